@@ -1,0 +1,46 @@
+# Two commands: `make quickstart` sets everything up and runs the main job, `make test` sets everything up and tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: quickstart test test-all check format bench clean
+
+quickstart: $(VENV)/.installed
+	$(BIN)/aging env create llama-cpp
+	$(BIN)/aging run campaigns/quickstart.toml
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+# Also the slow tests and, where there is one, those that need a GPU.
+test-all: $(VENV)/.installed-dev
+	$(BIN)/aging env create llama-cpp
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python analysis/benchmark.py
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "aging needs Python 3.11 or newer; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

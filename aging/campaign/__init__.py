@@ -1,0 +1,216 @@
+"""The campaign file: read, checked as a whole, every mistake reported at once with its key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from aging.campaign.schema import (
+    ArrivalsOptions,
+    Campaign,
+    DeploymentOptions,
+    RejuvenationOptions,
+)
+from aging.campaign.units import parse_duration
+from aging.errors import CampaignError, Mistake
+
+__all__ = ["Kinds", "load_campaign", "parse_campaign"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The plug-ins a campaign file may name, as the tables their keys are checked against."""
+
+    deployments: Mapping[str, type[DeploymentOptions]]
+    arrivals: Mapping[str, type[ArrivalsOptions]]
+    policies: Mapping[str, type[RejuvenationOptions]]
+    samplers: frozenset[str]
+    tests: frozenset[str]
+    presets: frozenset[str]
+
+
+def load_campaign(path: Path, kinds: Kinds, **overrides: Any) -> Campaign:
+    """Read and check a campaign file; ``overrides`` replace top-level keys, as written in TOML.
+
+    Raises :class:`CampaignError` with every mistake found.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CampaignError(str(path), [Mistake("", f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError as error:
+        raise CampaignError(str(path), [Mistake("", f"is not UTF-8 text: {error.reason}")]) from None
+    return parse_campaign(text, kinds, source=str(path), **overrides)
+
+
+def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **overrides: Any) -> Campaign:
+    """Check the text of a campaign file. Raises :class:`CampaignError` with every mistake found."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CampaignError(source, [Mistake("", f"is not TOML: {error}")]) from None
+    raw |= {key: value for key, value in overrides.items() if value is not None}
+
+    mistakes: list[Mistake] = []
+    campaign: Campaign | None = _check(Campaign, raw, "", mistakes)
+    parts = _Parts(raw, kinds, mistakes)
+    deployments = tuple(parts.deployments())
+    arrivals = parts.arrivals()
+    rejuvenation = parts.rejuvenation()
+    mistakes.extend(_cross_checks(raw, kinds))
+    if mistakes or campaign is None:
+        raise CampaignError(source, mistakes)
+    return campaign.model_copy(
+        update={
+            "deployment": deployments,
+            "load": campaign.load.model_copy(update={"arrivals": arrivals}),
+            "rejuvenation": rejuvenation,
+        }
+    )
+
+
+class _Parts:
+    """The tables whose keys depend on the plug-in they name."""
+
+    def __init__(self, raw: dict[str, Any], kinds: Kinds, mistakes: list[Mistake]) -> None:
+        self._raw, self._kinds, self._mistakes = raw, kinds, mistakes
+
+    def deployments(self) -> Iterator[DeploymentOptions]:
+        tables = self._raw.get("deployment")
+        if not isinstance(tables, list):
+            return
+        for number, table in enumerate(tables):
+            name = table.get("name") if isinstance(table, dict) else None
+            where = f"deployment[{name if isinstance(name, str) else number}]"
+            options = self._by_kind(table, where, "kind", "deployment", self._kinds.deployments)
+            if isinstance(options, DeploymentOptions):
+                yield options
+
+    def arrivals(self) -> ArrivalsOptions | None:
+        load = self._raw.get("load")
+        if not isinstance(load, dict) or "arrivals" not in load:
+            return None  # the load table's own check has said so
+        options = self._by_kind(load["arrivals"], "load.arrivals", "kind", "arrival process", self._kinds.arrivals)
+        return options if isinstance(options, ArrivalsOptions) else None
+
+    def rejuvenation(self) -> RejuvenationOptions | None:
+        if "rejuvenation" not in self._raw:
+            return None
+        options = self._by_kind(
+            self._raw["rejuvenation"], "rejuvenation", "policy", "rejuvenation policy", self._kinds.policies
+        )
+        return options if isinstance(options, RejuvenationOptions) else None
+
+    def _by_kind(
+        self, table: Any, where: str, key: str, noun: str, known: Mapping[str, type[BaseModel]]
+    ) -> BaseModel | None:
+        if not isinstance(table, dict):
+            self._mistakes.append(Mistake(where, f"must be a table with `{key}`, got {table!r}"))
+            return None
+        kind = table.get(key)
+        if not isinstance(kind, str) or kind not in known:
+            what = f"`{key}` is missing" if kind is None else f"unknown {noun} {kind!r}"
+            self._mistakes.append(Mistake(f"{where}.{key}", f"{what}; {_suggest(kind, known)}"))
+            return None
+        checked: BaseModel | None = _check(known[kind], table, where, self._mistakes)
+        return checked
+
+
+def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
+    """What no single table can know."""
+    tables = [table for table in raw.get("deployment") or () if isinstance(table, dict)]
+    for key in ("name", "port"):
+        counts = Counter(table[key] for table in tables if isinstance(table.get(key), str | int))
+        for value, count in counts.items():
+            if count > 1:
+                where = ", ".join(str(table.get("name", "?")) for table in tables if table.get(key) == value)
+                yield Mistake(f"deployment.{key}", f"{value!r} is used {count} times ({where}); each needs its own")
+    yield from _window(raw)
+    names = {table.get("name") for table in tables}
+    rejuvenation = raw.get("rejuvenation")
+    if isinstance(rejuvenation, dict) and isinstance(rejuvenation.get("deployments"), list):
+        for name in rejuvenation["deployments"]:
+            if name not in names:
+                yield Mistake("rejuvenation.deployments", f"no deployment is named {name!r}; {_suggest(name, names)}")
+    for sampler in raw["sampling"] if isinstance(raw.get("sampling"), dict) else ():
+        if sampler not in kinds.samplers:
+            yield Mistake(f"sampling.{sampler}", f"unknown sampler; {_suggest(sampler, kinds.samplers)}")
+    test = raw["analysis"].get("test") if isinstance(raw.get("analysis"), dict) else None
+    if isinstance(test, str) and test not in kinds.tests:
+        yield Mistake("analysis.test", f"unknown trend test {test!r}; {_suggest(test, kinds.tests)}")
+    preset = raw["model"].get("preset") if isinstance(raw.get("model"), dict) else None
+    if isinstance(preset, str) and preset not in kinds.presets:
+        yield Mistake("model.preset", f"unknown preset {preset!r}; {_suggest(preset, kinds.presets)}")
+
+
+def _window(raw: dict[str, Any]) -> Iterator[Mistake]:
+    try:
+        warmup, duration = parse_duration(raw.get("warmup", "0s")), parse_duration(raw["duration"])
+    except (KeyError, ValueError):
+        return  # the table's own check has said so
+    if warmup >= duration:
+        yield Mistake(
+            "warmup",
+            f"{warmup:g} s is not shorter than the duration of {duration:g} s: nothing would be left to analyse",
+        )
+
+
+def _check(table: type[BaseModel], raw: Any, where: str, mistakes: list[Mistake]) -> Any:
+    try:
+        return table.model_validate(raw)
+    except ValidationError as error:
+        mistakes.extend(_mistake(table, details, where) for details in error.errors())
+        return None
+
+
+def _mistake(table: type[BaseModel], details: Any, where: str) -> Mistake:
+    path = _path(where, details["loc"])
+    match details["type"]:
+        case "extra_forbidden":
+            known = _keys(table, details["loc"][:-1])
+            return Mistake(path, f"unknown key; {_suggest(details['loc'][-1], known)}")
+        case "missing":
+            return Mistake(path, "is missing")
+        case "value_error":
+            return Mistake(path, str(details["ctx"]["error"]))
+        case _:
+            return Mistake(path, f"{details['msg'][0].lower()}{details['msg'][1:]}, got {details['input']!r}")
+
+
+def _keys(table: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+    """The keys of the (nested) table at ``path``."""
+    for key in path:
+        field = table.model_fields.get(key) if isinstance(key, str) else None
+        inner = (
+            [
+                candidate
+                for candidate in (field.annotation, *getattr(field.annotation, "__args__", ()))
+                if isinstance(candidate, type) and issubclass(candidate, BaseModel)
+            ]
+            if field
+            else []
+        )
+        if not inner:
+            return []
+        table = inner[0]
+    return [field.alias or name for name, field in table.model_fields.items()]
+
+
+def _path(where: str, loc: tuple[Any, ...]) -> str:
+    path = where
+    for key in loc:
+        path += f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
+    return path
+
+
+def _suggest(word: Any, known: Any) -> str:
+    options = sorted(option for option in known if isinstance(option, str))
+    close = get_close_matches(str(word), options, n=1)
+    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(options)

@@ -1,0 +1,122 @@
+"""The keys of a campaign file. Every key has a description; the reference page is made from them.
+
+``extra="forbid"`` everywhere: a misspelt key that was ignored would run another
+campaign than the one that was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from aging.campaign.units import Duration, Positive
+
+
+class Table(BaseModel):
+    """Base of every table: frozen, and no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+
+
+class LogNormal(Table):
+    """Token counts drawn log-normally, clipped to ``[min, max]``."""
+
+    median: float = Field(gt=0, description="median, in tokens")
+    p95: float = Field(gt=0, description="95th percentile, in tokens; equal to the median for a constant length")
+    min: int = Field(ge=1, description="smallest count; shorter draws are raised to it")
+    max: int = Field(ge=1, description="largest count; longer draws are cut to it")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> LogNormal:
+        if not self.min <= self.median <= self.p95 <= self.max:
+            got = f"{self.min} / {self.median:g} / {self.p95:g} / {self.max}"
+            raise ValueError(f"must be ordered min ≤ median ≤ p95 ≤ max, got {got}")
+        return self
+
+
+class ModelTable(Table):
+    """The model under the deployments: made locally with random weights, or named."""
+
+    preset: str | None = Field(None, description="random-weight model made locally and cached: `tiny` or `small`")
+    path: str | None = Field(None, description="a model file or folder on this machine")
+    hub: str | None = Field(None, description="a hub id that the deployments download themselves")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ModelTable:
+        if sum(source is not None for source in (self.preset, self.path, self.hub)) != 1:
+            raise ValueError("needs exactly one of `preset`, `path` and `hub`")
+        return self
+
+
+class ArrivalsOptions(Table):
+    """Keys that every arrival process has; each kind adds its own."""
+
+    kind: str
+
+
+class LoadTable(Table):
+    """The load that every deployment gets; a deployment's `rate` key scales its arrivals alone."""
+
+    arrivals: Any = Field(description="arrival process: a table with `kind` and that kind's keys")
+    prompt_tokens: LogNormal = Field(description="distribution of prompt lengths")
+    output_tokens: LogNormal = Field(description="distribution of output lengths asked for")
+    streaming_share: float = Field(0.7, ge=0, le=1, description="share of requests that stream their answer")
+    concurrency_cap: int = Field(
+        64, ge=1, description="requests in flight per deployment; arrivals beyond it are dropped and recorded"
+    )
+    timeout: Duration = Field(60.0, gt=0, description="longest time one request may take")
+    drain: Duration = Field(30.0, ge=0, description="longest wait for requests in flight when the load ends")
+
+
+class AnalysisTable(Table):
+    """How the series become verdicts."""
+
+    grid: Duration = Field(60.0, gt=0, description="width of the time grid whose medians are analysed")
+    q: float = Field(0.10, gt=0, lt=1, description="false-discovery rate over the campaign's findings")
+    test: str = Field("hamed_rao", description="trend test that decides; the others are reported beside it")
+
+
+class RejuvenationOptions(Table):
+    """Keys that every rejuvenation policy has; each policy adds its own."""
+
+    policy: str
+    action: Literal["restart"] = Field("restart", description="what is done: drain, SIGTERM, relaunch, ready")
+    deployments: Sequence[str] = Field((), description="deployments it applies to; empty for all")
+
+
+class DeploymentOptions(Table):
+    """Keys that every deployment has; each kind adds its own."""
+
+    ageing_is_known: ClassVar[bool] = False
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="unique name: lower case letters, digits, dashes")
+    kind: str = Field(description="which runtime serves it")
+    port: int = Field(ge=1024, le=65535, description="loopback port it listens on")
+    slot: str | None = Field(None, description="what may run at the same time; deployments of one slot take turns")
+    rate: float | None = Field(None, gt=0, description="requests per second of this deployment instead of the load's")
+    ready_timeout: Duration = Field(120.0, gt=0, description="longest time from launch to the first completed request")
+    stop_timeout: Duration = Field(15.0, gt=0, description="time from SIGTERM to SIGKILL")
+    env: dict[str, str] = Field(default_factory=dict, description="environment variables added to the server's")
+
+
+class Campaign(Table):
+    """A whole campaign file."""
+
+    schema_version: Literal[1] = Field(1, alias="schema", description="version of this format")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the folder under the results")
+    description: str = Field("", description="one line for the report")
+    seed: int = Field(ge=0, description="everything random follows from it")
+    duration: Duration = Field(gt=0, description="length of the load of one run, warm-up included")
+    warmup: Duration = Field(0.0, ge=0, description="start of the load that the analysis leaves out")
+    replicas: int = Field(1, ge=1, description="repeats of every deployment, each with a seed of its own")
+    cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
+    model: ModelTable | None = Field(None, description="the model the deployments serve")
+    load: LoadTable
+    sampling: dict[str, Positive] = Field(
+        default_factory=dict, description="seconds between two readings, by sampler; each has its default"
+    )
+    analysis: AnalysisTable = Field(default_factory=AnalysisTable)
+    rejuvenation: Any = Field(None, description="when a deployment is restarted: a table with `policy`")
+    deployment: tuple[Any, ...] = Field(min_length=1, description="the deployments under test")

@@ -1,0 +1,112 @@
+"""A campaign from file to findings: what ``aging run`` and ``aging check`` share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from aging.campaign import load_campaign
+from aging.campaign.schema import Campaign
+from aging.catalogue import Catalogue
+from aging.clock import folder_name, ticks
+from aging.findings import analyse, write_findings
+from aging.live import lines, show_lines, table
+from aging.manifest import manifest, write_manifest
+from aging.model import HARNESS, Findings
+from aging.plan import planned_seconds
+from aging.preflight import check, resolve_model
+from aging.progress import Progress
+from aging.report import write_report
+from aging.runner import Outcome, Runner
+from aging.store.layout import Layout
+from aging.store.results import open_results
+from aging.store.sealing import seal_tree
+
+_REFRESH_SECONDS = 1.0
+_PLAIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A campaign that has been run and analysed."""
+
+    outcome: Outcome
+    layout: Layout
+    findings: Findings
+
+
+def run_campaign(file: Path, results: Path, duration: str | None, console: Console) -> Ran:
+    """Check, run, seal, analyse and report a campaign file.
+
+    Raises CampaignError or PreflightError before anything is started or written.
+    """
+    catalogue = Catalogue.discovered()
+    campaign = load_campaign(file, catalogue.kinds(), duration=duration)
+    check(campaign, catalogue, results, source=str(file))
+    model = resolve_model(campaign.model)
+    layout = prepare(campaign, catalogue, file, results, model)
+    console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
+    outcome = asyncio.run(_watched(Runner(campaign, catalogue, layout, model), campaign, layout, console))
+    seal_tree(layout.root)
+    return Ran(outcome, layout, derive(layout.root))
+
+
+def prepare(campaign: Campaign, catalogue: Catalogue, file: Path, results: Path, model: str | None) -> Layout:
+    """Make the result directory with the campaign file verbatim and the manifest."""
+    layout = Layout(_free_folder(results / campaign.name, time.time()))
+    deployments = [catalogue.deployments[options.kind](options, model) for options in campaign.deployment]
+    content = manifest(campaign, deployments, model)
+    layout.run(HARNESS).mkdir(parents=True)
+    layout.campaign.write_bytes(file.read_bytes())
+    write_manifest(content, layout.manifest)
+    return layout
+
+
+def derive(root: Path) -> Findings:
+    """(Re)build ``findings.json`` and ``report.html`` from what a campaign wrote."""
+    results = open_results(root)
+    findings = analyse(results, Catalogue.discovered().tests)
+    write_findings(findings, results.layout.findings)
+    write_report(results, findings, results.layout.report)
+    return findings
+
+
+async def _watched(runner: Runner, campaign: Campaign, layout: Layout, console: Console) -> Outcome:
+    view = asyncio.create_task(_view(campaign, layout, console))
+    try:
+        return await runner.run()
+    finally:
+        view.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await view
+
+
+async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:
+    progress, planned = Progress(layout), planned_seconds(campaign)
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False, transient=False) as live:
+            async for _ in _every(_REFRESH_SECONDS):
+                live.update(table(campaign.name, progress.snapshot(), planned), refresh=True)
+    else:
+        async for _ in _every(_PLAIN_SECONDS):
+            show_lines(console, lines(campaign.name, progress.snapshot(), planned))
+
+
+def _every(seconds: float) -> AsyncIterator[Any]:
+    return ticks(seconds, time.monotonic() + seconds)
+
+
+def _free_folder(parent: Path, wall: float) -> Path:
+    folder, part = parent / folder_name(wall), 1
+    while folder.exists():
+        part += 1
+        folder = parent / f"{folder_name(wall)}-{part}"
+    return folder

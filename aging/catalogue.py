@@ -1,0 +1,54 @@
+"""Every plug-in there is, by room and kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aging.deployments
+import aging.load.arrivals
+import aging.rejuvenation
+import aging.samplers
+import aging.trends.tests
+from aging.campaign import Kinds
+from aging.deployments import Deployment
+from aging.load.arrivals import Arrivals
+from aging.plugins import discover
+from aging.rejuvenation import Policy
+from aging.samplers import Sampler
+from aging.trends.tests import TrendTest
+from aging.weights import PRESETS
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a campaign can be made of."""
+
+    deployments: Mapping[str, type[Deployment[Any]]]
+    arrivals: Mapping[str, type[Arrivals[Any]]]
+    samplers: Mapping[str, type[Sampler]]
+    policies: Mapping[str, type[Policy[Any]]]
+    tests: Mapping[str, TrendTest]
+
+    @classmethod
+    def discovered(cls) -> Catalogue:
+        """The plug-ins of this installation."""
+        return cls(
+            deployments=discover(aging.deployments, Deployment),
+            arrivals=discover(aging.load.arrivals, Arrivals),
+            samplers=discover(aging.samplers, Sampler),
+            policies=discover(aging.rejuvenation, Policy),
+            tests=discover(aging.trends.tests, TrendTest),
+        )
+
+    def kinds(self) -> Kinds:
+        """The catalogue as the campaign file's checker needs it."""
+        return Kinds(
+            deployments={kind: plugin.options_table for kind, plugin in self.deployments.items()},
+            arrivals={kind: plugin.options_table for kind, plugin in self.arrivals.items()},
+            policies={kind: plugin.options_table for kind, plugin in self.policies.items()},
+            samplers=frozenset(self.samplers),
+            tests=frozenset(self.tests),
+            presets=frozenset(PRESETS),
+        )

@@ -1,0 +1,120 @@
+"""The CI gate: conditions on findings, judged as passed, failed, or not decidable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from aging.errors import Mistake, MistakesError
+from aging.model import HARNESS, Finding, Findings
+
+_CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
+
+_BROKEN = ("died", "load_died", "no_requests", "no_samples", "interrupted", "unfinished", "schedule", "late")
+"""Problems after which a deployment that was not found to leak has not been shown not to."""
+
+
+class Outcome(Enum):
+    """What became of a condition."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``indicator:per > limit`` is the failure."""
+
+    indicator: str
+    per: str
+    limit: float
+
+    def __str__(self) -> str:
+        return f"{self.indicator}:{self.per} > {self.limit:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A condition on one deployment."""
+
+    deployment: str
+    condition: Condition
+    outcome: Outcome
+    message: str
+
+
+def parse_conditions(texts: Sequence[str]) -> list[Condition]:
+    """Conditions as written on the command line. Raises :class:`MistakesError` with every one that is not."""
+    conditions, mistakes = [], []
+    for text in texts:
+        match = _CONDITION.fullmatch(text)
+        try:
+            limit = float(match[3]) if match else None
+        except ValueError:
+            limit = None
+        if match is None or limit is None:
+            mistakes.append(
+                Mistake(repr(text), "is not a condition; write 'INDICATOR:per_hour > NUMBER' or per_request")
+            )
+        else:
+            conditions.append(Condition(match[1], match[2], limit))
+    if mistakes:
+        raise MistakesError("--fail", mistakes)
+    return conditions
+
+
+def judge(findings: Findings, conditions: Sequence[Condition], deployments: Sequence[str]) -> list[Judgement]:
+    """Judge every condition on every deployment (or the named ones). Raises MistakesError for names not found."""
+    tested = {f.deployment for f in findings.findings if not f.deployment.startswith(f"{HARNESS}/")}
+    mistakes = [
+        Mistake("--deployment", f"no deployment is named {name!r}") for name in deployments if name not in tested
+    ]
+    known = {f.indicator for f in findings.findings}
+    mistakes += [
+        Mistake("--fail", f"no indicator is named {c.indicator!r}; known: {', '.join(sorted(known))}")
+        for c in conditions
+        if c.indicator not in known
+    ]
+    if mistakes:
+        raise MistakesError("check", mistakes)
+    return [*_judgements(findings, conditions, deployments or sorted(tested))]
+
+
+def overall(judgements: Sequence[Judgement]) -> Outcome:
+    """One failure fails; one undecided leaves the gate undecided; nothing judged is nothing shown."""
+    outcomes = {judgement.outcome for judgement in judgements}
+    if Outcome.FAILED in outcomes:
+        return Outcome.FAILED
+    return Outcome.PASSED if outcomes == {Outcome.PASSED} else Outcome.INCONCLUSIVE
+
+
+def _judgements(findings: Findings, conditions: Sequence[Condition], names: Sequence[str]) -> Iterator[Judgement]:
+    broken = {problem.deployment: problem.message for problem in findings.problems if problem.kind in _BROKEN}
+    for finding in findings.findings:
+        for condition in conditions:
+            if finding.deployment in names and finding.indicator == condition.indicator:
+                why_broken = broken.get(finding.deployment) or broken.get(None)
+                yield _judgement(finding, condition, why_broken)
+
+
+def _judgement(finding: Finding, condition: Condition, broken: str | None) -> Judgement:
+    per_hour = condition.per == "per_hour"
+    slope = finding.slope_per_hour if per_hour else finding.slope_per_request
+    interval = finding.ci_per_hour if per_hour else finding.ci_per_request
+    unit = condition.per.replace("_", " ")
+    if slope is None or interval is None:
+        outcome, said = Outcome.INCONCLUSIVE, f"no {unit} rate could be estimated from {finding.n} points"
+    else:
+        said = f"{slope:,.1f} {unit} [{interval[0]:,.1f}, {interval[1]:,.1f}], verdict {finding.verdict}"
+        if finding.verdict == "aging" and slope > condition.limit:
+            outcome = Outcome.FAILED
+        elif broken:
+            outcome, said = Outcome.INCONCLUSIVE, f"{said}; the run is broken: {broken}"
+        elif interval[1] <= condition.limit or finding.verdict in ("stable", "bounded"):
+            outcome = Outcome.PASSED
+        else:
+            outcome = Outcome.INCONCLUSIVE
+    return Judgement(finding.deployment, condition, outcome, f"{finding.deployment}: {condition}: {said}")

@@ -1,0 +1,76 @@
+"""Time: stamps that carry wall and monotonic seconds, and ticks that do not drift."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One instant on both clocks.
+
+    ``wall`` is seconds since the epoch (for people and file names); ``mono`` is
+    ``CLOCK_MONOTONIC`` seconds, comparable between processes of one boot and
+    untouched by clock steps (for everything that is computed).
+    """
+
+    wall: float
+    mono: float
+
+    @classmethod
+    def now(cls) -> Stamp:
+        return cls(time.time(), time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One turn of a periodic loop: how late it woke and how many turns were missed before it."""
+
+    late: float
+    missed: int
+
+
+async def ticks(interval: float, start: float) -> AsyncIterator[Tick]:
+    """Yield every ``interval`` seconds from monotonic time ``start`` on, without drift.
+
+    The next due time is always the previous due time plus ``interval``; turns
+    that have wholly passed are counted in ``missed``, never replayed in a burst.
+    """
+    due = start
+    while True:
+        delay = due - time.monotonic()
+        if delay > 0:
+            await asyncio.sleep(delay)
+        late = time.monotonic() - due
+        missed = int(late / interval) if late > interval else 0
+        yield Tick(late, missed)
+        due += interval * (1 + missed)
+
+
+def utc(wall: float) -> datetime:
+    """Epoch seconds as an aware UTC datetime."""
+    return datetime.fromtimestamp(wall, UTC)
+
+
+def folder_name(wall: float) -> str:
+    """``20261121T001500Z``: a UTC start as a folder name that sorts by time."""
+    return utc(wall).strftime("%Y%m%dT%H%M%SZ")
+
+
+def hour_name(wall: float) -> str:
+    """``20261121T00``: the UTC hour that names a segment."""
+    return utc(wall).strftime("%Y%m%dT%H")
+
+
+def readable_duration(seconds: float) -> str:
+    """``3m 05s``: a duration as people read it."""
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {secs:02d}s" if minutes else f"{secs}s"

@@ -1,0 +1,26 @@
+"""(Re)build findings.json and report.html of a result directory, also of a campaign that was killed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from aging.errors import ExitCode
+from aging.terminal import console
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", type=Path, metavar="DIR", help="result directory")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.campaigning import derive  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
+    from aging.store.layout import Layout  # noqa: PLC0415
+    from aging.summary import show  # noqa: PLC0415
+
+    out = console()
+    show(derive(options.directory), out)
+    layout = Layout(options.directory)
+    out.print(f"findings: {layout.findings}", soft_wrap=True)
+    out.print(f"report:   {layout.report}", soft_wrap=True)
+    return ExitCode.DONE

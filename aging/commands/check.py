@@ -1,0 +1,52 @@
+"""Gate a change: run a short campaign and fail when a leak is above a limit.
+
+A condition names an indicator, its rate per hour or per request, and the limit:
+
+  aging check FILE --fail 'process_anon_swap_bytes:per_request > 256'
+
+It fails (exit 1) when the deployment is `aging` and its rate is above the limit; it
+passes (exit 0) when every deployment's rate is below it with confidence; else it
+is inconclusive (exit 3): too short, too noisy, or a broken run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from aging.errors import ExitCode
+from aging.runner import Outcome
+from aging.terminal import console
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="campaign file")
+    parser.add_argument(
+        "--fail", action="append", required=True, metavar="CONDITION", help="'INDICATOR:per_hour|per_request > NUMBER'"
+    )
+    parser.add_argument("--deployment", action="append", default=[], metavar="NAME", help="only these; default: all")
+    parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.campaigning import run_campaign  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
+    from aging.check import Outcome as GateOutcome  # noqa: PLC0415
+    from aging.check import judge, overall, parse_conditions  # noqa: PLC0415
+
+    conditions = parse_conditions(options.fail)
+    out = console()
+    ran = run_campaign(options.file, options.results, options.duration, out)
+    judgements = judge(ran.findings, conditions, options.deployment)
+    for judgement in judgements:
+        out.print(f"{judgement.outcome.value}: {judgement.message}", markup=False, soft_wrap=True)
+    out.print(f"report: {ran.layout.report}", soft_wrap=True)
+    if ran.outcome is Outcome.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    match overall(judgements):
+        case GateOutcome.FAILED:
+            return ExitCode.GATE_FAILED
+        case GateOutcome.PASSED:
+            return ExitCode.DONE
+        case GateOutcome.INCONCLUSIVE:
+            return ExitCode.INCONCLUSIVE

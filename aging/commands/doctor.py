@@ -1,0 +1,39 @@
+"""Check this host: is it ready to measure on? Cores, memory, swap, cgroup, ulimit, disk, clock, NVML, runtimes.
+
+With a campaign file, also whether that campaign could start now (ports, model, runtimes).
+Exit 0 when nothing stands in the way, 2 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.text import Text
+
+from aging.errors import ExitCode
+from aging.terminal import console
+
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="campaign file")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.campaign import load_campaign  # noqa: PLC0415
+    from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.preflight import check, host_checks  # noqa: PLC0415
+
+    catalogue = Catalogue.discovered()
+    out = console()
+    checks = host_checks(options.results, catalogue)
+    for one in checks:
+        out.print(Text.assemble((f"{one.status:<5}", _STYLES[one.status]), f"{one.name:<20} {one.message}"))
+    if options.file is not None:
+        campaign = load_campaign(options.file, catalogue.kinds())
+        check(campaign, catalogue, options.results, source=str(options.file))
+        out.print(f"{options.file}: could start now")
+    return ExitCode.BAD_INPUT if any(one.status == "fail" for one in checks) else ExitCode.DONE

@@ -1,0 +1,30 @@
+"""Create, list or remove the isolated environments that runtimes under test live in."""
+
+from __future__ import annotations
+
+import argparse
+
+from aging.errors import AgingError, ExitCode
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("create", "list", "remove"))
+    parser.add_argument("name", nargs="?", metavar="NAME", help="environment, as `aging env list` names it")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.deployments import environments_folder  # noqa: PLC0415
+    from aging.environments import create, remove  # noqa: PLC0415
+
+    plugins = Catalogue.discovered().deployments.values()
+    known = {plugin.requirements.name: plugin.requirements for plugin in plugins if plugin.requirements is not None}
+    if options.action == "list":
+        for name, requirements in known.items():
+            state = "installed" if requirements.installed(environments_folder()) else "not installed"
+            print(f"{name:<16} {state:<14} {' '.join(requirements.pins)}")
+        return ExitCode.DONE
+    if options.name not in known:
+        raise AgingError(f"unknown environment {options.name!r}; known: {', '.join(known)}")
+    print((create if options.action == "create" else remove)(known[options.name]))
+    return ExitCode.DONE

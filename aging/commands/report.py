@@ -1,0 +1,21 @@
+"""(Re)build report.html of a result directory and print its path."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from aging.errors import ExitCode
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", type=Path, metavar="DIR", help="result directory")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.campaigning import derive  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
+    from aging.store.layout import Layout  # noqa: PLC0415
+
+    derive(options.directory)
+    print(Layout(options.directory).report)
+    return ExitCode.DONE

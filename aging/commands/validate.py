@@ -1,0 +1,39 @@
+"""Check campaign files without running anything: every mistake, with its key.
+
+Prints what would run. Exit 0 when all files are valid, 2 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from aging.campaign import load_campaign
+from aging.clock import readable_duration
+from aging.errors import CampaignError, ExitCode
+from aging.plan import planned_seconds, rounds
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="campaign files")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.catalogue import Catalogue  # noqa: PLC0415
+
+    kinds = Catalogue.discovered().kinds()
+    code = ExitCode.DONE
+    for file in options.files:
+        try:
+            campaign = load_campaign(file, kinds)
+        except CampaignError as error:
+            print(f"aging: {error}", file=sys.stderr)
+            code = ExitCode.BAD_INPUT
+        else:
+            runs = sum(len(together) for together in rounds(campaign))
+            print(
+                f"{file}: valid: {len(campaign.deployment)} deployments, {runs} runs,"
+                f" {readable_duration(planned_seconds(campaign))} of load"
+            )
+    return code

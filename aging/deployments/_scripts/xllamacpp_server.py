@@ -1,0 +1,59 @@
+"""Start a llama.cpp server from its ``xllamacpp`` binding and stay until told to stop.
+
+Run by the Python of the environment that xllamacpp is installed in, so it
+imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT, then exit 0."""
+    options = _options()
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before the library starts threads, which inherit it
+
+    import xllamacpp  # noqa: PLC0415 - after the flags: --help works without it
+
+    params = xllamacpp.CommonParams()
+    params.model.path = options.model
+    params.hostnames = [options.host]
+    params.port = options.port
+    params.n_ctx = options.context
+    params.n_parallel = options.parallel
+    params.cpuparams.n_threads = options.threads
+    params.cpuparams_batch.n_threads = options.threads
+    params.endpoint_metrics = options.metrics
+    if options.cache_ram_mib is not None:
+        params.cache_ram_mib = options.cache_ram_mib
+    server = xllamacpp.Server(params)
+    sys.stdout.write(f"listening on {server.listening_address}\n")
+    sys.stdout.flush()
+    signal.sigwait(stops)
+    # Not by way of the server's destructor: with a stream in flight it hangs until the next keep-alive
+    # comment is due, 30 s as measured. The kernel gives back all that a process holds at once.
+    os._exit(0)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="path of a GGUF file")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--context", type=int, default=4096, help="tokens of context, shared by the slots")
+    parser.add_argument("--parallel", type=int, default=4, help="slots: requests answered at the same time")
+    parser.add_argument("--threads", type=int, default=1, help="computing threads")
+    parser.add_argument(
+        "--cache-ram-mib", type=int, help="host prompt cache in MiB; 0 = off; the library's own default"
+    )
+    parser.add_argument("--metrics", action="store_true", help="serve /metrics")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

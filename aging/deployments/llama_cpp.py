@@ -1,0 +1,60 @@
+"""llama.cpp's server, as the ``xllamacpp`` wheel packs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+
+_SCRIPT = Path(__file__).parent / "_scripts" / "xllamacpp_server.py"
+
+
+class LlamaCppOptions(DeploymentOptions):
+    """Options of llama.cpp's server that bear on how its memory grows."""
+
+    context: int = Field(1024, ge=64, description="context length in tokens, shared by the parallel sequences")
+    parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
+    threads: int = Field(1, ge=1, description="CPU threads that compute")
+    cache_ram_mib: int | None = Field(
+        None,
+        ge=-1,
+        description="limit of the host prompt cache in MiB; 0 turns it off, absent keeps llama.cpp's default",
+    )
+
+
+class LlamaCpp(Deployment[LlamaCppOptions]):
+    """``xllamacpp`` in its own environment, launched by a small script that needs nothing of ours."""
+
+    kind = "llama-cpp"
+    options_table = LlamaCppOptions
+    requirements = Requirements("llama-cpp", ("xllamacpp==2026.10.11549",))
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.requirements is not None
+        assert self.model is not None
+        cache = () if o.cache_ram_mib is None else ("--cache-ram-mib", str(o.cache_ram_mib))
+        return Launch(
+            argv=(
+                str(self.requirements.python(environments_folder())),
+                *("-u", str(_SCRIPT)),
+                *("--model", self.model),
+                *("--port", str(o.port)),
+                *("--context", str(o.context)),
+                *("--parallel", str(o.parallel)),
+                *("--threads", str(o.threads)),
+                *cache,
+                "--metrics",
+            ),
+            env=o.env,
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}",
+                model="local",
+                metrics_path="/metrics",
+                body={"ignore_eos": True},
+                reuse_connections=False,  # it closes the connection after an SSE reply without saying so
+            ),
+        )

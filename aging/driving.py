@@ -1,0 +1,73 @@
+"""The runner's side of one load process: started, told, listened to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from aging.load.job import Job
+from aging.process import Child
+
+_STOP_PATIENCE_SECONDS = 5.0
+
+
+class Driver:
+    """One deployment's load process (``python -m aging.load``)."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._listening: asyncio.Task[None] | None = None
+        self._holding = asyncio.Event()
+        self.finished: dict[str, Any] | None = None
+
+    @classmethod
+    async def start(cls, campaign: Path, log: IO[bytes]) -> Driver:
+        """Start the process; it imports what it needs and waits for its job."""
+        argv = (sys.executable, "-m", "aging.load")
+        driver = cls(await Child.start(argv, {}, campaign, log, piped=True))
+        await driver._child.read_line()  # "started": its imports are done
+        return driver
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def begin(self, job: Job) -> None:
+        """Give it its job; the load starts at the job's ``load_start``."""
+        self._child.write_line(job.to_json())
+        self._listening = asyncio.create_task(self._listen())
+
+    async def hold(self) -> None:
+        """Let arrivals wait; returns when nothing is in flight, or when the process has ended."""
+        self._holding.clear()
+        self._child.write_line("hold")
+        await self._holding.wait()
+
+    def release(self, generation: int) -> None:
+        self._child.write_line(f"release {generation}")
+
+    def stop(self) -> None:
+        """No more arrivals; it drains and ends by itself."""
+        self._child.write_line("stop")
+
+    async def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        if self._listening is not None:
+            await asyncio.shield(self._listening)
+        return await self._child.wait()
+
+    async def kill(self) -> None:
+        """End it at once."""
+        await self._child.terminate(_STOP_PATIENCE_SECONDS)
+
+    async def _listen(self) -> None:
+        while line := await self._child.read_line():
+            event = json.loads(line)
+            if event["event"] == "holding":
+                self._holding.set()
+            elif event["event"] == "finished":
+                self.finished = event
+        self._holding.set()

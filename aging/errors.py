@@ -1,0 +1,81 @@
+"""Everything the package raises on purpose, and the exit code each becomes.
+
+::
+
+    AgingError                 2   bad input or usage
+    ├── CampaignError          2   mistakes in a campaign file, all at once
+    ├── PreflightError         2   the host is not ready for a valid campaign
+    ├── ResultsError           2   a path that is not a result directory
+    ├── DeploymentError        3   a deployment did not become ready
+    └── InconclusiveError      3   too short, too noisy, or a broken run
+
+``aging.commands.main`` is the only place that turns one into an exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Process exit codes; a CI job tells a failed gate (1) from an undecided one (3)."""
+
+    DONE = 0
+    GATE_FAILED = 1
+    BAD_INPUT = 2
+    INCONCLUSIVE = 3
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing wrong with the input: where it stands, what is wrong, what would be right."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class AgingError(Exception):
+    """Root of the package's exceptions."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class MistakesError(AgingError):
+    """Several mistakes in one thing, reported together."""
+
+    def __init__(self, subject: str, mistakes: Sequence[Mistake]) -> None:
+        self.subject = subject
+        self.mistakes = tuple(mistakes)
+        count = len(self.mistakes)
+        lines = "\n".join(f"  {mistake}" for mistake in self.mistakes)
+        super().__init__(f"{subject}: {count} mistake{'s' if count != 1 else ''}\n{lines}")
+
+
+class CampaignError(MistakesError):
+    """A campaign file that cannot be run as written."""
+
+
+class PreflightError(MistakesError):
+    """A valid campaign that this host cannot run now."""
+
+
+class ResultsError(AgingError):
+    """A path that is not a readable result directory."""
+
+
+class DeploymentError(AgingError):
+    """A deployment that did not become ready; the message carries its last log lines."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
+class InconclusiveError(AgingError):
+    """A question that the data at hand cannot answer."""
+
+    exit_code = ExitCode.INCONCLUSIVE

@@ -1,0 +1,159 @@
+"""Aging indicators: aligned series on a time grid, one a generation, ready for the statistics.
+
+Gauges become medians, ``*_total`` counters rates, client latencies medians of what
+ended in the cell. Gaps stay gaps. No series crosses a generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from aging.model import HARNESS
+from aging.store.results import Results
+from aging.trends import median_grid, rate_grid
+
+PRIMARY = "process_anon_swap_bytes"
+"""The leak indicator: anonymous memory falls neither when the kernel swaps nor when a sharing process exits."""
+
+_PROCESS = (
+    PRIMARY,
+    "process_rss_bytes",
+    "process_vms_bytes",
+    "process_shared_bytes",
+    "process_fds",
+    "process_threads",
+    "process_cpu_seconds_total",
+)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One indicator of one generation.
+
+    ``t`` (shape n) is seconds since this generation's load began, warm-up already
+    dropped; ``y`` (shape n) the indicator; ``requests_per_second`` the mean rate at
+    which requests were sent over the window.
+    """
+
+    owner: str
+    replica: int
+    generation: int
+    indicator: str
+    t: Floats
+    y: Floats
+    requests_per_second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a run that is analysed, in monotonic seconds, and how its grid is laid."""
+
+    load_start: float
+    load_end: float
+    warmup: float
+    grid: float
+
+
+def run_window(results: Results, deployment: str, replica: int) -> Window | None:
+    """The window of one run; None for a run whose load never started."""
+    run = results.state.runs.get((deployment, replica))
+    if run is None or run.load_start is None or run.planned_seconds is None:
+        return None
+    campaign = results.manifest["campaign"]
+    ends = [run.load_start + run.planned_seconds, run.load_end, run.died]
+    end = min(end for end in ends if end is not None)
+    return Window(run.load_start, end, campaign["warmup_seconds"], campaign["analysis"]["grid_seconds"])
+
+
+def deployment_series(results: Results, deployment: str, replica: int) -> list[Series]:
+    """Every analysed indicator of one run, a series a generation."""
+    window = run_window(results, deployment, replica)
+    if window is None:
+        return []
+    requests = results.requests(deployment, replica)
+    process = results.samples(deployment, "process", replica)
+    return [*_sampled(process, window, deployment, replica, requests), *_client(requests, window, deployment, replica)]
+
+
+def harness_series(results: Results) -> list[Series]:
+    """The harness's own processes, each as an owner of its own: a control that runs in every campaign."""
+    windows = [run_window(results, *run) for run in results.state.runs]
+    whole = [window for window in windows if window is not None]
+    samples = results.samples(HARNESS, "process")
+    if not whole or samples.empty:
+        return []
+    first, last = min(w.load_start for w in whole), max(w.load_end for w in whole)
+    window = Window(first, last, whole[0].warmup, whole[0].grid)
+    return [
+        series
+        for entity, rows in samples.groupby("entity")
+        for series in _sampled(rows, window, f"{HARNESS}/{entity}", 1, pd.DataFrame())
+    ]
+
+
+def _sampled(
+    samples: pd.DataFrame, window: Window, owner: str, replica: int, requests: pd.DataFrame
+) -> Iterator[Series]:
+    for generation, start, rows in _generations(samples, "mono", window):
+        rate = _request_rate(requests, start + window.warmup, window.load_end)
+        for indicator in _PROCESS:
+            if indicator not in rows:
+                continue
+            seen = rows[rows[indicator].notna()]
+            t, y = _array(seen["mono"]) - start, _array(seen[indicator])
+            grid = rate_grid if indicator.endswith("_total") else median_grid
+            yield Series(owner, replica, generation, indicator, *_gridded(grid, t, y, window), rate)
+
+
+def _client(requests: pd.DataFrame, window: Window, owner: str, replica: int) -> Iterator[Series]:
+    for generation, start, rows in _generations(requests, "finished", window):
+        rate = _request_rate(requests, start + window.warmup, window.load_end)
+        ok = rows[rows["status"] == "ok"]
+        streamed = ok[ok["streaming"] & ok["first_token"].notna()]
+        many = streamed[streamed["output_tokens"] > 1]
+        values = {
+            "client_ttft_seconds": (streamed, streamed["first_token"] - streamed["sent"]),
+            "client_tpot_seconds": (many, (many["last_token"] - many["first_token"]) / (many["output_tokens"] - 1)),
+            "client_e2e_seconds": (ok, ok["last_token"] - ok["sent"]),
+        }
+        for indicator, (of, value) in values.items():
+            t, y = _array(of["finished"]) - start, _array(value)
+            yield Series(owner, replica, generation, indicator, *_gridded(median_grid, t, y, window), rate)
+
+
+def _generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tuple[int, float, pd.DataFrame]]:
+    """Each generation's number, the monotonic time its load began, and its rows in time order."""
+    if rows.empty:
+        return
+    inside = rows[(rows[time] >= window.load_start) & (rows[time] <= window.load_end)]
+    for number, generation in enumerate(sorted(inside["generation"].unique())):
+        part = inside[inside["generation"] == generation].sort_values(time)
+        start = window.load_start if number == 0 else float(part[time].iloc[0])
+        yield int(generation), start, part
+
+
+def _gridded(grid: object, t: Floats, y: Floats, window: Window) -> tuple[Floats, Floats]:
+    keep = t >= window.warmup
+    if keep.sum() < 2:
+        return t[:0], y[:0]
+    assert callable(grid)
+    gridded: tuple[Floats, Floats] = grid(t[keep], y[keep], window.grid)
+    return gridded
+
+
+def _request_rate(requests: pd.DataFrame, start: float, end: float) -> float | None:
+    if requests.empty or end <= start:
+        return None
+    sent = requests["sent"].dropna()
+    return float(((sent >= start) & (sent < end)).sum() / (end - start))
+
+
+def _array(values: pd.Series) -> Floats:
+    return values.to_numpy(dtype=np.float64)

@@ -1,0 +1,122 @@
+"""The event journal: one fsynced JSON line an event; the campaign's state is the fold of its lines."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from pathlib import Path
+from typing import Any, Literal
+
+from aging.clock import Stamp
+from aging.model import Event
+
+Phase = Literal["preparing", "running", "completed", "interrupted", "failed"]
+
+_ENDED: Mapping[str, Phase] = {
+    "campaign_completed": "completed",
+    "campaign_interrupted": "interrupted",
+    "campaign_failed": "failed",
+}
+
+
+class Journal:
+    """The one writer of ``journal.jsonl``; an event is on the disk when :meth:`record` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+
+    def record(self, kind: str, deployment: str | None = None, **details: Any) -> Event:
+        """Append one event, stamped now."""
+        event = Event(Stamp.now(), kind, deployment, details)
+        line: dict[str, Any] = {"wall": event.stamp.wall, "mono": event.stamp.mono, "event": kind}
+        if deployment is not None:
+            line["deployment"] = deployment
+        self._file.write((json.dumps(line | details) + "\n").encode())
+        os.fsync(self._file.fileno())
+        return event
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_journal(path: Path) -> tuple[Event, ...]:
+    """Every whole line of a journal, oldest first; a line cut short by a kill is passed over."""
+    events = []
+    for line in path.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            stamp = Stamp(row.pop("wall"), row.pop("mono"))
+            events.append(Event(stamp, row.pop("event"), row.pop("deployment", None), row))
+    return tuple(events)
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """What the journal says of one run (one deployment, one replica). Times are monotonic seconds."""
+
+    phase: Literal["starting", "ready", "loading", "rejuvenating", "died", "stopped"] = "starting"
+    generation: int = 0
+    pid: int | None = None
+    rejuvenations: int = 0
+    load_start: float | None = None
+    planned_seconds: float | None = None
+    load_end: float | None = None
+    died: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignState:
+    """What the journal says of the whole campaign; ``runs`` by deployment and replica."""
+
+    phase: Phase = "preparing"
+    started: Stamp | None = None
+    ended: Stamp | None = None
+    runs: Mapping[tuple[str, int], RunState] = field(default_factory=dict)
+
+
+def fold(events: Iterable[Event]) -> CampaignState:
+    """The state after ``events``."""
+    return reduce(_step, events, CampaignState())
+
+
+def _step(state: CampaignState, event: Event) -> CampaignState:
+    if event.deployment is not None:
+        key = (event.deployment, event.details.get("replica", 1))
+        run = _run_step(state.runs.get(key, RunState()), event)
+        return replace(state, runs={**state.runs, key: run})
+    match event.kind:
+        case "campaign_started":
+            return replace(state, phase="running", started=event.stamp)
+        case "campaign_completed" | "campaign_interrupted" | "campaign_failed":
+            return replace(state, phase=_ENDED[event.kind], ended=event.stamp)
+    return state
+
+
+def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a table of events
+    match event.kind:
+        case "deployment_started":
+            return replace(run, phase="starting", pid=event.details["pid"], generation=event.details["generation"])
+        case "deployment_ready":
+            return replace(run, phase="ready" if run.load_start is None else "loading")
+        case "load_started":
+            return replace(
+                run,
+                phase="loading",
+                load_start=event.details["load_start"],
+                planned_seconds=event.details["planned_seconds"],
+            )
+        case "load_finished" | "load_died":
+            return replace(run, load_end=event.stamp.mono)
+        case "rejuvenation_started":
+            return replace(run, phase="rejuvenating", rejuvenations=run.rejuvenations + 1)
+        case "deployment_died":
+            return replace(run, phase="died", pid=None, died=event.stamp.mono)
+        case "deployment_stopped" if run.phase not in ("died", "rejuvenating"):
+            return replace(run, phase="stopped", pid=None)
+    return run

@@ -1,0 +1,116 @@
+"""The live view: a table that refreshes in a terminal, a line a minute without one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from aging.clock import readable_duration
+from aging.progress import RunProgress, Snapshot
+
+_BARS = "▁▂▃▄▅▆▇█"
+_COURSE_WIDTH = 20
+
+
+def table(name: str, snapshot: Snapshot, planned: float) -> Group:
+    """The whole view: phase and times above, a row for each run."""
+    grid = Table(box=None, pad_edge=False, header_style="dim")
+    for column, side in (
+        ("deployment", "left"),
+        ("state", "left"),
+        ("requests", "right"),
+        ("errors", "right"),
+        ("dropped", "right"),
+        ("TTFT", "right"),
+        ("memory", "right"),
+        ("since load", "right"),
+        ("course", "left"),
+    ):
+        grid.add_column(column, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    for run in snapshot.runs:
+        grid.add_row(*_cells(run))
+    return Group(Text(headline(name, snapshot, planned), style="bold"), grid)
+
+
+def headline(name: str, snapshot: Snapshot, planned: float) -> str:
+    """``quickstart · running · 1m 05s elapsed, 1m 55s of load remaining``."""
+    state = snapshot.state
+    if state.started is None:
+        return f"{name} · {state.phase}"
+    until = state.ended.mono if state.ended else time.monotonic()
+    text = f"{name} · {state.phase} · {readable_duration(until - state.started.mono)} elapsed"
+    if state.phase != "running":
+        return text
+    loading = [run.state for run in snapshot.runs if run.state.load_start is not None and run.state.load_end is None]
+    if not loading:
+        return f"{text}, {readable_duration(planned)} of load planned"
+    done = max(until - (run.load_start or until) for run in loading)
+    left = max(max(run.planned_seconds or 0.0 for run in loading) - done, 0.0)
+    return f"{text}, {readable_duration(left)} of load remaining"
+
+
+def lines(name: str, snapshot: Snapshot, planned: float) -> list[str]:
+    """The view as plain lines, for logs and pipes."""
+    return [headline(name, snapshot, planned), *(f"  {_line(run)}" for run in snapshot.runs)]
+
+
+def show_lines(console: Console, text: Sequence[str]) -> None:
+    for line in text:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def mebibytes(count: float | None) -> str:
+    """``123.4 MiB``, or a dash."""
+    return "–" if count is None else f"{count / 2**20:,.1f} MiB"
+
+
+def sparkline(values: Sequence[float], width: int = _COURSE_WIDTH) -> str:
+    """``▁▂▃▅▇``: the course of a series, scaled between its own ends."""
+    if not values:
+        return ""
+    step = max(len(values) / width, 1.0)
+    shown = [values[min(int(k * step), len(values) - 1)] for k in range(min(width, len(values)))]
+    low, high = min(shown), max(shown)
+    span = (high - low) or 1.0
+    return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in shown)
+
+
+def _cells(run: RunProgress) -> tuple[str | Text, ...]:
+    errors, dropped = run.requests.get("error", 0), run.requests.get("dropped", 0)
+    return (
+        _title(run),
+        Text(run.state.phase, style="red" if run.state.phase == "died" else ""),
+        f"{sum(run.requests.values()):,}",
+        Text(str(errors), style="red" if errors else "dim"),
+        Text(str(dropped), style="yellow" if dropped else "dim"),
+        _milliseconds(run.ttft_seconds),
+        mebibytes(run.memory),
+        _since_start(run),
+        sparkline(run.course),
+    )
+
+
+def _line(run: RunProgress) -> str:
+    return (
+        f"{_title(run)}: {run.state.phase}, {sum(run.requests.values())} requests, "
+        f"{run.requests.get('error', 0)} errors, {run.requests.get('dropped', 0)} dropped, "
+        f"TTFT {_milliseconds(run.ttft_seconds)}, memory {mebibytes(run.memory)} ({_since_start(run)})"
+    )
+
+
+def _title(run: RunProgress) -> str:
+    return run.deployment if run.replica == 1 else f"{run.deployment} r{run.replica:02d}"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds * 1000:.0f} ms"
+
+
+def _since_start(run: RunProgress) -> str:
+    if run.memory is None or run.memory_at_start is None:
+        return "–"
+    return f"{(run.memory - run.memory_at_start) / 2**20:+,.1f} MiB"

@@ -1,0 +1,35 @@
+"""Poisson arrivals: independent exponential gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Literal
+
+from pydantic import Field
+
+from aging.campaign.schema import ArrivalsOptions
+from aging.load.arrivals import Arrivals
+
+
+class PoissonOptions(ArrivalsOptions):
+    """Open-loop arrivals without memory."""
+
+    kind: Literal["poisson"]
+    rate: float = Field(gt=0, description="requests per second on average")
+
+
+class Poisson(Arrivals[PoissonOptions]):
+    """``next += gap``: the next arrival follows from the last arrival, never from when it was sent."""
+
+    kind = "poisson"
+    options_table = PoissonOptions
+
+    def times(self, rng: Random) -> Iterator[float]:
+        at = 0.0
+        while True:
+            at += rng.expovariate(self.options.rate)
+            yield at
+
+    def at_rate(self, rate: float) -> Poisson:
+        return Poisson(self.options.model_copy(update={"rate": rate}))

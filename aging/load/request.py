@@ -1,0 +1,82 @@
+"""One request over HTTP: sent, timed, and judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+
+from aging.deployments import Endpoint
+from aging.load.schedule import PlannedRequest
+from aging.load.sse import StreamedAnswer, completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; times in monotonic seconds. ``error`` is None for a whole, well-formed answer."""
+
+    http_status: int | None = None
+    first_token: float | None = None
+    last_token: float | None = None
+    tokens: int | None = None
+    error: str | None = None
+
+
+def body(endpoint: Endpoint, request: PlannedRequest, prompt: str) -> dict[str, Any]:
+    """The JSON body of an OpenAI-style completion (or chat completion, where the path says so)."""
+    asked: dict[str, Any] = {"model": endpoint.model, "max_tokens": request.output_tokens, "stream": request.streaming}
+    if endpoint.path.endswith("/chat/completions"):
+        asked["messages"] = [{"role": "user", "content": prompt}]
+    else:
+        asked["prompt"] = prompt
+    if request.streaming:
+        asked["stream_options"] = {"include_usage": True}
+    return asked | dict(endpoint.body)
+
+
+async def send(
+    http: httpx.AsyncClient, endpoint: Endpoint, request: PlannedRequest, prompt: str, patience: float
+) -> Answer:
+    """Send one request and read its whole answer. Every failure of the exchange is an ``Answer`` with an error."""
+    asked = body(endpoint, request, prompt)
+    headers = {} if endpoint.reuse_connections else {"Connection": "close"}
+    answer = Answer()
+    try:
+        async with http.stream("POST", endpoint.path, json=asked, headers=headers, timeout=patience) as response:
+            answer = replace(answer, http_status=response.status_code)
+            if response.status_code != httpx.codes.OK:
+                text = (await response.aread()).decode(errors="replace")
+                return replace(answer, error=f"HTTP {response.status_code}: {text[:200]}")
+            if request.streaming:
+                return await _read_stream(response, answer)
+            return _read_whole(await _json(response), answer)
+    except httpx.HTTPError as error:
+        return replace(answer, error=f"{type(error).__name__}: {error}"[:200])
+
+
+async def _read_stream(response: httpx.Response, answer: Answer) -> Answer:
+    stream = StreamedAnswer()
+    async for line in response.aiter_lines():
+        stream.feed(line, time.monotonic())
+    error = stream.error or (None if stream.ended else "the stream ended without its end marker")
+    return replace(
+        answer, first_token=stream.first_token, last_token=stream.last_token, tokens=stream.tokens, error=error
+    )
+
+
+async def _json(response: httpx.Response) -> Mapping[str, Any] | None:
+    await response.aread()
+    try:
+        whole = response.json()
+    except ValueError:
+        return None
+    return whole if isinstance(whole, dict) else None
+
+
+def _read_whole(whole: Mapping[str, Any] | None, answer: Answer) -> Answer:
+    if whole is None or not whole.get("choices"):
+        return replace(answer, error="the answer is not a completion")
+    return replace(answer, last_token=time.monotonic(), tokens=completion_tokens(whole))

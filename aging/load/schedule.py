@@ -1,0 +1,72 @@
+"""The schedule: which request is due when, and its words. Pure, streamed, and equal for equal seeds.
+
+Every aspect (arrivals, lengths, streaming, words) draws from a generator of its own, seeded by
+name, so that changing one leaves the others as they were. Python's Mersenne Twister and
+times rounded to the microsecond make schedule and bodies the same on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from random import Random
+from typing import Any
+
+from aging.campaign.schema import LoadTable, LogNormal
+from aging.load.arrivals import Arrivals
+from aging.load.corpus import WORDS, text
+
+_Z95 = 1.6448536269514722  # 95 % quantile of the standard normal distribution
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """One request of the schedule; ``at`` is seconds from the start of load."""
+
+    index: int
+    at: float
+    prompt_tokens: int
+    output_tokens: int
+    streaming: bool
+
+    def line(self) -> str:
+        """The request as the schedule hash sees it."""
+        return f"{self.index},{self.at:.6f},{self.prompt_tokens},{self.output_tokens},{int(self.streaming)}\n"
+
+
+def schedule(load: LoadTable, arrivals: Arrivals[Any], seed: int, duration: float) -> Iterator[PlannedRequest]:
+    """Every request that arrives before ``duration`` seconds, in order."""
+    prompts, outputs, streams = (Random(f"{seed}/{aspect}") for aspect in ("prompt", "output", "streaming"))
+    times = takewhile(lambda at: at < duration, arrivals.times(Random(f"{seed}/arrivals")))
+    for index, at in enumerate(times):
+        yield PlannedRequest(
+            index=index,
+            at=round(at, 6),
+            prompt_tokens=draw_length(load.prompt_tokens, prompts),
+            output_tokens=draw_length(load.output_tokens, outputs),
+            streaming=streams.random() < load.streaming_share,
+        )
+
+
+def draw_length(lengths: LogNormal, rng: Random) -> int:
+    """One log-normal token count with the given median and 95th percentile, clipped to its bounds."""
+    sigma = math.log(lengths.p95 / lengths.median) / _Z95
+    drawn = lengths.median * math.exp(sigma * rng.gauss(0.0, 1.0))
+    return min(max(round(drawn), lengths.min), lengths.max)
+
+
+def prompt(request: PlannedRequest, seed: int) -> str:
+    """The request's prompt: unique words of the corpus, one token each with a model of :mod:`aging.weights`."""
+    words = Random(f"{seed}/words/{request.index}")
+    return text(words.choices(WORDS, k=request.prompt_tokens))
+
+
+def schedule_hash(requests: Iterator[PlannedRequest]) -> str:
+    """SHA-256 over the whole schedule; equal hashes mean equal loads."""
+    digest = hashlib.sha256()
+    for request in requests:
+        digest.update(request.line().encode())
+    return digest.hexdigest()

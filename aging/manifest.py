@@ -1,0 +1,132 @@
+"""The manifest: everything needed to know, later and elsewhere, what was measured on what."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import distributions, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from aging.campaign.schema import Campaign
+from aging.deployments import Deployment, environments_folder
+from aging.load.job import arrivals_of
+from aging.load.schedule import schedule, schedule_hash
+from aging.plan import rounds
+
+SCHEMA = 1
+
+_LIST_PACKAGES = (
+    "import json, importlib.metadata as m;print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
+)
+
+
+def manifest(campaign: Campaign, deployments: Sequence[Deployment[Any]], model: str | None) -> dict[str, Any]:
+    """The manifest of a campaign that is about to start."""
+    return {
+        "schema": SCHEMA,
+        "aging_version": version("llm-aging"),
+        "command_line": sys.argv,
+        "python": platform.python_version(),
+        "campaign": resolved(campaign),
+        "seed": campaign.seed,
+        "schedule_hashes": schedule_hashes(campaign),
+        "model": model,
+        "deployments": [_deployment(deployment) for deployment in deployments],
+        "host": host(),
+        "packages": {found.metadata["Name"]: found.version for found in distributions()},
+    }
+
+
+def resolved(campaign: Campaign) -> dict[str, Any]:
+    """The campaign with every default filled in; durations in seconds say so in their names."""
+    return {
+        "name": campaign.name,
+        "description": campaign.description,
+        "seed": campaign.seed,
+        "replicas": campaign.replicas,
+        "duration_seconds": campaign.duration,
+        "warmup_seconds": campaign.warmup,
+        "cooldown_seconds": campaign.cooldown,
+        "load": campaign.load.model_dump(mode="json") | {"arrivals": campaign.load.arrivals.model_dump(mode="json")},
+        "sampling_seconds": dict(campaign.sampling),
+        "analysis": {
+            "grid_seconds": campaign.analysis.grid,
+            "q": campaign.analysis.q,
+            "test": campaign.analysis.test,
+        },
+        "rejuvenation": campaign.rejuvenation and campaign.rejuvenation.model_dump(mode="json"),
+    }
+
+
+def schedule_hashes(campaign: Campaign) -> dict[str, str]:
+    """The hash of the load of every run, by ``deployment/rNN``; equal where the load is equal."""
+    known: dict[tuple[float | None, int], str] = {}
+    hashes = {}
+    for together in rounds(campaign):
+        for run in together:
+            key = (run.options.rate, run.seed)
+            if key not in known:
+                arrivals = arrivals_of(campaign.load, run.options.rate)
+                known[key] = schedule_hash(schedule(campaign.load, arrivals, run.seed, campaign.duration))
+            hashes[f"{run.options.name}/r{run.replica:02d}"] = known[key]
+    return hashes
+
+
+def host() -> dict[str, str | int | float]:
+    """The machine, in words and numbers."""
+    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    return {
+        "name": platform.node(),
+        "system": platform.system(),
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count() or 0,
+        "memory_bytes": memory.total,
+        "swap_bytes": swap.total,
+        "page_bytes": os.sysconf("SC_PAGE_SIZE"),
+        "boot_id": _text(Path("/proc/sys/kernel/random/boot_id")),
+        "transparent_hugepages": _text(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
+        "cgroup": _text(Path("/proc/self/cgroup")),
+    }
+
+
+def write_manifest(content: Mapping[str, Any], path: Path) -> None:
+    """Write ``manifest.json``."""
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _deployment(deployment: Deployment[Any]) -> dict[str, Any]:
+    launch, known, needs = deployment.launch(), deployment.known_ageing(), deployment.requirements
+    return {
+        "name": deployment.options.name,
+        "kind": deployment.kind,
+        "command": list(launch.argv),
+        "env": dict(launch.env),
+        "endpoint": launch.endpoint.base_url + launch.endpoint.path,
+        "options": deployment.options.model_dump(mode="json"),
+        "known_ageing": None
+        if known is None
+        else {"indicator": known.indicator, "per_request": known.per_request, "per_hour": known.per_hour},
+        "packages": {} if needs is None else _packages(needs.python(environments_folder())),
+    }
+
+
+def _packages(python: Path) -> dict[str, str]:
+    """What is installed in a runtime's environment, as its own interpreter sees it."""
+    listed = subprocess.run([python, "-c", _LIST_PACKAGES], capture_output=True, check=True, text=True)
+    packages: dict[str, str] = json.loads(listed.stdout)
+    return packages
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return "unknown"

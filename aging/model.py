@@ -1,0 +1,128 @@
+"""The value types that travel along the data path. Frozen; nothing here does anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aging.clock import Stamp
+
+HARNESS = "_harness"
+"""Owner of every series that belongs to no single deployment: the harness, the host, the devices."""
+
+Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a sampler saw of one entity at one tick.
+
+    ``owner`` is the deployment the values belong to (or :data:`HARNESS`);
+    ``entity`` tells things of one owner apart (``tree``, ``gpu0``, ``client-vllm``);
+    ``generation`` is which life of the serving process was read.
+    A value that could not be had is absent from ``values`` and has its reason in ``missing``.
+    """
+
+    owner: str
+    entity: str
+    generation: int
+    values: Mapping[str, float]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request of the schedule: what was planned, what was sent, what came back.
+
+    All times are ``CLOCK_MONOTONIC`` seconds. ``status`` is ``ok``, ``error`` or
+    ``dropped`` (over the concurrency cap, never sent); ``held`` tells that it
+    waited for a rejuvenation to end.
+    """
+
+    index: int
+    generation: int
+    scheduled: float
+    sent: float | None
+    first_token: float | None
+    last_token: float | None
+    finished: float
+    streaming: bool
+    prompt_tokens: int
+    output_tokens_asked: int
+    output_tokens: int | None
+    http_status: int | None
+    status: Literal["ok", "error", "dropped"]
+    error: str | None
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the journal."""
+
+    stamp: Stamp
+    kind: str
+    deployment: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the statistics say of one indicator of one deployment, pooled over its replicas.
+
+    Rates are in the indicator's unit per hour and per completed request; a
+    ``*_total`` counter is analysed as its per-second rate. ``q`` is ``p`` after
+    false-discovery control over the campaign. Not yet known is ``None``.
+    """
+
+    deployment: str
+    indicator: str
+    replicas: int
+    n: int
+    verdict: Verdict
+    shape: str | None
+    slope_per_hour: float | None
+    ci_per_hour: tuple[float, float] | None
+    slope_per_request: float | None
+    ci_per_request: tuple[float, float] | None
+    p: float | None
+    q: float | None
+    minimum_detectable_per_hour: float | None
+    tests: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A deployment whose ageing is known, and whether the instrument saw just that."""
+
+    deployment: str
+    indicator: str
+    expected: Literal["aging", "not aging"]
+    expected_per_hour: float | None
+    verdict: Verdict
+    slope_per_hour: float | None
+    ci_per_hour: tuple[float, float] | None
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about the measurement that a reader of the verdicts must know."""
+
+    deployment: str | None
+    kind: str
+    message: str
+    at_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The whole of ``findings.json``; see ``docs/findings.md`` for the contract."""
+
+    schema: int
+    campaign: str
+    started: str
+    findings: Sequence[Finding]
+    controls: Sequence[Control]
+    problems: Sequence[Problem]

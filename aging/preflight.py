@@ -1,0 +1,197 @@
+"""Before anything is started: can this host run this campaign, and is it fit to measure on?"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from aging.campaign.schema import Campaign, ModelTable
+from aging.catalogue import Catalogue
+from aging.deployments import Deployment
+from aging.errors import Mistake, PreflightError
+from aging.weights import PRESETS, cached_gguf
+
+_LEAST_DISK_BYTES = 200 * 2**20
+_COMFORTABLE_DISK_BYTES = 5 * 2**30
+_COMFORTABLE_OPEN_FILES = 4096
+
+
+def model_cache() -> Path:
+    """Where models made locally are kept: ``$AGING_MODELS``, or the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "models"
+    return Path(os.environ.get("AGING_MODELS") or default)
+
+
+def resolve_model(table: ModelTable | None) -> str | None:
+    """What the deployments are to serve; a preset is made on first use."""
+    if table is None:
+        return None
+    if table.preset is not None:
+        return str(cached_gguf(PRESETS[table.preset], model_cache()))
+    return str(Path(table.path).resolve()) if table.path is not None else table.hub
+
+
+def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) -> None:
+    """Raise :class:`PreflightError` with everything that keeps this host from running ``campaign`` now."""
+    mistakes = [*_results_mistakes(results), *_model_mistakes(campaign, catalogue)]
+    for options in campaign.deployment:
+        deployment: Deployment[Any] = catalogue.deployments[options.kind](options, None)
+        if missing := deployment.missing():
+            mistakes.append(Mistake(f"deployment[{options.name}].kind", missing))
+        if taken := _port_taken(options.port):
+            mistakes.append(Mistake(f"deployment[{options.name}].port", taken))
+    if mistakes:
+        raise PreflightError(source, mistakes)
+
+
+def _results_mistakes(results: Path) -> Iterator[Mistake]:
+    where = f"results directory {results}"
+    existing = next(folder for folder in (results, *results.absolute().parents) if folder.exists())
+    if not existing.is_dir():
+        yield Mistake(where, f"{existing} is not a directory")
+        return
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        yield Mistake(where, f"cannot be written to: {error.strerror}")
+        return
+    free = shutil.disk_usage(existing).free
+    if free < _LEAST_DISK_BYTES:
+        yield Mistake(
+            where, f"only {free / 2**20:.0f} MiB are free; at least {_LEAST_DISK_BYTES / 2**20:.0f} are needed"
+        )
+
+
+def _model_mistakes(campaign: Campaign, catalogue: Catalogue) -> Iterator[Mistake]:
+    table = campaign.model
+    if table is not None and table.path is not None and not Path(table.path).exists():
+        yield Mistake("model.path", f"there is no {table.path!r}; give an existing file or folder, or a `preset`")
+    if table is None:
+        for options in campaign.deployment:
+            if catalogue.deployments[options.kind].needs_model:
+                yield Mistake(
+                    "model", f"is missing, and {options.name} ({options.kind}) serves one; add a [model] table"
+                )
+                return
+
+
+def _port_taken(port: int) -> str | None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} is in use on 127.0.0.1; choose another or end what listens there"
+            return f"port {port} cannot be used: {error.strerror}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of ``aging doctor``: ``fail`` keeps campaigns from running, ``warn`` disturbs what they measure."""
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    message: str
+
+
+def host_checks(results: Path, catalogue: Catalogue) -> Sequence[Check]:
+    """Is this host ready to be measured on?"""
+    return [
+        _cores(),
+        _memory(),
+        _swap(),
+        _cgroup(),
+        _open_files(),
+        _disk(results),
+        _clock(),
+        _hugepages(),
+        *_samplers(catalogue),
+        *_runtimes(catalogue.deployments),
+    ]
+
+
+def _cores() -> Check:
+    cores = os.cpu_count() or 0
+    load = os.getloadavg()[0]
+    busy = load > cores / 2
+    message = f"{cores} cores, load {load:.2f}"
+    return Check("cores", "warn" if busy else "ok", message + ("; something else is using them" if busy else ""))
+
+
+def _memory() -> Check:
+    memory = psutil.virtual_memory()
+    message = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB available"
+    return Check("memory", "warn" if memory.available < 2 * 2**30 else "ok", message)
+
+
+def _swap() -> Check:
+    swap = psutil.swap_memory()
+    if swap.total == 0:
+        return Check("swap", "ok", "none")
+    return Check("swap", "ok", f"{swap.total / 2**30:.1f} GiB; RSS falls when pages are swapped, anon+swap does not")
+
+
+def _cgroup() -> Check:
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        if Path(path).is_file():
+            text = Path(path).read_text().strip()
+            limited = text.isdigit() and int(text) < psutil.virtual_memory().total
+            return Check("cgroup", "ok", f"memory limit {int(text) / 2**30:.1f} GiB" if limited else "no memory limit")
+    return Check("cgroup", "ok", "no memory controller at the root of the hierarchy")
+
+
+def _open_files() -> Check:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= _COMFORTABLE_OPEN_FILES:
+        return Check("ulimit", "ok", f"{soft} open files")
+    return Check("ulimit", "warn", f"{soft} open files; raise it with: ulimit -n {_COMFORTABLE_OPEN_FILES}")
+
+
+def _disk(results: Path) -> Check:
+    if mistakes := list(_results_mistakes(results)):
+        return Check("disk", "fail", str(mistakes[0]))
+    existing = next(folder for folder in (results, *results.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    return Check("disk", "warn" if free < _COMFORTABLE_DISK_BYTES else "ok", f"{free / 2**30:.1f} GiB free for results")
+
+
+def _clock() -> Check:
+    source = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+    name = source.read_text().strip() if source.exists() else "unknown"
+    slow = name in ("hpet", "acpi_pm")
+    return Check("clock", "warn" if slow else "ok", f"clock source {name}{'; reading it is slow' if slow else ''}")
+
+
+def _hugepages() -> Check:
+    path = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not path.exists():
+        return Check("hugepages", "ok", "no transparent huge pages")
+    always = "[always]" in path.read_text()
+    message = "always: memory grows in 2 MiB steps" if always else "not forced on every process"
+    return Check("hugepages", "warn" if always else "ok", message)
+
+
+def _samplers(catalogue: Catalogue) -> Iterator[Check]:
+    for kind, sampler in catalogue.samplers.items():
+        reason = sampler.unavailable()
+        yield Check(f"{kind} sampler", "ok", f"not sampled: {reason}" if reason else "available")
+
+
+def _runtimes(deployments: Mapping[str, type[Deployment[Any]]]) -> Iterator[Check]:
+    for kind, deployment in deployments.items():
+        if needs := deployment.requirements:
+            missing = deployment.missing_runtime()
+            yield Check(f"{kind} runtime", "warn" if missing else "ok", missing or " ".join(needs.pins))

@@ -1,0 +1,105 @@
+"""What went wrong with the measurement itself, from the journal, the records and the live files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from aging.model import Event, Problem
+from aging.store.results import Results
+
+_LATE_SECONDS = 0.1
+"""A client whose 99th percentile of send lateness is above this did not drive the schedule it was given."""
+
+_MISSED_TICKS_SHARE = 0.01
+
+
+def problems_of(results: Results) -> list[Problem]:
+    """Everything a reader of the verdicts must know, campaign first."""
+    return [
+        *_from_journal(results),
+        *_unfinished(results),
+        *_schedules(results),
+        *_load(results),
+        *_ticks(results),
+        *(Problem(None, "trimmed", note) for note in results.trimmed()),
+    ]
+
+
+def _from_journal(results: Results) -> Iterator[Problem]:
+    for event in results.events:
+        at = _at(results, event)
+        match event.kind:
+            case "deployment_died":
+                tail = " | ".join(event.details["log"][-3:])
+                died = f"generation {event.details['generation']} died: {event.details['why']}"
+                message = f"{died}; last log lines: {tail}" if tail else died
+                yield Problem(event.deployment, "died", message, at)
+            case "load_died":
+                yield Problem(event.deployment, "load_died", f"the load process ended: {event.details['exit']}", at)
+            case "sampler_failing":
+                yield Problem(None, "sampler", f"{event.details['sampler']}: {event.details['reason']}", at)
+            case "campaign_interrupted":
+                yield Problem(None, "interrupted", "the campaign was interrupted before its end", at)
+
+
+def _unfinished(results: Results) -> Iterator[Problem]:
+    if results.state.phase == "running":
+        yield Problem(None, "unfinished", "the journal has no end: the campaign still runs, or its runner was killed")
+
+
+def _schedules(results: Results) -> Iterator[Problem]:
+    planned = results.manifest["schedule_hashes"]
+    for event in results.events:
+        if event.kind != "load_finished" or event.deployment is None:
+            continue
+        expected = planned.get(f"{event.deployment}/r{event.details['replica']:02d}")
+        stopped_early = (
+            results.state.phase != "completed" or results.state.runs[event.deployment, event.details["replica"]].died
+        )
+        if event.details["schedule_hash"] != expected and not stopped_early:
+            message = f"drove schedule {event.details['schedule_hash']}, not the planned {expected}"
+            yield Problem(event.deployment, "schedule", message, _at(results, event))
+
+
+def _load(results: Results) -> Iterator[Problem]:
+    for deployment, replica in results.state.runs:
+        requests = results.requests(deployment, replica)
+        if requests.empty:
+            yield Problem(deployment, "no_requests", f"replica {replica} has no request record")
+            continue
+        total = len(requests)
+        for status, what in (("error", "failed"), ("dropped", "were dropped at the concurrency cap")):
+            count = int((requests["status"] == status).sum())
+            if count:
+                example = "" if status == "dropped" else f"; first: {_first_error(requests)}"
+                yield Problem(deployment, status, f"{count} of {total} requests {what}{example}")
+        prompt = requests[requests["sent"].notna() & ~requests["held"]]
+        late = float(np.quantile(prompt["sent"] - prompt["scheduled"], 0.99)) if len(prompt) else 0.0
+        if late > _LATE_SECONDS:
+            message = f"1 % of the requests were sent over {late:.3f} s late: the client could not keep its schedule"
+            yield Problem(deployment, "late", message)
+
+
+def _first_error(requests: object) -> str:
+    errors = requests[requests["status"] == "error"]["error"]  # type: ignore[index]
+    return str(errors.iloc[0])
+
+
+def _ticks(results: Results) -> Iterator[Problem]:
+    for deployment, replica in results.state.runs:
+        samples = results.samples(deployment, "process", replica)
+        if samples.empty:
+            yield Problem(deployment, "no_samples", f"replica {replica} has no process samples")
+            continue
+        missed = int(samples["missed"].sum())
+        if missed > _MISSED_TICKS_SHARE * len(samples):
+            message = f"{missed} of {missed + len(samples)} sampling ticks were missed: the host was too busy"
+            yield Problem(deployment, "ticks", message)
+
+
+def _at(results: Results, event: Event) -> float | None:
+    """Seconds from the campaign's start."""
+    started = results.state.started
+    return None if started is None else round(event.stamp.mono - started.mono, 1)

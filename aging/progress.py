@@ -1,0 +1,150 @@
+"""How a campaign stands, followed from its files alone: the live view and ``aging status`` see the same."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from aging.indicators import PRIMARY
+from aging.journal import CampaignState, RunState, fold, read_journal
+from aging.store.layout import Layout
+from aging.store.segments import LIVE, SEALED, parse_line
+
+_RECENT_SECONDS = 30.0
+_COURSE_POINTS = 40
+
+
+class Tail:
+    """The rows of a segment folder that came since the last look."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._offsets: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()
+
+    def new_rows(self) -> Iterator[dict[str, Any]]:
+        """Whole rows not given before, oldest first; an hour sealed meanwhile is finished from its Parquet."""
+        names = {path.name.removesuffix(SEALED).removesuffix(LIVE) for path in self._folder.glob("[0-9]*")}
+        for name in sorted(names):
+            live = self._folder / f"{name}{LIVE}"
+            try:
+                rows = self._from_live(name, live)
+            except FileNotFoundError:
+                rows = self._from_sealed(name, self._folder / f"{name}{SEALED}")
+            self._counts[name] += len(rows)
+            yield from rows
+
+    def _from_live(self, name: str, live: Path) -> list[dict[str, Any]]:
+        rows = []
+        with live.open("rb") as lines:
+            lines.seek(self._offsets.get(name, 0))
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                self._offsets[name] = self._offsets.get(name, 0) + len(line)
+                if (row := parse_line(line)) is not None:
+                    rows.append(row)
+        return rows
+
+    def _from_sealed(self, name: str, sealed: Path) -> list[dict[str, Any]]:
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 80 MB that a campaign within one hour never needs
+
+        if not sealed.exists() or self._counts[name] == pq.read_metadata(sealed).num_rows:
+            return []
+        rows: list[dict[str, Any]] = pq.read_table(sealed).slice(self._counts[name]).to_pylist()
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """One run as of now. ``memory`` is anonymous plus swap in bytes; ``course`` its thinned history."""
+
+    deployment: str
+    replica: int
+    state: RunState
+    requests: Mapping[str, int]
+    ttft_seconds: float | None
+    memory: float | None
+    memory_at_start: float | None
+    course: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The campaign as of now; ``seen_until`` is the monotonic time of the newest sample."""
+
+    state: CampaignState
+    runs: Sequence[RunProgress]
+    seen_until: float | None
+
+
+class Progress:
+    """Follows a result directory; every :meth:`snapshot` reads only what is new."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._runs: dict[tuple[str, int], _Follower] = {}
+
+    def snapshot(self) -> Snapshot:
+        state = fold(read_journal(self._layout.journal))
+        for key in state.runs:
+            if key not in self._runs:
+                self._runs[key] = _Follower(self._layout, *key)
+        runs = [self._runs[key].progress(run) for key, run in state.runs.items()]
+        seen = [follower.seen_until for follower in self._runs.values() if follower.seen_until is not None]
+        return Snapshot(state, runs, max(seen, default=None))
+
+
+class _Follower:
+    """What has been read of one run so far."""
+
+    def __init__(self, layout: Layout, deployment: str, replica: int) -> None:
+        self._deployment, self._replica = deployment, replica
+        self._requests = Tail(layout.source(deployment, "requests", replica))
+        self._process = Tail(layout.source(deployment, "process", replica))
+        self._counts: Counter[str] = Counter()
+        self._ttft: deque[tuple[float, float]] = deque()
+        self._memory: list[float] = []
+        self._stride = 1
+        self._skipped = 0
+        self._first: float | None = None
+        self._last: float | None = None
+        self.seen_until: float | None = None
+
+    def progress(self, run: RunState) -> RunProgress:
+        for row in self._requests.new_rows():
+            self._counts[row["status"]] += 1
+            if row["status"] == "ok" and row["first_token"] is not None:
+                self._ttft.append((row["finished"], row["first_token"] - row["sent"]))
+        for row in self._process.new_rows():
+            self.seen_until = row["mono"]
+            if row.get(PRIMARY) is not None:
+                self._remember(row[PRIMARY], row["mono"], run)
+        while self._ttft and self.seen_until is not None and self._ttft[0][0] < self.seen_until - _RECENT_SECONDS:
+            self._ttft.popleft()
+        return RunProgress(
+            deployment=self._deployment,
+            replica=self._replica,
+            state=run,
+            requests=dict(self._counts),
+            ttft_seconds=median(value for _, value in self._ttft) if self._ttft else None,
+            memory=self._last,
+            memory_at_start=self._first,
+            course=tuple(self._memory),
+        )
+
+    def _remember(self, memory: float, mono: float, run: RunState) -> None:
+        self._last = memory
+        if self._first is None and run.load_start is not None and mono >= run.load_start:
+            self._first = memory
+        self._skipped += 1
+        if self._skipped >= self._stride:
+            self._skipped = 0
+            self._memory.append(memory)
+        if len(self._memory) > _COURSE_POINTS:  # halve the history, double the stride: bounded for any length
+            self._memory = self._memory[::2]
+            self._stride *= 2

@@ -1,0 +1,70 @@
+"""``python -m aging.reference``: start the reference server from command-line flags."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+
+from aging.reference.ageing import Ageing, Ager
+from aging.reference.rehearsal import rehearse
+from aging.reference.server import Pace, ReferenceServer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; 0 after a clean shutdown, 2 for flags or a port that cannot be used."""
+    parser = _parser()
+    options = vars(parser.parse_args(arguments))
+    pace = Pace(options["ttft_seconds"], options["token_seconds"])
+    if pace.ttft_seconds < 0 or pace.token_seconds < 0:
+        parser.error("a pace is not negative")
+    try:
+        ageing = Ageing(**{each.name: options[each.name] for each in fields(Ageing)})
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        asyncio.run(_run(options["host"], options["port"], ageing, pace))
+    except OSError as error:
+        sys.stderr.write(f"{options['host']}:{options['port']}: {error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m aging.reference", description=sys.modules["aging.reference"].__doc__
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True, help="0 = any free port, told in the first line of output")
+    parser.add_argument("--ttft-seconds", type=float, default=Pace().ttft_seconds, help="time to first token")
+    parser.add_argument("--token-seconds", type=float, default=Pace().token_seconds, help="time per further token")
+    for each in fields(Ageing):
+        flag = f"--{each.name.replace('_', '-')}"
+        parser.add_argument(flag, type=float, default=0.0, help=each.metadata["help"])
+    return parser
+
+
+async def _run(host: str, port: int, ageing: Ageing, pace: Pace) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    listening: asyncio.Future[int] = loop.create_future()
+    listening.add_done_callback(lambda found: _announce(host, found.result()))
+    await rehearse()
+    gc.collect()
+    gc.freeze()
+    await ReferenceServer(Ager(ageing), pace).serve(host, port, listening, stop)
+
+
+def _announce(host: str, port: int) -> None:
+    sys.stdout.write(f"listening on http://{host}:{port}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

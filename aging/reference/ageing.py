@@ -1,0 +1,175 @@
+"""What ages: amounts as a pure function of requests and time, and the resources that are held to match them."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import mmap
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+
+PAGE_BYTES = mmap.PAGESIZE
+CHUNK_BYTES = 4 * 1024 * 1024
+"""Address space is taken in pieces of this size: virtual size grows smoothly, and 100 GB are 25,000 mappings."""
+
+
+def _amount(help_text: str) -> float:
+    value: float = field(default=0.0, metadata={"help": help_text})
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Ageing:
+    """How much a server ages; all zero is a clean server.
+
+    Growth is what requests and time add up to; a cache limit caps it, a
+    sawtooth frees it whenever that much has piled up, and a step comes on top.
+    Requests are counted when a well-formed one has been read, so that a client
+    that leaves midway does not change the rate.
+    """
+
+    leak_bytes_per_request: float = _amount("anonymous memory kept for good by each request, in bytes")
+    leak_bytes_per_hour: float = _amount("anonymous memory kept for good by time alone, in bytes per hour")
+    cache_limit_bytes: float = _amount("growth stops here, as a bounded cache's does, in bytes; 0 = no limit")
+    sawtooth_bytes: float = _amount("growth is freed each time it reaches this, in bytes; 0 = never")
+    step_bytes: float = _amount("one jump of this size, in bytes")
+    step_after_requests: float = _amount("the jump comes with this request, counted from 1")
+    fds_per_request: float = _amount("file descriptors left open by each request; fractions add up")
+    threads_per_request: float = _amount("threads left behind by each request; fractions add up")
+    latency_seconds_per_hour: float = _amount("time to first token grows by this, in seconds per hour")
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{each.name}: {value} is not a finite number from 0 up")
+        if self.cache_limit_bytes and self.sawtooth_bytes:
+            raise ValueError("cache_limit_bytes and sawtooth_bytes: growth either stops or is freed, not both")
+        if bool(self.step_bytes) != bool(self.step_after_requests):
+            raise ValueError("step_bytes and step_after_requests: a step needs both")
+
+    def held_bytes(self, requests: int, seconds: float) -> int:
+        """Anonymous memory, in bytes, that a server of this age holds on to."""
+        growth = self.leak_bytes_per_request * requests + self.leak_bytes_per_hour * seconds / 3600
+        if self.cache_limit_bytes:
+            growth = min(growth, self.cache_limit_bytes)
+        if self.sawtooth_bytes:
+            growth %= self.sawtooth_bytes
+        step = self.step_bytes if self.step_bytes and requests >= self.step_after_requests else 0
+        return int(growth + step)
+
+    def held_fds(self, requests: int) -> int:
+        """File descriptors left open by this many requests."""
+        return int(self.fds_per_request * requests)
+
+    def held_threads(self, requests: int) -> int:
+        """Threads left behind by this many requests."""
+        return int(self.threads_per_request * requests)
+
+    def extra_latency(self, seconds: float) -> float:
+        """Seconds added to the time to first token at this age."""
+        return self.latency_seconds_per_hour * seconds / 3600
+
+
+class Arena:
+    """Anonymous private memory held to the page, past every allocator.
+
+    Neither malloc nor Python's own pools can round, retain or return what comes
+    straight from the kernel and is touched page by page; huge pages are refused
+    because one touch of one would count 2 MiB.
+    """
+
+    def __init__(self) -> None:
+        self._chunks: list[mmap.mmap] = []
+        self._pages = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Resident bytes: whole pages."""
+        return self._pages * PAGE_BYTES
+
+    def hold(self, size: int) -> None:
+        """Make ``size`` bytes, rounded down to whole pages, be resident."""
+        pages = size // PAGE_BYTES
+        if pages > self._pages:
+            self._grow(pages)
+        elif pages < self._pages:
+            self._shrink(pages)
+
+    def _grow(self, pages: int) -> None:
+        while self._pages < pages:
+            index, offset = divmod(self.held_bytes, CHUNK_BYTES)
+            if index == len(self._chunks):
+                self._chunks.append(_fresh_chunk())
+            end = min(CHUNK_BYTES, offset + (pages - self._pages) * PAGE_BYTES)
+            count = (end - offset) // PAGE_BYTES
+            self._chunks[index][offset:end:PAGE_BYTES] = b"\1" * count
+            self._pages += count
+
+    def _shrink(self, pages: int) -> None:
+        whole, rest = divmod(pages * PAGE_BYTES, CHUNK_BYTES)
+        while len(self._chunks) > whole + (rest > 0):
+            self._chunks.pop().close()
+        if rest:
+            self._chunks[whole].madvise(mmap.MADV_DONTNEED, rest, CHUNK_BYTES - rest)
+        self._pages = pages
+
+
+def _fresh_chunk() -> mmap.mmap:
+    chunk = mmap.mmap(-1, CHUNK_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a kernel built without huge pages does not know the advice
+        chunk.madvise(mmap.MADV_NOHUGEPAGE)
+    return chunk
+
+
+class Ager:
+    """A server's age, and the resources it holds because of it."""
+
+    def __init__(self, ageing: Ageing, now: Callable[[], float] = time.monotonic) -> None:
+        self.ageing = ageing
+        self.requests = 0
+        self.fds = 0
+        self.threads = 0
+        self._arena = Arena()
+        self._now = now
+        self._born = now()
+        self._null = os.open(os.devnull, os.O_RDONLY) if ageing.fds_per_request else -1
+        self._never = _thread.allocate_lock()
+        self._never.acquire()
+        if ageing.threads_per_request:
+            _thread.stack_size(64 * 1024)
+
+    @property
+    def seconds(self) -> float:
+        """Age in seconds."""
+        return self._now() - self._born
+
+    @property
+    def held_bytes(self) -> int:
+        """Resident bytes held because of age."""
+        return self._arena.held_bytes
+
+    def count_request(self) -> None:
+        """Age by one request.
+
+        Raises ``OSError`` where the process can have no more descriptors and
+        ``RuntimeError`` where it can have no more threads.
+        """
+        self.requests += 1
+        self.catch_up()
+        for _ in range(self.ageing.held_fds(self.requests) - self.fds):
+            os.dup(self._null)
+            self.fds += 1
+        for _ in range(self.ageing.held_threads(self.requests) - self.threads):
+            _thread.start_new_thread(self._never.acquire, ())
+            self.threads += 1
+
+    def catch_up(self) -> None:
+        """Hold what this age calls for; time alone ages too."""
+        self._arena.hold(self.ageing.held_bytes(self.requests, self.seconds))
+
+    def extra_latency(self) -> float:
+        """Seconds by which the time to first token has drifted."""
+        return self.ageing.extra_latency(self.seconds)

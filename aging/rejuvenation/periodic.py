@@ -1,0 +1,32 @@
+"""Rejuvenate at a fixed age, whatever is observed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from aging.campaign.schema import RejuvenationOptions
+from aging.campaign.units import Positive
+from aging.clock import readable_duration
+from aging.rejuvenation import Observed, Policy
+
+
+class PeriodicOptions(RejuvenationOptions):
+    """The age at which a generation ends."""
+
+    policy: Literal["periodic"]
+    every: Positive = Field(description="age of a generation at which it is restarted")
+
+
+class Periodic(Policy[PeriodicOptions]):
+    """The classical time-based policy (Huang et al. 1995)."""
+
+    kind = "periodic"
+    options_table = PeriodicOptions
+
+    def reason(self, age: float, recent: Sequence[Observed]) -> str | None:  # noqa: ARG002 - age alone decides
+        if age < self.options.every:
+            return None
+        return f"{readable_duration(self.options.every)} old"

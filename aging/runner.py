@@ -1,0 +1,309 @@
+"""The runner: a campaign's task tree, from the first launch to the last seal.
+
+Rounds of runs, one after the other; within a round every deployment is started,
+proven ready, loaded from one shared instant, and stopped, while the samplers tick.
+A deployment that dies takes only its own load with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from aging.campaign.schema import Campaign
+from aging.catalogue import Catalogue
+from aging.clock import Stamp, ticks
+from aging.driving import Driver
+from aging.errors import DeploymentError
+from aging.journal import Journal
+from aging.load.job import Job
+from aging.model import HARNESS, Reading
+from aging.plan import Round, Run, rounds
+from aging.rejuvenation import Observed, Policy
+from aging.samplers import Target
+from aging.sampling import Plan, Sampling
+from aging.serving import Serving
+from aging.store.layout import Layout
+
+_LEAD_SECONDS = 0.5
+"""From telling the load processes to the shared start of load."""
+
+_RECENT_SECONDS = 600
+"""How far back a rejuvenation policy sees."""
+
+
+class Outcome(Enum):
+    """How a campaign ended."""
+
+    COMPLETED = "campaign_completed"
+    INTERRUPTED = "campaign_interrupted"
+    FAILED = "campaign_failed"
+
+
+@dataclass(slots=True)
+class Pair:
+    """A deployment and its load, for one run."""
+
+    run: Run
+    serving: Serving
+    driver: Driver | None = None
+
+
+class Runner:
+    """Runs one campaign into one result directory. ``model`` is what the deployments serve."""
+
+    def __init__(self, campaign: Campaign, catalogue: Catalogue, layout: Layout, model: str | None) -> None:
+        self._campaign = campaign
+        self._catalogue = catalogue
+        self._layout = layout
+        self._model = model
+        self._journal = Journal(layout.journal)
+        self._pairs: list[Pair] = []
+        self._recent: defaultdict[str, deque[Observed]] = defaultdict(lambda: deque(maxlen=_RECENT_SECONDS))
+        self._interrupts = 0
+        self._interrupted = asyncio.Event()
+        self._sampling = Sampling(self._folder, self._journal.record, self._seen)
+
+    async def run(self) -> Outcome:
+        """Run the campaign. One SIGINT or SIGTERM drains and ends it, a second ends it at once."""
+        whole = asyncio.create_task(self._whole())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupt, whole)
+        try:
+            outcome = await whole
+        except asyncio.CancelledError:
+            outcome = Outcome.INTERRUPTED
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+        self._journal.record(outcome.value)
+        self._journal.close()
+        return outcome
+
+    def _interrupt(self, whole: asyncio.Task[Outcome]) -> None:
+        self._interrupts += 1
+        self._interrupted.set()
+        self._journal.record("interrupt", count=self._interrupts)
+        if self._interrupts > 1:
+            whole.cancel()
+
+    async def _whole(self) -> Outcome:
+        campaign = self._campaign
+        self._journal.record("campaign_started", name=campaign.name, pid=os.getpid(), duration=campaign.duration)
+        samplers = [asyncio.create_task(self._sampling.run(plan, time.monotonic())) for plan in self._sampler_plans()]
+        started = 0
+        try:
+            for number, together in enumerate(rounds(campaign)):
+                if number and campaign.cooldown:
+                    await self._pause(campaign.cooldown)
+                if self._interrupted.is_set():
+                    break
+                started += await self._round(together)
+        finally:
+            await _cancel(samplers)
+            self._sampling.close()
+        if self._interrupted.is_set():
+            return Outcome.INTERRUPTED
+        return Outcome.COMPLETED if started else Outcome.FAILED
+
+    async def _round(self, together: Round) -> int:
+        """One round; returns how many deployments became ready."""
+        self._pairs = [Pair(run, self._serving(run)) for run in together]
+        with (self._layout.run(HARNESS) / "load.log").open("ab") as log:
+            try:
+                ready = await self._start_all()
+                if ready and not self._interrupted.is_set():
+                    await self._load(ready, log)
+                return len(ready)
+            finally:
+                await asyncio.shield(self._end_all())
+
+    async def _start_all(self) -> list[Pair]:
+        starts = {asyncio.create_task(pair.serving.start()): pair for pair in self._pairs}
+        interrupted = asyncio.create_task(self._interrupted.wait())
+        pending: set[asyncio.Task[Any]] = set(starts)
+        try:
+            while pending and not interrupted.done():
+                _, pending = await asyncio.wait({*pending, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+                pending.discard(interrupted)
+        finally:
+            await _cancel([interrupted, *pending])
+        ready = []
+        for task, pair in starts.items():
+            if not task.cancelled():
+                with contextlib.suppress(DeploymentError):  # the journal has it; the others go on
+                    task.result()
+                    ready.append(pair)
+        return ready
+
+    async def _load(self, ready: Sequence[Pair], log: Any) -> None:
+        for pair in ready:
+            pair.driver = await Driver.start(self._layout.root, log)
+        load_start = time.monotonic() + _LEAD_SECONDS
+        for pair in ready:
+            self._begin(pair, load_start)
+        followers = [asyncio.create_task(self._follow(pair)) for pair in ready]
+        others = [asyncio.create_task(self._stop_when_interrupted())]
+        if self._campaign.rejuvenation is not None:
+            others.append(asyncio.create_task(self._rejuvenate(ready, self._campaign.rejuvenation)))
+        try:
+            await asyncio.gather(*followers)
+        finally:
+            await _cancel([*followers, *others])
+        self._journal.record("load_ended")
+
+    def _begin(self, pair: Pair, load_start: float) -> None:
+        run, campaign = pair.run, self._campaign
+        job = Job(
+            endpoint=pair.serving.endpoint,
+            load=campaign.load,
+            rate=run.options.rate,
+            seed=run.seed,
+            duration=campaign.duration,
+            load_start=load_start,
+            folder=self._folder(run.options.name, "requests"),
+        )
+        assert pair.driver is not None
+        pair.driver.begin(job)
+        self._journal.record(
+            "load_started",
+            run.options.name,
+            replica=run.replica,
+            load_start=load_start,
+            planned_seconds=campaign.duration,
+            pid=pair.driver.pid,
+        )
+
+    async def _follow(self, pair: Pair) -> None:
+        """Wait for a pair's load to end; a dead server ends it early."""
+        assert pair.driver is not None
+        load = asyncio.create_task(pair.driver.wait())
+        death = asyncio.create_task(pair.serving.died.wait())
+        try:
+            await asyncio.wait({load, death}, return_when=asyncio.FIRST_COMPLETED)
+            if death.done() and not load.done():
+                pair.driver.stop()
+            status = await load
+        finally:
+            await _cancel([load, death])
+        finished = pair.driver.finished or {}
+        kind = "load_finished" if status == 0 and finished else "load_died"
+        self._journal.record(
+            kind,
+            pair.serving.name,
+            replica=pair.run.replica,
+            exit=status,
+            schedule_hash=finished.get("schedule_hash"),
+        )
+
+    async def _stop_when_interrupted(self) -> None:
+        await self._interrupted.wait()
+        for pair in self._pairs:
+            if pair.driver is not None:
+                pair.driver.stop()
+
+    async def _rejuvenate(self, pairs: Sequence[Pair], options: Any) -> None:
+        policy = self._catalogue.policies[options.policy](options)
+        mine = [pair for pair in pairs if not options.deployments or pair.serving.name in options.deployments]
+        restarting: dict[str, asyncio.Task[None]] = {}
+        try:
+            async for _ in ticks(1.0, time.monotonic()):
+                for pair in mine:
+                    name = pair.serving.name
+                    if name in restarting and not restarting[name].done():
+                        continue
+                    if reason := self._due(pair.serving, policy):
+                        restarting[name] = asyncio.create_task(self._restart(pair, reason))
+        finally:
+            await _cancel(list(restarting.values()))
+
+    def _due(self, serving: Serving, policy: Policy[Any]) -> str | None:
+        if serving.ready_since is None:
+            return None
+        age = time.monotonic() - serving.ready_since
+        since = serving.ready_since
+        return policy.reason(age, [seen for seen in self._recent[serving.name] if seen.mono >= since])
+
+    async def _restart(self, pair: Pair, reason: str) -> None:
+        """Drain, SIGTERM, relaunch, ready; arrivals wait meanwhile."""
+        serving, driver = pair.serving, pair.driver
+        assert driver is not None
+        self._journal.record(
+            "rejuvenation_started",
+            serving.name,
+            replica=serving.replica,
+            generation=serving.generation,
+            action="restart",
+            reason=reason,
+        )
+        began = time.monotonic()
+        await driver.hold()
+        await serving.stop()
+        try:
+            await serving.start()
+        except DeploymentError:
+            return  # journalled as a death; the follower ends the load
+        driver.release(serving.generation)
+        self._journal.record(
+            "rejuvenation_completed",
+            serving.name,
+            replica=serving.replica,
+            generation=serving.generation,
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    async def _end_all(self) -> None:
+        await asyncio.gather(*(pair.driver.kill() for pair in self._pairs if pair.driver is not None))
+        await asyncio.gather(*(pair.serving.stop() for pair in self._pairs))
+        self._pairs = []
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._interrupted.wait(), seconds)
+
+    def _serving(self, run: Run) -> Serving:
+        deployment = self._catalogue.deployments[run.options.kind](run.options, self._model)
+        return Serving(deployment, run.replica, self._layout, self._journal.record)
+
+    def _sampler_plans(self) -> list[Plan]:
+        plans = []
+        for kind, sampler in self._catalogue.samplers.items():
+            if reason := sampler.unavailable():
+                self._journal.record("sampler_unavailable", sampler=kind, reason=reason)
+            else:
+                interval = self._campaign.sampling.get(kind, sampler.default_interval)
+                plans.append(Plan(sampler(self._targets), interval))
+        return plans
+
+    def _targets(self) -> list[Target]:
+        targets = [target for pair in self._pairs if (target := pair.serving.target()) is not None]
+        own = [Target(HARNESS, "runner", 1, os.getpid(), with_descendants=False)]
+        own += [
+            Target(HARNESS, f"client-{pair.serving.name}", 1, pair.driver.pid, with_descendants=False)
+            for pair in self._pairs
+            if pair.driver is not None and pair.driver.finished is None
+        ]
+        return targets + own
+
+    def _folder(self, owner: str, source: str) -> Path:
+        replicas = {pair.serving.name: pair.run.replica for pair in self._pairs}
+        return self._layout.source(owner, source, replicas.get(owner, 1))
+
+    def _seen(self, stamp: Stamp, reading: Reading) -> None:
+        self._recent[reading.owner].append(Observed(stamp.mono, reading.values))
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,120 @@
+"""The sampling loop: each sampler on its own drift-free ticks, in its own thread, with a deadline.
+
+A sampler that raises or hangs costs its own ticks, with the reason in the row; the
+others never wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aging.clock import Stamp, Tick, ticks
+from aging.model import HARNESS, Reading
+from aging.samplers import Sampler
+from aging.store.segments import SegmentWriter
+
+Tell = Callable[..., object]
+"""Says something in the journal: ``tell(kind, **details)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one sampler is run: seconds between two reads, and the most seconds one may take."""
+
+    sampler: Sampler
+    interval: float
+
+    @property
+    def deadline(self) -> float:
+        return max(self.interval, 5.0)
+
+
+class Sampling:
+    """Runs samplers until cancelled.
+
+    ``folder(owner, source)`` is where an owner's rows go now; ``seen`` is handed
+    every good reading (the rejuvenation's live view).
+    """
+
+    def __init__(self, folder: Callable[[str, str], Path], tell: Tell, seen: Callable[[Stamp, Reading], None]) -> None:
+        self._folder = folder
+        self._tell = tell
+        self._seen = seen
+        self._writers: dict[Path, SegmentWriter] = {}
+
+    async def run(self, plan: Plan, start: float) -> None:
+        """Tick ``plan``'s sampler from monotonic time ``start`` on."""
+        kind = plan.sampler.kind
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"sampler-{kind}")
+        pending: Future[list[Reading]] | None = None
+        failing = False
+        try:
+            async for tick in ticks(plan.interval, start):
+                stamp = Stamp.now()
+                if pending is not None and not pending.done():
+                    self._write(kind, stamp, tick, _nothing(f"the {kind} sampler is still reading"))
+                    continue
+                pending = thread.submit(_read, plan.sampler)
+                readings, reason = await _within(pending, plan.deadline, kind)
+                if reason and not failing:
+                    self._tell("sampler_failing", sampler=kind, reason=reason)
+                if failing and not reason:
+                    self._tell("sampler_recovered", sampler=kind)
+                failing = reason is not None
+                self._write(kind, stamp, tick, readings)
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Close every segment."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def _write(self, kind: str, stamp: Stamp, tick: Tick, readings: Iterable[Reading]) -> None:
+        for reading in readings:
+            if reading.values:
+                self._seen(stamp, reading)
+            folder = self._folder(reading.owner, kind)
+            if folder not in self._writers:
+                self._writers[folder] = SegmentWriter(folder)
+            self._writers[folder].append(stamp.wall, [_row(stamp, tick, reading)])
+
+
+def _read(sampler: Sampler) -> list[Reading]:
+    return list(sampler.read())
+
+
+async def _within(pending: Future[list[Reading]], deadline: float, kind: str) -> tuple[list[Reading], str | None]:
+    """The readings, or a missing one with the reason."""
+    try:
+        readings = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(pending)), deadline)
+    except TimeoutError:
+        reason = f"the {kind} sampler did not answer within {deadline:g} s"
+    except Exception as error:  # noqa: BLE001 - the one broad except: whatever a sampler does, the campaign goes on
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        return readings, None
+    return _nothing(reason), reason
+
+
+def _nothing(reason: str) -> list[Reading]:
+    return [Reading(HARNESS, "sampler", 1, {}, {"sampler": reason})]
+
+
+def _row(stamp: Stamp, tick: Tick, reading: Reading) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "wall": round(stamp.wall, 6),
+        "mono": round(stamp.mono, 6),
+        "generation": reading.generation,
+        "entity": reading.entity,
+        "late": round(tick.late, 6),
+        "missed": tick.missed,
+        "missing": json.dumps(dict(reading.missing)) if reading.missing else None,
+    }
+    return row | dict(reading.values)

@@ -1,0 +1,59 @@
+"""Where everything lies in a result directory: the one place that knows the names.
+
+::
+
+    results/<campaign>/<UTC start>/
+      campaign.toml  manifest.json  journal.jsonl
+      <deployment>/r01/<source>/<UTC hour>.live.jsonl | .parquet
+      <deployment>/r01/logs/<generation>.log
+      _harness/r01/…            the harness, the host and the devices
+      findings.json  report.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one result directory."""
+
+    root: Path
+
+    @property
+    def campaign(self) -> Path:
+        return self.root / "campaign.toml"
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.jsonl"
+
+    @property
+    def findings(self) -> Path:
+        return self.root / "findings.json"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
+    def run(self, owner: str, replica: int = 1) -> Path:
+        return self.root / owner / f"r{replica:02d}"
+
+    def source(self, owner: str, source: str, replica: int = 1) -> Path:
+        return self.run(owner, replica) / source
+
+    def log(self, deployment: str, generation: int, replica: int = 1) -> Path:
+        return self.run(deployment, replica) / "logs" / f"{generation}.log"
+
+    def owners(self) -> Iterator[str]:
+        """Every deployment that left data, and the harness, by name."""
+        for folder in sorted(self.root.iterdir()):
+            if folder.is_dir() and any(folder.glob("r[0-9][0-9]*")):
+                yield folder.name

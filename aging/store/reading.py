@@ -1,0 +1,45 @@
+"""Reading a segment folder, the hour still being written included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from aging.store.sealing import arrow_table
+from aging.store.segments import SEALED, read_live, sealed_twin, segments
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A folder's rows as one Arrow table, and what had to be left out."""
+
+    table: pa.Table
+    trimmed: Sequence[str]
+
+
+def read_rows(folder: Path) -> Rows:
+    """All rows of a segment folder, oldest first. An absent folder has none."""
+    tables: list[pa.Table] = []
+    trimmed: list[str] = []
+    for path in segments(folder):
+        try:
+            table, note = _read_segment(path)
+        except FileNotFoundError:  # sealed between our listing and our reading: its twin has the rows
+            table, note = _read_segment(sealed_twin(path))
+        if table.num_rows:
+            tables.append(table)
+        if note:
+            trimmed.append(note)
+    joined = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+    return Rows(joined, trimmed)
+
+
+def _read_segment(path: Path) -> tuple[pa.Table, str | None]:
+    if path.name.endswith(SEALED):
+        return pq.read_table(path), None
+    live = read_live(path)
+    return arrow_table(live.rows), live.trimmed

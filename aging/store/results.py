@@ -1,0 +1,96 @@
+"""A result directory as pandas sees it: complete, or still being written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from aging.errors import ResultsError
+from aging.journal import CampaignState, fold, read_journal
+from aging.model import HARNESS, Event
+from aging.store.layout import Layout
+from aging.store.reading import read_rows
+from aging.store.segments import LIVE, read_live
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a campaign wrote. Times in the frames are monotonic seconds (``mono``) and epoch seconds (``wall``)."""
+
+    layout: Layout
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        """Host, versions, seed, schedule hash, and the campaign with its defaults filled in."""
+        try:
+            manifest: Mapping[str, Any] = json.loads(self.layout.manifest.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ResultsError(f"{self.layout.manifest}: cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise ResultsError(f"{self.layout.manifest}: is not JSON: {error}") from None
+        version = manifest.get("schema")
+        if version != 1:
+            raise ResultsError(f"{self.layout.manifest}: format version {version!r} is unknown; this release reads 1")
+        return manifest
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """The journal, oldest first."""
+        return read_journal(self.layout.journal)
+
+    @cached_property
+    def state(self) -> CampaignState:
+        """The fold of the journal."""
+        return fold(self.events)
+
+    @property
+    def deployments(self) -> tuple[str, ...]:
+        """Names of the deployments under test, in the campaign's order."""
+        return tuple(deployment["name"] for deployment in self.manifest["deployments"])
+
+    def samples(self, owner: str, source: str, replica: int = 1) -> pd.DataFrame:
+        """Rows of one sampler (``process``, ``host``, ``engine``, ``device``), one column a metric.
+
+        ``owner`` is a deployment, or ``_harness`` for the harness, host and devices.
+        """
+        frame: pd.DataFrame = read_rows(self.layout.source(owner, source, replica)).table.to_pandas()
+        return frame
+
+    def requests(self, deployment: str, replica: int = 1) -> pd.DataFrame:
+        """One row a request, in the order they ended; columns are those of ``RequestRecord``."""
+        return self.samples(deployment, "requests", replica)
+
+    def replicas(self, deployment: str) -> tuple[int, ...]:
+        """Replicas that left data."""
+        return tuple(sorted(replica for name, replica in self.state.runs if name == deployment))
+
+    def trimmed(self) -> list[str]:
+        """What of the live files could not be read, one message a file."""
+        notes = []
+        for live in sorted(self.layout.root.rglob(f"*{LIVE}")):
+            if note := read_live(live).trimmed:
+                notes.append(f"{live.parent.relative_to(self.layout.root)}/{note}")
+        return notes
+
+
+def open_results(path: str | Path) -> Results:
+    """Open a result directory. Raises :class:`ResultsError` saying what it is instead, where it is none."""
+    root = Path(path)
+    if not root.exists():
+        raise ResultsError(f"{root}: there is no such directory")
+    if not (root / "journal.jsonl").is_file():
+        inside = sorted(root.glob("*/journal.jsonl")) + sorted(root.glob("*/*/journal.jsonl"))
+        hint = f"; the latest below it is {inside[-1].parent}" if inside else ""
+        raise ResultsError(f"{root}: is not a result directory (it has no journal.jsonl){hint}")
+    results = Results(Layout(root))
+    results.manifest  # noqa: B018 - an unreadable manifest is told now, not halfway
+    return results
+
+
+__all__ = ["HARNESS", "Results", "open_results"]

@@ -1,0 +1,120 @@
+"""Writing and naming of segments, with the standard library alone.
+
+A segment folder (``<deployment>/r01/<source>``) has exactly one writer. The hour
+being written is ``<hour>.live.jsonl``: one JSON object a row, handed to the
+kernel at every append, so that a killed process loses at most its last line.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aging.clock import hour_name
+
+LIVE = ".live.jsonl"
+SEALED = ".parquet"
+
+Row = Mapping[str, Any]
+
+
+class SegmentWriter:
+    """The one writer of a segment folder. ``append`` costs one ``write`` call.
+
+    It never appends to a file that an earlier writer left. A finished hour is
+    sealed by a short-lived process of its own, so that neither the time nor the
+    memory of Parquet is ever the sampling loop's or the load client's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._hour = ""
+        self._file: io.FileIO | None = None
+        self._sealing: subprocess.Popen[bytes] | None = None
+
+    def append(self, wall: float, rows: Sequence[Row]) -> None:
+        """Write rows of the UTC hour of epoch seconds ``wall``; the first row of a new hour seals the one before."""
+        hour = hour_name(wall)
+        if self._file is None or hour > self._hour:  # a clock that is stepped back stays in the open hour
+            self._roll(hour)
+        assert self._file is not None
+        lines = "".join(json.dumps(row, separators=(",", ":"), allow_nan=False) + "\n" for row in rows)
+        self._file.write(lines.encode())
+
+    def close(self) -> None:
+        """Close the open hour as it is (it is sealed with the whole directory), and wait for a seal under way."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._sealing is not None:
+            self._sealing.wait()
+            self._sealing = None
+
+    def _roll(self, hour: str) -> None:
+        finished = None if self._file is None else self._folder / f"{self._hour}{LIVE}"
+        self.close()
+        if finished is not None:
+            self._sealing = subprocess.Popen([sys.executable, "-m", "aging.store.sealing", str(finished)])
+        self._hour = self._free_name(hour)
+        self._file = io.FileIO(self._folder / f"{self._hour}{LIVE}", "a")
+
+    def _free_name(self, hour: str) -> str:
+        # A later writer may meet an hour that exists already; a suffix keeps the names in order.
+        name, part = hour, 1
+        while (self._folder / f"{name}{SEALED}").exists() or (self._folder / f"{name}{LIVE}").exists():
+            part += 1
+            name = f"{hour}.{part:03d}"
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRows:
+    """The rows of a live file, and what was found not whole in it."""
+
+    rows: list[dict[str, Any]]
+    trimmed: str | None
+
+
+def read_live(live: Path) -> LiveRows:
+    """Read a live file that may still be written to, or whose writer was killed in the middle of a line."""
+    rows: list[dict[str, Any]] = []
+    trimmed = None
+    with live.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            row = parse_line(line)
+            if row is None:
+                trimmed = f"{live.name}: line {number} is not whole ({len(line)} bytes) and was left out"
+            else:
+                rows.append(row)
+    return LiveRows(rows, trimmed)
+
+
+def parse_line(line: bytes) -> dict[str, Any] | None:
+    """One row, or None for a line that is not a whole JSON object with its newline."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def sealed_twin(live: Path) -> Path:
+    """The Parquet file that a live file becomes."""
+    return live.with_name(live.name.removesuffix(LIVE) + SEALED)
+
+
+def segments(folder: Path) -> Iterator[Path]:
+    """The files that hold a folder's rows, oldest first; a live file with a sealed twin is passed over."""
+    sealed = {path.name.removesuffix(SEALED): path for path in folder.glob(f"*{SEALED}")}
+    live = {path.name.removesuffix(LIVE): path for path in folder.glob(f"*{LIVE}")}
+    for name in sorted(sealed | live):
+        yield sealed.get(name) or live[name]

@@ -1,0 +1,70 @@
+"""Findings as a table in the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from aging.indicators import PRIMARY
+from aging.model import HARNESS, Control, Finding, Findings
+
+_STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def show(findings: Findings, console: Console) -> None:
+    """Memory of every deployment first, then whatever else was found to age, controls and problems."""
+    console.print(_memory_table(findings))
+    others = [f for f in findings.findings if f.verdict == "aging" and f.indicator != PRIMARY]
+    for finding in others:
+        console.print(f"also aging: {finding.deployment} {finding.indicator} {finding.slope_per_hour:+.4g} per hour")
+    for control in findings.controls:
+        console.print(_control_line(control))
+    for problem in findings.problems:
+        who = f"{problem.deployment}: " if problem.deployment else ""
+        when = f" (at {problem.at_seconds:.0f} s)" if problem.at_seconds is not None else ""
+        console.print(Text(f"problem: {who}{problem.message}{when}", style="yellow"))
+
+
+def bytes_text(count: float) -> str:
+    """``1.5 MiB``; the sign is kept."""
+    value, unit = float(count), 0
+    while abs(value) >= 1024 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.4g} {_UNITS[unit]}"
+
+
+def _memory_table(findings: Findings) -> Table:
+    title = f"{findings.campaign}: memory (anonymous + swap)"
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable"):
+        grid.add_column(column, no_wrap=True, header_style="dim")
+    for finding in findings.findings:
+        if finding.indicator == PRIMARY and not finding.deployment.startswith(f"{HARNESS}/"):
+            grid.add_row(*_cells(finding))
+    return grid
+
+
+def _cells(finding: Finding) -> tuple[str | Text, ...]:
+    slope, ci, least = finding.slope_per_hour, finding.ci_per_hour, finding.minimum_detectable_per_hour
+    return (
+        finding.deployment,
+        Text(finding.verdict, style=_STYLES.get(finding.verdict, "")),
+        "–" if slope is None else f"{bytes_text(slope)}/h",
+        "–" if ci is None else f"{bytes_text(ci[0])} … {bytes_text(ci[1])}",
+        "–" if finding.slope_per_request is None else bytes_text(finding.slope_per_request),
+        "–" if finding.q is None else f"{finding.q:.2g}",
+        "–" if least is None else f"{bytes_text(least)}/h",
+    )
+
+
+def _control_line(control: Control) -> Text:
+    name = f"{control.deployment}: known to be {control.expected}"
+    if control.expected_per_hour:
+        name += f" by {bytes_text(control.expected_per_hour)}/h"
+    found = f"found {control.verdict}"
+    if control.ci_per_hour is not None:
+        found += f", {bytes_text(control.ci_per_hour[0])} … {bytes_text(control.ci_per_hour[1])}/h"
+    verdict = "control passed" if control.passed else "CONTROL FAILED"
+    return Text(f"{verdict}: {name}, {found}", style="green" if control.passed else "bold red")
