@@ -300,7 +300,8 @@ class Runner:
         return self._layout.source(owner, source, replicas.get(owner, 1))
 
     def _seen(self, stamp: Stamp, reading: Reading) -> None:
-        self._recent[reading.owner].append(Observed(stamp.mono, reading.values))
+        if self._campaign.rejuvenation is not None:
+            self._recent[reading.owner].append(Observed(stamp.mono, reading.values))
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from aging.clock import Stamp, Tick, ticks
@@ -23,16 +25,17 @@ Tell = Callable[..., object]
 """Says something in the journal: ``tell(kind, **details)``."""
 
 
+class SamplerError(Exception):
+    """What a sampler raised, in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How one sampler is run: seconds between two reads, and the most seconds one may take."""
 
     sampler: Sampler
     interval: float
-
-    @property
-    def deadline(self) -> float:
-        return max(self.interval, 5.0)
+    deadline: float = 5.0
 
 
 class Sampling:
@@ -51,7 +54,7 @@ class Sampling:
     async def run(self, plan: Plan, start: float) -> None:
         """Tick ``plan``'s sampler from monotonic time ``start`` on."""
         kind = plan.sampler.kind
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"sampler-{kind}")
+        reader = _Reader(plan.sampler)
         pending: Future[list[Reading]] | None = None
         failing = False
         try:
@@ -60,7 +63,7 @@ class Sampling:
                 if pending is not None and not pending.done():
                     self._write(kind, stamp, tick, _nothing(f"the {kind} sampler is still reading"))
                     continue
-                pending = thread.submit(_read, plan.sampler)
+                pending = reader.read()
                 readings, reason = await _within(pending, plan.deadline, kind)
                 if reason and not failing:
                     self._tell("sampler_failing", sampler=kind, reason=reason)
@@ -69,7 +72,7 @@ class Sampling:
                 failing = reason is not None
                 self._write(kind, stamp, tick, readings)
         finally:
-            thread.shutdown(wait=False, cancel_futures=True)
+            reader.stop()
 
     def close(self) -> None:
         """Close every segment."""
@@ -86,8 +89,30 @@ class Sampling:
             self._writers[folder].append(stamp.wall, [_row(stamp, tick, reading)])
 
 
-def _read(sampler: Sampler) -> list[Reading]:
-    return list(sampler.read())
+class _Reader:
+    """One sampler in one daemon thread: unlike an executor's, a read that hangs for ever keeps no process alive."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+        self._asked: SimpleQueue[Future[list[Reading]] | None] = SimpleQueue()
+        Thread(target=self._serve, name=f"sampler-{sampler.kind}", daemon=True).start()
+
+    def read(self) -> Future[list[Reading]]:
+        future: Future[list[Reading]] = Future()
+        self._asked.put(future)
+        return future
+
+    def stop(self) -> None:
+        self._asked.put(None)
+
+    def _serve(self) -> None:
+        while (future := self._asked.get()) is not None:
+            try:
+                readings = list(self._sampler.read())
+            except Exception as error:  # noqa: BLE001 - the one broad except: whatever a sampler does, the campaign goes on
+                future.set_exception(SamplerError(f"{type(error).__name__}: {error}"))
+            else:
+                future.set_result(readings)
 
 
 async def _within(pending: Future[list[Reading]], deadline: float, kind: str) -> tuple[list[Reading], str | None]:
@@ -96,8 +121,8 @@ async def _within(pending: Future[list[Reading]], deadline: float, kind: str) ->
         readings = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(pending)), deadline)
     except TimeoutError:
         reason = f"the {kind} sampler did not answer within {deadline:g} s"
-    except Exception as error:  # noqa: BLE001 - the one broad except: whatever a sampler does, the campaign goes on
-        reason = f"{type(error).__name__}: {error}"
+    except SamplerError as error:
+        reason = str(error)
     else:
         return readings, None
     return _nothing(reason), reason

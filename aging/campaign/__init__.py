@@ -125,7 +125,8 @@ class _Parts:
 
 def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
     """What no single table can know."""
-    tables = [table for table in raw.get("deployment") or () if isinstance(table, dict)]
+    listed = raw.get("deployment")
+    tables = [table for table in listed if isinstance(table, dict)] if isinstance(listed, list) else []
     for key in ("name", "port"):
         counts = Counter(table[key] for table in tables if isinstance(table.get(key), str | int))
         for value, count in counts.items():

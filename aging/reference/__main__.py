@@ -59,6 +59,9 @@ async def _run(host: str, port: int, ageing: Ageing, pace: Pace) -> None:
     gc.collect()
     gc.freeze()
     await ReferenceServer(Ager(ageing), pace).serve(host, port, listening, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):  # the loop's own clean-up would make a second one deadly
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _announce(host: str, port: int) -> None:

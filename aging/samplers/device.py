@@ -128,7 +128,7 @@ class DeviceSampler(Sampler):
             return f"NVML does not count its devices: {error}"
         finally:
             with suppress(pynvml.NVMLError):
-                pass
+                pynvml.nvmlShutdown()
 
     def read(self) -> Iterable[Reading]:
         deployments = [target for target in self.targets() if target.owner != HARNESS]

@@ -57,10 +57,13 @@ def read_tree(target: Target, children: Mapping[int, list[int]]) -> Reading:
     seen = 0
     for pid in pids:
         try:
-            values = read_process(pid, missing)
+            values = read_process(pid, missing, with_reaped=target.with_descendants)
         except (FileNotFoundError, ProcessLookupError):  # it ended between two reads
             continue
-        seen += 1
+        except PermissionError:  # /proc mounted with hidepid
+            reason = f"pid {pid}: permission denied"
+            return Reading(target.owner, target.entity, target.generation, {}, {"process": reason})
+        seen += "process_anon_bytes" in values
         for name, value in values.items():
             totals[name] = totals.get(name, 0.0) + value
     if seen == 0:
@@ -71,8 +74,14 @@ def read_tree(target: Target, children: Mapping[int, list[int]]) -> Reading:
     return Reading(target.owner, target.entity, target.generation, totals, missing)
 
 
-def read_process(pid: int, missing: dict[str, str]) -> dict[str, float]:
-    """One process's indicators; what it may not read goes to ``missing`` with the reason."""
+def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]:
+    """One process's indicators; what it may not read goes to ``missing`` with the reason.
+
+    ``with_reaped`` adds the CPU seconds of children that ended and were waited for, so that
+    a tree's total does not fall, which reads as a reset, when a worker ends. (The kernel's
+    I/O counts have them anyway.) A zombie has its counters only. Context switches are
+    those of the main thread: the kernel tells no more at this price.
+    """
     values: dict[str, float] = {}
     folder = _PROC / str(pid)
     for key, text in _fields(folder / "status"):
@@ -80,16 +89,17 @@ def read_process(pid: int, missing: dict[str, str]) -> dict[str, float]:
             values[name] = int(text.split()[0]) * _KIB
         elif name := _COUNTS.get(key):
             values[name] = int(text)
-    if "process_anon_bytes" not in values:  # a zombie or a kernel thread has no memory
-        raise ProcessLookupError(pid)
-    values["process_anon_swap_bytes"] = values["process_anon_bytes"] + values.get("process_swap_bytes", 0.0)
-    values["process_shared_bytes"] = values["process_file_bytes"] + values["process_shmem_bytes"]
-    utime, stime = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
-    values["process_cpu_seconds_total"] = (int(utime) + int(stime)) / _TICKS
-    try:
-        values["process_fds"] = len(os.listdir(folder / "fd"))
-    except PermissionError:
-        missing["process_fds"] = "permission denied"
+    if "process_anon_bytes" in values:
+        values["process_anon_swap_bytes"] = values["process_anon_bytes"] + values.get("process_swap_bytes", 0.0)
+        values["process_shared_bytes"] = values["process_file_bytes"] + values["process_shmem_bytes"]
+        try:
+            values["process_fds"] = len(os.listdir(folder / "fd"))
+        except PermissionError:
+            missing["process_fds"] = "permission denied"
+    else:  # a zombie: its thread is none
+        values.pop("process_threads", None)
+    ticks = (folder / "stat").read_text().rpartition(")")[2].split()[11 : 15 if with_reaped else 13]
+    values["process_cpu_seconds_total"] = sum(map(int, ticks)) / _TICKS
     try:
         values.update({_IO[key]: int(text) for key, text in _fields(folder / "io") if key in _IO})
     except PermissionError:
@@ -118,7 +128,7 @@ def _children() -> dict[int, list[int]]:
         if entry.isdigit():
             try:
                 stat = (_PROC / entry / "stat").read_text()
-            except (FileNotFoundError, ProcessLookupError):
+            except (FileNotFoundError, ProcessLookupError, PermissionError):  # it ended, or hidepid hides it
                 continue
             parent = int(stat.rpartition(")")[2].split()[1])
             table.setdefault(parent, []).append(int(entry))

@@ -29,9 +29,15 @@ def main() -> None:
     params.cpuparams.n_threads = options.threads
     params.cpuparams_batch.n_threads = options.threads
     params.endpoint_metrics = options.metrics
+    if options.http_threads is not None:
+        params.n_threads_http = options.http_threads
+    params.verbosity = options.verbosity
     if options.cache_ram_mib is not None:
         params.cache_ram_mib = options.cache_ram_mib
-    server = xllamacpp.Server(params)
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError as error:  # the library's log, above, has the reason
+        sys.exit(f"no server with {options.model} on {options.host}:{options.port}: {error}")
     sys.stdout.write(f"listening on {server.listening_address}\n")
     sys.stdout.flush()
     signal.sigwait(stops)
@@ -51,7 +57,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--cache-ram-mib", type=int, help="host prompt cache in MiB; 0 = off; the library's own default"
     )
+    parser.add_argument(
+        "--http-threads",
+        type=int,
+        help="fixed number of connections served at once; the library's own is one thread more for each that comes",
+    )
     parser.add_argument("--metrics", action="store_true", help="serve /metrics")
+    parser.add_argument(
+        "--verbosity", type=int, default=2, help="1 = errors, 2 = warnings too, 3 = 0.8 KB of log a request"
+    )
     return parser.parse_args()
 
 

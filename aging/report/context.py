@@ -1,0 +1,76 @@
+"""What every section of the report is rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from aging.indicators import PRIMARY
+from aging.model import HARNESS, Event, Finding, Findings
+from aging.report.traces import LatencyTrace, MemoryTrace, latency_trace, memory_trace
+from aging.store.results import Results
+
+
+@dataclass(frozen=True)
+class Context:
+    """A result directory with its findings, and what several sections need of both."""
+
+    results: Results
+    findings: Findings
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        return self.results.manifest
+
+    @cached_property
+    def found(self) -> Mapping[tuple[str, str], Finding]:
+        """Findings by deployment and indicator."""
+        return {(finding.deployment, finding.indicator): finding for finding in self.findings.findings}
+
+    @cached_property
+    def known_ageing(self) -> frozenset[str]:
+        """Deployments that are controls: their ageing is configured, and is no news."""
+        return frozenset(one["name"] for one in self.manifest["deployments"] if one.get("known_ageing") is not None)
+
+    @cached_property
+    def under_test(self) -> Sequence[str]:
+        """Deployments whose ageing is the question, in the campaign's order."""
+        return [name for name in self.results.deployments if name not in self.known_ageing]
+
+    @cached_property
+    def runs(self) -> Sequence[tuple[str, int]]:
+        """Every run there should have been: deployment and replica, in the campaign's order."""
+        left = self.results.replicas
+        return [(name, replica) for name in self.results.deployments for replica in left(name) or (1,)]
+
+    @cached_property
+    def memory(self) -> Mapping[tuple[str, int], MemoryTrace]:
+        """The primary indicator of every run that has one."""
+        traces = {run: memory_trace(self.results, *run, self.found.get((run[0], PRIMARY))) for run in self.runs}
+        return {run: trace for run, trace in traces.items() if trace is not None}
+
+    @cached_property
+    def latency(self) -> Mapping[tuple[str, int], LatencyTrace]:
+        """Times to first token of every run that has requests."""
+        traces = {run: latency_trace(self.results, *run) for run in self.runs}
+        return {run: trace for run, trace in traces.items() if trace is not None}
+
+    def since_start(self, event: Event) -> float | None:
+        """Seconds from the campaign's start to an event."""
+        started = self.results.state.started
+        return None if started is None else event.stamp.mono - started.mono
+
+    def last_event(self, kind: str, deployment: str, at_seconds: float | None) -> Event | None:
+        """The event that a problem of ``deployment`` at ``at_seconds`` tells of."""
+        for event in self.results.events:
+            if event.kind == kind and event.deployment == deployment:
+                since = self.since_start(event)
+                if at_seconds is None or since is None or abs(since - at_seconds) < 0.1:
+                    return event
+        return None
+
+    def harness(self) -> Sequence[Finding]:
+        """Findings about the harness's own processes."""
+        return [finding for finding in self.findings.findings if finding.deployment.startswith(f"{HARNESS}/")]

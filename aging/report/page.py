@@ -1,0 +1,114 @@
+"""The page: header, then every section there is, in one file that loads nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from markupsafe import Markup
+
+import aging.report.sections
+from aging.clock import readable_duration, utc
+from aging.model import Findings
+from aging.plugins import discover
+from aging.report import words
+from aging.report.context import Context
+from aging.report.sections import Section
+from aging.report.templating import environment
+from aging.store.results import Results
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A section that has something to show."""
+
+    kind: str
+    title: str
+    content: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line below the headline that leads to the section it speaks of."""
+
+    text: str
+    tone: str
+    anchor: str
+
+
+def write_report(results: Results, findings: Findings, path: Path) -> None:
+    """Write the report whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(page(results, findings), encoding="utf-8", errors="replace")
+    os.replace(temporary, path)
+
+
+def page(results: Results, findings: Findings) -> str:
+    """The report as HTML."""
+    context = Context(results, findings)
+    campaign = context.manifest["campaign"]
+    return environment().get_template("page.html.j2").render(
+        name=findings.campaign,
+        description=campaign.get("description"),
+        css=Markup(resources.files("aging.report").joinpath("report.css").read_text("utf-8")),
+        facts=facts(context),
+        headline=words.headline(context.under_test or context.results.deployments, context.found),
+        notices=[*controls_notice(findings), *problems_notice(findings)],
+        sections=rendered(context),
+        version=context.manifest.get("aging_version", ""),
+        root=results.layout.root.name,
+    )
+
+
+def rendered(context: Context) -> Sequence[Rendered]:
+    """Every section that is not empty, in order."""
+    plugins: list[type[Section]] = list(discover(aging.report.sections, Section).values())
+    shown = [(plugin, plugin().render(context)) for plugin in sorted(plugins, key=lambda one: (one.order, one.kind))]
+    return [Rendered(plugin.kind, plugin.title, content) for plugin, content in shown if content.strip()]
+
+
+def facts(context: Context) -> Sequence[tuple[str, str]]:
+    """What a reader needs to place the campaign: when, how long, how often, and how it ended."""
+    state, campaign = context.results.state, context.manifest["campaign"]
+    found = [("Campaign", words.PHASE.get(state.phase, state.phase))]
+    if state.started is not None:
+        found.append(("Started", f"{utc(state.started.wall):%Y-%m-%d %H:%M} UTC"))
+    if isinstance(seconds := campaign.get("duration_seconds"), int | float):
+        found.append(("Load per run", readable_duration(seconds)))
+    if isinstance(seconds := campaign.get("warmup_seconds"), int | float):
+        found.append(("Warm-up left out", readable_duration(seconds)))
+    found.append(("Deployments", str(len(context.results.deployments))))
+    if "replicas" in campaign:
+        found.append(("Replicas", str(campaign["replicas"])))
+    if "seed" in context.manifest:
+        found.append(("Seed", str(context.manifest["seed"])))
+    if host := context.manifest.get("host", {}).get("name"):
+        found.append(("Host", str(host)))
+    return found
+
+
+def controls_notice(findings: Findings) -> Sequence[Notice]:
+    """Whether the instrument can be trusted, in one line."""
+    total, passed = len(findings.controls), sum(control.passed for control in findings.controls)
+    if not total:
+        return [Notice("No controls in this campaign: nothing shows what the instrument can see", "mute", "verdicts")]
+    open_ = sum(words.undecided(control) for control in findings.controls)
+    if passed == total and open_:
+        return [Notice(f"Controls: {open_} of {total} undecided, none otherwise than expected", "mute", "controls")]
+    if passed == total:
+        return [Notice(f"Controls: {passed} of {total} as expected", "good", "controls")]
+    return [Notice(f"Controls: {total - passed} of {total} not as expected", "bad", "controls")]
+
+
+def problems_notice(findings: Findings) -> Sequence[Notice]:
+    """How much went wrong with the measurement, in one line; a death in a line of its own."""
+    died = dict.fromkeys(one.deployment for one in findings.problems if one.kind == "died" and one.deployment)
+    notices = [Notice(f"{name} died", "bad", "problems") for name in died]
+    rest = sum(problem.kind != "died" for problem in findings.problems)
+    if rest:
+        more = "more " if died else ""
+        notices.append(Notice(f"{rest} {more}{'problem' if rest == 1 else 'problems'} recorded", "warn", "problems"))
+    return notices or [Notice("No problems recorded", "good", "problems")]

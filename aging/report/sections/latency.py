@@ -1,0 +1,61 @@
+"""Latency: time to first token of every run, on shared axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from aging.report.context import Context
+from aging.report.plots import LOW, LatencyScale, latency_plot, latency_scale
+from aging.report.sections import Section
+from aging.report.templating import render
+
+_TEMPLATE = """
+{% from "macros.html.j2" import run_name %}
+<p class="legend"><span><i class="data"></i>median</span><span><i class="band"></i>up to the 95th percentile</span>
+{% if failures %}<span><i class="tick"></i>failed or dropped requests</span>{% endif %}
+<span>all plots share their axes</span></p>
+<div class="plots large">
+{% for plot in plots %}
+{% set trace = plot.trace %}
+<figure class="plot">
+<figcaption>{{ run_name(trace.deployment, plot.replica) }}</figcaption>
+{{ plot.svg }}
+<p class="sub">median {{ level("_seconds", trace.overall_median) }} · 95&nbsp;% below
+{{ level("_seconds", trace.overall_p95) }} · {{ trace.requests | count }} requests
+{%- if trace.errors %} · <span class="bad-text">{{ trace.errors | count }} failed</span>{% endif %}
+{%- if trace.dropped %} · <span class="bad-text">{{ trace.dropped | count }} dropped</span>{% endif %}</p>
+</figure>
+{% endfor %}
+</div>
+"""
+
+
+class Latency(Section):
+    """Streaming answers that succeeded, from sending to the first token; warm-up included."""
+
+    kind = "latency"
+    title = "Time to first token"
+    order = 50
+
+    def render(self, context: Context) -> Markup:
+        traces = context.latency
+        if not traces:
+            return Markup()
+        planned = [context.results.state.runs[run].planned_seconds or 0.0 for run in traces]
+        scale = latency_scale(list(traces.values()), planned)
+        plots = [_plot(context, run, scale) for run in traces]
+        failures = any(trace.failures.size for trace in traces.values())
+        return render(_TEMPLATE, plots=plots, failures=failures)
+
+
+def _plot(context: Context, run: tuple[str, int], scale: LatencyScale) -> dict[str, Any]:
+    deployment, replica = run
+    trace = context.latency[run]
+    label = f"Time to first token of {deployment}, replica {replica}, over time"
+    return {
+        "trace": trace,
+        "replica": replica if len(context.results.replicas(deployment)) > 1 else None,
+        "svg": latency_plot(trace, scale, LOW, f"latency-{deployment}-{replica}", label),
+    }

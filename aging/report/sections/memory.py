@@ -1,0 +1,72 @@
+"""Memory: each run's primary indicator with the slope that was found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from aging.indicators import PRIMARY
+from aging.report import quantities
+from aging.report.context import Context
+from aging.report.plots import LARGE, memory_plot, outside
+from aging.report.sections import Section
+from aging.report.templating import render
+
+_TEMPLATE = """
+{% from "macros.html.j2" import chip, run_name %}
+<p class="legend"><span><i class="raw"></i>samples</span><span><i class="data"></i>analysed grid medians</span>
+<span><i class="fit"></i>slope with its 95&nbsp;% confidence band</span>
+<span><i class="shade"></i>warm-up, left out</span></p>
+<div class="plots large">
+{% for plot in plots %}
+<figure class="plot">
+<figcaption>{{ run_name(plot.name, plot.replica) }}
+{% set found = plot.finding %}
+{% if found %}{{ chip(found.verdict) }}
+<span class="value">{{ slope(found.indicator, found.slope_per_hour, "h", found.ci_per_hour) }}</span>
+{% endif %}</figcaption>
+{% if plot.svg %}{{ plot.svg }}{% else %}<p class="empty">{{ plot.why }}</p>{% endif %}
+{% if plot.note %}<p class="sub">{{ plot.note }}</p>{% endif %}
+</figure>
+{% endfor %}
+</div>
+"""
+
+
+class Memory(Section):
+    """One plot a run; every plot has its own level, so compare the numbers and not the angles."""
+
+    kind = "memory"
+    title = "Memory over the run"
+    order = 40
+
+    def render(self, context: Context) -> Markup:
+        plots = [_plot(context, *run) for run in context.runs]
+        return render(_TEMPLATE, plots=plots) if plots else Markup()
+
+
+def _plot(context: Context, deployment: str, replica: int) -> dict[str, Any]:
+    trace = context.memory.get((deployment, replica))
+    finding = context.found.get((deployment, PRIMARY))
+    shown: dict[str, Any] = {
+        "name": deployment,
+        "replica": replica if len(context.results.replicas(deployment)) > 1 else None,
+        "finding": finding,
+        "svg": None,
+        "note": None,
+        "why": "No memory was sampled while it was under load.",
+    }
+    if trace is None:
+        return shown
+    grown = quantities.slope(PRIMARY, finding.slope_per_hour if finding else None, "h")
+    label = f"Memory of {deployment}, replica {replica}, over time; slope {grown}"
+    notes = []
+    if outside(trace):
+        notes.append("Part of the warm-up lies outside the plot.")
+    if len(trace.raw) > 1 and trace.fit is not None:
+        notes.append(f"{len(trace.raw)} generations; the slope belongs to the longest.")
+    return shown | {
+        "svg": memory_plot(trace, LARGE, f"memory-{deployment}-{replica}", label),
+        "note": " ".join(notes),
+    }

@@ -1,0 +1,78 @@
+"""Problems: what went wrong with the measurement, when, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from aging.model import Problem
+from aging.report import words
+from aging.report.context import Context
+from aging.report.sections import Section
+from aging.report.templating import render
+
+_TEMPLATE = """
+{% if groups %}
+<ul class="problems">
+{% for group in groups %}
+<li class="{{ "grave" if group.grave }}"><h3>{{ group.title }}</h3>
+<ul>
+{% for row in group.rows %}
+<li>
+{% if row.deployment %}<strong>{{ row.deployment | shown_name }}</strong>{% endif %}
+{% if row.at is not none %}<span class="when">at {{ row.at | clock }}</span>{% endif %}
+{{ row.message }}
+{% if row.log %}
+<p class="sub">Last lines of its log</p>
+<pre>{{ row.log | join("\n") }}</pre>
+{% endif %}
+</li>
+{% endfor %}
+</ul></li>
+{% endfor %}
+</ul>
+{% if timed %}<p class="note">Times are hours, minutes and seconds since the campaign began.</p>{% endif %}
+{% else %}
+<p class="note">None recorded: no death, no failed, dropped or late request, no lost samples beyond what is
+tolerated.</p>
+{% endif %}
+"""
+
+
+class Problems(Section):
+    """Every problem; a death with its reason and the last lines of its log."""
+
+    kind = "problems"
+    title = "Problems"
+    order = 30
+
+    def render(self, context: Context) -> Markup:
+        problems = context.findings.problems
+        kinds = sorted(dict.fromkeys(problem.kind for problem in problems), key=lambda kind: kind not in words.GRAVE)
+        groups = [
+            {
+                "title": words.problem_title(kind),
+                "grave": kind in words.GRAVE,
+                "rows": [_row(context, problem) for problem in problems if problem.kind == kind],
+            }
+            for kind in kinds
+        ]
+        timed = any(problem.at_seconds is not None for problem in problems)
+        return render(_TEMPLATE, groups=groups, timed=timed)
+
+
+def _row(context: Context, problem: Problem) -> dict[str, Any]:
+    message, log = problem.message, []
+    if problem.kind == "died" and problem.deployment is not None:
+        event = context.last_event("deployment_died", problem.deployment, problem.at_seconds)
+        if event is not None:  # the log is shown as lines, not run together in the message
+            log = [str(line) for line in event.details.get("log", ())]
+            replica, generation = (event.details.get(key, 1) for key in ("replica", "generation"))
+            message = f"replica {replica}, generation {generation}: {event.details.get('why', 'no reason known')}"
+    return {
+        "deployment": problem.deployment,
+        "at": problem.at_seconds,
+        "message": message,
+        "log": log,
+    }

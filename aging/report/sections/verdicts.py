@@ -1,0 +1,94 @@
+"""Verdicts: what the primary indicator says of every deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from aging.clock import readable_duration
+from aging.indicators import PRIMARY
+from aging.report import words
+from aging.report.context import Context
+from aging.report.sections import Section
+from aging.report.templating import render
+
+_HOUR = 3600.0
+
+_TEMPLATE = """
+{% from "macros.html.j2" import chip, measured %}
+<p class="note">Growth of anonymous memory plus swap of each process tree
+{%- if window %}, measured over {{ window }} of load after warm-up{% endif %}
+{%- if extrapolated %} and extrapolated to an hour{% endif %}, with its 95&nbsp;% confidence interval.
+The smallest detectable leak would have been found with 80&nbsp;% probability.</p>
+<table class="verdicts stacked">
+<thead><tr>
+<th scope="col">Deployment</th><th scope="col">Verdict</th><th scope="col" class="num">Growth per hour</th>
+<th scope="col" class="num">Growth per request</th><th scope="col" class="num">Smallest detectable leak</th>
+</tr></thead>
+<tbody>
+{% for row in rows %}
+{% set found = row.finding %}
+<tr class="{{ row.tone }}">
+<th scope="row">{{ row.name }}
+<span class="sub">{{ row.kind }}{% if row.control %} · <a href="#controls">control</a>{% endif %}</span></th>
+<td data-label="Verdict">
+{% if found %}{{ chip(found.verdict) }}{% else %}<span class="chip mute">no data</span>{% endif %}
+<span class="sub">{{ row.meaning }}</span>
+{% if row.died %}<span class="sub bad-text">It died during the campaign: <a href="#problems">see why</a>.</span>
+{% endif %}</td>
+{% if found %}
+{{ measured("Growth per hour", found.indicator, found.slope_per_hour, found.ci_per_hour, "h") }}
+{{ measured("Growth per request", found.indicator, found.slope_per_request, found.ci_per_request, "request") }}
+<td class="num{{ " none" if found.verdict == "aging" }}" data-label="Smallest detectable leak">
+<span class="main">{{ row.detectable }}</span></td>
+{% else %}
+<td class="num none">{{ NONE }}</td><td class="num none">{{ NONE }}</td><td class="num none">{{ NONE }}</td>
+{% endif %}
+</tr>
+{% endfor %}
+</tbody>
+</table>
+"""
+
+
+class Verdicts(Section):
+    """One row a deployment, those under test before the controls."""
+
+    kind = "verdicts"
+    title = "Verdicts"
+    order = 10
+
+    def render(self, context: Context) -> Markup:
+        kinds = {one["name"]: one.get("kind", "") for one in context.manifest["deployments"]}
+        names = [*context.under_test, *(name for name in context.results.deployments if name in context.known_ageing)]
+        died = {problem.deployment for problem in context.findings.problems if problem.kind == "died"}
+        rows = []
+        for name in names:
+            finding = context.found.get((name, PRIMARY))
+            rows.append(
+                {
+                    "name": name,
+                    "kind": kinds.get(name, ""),
+                    "control": name in context.known_ageing,
+                    "finding": finding,
+                    "died": name in died,
+                    "tone": words.TONE.get(finding.verdict, "mute") if finding else "mute",
+                    "meaning": words.explained(finding),
+                    "detectable": words.detectable(finding),
+                }
+            )
+        window = _window(context.manifest["campaign"])
+        return render(
+            _TEMPLATE,
+            rows=rows,
+            window=readable_duration(window) if window else None,
+            extrapolated=bool(window) and window < _HOUR,
+        )
+
+
+def _window(campaign: Mapping[str, Any]) -> float:
+    """Planned seconds of load that are analysed, 0 where the manifest does not tell."""
+    planned: float = campaign.get("duration_seconds", 0.0) - campaign.get("warmup_seconds", 0.0)
+    return max(planned, 0.0)

@@ -1,0 +1,245 @@
+"""What the plots draw: a run's raw series, thinned to what a screen can show, on the clock of its load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from aging.indicators import PRIMARY, Floats, Series, Window, deployment_series, run_window
+from aging.model import HARNESS, Event, Finding
+from aging.store.results import Results
+
+BUCKETS = 480
+"""Horizontal places of a plot: a longer series keeps the least and the greatest value of each."""
+
+_GAP = 5.0
+"""A pause this many times the usual one is a gap, and no line is drawn over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A line to draw: seconds since the load began and values; NaN where the line is broken."""
+
+    t: Floats
+    y: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A finding's slope through the middle of one generation; slopes in the indicator's unit per second."""
+
+    first: float
+    last: float
+    middle: float
+    level: float
+    slope: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An event of a run at ``at`` seconds since its load began."""
+
+    at: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTrace:
+    """A run's primary indicator with everything that explains its course."""
+
+    owner: str
+    replica: int
+    raw: Sequence[Trace]
+    medians: Sequence[Trace]
+    fit: Fit | None
+    warmups: Sequence[tuple[float, float]]
+    marks: Sequence[Mark]
+    planned_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyTrace:
+    """A run's time to first token on the analysis grid, and what became of its requests."""
+
+    deployment: str
+    replica: int
+    median: Trace
+    p95: Trace
+    failures: Floats
+    requests: int
+    errors: int
+    dropped: int
+    overall_median: float | None
+    overall_p95: float | None
+    warmup: float
+    marks: Sequence[Mark]
+
+
+def memory_trace(results: Results, deployment: str, replica: int, finding: Finding | None) -> MemoryTrace | None:
+    """The primary indicator of one run; None for a run without load or without samples."""
+    window = run_window(results, deployment, replica)
+    rows = _primary(results.samples(deployment, "process", replica))
+    if window is None or rows.empty:
+        return None
+    series = [one for one in deployment_series(results, deployment, replica) if one.indicator == PRIMARY]
+    marks = _marks(results.events, deployment, replica, window)
+    planned = results.state.runs[deployment, replica].planned_seconds or 0.0
+    return _memory(_Run(deployment, replica, rows, finding), window, series, marks, planned)
+
+
+def harness_traces(results: Results, series: Sequence[Series]) -> Iterator[MemoryTrace]:
+    """The primary indicator of each of the harness's own processes; ``series`` as the analysis saw them."""
+    windows = [window for run in results.state.runs if (window := run_window(results, *run)) is not None]
+    rows = _primary(results.samples(HARNESS, "process"))
+    if not windows or rows.empty:
+        return
+    first, last = min(w.load_start for w in windows), max(w.load_end for w in windows)
+    window = Window(first, last, windows[0].warmup, windows[0].grid)
+    for entity, part in rows.groupby("entity"):
+        owner = f"{HARNESS}/{entity}"
+        mine = [one for one in series if one.owner == owner and one.indicator == PRIMARY]
+        yield _memory(_Run(owner, 1, part, None), window, mine, (), last - first)
+
+
+def latency_trace(results: Results, deployment: str, replica: int) -> LatencyTrace | None:
+    """Times to first token of one run; None for a run without load or without requests."""
+    window = run_window(results, deployment, replica)
+    rows = results.requests(deployment, replica)
+    if window is None or rows.empty:
+        return None
+    answered = rows[(rows["status"] == "ok") & rows["streaming"].astype(bool) & rows["first_token"].notna()]
+    ttft = (answered["first_token"] - answered["sent"]).to_numpy(dtype=np.float64)
+    t = answered["finished"].to_numpy(dtype=np.float64) - window.load_start
+    edge = max(window.grid, (window.load_end - window.load_start) / BUCKETS)
+    failed = rows[rows["status"] != "ok"]
+    return LatencyTrace(
+        deployment=deployment,
+        replica=replica,
+        median=_binned(t, ttft, edge, 0.5),
+        p95=_binned(t, ttft, edge, 0.95),
+        failures=_distinct(failed["finished"].to_numpy(dtype=np.float64) - window.load_start, edge),
+        requests=len(rows),
+        errors=int((rows["status"] == "error").sum()),
+        dropped=int((rows["status"] == "dropped").sum()),
+        overall_median=float(np.quantile(ttft, 0.5)) if ttft.size else None,
+        overall_p95=float(np.quantile(ttft, 0.95)) if ttft.size else None,
+        warmup=window.warmup,
+        marks=_marks(results.events, deployment, replica, window),
+    )
+
+
+def thinned(t: Floats, y: Floats, buckets: int = BUCKETS) -> Trace:
+    """The least and the greatest value of each of ``buckets`` equal spans of time, in order of time."""
+    if t.size <= 4 * buckets:
+        return Trace(t, y)
+    place = np.minimum(((t - t[0]) / (t[-1] - t[0]) * buckets).astype(np.int64), buckets - 1)
+    order = np.lexsort((y, place))
+    first = np.flatnonzero(np.diff(place[order], prepend=-1))
+    last = np.append(first[1:], order.size) - 1
+    kept = np.unique(np.concatenate([order[first], order[last]]))
+    return Trace(t[kept], y[kept])
+
+
+def broken_at_gaps(t: Floats, y: Floats) -> Trace:
+    """The line with a NaN in every pause that is much longer than the usual one."""
+    if t.size < 3:
+        return Trace(t, y)
+    steps = np.diff(t)
+    gaps = np.flatnonzero(steps > _GAP * np.median(steps)) + 1
+    return Trace(np.insert(t, gaps, t[gaps - 1]), np.insert(y, gaps, np.nan))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Whose memory is drawn: the owner's sampled rows, and the finding about them."""
+
+    owner: str
+    replica: int
+    rows: pd.DataFrame
+    finding: Finding | None
+
+
+def _memory(
+    run: _Run, window: Window, series: Sequence[Series], marks: Sequence[Mark], planned: float
+) -> MemoryTrace:
+    rows = run.rows
+    inside = rows[(rows["mono"] >= window.load_start) & (rows["mono"] <= window.load_end)]
+    generations = inside["generation"].to_numpy(dtype=np.int64)
+    starts: dict[int, float] = {}
+    raw, warmups = [], []
+    for generation in np.unique(generations).tolist():
+        part = inside[generations == generation]
+        t = part["mono"].to_numpy(dtype=np.float64) - window.load_start
+        begin = starts[generation] = float(t[0]) if starts else 0.0
+        trace = thinned(t, part[PRIMARY].to_numpy(dtype=np.float64))
+        raw.append(broken_at_gaps(trace.t, trace.y))
+        if window.warmup > 0:
+            warmups.append((begin, min(begin + window.warmup, float(t[-1]))))
+    analysed = [one for one in series if one.t.size and one.generation in starts]
+    medians = [thinned(one.t + starts[one.generation], one.y) for one in analysed]
+    chosen = max(analysed, key=lambda one: one.t.size, default=None)
+    return MemoryTrace(
+        owner=run.owner,
+        replica=run.replica,
+        raw=raw,
+        medians=[broken_at_gaps(one.t, one.y) for one in medians],
+        fit=None if chosen is None else _fit(chosen, starts[chosen.generation], run.finding),
+        warmups=warmups,
+        marks=marks,
+        planned_seconds=planned,
+    )
+
+
+def _fit(series: Series, start: float, finding: Finding | None) -> Fit | None:
+    if finding is None or finding.slope_per_hour is None or series.t.size < 2:
+        return None
+    low, high = finding.ci_per_hour or (None, None)
+    return Fit(
+        first=float(series.t[0]) + start,
+        last=float(series.t[-1]) + start,
+        middle=float(np.median(series.t)) + start,
+        level=float(np.median(series.y)),
+        slope=finding.slope_per_hour / 3600,
+        low=None if low is None else low / 3600,
+        high=None if high is None else high / 3600,
+    )
+
+
+def _primary(rows: pd.DataFrame) -> pd.DataFrame:
+    if rows.empty or PRIMARY not in rows:
+        return pd.DataFrame()
+    return rows[rows[PRIMARY].notna()].sort_values("mono")
+
+
+def _marks(events: Iterable[Event], deployment: str, replica: int, window: Window) -> tuple[Mark, ...]:
+    kinds = {"deployment_died": "died", "rejuvenation_started": "rejuvenated", "deployment_started": "restarted"}
+    marks: list[Mark] = []
+    for event in events:
+        mine = event.deployment == deployment and event.details.get("replica", 1) == replica
+        at = event.stamp.mono - window.load_start
+        if not mine or event.kind not in kinds or at < 0:
+            continue
+        if kinds[event.kind] == "restarted" and marks and marks[-1].kind == "rejuvenated":
+            continue  # a rejuvenation is the restart's reason
+        marks.append(Mark(at, kinds[event.kind]))
+    return tuple(marks)
+
+
+def _binned(t: Floats, y: Floats, width: float, quantile: float) -> Trace:
+    if not t.size:
+        return Trace(t, y)
+    cells = pd.Series(y).groupby(np.floor(t / width)).quantile(quantile)
+    middles: Floats = (cells.index.to_numpy(dtype=np.float64) + 0.5) * width
+    quantiles = np.asarray(cells, dtype=np.float64)
+    return broken_at_gaps(middles, quantiles)
+
+
+def _distinct(t: Floats, width: float) -> Floats:
+    """One time a cell: ten thousand failures in a minute are one mark."""
+    cells: Floats = np.unique(np.floor(t / width))
+    return (cells + 0.5) * width

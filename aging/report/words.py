@@ -1,0 +1,142 @@
+"""What the report says of a verdict: never more than the finding does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aging.indicators import PRIMARY
+from aging.model import HARNESS, Control, Finding
+from aging.report import quantities
+
+MEANING: Mapping[str, str] = {
+    "aging": "It grew over the measurement window by more than chance explains.",
+    "bounded": "It grew, and the growth levelled off within the measurement window.",
+    "step": "It grew in steps rather than steadily.",
+    "cyclic": "It rose and fell; no lasting growth was found.",
+    "stable": "No lasting growth was found.",
+    "inconclusive": "Neither growth nor its absence is established.",
+}
+
+TONE: Mapping[str, str] = {
+    "aging": "bad",
+    "bounded": "good",
+    "step": "warn",
+    "cyclic": "good",
+    "stable": "good",
+    "inconclusive": "mute",
+}
+"""Colour class of a verdict; the word always stands beside the colour."""
+
+MARK: Mapping[str, str] = {
+    "aging": "↗",
+    "bounded": "⤓",
+    "step": "⌐",
+    "cyclic": "∿",
+    "stable": "→",
+    "inconclusive": "?",
+}
+
+PROBLEM: Mapping[str, str] = {
+    "died": "Died",
+    "load_died": "Load ended early",
+    "dropped": "Dropped requests",
+    "error": "Failed requests",
+    "late": "Late sends",
+    "sampler": "Sampler failed",
+    "interrupted": "Interrupted",
+    "unfinished": "Unfinished",
+    "schedule": "Wrong schedule",
+    "no_requests": "No requests",
+    "no_samples": "No samples",
+    "ticks": "Missed samples",
+    "trimmed": "Cut file",
+}
+
+GRAVE = frozenset({"died", "load_died", "no_requests", "no_samples", "schedule", "failed"})
+"""Problems that take a verdict's ground away."""
+
+PHASE: Mapping[str, str] = {
+    "preparing": "never started its load",
+    "running": "has no recorded end",
+    "completed": "completed",
+    "interrupted": "interrupted",
+    "failed": "failed",
+}
+
+
+def problem_title(kind: str) -> str:
+    """A problem's kind as a heading."""
+    return PROBLEM.get(kind, kind.replace("_", " ").capitalize())
+
+
+def shown_name(deployment: str) -> str:
+    """A deployment's name; the harness's own processes are told apart from those under test."""
+    prefix = f"{HARNESS}/"
+    return f"harness · {deployment.removeprefix(prefix)}" if deployment.startswith(prefix) else deployment
+
+
+def undecided(control: Control) -> bool:
+    """Whether a control passed only because nothing could be said."""
+    return control.passed and control.verdict == "inconclusive"
+
+
+def outcome(control: Control) -> str:
+    """Why a control passed or failed, in a few words."""
+    if undecided(control):
+        return "not called aging, but not cleared either"
+    if control.expected == "not aging":
+        return "not called aging" if control.passed else "called aging, and is not"
+    if control.passed:
+        return "configured rate lies in the interval"
+    if control.verdict == "aging":
+        return "found, but the configured rate is outside the interval"
+    return "its leak was not found"
+
+
+def explained(finding: Finding | None) -> str:
+    """A verdict in a sentence."""
+    if finding is None:
+        return "It left no series that could be analysed."
+    if finding.slope_per_hour is None:
+        return f"No slope could be computed from its {finding.n} points."
+    return MEANING.get(finding.verdict, "")
+
+
+def detectable(finding: Finding | None) -> str:
+    """The smallest growth that would have been found, for every verdict that is not ``aging``."""
+    if finding is None or finding.verdict == "aging":
+        return quantities.NONE
+    if finding.minimum_detectable_per_hour is None:
+        return "not known"
+    return quantities.size(finding.indicator, finding.minimum_detectable_per_hour, "h")
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The report's one sentence, and its colour class."""
+
+    text: str
+    tone: str
+
+
+def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) -> Headline:
+    """What was found of the deployments under test, by their primary indicator."""
+    total = len(names)
+    if not total:
+        return Headline("No deployment under test", "mute")
+    verdicts = {name: findings[name, PRIMARY].verdict for name in names if (name, PRIMARY) in findings}
+    grew = [name for name in names if verdicts.get(name) == "aging"]
+    if grew:
+        return Headline(f"{len(grew)} of {total} {_deployments(total)} aging: {', '.join(grew)}", "bad")
+    stepped = [name for name in names if verdicts.get(name) == "step"]
+    if stepped:
+        return Headline(f"{len(stepped)} of {total} {_deployments(total)} grew in steps: {', '.join(stepped)}", "warn")
+    open_ = [name for name in names if verdicts.get(name, "inconclusive") == "inconclusive"]
+    if open_:
+        return Headline(f"Inconclusive for {len(open_)} of {total} {_deployments(total)}: {', '.join(open_)}", "mute")
+    return Headline(f"No ageing found in {total} of {total} {_deployments(total)}", "good")
+
+
+def _deployments(total: int) -> str:
+    return "deployment" if total == 1 else "deployments"

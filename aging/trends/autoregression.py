@@ -1,0 +1,175 @@
+"""Autoregressive noise near a unit root: order, fit, correction of the root's bias, implied autocorrelation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from aging.trends.autocorrelation import autocovariance
+from aging.trends.series import Floats
+
+_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """How an AR model is chosen and how near to 1 its root may be thought to lie.
+
+    ``penalty`` is the price of a coefficient in the information criterion (2 for
+    AIC; ``None`` for ln n, BIC). ``percentile`` is Roy and Fuller's tau_pct: the
+    higher, the sooner a root counts as 1. The corrected root is at most 1 -
+    ``gap`` / n.
+    """
+
+    penalty: float | None
+    percentile: float
+    gap: float
+
+
+def largest_order(n: int) -> int:
+    """Return min(12 (n/100)^(1/4), n/6), at least 1: Schwert's (1989) rule, bounded for short series."""
+    return max(1, min(int(12 * (n / 100) ** 0.25), n // 6))
+
+
+@dataclass(frozen=True, slots=True)
+class Autoregression:
+    """A bias-corrected AR model: its coefficients phi_1..phi_p, and the Dickey–Fuller statistic of the fit."""
+
+    phi: Floats
+    tau: float
+
+    @property
+    def may_be_integrated(self) -> bool:
+        """Whether a unit root is not refused at 5 % (Dickey–Fuller, linear trend)."""
+        return self.tau > _DICKEY_FULLER_5
+
+
+_DICKEY_FULLER_5 = -3.41
+
+
+def fit(u: Floats, caution: Caution) -> Autoregression:
+    """Fit an AR model to ``u``, mean zero, not all zero, shape (n,); always a stationary one.
+
+    A higher-order fit whose other roots are explosive falls back to order 1.
+    """
+    n = u.size
+    covariance = autocovariance(u)[: largest_order(n) + 1]
+    order = choose_order(covariance, n, math.log(n) if caution.penalty is None else caution.penalty)
+    model = _fit_order(u, order, caution)
+    return model if order == 1 or _is_stationary(model.phi) else _fit_order(u, 1, caution)
+
+
+def _fit_order(u: Floats, order: int, caution: Caution) -> Autoregression:
+    root, error, psi = fit_dickey_fuller(u, order)
+    corrected = correct_root(root, error, u.size, order, caution.percentile)
+    return Autoregression(to_coefficients(min(corrected, 1 - caution.gap / u.size), psi), (root - 1) / error)
+
+
+def _is_stationary(phi: Floats) -> bool:
+    companion = np.diag(np.ones(phi.size - 1), -1)
+    companion[0] = phi
+    return bool(np.abs(np.linalg.eigvals(companion)).max() < 1)
+
+
+def choose_order(covariance: Floats, n: int, penalty: float) -> int:
+    """Return the order p >= 1 that minimises n ln(innovation variance) + p ``penalty``, by Levinson's recursion.
+
+    ``covariance`` holds lags 0..p_max, of ``n`` samples.
+    """
+    best, order = n * math.log(covariance[0]), 0
+    innovation = float(covariance[0])
+    coefficients = np.empty(0)
+    for p in range(1, covariance.size):
+        partial = (covariance[p] - coefficients @ covariance[p - 1 : 0 : -1]) / innovation
+        coefficients = np.append(coefficients - partial * coefficients[::-1], partial)
+        innovation *= 1 - float(partial) ** 2
+        if innovation <= 0:
+            break
+        criterion = n * math.log(innovation) + p * penalty
+        if criterion < best:
+            best, order = criterion, p
+    return max(order, 1)
+
+
+def fit_dickey_fuller(u: Floats, order: int) -> tuple[float, float, Floats]:
+    """Fit u_t = a u_{t-1} + sum_i psi_i (u_{t-i} - u_{t-i-1}) + e_t by least squares.
+
+    Returns a, its standard error, and psi, shape (order - 1,).
+    """
+    lags, n = order - 1, u.size
+    steps = np.diff(u)
+    columns = [u[lags:-1], *(steps[lags - i : n - 1 - i] for i in range(1, lags + 1))]
+    design = np.column_stack(columns)
+    target = u[lags + 1 :]
+    inverse = np.linalg.pinv(design.T @ design, hermitian=True)
+    coefficients = inverse @ (design.T @ target)
+    residuals = target - design @ coefficients
+    variance = float(residuals @ residuals) / max(1, target.size - order)
+    error = math.sqrt(max(variance * float(inverse[0, 0]), 1e-300))
+    return float(coefficients[0]), error, coefficients[1:]
+
+
+def correct_root(root: float, error: float, n: int, order: int, percentile: float) -> float:
+    """Return the nearly median-unbiased root of Roy and Fuller (2001, eqs. 6 and 7) for a fit with a linear trend."""
+    regressors, bend = 2, 10.0
+    tau = (root - 1) / error
+    half = (order + 1) // 2
+    scale = (1 + regressors) * n
+    slope = (scale - percentile**2 * (half + n)) / (percentile * (bend + percentile) * (half + n))
+    if tau > percentile:
+        correction = -tau
+    elif tau > -bend:
+        correction = half * tau / n - (1 + regressors) / (tau + slope * (tau + bend))
+    elif tau > -math.sqrt(scale):
+        correction = half * tau / n - (1 + regressors) / tau
+    else:
+        correction = 0.0
+    return min(root + correction * error, 1.0)
+
+
+def to_coefficients(root: float, psi: Floats) -> Floats:
+    """Return phi_1..phi_p of the model whose Dickey–Fuller form has the given ``root`` and ``psi``."""
+    phi = np.zeros(psi.size + 1)
+    phi[0] = root
+    phi[:-1] += psi
+    phi[1:] -= psi
+    return phi
+
+
+def autoregressive_autocorrelation(phi: Floats, n: int) -> Floats:
+    """Return lags 0..n-1 of the autocorrelation of a stationary AR(p) process, shape (n,).
+
+    The first p lags solve the Yule–Walker equations; the recursion that yields
+    the others is advanced in blocks, since a block is linear in the p lags before it.
+    """
+    p = phi.size
+    start = _yule_walker(phi)
+    step = np.eye(p)
+    rows = []
+    for _ in range(_BLOCK):
+        following = phi @ step[::-1]
+        rows.append(following)
+        step = np.vstack((step[1:], following))
+    advance = np.array(rows)
+    blocks = [start]
+    known = start.size
+    state = start[-p:]
+    while known < n:
+        block = advance @ state
+        blocks.append(block)
+        state = np.concatenate((state, block))[-p:]
+        known += _BLOCK
+    return np.concatenate(blocks)[:n]
+
+
+def _yule_walker(phi: Floats) -> Floats:
+    """Return the autocorrelations at lags 0..p of an AR(p) process."""
+    p = phi.size
+    system = np.eye(p)
+    for k in range(1, p + 1):
+        for i in range(1, p + 1):
+            if k != i:
+                system[k - 1, abs(k - i) - 1] -= phi[i - 1]
+    return np.concatenate([[1.0], np.linalg.solve(system, phi)])

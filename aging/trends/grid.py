@@ -1,0 +1,73 @@
+"""Series on a fixed time grid: cell k covers [k step, (k + 1) step) seconds, and an empty cell is absent.
+
+Values that are NaN or infinite are left out before anything else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aging.trends.series import Floats, SeriesError
+
+
+def median_grid(t: ArrayLike, y: ArrayLike, step: float) -> tuple[Floats, Floats]:
+    """Return the centres (seconds) of the cells that hold values, and the median of each, both shape (cells,).
+
+    ``t`` (seconds) and ``y`` have shape (n,), in any order. Raises
+    :class:`~aging.trends.SeriesError` for differing shapes or a step that is not positive.
+    """
+    return quantile_grid(t, y, step, 0.5)
+
+
+def quantile_grid(t: ArrayLike, y: ArrayLike, step: float, q: float) -> tuple[Floats, Floats]:
+    """Return as :func:`median_grid` does, with the quantile ``q`` of each cell (linear between order statistics)."""
+    if not 0 <= q <= 1:
+        raise SeriesError(f"q must lie between 0 and 1, not {q}")
+    times, values = _finite(t, y, step)
+    cells = np.floor_divide(times, step).astype(np.int64)
+    order = np.lexsort((values, cells))
+    values, cells = values[order], cells[order]
+    cell, first, size = np.unique(cells, return_index=True, return_counts=True)
+    place = (size - 1) * q
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, size - 1)
+    lower = values[first + below]
+    return _centres(cell, step), lower + (place - below) * (values[first + above] - lower)
+
+
+def rate_grid(t: ArrayLike, counter: ArrayLike, step: float) -> tuple[Floats, Floats]:
+    """Return the centres (seconds) of the cells that hold samples, and the counter's mean rate per second in each.
+
+    A fall is a reset: the counter started again from 0, so its new value is
+    what was counted since (Prometheus' convention). Between samples the counter
+    is taken as linear, so that a cell's rate does not depend on where in it the
+    samples lie; the first and last cell count from the first and to the last sample.
+    """
+    times, values = _finite(t, counter, step)
+    if times.size == 0:
+        return times, values
+    order = np.argsort(times, kind="stable")
+    times, values = times[order], values[order]
+    rises = np.diff(values)
+    counted = np.concatenate([[0.0], np.cumsum(np.where(rises < 0, values[1:], rises))])
+    cell = np.unique(np.floor_divide(times, step).astype(np.int64))
+    start = np.maximum(cell * step, times[0])
+    end = np.minimum((cell + 1) * step, times[-1])
+    cell, start, end = cell[end > start], start[end > start], end[end > start]
+    return _centres(cell, step), (np.interp(end, times, counted) - np.interp(start, times, counted)) / (end - start)
+
+
+def _finite(t: ArrayLike, y: ArrayLike, step: float) -> tuple[Floats, Floats]:
+    times, values = np.asarray(t, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if times.ndim != 1 or times.shape != values.shape:
+        raise SeriesError(f"t and y must have one dimension and the same length, not {times.shape} and {values.shape}")
+    if not step > 0:
+        raise SeriesError(f"step must be a positive number of seconds, not {step}")
+    known = np.isfinite(times) & np.isfinite(values)
+    return times[known], values[known]
+
+
+def _centres(cell: NDArray[np.int64], step: float) -> Floats:
+    centres: Floats = (cell.astype(np.float64) + 0.5) * step
+    return centres

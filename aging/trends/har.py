@@ -1,0 +1,52 @@
+"""The error of a slope under autocorrelation: slow projections of the noise, prewhitened by AR models."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
+
+from aging.trends.noise import LONG_MEMORY, PARSIMONIOUS, centred_index, detrend, model_autocorrelation
+from aging.trends.series import Floats
+
+COSINES = 8
+"""Slow cosines that set the level of the noise, and so the degrees of freedom of the slope's Student t."""
+
+
+def slope_variance(r: Floats) -> float:
+    """Return the variance of the coordinate that :func:`~aging.trends.noise.detrend` gives, for ``r`` of shape (n,).
+
+    Series heteroscedasticity- and autocorrelation-robust inference (Sun 2011;
+    Lazarus et al. 2018): the level of the noise is the mean square of its
+    projections on eight slow cosines orthogonal to (1, t), each first divided by
+    the variance that an AR model of the residuals gives it. Two models are
+    tried, and the greater variance is returned. The residuals must not be zero.
+    """
+    _, residuals = detrend(r)
+    basis, weights = _basis(r.size)
+    projections = (basis @ r) ** 2
+    variances = [weights @ model_autocorrelation(residuals, caution) for caution in (LONG_MEMORY, PARSIMONIOUS)]
+    return max(_at_level_shown(np.maximum(given, 1e-12), projections) for given in variances)
+
+
+def _at_level_shown(given: Floats, projections: Floats) -> float:
+    """The slope's variance as the model gives it, at the level that the cosines show. ``given``: slope, cosines."""
+    return max(float(given[0] * np.mean(projections / given[1:])), 1e-300)
+
+
+@lru_cache(maxsize=8)
+def _basis(n: int) -> tuple[Floats, Floats]:
+    """Return the cosines, shape (8, n), orthonormal and orthogonal to (1, t), and the lag weights, shape (9, n).
+
+    Weight row k times an autocorrelation is that coordinate's variance; row 0 is the slope's.
+    """
+    index = centred_index(n)
+    phase = np.pi * (np.arange(n) + 0.5) / n
+    design = np.column_stack([np.ones(n), index, *(np.cos(j * phase) for j in range(1, COSINES + 1))])
+    orthonormal = np.linalg.qr(design)[0].T
+    length = next_fast_len(2 * n, real=True)
+    spectrum = rfft(orthonormal[1:], length, axis=1)
+    weights = irfft(spectrum.real**2 + spectrum.imag**2, length, axis=1)[:, :n]
+    weights[:, 1:] *= 2
+    return np.ascontiguousarray(orthonormal[2:]), np.ascontiguousarray(weights)

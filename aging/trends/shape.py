@@ -1,0 +1,123 @@
+"""The shape of a series: constant, linear, decelerating, step, saturating or cyclic.
+
+Each shape is fitted by least squares, its residuals are described by an AR
+model, and shape and series are whitened by it and fitted again; the shape with
+the least Bayesian information criterion is named. Without whitening, a step is
+found in most autocorrelated series that have none.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from aging.trends.autocorrelation import autocovariance
+from aging.trends.series import Floats
+
+Shape = Literal["constant", "linear", "decelerating", "step", "saturating", "cyclic"]
+
+_FINEST = 400
+_MOST_COEFFICIENTS = 4
+_TIME_CONSTANTS = np.geomspace(0.02, 0.7, 15)
+_MARGIN = 0.05
+_SEARCHED = 2  # a place among n is worth more than one smooth parameter (Zhang and Siegmund 2007)
+_FEWEST_CYCLES, _FEWEST_PER_CYCLE = 2, 8
+
+
+def classify_shape(t: Floats, y: Floats) -> Shape:
+    """Return the shape of ``y`` at ``t`` seconds since the start of load, both shape (n,), n >= 12.
+
+    Series longer than 400 samples are first reduced to 400 medians of equally
+    many samples. Among shapes of one criterion the simpler comes first.
+    """
+    t, y = _reduced(t, y)
+    if np.ptp(y) == 0:
+        return "constant"
+    criteria: dict[Shape, float] = {
+        shape: _criterion(y, design, searched) for shape, (design, searched) in _candidates(t, y).items()
+    }
+    return min(criteria, key=lambda shape: criteria[shape])
+
+
+def _reduced(t: Floats, y: Floats) -> tuple[Floats, Floats]:
+    size = -(-t.size // _FINEST)
+    if size == 1:
+        return t, y
+    n = t.size // size * size
+    rows = (-1, size)
+    return np.median(t[-n:].reshape(rows), axis=1), np.median(y[-n:].reshape(rows), axis=1)
+
+
+def _candidates(t: Floats, y: Floats) -> dict[Shape, tuple[Floats, int]]:
+    """Each shape's design matrix, shape (n, k), and how many parameters besides its columns were searched for."""
+    one = np.ones(t.size)
+    place = (t - t[0]) / (t[-1] - t[0])
+    edges = range(max(2, int(_MARGIN * t.size)), t.size - max(2, int(_MARGIN * t.size)) + 1)
+    candidates: dict[Shape, tuple[Floats, int]] = {
+        "constant": (one[:, None], 0),
+        "linear": (np.column_stack([one, place]), 0),
+        "step": (_best(y, [(np.arange(t.size) >= edge).astype(np.float64) for edge in edges]), _SEARCHED),
+        "saturating": (_best(y, [1 - np.exp(-place / constant) for constant in _TIME_CONSTANTS]), 1),
+        "decelerating": (_best(y, _slowing(t)), 1),
+    }
+    cycles = range(_FEWEST_CYCLES, t.size // _FEWEST_PER_CYCLE + 1)
+    if cycles:
+        candidates["cyclic"] = (_best_cycle(y, place, cycles), _SEARCHED)
+    return candidates
+
+
+def _slowing(t: Floats) -> list[Floats]:
+    """Growth curves between logarithmic and linear, from the start of load where that is known to lie before ``t``."""
+    since = t if t[0] > 0 else t - t[0] + (t[-1] - t[0]) / t.size
+    return [np.log(since), np.sqrt(since)]
+
+
+def _best(y: Floats, curves: list[Floats]) -> Floats:
+    """Return (1, curve) for the curve that leaves the least of ``y`` unexplained."""
+    matrix = np.array(curves)
+    centred = matrix - matrix.mean(axis=1, keepdims=True)
+    explained = (centred @ (y - y.mean())) ** 2 / np.maximum((centred**2).sum(axis=1), 1e-300)
+    return np.column_stack([np.ones(y.size), matrix[int(np.argmax(explained))]])
+
+
+def _best_cycle(y: Floats, place: Floats, cycles: range) -> Floats:
+    angles = 2 * np.pi * np.outer(np.array(cycles), place)
+    centred = y - y.mean()
+    power = (np.cos(angles) @ centred) ** 2 + (np.sin(angles) @ centred) ** 2
+    best = angles[int(np.argmax(power))]
+    return np.column_stack([np.ones(y.size), np.cos(best), np.sin(best)])
+
+
+def _criterion(y: Floats, design: Floats, searched: int) -> float:
+    n = y.size
+    residuals = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    floor = 1e-18 * float(np.ptp(y)) ** 2
+    phi = _whitener(residuals) if float(np.mean(residuals**2)) > floor else np.empty(0)
+    white_y, white_design = _whitened(y, phi), np.column_stack([_whitened(column, phi) for column in design.T])
+    white = white_y - white_design @ np.linalg.lstsq(white_design, white_y, rcond=None)[0]
+    parameters = int(design.shape[1]) + searched + int(phi.size)
+    return n * math.log(max(float(np.mean(white**2)), floor)) + parameters * math.log(n)
+
+
+def _whitener(residuals: Floats) -> Floats:
+    """Return the Yule–Walker coefficients of the order, at most 4, with the least Bayesian criterion."""
+    n = residuals.size
+    covariance = autocovariance(residuals)[: _MOST_COEFFICIENTS + 1]
+    least = n * math.log(covariance[0])
+    best: Floats = np.empty(0)
+    for order in range(1, _MOST_COEFFICIENTS + 1):
+        lags = np.abs(np.subtract.outer(np.arange(order), np.arange(order)))
+        phi = np.asarray(np.linalg.lstsq(covariance[lags], covariance[1 : order + 1], rcond=None)[0], dtype=np.float64)
+        innovation = float(covariance[0] - phi @ covariance[1 : order + 1])
+        if innovation <= 0:
+            break
+        criterion = n * math.log(innovation) + order * math.log(n)
+        if criterion < least:
+            least, best = criterion, phi
+    return best
+
+
+def _whitened(x: Floats, phi: Floats) -> Floats:
+    return np.convolve(x, np.append(1.0, -phi))[_MOST_COEFFICIENTS : x.size]

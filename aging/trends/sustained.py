@@ -1,0 +1,90 @@
+"""Sustained or not: does growth go on at the rate it had, or is it a high-water mark, a warm-up, a cache filling?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.special import stdtrit
+
+from aging.trends.exponent import Exponent, growth_exponent
+from aging.trends.operational import Score, score
+from aging.trends.sawtooth import floor_window, is_sawtooth, trailing_minimum
+from aging.trends.series import Floats
+
+FEWEST_RISES = 10
+"""Fewest clearly rising steps that can speak for sustained growth: three jumps are three jumps."""
+
+_FROM, _LATE_FROM = 0.05, 0.20
+_REFUTED = 0.9
+_LEAST_POWER, _LEAST_LATE_POWER = 0.0, 0.5
+
+Decision = Literal["none", "sustained", "sustained after warm-up", "decelerating", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Whether growth is sustained, the power of growth where it could be had, and why a case is undecided.
+
+    ``largest_share`` is how much of the net growth the largest of 40 steps made.
+    """
+
+    decision: Decision
+    exponent: Exponent | None
+    reason: str | None = None
+    largest_share: float = 0.0
+
+    @property
+    def sustained(self) -> bool:
+        return self.decision in ("sustained", "sustained after warm-up")
+
+
+def assess_growth(t: Floats, y: Floats) -> Growth:
+    """Decide whether ``y`` keeps growing at ``t`` seconds since the start of load, both shape (n,).
+
+    Decelerating: a constant rate is refuted (power 0.9 at 97.5 %); it does not
+    say that growth will stop. Sustained: growth faster than logarithmic, in at
+    least 10 clearly rising steps. What decelerates from 5 % of the window on but
+    not from 20 % on is sustained after a warm-up.
+    """
+    earliest = 0.0
+    if is_sawtooth(y):
+        window = floor_window(y)
+        if window is None:
+            return Growth("undecided", None, "too few collections of a sawtooth to see the floor under it")
+        y = trailing_minimum(y, window)
+        earliest = float(t[window - 1])
+    start = max(_FROM * t[-1], t[0], earliest)
+    if not start > 0:
+        return Growth("undecided", None, "no time since the start of load")
+    constant = score(t, y, float(start), 1.0)
+    if constant is None:
+        return Growth("undecided", None, "too few samples since the start of load")
+    if constant.growth <= 0:
+        return Growth("none", None)
+    share = constant.largest / constant.growth
+    exponent = growth_exponent(t, y, float(start))
+    decision, reason = _decide(t, y, float(start), _LEAST_POWER)
+    late = max(_LATE_FROM * float(t[-1]), float(start))
+    if decision == "decelerating" and late > start and _decide(t, y, late, _LEAST_LATE_POWER)[0] == "sustained":
+        return Growth("sustained after warm-up", exponent, None, share)
+    return Growth(decision, exponent, reason, share)
+
+
+def _decide(t: Floats, y: Floats, start: float, least_power: float) -> tuple[Decision, str | None]:
+    constant, nearly, bar = (score(t, y, start, power) for power in (1.0, _REFUTED, least_power))
+    if constant is None or nearly is None or bar is None:
+        return "undecided", "too few samples since the start of load"
+    if constant.growth <= 0:
+        return "none", None
+    if nearly.z < -_quantile(nearly, 0.975):
+        return "decelerating", None
+    if constant.rises < FEWEST_RISES:
+        return "undecided", f"only {constant.rises} rising steps of {constant.df + 1}; {FEWEST_RISES} are needed"
+    if bar.z > _quantile(bar, 0.95):
+        return "sustained", None
+    return "undecided", "neither constant nor decelerating growth is refuted yet"
+
+
+def _quantile(s: Score, p: float) -> float:
+    return float(stdtrit(s.df, p))

@@ -1,0 +1,25 @@
+"""The Mann–Kendall test after pre-whitening."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from aging.trends.series import as_series
+from aging.trends.tests import TestResult, TrendTest
+from aging.trends.tests.mann_kendall import mann_kendall
+from aging.trends.whitening import without_lag_one
+
+
+def pre_whitening(t: ArrayLike, y: ArrayLike) -> TestResult:
+    """Test "no monotone trend" in ``y`` at times ``t`` (seconds), both shape (n,), n >= 4 (von Storch 1995).
+
+    Mann–Kendall on y_k - r y_{k-1}, r the lag-1 autocorrelation. Where there is a
+    trend, r takes part of it away: the test is weak rather than wrong. Reported
+    because papers do; never used for a verdict. Raises
+    :class:`~aging.trends.SeriesError`.
+    """
+    _, values = as_series(t, y, least=4)
+    return mann_kendall(without_lag_one(values))
+
+
+PRE_WHITENING = TrendTest("pre_whitening", pre_whitening)

@@ -1,0 +1,25 @@
+"""The Mann–Kendall test after trend-free pre-whitening."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from aging.trends.series import as_series
+from aging.trends.tests import TestResult, TrendTest
+from aging.trends.tests.mann_kendall import mann_kendall
+from aging.trends.whitening import without_lag_one_of_residuals
+
+
+def trend_free_pre_whitening(t: ArrayLike, y: ArrayLike) -> TestResult:
+    """Test "no monotone trend" in ``y`` at times ``t`` (seconds), both shape (n,), n >= 4 (Yue et al. 2002).
+
+    Mann–Kendall on the residuals of the Sen slope, whitened by their lag-1
+    autocorrelation, with the slope put back. Putting back a slope that is noise
+    makes noise a trend: it rejects too often. Reported because papers do; never
+    used for a verdict. Raises :class:`~aging.trends.SeriesError`.
+    """
+    times, values = as_series(t, y, least=4)
+    return mann_kendall(without_lag_one_of_residuals(times, values))
+
+
+TREND_FREE_PRE_WHITENING = TrendTest("trend_free_pre_whitening", trend_free_pre_whitening)

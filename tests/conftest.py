@@ -1,0 +1,185 @@
+"""Shared fixtures: real servers on free loopback ports, small campaigns, and the check that nothing is left behind."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Aging = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Every test ends the processes it started."""
+    yield
+    deadline = time.monotonic() + 5
+    while (left := _running_children()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left, f"left behind: {left}"
+
+
+def _running_children() -> list[str]:
+    running = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if child.status() != psutil.STATUS_ZOMBIE:
+                running.append(" ".join(child.cmdline()))
+        except psutil.NoSuchProcess:
+            continue
+    return running
+
+
+_given: set[int] = set()
+
+
+def unused_port() -> int:
+    """A loopback port that nobody listens on; every call gives another."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            number: int = probe.getsockname()[1]
+        if number not in _given:
+            _given.add(number)
+            return number
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Gives a loopback port that nobody listens on, another at every call."""
+    return unused_port
+
+
+@pytest.fixture
+def reference(free_port: Callable[[], int]) -> Iterator[Callable[..., str]]:
+    """Start reference servers: ``reference("--leak-bytes-per-request", "4096")`` gives the base URL."""
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def start(*flags: str) -> str:
+        port = free_port()
+        argv = [sys.executable, "-m", "aging.reference", "--port", str(port), *flags]
+        server = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+        servers.append(server)
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: _answers(url), f"no answer at {url}")
+        return url
+
+    yield start
+    for server in servers:
+        server.kill()
+        server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool], message: str, seconds: float = 20.0) -> None:
+    """Poll a condition; fail with ``message`` when it never holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, message
+        time.sleep(0.02)
+
+
+def write_campaign(
+    folder: Path, clean: int, leak: int, *, duration: str, warmup: str, tick: str = "200ms", extra: str = ""
+) -> Path:
+    """Write a small campaign of a clean and a leaking reference server on these ports."""
+    path = folder / "small.toml"
+    path.write_text(
+        f"""
+schema = 1
+name = "small"
+seed = 7
+duration = "{duration}"
+warmup = "{warmup}"
+[load]
+arrivals = {{ kind = "poisson", rate = 30.0 }}
+prompt_tokens = {{ median = 8, p95 = 16, min = 2, max = 32 }}
+output_tokens = {{ median = 4, p95 = 8, min = 1, max = 16 }}
+timeout = "5s"
+drain = "5s"
+[sampling]
+process = "{tick}"
+host = "1s"
+engine = "1s"
+[analysis]
+grid = "200ms"
+{extra}
+[[deployment]]
+name = "clean"
+kind = "reference"
+port = {clean}
+[[deployment]]
+name = "leak"
+kind = "reference"
+port = {leak}
+leak_per_request = "16KiB"
+"""
+    )
+    return path
+
+
+@pytest.fixture
+def campaign_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write the small campaign on free ports; keywords replace its parts."""
+
+    def write(*, duration: str = "6s", warmup: str = "1s", extra: str = "") -> Path:
+        ports = unused_port(), unused_port()
+        return write_campaign(tmp_path, *ports, duration=duration, warmup=warmup, extra=extra)
+
+    return write
+
+
+@pytest.fixture
+def aging(tmp_path: Path) -> Aging:
+    """Run the command line in a process of its own, in an empty folder."""
+
+    def run(*arguments: str | Path, timeout: float = 90.0) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "aging", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=tmp_path,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start_aging(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command line and leave it running; the test ends it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str | Path) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-m", "aging", *map(str, arguments)]
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def result_directory(folder: Path) -> Path:
+    """The one result directory below a results folder."""
+    (found,) = folder.glob("*/*/journal.jsonl")
+    return found.parent

@@ -1,0 +1,193 @@
+"""The open-loop client against real servers: the reference server, and small hostile ones."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aging.deployments import Endpoint
+from aging.load.client import Client, Limits
+from aging.load.schedule import PlannedRequest
+from aging.model import RequestRecord
+
+LIMITS = Limits(concurrency_cap=64, timeout=5.0, drain=5.0)
+
+
+def requests(count: int, gap: float, *, streaming: bool = True, tokens: int = 4) -> list[PlannedRequest]:
+    return [PlannedRequest(k, k * gap, 5, tokens, streaming) for k in range(count)]
+
+
+def drive(
+    url: str,
+    planned: list[PlannedRequest],
+    limits: Limits = LIMITS,
+    script: Callable[[Client], Coroutine[Any, Any, None]] | None = None,
+) -> list[RequestRecord]:
+    """Drive a server with a schedule; ``script`` is a coroutine function that steers the client meanwhile."""
+    records: list[RequestRecord] = []
+
+    async def run() -> None:
+        client = Client(Endpoint(url, "m"), limits, 1, time.monotonic() + 0.05, records.append)
+        steering = asyncio.create_task(script(client)) if script else None
+        await client.run(planned)
+        if steering is not None:
+            await steering
+
+    asyncio.run(run())
+    return sorted(records, key=lambda record: record.index)
+
+
+@contextlib.contextmanager
+def raw_server(answer: bytes, *, linger: float = 0.0) -> Iterator[str]:
+    """A server that reads a request, sends ``answer`` and closes after ``linger`` seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+        stop = threading.Event()
+
+        def serve() -> None:
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError, ConnectionError):
+                    peer, _ = listener.accept()
+                    with peer:
+                        peer.settimeout(1.0)
+                        peer.recv(65536)
+                        peer.sendall(answer)
+                        stop.wait(linger)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            stop.set()
+            thread.join()
+
+
+def head(kind: str, length: int | None = None, status: str = "200 OK") -> bytes:
+    size = "" if length is None else f"Content-Length: {length}\r\n"
+    return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{size}Connection: close\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_every_request_becomes_a_record_with_its_times_in_order(reference: Callable[..., str], streaming: bool) -> None:
+    records = drive(reference(), requests(20, 0.02, streaming=streaming))
+    assert [record.index for record in records] == list(range(20))
+    for record in records:
+        assert (record.status, record.http_status, record.output_tokens) == ("ok", 200, 4)
+        assert record.sent is not None
+        assert record.last_token is not None
+        assert record.scheduled <= record.sent <= record.last_token <= record.finished
+        if streaming:
+            assert record.first_token is not None
+            assert record.sent < record.first_token <= record.last_token
+        else:
+            assert record.first_token is None
+
+
+def test_a_slow_server_does_not_slow_its_load(reference: Callable[..., str]) -> None:
+    records = drive(reference("--ttft-seconds", "0.5"), requests(30, 0.02))
+    lateness = [record.sent - record.scheduled for record in records if record.sent is not None]
+    assert len(lateness) == 30
+    assert sorted(lateness)[-2] < 0.2
+
+
+def test_arrivals_over_the_cap_are_dropped_recorded_and_never_sent(reference: Callable[..., str]) -> None:
+    records = drive(reference("--ttft-seconds", "2"), requests(10, 0.01), replace(LIMITS, concurrency_cap=3))
+    assert [record.status for record in records].count("ok") == 3
+    dropped = [record for record in records if record.status == "dropped"]
+    assert len(dropped) == 7
+    assert all(record.sent is None for record in dropped)
+
+
+def test_a_stream_without_its_end_marker_is_an_error() -> None:
+    chunk = b'data: {"choices": [{"text": "a", "finish_reason": null}]}\n\n'
+    with raw_server(head("text/event-stream") + chunk) as url:
+        (record,) = drive(url, requests(1, 0.0))
+    assert (record.status, record.http_status, record.output_tokens) == ("error", 200, 1)
+    assert record.error == "the stream ended without its end marker"
+
+
+def test_a_stream_cut_in_the_middle_of_a_chunk_is_an_error() -> None:
+    with raw_server(head("text/event-stream", length=5000) + b'data: {"choices"') as url:
+        (record,) = drive(url, requests(1, 0.0))
+    assert record.status == "error"
+    assert "RemoteProtocolError" in (record.error or "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (head("application/json", 2) + b"{}", "not a completion"),
+        (head("application/json", 3) + b"{{{", "not a completion"),
+        (head("text/plain", 4, "503 Busy") + b"full", "HTTP 503: full"),
+        (b"nonsense\r\n\r\n", "RemoteProtocolError"),
+    ],
+)
+def test_answers_that_are_none_are_errors(answer: bytes, told: str) -> None:
+    with raw_server(answer) as url:
+        (record,) = drive(url, requests(1, 0.0, streaming=False))
+    assert record.status == "error"
+    assert told in (record.error or "")
+
+
+def test_a_server_that_is_not_there_is_an_error(free_port: Callable[[], int]) -> None:
+    (record,) = drive(f"http://127.0.0.1:{free_port()}", requests(1, 0.0))
+    assert record.status == "error"
+    assert "ConnectError" in (record.error or "")
+
+
+def test_a_server_that_hangs_is_a_timeout() -> None:
+    with raw_server(b"", linger=3.0) as url:
+        (record,) = drive(url, requests(1, 0.0), replace(LIMITS, timeout=0.3))
+    assert record.status == "error"
+    assert "ReadTimeout" in (record.error or "")
+    assert record.finished - record.scheduled < 2.0
+
+
+def test_requests_in_flight_at_the_end_are_drained_but_not_for_ever() -> None:
+    with raw_server(b"", linger=3.0) as url:
+        (record,) = drive(url, requests(1, 0.0), replace(LIMITS, drain=0.3))
+    assert (record.status, record.error) == ("error", "not finished when the run ended")
+
+
+def test_arrivals_wait_while_held_and_none_is_lost(reference: Callable[..., str]) -> None:
+    silent: list[float] = []
+
+    async def restart(client: Client) -> None:
+        await asyncio.sleep(0.2)
+        await client.hold()
+        silent.append(time.monotonic())
+        await asyncio.sleep(0.5)
+        silent.append(time.monotonic())
+        client.release(2)
+
+    records = drive(reference(), requests(60, 0.02), script=restart)
+    assert len(records) == 60
+    assert {record.status for record in records} == {"ok"}
+    held = [record for record in records if record.held]
+    assert 15 <= len(held) <= 35
+    assert all(record.generation == 2 for record in held)
+    for record in records:
+        assert record.sent is not None
+        assert not silent[0] <= record.sent <= silent[1]
+    assert all(record.sent - record.scheduled > 0 for record in held if record.sent is not None)
+
+
+def test_a_stopped_client_sends_no_more_and_records_what_was_sent(reference: Callable[..., str]) -> None:
+    async def stop(client: Client) -> None:
+        await asyncio.sleep(0.3)
+        client.stop()
+
+    began = time.monotonic()
+    records = drive(reference(), requests(1000, 0.02), script=stop)
+    assert time.monotonic() - began < 5.0
+    assert 5 <= len(records) <= 40
+    assert {record.status for record in records} == {"ok"}

@@ -1,0 +1,74 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from aging.report import quantities
+
+MIB = 2.0**20
+
+
+def plain(text: str) -> str:
+    return text.replace("\u202f", " ")
+
+
+@pytest.mark.parametrize(
+    ("indicator", "value", "per", "written"),
+    [
+        ("process_anon_swap_bytes", 57.6 * MIB, "h", "+57.6 MiB/h"),
+        ("process_anon_swap_bytes", -1536.0, "h", "−1.50 KiB/h"),
+        ("process_anon_swap_bytes", 4096.0, "request", "+4.00 KiB/request"),
+        ("process_anon_swap_bytes", 0.2, "request", "+0.200 B/request"),
+        ("process_anon_swap_bytes", 0.0, "h", "0 B/h"),
+        ("client_ttft_seconds", 0.00123, "h", "+1.23 ms/h"),
+        ("client_ttft_seconds", 2.5e-7, "request", "+250 ns/request"),
+        ("process_fds", 12.0, "h", "+12/h"),
+        ("process_cpu_seconds_total", 0.02, "h", "+0.0200 CPU/h"),
+        ("process_read_bytes_total", 2 * MIB, "h", "+2.00 MiB/s per h"),
+        ("process_threads", 1e-9, "h", "≈ 0/h"),
+        ("process_anon_swap_bytes", None, "h", "–"),
+        ("process_anon_swap_bytes", float("nan"), "h", "–"),
+    ],
+)
+def test_a_slope_is_written_in_the_unit_its_indicator_tells(
+    indicator: str, value: float | None, per: str, written: str
+) -> None:
+    assert plain(quantities.slope(indicator, value, per)) == written
+
+
+@pytest.mark.parametrize(
+    ("limits", "written"),
+    [
+        ((56.9 * MIB, 58.1 * MIB), "+56.9 to +58.1 MiB/h"),
+        ((-0.078 * MIB, 1.39 * MIB), "−0.08 to +1.39 MiB/h"),
+        ((0.0, 2 * MIB), "0 to +2.00 MiB/h"),
+        ((0.001 * MIB, 2 * MIB), "+0.00100 to +2.00 MiB/h"),
+        ((100.0, 64 * MIB), "+100 B/h to +64.0 MiB/h"),
+        ((0.0, 0.0), "0 to 0 B/h"),
+        ((None, 1.0), "–"),
+        (None, "–"),
+    ],
+)
+def test_a_limit_that_is_not_zero_never_reads_as_zero(
+    limits: tuple[float | None, float | None] | None, written: str
+) -> None:
+    assert plain(quantities.interval("process_anon_swap_bytes", limits, "h")) == written
+
+
+def test_settings_take_their_unit_from_their_key() -> None:
+    assert plain(quantities.setting("memory_bytes", 8 * 2**30)) == "8.00 GiB"
+    assert plain(quantities.setting("warmup_seconds", 3600.0)) == "1h 00m"
+    assert plain(quantities.setting("grid_seconds", 2.5)) == "2.5 s"
+    assert quantities.setting("q", 0.1) == "0.1"
+    assert quantities.setting("seed", 20260611) == "20260611"
+    assert quantities.setting("model", None) == "–"
+    assert quantities.setting("with_descendants", True) == "yes"
+
+
+def test_probabilities_and_times() -> None:
+    assert plain(quantities.probability(1e-9)) == "< 0.001"
+    assert quantities.probability(0.0344) == "0.034"
+    assert quantities.clock(26 * 3600 + 62) == "26:01:02"
+    assert quantities.clock(-2.0) == "−0:00:02"
+    assert quantities.clock(None) == "–"

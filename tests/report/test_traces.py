@@ -1,0 +1,85 @@
+"""What the plots draw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from aging.report.plots import memory_limits, outside
+from aging.report.traces import BUCKETS, broken_at_gaps, latency_trace, memory_trace, thinned
+from tests.report.conftest import FOUR, MIB, Build, Made, Server, leaking
+
+
+def test_thinning_keeps_every_extreme() -> None:
+    rng = np.random.default_rng(1)
+    t, y = np.arange(129_600.0), rng.normal(size=129_600)
+    y[77_777], y[12_345] = 40.0, -40.0
+    trace = thinned(t, y)
+    assert trace.t.size <= 2 * BUCKETS
+    assert np.all(np.diff(trace.t) > 0)
+    assert (trace.y.max(), trace.y.min()) == (40.0, -40.0)
+    assert set(zip(trace.t, trace.y, strict=True)) <= set(zip(t, y, strict=True))
+
+
+def test_a_short_series_is_drawn_as_it_is() -> None:
+    t = np.arange(100.0)
+    assert thinned(t, t).t is t
+
+
+def test_no_line_is_drawn_over_a_gap() -> None:
+    trace = broken_at_gaps(np.array([0.0, 1, 2, 30, 31]), np.arange(5.0))
+    assert np.isnan(trace.y[3])
+    assert np.isnan(trace.y).sum() == 1
+
+
+def test_the_slope_is_the_findings_and_passes_through_the_middle_of_what_was_analysed(build: Build) -> None:
+    results = build(Made([Server("leaky", 31 * MIB, 57.6 * MIB)]))
+    trace = memory_trace(results, "leaky", 1, leaking("leaky"))
+    assert trace is not None
+    assert trace.fit is not None
+    assert trace.fit.slope == pytest.approx(57.6 * MIB / 3600)
+    assert trace.fit.first >= 30
+    drawn = trace.fit.level + trace.fit.slope * (trace.fit.last - trace.fit.middle)
+    assert drawn == pytest.approx(trace.medians[0].y[-1], abs=0.2 * MIB)
+    assert trace.warmups == [(0.0, 30.0)]
+
+
+def test_every_generation_has_its_own_line_and_its_own_warm_up(build: Build) -> None:
+    results = build(Made([Server("restarted", restarts_at=(60.0, 120.0))]))
+    trace = memory_trace(results, "restarted", 1, None)
+    assert trace is not None
+    assert len(trace.raw) == 3
+    assert [begin for begin, _ in trace.warmups] == [0.0, 60.0, 120.0]
+    assert [mark.kind for mark in trace.marks] == ["rejuvenated", "rejuvenated"]
+    assert trace.fit is None
+
+
+def test_a_slow_leak_stays_visible_beside_a_large_warm_up(build: Build) -> None:
+    results = build(Made([Server("slow", 2000 * MIB, 3 * MIB)]))
+    trace = memory_trace(results, "slow", 1, None)
+    assert trace is not None
+    early = replace(trace.raw[0], y=np.where(trace.raw[0].t < 5, 0.0, trace.raw[0].y))
+    trace = replace(trace, raw=[early])
+    least, greatest = memory_limits(trace)
+    assert least > 1900 * MIB
+    assert outside(trace)
+    assert greatest - least >= 0.01 * 2000 * MIB
+
+
+def test_the_latency_is_that_of_streamed_answers_that_succeeded(build: Build) -> None:
+    results = build(Made([FOUR[0]]))
+    requests = results.requests("llama-no-cache")
+    ok = requests[(requests["status"] == "ok") & requests["streaming"]]
+    trace = latency_trace(results, "llama-no-cache", 1)
+    assert trace is not None
+    assert trace.overall_median == pytest.approx(float((ok["first_token"] - ok["sent"]).median()))
+    assert trace.errors == int((requests["status"] == "error").sum()) > 0
+    assert trace.failures.size > 0
+
+
+def test_a_run_without_load_has_no_traces(build: Build) -> None:
+    results = build(Made([Server("unready", loaded=False)]))
+    assert memory_trace(results, "unready", 1, None) is None
+    assert latency_trace(results, "unready", 1) is None

@@ -1,0 +1,164 @@
+"""The engine sampler over a real HTTP server that answers with Prometheus text, or does not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from aging.model import Reading
+from aging.samplers import Target, engine
+from aging.samplers.engine import EngineSampler, parse_metrics
+
+METRICS = """\
+# HELP vllm:num_requests_running Number of requests in model execution batches.
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0",model_name="m"} 3.0
+vllm:num_requests_running{engine="1",model_name="m"} 4.0
+# TYPE vllm:generation_tokens counter
+vllm:generation_tokens_total{model_name="m"} 1.5e+06
+vllm:generation_tokens_created{model_name="m"} 1.7e+09
+# TYPE vllm:time_to_first_token_seconds histogram
+vllm:time_to_first_token_seconds_bucket{le="0.1",model_name="m"} 5.0
+vllm:time_to_first_token_seconds_bucket{le="+Inf",model_name="m"} 9.0
+vllm:time_to_first_token_seconds_count{model_name="m"} 9.0
+vllm:time_to_first_token_seconds_sum{model_name="m"} 2.25
+# TYPE request_latency_seconds summary
+request_latency_seconds{quantile="0.99"} 0.7
+request_latency_seconds_count 6
+request_latency_seconds_sum 3.5
+# TYPE kv_cache_usage_ratio gauge
+kv_cache_usage_ratio NaN
+"""
+VALUES = {
+    "engine_vllm_num_requests_running": 7.0,
+    "engine_vllm_generation_tokens_total": 1.5e6,
+    "engine_vllm_time_to_first_token_seconds_count": 9.0,
+    "engine_vllm_time_to_first_token_seconds_sum": 2.25,
+    "engine_request_latency_seconds_count": 6.0,
+    "engine_request_latency_seconds_sum": 3.5,
+}
+
+
+class Engine:
+    """A server of ``/metrics`` on loopback whose next answers are set here."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.body = METRICS.encode()
+        self.silent = threading.Event()
+        self.released = threading.Event()
+        told = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if told.silent.is_set():
+                    told.released.wait(30)
+                    return
+                self.send_response(told.status)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.send_header("Content-Length", str(len(told.body)))
+                self.end_headers()
+                self.wfile.write(told.body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/metrics"
+
+    def stop(self) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def reading(self) -> Reading:
+        [reading] = EngineSampler(lambda: [_target(self.url)]).read()
+        return reading
+
+
+def _target(url: str | None, owner: str = "vllm") -> Target:
+    return Target(owner, "tree", 5, 1, metrics_url=url)
+
+
+@pytest.fixture
+def server() -> Iterator[Engine]:
+    engine = Engine()
+    yield engine
+    engine.stop()
+
+
+def test_labels_are_summed_and_buckets_and_quantiles_left_out(server: Engine) -> None:
+    assert server.reading() == Reading("vllm", "engine", 5, VALUES)
+
+
+def test_only_what_has_an_endpoint_is_asked(server: Engine) -> None:
+    targets = [_target(None, "quiet"), _target(server.url)]
+    assert [reading.owner for reading in EngineSampler(lambda: targets).read()] == ["vllm"]
+
+
+def test_an_error_status_is_missing_with_the_reason_until_it_is_over(server: Engine) -> None:
+    server.status = 500
+    reading = server.reading()
+    assert (reading.values, reading.generation) == ({}, 5)
+    assert list(reading.missing) == ["engine"]
+    assert "500 Internal Server Error" in reading.missing["engine"]
+    server.status = 200
+    assert server.reading().values == VALUES
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!doctype html><html><body>It works!</body></html>",
+        b'{"error": "not found"}',
+        b"requests_total twelve\n",
+        b'requests_total{method="GET" 3\n',
+        b"\xff\xfe\x00binary",
+    ],
+)
+def test_text_that_is_not_prometheus_is_missing_with_the_reason(server: Engine, body: bytes) -> None:
+    server.body = body
+    reading = server.reading()
+    assert reading.values == {}
+    assert list(reading.missing) == ["engine"]
+
+
+def test_a_truncated_answer_is_not_half_a_truth(server: Engine) -> None:
+    server.body = METRICS[: METRICS.index(" 4.0")].encode()
+    reading = server.reading()
+    assert reading.values == {}
+    assert list(reading.missing) == ["engine"]
+
+
+def test_a_server_that_is_gone_costs_its_own_reading_only(server: Engine) -> None:
+    gone = Engine()
+    gone.stop()
+    readings = list(EngineSampler(lambda: [_target(gone.url, "gone"), _target(server.url)]).read())
+    assert readings[0].values == {}
+    assert readings[0].missing["engine"].startswith("ConnectError: ")
+    assert readings[1].values == VALUES
+
+
+def test_a_server_that_does_not_answer_is_given_up(server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_TIMEOUT_SECONDS", 0.2)
+    server.silent.set()
+    start = time.monotonic()
+    assert server.reading().missing["engine"].startswith("ReadTimeout: ")
+    assert time.monotonic() - start < 3
+
+
+def test_a_proxy_of_the_environment_is_not_asked(server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert server.reading().values == VALUES
+
+
+def test_names_are_made_of_letters_digits_and_underscores() -> None:
+    assert parse_metrics("nv_inference:count 1\n") == {"engine_nv_inference_count": 1.0}
+    assert parse_metrics("") == {}

@@ -1,0 +1,128 @@
+"""Rows survive kills: the live hour, the seal, and every place where either can be interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from aging.store.reading import read_rows
+from aging.store.sealing import seal, seal_tree
+from aging.store.segments import SegmentWriter, read_live, segments
+
+HOUR = 3600.0
+
+
+def rows_of(folder: Path) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = read_rows(folder).table.to_pylist()
+    return rows
+
+
+def test_rows_can_be_read_while_the_hour_is_being_written(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(0.0, [{"a": 1}, {"a": 2, "b": 0.5}])
+    assert rows_of(tmp_path) == [{"a": 1, "b": None}, {"a": 2, "b": 0.5}]
+    writer.close()
+
+
+def test_a_finished_hour_becomes_parquet_and_the_next_goes_on(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(10.0, [{"k": 1}])
+    writer.append(HOUR + 10.0, [{"k": 2}])
+    writer.close()
+    assert [path.name for path in segments(tmp_path)] == ["19700101T00.parquet", "19700101T01.live.jsonl"]
+    assert [row["k"] for row in rows_of(tmp_path)] == [1, 2]
+
+
+def test_a_clock_stepped_back_loses_and_reorders_nothing(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    for k, wall in enumerate((2 * HOUR, HOUR, 2 * HOUR + 1)):
+        writer.append(wall, [{"k": k}])
+    writer.close()
+    assert [row["k"] for row in rows_of(tmp_path)] == [0, 1, 2]
+
+
+def test_a_second_writer_in_the_same_hour_never_appends_to_the_first_ones_file(tmp_path: Path) -> None:
+    for k in range(3):
+        writer = SegmentWriter(tmp_path)
+        writer.append(0.0, [{"k": k}])
+        writer.close()
+    assert len(list(tmp_path.glob("*.live.jsonl"))) == 3
+    assert [row["k"] for row in rows_of(tmp_path)] == [0, 1, 2]
+
+
+def test_a_truncated_last_line_is_left_out_and_told(tmp_path: Path) -> None:
+    live = tmp_path / "19700101T00.live.jsonl"
+    live.write_bytes(b'{"k":1}\n{"k":2}\n{"k":')
+    rows = read_rows(tmp_path)
+    assert [row["k"] for row in rows.table.to_pylist()] == [1, 2]
+    assert len(rows.trimmed) == 1
+    assert "line 3" in rows.trimmed[0]
+
+
+def test_a_writer_that_is_killed_loses_at_most_its_last_line(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from aging.store.segments import SegmentWriter\n"
+        "w = SegmentWriter(Path(sys.argv[1]))\n"
+        "for k in range(10**9):\n"
+        "    w.append(0.0, [{'k': k}])\n"
+        "    print(k, flush=True)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    said = [int(child.stdout.readline()) for _ in range(500)]
+    os.kill(child.pid, signal.SIGKILL)
+    said += [int(line) for line in child.stdout.read().splitlines() if line]
+    child.wait()
+    child.stdout.close()
+    kept = [row["k"] for row in rows_of(tmp_path)]
+    assert kept == list(range(len(kept)))
+    assert len(kept) >= said[-1] + 1
+
+
+def test_columns_that_appear_late_and_types_that_widen_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "19700101T00.live.jsonl").write_text('{"a":1}\n{"a":null,"b":"x"}\n')
+    seal_tree(tmp_path)
+    (tmp_path / "19700101T01.live.jsonl").write_text('{"a":2.5,"c":true}\n')
+    assert rows_of(tmp_path) == [
+        {"a": 1.0, "b": None, "c": None},
+        {"a": None, "b": "x", "c": None},
+        {"a": 2.5, "b": None, "c": True},
+    ]
+
+
+@pytest.mark.parametrize("step", ["temporary written", "renamed, live not yet deleted"])
+def test_a_seal_interrupted_at_each_step_keeps_every_row_once(tmp_path: Path, step: str) -> None:
+    live = tmp_path / "19700101T00.live.jsonl"
+    content = "".join(json.dumps({"k": k}) + "\n" for k in range(5))
+    live.write_text(content)
+    if step == "temporary written":
+        (tmp_path / "19700101T00.parquet.tmp").write_bytes(b"PAR1 half")
+    else:
+        assert seal(live) is not None
+        live.write_text(content)
+    assert [row["k"] for row in rows_of(tmp_path)] == list(range(5))
+    seal_tree(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["19700101T00.parquet"]
+    assert pq.read_table(tmp_path / "19700101T00.parquet").num_rows == 5
+
+
+def test_an_empty_live_file_leaves_nothing(tmp_path: Path) -> None:
+    live = tmp_path / "19700101T00.live.jsonl"
+    live.touch()
+    assert seal(live) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_that_json_does_not_know_are_refused_rather_than_written(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        writer.append(0.0, [{"a": float("nan")}])
+    writer.close()
+    assert all(read_live(path).rows == [] for path in tmp_path.iterdir())

@@ -1,0 +1,117 @@
+"""The sampling loop: what one sampler does wrong costs only its own ticks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from aging.clock import Stamp
+from aging.model import HARNESS, Reading
+from aging.samplers import Sampler
+from aging.sampling import Plan, Sampling
+from aging.store.reading import read_rows
+
+
+class Scripted(Sampler):
+    """Reads what a function says."""
+
+    default_interval = 0.1
+
+    def __init__(self, kind: str, answer: Callable[[int], Iterable[Reading]]) -> None:
+        super().__init__(lambda: ())
+        self.kind = kind  # type: ignore[misc]
+        self._answer = answer
+        self._count = 0
+
+    def read(self) -> Iterable[Reading]:
+        self._count += 1
+        return self._answer(self._count)
+
+
+def value(count: int) -> list[Reading]:
+    return [Reading("a", "tree", 1, {"x": float(count)})]
+
+
+def sampled(
+    tmp_path: Path, *samplers: Sampler, seconds: float = 1.05, interval: float = 0.1
+) -> list[tuple[str, dict[str, object]]]:
+    """Run samplers side by side; returns what they told the journal."""
+    told: list[tuple[str, dict[str, object]]] = []
+    seen: list[Reading] = []
+
+    async def run() -> None:
+        sampling = Sampling(
+            lambda owner, source: tmp_path / owner / source,
+            lambda kind, **details: told.append((kind, details)),
+            lambda _stamp, reading: seen.append(reading),
+        )
+        start = time.monotonic()
+        tasks = [asyncio.create_task(sampling.run(Plan(one, interval, deadline=0.3), start)) for one in samplers]
+        await asyncio.sleep(seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        sampling.close()
+
+    asyncio.run(run())
+    assert seen
+    return told
+
+
+def rows(folder: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = read_rows(folder).table.to_pylist()
+    return found
+
+
+def test_readings_become_stamped_rows(tmp_path: Path) -> None:
+    before = Stamp.now()
+    told = sampled(tmp_path, Scripted("good", value))
+    found = rows(tmp_path / "a" / "good")
+    assert told == []
+    assert [row["x"] for row in found] == [float(k) for k in range(1, len(found) + 1)]
+    assert len(found) == pytest.approx(11, abs=1)
+    assert all(before.mono <= row["mono"] <= before.mono + 1.5 for row in found)  # type: ignore[operator]
+    assert all(before.wall - 0.01 <= row["wall"] <= before.wall + 1.6 for row in found)  # type: ignore[operator]
+
+
+def test_a_sampler_that_raises_leaves_rows_with_the_reason_and_recovers(tmp_path: Path) -> None:
+    def flaky(count: int) -> list[Reading]:
+        if 3 <= count <= 5:
+            raise KeyError("gone")
+        return value(count)
+
+    told = sampled(tmp_path, Scripted("flaky", flaky))
+    assert told == [
+        ("sampler_failing", {"sampler": "flaky", "reason": "KeyError: 'gone'"}),
+        ("sampler_recovered", {"sampler": "flaky"}),
+    ]
+    missing = rows(tmp_path / HARNESS / "flaky")
+    assert [json.loads(str(row["missing"])) for row in missing] == [{"sampler": "KeyError: 'gone'"}] * 3
+    assert len(rows(tmp_path / "a" / "flaky")) >= 6
+
+
+def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def hang(count: int) -> list[Reading]:
+        if count == 2:
+            release.wait(20.0)
+        return value(count)
+
+    told = sampled(tmp_path, Scripted("hung", hang), Scripted("good", value))
+    assert [kind for kind, _ in told] == ["sampler_failing"]
+    assert told[0][1]["reason"] == "the hung sampler did not answer within 0.3 s"
+    reasons = [json.loads(str(row["missing"]))["sampler"] for row in rows(tmp_path / HARNESS / "hung")]
+    assert reasons[0] == "the hung sampler did not answer within 0.3 s"
+    assert set(reasons[1:]) == {"the hung sampler is still reading"}
+    assert [row["x"] for row in rows(tmp_path / "a" / "hung")] == [1.0]
+    good = rows(tmp_path / "a" / "good")
+    assert len(good) == pytest.approx(11, abs=1)
+    assert max(float(str(row["late"])) for row in good) < 0.1
+    release.set()

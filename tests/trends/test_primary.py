@@ -1,0 +1,112 @@
+"""The primary test, the interval and the shape of series with known truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aging import plugins
+from aging.trends import SeriesError, classify_shape, sen_slope_autocorrelated, series_har
+from aging.trends import tests as trend_tests
+from aging.trends.autoregression import autoregressive_autocorrelation
+from aging.trends.kendall import average_ranks
+from aging.trends.noise import detrend, inflation
+from tests.trends.signals import autoregressive, separate_losses
+
+VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "trend_vectors.json").read_text())[
+    "series"
+]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
+def test_known_series_have_their_known_p_and_interval(vector: dict[str, Any]) -> None:
+    y = np.array(vector["values"])
+    result = series_har(y)
+    assert result.p == pytest.approx(vector["rank_har_p_two_sided"], rel=1e-9)
+    assert np.sign(result.s) == vector["direction"]
+    found = sen_slope_autocorrelated(np.arange(y.size), y)
+    assert [found.low, found.high] == pytest.approx(vector["ci95_autocorrelated"], rel=1e-12)
+    assert inflation(detrend(average_ranks(y))[1]) == pytest.approx(vector["variance_inflation"], rel=1e-9)
+
+
+@pytest.mark.parametrize(("values", "sign"), [(np.arange(50.0) ** 3, 1), (-np.arange(12.0), -1)])
+def test_a_monotone_series_is_as_clear_as_can_be(values: np.ndarray, sign: int) -> None:
+    result = series_har(values)
+    assert result.p == 0
+    assert np.sign(result.z) == sign
+
+
+def test_a_constant_series_has_no_trend() -> None:
+    assert series_har(np.full(20, 7.0)).p == 1
+
+
+def test_reversing_time_keeps_p() -> None:
+    y = autoregressive(np.random.default_rng(3), 150, 0.7) + np.arange(150) / 60
+    assert series_har(y[::-1]).p == pytest.approx(series_har(y).p, rel=0.2)
+    assert series_har(-y).z == pytest.approx(-series_har(y).z)
+
+
+def test_too_short_says_how_long() -> None:
+    with pytest.raises(SeriesError, match="at least 12"):
+        series_har(np.arange(11.0))
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.6, 0.9])
+def test_false_alarms_are_near_the_nominal_rate(phi: float) -> None:
+    rng = np.random.default_rng([7, int(phi * 10)])
+    alarms = np.mean([series_har(autoregressive(rng, 216, phi)).p < 0.05 for _ in range(400)])
+    assert 0.02 <= alarms <= 0.085
+
+
+def test_the_recursion_of_an_autocorrelation_is_that_of_its_model() -> None:
+    phi = np.array([0.5, 0.3, -0.1])
+    rho = autoregressive_autocorrelation(phi, 1000)
+    assert rho[0] == 1
+    np.testing.assert_allclose(rho[3:], phi[0] * rho[2:-1] + phi[1] * rho[1:-2] + phi[2] * rho[:-3], atol=1e-15)
+    np.testing.assert_allclose(autoregressive_autocorrelation(np.array([0.9]), 600), 0.9 ** np.arange(600), atol=1e-14)
+
+
+@pytest.mark.parametrize("losses", [500, 1500])
+def test_the_interval_holds_the_expected_rate_of_a_leak_of_separate_losses(losses: int) -> None:
+    rng = np.random.default_rng(losses)
+    rate, t = losses / 100 * 8192, np.arange(1, 101)
+    found = [sen_slope_autocorrelated(t, separate_losses(rng, 100, losses)) for _ in range(300)]
+    assert 0.90 <= np.mean([s.low <= rate <= s.high for s in found]) <= 0.99
+    assert np.median([(s.high - s.low) / 2 / rate for s in found]) < 3 / np.sqrt(losses)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.6, 0.9])
+def test_the_interval_holds_the_slope_under_autocorrelation(phi: float) -> None:
+    rng = np.random.default_rng([11, int(phi * 10)])
+    t = np.arange(216)
+    found = [sen_slope_autocorrelated(t, autoregressive(rng, 216, phi) + 0.01 * t) for _ in range(300)]
+    assert 0.90 <= np.mean([s.low <= 0.01 <= s.high for s in found]) <= 0.98
+
+
+SHAPES = {
+    "constant": lambda u: 0 * u,
+    "linear": lambda u: 5 * u,
+    "step": lambda u: 4.0 * (u > 0.4),
+    "saturating": lambda u: 5 * (1 - np.exp(-u / 0.1)),
+    "cyclic": lambda u: 2 * np.sin(12 * np.pi * u),
+}
+
+
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_shapes_are_told_apart(shape: str) -> None:
+    rng = np.random.default_rng(2)
+    t = np.arange(1.0, 1001)
+    found = [classify_shape(t, SHAPES[shape](t / 1000) + autoregressive(rng, 1000, 0.6)) for _ in range(15)]
+    assert found.count(shape) >= 13  # type: ignore[arg-type]
+
+
+def test_every_test_is_found_as_a_plugin() -> None:
+    found = plugins.discover(trend_tests, trend_tests.TrendTest)
+    assert {"mann_kendall", "hamed_rao", "series_har"} <= set(found)
+    y = autoregressive(np.random.default_rng(0), 80, 0.5)
+    for test in found.values():
+        assert 0 <= test.run(np.arange(80.0), y).p <= 1

@@ -1,0 +1,172 @@
+"""The verdict on real recordings, on short campaigns, and on input that is out of the ordinary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aging.trends import SeriesError, assess_growth, drop_warmup, growth_exponent, hamed_rao, trend_test
+from aging.trends.sawtooth import trailing_minimum
+from tests.trends.signals import PAGE, autoregressive, high_water_mark, separate_losses, staircase
+
+DATA = Path(__file__).parent / "data"
+KIB_PER_HOUR = 1024 / 3600
+
+
+def recording(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Ten-second medians of anonymous memory plus swap (bytes) of a server under 40 minutes of steady load."""
+    t, y = np.loadtxt(DATA / f"{name}.csv", delimiter=",", skiprows=1).T
+    return t, y
+
+
+RECORDINGS = ["xllamacpp-default", "xllamacpp-cacheram0", "hf-serve-cb", "llama-cpp-python"]
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_hamed_rao_calls_every_real_server_leaking(name: str) -> None:
+    assert hamed_rao(*drop_warmup(*recording(name), 300)).p < 1e-6
+
+
+def test_a_server_that_fills_a_far_away_cache_ages_at_its_rate() -> None:
+    trend = trend_test(*recording("xllamacpp-default"))
+    assert trend.verdict == "aging"
+    assert trend.low < 737_000 * KIB_PER_HOUR < trend.high
+    assert trend.exponent is not None
+    assert 0.97 < trend.exponent.low < 1 < trend.exponent.high < 1.04
+
+
+@pytest.mark.parametrize("name", RECORDINGS[1:])
+@pytest.mark.parametrize("warmup", [0, 120, 300])
+def test_servers_that_only_warm_up_do_not_age(name: str, warmup: float) -> None:
+    assert trend_test(*drop_warmup(*recording(name), warmup)).verdict != "aging"
+
+
+@pytest.mark.parametrize("name", RECORDINGS[1:])
+def test_servers_that_only_warm_up_are_seen_to_slow_down(name: str) -> None:
+    assert assess_growth(*recording(name)).decision == "decelerating"
+    assert trend_test(*recording(name)).verdict == "bounded"
+
+
+@pytest.mark.parametrize(("n", "seconds", "warmup"), [(45, 120, 0), (60, 160, 30), (150, 180, 20)])
+def test_a_leak_shows_in_two_minutes(n: int, seconds: float, warmup: float) -> None:
+    rng = np.random.default_rng(n)
+    t = np.linspace(warmup, seconds, n + 1)[1:]
+    rate = 1000 * 2 * PAGE / (seconds - warmup)
+    found = [trend_test(t, separate_losses(rng, n, 1000)) for _ in range(25)]
+    assert [trend.verdict for trend in found].count("aging") >= 24
+    assert sum(trend.low <= rate <= trend.high for trend in found) >= 21
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3, 6])
+def test_a_few_pages_in_two_minutes_are_no_leak(steps: int) -> None:
+    rng = np.random.default_rng(steps)
+    t = np.arange(1, 101) * 1.5
+    verdicts = Counter(trend_test(t, staircase(rng, 100, steps)).verdict for _ in range(25))
+    assert verdicts["aging"] == 0
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.95])
+def test_a_high_water_mark_is_no_leak(phi: float) -> None:
+    rng = np.random.default_rng(1)
+    t = np.arange(1, 601)
+    assert sum(trend_test(t, high_water_mark(rng, 600, phi)).verdict == "aging" for _ in range(40)) <= 2
+
+
+@pytest.mark.parametrize("b", [0.5, 1.0])
+def test_the_exponent_is_that_of_the_growth(b: float) -> None:
+    rng = np.random.default_rng(4)
+    t = np.arange(1.0, 801)
+    held = 0
+    for _ in range(40):
+        rates = np.diff(np.append(0, t**b)) * 1000 / t[-1] ** b
+        found = growth_exponent(t, np.cumsum(rng.poisson(rates)).astype(float), 40.0)
+        assert found is not None
+        held += found.low <= b <= found.high
+    assert held >= 34
+
+
+def test_a_leak_under_a_collection_sawtooth_is_seen() -> None:
+    t = np.arange(1.0, 1201)
+    y = t / 1200 + 0.3 * (t % 60) / 60 + 0.005 * np.random.default_rng(0).standard_normal(1200)
+    assert trend_test(t, y).verdict == "aging"
+
+
+def test_a_trailing_minimum_looks_back_only() -> None:
+    y = np.random.default_rng(0).standard_normal(300)
+    for window in (1, 2, 7, 299):
+        expected = [y[max(0, k - window + 1) : k + 1].min() for k in range(300)]
+        assert trailing_minimum(y, window).tolist() == expected
+
+
+def test_one_step_is_a_step() -> None:
+    y = 4.0 * (np.arange(300) > 140) + 0.3 * autoregressive(np.random.default_rng(0), 300, 0.5)
+    assert trend_test(np.arange(1, 301), y).verdict == "step"
+
+
+def test_a_constant_series_is_stable_and_no_error() -> None:
+    trend = trend_test(np.arange(20), np.full(20, 5.0))
+    assert (trend.verdict, trend.p, trend.direction, trend.slope) == ("stable", 1.0, "none", 0.0)
+    assert trend.minimum_detectable is None
+
+
+def test_no_trend_comes_with_what_would_have_been_found() -> None:
+    trend = trend_test(np.arange(1, 201), np.random.default_rng(0).standard_normal(200))
+    assert trend.verdict == "stable"
+    assert trend.minimum_detectable is not None
+    assert trend.minimum_detectable > (trend.high - trend.low) / 2
+
+
+def test_strong_autocorrelation_asks_for_more_data() -> None:
+    trend = trend_test(np.arange(1, 101), autoregressive(np.random.default_rng(2), 100, 0.95))
+    assert trend.verdict == "inconclusive"
+    assert "times as long" in trend.notes[0]
+
+
+def test_a_falling_series_does_not_age() -> None:
+    t = np.arange(1, 101)
+    trend = trend_test(t, -t + np.random.default_rng(0).standard_normal(100))
+    assert (trend.direction, trend.verdict) == ("decreasing", "stable")
+
+
+@pytest.mark.parametrize(
+    ("t", "y", "message"),
+    [
+        (np.arange(11), np.arange(11), "at least 12"),
+        (np.zeros(20), np.arange(20), "at least 12"),
+        ([], [], "at least 1 "),
+        (np.arange(20), np.append(np.arange(19.0), np.nan), "NaN"),
+        (np.append(np.arange(19.0), np.inf), np.arange(20), "t holds 1 values"),
+    ],
+)
+def test_bad_input_is_refused(t: np.ndarray, y: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        trend_test(t, y)
+
+
+def test_an_alpha_outside_its_range_is_refused() -> None:
+    with pytest.raises(SeriesError, match="alpha"):
+        trend_test(np.arange(20), np.arange(20) % 3, alpha=1)
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 1e9]), min_size=12, max_size=40), st.floats(0, 1e9))
+@settings(max_examples=80, deadline=None)
+def test_every_finite_series_has_an_answer(values: list[float], start: float) -> None:
+    trend = trend_test(start + np.arange(len(values)), values)
+    assert 0 <= trend.p <= 1
+    assert trend.low <= trend.slope <= trend.high
+    assert np.isfinite([trend.slope, trend.low, trend.high, trend.n_effective]).all()
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=25, deadline=None)
+def test_units_do_not_change_the_verdict(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    t, y = np.arange(1.0, 81), np.cumsum(rng.integers(0, 3, 80)) + rng.integers(0, 4, 80).astype(float)
+    one, other = trend_test(t, y), trend_test(t, y * 4096 + 2**20)
+    assert (one.verdict, one.p) == (other.verdict, other.p)
+    assert other.slope == pytest.approx(one.slope * 4096)
