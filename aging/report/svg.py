@@ -149,6 +149,9 @@ class _ScaledFormatter(Formatter):
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         del pos
-        shortest = [f"{place / self._factor:.9f}".rstrip("0") for place in [*self.locs, x]]
-        decimals = max(len(text.partition(".")[2]) for text in shortest)
-        return f"{x / self._factor:.{decimals}f}".replace("-", "−")
+        return self.format_ticks([x])[0]
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        scaled = [value / self._factor for value in values]
+        decimals = max((len(f"{one:.9f}".rstrip("0").partition(".")[2]) for one in scaled), default=0)
+        return [f"{one:.{decimals}f}".replace("-", "−") for one in scaled]

@@ -1,0 +1,126 @@
+"""The gate: conditions are parsed whole, and judged failed, passed or not decidable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aging.check import Condition, Outcome, judge, overall, parse_conditions
+from aging.errors import MistakesError
+from aging.model import Finding, Findings, Problem
+from tests.conftest import Aging
+
+LEAK = Condition("process_anon_swap_bytes", "per_request", 256.0)
+
+FINDING = Finding(
+    deployment="a",
+    indicator="process_anon_swap_bytes",
+    replicas=1,
+    n=100,
+    verdict="aging",
+    shape=None,
+    slope_per_hour=4e6,
+    ci_per_hour=(3e6, 5e6),
+    slope_per_request=400.0,
+    ci_per_request=(300.0, 500.0),
+    p=1e-6,
+    q=1e-5,
+    minimum_detectable_per_hour=1e5,
+    tests={},
+)
+
+
+def outcome(finding: Finding, *problems: Problem, condition: Condition = LEAK) -> Outcome:
+    findings = Findings(1, "c", "", [finding], [], problems)
+    return overall(judge(findings, [condition], []))
+
+
+def test_conditions_are_read() -> None:
+    assert parse_conditions(["process_anon_swap_bytes:per_request > 256", "process_fds : per_hour>1e3"]) == [
+        LEAK,
+        Condition("process_fds", "per_hour", 1000.0),
+    ]
+
+
+def test_every_condition_that_is_none_is_told() -> None:
+    with pytest.raises(MistakesError) as caught:
+        parse_conditions(["x > 3", "x:per_day > 3", "x:per_hour < 3", "x:per_hour > e", "process_fds:per_hour > 1"])
+    assert len(caught.value.mistakes) == 4
+    assert all("per_hour > NUMBER" in mistake.what for mistake in caught.value.mistakes)
+
+
+def test_a_leak_above_the_limit_fails() -> None:
+    assert outcome(FINDING) is Outcome.FAILED
+
+
+def test_a_leak_whose_interval_is_below_the_limit_passes() -> None:
+    assert outcome(FINDING, condition=replace(LEAK, limit=600.0)) is Outcome.PASSED
+
+
+def test_a_leak_below_the_limit_whose_interval_reaches_over_it_is_inconclusive() -> None:
+    assert outcome(FINDING, condition=replace(LEAK, limit=450.0)) is Outcome.INCONCLUSIVE
+
+
+def test_growth_above_the_limit_that_is_not_shown_to_go_on_is_inconclusive() -> None:
+    assert outcome(replace(FINDING, verdict="inconclusive")) is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("verdict", ["stable", "bounded"])
+def test_what_is_known_not_to_leak_passes(verdict: str) -> None:
+    assert outcome(replace(FINDING, verdict=verdict)) is Outcome.PASSED  # type: ignore[arg-type]
+
+
+def test_a_series_without_a_rate_is_inconclusive() -> None:
+    short = replace(FINDING, verdict="inconclusive", slope_per_request=None, ci_per_request=None)
+    assert outcome(short) is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("deployment", ["a", None])
+def test_a_broken_run_never_passes(deployment: str | None) -> None:
+    died = Problem(deployment, "died", "killed by SIGKILL")
+    assert outcome(replace(FINDING, verdict="stable"), died) is Outcome.INCONCLUSIVE
+    assert outcome(FINDING, died) is Outcome.FAILED
+
+
+def test_another_deployments_death_is_its_own() -> None:
+    findings = Findings(1, "c", "", [replace(FINDING, verdict="stable")], [], [Problem("b", "died", "")])
+    assert overall(judge(findings, [LEAK], [])) is Outcome.PASSED
+
+
+def test_only_the_named_deployments_are_judged_and_the_harness_never_is() -> None:
+    others = [FINDING, replace(FINDING, deployment="b", verdict="stable"), replace(FINDING, deployment="_harness/runner")]
+    findings = Findings(1, "c", "", others, [], [])
+    assert {judgement.deployment for judgement in judge(findings, [LEAK], [])} == {"a", "b"}
+    assert overall(judge(findings, [LEAK], ["b"])) is Outcome.PASSED
+
+
+def test_unknown_names_are_told() -> None:
+    findings = Findings(1, "c", "", [FINDING], [], [])
+    with pytest.raises(MistakesError, match="no deployment is named 'z'"):
+        judge(findings, [LEAK], ["z"])
+    with pytest.raises(MistakesError, match="no indicator is named 'process_anon'"):
+        judge(findings, [replace(LEAK, indicator="process_anon")], [])
+
+
+def test_the_gate_tells_a_leak_from_none_and_from_too_short(campaign_file: Callable[..., Path], aging: Aging) -> None:
+    condition = "process_anon_swap_bytes:per_request > 256"
+    file = campaign_file(duration="12s", warmup="2s")
+    leaking = aging("check", file, "--fail", condition, "--deployment", "leak")
+    assert leaking.returncode == 1, leaking.stdout + leaking.stderr
+    assert "failed: leak: process_anon_swap_bytes:per_request > 256" in leaking.stdout
+    clean = aging("check", file, "--fail", condition, "--deployment", "clean")
+    assert clean.returncode == 0, clean.stdout + clean.stderr
+    short = aging("check", file, "--fail", condition, "--deployment", "leak", "--duration", "2500ms")
+    assert short.returncode == 3, short.stdout + short.stderr
+
+
+def test_a_wrong_condition_is_told_before_anything_is_started(
+    campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path
+) -> None:
+    ran = aging("check", campaign_file(), "--fail", "memory > 3")
+    assert ran.returncode == 2
+    assert "is not a condition" in ran.stderr
+    assert not (tmp_path / "results").exists()

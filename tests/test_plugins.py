@@ -1,0 +1,108 @@
+"""Extension by one new file: a deployment, a sampler, a load profile, a policy and a trend test, dropped in and run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import aging as package
+from aging import open_results
+from tests.conftest import result_directory
+
+FILES = {
+    "deployments/slow_reference.py": """
+from typing import Literal
+from pydantic import Field
+from aging.deployments.reference import Reference, ReferenceOptions
+
+class SlowOptions(ReferenceOptions):
+    slowness: float = Field(1.0, description="how slow")
+
+class SlowReference(Reference):
+    kind = "slow-reference"
+    options_table = SlowOptions
+""",
+    "samplers/tick.py": """
+from aging.model import HARNESS, Reading
+from aging.samplers import Sampler
+
+class TickSampler(Sampler):
+    kind = "tick"
+    default_interval = 0.5
+
+    def read(self):
+        return [Reading(HARNESS, "tick", 1, {"tick_targets": float(len(self.targets()))})]
+""",
+    "load/arrivals/pairs.py": """
+from itertools import count
+from typing import Literal
+from aging.campaign.schema import ArrivalsOptions
+from aging.load.arrivals import Arrivals
+
+class PairsOptions(ArrivalsOptions):
+    kind: Literal["pairs"]
+    every: float
+
+class Pairs(Arrivals):
+    kind = "pairs"
+    options_table = PairsOptions
+
+    def times(self, rng):
+        return (k // 2 * self.options.every for k in count(2))
+
+    def at_rate(self, rate):
+        return self
+""",
+    "trends/tests/coin.py": """
+from aging.trends.tests import TestResult, TrendTest
+
+COIN = TrendTest("coin", lambda t, y: TestResult(s=0.0, var_s=1.0, z=0.0, p=0.5))
+""",
+    "rejuvenation/never.py": """
+from typing import Literal
+from aging.campaign.schema import RejuvenationOptions
+from aging.rejuvenation import Policy
+
+class NeverOptions(RejuvenationOptions):
+    policy: Literal["never"]
+
+class Never(Policy):
+    kind = "never"
+    options_table = NeverOptions
+
+    def reason(self, age, recent):
+        return None
+""",
+}
+
+
+def test_one_new_file_is_all_a_plugin_needs(tmp_path: Path, campaign_file: Callable[..., Path]) -> None:
+    copy = tmp_path / "copy" / "aging"
+    shutil.copytree(Path(package.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in FILES.items():
+        (copy / name).write_text(text)
+    file = campaign_file(duration="5s", warmup="1s", extra='[rejuvenation]\npolicy = "never"')
+    changed = file.read_text().replace('{ kind = "poisson", rate = 30.0 }', '{ kind = "pairs", every = 0.1 }')
+    changed = changed.replace('kind = "reference"', 'kind = "slow-reference"\nslowness = 2.0', 1)
+    file.write_text(changed.replace("[sampling]", '[sampling]\ntick = "500ms"'))
+    ran = subprocess.run(
+        [sys.executable, "-m", "aging", "run", str(file)],
+        env=os.environ | {"PYTHONPATH": str(copy.parent)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    results = open_results(result_directory(tmp_path / "results"))
+    assert results.manifest["deployments"][0]["kind"] == "slow-reference"
+    assert results.samples("_harness", "tick")["tick_targets"].max() == 5
+    scheduled = results.requests("clean")["scheduled"]
+    assert (scheduled.sort_values().diff().dropna() < 1e-6).sum() == len(scheduled) // 2
+    findings = json.loads(results.layout.findings.read_text())["findings"]
+    assert {finding["tests"]["coin"] for finding in findings if finding["n"] > 10} == {0.5}
