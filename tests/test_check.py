@@ -91,7 +91,11 @@ def test_another_deployments_death_is_its_own() -> None:
 
 
 def test_only_the_named_deployments_are_judged_and_the_harness_never_is() -> None:
-    others = [FINDING, replace(FINDING, deployment="b", verdict="stable"), replace(FINDING, deployment="_harness/runner")]
+    others = [
+        FINDING,
+        replace(FINDING, deployment="b", verdict="stable"),
+        replace(FINDING, deployment="_harness/runner"),
+    ]
     findings = Findings(1, "c", "", others, [], [])
     assert {judgement.deployment for judgement in judge(findings, [LEAK], [])} == {"a", "b"}
     assert overall(judge(findings, [LEAK], ["b"])) is Outcome.PASSED

@@ -52,7 +52,9 @@ def test_missing_runtime_model_and_command_come_together_with_what_helps(
     file = campaign_file()
     with file.open("a") as text:
         text.write(f'[[deployment]]\nname = "llama"\nkind = "llama-cpp"\nport = {free_port()}\n')
-        text.write(f'[[deployment]]\nname = "cmd"\nkind = "command"\nport = {free_port()}\ncommand = ["no-such-server"]\n')
+        text.write(
+            f'[[deployment]]\nname = "cmd"\nkind = "command"\nport = {free_port()}\ncommand = ["no-such-server"]\n'
+        )
     ran = subprocess.run(
         [sys.executable, "-m", "aging", "run", str(file)],
         env=os.environ | {"AGING_ENVIRONMENTS": str(tmp_path / "none")},

@@ -21,6 +21,7 @@ from typing import Any
 
 from aging.load.client import Client, Limits
 from aging.load.job import Job
+from aging.load.rehearsal import rehearse
 from aging.load.schedule import PlannedRequest
 from aging.model import RequestRecord
 from aging.store.segments import SegmentWriter
@@ -32,6 +33,7 @@ async def main() -> None:
     """Read the job, drive it, obey the commands that come meanwhile."""
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    await rehearse()
     _tell("started")
     job = Job.from_json((await commands.readline()).decode())
     writer = SegmentWriter(job.folder)

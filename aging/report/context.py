@@ -45,6 +45,17 @@ class Context:
         left = self.results.replicas
         return [(name, replica) for name in self.results.deployments for replica in left(name) or (1,)]
 
+    @property
+    def replicated(self) -> bool:
+        """Whether any deployment has more than one run."""
+        return len(self.runs) > len(self.results.deployments)
+
+    def rows_of_runs(self) -> Sequence[Sequence[tuple[str, int]]]:
+        """The runs as plots are laid out: a row a deployment where there are replicas, else all in one."""
+        if not self.replicated:
+            return [self.runs] if self.runs else []
+        return [[run for run in self.runs if run[0] == name] for name in self.results.deployments]
+
     @cached_property
     def memory(self) -> Mapping[tuple[str, int], MemoryTrace]:
         """The primary indicator of every run that has one."""

@@ -50,16 +50,20 @@ def page(results: Results, findings: Findings) -> str:
     """The report as HTML."""
     context = Context(results, findings)
     campaign = context.manifest["campaign"]
-    return environment().get_template("page.html.j2").render(
-        name=findings.campaign,
-        description=campaign.get("description"),
-        css=Markup(resources.files("aging.report").joinpath("report.css").read_text("utf-8")),
-        facts=facts(context),
-        headline=words.headline(context.under_test or context.results.deployments, context.found),
-        notices=[*controls_notice(findings), *problems_notice(findings)],
-        sections=rendered(context),
-        version=context.manifest.get("aging_version", ""),
-        root=results.layout.root.name,
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            name=findings.campaign,
+            description=campaign.get("description"),
+            css=Markup(resources.files("aging.report").joinpath("report.css").read_text("utf-8")),
+            facts=facts(context),
+            headline=words.headline(context.under_test or context.results.deployments, context.found),
+            notices=[*controls_notice(findings), *problems_notice(findings)],
+            sections=rendered(context),
+            version=context.manifest.get("aging_version", ""),
+            root=results.layout.root.name,
+        )
     )
 
 

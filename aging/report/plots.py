@@ -54,9 +54,7 @@ def memory_plot(trace: MemoryTrace, shape: Shape, name: str, label: str) -> Mark
         t = np.array([fit.first, fit.middle, fit.last])
         if fit.low is not None and fit.high is not None:
             low, high = (fit.level + slope * (t - fit.middle) for slope in (fit.low, fit.high))
-            axes.fill_between(
-                t, np.minimum(low, high), np.maximum(low, high), color=svg.FIT, alpha=0.22, linewidth=0
-            )
+            axes.fill_between(t, np.minimum(low, high), np.maximum(low, high), color=svg.FIT, alpha=0.22, linewidth=0)
         axes.plot(t, fit.level + fit.slope * (t - fit.middle), color=svg.FIT, linewidth=1.8, dashes=(5, 2.5))
     _draw_marks(axes, trace.marks)
     svg.time_axis(axes, last)
@@ -86,8 +84,9 @@ def memory_limits(trace: MemoryTrace) -> tuple[float, float]:
     span = max(greatest - least, _LEAST_SPAN, _LEAST_SHARE * greatest)
     if all_cold.size:
         reach = max(span, _LEAST_SPAN) / 2
-        least, greatest = max(min(least, float(all_cold.min())), least - reach), min(
-            max(greatest, float(all_cold.max())), greatest + reach
+        least, greatest = (
+            max(min(least, float(all_cold.min())), least - reach),
+            min(max(greatest, float(all_cold.max())), greatest + reach),
         )
     middle, half = (least + greatest) / 2, max(span, greatest - least) / 2 * 1.08
     return max(0.0, middle - half), middle + half

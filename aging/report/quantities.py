@@ -15,7 +15,7 @@ NONE = "–"
 _BINARY = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 _TIME = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _PLAIN = ((1.0, ""),)
-_CPU = ((1.0, "CPU"),)
+_CPU = ((1.0, "CPU"), (1e-3, "mCPU"), (1e-6, "µCPU"))
 _NARROW = "\u202f"
 _LEAST_WRITTEN, _MOST_WRITTEN = 1e-6, 1e15
 _NEAR = 100.0
@@ -154,9 +154,7 @@ def _written(unit: Unit, values: Sequence[Any], *, signed: bool, per: str, aroun
 
 def _in_unit_of(unit: Unit, magnitude: float, values: Sequence[Any], *, signed: bool, per: str) -> str:
     largest = max(abs(value) for value in values)
-    factor, name = unit.scale(magnitude)
-    if not magnitude and unit.scales is _TIME:
-        factor, name = _TIME[0]
+    factor, name = unit.scale(magnitude or 1.0)
     scaled = [value / factor for value in values]
     numbers = " to ".join(_number(one, largest / factor, signed=signed, whole=factor == 1) for one in scaled)
     named = f"{name}{unit.suffix}"

@@ -29,7 +29,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A finding's slope through the middle of one generation; slopes in the indicator's unit per second."""
+    """A finding's slope through one generation, half of whose values lie above it.
+
+    ``level`` is the line's value at time ``middle``; slopes are in the indicator's unit per second.
+    """
 
     first: float
     last: float
@@ -145,6 +148,14 @@ def thinned(t: Floats, y: Floats, buckets: int = BUCKETS) -> Trace:
     return Trace(t[kept], y[kept])
 
 
+def levelled(t: Floats, y: Floats, buckets: int = BUCKETS // 2) -> Trace:
+    """The median of each of ``buckets`` equal spans of time, where there are more values than can be told apart."""
+    if t.size <= 2 * buckets:
+        return Trace(t, y)
+    width = (t[-1] - t[0]) / buckets
+    return _cells(t - t[0], y, width, 0.5, t[0])
+
+
 def broken_at_gaps(t: Floats, y: Floats) -> Trace:
     """The line with a NaN in every pause that is much longer than the usual one."""
     if t.size < 3:
@@ -164,9 +175,7 @@ class _Run:
     finding: Finding | None
 
 
-def _memory(
-    run: _Run, window: Window, series: Sequence[Series], marks: Sequence[Mark], planned: float
-) -> MemoryTrace:
+def _memory(run: _Run, window: Window, series: Sequence[Series], marks: Sequence[Mark], planned: float) -> MemoryTrace:
     rows = run.rows
     inside = rows[(rows["mono"] >= window.load_start) & (rows["mono"] <= window.load_end)]
     generations = inside["generation"].to_numpy(dtype=np.int64)
@@ -181,7 +190,7 @@ def _memory(
         if window.warmup > 0:
             warmups.append((begin, min(begin + window.warmup, float(t[-1]))))
     analysed = [one for one in series if one.t.size and one.generation in starts]
-    medians = [thinned(one.t + starts[one.generation], one.y) for one in analysed]
+    medians = [levelled(one.t + starts[one.generation], one.y) for one in analysed]
     chosen = max(analysed, key=lambda one: one.t.size, default=None)
     return MemoryTrace(
         owner=run.owner,
@@ -199,12 +208,13 @@ def _fit(series: Series, start: float, finding: Finding | None) -> Fit | None:
     if finding is None or finding.slope_per_hour is None or series.t.size < 2:
         return None
     low, high = finding.ci_per_hour or (None, None)
+    slope, middle = finding.slope_per_hour / 3600, float(np.median(series.t))
     return Fit(
         first=float(series.t[0]) + start,
         last=float(series.t[-1]) + start,
-        middle=float(np.median(series.t)) + start,
-        level=float(np.median(series.y)),
-        slope=finding.slope_per_hour / 3600,
+        middle=middle + start,
+        level=float(np.median(series.y - slope * (series.t - middle))),
+        slope=slope,
         low=None if low is None else low / 3600,
         high=None if high is None else high / 3600,
     )
@@ -233,10 +243,15 @@ def _marks(events: Iterable[Event], deployment: str, replica: int, window: Windo
 def _binned(t: Floats, y: Floats, width: float, quantile: float) -> Trace:
     if not t.size:
         return Trace(t, y)
+    cells = _cells(t, y, width, quantile, 0.0)
+    return broken_at_gaps(cells.t, cells.y)
+
+
+def _cells(t: Floats, y: Floats, width: float, quantile: float, origin: float) -> Trace:
+    """The quantile of each cell of ``width``, at the cell's middle."""
     cells = pd.Series(y).groupby(np.floor(t / width)).quantile(quantile)
-    middles: Floats = (cells.index.to_numpy(dtype=np.float64) + 0.5) * width
-    quantiles = np.asarray(cells, dtype=np.float64)
-    return broken_at_gaps(middles, quantiles)
+    middles: Floats = (cells.index.to_numpy(dtype=np.float64) + 0.5) * width + origin
+    return Trace(middles, np.asarray(cells, dtype=np.float64))
 
 
 def _distinct(t: Floats, width: float) -> Floats:

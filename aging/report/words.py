@@ -86,7 +86,7 @@ def outcome(control: Control) -> str:
     if undecided(control):
         return "not called aging, but not cleared either"
     if control.expected == "not aging":
-        return "not called aging" if control.passed else "called aging, and is not"
+        return "not called aging" if control.passed else "called aging, which it should not"
     if control.passed:
         return "configured rate lies in the interval"
     if control.verdict == "aging":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -42,10 +43,10 @@ def growth_mechanism(t: ArrayLike, resident: ArrayLike, virtual: ArrayLike) -> M
         return "address-space-only" if virtual_grows else "none"
     if not virtual_grows:
         return "continuous drift"
-    resident_steps, virtual_steps = _winsorised(np.diff(residents)), _winsorised(np.diff(virtuals))
-    if _correlation(resident_steps, virtual_steps) < _TOGETHER:
+    steps = np.diff(virtuals)
+    if _correlation(np.diff(residents), steps) < _TOGETHER:
         return "uncorrelated"
-    return "mmap-style" if _kurtosis(virtual_steps) > _BURSTY else "sbrk-style"
+    return "mmap-style" if _kurtosis(_winsorised(steps)) > _BURSTY else "sbrk-style"
 
 
 def _winsorised(x: Floats) -> Floats:
@@ -61,4 +62,6 @@ def _correlation(x: Floats, y: Floats) -> float:
 
 def _kurtosis(x: Floats) -> float:
     centred = x - x.mean()
+    if not np.any(centred):
+        return math.inf  # winsorising took every step away: they were rarer than 1 in 100
     return float(np.mean(centred**4) / np.mean(centred**2) ** 2)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
@@ -16,7 +16,7 @@ _REACH = 8.0
 _FARTHEST = 37.0
 
 
-def look_levels(times: Sequence[float], alpha: float = 0.05) -> Floats:
+def look_levels(times: ArrayLike, alpha: float = 0.05) -> Floats:
     """Return the two-sided p to compare at each look so that all looks together err with probability ``alpha``.
 
     ``times``, shape (k,), increasing, are the looks' times since the first

@@ -68,7 +68,17 @@ def assess_growth(t: Floats, y: Floats) -> Growth:
     late = max(_LATE_FROM * float(t[-1]), float(start))
     if decision == "decelerating" and late > start and _decide(t, y, late, _LEAST_LATE_POWER)[0] == "sustained":
         return Growth("sustained after warm-up", exponent, None, share)
+    if decision == "undecided" and reason is None:
+        reason = "neither constant nor decelerating growth is refuted yet" + _longer(exponent)
     return Growth(decision, exponent, reason, share)
+
+
+def _longer(exponent: Exponent | None) -> str:
+    """How long it takes until the exponent's interval, narrowing as the root of time, cannot hold both 0 and 0.9."""
+    if exponent is None:
+        return ""
+    factor = ((exponent.high - exponent.low) / _REFUTED) ** 2
+    return f"; measure about {max(factor, 1.5):.1f} times as long"
 
 
 def _decide(t: Floats, y: Floats, start: float, least_power: float) -> tuple[Decision, str | None]:
@@ -80,10 +90,14 @@ def _decide(t: Floats, y: Floats, start: float, least_power: float) -> tuple[Dec
     if nearly.z < -_quantile(nearly, 0.975):
         return "decelerating", None
     if constant.rises < FEWEST_RISES:
-        return "undecided", f"only {constant.rises} rising steps of {constant.df + 1}; {FEWEST_RISES} are needed"
+        longer = FEWEST_RISES / max(constant.rises, 1)
+        return "undecided", (
+            f"only {constant.rises} rising steps of {constant.df + 1}, {FEWEST_RISES} are needed; "
+            f"measure about {longer:.1f} times as long"
+        )
     if bar.z > _quantile(bar, 0.95):
         return "sustained", None
-    return "undecided", "neither constant nor decelerating growth is refuted yet"
+    return "undecided", None
 
 
 def _quantile(s: Score, p: float) -> float:

@@ -110,7 +110,7 @@ def _verdict_on_growth(shape: Shape, growth: Growth) -> tuple[Verdict, tuple[str
         return "aging", ("sustained after a warm-up",) if growth.decision == "sustained after warm-up" else ()
     if growth.sustained or growth.decision == "decelerating":
         return "bounded", notes
-    return "inconclusive", notes or ("a rising trend, but no net growth since the start of load",)
+    return "inconclusive", notes or ("a rising trend, but no net growth since the start of load; measure longer",)
 
 
 def _slows(shape: Shape, growth: Growth) -> bool:

@@ -24,7 +24,7 @@ def plain(text: str) -> str:
         ("client_ttft_seconds", 0.00123, "h", "+1.23 ms/h"),
         ("client_ttft_seconds", 2.5e-7, "request", "+250 ns/request"),
         ("process_fds", 12.0, "h", "+12/h"),
-        ("process_cpu_seconds_total", 0.02, "h", "+0.0200 CPU/h"),
+        ("process_cpu_seconds_total", 0.02, "h", "+20.0 mCPU/h"),
         ("process_read_bytes_total", 2 * MIB, "h", "+2.00 MiB/s per h"),
         ("process_threads", 1e-9, "h", "≈ 0/h"),
         ("process_anon_swap_bytes", None, "h", "–"),

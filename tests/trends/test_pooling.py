@@ -52,7 +52,7 @@ def test_replicas_that_agree_too_well_do_not_narrow_it() -> None:
 
 def test_one_replica_is_itself() -> None:
     for method in ("dersimonian-laird", "hartung-knapp"):
-        alone = pool([3.0], [0.5], method=method)  # type: ignore[arg-type]
+        alone = pool([3.0], [0.5], method=method)
         assert (alone.slope, alone.se, alone.tau2) == (3.0, 0.5, 0.0)
         assert math.isnan(alone.q_p)
 
@@ -116,7 +116,7 @@ def test_all_looks_together_err_at_the_level() -> None:
     rng = np.random.default_rng(0)
     walks = np.cumsum(rng.standard_normal((20_000, times.size)) * np.sqrt(np.diff(np.append(0, times**3))), axis=1)
     p = np.vectorize(math.erfc)(np.abs(walks) / times**1.5 / math.sqrt(2))
-    assert np.mean((p < look_levels(list(times))).any(axis=1)) == pytest.approx(0.05, abs=0.006)
+    assert np.mean((p < look_levels(times)).any(axis=1)) == pytest.approx(0.05, abs=0.006)
 
 
 def test_looks_must_be_in_order() -> None:

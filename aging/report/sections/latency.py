@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.report.context import Context
-from aging.report.plots import LOW, LatencyScale, latency_plot, latency_scale
+from aging.report.plots import LOW, SMALL, LatencyScale, Shape, latency_plot, latency_scale
 from aging.report.sections import Section
 from aging.report.templating import render
 
@@ -16,7 +16,8 @@ _TEMPLATE = """
 <p class="legend"><span><i class="data"></i>median</span><span><i class="band"></i>up to the 95th percentile</span>
 {% if failures %}<span><i class="tick"></i>failed or dropped requests</span>{% endif %}
 <span>all plots share their axes</span></p>
-<div class="plots large">
+{% for plots in rows %}
+<div class="plots {{ size }}">
 {% for plot in plots %}
 {% set trace = plot.trace %}
 <figure class="plot">
@@ -29,6 +30,7 @@ _TEMPLATE = """
 </figure>
 {% endfor %}
 </div>
+{% endfor %}
 """
 
 
@@ -45,17 +47,18 @@ class Latency(Section):
             return Markup()
         planned = [context.results.state.runs[run].planned_seconds or 0.0 for run in traces]
         scale = latency_scale(list(traces.values()), planned)
-        plots = [_plot(context, run, scale) for run in traces]
+        shape = SMALL if context.replicated else LOW
+        rows = [[_plot(context, run, scale, shape) for run in row if run in traces] for row in context.rows_of_runs()]
         failures = any(trace.failures.size for trace in traces.values())
-        return render(_TEMPLATE, plots=plots, failures=failures)
+        return render(_TEMPLATE, rows=rows, failures=failures, size="small" if context.replicated else "large")
 
 
-def _plot(context: Context, run: tuple[str, int], scale: LatencyScale) -> dict[str, Any]:
+def _plot(context: Context, run: tuple[str, int], scale: LatencyScale, shape: Shape) -> dict[str, Any]:
     deployment, replica = run
     trace = context.latency[run]
     label = f"Time to first token of {deployment}, replica {replica}, over time"
     return {
         "trace": trace,
         "replica": replica if len(context.results.replicas(deployment)) > 1 else None,
-        "svg": latency_plot(trace, scale, LOW, f"latency-{deployment}-{replica}", label),
+        "svg": latency_plot(trace, scale, shape, f"latency-{deployment}-{replica}", label),
     }

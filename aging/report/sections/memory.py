@@ -9,16 +9,17 @@ from markupsafe import Markup
 from aging.indicators import PRIMARY
 from aging.report import quantities
 from aging.report.context import Context
-from aging.report.plots import LARGE, memory_plot, outside
+from aging.report.plots import LARGE, SMALL, Shape, memory_plot, outside
 from aging.report.sections import Section
 from aging.report.templating import render
 
 _TEMPLATE = """
 {% from "macros.html.j2" import chip, run_name %}
-<p class="legend"><span><i class="raw"></i>samples</span><span><i class="data"></i>analysed grid medians</span>
+<p class="legend"><span><i class="raw"></i>samples</span><span><i class="data"></i>medians</span>
 <span><i class="fit"></i>slope with its 95&nbsp;% confidence band</span>
 <span><i class="shade"></i>warm-up, left out</span></p>
-<div class="plots large">
+{% for plots in rows %}
+<div class="plots {{ size }}">
 {% for plot in plots %}
 <figure class="plot">
 <figcaption>{{ run_name(plot.name, plot.replica) }}
@@ -31,6 +32,7 @@ _TEMPLATE = """
 </figure>
 {% endfor %}
 </div>
+{% endfor %}
 """
 
 
@@ -42,11 +44,12 @@ class Memory(Section):
     order = 40
 
     def render(self, context: Context) -> Markup:
-        plots = [_plot(context, *run) for run in context.runs]
-        return render(_TEMPLATE, plots=plots) if plots else Markup()
+        shape = SMALL if context.replicated else LARGE
+        rows = [[_plot(context, *run, shape) for run in row] for row in context.rows_of_runs()]
+        return render(_TEMPLATE, rows=rows, size="small" if context.replicated else "large") if rows else Markup()
 
 
-def _plot(context: Context, deployment: str, replica: int) -> dict[str, Any]:
+def _plot(context: Context, deployment: str, replica: int, shape: Shape) -> dict[str, Any]:
     trace = context.memory.get((deployment, replica))
     finding = context.found.get((deployment, PRIMARY))
     shown: dict[str, Any] = {
@@ -67,6 +70,6 @@ def _plot(context: Context, deployment: str, replica: int) -> dict[str, Any]:
     if len(trace.raw) > 1 and trace.fit is not None:
         notes.append(f"{len(trace.raw)} generations; the slope belongs to the longest.")
     return shown | {
-        "svg": memory_plot(trace, LARGE, f"memory-{deployment}-{replica}", label),
+        "svg": memory_plot(trace, shape, f"memory-{deployment}-{replica}", label),
         "note": " ".join(notes),
     }

@@ -25,7 +25,6 @@ def yue_wang(t: ArrayLike, y: ArrayLike, lags: int | None = None) -> TestResult:
     Never used for a verdict. Raises :class:`~aging.trends.SeriesError`.
     """
     times, values = as_series(t, y, least=4)
-    n = values.size
     s, variance = kendall_s(values)
     residuals = values - theil_sen(times, values) * steps_from_one(times)
     if np.ptp(residuals) > 0:

@@ -1,0 +1,42 @@
+"""A dress rehearsal of the load client, so that the harness does not seem to age while it measures.
+
+Python's allocator takes memory the first time each degree of concurrency is
+reached and as its pools fragment, for the first thousands of requests. Walking all
+paths many at a time, against a server inside this very process, takes it before
+anybody measures: afterwards the client is flat (``docs/measurement.md``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aging.deployments import Endpoint
+from aging.load.client import Client, Limits
+from aging.load.schedule import PlannedRequest
+from aging.reference.ageing import Ageing, Ager
+from aging.reference.server import Pace, ReferenceServer
+
+_REQUESTS = 300
+_TOKENS = 48
+_GAP_SECONDS = 0.0005
+_CONCURRENCY = 32
+
+
+async def rehearse() -> None:
+    """Drive a clean reference server of this process for a moment, with kept and with closed connections."""
+    for reuse_connections in (True, False):
+        await _rehearse(reuse_connections)
+
+
+async def _rehearse(reuse_connections: bool) -> None:
+    stop = asyncio.Event()
+    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    server = ReferenceServer(Ager(Ageing()), Pace(ttft_seconds=0.005, token_seconds=0.0))
+    serving = asyncio.create_task(server.serve("127.0.0.1", 0, listening, stop))
+    endpoint = Endpoint(f"http://127.0.0.1:{await listening}", "rehearsal", reuse_connections=reuse_connections)
+    limits = Limits(_CONCURRENCY, timeout=10.0, drain=10.0)
+    client = Client(endpoint, limits, seed=0, load_start=time.monotonic(), record=lambda _: None)
+    await client.run(PlannedRequest(k, k * _GAP_SECONDS, 200, _TOKENS, k % 3 > 0) for k in range(_REQUESTS))
+    stop.set()
+    await serving
