@@ -75,7 +75,7 @@ class AnalysisTable(Table):
 
     grid: Duration = Field(60.0, gt=0, description="width of the time grid whose medians are analysed")
     q: float = Field(0.10, gt=0, lt=1, description="false-discovery rate over the campaign's findings")
-    test: str = Field("hamed_rao", description="trend test that decides; the others are reported beside it")
+    test: str = Field("series_har", description="trend test that decides; the others are reported beside it")
 
 
 class RejuvenationOptions(Table):

@@ -35,7 +35,7 @@ def _at_level_shown(given: Floats, projections: Floats) -> float:
     return max(float(given[0] * np.mean(projections / given[1:])), 1e-300)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _basis(n: int) -> tuple[Floats, Floats]:
     """Return the cosines, shape (8, n), orthonormal and orthogonal to (1, t), and the lag weights, shape (9, n).
 

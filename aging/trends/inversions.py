@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Indices = NDArray[np.int64]
 Narrow = NDArray[np.int32]
 
 
@@ -34,13 +33,13 @@ def count_inversions(permutation: NDArray[np.integer]) -> int:
     return sum(int(level.behind.sum(dtype=np.int64)) for level in _levels(permutation))
 
 
-def list_inversions(permutation: NDArray[np.integer]) -> tuple[Indices, Indices]:
+def list_inversions(permutation: NDArray[np.integer]) -> tuple[Narrow, Narrow]:
     """List every inversion as two arrays of values: the greater (earlier) and the smaller (later)."""
     greater, smaller = [], []
     for level in _levels(permutation):
-        which = np.repeat(np.arange(level.behind.size), level.behind)
-        first = np.cumsum(level.behind, dtype=np.int64) - level.behind
-        nth = np.arange(which.size) - first[which]
+        which = np.repeat(np.arange(level.behind.size, dtype=np.int32), level.behind)
+        before = np.cumsum(level.behind, dtype=np.int64) - level.behind
+        nth = np.arange(which.size) - before[which]
         greater.append(level.ones[level.start[which] + nth])
         smaller.append(level.zeros[which])
     return _joined(greater), _joined(smaller)
@@ -48,14 +47,16 @@ def list_inversions(permutation: NDArray[np.integer]) -> tuple[Indices, Indices]
 
 def sample_inversions(
     permutation: NDArray[np.integer], rate: float, rng: np.random.Generator
-) -> tuple[int, Indices, Indices]:
+) -> tuple[int, Narrow, Narrow]:
     """Count the inversions and draw about the fraction ``rate`` of them uniformly, with replacement."""
     total, greater, smaller = 0, [], []
     for level in _levels(permutation):
         upto = np.cumsum(level.behind, dtype=np.int64)
         here = int(upto[-1])
         total += here
-        picks = np.sort(rng.integers(0, here, rng.binomial(here, min(rate, 1.0)))) if here else _NONE
+        if not here:
+            continue
+        picks = np.sort(rng.integers(0, here, rng.binomial(here, min(rate, 1.0))))
         which = np.searchsorted(upto, picks, side="right")
         nth = picks - (upto[which] - level.behind[which])
         greater.append(level.ones[level.start[which] + nth])
@@ -63,11 +64,8 @@ def sample_inversions(
     return total, _joined(greater), _joined(smaller)
 
 
-_NONE = np.empty(0, np.int64)
-
-
-def _joined(parts: list[Narrow]) -> Indices:
-    return np.concatenate([_NONE, *parts])
+def _joined(parts: list[Narrow]) -> Narrow:
+    return np.concatenate([np.empty(0, np.int32), *parts])
 
 
 def _levels(permutation: NDArray[np.integer]) -> Iterator[_Level]:

@@ -21,7 +21,7 @@ from aging.trends.inversions import count_inversions, list_inversions, sample_in
 from aging.trends.series import Floats
 
 _DIRECT = 1_000
-_LISTED_PER_SAMPLE = 16
+_LISTED_PER_SAMPLE = 10
 _SAMPLED_PER_SAMPLE = 4
 _SPREAD = 4.0
 _SEED = 20260612
@@ -32,7 +32,7 @@ class _Points:
     t: Floats
     y: Floats
 
-    def slopes(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Floats:
+    def slopes(self, i: NDArray[np.integer], j: NDArray[np.integer]) -> Floats:
         slopes: Floats = (self.y[j] - self.y[i]) / (self.t[j] - self.t[i])
         return slopes
 
@@ -100,32 +100,52 @@ def _everything(n: int) -> _Bracket:
 
 
 def _window(points: _Points, rank: int, bracket: _Bracket, sample: Floats, rng: np.random.Generator) -> _Window:
-    spread = _SPREAD
-    while bracket.count > _LISTED_PER_SAMPLE * points.t.size and bracket.lower.slope < bracket.upper.slope:
+    limit, spread = _LISTED_PER_SAMPLE * points.t.size, _SPREAD
+    while bracket.count > limit and bracket.lower.slope < bracket.upper.slope:
+        first, last = _around(bracket, sample, (rank, rank), spread)
+        if 0 <= first and last < sample.size and (last - first) / sample.size * bracket.count < limit / 2:
+            window = _listed_between(points, bracket, float(sample[first]), float(sample[last]))
+            if window.holds(rank):
+                return window
         before = bracket.count
         bracket = _narrowed(points, bracket, sample, (rank, rank), spread)
         if bracket.count > before / 2:
             spread /= 2
-        if bracket.count > _LISTED_PER_SAMPLE * points.t.size:
+        if bracket.count > limit:
             sample = _sample(points, bracket, rng)
     if bracket.lower.slope == bracket.upper.slope:
         return _Window(bracket.lower.below, bracket.count, np.array([bracket.lower.slope]))
-    a, b = list_inversions(_crossing(bracket))
-    listed = points.slopes(bracket.upper.order[a], bracket.upper.order[b])
-    return _Window(bracket.lower.below, bracket.count, np.sort(listed))
+    return _listed(points, bracket.lower, bracket.upper.order)
 
 
-def _narrowed(points: _Points, bracket: _Bracket, sample: Floats, ranks: tuple[int, int], spread: float) -> _Bracket:
-    """Cut ``bracket`` on both sides of ``ranks`` (least and most), ``spread`` standard errors of the sample away."""
+def _listed_between(points: _Points, bracket: _Bracket, low: float, high: float) -> _Window:
+    """List the slopes from ``low`` to ``high``; their number comes out of it, so the upper cut need not be counted."""
+    lower = _cut(points, bracket, low, closed=low == bracket.lower.slope)
+    return _listed(points, lower, _order_at(points, high, closed=True))
+
+
+def _listed(points: _Points, lower: _Cut, upper: NDArray[np.int64]) -> _Window:
+    a, b = list_inversions(_places(upper)[lower.order])
+    return _Window(lower.below, a.size, np.sort(points.slopes(upper[a], upper[b])))
+
+
+def _around(bracket: _Bracket, sample: Floats, ranks: tuple[int, int], spread: float) -> tuple[int, int]:
+    """Return the places in ``sample`` that lie ``spread`` standard errors below and above ``ranks``."""
     least, most = ((rank - bracket.lower.below) / bracket.count for rank in ranks)
     first = math.floor(least * sample.size - spread * math.sqrt(sample.size * least * (1 - least))) - 2
     last = math.ceil(most * sample.size + spread * math.sqrt(sample.size * most * (1 - most))) + 2
+    return first, last
+
+
+def _narrowed(points: _Points, bracket: _Bracket, sample: Floats, ranks: tuple[int, int], spread: float) -> _Bracket:
+    """Cut ``bracket`` on both sides of ``ranks``, the least and the most of those wanted."""
+    first, last = _around(bracket, sample, ranks, spread)
     if first >= 0:
         slope = float(sample[first])
-        bracket = _split(points, ranks, bracket, slope, closed=slope == bracket.lower.slope)
+        bracket = _split(bracket, _cut(points, bracket, slope, closed=slope == bracket.lower.slope), ranks)
     if last < sample.size and bracket.lower.slope < bracket.upper.slope:
         slope = float(sample[last])
-        bracket = _split(points, ranks, bracket, slope, closed=slope != bracket.upper.slope)
+        bracket = _split(bracket, _cut(points, bracket, slope, closed=slope != bracket.upper.slope), ranks)
     return bracket
 
 
@@ -134,15 +154,21 @@ def _sample(points: _Points, bracket: _Bracket, rng: np.random.Generator) -> Flo
     return np.sort(points.slopes(bracket.upper.order[a], bracket.upper.order[b]))
 
 
-def _split(points: _Points, ranks: tuple[int, int], bracket: _Bracket, slope: float, *, closed: bool) -> _Bracket:
-    """Narrow the bracket of ``ranks`` at ``slope``; slopes equal to it lie below the cut when it is ``closed``."""
-    residual = (points.y - points.y[0]) - slope * (points.t - points.t[0])
-    order = _ascending(residual, descending_ties=closed)
-    below = bracket.lower.below + count_inversions(_places(order)[bracket.lower.order])
-    cut = _Cut(order, below, slope)
-    if ranks[0] >= below:
+def _split(bracket: _Bracket, cut: _Cut, ranks: tuple[int, int]) -> _Bracket:
+    if ranks[0] >= cut.below:
         return _Bracket(cut, bracket.upper)
-    return _Bracket(bracket.lower, cut) if ranks[1] < below else bracket
+    return _Bracket(bracket.lower, cut) if ranks[1] < cut.below else bracket
+
+
+def _cut(points: _Points, bracket: _Bracket, slope: float, *, closed: bool) -> _Cut:
+    """Cut at ``slope``, itself inside ``bracket``; slopes equal to it lie below the cut when it is ``closed``."""
+    order = _order_at(points, slope, closed=closed)
+    return _Cut(order, bracket.lower.below + count_inversions(_places(order)[bracket.lower.order]), slope)
+
+
+def _order_at(points: _Points, slope: float, *, closed: bool) -> NDArray[np.int64]:
+    residual = (points.y - points.y[0]) - slope * (points.t - points.t[0])
+    return _ascending(residual, descending_ties=closed)
 
 
 def _ascending(values: Floats, *, descending_ties: bool) -> NDArray[np.int64]:

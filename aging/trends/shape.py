@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from aging.trends.autocorrelation import autocovariance
+from aging.trends.blocks import block_medians
 from aging.trends.series import Floats
 
 Shape = Literal["constant", "linear", "decelerating", "step", "saturating", "cyclic"]
@@ -32,22 +33,13 @@ def classify_shape(t: Floats, y: Floats) -> Shape:
     Series longer than 400 samples are first reduced to 400 medians of equally
     many samples. Among shapes of one criterion the simpler comes first.
     """
-    t, y = _reduced(t, y)
+    t, y = block_medians(t, y, _FINEST)
     if np.ptp(y) == 0:
         return "constant"
     criteria: dict[Shape, float] = {
         shape: _criterion(y, design, searched) for shape, (design, searched) in _candidates(t, y).items()
     }
     return min(criteria, key=lambda shape: criteria[shape])
-
-
-def _reduced(t: Floats, y: Floats) -> tuple[Floats, Floats]:
-    size = -(-t.size // _FINEST)
-    if size == 1:
-        return t, y
-    n = t.size // size * size
-    rows = (-1, size)
-    return np.median(t[-n:].reshape(rows), axis=1), np.median(y[-n:].reshape(rows), axis=1)
 
 
 def _candidates(t: Floats, y: Floats) -> dict[Shape, tuple[Floats, int]]:

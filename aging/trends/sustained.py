@@ -7,6 +7,7 @@ from typing import Literal
 
 from scipy.special import stdtrit
 
+from aging.trends.blocks import block_medians
 from aging.trends.exponent import Exponent, growth_exponent
 from aging.trends.operational import Score, score
 from aging.trends.sawtooth import floor_window, is_sawtooth, trailing_minimum
@@ -15,6 +16,7 @@ from aging.trends.series import Floats
 FEWEST_RISES = 10
 """Fewest clearly rising steps that can speak for sustained growth: three jumps are three jumps."""
 
+_FINEST = 8_000
 _FROM, _LATE_FROM = 0.05, 0.20
 _REFUTED = 0.9
 _LEAST_POWER, _LEAST_LATE_POWER = 0.0, 0.5
@@ -54,6 +56,7 @@ def assess_growth(t: Floats, y: Floats) -> Growth:
             return Growth("undecided", None, "too few collections of a sawtooth to see the floor under it")
         y = trailing_minimum(y, window)
         earliest = float(t[window - 1])
+    t, y = block_medians(t, y, _FINEST)
     start = max(_FROM * t[-1], t[0], earliest)
     if not start > 0:
         return Growth("undecided", None, "no time since the start of load")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aging.trends.blocks import block_medians
 from aging.trends.series import Floats, as_series
 
 LEAST = 24
@@ -33,12 +34,10 @@ def find_warmup(t: ArrayLike, y: ArrayLike) -> float:
     chance. Raises :class:`~aging.trends.SeriesError`.
     """
     times, values = as_series(t, y, least=LEAST)
-    size = -(-times.size // _BLOCKS)
-    starts = times[: times.size // size * size : size]
-    blocks = np.median(values[: starts.size * size].reshape(-1, size), axis=1)
+    middles, blocks = block_medians(times, values, _BLOCKS)
     criterion = _errors_about_line(blocks) / np.arange(blocks.size, 0, -1) ** 2
     cut = int(np.argmin(criterion[: blocks.size // 2 + 1]))
-    return float(starts[cut] if criterion[cut] < _GAIN * criterion[0] else times[0])
+    return float(middles[cut] if criterion[cut] < _GAIN * criterion[0] else times[0])
 
 
 def _errors_about_line(y: Floats) -> Floats:

@@ -1,0 +1,197 @@
+"""From rows on disk to verdicts, on synthetic campaigns whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aging.catalogue import Catalogue
+from aging.findings import analyse, write_findings
+from aging.indicators import PRIMARY, deployment_series
+from aging.journal import Journal
+from aging.model import Finding, Findings
+from aging.store.layout import Layout
+from aging.store.results import Results, open_results
+from aging.store.segments import SegmentWriter
+
+MIB = 2**20
+LOAD_START = 1000.0
+SECONDS = 900
+RATE = 4.0
+
+Course = Callable[[np.ndarray], np.ndarray]
+
+
+def synthetic(
+    root: Path,
+    memory: Mapping[str, Course],
+    *,
+    known: Mapping[str, float] | None = None,
+    generations: int = 1,
+    replicas: int = 1,
+) -> Results:
+    """A result directory of deployments whose memory follows ``memory[name](seconds of load)``."""
+    layout = Layout(root)
+    root.mkdir(parents=True, exist_ok=True)
+    analysis = {"grid_seconds": 5.0, "q": 0.1, "test": "series_har"}
+    campaign = {"name": "synthetic", "warmup_seconds": 60.0, "analysis": analysis}
+    deployments = [
+        {
+            "name": name,
+            "known_ageing": None
+            if known is None or name not in known
+            else {"indicator": PRIMARY, "per_request": known[name], "per_hour": 0.0},
+        }
+        for name in memory
+    ]
+    manifest = {"schema": 1, "campaign": campaign, "deployments": deployments, "schedule_hashes": {}}
+    layout.manifest.write_text(json.dumps(manifest))
+    journal = Journal(layout.journal)
+    journal.record("campaign_started")
+    for name, course in memory.items():
+        for replica in range(1, replicas + 1):
+            journal.record("deployment_started", name, replica=replica, generation=1, pid=1, command=[])
+            details = {"load_start": LOAD_START, "planned_seconds": float(SECONDS), "pid": 2}
+            journal.record("load_started", name, replica=replica, **details)
+            journal.record("load_finished", name, replica=replica, exit=0, schedule_hash=None)
+            _write(layout, name, replica, course, generations)
+    journal.record("campaign_completed")
+    journal.close()
+    _backdate_end(layout.journal)
+    return open_results(root)
+
+
+def _backdate_end(journal: Path) -> None:
+    """The events were stamped now; the synthetic load ended at its planned end."""
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines:
+        if line["event"] == "load_finished":
+            line["mono"] = LOAD_START + SECONDS
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def _write(layout: Layout, name: str, replica: int, course: Course, generations: int) -> None:
+    t = np.arange(0.5, SECONDS, 1.0)
+    length = SECONDS / generations
+    process = SegmentWriter(layout.source(name, "process", replica))
+    rows = [
+        {
+            "mono": LOAD_START + at,
+            "entity": "tree",
+            "generation": 1 + int(at // length),
+            "missed": 0,
+            PRIMARY: float(value),
+            "process_cpu_seconds_total": 0.01 * (at % length),
+        }
+        for at, value in zip(t, course(t % length), strict=True)
+    ]
+    process.append(0.0, rows)
+    process.close()
+    requests = SegmentWriter(layout.source(name, "requests", replica))
+    requests.append(0.0, [_request(at, 1 + int(at // length)) for at in np.arange(0.1, SECONDS, 1 / RATE)])
+    requests.close()
+
+
+def _request(at: float, generation: int) -> dict[str, Any]:
+    sent = LOAD_START + at
+    return {
+        "generation": generation,
+        "scheduled": sent,
+        "sent": sent,
+        "first_token": sent + 0.01,
+        "last_token": sent + 0.05,
+        "finished": sent + 0.05,
+        "streaming": True,
+        "output_tokens": 5,
+        "status": "ok",
+        "error": None,
+        "held": False,
+    }
+
+
+def leak(per_request: float) -> Course:
+    return lambda t: 100 * MIB + np.floor(per_request * RATE * t / 4096) * 4096
+
+
+def flat(t: np.ndarray) -> np.ndarray:
+    return np.full(t.size, 100.0 * MIB)
+
+
+def saturating(t: np.ndarray) -> np.ndarray:
+    return 100 * MIB + 50 * MIB * (1 - np.exp(-t / 100)) + np.random.default_rng(1).normal(0, 20_000, t.size)
+
+
+def memory_finding(findings: Findings, deployment: str) -> Finding:
+    (found,) = (f for f in findings.findings if (f.deployment, f.indicator) == (deployment, PRIMARY))
+    return found
+
+
+TESTS = Catalogue.discovered().tests
+
+
+def test_a_leak_is_aging_at_its_rate_and_what_is_flat_or_saturates_is_not(tmp_path: Path) -> None:
+    courses = {"leak": leak(5000.0), "flat": flat, "cache": saturating}
+    findings = analyse(synthetic(tmp_path / "r", courses), TESTS)
+    leaking = memory_finding(findings, "leak")
+    assert leaking.verdict == "aging"
+    assert leaking.slope_per_request == pytest.approx(5000, rel=0.01)
+    assert leaking.slope_per_hour == pytest.approx(5000 * RATE * 3600, rel=0.01)
+    assert leaking.ci_per_hour is not None
+    assert leaking.ci_per_hour[0] <= 5000 * RATE * 3600 <= leaking.ci_per_hour[1]
+    assert memory_finding(findings, "flat").verdict == "stable"
+    assert memory_finding(findings, "cache").verdict == "bounded"
+    assert "aging" not in {f.verdict for f in findings.findings if f.indicator != PRIMARY}
+    assert findings.problems == []
+
+
+def test_controls_compare_what_is_known_with_what_was_found(tmp_path: Path) -> None:
+    courses = {"leak": leak(5000.0), "wrong": leak(5000.0), "clean": flat, "grows": leak(900.0)}
+    known = {"leak": 5000.0, "wrong": 9000.0, "clean": 0.0, "grows": 0.0}
+    controls = {c.deployment: c for c in analyse(synthetic(tmp_path / "r", courses, known=known), TESTS).controls}
+    assert {name: control.passed for name, control in controls.items()} == {
+        "leak": True,
+        "wrong": False,
+        "clean": True,
+        "grows": False,
+    }
+    assert controls["leak"].expected_per_hour == pytest.approx(5000 * RATE * 3600, rel=0.01)
+
+
+def test_no_series_crosses_a_generation(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"saw": leak(5000.0)}, generations=3)
+    memory = [one for one in deployment_series(results, "saw", 1) if one.indicator == PRIMARY]
+    assert [one.generation for one in memory] == [1, 2, 3]
+    for one in memory:
+        assert (np.diff(one.y) >= 0).all()
+        assert 60 <= one.t[0] <= 70
+    assert memory_finding(analyse(results, TESTS), "saw").slope_per_request == pytest.approx(5000, rel=0.02)
+
+
+def test_counters_become_rates(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"a": flat})
+    (cpu,) = (one for one in deployment_series(results, "a", 1) if one.indicator == "process_cpu_seconds_total")
+    assert cpu.y == pytest.approx(np.full(cpu.y.size, 0.01))
+
+
+def test_a_run_too_short_to_tell_is_inconclusive_and_not_an_error(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"a": leak(5000.0)})
+    lines = results.layout.journal.read_text().replace(
+        f'"planned_seconds": {float(SECONDS)}', '"planned_seconds": 70.0'
+    )
+    results.layout.journal.write_text(lines)
+    finding = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "a")
+    assert (finding.verdict, finding.slope_per_hour, finding.p) == ("inconclusive", None, None)
+
+
+def test_findings_are_written_whole_with_null_for_what_is_not_known(tmp_path: Path) -> None:
+    findings = analyse(synthetic(tmp_path / "r", {"a": flat}), TESTS)
+    write_findings(findings, tmp_path / "findings.json")
+    written = json.loads((tmp_path / "findings.json").read_text())
+    assert [f["indicator"] for f in written["findings"]] == [f.indicator for f in findings.findings]
+    assert all(set(f) == set(Finding.__slots__) for f in written["findings"])
+    assert list(tmp_path.glob("*.tmp")) == []

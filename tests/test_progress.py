@@ -1,0 +1,103 @@
+"""The live view follows the files alone, and reads nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from aging.journal import Journal
+from aging.live import headline, lines, sparkline, table
+from aging.progress import Progress, Tail
+from aging.store.layout import Layout
+from aging.store.sealing import seal
+from aging.store.segments import SegmentWriter
+
+
+def request(status: str = "ok", finished: float = 101.0, ttft: float = 0.05) -> dict[str, object]:
+    return {"status": status, "finished": finished, "sent": 100.0, "first_token": 100.0 + ttft}
+
+
+def sample(mono: float, memory: float) -> dict[str, object]:
+    return {"mono": mono, "process_anon_swap_bytes": memory}
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.record("campaign_started")
+    journal.record("deployment_started", "a", replica=1, generation=1, pid=1, command=[])
+    journal.record("load_started", "a", replica=1, load_start=99.0, planned_seconds=60.0, pid=2)
+    journal.close()
+    return Layout(tmp_path)
+
+
+def test_rows_are_given_once_also_across_a_seal(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(0.0, [{"k": 0}, {"k": 1}])
+    tail = Tail(tmp_path)
+    assert [row["k"] for row in tail.new_rows()] == [0, 1]
+    assert list(tail.new_rows()) == []
+    writer.append(1.0, [{"k": 2}])
+    writer.close()
+    seal(tmp_path / "19700101T00.live.jsonl")
+    assert [row["k"] for row in tail.new_rows()] == [2]
+    assert list(tail.new_rows()) == []
+    with (tmp_path / "19700101T01.live.jsonl").open("w") as live:
+        live.write('{"k":3}\n{"k":')
+        live.flush()
+        assert [row["k"] for row in tail.new_rows()] == [3]
+        live.write("4}\n")
+        live.flush()
+        assert [row["k"] for row in tail.new_rows()] == [4]
+
+
+def test_a_snapshot_counts_requests_and_follows_memory(layout: Layout) -> None:
+    requests = SegmentWriter(layout.source("a", "requests"))
+    process = SegmentWriter(layout.source("a", "process"))
+    progress = Progress(layout)
+    requests.append(0.0, [request(), request("error"), request("dropped"), request(ttft=0.15)])
+    process.append(0.0, [sample(98.0, 1e6), sample(100.0, 2e6), sample(101.0, 5e6)])
+    (run,) = progress.snapshot().runs
+    assert run.requests == {"ok": 2, "error": 1, "dropped": 1}
+    assert run.ttft_seconds == pytest.approx(0.1)
+    assert (run.memory, run.memory_at_start) == (5e6, 2e6)
+    process.append(0.0, [sample(200.0, 6e6)])
+    (run,) = progress.snapshot().runs
+    assert run.ttft_seconds is None, "half a minute without a token is no latency"
+    assert run.requests == {"ok": 2, "error": 1, "dropped": 1}
+    for writer in (requests, process):
+        writer.close()
+
+
+def test_the_course_stays_bounded_however_long_the_campaign(layout: Layout) -> None:
+    process = SegmentWriter(layout.source("a", "process"))
+    process.append(0.0, [sample(100.0 + k, float(k)) for k in range(5000)])
+    process.close()
+    (run,) = Progress(layout).snapshot().runs
+    assert 20 <= len(run.course) <= 41
+    assert list(run.course) == sorted(run.course)
+    assert run.course[-1] > 4500
+
+
+def test_the_view_says_what_matters(layout: Layout) -> None:
+    process = SegmentWriter(layout.source("a", "process"))
+    process.append(0.0, [sample(100.0, 2**20), sample(101.0, 3 * 2**20)])
+    process.close()
+    snapshot = Progress(layout).snapshot()
+    assert headline("small", snapshot, 60.0).startswith("small · running · ")
+    assert "memory 3.0 MiB (+2.0 MiB)" in "\n".join(lines("small", snapshot, 60.0))
+    console = Console(width=120, record=True, file=(layout.root / "out").open("w"))
+    console.print(table("small", snapshot, 60.0))
+    text = console.export_text()
+    console.file.close()
+    for word in ("deployment", "a", "loading", "3.0 MiB", "+2.0 MiB"):
+        assert word in text
+
+
+def test_sparklines_span_their_range() -> None:
+    assert sparkline([]) == ""
+    assert sparkline([1.0, 1.0]) == "▁▁"
+    assert sparkline([0.0, 3.5, 7.0]) == "▁▅█"
+    assert len(sparkline(list(range(1000)))) == 20
