@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from aging.clock import utc
-from aging.indicators import PRIMARY, Series, deployment_series, harness_series
+from aging.indicators import PRIMARY, Series, deployment_series, harness_series, resolution
 from aging.model import HARNESS, Control, Finding, Findings, Verdict
 from aging.problems import problems_of
 from aging.store.results import Results
@@ -107,7 +107,7 @@ def _finding(group: Sequence[_Analysed], test: str) -> Finding:
     rate = series.requests_per_second
     return replace(
         finding,
-        verdict=trend.verdict,
+        verdict=_worth_a_word(trend.verdict, series),
         shape=trend.shape,
         slope_per_hour=trend.slope * _HOUR,
         ci_per_hour=(trend.low * _HOUR, trend.high * _HOUR),
@@ -116,6 +116,12 @@ def _finding(group: Sequence[_Analysed], test: str) -> Finding:
         p=chosen.tests.get(test),
         minimum_detectable_per_hour=None if trend.minimum_detectable is None else trend.minimum_detectable * _HOUR,
     )
+
+
+def _worth_a_word(verdict: Verdict, series: Series) -> Verdict:
+    """A step, a cycle or a bounded growth of a few pages is stable for all that anybody can tell."""
+    small = verdict in ("step", "cyclic", "bounded") and np.ptp(series.y) <= resolution(series.indicator)
+    return "stable" if small else verdict
 
 
 def _controlled(findings: Sequence[Finding], q: float) -> list[Finding]:

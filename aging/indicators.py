@@ -6,6 +6,7 @@ ended in the cell. Gaps stay gaps. No series crosses a generation.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ _PROCESS = (
     "process_cpu_seconds_total",
 )
 
+_RESOLUTION_BYTES = 16 * os.sysconf("SC_PAGE_SIZE")
+
 Floats = NDArray[np.float64]
 
 
@@ -49,6 +52,16 @@ class Series:
     t: Floats
     y: Floats
     requests_per_second: float | None
+
+
+def resolution(indicator: str) -> float:
+    """The least change, in the indicator's unit, that is worth a word.
+
+    Memory moves in whole pages, and an allocator takes a few of them now and then
+    in the most idle of processes. This bounds what is called a step or a bounded
+    growth; a sustained growth is aging however small.
+    """
+    return float(_RESOLUTION_BYTES) if indicator.endswith("_bytes") else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,14 @@ def flat(t: np.ndarray) -> np.ndarray:
     return np.full(t.size, 100.0 * MIB)
 
 
+def one_page(t: np.ndarray) -> np.ndarray:
+    return flat(t) + np.where(t > 400, 4096.0, 0.0)
+
+
+def one_jump(t: np.ndarray) -> np.ndarray:
+    return flat(t) + np.where(t > 400, 5.0 * MIB, 0.0)
+
+
 def saturating(t: np.ndarray) -> np.ndarray:
     return 100 * MIB + 50 * MIB * (1 - np.exp(-t / 100)) + np.random.default_rng(1).normal(0, 20_000, t.size)
 
@@ -147,6 +155,12 @@ def test_a_leak_is_aging_at_its_rate_and_what_is_flat_or_saturates_is_not(tmp_pa
     assert memory_finding(findings, "cache").verdict == "bounded"
     assert "aging" not in {f.verdict for f in findings.findings if f.indicator != PRIMARY}
     assert findings.problems == []
+
+
+def test_a_jump_is_a_step_but_one_page_is_nothing(tmp_path: Path) -> None:
+    findings = analyse(synthetic(tmp_path / "r", {"page": one_page, "jump": one_jump}), TESTS)
+    assert memory_finding(findings, "page").verdict == "stable"
+    assert memory_finding(findings, "jump").verdict == "step"
 
 
 def test_controls_compare_what_is_known_with_what_was_found(tmp_path: Path) -> None:

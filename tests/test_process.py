@@ -22,6 +22,11 @@ async def start(tmp_path: Path, *argv: str) -> Child:
         return await Child.start(argv, {"EXTRA": "1"}, tmp_path, log)
 
 
+async def something_logged(path: Path) -> None:
+    while not log_tail(path):  # noqa: ASYNC110 - another process writes it
+        await asyncio.sleep(0.02)
+
+
 def test_output_goes_to_the_log_and_the_environment_is_marked(tmp_path: Path) -> None:
     async def run() -> int:
         child = await start(tmp_path, "sh", "-c", f'echo "$EXTRA ${MARKER}"; exit 3')
@@ -36,8 +41,7 @@ def test_terminate_ends_the_whole_tree_however_deaf(tmp_path: Path) -> None:
 
     async def run() -> tuple[list[int], float, int | None]:
         child = await start(tmp_path, "sh", "-c", deaf)
-        while not log_tail(tmp_path / "log"):
-            await asyncio.sleep(0.02)
+        await something_logged(tmp_path / "log")
         await asyncio.sleep(0.1)
         family = [member.pid for member in psutil.Process(child.pid).children(recursive=True)]
         began = time.monotonic()
@@ -54,8 +58,7 @@ def test_terminate_ends_the_whole_tree_however_deaf(tmp_path: Path) -> None:
 def test_a_child_that_obeys_is_not_killed(tmp_path: Path) -> None:
     async def run() -> int | None:
         child = await start(tmp_path, sys.executable, "-c", "import signal; print('up', flush=True); signal.pause()")
-        while not log_tail(tmp_path / "log"):
-            await asyncio.sleep(0.02)
+        await something_logged(tmp_path / "log")
         await child.terminate(patience=5.0)
         return child.exit_status
 

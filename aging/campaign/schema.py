@@ -7,7 +7,7 @@ campaign than the one that was written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -88,8 +88,6 @@ class RejuvenationOptions(Table):
 
 class DeploymentOptions(Table):
     """Keys that every deployment has; each kind adds its own."""
-
-    ageing_is_known: ClassVar[bool] = False
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="unique name: lower case letters, digits, dashes")
     kind: str = Field(description="which runtime serves it")

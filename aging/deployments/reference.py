@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import ClassVar
+from dataclasses import asdict
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aging.campaign.schema import DeploymentOptions
 from aging.campaign.units import Duration, Size
 from aging.deployments import Deployment, Endpoint, KnownAgeing, Launch
+from aging.reference.ageing import Ageing
 
 
 class ReferenceOptions(DeploymentOptions):
     """How the reference server ages; everything 0 is a clean server."""
-
-    ageing_is_known: ClassVar[bool] = True
 
     leak_per_request: Size = Field(0, description="anonymous memory lost with every request")
     leak_per_hour: Size = Field(0, description="anonymous memory lost with time")
@@ -29,6 +28,25 @@ class ReferenceOptions(DeploymentOptions):
     ttft: Duration = Field(0.005, ge=0, description="time to the first token")
     token: Duration = Field(0.001, ge=0, description="time between tokens")
 
+    def ageing(self) -> Ageing:
+        """The options as the server knows them. Raises ValueError for combinations that contradict each other."""
+        return Ageing(
+            leak_bytes_per_request=self.leak_per_request,
+            leak_bytes_per_hour=self.leak_per_hour,
+            cache_limit_bytes=self.cache_limit,
+            sawtooth_bytes=self.sawtooth,
+            step_bytes=self.step,
+            step_after_requests=self.step_after,
+            fds_per_request=self.fds_per_request,
+            threads_per_request=self.threads_per_request,
+            latency_seconds_per_hour=self.latency_per_hour,
+        )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ReferenceOptions:
+        self.ageing()
+        return self
+
 
 class Reference(Deployment[ReferenceOptions]):
     """``python -m aging.reference`` with this interpreter."""
@@ -39,21 +57,8 @@ class Reference(Deployment[ReferenceOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        flags = {
-            "port": o.port,
-            "leak-bytes-per-request": o.leak_per_request,
-            "leak-bytes-per-hour": o.leak_per_hour,
-            "cache-limit-bytes": o.cache_limit,
-            "sawtooth-bytes": o.sawtooth,
-            "step-bytes": o.step,
-            "step-after-requests": o.step_after,
-            "fds-per-request": o.fds_per_request,
-            "threads-per-request": o.threads_per_request,
-            "latency-seconds-per-hour": o.latency_per_hour,
-            "ttft-seconds": o.ttft,
-            "token-seconds": o.token,
-        }
-        arguments = (part for flag, value in flags.items() for part in (f"--{flag}", f"{value}"))
+        flags = {"port": o.port, "ttft_seconds": o.ttft, "token_seconds": o.token} | asdict(o.ageing())
+        arguments = (part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", f"{value}"))
         return Launch(
             argv=(sys.executable, "-m", "aging.reference", *arguments),
             env=o.env,

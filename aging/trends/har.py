@@ -42,11 +42,19 @@ def _basis(n: int) -> tuple[Floats, Floats]:
     Weight row k times an autocorrelation is that coordinate's variance; row 0 is the slope's.
     """
     index = centred_index(n)
+    basis = np.empty((COSINES + 1, n))
+    basis[0] = index / np.sqrt(index @ index)
     phase = np.pi * (np.arange(n) + 0.5) / n
-    design = np.column_stack([np.ones(n), index, *(np.cos(j * phase) for j in range(1, COSINES + 1))])
-    orthonormal = np.linalg.qr(design)[0].T
+    for j in range(1, COSINES + 1):
+        cosine = np.cos(j * phase)
+        for _ in range(2):  # twice is enough (Kahan; Parlett 1980)
+            cosine -= cosine.mean()
+            cosine -= (basis[:j] @ cosine) @ basis[:j]
+        basis[j] = cosine / np.sqrt(cosine @ cosine)
     length = next_fast_len(2 * n, real=True)
-    spectrum = rfft(orthonormal[1:], length, axis=1)
-    weights = irfft(spectrum.real**2 + spectrum.imag**2, length, axis=1)[:, :n]
+    weights = np.empty((COSINES + 1, n))
+    for row, coordinate in zip(weights, basis, strict=True):
+        spectrum = rfft(coordinate, length)
+        row[:] = irfft(spectrum.real**2 + spectrum.imag**2, length)[:n]
     weights[:, 1:] *= 2
-    return np.ascontiguousarray(orthonormal[2:]), np.ascontiguousarray(weights)
+    return basis[1:], weights

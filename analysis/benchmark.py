@@ -1,0 +1,371 @@
+"""What the instrument costs, each figure beside the simplest thing that could do the same: ``make bench``.
+
+Prints one Markdown table, in about two minutes. Figures and ratios come from the
+same run, medians of at least five repeats, the two sides of a ratio taken in turn.
+Costs are CPU time, start times and lateness wall time. It judges nothing: what the
+figures mean is in ``docs/measurement.md``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, takewhile
+from pathlib import Path
+from random import Random
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+from scipy import stats
+
+from aging.campaign.schema import LoadTable
+from aging.deployments import Endpoint
+from aging.load.arrivals.poisson import PoissonOptions
+from aging.load.job import Job
+from aging.load.request import body
+from aging.load.schedule import prompt
+from aging.model import Reading
+from aging.samplers import Target
+from aging.samplers.process import ProcessSampler, read_process
+from aging.store.reading import read_rows
+from aging.store.segments import LIVE, SEALED, Row, SegmentWriter
+from aging.trends import hamed_rao, mann_kendall, sen_slope, trend_test
+
+_REPEATS = 7
+_TARGETS = 6
+_TARGET_MIB = 256
+_HOUR_ROWS = 3600
+_EPOCH = 1_800_000_000.0  # a full UTC hour, so that the rows fill one segment
+_APPENDED_ROWS = 1000
+_READS = 20
+_RATE = 50.0
+_LOAD_SECONDS = 10.0
+_LOAD_REPEATS = 5
+_BARE_SECONDS = 4.0
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure: what, its median and unit, and how many times ``to`` it is."""
+
+    what: str
+    value: float
+    unit: str
+    ratio: float | None = None
+    to: str = ""
+
+    def __str__(self) -> str:
+        ratio = "" if self.ratio is None else f"{self.ratio:.3g}"
+        return f"| {self.what:<61} | {self.value:>7.4g} | {self.unit:<14} | {ratio:>6} | {self.to:<46} |"
+
+
+def main() -> None:
+    """Print the table, each part as soon as it is measured."""
+    load = " ".join(f"{each:.2f}" for each in os.getloadavg())
+    print(
+        f"{platform.system()} {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"load average before: {load}\n"
+    )
+    print(f"| {'what':<61} | {'median':>7} | {'unit':<14} | {'ratio':>6} | {'to':<46} |")
+    print(f"|{'-' * 63}|{'-' * 8}:|{'-' * 16}|{'-' * 7}:|{'-' * 48}|")
+    for part in (process_tick, append, seal_an_hour, trends, theil_sen, start, load_client):
+        for line in part():
+            print(line, flush=True)
+
+
+def process_tick() -> Iterator[Line]:
+    """A tick of the process sampler, against ``smaps_rollup`` of the same processes."""
+    with _target_processes() as pids:
+        for count in (1, 4, _TARGETS):
+            watched = ProcessSampler([Target("bench", str(pid), 1, pid) for pid in pids[:count]].copy)
+            tick, rollup = _medians(partial(_tick, watched), partial(_smaps_rollups, pids[:count]), number=_READS)
+            what = f"process sampler, a tick of {count} {'tree' if count == 1 else 'trees'}"
+            yield Line(what, tick * 1e3, "ms", tick / rollup, f"smaps_rollup of the same ({rollup * 1e3:.3g} ms)")
+        read_one = partial(read_process, pids[0], {}, with_reaped=True)
+        one, rollup = _medians(read_one, partial(_smaps_rollups, pids[:1]), number=_READS)
+        what = f"process sampler, one process of {_TARGET_MIB} MiB"
+        yield Line(what, one * 1e3, "ms", one / rollup, f"smaps_rollup of it ({rollup * 1e3:.3g} ms)")
+        (bare,) = _medians(_pass_over_proc, number=_READS)
+        yield Line(f"a bare pass over /proc, {len(psutil.pids())} processes", bare * 1e3, "ms")
+
+
+def append() -> Iterator[Line]:
+    """Appending a row to a live segment, against writing the same bytes."""
+    rows = _hour()[:_APPENDED_ROWS]
+    with TemporaryDirectory() as folder:
+        writer = SegmentWriter(Path(folder) / "segment")
+        _append(writer, rows)
+        (live,) = (Path(folder) / "segment").iterdir()
+        lines = live.read_bytes().splitlines(keepends=True)
+        handle = os.open(Path(folder) / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        ours, bare = _medians(partial(_append, writer, rows), lambda: [os.write(handle, line) for line in lines])
+        os.close(handle)
+        writer.close()
+    ours, bare = ours / len(rows) * 1e6, bare / len(rows) * 1e6
+    what = f"SegmentWriter.append, a row of {len(rows[0])} columns"
+    yield Line(what, ours, "µs", ours / bare, f"os.write of the same bytes ({bare:.3g} µs)")
+
+
+def seal_an_hour() -> Iterator[Line]:
+    """Sealing an hour as the harness does it, in a short-lived process of its own."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        writer = SegmentWriter(folder)
+        rows = _hour()
+        _append(writer, rows)
+        writer.close()
+        (written,) = folder.glob(f"*{LIVE}")
+        kept = written.rename(folder / "kept")
+        seal = (sys.executable, "-m", "aging.store.sealing", str(written))
+
+        def sealed() -> None:
+            shutil.copy(kept, written)
+            subprocess.run(seal, check=True)
+
+        importing = (sys.executable, "-c", "import pyarrow.parquet")
+        cost, bare = _medians(sealed, lambda: subprocess.run(importing, check=True), clock=_cpu_of_children)
+        (parquet,) = folder.glob(f"*{SEALED}")
+        small, large = parquet.stat().st_size / len(rows), kept.stat().st_size / len(rows)
+    what = f"sealing an hour, {len(rows)} rows × {len(rows[0])} columns"
+    yield Line(what, cost, "s of CPU", cost / bare, f"python -c 'import pyarrow.parquet' ({bare:.3g} s)")
+    yield Line("the sealed hour", small, "bytes a row", small / large, f"the same as JSON lines ({large:.0f} bytes)")
+
+
+def trends() -> Iterator[Line]:
+    """Tests of one series, against scipy's rank correlation, which knows nothing of autocorrelation."""
+    for n in (1_000, 10_000):
+        t, y = _series(n)
+        calls: dict[str, Call] = {
+            "mann_kendall": partial(mann_kendall, y),
+            "hamed_rao": partial(hamed_rao, t, y),
+            "trend_test, the whole analysis": partial(trend_test, t, y),
+        }
+        bare, *ours = _medians(partial(stats.kendalltau, t, y), *calls.values(), number=5)
+        for name, cost in zip(calls, ours, strict=True):
+            to = f"scipy.stats.kendalltau ({bare * 1e3:.3g} ms)"
+            yield Line(f"{name}, n = {n:,}", cost * 1e3, "ms", cost / bare, to)
+
+
+def theil_sen() -> Iterator[Line]:
+    """Sen's slope with its limits, against scipy's, which forms all pairs."""
+    for n in (1_000, 10_000, 100_000):
+        t, y = _series(n)
+        all_pairs = 3 * 8 * n**2  # bytes: two matrices of differences and their quotients
+        if all_pairs < psutil.virtual_memory().available / 2:
+            ours, bare = _medians(partial(sen_slope, t, y), partial(stats.theilslopes, y, t), repeats=5)
+            to = f"scipy.stats.theilslopes ({bare * 1e3:.4g} ms)"
+            yield Line(f"sen_slope, n = {n:,}", ours * 1e3, "ms", ours / bare, to)
+        else:
+            (ours,) = _medians(partial(sen_slope, t, y), repeats=5)
+            to = f"scipy.stats.theilslopes needs {all_pairs / 2**30:.0f} GiB"
+            yield Line(f"sen_slope, n = {n:,}", ours * 1e3, "ms", None, to)
+
+
+def start() -> Iterator[Line]:
+    """Start times, against that of the interpreter alone."""
+    commands = {
+        "import aging": ("-c", "import aging"),
+        "import aging, and open_results, so pandas": ("-c", "import aging; aging.open_results"),
+        "aging --help": ("-m", "aging", "--help"),
+    }
+    runs = [_python(*arguments) for arguments in (("-c", "pass"), *commands.values())]
+    bare, *ours = _medians(*runs, clock=time.perf_counter)
+    for what, wall in zip(commands, ours, strict=True):
+        yield Line(what, wall * 1e3, "ms", wall / bare, f"python -c pass ({bare * 1e3:.3g} ms)")
+
+
+def load_client() -> Iterator[Line]:
+    """The load client at a Poisson load: its CPU, against bare httpx, and its lateness, against bare asyncio."""
+    costs, bare_costs, late, bare_late = [], [], [], []
+    with _reference_server() as url, TemporaryDirectory() as folder:
+        for repeat in range(_LOAD_REPEATS):
+            job = _job(url, repeat, Path(folder) / str(repeat))
+            cost, lateness = _drive(job)
+            costs.append(cost * 1e3)
+            late.append(np.quantile(lateness, (0.5, 0.99)) * 1e3)
+            bare_costs.append(_bare_httpx(job) * 1e3)
+            bare_late.append(np.quantile(asyncio.run(_bare_asyncio(repeat)), (0.5, 0.99)) * 1e3)
+    what = f"load client at {_RATE:g} requests/s, Poisson"
+    cost, bare = median(costs), median(bare_costs)
+    yield Line(f"{what}: CPU", cost, "ms a request", cost / bare, f"bare httpx, one at a time ({bare:.3g} ms)")
+    for which, quantile in enumerate(("p50", "p99")):
+        lateness = median(each[which] for each in late)
+        bare = median(each[which] for each in bare_late)
+        to = f"bare asyncio.sleep ({bare:.3g} ms)"
+        yield Line(f"{what}: sent late, {quantile}", lateness, "ms", lateness / bare, to)
+
+
+def _medians(
+    *calls: Call, repeats: int = _REPEATS, number: int = 1, clock: Callable[[], float] = time.process_time
+) -> list[float]:
+    """Median seconds of one call of each, taken in turn, so that what else the machine does meets all alike."""
+    for call in calls:
+        call()
+    taken: list[list[float]] = [[] for _ in calls]
+    for _ in range(repeats):
+        for call, times in zip(calls, taken, strict=True):
+            gc.collect()
+            began = clock()
+            for _ in range(number):
+                call()
+            times.append((clock() - began) / number)
+    return [median(times) for times in taken]
+
+
+def _cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _python(*arguments: str) -> Call:
+    return lambda: subprocess.run((sys.executable, *arguments), check=True, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def _target_processes() -> Iterator[Sequence[int]]:
+    """Processes that hold memory and wait."""
+    hold = f"import sys; held = b'x' * ({_TARGET_MIB} << 20); print(flush=True); sys.stdin.read()"
+    with contextlib.ExitStack() as stack:
+        pids = []
+        for _ in range(_TARGETS):
+            argv = (sys.executable, "-c", hold)
+            target = stack.enter_context(subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            assert target.stdout is not None
+            target.stdout.readline()
+            pids.append(target.pid)
+        yield pids
+
+
+def _tick(sampler: ProcessSampler) -> list[Reading]:
+    return list(sampler.read())
+
+
+def _smaps_rollups(pids: Sequence[int]) -> list[str]:
+    return [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
+
+
+def _pass_over_proc() -> list[str]:
+    """What finding the children of every target costs at the least: each process's ``stat`` once."""
+    read = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                read.append(Path("/proc", entry, "stat").read_text())
+    return read
+
+
+def _hour() -> list[dict[str, Any]]:
+    """Process samples of an hour at 1 Hz: this process's, then walking at random by pages and counts."""
+    rng = Random(0)
+    values = read_process(os.getpid(), {}, with_reaped=True)
+    rows = []
+    for second in range(_HOUR_ROWS):
+        for name in values:
+            if name.endswith("_bytes"):
+                values[name] += 4096 * rng.randint(-2, 3)
+            elif name.endswith("_total"):
+                values[name] = round(values[name] + rng.randint(0, 3) / 100, 2)
+        at = second + rng.random() / 1000
+        stamps = {"wall": round(_EPOCH + at, 6), "mono": round(5000 + at, 6), "generation": 1, "entity": "tree"}
+        rows.append(stamps | {"late": round(rng.random() / 1000, 6), "missed": 0, "missing": None} | values)
+    return rows
+
+
+def _append(writer: SegmentWriter, rows: Sequence[Row]) -> None:
+    for row in rows:
+        writer.append(row["wall"], [row])
+
+
+def _series(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """A slow leak under a random walk, in whole pages: what memory looks like, ties included."""
+    t = 60.0 * np.arange(1, n + 1)
+    walk = np.cumsum(np.random.default_rng(n).normal(0.0, 300.0, n))
+    return t, 4096.0 * np.round((0.01 * t + walk) / 4096.0)
+
+
+@contextlib.contextmanager
+def _reference_server() -> Iterator[str]:
+    argv = (sys.executable, "-m", "aging.reference", "--port", "0")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().split()[-1]
+        finally:
+            server.terminate()
+
+
+def _job(url: str, seed: int, folder: Path) -> Job:
+    load = LoadTable.model_validate(
+        {
+            "arrivals": PoissonOptions(kind="poisson", rate=_RATE),
+            "prompt_tokens": {"median": 48, "p95": 96, "min": 8, "max": 192},
+            "output_tokens": {"median": 12, "p95": 24, "min": 4, "max": 48},
+        }
+    )
+    return Job(Endpoint(url, "reference"), load, None, seed, _LOAD_SECONDS, 0.0, folder)
+
+
+def _drive(job: Job) -> tuple[float, np.ndarray]:
+    """CPU seconds a request of one load process, rehearsal not counted, and how late each request was sent."""
+    argv = (sys.executable, "-m", "aging.load")
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        client.stdout.readline()  # "started": rehearsed, and ready for its job
+        process = psutil.Process(client.pid)
+        before = process.cpu_times()
+        job = Job(job.endpoint, job.load, job.rate, job.seed, job.duration, time.monotonic() + 1.0, job.folder)
+        client.stdin.write(job.to_json() + "\n")
+        client.stdin.flush()
+        client.stdout.readline()  # "finished"
+        after = process.cpu_times()
+    requests = read_rows(job.folder).table.to_pandas()
+    assert (requests["status"] == "ok").all()
+    cpu = after.user + after.system - before.user - before.system
+    return cpu / len(requests), (requests["sent"] - requests["scheduled"]).to_numpy()
+
+
+def _bare_httpx(job: Job) -> float:
+    """CPU seconds a request when the same requests are sent one after the other and their answers only read."""
+    requests = list(job.requests())
+    asked = [body(job.endpoint, request, prompt(request, job.seed)) for request in requests]
+    with httpx.Client(base_url=job.endpoint.base_url, trust_env=False) as http:
+        began = time.process_time()
+        for each in asked:
+            with http.stream("POST", job.endpoint.path, json=each) as response:
+                for _ in response.iter_lines():
+                    pass
+        return (time.process_time() - began) / len(requests)
+
+
+async def _bare_asyncio(seed: int) -> list[float]:
+    """How late ``asyncio.sleep`` wakes at such arrivals."""
+    rng = Random(seed)
+    gaps = iter(lambda: rng.expovariate(_RATE), None)
+    late = []
+    began = time.monotonic()
+    for at in takewhile(lambda at: at < _BARE_SECONDS, accumulate(gaps)):
+        await asyncio.sleep(began + at - time.monotonic())
+        late.append(time.monotonic() - began - at)
+    return late
+
+
+if __name__ == "__main__":
+    main()
