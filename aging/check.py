@@ -12,7 +12,7 @@ from aging.model import HARNESS, Finding, Findings
 
 _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
 
-_BROKEN = ("died", "load_died", "no_requests", "no_samples", "interrupted", "unfinished", "schedule", "late")
+_BROKEN = ("died", "load_died", "failing", "no_requests", "no_samples", "interrupted", "unfinished", "schedule", "late")
 """Problems after which a deployment that was not found to leak has not been shown not to."""
 
 
@@ -93,6 +93,9 @@ def overall(judgements: Sequence[Judgement]) -> Outcome:
 
 def _judgements(findings: Findings, conditions: Sequence[Condition], names: Sequence[str]) -> Iterator[Judgement]:
     broken = {problem.deployment: problem.message for problem in findings.problems if problem.kind in _BROKEN}
+    for control in findings.controls:
+        if not control.passed and not control.deployment.startswith(f"{HARNESS}/"):
+            broken.setdefault(None, f"the control {control.deployment} was not found to be what it is known to be")
     for finding in findings.findings:
         for condition in conditions:
             if finding.deployment in names and finding.indicator == condition.indicator:

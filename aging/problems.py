@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from aging.store.results import Results
 
 _LATE_SECONDS = 0.1
 """A client whose 99th percentile of send lateness is above this did not drive the schedule it was given."""
+
+_FAILING_SHARE = 0.1
+"""Above this share of failed requests the server was not under the load it was meant to be under."""
 
 _MISSED_TICKS_SHARE = 0.01
 
@@ -65,38 +68,43 @@ def _schedules(results: Results) -> Iterator[Problem]:
 
 def _load(results: Results) -> Iterator[Problem]:
     for deployment, replica in results.state.runs:
+        said = _saying(results, deployment, replica)
         requests = results.requests(deployment, replica)
         if requests.empty:
-            yield Problem(deployment, "no_requests", f"replica {replica} has no request record")
+            yield said("no_requests", "there is no request record")
             continue
         total = len(requests)
-        for status, what in (("error", "failed"), ("dropped", "were dropped at the concurrency cap")):
-            count = int((requests["status"] == status).sum())
-            if count:
-                example = "" if status == "dropped" else f"; first: {_first_error(requests)}"
-                yield Problem(deployment, status, f"{count} of {total} requests {what}{example}")
+        errors, dropped = requests[requests["status"] == "error"], int((requests["status"] == "dropped").sum())
+        if len(errors):
+            kind = "failing" if len(errors) > _FAILING_SHARE * total else "error"
+            yield said(kind, f"{len(errors)} of {total} requests failed; first: {errors['error'].iloc[0]}")
+        if dropped:
+            yield said("dropped", f"{dropped} of {total} requests were dropped at the concurrency cap")
         prompt = requests[requests["sent"].notna() & ~requests["held"]]
         late = float(np.quantile(prompt["sent"] - prompt["scheduled"], 0.99)) if len(prompt) else 0.0
         if late > _LATE_SECONDS:
             message = f"1 % of the requests were sent over {late:.3f} s late: the client could not keep its schedule"
-            yield Problem(deployment, "late", message)
-
-
-def _first_error(requests: object) -> str:
-    errors = requests[requests["status"] == "error"]["error"]  # type: ignore[index]
-    return str(errors.iloc[0])
+            yield said("late", message)
 
 
 def _ticks(results: Results) -> Iterator[Problem]:
     for deployment, replica in results.state.runs:
+        said = _saying(results, deployment, replica)
         samples = results.samples(deployment, "process", replica)
         if samples.empty:
-            yield Problem(deployment, "no_samples", f"replica {replica} has no process samples")
+            yield said("no_samples", "there are no process samples")
             continue
         missed = int(samples["missed"].sum())
         if missed > _MISSED_TICKS_SHARE * len(samples):
-            message = f"{missed} of {missed + len(samples)} sampling ticks were missed: the host was too busy"
-            yield Problem(deployment, "ticks", message)
+            yield said(
+                "ticks", f"{missed} of {missed + len(samples)} sampling ticks were missed: the host was too busy"
+            )
+
+
+def _saying(results: Results, deployment: str, replica: int) -> Callable[[str, str], Problem]:
+    """Makes problems of one run; which replica is told where there are several."""
+    prefix = f"replica {replica}: " if len(results.replicas(deployment)) > 1 else ""
+    return lambda kind, message: Problem(deployment, kind, prefix + message)
 
 
 def _at(results: Results, event: Event) -> float | None:

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, takewhile
+from itertools import accumulate, islice, takewhile
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -57,6 +57,19 @@ _RATE = 50.0
 _LOAD_SECONDS = 10.0
 _LOAD_REPEATS = 5
 _BARE_SECONDS = 4.0
+_BARE_REQUESTS = 200
+_MOMENT_SECONDS = 0.5
+_MAPPING_TARGET = f"""
+import mmap, sys, time
+held = b"x" * (1 << 30)
+for _ in sys.stdin:
+    longest, end = 0.0, time.monotonic() + {_MOMENT_SECONDS}
+    while (began := time.monotonic()) < end:
+        mmap.mmap(-1, 1 << 20).close()
+        longest = max(longest, time.monotonic() - began)
+        time.sleep(0.0005)
+    print(longest, flush=True)
+"""
 
 Call = Callable[[], object]
 
@@ -85,7 +98,7 @@ def main() -> None:
     )
     print(f"| {'what':<61} | {'median':>7} | {'unit':<14} | {'ratio':>6} | {'to':<46} |")
     print(f"|{'-' * 63}|{'-' * 8}:|{'-' * 16}|{'-' * 7}:|{'-' * 48}|")
-    for part in (process_tick, append, seal_an_hour, trends, theil_sen, start, load_client):
+    for part in (process_tick, disturbance, append, seal_an_hour, trends, theil_sen, start, load_client):
         for line in part():
             print(line, flush=True)
 
@@ -104,6 +117,30 @@ def process_tick() -> Iterator[Line]:
         yield Line(what, one * 1e3, "ms", one / rollup, f"smaps_rollup of it ({rollup * 1e3:.3g} ms)")
         (bare,) = _medians(_pass_over_proc, number=_READS)
         yield Line(f"a bare pass over /proc, {len(psutil.pids())} processes", bare * 1e3, "ms")
+
+
+def disturbance() -> Iterator[Line]:
+    """How long a target waits for its own ``mmap`` while it is read, against when nobody reads."""
+    argv = (sys.executable, "-c", _MAPPING_TARGET)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as target:
+        reads: list[Call] = [
+            lambda: None,
+            partial(read_process, target.pid, {}, with_reaped=True),
+            partial(_smaps_rollups, [target.pid]),
+        ]
+        waits: list[list[float]] = [[] for _ in reads]
+        for _ in range(_REPEATS):
+            for read, longest in zip(reads, waits, strict=True):
+                longest.append(_longest_wait(target, read))
+    alone, *others = (median(longest) * 1e3 for longest in waits)
+    for what, wait in zip(("our sampler", "smaps_rollup"), others, strict=True):
+        yield Line(
+            f"a 1 GiB target's longest mmap, {what} reads it",
+            wait,
+            "ms",
+            wait / alone,
+            f"nobody reads it ({alone:.3g} ms)",
+        )
 
 
 def append() -> Iterator[Line]:
@@ -261,6 +298,17 @@ def _smaps_rollups(pids: Sequence[int]) -> list[str]:
     return [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
 
 
+def _longest_wait(target: subprocess.Popen[str], read: Call) -> float:
+    """Seconds of the target's longest ``mmap`` in a moment in the middle of which ``read`` is called."""
+    assert target.stdin is not None
+    assert target.stdout is not None
+    target.stdin.write("measure\n")
+    target.stdin.flush()
+    time.sleep(_MOMENT_SECONDS / 2)
+    read()
+    return float(target.stdout.readline())
+
+
 def _pass_over_proc() -> list[str]:
     """What finding the children of every target costs at the least: each process's ``stat`` once."""
     read = []
@@ -344,7 +392,7 @@ def _drive(job: Job) -> tuple[float, np.ndarray]:
 
 def _bare_httpx(job: Job) -> float:
     """CPU seconds a request when the same requests are sent one after the other and their answers only read."""
-    requests = list(job.requests())
+    requests = list(islice(job.requests(), _BARE_REQUESTS))
     asked = [body(job.endpoint, request, prompt(request, job.seed)) for request in requests]
     with httpx.Client(base_url=job.endpoint.base_url, trust_env=False) as http:
         began = time.process_time()

@@ -10,7 +10,7 @@ import pytest
 
 from aging.check import Condition, Outcome, judge, overall, parse_conditions
 from aging.errors import MistakesError
-from aging.model import Finding, Findings, Problem
+from aging.model import Control, Finding, Findings, Problem
 from tests.conftest import Aging
 
 LEAK = Condition("process_anon_swap_bytes", "per_request", 256.0)
@@ -88,6 +88,14 @@ def test_a_broken_run_never_passes(deployment: str | None) -> None:
 def test_another_deployments_death_is_its_own() -> None:
     findings = Findings(1, "c", "", [replace(FINDING, verdict="stable")], [], [Problem("b", "died", "")])
     assert overall(judge(findings, [LEAK], [])) is Outcome.PASSED
+
+
+def test_an_instrument_whose_control_failed_shows_nothing(tmp_path: Path) -> None:
+    control = Control("c", "process_anon_swap_bytes", "aging", 1e6, "stable", 0.0, (0.0, 0.0), passed=False)
+    findings = Findings(1, "c", "", [replace(FINDING, verdict="stable")], [control], [])
+    assert overall(judge(findings, [LEAK], [])) is Outcome.INCONCLUSIVE
+    harness = replace(control, deployment="_harness/runner", expected="not aging")
+    assert overall(judge(replace(findings, controls=[harness]), [LEAK], [])) is Outcome.PASSED
 
 
 def test_only_the_named_deployments_are_judged_and_the_harness_never_is() -> None:

@@ -1,6 +1,8 @@
 """Trend statistics as pure functions of arrays: t in seconds, y in the indicator's unit."""
 
+from aging.trends.attribution import Attribution, attribute_growth
 from aging.trends.detectable import minimum_detectable
+from aging.trends.dose import DoseResponse, Driver, dose_response
 from aging.trends.exhaustion import Exhaustion, time_to_exhaustion
 from aging.trends.exponent import Exponent, growth_exponent
 from aging.trends.grid import median_grid, quantile_grid, rate_grid
@@ -23,10 +25,13 @@ from aging.trends.tests.three_pw import three_pw
 from aging.trends.tests.trend_free_pre_whitening import trend_free_pre_whitening
 from aging.trends.tests.yue_wang import yue_wang
 from aging.trends.trend import Trend, trend_test
-from aging.trends.warmup import drop_warmup
+from aging.trends.warmup import drop_warmup, find_warmup
 
 __all__ = [
+    "Attribution",
     "AutocorrelatedSlope",
+    "DoseResponse",
+    "Driver",
     "Exhaustion",
     "Exponent",
     "Growth",
@@ -35,10 +40,13 @@ __all__ = [
     "Slope",
     "Trend",
     "assess_growth",
+    "attribute_growth",
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "classify_shape",
+    "dose_response",
     "drop_warmup",
+    "find_warmup",
     "growth_exponent",
     "growth_mechanism",
     "hamed_rao",

@@ -11,6 +11,7 @@ from aging.trends.autocorrelation import autocovariance
 from aging.trends.series import Floats
 
 _BLOCK = 256
+_DICKEY_FULLER_5 = -3.41
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,6 @@ class Autoregression:
     def may_be_integrated(self) -> bool:
         """Whether a unit root is not refused at 5 % (Dickey–Fuller, linear trend)."""
         return self.tau > _DICKEY_FULLER_5
-
-
-_DICKEY_FULLER_5 = -3.41
 
 
 def fit(u: Floats, caution: Caution) -> Autoregression:
@@ -96,19 +94,48 @@ def choose_order(covariance: Floats, n: int, penalty: float) -> int:
 def fit_dickey_fuller(u: Floats, order: int) -> tuple[float, float, Floats]:
     """Fit u_t = a u_{t-1} + sum_i psi_i (u_{t-i} - u_{t-i-1}) + e_t by least squares.
 
-    Returns a, its standard error, and psi, shape (order - 1,).
+    Returns a, its standard error, and psi, shape (order - 1,). In O(n order),
+    without a design matrix: see :func:`_products_of_lags`.
     """
-    lags, n = order - 1, u.size
+    lags = order - 1
     steps = np.diff(u)
-    columns = [u[lags:-1], *(steps[lags - i : n - 1 - i] for i in range(1, lags + 1))]
-    design = np.column_stack(columns)
-    target = u[lags + 1 :]
-    inverse = np.linalg.pinv(design.T @ design, hermitian=True)
-    coefficients = inverse @ (design.T @ target)
-    residuals = target - design @ coefficients
+    level, target = u[lags:-1], u[lags + 1 :]
+    lagged = [steps[lags - i : steps.size - i] for i in range(1, lags + 1)]
+    gram = np.empty((order, order))
+    gram[0, 0] = level @ level
+    gram[0, 1:] = gram[1:, 0] = [level @ column for column in lagged]
+    gram[1:, 1:] = _products_of_lags(steps, lags)
+    inverse = np.linalg.pinv(gram, hermitian=True)
+    coefficients = inverse @ np.array([target @ level, *(target @ column for column in lagged)])
+    residuals = target - coefficients[0] * level
+    if lags:
+        residuals -= np.convolve(steps, coefficients[1:])[lags - 1 : lags - 1 + target.size]
     variance = float(residuals @ residuals) / max(1, target.size - order)
     error = math.sqrt(max(variance * float(inverse[0, 0]), 1e-300))
     return float(coefficients[0]), error, coefficients[1:]
+
+
+def _products_of_lags(steps: Floats, lags: int) -> Floats:
+    """Return the inner products of ``steps`` at lags 1..``lags``, shape (lags, lags).
+
+    Neighbouring entries of a diagonal differ by one product at either end.
+    """
+    products = np.empty((lags, lags))
+    if not lags:
+        return products
+    rows = steps.size - lags
+    first = steps[lags - 1 : lags - 1 + rows]
+    products[0] = [first @ steps[lags - j : lags - j + rows] for j in range(1, lags + 1)]
+    for i in range(1, lags):
+        entering, leaving = steps[lags - 1 - i], steps[lags - 1 - i + rows]
+        products[i, i:] = (
+            products[i - 1, i - 1 : -1]
+            + entering * steps[: lags - i][::-1]
+            - leaving * steps[rows : rows + lags - i][::-1]
+        )
+        products[i:, i] = products[i, i:]
+    products[:, 0] = products[0]
+    return products
 
 
 def correct_root(root: float, error: float, n: int, order: int, percentile: float) -> float:

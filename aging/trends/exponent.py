@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from aging.trends.operational import score
@@ -42,7 +43,8 @@ def growth_exponent(t: Floats, y: Floats, start: float, confidence: float = 0.95
         found = _accepted(t, y, start, nearby, confidence) or found
     if found is None:
         return None
-    return Exponent(found.b, min(found.low, found.b - _RESOLUTION), max(found.high, found.b + _RESOLUTION))
+    low, high = min(found.low, found.b - _RESOLUTION), max(found.high, found.b + _RESOLUTION)
+    return Exponent(found.b, max(low, LOWEST), min(high, HIGHEST))
 
 
 def _accepted(t: Floats, y: Floats, start: float, powers: Floats, confidence: float) -> Exponent | None:
@@ -66,7 +68,7 @@ def _accepted(t: Floats, y: Floats, start: float, powers: Floats, confidence: fl
     )
 
 
-def _run_end(refused: np.ndarray) -> int:
+def _run_end(refused: NDArray[np.bool_]) -> int:
     """Return how many powers belong to the run before it is ended by two refusals in a row, or one at the end."""
     for k in range(refused.size):
         if refused[k] and (k + 1 == refused.size or refused[k + 1]):

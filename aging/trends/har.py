@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
-from aging.trends.noise import LONG_MEMORY, PARSIMONIOUS, centred_index, detrend, model_autocorrelation
+from aging.trends.noise import LONG_MEMORY, PARSIMONIOUS, centred_index, detrend, is_zero, model_autocorrelation
 from aging.trends.series import Floats
+
+_ALIKE = 1e-9
 
 COSINES = 8
 """Slow cosines that set the level of the noise, and so the degrees of freedom of the slope's Student t."""
@@ -24,37 +27,67 @@ def slope_variance(r: Floats) -> float:
     tried, and the greater variance is returned. The residuals must not be zero.
     """
     _, residuals = detrend(r)
-    basis, weights = _basis(r.size)
-    projections = (basis @ r) ** 2
-    variances = [weights @ model_autocorrelation(residuals, caution) for caution in (LONG_MEMORY, PARSIMONIOUS)]
-    return max(_at_level_shown(np.maximum(given, 1e-12), projections) for given in variances)
+    return _variance(r, residuals, _trend_coordinates(r.size))
+
+
+def curve_score(y: Floats, curve: Floats, beside: Floats) -> float:
+    """Return Student t, 8 degrees of freedom, of ``curve`` in a regression of ``y`` on (1, ``beside``, ``curve``).
+
+    All have shape (n,). As :func:`slope_variance`, with the cosines orthogonal to
+    all three. Infinite where nothing is left unexplained, 0 where ``curve`` and
+    ``beside`` do not differ.
+    """
+    if abs(np.corrcoef(beside, curve)[0, 1]) > 1 - _ALIKE:
+        return 0.0
+    explained, coordinates = _coordinates([beside, curve])
+    centred = y - y.mean()
+    residuals = centred - (explained @ centred) @ explained
+    if is_zero(residuals, float(np.ptp(y))):
+        return float(np.inf)
+    return float(explained[-1] @ centred) / float(np.sqrt(_variance(y, residuals, coordinates)))
+
+
+class _Coordinates(NamedTuple):
+    """Cosines, shape (8, n), and lag weights, shape (9, n).
+
+    Weight row k times an autocorrelation is that coordinate's variance; row 0 is the target's.
+    """
+
+    cosines: Floats
+    weights: Floats
+
+
+def _variance(y: Floats, residuals: Floats, coordinates: _Coordinates) -> float:
+    projections = (coordinates.cosines @ y) ** 2
+    models = (model_autocorrelation(residuals, caution) for caution in (LONG_MEMORY, PARSIMONIOUS))
+    return max(_at_level_shown(np.maximum(coordinates.weights @ rho, 1e-12), projections) for rho in models)
 
 
 def _at_level_shown(given: Floats, projections: Floats) -> float:
-    """The slope's variance as the model gives it, at the level that the cosines show. ``given``: slope, cosines."""
+    """The target's variance as the model gives it, at the level that the cosines show. ``given``: target, cosines."""
     return max(float(given[0] * np.mean(projections / given[1:])), 1e-300)
 
 
 @lru_cache(maxsize=2)
-def _basis(n: int) -> tuple[Floats, Floats]:
-    """Return the cosines, shape (8, n), orthonormal and orthogonal to (1, t), and the lag weights, shape (9, n).
+def _trend_coordinates(n: int) -> _Coordinates:
+    return _coordinates([centred_index(n)])[1]
 
-    Weight row k times an autocorrelation is that coordinate's variance; row 0 is the slope's.
-    """
-    index = centred_index(n)
-    basis = np.empty((COSINES + 1, n))
-    basis[0] = index / np.sqrt(index @ index)
+
+def _coordinates(regressors: list[Floats]) -> tuple[Floats, _Coordinates]:
+    """Return the regressors, orthonormal in turn and orthogonal to 1, shape (k, n), and the last one's coordinates."""
+    n, k = regressors[0].size, len(regressors)
     phase = np.pi * (np.arange(n) + 0.5) / n
-    for j in range(1, COSINES + 1):
-        cosine = np.cos(j * phase)
+    rows = np.empty((k + COSINES, n))
+    for j in range(k + COSINES):
+        row = regressors[j].copy() if j < k else np.cos((j - k + 1) * phase)
         for _ in range(2):  # twice is enough (Kahan; Parlett 1980)
-            cosine -= cosine.mean()
-            cosine -= (basis[:j] @ cosine) @ basis[:j]
-        basis[j] = cosine / np.sqrt(cosine @ cosine)
+            row -= row.mean()
+            row -= (rows[:j] @ row) @ rows[:j]
+        rows[j] = row / np.sqrt(row @ row)
     length = next_fast_len(2 * n, real=True)
     weights = np.empty((COSINES + 1, n))
-    for row, coordinate in zip(weights, basis, strict=True):
-        spectrum = rfft(coordinate, length)
-        row[:] = irfft(spectrum.real**2 + spectrum.imag**2, length)[:n]
+    for weight, row in zip(weights, rows[k - 1 :], strict=True):
+        spectrum = rfft(row, length)
+        weight[:] = irfft(spectrum.real**2 + spectrum.imag**2, length)[:n]
     weights[:, 1:] *= 2
-    return basis[1:], weights
+    return rows[:k], _Coordinates(rows[k:], weights)

@@ -55,7 +55,7 @@ def _places_without_inversions(size: int, bit: int) -> int:
 
 def list_inversions(permutation: NDArray[np.integer]) -> tuple[Narrow, Narrow]:
     """List every inversion as two arrays of values: the greater (earlier) and the smaller (later)."""
-    values = permutation.astype(np.int32)
+    values = permutation.astype(np.int32, copy=False)
     reach = int(np.abs(values - np.arange(values.size, dtype=np.int32)).max(initial=0))
     if reach <= _NEARLY_SORTED:
         return _inversions_within(values, 2 * reach)

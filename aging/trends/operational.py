@@ -57,7 +57,7 @@ def score(t: Floats, y: Floats, start: float, b: float) -> Score | None:
     plus measurement noise describes the rates better by more than 2 units of
     (restricted) log-likelihood, it is that model's generalised least squares slope.
     """
-    blocks = cut_blocks(t, y, start, b)
+    blocks = cut_blocks(t / t[-1], y, start / float(t[-1]), b)
     steps = blocks.rates.size
     if steps < FEWEST_STEPS:
         return None

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from aging.trends.inversions import count_inversions, list_inversions, sample_inversions
 from aging.trends.series import Floats
 
+Order = NDArray[np.int32]
+
 _DIRECT = 1_000
 _LISTED_PER_SAMPLE = 16
 _SAMPLED_PER_SAMPLE = 2
@@ -33,15 +35,19 @@ class _Points:
     y: Floats
 
     def slopes(self, i: NDArray[np.integer], j: NDArray[np.integer]) -> Floats:
-        slopes: Floats = (self.y[j] - self.y[i]) / (self.t[j] - self.t[i])
-        return slopes
+        rise: Floats = self.y[j]
+        run: Floats = self.t[j]
+        rise -= self.y[i]
+        run -= self.t[i]
+        rise /= run
+        return rise
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
     """All pairs split at a slope: the sample order there, and how many slopes lie on the lower side."""
 
-    order: NDArray[np.int64]
+    order: Order
     below: int
     slope: float
 
@@ -95,7 +101,8 @@ def select_slopes(t: Floats, y: Floats, ranks: Sequence[int]) -> Floats:
 
 
 def _everything(n: int) -> _Bracket:
-    first, last = _Cut(np.arange(n), 0, -math.inf), _Cut(np.arange(n)[::-1], n * (n - 1) // 2, math.inf)
+    index = np.arange(n, dtype=np.int32)
+    first, last = _Cut(index, 0, -math.inf), _Cut(index[::-1], n * (n - 1) // 2, math.inf)
     return _Bracket(first, last)
 
 
@@ -124,7 +131,7 @@ def _listed_between(points: _Points, bracket: _Bracket, low: float, high: float)
     return _listed(points, lower, _order_at(points, high, closed=True))
 
 
-def _listed(points: _Points, lower: _Cut, upper: NDArray[np.int64]) -> _Window:
+def _listed(points: _Points, lower: _Cut, upper: Order) -> _Window:
     a, b = list_inversions(_places(upper)[lower.order])
     return _Window(lower.below, a.size, np.sort(points.slopes(upper[a], upper[b])))
 
@@ -166,18 +173,18 @@ def _cut(points: _Points, bracket: _Bracket, slope: float, *, closed: bool) -> _
     return _Cut(order, bracket.lower.below + count_inversions(_places(order)[bracket.lower.order]), slope)
 
 
-def _order_at(points: _Points, slope: float, *, closed: bool) -> NDArray[np.int64]:
+def _order_at(points: _Points, slope: float, *, closed: bool) -> Order:
     residual = (points.y - points.y[0]) - slope * (points.t - points.t[0])
     return _ascending(residual, descending_ties=closed)
 
 
-def _ascending(values: Floats, *, descending_ties: bool) -> NDArray[np.int64]:
+def _ascending(values: Floats, *, descending_ties: bool) -> Order:
     """Return the order of ``values``, equal ones by index, rising or falling.
 
     The unstable sort is several times faster, and the few ties that a slope of
     the sample makes are put right afterwards.
     """
-    order = np.argsort(values)
+    order = np.argsort(values).astype(np.int32)
     ascending = values[order]
     tied = ascending[1:] == ascending[:-1]
     in_run = np.flatnonzero(np.append(tied, False) | np.append(False, tied))
@@ -187,12 +194,12 @@ def _ascending(values: Floats, *, descending_ties: bool) -> NDArray[np.int64]:
     return order
 
 
-def _crossing(bracket: _Bracket) -> NDArray[np.int64]:
+def _crossing(bracket: _Bracket) -> Order:
     """The lower order's samples by their places in the upper: its inversions are the pairs between the cuts."""
     return _places(bracket.upper.order)[bracket.lower.order]
 
 
-def _places(order: NDArray[np.int64]) -> NDArray[np.int64]:
-    places = np.empty(order.size, dtype=np.int64)
-    places[order] = np.arange(order.size)
+def _places(order: Order) -> Order:
+    places = np.empty(order.size, dtype=np.int32)
+    places[order] = np.arange(order.size, dtype=np.int32)
     return places

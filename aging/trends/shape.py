@@ -8,19 +8,17 @@ found in most autocorrelated series that have none.
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
 
-from aging.trends.autocorrelation import autocovariance
 from aging.trends.blocks import block_medians
+from aging.trends.criterion import whitened_criterion
 from aging.trends.series import Floats
 
 Shape = Literal["constant", "linear", "decelerating", "step", "saturating", "cyclic"]
 
 _FINEST = 400
-_MOST_COEFFICIENTS = 4
 _TIME_CONSTANTS = np.geomspace(0.02, 0.7, 15)
 _MARGIN = 0.05
 _SEARCHED = 2  # a place among n is worth more than one smooth parameter (Zhang and Siegmund 2007)
@@ -37,7 +35,7 @@ def classify_shape(t: Floats, y: Floats) -> Shape:
     if np.ptp(y) == 0:
         return "constant"
     criteria: dict[Shape, float] = {
-        shape: _criterion(y, design, searched) for shape, (design, searched) in _candidates(t, y).items()
+        shape: whitened_criterion(y, design, searched) for shape, (design, searched) in _candidates(t, y).items()
     }
     return min(criteria, key=lambda shape: criteria[shape])
 
@@ -80,36 +78,3 @@ def _best_cycle(y: Floats, place: Floats, cycles: range) -> Floats:
     power = (np.cos(angles) @ centred) ** 2 + (np.sin(angles) @ centred) ** 2
     best = angles[int(np.argmax(power))]
     return np.column_stack([np.ones(y.size), np.cos(best), np.sin(best)])
-
-
-def _criterion(y: Floats, design: Floats, searched: int) -> float:
-    n = y.size
-    residuals = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
-    floor = 1e-18 * float(np.ptp(y)) ** 2
-    phi = _whitener(residuals) if float(np.mean(residuals**2)) > floor else np.empty(0)
-    white_y, white_design = _whitened(y, phi), np.column_stack([_whitened(column, phi) for column in design.T])
-    white = white_y - white_design @ np.linalg.lstsq(white_design, white_y, rcond=None)[0]
-    parameters = int(design.shape[1]) + searched + int(phi.size)
-    return n * math.log(max(float(np.mean(white**2)), floor)) + parameters * math.log(n)
-
-
-def _whitener(residuals: Floats) -> Floats:
-    """Return the Yule–Walker coefficients of the order, at most 4, with the least Bayesian criterion."""
-    n = residuals.size
-    covariance = autocovariance(residuals)[: _MOST_COEFFICIENTS + 1]
-    least = n * math.log(covariance[0])
-    best: Floats = np.empty(0)
-    for order in range(1, _MOST_COEFFICIENTS + 1):
-        lags = np.abs(np.subtract.outer(np.arange(order), np.arange(order)))
-        phi = np.asarray(np.linalg.lstsq(covariance[lags], covariance[1 : order + 1], rcond=None)[0], dtype=np.float64)
-        innovation = float(covariance[0] - phi @ covariance[1 : order + 1])
-        if innovation <= 0:
-            break
-        criterion = n * math.log(innovation) + order * math.log(n)
-        if criterion < least:
-            least, best = criterion, phi
-    return best
-
-
-def _whitened(x: Floats, phi: Floats) -> Floats:
-    return np.convolve(x, np.append(1.0, -phi))[_MOST_COEFFICIENTS : x.size]

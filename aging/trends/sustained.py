@@ -9,14 +9,15 @@ from scipy.special import stdtrit
 
 from aging.trends.blocks import block_medians
 from aging.trends.exponent import Exponent, growth_exponent
-from aging.trends.operational import Score, score
+from aging.trends.har import COSINES, curve_score
+from aging.trends.operational import Score, operational_time, score
 from aging.trends.sawtooth import floor_window, is_sawtooth, trailing_minimum
 from aging.trends.series import Floats
 
 FEWEST_RISES = 10
 """Fewest clearly rising steps that can speak for sustained growth: three jumps are three jumps."""
 
-_FINEST = 8_000
+_FINEST, _FINEST_CURVE = 8_000, 1_000
 _FROM, _LATE_FROM = 0.05, 0.20
 _REFUTED = 0.9
 _LEAST_POWER, _LEAST_LATE_POWER = 0.0, 0.5
@@ -98,9 +99,16 @@ def _decide(t: Floats, y: Floats, start: float, least_power: float) -> tuple[Dec
             f"only {constant.rises} rising steps of {constant.df + 1}, {FEWEST_RISES} are needed; "
             f"measure about {longer:.1f} times as long"
         )
-    if bar.z > _quantile(bar, 0.95):
+    if bar.z > _quantile(bar, 0.95) or _outgrows(t, y, start, least_power):
         return "sustained", None
     return "undecided", None
+
+
+def _outgrows(t: Floats, y: Floats, start: float, power: float) -> bool:
+    """Whether a line is needed beside the curve of that power: the better witness where noise hides the growth."""
+    kept = t >= start
+    t, y = block_medians(t[kept], y[kept], _FINEST_CURVE)
+    return curve_score(y, t, operational_time(t / t[-1], power)) > float(stdtrit(COSINES, 0.975))
 
 
 def _quantile(s: Score, p: float) -> float:

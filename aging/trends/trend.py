@@ -8,9 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aging.trends.blocks import block_medians
 from aging.trends.detectable import minimum_detectable
 from aging.trends.exponent import Exponent
 from aging.trends.interval import AutocorrelatedSlope, sen_slope_autocorrelated
+from aging.trends.remarks import remarks_on_times
 from aging.trends.series import Floats, SeriesError, as_series
 from aging.trends.shape import Shape, classify_shape
 from aging.trends.slope import theil_sen
@@ -24,6 +26,7 @@ FEWEST_EFFECTIVE = 20
 """Fewest independent samples' worth of data in which "no trend" means anything."""
 
 _STEP_SHARE = 0.5
+_FINEST = 8_000
 
 Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
 Direction = Literal["increasing", "decreasing", "none"]
@@ -76,9 +79,9 @@ def trend_test(t: ArrayLike, y: ArrayLike, alpha: float = 0.05) -> Trend:
     times, values = as_series(t, y, least=LEAST)
     if not 0 < alpha < 1:
         raise SeriesError(f"alpha must lie between 0 and 1, not {alpha}")
-    n = times.size
+    n, remarks = times.size, remarks_on_times(t, times)
     if np.ptp(values) == 0:
-        return Trend(1.0, "none", 0.0, 0.0, 0.0, 0.0, n, float(n), "constant", "stable", None, None)
+        return Trend(1.0, "none", 0.0, 0.0, 0.0, 0.0, n, float(n), "constant", "stable", None, None, remarks)
     result = series_har(values)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
     slope = sen_slope_autocorrelated(times, values, 1 - alpha)
@@ -91,14 +94,14 @@ def trend_test(t: ArrayLike, y: ArrayLike, alpha: float = 0.05) -> Trend:
         slope=slope.slope,
         low=slope.low,
         high=slope.high,
-        late_slope=theil_sen(times[n // 2 :], values[n // 2 :]),
+        late_slope=_late_slope(times, values),
         n=n,
         n_effective=slope.n_effective,
         shape=shape,
         verdict=verdict,
         minimum_detectable=_detectable(times, values, slope, alpha),
         exponent=growth.exponent if growth else None,
-        notes=notes,
+        notes=notes + remarks,
     )
 
 
@@ -132,6 +135,10 @@ def _verdict_without(direction: Direction, shape: Shape, slope: AutocorrelatedSl
             "the slope's interval lies above 0, but the test does not refute that there is no trend",
         )
     return "stable", ()
+
+
+def _late_slope(t: Floats, y: Floats) -> float:
+    return theil_sen(*block_medians(t[t.size // 2 :], y[t.size // 2 :], _FINEST))
 
 
 def _detectable(t: Floats, y: Floats, slope: AutocorrelatedSlope, alpha: float) -> float:

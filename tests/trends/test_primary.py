@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,25 @@ def test_every_test_is_found_as_a_plugin() -> None:
     y = autoregressive(np.random.default_rng(0), 80, 0.5)
     for test in found.values():
         assert 0 <= test.run(np.arange(80.0) * 3600, y).p <= 1
+
+
+NULLS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "moving average": lambda rng, n: np.convolve(rng.standard_normal(n + 1), [1, 0.8], "valid"),
+    "negative": lambda rng, n: autoregressive(rng, n, -0.4),
+    "0.8": lambda rng, n: autoregressive(rng, n, 0.8),
+    "0.97": lambda rng, n: autoregressive(rng, n, 0.97),
+    "with noise": lambda rng, n: autoregressive(rng, n, 0.9) + rng.standard_normal(n),
+    "spikes": lambda rng, n: autoregressive(rng, n, 0.6) + 8 * (rng.random(n) < 0.02),
+    "quantised": lambda rng, n: np.round(autoregressive(rng, n, 0.8) / 1.5),
+    "variance tripled": lambda rng, n: autoregressive(rng, n, 0.6) * np.where(np.arange(n) < n / 2, 1, 3.0),
+    "regimes": lambda rng, n: 2.0 * (np.cumsum(rng.random(n) < 1 / 15) % 2) + autoregressive(rng, n, 0.5),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(NULLS))
+@pytest.mark.parametrize("n", [216, 600])
+def test_held_out_nulls_keep_the_level(name: str, n: int) -> None:
+    rng = np.random.default_rng([777, n, list(NULLS).index(name)])
+    alarms = np.mean([series_har(NULLS[name](rng, n)).p < 0.05 for _ in range(1000)])
+    assert 0.02 <= alarms <= 0.085

@@ -114,6 +114,14 @@ def test_a_constant_series_is_stable_and_no_error() -> None:
     assert trend.minimum_detectable is None
 
 
+def test_an_epoch_for_the_start_of_load_leaves_the_question_open() -> None:
+    t = 1.7e9 + np.arange(200.0)
+    trend = trend_test(t, separate_losses(np.random.default_rng(1), 200, 1000))
+    assert (trend.direction, trend.verdict) == ("increasing", "inconclusive")
+    assert trend.exponent is not None
+    assert trend.exponent.high - trend.exponent.low == pytest.approx(4)
+
+
 def test_no_trend_comes_with_what_would_have_been_found() -> None:
     trend = trend_test(np.arange(1, 201), np.random.default_rng(0).standard_normal(200))
     assert trend.verdict == "stable"
@@ -131,6 +139,33 @@ def test_a_falling_series_does_not_age() -> None:
     t = np.arange(1, 101)
     trend = trend_test(t, -t + np.random.default_rng(0).standard_normal(100))
     assert (trend.direction, trend.verdict) == ("decreasing", "stable")
+
+
+@pytest.mark.parametrize(
+    ("t", "said"),
+    [
+        (np.r_[np.arange(50.0), np.arange(500.0, 550)], "a gap of 451 s covers 82%"),
+        (np.arange(100.0)[::-1], "the series was sorted"),
+        (np.repeat(np.arange(50.0), 2), "50 samples shared a time"),
+        (1.7e9 + np.arange(100.0), "less than half of the time since the start of load"),
+    ],
+)
+def test_odd_times_are_remarked_on(t: np.ndarray, said: str) -> None:
+    trend = trend_test(t, np.random.default_rng(0).standard_normal(100))
+    assert any(said in note for note in trend.notes)
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.1])
+def test_a_leak_under_noise_is_told_from_a_logarithm(noise: float) -> None:
+    rng = np.random.default_rng(9)
+    t = np.arange(1.0, 601)
+    line, logarithm = t / 600, np.log(t) / np.log(600)
+    decisions = [
+        [assess_growth(t, curve + noise * autoregressive(rng, 600, 0.9)).sustained for _ in range(25)]
+        for curve in (line, logarithm)
+    ]
+    assert sum(decisions[0]) >= 23
+    assert sum(decisions[1]) <= 2
 
 
 @pytest.mark.parametrize(

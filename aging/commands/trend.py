@@ -1,0 +1,138 @@
+"""Does a series you already have age? Any CSV or Parquet file, or a Prometheus query.
+
+  aging trend memory.csv --resample 60s --warmup auto
+  aging trend pidstat.csv --time Time --column RSS --per PID --plot rss.png
+  aging trend --prometheus http://127.0.0.1:9090 --query 'process_resident_memory_bytes' --range 12h
+
+Times may be seconds since the epoch or since the start, or ISO 8601. As it stands the first
+sample is taken for the start of load; --load-start says otherwise, and matters: whether growth
+is sustained is judged against the time since load began.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aging.campaign.units import parse_duration
+from aging.errors import AgingError, ExitCode
+from aging.terminal import console
+
+if TYPE_CHECKING:
+    from aging.tabled import Analysed
+    from aging.tabular import TableSeries
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _warmup(text: str) -> float | str:
+    return text if text == "auto" else _duration(text)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="CSV or Parquet")
+    parser.add_argument("--time", metavar="COLUMN", help="the time; default: the column that looks like one")
+    parser.add_argument("--column", action="append", default=[], metavar="NAME", help="default: every numeric column")
+    parser.add_argument("--per", metavar="COLUMN", help="one series for each value of this column (long form)")
+    parser.add_argument("--resample", type=_duration, metavar="TIME", help="medians on a grid of this width, like 60s")
+    parser.add_argument("--warmup", type=_warmup, metavar="TIME", help="left out at the start of load; or auto")
+    parser.add_argument("--load-start", metavar="TIME", help="start of load, in the file's own notion of time")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the series with their slopes")
+    parser.add_argument("--prometheus", metavar="URL", help="read from a Prometheus server instead of a file")
+    parser.add_argument("--query", metavar="PROMQL", help="what to read from it")
+    parser.add_argument("--range", type=_duration, default=6 * 3600.0, metavar="TIME", help="how far back; default 6h")
+    parser.add_argument("--step", type=_duration, default=60.0, metavar="TIME", help="between samples; default 60s")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.catalogue import Catalogue  # noqa: PLC0415 - pandas and scipy: `--help` need not wait
+    from aging.tabled import analyse_series  # noqa: PLC0415
+
+    tests = Catalogue.discovered().tests
+    analysed = [analyse_series(one, tests, options.resample, options.warmup) for one in _read(options)]
+    if options.json:
+        print(json.dumps({"schema": 1, "series": [one.to_json() for one in analysed]}, indent=1, allow_nan=False))
+    else:
+        _show(analysed)
+    if options.plot is not None:
+        _plot(analysed, options.plot)
+    return ExitCode.DONE if any(one.trend is not None for one in analysed) else ExitCode.INCONCLUSIVE
+
+
+def _read(options: argparse.Namespace) -> list[TableSeries]:
+    from aging.prometheus import query_range  # noqa: PLC0415
+    from aging.tabular import Choice, read_table, series_of  # noqa: PLC0415
+
+    if options.prometheus is not None:
+        if options.file is not None or options.query is None:
+            raise AgingError("--prometheus needs --query, and no FILE")
+        frame = query_range(options.prometheus, options.query, options.range, options.step)
+        return series_of(frame, options.prometheus, Choice("time", ["value"], "series", options.load_start))
+    if options.file is None:
+        raise AgingError("name a FILE, or --prometheus URL with --query")
+    frame = read_table(options.file)
+    choice = Choice(options.time, options.column, options.per, options.load_start)
+    return series_of(frame, str(options.file), choice)
+
+
+def _show(analysed: Sequence[Analysed]) -> None:
+    from rich.table import Table  # noqa: PLC0415
+
+    out = console()
+    grid = Table(box=None, pad_edge=False)
+    for column in (
+        "series",
+        "n",
+        "verdict",
+        "shape",
+        "slope per hour",
+        "95 % interval",
+        "p",
+        "least detectable per hour",
+    ):
+        grid.add_column(column, no_wrap=True, header_style="dim")
+    for one in analysed:
+        told = one.to_json()
+        ci = told["ci_per_hour"]
+        grid.add_row(
+            *(one.column, str(told["n"]), told["verdict"], told["shape"] or "–", _number(told["slope_per_hour"])),
+            "–" if ci is None else f"{_number(ci[0])} … {_number(ci[1])}",
+            *("–" if told["p"] is None else f"{told['p']:.2g}", _number(told["minimum_detectable_per_hour"])),
+        )
+    out.print(grid)
+    for one in analysed:
+        for note in one.notes:
+            out.print(f"{one.column}: {note}", markup=False, soft_wrap=True)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.4g}"
+
+
+def _plot(analysed: Sequence[Analysed], path: Path) -> None:
+    import numpy as np  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(8, 2.6 * len(analysed)), layout="constrained")
+    for axes, one in zip(figure.subplots(len(analysed), 1, squeeze=False)[:, 0], analysed, strict=True):
+        hours = one.t / 3600
+        axes.plot(hours, one.y, linewidth=0.8)
+        if one.trend is not None:
+            middle, level = np.median(one.t), np.median(one.y)
+            axes.plot(hours, level + one.trend.slope * (one.t - middle), "--", linewidth=1.2)
+        verdict = "inconclusive" if one.trend is None else one.trend.verdict
+        axes.set_title(f"{one.column}: {verdict}", loc="left", fontsize=10)
+    axes.set_xlabel("hours since the start of load")
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise AgingError(f"{path}: cannot be written: {error}") from None

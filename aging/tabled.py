@@ -1,0 +1,107 @@
+"""The statistics of one series of a user's table, and how they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aging.tabular import Floats, TableSeries
+from aging.trends import (
+    SeriesError,
+    Trend,
+    drop_warmup,
+    find_warmup,
+    mann_kendall,
+    median_grid,
+    rate_grid,
+    sen_slope,
+    trend_test,
+)
+from aging.trends.tests import TrendTest
+
+_HOUR = 3600.0
+_KNOWN_KEYS = (
+    *("shape", "direction", "slope_per_hour", "ci_per_hour", "p", "n_effective"),
+    *("minimum_detectable_per_hour", "exponent", "exact"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A series as it was analysed: ``t`` seconds since the start of load and ``y``, both shape (n,)."""
+
+    column: str
+    t: Floats
+    y: Floats
+    trend: Trend | None
+    tests: Mapping[str, float | None]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The series' entry of ``aging trend --json``; what is not known is None."""
+        told = {"column": self.column, "n": int(self.t.size), "verdict": "inconclusive", "notes": list(self.notes)}
+        trend = self.trend
+        if trend is None:
+            return told | dict.fromkeys(_KNOWN_KEYS) | {"tests": dict(self.tests)}
+        exponent = trend.exponent
+        return told | {
+            "verdict": trend.verdict,
+            "shape": trend.shape,
+            "direction": trend.direction,
+            "slope_per_hour": trend.slope * _HOUR,
+            "ci_per_hour": [trend.low * _HOUR, trend.high * _HOUR],
+            "p": trend.p,
+            "n_effective": trend.n_effective,
+            "minimum_detectable_per_hour": _hourly(trend.minimum_detectable),
+            "exponent": None if exponent is None else [exponent.b, exponent.low, exponent.high],
+            "tests": dict(self.tests),
+            "exact": self._exact(),
+        }
+
+    def _exact(self) -> dict[str, float]:
+        kendall = mann_kendall(self.y)
+        return {
+            "S": kendall.s,
+            "var_S": kendall.var_s,
+            "sen_slope_per_second": sen_slope(self.t, self.y).slope,
+        }
+
+
+def analyse_series(
+    series: TableSeries, tests: Mapping[str, TrendTest], resample: float | None, warmup: float | str | None
+) -> Analysed:
+    """Resample, drop the warm-up (seconds, or ``"auto"``) and test; a series that cannot be tested says why."""
+    t, y, notes = series.t, series.y, list(series.notes)
+    try:
+        if series.column.partition("[")[0].endswith("_total"):
+            step = resample or float(np.median(np.diff(t)))
+            t, y = rate_grid(t, y, step)
+            notes.append("a counter, analysed as its rate per second")
+        elif resample is not None:
+            t, y = median_grid(t, y, resample)
+        if warmup is not None:
+            seconds = find_warmup(t, y) if isinstance(warmup, str) else warmup
+            t, y = drop_warmup(t, y, seconds)
+            notes.append(f"warm-up left out: the first {seconds:g} s of load{' (found)' if warmup == 'auto' else ''}")
+        trend = trend_test(t, y)
+    except SeriesError as error:
+        return Analysed(series.column, t, y, None, dict.fromkeys(tests), (*notes, str(error)))
+    return Analysed(series.column, t, y, trend, _p_values(tests, t, y), (*notes, *trend.notes))
+
+
+def _p_values(tests: Mapping[str, TrendTest], t: Floats, y: Floats) -> dict[str, float | None]:
+    values: dict[str, float | None] = {}
+    for kind, test in tests.items():
+        try:
+            p = test.run(t, y).p
+        except SeriesError:
+            p = np.nan
+        values[kind] = None if np.isnan(p) else float(p)
+    return values
+
+
+def _hourly(per_second: float | None) -> float | None:
+    return None if per_second is None else per_second * _HOUR

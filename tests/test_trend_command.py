@@ -1,0 +1,216 @@
+"""``aging trend``: the tables people have, read as they are; wrong ones told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aging.errors import MistakesError
+from aging.tabular import Choice, read_table, series_of
+from tests.conftest import Aging
+
+N = 300
+T = np.arange(N) * 10.0
+LEAK = 1e8 + 5000.0 * T + np.random.default_rng(1).normal(0, 20_000, N)
+FLAT = 1e8 + np.random.default_rng(2).normal(0, 20_000, N)
+EPOCH = 1.78e9
+
+
+def frame(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame({"rss": LEAK, "other": FLAT, **columns})
+
+
+def told(aging: Aging, *arguments: str | Path) -> dict[str, dict[str, Any]]:
+    ran = aging("trend", *arguments, "--json")
+    assert ran.returncode == 0, ran.stderr
+    answer = json.loads(ran.stdout)
+    assert answer["schema"] == 1
+    return {series["column"]: series for series in answer["series"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [
+        ("elapsed_seconds", T),
+        ("timestamp", EPOCH + T),
+        ("timestamp", (EPOCH + T) * 1e3),
+        ("time", pd.to_datetime((EPOCH + T) * 1e9, utc=True).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("Date", pd.to_datetime((EPOCH + T) * 1e9, utc=True).tz_convert("Europe/Rome").strftime("%Y-%m-%d %H:%M:%S%z")),
+    ],
+)
+def test_any_usual_notion_of_time_gives_the_same_seconds(tmp_path: Path, name: str, times: Any) -> None:
+    path = tmp_path / "a.csv"
+    frame(**{name: times}).to_csv(path, index=False)
+    (series,) = series_of(read_table(path), "a.csv", Choice(columns=["rss"]))
+    assert series.t == pytest.approx(T, abs=1e-3)
+    assert series.y == pytest.approx(LEAK)
+
+
+def test_a_leak_is_told_with_all_keys_of_the_contract(aging: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    frame(time=T).to_parquet(path)
+    series = told(aging, path)
+    assert series["rss"]["verdict"] == "aging"
+    assert series["rss"]["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.01)
+    assert series["rss"]["ci_per_hour"][0] <= 5000 * 3600 <= series["rss"]["ci_per_hour"][1]
+    assert series["rss"]["exact"]["sen_slope_per_second"] == pytest.approx(5000, rel=0.01)
+    assert series["other"]["verdict"] == "stable"
+    keys = "column n verdict shape direction slope_per_hour ci_per_hour p n_effective minimum_detectable_per_hour tests"
+    assert {*keys.split(), "exact"} <= set(series["other"])
+    assert set(series["rss"]["exact"]) == {"S", "var_S", "sen_slope_per_second"}
+
+
+def test_the_long_form_gives_one_series_a_group(aging: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "pidstat.csv"
+    long = pd.concat(
+        [pd.DataFrame({"Time": T, "PID": 7, "RSS": LEAK}), pd.DataFrame({"Time": T, "PID": 8, "RSS": FLAT})]
+    ).sort_values("Time")
+    long.to_csv(path, index=False, sep=";")
+    series = told(aging, path, "--per", "PID", "--column", "RSS")
+    assert {name: one["verdict"] for name, one in series.items()} == {"RSS[PID=7]": "aging", "RSS[PID=8]": "stable"}
+
+
+def test_resampling_warmup_and_counters(aging: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    settling = LEAK + 5e7 * (1 - np.exp(-T / 60))
+    counter = np.concatenate([np.arange(200.0), np.arange(100.0)]) * 30
+    frame(t=T, settling=settling, requests_total=counter).to_csv(path, index=False)
+    series = told(aging, path, "--resample", "60s", "--warmup", "10m")
+    assert series["rss"]["n"] == 40
+    assert series["settling"]["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.05)
+    assert series["requests_total"]["slope_per_hour"] == pytest.approx(0.0, abs=1e-6)
+    assert any("rate per second" in note for note in series["requests_total"]["notes"])
+    found = told(aging, path, "--column", "settling", "--warmup", "auto")["settling"]
+    assert any("(found)" in note for note in found["notes"])
+
+
+def test_the_start_of_load_moves_the_origin(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    frame(timestamp=EPOCH + T).to_csv(path, index=False)
+    table = read_table(path)
+    (later,) = series_of(table, "a", Choice(columns=["rss"], load_start=str(EPOCH + 100)))
+    assert later.t[0] == 0.0
+    assert later.notes == ("10 rows before the start of load were left out",)
+    iso = pd.Timestamp(EPOCH - 50, unit="s", tz="UTC").isoformat()
+    (earlier,) = series_of(table, "a", Choice(columns=["rss"], load_start=iso))
+    assert earlier.t[0] == 50.0
+
+
+def test_gaps_in_the_values_are_left_out_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    values = LEAK.copy()
+    values[10:20] = np.nan
+    values[30] = np.inf
+    pd.DataFrame({"t": T, "rss": values}).to_csv(path, index=False)
+    (series,) = series_of(read_table(path), "a", Choice())
+    assert series.t.size == N - 11
+    assert series.notes == ("11 of 300 rows without a finite time and value were left out",)
+
+
+def test_too_short_a_series_is_inconclusive_and_says_how_long_it_must_be(aging: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    frame(t=T).head(5).to_csv(path, index=False)
+    ran = aging("trend", path)
+    assert ran.returncode == 3
+    assert "inconclusive" in ran.stdout
+    assert "at least" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "words"),
+    [
+        ("t,rss\n", [], "has no rows"),
+        ("", [], "is neither CSV nor Parquet"),
+        ("a,b\n1,2\n3,4\n", [], "no column looks like a time; name one of: a, b"),
+        ("t,rss\n1,2\n", ["--column", "rs", "--per", "pid"], "rs: there is no such column; there are: t, rss"),
+        ("t,name\n1,x\n2,y\n", [], "no column but the time holds numbers"),
+        ("t,name\n1,x\n2,y\n", ["--column", "name"], "name: holds values that are no numbers"),
+        ("time,rss\nyesterday,2\n", [], "is neither seconds nor ISO 8601"),
+        ("t,rss\n1,2\n", ["--load-start", "noon"], "neither a number of seconds nor an ISO 8601 time"),
+        ("t,rss\n1,2\n", ["--load-start", "2026-01-01T00:00"], "count from the start of recording"),
+        ("t,rss\n1,2\n", ["--resample", "60"], "is not a duration"),
+    ],
+)
+def test_wrong_input_is_told(aging: Aging, tmp_path: Path, content: str, arguments: list[str], words: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    ran = aging("trend", path, *arguments)
+    assert ran.returncode == 2, ran.stdout
+    assert words in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_files_that_are_none_are_told(tmp_path: Path) -> None:
+    with pytest.raises(MistakesError, match="No such file"):
+        read_table(tmp_path / "none.csv")
+    with pytest.raises(MistakesError, match="Is a directory"):
+        read_table(tmp_path)
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 half")
+    with pytest.raises(MistakesError, match="neither CSV nor Parquet"):
+        read_table(tmp_path / "a.parquet")
+
+
+def test_a_plot_is_drawn(aging: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    frame(t=T).to_csv(path, index=False)
+    assert aging("trend", path, "--plot", tmp_path / "a.png").returncode == 0
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+    ran = aging("trend", path, "--plot", tmp_path / "none" / "a.png")
+    assert ran.returncode == 2
+    assert "cannot be written" in ran.stderr
+
+
+class _Prometheus(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        query = parse_qs(urlparse(self.path).query)
+        start, end, step = (float(query[key][0]) for key in ("start", "end", "step"))
+        if query["query"] == ["{"]:
+            body: dict[str, Any] = {"status": "error", "error": "parse error"}
+        else:
+            at = np.arange(start, end, step)
+            values = [[t, str(1e8 + 5000.0 * k * step)] for k, t in enumerate(at)]
+            found = [{"metric": {"__name__": "rss", "pid": "7"}, "values": values}] if query["query"] == ["rss"] else []
+            body = {"status": "success", "data": {"resultType": "matrix", "result": found}}
+        text = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def prometheus() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Prometheus) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_prometheus_range_is_a_table_too(aging: Aging, prometheus: str) -> None:
+    (series,) = told(aging, "--prometheus", prometheus, "--query", "rss", "--range", "2h").values()
+    assert series["column"] == 'value[series=rss{pid="7"}]'
+    assert series["verdict"] == "aging"
+    assert series["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"), [("{", "refused the query '{': parse error"), ("none", "has no data in the last")]
+)
+def test_prometheus_refusals_are_told(aging: Aging, prometheus: str, query: str, words: str) -> None:
+    ran = aging("trend", "--prometheus", prometheus, "--query", query)
+    assert ran.returncode == 2
+    assert words in ran.stderr
