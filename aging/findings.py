@@ -3,179 +3,111 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from aging.analysed import Analysed, analyse_all
 from aging.clock import utc
-from aging.indicators import PRIMARY, Series, deployment_series, harness_series, resolution
-from aging.model import HARNESS, Control, Finding, Findings, Verdict
+from aging.controls import controls
+from aging.indicators import PRIMARY, deployment_series, harness_series
+from aging.model import Finding, Findings
 from aging.problems import problems_of
+from aging.replicas import finding_of
 from aging.store.results import Results
-from aging.trends import SeriesError, Trend, benjamini_hochberg, trend_test
+from aging.trends import hierarchical_fdr, time_to_exhaustion
 from aging.trends.tests import TrendTest
 
 SCHEMA = 1
 _HOUR = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Analysed:
-    """One series with what the statistics say of it."""
-
-    series: Series
-    trend: Trend | None
-    tests: Mapping[str, float | None]
-
-
 def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
     """Every finding of a result directory, with the controls' outcome and the measurement's problems."""
-    analysis = results.manifest["campaign"]["analysis"]
+    manifest = results.manifest
+    analysis = manifest["campaign"]["analysis"]
     series = [
         one
         for deployment in results.deployments
         for replica in results.replicas(deployment)
         for one in deployment_series(results, deployment, replica)
     ]
-    analysed = [_analysed(one, tests) for one in [*series, *harness_series(results)]]
-    findings = _controlled([_finding(group, analysis["test"]) for group in _grouped(analysed)], analysis["q"])
+    # The harness is a family of controls, not of hypotheses: it must not dilute what is asked of the deployments.
+    findings = [
+        finding
+        for family in (analyse_all(series, tests), analyse_all(harness_series(results), tests))
+        for finding in _findings(family, analysis["test"], analysis["q"])
+    ]
+    levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
+    findings = [_with_exhaustion(finding, levels, _limits(manifest)) for finding in findings]
     started = results.state.started
     return Findings(
         schema=SCHEMA,
-        campaign=results.manifest["campaign"]["name"],
+        campaign=manifest["campaign"]["name"],
         started=utc(started.wall).isoformat() if started else "",
         findings=findings,
-        controls=[*_known_controls(results, findings, series), *_harness_controls(findings)],
+        controls=controls(manifest["deployments"], findings, series),
         problems=problems_of(results),
     )
 
 
-def _analysed(series: Series, tests: Mapping[str, TrendTest]) -> _Analysed:
-    try:
-        trend = trend_test(series.t, series.y)
-    except SeriesError:
-        return _Analysed(series, None, dict.fromkeys(tests))
-    return _Analysed(series, trend, {kind: _p(test, series) for kind, test in tests.items()})
+def _findings(analysed: Sequence[Analysed], test: str, q: float) -> list[Finding]:
+    """Findings under hierarchical false-discovery control: a growth that does not survive it is not called aging."""
+    findings = [finding_of(group, test) for group in _grouped(analysed)]
+    families: dict[str, list[Finding]] = {}
+    for finding in findings:
+        families.setdefault(finding.deployment, []).append(finding)
+    adjusted = hierarchical_fdr({name: [finding.p for finding in family] for name, family in families.items()})
+    return [
+        _under_control(finding, float(value), q)
+        for name, family in families.items()
+        for finding, value in zip(family, adjusted[name], strict=True)
+    ]
 
 
-def _p(test: TrendTest, series: Series) -> float | None:
-    try:
-        p = test.run(series.t, series.y).p
-    except SeriesError:
-        return None
-    return None if np.isnan(p) else float(p)
-
-
-def _grouped(analysed: Iterable[_Analysed]) -> Iterable[list[_Analysed]]:
-    def key(one: _Analysed) -> tuple[str, str]:
+def _grouped(analysed: Iterable[Analysed]) -> Iterable[list[Analysed]]:
+    def key(one: Analysed) -> tuple[str, str]:
         return one.series.owner, one.series.indicator
 
     return ([*group] for _, group in groupby(sorted(analysed, key=key), key))
 
 
-def _finding(group: Sequence[_Analysed], test: str) -> Finding:
-    """One deployment's indicator: the longest generation of each replica stands for it."""
-    longest: dict[int, _Analysed] = {}
-    for one in group:
-        rival = longest.get(one.series.replica)
-        if rival is None or one.series.t.size > rival.series.t.size:
-            longest[one.series.replica] = one
-    chosen = max(longest.values(), key=lambda one: one.series.t.size)
-    series, trend = chosen.series, chosen.trend
-    finding = Finding(
-        deployment=series.owner,
-        indicator=series.indicator,
-        replicas=len(longest),
-        n=series.t.size,
-        verdict="inconclusive",
-        shape=None,
-        slope_per_hour=None,
-        ci_per_hour=None,
-        slope_per_request=None,
-        ci_per_request=None,
-        p=None,
-        q=None,
-        minimum_detectable_per_hour=None,
-        tests=chosen.tests,
-    )
-    if trend is None:
+def _under_control(finding: Finding, adjusted: float, q: float) -> Finding:
+    finding = replace(finding, q=None if np.isnan(adjusted) else adjusted)
+    if finding.verdict != "aging" or adjusted <= q:
         return finding
-    rate = series.requests_per_second
-    return replace(
-        finding,
-        verdict=_worth_a_word(trend.verdict, series),
-        shape=trend.shape,
-        slope_per_hour=trend.slope * _HOUR,
-        ci_per_hour=(trend.low * _HOUR, trend.high * _HOUR),
-        slope_per_request=trend.slope / rate if rate else None,
-        ci_per_request=(trend.low / rate, trend.high / rate) if rate else None,
-        p=chosen.tests.get(test),
-        minimum_detectable_per_hour=None if trend.minimum_detectable is None else trend.minimum_detectable * _HOUR,
-    )
+    note = f"its growth does not survive false-discovery control at {q:g}"
+    return replace(finding, verdict="inconclusive", notes=(*finding.notes, note))
 
 
-def _worth_a_word(verdict: Verdict, series: Series) -> Verdict:
-    """A step, a cycle or a bounded growth of a few pages is stable for all that anybody can tell."""
-    small = verdict in ("step", "cyclic", "bounded") and np.ptp(series.y) <= resolution(series.indicator)
-    return "stable" if small else verdict
+def _limits(manifest: Mapping[str, Any]) -> dict[str, float]:
+    """What each exhaustible indicator may at most become, in its unit."""
+    host = manifest.get("host", {})
+    known = {PRIMARY: host.get("memory_limit_bytes"), "process_fds": host.get("open_files_limit")}
+    return {indicator: float(limit) for indicator, limit in known.items() if limit}
 
 
-def _controlled(findings: Sequence[Finding], q: float) -> list[Finding]:
-    """False-discovery control over the campaign: a growth that does not survive it is not called aging."""
-    adjusted = benjamini_hochberg([np.nan if finding.p is None else finding.p for finding in findings])
-    controlled = []
-    for finding, value in zip(findings, adjusted, strict=True):
-        verdict: Verdict = finding.verdict
-        if verdict == "aging" and not value <= q:
-            verdict = "inconclusive"
-        controlled.append(replace(finding, q=None if np.isnan(value) else float(value), verdict=verdict))
-    return controlled
+def _with_exhaustion(finding: Finding, levels: Mapping[tuple[str, str], float], limits: Mapping[str, float]) -> Finding:
+    level, limit = levels.get((finding.deployment, finding.indicator)), limits.get(finding.indicator)
+    slope, interval = finding.slope_per_hour, finding.ci_per_hour
+    if finding.verdict != "aging" or level is None or limit is None or slope is None or interval is None:
+        return finding
+    time = time_to_exhaustion(level, limit, slope / _HOUR, *(bound / _HOUR for bound in interval))
+    hours = (time.seconds / _HOUR, _finite(time.earliest / _HOUR), _finite(time.latest / _HOUR))
+    return replace(finding, exhaustion_hours=hours) if math.isfinite(time.seconds) else finding
 
 
-def _known_controls(results: Results, findings: Sequence[Finding], series: Sequence[Series]) -> Iterable[Control]:
-    """Deployments whose ageing is configured: was just that found?"""
-    found = {(finding.deployment, finding.indicator): finding for finding in findings}
-    rates = {(one.owner, one.indicator): one.requests_per_second for one in series}
-    for deployment in results.manifest["deployments"]:
-        known = deployment["known_ageing"]
-        finding = known and found.get((deployment["name"], known["indicator"]))
-        if not finding:
-            continue
-        rate = rates[finding.deployment, finding.indicator] or 0.0
-        expected = known["per_request"] * rate * _HOUR + known["per_hour"]
-        yield _control(finding, expected)
-
-
-def _control(finding: Finding, expected: float) -> Control:
-    low, high = finding.ci_per_hour or (np.nan, np.nan)
-    ages = expected > 0
-    return Control(
-        deployment=finding.deployment,
-        indicator=finding.indicator,
-        expected="aging" if ages else "not aging",
-        expected_per_hour=expected if ages else 0.0,
-        verdict=finding.verdict,
-        slope_per_hour=finding.slope_per_hour,
-        ci_per_hour=finding.ci_per_hour,
-        passed=bool(finding.verdict == "aging" and low <= expected <= high) if ages else finding.verdict != "aging",
-    )
-
-
-def _harness_controls(findings: Sequence[Finding]) -> Iterable[Control]:
-    """The harness must not age while it measures."""
-    return [
-        _control(finding, 0.0)
-        for finding in findings
-        if finding.deployment.startswith(f"{HARNESS}/") and finding.indicator == PRIMARY
-    ]
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def write_findings(findings: Findings, path: Path) -> None:
     """Write ``findings.json`` whole or not at all; every key is there, null where not known."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(json.dumps(asdict(findings), indent=1, allow_nan=False, default=list) + "\n")
-    os.replace(temporary, path)
+    temporary.replace(path)

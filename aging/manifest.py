@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -90,6 +91,8 @@ def host() -> dict[str, str | int | float]:
         "cores": os.cpu_count() or 0,
         "memory_bytes": memory.total,
         "swap_bytes": swap.total,
+        "memory_limit_bytes": min(memory.total, _cgroup_limit() or memory.total),
+        "open_files_limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         "page_bytes": os.sysconf("SC_PAGE_SIZE"),
         "boot_id": _text(Path("/proc/sys/kernel/random/boot_id")),
         "transparent_hugepages": _text(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
@@ -123,6 +126,14 @@ def _packages(python: Path) -> dict[str, str]:
     listed = subprocess.run([python, "-c", _LIST_PACKAGES], capture_output=True, check=True, text=True)
     packages: dict[str, str] = json.loads(listed.stdout)
     return packages
+
+
+def _cgroup_limit() -> int | None:
+    """The memory limit of the control group at the root of what this process sees, v2 or v1."""
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        if (text := _text(Path(path))).isdigit():
+            return int(text)
+    return None
 
 
 def _text(path: Path) -> str:

@@ -71,9 +71,13 @@ class Event:
 class Finding:
     """What the statistics say of one indicator of one deployment, pooled over its replicas.
 
-    Rates are in the indicator's unit per hour and per completed request; a
-    ``*_total`` counter is analysed as its per-second rate. ``q`` is ``p`` after
-    false-discovery control over the campaign. Not yet known is ``None``.
+    Rates are in the indicator's unit per hour and per request sent; a ``*_total``
+    counter is analysed as its per-second rate. ``q`` is ``p`` after
+    false-discovery control over the campaign. ``late_slope_per_hour`` is that of
+    the window's second half; ``exponent`` the power of growth with its interval (1:
+    a constant leak). ``disagreement`` is I², percent of the replicas' spread that
+    is not chance. ``exhaustion_hours`` is when the limit is met at this rate,
+    with the earliest and the latest. Not known is ``None``.
     """
 
     deployment: str
@@ -90,6 +94,13 @@ class Finding:
     q: float | None
     minimum_detectable_per_hour: float | None
     tests: Mapping[str, float | None]
+    n_effective: float | None = None
+    late_slope_per_hour: float | None = None
+    exponent: tuple[float, float, float] | None = None
+    disagreement: float | None = None
+    mechanism: str | None = None
+    exhaustion_hours: tuple[float, float | None, float | None] | None = None
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

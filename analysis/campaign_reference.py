@@ -90,7 +90,7 @@ _QUANTITIES = """\
 | whole number | without decimals | `64` |
 | text | in quotes | `"tiny"` |
 | true or false | without quotes | `true` |
-| list, table | TOML's own | `["a", "b"]`, `{{ HOME = "/tmp" }}` |
+| list, table | TOML's own | `["a", "b"]`, `{{ OMP_NUM_THREADS = "1" }}` |
 
 A duration or a size without its unit is a mistake: nobody can tell whether `60` was meant as seconds or minutes.
 """

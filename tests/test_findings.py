@@ -34,6 +34,7 @@ def synthetic(
     known: Mapping[str, float] | None = None,
     generations: int = 1,
     replicas: int = 1,
+    host: Mapping[str, float] | None = None,
 ) -> Results:
     """A result directory of deployments whose memory follows ``memory[name](seconds of load)``."""
     layout = Layout(root)
@@ -49,7 +50,13 @@ def synthetic(
         }
         for name in memory
     ]
-    manifest = {"schema": 1, "campaign": campaign, "deployments": deployments, "schedule_hashes": {}}
+    manifest = {
+        "schema": 1,
+        "host": host or {},
+        "campaign": campaign,
+        "deployments": deployments,
+        "schedule_hashes": {},
+    }
     layout.manifest.write_text(json.dumps(manifest))
     journal = Journal(layout.journal)
     journal.record("campaign_started")
@@ -200,6 +207,48 @@ def test_a_run_too_short_to_tell_is_inconclusive_and_not_an_error(tmp_path: Path
     results.layout.journal.write_text(lines)
     finding = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "a")
     assert (finding.verdict, finding.slope_per_hour, finding.p) == ("inconclusive", None, None)
+
+
+def test_replicas_that_agree_are_pooled_and_their_limit_is_told(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"leak": leak(5000.0)}, replicas=3, host={"memory_limit_bytes": 2 * 2**30})
+    finding = memory_finding(analyse(results, TESTS), "leak")
+    assert (finding.verdict, finding.replicas) == ("aging", 3)
+    assert finding.slope_per_request == pytest.approx(5000, rel=0.01)
+    assert finding.disagreement == pytest.approx(0.0, abs=1.0)
+    level = 100 * MIB + 5000 * RATE * SECONDS
+    assert finding.exhaustion_hours is not None
+    assert finding.exhaustion_hours[0] == pytest.approx((2 * 2**30 - level) / (5000 * RATE * 3600), rel=0.02)
+    earliest, latest = finding.exhaustion_hours[1:]
+    assert earliest is not None
+    assert latest is not None
+    assert earliest <= finding.exhaustion_hours[0] <= latest
+
+
+def test_replicas_that_disagree_are_told_and_not_averaged_away(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"odd": leak(5000.0)}, replicas=2)
+    for path in results.layout.source("odd", "process", 2).glob("*"):
+        path.unlink()
+    _write(results.layout, "odd", 2, flat, 1)
+    finding = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "odd")
+    assert finding.verdict == "inconclusive"
+    assert finding.notes[0] == "replicas disagree"
+    assert finding.notes[1].startswith("replica 1: aging")
+    assert finding.notes[2].startswith("replica 2: stable")
+    assert finding.disagreement is not None
+    assert finding.disagreement > 50
+
+
+def test_the_power_of_growth_and_what_is_undecided_are_told(tmp_path: Path) -> None:
+    findings = analyse(synthetic(tmp_path / "r", {"leak": leak(5000.0), "cache": saturating}), TESTS)
+    exponent = memory_finding(findings, "leak").exponent
+    assert exponent is not None
+    assert exponent[1] <= 1.0 <= exponent[2]
+    bounded = memory_finding(findings, "cache")
+    assert bounded.exponent is not None
+    assert bounded.exponent[2] < 0.9
+    assert bounded.late_slope_per_hour is not None
+    assert bounded.slope_per_hour is not None
+    assert bounded.late_slope_per_hour < bounded.slope_per_hour
 
 
 def test_findings_are_written_whole_with_null_for_what_is_not_known(tmp_path: Path) -> None:

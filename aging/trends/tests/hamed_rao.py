@@ -24,8 +24,8 @@ def hamed_rao(t: ArrayLike, y: ArrayLike, lags: int | None = None) -> TestResult
     less its Sen slope that lie outside +-1.96 / sqrt(n): all of them, or those
     among the first ``lags``. The corrected variance may come out negative; then
     ``var_s`` is given as it is, ``z`` and ``p`` are NaN and ``note`` says so. At
-    a nominal 5 % it rejects 15 to 53 % of trend-free AR(1) series with
-    coefficient 0.6 to 0.99: reported because papers do, never used for a
+    a nominal 5 % it rejects 9 % of white noise and 15, 32 and 56 % of trend-free
+    AR(1) series with coefficient 0.6, 0.9 and 0.99 (n = 216): reported because papers do, never used for a
     verdict. Raises :class:`~aging.trends.SeriesError`.
     """
     times, values = as_series(t, y, least=4)

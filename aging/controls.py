@@ -1,0 +1,62 @@
+"""Controls: what is known to age, or known not to, and whether the instrument saw just that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from aging.indicators import PRIMARY, Series
+from aging.model import HARNESS, Control, Finding
+
+_HOUR = 3600.0
+
+
+def controls(
+    deployments: Sequence[Mapping[str, Any]], findings: Sequence[Finding], series: Sequence[Series]
+) -> list[Control]:
+    """The controls of a campaign: deployments whose ageing is configured, then the harness's own processes."""
+    return [*_known(deployments, findings, series), *_harness(findings)]
+
+
+def _known(
+    deployments: Sequence[Mapping[str, Any]], findings: Sequence[Finding], series: Sequence[Series]
+) -> Iterable[Control]:
+    found = {(finding.deployment, finding.indicator): finding for finding in findings}
+    for deployment in deployments:
+        known = deployment["known_ageing"]
+        finding = known and found.get((deployment["name"], known["indicator"]))
+        if not finding:
+            continue
+        rates = [
+            one.requests_per_second
+            for one in series
+            if (one.owner, one.indicator) == (finding.deployment, finding.indicator) and one.requests_per_second
+        ]
+        rate = float(np.mean(rates)) if rates else 0.0
+        yield _control(finding, known["per_request"] * rate * _HOUR + known["per_hour"])
+
+
+def _harness(findings: Sequence[Finding]) -> Iterable[Control]:
+    """The harness must not age while it measures."""
+    return (
+        _control(finding, 0.0)
+        for finding in findings
+        if finding.deployment.startswith(f"{HARNESS}/") and finding.indicator == PRIMARY
+    )
+
+
+def _control(finding: Finding, expected: float) -> Control:
+    low, high = finding.ci_per_hour or (np.nan, np.nan)
+    ages = expected > 0
+    return Control(
+        deployment=finding.deployment,
+        indicator=finding.indicator,
+        expected="aging" if ages else "not aging",
+        expected_per_hour=expected if ages else 0.0,
+        verdict=finding.verdict,
+        slope_per_hour=finding.slope_per_hour,
+        ci_per_hour=finding.ci_per_hour,
+        passed=bool(finding.verdict == "aging" and low <= expected <= high) if ages else finding.verdict != "aging",
+    )

@@ -1,0 +1,158 @@
+"""Replicas of one deployment's indicator, pooled into one finding; disagreement is told, never averaged away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.stats import norm
+
+from aging.analysed import Analysed
+from aging.model import Finding, Verdict
+from aging.trends import Pooled, pool, stouffer
+
+_HOUR = 3600.0
+_Z975 = float(norm.ppf(0.975))
+
+
+def finding_of(group: Sequence[Analysed], test: str) -> Finding:
+    """The finding of one indicator of one deployment: the longest generation of each replica stands for it.
+
+    One replica is reported as it is. Several are pooled by random effects with
+    Hartung and Knapp's interval, their p by Stouffer's method.
+    """
+    chosen = _longest(group)
+    tested = [one for one in chosen if one.trend is not None]
+    if not tested:
+        return _untested(chosen[0], len(chosen))
+    single = [_single(one, test) for one in tested]
+    finding = single[0] if len(single) == 1 else _pooled(single, tested, test)
+    return replace(finding, replicas=len(chosen))
+
+
+def _longest(group: Sequence[Analysed]) -> list[Analysed]:
+    longest: dict[int, Analysed] = {}
+    for one in group:
+        rival = longest.get(one.series.replica)
+        if rival is None or one.series.t.size > rival.series.t.size:
+            longest[one.series.replica] = one
+    return [longest[replica] for replica in sorted(longest)]
+
+
+def _untested(one: Analysed, replicas: int) -> Finding:
+    return Finding(
+        deployment=one.series.owner,
+        indicator=one.series.indicator,
+        replicas=replicas,
+        n=one.series.t.size,
+        verdict="inconclusive",
+        shape=None,
+        slope_per_hour=None,
+        ci_per_hour=None,
+        slope_per_request=None,
+        ci_per_request=None,
+        p=None,
+        q=None,
+        minimum_detectable_per_hour=None,
+        tests=one.tests,
+        notes=one.notes,
+    )
+
+
+def _single(one: Analysed, test: str) -> Finding:
+    trend, rate = one.trend, one.series.requests_per_second
+    assert trend is not None
+    least = trend.minimum_detectable
+    exponent = trend.exponent
+    return replace(
+        _untested(one, 1),
+        verdict=one.verdict,
+        shape=trend.shape,
+        slope_per_hour=trend.slope * _HOUR,
+        ci_per_hour=(trend.low * _HOUR, trend.high * _HOUR),
+        slope_per_request=trend.slope / rate if rate else None,
+        ci_per_request=(trend.low / rate, trend.high / rate) if rate else None,
+        p=one.tests.get(test),
+        minimum_detectable_per_hour=None if least is None else least * _HOUR,
+        n_effective=trend.n_effective,
+        late_slope_per_hour=trend.late_slope * _HOUR,
+        exponent=None if exponent is None else (exponent.b, exponent.low, exponent.high),
+        mechanism=one.mechanism,
+        notes=one.notes,
+    )
+
+
+def _pooled(single: Sequence[Finding], analysed: Sequence[Analysed], test: str) -> Finding:
+    per_hour = _pool(single, "per_hour")
+    per_request = _pool(single, "per_request")
+    verdict, told = _together(single, analysed)
+    least = [one.minimum_detectable_per_hour for one in single if one.minimum_detectable_per_hour is not None]
+    return replace(
+        single[0],
+        n=min(one.n for one in single),
+        verdict=verdict,
+        shape=_common([one.shape for one in single]),
+        slope_per_hour=per_hour.slope if per_hour else None,
+        ci_per_hour=(per_hour.low, per_hour.high) if per_hour else None,
+        slope_per_request=per_request.slope if per_request else None,
+        ci_per_request=(per_request.low, per_request.high) if per_request else None,
+        p=_combined_p(single, test),
+        minimum_detectable_per_hour=float(np.median(least)) if least else None,
+        tests={kind: _combined_p(single, kind) for kind in single[0].tests},
+        n_effective=_median([one.n_effective for one in single]),
+        late_slope_per_hour=_median([one.late_slope_per_hour for one in single]),
+        exponent=None,  # each replica has its own; the notes tell them
+        disagreement=per_hour.i2 if per_hour else None,
+        mechanism=_common([one.mechanism for one in single]),
+        notes=told,
+    )
+
+
+def _pool(single: Sequence[Finding], per: str) -> Pooled | None:
+    slopes = [getattr(one, f"slope_{per}") for one in single]
+    intervals = [getattr(one, f"ci_{per}") for one in single]
+    if None in slopes or None in intervals:
+        return None
+    # An interval of no width (a constant series) still has a finite weight: a tenth of the narrowest other one.
+    widths = np.array([high - low for low, high in intervals])
+    positive = widths[widths > 0]
+    if not positive.size:
+        return Pooled(
+            float(np.mean(slopes)), 0.0, float(min(slopes)), float(max(slopes)), np.nan, 0.0, 0.0, 0.0, np.nan
+        )
+    errors = np.maximum(widths, positive.min() / 10) / (2 * _Z975)
+    return pool(slopes, errors, method="hartung-knapp")
+
+
+def _together(single: Sequence[Finding], analysed: Sequence[Analysed]) -> tuple[Verdict, tuple[str, ...]]:
+    """The replicas' verdict where most agree, and each one's own."""
+    told = tuple(
+        f"replica {one.series.replica}: {finding.verdict}" + "".join(f"; {note}" for note in finding.notes)
+        for one, finding in zip(analysed, single, strict=True)
+    )
+    ((verdict, count),) = Counter(finding.verdict for finding in single).most_common(1)
+    if count == len(single):
+        return verdict, told
+    if 2 * count > len(single):
+        return verdict, ("replicas disagree", *told)
+    return "inconclusive", ("replicas disagree", *told)
+
+
+def _combined_p(single: Sequence[Finding], test: str) -> float | None:
+    """Stouffer's p of the replicas' two-sided p values, each with the sign of its slope."""
+    values = [(one.tests.get(test), one.slope_per_hour or 0.0) for one in single]
+    if any(p is None for p, _ in values):
+        return None
+    z = [float(np.sign(slope) * norm.isf(max(p or 0.0, 1e-300) / 2)) for p, slope in values]
+    return float(stouffer(z)[1])
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.median(known)) if known else None
+
+
+def _common(values: Sequence[str | None]) -> str | None:
+    return values[0] if len(set(values)) == 1 else None
