@@ -25,7 +25,7 @@ class Analysed:
 
     @property
     def verdict(self) -> Verdict:
-        """The trend's verdict, but a step, a cycle or a bounded growth of a few pages is stable for all one can tell."""
+        """The trend's, but a step, a cycle or a bounded growth of a few pages is stable for all one can tell."""
         if self.trend is None:
             return "inconclusive"
         small = np.ptp(self.series.y) <= resolution(self.series.indicator)

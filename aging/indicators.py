@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from aging.model import HARNESS
 from aging.store.results import Results
-from aging.trends import median_grid, rate_grid
+from aging.trends import SeriesError, find_warmup, median_grid, rate_grid
 
 PRIMARY = "process_anon_swap_bytes"
 """The leak indicator: anonymous memory falls neither when the kernel swaps nor when a sharing process exits."""
@@ -82,7 +82,21 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
     campaign = results.manifest["campaign"]
     ends = [run.load_start + run.planned_seconds, run.load_end, run.died]
     end = min(end for end in ends if end is not None)
-    return Window(run.load_start, end, campaign["warmup_seconds"], campaign["analysis"]["grid_seconds"])
+    window = Window(run.load_start, end, campaign["warmup_seconds"] or 0.0, campaign["analysis"]["grid_seconds"])
+    if campaign["warmup_seconds"] is None:
+        window = replace(window, warmup=_found_warmup(results.samples(deployment, "process", replica), window))
+    return window
+
+
+def _found_warmup(process: pd.DataFrame, window: Window) -> float:
+    """Where the memory of the run's first generation has settled, in seconds since the start of load."""
+    for series in _sampled(process, window, "", 1, pd.DataFrame()):
+        if series.indicator == PRIMARY:
+            try:
+                return find_warmup(series.t, series.y)
+            except SeriesError:
+                break
+    return 0.0
 
 
 def deployment_series(results: Results, deployment: str, replica: int) -> list[Series]:

@@ -124,8 +124,7 @@ def _seconds(times: pd.Series, source: str) -> tuple[Floats, bool]:
     except (ValueError, TypeError) as error:
         what = f"is neither seconds nor ISO 8601: {error}"
         raise MistakesError(source, [Mistake(str(times.name), what)]) from None
-    since_epoch: Floats = (stamps - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
-    return since_epoch, True
+    return np.asarray((stamps - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), dtype=np.float64), True
 
 
 def _origin(load_start: str | None, seconds: Floats, epoch: bool, source: str) -> float:

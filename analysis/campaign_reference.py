@@ -195,6 +195,13 @@ def _deployments(catalogue: Catalogue) -> Iterator[str]:
         yield _keys(plugin.options_table, without=common)
 
 
+_QUANTITY_NOUNS = {
+    units.parse_duration: "duration",
+    units.parse_warmup: 'duration or `"auto"`',
+    units.parse_size: "size",
+}
+
+
 def _keys(table: type[BaseModel], without: Iterable[str] = (), first: Iterable[Row] = ()) -> str:
     """A table's keys as Markdown: ``first``, then its fields but for ``without``."""
     left_out = set(without)
@@ -212,9 +219,9 @@ def _type(field: FieldInfo) -> str:
 
 
 def _noun(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    parsers = {getattr(each, "func", None) for each in metadata}
-    if parsers & {units.parse_duration, units.parse_size}:
-        return "duration" if units.parse_duration in parsers else "size"
+    for each in metadata:
+        if noun := _QUANTITY_NOUNS.get(getattr(each, "func", None)):
+            return noun
     arguments = get_args(annotation)
     if not arguments:
         return _NAMES.get(annotation, "table")
@@ -263,7 +270,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _quantity(value: Any, noun: str) -> str:
-    if noun == "duration":
+    if noun.startswith("duration"):
         return f'`"{value * 1000:g}ms"`' if 0 < value < 1 else f'`"{value:g}s"`'
     return f'`"{value}B"`' if noun == "size" else _toml(value)
 

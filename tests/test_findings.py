@@ -12,7 +12,7 @@ import pytest
 
 from aging.catalogue import Catalogue
 from aging.findings import analyse, write_findings
-from aging.indicators import PRIMARY, deployment_series
+from aging.indicators import PRIMARY, deployment_series, run_window
 from aging.journal import Journal
 from aging.model import Finding, Findings
 from aging.store.layout import Layout
@@ -35,12 +35,13 @@ def synthetic(
     generations: int = 1,
     replicas: int = 1,
     host: Mapping[str, float] | None = None,
+    warmup: float | None = 60.0,
 ) -> Results:
     """A result directory of deployments whose memory follows ``memory[name](seconds of load)``."""
     layout = Layout(root)
     root.mkdir(parents=True, exist_ok=True)
     analysis = {"grid_seconds": 5.0, "q": 0.1, "test": "series_har"}
-    campaign = {"name": "synthetic", "warmup_seconds": 60.0, "analysis": analysis}
+    campaign = {"name": "synthetic", "warmup_seconds": warmup, "analysis": analysis}
     deployments = [
         {
             "name": name,
@@ -191,6 +192,17 @@ def test_no_series_crosses_a_generation(tmp_path: Path) -> None:
         assert (np.diff(one.y) >= 0).all()
         assert 60 <= one.t[0] <= 70
     assert memory_finding(analyse(results, TESTS), "saw").slope_per_request == pytest.approx(5000, rel=0.02)
+
+
+def test_a_warm_up_is_found_from_the_memory(tmp_path: Path) -> None:
+    def settling(t: np.ndarray) -> np.ndarray:
+        return np.asarray(leak(5000.0)(t) + 80 * MIB * (1 - np.exp(-t / 20)))
+
+    results = synthetic(tmp_path / "r", {"a": settling}, warmup=None)
+    window = run_window(results, "a", 1)
+    assert window is not None
+    assert 60 < window.warmup < 250
+    assert memory_finding(analyse(results, TESTS), "a").slope_per_request == pytest.approx(5000, rel=0.03)
 
 
 def test_counters_become_rates(tmp_path: Path) -> None:

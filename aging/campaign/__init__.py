@@ -18,7 +18,7 @@ from aging.campaign.schema import (
     DeploymentOptions,
     RejuvenationOptions,
 )
-from aging.campaign.units import parse_duration
+from aging.campaign.units import parse_duration, parse_warmup
 from aging.errors import CampaignError, Mistake
 
 __all__ = ["Kinds", "load_campaign", "parse_campaign"]
@@ -153,10 +153,10 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
 
 def _window(raw: dict[str, Any]) -> Iterator[Mistake]:
     try:
-        warmup, duration = parse_duration(raw.get("warmup", "0s")), parse_duration(raw["duration"])
+        warmup, duration = parse_warmup(raw.get("warmup", "0s")), parse_duration(raw["duration"])
     except (KeyError, ValueError):
         return  # the table's own check has said so
-    if warmup >= duration:
+    if warmup is not None and warmup >= duration:
         yield Mistake(
             "warmup",
             f"{warmup:g} s is not shorter than the duration of {duration:g} s: nothing would be left to analyse",

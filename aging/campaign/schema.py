@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from aging.campaign.units import Duration, Positive
+from aging.campaign.units import Duration, Positive, WarmUp
 
 
 class Table(BaseModel):
@@ -107,7 +107,7 @@ class Campaign(Table):
     description: str = Field("", description="one line for the report")
     seed: int = Field(ge=0, description="everything random follows from it")
     duration: Duration = Field(gt=0, description="length of the load of one run, warm-up included")
-    warmup: Duration = Field(0.0, ge=0, description="start of the load that the analysis leaves out")
+    warmup: WarmUp = Field(0.0, description='start of the load that the analysis leaves out; "auto" finds it')
     replicas: int = Field(1, ge=1, description="repeats of every deployment, each with a seed of its own")
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
     model: ModelTable | None = Field(None, description="the model the deployments serve")

@@ -43,6 +43,20 @@ def _sum(text: str, units: dict[str, Any], wrong: str) -> float:
 Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(lambda s: f"{s:g}s", return_type=str)]
 """A duration in seconds, written with its unit."""
 
+
+def parse_warmup(text: Any) -> float | None:
+    """Seconds of a duration, or None for ``auto``. Raises ValueError saying what would be right."""
+    if text == "auto":
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f'{error}; or "auto"') from None
+
+
+WarmUp = Annotated[float | None, BeforeValidator(parse_warmup)]
+"""A duration in seconds, or None: to be found from the data."""
+
 Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(lambda n: f"{n}B", return_type=str)]
 """A size in bytes, written with its unit."""
 

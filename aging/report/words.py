@@ -10,9 +10,9 @@ from aging.model import HARNESS, Control, Finding
 from aging.report import quantities
 
 MEANING: Mapping[str, str] = {
-    "aging": "It grew over the measurement window by more than chance explains.",
-    "bounded": "It grew, and the growth levelled off within the measurement window.",
-    "step": "It grew in steps rather than steadily.",
+    "aging": "It grew, and the growth goes on: its rate did not fall as time passed.",
+    "bounded": "It grew, but ever more slowly: a constant rate is refuted.",
+    "step": "It jumped rather than grew.",
     "cyclic": "It rose and fell; no lasting growth was found.",
     "stable": "No lasting growth was found.",
     "inconclusive": "Neither growth nor its absence is established.",
@@ -101,6 +101,35 @@ def explained(finding: Finding | None) -> str:
     if finding.slope_per_hour is None:
         return f"No slope could be computed from its {finding.n} points."
     return MEANING.get(finding.verdict, "")
+
+
+def details(finding: Finding | None) -> list[str]:
+    """What else a reader should know of a finding, a sentence each."""
+    if finding is None:
+        return []
+    told = []
+    if finding.late_slope_per_hour is not None and finding.verdict in ("aging", "bounded", "inconclusive"):
+        told.append(f"Second half alone: {quantities.slope(finding.indicator, finding.late_slope_per_hour, 'h')}.")
+    if finding.exponent is not None:
+        power, low, high = finding.exponent
+        told.append(f"Power of growth {power:.2f} [{low:.2f}, {high:.2f}]; a constant leak has 1, a high-water mark 0.")
+    if finding.exhaustion_hours is not None:
+        told.append(f"At this rate its limit is met in {_hours(finding.exhaustion_hours[0])}{_between(finding)}.")
+    if finding.mechanism not in (None, "none") and finding.verdict in ("aging", "bounded"):
+        told.append(f"How it grows: {finding.mechanism}.")
+    return told + [f"{note[:1].upper()}{note[1:]}." for note in finding.notes]
+
+
+def _between(finding: Finding) -> str:
+    assert finding.exhaustion_hours is not None
+    _, earliest, latest = finding.exhaustion_hours
+    if earliest is None or latest is None:
+        return ""
+    return f" ({_hours(earliest)} to {_hours(latest)})"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours / 24:,.1f} days" if hours >= 48 else f"{hours:,.1f} hours"
 
 
 def detectable(finding: Finding | None) -> str:

@@ -53,6 +53,10 @@ def test_a_good_file_is_read_with_units_resolved() -> None:
     assert campaign.load.timeout == 60
 
 
+def test_the_warm_up_may_be_found() -> None:
+    assert parse_campaign(GOOD.replace('warmup = "30s"', 'warmup = "auto"'), KINDS).warmup is None
+
+
 def test_overrides_replace_keys_and_are_checked_alike() -> None:
     assert parse_campaign(GOOD, KINDS, duration="90s").duration == 90
     with pytest.raises(CampaignError, match="not shorter than the duration of 10 s"):
@@ -73,6 +77,7 @@ def test_overrides_replace_keys_and_are_checked_alike() -> None:
         ("median = 48", "medain = 48", "load.prompt_tokens.medain", "did you mean 'median'?"),
         ('"3m"', '"3 minuts"', "duration", "is not a duration"),
         ('"3m"', "180", "duration", "is not a duration"),
+        ('"30s"', '"automatic"', "warmup", "is not a duration; write a number with its unit"),
         ('"16KiB"', '"16s"', "deployment[a].leak_per_request", "is not a size"),
         ('"poisson"', '"poison"', "load.arrivals.kind", "did you mean 'poisson'?"),
         ('"llama-cpp"', '"lama-cpp"', "deployment[b].kind", "did you mean 'llama-cpp'?"),

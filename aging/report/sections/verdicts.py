@@ -36,6 +36,8 @@ The smallest detectable leak would have been found with 80&nbsp;% probability.</
 <td data-label="Verdict">
 {% if found %}{{ chip(found.verdict) }}{% else %}<span class="chip mute">no data</span>{% endif %}
 <span class="sub">{{ row.meaning }}</span>
+{% for detail in row.details %}<span class="sub">{{ detail }}</span>
+{% endfor -%}
 {% if row.died %}<span class="sub bad-text">It died during the campaign: <a href="#problems">see why</a>.</span>
 {% endif %}</td>
 {% if found %}
@@ -76,6 +78,7 @@ class Verdicts(Section):
                     "died": name in died,
                     "tone": words.TONE.get(finding.verdict, "mute") if finding else "mute",
                     "meaning": words.explained(finding),
+                    "details": words.details(finding),
                     "detectable": words.detectable(finding),
                 }
             )
@@ -90,5 +93,5 @@ class Verdicts(Section):
 
 def _window(campaign: Mapping[str, Any]) -> float:
     """Planned seconds of load that are analysed, 0 where the manifest does not tell."""
-    planned: float = campaign.get("duration_seconds", 0.0) - campaign.get("warmup_seconds", 0.0)
+    planned: float = campaign.get("duration_seconds", 0.0) - (campaign.get("warmup_seconds") or 0.0)
     return max(planned, 0.0)

@@ -22,8 +22,9 @@ def yue_wang(t: ArrayLike, y: ArrayLike, lags: int | None = None) -> TestResult:
     the default of the field's tools and degenerate: the sum then tends to -1/2
     whatever the series, and half of all white noise is rejected at a nominal 5 %.
     The plug-in uses one, and at 5 % rejects 6, 6, 8 and 25 % of trend-free AR(1)
-    series with coefficient 0, 0.6, 0.9 and 0.99 (n = 216). A variance that is not positive gives NaN and says so.
-    Never used for a verdict. Raises :class:`~aging.trends.SeriesError`.
+    series with coefficient 0, 0.6, 0.9 and 0.99 (n = 216). A variance
+    that is not positive gives NaN and says so. Reported because papers do; never
+    used for a verdict. Raises :class:`~aging.trends.SeriesError`.
     """
     times, values = as_series(t, y, least=4)
     s, variance = kendall_s(values)
