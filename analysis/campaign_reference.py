@@ -195,7 +195,7 @@ def _deployments(catalogue: Catalogue) -> Iterator[str]:
         yield _keys(plugin.options_table, without=common)
 
 
-_QUANTITY_NOUNS = {
+_QUANTITY_NOUNS: dict[Any, str] = {
     units.parse_duration: "duration",
     units.parse_warmup: 'duration or `"auto"`',
     units.parse_size: "size",
