@@ -12,7 +12,6 @@ import contextlib
 import os
 import signal
 import time
-from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -21,14 +20,14 @@ from typing import Any
 
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
-from aging.clock import Stamp, ticks
+from aging.clock import ticks
 from aging.driving import Driver
 from aging.errors import DeploymentError
 from aging.journal import Journal
 from aging.load.job import Job
 from aging.model import HARNESS, Reading
 from aging.plan import Round, Run, rounds
-from aging.rejuvenation import Observed, Policy
+from aging.rejuvenation import Policy
 from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.serving import Serving
@@ -36,9 +35,6 @@ from aging.store.layout import Layout
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""
-
-_RECENT_SECONDS = 600
-"""How far back a rejuvenation policy sees."""
 
 
 class Outcome(Enum):
@@ -56,6 +52,7 @@ class Pair:
     run: Run
     serving: Serving
     driver: Driver | None = None
+    policy: Policy[Any] | None = None
 
 
 class Runner:
@@ -68,7 +65,6 @@ class Runner:
         self._model = model
         self._journal = Journal(layout.journal)
         self._pairs: list[Pair] = []
-        self._recent: defaultdict[str, deque[Observed]] = defaultdict(lambda: deque(maxlen=_RECENT_SECONDS))
         self._interrupts = 0
         self._interrupted = asyncio.Event()
         self._sampling = Sampling(self._folder, self._journal.record, self._seen)
@@ -213,26 +209,24 @@ class Runner:
                 pair.driver.stop()
 
     async def _rejuvenate(self, pairs: Sequence[Pair], options: Any) -> None:
-        policy = self._catalogue.policies[options.policy](options)
         mine = [pair for pair in pairs if not options.deployments or pair.serving.name in options.deployments]
+        for pair in mine:
+            pair.policy = self._policy(options)
         restarting: dict[str, asyncio.Task[None]] = {}
         try:
             async for _ in ticks(1.0, time.monotonic()):
                 for pair in mine:
-                    name = pair.serving.name
-                    if name in restarting and not restarting[name].done():
+                    name, age, policy = pair.serving.name, pair.serving.age, pair.policy
+                    if age is None or policy is None or (name in restarting and not restarting[name].done()):
                         continue
-                    if reason := self._due(pair.serving, policy):
+                    if reason := policy.reason(age):
+                        pair.policy = self._policy(options)
                         restarting[name] = asyncio.create_task(self._restart(pair, reason))
         finally:
             await _cancel(list(restarting.values()))
 
-    def _due(self, serving: Serving, policy: Policy[Any]) -> str | None:
-        if serving.ready_since is None:
-            return None
-        age = time.monotonic() - serving.ready_since
-        since = serving.ready_since
-        return policy.reason(age, [seen for seen in self._recent[serving.name] if seen.mono >= since])
+    def _policy(self, options: Any) -> Policy[Any]:
+        return self._catalogue.policies[options.policy](options)
 
     async def _restart(self, pair: Pair, reason: str) -> None:
         """Drain, SIGTERM, relaunch, ready; arrivals wait meanwhile."""
@@ -299,9 +293,12 @@ class Runner:
         replicas = {pair.serving.name: pair.run.replica for pair in self._pairs}
         return self._layout.source(owner, source, replicas.get(owner, 1))
 
-    def _seen(self, stamp: Stamp, reading: Reading) -> None:
-        if self._campaign.rejuvenation is not None:
-            self._recent[reading.owner].append(Observed(stamp.mono, reading.values))
+    def _seen(self, reading: Reading) -> None:
+        for pair in self._pairs:
+            age = pair.serving.age
+            ours = pair.serving.name == reading.owner and pair.serving.generation == reading.generation
+            if pair.policy is not None and ours and age is not None:
+                pair.policy.observe(age, reading.values)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -45,7 +45,7 @@ class Sampling:
     every good reading (the rejuvenation's live view).
     """
 
-    def __init__(self, folder: Callable[[str, str], Path], tell: Tell, seen: Callable[[Stamp, Reading], None]) -> None:
+    def __init__(self, folder: Callable[[str, str], Path], tell: Tell, seen: Callable[[Reading], None]) -> None:
         self._folder = folder
         self._tell = tell
         self._seen = seen
@@ -82,7 +82,7 @@ class Sampling:
     def _write(self, kind: str, stamp: Stamp, tick: Tick, readings: Iterable[Reading]) -> None:
         for reading in readings:
             if reading.values:
-                self._seen(stamp, reading)
+                self._seen(reading)
             folder = self._folder(reading.owner, kind)
             if folder not in self._writers:
                 self._writers[folder] = SegmentWriter(folder)

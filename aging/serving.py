@@ -44,6 +44,11 @@ class Serving:
     def endpoint(self) -> Endpoint:
         return self._launch.endpoint
 
+    @property
+    def age(self) -> float | None:
+        """Seconds since this generation was ready; None while it is not."""
+        return None if self.ready_since is None else time.monotonic() - self.ready_since
+
     def target(self) -> Target | None:
         """What the samplers watch; None while there is no process."""
         if self._child is None or self._child.exit_status is not None:

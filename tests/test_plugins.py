@@ -75,7 +75,7 @@ class Never(Policy):
     kind = "never"
     options_table = NeverOptions
 
-    def reason(self, age, recent):
+    def reason(self, age):
         return None
 """,
 }

@@ -49,7 +49,7 @@ def sampled(
         sampling = Sampling(
             lambda owner, source: tmp_path / owner / source,
             lambda kind, **details: told.append((kind, details)),
-            lambda _stamp, reading: seen.append(reading),
+            seen.append,
         )
         start = time.monotonic()
         tasks = [asyncio.create_task(sampling.run(Plan(one, interval, deadline=0.3), start)) for one in samplers]

@@ -15,7 +15,6 @@ import argparse
 from pathlib import Path
 
 from aging.errors import ExitCode
-from aging.runner import Outcome
 from aging.terminal import console
 
 
@@ -33,6 +32,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaigning import run_campaign  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
     from aging.check import Outcome as GateOutcome  # noqa: PLC0415
     from aging.check import judge, overall, parse_conditions  # noqa: PLC0415
+    from aging.runner import Outcome  # noqa: PLC0415
 
     conditions = parse_conditions(options.fail)
     out = console()

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aging.errors import ExitCode
-from aging.runner import Outcome
 from aging.terminal import console
+
+if TYPE_CHECKING:
+    from aging.runner import Outcome
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +37,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 def exit_code(outcome: Outcome) -> ExitCode:
     """A campaign in which nothing could be measured is inconclusive, not done."""
+    from aging.runner import Outcome  # noqa: PLC0415
+
     match outcome:
         case Outcome.COMPLETED:
             return ExitCode.DONE

@@ -9,10 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from aging.campaign import load_campaign
 from aging.clock import readable_duration
 from aging.errors import CampaignError, ExitCode
-from aging.plan import planned_seconds, rounds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +18,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    from aging.campaign import load_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.plan import planned_seconds, rounds  # noqa: PLC0415
 
     kinds = Catalogue.discovered().kinds()
     code = ExitCode.DONE

@@ -7,8 +7,7 @@ ready; the load client holds arrivals meanwhile and loses none.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import ClassVar, Generic, TypeVar
 
 from aging.campaign.schema import RejuvenationOptions
@@ -16,16 +15,8 @@ from aging.campaign.schema import RejuvenationOptions
 O = TypeVar("O", bound=RejuvenationOptions)  # noqa: E741
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """One moment of a deployment: monotonic seconds and its indicators by name."""
-
-    mono: float
-    values: Mapping[str, float]
-
-
 class Policy(ABC, Generic[O]):
-    """Decides, about once a second, whether a generation is to be ended."""
+    """Watches one generation and decides whether it is to be ended; the next generation gets a new policy."""
 
     kind: ClassVar[str]
     options_table: ClassVar[type[RejuvenationOptions]]
@@ -33,10 +24,9 @@ class Policy(ABC, Generic[O]):
     def __init__(self, options: O) -> None:
         self.options = options
 
-    @abstractmethod
-    def reason(self, age: float, recent: Sequence[Observed]) -> str | None:
-        """Why to rejuvenate now, or None.
+    def observe(self, age: float, values: Mapping[str, float]) -> None:
+        """Take indicators by name, read ``age`` seconds after this generation was ready."""
 
-        ``age`` is seconds since this generation was ready; ``recent`` its latest
-        observations, oldest first, never of an earlier generation.
-        """
+    @abstractmethod
+    def reason(self, age: float) -> str | None:
+        """Why to rejuvenate now, or None; asked about once a second."""

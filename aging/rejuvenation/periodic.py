@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -10,7 +9,7 @@ from pydantic import Field
 from aging.campaign.schema import RejuvenationOptions
 from aging.campaign.units import Positive
 from aging.clock import readable_duration
-from aging.rejuvenation import Observed, Policy
+from aging.rejuvenation import Policy
 
 
 class PeriodicOptions(RejuvenationOptions):
@@ -26,7 +25,5 @@ class Periodic(Policy[PeriodicOptions]):
     kind = "periodic"
     options_table = PeriodicOptions
 
-    def reason(self, age: float, recent: Sequence[Observed]) -> str | None:  # noqa: ARG002 - age alone decides
-        if age < self.options.every:
-            return None
-        return f"{readable_duration(self.options.every)} old"
+    def reason(self, age: float) -> str | None:
+        return f"{readable_duration(self.options.every)} old" if age >= self.options.every else None

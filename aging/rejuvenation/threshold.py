@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping
 from statistics import median
 from typing import Literal
 
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from aging.campaign.schema import RejuvenationOptions
 from aging.campaign.units import Positive
-from aging.rejuvenation import Observed, Policy
+from aging.rejuvenation import Policy
 
 
 class ThresholdOptions(RejuvenationOptions):
@@ -28,12 +29,22 @@ class Threshold(Policy[ThresholdOptions]):
     kind = "threshold"
     options_table = ThresholdOptions
 
-    def reason(self, age: float, recent: Sequence[Observed]) -> str | None:
+    def __init__(self, options: ThresholdOptions) -> None:
+        super().__init__(options)
+        self._recent: deque[tuple[float, float]] = deque()
+
+    def observe(self, age: float, values: Mapping[str, float]) -> None:
+        value = values.get(self.options.indicator)
+        if value is not None:
+            self._recent.append((age, value))
+        while self._recent and self._recent[0][0] < age - self.options.window:
+            self._recent.popleft()
+
+    def reason(self, age: float) -> str | None:
         o = self.options
-        if age < o.window or not recent:
+        if age < o.window or not self._recent:
             return None
-        since = recent[-1].mono - o.window
-        values = [seen.values[o.indicator] for seen in recent if seen.mono >= since and o.indicator in seen.values]
-        if not values or median(values) <= o.above:
+        middle = median(value for _, value in self._recent)
+        if middle <= o.above:
             return None
-        return f"median {o.indicator} over {o.window:g} s is {median(values):,.0f}, above {o.above:,.0f}"
+        return f"median {o.indicator} over {o.window:g} s is {middle:,.0f}, above {o.above:,.0f}"

@@ -21,7 +21,8 @@ def seasonal(t: ArrayLike, y: ArrayLike, period: float = DAY, seasons: int = 24)
     ``seasons``; S and its variance are summed over them. A series no longer than
     one period has no answer: NaN, and ``note`` says so. Dependence is not
     corrected for: at a nominal 5 % it rejects 27, 63 and 86 % of trend-free AR(1)
-    series with coefficient 0.6, 0.9 and 0.99 (n = 216, hourly). Reported because papers do; never used for a verdict. Raises
+    series with coefficient 0.6, 0.9 and 0.99 (n = 216, hourly).
+    Reported because papers do; never used for a verdict. Raises
     :class:`~aging.trends.SeriesError`.
     """
     times, values = as_series(t, y, least=3)

@@ -1,0 +1,65 @@
+"""Rejuvenate when an indicator is found to rise and would soon meet its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from aging.campaign.schema import RejuvenationOptions
+from aging.campaign.units import Duration, Positive
+from aging.clock import readable_duration
+from aging.rejuvenation import Policy
+from aging.trends.watch import TrendWatch
+
+
+class TrendOptions(RejuvenationOptions):
+    """What is watched, its limit, and how close the limit may come."""
+
+    policy: Literal["trend"]
+    indicator: str = Field("process_anon_swap_bytes", pattern="^[a-z][a-z0-9_]*$", description="sampled indicator")
+    limit: float = Field(description="what the indicator may at most become, in its unit")
+    within: Positive = Field(description="restart when the limit would be met sooner than this")
+    watch: Positive = Field(86400.0, description="length of one watch; looks are spread over it evenly")
+    looks: int = Field(20, ge=1, le=200, description="how often the trend is tested in one watch")
+    alpha: float = Field(0.05, gt=0, lt=1, description="chance of a false alarm in one watch")
+    warmup: Duration = Field(0.0, ge=0, description="start of each generation that is not watched")
+
+
+class TrendPolicy(Policy[TrendOptions]):
+    """Measurement-based rejuvenation: a sequential trend test, then the time to exhaustion at Sen's slope."""
+
+    kind = "trend"
+    options_table = TrendOptions
+
+    def __init__(self, options: TrendOptions) -> None:
+        super().__init__(options)
+        self._began = options.warmup
+        self._watch = self._new_watch()
+        self._rising = False
+        self._level = 0.0
+
+    def observe(self, age: float, values: Mapping[str, float]) -> None:
+        value = values.get(self.options.indicator)
+        if value is None or age < self._began:
+            return
+        self._level = value
+        self._watch.add(age - self._began, value)
+
+    def reason(self, age: float) -> str | None:
+        if age < self._began:
+            return None
+        self._rising |= self._watch.rising(age - self._began)
+        if not self._rising:
+            if self._watch.over:
+                self._began, self._watch = age, self._new_watch()
+            return None
+        slope, room = self._watch.slope(), self.options.limit - self._level
+        if slope <= 0 or room / slope >= self.options.within:
+            return None
+        left = readable_duration(max(room / slope, 0.0))
+        return f"{self.options.indicator} rises by {slope * 3600:,.0f} per hour and meets its limit in {left}"
+
+    def _new_watch(self) -> TrendWatch:
+        return TrendWatch(self.options.watch, self.options.looks, self.options.alpha)

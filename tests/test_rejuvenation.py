@@ -1,0 +1,112 @@
+"""Policies on series whose truth is known, at an accelerated clock."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aging.rejuvenation.periodic import Periodic, PeriodicOptions
+from aging.rejuvenation.threshold import Threshold, ThresholdOptions
+from aging.rejuvenation.trend import TrendOptions, TrendPolicy
+from aging.trends import SeriesError
+from aging.trends.watch import TrendWatch
+
+MEMORY = "process_anon_swap_bytes"
+HOUR = 3600.0
+
+
+def test_periodic_waits_for_its_age() -> None:
+    policy = Periodic(PeriodicOptions.model_validate({"policy": "periodic", "every": "1h"}))
+    assert policy.reason(HOUR - 1) is None
+    assert policy.reason(HOUR) == "1h 00m old"
+
+
+def threshold() -> Threshold:
+    table = {"policy": "threshold", "indicator": MEMORY, "above": 100.0, "window": "10s"}
+    return Threshold(ThresholdOptions.model_validate(table))
+
+
+def test_threshold_is_not_moved_by_a_spike_but_by_a_lasting_level() -> None:
+    policy = threshold()
+    for age in range(30):
+        policy.observe(float(age), {MEMORY: 1e6 if age == 25 else 50.0})
+        assert policy.reason(float(age)) is None
+    for age in range(30, 36):
+        policy.observe(float(age), {MEMORY: 150.0})
+    assert policy.reason(35.0) == f"median {MEMORY} over 10 s is 150, above 100"
+
+
+def test_threshold_needs_a_whole_window_and_its_indicator() -> None:
+    policy = threshold()
+    policy.observe(1.0, {MEMORY: 500.0})
+    assert policy.reason(1.0) is None
+    policy.observe(20.0, {"other": 500.0})
+    assert policy.reason(20.0) is None
+
+
+def trend(**changes: object) -> TrendPolicy:
+    table = {"policy": "trend", "limit": 2e9, "within": "2h", "watch": "10h", **changes}
+    return TrendPolicy(TrendOptions.model_validate(table))
+
+
+def fired(policy: TrendPolicy, level: np.ndarray, step: float = 30.0) -> float | None:
+    """The age at which the policy fires on ``level``, a value every ``step`` seconds."""
+    for k, value in enumerate(level):
+        age = k * step
+        policy.observe(age, {MEMORY: float(value)})
+        if policy.reason(age):
+            return age
+    return None
+
+
+def test_trend_fires_when_the_limit_is_near_and_not_before() -> None:
+    hours = np.arange(0, 10, 30 / HOUR)
+    noise = np.random.default_rng(3).normal(0, 1e6, hours.size)
+    leak = 1e9 + 1e9 / 8 * hours + noise  # meets 2e9 after eight hours: due two hours before
+    age = fired(trend(), leak)
+    assert age is not None
+    assert 5.5 * HOUR < age < 7.0 * HOUR
+
+
+def test_trend_does_not_fire_on_what_wanders_without_a_trend() -> None:
+    false_alarms = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        wander = np.zeros(1200)
+        for k in range(1, wander.size):
+            wander[k] = 0.95 * wander[k - 1] + rng.normal()
+        false_alarms += fired(trend(limit=0.0, within="1000h"), wander) is not None
+    assert false_alarms <= 6  # 5 % of 40 is 2; more than 6 has a chance of 0.4 %
+
+
+def test_a_watch_that_ends_begins_anew() -> None:
+    rng = np.random.default_rng(5)
+    flat = rng.normal(1e9, 1e6, 1300)
+    leak = 1e9 + np.arange(1300) * 1e6 + rng.normal(0, 1e6, 1300)
+    assert fired(trend(watch="5h", within="30m"), np.concatenate([flat, leak])) is not None
+
+
+def test_a_watch_is_bounded_however_long() -> None:
+    watch = TrendWatch(planned=1000.0)
+    for k in range(100_000):
+        watch.add(k * 0.1, float(k))
+    t, y = watch.blocks()
+    assert 256 <= t.size <= 512
+    assert np.all(np.diff(y) > 0)
+    assert watch.slope() == pytest.approx(10.0, rel=1e-6)
+
+
+def test_a_watch_looks_only_when_a_look_is_due() -> None:
+    watch = TrendWatch(planned=100.0, looks=4)
+    for k in range(100):
+        watch.add(float(k), float(k))
+    assert not watch.rising(24.9)
+    assert watch.rising(75.0)
+    assert not watch.rising(80.0), "no second look at the same time"
+    assert watch.rising(100.0)
+    assert watch.over
+
+
+def test_a_plan_that_is_none_is_refused() -> None:
+    with pytest.raises(SeriesError, match="positive length"):
+        TrendWatch(planned=0.0)
