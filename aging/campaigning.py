@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -92,16 +90,17 @@ async def _watched(runner: Runner, campaign: Campaign, layout: Layout, console: 
 async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:
     progress, planned = Progress(layout), planned_seconds(campaign)
     if console.is_terminal:
-        with Live(console=console, auto_refresh=False, transient=False) as live:
-            async for _ in _every(_REFRESH_SECONDS):
+        with Live(console=console, auto_refresh=False) as live:
+            async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
                 live.update(table(campaign.name, progress.snapshot(), planned), refresh=True)
     else:
-        async for _ in _every(_PLAIN_SECONDS):
-            show_lines(console, lines(campaign.name, progress.snapshot(), planned))
-
-
-def _every(seconds: float) -> AsyncIterator[Any]:
-    return ticks(seconds, time.monotonic() + seconds)
+        shown = time.monotonic()
+        # The files are followed every second all the same: a minute's rows at once would be a step in our own memory.
+        async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
+            snapshot = progress.snapshot()
+            if time.monotonic() - shown >= _PLAIN_SECONDS:
+                shown += _PLAIN_SECONDS
+                show_lines(console, lines(campaign.name, snapshot, planned))
 
 
 def _free_folder(parent: Path, wall: float) -> Path:

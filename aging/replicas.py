@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import norm
 
 from aging.analysed import Analysed
+from aging.indicators import resolution
 from aging.model import Finding, Verdict
 from aging.trends import Pooled, pool, stouffer
 
@@ -65,6 +66,8 @@ def _single(one: Analysed, test: str) -> Finding:
     trend, rate = one.trend, one.series.requests_per_second
     assert trend is not None
     least = trend.minimum_detectable
+    if least is None:  # it never moved: then what would have been worth a word is the least that can be told
+        least = resolution(one.series.indicator) / float(np.ptp(one.series.t)) or None
     exponent = trend.exponent
     return replace(
         _untested(one, 1),

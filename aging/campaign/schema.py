@@ -111,10 +111,10 @@ class Campaign(Table):
     replicas: int = Field(1, ge=1, description="repeats of every deployment, each with a seed of its own")
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
     model: ModelTable | None = Field(None, description="the model the deployments serve")
-    load: LoadTable
+    load: LoadTable = Field(description="the load that every deployment gets")
     sampling: dict[str, Positive] = Field(
         default_factory=dict, description="seconds between two readings, by sampler; each has its default"
     )
-    analysis: AnalysisTable = Field(default_factory=AnalysisTable)
+    analysis: AnalysisTable = Field(default_factory=AnalysisTable, description="how the series become verdicts")
     rejuvenation: Any = Field(None, description="when a deployment is restarted: a table with `policy`")
     deployment: tuple[Any, ...] = Field(min_length=1, description="the deployments under test")

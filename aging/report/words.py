@@ -100,6 +100,8 @@ def explained(finding: Finding | None) -> str:
         return "It left no series that could be analysed."
     if finding.slope_per_hour is None:
         return f"No slope could be computed from its {finding.n} points."
+    if finding.verdict == "inconclusive" and finding.ci_per_hour is not None and finding.ci_per_hour[0] > 0:
+        return "It grew; whether the growth goes on is not established."
     return MEANING.get(finding.verdict, "")
 
 
@@ -112,11 +114,9 @@ def details(finding: Finding | None) -> list[str]:
         told.append(f"Second half alone: {quantities.slope(finding.indicator, finding.late_slope_per_hour, 'h')}.")
     if finding.exponent is not None:
         power, low, high = finding.exponent
-        told.append(f"Power of growth {power:.2f} [{low:.2f}, {high:.2f}]; a constant leak has 1, a high-water mark 0.")
+        told.append(f"Power of growth {power:.2f} [{low:.2f}, {high:.2f}]; constant leak 1, high-water mark 0.")
     if finding.exhaustion_hours is not None:
         told.append(f"At this rate its limit is met in {_hours(finding.exhaustion_hours[0])}{_between(finding)}.")
-    if finding.mechanism not in (None, "none") and finding.verdict in ("aging", "bounded"):
-        told.append(f"How it grows: {finding.mechanism}.")
     return told + [f"{note[:1].upper()}{note[1:]}." for note in finding.notes]
 
 
