@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 
-from aging.indicators import PRIMARY, Series, resolution
+import aging.trends.tests
+from aging.indicators import PRIMARY, Floats, Series, resolution
 from aging.model import Verdict
+from aging.plugins import discover
 from aging.trends import SeriesError, Trend, growth_mechanism, trend_test
 from aging.trends.tests import TrendTest
+
+_WORTH_A_POOL = 100_000
+"""Samples in all from which a pool of processes saves more than its start costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +41,47 @@ class Analysed:
 
 
 def analyse_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> list[Analysed]:
-    """Analyse every series; the memory of a process tree also for how it grows."""
+    """Analyse every series, on all cores where that pays; the memory of a process tree also for how it grows."""
     every = list(series)
     sizes = {(one.owner, one.replica, one.generation, one.indicator): one for one in every}
-    return [_analyse(one, tests, sizes) for one in every]
+    return [
+        Analysed(one, told.trend, told.tests, _mechanism(one, sizes), told.notes)
+        for one, told in zip(every, _statistics_of(every, tests), strict=True)
+    ]
 
 
-def _analyse(
-    series: Series, tests: Mapping[str, TrendTest], sizes: Mapping[tuple[str, int, int, str], Series]
-) -> Analysed:
+@dataclass(frozen=True, slots=True)
+class _Statistics:
+    trend: Trend | None
+    tests: Mapping[str, float | None]
+    notes: tuple[str, ...]
+
+
+def _statistics_of(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> list[_Statistics]:
+    if sum(one.t.size for one in series) < _WORTH_A_POOL:
+        return [_statistics(one.t, one.y, tests) for one in series]
+    # Tests go by name: a plug-in's function need not be one that can be sent to another process.
+    task = partial(_statistics_by_name, kinds=tuple(tests))
+    with ProcessPoolExecutor(mp_context=get_context("forkserver")) as pool:
+        return list(pool.map(task, [one.t for one in series], [one.y for one in series]))
+
+
+def _statistics_by_name(t: Floats, y: Floats, kinds: tuple[str, ...]) -> _Statistics:
+    known = discover(aging.trends.tests, TrendTest)
+    return _statistics(t, y, {kind: known[kind] for kind in kinds})
+
+
+def _statistics(t: Floats, y: Floats, tests: Mapping[str, TrendTest]) -> _Statistics:
     try:
-        trend = trend_test(series.t, series.y)
+        trend = trend_test(t, y)
     except SeriesError as error:
-        return Analysed(series, None, dict.fromkeys(tests), None, (str(error),))
-    p_values = {kind: _p(test, series) for kind, test in tests.items()}
-    return Analysed(series, trend, p_values, _mechanism(series, sizes), trend.notes)
+        return _Statistics(None, dict.fromkeys(tests), (str(error),))
+    return _Statistics(trend, {kind: _p(test, t, y) for kind, test in tests.items()}, trend.notes)
 
 
-def _p(test: TrendTest, series: Series) -> float | None:
+def _p(test: TrendTest, t: Floats, y: Floats) -> float | None:
     try:
-        p = test.run(series.t, series.y).p
+        p = test.run(t, y).p
     except SeriesError:
         return None
     return None if np.isnan(p) else float(p)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -261,6 +263,32 @@ def test_the_power_of_growth_and_what_is_undecided_are_told(tmp_path: Path) -> N
     assert bounded.late_slope_per_hour is not None
     assert bounded.slope_per_hour is not None
     assert bounded.late_slope_per_hour < bounded.slope_per_hour
+
+
+ON_ALL_CORES = """
+import numpy as np
+from aging import analysed
+from aging.catalogue import Catalogue
+from aging.indicators import Series
+
+if __name__ == "__main__":
+    t = np.arange(60.0, 660.0)
+    series = [Series("a", 1, 1, f"x{k}", t, k * 100.0 * t + np.sin(t * (k + 1)), 4.0) for k in range(4)]
+    told = []
+    for least in (10**9, 1):
+        analysed._WORTH_A_POOL = least
+        told.append([(one.trend, one.tests) for one in analysed.analyse_all(series, Catalogue.discovered().tests)])
+    assert told[0] == told[1]
+    print(len(told[1]))
+"""
+
+
+def test_many_samples_are_analysed_on_all_cores_with_the_same_result(tmp_path: Path) -> None:
+    # In a process of its own: a pool's server lives as long as the process that asked for it.
+    script = tmp_path / "cores.py"
+    script.write_text(ON_ALL_CORES)
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert ran.stdout == "4\n", ran.stderr
 
 
 def test_findings_are_written_whole_with_null_for_what_is_not_known(tmp_path: Path) -> None:
