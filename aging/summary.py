@@ -10,6 +10,9 @@ from aging.indicators import PRIMARY
 from aging.model import HARNESS, Control, Finding, Findings
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
+_LEAST_PROBABILITY = 1e-12
+"""Below this a probability says more of the model than of the world."""
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -54,9 +57,15 @@ def _cells(finding: Finding) -> tuple[str | Text, ...]:
         "–" if slope is None else f"{bytes_text(slope)}/h",
         "–" if ci is None else f"{bytes_text(ci[0])} … {bytes_text(ci[1])}",
         "–" if finding.slope_per_request is None else bytes_text(finding.slope_per_request),
-        "–" if finding.q is None else f"{finding.q:.2g}",
+        _probability(finding.q),
         "–" if least is None else f"{bytes_text(least)}/h",
     )
+
+
+def _probability(q: float | None) -> str:
+    if q is None:
+        return "–"
+    return f"{q:.2g}" if q >= _LEAST_PROBABILITY else f"<{_LEAST_PROBABILITY:g}"
 
 
 def _control_line(control: Control) -> Text:
