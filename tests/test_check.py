@@ -94,6 +94,8 @@ def test_an_instrument_whose_control_failed_shows_nothing(tmp_path: Path) -> Non
     control = Control("c", "process_anon_swap_bytes", "aging", 1e6, "stable", 0.0, (0.0, 0.0), passed=False)
     findings = Findings(1, "c", "", [replace(FINDING, verdict="stable")], [control], [])
     assert overall(judge(findings, [LEAK], [])) is Outcome.INCONCLUSIVE
+    off = replace(control, verdict="aging", slope_per_hour=2e6, ci_per_hour=(1.5e6, 2.5e6))
+    assert overall(judge(replace(findings, controls=[off]), [LEAK], [])) is Outcome.PASSED
     harness = replace(control, deployment="_harness/runner", expected="not aging")
     assert overall(judge(replace(findings, controls=[harness]), [LEAK], [])) is Outcome.PASSED
 
@@ -119,7 +121,7 @@ def test_unknown_names_are_told() -> None:
 
 def test_the_gate_tells_a_leak_from_none_and_from_too_short(campaign_file: Callable[..., Path], aging: Aging) -> None:
     condition = "process_anon_swap_bytes:per_request > 256"
-    file = campaign_file(duration="12s", warmup="2s")
+    file = campaign_file(duration="10s", warmup="1s")
     leaking = aging("check", file, "--fail", condition, "--deployment", "leak")
     assert leaking.returncode == 1, leaking.stdout + leaking.stderr
     assert "failed: leak: process_anon_swap_bytes:per_request > 256" in leaking.stdout
