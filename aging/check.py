@@ -97,7 +97,7 @@ def _judgements(findings: Findings, conditions: Sequence[Condition], names: Sequ
         # Its verdict counts, not its rate: one 95 % interval in twenty misses the truth by construction.
         mistaken = (control.verdict == "aging") != (control.expected == "aging")
         if mistaken and not control.deployment.startswith(f"{HARNESS}/"):
-            told = f"the control {control.deployment} is known to be {control.expected}, and was found {control.verdict}"
+            told = f"the control {control.deployment}, known to be {control.expected}, was found {control.verdict}"
             broken.setdefault(None, told)
     for finding in findings.findings:
         for condition in conditions:
