@@ -81,6 +81,9 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
         return None
     campaign = results.manifest["campaign"]
     ends = [run.load_start + run.planned_seconds, run.load_end, run.died]
+    if run.load_end is None:  # still running, or killed with its runner: it is known as far as it was sampled
+        seen = results.samples(deployment, "process", replica)
+        ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
     window = Window(run.load_start, end, campaign["warmup_seconds"] or 0.0, campaign["analysis"]["grid_seconds"])
     if campaign["warmup_seconds"] is None:

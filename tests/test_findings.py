@@ -207,6 +207,16 @@ def test_a_warm_up_is_found_from_the_memory(tmp_path: Path) -> None:
     assert memory_finding(analyse(results, TESTS), "a").slope_per_request == pytest.approx(5000, rel=0.03)
 
 
+def test_a_run_without_an_end_is_known_as_far_as_it_was_sampled(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"a": leak(5000.0)}, known={"a": 5000.0})
+    kept = [line for line in results.layout.journal.read_text().splitlines() if "load_finished" not in line]
+    text = "\n".join(kept).replace(f'"planned_seconds": {float(SECONDS)}', '"planned_seconds": 86400.0')
+    results.layout.journal.write_text(text + "\n")
+    (control,) = analyse(open_results(tmp_path / "r"), TESTS).controls
+    assert control.expected_per_hour == pytest.approx(5000 * RATE * 3600, rel=0.01)
+    assert control.passed
+
+
 def test_counters_become_rates(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": flat})
     (cpu,) = (one for one in deployment_series(results, "a", 1) if one.indicator == "process_cpu_seconds_total")
