@@ -110,6 +110,8 @@ def test_a_directory_that_is_no_result_directory_is_told(verb: str, aging: Aging
     refused(aging(verb, inner), "manifest.json: is not JSON")
     (inner / "manifest.json").write_text('{"schema": 99}')
     refused(aging(verb, inner), "format version 99 is unknown")
+    (inner / "manifest.json").write_text('{"schema": 1, "seed": 1}')
+    refused(aging(verb, inner), "has no campaign, deployments, schedule_hashes")
 
 
 def test_validate_tells_every_file(campaign_file: Write, aging: Aging, tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aging.campaign.units import Duration, Positive, WarmUp
 
+_LONGEST_SECONDS = 366 * 86400.0
+
 
 class Table(BaseModel):
     """Base of every table: frozen, and no unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LogNormal(Table):
@@ -91,7 +93,7 @@ class DeploymentOptions(Table):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="unique name: lower case letters, digits, dashes")
     kind: str = Field(description="which runtime serves it")
-    port: int = Field(ge=1024, le=65535, description="loopback port it listens on")
+    port: int = Field(strict=True, ge=1024, le=65535, description="loopback port it listens on")
     slot: str | None = Field(None, description="what may run at the same time; deployments of one slot take turns")
     rate: float | None = Field(None, gt=0, description="requests per second of this deployment instead of the load's")
     ready_timeout: Duration = Field(120.0, gt=0, description="longest time from launch to the first completed request")
@@ -106,7 +108,9 @@ class Campaign(Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the folder under the results")
     description: str = Field("", description="one line for the report")
     seed: int = Field(ge=0, description="everything random follows from it")
-    duration: Duration = Field(gt=0, description="length of the load of one run, warm-up included")
+    duration: Duration = Field(
+        gt=0, le=_LONGEST_SECONDS, description="length of the load of one run, warm-up included; at most 366 days"
+    )
     warmup: WarmUp = Field(0.0, description='start of the load that the analysis leaves out; "auto" finds it')
     replicas: int = Field(1, ge=1, description="repeats of every deployment, each with a seed of its own")
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import sys
 import time
@@ -22,7 +21,7 @@ from typing import Any
 from aging.load.client import Client, Limits
 from aging.load.job import Job
 from aging.load.rehearsal import rehearse
-from aging.load.schedule import PlannedRequest
+from aging.load.schedule import PlannedRequest, ScheduleHash
 from aging.model import RequestRecord
 from aging.store.segments import SegmentWriter
 
@@ -43,11 +42,11 @@ async def main() -> None:
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
     client = Client(job.endpoint, limits, job.seed, job.load_start, record)
-    digest = hashlib.sha256()
+    digest = ScheduleHash()
 
     def hashed() -> Iterator[PlannedRequest]:
         for request in job.requests():
-            digest.update(request.line().encode())
+            digest.add(request)
             yield request
 
     load = asyncio.create_task(client.run(hashed()))
@@ -62,7 +61,7 @@ async def main() -> None:
     if load.done() and not load.cancelled():
         load.result()
     writer.close()
-    _tell("finished", schedule_hash=digest.hexdigest())
+    _tell("finished", schedule_hash=str(digest))
 
 
 async def _obey(commands: asyncio.StreamReader, client: Client) -> None:

@@ -27,15 +27,24 @@ def read_rows(folder: Path) -> Rows:
     trimmed: list[str] = []
     for path in segments(folder):
         try:
-            table, note = _read_segment(path)
-        except FileNotFoundError:  # sealed between our listing and our reading: its twin has the rows
-            table, note = _read_segment(sealed_twin(path))
+            table, note = _read_segment_or_twin(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            reason = str(error).splitlines()[0][:120]
+            trimmed.append(f"{path.name}: cannot be read and was left out: {reason}")
+            continue
         if table.num_rows:
             tables.append(table)
         if note:
             trimmed.append(note)
     joined = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
     return Rows(joined, trimmed)
+
+
+def _read_segment_or_twin(path: Path) -> tuple[pa.Table, str | None]:
+    try:
+        return _read_segment(path)
+    except FileNotFoundError:  # sealed between our listing and our reading: its twin has the rows
+        return _read_segment(sealed_twin(path))
 
 
 def _read_segment(path: Path) -> tuple[pa.Table, str | None]:

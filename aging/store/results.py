@@ -16,7 +16,9 @@ from aging.journal import CampaignState, fold, read_journal
 from aging.model import HARNESS, Event
 from aging.store.layout import Layout
 from aging.store.reading import read_rows
-from aging.store.segments import LIVE, read_live
+from aging.store.segments import LIVE, SEALED
+
+_MANIFEST_KEYS = ("campaign", "deployments", "schedule_hashes", "seed")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Results:
         version = manifest.get("schema")
         if version != 1:
             raise ResultsError(f"{self.layout.manifest}: format version {version!r} is unknown; this release reads 1")
+        missing = [key for key in _MANIFEST_KEYS if key not in manifest]
+        if missing:
+            raise ResultsError(
+                f"{self.layout.manifest}: has no {', '.join(missing)}: it was not written by `aging run`"
+            )
         return manifest
 
     @cached_property
@@ -71,12 +78,17 @@ class Results:
         return tuple(sorted(replica for name, replica in self.state.runs if name == deployment))
 
     def trimmed(self) -> list[str]:
-        """What of the live files could not be read, one message a file."""
-        notes = []
-        for live in sorted(self.layout.root.rglob(f"*{LIVE}")):
-            if note := read_live(live).trimmed:
-                notes.append(f"{live.parent.relative_to(self.layout.root)}/{note}")
-        return notes
+        """What of the directory's files could not be read, one message a file."""
+        folders = sorted({path.parent for path in self.layout.root.glob(f"*/r*/*/*{LIVE}")}) + sorted(
+            {path.parent for path in self.layout.root.glob(f"*/r*/*/*{SEALED}")}
+        )
+        notes = [
+            f"{folder.relative_to(self.layout.root)}/{note}"
+            for folder in dict.fromkeys(folders)
+            for note in read_rows(folder).trimmed
+        ]
+        broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
+        return notes + ([f"journal.jsonl: {broken} lines are not whole and were left out"] if broken else [])
 
 
 def open_results(path: str | Path) -> Results:

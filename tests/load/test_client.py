@@ -61,6 +61,9 @@ def raw_server(answer: bytes, *, linger: float = 0.0) -> Iterator[str]:
                         peer.recv(65536)
                         peer.sendall(answer)
                         stop.wait(linger)
+                        peer.shutdown(socket.SHUT_WR)
+                        while peer.recv(65536):  # closing on unread bytes would reset the connection
+                            pass
 
         thread = threading.Thread(target=serve)
         thread.start()
