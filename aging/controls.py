@@ -34,29 +34,32 @@ def _known(
             for one in series
             if (one.owner, one.indicator) == (finding.deployment, finding.indicator) and one.requests_per_second
         ]
-        rate = float(np.mean(rates)) if rates else 0.0
-        yield _control(finding, known["per_request"] * rate * _HOUR + known["per_hour"])
+        ages = known["per_request"] > 0 or known["per_hour"] > 0
+        known_rate = not known["per_request"] or rates
+        per_request = known["per_request"] * float(np.mean(rates)) * _HOUR if rates else 0.0
+        yield _control(finding, ages, per_request + known["per_hour"] if known_rate else None)
 
 
 def _harness(findings: Sequence[Finding]) -> Iterable[Control]:
     """The harness must not age while it measures."""
     return (
-        _control(finding, 0.0)
+        _control(finding, ages=False, expected=0.0)
         for finding in findings
         if finding.deployment.startswith(f"{HARNESS}/") and finding.indicator == PRIMARY
     )
 
 
-def _control(finding: Finding, expected: float) -> Control:
+def _control(finding: Finding, ages: bool, expected: float | None) -> Control:
+    """``expected`` is units per hour; None where the run was too short to know the rate of its requests."""
     low, high = finding.ci_per_hour or (np.nan, np.nan)
-    ages = expected > 0
+    found = finding.verdict == "aging"
     return Control(
         deployment=finding.deployment,
         indicator=finding.indicator,
         expected="aging" if ages else "not aging",
-        expected_per_hour=expected if ages else 0.0,
+        expected_per_hour=expected,
         verdict=finding.verdict,
         slope_per_hour=finding.slope_per_hour,
         ci_per_hour=finding.ci_per_hour,
-        passed=bool(finding.verdict == "aging" and low <= expected <= high) if ages else finding.verdict != "aging",
+        passed=bool(found and expected is not None and low <= expected <= high) if ages else not found,
     )

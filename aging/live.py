@@ -68,14 +68,14 @@ def mebibytes(count: float | None) -> str:
     return "–" if count is None else f"{count / 2**20:,.1f} MiB"
 
 
-def sparkline(values: Sequence[float], width: int = _COURSE_WIDTH) -> str:
-    """``▁▂▃▅▇``: the course of a series, scaled between its own ends."""
+def sparkline(values: Sequence[float], least_span: float = 0.0, width: int = _COURSE_WIDTH) -> str:
+    """``▁▂▃▅▇``: the course of a series between its own ends, or over ``least_span`` where they are closer."""
     if not values:
         return ""
     step = max(len(values) / width, 1.0)
     shown = [values[min(int(k * step), len(values) - 1)] for k in range(min(width, len(values)))]
     low, high = min(shown), max(shown)
-    span = (high - low) or 1.0
+    span = max(high - low, least_span) or 1.0
     return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in shown)
 
 
@@ -90,7 +90,7 @@ def _cells(run: RunProgress) -> tuple[str | Text, ...]:
         _milliseconds(run.ttft_seconds),
         mebibytes(run.memory),
         _since_start(run),
-        sparkline(run.course),
+        sparkline(run.course, least_span=2**20),  # a few pages are no mountain
     )
 
 

@@ -75,5 +75,7 @@ def _control_line(control: Control) -> Text:
     found = f"found {control.verdict}"
     if control.ci_per_hour is not None:
         found += f", {bytes_text(control.ci_per_hour[0])} … {bytes_text(control.ci_per_hour[1])}/h"
-    verdict = "control passed" if control.passed else "CONTROL FAILED"
-    return Text(f"{verdict}: {name}, {found}", style="green" if control.passed else "bold red")
+    if control.verdict == "inconclusive":
+        return Text(f"control undecided: {name}, {found}", style="yellow")
+    outcome, style = ("control passed", "green") if control.passed else ("CONTROL FAILED", "bold red")
+    return Text(f"{outcome}: {name}, {found}", style=style)

@@ -18,7 +18,7 @@ from aging.trends.tests import TrendTest
 
 ALPHA = 0.05
 PRIMARY = "series_har"
-REPLICATES, COMPATIBILITY_REPLICATES = 1500, 100
+REPLICATES, COMPATIBILITY_REPLICATES = 2000, 250
 _QUICK, _QUICK_COMPATIBILITY = 100, 10
 
 TESTS: dict[str, TrendTest] = discover(aging.trends.tests, TrendTest)

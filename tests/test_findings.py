@@ -219,13 +219,16 @@ def test_counters_become_rates(tmp_path: Path) -> None:
 
 
 def test_a_run_too_short_to_tell_is_inconclusive_and_not_an_error(tmp_path: Path) -> None:
-    results = synthetic(tmp_path / "r", {"a": leak(5000.0)})
+    results = synthetic(tmp_path / "r", {"a": leak(5000.0)}, known={"a": 5000.0})
     lines = results.layout.journal.read_text().replace(
         f'"planned_seconds": {float(SECONDS)}', '"planned_seconds": 70.0'
     )
     results.layout.journal.write_text(lines)
-    finding = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "a")
+    findings = analyse(open_results(tmp_path / "r"), TESTS)
+    finding = memory_finding(findings, "a")
     assert (finding.verdict, finding.slope_per_hour, finding.p) == ("inconclusive", None, None)
+    (control,) = findings.controls
+    assert (control.expected, control.passed) == ("aging", False)
 
 
 def test_replicas_that_agree_are_pooled_and_their_limit_is_told(tmp_path: Path) -> None:

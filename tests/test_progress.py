@@ -101,3 +101,4 @@ def test_sparklines_span_their_range() -> None:
     assert sparkline([1.0, 1.0]) == "▁▁"
     assert sparkline([0.0, 3.5, 7.0]) == "▁▅█"
     assert len(sparkline(list(range(1000)))) == 20
+    assert sparkline([0.0, 1.0], least_span=100.0) == "▁▁"
