@@ -1,0 +1,63 @@
+"""Looking early: 20 looks at a growing series, at 5 % each, and with the levels that spending leaves them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from processes import ar1
+from study import conduct, generator, on_all_cores, progress
+
+from aging.trends import look_levels, mann_kendall, series_har
+
+N, LOOKS = 600, 20
+REPLICATES, _QUICK = 400, 10
+
+
+def first_look(y: np.ndarray, ends: np.ndarray, levels: np.ndarray, test: str) -> int:
+    """Return the first look that finds a rising trend, ``LOOKS`` where none does."""
+    run = {"series_har": series_har, "mann_kendall": mann_kendall}[test]
+    for look, (end, level) in enumerate(zip(ends, levels, strict=True)):
+        result = run(y[:end])
+        if result.s > 0 and result.p <= level:
+            return look
+    return LOOKS
+
+
+def measure(full: bool) -> pd.DataFrame:
+    """One row a coefficient, slope and way of looking."""
+    cells = [(phi, slope, full) for phi in (0.0, 0.6, 0.9) for slope in (0.0, 4.0)]
+    return pd.DataFrame([row for rows in on_all_cores(_rows, cells) for row in rows])
+
+
+def _rows(cell: tuple[float, float, bool]) -> list[dict[str, object]]:
+    phi, slope, full = cell
+    rng = generator("sequential", phi, slope)
+    ends = np.linspace(0, N, LOOKS + 1)[1:].astype(int)
+    spent, naive = look_levels(ends.astype(float)), np.full(LOOKS, 0.05)
+    ways = {
+        "primary test, spending": (spent, "series_har"),
+        "primary test, 5 % a look": (naive, "series_har"),
+        "Mann–Kendall, 5 % a look": (naive, "mann_kendall"),
+        "primary test, one look at the end": (np.append(np.zeros(LOOKS - 1), 0.05), "series_har"),
+    }
+    found: dict[str, list[int]] = {name: [] for name in ways}
+    for _ in range(REPLICATES if full else _QUICK):
+        y = slope * np.arange(N) / N + ar1(rng, N, phi)
+        for name, (levels, test) in ways.items():
+            found[name].append(first_look(y, ends, levels, test))
+    progress(f"AR(1) {phi:g}, slope {slope:g}")
+    return [
+        {
+            "phi": phi,
+            "net growth, standard deviations": slope,
+            "looks": name,
+            "called rising": np.mean(np.array(looks) < LOOKS),
+            "median share of the time": (np.median([look for look in looks if look < LOOKS] or [LOOKS - 1]) + 1)
+            / LOOKS,
+        }
+        for name, looks in found.items()
+    ]
+
+
+if __name__ == "__main__":
+    conduct("sequential", __doc__, measure)
