@@ -36,6 +36,8 @@ class Analysed:
         """The trend's, but a step, a cycle or a bounded growth of a few pages is stable for all one can tell."""
         if self.trend is None:
             return "inconclusive"
+        if self.trend.verdict == "aging" and self.trend.low <= 0:
+            return "inconclusive"  # a rise whose interval reaches below zero contradicts itself
         small = np.ptp(self.series.y) <= resolution(self.series.indicator)
         return "stable" if small and self.trend.verdict in ("step", "cyclic", "bounded") else self.trend.verdict
 

@@ -83,7 +83,8 @@ async def _watched(runner: Runner, campaign: Campaign, layout: Layout, console: 
         return await runner.run()
     finally:
         view.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        # Whoever looked may have gone (``| head``): the campaign goes on without being seen.
+        with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
             await view
 
 
@@ -91,7 +92,10 @@ async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:
     progress, planned = Progress(layout), planned_seconds(campaign)
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
+            try:
+                async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
+                    live.update(table(campaign.name, progress.snapshot(), planned), refresh=True)
+            finally:
                 live.update(table(campaign.name, progress.snapshot(), planned), refresh=True)
     else:
         shown = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,7 +12,18 @@ from aging.model import HARNESS, Finding, Findings
 
 _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
 
-_BROKEN = ("died", "load_died", "failing", "no_requests", "no_samples", "interrupted", "unfinished", "schedule", "late")
+_BROKEN = (
+    "died",
+    "load_died",
+    "failing",
+    "lost",
+    "no_requests",
+    "no_samples",
+    "interrupted",
+    "unfinished",
+    "schedule",
+    "late",
+)
 """Problems after which a deployment that was not found to leak has not been shown not to."""
 
 
@@ -66,21 +77,44 @@ def parse_conditions(texts: Sequence[str]) -> list[Condition]:
     return conditions
 
 
-def judge(findings: Findings, conditions: Sequence[Condition], deployments: Sequence[str]) -> list[Judgement]:
-    """Judge every condition on every deployment (or the named ones). Raises MistakesError for names not found."""
-    tested = {f.deployment for f in findings.findings if not f.deployment.startswith(f"{HARNESS}/")}
+def check_names(
+    conditions: Sequence[Condition], deployments: Sequence[str], known: Sequence[str], indicators: Sequence[str]
+) -> None:
+    """Raise MistakesError for a deployment or an indicator that the campaign will not have, before it is run."""
     mistakes = [
-        Mistake("--deployment", f"no deployment is named {name!r}") for name in deployments if name not in tested
+        Mistake("--deployment", f"no deployment is named {name!r}; there are: {', '.join(known)}")
+        for name in deployments
+        if name not in known
     ]
-    known = {f.indicator for f in findings.findings}
     mistakes += [
-        Mistake("--fail", f"no indicator is named {c.indicator!r}; known: {', '.join(sorted(known))}")
+        Mistake("--fail", f"no indicator is named {c.indicator!r}; known: {', '.join(indicators)}")
         for c in conditions
-        if c.indicator not in known
+        if c.indicator not in indicators
     ]
     if mistakes:
         raise MistakesError("check", mistakes)
-    return [*_judgements(findings, conditions, deployments or sorted(tested))]
+
+
+def judge(findings: Findings, conditions: Sequence[Condition], deployments: Sequence[str]) -> list[Judgement]:
+    """Judge every condition on every named deployment; one that left no finding is not decidable."""
+    found = {(finding.deployment, finding.indicator): finding for finding in findings.findings}
+    return [
+        _judgement(found.get((name, condition.indicator)), name, condition, _why_broken(findings, name))
+        for name in deployments
+        for condition in conditions
+    ]
+
+
+def _why_broken(findings: Findings, deployment: str) -> str | None:
+    for problem in findings.problems:
+        if problem.kind in _BROKEN and problem.deployment in (deployment, None):
+            return problem.message
+    for control in findings.controls:
+        # Its verdict counts, not its rate: one 95 % interval in twenty misses the truth by construction.
+        mistaken = (control.verdict == "aging") != (control.expected == "aging")
+        if mistaken and control.deployment != deployment and not control.deployment.startswith(f"{HARNESS}/"):
+            return f"the control {control.deployment}, known to be {control.expected}, was found {control.verdict}"
+    return None
 
 
 def overall(judgements: Sequence[Judgement]) -> Outcome:
@@ -91,36 +125,28 @@ def overall(judgements: Sequence[Judgement]) -> Outcome:
     return Outcome.PASSED if outcomes == {Outcome.PASSED} else Outcome.INCONCLUSIVE
 
 
-def _judgements(findings: Findings, conditions: Sequence[Condition], names: Sequence[str]) -> Iterator[Judgement]:
-    broken = {problem.deployment: problem.message for problem in findings.problems if problem.kind in _BROKEN}
-    for control in findings.controls:
-        # Its verdict counts, not its rate: one 95 % interval in twenty misses the truth by construction.
-        mistaken = (control.verdict == "aging") != (control.expected == "aging")
-        if mistaken and not control.deployment.startswith(f"{HARNESS}/"):
-            told = f"the control {control.deployment}, known to be {control.expected}, was found {control.verdict}"
-            broken.setdefault(None, told)
-    for finding in findings.findings:
-        for condition in conditions:
-            if finding.deployment in names and finding.indicator == condition.indicator:
-                why_broken = broken.get(finding.deployment) or broken.get(None)
-                yield _judgement(finding, condition, why_broken)
-
-
-def _judgement(finding: Finding, condition: Condition, broken: str | None) -> Judgement:
+def _judgement(finding: Finding | None, name: str, condition: Condition, broken: str | None) -> Judgement:
     per_hour = condition.per == "per_hour"
-    slope = finding.slope_per_hour if per_hour else finding.slope_per_request
-    interval = finding.ci_per_hour if per_hour else finding.ci_per_request
+    slope, interval = None, None
+    if finding is not None:
+        slope = finding.slope_per_hour if per_hour else finding.slope_per_request
+        interval = finding.ci_per_hour if per_hour else finding.ci_per_request
     unit = condition.per.replace("_", " ")
-    if slope is None or interval is None:
-        outcome, said = Outcome.INCONCLUSIVE, f"no {unit} rate could be estimated from {finding.n} points"
+    if finding is None or slope is None or interval is None:
+        outcome = Outcome.INCONCLUSIVE
+        said = f"no {unit} rate could be estimated" + (f": {broken}" if broken else _because(finding))
     else:
         said = f"{slope:,.1f} {unit} [{interval[0]:,.1f}, {interval[1]:,.1f}], verdict {finding.verdict}"
         if finding.verdict == "aging" and slope > condition.limit:
             outcome = Outcome.FAILED
         elif broken:
             outcome, said = Outcome.INCONCLUSIVE, f"{said}; the run is broken: {broken}"
-        elif interval[1] <= condition.limit or finding.verdict in ("stable", "bounded"):
+        elif interval[1] <= condition.limit:
             outcome = Outcome.PASSED
         else:
             outcome = Outcome.INCONCLUSIVE
-    return Judgement(finding.deployment, condition, outcome, f"{finding.deployment}: {condition}: {said}")
+    return Judgement(name, condition, outcome, f"{name}: {condition}: {said}")
+
+
+def _because(finding: Finding | None) -> str:
+    return "" if finding is None or not finding.notes else f": {'; '.join(finding.notes)}"

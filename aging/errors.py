@@ -20,12 +20,13 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Process exit codes; a CI job tells a failed gate (1) from an undecided one (3)."""
+    """Process exit codes; a CI job tells a failed gate (1) from an undecided one (3) and from our own bug (70)."""
 
     DONE = 0
     GATE_FAILED = 1
     BAD_INPUT = 2
     INCONCLUSIVE = 3
+    CRASHED = 70
     INTERRUPTED = 130
 
 

@@ -31,6 +31,9 @@ _PROCESS = (
     "process_cpu_seconds_total",
 )
 
+INDICATORS = (*_PROCESS, "client_ttft_seconds", "client_tpot_seconds", "client_e2e_seconds")
+"""Everything that becomes a finding."""
+
 _RESOLUTION_BYTES = 16 * os.sysconf("SC_PAGE_SIZE")
 
 Floats = NDArray[np.float64]

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from aging.clock import Stamp
 from aging.model import Event
+from aging.store.segments import parse_line
 
-Phase = Literal["preparing", "running", "completed", "interrupted", "failed"]
+Phase = Literal["preparing", "running", "draining", "completed", "interrupted", "failed"]
 
 _ENDED: Mapping[str, Phase] = {
     "campaign_completed": "completed",
@@ -46,11 +47,8 @@ def read_journal(path: Path) -> tuple[Event, ...]:
     """Every whole line of a journal, oldest first; a line cut short by a kill is passed over."""
     events = []
     for line in path.read_bytes().splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
+        row = parse_line(line)
+        if row is not None and {"wall", "mono", "event"} <= row.keys():
             stamp = Stamp(row.pop("wall"), row.pop("mono"))
             events.append(Event(stamp, row.pop("event"), row.pop("deployment", None), row))
     return tuple(events)
@@ -75,6 +73,7 @@ class CampaignState:
     """What the journal says of the whole campaign; ``runs`` by deployment and replica."""
 
     phase: Phase = "preparing"
+    pid: int | None = None
     started: Stamp | None = None
     ended: Stamp | None = None
     runs: Mapping[tuple[str, int], RunState] = field(default_factory=dict)
@@ -92,7 +91,9 @@ def _step(state: CampaignState, event: Event) -> CampaignState:
         return replace(state, runs={**state.runs, key: run})
     match event.kind:
         case "campaign_started":
-            return replace(state, phase="running", started=event.stamp)
+            return replace(state, phase="running", started=event.stamp, pid=event.details.get("pid"))
+        case "interrupt":
+            return replace(state, phase="draining")
         case "campaign_completed" | "campaign_interrupted" | "campaign_failed":
             return replace(state, phase=_ENDED[event.kind], ended=event.stamp)
     return state

@@ -48,7 +48,9 @@ def _from_journal(results: Results) -> Iterator[Problem]:
 
 
 def _unfinished(results: Results) -> Iterator[Problem]:
-    if results.state.phase == "running":
+    if results.state.started is None:
+        yield Problem(None, "unfinished", "the journal does not tell that the campaign started: nothing can be said")
+    if results.state.phase in ("running", "draining"):
         yield Problem(None, "unfinished", "the journal has no end: the campaign still runs, or its runner was killed")
 
 
@@ -61,6 +63,12 @@ def _schedules(results: Results) -> Iterator[Problem]:
         stopped_early = (
             results.state.phase != "completed" or results.state.runs[event.deployment, event.details["replica"]].died
         )
+        arrived = event.details.get("requests")
+        recorded = len(results.requests(event.deployment, event.details["replica"]))
+        # The last request drawn may be the one that the stop forestalled.
+        if arrived is not None and recorded < arrived - 1:
+            message = f"{arrived - recorded} of {arrived} arrivals left no record"
+            yield Problem(event.deployment, "lost", message, _at(results, event))
         if event.details["schedule_hash"] != expected and not stopped_early:
             message = f"drove schedule {event.details['schedule_hash']}, not the planned {expected}"
             yield Problem(event.deployment, "schedule", message, _at(results, event))

@@ -68,6 +68,15 @@ class Child:
         assert self._process.stdout is not None
         return await self._process.stdout.readline()
 
+    def listens_on(self, port: int) -> bool:
+        """Whether a process of this child's tree serves the port: what is monitored must be what is loaded."""
+        for member in [psutil.Process(self.pid), *self._family()] if self.exit_status is None else []:
+            with contextlib.suppress(psutil.Error):
+                listening = (c for c in member.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
+                if any(connection.laddr.port == port for connection in listening):
+                    return True
+        return False
+
     async def terminate(self, patience: float) -> None:
         """SIGTERM to the group, SIGKILL after ``patience`` seconds; then whatever of the tree is left."""
         family = self._family()

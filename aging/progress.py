@@ -51,11 +51,15 @@ class Tail:
         return rows
 
     def _from_sealed(self, name: str, sealed: Path) -> list[dict[str, Any]]:
-        import pyarrow.parquet as pq  # noqa: PLC0415 - 80 MB that a campaign within one hour never needs
+        import pyarrow as pa  # noqa: PLC0415 - 80 MB that a campaign within one hour never needs
+        import pyarrow.parquet as pq  # noqa: PLC0415
 
-        if not sealed.exists() or self._counts[name] == pq.read_metadata(sealed).num_rows:
+        try:
+            if self._counts[name] == pq.read_metadata(sealed).num_rows:
+                return []
+            rows: list[dict[str, Any]] = pq.read_table(sealed).slice(self._counts[name]).to_pylist()
+        except (pa.ArrowInvalid, OSError):  # gone or damaged: the analysis tells it
             return []
-        rows: list[dict[str, Any]] = pq.read_table(sealed).slice(self._counts[name]).to_pylist()
         return rows
 
 
@@ -117,13 +121,13 @@ class _Follower:
 
     def progress(self, run: RunState) -> RunProgress:
         for row in self._requests.new_rows():
-            self._counts[row["status"]] += 1
-            if row["status"] == "ok" and row["first_token"] is not None:
+            self._counts[row.get("status", "error")] += 1
+            if row.get("status") == "ok" and row["first_token"] is not None:
                 self._ttft.append((row["finished"], row["first_token"] - row["sent"]))
         for row in self._process.new_rows():
-            self.seen_until = row["mono"]
-            if row.get(PRIMARY) is not None:
-                self._remember(row[PRIMARY], row["mono"], run)
+            self.seen_until = row.get("mono", self.seen_until)
+            if row.get(PRIMARY) is not None and self.seen_until is not None:
+                self._remember(row[PRIMARY], self.seen_until, run)
         while self._ttft and self.seen_until is not None and self._ttft[0][0] < self.seen_until - _RECENT_SECONDS:
             self._ttft.popleft()
         return RunProgress(

@@ -73,14 +73,14 @@ class Runner:
         """Run the campaign. One SIGINT or SIGTERM drains and ends it, a second ends it at once."""
         whole = asyncio.create_task(self._whole())
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._interrupt, whole)
         try:
             outcome = await whole
         except asyncio.CancelledError:
             outcome = Outcome.INTERRUPTED
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
         self._journal.record(outcome.value)
         self._journal.close()
@@ -200,6 +200,7 @@ class Runner:
             replica=pair.run.replica,
             exit=status,
             schedule_hash=finished.get("schedule_hash"),
+            requests=finished.get("requests"),
         )
 
     async def _stop_when_interrupted(self) -> None:

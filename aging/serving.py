@@ -108,10 +108,12 @@ class Serving:
         last = "no request was answered"
         async with httpx.AsyncClient(base_url=self._launch.endpoint.base_url, trust_env=False) as http:
             while child.exit_status is None:
-                answer = await send(http, self._launch.endpoint, _PROBE, " a b c d", _PROBE_TIMEOUT_SECONDS)
-                if answer.error is None:
+                left = max(started + timeout - time.monotonic(), 0.1)
+                patience = min(_PROBE_TIMEOUT_SECONDS, left)
+                answer = await send(http, self._launch.endpoint, _PROBE, " a b c d", patience)
+                if answer.error is None and child.listens_on(self.deployment.options.port):
                     return
-                last = answer.error
+                last = answer.error or f"port {self.deployment.options.port} is served by a process of somebody else"
                 if time.monotonic() - started > timeout:
                     raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
                 await asyncio.sleep(_PROBE_PAUSE_SECONDS)
@@ -127,6 +129,7 @@ class Serving:
     async def _watch_for_death(self, child: Child) -> None:
         status = await child.wait()
         self.ready_since = None
+        await child.terminate(patience=0.0)  # workers that outlive their leader would keep its port and its memory
         self._tell(
             "deployment_died",
             self.name,

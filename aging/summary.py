@@ -13,15 +13,21 @@ _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic":
 _LEAST_PROBABILITY = 1e-12
 """Below this a probability says more of the model than of the world."""
 
+_COLUMNS = ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable")
+_NARROW = 112
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def show(findings: Findings, console: Console) -> None:
     """Memory of every deployment first, then whatever else was found to age, controls and problems."""
-    console.print(_memory_table(findings))
+    console.print(_memory_table(findings, narrow=console.width < _NARROW))
     others = [f for f in findings.findings if f.verdict == "aging" and f.indicator != PRIMARY]
     for finding in others:
         console.print(f"also aging: {finding.deployment} {finding.indicator} {finding.slope_per_hour:+.4g} per hour")
+    for finding in findings.findings:
+        if finding.indicator == PRIMARY and finding.verdict == "inconclusive" and "/" not in finding.deployment:
+            why = "; ".join(finding.notes) or f"{finding.n} points are too few"
+            console.print(f"inconclusive: {finding.deployment}: {why}")
     for control in findings.controls:
         console.print(_control_line(control))
     for problem in findings.problems:
@@ -38,14 +44,15 @@ def bytes_text(count: float) -> str:
     return f"{value:.4g} {_UNITS[unit]}"
 
 
-def _memory_table(findings: Findings) -> Table:
+def _memory_table(findings: Findings, *, narrow: bool) -> Table:
     title = f"{findings.campaign}: memory (anonymous + swap)"
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable"):
+    shown = _COLUMNS[:4] if narrow else _COLUMNS
+    for column in shown:
         grid.add_column(column, no_wrap=True, header_style="dim")
     for finding in findings.findings:
         if finding.indicator == PRIMARY and not finding.deployment.startswith(f"{HARNESS}/"):
-            grid.add_row(*_cells(finding))
+            grid.add_row(*_cells(finding)[: len(shown)])
     return grid
 
 

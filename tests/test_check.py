@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.check import Condition, Outcome, judge, overall, parse_conditions
+from aging.check import Condition, Outcome, check_names, judge, overall, parse_conditions
 from aging.errors import MistakesError
 from aging.model import Control, Finding, Findings, Problem
 from tests.conftest import Aging
@@ -35,7 +35,7 @@ FINDING = Finding(
 
 def outcome(finding: Finding, *problems: Problem, condition: Condition = LEAK) -> Outcome:
     findings = Findings(1, "c", "", [finding], [], problems)
-    return overall(judge(findings, [condition], []))
+    return overall(judge(findings, [condition], ["a"]))
 
 
 def test_conditions_are_read() -> None:
@@ -64,13 +64,25 @@ def test_a_leak_below_the_limit_whose_interval_reaches_over_it_is_inconclusive()
     assert outcome(FINDING, condition=replace(LEAK, limit=450.0)) is Outcome.INCONCLUSIVE
 
 
+def test_a_verdict_alone_does_not_pass_a_rate_that_may_be_above_the_limit() -> None:
+    assert outcome(replace(FINDING, verdict="stable", ci_per_request=(0.0, 410.0))) is Outcome.INCONCLUSIVE
+
+
+def test_a_deployment_that_left_nothing_is_undecided_with_the_reason() -> None:
+    died = Problem("dead", "died", "exit 7")
+    findings = Findings(1, "c", "", [replace(FINDING, verdict="stable", ci_per_request=(0.0, 0.0))], [], [died])
+    judgements = judge(findings, [LEAK], ["a", "dead"])
+    assert overall(judgements) is Outcome.INCONCLUSIVE
+    assert "exit 7" in judgements[1].message
+
+
 def test_growth_above_the_limit_that_is_not_shown_to_go_on_is_inconclusive() -> None:
     assert outcome(replace(FINDING, verdict="inconclusive")) is Outcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("verdict", ["stable", "bounded"])
 def test_what_is_known_not_to_leak_passes(verdict: str) -> None:
-    assert outcome(replace(FINDING, verdict=verdict)) is Outcome.PASSED  # type: ignore[arg-type]
+    assert outcome(replace(FINDING, verdict=verdict, ci_per_request=(0.0, 200.0))) is Outcome.PASSED  # type: ignore[arg-type]
 
 
 def test_a_series_without_a_rate_is_inconclusive() -> None:
@@ -86,37 +98,35 @@ def test_a_broken_run_never_passes(deployment: str | None) -> None:
 
 
 def test_another_deployments_death_is_its_own() -> None:
-    findings = Findings(1, "c", "", [replace(FINDING, verdict="stable")], [], [Problem("b", "died", "")])
-    assert overall(judge(findings, [LEAK], [])) is Outcome.PASSED
+    findings = Findings(
+        1, "c", "", [replace(FINDING, verdict="stable", ci_per_request=(0.0, 0.0))], [], [Problem("b", "died", "")]
+    )
+    assert overall(judge(findings, [LEAK], ["a"])) is Outcome.PASSED
 
 
 def test_an_instrument_whose_control_failed_shows_nothing(tmp_path: Path) -> None:
     control = Control("c", "process_anon_swap_bytes", "aging", 1e6, "stable", 0.0, (0.0, 0.0), passed=False)
-    findings = Findings(1, "c", "", [replace(FINDING, verdict="stable")], [control], [])
-    assert overall(judge(findings, [LEAK], [])) is Outcome.INCONCLUSIVE
+    findings = Findings(1, "c", "", [replace(FINDING, verdict="stable", ci_per_request=(0.0, 0.0))], [control], [])
+    assert overall(judge(findings, [LEAK], ["a"])) is Outcome.INCONCLUSIVE
     off = replace(control, verdict="aging", slope_per_hour=2e6, ci_per_hour=(1.5e6, 2.5e6))
-    assert overall(judge(replace(findings, controls=[off]), [LEAK], [])) is Outcome.PASSED
+    assert overall(judge(replace(findings, controls=[off]), [LEAK], ["a"])) is Outcome.PASSED
     harness = replace(control, deployment="_harness/runner", expected="not aging")
-    assert overall(judge(replace(findings, controls=[harness]), [LEAK], [])) is Outcome.PASSED
+    assert overall(judge(replace(findings, controls=[harness]), [LEAK], ["a"])) is Outcome.PASSED
 
 
-def test_only_the_named_deployments_are_judged_and_the_harness_never_is() -> None:
-    others = [
-        FINDING,
-        replace(FINDING, deployment="b", verdict="stable"),
-        replace(FINDING, deployment="_harness/runner"),
-    ]
+def test_only_the_named_deployments_are_judged() -> None:
+    others = [FINDING, replace(FINDING, deployment="b", verdict="stable", ci_per_request=(0.0, 0.0))]
     findings = Findings(1, "c", "", others, [], [])
-    assert {judgement.deployment for judgement in judge(findings, [LEAK], [])} == {"a", "b"}
+    assert overall(judge(findings, [LEAK], ["a", "b"])) is Outcome.FAILED
     assert overall(judge(findings, [LEAK], ["b"])) is Outcome.PASSED
+    assert overall(judge(findings, [LEAK], [])) is Outcome.INCONCLUSIVE, "nothing judged is nothing shown"
 
 
-def test_unknown_names_are_told() -> None:
-    findings = Findings(1, "c", "", [FINDING], [], [])
-    with pytest.raises(MistakesError, match="no deployment is named 'z'"):
-        judge(findings, [LEAK], ["z"])
-    with pytest.raises(MistakesError, match="no indicator is named 'process_anon'"):
-        judge(findings, [replace(LEAK, indicator="process_anon")], [])
+def test_unknown_names_are_told_together() -> None:
+    with pytest.raises(MistakesError) as caught:
+        check_names([replace(LEAK, indicator="process_anon")], ["z"], ["a"], ["process_fds"])
+    assert "no deployment is named 'z'; there are: a" in str(caught.value)
+    assert "no indicator is named 'process_anon'; known: process_fds" in str(caught.value)
 
 
 def test_the_gate_tells_a_leak_from_none_and_from_too_short(campaign_file: Callable[..., Path], aging: Aging) -> None:
@@ -137,4 +147,8 @@ def test_a_wrong_condition_is_told_before_anything_is_started(
     ran = aging("check", campaign_file(), "--fail", "memory > 3")
     assert ran.returncode == 2
     assert "is not a condition" in ran.stderr
+    misspelt = aging("check", campaign_file(), "--fail", "process_anon:per_hour > 3", "--deployment", "laek")
+    assert misspelt.returncode == 2
+    assert "no deployment is named 'laek'" in misspelt.stderr
+    assert "no indicator is named 'process_anon'" in misspelt.stderr
     assert not (tmp_path / "results").exists()

@@ -54,7 +54,7 @@ def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **override
     """Check the text of a campaign file. Raises :class:`CampaignError` with every mistake found."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise CampaignError(source, [Mistake("", f"is not TOML: {error}")]) from None
     raw |= {key: value for key, value in overrides.items() if value is not None}
 
@@ -134,11 +134,11 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
                 where = ", ".join(str(table.get("name", "?")) for table in tables if table.get(key) == value)
                 yield Mistake(f"deployment.{key}", f"{value!r} is used {count} times ({where}); each needs its own")
     yield from _window(raw)
-    names = {table.get("name") for table in tables}
+    names = {table["name"] for table in tables if isinstance(table.get("name"), str)}
     rejuvenation = raw.get("rejuvenation")
     if isinstance(rejuvenation, dict) and isinstance(rejuvenation.get("deployments"), list):
         for name in rejuvenation["deployments"]:
-            if name not in names:
+            if isinstance(name, str) and name not in names:
                 yield Mistake("rejuvenation.deployments", f"no deployment is named {name!r}; {_suggest(name, names)}")
     for sampler in raw["sampling"] if isinstance(raw.get("sampling"), dict) else ():
         if sampler not in kinds.samplers:

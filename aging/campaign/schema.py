@@ -7,12 +7,14 @@ campaign than the one that was written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aging.campaign.units import Duration, Positive, WarmUp
 
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EnvironmentValue = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 _LONGEST_SECONDS = 366 * 86400.0
 
 
@@ -28,7 +30,7 @@ class LogNormal(Table):
     median: float = Field(gt=0, description="median, in tokens")
     p95: float = Field(gt=0, description="95th percentile, in tokens; equal to the median for a constant length")
     min: int = Field(ge=1, description="smallest count; shorter draws are raised to it")
-    max: int = Field(ge=1, description="largest count; longer draws are cut to it")
+    max: int = Field(ge=1, le=1_000_000, description="largest count; longer draws are cut to it")
 
     @model_validator(mode="after")
     def _ordered(self) -> LogNormal:
@@ -91,28 +93,36 @@ class RejuvenationOptions(Table):
 class DeploymentOptions(Table):
     """Keys that every deployment has; each kind adds its own."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="unique name: lower case letters, digits, dashes")
+    name: str = Field(
+        max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$", description="unique name: lower case letters, digits, dashes"
+    )
     kind: str = Field(description="which runtime serves it")
     port: int = Field(strict=True, ge=1024, le=65535, description="loopback port it listens on")
     slot: str | None = Field(None, description="what may run at the same time; deployments of one slot take turns")
-    rate: float | None = Field(None, gt=0, description="requests per second of this deployment instead of the load's")
+    rate: float | None = Field(
+        None, gt=0, le=100_000, description="requests per second of this deployment instead of the load's"
+    )
     ready_timeout: Duration = Field(120.0, gt=0, description="longest time from launch to the first completed request")
     stop_timeout: Duration = Field(15.0, gt=0, description="time from SIGTERM to SIGKILL")
-    env: dict[str, str] = Field(default_factory=dict, description="environment variables added to the server's")
+    env: dict[EnvironmentName, EnvironmentValue] = Field(
+        default_factory=dict, description="environment variables added to the server's"
+    )
 
 
 class Campaign(Table):
     """A whole campaign file."""
 
     schema_version: Literal[1] = Field(1, alias="schema", description="version of this format")
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the folder under the results")
+    name: str = Field(
+        max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the folder under the results"
+    )
     description: str = Field("", description="one line for the report")
     seed: int = Field(ge=0, description="everything random follows from it")
     duration: Duration = Field(
         gt=0, le=_LONGEST_SECONDS, description="length of the load of one run, warm-up included; at most 366 days"
     )
     warmup: WarmUp = Field(0.0, description='start of the load that the analysis leaves out; "auto" finds it')
-    replicas: int = Field(1, ge=1, description="repeats of every deployment, each with a seed of its own")
+    replicas: int = Field(1, ge=1, le=1000, description="repeats of every deployment, each with a seed of its own")
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
     model: ModelTable | None = Field(None, description="the model the deployments serve")
     load: LoadTable = Field(description="the load that every deployment gets")

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_MOST = 1e15
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)")
 
 
@@ -35,7 +36,7 @@ def _sum(text: str, units: dict[str, Any], wrong: str) -> float:
             raise ValueError(wrong)
         total += float(match[1]) * units[match[2]]
         end = match.end()
-    if end == 0 or text[end:].strip():
+    if end == 0 or text[end:].strip() or total > _MOST:
         raise ValueError(wrong)
     return total
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 from aging.commands import analyze, check, doctor, env, model, report, run, status, trend, validate
 from aging.errors import AgingError, ExitCode
@@ -23,6 +23,7 @@ exit codes: 0 done, or gate passed · 1 gate failed (check only) · 2 bad input 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; every error of the package becomes its message and its exit code here."""
+    sys.excepthook = _crashed
     options = parser().parse_args(arguments)
     try:
         code = options.run(options)
@@ -35,7 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
+    except OSError as error:  # a disk that is full, a folder that may not be written
+        print(f"aging: {error}", file=sys.stderr)
+        return ExitCode.INCONCLUSIVE
     return int(code)
+
+
+def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A bug of ours must not exit 1: to a CI job that says "it leaks"."""
+    sys.__excepthook__(kind, error, trace)
+    sys.stderr.flush()
+    os._exit(ExitCode.CRASHED)
 
 
 def parser() -> argparse.ArgumentParser:

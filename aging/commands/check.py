@@ -4,18 +4,25 @@ A condition names an indicator, its rate per hour or per request, and the limit:
 
   aging check FILE --fail 'process_anon_swap_bytes:per_request > 256'
 
-It fails (exit 1) when the deployment is `aging` and its rate is above the limit; it
-passes (exit 0) when every deployment's rate is below it with confidence; else it
-is inconclusive (exit 3): too short, too noisy, or a broken run.
+It fails (exit 1) when a deployment is `aging` and its rate is above the limit; it
+passes (exit 0) when the whole interval of every deployment's rate is below it; else it
+is inconclusive (exit 3): too short, too noisy, or a broken run. Controls (deployments
+whose ageing is configured) are not judged unless named; one that was mistaken leaves
+the gate undecided.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aging.errors import ExitCode
 from aging.terminal import console
+
+if TYPE_CHECKING:
+    from aging.check import Condition
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail", action="append", required=True, metavar="CONDITION", help="'INDICATOR:per_hour|per_request > NUMBER'"
     )
-    parser.add_argument("--deployment", action="append", default=[], metavar="NAME", help="only these; default: all")
+    parser.add_argument(
+        "--deployment", action="append", default=[], metavar="NAME", help="only these; default: all but controls"
+    )
     parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
 
@@ -35,9 +44,10 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.runner import Outcome  # noqa: PLC0415
 
     conditions = parse_conditions(options.fail)
+    judged = _judged(options.file, conditions, options.deployment)
     out = console()
     ran = run_campaign(options.file, options.results, options.duration, out)
-    judgements = judge(ran.findings, conditions, options.deployment)
+    judgements = judge(ran.findings, conditions, judged)
     for judgement in judgements:
         out.print(f"{judgement.outcome.value}: {judgement.message}", markup=False, soft_wrap=True)
     out.print(f"report: {ran.layout.report}", soft_wrap=True)
@@ -50,3 +60,17 @@ def run(options: argparse.Namespace) -> ExitCode:
             return ExitCode.DONE
         case GateOutcome.INCONCLUSIVE:
             return ExitCode.INCONCLUSIVE
+
+
+def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str]) -> list[str]:
+    """The deployments to judge; wrong names are told before hours of load."""
+    from aging.campaign import load_campaign  # noqa: PLC0415
+    from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.check import check_names  # noqa: PLC0415
+    from aging.indicators import INDICATORS  # noqa: PLC0415
+
+    catalogue = Catalogue.discovered()
+    campaign = load_campaign(file, catalogue.kinds())
+    plugins = [catalogue.deployments[options.kind](options, None) for options in campaign.deployment]
+    check_names(conditions, named, [one.options.name for one in plugins], INDICATORS)
+    return list(named) or [one.options.name for one in plugins if one.known_ageing() is None]

@@ -61,7 +61,7 @@ async def main() -> None:
     if load.done() and not load.cancelled():
         load.result()
     writer.close()
-    _tell("finished", schedule_hash=str(digest))
+    _tell("finished", schedule_hash=str(digest), requests=digest.requests)
 
 
 async def _obey(commands: asyncio.StreamReader, client: Client) -> None:

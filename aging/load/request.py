@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ import httpx
 
 from aging.deployments import Endpoint
 from aging.load.schedule import PlannedRequest
-from aging.load.sse import StreamedAnswer, completion_tokens
+from aging.load.sse import StreamedAnswer, choices, completion_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,11 @@ async def send(
     headers = {} if endpoint.reuse_connections else {"Connection": "close"}
     answer = Answer()
     try:
-        async with http.stream("POST", endpoint.path, json=asked, headers=headers, timeout=patience) as response:
+        # httpx's timeout is one read's: a server that drips would never meet it.
+        async with (
+            asyncio.timeout(patience),
+            http.stream("POST", endpoint.path, json=asked, headers=headers, timeout=patience) as response,
+        ):
             answer = replace(answer, http_status=response.status_code)
             if response.status_code != httpx.codes.OK:
                 text = (await response.aread()).decode(errors="replace")
@@ -53,7 +58,9 @@ async def send(
             if request.streaming:
                 return await _read_stream(response, answer)
             return _read_whole(await _json(response), answer)
-    except httpx.HTTPError as error:
+    except TimeoutError:
+        return replace(answer, error=f"not answered within {patience:g} s")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         return replace(answer, error=f"{type(error).__name__}: {error}"[:200])
 
 
@@ -62,6 +69,8 @@ async def _read_stream(response: httpx.Response, answer: Answer) -> Answer:
     async for line in response.aiter_lines():
         stream.feed(line, time.monotonic())
     error = stream.error or (None if stream.ended else "the stream ended without its end marker")
+    if error is None and stream.tokens == 0:
+        error = "the stream held no token"
     return replace(
         answer, first_token=stream.first_token, last_token=stream.last_token, tokens=stream.tokens, error=error
     )
@@ -77,6 +86,6 @@ async def _json(response: httpx.Response) -> Mapping[str, Any] | None:
 
 
 def _read_whole(whole: Mapping[str, Any] | None, answer: Answer) -> Answer:
-    if whole is None or not whole.get("choices"):
+    if whole is None or not choices(whole):
         return replace(answer, error="the answer is not a completion")
     return replace(answer, last_token=time.monotonic(), tokens=completion_tokens(whole))

@@ -73,8 +73,10 @@ class ScheduleHash:
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
+        self.requests = 0
 
     def add(self, request: PlannedRequest) -> None:
+        self.requests += 1
         if request.index < HASHED:
             self._digest.update(request.line().encode())
 

@@ -41,12 +41,16 @@ class StreamedAnswer:
         except ValueError:
             self.error = f"a stream event is not JSON: {data[:80]!r}"
             return
+        if not isinstance(event, dict):
+            self.error = f"a stream event is no object: {data[:80]!r}"
+            return
         if event.get("error"):
             self.error = f"the stream carried an error: {event['error']!r}"[:200]
             return
         self.usage_tokens = completion_tokens(event) or self.usage_tokens
-        for choice in event.get("choices") or ():
-            if choice.get("text") or (choice.get("delta") or {}).get("content"):
+        for choice in choices(event):
+            delta = choice.get("delta")
+            if choice.get("text") or (isinstance(delta, dict) and delta.get("content")):
                 self.first_token = self.first_token or now
                 self.last_token = now
                 self.chunks += 1
@@ -56,5 +60,12 @@ class StreamedAnswer:
 
 def completion_tokens(answer: Mapping[str, Any]) -> int | None:
     """Output tokens that an answer (or a stream's last event) says it used; None where it does not say."""
-    count = (answer.get("usage") or {}).get("completion_tokens")
+    usage = answer.get("usage")
+    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
     return count if isinstance(count, int) else None
+
+
+def choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The choices of an answer that are such, whatever else the server put there."""
+    listed = answer.get("choices")
+    return [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []

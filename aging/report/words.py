@@ -59,6 +59,7 @@ GRAVE = frozenset({"died", "load_died", "no_requests", "no_samples", "schedule",
 PHASE: Mapping[str, str] = {
     "preparing": "never started its load",
     "running": "has no recorded end",
+    "draining": "has no recorded end",
     "completed": "completed",
     "interrupted": "interrupted",
     "failed": "failed",

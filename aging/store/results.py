@@ -36,7 +36,7 @@ class Results:
             raise ResultsError(f"{self.layout.manifest}: cannot be read: {error.strerror}") from None
         except ValueError as error:
             raise ResultsError(f"{self.layout.manifest}: is not JSON: {error}") from None
-        version = manifest.get("schema")
+        version = manifest.get("schema") if isinstance(manifest, dict) else None
         if version != 1:
             raise ResultsError(f"{self.layout.manifest}: format version {version!r} is unknown; this release reads 1")
         missing = [key for key in _MANIFEST_KEYS if key not in manifest]
@@ -97,7 +97,8 @@ def open_results(path: str | Path) -> Results:
     if not root.exists():
         raise ResultsError(f"{root}: there is no such directory")
     if not (root / "journal.jsonl").is_file():
-        inside = sorted(root.glob("*/journal.jsonl")) + sorted(root.glob("*/*/journal.jsonl"))
+        found = (*root.glob("*/journal.jsonl"), *root.glob("*/*/journal.jsonl"))
+        inside = sorted(found, key=lambda path: path.parent.name)
         hint = f"; the latest below it is {inside[-1].parent}" if inside else ""
         raise ResultsError(f"{root}: is not a result directory (it has no journal.jsonl){hint}")
     results = Results(Layout(root))

@@ -83,6 +83,12 @@ def test_overrides_replace_keys_and_are_checked_alike() -> None:
         ('"llama-cpp"', '"lama-cpp"', "deployment[b].kind", "did you mean 'llama-cpp'?"),
         ("18084", "18083", "deployment.port", "18083 is used 2 times (a, b)"),
         ('name = "b"', 'name = "a"', "deployment.name", "'a' is used 2 times"),
+        ('name = "good"', f'name = "{"x" * 300}"', "name", "at most 64 characters"),
+        ('name = "a"', 'name = ["a"]', "deployment[0].name", "valid string"),
+        ('name = "a"', 'name = "a"\nenv = { "A=B" = "x" }', "deployment[a].env.A=B.[key]", "match pattern"),
+        ('"16KiB"', f'"{"9" * 400}KiB"', "deployment[a].leak_per_request", "is not a size"),
+        ('"3m"', f'"{"9" * 400}d"', "duration", "is not a duration"),
+        ("rate = 8.0", "rate = 1e300", "load.arrivals.rate", "less than or equal to 100000"),
         ("rate = 8.0", "rate = inf", "load.arrivals.rate", "finite number"),
         ("rate = 8.0", "rate = nan", "load.arrivals.rate", "got nan"),
         ('"3m"', '"400d"', "duration", "less than or equal to 31622400"),
@@ -136,7 +142,17 @@ def test_all_mistakes_come_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "name =", "deployment = 3", "load = 1", "[load]\narrivals = 4", "[[deployment]]\n"]
+    "text",
+    [
+        "",
+        "name =",
+        "seed = " + "9" * 5000,
+        "a = " + "[" * 5000,
+        "deployment = 3",
+        "load = 1",
+        "[load]\narrivals = 4",
+        "[[deployment]]\n",
+    ],
 )
 def test_whatever_the_file_holds_there_is_a_message_and_no_traceback(text: str) -> None:
     assert mistakes(text)

@@ -74,6 +74,30 @@ def raw_server(answer: bytes, *, linger: float = 0.0) -> Iterator[str]:
             thread.join()
 
 
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """A server that sends a comment every tenth of a second and never ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+        stop = threading.Event()
+
+        def serve() -> None:
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError, ConnectionError):
+                    peer, _ = listener.accept()
+                    with peer:
+                        peer.recv(65536)
+                        peer.sendall(head("text/event-stream"))
+                        while not stop.wait(0.1):
+                            peer.sendall(b": ping\n\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        stop.set()
+        thread.join()
+
+
 def head(kind: str, length: int | None = None, status: str = "200 OK") -> bytes:
     size = "" if length is None else f"Content-Length: {length}\r\n"
     return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{size}Connection: close\r\n\r\n".encode()
@@ -130,6 +154,7 @@ def test_a_stream_cut_in_the_middle_of_a_chunk_is_an_error() -> None:
     [
         (head("application/json", 2) + b"{}", "not a completion"),
         (head("application/json", 3) + b"{{{", "not a completion"),
+        (head("application/json", 15) + b'{"choices":[5]}', "not a completion"),
         (head("text/plain", 4, "503 Busy") + b"full", "HTTP 503: full"),
         (b"nonsense\r\n\r\n", "RemoteProtocolError"),
     ],
@@ -151,7 +176,13 @@ def test_a_server_that_hangs_is_a_timeout() -> None:
     with raw_server(b"", linger=3.0) as url:
         (record,) = drive(url, requests(1, 0.0), replace(LIMITS, timeout=0.3))
     assert record.status == "error"
-    assert "ReadTimeout" in (record.error or "")
+    assert "ReadTimeout" in (record.error or "") or "not answered within" in (record.error or "")
+    assert record.finished - record.scheduled < 2.0
+
+
+def test_a_server_that_drips_meets_the_timeout_all_the_same(dripping: str) -> None:
+    (record,) = drive(dripping, requests(1, 0.0), replace(LIMITS, timeout=0.5))
+    assert (record.status, record.error) == ("error", "not answered within 0.5 s")
     assert record.finished - record.scheduled < 2.0
 
 

@@ -46,6 +46,14 @@ def test_errors_inside_a_stream_are_errors() -> None:
     assert "not JSON" in (broken.error or "")
 
 
+def test_what_is_no_completion_is_an_error_and_no_crash() -> None:
+    odd_events: tuple[object, ...] = ([], 5, "text", None, {"error": 1})
+    for odd in odd_events:
+        assert fed(odd).error
+    harmless = fed({"choices": [5, {"delta": 3}], "usage": 7}, text("a"))
+    assert (harmless.error, harmless.tokens) == (None, 1)
+
+
 def test_comments_and_other_fields_are_passed_over() -> None:
     answer = StreamedAnswer()
     for line in (": ping", "event: x", "id: 3", ""):

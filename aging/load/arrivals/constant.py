@@ -17,7 +17,7 @@ class ConstantOptions(ArrivalsOptions):
     """Open-loop arrivals at equal gaps."""
 
     kind: Literal["constant"]
-    rate: float = Field(gt=0, description="requests per second")
+    rate: float = Field(gt=0, le=100_000, description="requests per second")
 
 
 class Constant(Arrivals[ConstantOptions]):

@@ -16,7 +16,7 @@ class PoissonOptions(ArrivalsOptions):
     """Open-loop arrivals without memory."""
 
     kind: Literal["poisson"]
-    rate: float = Field(gt=0, description="requests per second on average")
+    rate: float = Field(gt=0, le=100_000, description="requests per second on average")
 
 
 class Poisson(Arrivals[PoissonOptions]):
