@@ -18,8 +18,9 @@ from aging.trends.tests import TrendTest
 
 ALPHA, POWER = 0.05, 0.8
 PHIS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
-REPLICATES, _QUICK = 400, 10
-TESTS: dict[str, TrendTest] = discover(aging.trends.tests, TrendTest)
+REPLICATES, _QUICK = 200, 10
+COMPARED = ("series_har", "mann_kendall", "hamed_rao")
+TESTS: dict[str, TrendTest] = {kind: discover(aging.trends.tests, TrendTest)[kind] for kind in COMPARED}
 
 
 def whitened(y: Floats, phi: float) -> Floats:
@@ -40,7 +41,7 @@ def oracle_z(y: Floats, phi: float) -> tuple[float, float]:
 
 
 def power(phi: float, n: int, replicates: int) -> dict[str, float]:
-    """Return the share of series in which the oracle and every test find the slope."""
+    """Return the share of series in which the oracle and the compared tests find the slope."""
     rng = generator("power", phi, n)
     slope = float(norm.isf(ALPHA / 2) + norm.ppf(POWER)) * oracle_z(np.zeros(n), phi)[1]
     found = dict.fromkeys(("oracle", *TESTS), 0)

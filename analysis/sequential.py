@@ -10,7 +10,7 @@ from study import conduct, generator, on_all_cores, progress
 from aging.trends import look_levels, mann_kendall, series_har
 
 N, LOOKS = 600, 20
-REPLICATES, _QUICK = 400, 10
+REPLICATES, _QUICK = 200, 10
 
 
 def first_look(y: np.ndarray, ends: np.ndarray, levels: np.ndarray, test: str) -> int:

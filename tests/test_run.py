@@ -186,7 +186,7 @@ def test_a_runner_that_is_killed_leaves_no_process_and_loses_at_most_the_last_se
         assert results.samples(deployment, "process")["mono"].iloc[-1] > killed_at - 1.0
         assert results.requests(deployment)["finished"].max() > killed_at - 1.0
     assert "the campaign still runs, or its runner was killed" in ran.stdout
-    assert "small · running" in aging("status", root).stdout
+    assert f"its runner (pid {runner.pid}) is gone" in aging("status", root).stdout
 
 
 def test_ctrl_c_once_drains_seals_and_stays_analysable(
