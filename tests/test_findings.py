@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aging.analysed import analyse_all
 from aging.catalogue import Catalogue
 from aging.findings import analyse, write_findings
-from aging.indicators import PRIMARY, deployment_series, run_window
+from aging.indicators import PRIMARY, Series, deployment_series, run_window
 from aging.journal import Journal
 from aging.model import Finding, Findings
 from aging.store.layout import Layout
@@ -160,6 +161,19 @@ def test_a_leak_is_aging_at_its_rate_and_what_is_flat_or_saturates_is_not(tmp_pa
     assert memory_finding(findings, "cache").verdict == "bounded"
     assert "aging" not in {f.verdict for f in findings.findings if f.indicator != PRIMARY}
     assert findings.problems == []
+
+
+def test_a_few_pages_are_told_of_a_deployment_and_passed_over_of_the_harness() -> None:
+    t = np.arange(60.0, 260.0, 2.0)
+    creep = 100 * MIB + 250 * (t - 60)
+    told = {
+        owner: analyse_all([Series(owner, 1, 1, PRIMARY, t, creep, None)], TESTS)[0]
+        for owner in ("a", "_harness/client-a")
+    }
+    assert np.ptp(creep) < 16 * 4096
+    assert told["a"].trend == told["_harness/client-a"].trend
+    assert told["a"].verdict == "aging"
+    assert told["_harness/client-a"].verdict == "stable"
 
 
 def test_a_jump_is_a_step_but_one_page_is_nothing(tmp_path: Path) -> None:
