@@ -9,7 +9,7 @@ from study import conduct, generator, on_all_cores, progress
 
 from aging.trends import sen_slope, sen_slope_autocorrelated
 
-REPLICATES, _QUICK = 500, 10
+REPLICATES, _QUICK = 1000, 10
 NOISE = tuple(("AR(1)", phi, n) for phi in (0.0, 0.5, 0.8, 0.9) for n in (60, 216, 600))
 LEAKS = tuple(("losses", float(events), n) for events in (300, 1000) for n in (60, 150))
 

@@ -13,7 +13,7 @@ from aging.trends import classify_shape, find_warmup
 
 SHAPES = ("constant", "linear", "decelerating", "step", "saturating", "cyclic")
 SPREAD = 0.1
-REPLICATES, _QUICK = 100, 5
+REPLICATES, _QUICK = 500, 5
 
 
 def truth(shape: str, n: int, rng: np.random.Generator) -> Floats:

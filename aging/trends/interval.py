@@ -18,6 +18,7 @@ from aging.trends.slope import Slope, slope_with_limits, theil_sen
 
 LEAST = 12
 _SATURATED = 0.9
+_STEEP = 0.5
 _INTEGRATED_SLOPE = 6 / 5
 
 
@@ -33,10 +34,13 @@ def sen_slope_autocorrelated(t: ArrayLike, y: ArrayLike, confidence: float = 0.9
 
     Limits are the slopes of rank (N -+ C) / 2 with C = t sqrt(var S * I): I is
     Hamed and Rao's inflation under a bias-corrected AR model of the rank
-    residuals, t Student's with n/I - 2 degrees of freedom.
+    residuals, t Student's with n/I - 2 degrees of freedom. Where Kendall's tau is
+    beyond 1/2, ranks are squeezed at both ends and hide how long the noise
+    remembers: the residuals are those of the values then (AR(1) 0.9, n = 60:
+    coverage 0.83 with ranks, 0.95 so).
 
-    Where nine tenths of all pairs rise (or fall), the ranks lie on a line
-    whatever the noise does, so it is taken from the values instead. Noise that
+    Where tau is beyond 0.9, the ranks lie on a line whatever the noise does, and
+    no count of pairs tells its size: it is taken from the values. Noise that
     may be integrated, as that of a leak made of separate losses is (a unit root
     is not refused at 5 %), gives the limits of a drift: slope -+ t_8 sqrt(6/5 *
     lambda / n), lambda the long-run variance of the increments from eight
@@ -50,10 +54,12 @@ def sen_slope_autocorrelated(t: ArrayLike, y: ArrayLike, confidence: float = 0.9
         raise SeriesError(f"confidence must lie between 0 and 1, not {confidence}")
     n = times.size
     s, variance = kendall_s(values)
-    if abs(s) > _SATURATED * n * (n - 1) / 2:
+    tau = abs(s) / (n * (n - 1) / 2)
+    if tau > _SATURATED:
         return _of_values(times, values, confidence)
-    _, residuals = detrend(average_ranks(values))
-    widening = 1.0 if is_zero(residuals, n) else inflation(residuals)
+    scored = values if tau > _STEEP else average_ranks(values)
+    _, residuals = detrend(scored)
+    widening = 1.0 if is_zero(residuals, float(np.ptp(scored))) else inflation(residuals)
     freedom = max(n / widening - 2, 1.5)
     half_width = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance * widening)
     found = slope_with_limits(times, values, half_width)

@@ -88,6 +88,13 @@ def test_the_interval_holds_the_slope_under_autocorrelation(phi: float) -> None:
     assert 0.90 <= np.mean([s.low <= 0.01 <= s.high for s in found]) <= 0.98
 
 
+def test_the_interval_of_a_steep_and_short_series_is_not_fooled_by_squeezed_ranks() -> None:
+    rng = np.random.default_rng(13)
+    t = np.arange(60)
+    found = [sen_slope_autocorrelated(t, 0.2 * autoregressive(rng, 60, 0.9) + t / 60) for _ in range(400)]
+    assert 0.90 <= np.mean([s.low <= 1 / 60 <= s.high for s in found]) <= 0.99  # 0.82 from ranks
+
+
 SHAPES = {
     "constant": lambda u: 0 * u,
     "linear": lambda u: 5 * u,
