@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -15,12 +17,13 @@ from aging.campaign import load_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
+from aging.deployments import Deployment
 from aging.findings import analyse, write_findings
 from aging.live import lines, show_lines, table
 from aging.manifest import manifest, write_manifest
 from aging.model import HARNESS, Findings
 from aging.plan import planned_seconds
-from aging.preflight import check, resolve_model
+from aging.preflight import check, placed
 from aging.progress import Progress
 from aging.report import write_report
 from aging.runner import Outcome, Runner
@@ -49,19 +52,18 @@ def run_campaign(file: Path, results: Path, duration: str | None, console: Conso
     catalogue = Catalogue.discovered()
     campaign = load_campaign(file, catalogue.kinds(), duration=duration)
     check(campaign, catalogue, results, source=str(file))
-    model = resolve_model(campaign.model)
-    layout = prepare(campaign, catalogue, file, results, model)
+    deployments = placed(campaign, catalogue)
+    layout = prepare(campaign, deployments, file, results)
     console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
-    outcome = asyncio.run(_watched(Runner(campaign, catalogue, layout, model), campaign, layout, console))
+    outcome = asyncio.run(_watched(Runner(campaign, deployments, catalogue, layout), campaign, layout, console))
     seal_tree(layout.root)
     return Ran(outcome, layout, derive(layout.root))
 
 
-def prepare(campaign: Campaign, catalogue: Catalogue, file: Path, results: Path, model: str | None) -> Layout:
+def prepare(campaign: Campaign, deployments: Sequence[Deployment[Any]], file: Path, results: Path) -> Layout:
     """Make the result directory with the campaign file verbatim and the manifest."""
     layout = Layout(_free_folder(results / campaign.name, time.time()))
-    deployments = [catalogue.deployments[options.kind](options, model) for options in campaign.deployment]
-    content = manifest(campaign, deployments, model)
+    content = manifest(campaign, deployments)
     layout.run(HARNESS).mkdir(parents=True)
     layout.campaign.write_bytes(file.read_bytes())
     write_manifest(content, layout.manifest)

@@ -28,7 +28,7 @@ _LIST_PACKAGES = (
 )
 
 
-def manifest(campaign: Campaign, deployments: Sequence[Deployment[Any]], model: str | None) -> dict[str, Any]:
+def manifest(campaign: Campaign, deployments: Sequence[Deployment[Any]]) -> dict[str, Any]:
     """The manifest of a campaign that is about to start."""
     return {
         "schema": SCHEMA,
@@ -38,7 +38,6 @@ def manifest(campaign: Campaign, deployments: Sequence[Deployment[Any]], model: 
         "campaign": resolved(campaign),
         "seed": campaign.seed,
         "schedule_hashes": schedule_hashes(campaign),
-        "model": model,
         "deployments": [_deployment(deployment) for deployment in deployments],
         "host": host(),
         "packages": {found.metadata["Name"]: found.version for found in distributions()},
@@ -106,12 +105,13 @@ def write_manifest(content: Mapping[str, Any], path: Path) -> None:
 
 
 def _deployment(deployment: Deployment[Any]) -> dict[str, Any]:
-    launch, known, needs = deployment.launch(), deployment.known_ageing(), deployment.requirements
+    launch, known, needs = deployment.launch(), deployment.known_ageing(), deployment.environment
     return {
         "name": deployment.options.name,
         "kind": deployment.kind,
         "command": list(launch.argv),
         "env": dict(launch.env),
+        "model": deployment.model,
         "endpoint": launch.endpoint.base_url + launch.endpoint.path,
         "options": deployment.options.model_dump(mode="json"),
         "known_ageing": None

@@ -8,7 +8,7 @@ import resource
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,9 +17,12 @@ import psutil
 
 from aging.campaign.schema import Campaign, ModelTable
 from aging.catalogue import Catalogue
-from aging.deployments import Deployment
+from aging.deployments import Deployment, ModelFormat, environments_folder
 from aging.errors import Mistake, PreflightError
-from aging.weights import PRESETS, cached_gguf
+from aging.huggingface import cached_folder
+from aging.weights import PRESETS, Preset, cached_gguf
+
+_CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}
 
 _LEAST_DISK_BYTES = 200 * 2**20
 _COMFORTABLE_DISK_BYTES = 5 * 2**30
@@ -32,13 +35,19 @@ def model_cache() -> Path:
     return Path(os.environ.get("AGING_MODELS") or default)
 
 
-def resolve_model(table: ModelTable | None) -> str | None:
-    """What the deployments are to serve; a preset is made on first use."""
+def resolve_model(table: ModelTable | None, model_format: ModelFormat) -> str | None:
+    """What a deployment that reads ``model_format`` is to serve; a preset is made on first use."""
     if table is None:
         return None
     if table.preset is not None:
-        return str(cached_gguf(PRESETS[table.preset], model_cache()))
+        return str(_CACHED[model_format](PRESETS[table.preset], model_cache()))
     return str(Path(table.path).resolve()) if table.path is not None else table.hub
+
+
+def placed(campaign: Campaign, catalogue: Catalogue) -> Sequence[Deployment[Any]]:
+    """The campaign's deployments, each with the model that it serves."""
+    kinds = [(options, catalogue.deployments[options.kind]) for options in campaign.deployment]
+    return [kind(options, resolve_model(campaign.model, kind.model_format)) for options, kind in kinds]
 
 
 def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) -> None:
@@ -191,7 +200,8 @@ def _samplers(catalogue: Catalogue) -> Iterator[Check]:
 
 
 def _runtimes(deployments: Mapping[str, type[Deployment[Any]]]) -> Iterator[Check]:
-    for kind, deployment in deployments.items():
-        if needs := deployment.requirements:
-            missing = deployment.missing_runtime()
-            yield Check(f"{kind} runtime", "warn" if missing else "ok", missing or " ".join(needs.pins))
+    for deployment in deployments.values():
+        for needs in deployment.requirements:
+            whole = needs.installed(environments_folder())
+            message = " ".join(needs.pins) if whole else f"not installed; run: aging env create {needs.name}"
+            yield Check(f"{needs.name} runtime", "ok" if whole else "warn", message)

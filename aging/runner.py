@@ -21,6 +21,7 @@ from typing import Any
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import ticks
+from aging.deployments import Deployment
 from aging.driving import Driver
 from aging.errors import DeploymentError
 from aging.journal import Journal
@@ -56,13 +57,15 @@ class Pair:
 
 
 class Runner:
-    """Runs one campaign into one result directory. ``model`` is what the deployments serve."""
+    """Runs one campaign into one result directory. ``deployments`` are the campaign's, each with its model."""
 
-    def __init__(self, campaign: Campaign, catalogue: Catalogue, layout: Layout, model: str | None) -> None:
+    def __init__(
+        self, campaign: Campaign, deployments: Sequence[Deployment[Any]], catalogue: Catalogue, layout: Layout
+    ) -> None:
         self._campaign = campaign
+        self._deployments = {deployment.options.name: deployment for deployment in deployments}
         self._catalogue = catalogue
         self._layout = layout
-        self._model = model
         self._journal = Journal(layout.journal)
         self._pairs: list[Pair] = []
         self._interrupts = 0
@@ -267,8 +270,7 @@ class Runner:
             await asyncio.wait_for(self._interrupted.wait(), seconds)
 
     def _serving(self, run: Run) -> Serving:
-        deployment = self._catalogue.deployments[run.options.kind](run.options, self._model)
-        return Serving(deployment, run.replica, self._layout, self._journal.record)
+        return Serving(self._deployments[run.options.name], run.replica, self._layout, self._journal.record)
 
     def _sampler_plans(self) -> list[Plan]:
         plans = []

@@ -1,6 +1,7 @@
 """Random-weight models, made on the spot: memory aging lives in the serving code, not in the weights.
 
-A model is a llama-architecture GGUF file. Its tokenizer knows every word of
+A model has the llama architecture; here it becomes a GGUF file, in
+:mod:`aging.huggingface` a Hugging Face folder. Its tokenizer knows every word of
 ``aging.load.corpus`` as one token, and its weights are random but for one
 dimension that makes everything but such words impossible to sample: replies
 are as long as they were asked to be, and stream as one readable word a token.
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 _LAYOUT = 1
 """To be raised with every change of the bytes written here, so that no cached model outlives it."""
 
-_BOS, _EOS = "<|begin|>", "<|end|>"
-_CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
-_RMS_EPSILON = 1e-5
+BOS, EOS = "<|begin|>", "<|end|>"
+CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+RMS_EPSILON = 1e-5
 _LOGIT_SPREAD = 1.5  # standard deviation of the words' logits: sampled text varies, yet is not uniform
 _FORBIDDEN = -40.0  # logit, about, of what is no word: a chance of e^-40 a token
 
@@ -69,7 +70,7 @@ def vocabulary(words: Sequence[str] = WORDS) -> Vocabulary:
     Within ``Ġword`` only one merge is ever possible, so a word becomes one token
     whatever the ranks.
     """
-    tokens = [_BOS, _EOS, *_byte_letters()]
+    tokens = [BOS, EOS, *_byte_letters()]
     known = set(tokens)
     merges = []
     for word in words:
@@ -110,13 +111,13 @@ def make_gguf(path: Path, preset: Preset, seed: int = 0) -> None:
     temporary = Path(name)
     try:
         _write(temporary, preset, seed)
-        _to_disk(temporary)
+        to_disk(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-    _to_disk(path.parent)
+    to_disk(path.parent)
 
 
 def cached_gguf(preset: Preset, cache_dir: Path, seed: int = 0) -> Path:
@@ -124,18 +125,20 @@ def cached_gguf(preset: Preset, cache_dir: Path, seed: int = 0) -> Path:
 
     Its name carries a hash of all that determines its bytes, so a file of that name is never stale.
     """
-    path = cache_dir / f"{preset.name}-{_identity(preset, seed)}.gguf"
+    path = cache_dir / f"{preset.name}-{identity(preset, seed)}.gguf"
     if not path.is_file():
         make_gguf(path, preset, seed)
     return path
 
 
-def _identity(preset: Preset, seed: int) -> str:
+def identity(preset: Preset, seed: int) -> str:
+    """A hash of all that determines a model's bytes."""
     determines = (_LAYOUT, version("gguf"), sorted(asdict(preset).items()), seed, WORDS)
     return hashlib.sha256(repr(determines).encode()).hexdigest()[:12]
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
+    """Wait until a file or a folder's entries are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -149,7 +152,7 @@ def _write(path: Path, preset: Preset, seed: int) -> None:
     try:
         _add_metadata(writer, preset)
         _add_tokenizer(writer, words)
-        for name, values in _tensors(preset, words, seed):
+        for name, values in tensors(preset, words, seed):
             writer.add_tensor(name, values)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -167,12 +170,12 @@ def _add_metadata(writer: Any, preset: Preset) -> None:
     writer.add_head_count(preset.heads)
     writer.add_head_count_kv(preset.heads)
     writer.add_rope_dimension_count(preset.width // preset.heads)
-    writer.add_layer_norm_rms_eps(_RMS_EPSILON)
+    writer.add_layer_norm_rms_eps(RMS_EPSILON)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
 
 
 def _add_tokenizer(writer: Any, words: Vocabulary) -> None:
-    special = {_BOS, _EOS}
+    special = {BOS, EOS}
     writer.add_vocab_size(len(words.tokens))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
@@ -181,14 +184,14 @@ def _add_tokenizer(writer: Any, words: Vocabulary) -> None:
         [int(gguf.TokenType.CONTROL if token in special else gguf.TokenType.NORMAL) for token in words.tokens]
     )
     writer.add_token_merges([" ".join(pair) for pair in words.merges])
-    writer.add_bos_token_id(words.tokens.index(_BOS))
-    writer.add_eos_token_id(words.tokens.index(_EOS))
+    writer.add_bos_token_id(words.tokens.index(BOS))
+    writer.add_eos_token_id(words.tokens.index(EOS))
     writer.add_add_bos_token(False)
     writer.add_add_eos_token(False)
-    writer.add_chat_template(_CHAT_TEMPLATE)
+    writer.add_chat_template(CHAT_TEMPLATE)
 
 
-def _tensors(preset: Preset, words: Vocabulary, seed: int) -> list[tuple[str, NDArray[Any]]]:
+def tensors(preset: Preset, words: Vocabulary, seed: int) -> list[tuple[str, NDArray[Any]]]:
     """Every tensor by its llama.cpp name, rows first.
 
     Dimension 0 of the hidden state is 1 for every token and no layer writes to
@@ -210,10 +213,10 @@ def _tensors(preset: Preset, words: Vocabulary, seed: int) -> list[tuple[str, ND
     output[:, 0] = _FORBIDDEN
     output[list(words.words), 0] = 0.0
     norm = np.ones(width, dtype=np.float32)
-    tensors = [("token_embd.weight", embedding), ("output_norm.weight", norm), ("output.weight", output)]
+    named = [("token_embd.weight", embedding), ("output_norm.weight", norm), ("output.weight", output)]
     spread = 0.5 / width**0.5
     for layer in range(preset.layers):
-        tensors += [
+        named += [
             (f"blk.{layer}.attn_norm.weight", norm),
             (f"blk.{layer}.attn_q.weight", weights(width, width, spread)),
             (f"blk.{layer}.attn_k.weight", weights(width, width, spread)),
@@ -224,4 +227,4 @@ def _tensors(preset: Preset, words: Vocabulary, seed: int) -> list[tuple[str, ND
             (f"blk.{layer}.ffn_up.weight", weights(inner, width, spread)),
             (f"blk.{layer}.ffn_down.weight", weights(width, inner, spread, spares_first=True)),
         ]
-    return tensors
+    return named

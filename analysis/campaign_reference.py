@@ -189,8 +189,8 @@ def _deployments(catalogue: Catalogue) -> Iterator[str]:
     yield _keys(DeploymentOptions)
     for kind, plugin in _built_in(catalogue.deployments):
         yield f'### `kind = "{kind}"`\n'
-        needs = plugin.requirements
-        made = "" if needs is None else f" Its environment is made by `aging env create {needs.name}`."
+        commands = " or ".join(f"`aging env create {needs.name}`" for needs in plugin.requirements)
+        made = f" Its environment is made by {commands}." if commands else ""
         yield f"{_about(plugin)}{made}\n"
         yield _keys(plugin.options_table, without=common)
 

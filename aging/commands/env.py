@@ -14,15 +14,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.catalogue import Catalogue  # noqa: PLC0415
-    from aging.deployments import environments_folder  # noqa: PLC0415
-    from aging.environments import create, remove  # noqa: PLC0415
+    from aging.environments import create, remove, state  # noqa: PLC0415
 
     plugins = Catalogue.discovered().deployments.values()
-    known = {plugin.requirements.name: plugin.requirements for plugin in plugins if plugin.requirements is not None}
+    known = {needs.name: needs for plugin in plugins for needs in plugin.requirements}
     if options.action == "list":
         for name, requirements in known.items():
-            state = "installed" if requirements.installed(environments_folder()) else "not installed"
-            print(f"{name:<16} {state:<14} {' '.join(requirements.pins)}")
+            print(f"{name:<16} {state(requirements):<14} {' '.join(requirements.pins)}")
         return ExitCode.DONE
     if options.name not in known:
         raise AgingError(f"unknown environment {options.name!r}; known: {', '.join(known)}")

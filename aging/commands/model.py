@@ -14,22 +14,30 @@ from aging.errors import ExitCode
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("preset", nargs="?", default="tiny", metavar="PRESET", help="tiny (default) or small")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write it here instead of the cache")
+    parser.add_argument(
+        "--format",
+        choices=("gguf", "huggingface"),
+        default="gguf",
+        help="gguf: one file, for llama.cpp, mistral.rs and OpenVINO; huggingface: a folder, for vLLM and transformers",
+    )
+    parser.add_argument("--out", type=Path, metavar="PATH", help="write it here, not to the cache")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.errors import AgingError  # noqa: PLC0415
+    from aging.huggingface import cached_folder, make_folder  # noqa: PLC0415
     from aging.preflight import model_cache  # noqa: PLC0415
     from aging.weights import PRESETS, cached_gguf, make_gguf  # noqa: PLC0415
 
     preset = PRESETS.get(options.preset)
     if preset is None:
         raise AgingError(f"unknown preset {options.preset!r}; known: {', '.join(PRESETS)}")
+    cached, make = (cached_gguf, make_gguf) if options.format == "gguf" else (cached_folder, make_folder)
     try:
         if options.out is None:
-            print(cached_gguf(preset, model_cache()))
+            print(cached(preset, model_cache()))
         else:
-            make_gguf(options.out, preset)
+            make(options.out, preset)
             print(options.out)
     except OSError as error:
         raise AgingError(f"{options.out or model_cache()}: cannot be written: {error.strerror}") from None

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from aging.campaign.schema import DeploymentOptions
 
@@ -54,23 +54,45 @@ class KnownAgeing:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """An isolated environment a runtime needs: its name and pinned packages."""
+    """An isolated environment a runtime needs: its name and pinned packages.
+
+    ``left_out`` names dependencies of the packages that are not installed (what
+    serving text does not need, or what no registry has). Everything else that
+    pip brings is held to ``_pins/NAME.txt`` where there is one.
+    """
 
     name: str
     pins: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     def python(self, environments: Path) -> Path:
         """The environment's interpreter, whether it exists or not."""
-        return environments / self.name / "bin" / "python"
+        return self.program(environments, "python")
+
+    def program(self, environments: Path, name: str) -> Path:
+        """A program of the environment, whether it exists or not."""
+        return environments / self.name / "bin" / name
 
     def stamp(self, environments: Path) -> Path:
         """The file that is written last, when the environment is whole."""
         return environments / self.name / "aging-pins.json"
 
+    @property
+    def constraints(self) -> Path | None:
+        """Versions of all that the pins bring along; None where nobody has written them down."""
+        path = _PINS / f"{self.name}.txt"
+        return path if path.is_file() else None
+
+    @property
+    def recipe(self) -> tuple[str, ...]:
+        """All that determines what is installed."""
+        held = self.constraints.read_text().split() if self.constraints else ()
+        return (*self.pins, *(f"without {name}" for name in self.left_out), *held)
+
     def installed(self, environments: Path) -> bool:
-        """Whether the environment is whole and holds just these pins."""
+        """Whether the environment is whole and made after just this recipe."""
         stamp = self.stamp(environments)
-        return stamp.exists() and tuple(json.loads(stamp.read_text())) == self.pins
+        return stamp.exists() and tuple(json.loads(stamp.read_text())) == self.recipe
 
 
 def environments_folder() -> Path:
@@ -78,6 +100,10 @@ def environments_folder() -> Path:
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "environments"
     return Path(os.environ.get("AGING_ENVIRONMENTS") or default)
 
+
+ModelFormat = Literal["gguf", "huggingface"]
+
+_PINS = Path(__file__).parent / "_pins"
 
 O = TypeVar("O", bound=DeploymentOptions)  # noqa: E741
 
@@ -90,8 +116,11 @@ class Deployment(ABC, Generic[O]):
 
     kind: ClassVar[str]
     options_table: ClassVar[type[DeploymentOptions]]
-    requirements: ClassVar[Requirements | None] = None
+    requirements: ClassVar[tuple[Requirements, ...]] = ()
+    """The environments it can be served from; :attr:`environment` is the one that it is."""
     needs_model: ClassVar[bool] = True
+    model_format: ClassVar[ModelFormat] = "gguf"
+    """What a random-weight model is made as."""
 
     def __init__(self, options: O, model: str | None) -> None:
         self.options = options
@@ -101,17 +130,17 @@ class Deployment(ABC, Generic[O]):
     def launch(self) -> Launch:
         """The command that serves, and how to speak to it."""
 
-    @classmethod
-    def missing_runtime(cls) -> str | None:
-        """Which environment is not installed and the command that installs it; None when it is, or none is needed."""
-        needs = cls.requirements
-        if needs is None or needs.installed(environments_folder()):
-            return None
-        return f"the {cls.kind} runtime is not installed; run: aging env create {needs.name}"
+    @property
+    def environment(self) -> Requirements | None:
+        """The environment it is served from; None when it needs none."""
+        return self.requirements[0] if self.requirements else None
 
     def missing(self) -> str | None:
         """What keeps it from being launched on this machine, and what would help; None when nothing does."""
-        return self.missing_runtime()
+        needs = self.environment
+        if needs is None or needs.installed(environments_folder()):
+            return None
+        return f"the {self.kind} runtime is not installed; run: aging env create {needs.name}"
 
     def known_ageing(self) -> KnownAgeing | None:
         """The ageing this deployment is configured to have; None for a real runtime."""

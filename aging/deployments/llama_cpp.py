@@ -30,16 +30,15 @@ class LlamaCpp(Deployment[LlamaCppOptions]):
 
     kind = "llama-cpp"
     options_table = LlamaCppOptions
-    requirements = Requirements("llama-cpp", ("xllamacpp==2026.10.11549",))
+    requirements = (Requirements("llama-cpp", ("xllamacpp==2026.10.11549",)),)
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.requirements is not None
         assert self.model is not None
         cache = () if o.cache_ram_mib is None else ("--cache-ram-mib", str(o.cache_ram_mib))
         return Launch(
             argv=(
-                str(self.requirements.python(environments_folder())),
+                str(self.requirements[0].python(environments_folder())),
                 *("-u", str(_SCRIPT)),
                 *("--model", self.model),
                 *("--port", str(o.port)),

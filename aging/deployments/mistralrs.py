@@ -1,0 +1,47 @@
+"""mistral.rs, as the ``mistralrs`` wheel packs it, behind a small OpenAI-style front."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+
+_SCRIPT = Path(__file__).parent / "_scripts" / "mistralrs_server.py"
+
+
+class MistralRsOptions(DeploymentOptions):
+    """Options of mistral.rs that bear on how its memory grows."""
+
+    parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
+    threads: int = Field(1, ge=1, description="CPU threads that compute")
+    prefix_cache: int | None = Field(
+        None, ge=0, description="sequences kept in the prefix cache; 0 turns it off, absent keeps mistral.rs's default"
+    )
+
+
+class MistralRs(Deployment[MistralRsOptions]):
+    """The ``Runner`` in its own environment; it is asked by one request at a time, or it ends streams early."""
+
+    kind = "mistralrs"
+    options_table = MistralRsOptions
+    requirements = (Requirements("mistralrs", ("mistralrs==0.9.5",)),)
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.model is not None
+        cache = () if o.prefix_cache is None else ("--prefix-cache", str(o.prefix_cache))
+        return Launch(
+            argv=(
+                str(self.requirements[0].python(environments_folder())),
+                *("-u", str(_SCRIPT)),
+                *("--model", self.model),
+                *("--port", str(o.port)),
+                *("--parallel", str(o.parallel)),
+                *cache,
+            ),
+            env={"RAYON_NUM_THREADS": str(o.threads), "HF_HUB_OFFLINE": "1"} | o.env,
+            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics"),
+        )

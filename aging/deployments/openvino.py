@@ -1,0 +1,47 @@
+"""OpenVINO GenAI's continuous-batching pipeline behind a small OpenAI-style front."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+
+_SCRIPT = Path(__file__).parent / "_scripts" / "openvino_server.py"
+
+
+class OpenVinoOptions(DeploymentOptions):
+    """Options of the pipeline that bear on how its memory grows."""
+
+    parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
+    threads: int = Field(1, ge=1, description="CPU threads that compute")
+    kv_blocks: int = Field(256, ge=1, description="blocks of the KV cache, 32 tokens each")
+    prefix_caching: bool = Field(False, description="reuse the cache of prompts that begin alike")
+
+
+class OpenVino(Deployment[OpenVinoOptions]):
+    """``ContinuousBatchingPipeline`` in its own environment; it reads GGUF, or a folder exported for OpenVINO."""
+
+    kind = "openvino"
+    options_table = OpenVinoOptions
+    requirements = (Requirements("openvino", ("openvino-genai==2026.4.1.0",)),)
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.model is not None
+        return Launch(
+            argv=(
+                str(self.requirements[0].python(environments_folder())),
+                *("-u", str(_SCRIPT)),
+                *("--model", self.model),
+                *("--port", str(o.port)),
+                *("--parallel", str(o.parallel)),
+                *("--kv-blocks", str(o.kv_blocks)),
+                *("--threads", str(o.threads)),
+                *(("--prefix-caching",) if o.prefix_caching else ()),
+            ),
+            env=o.env,
+            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics"),
+        )

@@ -1,0 +1,51 @@
+"""``transformers serve``, Hugging Face's own server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+
+
+class TransformersOptions(DeploymentOptions):
+    """Options of ``transformers serve`` that bear on how its memory grows."""
+
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where the model is computed")
+    dtype: str = Field("auto", description="type of the weights, as `--dtype` takes it")
+    continuous_batching: bool = Field(False, description="batch requests as they come, over a paged KV cache")
+    kv_blocks: int = Field(256, ge=1, description="blocks of that cache, 32 tokens each")
+    threads: int = Field(1, ge=1, description="CPU threads that compute")
+    arguments: tuple[str, ...] = Field((), description="further arguments of `transformers serve`, as written")
+
+
+class Transformers(Deployment[TransformersOptions]):
+    """``transformers serve`` in its own environment. Requests must name the model by its path; it has no metrics."""
+
+    kind = "transformers"
+    options_table = TransformersOptions
+    requirements = (Requirements("transformers", ("transformers[serving]==5.23.0", "torch==2.13.0")),)
+    model_format = "huggingface"
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.model is not None
+        batching = ("--continuous-batching", "--cb-block-size", "32", "--cb-num-blocks", str(o.kv_blocks))
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        return Launch(
+            argv=(
+                str(self.requirements[0].program(environments_folder(), "transformers")),
+                *("serve", self.model),
+                *("--host", "127.0.0.1", "--port", str(o.port)),
+                *("--device", o.device, "--dtype", o.dtype),
+                *("--model-timeout", "-1"),  # or a model that idles is unloaded, and memory falls
+                *("--log-level", "warning"),
+                *(batching if o.continuous_batching else ()),
+                *o.arguments,
+            ),
+            env={"OMP_NUM_THREADS": str(o.threads)} | offline | o.env,
+            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model=self.model),
+        )

