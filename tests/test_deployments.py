@@ -13,7 +13,11 @@ from aging.catalogue import Catalogue
 from aging.deployments import Launch
 from aging.deployments.command import Command
 from aging.deployments.llama_cpp import LlamaCpp
+from aging.deployments.mistralrs import MistralRs
+from aging.deployments.openvino import OpenVino
 from aging.deployments.reference import Reference
+from aging.deployments.transformers import Transformers
+from aging.deployments.vllm import Vllm
 from aging.errors import CampaignError
 from tests.conftest import Aging, result_directory, unused_port
 
@@ -63,6 +67,91 @@ def test_command_fills_in_port_and_model() -> None:
     assert made.endpoint.metrics_path == "/metrics"
 
 
+@pytest.fixture
+def environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGING_ENVIRONMENTS", "/e")
+
+
+@pytest.mark.usefixtures("environments")
+def test_vllm_on_a_cpu_is_the_cpu_wheel_with_a_cache_of_known_size(tmp_path: Path) -> None:
+    made = launch(Vllm, model=str(tmp_path))
+    assert made.argv == (
+        *("/e/vllm-cpu/bin/python", "-m", "vllm.entrypoints.openai.api_server", "--model", str(tmp_path)),
+        *("--served-model-name", "local", "--host", "127.0.0.1", "--port", "18080"),
+        *("--max-model-len", "1024", "--max-num-seqs", "16"),
+        *("--enable-prefix-caching", "--disable-uvicorn-access-log"),
+        *("--distributed-executor-backend", "uni", "--enforce-eager", "--dtype", "float32"),
+        *("--kv-cache-memory-bytes", "67108864"),
+    )
+    assert made.env == {
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_HOST_IP": "127.0.0.1",
+        "OMP_NUM_THREADS": "1",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+        "HF_HUB_OFFLINE": "1",
+    }
+    assert made.endpoint.body == {"ignore_eos": True}
+    assert made.endpoint.metrics_path == "/metrics"
+
+
+@pytest.mark.usefixtures("environments")
+def test_the_same_vllm_on_cuda_changes_the_device_and_the_model_alone() -> None:
+    made = launch(Vllm, model="org/m", device="cuda", prefix_caching=False, arguments=["--seed", "1"])
+    assert made.argv == (
+        *("/e/vllm/bin/vllm", "serve", "org/m"),
+        *("--served-model-name", "local", "--host", "127.0.0.1", "--port", "18080"),
+        *("--max-model-len", "1024", "--max-num-seqs", "16"),
+        *("--no-enable-prefix-caching", "--disable-uvicorn-access-log"),
+        *("--gpu-memory-utilization", "0.9", "--seed", "1"),
+    )
+    assert "HF_HUB_OFFLINE" not in made.env, "a hub id is to be downloaded"
+
+
+def test_vllm_asks_for_the_environment_of_its_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGING_ENVIRONMENTS", str(tmp_path))
+    for device, command in (("cpu", "aging env create vllm-cpu"), ("cuda", "aging env create vllm")):
+        table = Vllm.options_table.model_validate({"name": "a", "kind": "vllm", "port": 18080, "device": device})
+        assert str(Vllm(table, "m").missing()).endswith(command)
+
+
+@pytest.mark.usefixtures("environments")
+def test_transformers_is_asked_for_the_model_by_its_path_and_never_unloads_it(tmp_path: Path) -> None:
+    made = launch(Transformers, model=str(tmp_path), continuous_batching=True)
+    assert made.argv == (
+        *("/e/transformers/bin/transformers", "serve", str(tmp_path), "--host", "127.0.0.1", "--port", "18080"),
+        *("--device", "cpu", "--dtype", "auto", "--model-timeout", "-1", "--log-level", "warning"),
+        *("--continuous-batching", "--cb-block-size", "32", "--cb-num-blocks", "256"),
+    )
+    assert made.env == {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    assert made.endpoint.model == str(tmp_path)
+    assert made.endpoint.metrics_path is None
+    assert "--continuous-batching" not in launch(Transformers, model="m").argv
+
+
+@pytest.mark.usefixtures("environments")
+def test_mistralrs_keeps_its_default_prefix_cache_unless_told() -> None:
+    made = launch(MistralRs, model="m.gguf")
+    assert made.argv[0] == "/e/mistralrs/bin/python"
+    assert made.argv[3:] == ("--model", "m.gguf", "--port", "18080", "--parallel", "4")
+    assert launch(MistralRs, model="m.gguf", prefix_cache=0).argv[-2:] == ("--prefix-cache", "0")
+
+
+@pytest.mark.usefixtures("environments")
+def test_openvino_gets_a_cache_of_known_size() -> None:
+    made = launch(OpenVino, model="m.gguf", prefix_caching=True)
+    assert made.argv[0] == "/e/openvino/bin/python"
+    assert made.argv[3:] == (
+        *("--model", "m.gguf", "--port", "18080", "--parallel", "4"),
+        *("--kv-blocks", "256", "--threads", "1", "--prefix-caching"),
+    )
+
+
+def test_every_runtime_is_told_by_what_makes_its_environment() -> None:
+    for kind, plugin in Catalogue.discovered().deployments.items():
+        for needs in plugin.requirements:
+            assert all("==" in pin for pin in needs.pins), f"{kind}: {needs.pins} are not pinned"
+
+
 @pytest.mark.slow
 def test_real_llama_cpp_servers_run_a_campaign(aging: Aging, tmp_path: Path) -> None:
     created: subprocess.CompletedProcess[str] = aging("env", "create", "llama-cpp", timeout=300)
@@ -99,3 +188,34 @@ deployment = [
     memory = {name: results.samples(name, "process")["process_anon_swap_bytes"] for name in ("off", "default")}
     grown = {name: series.iloc[-1] - series.iloc[10] for name, series in memory.items()}
     assert grown["default"] > 4 * grown["off"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "environment"),
+    [("vllm", "vllm-cpu"), ("transformers", "transformers"), ("mistralrs", "mistralrs"), ("openvino", "openvino")],
+)
+def test_a_real_server_answers_as_long_as_asked(kind: str, environment: str, aging: Aging, tmp_path: Path) -> None:
+    created: subprocess.CompletedProcess[str] = aging("env", "create", environment, timeout=900)
+    assert created.returncode == 0, created.stderr
+    file = tmp_path / f"{kind}.toml"
+    file.write_text(
+        f"""
+schema = 1
+name = "real"
+seed = 5
+duration = "20s"
+model.preset = "small"
+load.arrivals = {{ kind = "poisson", rate = 4.0 }}
+load.prompt_tokens = {{ median = 48, p95 = 96, min = 8, max = 192 }}
+load.output_tokens = {{ median = 12, p95 = 24, min = 4, max = 48 }}
+analysis.grid = "1s"
+deployment = [{{ name = "real", kind = "{kind}", port = {unused_port()} }}]
+"""
+    )
+    ran = aging("run", file, timeout=180)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    requests = open_results(result_directory(tmp_path / "results")).requests("real")
+    assert len(requests) > 40
+    assert (requests["status"] == "ok").all(), requests["error"].dropna().unique()
+    assert (requests["output_tokens"] == requests["output_tokens_asked"]).all()

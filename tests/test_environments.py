@@ -1,0 +1,63 @@
+"""Runtime environments, built by the real pip from wheels that the test makes, without a registry."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from aging.deployments import Requirements
+from aging.environments import create, remove, state
+from aging.errors import AgingError
+
+ENGINE = Requirements("engine", ("engine==1.0", "helper==2.0"), left_out=("sound",))
+
+
+def make_wheel(folder: Path, name: str, version: str, needs: tuple[str, ...] = ()) -> None:
+    """A wheel of one module that is nothing but its name."""
+    about = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata += "".join(f"Requires-Dist: {need}\n" for need in needs)
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", "")
+        wheel.writestr(f"{about}/METADATA", metadata)
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+
+
+def packages(environments: Path) -> set[str]:
+    python = ENGINE.python(environments)
+    listed = subprocess.run([python, "-m", "pip", "freeze"], check=True, capture_output=True, text=True)
+    return set(listed.stdout.split())
+
+
+def test_a_build_that_failed_goes_on_from_what_is_there_and_leaves_out_what_is_not_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels, environments = tmp_path / "wheels", tmp_path / "environments"
+    wheels.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("AGING_ENVIRONMENTS", str(environments))
+    needs = ("helper==2.0+cpu", "sound", 'windows; sys_platform == "win32"', 'extra; extra == "more"')
+    make_wheel(wheels, "engine", "1.0", needs)
+
+    assert state(ENGINE) == "not installed"
+    with pytest.raises(AgingError, match=r"environment 'engine': pip exited 1, .* aging env create engine"):
+        create(ENGINE)
+    assert state(ENGINE) == "half built"
+    assert not ENGINE.installed(environments)
+    begun = (environments / "engine" / "pyvenv.cfg").stat().st_mtime_ns
+
+    make_wheel(wheels, "helper", "2.0")
+    folder = create(ENGINE)
+    assert (folder / "pyvenv.cfg").stat().st_mtime_ns == begun, "it went on, and did not begin anew"
+    assert packages(environments) == {"engine==1.0", "helper==2.0"}
+    assert state(ENGINE) == "installed"
+
+    changed = Requirements("engine", ("engine==1.0", "helper==2.1"), left_out=("sound",))
+    assert state(changed) == "outdated"
+    remove(ENGINE)
+    assert state(ENGINE) == "not installed"
