@@ -11,6 +11,7 @@ from multiprocessing import get_context
 import numpy as np
 
 import aging.trends.tests
+from aging.drivers import Driven, driven
 from aging.indicators import PRIMARY, Floats, Series, resolution
 from aging.model import HARNESS, Verdict
 from aging.plugins import discover
@@ -29,6 +30,7 @@ class Analysed:
     trend: Trend | None
     tests: Mapping[str, float | None]
     mechanism: str | None
+    driven: Driven | None
     notes: tuple[str, ...]
 
     @property
@@ -49,7 +51,7 @@ def analyse_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> lis
     every = list(series)
     sizes = {(one.owner, one.replica, one.generation, one.indicator): one for one in every}
     return [
-        Analysed(one, told.trend, told.tests, _mechanism(one, sizes), told.notes)
+        Analysed(one, told.trend, told.tests, _mechanism(one, sizes), _driven(one), told.notes)
         for one, told in zip(every, _statistics_of(every, tests), strict=True)
     ]
 
@@ -89,6 +91,10 @@ def _p(test: TrendTest, t: Floats, y: Floats) -> float | None:
     except SeriesError:
         return None
     return None if np.isnan(p) else float(p)
+
+
+def _driven(series: Series) -> Driven | None:
+    return driven(series) if series.indicator == PRIMARY and series.work else None
 
 
 def _mechanism(series: Series, sizes: Mapping[tuple[str, int, int, str], Series]) -> str | None:

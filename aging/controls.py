@@ -30,9 +30,10 @@ def _known(
         if not finding:
             continue
         rates = [
-            one.requests_per_second
+            rate
             for one in series
-            if (one.owner, one.indicator) == (finding.deployment, finding.indicator) and one.requests_per_second
+            if (one.owner, one.indicator) == (finding.deployment, finding.indicator)
+            and (rate := one.per_second("requests"))
         ]
         ages = known["per_request"] > 0 or known["per_hour"] > 0
         known_rate = not known["per_request"] or rates

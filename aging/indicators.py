@@ -7,7 +7,7 @@ ended in the cell. Gaps stay gaps. No series crosses a generation.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,8 +44,10 @@ class Series:
     """One indicator of one generation.
 
     ``t`` (shape n) is seconds since this generation's load began, warm-up already
-    dropped; ``y`` (shape n) the indicator; ``requests_per_second`` the mean rate at
-    which requests were sent over the window.
+    dropped; ``y`` (shape n) the indicator. ``work`` counts, at each t, the
+    ``requests`` sent and the ``tokens`` of prompts and answers that were done; it is
+    empty where there is no load. ``phases`` are stretches of different load, in the
+    seconds of ``t``.
     """
 
     owner: str
@@ -54,7 +56,15 @@ class Series:
     indicator: str
     t: Floats
     y: Floats
-    requests_per_second: float | None
+    work: Mapping[str, Floats]
+    phases: Sequence[tuple[float, float]] = ()
+
+    def per_second(self, driver: str) -> float | None:
+        """The mean rate of ``driver``'s work over the window; None where there was none."""
+        counts = self.work.get(driver)
+        if counts is None or counts.size < 2 or counts[-1] == counts[0]:
+            return None
+        return float((counts[-1] - counts[0]) / (self.t[-1] - self.t[0]))
 
 
 def resolution(indicator: str) -> float:
@@ -75,6 +85,7 @@ class Window:
     load_end: float
     warmup: float
     grid: float
+    phases: Sequence[tuple[float, float]] = ()
 
 
 def run_window(results: Results, deployment: str, replica: int) -> Window | None:
@@ -88,7 +99,8 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
         seen = results.samples(deployment, "process", replica)
         ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
-    window = Window(run.load_start, end, campaign["warmup_seconds"] or 0.0, campaign["analysis"]["grid_seconds"])
+    warmup, grid = campaign["warmup_seconds"] or 0.0, campaign["analysis"]["grid_seconds"]
+    window = Window(run.load_start, end, warmup, grid, run.phases)
     if campaign["warmup_seconds"] is None:
         window = replace(window, warmup=_found_warmup(results.samples(deployment, "process", replica), window))
     return window
@@ -135,19 +147,19 @@ def _sampled(
     samples: pd.DataFrame, window: Window, owner: str, replica: int, requests: pd.DataFrame
 ) -> Iterator[Series]:
     for generation, start, rows in _generations(samples, "mono", window):
-        rate = _request_rate(requests, start + window.warmup, window.load_end)
+        phases = [(begin + window.load_start - start, end + window.load_start - start) for begin, end in window.phases]
         for indicator in _PROCESS:
             if indicator not in rows:
                 continue
             seen = rows[rows[indicator].notna()]
             t, y = _array(seen["mono"]) - start, _array(seen[indicator])
             grid = rate_grid if indicator.endswith("_total") else median_grid
-            yield Series(owner, replica, generation, indicator, *_gridded(grid, t, y, window), rate)
+            t, y = _gridded(grid, t, y, window)
+            yield Series(owner, replica, generation, indicator, t, y, _work(requests, start + t), phases)
 
 
 def _client(requests: pd.DataFrame, window: Window, owner: str, replica: int) -> Iterator[Series]:
     for generation, start, rows in _generations(requests, "finished", window):
-        rate = _request_rate(requests, start + window.warmup, window.load_end)
         ok = rows[rows["status"] == "ok"]
         streamed = ok[ok["streaming"] & ok["first_token"].notna()]
         many = streamed[streamed["output_tokens"] > 1]
@@ -157,8 +169,8 @@ def _client(requests: pd.DataFrame, window: Window, owner: str, replica: int) ->
             "client_e2e_seconds": (ok, ok["last_token"] - ok["sent"]),
         }
         for indicator, (of, value) in values.items():
-            t, y = _array(of["finished"]) - start, _array(value)
-            yield Series(owner, replica, generation, indicator, *_gridded(median_grid, t, y, window), rate)
+            t, y = _gridded(median_grid, _array(of["finished"]) - start, _array(value), window)
+            yield Series(owner, replica, generation, indicator, t, y, _work(requests, start + t))
 
 
 def _generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tuple[int, float, pd.DataFrame]]:
@@ -181,11 +193,17 @@ def _gridded(grid: object, t: Floats, y: Floats, window: Window) -> tuple[Floats
     return gridded
 
 
-def _request_rate(requests: pd.DataFrame, start: float, end: float) -> float | None:
-    if requests.empty or end <= start:
-        return None
-    sent = requests["sent"].dropna()
-    return float(((sent >= start) & (sent < end)).sum() / (end - start))
+def _work(requests: pd.DataFrame, at: Floats) -> dict[str, Floats]:
+    """Requests sent, and tokens of those that were done, until each of the monotonic times ``at``."""
+    if requests.empty:
+        return {}
+    sent = np.sort(_array(requests["sent"].dropna()))
+    done = requests[requests["status"] == "ok"].sort_values("finished")
+    tokens = np.cumsum(_array(done["prompt_tokens"]) + _array(done["output_tokens"].fillna(0)))
+    return {
+        "requests": np.searchsorted(sent, at, side="right").astype(np.float64),
+        "tokens": np.append(0.0, tokens)[np.searchsorted(_array(done["finished"]), at, side="right")],
+    }
 
 
 def _array(values: pd.Series) -> Floats:

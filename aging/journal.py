@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -56,7 +56,10 @@ def read_journal(path: Path) -> tuple[Event, ...]:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What the journal says of one run (one deployment, one replica). Times are monotonic seconds."""
+    """What the journal says of one run (one deployment, one replica). Times are monotonic seconds.
+
+    ``phases`` are the stretches of different load, in seconds from ``load_start``; empty where it is steady.
+    """
 
     phase: Literal["starting", "ready", "loading", "rejuvenating", "died", "stopped"] = "starting"
     generation: int = 0
@@ -64,6 +67,7 @@ class RunState:
     rejuvenations: int = 0
     load_start: float | None = None
     planned_seconds: float | None = None
+    phases: Sequence[tuple[float, float]] = ()
     load_end: float | None = None
     died: float | None = None
 
@@ -111,6 +115,7 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a tab
                 phase="loading",
                 load_start=event.details["load_start"],
                 planned_seconds=event.details["planned_seconds"],
+                phases=[(start, end) for start, end in event.details.get("phases", ())],
             )
         case "load_finished" | "load_died":
             return replace(run, load_end=event.stamp.mono)

@@ -68,16 +68,36 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Dose:
+    """Growth in phases of different load, split into what the requests drove and what the clock did.
+
+    Rates are in the indicator's unit per request and per hour. ``same_p`` is the
+    probability of "every loaded phase grew by the same amount a request", as a
+    leak does and a high-water mark does not.
+    """
+
+    phases: int
+    per_request: float
+    ci_per_request: tuple[float, float]
+    per_hour: float
+    ci_per_hour: tuple[float, float]
+    share_of_requests: float | None
+    same_p: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What the statistics say of one indicator of one deployment, pooled over its replicas.
 
-    Rates are in the indicator's unit per hour and per request sent; a ``*_total``
-    counter is analysed as its per-second rate. ``q`` is ``p`` after
+    Rates are in the indicator's unit per hour, per request sent and per token
+    (prompts and answers); a ``*_total`` counter is analysed as its per-second rate. ``q`` is ``p`` after
     false-discovery control over the campaign. ``late_slope_per_hour`` is that of
     the window's second half; ``exponent`` the power of growth with its interval (1:
     a constant leak). ``disagreement`` is I², percent of the replicas' spread that
     is not chance. ``exhaustion_hours`` is when the limit is met at this rate,
-    with the earliest and the latest. Not known is ``None``.
+    with the earliest and the latest. ``driver`` is what explains the growth best
+    (``seconds``, ``requests`` or ``tokens``), where the load varied enough to tell.
+    Not known is ``None``.
     """
 
     deployment: str
@@ -99,6 +119,10 @@ class Finding:
     exponent: tuple[float, float, float] | None = None
     disagreement: float | None = None
     mechanism: str | None = None
+    slope_per_token: float | None = None
+    ci_per_token: tuple[float, float] | None = None
+    driver: str | None = None
+    dose: Dose | None = None
     exhaustion_hours: tuple[float, float | None, float | None] | None = None
     notes: Sequence[str] = ()
 

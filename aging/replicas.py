@@ -63,7 +63,8 @@ def _untested(one: Analysed, replicas: int) -> Finding:
 
 
 def _single(one: Analysed, test: str) -> Finding:
-    trend, rate = one.trend, one.series.requests_per_second
+    trend, driven = one.trend, one.driven
+    requests, tokens = one.series.per_second("requests"), one.series.per_second("tokens")
     assert trend is not None
     least = trend.minimum_detectable
     if least is None:  # it never moved: then what would have been worth a word is the least that can be told
@@ -75,21 +76,25 @@ def _single(one: Analysed, test: str) -> Finding:
         shape=trend.shape,
         slope_per_hour=trend.slope * _HOUR,
         ci_per_hour=(trend.low * _HOUR, trend.high * _HOUR),
-        slope_per_request=trend.slope / rate if rate else None,
-        ci_per_request=(trend.low / rate, trend.high / rate) if rate else None,
+        slope_per_request=trend.slope / requests if requests else None,
+        ci_per_request=(trend.low / requests, trend.high / requests) if requests else None,
+        slope_per_token=trend.slope / tokens if tokens else None,
+        ci_per_token=(trend.low / tokens, trend.high / tokens) if tokens else None,
+        driver=driven.driver if driven else None,
+        dose=driven.dose if driven else None,
         p=one.tests.get(test),
         minimum_detectable_per_hour=None if least is None else least * _HOUR,
         n_effective=trend.n_effective,
         late_slope_per_hour=trend.late_slope * _HOUR,
         exponent=None if exponent is None else (exponent.b, exponent.low, exponent.high),
         mechanism=one.mechanism,
-        notes=one.notes,
+        notes=(*one.notes, *(driven.notes if driven else ())),
     )
 
 
 def _pooled(single: Sequence[Finding], analysed: Sequence[Analysed], test: str) -> Finding:
     per_hour = _pool(single, "per_hour")
-    per_request = _pool(single, "per_request")
+    per_request, per_token = _pool(single, "per_request"), _pool(single, "per_token")
     verdict, told = _together(single, analysed)
     least = [one.minimum_detectable_per_hour for one in single if one.minimum_detectable_per_hour is not None]
     return replace(
@@ -101,6 +106,10 @@ def _pooled(single: Sequence[Finding], analysed: Sequence[Analysed], test: str) 
         ci_per_hour=(per_hour.low, per_hour.high) if per_hour else None,
         slope_per_request=per_request.slope if per_request else None,
         ci_per_request=(per_request.low, per_request.high) if per_request else None,
+        slope_per_token=per_token.slope if per_token else None,
+        ci_per_token=(per_token.low, per_token.high) if per_token else None,
+        driver=_common([one.driver for one in single]),
+        dose=None,  # as the exponent: each replica's is in the notes
         p=_combined_p(single, test),
         minimum_detectable_per_hour=float(np.median(least)) if least else None,
         tests={kind: _combined_p(single, kind) for kind in single[0].tests},

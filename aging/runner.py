@@ -180,6 +180,7 @@ class Runner:
             replica=run.replica,
             load_start=load_start,
             planned_seconds=campaign.duration,
+            phases=[(phase.start, phase.end) for phase in job.phases()],
             pid=pair.driver.pid,
         )
 

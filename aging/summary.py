@@ -28,6 +28,9 @@ def show(findings: Findings, console: Console) -> None:
         if finding.indicator == PRIMARY and finding.verdict == "inconclusive" and "/" not in finding.deployment:
             why = "; ".join(finding.notes) or f"{finding.n} points are too few"
             console.print(f"inconclusive: {finding.deployment}: {why}")
+    for finding in findings.findings:
+        if finding.dose is not None and finding.verdict != "inconclusive":  # whose notes have been told above
+            console.print(f"dose: {finding.deployment}: {finding.notes[-1]}")
     for control in findings.controls:
         console.print(_control_line(control))
     for problem in findings.problems:

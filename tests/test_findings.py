@@ -113,6 +113,7 @@ def _request(at: float, generation: int) -> dict[str, Any]:
         "last_token": sent + 0.05,
         "finished": sent + 0.05,
         "streaming": True,
+        "prompt_tokens": 15,
         "output_tokens": 5,
         "status": "ok",
         "error": None,
@@ -167,7 +168,7 @@ def test_a_few_pages_are_told_of_a_deployment_and_passed_over_of_the_harness() -
     t = np.arange(60.0, 260.0, 2.0)
     creep = 100 * MIB + 250 * (t - 60)
     told = {
-        owner: analyse_all([Series(owner, 1, 1, PRIMARY, t, creep, None)], TESTS)[0]
+        owner: analyse_all([Series(owner, 1, 1, PRIMARY, t, creep, {})], TESTS)[0]
         for owner in ("a", "_harness/client-a")
     }
     assert np.ptp(creep) < 16 * 4096
@@ -295,7 +296,7 @@ from aging.indicators import Series
 
 if __name__ == "__main__":
     t = np.arange(60.0, 660.0)
-    series = [Series("a", 1, 1, f"x{k}", t, k * 100.0 * t + np.sin(t * (k + 1)), 4.0) for k in range(4)]
+    series = [Series("a", 1, 1, f"x{k}", t, k * 100.0 * t + np.sin(t * (k + 1)), {}) for k in range(4)]
     told = []
     for least in (10**9, 1):
         analysed._WORTH_A_POOL = least

@@ -11,8 +11,8 @@ from typing import Any
 import aging.load.arrivals
 from aging.campaign.schema import LoadTable
 from aging.deployments import Endpoint
-from aging.load.arrivals import Arrivals
-from aging.load.schedule import PlannedRequest, schedule
+from aging.load.arrivals import Arrivals, Phase
+from aging.load.schedule import PlannedRequest, arrivals_generator, schedule
 from aging.plugins import discover
 
 
@@ -31,6 +31,10 @@ class Job:
     def requests(self) -> Iterator[PlannedRequest]:
         """The schedule of this job."""
         return schedule(self.load, arrivals_of(self.load, self.rate), self.seed, self.duration)
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Its stretches of different load; empty where the load is steady."""
+        return arrivals_of(self.load, self.rate).phases(arrivals_generator(self.seed), self.duration)
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` turns back."""

@@ -40,7 +40,7 @@ class PlannedRequest:
 def schedule(load: LoadTable, arrivals: Arrivals[Any], seed: int, duration: float) -> Iterator[PlannedRequest]:
     """Every request that arrives before ``duration`` seconds, in order."""
     prompts, outputs, streams = (Random(f"{seed}/{aspect}") for aspect in ("prompt", "output", "streaming"))
-    times = takewhile(lambda at: at < duration, arrivals.times(Random(f"{seed}/arrivals")))
+    times = takewhile(lambda at: at < duration, arrivals.times(arrivals_generator(seed)))
     for index, at in enumerate(times):
         yield PlannedRequest(
             index=index,
@@ -49,6 +49,11 @@ def schedule(load: LoadTable, arrivals: Arrivals[Any], seed: int, duration: floa
             output_tokens=draw_length(load.output_tokens, outputs),
             streaming=streams.random() < load.streaming_share,
         )
+
+
+def arrivals_generator(seed: int) -> Random:
+    """The generator that arrivals and their phases are drawn from."""
+    return Random(f"{seed}/arrivals")
 
 
 def draw_length(lengths: LogNormal, rng: Random) -> int:

@@ -1,0 +1,98 @@
+"""What drives a growth: phases of different load tell a leak from a high-water mark and from the clock."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from aging.drivers import Driven, driven
+from aging.indicators import PRIMARY, Series
+from aging.load.arrivals.dose import Dose, DoseOptions
+
+KIB = 1024.0
+T = np.arange(1.0, 1201.0)
+PHASES = [(0.0, 400.0), (400.0, 800.0), (800.0, 1200.0)]
+LOAD = np.select([T <= 400, T <= 800], [2.0, 6.0], 0.0)
+
+
+def dose(rate: float, phase: str, levels: tuple[float, ...] = (1.0, 3.0, 0.0)) -> Dose:
+    return Dose(DoseOptions.model_validate({"kind": "dose", "rate": rate, "levels": levels, "phase": phase}))
+
+
+def found(memory: np.ndarray, load: np.ndarray = LOAD) -> Driven:
+    rng = np.random.default_rng(0)
+    requests = np.cumsum(rng.poisson(load)).astype(np.float64)
+    noise = rng.normal(0, 2 * KIB, T.size)
+    return driven(Series("a", 1, 1, PRIMARY, T, memory + noise, {"requests": requests}, PHASES))
+
+
+def test_a_leak_keeps_its_bytes_a_request_and_stops_when_idle() -> None:
+    told = found(16 * KIB * np.cumsum(LOAD))
+    assert told.driver == "requests"
+    assert told.dose is not None
+    assert told.dose.phases == 3
+    low, high = told.dose.ci_per_request
+    assert low < 16 * KIB < high
+    assert told.dose.share_of_requests is not None
+    assert told.dose.share_of_requests > 0.95
+    (note,) = told.notes
+    assert "of the growth follows the requests; the growth per request is the same in all loaded phases" in note
+    assert note.endswith("as a leak's is")
+
+
+def test_growth_by_the_clock_goes_on_when_idle() -> None:
+    told = found(64 * KIB * T)
+    assert told.driver == "seconds"
+    assert told.dose is not None
+    assert told.dose.share_of_requests is not None
+    assert told.dose.share_of_requests < 0.1
+    assert told.dose.ci_per_hour[0] < 64 * KIB * 3600 < told.dose.ci_per_hour[1]
+
+
+def test_a_high_water_mark_steps_and_flattens() -> None:
+    settled = 1 - np.exp(-(T % 400) / 60)
+    told = found(np.select([T <= 400, T <= 800], [20e6 * settled, 20e6 + 40e6 * settled], 60e6))
+    assert told.dose is not None
+    assert told.dose.same_p is not None
+    (note,) = told.notes
+    assert "as no leak does" in note or "is not shown" in note
+
+
+def test_a_steady_load_leaves_it_open() -> None:
+    steady = np.full(T.size, 3.0)
+    told = found(16 * KIB * np.cumsum(steady), steady)
+    assert told.dose is None
+    assert told.notes == ()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_phases_told_are_those_that_arrive(seed: int) -> None:
+    arrivals = dose(20.0, "30s")
+    phases = arrivals.phases(Random(seed), 300.0)
+    assert [(phase.start, phase.end) for phase in phases] == [(30.0 * k, 30.0 * (k + 1)) for k in range(10)]
+    assert all(sorted(phase.rate for phase in phases[k : k + 3]) == [0.0, 20.0, 60.0] for k in (0, 3, 6))
+    times = np.array([at for at, _ in zip(arrivals.times(Random(seed)), range(20_000), strict=False)])
+    assert np.all(np.diff(times) >= 0)
+    for phase in phases:
+        count = np.count_nonzero((times >= phase.start) & (times < phase.end))
+        assert abs(count - 30 * phase.rate) <= 5 * np.sqrt(30 * phase.rate)
+
+
+def test_the_order_of_the_phases_follows_from_the_seed() -> None:
+    arrivals = dose(1.0, "1s")
+    orders = {tuple(phase.rate for phase in arrivals.phases(Random(seed), 6.0)) for seed in range(20)}
+    assert len(orders) > 5
+    assert arrivals.phases(Random(3), 6.0) == arrivals.phases(Random(3), 6.0)
+
+
+def test_a_rate_is_the_mean_over_the_phases() -> None:
+    arrivals = dose(1.0, "10s").at_rate(8.0)
+    assert np.mean([phase.rate for phase in arrivals.phases(Random(0), 60.0)]) == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("levels", [(1.0,), (1.0, 1.0), (1.0, -1.0), ()])
+def test_levels_that_do_not_differ_are_refused(levels: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="at least two different levels"):
+        dose(1.0, "10s", levels)
