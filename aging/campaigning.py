@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
 from aging.deployments import Deployment
+from aging.early import Gate, watch
 from aging.findings import analyse, write_findings
 from aging.live import lines, show_lines, table
 from aging.manifest import manifest, write_manifest
@@ -42,10 +43,12 @@ class Ran:
     outcome: Outcome
     layout: Layout
     findings: Findings
+    decided: str | None
+    """What an early look found, where that ended it."""
 
 
-def run_campaign(file: Path, results: Path, duration: str | None, console: Console) -> Ran:
-    """Check, run, seal, analyse and report a campaign file.
+def run_campaign(file: Path, results: Path, duration: str | None, console: Console, gate: Gate | None = None) -> Ran:
+    """Check, run, seal, analyse and report a campaign file; end it early once it has failed ``gate``.
 
     Raises CampaignError or PreflightError before anything is started or written.
     """
@@ -55,9 +58,11 @@ def run_campaign(file: Path, results: Path, duration: str | None, console: Conso
     deployments = placed(campaign, catalogue)
     layout = prepare(campaign, deployments, file, results)
     console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
-    outcome = asyncio.run(_watched(Runner(campaign, deployments, catalogue, layout), campaign, layout, console))
+    runner = Runner(campaign, deployments, catalogue, layout)
+    looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide)
+    outcome = asyncio.run(_watched(runner, looking, campaign, layout, console))
     seal_tree(layout.root)
-    return Ran(outcome, layout, derive(layout.root))
+    return Ran(outcome, layout, derive(layout.root), runner.decided)
 
 
 def prepare(campaign: Campaign, deployments: Sequence[Deployment[Any]], file: Path, results: Path) -> Layout:
@@ -79,15 +84,24 @@ def derive(root: Path) -> Findings:
     return findings
 
 
-async def _watched(runner: Runner, campaign: Campaign, layout: Layout, console: Console) -> Outcome:
-    view = asyncio.create_task(_view(campaign, layout, console))
+async def _watched(
+    runner: Runner,
+    looking: Coroutine[Any, Any, None] | None,
+    campaign: Campaign,
+    layout: Layout,
+    console: Console,
+) -> Outcome:
+    beside = [asyncio.create_task(_view(campaign, layout, console))]
+    if looking is not None:
+        beside.append(asyncio.create_task(looking))
     try:
         return await runner.run()
     finally:
-        view.cancel()
-        # Whoever looked may have gone (``| head``): the campaign goes on without being seen.
-        with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
-            await view
+        for task in beside:
+            task.cancel()
+            # Whoever looked may have gone (``| head``): the campaign goes on without being seen.
+            with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
+                await task
 
 
 async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:

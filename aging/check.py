@@ -95,11 +95,16 @@ def check_names(
         raise MistakesError("check", mistakes)
 
 
-def judge(findings: Findings, conditions: Sequence[Condition], deployments: Sequence[str]) -> list[Judgement]:
-    """Judge every condition on every named deployment; one that left no finding is not decidable."""
+def judge(
+    findings: Findings, conditions: Sequence[Condition], deployments: Sequence[str], level: float = 1.0
+) -> list[Judgement]:
+    """Judge every condition on every named deployment; one that left no finding is not decidable.
+
+    A failure must also have a p of at most ``level``, where looks share one error.
+    """
     found = {(finding.deployment, finding.indicator): finding for finding in findings.findings}
     return [
-        _judgement(found.get((name, condition.indicator)), name, condition, _why_broken(findings, name))
+        _judgement(found.get((name, condition.indicator)), name, condition, _why_broken(findings, name), level)
         for name in deployments
         for condition in conditions
     ]
@@ -125,7 +130,7 @@ def overall(judgements: Sequence[Judgement]) -> Outcome:
     return Outcome.PASSED if outcomes == {Outcome.PASSED} else Outcome.INCONCLUSIVE
 
 
-def _judgement(finding: Finding | None, name: str, condition: Condition, broken: str | None) -> Judgement:
+def _judgement(finding: Finding | None, name: str, condition: Condition, broken: str | None, level: float) -> Judgement:
     per_hour = condition.per == "per_hour"
     slope, interval = None, None
     if finding is not None:
@@ -137,7 +142,7 @@ def _judgement(finding: Finding | None, name: str, condition: Condition, broken:
         said = f"no {unit} rate could be estimated" + (f": {broken}" if broken else _because(finding))
     else:
         said = f"{slope:,.1f} {unit} [{interval[0]:,.1f}, {interval[1]:,.1f}], verdict {finding.verdict}"
-        if finding.verdict == "aging" and slope > condition.limit:
+        if finding.verdict == "aging" and slope > condition.limit and (finding.p or 0.0) <= level:
             outcome = Outcome.FAILED
         elif broken:
             outcome, said = Outcome.INCONCLUSIVE, f"{said}; the run is broken: {broken}"

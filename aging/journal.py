@@ -14,10 +14,11 @@ from aging.clock import Stamp
 from aging.model import Event
 from aging.store.segments import parse_line
 
-Phase = Literal["preparing", "running", "draining", "completed", "interrupted", "failed"]
+Phase = Literal["preparing", "running", "draining", "completed", "decided", "interrupted", "failed"]
 
 _ENDED: Mapping[str, Phase] = {
     "campaign_completed": "completed",
+    "campaign_decided": "decided",
     "campaign_interrupted": "interrupted",
     "campaign_failed": "failed",
 }
@@ -98,7 +99,7 @@ def _step(state: CampaignState, event: Event) -> CampaignState:
             return replace(state, phase="running", started=event.stamp, pid=event.details.get("pid"))
         case "interrupt":
             return replace(state, phase="draining")
-        case "campaign_completed" | "campaign_interrupted" | "campaign_failed":
+        case "campaign_completed" | "campaign_decided" | "campaign_interrupted" | "campaign_failed":
             return replace(state, phase=_ENDED[event.kind], ended=event.stamp)
     return state
 

@@ -42,6 +42,7 @@ class Outcome(Enum):
     """How a campaign ended."""
 
     COMPLETED = "campaign_completed"
+    DECIDED = "campaign_decided"
     INTERRUPTED = "campaign_interrupted"
     FAILED = "campaign_failed"
 
@@ -70,6 +71,8 @@ class Runner:
         self._pairs: list[Pair] = []
         self._interrupts = 0
         self._interrupted = asyncio.Event()
+        self.decided: str | None = None
+        """Why nothing more needed to be measured, once :meth:`decide` was told."""
         self._sampling = Sampling(self._folder, self._journal.record, self._seen)
 
     async def run(self) -> Outcome:
@@ -85,9 +88,14 @@ class Runner:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
-        self._journal.record(outcome.value)
+        self._journal.record(outcome.value, **({"reason": self.decided} if outcome is Outcome.DECIDED else {}))
         self._journal.close()
         return outcome
+
+    def decide(self, reason: str) -> None:
+        """Nothing more needs to be measured: drain and end, as after one interrupt, but decided."""
+        self.decided = reason
+        self._interrupted.set()
 
     def _interrupt(self, whole: asyncio.Task[Outcome]) -> None:
         self._interrupts += 1
@@ -111,8 +119,10 @@ class Runner:
         finally:
             await _cancel(samplers)
             self._sampling.close()
-        if self._interrupted.is_set():
+        if self._interrupts:
             return Outcome.INTERRUPTED
+        if self.decided is not None:
+            return Outcome.DECIDED
         return Outcome.COMPLETED if started else Outcome.FAILED
 
     async def _round(self, together: Round) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from aging.check import Condition, Outcome, check_names, judge, overall, parse_conditions
+from aging.early import Gate
 from aging.errors import MistakesError
+from aging.journal import read_journal
 from aging.model import Control, Finding, Findings, Problem
-from tests.conftest import Aging
+from tests.conftest import Aging, result_directory, unused_port
 
 LEAK = Condition("process_anon_swap_bytes", "per_request", 256.0)
 
@@ -152,3 +155,68 @@ def test_a_wrong_condition_is_told_before_anything_is_started(
     assert "no deployment is named 'laek'" in misspelt.stderr
     assert "no indicator is named 'process_anon'" in misspelt.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_a_failure_must_meet_the_level_of_its_look() -> None:
+    findings = Findings(1, "c", "", [FINDING], [], [])
+    assert overall(judge(findings, [LEAK], ["a"], level=1e-5)) is Outcome.FAILED
+    assert overall(judge(findings, [LEAK], ["a"], level=1e-7)) is Outcome.INCONCLUSIVE
+
+
+def test_looks_share_one_error_and_lie_within_the_window() -> None:
+    gate = Gate([LEAK], ["a"], looks=5)
+    assert gate.times(60.0, 360.0) == [120.0, 180.0, 240.0, 300.0]
+    assert len(gate.levels) == 5
+    assert gate.levels == sorted(gate.levels)
+    assert gate.levels[0] < 1e-6
+    assert 0.04 < gate.levels[-1] < 0.05
+    assert Gate([LEAK], ["a"], looks=1).levels == pytest.approx([0.05])
+
+
+def test_a_leak_is_told_long_before_the_planned_end(aging: Aging, tmp_path: Path) -> None:
+    file = tmp_path / "early.toml"
+    file.write_text(
+        f"""
+schema = 1
+name = "early"
+seed = 2
+duration = "60s"
+load.arrivals = {{ kind = "constant", rate = 20.0 }}
+load.prompt_tokens = {{ median = 4, p95 = 4, min = 4, max = 4 }}
+load.output_tokens = {{ median = 2, p95 = 2, min = 2, max = 2 }}
+sampling.process = "0.1s"
+analysis.grid = "0.1s"
+deployment = [{{ name = "leak", kind = "reference", port = {unused_port()}, leak_per_request = "256KiB" }}]
+"""
+    )
+    asked = ("--fail", "process_anon_swap_bytes:per_request > 1000", "--deployment", "leak", "--looks", "6")
+    began = time.monotonic()
+    ran = aging("check", file, *asked, timeout=100)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert time.monotonic() - began < 50
+    assert "ended early at look " in ran.stdout
+    assert "failed: leak: process_anon_swap_bytes:per_request > 1000" in ran.stdout
+    events = [event.kind for event in read_journal(result_directory(tmp_path / "results") / "journal.jsonl")]
+    assert events[-1] == "campaign_decided"
+    assert "campaign_interrupted" not in events
+
+
+def test_looks_are_refused_where_runs_take_turns(aging: Aging, tmp_path: Path) -> None:
+    file = tmp_path / "turns.toml"
+    file.write_text(
+        """
+schema = 1
+name = "turns"
+seed = 2
+duration = "60s"
+replicas = 2
+load.arrivals = { kind = "constant", rate = 20.0 }
+load.prompt_tokens = { median = 4, p95 = 4, min = 4, max = 4 }
+load.output_tokens = { median = 2, p95 = 2, min = 2, max = 2 }
+deployment = [{ name = "a", kind = "reference", port = 18080 }]
+"""
+    )
+    told = aging("check", file, "--fail", "process_fds:per_hour > 1", "--deployment", "a", "--looks", "3")
+    assert told.returncode == 2
+    assert "runs that take turns" in told.stderr
+    assert aging("check", file, "--fail", "process_fds:per_hour > 1", "--looks", "0").returncode == 2

@@ -9,6 +9,10 @@ passes (exit 0) when the whole interval of every deployment's rate is below it; 
 is inconclusive (exit 3): too short, too noisy, or a broken run. Controls (deployments
 whose ageing is configured) are not judged unless named; one that was mistaken leaves
 the gate undecided.
+
+With --looks N the running campaign is judged N times at equal intervals and ended as
+soon as it has failed. All looks together err as often as one would (O'Brien-Fleming
+spending); a campaign is never ended early to pass.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.errors import ExitCode
+from aging.errors import AgingError, ExitCode
 from aging.terminal import console
 
 if TYPE_CHECKING:
@@ -33,6 +37,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deployment", action="append", default=[], metavar="NAME", help="only these; default: all but controls"
     )
+    parser.add_argument(
+        "--looks",
+        type=_looks,
+        default=1,
+        metavar="N",
+        help="judge N times while it runs (1 to 100); default: at the end",
+    )
     parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
 
@@ -41,13 +52,17 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaigning import run_campaign  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
     from aging.check import Outcome as GateOutcome  # noqa: PLC0415
     from aging.check import judge, overall, parse_conditions  # noqa: PLC0415
+    from aging.early import Gate  # noqa: PLC0415
     from aging.runner import Outcome  # noqa: PLC0415
 
     conditions = parse_conditions(options.fail)
-    judged = _judged(options.file, conditions, options.deployment)
+    gate = Gate(conditions, _judged(options.file, conditions, options.deployment, options.looks), options.looks)
     out = console()
-    ran = run_campaign(options.file, options.results, options.duration, out)
-    judgements = judge(ran.findings, conditions, judged)
+    ran = run_campaign(options.file, options.results, options.duration, out, gate)
+    if ran.decided:
+        out.print(f"ended early at {ran.decided}", markup=False, soft_wrap=True)
+    # What an early look has decided stays decided; else the end is the last look.
+    judgements = judge(ran.findings, conditions, gate.deployments, 1.0 if ran.decided else gate.levels[-1])
     for judgement in judgements:
         out.print(f"{judgement.outcome.value}: {judgement.message}", markup=False, soft_wrap=True)
     out.print(f"report: {ran.layout.report}", soft_wrap=True)
@@ -62,15 +77,24 @@ def run(options: argparse.Namespace) -> ExitCode:
             return ExitCode.INCONCLUSIVE
 
 
-def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str]) -> list[str]:
+def _looks(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of looks from 1 to 100")
+    return int(text)
+
+
+def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], looks: int) -> list[str]:
     """The deployments to judge; wrong names are told before hours of load."""
     from aging.campaign import load_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
     from aging.check import check_names  # noqa: PLC0415
     from aging.indicators import INDICATORS  # noqa: PLC0415
+    from aging.plan import rounds  # noqa: PLC0415
 
     catalogue = Catalogue.discovered()
     campaign = load_campaign(file, catalogue.kinds())
     plugins = [catalogue.deployments[options.kind](options, None) for options in campaign.deployment]
+    if looks > 1 and len(rounds(campaign)) > 1:
+        raise AgingError(f"--looks {looks}: {file} has runs that take turns; looks need all runs side by side, once")
     check_names(conditions, named, [one.options.name for one in plugins], INDICATORS)
     return list(named) or [one.options.name for one in plugins if one.known_ageing() is None]

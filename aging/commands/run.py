@@ -40,7 +40,7 @@ def exit_code(outcome: Outcome) -> ExitCode:
     from aging.runner import Outcome  # noqa: PLC0415
 
     match outcome:
-        case Outcome.COMPLETED:
+        case Outcome.COMPLETED | Outcome.DECIDED:
             return ExitCode.DONE
         case Outcome.INTERRUPTED:
             return ExitCode.INTERRUPTED
