@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aging.model import HARNESS
+from aging.samplers import ENGINE_METRICS
 from aging.store.results import Results
 from aging.trends import SeriesError, find_warmup, median_grid, rate_grid
 
@@ -31,7 +32,7 @@ _PROCESS = (
     "process_cpu_seconds_total",
 )
 
-INDICATORS = (*_PROCESS, "client_ttft_seconds", "client_tpot_seconds", "client_e2e_seconds")
+INDICATORS = (*_PROCESS, *ENGINE_METRICS, "client_ttft_seconds", "client_tpot_seconds", "client_e2e_seconds")
 """Everything that becomes a finding."""
 
 _RESOLUTION_BYTES = 16 * os.sysconf("SC_PAGE_SIZE")
@@ -88,6 +89,16 @@ class Window:
     phases: Sequence[tuple[float, float]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What series are cut from: whose they are, the window, and the requests that were sent in it."""
+
+    owner: str
+    replica: int
+    window: Window
+    requests: pd.DataFrame
+
+
 def run_window(results: Results, deployment: str, replica: int) -> Window | None:
     """The window of one run; None for a run whose load never started."""
     run = results.state.runs.get((deployment, replica))
@@ -108,7 +119,7 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
 
 def _found_warmup(process: pd.DataFrame, window: Window) -> float:
     """Where the memory of the run's first generation has settled, in seconds since the start of load."""
-    for series in _sampled(process, window, "", 1, pd.DataFrame()):
+    for series in _sampled(process, _PROCESS, _Run("", 1, window, pd.DataFrame())):
         if series.indicator == PRIMARY:
             try:
                 return find_warmup(series.t, series.y)
@@ -122,9 +133,13 @@ def deployment_series(results: Results, deployment: str, replica: int) -> list[S
     window = run_window(results, deployment, replica)
     if window is None:
         return []
-    requests = results.requests(deployment, replica)
-    process = results.samples(deployment, "process", replica)
-    return [*_sampled(process, window, deployment, replica, requests), *_client(requests, window, deployment, replica)]
+    run = _Run(deployment, replica, window, results.requests(deployment, replica))
+    process, engine = (results.samples(deployment, source, replica) for source in ("process", "engine"))
+    return [
+        *_sampled(process, _PROCESS, run),
+        *_sampled(engine, ENGINE_METRICS, run),
+        *_client(run),
+    ]
 
 
 def harness_series(results: Results) -> list[Series]:
@@ -139,27 +154,26 @@ def harness_series(results: Results) -> list[Series]:
     return [
         series
         for entity, rows in samples.groupby("entity")
-        for series in _sampled(rows, window, f"{HARNESS}/{entity}", 1, pd.DataFrame())
+        for series in _sampled(rows, _PROCESS, _Run(f"{HARNESS}/{entity}", 1, window, pd.DataFrame()))
     ]
 
 
-def _sampled(
-    samples: pd.DataFrame, window: Window, owner: str, replica: int, requests: pd.DataFrame
-) -> Iterator[Series]:
+def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Iterator[Series]:
+    window = run.window
     for generation, start, rows in _generations(samples, "mono", window):
         phases = [(begin + window.load_start - start, end + window.load_start - start) for begin, end in window.phases]
-        for indicator in _PROCESS:
-            if indicator not in rows:
+        for indicator in indicators:
+            if indicator not in rows or rows[indicator].isna().all():
                 continue
             seen = rows[rows[indicator].notna()]
             t, y = _array(seen["mono"]) - start, _array(seen[indicator])
             grid = rate_grid if indicator.endswith("_total") else median_grid
             t, y = _gridded(grid, t, y, window)
-            yield Series(owner, replica, generation, indicator, t, y, _work(requests, start + t), phases)
+            yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run.requests, start + t), phases)
 
 
-def _client(requests: pd.DataFrame, window: Window, owner: str, replica: int) -> Iterator[Series]:
-    for generation, start, rows in _generations(requests, "finished", window):
+def _client(run: _Run) -> Iterator[Series]:
+    for generation, start, rows in _generations(run.requests, "finished", run.window):
         ok = rows[rows["status"] == "ok"]
         streamed = ok[ok["streaming"] & ok["first_token"].notna()]
         many = streamed[streamed["output_tokens"] > 1]
@@ -169,8 +183,8 @@ def _client(requests: pd.DataFrame, window: Window, owner: str, replica: int) ->
             "client_e2e_seconds": (ok, ok["last_token"] - ok["sent"]),
         }
         for indicator, (of, value) in values.items():
-            t, y = _gridded(median_grid, _array(of["finished"]) - start, _array(value), window)
-            yield Series(owner, replica, generation, indicator, t, y, _work(requests, start + t))
+            t, y = _gridded(median_grid, _array(of["finished"]) - start, _array(value), run.window)
+            yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run.requests, start + t))
 
 
 def _generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tuple[int, float, pd.DataFrame]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -26,6 +27,7 @@ def problems_of(results: Results) -> list[Problem]:
         *_schedules(results),
         *_load(results),
         *_ticks(results),
+        *_engines(results),
         *(Problem(None, "trimmed", note) for note in results.trimmed()),
     ]
 
@@ -107,6 +109,17 @@ def _ticks(results: Results) -> Iterator[Problem]:
             yield said(
                 "ticks", f"{missed} of {missed + len(samples)} sampling ticks were missed: the host was too busy"
             )
+
+
+def _engines(results: Results) -> Iterator[Problem]:
+    """A metric that a new release of an engine has renamed is silence, not an error, unless it is told here."""
+    for deployment, replica in results.state.runs:
+        samples = results.samples(deployment, "engine", replica)
+        told = samples["missing"].dropna() if "missing" in samples else []
+        reasons: dict[str, str] = json.loads(told.iloc[-1]) if len(told) else {}
+        for name, reason in reasons.items():
+            if name not in samples or samples[name].isna().all():
+                yield _saying(results, deployment, replica)("engine", f"{name} was never read: {reason}")
 
 
 def _saying(results: Results, deployment: str, replica: int) -> Callable[[str, str], Problem]:

@@ -55,7 +55,14 @@ class Serving:
             return None
         endpoint = self._launch.endpoint
         metrics = endpoint.base_url + endpoint.metrics_path if endpoint.metrics_path else None
-        return Target(self.name, "tree", self.generation, self._child.pid, metrics_url=metrics)
+        return Target(
+            self.name,
+            "tree",
+            self.generation,
+            self._child.pid,
+            metrics_url=metrics,
+            engine_metrics=self.deployment.engine_metrics,
+        )
 
     async def start(self) -> None:
         """Launch the next generation and wait for a completed request. Raises DeploymentError."""

@@ -334,3 +334,23 @@ def test_findings_are_written_whole_with_null_for_what_is_not_known(tmp_path: Pa
     assert [f["indicator"] for f in written["findings"]] == [f.indicator for f in findings.findings]
     assert all(set(f) == set(Finding.__slots__) for f in written["findings"])
     assert list(tmp_path.glob("*.tmp")) == []
+
+
+def test_an_engine_metric_that_was_never_read_is_told(tmp_path: Path) -> None:
+    synthetic(tmp_path / "c", {"a": flat})
+    engine = SegmentWriter(Layout(tmp_path / "c").source("a", "engine", 1))
+    why = json.dumps({"engine_requests_waiting": "the engine tells no x:waiting", "engine_requests_running": "once"})
+    rows = [
+        {
+            "mono": LOAD_START + at,
+            "entity": "engine",
+            "generation": 1,
+            "engine_requests_running": at,
+            "missing": missing,
+        }
+        for at, missing in ((1.0, None), (11.0, why))
+    ]
+    engine.append(0.0, rows)
+    engine.close()
+    told = [problem.message for problem in analyse(open_results(tmp_path / "c"), TESTS).problems]
+    assert told == ["engine_requests_waiting was never read: the engine tells no x:waiting"]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from aging.campaign.schema import DeploymentOptions
+from aging.samplers import EngineMetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,8 @@ class Deployment(ABC, Generic[O]):
     requirements: ClassVar[tuple[Requirements, ...]] = ()
     """The environments it can be served from; :attr:`environment` is the one that it is."""
     needs_model: ClassVar[bool] = True
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {}
+    """Which metrics of its endpoint mean what others tell, too: common name to its own."""
     model_format: ClassVar[ModelFormat] = "gguf"
     """What a random-weight model is made as."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.samplers import EngineMetric
 
 _SCRIPT = Path(__file__).parent / "_scripts" / "xllamacpp_server.py"
 
@@ -31,6 +34,14 @@ class LlamaCpp(Deployment[LlamaCppOptions]):
     kind = "llama-cpp"
     options_table = LlamaCppOptions
     requirements = (Requirements("llama-cpp", ("xllamacpp==2026.10.11549",)),)
+
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
+        "engine_requests_running": EngineMetric(("llamacpp:requests_processing",)),
+        "engine_requests_waiting": EngineMetric(("llamacpp:requests_deferred",)),
+        "engine_prompt_tokens_total": EngineMetric(("llamacpp:prompt_tokens_total",)),
+        "engine_prefix_cache_hits_total": EngineMetric(("llamacpp:prompt_tokens_cached_total",)),
+        "engine_generation_tokens_total": EngineMetric(("llamacpp:tokens_predicted_total",)),
+    }
 
     def launch(self) -> Launch:
         o = self.options

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.samplers import EngineMetric
 
 _SCRIPT = Path(__file__).parent / "_scripts" / "mistralrs_server.py"
 
@@ -28,6 +31,10 @@ class MistralRs(Deployment[MistralRsOptions]):
     kind = "mistralrs"
     options_table = MistralRsOptions
     requirements = (Requirements("mistralrs", ("mistralrs==0.9.5",)),)
+
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
+        "engine_requests_running": EngineMetric(("front_requests_running",))
+    }
 
     def launch(self) -> Launch:
         o = self.options

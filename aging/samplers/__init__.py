@@ -7,11 +7,39 @@ folder its rows go to and the key of ``[sampling]`` that sets its interval.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from aging.model import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class EngineMetric:
+    """Where an engine tells something that others tell, too.
+
+    ``raw`` are its Prometheus names, newest release first; the first that a scrape
+    has is taken. Label sets (engines, ranks) are summed for counts, averaged for
+    ratios; ``scale`` turns percent into a ratio.
+    """
+
+    raw: tuple[str, ...]
+    combine: Literal["sum", "mean"] = "sum"
+    scale: float = 1.0
+
+
+ENGINE_METRICS = (
+    "engine_kv_cache_usage_ratio",
+    "engine_requests_running",
+    "engine_requests_waiting",
+    "engine_process_memory_bytes",
+    "engine_prefix_cache_queries_total",
+    "engine_prefix_cache_hits_total",
+    "engine_preemptions_total",
+    "engine_prompt_tokens_total",
+    "engine_generation_tokens_total",
+)
+"""The common names of what engines say about themselves; a deployment tells which of its own mean these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +56,7 @@ class Target:
     pid: int
     with_descendants: bool = True
     metrics_url: str | None = None
+    engine_metrics: Mapping[str, EngineMetric] = field(default_factory=dict)
 
 
 Targets = Callable[[], Sequence[Target]]

@@ -1,19 +1,22 @@
-"""What the engines say about themselves on their Prometheus endpoints."""
+"""What the engines say about themselves on their Prometheus endpoints, under common names and under their own."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from aging.model import Reading
-from aging.samplers import Sampler, Target
+from aging.samplers import EngineMetric, Sampler, Target
 
 _TIMEOUT_SECONDS = 3.0
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
+
+Scrape = Mapping[str, Sequence[float]]
+"""Values by raw name, one a label set."""
 
 
 class EngineSampler(Sampler):
@@ -23,30 +26,51 @@ class EngineSampler(Sampler):
     default_interval = 10.0
 
     def read(self) -> Iterable[Reading]:
-        return [_scrape(target, target.metrics_url) for target in self.targets() if target.metrics_url]
+        return [_reading(target, target.metrics_url) for target in self.targets() if target.metrics_url]
 
 
-def _scrape(target: Target, url: str) -> Reading:
+def _reading(target: Target, url: str) -> Reading:
     try:
         answer = httpx.get(url, timeout=_TIMEOUT_SECONDS, trust_env=False).raise_for_status()
-        values = parse_metrics(answer.text)
+        scraped = parse_metrics(answer.text)
     except (httpx.HTTPError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
         return Reading(target.owner, "engine", target.generation, {}, {"engine": reason})
-    return Reading(target.owner, "engine", target.generation, values)
+    common, missing = common_values(scraped, target.engine_metrics)
+    return Reading(target.owner, "engine", target.generation, raw_values(scraped) | common, missing)
 
 
-def parse_metrics(text: str) -> dict[str, float]:
-    """Prometheus text to ``engine_<name>`` values, label sets summed; histogram buckets and quantiles left out.
+def parse_metrics(text: str) -> Scrape:
+    """Prometheus text to finite values by raw name; histogram buckets, quantiles and creation times left out.
 
     Raises ValueError for text that is not in the Prometheus format.
     """
-    values: dict[str, float] = {}
+    values: dict[str, list[float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if "le" in sample.labels or "quantile" in sample.labels or sample.name.endswith("_created"):
                 continue
             if math.isfinite(sample.value):
-                name = f"engine_{_NOT_A_NAME.sub('_', sample.name)}"
-                values[name] = values.get(name, 0.0) + sample.value
+                values.setdefault(sample.name, []).append(sample.value)
     return values
+
+
+def raw_values(scraped: Scrape) -> dict[str, float]:
+    """Every metric as ``engine_<raw name>``, its label sets summed."""
+    return {f"engine_{_NOT_A_NAME.sub('_', name)}": sum(values) for name, values in scraped.items()}
+
+
+def common_values(scraped: Scrape, metrics: Mapping[str, EngineMetric]) -> tuple[dict[str, float], dict[str, str]]:
+    """The common names' values, and the reason for each that the scrape does not hold.
+
+    A metric that a new release has renamed must not end in silence.
+    """
+    values, missing = {}, {}
+    for name, metric in metrics.items():
+        raw = next((raw for raw in metric.raw if raw in scraped), None)
+        if raw is None:
+            missing[name] = f"the engine tells no {' or '.join(metric.raw)}"
+        else:
+            count = len(scraped[raw]) if metric.combine == "mean" else 1
+            values[name] = sum(scraped[raw]) / count * metric.scale
+    return values, missing

@@ -6,12 +6,16 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from aging.catalogue import Catalogue
+from aging.deployments.llama_cpp import LlamaCpp
+from aging.deployments.vllm import Vllm
 from aging.model import Reading
-from aging.samplers import Target, engine
-from aging.samplers.engine import EngineSampler, parse_metrics
+from aging.samplers import ENGINE_METRICS, EngineMetric, Target, engine
+from aging.samplers.engine import EngineSampler, common_values, parse_metrics, raw_values
 
 METRICS = """\
 # HELP vllm:num_requests_running Number of requests in model execution batches.
@@ -160,5 +164,62 @@ def test_a_proxy_of_the_environment_is_not_asked(server: Engine, monkeypatch: py
 
 
 def test_names_are_made_of_letters_digits_and_underscores() -> None:
-    assert parse_metrics("nv_inference:count 1\n") == {"engine_nv_inference_count": 1.0}
+    assert raw_values(parse_metrics("nv_inference:count 1\n")) == {"engine_nv_inference_count": 1.0}
     assert parse_metrics("") == {}
+
+
+def scraped(name: str) -> dict[str, float]:
+    """What a real server of that release told, under the common names."""
+    text = (Path(__file__).parent / "data" / f"{name}.txt").read_text()
+    metrics = {"vllm-0.32.0": Vllm.engine_metrics, "llama-cpp-2026.10.11549": LlamaCpp.engine_metrics}[name]
+    values, missing = common_values(parse_metrics(text), metrics)
+    assert missing == {}, "a metric was renamed"
+    return values
+
+
+def test_vllm_tells_all_of_the_common_names() -> None:
+    assert scraped("vllm-0.32.0") == {
+        "engine_kv_cache_usage_ratio": 0.015625,
+        "engine_requests_running": 1.0,
+        "engine_requests_waiting": 0.0,
+        "engine_process_memory_bytes": 658866176.0,
+        "engine_prefix_cache_queries_total": 69695.0,
+        "engine_prefix_cache_hits_total": 0.0,
+        "engine_preemptions_total": 0.0,
+        "engine_prompt_tokens_total": 69695.0,
+        "engine_generation_tokens_total": 24451.0,
+    }
+
+
+def test_llama_cpp_tells_some_of_the_common_names() -> None:
+    assert scraped("llama-cpp-2026.10.11549") == {
+        "engine_requests_running": 0.0,
+        "engine_requests_waiting": 0.0,
+        "engine_prompt_tokens_total": 69693.0,
+        "engine_prefix_cache_hits_total": 2.0,
+        "engine_generation_tokens_total": 24451.0,
+    }
+
+
+def test_ratios_are_averaged_over_engines_and_counts_summed() -> None:
+    text = 'usage_percent{engine="0"} 20\nusage_percent{engine="1"} 60\nrunning{engine="0"} 2\nrunning{engine="1"} 3\n'
+    metrics = {
+        "engine_kv_cache_usage_ratio": EngineMetric(("newer", "usage_percent"), combine="mean", scale=0.01),
+        "engine_requests_running": EngineMetric(("running",)),
+    }
+    values, missing = common_values(parse_metrics(text), metrics)
+    assert values == {"engine_kv_cache_usage_ratio": pytest.approx(0.4), "engine_requests_running": 5.0}
+    assert missing == {}
+
+
+def test_a_metric_that_is_gone_is_told_and_not_silent(server: Engine) -> None:
+    target = Target("vllm", "tree", 5, 1, metrics_url=server.url, engine_metrics=Vllm.engine_metrics)
+    [reading] = EngineSampler(lambda: [target]).read()
+    assert reading.values["engine_requests_running"] == 7.0
+    expected = "the engine tells no vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc"
+    assert reading.missing["engine_kv_cache_usage_ratio"] == expected
+
+
+def test_deployments_use_the_common_names_alone() -> None:
+    for kind, plugin in Catalogue.discovered().deployments.items():
+        assert set(plugin.engine_metrics) <= set(ENGINE_METRICS), kind
