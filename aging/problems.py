@@ -115,8 +115,8 @@ def _engines(results: Results) -> Iterator[Problem]:
     """A metric that a new release of an engine has renamed is silence, not an error, unless it is told here."""
     for deployment, replica in results.state.runs:
         samples = results.samples(deployment, "engine", replica)
-        told = samples["missing"].dropna() if "missing" in samples else []
-        reasons: dict[str, str] = json.loads(told.iloc[-1]) if len(told) else {}
+        told = samples["missing"].dropna().tolist() if "missing" in samples else []
+        reasons: dict[str, str] = json.loads(told[-1]) if told else {}
         for name, reason in reasons.items():
             if name not in samples or samples[name].isna().all():
                 yield _saying(results, deployment, replica)("engine", f"{name} was never read: {reason}")
