@@ -8,8 +8,9 @@ from typing import Literal
 from scipy.special import stdtrit
 
 from aging.trends.blocks import block_medians
+from aging.trends.curve import curve_score
 from aging.trends.exponent import Exponent, growth_exponent
-from aging.trends.har import COSINES, curve_score
+from aging.trends.har import COSINES
 from aging.trends.operational import Score, operational_time, score
 from aging.trends.sawtooth import floor_window, is_sawtooth, trailing_minimum
 from aging.trends.series import Floats
