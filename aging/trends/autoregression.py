@@ -183,16 +183,14 @@ def autoregressive_autocorrelation(phi: Floats, n: int) -> Floats:
     """
     p = phi.size
     start = _yule_walker(phi)
-    step = np.eye(p)
-    rows = []
-    for _ in range(_BLOCK):
-        following = phi @ step[::-1]
-        rows.append(following)
-        step = np.vstack((step[1:], following))
+    lags = np.zeros((p + _BLOCK, p))  # each lag as a combination of the p before the block
+    lags[:p] = np.eye(p)
+    for k in range(_BLOCK):
+        lags[p + k] = phi[::-1] @ lags[k : p + k]
     states = [start[-p:]]
     for _ in range((n - start.size) // _BLOCK):
-        states.append(step @ states[-1])
-    return np.concatenate((start, (np.array(states) @ np.array(rows).T).ravel()))[:n]
+        states.append(lags[-p:] @ states[-1])
+    return np.concatenate((start, (np.array(states) @ lags[p:].T).ravel()))[:n]
 
 
 def _yule_walker(phi: Floats) -> Floats:

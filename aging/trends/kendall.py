@@ -29,12 +29,14 @@ def ranked(y: Floats) -> Ranked:
     n = y.size
     moved = reorder(y, in_time(n))
     starts = _run_starts(y[moved.order])
-    sizes, counts = np.unique(np.diff(np.append(starts, n)), return_counts=True)
-    tied = [(int(size), int(count)) for size, count in zip(sizes, counts, strict=True) if size > 1]
-    tied_pairs = sum(size * (size - 1) // 2 * count for size, count in tied)
-    tie_term = sum(size * (size - 1) * (2 * size + 5) * count for size, count in tied)
+    tied_pairs = sum(size * (size - 1) // 2 * count for size, count in _ties(starts, n))
     s = n * (n - 1) // 2 - 2 * moved.exchanged - tied_pairs
-    return Ranked(_mean_ranks(moved.order, starts), s, (n * (n - 1) * (2 * n + 5) - tie_term) / 18)
+    return Ranked(_mean_ranks(moved.order, starts), s, _variance(starts, n))
+
+
+def variance_of_s(y: Floats) -> float:
+    """Return var S alone, for which ``y``, shape (n,), need not be ranked."""
+    return _variance(_run_starts(np.sort(y)), y.size)
 
 
 def kendall_s(y: Floats) -> tuple[int, float]:
@@ -66,6 +68,19 @@ def _mean_ranks(order: NDArray[np.integer], starts: NDArray[np.int64]) -> Floats
     ends = np.append(starts[1:], order.size)
     ranks[order] = np.repeat((starts + ends + 1) / 2, ends - starts)
     return ranks
+
+
+def _variance(starts: NDArray[np.int64], n: int) -> float:
+    tie_term = sum(size * (size - 1) * (2 * size + 5) * count for size, count in _ties(starts, n))
+    return (n * (n - 1) * (2 * n + 5) - tie_term) / 18
+
+
+def _ties(starts: NDArray[np.int64], n: int) -> list[tuple[int, int]]:
+    """Each size > 1 of a run of equal values, with the number of such runs, as exact integers."""
+    if starts.size == n:
+        return []
+    sizes, counts = np.unique(np.diff(np.append(starts, n)), return_counts=True)
+    return [(int(size), int(count)) for size, count in zip(sizes, counts, strict=True) if size > 1]
 
 
 def _run_starts(ascending: Floats) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from aging.trends.kendall import kendall_s
+from aging.trends.kendall import variance_of_s
 from aging.trends.selection import select_slopes
 from aging.trends.series import Floats, SeriesError, as_series
 
@@ -35,7 +35,7 @@ def sen_slope(t: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> Slope:
     times, values = as_series(t, y, least=2)
     if not 0 < confidence < 1:
         raise SeriesError(f"confidence must lie between 0 and 1, not {confidence}")
-    _, variance = kendall_s(values)
+    variance = variance_of_s(values)
     limits = limiting_ranks(times.size, float(ndtri((1 + confidence) / 2)) * math.sqrt(variance))
     lower, upper, low, high = select_slopes(times, values, [*middle_ranks(times.size), *limits]).tolist()
     return Slope((lower + upper) / 2 + 0.0, low + 0.0, high + 0.0)  # + 0.0 turns -0.0 into 0.0
