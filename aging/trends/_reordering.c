@@ -14,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEW = 8, CACHED = 8192 };
+enum {
+    FEW = 8,      /* elements that insertion sorts faster than merges do */
+    CACHED = 8192 /* elements that are merged together before the next ones are read */
+};
 
 typedef struct {
     int64_t key; /* a double's bits, so that they order as it does */
@@ -238,8 +241,10 @@ static PyObject *py_reorder(PyObject *Py_UNUSED(module), PyObject *arguments)
     PyObject *result = NULL;
     Py_ssize_t n = values.len / (Py_ssize_t)sizeof(double);
     Element *elements = NULL;
-    if (start.len != n * (Py_ssize_t)sizeof(int32_t) || order.len != start.len || earlier.len != later.len)
-        PyErr_SetString(PyExc_ValueError, "values must be float64, start and order int32, and equally many");
+    if (start.len != n * (Py_ssize_t)sizeof(int32_t) || order.len != start.len || earlier.len != later.len
+        || picks.len / (Py_ssize_t)sizeof(int64_t) > earlier.len / (Py_ssize_t)sizeof(int32_t))
+        PyErr_SetString(PyExc_ValueError, "values (float64), start and order (int32) must be equally many, "
+                                          "and so must picks (int64), earlier and later (int32)");
     else if ((elements = malloc((2 * (size_t)n + 1) * sizeof *elements)) == NULL)
         PyErr_NoMemory();
     else {

@@ -125,3 +125,5 @@ def test_arrays_of_unequal_size_are_refused() -> None:
     order, none = np.empty(3, np.int32), np.empty(0, np.int32)
     with pytest.raises(ValueError, match="equally many"):
         compiled.reorder(np.zeros(4), order, False, order.copy(), None, none, none)
+    with pytest.raises(ValueError, match="equally many"):
+        compiled.reorder(np.zeros(3), order, False, order.copy(), np.arange(2), none, none)
