@@ -18,9 +18,10 @@ from aging.trends import (
     median_grid,
     rate_grid,
     sen_slope,
-    trend_test,
 )
+from aging.trends.observed import Observed
 from aging.trends.tests import TrendTest
+from aging.trends.trend import analyse
 
 _HOUR = 3600.0
 _KNOWN_KEYS = (
@@ -86,17 +87,18 @@ def analyse_series(
             seconds = find_warmup(t, y) if isinstance(warmup, str) else warmup
             t, y = drop_warmup(t, y, seconds)
             notes.append(f"warm-up left out: the first {seconds:g} s of load{' (found)' if warmup == 'auto' else ''}")
-        trend = trend_test(t, y)
+        one = Observed.of(t, y)
+        trend = analyse(one, given=t)
     except SeriesError as error:
         return Analysed(series.column, t, y, None, dict.fromkeys(tests), (*notes, str(error)))
-    return Analysed(series.column, t, y, trend, _p_values(tests, t, y), (*notes, *trend.notes))
+    return Analysed(series.column, t, y, trend, _p_values(tests, one), (*notes, *trend.notes))
 
 
-def _p_values(tests: Mapping[str, TrendTest], t: Floats, y: Floats) -> dict[str, float | None]:
+def _p_values(tests: Mapping[str, TrendTest], series: Observed) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
     for kind, test in tests.items():
         try:
-            p = test.run(t, y).p
+            p = test.on(series).p
         except SeriesError:
             p = np.nan
         values[kind] = None if np.isnan(p) else float(p)
