@@ -118,7 +118,8 @@ def _engines(results: Results) -> Iterator[Problem]:
         told = samples["missing"].dropna().tolist() if "missing" in samples else []
         reasons: dict[str, str] = json.loads(told[-1]) if told else {}
         for name, reason in reasons.items():
-            if name not in samples or samples[name].isna().all():
+            concerned = [column for column in samples if str(column).startswith(name)]  # "engine": all of them
+            if samples[concerned].isna().to_numpy().all():
                 yield _saying(results, deployment, replica)("engine", f"{name} was never read: {reason}")
 
 

@@ -154,7 +154,8 @@ def test_slopes_that_rounding_alone_tells_apart_are_selected_in_finite_time(seed
     # Whole pages at whole hours: thousands of pairs share a slope, and residuals round their order away.
     rng = np.random.default_rng(seed)
     lost = np.cumsum(rng.poisson(0.5, 600) * rng.gamma(2.0, 0.5, 600))
-    t, y = 3600.0 * np.arange(1, 601), np.floor(lost / 300 * 40) * 4096
+    t = 3600.0 * np.arange(1, 601, dtype=np.float64)
+    y = np.asarray(np.floor(lost / 300 * 40) * 4096, dtype=np.float64)
     i, j = np.triu_indices(600, 1)
     slopes = np.sort((y[j] - y[i]) / (t[j] - t[i]))
     middle = slopes.size // 2
