@@ -13,7 +13,7 @@ from aging.trends.detectable import minimum_detectable
 from aging.trends.exponent import Exponent
 from aging.trends.interval import AutocorrelatedSlope, sen_slope_autocorrelated
 from aging.trends.remarks import remarks_on_times
-from aging.trends.series import Floats, SeriesError, as_series
+from aging.trends.series import Floats, SeriesError, as_series, is_constant
 from aging.trends.shape import Shape, classify_shape
 from aging.trends.slope import theil_sen
 from aging.trends.sustained import FEWEST_RISES, Growth, assess_growth
@@ -80,7 +80,7 @@ def trend_test(t: ArrayLike, y: ArrayLike, alpha: float = 0.05) -> Trend:
     if not 0 < alpha < 1:
         raise SeriesError(f"alpha must lie between 0 and 1, not {alpha}")
     n, remarks = times.size, remarks_on_times(t, times)
-    if np.ptp(values) == 0:
+    if is_constant(values):
         return Trend(1.0, "none", 0.0, 0.0, 0.0, 0.0, n, float(n), "constant", "stable", None, None, remarks)
     result = series_har(values)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
