@@ -15,8 +15,10 @@ from aging.drivers import Driven, driven
 from aging.indicators import PRIMARY, Floats, Series, resolution
 from aging.model import HARNESS, Verdict
 from aging.plugins import discover
-from aging.trends import SeriesError, Trend, growth_mechanism, trend_test
+from aging.trends import SeriesError, Trend, growth_mechanism
+from aging.trends.observed import Observed
 from aging.trends.tests import TrendTest
+from aging.trends.trend import LEAST, analyse
 
 _WORTH_A_POOL = 100_000
 """Samples in all from which a pool of processes saves more than its start costs."""
@@ -79,15 +81,16 @@ def _statistics_by_name(t: Floats, y: Floats, kinds: tuple[str, ...]) -> _Statis
 
 def _statistics(t: Floats, y: Floats, tests: Mapping[str, TrendTest]) -> _Statistics:
     try:
-        trend = trend_test(t, y)
+        series = Observed.of(t, y, LEAST)
+        trend = analyse(series, given=t)
     except SeriesError as error:
         return _Statistics(None, dict.fromkeys(tests), (str(error),))
-    return _Statistics(trend, {kind: _p(test, t, y) for kind, test in tests.items()}, trend.notes)
+    return _Statistics(trend, {kind: _p(test, series) for kind, test in tests.items()}, trend.notes)
 
 
-def _p(test: TrendTest, t: Floats, y: Floats) -> float | None:
+def _p(test: TrendTest, series: Observed) -> float | None:
     try:
-        p = test.run(t, y).p
+        p = test.on(series).p
     except SeriesError:
         return None
     return None if np.isnan(p) else float(p)

@@ -20,9 +20,10 @@ from aging.trends import (
     origin_range,
     rate_grid,
     sen_slope,
-    trend_test,
 )
+from aging.trends.observed import Observed
 from aging.trends.tests import TrendTest
+from aging.trends.trend import LEAST, analyse
 
 _HOUR, _MINUTE = 3600.0, 60.0
 _KNOWN_KEYS = (
@@ -90,11 +91,12 @@ def analyse_series(
             seconds = find_warmup(t, y) if isinstance(warmup, str) else warmup
             t, y = drop_warmup(t, y, seconds)
             notes.append(f"warm-up left out: the first {seconds:g} s of load{' (found)' if warmup == 'auto' else ''}")
-        trend = trend_test(t, y)
+        one = Observed.of(t, y, LEAST)
+        trend = analyse(one, given=t)
     except SeriesError as error:
         return Analysed(series.column, t, y, None, dict.fromkeys(tests), (*notes, str(error)))
     notes += [*trend.notes, *(_on_the_origin(trend, t, y) if series.origin_assumed else ())]
-    return Analysed(series.column, t, y, trend, _p_values(tests, t, y), tuple(notes))
+    return Analysed(series.column, t, y, trend, _p_values(tests, one), tuple(notes))
 
 
 def _usual_step(t: Floats) -> float:
@@ -131,11 +133,11 @@ def _span(seconds: float) -> str:
     return readable_duration(seconds) if seconds >= _MINUTE else f"{seconds:.2g} s"
 
 
-def _p_values(tests: Mapping[str, TrendTest], t: Floats, y: Floats) -> dict[str, float | None]:
+def _p_values(tests: Mapping[str, TrendTest], series: Observed) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
     for kind, test in tests.items():
         try:
-            p = test.run(t, y).p
+            p = test.on(series).p
         except SeriesError:
             p = np.nan
         values[kind] = None if np.isnan(p) else float(p)

@@ -61,7 +61,7 @@ class Pairs(Arrivals):
     "trends/tests/coin.py": """
 from aging.trends.tests import TestResult, TrendTest
 
-COIN = TrendTest("coin", lambda t, y: TestResult(s=0.0, var_s=1.0, z=0.0, p=0.5))
+COIN = TrendTest("coin", lambda series: TestResult(s=0.0, var_s=1.0, z=0.0, p=0.5))
 """,
     "rejuvenation/never.py": """
 from typing import Literal

@@ -7,18 +7,29 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from aging.trends.series import Floats
 
+_FEW = 100
 
-def autocovariance(y: Floats) -> Floats:
-    """Return the autocovariances of ``y`` at lags 0..n-1 (divisor n), shape (n,), by FFT; ``y`` has mean zero."""
-    length = next_fast_len(2 * y.size, real=True)
-    spectrum = rfft(y, length)
-    covariance: Floats = irfft(spectrum.real**2 + spectrum.imag**2, length)[: y.size] / y.size
+
+def autocovariance(y: Floats, lags: int) -> Floats:
+    """Return the autocovariances of ``y`` at lags 0..``lags`` (divisor n), shape (lags + 1,); ``y`` has mean zero."""
+    covariance: Floats = np.correlate(np.append(np.zeros(lags), y), y, mode="valid")[::-1] / y.size
     return covariance
 
 
-def autocorrelation(y: Floats) -> Floats:
-    """Return the autocorrelations of ``y`` at lags 0..n-1, shape (n,); ``y`` must not be constant."""
-    covariance = autocovariance(y - y.mean())
+def autocorrelation(y: Floats, lags: int | None = None) -> Floats:
+    """Return the autocorrelations of ``y`` at lags 0..``lags``, or at all of them; ``y`` must not be constant.
+
+    Shape (lags + 1,) or (n,). All of them are had by FFT.
+    """
+    centred = y - y.mean()
+    if lags is not None and lags <= _FEW:
+        covariance = autocovariance(centred, lags)
+    else:
+        length = next_fast_len(2 * y.size, real=True)
+        spectrum = rfft(centred, length)
+        power = spectrum.real**2
+        power += spectrum.imag**2
+        covariance = irfft(power, length)[: y.size if lags is None else lags + 1]
     rho: Floats = covariance / covariance[0]
     return rho
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -47,22 +49,25 @@ class Autoregression:
         return self.tau > _DICKEY_FULLER_5
 
 
-def fit(u: Floats, caution: Caution) -> Autoregression:
-    """Fit an AR model to ``u``, mean zero, not all zero, shape (n,); always a stationary one.
+def fit_each(u: Floats, cautions: Sequence[Caution]) -> list[Autoregression]:
+    """Fit an AR model to ``u``, mean zero, not all zero, shape (n,), with each caution; always stationary ones.
 
     A higher-order fit whose other roots are explosive falls back to order 1.
     """
     n = u.size
-    covariance = autocovariance(u)[: largest_order(n) + 1]
-    order = choose_order(covariance, n, math.log(n) if caution.penalty is None else caution.penalty)
-    model = _fit_order(u, order, caution)
-    return model if order == 1 or _is_stationary(model.phi) else _fit_order(u, 1, caution)
+    covariance = autocovariance(u, largest_order(n))
+    fitted = lru_cache(partial(fit_dickey_fuller, u))  # cautions often agree on the order
+    found = []
+    for caution in cautions:
+        order = choose_order(covariance, n, math.log(n) if caution.penalty is None else caution.penalty)
+        model = _corrected(*fitted(order), n, caution)
+        found.append(model if order == 1 or _is_stationary(model.phi) else _corrected(*fitted(1), n, caution))
+    return found
 
 
-def _fit_order(u: Floats, order: int, caution: Caution) -> Autoregression:
-    root, error, psi = fit_dickey_fuller(u, order)
-    corrected = correct_root(root, error, u.size, order, caution.percentile)
-    return Autoregression(to_coefficients(min(corrected, 1 - caution.gap / u.size), psi), (root - 1) / error)
+def _corrected(root: float, error: float, psi: Floats, n: int, caution: Caution) -> Autoregression:
+    corrected = correct_root(root, error, n, psi.size + 1, caution.percentile)
+    return Autoregression(to_coefficients(min(corrected, 1 - caution.gap / n), psi), (root - 1) / error)
 
 
 def _is_stationary(phi: Floats) -> bool:
@@ -100,19 +105,27 @@ def fit_dickey_fuller(u: Floats, order: int) -> tuple[float, float, Floats]:
     lags = order - 1
     steps = np.diff(u)
     level, target = u[lags:-1], u[lags + 1 :]
-    lagged = [steps[lags - i : steps.size - i] for i in range(1, lags + 1)]
-    gram = np.empty((order, order))
-    gram[0, 0] = level @ level
-    gram[0, 1:] = gram[1:, 0] = [level @ column for column in lagged]
-    gram[1:, 1:] = _products_of_lags(steps, lags)
+    step = steps[lags:]
+    gram, response = np.empty((order, order)), np.empty(order)
+    gram[0, 0], response[0] = level @ level, target @ level
+    if lags:
+        gram[0, 1:] = gram[1:, 0] = _products(level, steps[:-1])
+        gram[1:, 1:] = _products_of_lags(steps, lags)
+        response[1:] = gram[0, 1:] + _products(step, steps[:-1])
     inverse = np.linalg.pinv(gram, hermitian=True)
-    coefficients = inverse @ np.array([target @ level, *(target @ column for column in lagged)])
+    coefficients = inverse @ response
     residuals = target - coefficients[0] * level
     if lags:
-        residuals -= np.convolve(steps, coefficients[1:])[lags - 1 : lags - 1 + target.size]
+        residuals -= np.convolve(steps[:-1], coefficients[1:], mode="valid")
     variance = float(residuals @ residuals) / max(1, target.size - order)
     error = math.sqrt(max(variance * float(inverse[0, 0]), 1e-300))
     return float(coefficients[0]), error, coefficients[1:]
+
+
+def _products(x: Floats, steps: Floats) -> Floats:
+    """Return the inner products of ``x`` with ``steps``, from its own end back as far as there are steps enough."""
+    products: Floats = np.correlate(steps, x, mode="valid")[::-1]
+    return products
 
 
 def _products_of_lags(steps: Floats, lags: int) -> Floats:
@@ -121,11 +134,8 @@ def _products_of_lags(steps: Floats, lags: int) -> Floats:
     Neighbouring entries of a diagonal differ by one product at either end.
     """
     products = np.empty((lags, lags))
-    if not lags:
-        return products
     rows = steps.size - lags
-    first = steps[lags - 1 : lags - 1 + rows]
-    products[0] = [first @ steps[lags - j : lags - j + rows] for j in range(1, lags + 1)]
+    products[0] = _products(steps[lags - 1 : -1], steps[:-1])
     for i in range(1, lags):
         entering, leaving = steps[lags - 1 - i], steps[lags - 1 - i + rows]
         products[i, i:] = (
@@ -173,22 +183,14 @@ def autoregressive_autocorrelation(phi: Floats, n: int) -> Floats:
     """
     p = phi.size
     start = _yule_walker(phi)
-    step = np.eye(p)
-    rows = []
-    for _ in range(_BLOCK):
-        following = phi @ step[::-1]
-        rows.append(following)
-        step = np.vstack((step[1:], following))
-    advance = np.array(rows)
-    blocks = [start]
-    known = start.size
-    state = start[-p:]
-    while known < n:
-        block = advance @ state
-        blocks.append(block)
-        state = np.concatenate((state, block))[-p:]
-        known += _BLOCK
-    return np.concatenate(blocks)[:n]
+    lags = np.zeros((p + _BLOCK, p))  # each lag as a combination of the p before the block
+    lags[:p] = np.eye(p)
+    for k in range(_BLOCK):
+        lags[p + k] = phi[::-1] @ lags[k : p + k]
+    states = [start[-p:]]
+    for _ in range((n - start.size) // _BLOCK):
+        states.append(lags[-p:] @ states[-1])
+    return np.concatenate((start, (np.array(states) @ lags[p:].T).ravel()))[:n]
 
 
 def _yule_walker(phi: Floats) -> Floats:

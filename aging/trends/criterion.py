@@ -31,7 +31,7 @@ def whitened_criterion(y: Floats, design: Floats, searched: int = 0) -> float:
 def _whitener(residuals: Floats) -> Floats:
     """Return the Yule–Walker coefficients of the order, at most 4, with the least Bayesian criterion."""
     n = residuals.size
-    covariance = autocovariance(residuals)[: _MOST_COEFFICIENTS + 1]
+    covariance = autocovariance(residuals, _MOST_COEFFICIENTS)
     least = n * math.log(covariance[0])
     best: Floats = np.empty(0)
     for order in range(1, _MOST_COEFFICIENTS + 1):

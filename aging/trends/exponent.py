@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from aging.trends.operational import score
+from aging.trends.operational import Recording, recording, score
 from aging.trends.series import Floats
 
 LOWEST, HIGHEST = -1.0, 3.0
@@ -36,19 +36,24 @@ def growth_exponent(t: Floats, y: Floats, start: float, confidence: float = 0.95
     accepted powers around it. A single refused power inside the run is the
     jitter of block edges and does not end it.
     """
+    return exponent_of(recording(t, y, start), confidence)
+
+
+def exponent_of(samples: Recording, confidence: float = 0.95) -> Exponent | None:
+    """As :func:`growth_exponent`."""
     powers = np.arange(LOWEST, HIGHEST + _COARSE / 2, _COARSE)
-    found = _accepted(t, y, start, powers, confidence)
+    found = _accepted(samples, powers, confidence)
     if found is not None and found.high - found.low < _NEAR:
         nearby = found.b + np.arange(-_NEAR, _NEAR + _FINE / 2, _FINE)
-        found = _accepted(t, y, start, nearby, confidence) or found
+        found = _accepted(samples, nearby, confidence) or found
     if found is None:
         return None
     low, high = min(found.low, found.b - _RESOLUTION), max(found.high, found.b + _RESOLUTION)
     return Exponent(found.b, max(low, LOWEST), min(high, HIGHEST))
 
 
-def _accepted(t: Floats, y: Floats, start: float, powers: Floats, confidence: float) -> Exponent | None:
-    scores = [score(t, y, start, float(b)) for b in powers]
+def _accepted(samples: Recording, powers: Floats, confidence: float) -> Exponent | None:
+    scores = [score(samples, float(b)) for b in powers]
     known = [s for s in scores if s is not None]
     if len(known) < len(scores):
         return None

@@ -2,92 +2,96 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft
+from numpy.typing import NDArray
 
-from aging.trends.noise import LONG_MEMORY, PARSIMONIOUS, centred_index, detrend, is_zero, model_autocorrelation
+from aging.trends.autoregression import Autoregression, autoregressive_autocorrelation
 from aging.trends.series import Floats
-
-_ALIKE = 1e-9
 
 COSINES = 8
 """Slow cosines that set the level of the noise, and so the degrees of freedom of the slope's Student t."""
 
+_ROW = 512
 
-def slope_variance(r: Floats) -> float:
-    """Return the variance of the coordinate that :func:`~aging.trends.noise.detrend` gives, for ``r`` of shape (n,).
+
+def slope_variance(residuals: Floats, noise: Sequence[Autoregression]) -> float:
+    """Return the variance of the coordinate that :func:`~aging.trends.noise.detrend` gives, beside its residuals.
 
     Series heteroscedasticity- and autocorrelation-robust inference (Sun 2011;
-    Lazarus et al. 2018): the level of the noise is the mean square of its
-    projections on eight slow cosines orthogonal to (1, t), each first divided by
-    the variance that an AR model of the residuals gives it. Two models are
-    tried, and the greater variance is returned. The residuals must not be zero.
+    Lazarus et al. 2018): the level of the noise is the mean square of the
+    projections of the ``residuals``, shape (n,), on eight slow cosines orthogonal
+    to (1, t), each first divided by the variance that a model of their ``noise``
+    gives it. The greatest of the models' variances is returned.
     """
-    _, residuals = detrend(r)
-    return _variance(r, residuals, _trend_coordinates(r.size))
+    n = residuals.size
+    # The coordinates are combinations of t and the cosines, so nothing of shape (9, n) is ever formed.
+    combine = np.linalg.inv(np.linalg.cholesky(_products(n, np.eye(1, n)[0])))
+    projections = (combine @ _coefficients(residuals))[1:] ** 2
+    given = (
+        np.diag(combine @ _products(n, autoregressive_autocorrelation(model.phi, n)) @ combine.T) for model in noise
+    )
+    return max(at_level_shown(np.maximum(each, 1e-12), projections) for each in given)
 
 
-def curve_score(y: Floats, curve: Floats, beside: Floats) -> float:
-    """Return Student t, 8 degrees of freedom, of ``curve`` in a regression of ``y`` on (1, ``beside``, ``curve``).
-
-    All have shape (n,). As :func:`slope_variance`, with the cosines orthogonal to
-    all three. Infinite where nothing is left unexplained, 0 where ``curve`` and
-    ``beside`` do not differ.
-    """
-    if abs(np.corrcoef(beside, curve)[0, 1]) > 1 - _ALIKE:
-        return 0.0
-    explained, coordinates = _coordinates([beside, curve])
-    centred = y - y.mean()
-    residuals = centred - (explained @ centred) @ explained
-    if is_zero(residuals, float(np.ptp(y))):
-        return float(np.inf)
-    return float(explained[-1] @ centred) / float(np.sqrt(_variance(y, residuals, coordinates)))
-
-
-class _Coordinates(NamedTuple):
-    """Cosines, shape (8, n), and lag weights, shape (9, n).
-
-    Weight row k times an autocorrelation is that coordinate's variance; row 0 is the target's.
-    """
-
-    cosines: Floats
-    weights: Floats
-
-
-def _variance(y: Floats, residuals: Floats, coordinates: _Coordinates) -> float:
-    projections = (coordinates.cosines @ y) ** 2
-    models = (model_autocorrelation(residuals, caution) for caution in (LONG_MEMORY, PARSIMONIOUS))
-    return max(_at_level_shown(np.maximum(coordinates.weights @ rho, 1e-12), projections) for rho in models)
-
-
-def _at_level_shown(given: Floats, projections: Floats) -> float:
-    """The target's variance as the model gives it, at the level that the cosines show. ``given``: target, cosines."""
+def at_level_shown(given: Floats, projections: Floats) -> float:
+    """The target's variance as a model gives it, at the level that the cosines show. ``given``: target, cosines."""
     return max(float(given[0] * np.mean(projections / given[1:])), 1e-300)
 
 
-@lru_cache(maxsize=2)
-def _trend_coordinates(n: int) -> _Coordinates:
-    return _coordinates([centred_index(n)])[1]
+def _coefficients(r: Floats) -> Floats:
+    """Return the inner products of ``r`` with t, centred and divided by n, and the cosines cos(pi j (t + 1/2) / n)."""
+    n = r.size
+    turned: NDArray[np.complex128] = _slow_fourier(r) * np.exp(0.5j * _frequencies(n))
+    index = np.arange(n, dtype=np.float64)
+    index -= (n - 1) / 2
+    return np.append((index @ r) / n, turned[1:].real)
 
 
-def _coordinates(regressors: list[Floats]) -> tuple[Floats, _Coordinates]:
-    """Return the regressors, orthonormal in turn and orthogonal to 1, shape (k, n), and the last one's coordinates."""
-    n, k = regressors[0].size, len(regressors)
-    phase = np.pi * (np.arange(n) + 0.5) / n
-    rows = np.empty((k + COSINES, n))
-    for j in range(k + COSINES):
-        row = regressors[j].copy() if j < k else np.cos((j - k + 1) * phase)
-        for _ in range(2):  # twice is enough (Kahan; Parlett 1980)
-            row -= row.mean()
-            row -= (rows[:j] @ row) @ rows[:j]
-        rows[j] = row / np.sqrt(row @ row)
-    length = next_fast_len(2 * n, real=True)
-    weights = np.empty((COSINES + 1, n))
-    for weight, row in zip(weights, rows[k - 1 :], strict=True):
-        spectrum = rfft(row, length)
-        weight[:] = irfft(spectrum.real**2 + spectrum.imag**2, length)[:n]
-    weights[:, 1:] *= 2
-    return rows[:k], _Coordinates(rows[k:], weights)
+def _products(n: int, rho: Floats) -> Floats:
+    """Return b_i' R b_j, shape (9, 9), of those nine b; R has ``rho``, shape (n,), at lags 0..n-1.
+
+    Over lags h, sums of t and cosines against themselves h later are closed forms
+    in h, cos(pi j h / n) and sin(pi j h / n), so the first eight frequencies of rho
+    and h rho tell all.
+    """
+    weighted = 2 * rho
+    weighted[0] = rho[0]
+    at = _slow_fourier(weighted)
+    total, c, s = float(at[0].real), at[1:].real, at[1:].imag
+    lag = np.arange(n, dtype=np.float64)
+    # t and t: (n - h) ((n - h)^2 - 1 - 3 h^2) / 12
+    products = np.zeros((COSINES + 1, COSINES + 1))
+    products[0, 0] = weighted @ ((n - lag) * (((n - lag) ** 2 - 1 - 3 * lag**2) / (12.0 * n * n)))
+    weighted *= lag
+    late = _slow_fourier(weighted)[1:].real
+    turn = _frequencies(n)[1:]
+    with_t = n / 4 * s / np.sin(turn / 2) - (total + c) / 4 * np.cos(turn / 2) / np.sin(turn / 2) ** 2
+    products[0, 1::2] = products[1::2, 0] = with_t[::2] / n  # t is odd about the middle, every second cosine even
+    for i in range(COSINES):
+        for j in range(i + 2, COSINES, 2):
+            sums, differences = np.sin((turn[j] + turn[i]) / 2), np.sin((turn[j] - turn[i]) / 2)
+            product = ((s[i] - s[j]) / differences - (s[i] + s[j]) / sums) / 4
+            products[i + 1, j + 1] = products[j + 1, i + 1] = product
+    same = (n * c - late - s / np.sin(turn)) / 2
+    products[np.arange(1, COSINES + 1), np.arange(1, COSINES + 1)] = same
+    return products
+
+
+def _frequencies(n: int) -> Floats:
+    return np.arange(COSINES + 1, dtype=np.float64) * (np.pi / n)
+
+
+def _slow_fourier(x: Floats) -> NDArray[np.complex128]:
+    """Return sum_h x_h exp(i pi j h / n), j = 0..8, shape (9,), for ``x`` of shape (n,): rows first, then over rows."""
+    n, turn = x.size, _frequencies(x.size)
+    rows = n // _ROW
+    angles = np.outer(np.arange(_ROW), turn)
+    within = np.concatenate((np.cos(angles), np.sin(angles)), axis=1)
+    sums = np.empty((rows + 1, within.shape[1]))
+    np.matmul(x[: rows * _ROW].reshape(rows, _ROW), within, out=sums[:rows])
+    sums[rows] = x[rows * _ROW :] @ within[: n - rows * _ROW]
+    spectrum = sums[:, : turn.size] + 1j * sums[:, turn.size :]
+    result: NDArray[np.complex128] = (spectrum * np.exp(1j * np.outer(np.arange(rows + 1) * _ROW, turn))).sum(axis=0)
+    return result

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from aging.trends.autoregression import fit
+from aging.trends.autoregression import Autoregression
 from aging.trends.har import COSINES, slope_variance
-from aging.trends.kendall import average_ranks, kendall_s
-from aging.trends.noise import PARSIMONIOUS, centred_index, detrend, inflation, is_zero
-from aging.trends.series import Floats, SeriesError, as_series
-from aging.trends.slope import Slope, slope_with_limits, theil_sen
+from aging.trends.noise import centred_index, detrend, inflation, is_zero, models
+from aging.trends.observed import Observed
+from aging.trends.series import Floats, SeriesError
+from aging.trends.slope import Slope, limiting_ranks, middle_ranks
 
 LEAST = 12
 _SATURATED = 0.9
@@ -49,40 +50,48 @@ def sen_slope_autocorrelated(t: ArrayLike, y: ArrayLike, confidence: float = 0.9
     values, would refuse the slope.
     Raises :class:`~aging.trends.SeriesError`.
     """
-    times, values = as_series(t, y, least=LEAST)
+    return interval(Observed.of(t, y, least=LEAST), confidence)
+
+
+def interval(series: Observed, confidence: float) -> AutocorrelatedSlope:
+    """As :func:`sen_slope_autocorrelated`."""
     if not 0 < confidence < 1:
         raise SeriesError(f"confidence must lie between 0 and 1, not {confidence}")
-    n = times.size
-    s, variance = kendall_s(values)
-    tau = abs(s) / (n * (n - 1) / 2)
+    n, found = series.n, series.ranked
+    tau = abs(found.s) / (n * (n - 1) / 2)
     if tau > _SATURATED:
-        return _of_values(times, values, confidence)
-    scored = values if tau > _STEEP else average_ranks(values)
-    _, residuals = detrend(scored)
-    widening = 1.0 if is_zero(residuals, float(np.ptp(scored))) else inflation(residuals)
+        return _of_values(series, confidence)
+    noise = _value_noise(series) if tau > _STEEP else series.rank_noise
+    widening = 1.0 if noise is None else inflation(noise[1], n)
     freedom = max(n / widening - 2, 1.5)
-    half_width = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance * widening)
-    found = slope_with_limits(times, values, half_width)
-    return AutocorrelatedSlope(found.slope, found.low, found.high, n / widening)
+    half_width = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(found.variance * widening)
+    limits = limiting_ranks(n, half_width)
+    low, high, *_ = series.slopes([*limits, *middle_ranks(n)])
+    return AutocorrelatedSlope(series.sen_slope, low + 0.0, high + 0.0, n / widening)
 
 
-def _of_values(t: Floats, y: Floats, confidence: float) -> AutocorrelatedSlope:
-    n = t.size
-    slope = theil_sen(t, y)
+def _of_values(series: Observed, confidence: float) -> AutocorrelatedSlope:
+    t, y, n, slope = series.t, series.y, series.n, series.sen_slope
     _, residuals = detrend(y)
     if is_zero(residuals, float(np.ptp(y))):
         return AutocorrelatedSlope(slope, slope, slope, float(n))
-    integrated = fit(residuals, PARSIMONIOUS).may_be_integrated
-    error = _drift_error(t, y) if integrated else _level_error(t, y)
+    noise = models(residuals)
+    error = _drift_error(t, y) if noise[1].may_be_integrated else _level_error(t, residuals, noise)
     margin = float(stdtrit(COSINES, (1 + confidence) / 2)) * error
-    return AutocorrelatedSlope(slope, slope - margin, slope + margin, n / inflation(residuals))
+    return AutocorrelatedSlope(slope, slope - margin, slope + margin, n / inflation(noise[1], n))
 
 
-def _level_error(t: Floats, y: Floats) -> float:
+def _value_noise(series: Observed) -> Sequence[Autoregression] | None:
+    """The noise models of the values around their line; None where they lie on it."""
+    _, residuals = detrend(series.y)
+    return None if is_zero(residuals, float(np.ptp(series.y))) else models(residuals)
+
+
+def _level_error(t: Floats, residuals: Floats, noise: Sequence[Autoregression]) -> float:
     """Return the standard error of the slope when the noise around the trend is stationary."""
     index = centred_index(t.size)
     step = float(t[-1] - t[0]) / (t.size - 1)
-    return math.sqrt(slope_variance(y) / float(index @ index)) / step
+    return math.sqrt(slope_variance(residuals, noise) / float(index @ index)) / step
 
 
 def _drift_error(t: Floats, y: Floats) -> float:
@@ -91,6 +100,5 @@ def _drift_error(t: Floats, y: Floats) -> float:
     departures = np.diff(y) - np.diff(t) * float(y[-1] - y[0]) / duration
     n = departures.size
     phase = np.pi * (np.arange(n) + 0.5) / n
-    cosines = np.cos(np.outer(np.arange(1, COSINES + 1), phase)) * math.sqrt(2 / n)
-    long_run = float(np.mean((cosines @ departures) ** 2))
+    long_run = float(np.mean([(np.cos(j * phase) @ departures) ** 2 for j in range(1, COSINES + 1)])) * 2 / n
     return math.sqrt(_INTEGRATED_SLOPE * long_run * n) / duration

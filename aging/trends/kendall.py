@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aging.trends.inversions import count_inversions
+from aging.trends.reordering import in_time, reorder
 from aging.trends.series import Floats
 
 
-def kendall_s(y: Floats) -> tuple[int, float]:
-    """Return S (rising minus falling pairs) and var S of ``y``, shape (n,), exactly, in O(n log n).
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Average ranks 1..n, shape (n,), with Kendall's S (rising minus falling pairs) and var S, exactly.
 
     var S = [n(n-1)(2n+5) - sum over ties of u(u-1)(2u+5)] / 18 (Kendall 1970, eq. 5.4).
     """
+
+    ranks: Floats
+    s: int
+    variance: float
+
+
+def ranked(y: Floats) -> Ranked:
+    """Rank ``y``, shape (n,), in O(n log n)."""
     n = y.size
-    order = np.argsort(y)
-    ascending = y[order]
-    permutation = np.empty(n, dtype=np.int32)
-    permutation[_by_index_in_runs(order, ascending)] = np.arange(n, dtype=np.int32)
-    tied = _tie_sizes(ascending)
-    tied_pairs = sum(size * (size - 1) // 2 * count for size, count in tied)
-    s = n * (n - 1) // 2 - 2 * count_inversions(permutation) - tied_pairs
-    tie_term = sum(size * (size - 1) * (2 * size + 5) * count for size, count in tied)
-    return s, (n * (n - 1) * (2 * n + 5) - tie_term) / 18
+    moved = reorder(y, in_time(n))
+    starts = _run_starts(y[moved.order])
+    tied_pairs = sum(size * (size - 1) // 2 * count for size, count in _ties(starts, n))
+    s = n * (n - 1) // 2 - 2 * moved.exchanged - tied_pairs
+    return Ranked(_mean_ranks(moved.order, starts), s, _variance(starts, n))
+
+
+def variance_of_s(y: Floats) -> float:
+    """Return var S alone, for which ``y``, shape (n,), need not be ranked."""
+    return _variance(_run_starts(np.sort(y)), y.size)
+
+
+def kendall_s(y: Floats) -> tuple[int, float]:
+    """Return S and var S of ``y``, shape (n,), as :class:`Ranked` has them."""
+    found = ranked(y)
+    return found.s, found.variance
 
 
 def normal_score(s: int, variance: float) -> float:
@@ -40,27 +57,31 @@ def normal_score(s: int, variance: float) -> float:
 def average_ranks(y: Floats) -> Floats:
     """Return ranks 1..n, ties sharing their mean rank, shape (n,)."""
     order = np.argsort(y)
-    starts = _run_starts(y[order])
-    ends = np.append(starts[1:], y.size)
-    ranks = np.empty(y.size)
+    return _mean_ranks(order, _run_starts(y[order]))
+
+
+def _mean_ranks(order: NDArray[np.integer], starts: NDArray[np.int64]) -> Floats:
+    ranks = np.empty(order.size)
+    if starts.size == order.size:
+        ranks[order] = np.arange(1.0, order.size + 1)
+        return ranks
+    ends = np.append(starts[1:], order.size)
     ranks[order] = np.repeat((starts + ends + 1) / 2, ends - starts)
     return ranks
 
 
-def _by_index_in_runs(order: NDArray[np.int64], ascending: Floats) -> NDArray[np.int64]:
-    """Return the stable order of values from any ``order`` of theirs: two fast sorts take half of a stable one."""
-    run = np.cumsum(np.append(False, ascending[1:] != ascending[:-1]))
-    if run[-1] == order.size - 1:
-        return order
-    bits = order.size.bit_length()
-    return np.sort((run << bits) | order) & ((1 << bits) - 1)
+def _variance(starts: NDArray[np.int64], n: int) -> float:
+    tie_term = sum(size * (size - 1) * (2 * size + 5) * count for size, count in _ties(starts, n))
+    return (n * (n - 1) * (2 * n + 5) - tie_term) / 18
+
+
+def _ties(starts: NDArray[np.int64], n: int) -> list[tuple[int, int]]:
+    """Each size > 1 of a run of equal values, with the number of such runs, as exact integers."""
+    if starts.size == n:
+        return []
+    sizes, counts = np.unique(np.diff(np.append(starts, n)), return_counts=True)
+    return [(int(size), int(count)) for size, count in zip(sizes, counts, strict=True) if size > 1]
 
 
 def _run_starts(ascending: Floats) -> NDArray[np.int64]:
-    return np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1]))
-
-
-def _tie_sizes(ascending: Floats) -> list[tuple[int, int]]:
-    """Each size > 1 of a run of equal values, with the number of such runs, as exact integers."""
-    sizes, counts = np.unique(np.diff(np.append(_run_starts(ascending), ascending.size)), return_counts=True)
-    return [(int(size), int(count)) for size, count in zip(sizes, counts, strict=True) if size > 1]
+    return np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1])[: ascending.size])

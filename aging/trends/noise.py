@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aging.trends.autocorrelation import variance_inflation
-from aging.trends.autoregression import Caution, autoregressive_autocorrelation, fit
+from aging.trends.autoregression import Autoregression, Caution, autoregressive_autocorrelation, fit_each
 from aging.trends.series import Floats
 
 LONG_MEMORY = Caution(penalty=2.0, percentile=-3.96, gap=0.3)
@@ -20,7 +20,10 @@ def detrend(r: Floats) -> tuple[float, Floats]:
     index = centred_index(r.size)
     norm = float(np.sqrt(index @ index))
     coordinate = float(index @ r) / norm
-    return coordinate, r - r.mean() - coordinate / norm * index
+    index *= -coordinate / norm
+    index += r
+    index -= r.mean()
+    return coordinate, index
 
 
 def centred_index(n: int) -> Floats:
@@ -33,12 +36,12 @@ def is_zero(u: Floats, scale: float) -> bool:
     return bool(np.abs(u).max() <= 1e-9 * scale)
 
 
-def model_autocorrelation(u: Floats, caution: Caution) -> Floats:
-    """Return the autocorrelation, lags 0..n-1, of the AR model fitted to ``u``: mean zero, not all zero, shape (n,)."""
-    return autoregressive_autocorrelation(fit(u, caution).phi, u.size)
+def models(u: Floats) -> tuple[Autoregression, Autoregression]:
+    """Return the AR models, long-memory and parsimonious, of ``u``: mean zero, not all zero, shape (n,)."""
+    long_memory, parsimonious = fit_each(u, (LONG_MEMORY, PARSIMONIOUS))
+    return long_memory, parsimonious
 
 
-def inflation(u: Floats) -> float:
-    """Return var S over its value under independence for noise like ``u`` (as above), at least 1/n."""
-    n = u.size
-    return max(variance_inflation(model_autocorrelation(u, PARSIMONIOUS)[1:], n), 1 / n)
+def inflation(parsimonious: Autoregression, n: int) -> float:
+    """Return var S over its value under independence for ``n`` samples of such noise, at least 1/n."""
+    return max(variance_inflation(autoregressive_autocorrelation(parsimonious.phi, n)[1:], n), 1 / n)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aging.trends.kendall import average_ranks
 from aging.trends.series import Floats
@@ -49,15 +50,34 @@ class Score:
     largest: float
 
 
-def score(t: Floats, y: Floats, start: float, b: float) -> Score | None:
-    """Test the power ``b`` on the samples with t >= ``start`` > 0; ``None`` where fewer than 5 steps remain.
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The samples from ``start`` > 0 on, with what is the same for every power. Times are shares of the last one."""
 
-    ``t`` in seconds since the start of load and ``y`` have shape (n,). The score
-    is the correlation of the ranks of the rates with ln t; where a random walk
-    plus measurement noise describes the rates better by more than 2 units of
-    (restricted) log-likelihood, it is that model's generalised least squares slope.
+    t: Floats
+    y: Floats
+    start: float
+    log_t: Floats
+    by_value: NDArray[np.int64]
+
+
+def recording(t: Floats, y: Floats, start: float) -> Recording:
+    """Take the samples with ``t`` >= ``start`` > 0, seconds since the start of load; both arrays have shape (n,)."""
+    shares, share = t / t[-1], start / float(t[-1])
+    kept = shares >= share
+    shares, y = shares[kept], y[kept]
+    return Recording(shares, y, share, np.log(shares), np.argsort(y))
+
+
+def score(samples: Recording, b: float) -> Score | None:
+    """Test the power ``b``; ``None`` where fewer than 5 steps remain.
+
+    The score is the correlation of the ranks of the rates with ln t; where a
+    random walk plus measurement noise describes the rates better by more than 2
+    units of (restricted) log-likelihood, it is that model's generalised least
+    squares slope.
     """
-    blocks = cut_blocks(t / t[-1], y, start / float(t[-1]), b)
+    blocks = cut_blocks(samples, b)
     steps = blocks.rates.size
     if steps < FEWEST_STEPS:
         return None
@@ -70,17 +90,16 @@ def score(t: Floats, y: Floats, start: float, b: float) -> Score | None:
     return Score(z, steps - 1, rises, growth, float(moves.max()))
 
 
-def cut_blocks(t: Floats, y: Floats, start: float, b: float) -> Blocks:
-    """Cut [``start``, t[-1]] into 40 blocks equal in operational time of power ``b``; empty blocks are absent."""
-    kept = t >= start
-    t, y = t[kept], y[kept]
-    tau = operational_time(t, b)
-    first, last = operational_time(np.array([start, t[-1]]), b)
+def cut_blocks(samples: Recording, b: float) -> Blocks:
+    """Cut the samples into 40 blocks equal in operational time of power ``b``; empty blocks are absent."""
+    t, y = samples.t, samples.y
+    tau = _operational(samples.log_t, b)
+    first, last = operational_time(np.array([samples.start, t[-1]]), b)
     place = (tau - first) / (last - first) if last > first else np.zeros(t.size)
-    block = np.clip(np.ceil(place * BLOCKS - 1e-9).astype(np.int64) - 1, 0, BLOCKS - 1)
+    block = np.clip(np.ceil(place * BLOCKS - 1e-9), 1, BLOCKS).astype(np.uint8)
     begins = np.flatnonzero(np.append(True, block[1:] != block[:-1]))
     ends = np.append(begins[1:], t.size) - 1
-    ordered = y[np.lexsort((y, block))]
+    ordered = y[samples.by_value[np.argsort(block[samples.by_value], kind="stable")]]  # bytes are sorted by counting
     middle = (begins + ends) / 2
     levels = (ordered[np.floor(middle).astype(np.int64)] + ordered[np.ceil(middle).astype(np.int64)]) / 2
     times = (t[begins] + t[ends]) / 2
@@ -91,9 +110,13 @@ def cut_blocks(t: Floats, y: Floats, start: float, b: float) -> Blocks:
 
 def operational_time(t: Floats, b: float) -> Floats:
     """Return (t^b - 1) / b, ln t at b = 0; ``t`` positive."""
+    return _operational(np.log(t), b)
+
+
+def _operational(log_t: Floats, b: float) -> Floats:
     if abs(b) < 1e-9:
-        return np.log(t)
-    tau: Floats = np.expm1(b * np.log(t)) / b
+        return log_t
+    tau: Floats = np.expm1(b * log_t) / b
     return tau
 
 

@@ -2,75 +2,78 @@
 
 The number of slopes below m is the number of inversions of y - m t. Randomised
 slope selection (Matoušek 1991; Dillencourt, Mount and Netanyahu 1992) samples
-slopes for a bracket around the wanted rank, counts and samples again inside it,
-and at last lists the O(n) slopes that remain and selects among them. Ties are
-the normal case (memory comes in pages): a bracket that shrinks to one value is
-that value's run of equal slopes, counted from both sides.
+slopes for a bracket around the wanted ranks, samples again inside it, and
+counts at the sampled slopes that should lie next to a rank: a count tells where
+one stands, so the second cut is near enough to list the O(n) slopes between.
+Each cut is sorted from the nearest one before. Ties are the normal case (memory
+comes in pages): a bracket that shrinks to one value is that value's run of equal
+slopes, counted from both sides.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aging.trends.inversions import count_inversions, list_inversions, sample_inversions
+from aging.trends.inversions import Order
+from aging.trends.reordering import Reordered, in_time, reorder, reorder_listing, reorder_picking
 from aging.trends.series import Floats
 
-Order = NDArray[np.int32]
-
 _DIRECT = 300
-_LISTED_PER_SAMPLE = 16
-_SAMPLED_PER_SAMPLE = 2
+_LISTED_PER_SAMPLE = 4
 _SPREAD = 3.0
+_AMPLE = 1.25
 _SEED = 20260612
 
 
 @dataclass(frozen=True, slots=True)
-class _Points:
-    t: Floats
-    y: Floats
-
-    def ordered(self, order: Order) -> _Points:
-        """The samples in another order: pairs that are near each other in it are near in memory, too."""
-        return _Points(self.t[order], self.y[order])
-
-    def slopes(self, i: NDArray[np.integer], j: NDArray[np.integer]) -> Floats:
-        rise: Floats = self.y[j]
-        run: Floats = self.t[j]
-        rise -= self.y[i]
-        run -= self.t[i]
-        rise /= run
-        return rise
-
-
-@dataclass(frozen=True, slots=True)
 class _Cut:
-    """All pairs split at a slope: the sample order there, and how many slopes lie on the lower side."""
+    """All pairs split at a slope: the sample order there, and how many slopes lie on the lower side.
+
+    Slopes equal to it lie on the lower side when it is ``closed``.
+    """
 
     order: Order
     below: int
     slope: float
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Bracket:
-    """Two cuts with the wanted rank between them."""
+    """Two cuts, and the slopes between them that were sampled, ascending."""
 
     lower: _Cut
     upper: _Cut
+    sample: Floats
 
     @property
     def count(self) -> int:
         return self.upper.below - self.lower.below
 
+    def holds(self, rank: int) -> bool:
+        return self.lower.below <= rank < self.upper.below
+
+    def split(self, cut: _Cut, rank: int) -> _Bracket:
+        """The side of ``cut`` that ``rank`` is on."""
+        place = int(np.searchsorted(self.sample, cut.slope, side="right" if cut.closed else "left"))
+        if rank < cut.below:
+            return replace(self, upper=cut, sample=self.sample[:place])
+        return replace(self, lower=cut, sample=self.sample[place:])
+
+    def place(self, rank: int, spread: float) -> float:
+        """Return the place in the sample ``spread`` standard errors above that of ``rank``, or below it."""
+        share = (rank - self.lower.below) / self.count
+        return self.sample.size * share + spread * math.sqrt(self.sample.size * share * (1 - share)) - 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Slopes of ranks ``first`` to ``first + count - 1``; one value when they are all equal."""
+    """Slopes of ranks ``first`` to ``first + count - 1``, in no order; one value when they are all equal."""
 
     first: int
     count: int
@@ -79,8 +82,41 @@ class _Window:
     def holds(self, rank: int) -> bool:
         return self.first <= rank < self.first + self.count
 
-    def at(self, rank: int) -> float:
-        return float(self.slopes[0 if self.slopes.size == 1 else rank - self.first])
+    def at(self, ranks: Sequence[int]) -> list[float]:
+        if self.slopes.size == 1:
+            return [float(self.slopes[0])] * len(ranks)
+        places = [rank - self.first for rank in ranks]
+        return [float(slope) for slope in np.partition(self.slopes, sorted(set(places)))[places]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Times and values, and both less their first, in which a residual loses no digits to a large level."""
+
+    t: Floats
+    y: Floats
+    since: Floats
+    above: Floats
+
+    @property
+    def n(self) -> int:
+        return self.t.size
+
+    def slopes(self, i: NDArray[np.integer], j: NDArray[np.integer]) -> Floats:
+        rise: Floats = self.y[j]
+        rise -= self.y[i]
+        run: Floats = self.t[j]
+        run -= self.t[i]
+        rise /= run
+        return rise
+
+    def residuals(self, slope: float) -> Floats:
+        """What orders the samples at ``slope``, also at an infinite one."""
+        if math.isinf(slope):
+            return np.multiply(self.t, -math.copysign(1.0, slope))
+        residuals = self.since * -slope
+        residuals += self.above
+        return residuals
 
 
 def select_slopes(t: Floats, y: Floats, ranks: Sequence[int]) -> Floats:
@@ -88,123 +124,113 @@ def select_slopes(t: Floats, y: Floats, ranks: Sequence[int]) -> Floats:
 
     ``t`` increases strictly; ``t`` and ``y`` have shape (n,), n >= 2.
     """
-    if t.size <= _DIRECT:
-        i, j = np.triu_indices(t.size, 1)
-        return np.partition(_Points(t, y).slopes(i, j), sorted(set(ranks)))[list(ranks)]
-    points, rng = _Points(t, y), np.random.default_rng(_SEED)
-    i = np.tile(np.arange(t.size), _SAMPLED_PER_SAMPLE)  # each sample equally often: the same slopes, less scatter
-    j = i + rng.integers(1, t.size, i.size)
-    j[j >= t.size] -= t.size
-    sample = np.sort(points.slopes(i, j))
-    shared = _narrowed(points, _everything(t.size), sample, (min(ranks), max(ranks)), _SPREAD)
-    sample = _sample(points, shared, rng)
-    windows: list[_Window] = []
-    for rank in ranks:
-        if not any(window.holds(rank) for window in windows):
-            windows.append(_window(points, rank, shared, sample, rng))
-    return np.array([next(w for w in windows if w.holds(rank)).at(rank) for rank in ranks])
+    points = _Points(t, y, t - t[0], y - y[0])
+    if points.n <= _DIRECT:
+        i, j = np.triu_indices(points.n, 1)
+        return np.partition(points.slopes(i, j), sorted(set(ranks)))[list(ranks)]
+    rng = np.random.default_rng(_SEED)
+    shared = _around(points, _everything(points, rng), min(ranks), max(ranks), rng)
+    found: dict[int, float] = {}
+    for rank in sorted(set(ranks)):
+        if rank not in found:
+            window = _window(points, rank, shared, rng)
+            within = [other for other in ranks if window.holds(other)]
+            found.update(zip(within, window.at(within), strict=True))
+    return np.array([found[rank] for rank in ranks])
 
 
-def _everything(n: int) -> _Bracket:
-    index = np.arange(n, dtype=np.int32)
-    first, last = _Cut(index, 0, -math.inf), _Cut(index[::-1], n * (n - 1) // 2, math.inf)
-    return _Bracket(first, last)
+def _everything(points: _Points, rng: np.random.Generator) -> _Bracket:
+    n, order = points.n, in_time(points.n)
+    other = order + rng.integers(1, n, n, dtype=np.int32)  # each sample once: the same slopes, less scatter
+    other[other >= n] -= n
+    first = _Cut(order, 0, -math.inf, closed=True)
+    last = _Cut(order[::-1].copy(), n * (n - 1) // 2, math.inf, closed=False)
+    return _Bracket(first, last, np.sort(points.slopes(order, other)))
 
 
-def _window(points: _Points, rank: int, bracket: _Bracket, sample: Floats, rng: np.random.Generator) -> _Window:
-    limit, spread = _LISTED_PER_SAMPLE * points.t.size, _SPREAD
+def _around(points: _Points, bracket: _Bracket, least: int, most: int, rng: np.random.Generator) -> _Bracket:
+    """Cut ``bracket`` well to both sides of the ranks ``least`` to ``most``, and sample what is left anew."""
+    first, last = math.floor(bracket.place(least, -_SPREAD)), math.ceil(bracket.place(most, _SPREAD))
+    lower, upper = bracket.lower, bracket.upper
+    if first >= 0:
+        cut, _ = _cut(points, bracket, float(bracket.sample[first]), lower)
+        lower, upper = (cut, upper) if cut.below <= least else (lower, cut) if cut.below > most else (lower, upper)
+    if last < bracket.sample.size and lower.slope < bracket.sample[last] < upper.slope:
+        expected = math.ceil((last - max(first, -1)) / bracket.sample.size * bracket.count)
+        # the cut's own exchanges are the bracket to be: it is sampled on the way
+        slope = float(bracket.sample[last])
+        picks = _spread_over(math.ceil(_AMPLE * expected), math.ceil(_AMPLE * points.n), rng)
+        moved = reorder_picking(points.residuals(slope), lower.order, picks, falling=True)
+        cut = _Cut(moved.order, lower.below + moved.exchanged, slope, closed=True)
+        if cut.below > most and moved.exchanged <= picks[-1]:
+            return _Bracket(lower, cut, np.sort(points.slopes(moved.earlier, moved.later)))
+        lower, upper = (lower, cut) if cut.below > most else (cut, upper) if cut.below <= least else (lower, upper)
+    return _sampled(points, _Bracket(lower, upper, np.empty(0)), rng)
+
+
+def _sampled(points: _Points, bracket: _Bracket, rng: np.random.Generator) -> _Bracket:
+    """Sample the slopes of ``bracket`` anew; those that rounding alone puts there are left out."""
+    picks = _spread_over(bracket.count, points.n, rng)
+    upper = bracket.upper
+    moved = reorder_picking(points.residuals(upper.slope), bracket.lower.order, picks, falling=upper.closed)
+    slopes = np.sort(points.slopes(moved.earlier, moved.later))
+    first = np.searchsorted(slopes, bracket.lower.slope, side="right" if bracket.lower.closed else "left")
+    last = np.searchsorted(slopes, upper.slope, side="right" if upper.closed else "left")
+    return replace(bracket, sample=slopes[first:last])
+
+
+def _spread_over(count: int, picked: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw one number from each of ``picked`` equal parts of 0 to ``count`` - 1."""
+    at = np.arange(picked, dtype=np.float64)
+    at += rng.random(picked)
+    at *= count / picked
+    return at.astype(np.int64)
+
+
+def _window(points: _Points, rank: int, bracket: _Bracket, rng: np.random.Generator) -> _Window:
+    """List the slopes next to ``rank``, which ``bracket`` holds, or find the value that all of them have."""
+    limit = _LISTED_PER_SAMPLE * points.n
     while bracket.count > limit and bracket.lower.slope < bracket.upper.slope:
-        first, last = _around(bracket, sample, (rank, rank), spread)
-        if first >= 0 and last < sample.size and (last - first) / sample.size * bracket.count < limit / 2:
-            window = _listed_between(points, bracket, float(sample[first]), float(sample[last]))
-            if window.holds(rank):
-                return window
-        before = bracket.count
-        bracket = _narrowed(points, bracket, sample, (rank, rank), spread)
-        if bracket.count > before / 2:
-            spread /= 2
-        if bracket.count > limit:
-            sample = _sample(points, bracket, rng)
+        if not bracket.sample.size:
+            bracket = _sampled(points, bracket, rng)
+            if not bracket.sample.size:  # slopes that rounding does not tell from the bracket's ends
+                return _Window(bracket.lower.below, bracket.count, np.array([bracket.upper.slope]))
+        cut, window = _cut_beside(points, bracket, rank, limit)
+        if window is not None and window.holds(rank):
+            return window
+        bracket = bracket.split(cut, rank)
     if bracket.lower.slope == bracket.upper.slope:
         return _Window(bracket.lower.below, bracket.count, np.array([bracket.lower.slope]))
-    return _listed(points, bracket.lower, bracket.upper.order)
+    upper = bracket.upper
+    moved = reorder_listing(points.residuals(upper.slope), bracket.lower.order, 2 * limit, falling=upper.closed)
+    return _Window(bracket.lower.below, moved.exchanged, points.slopes(moved.earlier, moved.later))
 
 
-def _listed_between(points: _Points, bracket: _Bracket, low: float, high: float) -> _Window:
-    """List the slopes from ``low`` to ``high``; their number comes out of it, so the upper cut need not be counted."""
-    lower = _cut(points, bracket, low, closed=low == bracket.lower.slope)
-    return _listed(points, lower, _order_at(points, high, closed=True))
+def _cut_beside(points: _Points, bracket: _Bracket, rank: int, limit: int) -> tuple[_Cut, _Window | None]:
+    """Cut so that little more than ``rank`` lies on one side, and list that; where it is too much, cut at ``rank``."""
+    last = bracket.sample.size - 1
+    most = limit / bracket.count * bracket.sample.size / 2
+    if (above := math.ceil(bracket.place(rank, _SPREAD)) + 1) <= most:
+        cut, moved = _cut(points, bracket, float(bracket.sample[min(above, last)]), bracket.lower, limit)
+        first = bracket.lower.below
+    elif last - (below := math.floor(bracket.place(rank, -_SPREAD)) - 1) <= most:
+        cut, moved = _cut(points, bracket, float(bracket.sample[max(below, 0)]), bracket.upper, limit)
+        first = cut.below
+    else:
+        place = round(bracket.place(rank, 0.0))
+        near = bracket.lower if 2 * place < last else bracket.upper
+        return _cut(points, bracket, float(bracket.sample[place]), near)[0], None
+    if not moved.earlier.size:
+        return cut, None
+    return cut, _Window(first, moved.exchanged, points.slopes(moved.earlier, moved.later))
 
 
-def _listed(points: _Points, lower: _Cut, upper: Order) -> _Window:
-    a, b = list_inversions(_places(upper)[lower.order])
-    return _Window(lower.below, a.size, np.sort(points.ordered(upper).slopes(a, b)))
-
-
-def _around(bracket: _Bracket, sample: Floats, ranks: tuple[int, int], spread: float) -> tuple[int, int]:
-    """Return the places in ``sample`` that lie ``spread`` standard errors below and above ``ranks``."""
-    least, most = ((rank - bracket.lower.below) / bracket.count for rank in ranks)
-    first = math.floor(least * sample.size - spread * math.sqrt(sample.size * least * (1 - least))) - 2
-    last = math.ceil(most * sample.size + spread * math.sqrt(sample.size * most * (1 - most))) + 2
-    return first, last
-
-
-def _narrowed(points: _Points, bracket: _Bracket, sample: Floats, ranks: tuple[int, int], spread: float) -> _Bracket:
-    """Cut ``bracket`` on both sides of ``ranks``, the least and the most of those wanted."""
-    first, last = _around(bracket, sample, ranks, spread)
-    if first >= 0:
-        slope = float(sample[first])
-        bracket = _split(bracket, _cut(points, bracket, slope, closed=slope == bracket.lower.slope), ranks)
-    if last < sample.size and bracket.lower.slope < bracket.upper.slope:
-        slope = float(sample[last])
-        bracket = _split(bracket, _cut(points, bracket, slope, closed=slope != bracket.upper.slope), ranks)
-    return bracket
-
-
-def _sample(points: _Points, bracket: _Bracket, rng: np.random.Generator) -> Floats:
-    _, a, b = sample_inversions(_crossing(bracket), _SAMPLED_PER_SAMPLE * points.t.size / bracket.count, rng)
-    return np.sort(points.ordered(bracket.upper.order).slopes(a, b))
-
-
-def _split(bracket: _Bracket, cut: _Cut, ranks: tuple[int, int]) -> _Bracket:
-    if ranks[0] >= cut.below:
-        return _Bracket(cut, bracket.upper)
-    return _Bracket(bracket.lower, cut) if ranks[1] < cut.below else bracket
-
-
-def _cut(points: _Points, bracket: _Bracket, slope: float, *, closed: bool) -> _Cut:
-    """Cut at ``slope``, itself inside ``bracket``; slopes equal to it lie below the cut when it is ``closed``."""
-    order = _order_at(points, slope, closed=closed)
-    return _Cut(order, bracket.lower.below + count_inversions(_places(order)[bracket.lower.order]), slope)
-
-
-def _order_at(points: _Points, slope: float, *, closed: bool) -> Order:
-    residual = (points.y - points.y[0]) - slope * (points.t - points.t[0])
-    return _ascending(residual, descending_ties=closed)
-
-
-def _ascending(values: Floats, *, descending_ties: bool) -> Order:
-    """Return the order of ``values``, equal ones by index, rising or falling.
-
-    The unstable sort is several times faster, and the few ties that a slope of
-    the sample makes are put right afterwards.
-    """
-    order = np.argsort(values).astype(np.int32)
-    ascending = values[order]
-    tied = ascending[1:] == ascending[:-1]
-    in_run = np.flatnonzero(np.append(tied, False) | np.append(False, tied))
-    if in_run.size:
-        indices = order[in_run]
-        order[in_run] = indices[np.lexsort((-indices if descending_ties else indices, ascending[in_run]))]
-    return order
-
-
-def _crossing(bracket: _Bracket) -> Order:
-    """The lower order's samples by their places in the upper: its inversions are the pairs between the cuts."""
-    return _places(bracket.upper.order)[bracket.lower.order]
-
-
-def _places(order: Order) -> Order:
-    places = np.empty(order.size, dtype=np.int32)
-    places[order] = np.arange(order.size, dtype=np.int32)
-    return places
+def _cut(points: _Points, bracket: _Bracket, slope: float, start: _Cut, room: int = 0) -> tuple[_Cut, Reordered]:
+    """Cut at ``slope``, one of the bracket's sample, from one of its ends, and list up to ``room`` slopes passed."""
+    closed = slope == bracket.lower.slope
+    if room:
+        moved = reorder_listing(points.residuals(slope), start.order, room, falling=closed)
+    else:
+        moved = reorder(points.residuals(slope), start.order, falling=closed)
+    below = bracket.lower.below + moved.exchanged if start is bracket.lower else start.below - moved.exchanged
+    return _Cut(moved.order, below, slope, closed), moved

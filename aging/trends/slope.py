@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from aging.trends.kendall import kendall_s
+from aging.trends.kendall import variance_of_s
 from aging.trends.selection import select_slopes
 from aging.trends.series import Floats, SeriesError, as_series
 
@@ -35,14 +35,29 @@ def sen_slope(t: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> Slope:
     times, values = as_series(t, y, least=2)
     if not 0 < confidence < 1:
         raise SeriesError(f"confidence must lie between 0 and 1, not {confidence}")
-    _, variance = kendall_s(values)
-    return slope_with_limits(times, values, float(ndtri((1 + confidence) / 2)) * math.sqrt(variance))
+    variance = variance_of_s(values)
+    limits = limiting_ranks(times.size, float(ndtri((1 + confidence) / 2)) * math.sqrt(variance))
+    lower, upper, low, high = select_slopes(times, values, [*middle_ranks(times.size), *limits]).tolist()
+    return Slope((lower + upper) / 2 + 0.0, low + 0.0, high + 0.0)  # + 0.0 turns -0.0 into 0.0
 
 
 def theil_sen(t: Floats, y: Floats) -> float:
     """Return the median pairwise slope alone. ``t`` increases strictly."""
-    pairs = t.size * (t.size - 1) // 2
-    return float(select_slopes(t, y, [(pairs - 1) // 2, pairs // 2]).mean())
+    return float(select_slopes(t, y, middle_ranks(t.size)).mean())
+
+
+def middle_ranks(n: int) -> tuple[int, int]:
+    """Return the ranks, from 0, of the median of all pairs of ``n`` samples; equal ones if it is one of them."""
+    pairs = n * (n - 1) // 2
+    return (pairs - 1) // 2, pairs // 2
+
+
+def limiting_ranks(n: int, half_width: float) -> tuple[int, int]:
+    """Return the ranks of the limits ``half_width`` away from the middle, in units of S, or of the outermost slopes."""
+    pairs = n * (n - 1) // 2
+    half_width = min(half_width, float(pairs))
+    first, last = round((pairs - half_width) / 2) - 1, round((pairs + half_width) / 2)
+    return max(first, 0), min(last, pairs - 1)
 
 
 def steps_from_one(t: Floats) -> Floats:
@@ -53,16 +68,3 @@ def steps_from_one(t: Floats) -> Floats:
     """
     counted: Floats = t - t[0] + float(np.median(np.diff(t)))
     return counted
-
-
-def slope_with_limits(t: Floats, y: Floats, half_width: float) -> Slope:
-    """Return Sen's slope with the limits ``half_width`` away from the middle, counted in units of S.
-
-    Limits beyond the outermost slopes are those slopes. ``t`` increases strictly.
-    """
-    pairs = t.size * (t.size - 1) // 2
-    half_width = min(half_width, float(pairs))
-    first, last = round((pairs - half_width) / 2) - 1, round((pairs + half_width) / 2)
-    ranks = [(pairs - 1) // 2, pairs // 2, max(first, 0), min(last, pairs - 1)]
-    lower_median, upper_median, low, high = select_slopes(t, y, ranks).tolist()
-    return Slope((lower_median + upper_median) / 2 + 0.0, low + 0.0, high + 0.0)  # + 0.0 turns -0.0 into 0.0

@@ -8,9 +8,10 @@ from typing import Literal
 from scipy.special import stdtrit
 
 from aging.trends.blocks import block_medians
-from aging.trends.exponent import Exponent, growth_exponent
-from aging.trends.har import COSINES, curve_score
-from aging.trends.operational import Score, operational_time, score
+from aging.trends.curve import curve_score
+from aging.trends.exponent import Exponent, exponent_of
+from aging.trends.har import COSINES
+from aging.trends.operational import Recording, Score, operational_time, recording, score
 from aging.trends.sawtooth import floor_window, is_sawtooth, trailing_minimum
 from aging.trends.series import Floats
 
@@ -61,17 +62,20 @@ def assess_growth(t: Floats, y: Floats) -> Growth:
     start = max(_FROM * t[-1], t[0], earliest)
     if not start > 0:
         return Growth("undecided", None, "no time since the start of load")
-    constant = score(t, y, float(start), 1.0)
+    samples = recording(t, y, float(start))
+    constant = score(samples, 1.0)
     if constant is None:
         return Growth("undecided", None, "too few samples since the start of load")
     if constant.growth <= 0:
         return Growth("none", None)
     share = constant.largest / constant.growth
-    exponent = growth_exponent(t, y, float(start))
-    decision, reason = _decide(t, y, float(start), _LEAST_POWER)
+    exponent = exponent_of(samples)
+    decision, reason = _decide(samples, _LEAST_POWER)
     late = max(_LATE_FROM * float(t[-1]), float(start))
-    if decision == "decelerating" and late > start and _decide(t, y, late, _LEAST_LATE_POWER)[0] == "sustained":
-        return Growth("sustained after warm-up", exponent, None, share)
+    if decision == "decelerating" and late > start:
+        decision_late, _ = _decide(recording(t, y, late), _LEAST_LATE_POWER)
+        if decision_late == "sustained":
+            return Growth("sustained after warm-up", exponent, None, share)
     if decision == "undecided" and reason is None:
         reason = "neither constant nor decelerating growth is refuted yet" + _longer(exponent)
     return Growth(decision, exponent, reason, share)
@@ -85,8 +89,8 @@ def _longer(exponent: Exponent | None) -> str:
     return f"; measure about {max(factor, 1.5):.1f} times as long"
 
 
-def _decide(t: Floats, y: Floats, start: float, least_power: float) -> tuple[Decision, str | None]:
-    constant, nearly, bar = (score(t, y, start, power) for power in (1.0, _REFUTED, least_power))
+def _decide(samples: Recording, least_power: float) -> tuple[Decision, str | None]:
+    constant, nearly, bar = (score(samples, power) for power in (1.0, _REFUTED, least_power))
     if constant is None or nearly is None or bar is None:
         return "undecided", "too few samples since the start of load"
     if constant.growth <= 0:
@@ -99,15 +103,14 @@ def _decide(t: Floats, y: Floats, start: float, least_power: float) -> tuple[Dec
             f"only {constant.rises} rising steps of {constant.df + 1}, {FEWEST_RISES} are needed; "
             f"measure about {longer:.1f} times as long"
         )
-    if bar.z > _quantile(bar, 0.95) or _outgrows(t, y, start, least_power):
+    if bar.z > _quantile(bar, 0.95) or _outgrows(samples, least_power):
         return "sustained", None
     return "undecided", None
 
 
-def _outgrows(t: Floats, y: Floats, start: float, power: float) -> bool:
+def _outgrows(samples: Recording, power: float) -> bool:
     """Whether a line is needed beside the curve of that power: the better witness where noise hides the growth."""
-    kept = t >= start
-    t, y = block_medians(t[kept], y[kept], _FINEST_CURVE)
+    t, y = block_medians(samples.t, samples.y, _FINEST_CURVE)
     return curve_score(y, t, operational_time(t / t[-1], power)) > float(stdtrit(COSINES, 0.975))
 
 

@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike
 from aging.trends.blocks import block_medians
 from aging.trends.detectable import minimum_detectable
 from aging.trends.exponent import Exponent
-from aging.trends.interval import AutocorrelatedSlope, sen_slope_autocorrelated
+from aging.trends.interval import AutocorrelatedSlope, interval
+from aging.trends.observed import Observed
 from aging.trends.remarks import remarks_on_times
-from aging.trends.series import Floats, SeriesError, as_series, is_constant
+from aging.trends.series import Floats, SeriesError, is_constant
 from aging.trends.shape import Shape, classify_shape
 from aging.trends.slope import theil_sen
 from aging.trends.sustained import FEWEST_RISES, Growth, assess_growth
-from aging.trends.tests.series_har import series_har
+from aging.trends.tests.series_har import SERIES_HAR
 
 LEAST = 12
 """Fewest samples that are analysed at all."""
@@ -76,15 +77,23 @@ def trend_test(t: ArrayLike, y: ArrayLike, alpha: float = 0.05) -> Trend:
     Raises :class:`~aging.trends.SeriesError`, a ``ValueError``, for a series that
     is too short or holds NaN or infinities, and for an ``alpha`` outside (0, 1).
     """
-    times, values = as_series(t, y, least=LEAST)
+    return analyse(Observed.of(t, y, least=LEAST), alpha, t)
+
+
+def analyse(series: Observed, alpha: float = 0.05, given: ArrayLike | None = None) -> Trend:
+    """As :func:`trend_test`, for a series of which other tests share what they compute.
+
+    ``given``: its times as they were before they were sorted, if they were.
+    """
     if not 0 < alpha < 1:
         raise SeriesError(f"alpha must lie between 0 and 1, not {alpha}")
-    n, remarks = times.size, remarks_on_times(t, times)
+    times, values, n = series.at_least(LEAST).t, series.y, series.n
+    remarks = remarks_on_times(times if given is None else given, times)
     if is_constant(values):
         return Trend(1.0, "none", 0.0, 0.0, 0.0, 0.0, n, float(n), "constant", "stable", None, None, remarks)
-    result = series_har(values)
+    result = SERIES_HAR.on(series)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
-    slope = sen_slope_autocorrelated(times, values, 1 - alpha)
+    slope = interval(series, 1 - alpha)
     shape = classify_shape(times, values)
     growth = assess_growth(times, values) if direction == "increasing" else None
     verdict, notes = _verdict_on_growth(shape, growth) if growth else _verdict_without(direction, shape, slope)

@@ -171,3 +171,15 @@ def test_bad_input_is_refused_with_its_reason(y: list[Any], message: str) -> Non
 def test_differing_lengths_are_refused() -> None:
     with pytest.raises(SeriesError, match="equally many"):
         sen_slope([1, 2, 3], [1, 2])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_slopes_that_rounding_alone_tells_apart_are_selected_in_finite_time(seed: int) -> None:
+    # Whole pages at whole hours: thousands of pairs share a slope, and residuals round their order away.
+    rng = np.random.default_rng(seed)
+    lost = np.cumsum(rng.poisson(0.5, 600) * rng.gamma(2.0, 0.5, 600))
+    t, y = 3600.0 * np.arange(1, 601), np.floor(lost / 300 * 40) * 4096
+    i, j = np.triu_indices(600, 1)
+    slopes = np.sort((y[j] - y[i]) / (t[j] - t[i]))
+    middle = slopes.size // 2
+    assert select_slopes(t, y, [middle])[0] == pytest.approx(slopes[middle], rel=1e-12)

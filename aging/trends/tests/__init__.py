@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-from aging.trends.series import Floats
+from aging.trends.observed import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,14 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class TrendTest:
-    """A named test of "no monotone trend" in ``y`` (shape n) at times ``t`` (shape n, seconds)."""
+    """A named test of "no monotone trend", as a function of a series of which other tests share what they compute."""
 
     kind: str
-    run: Callable[[Floats, Floats], TestResult]
+    on: Callable[[Observed], TestResult]
+
+    def run(self, t: ArrayLike, y: ArrayLike) -> TestResult:
+        """Test a series by itself. Raises :class:`~aging.trends.SeriesError`."""
+        return self.on(Observed.of(t, y))
 
 
 def two_sided(z: float) -> float:

@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from aging.trends.autocorrelation import autocorrelation, variance_inflation
-from aging.trends.kendall import average_ranks, kendall_s, normal_score
-from aging.trends.series import as_series
-from aging.trends.slope import steps_from_one, theil_sen
+from aging.trends.kendall import average_ranks, normal_score
+from aging.trends.observed import Observed
 from aging.trends.tests import TestResult, TrendTest, two_sided
 
 _SIGNIFICANT = float(ndtri(0.975))
@@ -28,18 +27,20 @@ def hamed_rao(t: ArrayLike, y: ArrayLike, lags: int | None = None) -> TestResult
     AR(1) series with coefficient 0.6, 0.9 and 0.99 (n = 216): reported because papers do, never used for a
     verdict. Raises :class:`~aging.trends.SeriesError`.
     """
-    times, values = as_series(t, y, least=4)
-    n = values.size
-    s, variance = kendall_s(values)
-    ranks = average_ranks(values - theil_sen(times, values) * steps_from_one(times))
+    return _test(Observed.of(t, y), lags)
+
+
+def _test(series: Observed, lags: int | None = None) -> TestResult:
+    n, found = series.at_least(4).n, series.ranked
+    ranks = average_ranks(series.without_trend)
     if np.ptp(ranks) == 0:
-        return _result(s, variance)
-    rho = autocorrelation(ranks)[1 : n if lags is None else lags + 1]
-    significant = np.where(np.abs(rho) > _SIGNIFICANT / math.sqrt(n), rho, 0.0)
-    return _result(s, variance * variance_inflation(significant, n))
+        return _result(found.s, found.variance)
+    rho = autocorrelation(ranks, lags)[1:n]
+    rho[np.abs(rho) <= _SIGNIFICANT / math.sqrt(n)] = 0.0
+    return _result(found.s, found.variance * variance_inflation(rho, n))
 
 
-HAMED_RAO = TrendTest("hamed_rao", hamed_rao)
+HAMED_RAO = TrendTest("hamed_rao", _test)
 
 
 def _result(s: int, variance: float) -> TestResult:

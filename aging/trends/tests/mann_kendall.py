@@ -5,6 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from aging.trends.kendall import kendall_s, normal_score
+from aging.trends.observed import Observed
 from aging.trends.series import as_values
 from aging.trends.tests import TestResult, TrendTest, two_sided
 
@@ -17,9 +18,18 @@ def mann_kendall(y: ArrayLike) -> TestResult:
     87 % of trend-free AR(1) series with coefficient 0.6, 0.9 and 0.99 (n = 216).
     Reported because papers do; never used for a verdict. Raises :class:`~aging.trends.SeriesError`.
     """
-    s, variance = kendall_s(as_values(y, least=3))
+    return of_s(*kendall_s(as_values(y, least=3)))
+
+
+def of_s(s: int, variance: float) -> TestResult:
+    """Return the result for Kendall's S and its variance."""
     z = normal_score(s, variance)
     return TestResult(s, variance, z, two_sided(z))
 
 
-MANN_KENDALL = TrendTest("mann_kendall", lambda _t, y: mann_kendall(y))
+def _test(series: Observed) -> TestResult:
+    found = series.at_least(3).ranked
+    return of_s(found.s, found.variance)
+
+
+MANN_KENDALL = TrendTest("mann_kendall", _test)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from aging.trends.series import as_series
 from aging.trends.tests import TestResult, TrendTest
-from aging.trends.tests.mann_kendall import mann_kendall
-from aging.trends.whitening import without_lag_one
+from aging.trends.tests.mann_kendall import of_s
 
 
 def pre_whitening(t: ArrayLike, y: ArrayLike) -> TestResult:
@@ -20,8 +18,7 @@ def pre_whitening(t: ArrayLike, y: ArrayLike) -> TestResult:
     because papers do; never used for a verdict. Raises
     :class:`~aging.trends.SeriesError`.
     """
-    _, values = as_series(t, y, least=4)
-    return mann_kendall(without_lag_one(values))
+    return PRE_WHITENING.run(t, y)
 
 
-PRE_WHITENING = TrendTest("pre_whitening", pre_whitening)
+PRE_WHITENING = TrendTest("pre_whitening", lambda series: of_s(*series.at_least(4).s_pre_whitened))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aging.trends.kendall import kendall_s, normal_score
-from aging.trends.series import SeriesError, as_series
+from aging.trends.observed import Observed
+from aging.trends.series import SeriesError
 from aging.trends.tests import TestResult, TrendTest, two_sided
 
 DAY = 86_400.0
@@ -25,7 +26,11 @@ def seasonal(t: ArrayLike, y: ArrayLike, period: float = DAY, seasons: int = 24)
     Reported because papers do; never used for a verdict. Raises
     :class:`~aging.trends.SeriesError`.
     """
-    times, values = as_series(t, y, least=3)
+    return _test(Observed.of(t, y), period, seasons)
+
+
+def _test(series: Observed, period: float = DAY, seasons: int = 24) -> TestResult:
+    times, values = series.at_least(3).t, series.y
     if not (period > 0 and seasons >= 1):
         raise SeriesError(f"period and seasons must be positive, not {period} and {seasons}")
     season = np.floor(np.mod(times, period) / period * seasons + 1e-9).astype(np.int64)
@@ -40,4 +45,4 @@ def seasonal(t: ArrayLike, y: ArrayLike, period: float = DAY, seasons: int = 24)
     return TestResult(s, variance, z, two_sided(z))
 
 
-SEASONAL = TrendTest("seasonal", seasonal)
+SEASONAL = TrendTest("seasonal", _test)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr
 
-from aging.trends.har import COSINES, slope_variance
-from aging.trends.kendall import average_ranks
-from aging.trends.noise import detrend, is_zero
+from aging.trends.har import COSINES
+from aging.trends.noise import centred_index
+from aging.trends.observed import Observed
 from aging.trends.series import as_values
 from aging.trends.tests import TestResult, TrendTest
 
@@ -32,15 +32,18 @@ def series_har(y: ArrayLike) -> TestResult:
     Where the ranks lie on a line exactly there is no noise: z is infinite, p = 0.
     A constant series has z = 0, p = 1. Raises :class:`~aging.trends.SeriesError`.
     """
-    ranks = average_ranks(as_values(y, least=LEAST))
-    if np.ptp(ranks) == 0:
+    values = as_values(y, least=LEAST)
+    return SERIES_HAR.on(Observed(centred_index(values.size), values))
+
+
+def _test(series: Observed) -> TestResult:
+    if np.ptp(series.at_least(LEAST).y) == 0:
         return TestResult(0.0, 0.0, 0.0, 1.0)
-    slope, residuals = detrend(ranks)
-    if is_zero(residuals, ranks.size):
+    slope, variance = series.rank_trend[0], series.rank_trend_variance
+    if not variance:
         return TestResult(slope, 0.0, math.copysign(math.inf, slope), 0.0)
-    variance = slope_variance(ranks)
     z = slope / math.sqrt(variance)
     return TestResult(slope, variance, z, float(2 * stdtr(COSINES, -abs(z))))
 
 
-SERIES_HAR = TrendTest("series_har", lambda _t, y: series_har(y))
+SERIES_HAR = TrendTest("series_har", _test)

@@ -7,12 +7,12 @@ import math
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from aging.trends.series import as_series
+from aging.trends.observed import Observed
 from aging.trends.tests import TestResult, TrendTest
-from aging.trends.tests.mann_kendall import mann_kendall
-from aging.trends.tests.pre_whitening import pre_whitening
-from aging.trends.tests.trend_free_pre_whitening import trend_free_pre_whitening
-from aging.trends.whitening import lag_one, without_trend
+from aging.trends.tests.mann_kendall import MANN_KENDALL
+from aging.trends.tests.pre_whitening import PRE_WHITENING
+from aging.trends.tests.trend_free_pre_whitening import TREND_FREE_PRE_WHITENING
+from aging.trends.whitening import lag_one
 
 _SIGNIFICANT = float(ndtri(0.975))
 _NEGLIGIBLE = 0.05
@@ -29,13 +29,16 @@ def three_pw(t: ArrayLike, y: ArrayLike) -> TestResult:
     because papers do; never used for a verdict. Raises
     :class:`~aging.trends.SeriesError`.
     """
-    times, values = as_series(t, y, least=4)
-    bound = _SIGNIFICANT / math.sqrt(values.size)
-    if lag_one(values) < max(bound, _NEGLIGIBLE):
-        return mann_kendall(values)
-    autocorrelated = abs(lag_one(without_trend(times, values))) >= bound
-    other = trend_free_pre_whitening(times, values) if autocorrelated else mann_kendall(values)
-    return max(pre_whitening(times, values), other, key=lambda result: result.p)
+    return THREE_PW.run(t, y)
 
 
-THREE_PW = TrendTest("three_pw", three_pw)
+def _test(series: Observed) -> TestResult:
+    bound = _SIGNIFICANT / math.sqrt(series.at_least(4).n)
+    if lag_one(series.y) < max(bound, _NEGLIGIBLE):
+        return MANN_KENDALL.on(series)
+    autocorrelated = abs(lag_one(series.without_trend)) >= bound
+    other = TREND_FREE_PRE_WHITENING if autocorrelated else MANN_KENDALL
+    return max(PRE_WHITENING.on(series), other.on(series), key=lambda result: result.p)
+
+
+THREE_PW = TrendTest("three_pw", _test)

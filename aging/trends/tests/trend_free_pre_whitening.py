@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from aging.trends.series import as_series
 from aging.trends.tests import TestResult, TrendTest
-from aging.trends.tests.mann_kendall import mann_kendall
-from aging.trends.whitening import without_lag_one_of_residuals
+from aging.trends.tests.mann_kendall import of_s
 
 
 def trend_free_pre_whitening(t: ArrayLike, y: ArrayLike) -> TestResult:
@@ -19,8 +17,9 @@ def trend_free_pre_whitening(t: ArrayLike, y: ArrayLike) -> TestResult:
     AR(1) series with coefficient 0.6, 0.9 and 0.99 (n = 216). Reported because papers do; never
     used for a verdict. Raises :class:`~aging.trends.SeriesError`.
     """
-    times, values = as_series(t, y, least=4)
-    return mann_kendall(without_lag_one_of_residuals(times, values))
+    return TREND_FREE_PRE_WHITENING.run(t, y)
 
 
-TREND_FREE_PRE_WHITENING = TrendTest("trend_free_pre_whitening", trend_free_pre_whitening)
+TREND_FREE_PRE_WHITENING = TrendTest(
+    "trend_free_pre_whitening", lambda series: of_s(*series.at_least(4).s_trend_free_pre_whitened)
+)

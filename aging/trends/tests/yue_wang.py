@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aging.trends.autocorrelation import autocorrelation
-from aging.trends.kendall import kendall_s, normal_score
-from aging.trends.series import Floats, as_series
-from aging.trends.slope import steps_from_one, theil_sen
+from aging.trends.kendall import normal_score
+from aging.trends.observed import Observed
+from aging.trends.series import Floats
 from aging.trends.tests import TestResult, TrendTest, two_sided
 
 
@@ -26,22 +26,23 @@ def yue_wang(t: ArrayLike, y: ArrayLike, lags: int | None = None) -> TestResult:
     that is not positive gives NaN and says so. Reported because papers do; never
     used for a verdict. Raises :class:`~aging.trends.SeriesError`.
     """
-    times, values = as_series(t, y, least=4)
-    s, variance = kendall_s(values)
-    residuals = values - theil_sen(times, values) * steps_from_one(times)
-    if np.ptp(residuals) > 0:
-        variance *= 1 + 2 * _correlated_share(autocorrelation(residuals), lags)
+    return _test(Observed.of(t, y), lags)
+
+
+def _test(series: Observed, lags: int | None) -> TestResult:
+    s, variance = series.at_least(4).ranked.s, series.ranked.variance
+    if np.ptp(series.without_trend) > 0:
+        variance *= 1 + 2 * _correlated_share(autocorrelation(series.without_trend, lags), series.n, lags)
     z = normal_score(s, variance)
     note = None if variance > 0 or s == 0 else "the corrected variance of S is not positive"
     return TestResult(s, variance, z, two_sided(z), note)
 
 
-YUE_WANG = TrendTest("yue_wang", lambda t, y: yue_wang(t, y, lags=1))
+YUE_WANG = TrendTest("yue_wang", lambda series: _test(series, lags=1))
 
 
-def _correlated_share(rho: Floats, lags: int | None) -> float:
-    n = rho.size
+def _correlated_share(rho: Floats, n: int, lags: int | None) -> float:
     if lags == 1:
         return float((1 - 1 / n) * rho[1] / (1 - rho[1]))
-    last = n if lags is None else lags + 1
+    last = n if lags is None else min(lags + 1, n)
     return float(np.sum((1 - np.arange(1, last) / n) * rho[1:last]))

@@ -1,0 +1,129 @@
+"""Sorting from one order into another, compiled and in numpy, against each other and against enumeration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from aging.trends import hamed_rao, mann_kendall, reordering, sen_slope, series_har
+from aging.trends import inversions as in_numpy
+from aging.trends import selection as selection_module
+from aging.trends.selection import select_slopes
+from tests.trends.signals import autoregressive
+
+try:
+    from aging.trends import _reordering as compiled
+except ImportError:
+    compiled = None  # type: ignore[assignment]
+
+IMPLEMENTATIONS = [
+    pytest.param(in_numpy.reorder, id="numpy"),
+    pytest.param(
+        getattr(compiled, "reorder", None),
+        id="compiled",
+        marks=pytest.mark.skipif(compiled is None, reason="installed without a compiler"),
+    ),
+]
+VALUES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "continuous": lambda rng, n: rng.standard_normal(n),
+    "tied": lambda rng, n: rng.integers(-2, 3, n).astype(float),
+    "signed zeros": lambda rng, n: rng.choice([-0.0, 0.0, 1.0], n),
+    "pages": lambda rng, n: np.round(np.arange(n) / 9 + rng.standard_normal(n)) * 4096.0,
+    "constant": lambda _, n: np.full(n, 7.0),
+    "infinite": lambda rng, n: rng.choice([-np.inf, -1.0, np.inf], n),
+}
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reordering, "_reorder", request.param)
+
+
+def exchanged_pairs(start: np.ndarray, order: np.ndarray) -> set[tuple[int, int]]:
+    """Every pair that stands the other way round, by enumeration."""
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = np.arange(order.size)
+    later = place[start]
+    i, j = np.triu_indices(start.size, 1)
+    turned = later[i] > later[j]
+    return set(zip(start[i[turned]].tolist(), start[j[turned]].tolist(), strict=True))
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("kind", list(VALUES))
+@pytest.mark.parametrize("falling", [False, True])
+def test_order_count_and_pairs_equal_enumeration(kind: str, falling: bool) -> None:
+    rng = np.random.default_rng([3, list(VALUES).index(kind), falling])
+    for n in (1, 2, 7, 8, 9, 64, 65, 100, 129):
+        values, start = VALUES[kind](rng, n), rng.permutation(n).astype(np.int32)
+        samples = np.arange(n)
+        expected = np.lexsort((-samples if falling else samples, values + 0.0))
+        counted = reordering.reorder(values, start, falling=falling)
+        listed = reordering.reorder_listing(values, start, n * n, falling=falling)
+        pairs = exchanged_pairs(start, expected)
+        np.testing.assert_array_equal(counted.order, expected)
+        np.testing.assert_array_equal(listed.order, expected)
+        assert counted.exchanged == listed.exchanged == listed.earlier.size == len(pairs)
+        assert set(zip(listed.earlier.tolist(), listed.later.tolist(), strict=True)) == pairs
+
+
+@pytest.mark.usefixtures("implementation")
+def test_more_pairs_than_there_is_room_for_are_counted_only() -> None:
+    found = reordering.reorder_listing(np.arange(20.0)[::-1].copy(), reordering.in_time(20), room=100)
+    assert (found.exchanged, found.earlier.size) == (190, 0)
+
+
+@pytest.mark.usefixtures("implementation")
+def test_picked_pairs_are_exchanged_ones_each_with_its_own_number() -> None:
+    rng = np.random.default_rng(8)
+    values, start = rng.standard_normal(300), rng.permutation(300).astype(np.int32)
+    total = reordering.reorder(values, start).exchanged
+    every = reordering.reorder_picking(values, start, np.arange(total + 5))
+    pairs = list(zip(every.earlier.tolist(), every.later.tolist(), strict=True))
+    assert set(pairs) == exchanged_pairs(start, every.order)
+    some = np.sort(rng.integers(0, total, 50))
+    picked = reordering.reorder_picking(values, start, some)
+    assert list(zip(picked.earlier.tolist(), picked.later.tolist(), strict=True)) == [pairs[k] for k in some]
+
+
+@pytest.mark.skipif(compiled is None, reason="installed without a compiler")
+@pytest.mark.parametrize("kind", ["continuous", "tied", "pages"])
+def test_both_give_the_same_bits(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(list(VALUES).index(kind))
+    y = autoregressive(rng, 3000, 0.6) if kind == "continuous" else VALUES[kind](rng, 3000)
+    t = np.cumsum(rng.integers(1, 4, 3000)).astype(float)
+
+    def everything() -> list[object]:
+        return [sen_slope(t, y), hamed_rao(t, y), mann_kendall(y), series_har(y)]
+
+    monkeypatch.setattr(reordering, "_reorder", compiled.reorder)
+    fast = everything()
+    monkeypatch.setattr(reordering, "_reorder", in_numpy.reorder)
+    assert everything() == fast
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("kind", ["continuous", "tied", "pages", "constant"])
+def test_selected_slopes_equal_enumeration(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection_module, "_DIRECT", 8)
+    monkeypatch.setattr(selection_module, "_LISTED_PER_SAMPLE", 1)
+    rng = np.random.default_rng([9, list(VALUES).index(kind)])
+    for offset in (0.0, 1e15):
+        for n in rng.integers(20, 250, 6):
+            t = np.sort(rng.choice(1000, int(n), replace=False)).astype(float)
+            y = np.round(offset + VALUES[kind](rng, int(n)) * 16)
+            i, j = np.triu_indices(int(n), 1)
+            slopes = np.sort((y[j] - y[i]) / (t[j] - t[i]))
+            ranks = [0, *np.sort(rng.integers(0, slopes.size, 6)).tolist(), slopes.size - 1]
+            np.testing.assert_array_max_ulp(select_slopes(t, y, ranks), slopes[ranks])
+
+
+@pytest.mark.skipif(compiled is None, reason="installed without a compiler")
+def test_arrays_of_unequal_size_are_refused() -> None:
+    order, none = np.empty(3, np.int32), np.empty(0, np.int32)
+    with pytest.raises(ValueError, match="equally many"):
+        compiled.reorder(np.zeros(4), order, False, order.copy(), None, none, none)
+    with pytest.raises(ValueError, match="equally many"):
+        compiled.reorder(np.zeros(3), order, False, order.copy(), np.arange(2), none, none)
