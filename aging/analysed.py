@@ -18,7 +18,7 @@ from aging.plugins import discover
 from aging.trends import SeriesError, Trend, growth_mechanism
 from aging.trends.observed import Observed
 from aging.trends.tests import TrendTest
-from aging.trends.trend import analyse
+from aging.trends.trend import LEAST, analyse
 
 _WORTH_A_POOL = 100_000
 """Samples in all from which a pool of processes saves more than its start costs."""
@@ -81,7 +81,7 @@ def _statistics_by_name(t: Floats, y: Floats, kinds: tuple[str, ...]) -> _Statis
 
 def _statistics(t: Floats, y: Floats, tests: Mapping[str, TrendTest]) -> _Statistics:
     try:
-        series = Observed.of(t, y)
+        series = Observed.of(t, y, LEAST)
         trend = analyse(series, given=t)
     except SeriesError as error:
         return _Statistics(None, dict.fromkeys(tests), (str(error),))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from aging.clock import readable_duration
 from aging.tabular import Floats, TableSeries
 from aging.trends import (
     SeriesError,
@@ -16,14 +17,15 @@ from aging.trends import (
     find_warmup,
     mann_kendall,
     median_grid,
+    origin_range,
     rate_grid,
     sen_slope,
 )
 from aging.trends.observed import Observed
 from aging.trends.tests import TrendTest
-from aging.trends.trend import analyse
+from aging.trends.trend import LEAST, analyse
 
-_HOUR = 3600.0
+_HOUR, _MINUTE = 3600.0, 60.0
 _KNOWN_KEYS = (
     *("shape", "direction", "slope_per_hour", "ci_per_hour", "p", "n_effective"),
     *("minimum_detectable_per_hour", "exponent", "exact"),
@@ -78,20 +80,57 @@ def analyse_series(
     t, y, notes = series.t, series.y, list(series.notes)
     try:
         if series.column.partition("[")[0].endswith("_total"):
-            step = resample or float(np.median(np.diff(t)))
-            t, y = rate_grid(t, y, step)
+            resets = int(np.count_nonzero(np.diff(y) < 0))
+            t, y = rate_grid(t, y, resample or _usual_step(t))
             notes.append("a counter, analysed as its rate per second")
+            if resets:
+                notes.append(f"the counter fell {resets} times; each was taken for a reset to 0")
         elif resample is not None:
             t, y = median_grid(t, y, resample)
         if warmup is not None:
             seconds = find_warmup(t, y) if isinstance(warmup, str) else warmup
             t, y = drop_warmup(t, y, seconds)
             notes.append(f"warm-up left out: the first {seconds:g} s of load{' (found)' if warmup == 'auto' else ''}")
-        one = Observed.of(t, y)
+        one = Observed.of(t, y, LEAST)
         trend = analyse(one, given=t)
     except SeriesError as error:
         return Analysed(series.column, t, y, None, dict.fromkeys(tests), (*notes, str(error)))
-    return Analysed(series.column, t, y, trend, _p_values(tests, one), (*notes, *trend.notes))
+    notes += [*trend.notes, *(_on_the_origin(trend, t, y) if series.origin_assumed else ())]
+    return Analysed(series.column, t, y, trend, _p_values(tests, one), tuple(notes))
+
+
+def _usual_step(t: Floats) -> float:
+    distinct = np.unique(t)
+    if distinct.size < 2:
+        raise SeriesError(f"a counter has no rate at {distinct.size} distinct times; at least 2 are needed")
+    return float(np.median(np.diff(distinct)))
+
+
+_IF_EARLIER = {
+    "sustained": "its growth would be sustained",
+    "decelerating": "its growth would be slowing down",
+    "other": "a constant rate and one that falls could not be told apart",
+}
+_ANSWER = {"aging": "sustained", "bounded": "decelerating"}
+
+
+def _on_the_origin(trend: Trend, t: Floats, y: Floats) -> tuple[str, ...]:
+    """What the verdict on a growth owes to the first sample having been taken for the start of load."""
+    if trend.verdict not in _ANSWER:
+        return ()
+    found = origin_range(t, y)
+    if found.answer != _ANSWER[trend.verdict]:  # bounded by its shape: the time since load began had no part in it
+        return ()
+    if found.fails is None or found.then is None:
+        return (f"{trend.verdict} even if load began up to {_span(found.holds)} before the first sample",)
+    return (
+        f"{trend.verdict} only if load began less than {_span(found.fails)} before the first sample, "
+        f"which was taken for its start: begun then, {_IF_EARLIER[found.then]}",
+    )
+
+
+def _span(seconds: float) -> str:
+    return readable_duration(seconds) if seconds >= _MINUTE else f"{seconds:.2g} s"
 
 
 def _p_values(tests: Mapping[str, TrendTest], series: Observed) -> dict[str, float | None]:

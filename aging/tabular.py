@@ -44,12 +44,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class TableSeries:
-    """One column (of one group): ``t`` (shape n) seconds since the start of load, ``y`` (shape n), and remarks."""
+    """One column (of one group): ``t`` (shape n) seconds since the start of load, ``y`` (shape n), and remarks.
+
+    ``origin_assumed`` tells that the first sample was taken for the start of load.
+    """
 
     column: str
     t: Floats
     y: Floats
     notes: tuple[str, ...]
+    origin_assumed: bool
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -72,6 +76,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def series_of(frame: pd.DataFrame, source: str, choice: Choice) -> list[TableSeries]:
     """Every asked (by default every numeric) column, one series for each value of ``per``.
 
+    A column of text counts as numeric if most of it reads as numbers: a few ``n/a`` are missing values.
     Raises :class:`MistakesError` naming every column that is missing or is no number.
     """
     mistakes = [
@@ -88,19 +93,30 @@ def series_of(frame: pd.DataFrame, source: str, choice: Choice) -> list[TableSer
         raise MistakesError(source, mistakes)
     seconds, epoch = _seconds(frame[chosen], source)
     origin = _origin(choice.load_start, seconds, epoch, source)
-    names = list(choice.columns) or [
-        str(name)
-        for name in frame.columns
-        if name not in (chosen, choice.per) and pd.api.types.is_numeric_dtype(frame[name])
-    ]
-    if not names:
+    asked = list(choice.columns) or [str(name) for name in frame.columns if name not in (chosen, choice.per)]
+    numbers = {name: _numbers(frame[name]) for name in asked}
+    columns = {name: values for name, values in numbers.items() if values is not None}
+    if not columns and not choice.columns:
         raise MistakesError(source, [Mistake("--column", "no column but the time holds numbers")])
+    if choice.columns and len(columns) < len(numbers):
+        wrong = [Mistake(name, "holds values that are no numbers") for name in asked if name not in columns]
+        raise MistakesError(source, wrong)
+    assumed = choice.load_start is None
     return [
-        one
+        _series(f"{name}{label}", seconds[rows], values[rows], origin, assumed)
         for label, rows in _groups(frame, choice.per)
-        for name in names
-        for one in [_series(f"{name}{label}", seconds[rows], frame[name].to_numpy()[rows], origin, source)]
+        for name, values in columns.items()
     ]
+
+
+def _numbers(column: pd.Series) -> Floats | None:
+    """The column as numbers, NaN where it holds none; None for a column that is about something else."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if not pd.api.types.is_object_dtype(column) and not pd.api.types.is_string_dtype(column):
+        return None
+    read: Floats = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return read if np.count_nonzero(~np.isnan(read)) > column.notna().sum() / 2 else None
 
 
 def _guess_time(frame: pd.DataFrame) -> str | None:
@@ -114,8 +130,11 @@ def _guess_time(frame: pd.DataFrame) -> str | None:
 def _seconds(times: pd.Series, source: str) -> tuple[Floats, bool]:
     """Times as seconds, and whether they count from the epoch."""
     if pd.api.types.is_numeric_dtype(times):
-        numbers = times.to_numpy(dtype=np.float64)
-        typical = float(np.nanmedian(np.abs(numbers)))
+        numbers = times.to_numpy(dtype=np.float64, na_value=np.nan)
+        known = numbers[np.isfinite(numbers)]
+        if not known.size:
+            raise MistakesError(source, [Mistake(str(times.name), "holds no times")])
+        typical = float(np.median(np.abs(known)))
         unit = next((unit for unit, per in reversed(_PER_SECOND.items()) if typical > _EPOCH_FROM * per * 10), "s")
         seconds: Floats = numbers / _PER_SECOND[unit]
         return seconds, typical > _EPOCH_FROM
@@ -124,12 +143,14 @@ def _seconds(times: pd.Series, source: str) -> tuple[Floats, bool]:
     except (ValueError, TypeError) as error:
         what = f"is neither seconds nor ISO 8601: {error}"
         raise MistakesError(source, [Mistake(str(times.name), what)]) from None
+    if stamps.isna().all():
+        raise MistakesError(source, [Mistake(str(times.name), "holds no times")])
     return np.asarray((stamps - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), dtype=np.float64), True
 
 
 def _origin(load_start: str | None, seconds: Floats, epoch: bool, source: str) -> float:
     if load_start is None:
-        return float(np.nanmin(seconds))
+        return float(seconds[np.isfinite(seconds)].min())
     try:
         return float(load_start)
     except ValueError:
@@ -154,11 +175,7 @@ def _groups(frame: pd.DataFrame, per: str | None) -> Iterator[tuple[str, NDArray
         yield f"[{per}={value}]", (values == value).to_numpy(dtype=bool)
 
 
-def _series(column: str, seconds: Floats, values: NDArray[np.generic], origin: float, source: str) -> TableSeries:
-    try:
-        y = values.astype(np.float64)
-    except (TypeError, ValueError):
-        raise MistakesError(source, [Mistake(column, "holds values that are no numbers")]) from None
+def _series(column: str, seconds: Floats, y: Floats, origin: float, origin_assumed: bool) -> TableSeries:
     t = seconds - origin
     notes = []
     known = np.isfinite(t) & np.isfinite(y)
@@ -172,4 +189,4 @@ def _series(column: str, seconds: Floats, values: NDArray[np.generic], origin: f
         notes.append("times were not in order and were sorted")
         order = np.argsort(t, kind="stable")
         t, y = t[order], y[order]
-    return TableSeries(column, t, y, tuple(notes))
+    return TableSeries(column, t, y, tuple(notes), origin_assumed)

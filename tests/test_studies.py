@@ -64,7 +64,7 @@ def test_the_real_servers_come_out_as_they_are_known() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", ["real_servers", "coverage", "verdicts", "size"])
+@pytest.mark.parametrize("study", ["real_servers", "coverage", "verdicts", "size", "origin"])
 def test_every_study_runs(study: str) -> None:
     ran = subprocess.run(
         [sys.executable, f"{study}.py", "--quick"],

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from aging.errors import MistakesError
+from aging.tabled import analyse_series
 from aging.tabular import Choice, read_table, series_of
 from tests.conftest import Aging
 
@@ -114,6 +115,92 @@ def test_gaps_in_the_values_are_left_out_and_told(tmp_path: Path) -> None:
     (series,) = series_of(read_table(path), "a", Choice())
     assert series.t.size == N - 11
     assert series.notes == ("11 of 300 rows without a finite time and value were left out",)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "verdict", "notes"),
+    [
+        ("y", np.full(N, 7.0), "stable", []),
+        ("y", np.full(N, np.nan), "inconclusive", ["300 of 300 rows", "0 distinct times; at least 12 are needed"]),
+        ("y", np.full(N, np.inf), "inconclusive", ["300 of 300 rows", "0 distinct times; at least 12 are needed"]),
+        ("y", np.where(T < 110, LEAK, np.nan), "inconclusive", ["289 of 300", "11 distinct times; at least 12"]),
+        ("y_total", np.full(N, np.nan), "inconclusive", ["300 of 300 rows", "no rate at 0 distinct times"]),
+        ("y_total", T % 1000 * 3, "stable", ["fell 2 times; each was taken for a reset to 0"]),
+        ("y_total", 0.1 * T, "stable", ["its rate per second"]),
+        ("y", [*map(str, LEAK[:-1]), "n/a"], "aging", ["1 of 300 rows without a finite time and value"]),
+    ],
+)
+def test_odd_values_have_a_clear_answer(name: str, values: Any, verdict: str, notes: list[str]) -> None:
+    (series,) = series_of(pd.DataFrame({"t": T, name: values}), "a", Choice())
+    analysed = analyse_series(series, {}, None, None)
+    assert analysed.to_json()["verdict"] == verdict
+    for note in notes:
+        assert any(note in one for one in analysed.notes), analysed.notes
+
+
+@pytest.mark.parametrize(
+    ("times", "verdict", "note"),
+    [
+        (T[::-1], "stable", "times were not in order and were sorted"),
+        (np.repeat(T[: N // 2], 2), "aging", "150 samples shared a time with another; medians were taken"),
+        (T + 1e6 * (T > 1500), "inconclusive", "a gap of 1000010 s covers 100% of the window"),
+        (np.where(T == 50, np.nan, T), "aging", "1 of 300 rows without a finite time and value were left out"),
+    ],
+)
+def test_odd_times_are_told(times: np.ndarray, verdict: str, note: str) -> None:
+    (series,) = series_of(pd.DataFrame({"t": times, "rss": LEAK}), "a", Choice())
+    analysed = analyse_series(series, {}, None, None)
+    assert analysed.to_json()["verdict"] == verdict
+    assert any(note in one for one in analysed.notes), analysed.notes
+
+
+def test_repeated_times_do_not_stop_a_counter() -> None:
+    table = pd.DataFrame({"t": np.repeat(T, 3), "y_total": np.repeat(3 * T, 3)})
+    (series,) = series_of(table, "a", Choice())
+    assert analyse_series(series, {}, None, None).y == pytest.approx(np.full(N - 1, 3.0))
+
+
+def test_time_zones_may_be_mixed(tmp_path: Path) -> None:
+    stamps = pd.to_datetime((EPOCH + T) * 1e9, utc=True)
+    rome, utc = stamps.tz_convert("Europe/Rome"), stamps.tz_convert("UTC")
+    mixed = [(rome if k % 2 else utc)[k].isoformat() for k in range(N)]
+    path = tmp_path / "a.csv"
+    frame(time=mixed).to_csv(path, index=False)
+    (series,) = series_of(read_table(path), "a.csv", Choice(columns=["rss"]))
+    assert series.t == pytest.approx(T)
+    assert series.notes == ()
+
+
+def test_columns_that_are_no_numbers_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    frame(t=T, host=["a"] * N, at=pd.to_datetime(T, unit="s")).to_csv(path, index=False)
+    assert [series.column for series in series_of(read_table(path), "a.csv", Choice())] == ["rss", "other"]
+    table = frame(t=T, at=pd.to_datetime(T, unit="s"))
+    assert [series.column for series in series_of(table, "a", Choice())] == ["rss", "other"]
+    with pytest.raises(MistakesError, match="at: holds values that are no numbers"):
+        series_of(table, "a", Choice(columns=["rss", "at"]))
+
+
+@pytest.mark.parametrize("times", [np.full(N, np.nan), np.full(N, np.datetime64("NaT", "s"))])
+def test_times_that_are_none_are_refused(times: Any) -> None:
+    with pytest.raises(MistakesError, match="t: holds no times"):
+        series_of(frame(t=times), "a", Choice(time="t"))
+
+
+def test_an_assumed_start_of_load_is_told_with_what_hangs_on_it(aging: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    since = np.linspace(0, 1, N + 1) + 1.001  # a logarithm, seen only after load had run for as long as it is seen
+    late = np.cumsum(np.random.default_rng(5).poisson(1000 * np.diff(np.log(since)) / np.log(2))) * 8192.0
+    frame(timestamp=EPOCH + T, late=late).to_csv(path, index=False)
+    series = told(aging, path)
+    assert "aging even if load began up to 49m 50s before the first sample" in series["rss"]["notes"]
+    assert not any("load began" in note for note in series["other"]["notes"])
+    (note,) = [note for note in series["late"]["notes"] if "load began" in note]
+    assert series["late"]["verdict"] == "aging"
+    assert note.startswith("aging only if load began less than ")
+    assert note.endswith("which was taken for its start: begun then, its growth would be slowing down")
+    known = told(aging, path, "--load-start", str(EPOCH))
+    assert not any("load began" in note for one in known.values() for note in one["notes"])
 
 
 def test_too_short_a_series_is_inconclusive_and_says_how_long_it_must_be(aging: Aging, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aging.indicators import PRIMARY
@@ -55,6 +55,12 @@ PROBLEM: Mapping[str, str] = {
 
 GRAVE = frozenset({"died", "load_died", "no_requests", "no_samples", "schedule", "failed"})
 """Problems that take a verdict's ground away."""
+
+_DRIVER: Mapping[str, str] = {
+    "seconds": "the clock more closely than the requests or the tokens",
+    "requests": "the requests more closely than the clock or the tokens",
+    "tokens": "the tokens more closely than the clock or the requests",
+}
 
 PHASE: Mapping[str, str] = {
     "preparing": "never started its load",
@@ -116,9 +122,21 @@ def details(finding: Finding | None) -> list[str]:
     if finding.exponent is not None:
         power, low, high = finding.exponent
         told.append(f"Power of growth {power:.2f} [{low:.2f}, {high:.2f}]; constant leak 1, high-water mark 0.")
+    if finding.verdict == "aging" and finding.slope_per_request is not None:
+        told += _cause(finding)
     if finding.exhaustion_hours is not None:
         told.append(f"At this rate its limit is met in {_hours(finding.exhaustion_hours[0])}{_between(finding)}.")
     return told + [f"{note[:1].upper()}{note[1:]}." for note in finding.notes]
+
+
+def _cause(finding: Finding) -> Iterator[str]:
+    if finding.slope_per_token is not None and finding.ci_per_token is not None:
+        rate = quantities.slope(finding.indicator, finding.slope_per_token, "token", beside=finding.ci_per_token)
+        yield f"Growth per token {rate} [{quantities.interval(finding.indicator, finding.ci_per_token, 'token')}]."
+    if finding.driver is not None:
+        yield f"It follows {_DRIVER[finding.driver]}."
+    elif finding.dose is None:
+        yield "Whether time, requests or tokens drive it cannot be told: under this load they rise together."
 
 
 def _between(finding: Finding) -> str:

@@ -10,6 +10,7 @@ from aging.trends.hierarchy import hierarchical_fdr, simes
 from aging.trends.interval import AutocorrelatedSlope, sen_slope_autocorrelated
 from aging.trends.mechanism import growth_mechanism
 from aging.trends.multiplicity import benjamini_hochberg, benjamini_yekutieli
+from aging.trends.origin import OriginRange, origin_range
 from aging.trends.pooling import Pooled, pool, stouffer
 from aging.trends.sequential import look_levels
 from aging.trends.series import SeriesError
@@ -35,6 +36,7 @@ __all__ = [
     "Exhaustion",
     "Exponent",
     "Growth",
+    "OriginRange",
     "Pooled",
     "SeriesError",
     "Slope",
@@ -55,6 +57,7 @@ __all__ = [
     "mann_kendall",
     "median_grid",
     "minimum_detectable",
+    "origin_range",
     "pool",
     "pre_whitening",
     "quantile_grid",

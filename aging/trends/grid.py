@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from aging.trends.series import Floats, SeriesError
 
+_ROUNDINGS = 8
+
 
 def median_grid(t: ArrayLike, y: ArrayLike, step: float) -> tuple[Floats, Floats]:
     """Return the centres (seconds) of the cells that hold values, and the median of each, both shape (cells,).
@@ -43,6 +45,7 @@ def rate_grid(t: ArrayLike, counter: ArrayLike, step: float) -> tuple[Floats, Fl
     what was counted since (Prometheus' convention). Between samples the counter
     is taken as linear, so that a cell's rate does not depend on where in it the
     samples lie; the first and last cell count from the first and to the last sample.
+    Rates that rounding alone tells from the median rate are the median rate.
     """
     times, values = _finite(t, counter, step)
     if times.size == 0:
@@ -55,7 +58,17 @@ def rate_grid(t: ArrayLike, counter: ArrayLike, step: float) -> tuple[Floats, Fl
     start = np.maximum(cell * step, times[0])
     end = np.minimum((cell + 1) * step, times[-1])
     cell, start, end = cell[end > start], start[end > start], end[end > start]
-    return _centres(cell, step), (np.interp(end, times, counted) - np.interp(start, times, counted)) / (end - start)
+    if not cell.size:
+        return _centres(cell, step), start
+    rates = (np.interp(end, times, counted) - np.interp(start, times, counted)) / (end - start)
+    return _centres(cell, step), _snapped(rates, end - start, times, values)
+
+
+def _snapped(rates: Floats, widths: Floats, times: Floats, values: Floats) -> Floats:
+    """The rates of cells this wide, equal where only rounding tells them apart: it would make ranks of nothing."""
+    usual = float(np.partition(rates, (rates.size - 1) // 2)[(rates.size - 1) // 2])  # a median that is one of them
+    counts = np.abs(values).max() + np.abs(usual) * np.abs(times).max()
+    return np.where(np.abs(rates - usual) <= _ROUNDINGS * np.finfo(np.float64).eps * counts / widths, usual, rates)
 
 
 def _finite(t: ArrayLike, y: ArrayLike, step: float) -> tuple[Floats, Floats]:

@@ -7,6 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+_LARGEST = 1e100
+"""Squares of values up to this, and of their inverses, are numbers still."""
+
+_ROUNDING = 1e-12
+
 
 class SeriesError(ValueError):
     """A series that cannot be analysed; the message says what is wrong and what would be right."""
@@ -16,9 +21,12 @@ def as_values(y: ArrayLike, least: int = 1, name: str = "y") -> Floats:
     """Return ``y`` as a one-dimensional array of finite float64, shape (n,).
 
     Raises :class:`SeriesError` when it is not one-dimensional, not numeric, has
-    fewer than ``least`` values, or holds a NaN or an infinity.
+    fewer than ``least`` values, holds a NaN or an infinity, or is of a size that
+    cannot be squared.
     """
     try:
+        if (kind := np.asarray(y).dtype).kind in "mMc":  # dates would be taken for nanoseconds
+            raise TypeError(f"{kind} are none; give real numbers, and times in seconds")
         values = np.ascontiguousarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise SeriesError(f"{name} must be numbers: {error}") from None
@@ -29,7 +37,15 @@ def as_values(y: ArrayLike, least: int = 1, name: str = "y") -> Floats:
     unusable = int(np.count_nonzero(~np.isfinite(values)))
     if unusable:
         raise SeriesError(f"{name} holds {unusable} values that are NaN or infinite; drop them first")
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > _LARGEST or 0 < largest < 1 / _LARGEST:
+        raise SeriesError(f"{name} has {largest:.2g} for its largest value, too far from 1: choose another unit")
     return values
+
+
+def is_constant(y: Floats) -> bool:
+    """Whether ``y``, shape (n,), n >= 1, differs by no more than the rounding of what it was computed from."""
+    return bool(np.ptp(y) <= _ROUNDING * np.abs(y).max())
 
 
 def as_series(t: ArrayLike, y: ArrayLike, least: int = 1) -> tuple[Floats, Floats]:
@@ -39,7 +55,7 @@ def as_series(t: ArrayLike, y: ArrayLike, least: int = 1) -> tuple[Floats, Float
     :class:`SeriesError` as :func:`as_values` does, when the shapes differ, and
     when fewer than ``least`` distinct times remain.
     """
-    times, values = as_values(t, name="t"), as_values(y, name="y")
+    times, values = as_values(t, least=0, name="t"), as_values(y, least=0, name="y")
     if times.size != values.size:
         raise SeriesError(f"t has {times.size} values and y has {values.size}; they must be equally many")
     if np.any(np.diff(times) <= 0):

@@ -14,7 +14,7 @@ from aging.trends.exponent import Exponent
 from aging.trends.interval import AutocorrelatedSlope, interval
 from aging.trends.observed import Observed
 from aging.trends.remarks import remarks_on_times
-from aging.trends.series import Floats, SeriesError
+from aging.trends.series import Floats, SeriesError, is_constant
 from aging.trends.shape import Shape, classify_shape
 from aging.trends.slope import theil_sen
 from aging.trends.sustained import FEWEST_RISES, Growth, assess_growth
@@ -89,7 +89,7 @@ def analyse(series: Observed, alpha: float = 0.05, given: ArrayLike | None = Non
         raise SeriesError(f"alpha must lie between 0 and 1, not {alpha}")
     times, values, n = series.at_least(LEAST).t, series.y, series.n
     remarks = remarks_on_times(times if given is None else given, times)
-    if np.ptp(values) == 0:
+    if is_constant(values):
         return Trend(1.0, "none", 0.0, 0.0, 0.0, 0.0, n, float(n), "constant", "stable", None, None, remarks)
     result = SERIES_HAR.on(series)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"

@@ -112,6 +112,22 @@ def test_a_leak_is_told_first_with_its_rate_and_interval(four: Results) -> None:
     assert "No ageing found in 2 of 2 deployments" in outline.text("header")
 
 
+@pytest.mark.parametrize(
+    ("driver", "words"),
+    [
+        ("tokens", "It follows the tokens more closely than the clock or the requests."),
+        (None, "Whether time, requests or tokens drive it cannot be told"),
+    ],
+)
+def test_what_drives_a_growth_is_told_or_that_it_is_open(four: Results, driver: str | None, words: str) -> None:
+    leak = replace(leaking("reference-leak"), driver=driver, slope_per_token=512.0, ci_per_token=(500.0, 524.0))
+    outline = read(four, findings_of([*QUICK[:3], leak]))
+    row = verdict_of(outline, "reference-leak", NAMES)
+    assert words in row
+    assert "Growth per token +512 B/token [+500 to +524 B/token]." in row
+    assert "more closely" not in verdict_of(outline, "llama-default", NAMES)
+
+
 def test_what_is_not_aging_carries_its_smallest_detectable_leak(four: Results) -> None:
     unknown = finding("llama-default", "inconclusive", minimum_detectable_per_hour=None)
     outline = read(four, findings_of([QUICK[0], unknown, *QUICK[2:]]))

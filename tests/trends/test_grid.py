@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aging.trends import SeriesError, drop_warmup, median_grid, quantile_grid, rate_grid
+from aging.trends import SeriesError, drop_warmup, median_grid, quantile_grid, rate_grid, trend_test
 
 
 def test_medians_stand_at_cell_centres_and_empty_cells_are_absent() -> None:
@@ -32,6 +32,29 @@ def test_a_counter_has_its_rate_whatever_the_sampling() -> None:
     centres, rates = rate_grid(t, 3 * t, 60)
     np.testing.assert_allclose(rates, 3)
     assert np.all(np.diff(centres) == 60)
+
+
+@pytest.mark.parametrize("rate", [0.1, 1 / 3, 1234.567])
+@pytest.mark.parametrize("start", [0.0, 0.3, 7.0])
+def test_a_constant_rate_is_one_rate_to_the_last_digit(rate: float, start: float) -> None:
+    t = start + np.arange(3000.0)
+    centres, rates = rate_grid(t, rate * t, 60)
+    assert np.ptp(rates) == 0
+    assert rates[0] == pytest.approx(rate)
+    trend = trend_test(centres, rates)
+    assert (trend.verdict, trend.shape, trend.p) == ("stable", "constant", 1.0)
+
+
+def test_a_rate_that_changes_is_not_smoothed_over() -> None:
+    t = np.arange(3000.0)
+    _, rates = rate_grid(t, 0.1 * t + 1e-10 * np.maximum(t - 1500, 0), 60)
+    assert np.ptp(rates) == pytest.approx(1e-10, rel=0.01)
+    assert np.unique(rates[:25]).size == 1
+
+
+def test_one_sample_of_a_counter_has_no_rate() -> None:
+    centres, rates = rate_grid([3.0], [5.0], 60)
+    assert (centres.size, rates.size) == (0, 0)
 
 
 def test_a_counter_that_falls_was_reset() -> None:

@@ -1,0 +1,51 @@
+"""A start of load that is not known: how far the answer depends on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aging.trends import SeriesError, origin_range, trend_test
+from tests.trends.signals import PAGE, autoregressive, separate_losses
+
+T = np.arange(600.0)
+
+
+def logarithm(rng: np.random.Generator, earlier: float) -> np.ndarray:
+    """A thousand losses that come as 1 / t, t since a load that began ``earlier`` windows before the first sample."""
+    since = np.linspace(0, 1, 601) + earlier + 1e-3
+    return np.cumsum(rng.poisson(1000 * np.diff(np.log(since)) / np.log(since[-1] / since[0]))) * 2 * PAGE
+
+
+def test_a_leak_is_one_wherever_load_began() -> None:
+    rng = np.random.default_rng(0)
+    found = [origin_range(T, separate_losses(rng, 600, 1000)) for _ in range(12)]
+    assert {one.answer for one in found} == {"sustained"}
+    assert sum(one.fails is None and one.holds == pytest.approx(T[-1]) for one in found) >= 11
+
+
+def test_a_logarithm_seen_late_looks_like_a_leak_only_from_its_first_sample_on() -> None:
+    rng = np.random.default_rng(0)
+    series = [logarithm(rng, 1.0) for _ in range(30)]
+    taken_in = [y for y in series if trend_test(T, y).verdict == "aging"]
+    assert len(taken_in) >= 5  # the trap is there
+    for y in taken_in:
+        found = origin_range(T, y)
+        assert found.then == "decelerating"
+        assert found.fails is not None
+        assert found.holds < found.fails <= T[-1]
+
+
+def test_growth_that_slows_down_from_the_first_sample_on_stays_bounded() -> None:
+    found = origin_range(T, logarithm(np.random.default_rng(0), 0.0))
+    assert (found.answer, found.fails, found.then) == ("decelerating", None, None)
+
+
+def test_the_answer_at_the_assumed_start_is_that_of_the_verdict() -> None:
+    found = origin_range(T, autoregressive(np.random.default_rng(0), 600, 0.5))
+    assert found.answer == "other"
+
+
+def test_too_short_a_series_is_refused() -> None:
+    with pytest.raises(SeriesError, match="at least 2"):
+        origin_range([1.0], [1.0])
