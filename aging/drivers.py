@@ -38,8 +38,10 @@ def driven(series: Series) -> Driven:
 
 
 def _driver(series: Series) -> str | None:
+    if series.t.size < _LEAST:
+        return None
     drivers = {"seconds": series.t, **{name: work for name, work in series.work.items() if np.ptp(work) > 0}}
-    if len(drivers) < 2 or series.t.size < _LEAST:
+    if len(drivers) < 2:
         return None
     try:
         return attribute_growth(series.y, drivers).driver

@@ -96,3 +96,8 @@ def test_a_rate_is_the_mean_over_the_phases() -> None:
 def test_levels_that_do_not_differ_are_refused(levels: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="at least two different levels"):
         dose(1.0, "10s", levels)
+
+
+def test_a_series_that_ended_before_it_began_has_no_driver() -> None:
+    nothing = np.array([])
+    assert driven(Series("a", 1, 1, PRIMARY, nothing, nothing, {"requests": nothing}, [])) == Driven(None, None, ())
