@@ -17,7 +17,7 @@ from aging.campaign import load_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
-from aging.deployments import Deployment
+from aging.deployments import Subject
 from aging.early import Gate, watch
 from aging.findings import analyse, write_findings
 from aging.live import lines, show_lines, table
@@ -65,7 +65,7 @@ def run_campaign(file: Path, results: Path, duration: str | None, console: Conso
     return Ran(outcome, layout, derive(layout.root), runner.decided)
 
 
-def prepare(campaign: Campaign, deployments: Sequence[Deployment[Any]], file: Path, results: Path) -> Layout:
+def prepare(campaign: Campaign, deployments: Sequence[Subject[Any]], file: Path, results: Path) -> Layout:
     """Make the result directory with the campaign file verbatim and the manifest."""
     layout = Layout(_free_folder(results / campaign.name, time.time()))
     content = manifest(campaign, deployments)

@@ -12,7 +12,7 @@ import aging.rejuvenation
 import aging.samplers
 import aging.trends.tests
 from aging.campaign import Kinds
-from aging.deployments import Deployment
+from aging.deployments import Subject
 from aging.load.arrivals import Arrivals
 from aging.plugins import discover
 from aging.rejuvenation import Policy
@@ -25,7 +25,7 @@ from aging.weights import PRESETS
 class Catalogue:
     """What a campaign can be made of."""
 
-    deployments: Mapping[str, type[Deployment[Any]]]
+    deployments: Mapping[str, type[Subject[Any]]]
     arrivals: Mapping[str, type[Arrivals[Any]]]
     samplers: Mapping[str, type[Sampler]]
     policies: Mapping[str, type[Policy[Any]]]
@@ -35,7 +35,7 @@ class Catalogue:
     def discovered(cls) -> Catalogue:
         """The plug-ins of this installation."""
         return cls(
-            deployments=discover(aging.deployments, Deployment),
+            deployments=discover(aging.deployments, Subject),
             arrivals=discover(aging.load.arrivals, Arrivals),
             samplers=discover(aging.samplers, Sampler),
             policies=discover(aging.rejuvenation, Policy),

@@ -7,6 +7,7 @@
     ├── PreflightError         2   the host is not ready for a valid campaign
     ├── ResultsError           2   a path that is not a result directory
     ├── DeploymentError        3   a deployment did not become ready
+    │   └── AttachError        2   what is to be watched does not run, or is not told apart
     └── InconclusiveError      3   too short, too noisy, or a broken run
 
 ``aging.commands.main`` is the only place that turns one into an exit code.
@@ -74,6 +75,12 @@ class DeploymentError(AgingError):
     """A deployment that did not become ready; the message carries its last log lines."""
 
     exit_code = ExitCode.INCONCLUSIVE
+
+
+class AttachError(DeploymentError):
+    """What is to be watched does not run, or cannot be told from something else; the message says what there is."""
+
+    exit_code = ExitCode.BAD_INPUT
 
 
 class InconclusiveError(AgingError):

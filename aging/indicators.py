@@ -87,6 +87,9 @@ class Window:
     warmup: float
     grid: float
     phases: Sequence[tuple[float, float]] = ()
+    earlier: float = 0.0
+    """Seconds that the processes had run before, where somebody else drives them: whether growth goes on is
+    judged against all of their time, not against the part that was watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +110,13 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
     campaign = results.manifest["campaign"]
     ends = [run.load_start + run.planned_seconds, run.load_end, run.died]
     if run.load_end is None:  # still running, or killed with its runner: it is known as far as it was sampled
-        seen = results.samples(deployment, "process", replica)
+        seen = tree_samples(results, deployment, replica)
         ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
     warmup, grid = campaign["warmup_seconds"] or 0.0, campaign["analysis"]["grid_seconds"]
-    window = Window(run.load_start, end, warmup, grid, run.phases)
+    window = Window(run.load_start, end, warmup, grid, run.phases, run.earlier)
     if campaign["warmup_seconds"] is None:
-        window = replace(window, warmup=_found_warmup(results.samples(deployment, "process", replica), window))
+        window = replace(window, warmup=_found_warmup(tree_samples(results, deployment, replica), window))
     return window
 
 
@@ -134,12 +137,18 @@ def deployment_series(results: Results, deployment: str, replica: int) -> list[S
     if window is None:
         return []
     run = _Run(deployment, replica, window, results.requests(deployment, replica))
-    process, engine = (results.samples(deployment, source, replica) for source in ("process", "engine"))
+    process, engine = tree_samples(results, deployment, replica), results.samples(deployment, "engine", replica)
     return [
         *_sampled(process, _PROCESS, run),
         *_sampled(engine, ENGINE_METRICS, run),
         *_client(run),
     ]
+
+
+def tree_samples(results: Results, deployment: str, replica: int) -> pd.DataFrame:
+    """The process samples of a deployment as a whole, those of its components left out."""
+    samples = results.samples(deployment, "process", replica)
+    return samples if samples.empty else samples[samples["entity"] == "tree"]
 
 
 def harness_series(results: Results) -> list[Series]:
@@ -188,13 +197,13 @@ def _client(run: _Run) -> Iterator[Series]:
 
 
 def _generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tuple[int, float, pd.DataFrame]]:
-    """Each generation's number, the monotonic time its load began, and its rows in time order."""
+    """Each generation's number, the monotonic time that its series count from, and its rows in time order."""
     if rows.empty:
         return
     inside = rows[(rows[time] >= window.load_start) & (rows[time] <= window.load_end)]
     for number, generation in enumerate(sorted(inside["generation"].unique())):
         part = inside[inside["generation"] == generation].sort_values(time)
-        start = window.load_start if number == 0 else float(part[time].iloc[0])
+        start = window.load_start - window.earlier if number == 0 else float(part[time].iloc[0])
         yield int(generation), start, part
 
 

@@ -60,12 +60,16 @@ class RunState:
     """What the journal says of one run (one deployment, one replica). Times are monotonic seconds.
 
     ``phases`` are the stretches of different load, in seconds from ``load_start``; empty where it is steady.
+    Where there is no load of ours the run is ``watched``: ``load_start`` to ``load_end`` is when we looked on,
+    and its main process had run for ``earlier`` seconds before.
     """
 
-    phase: Literal["starting", "ready", "loading", "rejuvenating", "died", "stopped"] = "starting"
+    phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
     generation: int = 0
     pid: int | None = None
     rejuvenations: int = 0
+    watched: bool = False
+    earlier: float = 0.0
     load_start: float | None = None
     planned_seconds: float | None = None
     phases: Sequence[tuple[float, float]] = ()
@@ -107,9 +111,20 @@ def _step(state: CampaignState, event: Event) -> CampaignState:
 def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a table of events
     match event.kind:
         case "deployment_started":
-            return replace(run, phase="starting", pid=event.details["pid"], generation=event.details["generation"])
+            started = {"pid": event.details["pid"], "generation": event.details["generation"]}
+            return replace(run, phase="starting", died=None, **started)
         case "deployment_ready":
-            return replace(run, phase="ready" if run.load_start is None else "loading")
+            busy: Literal["watching", "loading"] = "watching" if run.watched else "loading"
+            return replace(run, phase="ready" if run.load_start is None else busy)
+        case "watch_started":
+            return replace(
+                run,
+                phase="watching",
+                watched=True,
+                earlier=event.details["earlier"],
+                load_start=event.details["load_start"],
+                planned_seconds=event.details["planned_seconds"],
+            )
         case "load_started":
             return replace(
                 run,
@@ -118,7 +133,7 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a tab
                 planned_seconds=event.details["planned_seconds"],
                 phases=[(start, end) for start, end in event.details.get("phases", ())],
             )
-        case "load_finished" | "load_died":
+        case "load_finished" | "load_died" | "watch_finished":
             return replace(run, load_end=event.stamp.mono)
         case "rejuvenation_started":
             return replace(run, phase="rejuvenating", rejuvenations=run.rejuvenations + 1)
@@ -126,4 +141,6 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a tab
             return replace(run, phase="died", pid=None, died=event.stamp.mono)
         case "deployment_stopped" if run.phase not in ("died", "rejuvenating"):
             return replace(run, phase="stopped", pid=None)
+        case "deployment_left" if run.phase != "died":
+            return replace(run, phase="left", pid=None)
     return run

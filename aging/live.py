@@ -15,25 +15,20 @@ from aging.progress import RunProgress, Snapshot
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COURSE_WIDTH = 20
+_LOAD_COLUMNS = ("requests", "errors", "dropped", "TTFT")
 
 
 def table(name: str, snapshot: Snapshot, planned: float) -> Group:
     """The whole view: phase and times above, a row for each run."""
+    loaded = not _all_watched(snapshot)
     grid = Table(box=None, pad_edge=False, header_style="dim")
-    for column, side in (
-        ("deployment", "left"),
-        ("state", "left"),
-        ("requests", "right"),
-        ("errors", "right"),
-        ("dropped", "right"),
-        ("TTFT", "right"),
-        ("memory", "right"),
-        ("since load", "right"),
-        ("course", "left"),
-    ):
-        grid.add_column(column, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    for column in ("deployment", "state"):
+        grid.add_column(column, no_wrap=True)
+    for column in (*(_LOAD_COLUMNS if loaded else ()), "memory", "since load" if loaded else "since start", "per hour"):
+        grid.add_column(column, justify="right", no_wrap=True)
+    grid.add_column("course", no_wrap=True)
     for run in snapshot.runs:
-        grid.add_row(*_cells(run))
+        grid.add_row(*_title_cells(run), *(_load_cells(run) if loaded else ()), *_memory_cells(run))
     return Group(Text(headline(name, snapshot, planned), style="bold"), grid)
 
 
@@ -52,10 +47,10 @@ def headline(name: str, snapshot: Snapshot, planned: float) -> str:
         return f"{name} · its runner (pid {state.pid}) is gone; aging analyze reads what it left"
     loading = [run.state for run in snapshot.runs if run.state.load_start is not None and run.state.load_end is None]
     if not loading:
-        return f"{text}, {readable_duration(planned)} of load planned"
+        return f"{text}, {readable_duration(planned)} planned"
     done = max(until - (run.load_start or until) for run in loading)
     left = max(max(run.planned_seconds or 0.0 for run in loading) - done, 0.0)
-    return f"{text}, {readable_duration(left)} of load remaining"
+    return f"{text}, {readable_duration(left)} {'' if _all_watched(snapshot) else 'of load '}remaining"
 
 
 def lines(name: str, snapshot: Snapshot, planned: float) -> list[str]:
@@ -84,27 +79,42 @@ def sparkline(values: Sequence[float], least_span: float = 0.0, width: int = _CO
     return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in shown)
 
 
-def _cells(run: RunProgress) -> tuple[str | Text, ...]:
+def _all_watched(snapshot: Snapshot) -> bool:
+    return bool(snapshot.runs) and all(run.state.watched for run in snapshot.runs)
+
+
+def _title_cells(run: RunProgress) -> tuple[str | Text, ...]:
+    return _title(run), Text(run.state.phase, style="red" if run.state.phase == "died" else "")
+
+
+def _load_cells(run: RunProgress) -> tuple[str | Text, ...]:
     errors, dropped = run.requests.get("error", 0), run.requests.get("dropped", 0)
     return (
-        _title(run),
-        Text(run.state.phase, style="red" if run.state.phase == "died" else ""),
         f"{sum(run.requests.values()):,}",
         Text(str(errors), style="red" if errors else "dim"),
         Text(str(dropped), style="yellow" if dropped else "dim"),
         _milliseconds(run.ttft_seconds),
+    )
+
+
+def _memory_cells(run: RunProgress) -> tuple[str | Text, ...]:
+    return (
         mebibytes(run.memory),
         _since_start(run),
+        _per_hour(run),
         sparkline(run.course, least_span=2**20),  # a few pages are no mountain
     )
 
 
 def _line(run: RunProgress) -> str:
-    return (
-        f"{_title(run)}: {run.state.phase}, {sum(run.requests.values())} requests, "
+    load = (
+        f"{sum(run.requests.values())} requests, "
         f"{run.requests.get('error', 0)} errors, {run.requests.get('dropped', 0)} dropped, "
-        f"TTFT {_milliseconds(run.ttft_seconds)}, memory {mebibytes(run.memory)} ({_since_start(run)})"
+        f"TTFT {_milliseconds(run.ttft_seconds)}, "
     )
+    memory = f"memory {mebibytes(run.memory)} ({_since_start(run)})"
+    slope = "" if run.memory_per_second is None else f", {_per_hour(run)} per hour so far"
+    return f"{_title(run)}: {run.state.phase}, {'' if run.state.watched else load}{memory}{slope}"
 
 
 def _title(run: RunProgress) -> str:
@@ -119,3 +129,7 @@ def _since_start(run: RunProgress) -> str:
     if run.memory is None or run.memory_at_start is None:
         return "–"
     return f"{(run.memory - run.memory_at_start) / 2**20:+,.1f} MiB"
+
+
+def _per_hour(run: RunProgress) -> str:
+    return "–" if run.memory_per_second is None else f"{run.memory_per_second * 3600 / 2**20:+,.1f} MiB"

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from aging.campaign.schema import Campaign
-from aging.deployments import Deployment, environments_folder
+from aging.deployments import Subject, environments_folder
 from aging.load.job import arrivals_of
 from aging.load.schedule import schedule, schedule_hash
 from aging.plan import rounds
@@ -28,7 +28,7 @@ _LIST_PACKAGES = (
 )
 
 
-def manifest(campaign: Campaign, deployments: Sequence[Deployment[Any]]) -> dict[str, Any]:
+def manifest(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> dict[str, Any]:
     """The manifest of a campaign that is about to start."""
     return {
         "schema": SCHEMA,
@@ -54,7 +54,8 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
         "duration_seconds": campaign.duration,
         "warmup_seconds": campaign.warmup,
         "cooldown_seconds": campaign.cooldown,
-        "load": campaign.load.model_dump(mode="json") | {"arrivals": campaign.load.arrivals.model_dump(mode="json")},
+        "load": campaign.load
+        and campaign.load.model_dump(mode="json") | {"arrivals": campaign.load.arrivals.model_dump(mode="json")},
         "sampling_seconds": dict(campaign.sampling),
         "analysis": {
             "grid_seconds": campaign.analysis.grid,
@@ -66,7 +67,9 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
 
 
 def schedule_hashes(campaign: Campaign) -> dict[str, str]:
-    """The hash of the load of every run, by ``deployment/rNN``; equal where the load is equal."""
+    """The hash of the load of every run, by ``deployment/rNN``; equal where the load is equal. No load, no hash."""
+    if campaign.load is None:
+        return {}
     known: dict[tuple[float | None, int], str] = {}
     hashes = {}
     for together in rounds(campaign):
@@ -104,15 +107,14 @@ def write_manifest(content: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _deployment(deployment: Deployment[Any]) -> dict[str, Any]:
-    launch, known, needs = deployment.launch(), deployment.known_ageing(), deployment.environment
+def _deployment(deployment: Subject[Any]) -> dict[str, Any]:
+    origin, known, needs = deployment.origin(), deployment.known_ageing(), deployment.environment
     return {
         "name": deployment.options.name,
         "kind": deployment.kind,
-        "command": list(launch.argv),
-        "env": dict(launch.env),
+        **origin.described(),
         "model": deployment.model,
-        "endpoint": launch.endpoint.base_url + launch.endpoint.path,
+        "endpoint": origin.endpoint and origin.endpoint.base_url + origin.endpoint.path,
         "options": deployment.options.model_dump(mode="json"),
         "known_ageing": None
         if known is None

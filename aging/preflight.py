@@ -17,7 +17,7 @@ import psutil
 
 from aging.campaign.schema import Campaign, ModelTable
 from aging.catalogue import Catalogue
-from aging.deployments import Deployment, ModelFormat, environments_folder
+from aging.deployments import ModelFormat, Subject, environments_folder
 from aging.errors import Mistake, PreflightError
 from aging.huggingface import cached_folder
 from aging.weights import PRESETS, Preset, cached_gguf
@@ -44,7 +44,7 @@ def resolve_model(table: ModelTable | None, model_format: ModelFormat) -> str | 
     return str(Path(table.path).resolve()) if table.path is not None else table.hub
 
 
-def placed(campaign: Campaign, catalogue: Catalogue) -> Sequence[Deployment[Any]]:
+def placed(campaign: Campaign, catalogue: Catalogue) -> Sequence[Subject[Any]]:
     """The campaign's deployments, each with the model that it serves."""
     kinds = [(options, catalogue.deployments[options.kind]) for options in campaign.deployment]
     return [kind(options, resolve_model(campaign.model, kind.model_format)) for options, kind in kinds]
@@ -54,10 +54,10 @@ def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) 
     """Raise :class:`PreflightError` with everything that keeps this host from running ``campaign`` now."""
     mistakes = [*_results_mistakes(results), *_model_mistakes(campaign, catalogue)]
     for options in campaign.deployment:
-        deployment: Deployment[Any] = catalogue.deployments[options.kind](options, None)
+        deployment: Subject[Any] = catalogue.deployments[options.kind](options, None)
         if missing := deployment.missing():
             mistakes.append(Mistake(f"deployment[{options.name}].kind", missing))
-        if taken := _port_taken(options.port):
+        if deployment.port is not None and (taken := _port_taken(deployment.port)):
             mistakes.append(Mistake(f"deployment[{options.name}].port", taken))
     if mistakes:
         raise PreflightError(source, mistakes)
@@ -199,7 +199,7 @@ def _samplers(catalogue: Catalogue) -> Iterator[Check]:
         yield Check(f"{kind} sampler", "ok", f"not sampled: {reason}" if reason else "available")
 
 
-def _runtimes(deployments: Mapping[str, type[Deployment[Any]]]) -> Iterator[Check]:
+def _runtimes(deployments: Mapping[str, type[Subject[Any]]]) -> Iterator[Check]:
     for deployment in deployments.values():
         for needs in deployment.requirements:
             whole = needs.installed(environments_folder())

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import pandas as pd
 
+from aging.indicators import tree_samples
 from aging.model import Event, Problem
 from aging.store.results import Results
 
@@ -27,7 +29,7 @@ def problems_of(results: Results) -> list[Problem]:
         *_schedules(results),
         *_load(results),
         *_ticks(results),
-        *_engines(results),
+        *_unread(results),
         *(Problem(None, "trimmed", note) for note in results.trimmed()),
     ]
 
@@ -77,6 +79,8 @@ def _schedules(results: Results) -> Iterator[Problem]:
 
 
 def _load(results: Results) -> Iterator[Problem]:
+    if results.manifest["campaign"]["load"] is None:
+        return
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
         requests = results.requests(deployment, replica)
@@ -100,7 +104,7 @@ def _load(results: Results) -> Iterator[Problem]:
 def _ticks(results: Results) -> Iterator[Problem]:
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
-        samples = results.samples(deployment, "process", replica)
+        samples = tree_samples(results, deployment, replica)
         if samples.empty:
             yield said("no_samples", "there are no process samples")
             continue
@@ -111,16 +115,27 @@ def _ticks(results: Results) -> Iterator[Problem]:
             )
 
 
-def _engines(results: Results) -> Iterator[Problem]:
-    """A metric that a new release of an engine has renamed is silence, not an error, unless it is told here."""
+def _unread(results: Results) -> Iterator[Problem]:
+    """What a new release of an engine has renamed, or we may not see, is silence unless it is told here."""
     for deployment, replica in results.state.runs:
-        samples = results.samples(deployment, "engine", replica)
-        told = samples["missing"].dropna().tolist() if "missing" in samples else []
-        reasons: dict[str, str] = json.loads(told[-1]) if told else {}
-        for name, reason in reasons.items():
-            concerned = [column for column in samples if str(column).startswith(name)]  # "engine": all of them
-            if samples[concerned].isna().to_numpy().all():
-                yield _saying(results, deployment, replica)("engine", f"{name} was never read: {reason}")
+        said = _saying(results, deployment, replica)
+        for name, reason in _never_read(results.samples(deployment, "engine", replica)):
+            yield said("engine", f"{name} was never read: {reason}")
+        unread: dict[str, list[str]] = {}
+        for name, reason in _never_read(tree_samples(results, deployment, replica)):
+            unread.setdefault(reason, []).append(name)
+        for reason, names in unread.items():
+            help_ = "; run as root (sudo) to see it" if "permission" in reason else ""
+            yield said("unread", f"{', '.join(names)} never read: {reason}{help_}")
+
+
+def _never_read(samples: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    told = samples["missing"].dropna().tolist() if "missing" in samples else []
+    reasons: dict[str, str] = json.loads(told[-1]) if told else {}
+    for name, reason in reasons.items():
+        concerned = [column for column in samples if str(column).startswith(name)]  # "engine": all of them
+        if samples[concerned].isna().to_numpy().all():
+            yield name, reason
 
 
 def _saying(results: Results, deployment: str, replica: int) -> Callable[[str, str], Problem]:

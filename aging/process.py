@@ -1,4 +1,7 @@
-"""Child processes: own session, log to a file, tethered to the harness, ended by a ladder of signals."""
+"""Processes under test: what a life of them is, and child processes as such a life.
+
+A child has a session of its own, logs to a file, is tethered to the harness and ended by a ladder of signals.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import psutil
 
@@ -18,6 +22,37 @@ MARKER = "AGING_CAMPAIGN"
 
 _TETHER = Path(__file__).with_name("tether.py")
 _LOG_TAIL_BYTES = 4096
+
+MAIN = "main"
+"""The component that a deployment of one process consists of."""
+
+
+class Life(Protocol):
+    """One generation of what is under test, as its keeper and the samplers see it."""
+
+    born: float
+    """When its main process started, in monotonic seconds."""
+
+    @property
+    def with_descendants(self) -> bool:
+        """Whether what its processes start belongs to it."""
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The command line of its main process."""
+
+    @property
+    def trees(self) -> Mapping[str, tuple[int, ...]]:
+        """The root processes of every component, the main one's first; empty once it has ended."""
+
+    async def wait(self) -> str:
+        """Return when it has ended, with how it ended in words."""
+
+    def serves(self) -> bool:
+        """Whether its own processes listen where load is sent: what is monitored must be what is loaded."""
+
+    async def end(self) -> str | None:
+        """End it and return how it ended; None for what was not ours to end and goes on."""
 
 
 class Child:
@@ -70,12 +105,7 @@ class Child:
 
     def listens_on(self, port: int) -> bool:
         """Whether a process of this child's tree serves the port: what is monitored must be what is loaded."""
-        for member in [psutil.Process(self.pid), *self._family()] if self.exit_status is None else []:
-            with contextlib.suppress(psutil.Error):
-                listening = (c for c in member.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
-                if any(connection.laddr.port == port for connection in listening):
-                    return True
-        return False
+        return self.exit_status is None and bool(tree_listens(self.pid, port))
 
     async def terminate(self, patience: float) -> None:
         """SIGTERM to the group, SIGKILL after ``patience`` seconds; then whatever of the tree is left."""
@@ -102,6 +132,66 @@ class Child:
         # The group's id is the leader's pid and stays taken while any member lives.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
+
+
+class Children:
+    """A life of child processes: a main one that listens on ``port``, and components beside it."""
+
+    with_descendants = True
+
+    def __init__(self, children: Mapping[str, Child], argv: Sequence[str], port: int, patience: float) -> None:
+        self._children = children
+        self._port = port
+        self._patience = patience
+        self.command = tuple(argv)
+        self.born = time.monotonic()
+
+    @property
+    def trees(self) -> Mapping[str, tuple[int, ...]]:
+        if any(child.exit_status is not None for child in self._children.values()):
+            return {}
+        return {name: (child.pid,) for name, child in self._children.items()}
+
+    async def wait(self) -> str:
+        """The first of them to end is the end of all."""
+        waits = {asyncio.create_task(child.wait()): name for name, child in self._children.items()}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
+        first = next(task for task in waits if task in done)
+        how = describe_exit(first.result())
+        return how if len(waits) == 1 else f"component {waits[first]}: {how}"
+
+    def serves(self) -> bool:
+        return any(child.listens_on(self._port) for child in self._children.values())
+
+    async def end(self) -> str:
+        """The main one gets its SIGTERM first: a router stops asking before what it asks has gone."""
+        for child in self._children.values():
+            await child.terminate(self._patience)
+        return describe_exit(self._children[MAIN].exit_status or 0)
+
+
+def tree_listens(root: int, port: int) -> bool | None:
+    """Whether a process of this tree listens on a TCP port in its own network; None where that may not be seen."""
+    hidden = False
+    try:
+        members = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
+    except psutil.Error:
+        return False
+    for member in members:
+        try:
+            listening = [c for c in member.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        except psutil.AccessDenied:
+            hidden = True
+        except psutil.Error:
+            continue
+        else:
+            if any(connection.laddr.port == port for connection in listening):
+                return True
+    return None if hidden else False
 
 
 def log_tail(path: Path, lines: int = 8) -> list[str]:

@@ -9,13 +9,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from aging.indicators import PRIMARY
 from aging.journal import CampaignState, RunState, fold, read_journal
 from aging.store.layout import Layout
 from aging.store.segments import LIVE, SEALED, parse_line
+from aging.trends.slope import theil_sen
 
 _RECENT_SECONDS = 30.0
 _COURSE_POINTS = 40
+_FEWEST_FOR_SLOPE = 10
 
 
 class Tail:
@@ -65,7 +69,10 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """One run as of now. ``memory`` is anonymous plus swap in bytes; ``course`` its thinned history."""
+    """One run as of now. ``memory`` is anonymous plus swap in bytes; ``course`` its thinned history.
+
+    ``memory_per_second`` is the slope of that history since the load, or the watch, began; a look, no finding.
+    """
 
     deployment: str
     replica: int
@@ -74,6 +81,7 @@ class RunProgress:
     ttft_seconds: float | None
     memory: float | None
     memory_at_start: float | None
+    memory_per_second: float | None
     course: Sequence[float]
 
 
@@ -112,7 +120,7 @@ class _Follower:
         self._process = Tail(layout.source(deployment, "process", replica))
         self._counts: Counter[str] = Counter()
         self._ttft: deque[tuple[float, float]] = deque()
-        self._memory: list[float] = []
+        self._memory: list[tuple[float, float]] = []
         self._stride = 1
         self._skipped = 0
         self._first: float | None = None
@@ -125,6 +133,8 @@ class _Follower:
             if row.get("status") == "ok" and row["first_token"] is not None:
                 self._ttft.append((row["finished"], row["first_token"] - row["sent"]))
         for row in self._process.new_rows():
+            if "/" in row.get("entity", ""):  # a component of it
+                continue
             self.seen_until = row.get("mono", self.seen_until)
             if row.get(PRIMARY) is not None and self.seen_until is not None:
                 self._remember(row[PRIMARY], self.seen_until, run)
@@ -138,7 +148,8 @@ class _Follower:
             ttft_seconds=median(value for _, value in self._ttft) if self._ttft else None,
             memory=self._last,
             memory_at_start=self._first,
-            course=tuple(self._memory),
+            memory_per_second=self._slope(run),
+            course=tuple(memory for _, memory in self._memory),
         )
 
     def _remember(self, memory: float, mono: float, run: RunState) -> None:
@@ -148,7 +159,11 @@ class _Follower:
         self._skipped += 1
         if self._skipped >= self._stride:
             self._skipped = 0
-            self._memory.append(memory)
+            self._memory.append((mono, memory))
         if len(self._memory) > _COURSE_POINTS:  # halve the history, double the stride: bounded for any length
             self._memory = self._memory[::2]
             self._stride *= 2
+
+    def _slope(self, run: RunState) -> float | None:
+        since = [point for point in self._memory if run.load_start is not None and point[0] >= run.load_start]
+        return theil_sen(*map(np.array, zip(*since, strict=True))) if len(since) >= _FEWEST_FOR_SLOPE else None

@@ -1,8 +1,8 @@
 """The runner: a campaign's task tree, from the first launch to the last seal.
 
 Rounds of runs, one after the other; within a round every deployment is started,
-proven ready, loaded from one shared instant, and stopped, while the samplers tick.
-A deployment that dies takes only its own load with it.
+proven ready, loaded from one shared instant (or only watched), and stopped, while the
+samplers tick. A deployment that dies takes only its own load with it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import ticks
-from aging.deployments import Deployment
+from aging.deployments import Subject
 from aging.driving import Driver
 from aging.errors import DeploymentError
 from aging.journal import Journal
@@ -49,7 +49,7 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class Pair:
-    """A deployment and its load, for one run."""
+    """A deployment and its load, if there is one, for one run."""
 
     run: Run
     serving: Serving
@@ -61,7 +61,7 @@ class Runner:
     """Runs one campaign into one result directory. ``deployments`` are the campaign's, each with its model."""
 
     def __init__(
-        self, campaign: Campaign, deployments: Sequence[Deployment[Any]], catalogue: Catalogue, layout: Layout
+        self, campaign: Campaign, deployments: Sequence[Subject[Any]], catalogue: Catalogue, layout: Layout
     ) -> None:
         self._campaign = campaign
         self._deployments = {deployment.options.name: deployment for deployment in deployments}
@@ -132,13 +132,13 @@ class Runner:
             try:
                 ready = await self._start_all()
                 if ready and not self._interrupted.is_set():
-                    await self._load(ready, log)
+                    await (self._watch(ready) if self._campaign.load is None else self._load(ready, log))
                 return len(ready)
             finally:
                 await asyncio.shield(self._end_all())
 
     async def _start_all(self) -> list[Pair]:
-        starts = {asyncio.create_task(pair.serving.start()): pair for pair in self._pairs}
+        starts = {asyncio.create_task(self._begin_serving(pair.serving)): pair for pair in self._pairs}
         interrupted = asyncio.create_task(self._interrupted.wait())
         pending: set[asyncio.Task[Any]] = set(starts)
         try:
@@ -161,20 +161,53 @@ class Runner:
         load_start = time.monotonic() + _LEAD_SECONDS
         for pair in ready:
             self._begin(pair, load_start)
-        followers = [asyncio.create_task(self._follow(pair)) for pair in ready]
-        others = [asyncio.create_task(self._stop_when_interrupted())]
+        stop = asyncio.create_task(self._stop_when_interrupted())
+        try:
+            await self._until_all(ready, [self._follow(pair) for pair in ready])
+        finally:
+            await _cancel([stop])
+        self._journal.record("load_ended")
+
+    async def _watch(self, ready: Sequence[Pair]) -> None:
+        """Look on for as long as a load would take; whatever drives the deployments is not ours."""
+        start = time.monotonic()
+        for pair in ready:
+            born = pair.serving.born
+            self._journal.record(
+                "watch_started",
+                pair.serving.name,
+                replica=pair.run.replica,
+                load_start=start,
+                planned_seconds=self._campaign.duration,
+                earlier=0.0 if born is None else max(start - born, 0.0),
+            )
+        await self._until_all(ready, [self._look_on(pair, start + self._campaign.duration) for pair in ready])
+
+    async def _look_on(self, pair: Pair, until: float) -> None:
+        over = asyncio.create_task(self._pause(until - time.monotonic()))
+        gone = asyncio.create_task(pair.serving.gone_for_good())
+        try:
+            await asyncio.wait({over, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel([over, gone])
+        self._journal.record("watch_finished", pair.serving.name, replica=pair.run.replica)
+
+    async def _until_all(self, ready: Sequence[Pair], followed: Sequence[Coroutine[Any, Any, None]]) -> None:
+        followers = [asyncio.create_task(one) for one in followed]
+        others = []
         if self._campaign.rejuvenation is not None:
             others.append(asyncio.create_task(self._rejuvenate(ready, self._campaign.rejuvenation)))
         try:
             await asyncio.gather(*followers)
         finally:
             await _cancel([*followers, *others])
-        self._journal.record("load_ended")
 
     def _begin(self, pair: Pair, load_start: float) -> None:
-        run, campaign = pair.run, self._campaign
+        run, campaign, endpoint = pair.run, self._campaign, pair.serving.endpoint
+        assert endpoint is not None
+        assert campaign.load is not None
         job = Job(
-            endpoint=pair.serving.endpoint,
+            endpoint=endpoint,
             load=campaign.load,
             rate=run.options.rate,
             seed=run.seed,
@@ -246,7 +279,6 @@ class Runner:
     async def _restart(self, pair: Pair, reason: str) -> None:
         """Drain, SIGTERM, relaunch, ready; arrivals wait meanwhile."""
         serving, driver = pair.serving, pair.driver
-        assert driver is not None
         self._journal.record(
             "rejuvenation_started",
             serving.name,
@@ -256,13 +288,15 @@ class Runner:
             reason=reason,
         )
         began = time.monotonic()
-        await driver.hold()
+        if driver is not None:
+            await driver.hold()
         await serving.stop()
         try:
             await serving.start()
         except DeploymentError:
             return  # journalled as a death; the follower ends the load
-        driver.release(serving.generation)
+        if driver is not None:
+            driver.release(serving.generation)
         self._journal.record(
             "rejuvenation_completed",
             serving.name,
@@ -280,6 +314,10 @@ class Runner:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._interrupted.wait(), seconds)
 
+    async def _begin_serving(self, serving: Serving) -> None:
+        # What somebody else has started gets no request of ours unless the campaign drives load.
+        await serving.start(probe=self._campaign.load is not None or serving.deployment.options.ours)
+
     def _serving(self, run: Run) -> Serving:
         return Serving(self._deployments[run.options.name], run.replica, self._layout, self._journal.record)
 
@@ -295,9 +333,9 @@ class Runner:
 
     def _targets(self) -> list[Target]:
         targets = [target for pair in self._pairs if (target := pair.serving.target()) is not None]
-        own = [Target(HARNESS, "runner", 1, os.getpid(), with_descendants=False)]
+        own = [Target(HARNESS, "runner", 1, (os.getpid(),), with_descendants=False)]
         own += [
-            Target(HARNESS, f"client-{pair.serving.name}", 1, pair.driver.pid, with_descendants=False)
+            Target(HARNESS, f"client-{pair.serving.name}", 1, (pair.driver.pid,), with_descendants=False)
             for pair in self._pairs
             if pair.driver is not None and pair.driver.finished is None
         ]
@@ -308,6 +346,8 @@ class Runner:
         return self._layout.source(owner, source, replicas.get(owner, 1))
 
     def _seen(self, reading: Reading) -> None:
+        if "/" in reading.entity:  # a component: its deployment is what policies know
+            return
         for pair in self._pairs:
             age = pair.serving.age
             ours = pair.serving.name == reading.owner and pair.serving.generation == reading.generation

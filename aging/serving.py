@@ -1,4 +1,4 @@
-"""One serving deployment's life: started, proven ready, watched, restarted, stopped."""
+"""One deployment under test: begun, proven ready, watched, restarted, stopped or left alone."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 
 import httpx
 
-from aging.deployments import Deployment, Endpoint
+from aging.deployments import Endpoint, Subject
 from aging.errors import DeploymentError
 from aging.load.request import send
 from aging.load.schedule import PlannedRequest
-from aging.process import Child, describe_exit, log_tail
+from aging.process import MAIN, Life, log_tail
 from aging.samplers import Target
 from aging.store.layout import Layout
 
 _PROBE = PlannedRequest(index=-1, at=0.0, prompt_tokens=4, output_tokens=2, streaming=True)
 _PROBE_TIMEOUT_SECONDS = 30.0
 _PROBE_PAUSE_SECONDS = 0.1
+_RETURN_PAUSE_SECONDS = 1.0
 
 Tell = Callable[..., object]
 
@@ -27,7 +28,7 @@ Tell = Callable[..., object]
 class Serving:
     """A deployment under test. ``tell(kind, deployment, **details)`` writes the journal."""
 
-    def __init__(self, deployment: Deployment[Any], replica: int, layout: Layout, tell: Tell) -> None:
+    def __init__(self, deployment: Subject[Any], replica: int, layout: Layout, tell: Tell) -> None:
         self.deployment = deployment
         self.name: str = deployment.options.name
         self.replica = replica
@@ -36,113 +37,133 @@ class Serving:
         self.died = asyncio.Event()
         self._layout = layout
         self._tell = tell
-        self._launch = deployment.launch()
-        self._child: Child | None = None
+        self._origin = deployment.origin()
+        self._life: Life | None = None
         self._watch: asyncio.Task[None] | None = None
 
     @property
-    def endpoint(self) -> Endpoint:
-        return self._launch.endpoint
+    def endpoint(self) -> Endpoint | None:
+        return self._origin.endpoint
 
     @property
     def age(self) -> float | None:
         """Seconds since this generation was ready; None while it is not."""
         return None if self.ready_since is None else time.monotonic() - self.ready_since
 
+    @property
+    def born(self) -> float | None:
+        """When the main process of this generation started, in monotonic seconds; None while there is none."""
+        return None if self._life is None else self._life.born
+
     def target(self) -> Target | None:
         """What the samplers watch; None while there is no process."""
-        if self._child is None or self._child.exit_status is not None:
+        life = self._life
+        trees = {} if life is None else life.trees
+        if life is None or not trees:
             return None
-        endpoint = self._launch.endpoint
-        metrics = endpoint.base_url + endpoint.metrics_path if endpoint.metrics_path else None
         return Target(
             self.name,
             "tree",
             self.generation,
-            self._child.pid,
-            metrics_url=metrics,
+            tuple(pid for pids in trees.values() for pid in pids),
+            with_descendants=life.with_descendants,
+            components=trees if len(trees) > 1 else {},
+            metrics_url=self._origin.metrics_url,
             engine_metrics=self.deployment.engine_metrics,
         )
 
-    async def start(self) -> None:
-        """Launch the next generation and wait for a completed request. Raises DeploymentError."""
+    async def start(self, *, probe: bool = True) -> None:
+        """Begin the next generation and wait for a completed request, where there is somewhere to send one.
+
+        Without ``probe`` nothing is sent. Raises DeploymentError.
+        """
         self.generation += 1
         log_path = self._layout.log(self.name, self.generation, self.replica)
         log_path.parent.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
-        with log_path.open("ab") as log:
-            self._child = await Child.start(self._launch.argv, self._launch.env, self._layout.root, log)
-        self._tell(
-            "deployment_started",
-            self.name,
-            replica=self.replica,
-            generation=self.generation,
-            pid=self._child.pid,
-            command=list(self._launch.argv),
-        )
-        await self._until_ready(self._child, started)
-        self.ready_since = time.monotonic()
-        self._tell(
-            "deployment_ready",
-            self.name,
-            replica=self.replica,
-            generation=self.generation,
-            seconds=round(self.ready_since - started, 3),
-        )
-        self._watch = asyncio.create_task(self._watch_for_death(self._child))
+        try:
+            self._life = life = await self._origin.begin(self._layout.root, log_path)
+        except DeploymentError as error:
+            raise self._not_ready(str(error)) from None
+        await self._became(life, started, probe=probe)
 
-    async def stop(self, *, journal: bool = True) -> None:
-        """End the process group; a death from here on is no news."""
+    async def gone_for_good(self) -> None:
+        """Follow what somebody else starts again into its next generations; return when there will be none."""
+        await self.died.wait()
+        while self._origin.returns:
+            started = time.monotonic()
+            try:
+                life = await self._origin.begin(
+                    self._layout.root, self._layout.log(self.name, self.generation + 1, self.replica)
+                )
+            except DeploymentError:
+                await asyncio.sleep(_RETURN_PAUSE_SECONDS)
+                continue
+            self.generation += 1
+            self._life = life
+            self.died.clear()
+            await self._became(life, started, probe=False)
+            await self.died.wait()
+
+    async def stop(self) -> None:
+        """End what was begun; a death from here on is no news."""
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
         self.ready_since = None
-        if self._child is not None:
-            child, alive = self._child, self._child.exit_status is None
-            await child.terminate(self.deployment.options.stop_timeout)
-            self._child = None
-            if journal and alive:
-                self._tell(
-                    "deployment_stopped",
-                    self.name,
-                    replica=self.replica,
-                    generation=self.generation,
-                    exit=describe_exit(child.exit_status or 0),
-                )
+        if self._life is not None:
+            alive = bool(self._life.trees)
+            how = await self._life.end()
+            self._life = None
+            if alive:
+                self._say("deployment_stopped", exit=how) if how is not None else self._say("deployment_left")
 
-    async def _until_ready(self, child: Child, started: float) -> None:
+    async def _became(self, life: Life, started: float, *, probe: bool) -> None:
+        pids = {name: next(iter(tree), None) for name, tree in life.trees.items()}
+        self._say(
+            "deployment_started",
+            pid=pids.pop(MAIN, None),
+            command=list(life.command),
+            **({"components": pids} if pids else {}),
+        )
+        if probe and self._origin.endpoint is not None:
+            await self._until_ready(life, self._origin.endpoint, started)
+        self.ready_since = time.monotonic()
+        self._say("deployment_ready", seconds=round(self.ready_since - started, 3))
+        self._watch = asyncio.create_task(self._watch_for_death(life))
+
+    def _say(self, kind: str, **details: Any) -> None:
+        self._tell(kind, self.name, replica=self.replica, generation=self.generation, **details)
+
+    async def _until_ready(self, life: Life, endpoint: Endpoint, started: float) -> None:
         timeout = self.deployment.options.ready_timeout
         last = "no request was answered"
-        async with httpx.AsyncClient(base_url=self._launch.endpoint.base_url, trust_env=False) as http:
-            while child.exit_status is None:
+        async with httpx.AsyncClient(base_url=endpoint.base_url, trust_env=False) as http:
+            while life.trees:
                 left = max(started + timeout - time.monotonic(), 0.1)
                 patience = min(_PROBE_TIMEOUT_SECONDS, left)
-                answer = await send(http, self._launch.endpoint, _PROBE, " a b c d", patience)
-                if answer.error is None and child.listens_on(self.deployment.options.port):
+                answer = await send(http, endpoint, _PROBE, " a b c d", patience)
+                if answer.error is None and life.serves():
                     return
-                last = answer.error or f"port {self.deployment.options.port} is served by a process of somebody else"
+                last = answer.error or f"{endpoint.base_url} is served by a process of somebody else"
                 if time.monotonic() - started > timeout:
                     raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
                 await asyncio.sleep(_PROBE_PAUSE_SECONDS)
-        raise self._not_ready(f"ended before it was ready ({describe_exit(child.exit_status)})")
+        raise self._not_ready(f"ended before it was ready ({await life.wait()})")
 
     def _not_ready(self, what: str) -> DeploymentError:
-        lines = log_tail(self._layout.log(self.name, self.generation, self.replica))
-        self._tell("deployment_died", self.name, replica=self.replica, generation=self.generation, why=what, log=lines)
+        lines = self._log_tail()
+        self._say("deployment_died", why=what, log=lines)
         self.died.set()
         shown = "".join(f"\n  | {line}" for line in lines)
         return DeploymentError(f"{self.name}: {what}{shown}")
 
-    async def _watch_for_death(self, child: Child) -> None:
-        status = await child.wait()
+    async def _watch_for_death(self, life: Life) -> None:
+        how = await life.wait()
         self.ready_since = None
-        await child.terminate(patience=0.0)  # workers that outlive their leader would keep its port and its memory
-        self._tell(
-            "deployment_died",
-            self.name,
-            replica=self.replica,
-            generation=self.generation,
-            why=describe_exit(status),
-            log=log_tail(self._layout.log(self.name, self.generation, self.replica)),
-        )
+        await life.end()  # workers that outlive their leader would keep its port and its memory
+        self._say("deployment_died", why=how, log=self._log_tail())
         self.died.set()
+
+    def _log_tail(self) -> list[str]:
+        return log_tail(self._layout.log(self.name, self.generation, self.replica))

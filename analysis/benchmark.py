@@ -117,7 +117,7 @@ def process_tick() -> Iterator[Line]:
     """A tick of the process sampler, against ``smaps_rollup`` of the same processes."""
     with _target_processes() as pids:
         for count in (1, 4, _TARGETS):
-            watched = ProcessSampler([Target("bench", str(pid), 1, pid) for pid in pids[:count]].copy)
+            watched = ProcessSampler([Target("bench", str(pid), 1, (pid,)) for pid in pids[:count]].copy)
             tick, rollup = _medians(partial(_tick, watched), partial(_smaps_rollups, pids[:count]), number=_READS)
             what = f"process sampler, a tick of {count} {'tree' if count == 1 else 'trees'}"
             yield Line(what, tick * 1e3, "ms", tick / rollup, f"smaps_rollup of the same ({rollup * 1e3:.3g} ms)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,8 +15,9 @@ from pydantic import BaseModel, ValidationError
 from aging.campaign.schema import (
     ArrivalsOptions,
     Campaign,
-    DeploymentOptions,
+    LoadTable,
     RejuvenationOptions,
+    SubjectOptions,
 )
 from aging.campaign.units import parse_duration, parse_warmup
 from aging.errors import CampaignError, Mistake
@@ -28,7 +29,7 @@ __all__ = ["Kinds", "load_campaign", "parse_campaign"]
 class Kinds:
     """The plug-ins a campaign file may name, as the tables their keys are checked against."""
 
-    deployments: Mapping[str, type[DeploymentOptions]]
+    deployments: Mapping[str, type[SubjectOptions]]
     arrivals: Mapping[str, type[ArrivalsOptions]]
     policies: Mapping[str, type[RejuvenationOptions]]
     samplers: frozenset[str]
@@ -65,15 +66,13 @@ def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **override
     arrivals = parts.arrivals()
     rejuvenation = parts.rejuvenation()
     mistakes.extend(_cross_checks(raw, kinds))
+    if campaign is not None:
+        mistakes.extend(_of_load(campaign.load, deployments))
+    mistakes.extend(_of_rejuvenation(rejuvenation, deployments))
     if mistakes or campaign is None:
         raise CampaignError(source, mistakes)
-    return campaign.model_copy(
-        update={
-            "deployment": deployments,
-            "load": campaign.load.model_copy(update={"arrivals": arrivals}),
-            "rejuvenation": rejuvenation,
-        }
-    )
+    load = campaign.load and campaign.load.model_copy(update={"arrivals": arrivals})
+    return campaign.model_copy(update={"deployment": deployments, "load": load, "rejuvenation": rejuvenation})
 
 
 class _Parts:
@@ -82,7 +81,7 @@ class _Parts:
     def __init__(self, raw: dict[str, Any], kinds: Kinds, mistakes: list[Mistake]) -> None:
         self._raw, self._kinds, self._mistakes = raw, kinds, mistakes
 
-    def deployments(self) -> Iterator[DeploymentOptions]:
+    def deployments(self) -> Iterator[SubjectOptions]:
         tables = self._raw.get("deployment")
         if not isinstance(tables, list):
             return
@@ -90,7 +89,7 @@ class _Parts:
             name = table.get("name") if isinstance(table, dict) else None
             where = f"deployment[{name if isinstance(name, str) else number}]"
             options = self._by_kind(table, where, "kind", "deployment", self._kinds.deployments)
-            if isinstance(options, DeploymentOptions):
+            if isinstance(options, SubjectOptions):
                 yield options
 
     def arrivals(self) -> ArrivalsOptions | None:
@@ -149,6 +148,31 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
     preset = raw["model"].get("preset") if isinstance(raw.get("model"), dict) else None
     if isinstance(preset, str) and preset not in kinds.presets:
         yield Mistake("model.preset", f"unknown preset {preset!r}; {_suggest(preset, kinds.presets)}")
+
+
+def _of_load(load: LoadTable | None, deployments: Sequence[SubjectOptions]) -> Iterator[Mistake]:
+    """What deployments say of a load that is not driven, and what they do not say of one that is."""
+    for options in deployments:
+        where = f"deployment[{options.name}]"
+        if load is None and options.rate is not None:
+            yield Mistake(f"{where}.rate", "there is no load to scale; leave it out, or describe a load in [load]")
+        if load is not None and not options.answers:
+            yield Mistake(
+                f"{where}.url", 'is missing: the load needs an address; give it, or write `kind = "none"` under [load]'
+            )
+
+
+def _of_rejuvenation(
+    rejuvenation: RejuvenationOptions | None, deployments: Sequence[SubjectOptions]
+) -> Iterator[Mistake]:
+    if rejuvenation is None:
+        return
+    for options in deployments:
+        if not options.ours and (not rejuvenation.deployments or options.name in rejuvenation.deployments):
+            yield Mistake(
+                "rejuvenation.deployments",
+                f"{options.name} was not started by the campaign, so it is never restarted; name the others only",
+            )
 
 
 def _window(raw: dict[str, Any]) -> Iterator[Mistake]:

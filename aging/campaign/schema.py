@@ -7,9 +7,9 @@ campaign than the one that was written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from aging.campaign.units import Duration, Positive, WarmUp
 
@@ -63,6 +63,9 @@ class ArrivalsOptions(Table):
 class LoadTable(Table):
     """The load that every deployment gets; a deployment's `rate` key scales its arrivals alone."""
 
+    kind: Literal["open"] = Field(
+        "open", description='`"open"`: arrivals come when they are due, whatever the server does; `"none"`: see above'
+    )
     arrivals: Any = Field(description="arrival process: a table with `kind` and that kind's keys")
     prompt_tokens: LogNormal = Field(description="distribution of prompt lengths")
     output_tokens: LogNormal = Field(description="distribution of output lengths asked for")
@@ -72,6 +75,23 @@ class LoadTable(Table):
     )
     timeout: Duration = Field(60.0, gt=0, description="longest time one request may take")
     drain: Duration = Field(30.0, ge=0, description="longest wait for requests in flight when the load ends")
+
+
+def _load_or_none(raw: Any) -> Any:
+    """``kind = "none"`` is a load table of its own, without any other key."""
+    if not isinstance(raw, dict) or "kind" not in raw:
+        return raw
+    if raw["kind"] not in ("open", "none"):
+        raise ValueError(f'`kind` must be "open" or "none", got {raw["kind"]!r}')
+    if raw["kind"] == "open":
+        return raw
+    if more := [key for key in raw if key != "kind"]:
+        raise ValueError(f'`kind = "none"` drives no load, so it says nothing more; leave out {", ".join(more)}')
+    return None
+
+
+Load = Annotated[LoadTable | None, BeforeValidator(_load_or_none)]
+"""The load, or None where deployments are only watched."""
 
 
 class AnalysisTable(Table):
@@ -90,19 +110,32 @@ class RejuvenationOptions(Table):
     deployments: Sequence[str] = Field((), description="deployments it applies to; empty for all")
 
 
-class DeploymentOptions(Table):
+class SubjectOptions(Table):
     """Keys that every deployment has; each kind adds its own."""
+
+    ours: ClassVar[bool] = True
+    """Whether it is started by us, and so may be restarted by us."""
 
     name: str = Field(
         max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$", description="unique name: lower case letters, digits, dashes"
     )
     kind: str = Field(description="which runtime serves it")
-    port: int = Field(strict=True, ge=1024, le=65535, description="loopback port it listens on")
     slot: str | None = Field(None, description="what may run at the same time; deployments of one slot take turns")
     rate: float | None = Field(
         None, gt=0, le=100_000, description="requests per second of this deployment instead of the load's"
     )
     ready_timeout: Duration = Field(120.0, gt=0, description="longest time from launch to the first completed request")
+
+    @property
+    def answers(self) -> bool:
+        """Whether there is an address that load can be sent to."""
+        return True
+
+
+class DeploymentOptions(SubjectOptions):
+    """Keys that every deployment has which is started by the campaign."""
+
+    port: int = Field(strict=True, ge=1024, le=65535, description="loopback port it listens on")
     stop_timeout: Duration = Field(15.0, gt=0, description="time from SIGTERM to SIGKILL")
     env: dict[EnvironmentName, EnvironmentValue] = Field(
         default_factory=dict, description="environment variables added to the server's"
@@ -125,7 +158,7 @@ class Campaign(Table):
     replicas: int = Field(1, ge=1, le=1000, description="repeats of every deployment, each with a seed of its own")
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
     model: ModelTable | None = Field(None, description="the model the deployments serve")
-    load: LoadTable = Field(description="the load that every deployment gets")
+    load: Load = Field(description='the load that every deployment gets, or `kind = "none"`')
     sampling: dict[str, Positive] = Field(
         default_factory=dict, description="seconds between two readings, by sampler; each has its default"
     )

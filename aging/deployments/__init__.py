@@ -1,20 +1,25 @@
 """Deployments, one runtime a file: the base contract.
 
 A new runtime is a new file with one subclass of :class:`Deployment`. It says how
-the runtime is launched and spoken to; it starts nothing itself.
+the runtime is launched and spoken to; it starts nothing itself. What is not
+launched by a command line derives from :class:`Subject` and names another origin.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
-from aging.campaign.schema import DeploymentOptions
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
+from aging.process import MAIN, Child, Children, Life
 from aging.samplers import EngineMetric
 
 
@@ -34,14 +39,100 @@ class Endpoint:
     body: Mapping[str, Any] = field(default_factory=dict)
     reuse_connections: bool = True
 
+    @property
+    def metrics_url(self) -> str | None:
+        """Where its Prometheus metrics are, if anywhere."""
+        return self.base_url + self.metrics_path if self.metrics_path else None
+
+
+class EndpointOptions(Table):
+    """How a server that the campaign knows nothing about is spoken to."""
+
+    path: str = Field("/v1/completions", pattern="^/", description="path of the OpenAI-style completions endpoint")
+    served_model: str = Field("{model}", description="model name that requests carry")
+    body: dict[str, Any] = Field(default_factory=dict, description="keys added to every request's body")
+    reuse_connections: bool = Field(True, description="false for a server that closes connections after a stream")
+
+    def endpoint(self, base_url: str, model: str | None, metrics_path: str | None = None) -> Endpoint:
+        """The endpoint at ``base_url``, asked for ``model``."""
+        return Endpoint(
+            base_url,
+            model=self.served_model.replace("{model}", model or "model"),
+            path=self.path,
+            metrics_path=metrics_path,
+            body=self.body,
+            reuse_connections=self.reuse_connections,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """The command line of a serving process and the environment variables added to the harness's own."""
+    """The command line of a serving process and the environment variables added to the harness's own.
+
+    ``components`` are the command lines of further processes of the same deployment, by name.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     endpoint: Endpoint
+    components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Origin(Protocol):
+    """Where the lives of what is under test come from, and how they are spoken to."""
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Where load is sent; None where there is nowhere to."""
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where its Prometheus metrics are, if anywhere."""
+
+    @property
+    def returns(self) -> bool:
+        """Whether, after its end, another life may begin without our doing."""
+
+    async def begin(self, campaign: Path, log: Path) -> Life:
+        """The next life; its output is appended to ``log``. Raises DeploymentError when there is none."""
+
+    def described(self) -> Mapping[str, Any]:
+        """What the manifest tells of it: command lines, images, whereabouts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An origin: child processes started by us on ``port``, ended with ``patience`` seconds from SIGTERM to SIGKILL."""
+
+    launch: Launch
+    port: int
+    patience: float
+    returns: ClassVar[bool] = False
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.launch.endpoint
+
+    @property
+    def metrics_url(self) -> str | None:
+        return self.launch.endpoint.metrics_url
+
+    async def begin(self, campaign: Path, log: Path) -> Children:
+        children: dict[str, Child] = {}
+        try:
+            with log.open("ab") as output:
+                for name, argv in {MAIN: self.launch.argv, **self.launch.components}.items():
+                    children[name] = await Child.start(argv, self.launch.env, campaign, output)
+        except asyncio.CancelledError:  # nobody else knows of those that have started
+            for child in children.values():
+                await child.terminate(patience=0.0)
+            raise
+        return Children(children, self.launch.argv, self.port, self.patience)
+
+    def described(self) -> Mapping[str, Any]:
+        components = {name: list(argv) for name, argv in self.launch.components.items()}
+        told = {"command": list(self.launch.argv), "env": dict(self.launch.env)}
+        return told | ({"components": components} if components else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +197,18 @@ ModelFormat = Literal["gguf", "huggingface"]
 
 _PINS = Path(__file__).parent / "_pins"
 
+S = TypeVar("S", bound=SubjectOptions)
 O = TypeVar("O", bound=DeploymentOptions)  # noqa: E741
 
 
-class Deployment(ABC, Generic[O]):
-    """One serving configuration: its options from the campaign file and the model it serves.
+class Subject(ABC, Generic[S]):
+    """What a campaign puts under test: its options from the campaign file and the model it serves.
 
     ``model`` is a path on this machine, a hub id, or None when the campaign names none.
     """
 
     kind: ClassVar[str]
-    options_table: ClassVar[type[DeploymentOptions]]
+    options_table: ClassVar[type[SubjectOptions]]
     requirements: ClassVar[tuple[Requirements, ...]] = ()
     """The environments it can be served from; :attr:`environment` is the one that it is."""
     needs_model: ClassVar[bool] = True
@@ -125,13 +217,18 @@ class Deployment(ABC, Generic[O]):
     model_format: ClassVar[ModelFormat] = "gguf"
     """What a random-weight model is made as."""
 
-    def __init__(self, options: O, model: str | None) -> None:
+    def __init__(self, options: S, model: str | None) -> None:
         self.options = options
         self.model = model
 
     @abstractmethod
-    def launch(self) -> Launch:
-        """The command that serves, and how to speak to it."""
+    def origin(self) -> Origin:
+        """Where its processes come from."""
+
+    @property
+    def port(self) -> int | None:
+        """The loopback port that must be free for it; None when it needs none."""
+        return None
 
     @property
     def environment(self) -> Requirements | None:
@@ -148,3 +245,18 @@ class Deployment(ABC, Generic[O]):
     def known_ageing(self) -> KnownAgeing | None:
         """The ageing this deployment is configured to have; None for a real runtime."""
         return None
+
+
+class Deployment(Subject[O]):
+    """A serving configuration that the campaign launches by a command line."""
+
+    @abstractmethod
+    def launch(self) -> Launch:
+        """The command that serves, and how to speak to it."""
+
+    @property
+    def port(self) -> int | None:
+        return self.options.port
+
+    def origin(self) -> Origin:
+        return Started(self.launch(), self.options.port, self.options.stop_timeout)

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, field_validator
 
 from aging.campaign.schema import DeploymentOptions
-from aging.deployments import Deployment, Endpoint, Launch
+from aging.deployments import Deployment, EndpointOptions, Launch
+from aging.process import MAIN
+
+CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
+ComponentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
-class CommandOptions(DeploymentOptions):
+class CommandOptions(EndpointOptions, DeploymentOptions):
     """A command line and how the server it starts is spoken to."""
 
-    command: tuple[str, ...] = Field(
-        min_length=1, description="program and arguments; `{port}` and `{model}` are filled in"
+    command: CommandLine = Field(description="program and arguments; `{port}` and `{model}` are filled in")
+    components: dict[ComponentName, CommandLine] = Field(
+        default_factory=dict,
+        description="command lines of further processes of the same deployment, by name, such as `prefill` and "
+        "`decode` behind a router: started with it, sampled by name, and its end when one of them ends",
     )
-    path: str = Field("/v1/completions", pattern="^/", description="path of the OpenAI-style completions endpoint")
     metrics: str | None = Field(None, pattern="^/", description="path of the Prometheus endpoint, if there is one")
-    served_model: str = Field("{model}", description="model name that requests carry")
-    body: dict[str, Any] = Field(default_factory=dict, description="keys added to every request's body")
-    reuse_connections: bool = Field(True, description="false for a server that closes connections after a stream")
+
+    @field_validator("components")
+    @classmethod
+    def _main_is_taken(cls, components: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if MAIN in components:
+            raise ValueError(f"{MAIN!r} is the name of `command` itself; call the component otherwise")
+        return components
 
 
 class Command(Deployment[CommandOptions]):
@@ -34,23 +44,19 @@ class Command(Deployment[CommandOptions]):
     def launch(self) -> Launch:
         o = self.options
         return Launch(
-            argv=tuple(self._fill(part) for part in o.command),
+            argv=self._filled(o.command),
             env=o.env,
-            endpoint=Endpoint(
-                f"http://127.0.0.1:{o.port}",
-                model=self._fill(o.served_model),
-                path=o.path,
-                metrics_path=o.metrics,
-                body=o.body,
-                reuse_connections=o.reuse_connections,
-            ),
+            endpoint=o.endpoint(f"http://127.0.0.1:{o.port}", self.model, o.metrics),
+            components={name: self._filled(argv) for name, argv in o.components.items()},
         )
 
     def missing(self) -> str | None:
-        program = self._fill(self.options.command[0])
-        if shutil.which(program):
-            return None
-        return f"the command {program!r} is not found on this machine; install it or give its full path"
+        for argv in (self.options.command, *self.options.components.values()):
+            program = self._filled(argv)[0]
+            if not shutil.which(program):
+                return f"the command {program!r} is not found on this machine; install it or give its full path"
+        return None
 
-    def _fill(self, text: str) -> str:
-        return text.replace("{port}", str(self.options.port)).replace("{model}", self.model or "model")
+    def _filled(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        filled = (part.replace("{port}", str(self.options.port)) for part in argv)
+        return tuple(part.replace("{model}", self.model or "model") for part in filled)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from aging.indicators import PRIMARY, Floats, Series, Window, deployment_series, run_window
+from aging.indicators import PRIMARY, Floats, Series, Window, deployment_series, run_window, tree_samples
 from aging.model import HARNESS, Event, Finding
 from aging.store.results import Results
 
@@ -86,7 +86,7 @@ class LatencyTrace:
 def memory_trace(results: Results, deployment: str, replica: int, finding: Finding | None) -> MemoryTrace | None:
     """The primary indicator of one run; None for a run without load or without samples."""
     window = run_window(results, deployment, replica)
-    rows = _primary(results.samples(deployment, "process", replica))
+    rows = _primary(tree_samples(results, deployment, replica))
     if window is None or rows.empty:
         return None
     series = [one for one in deployment_series(results, deployment, replica) if one.indicator == PRIMARY]
@@ -184,11 +184,11 @@ def _memory(run: _Run, window: Window, series: Sequence[Series], marks: Sequence
     for generation in np.unique(generations).tolist():
         part = inside[generations == generation]
         t = part["mono"].to_numpy(dtype=np.float64) - window.load_start
-        begin = starts[generation] = float(t[0]) if starts else 0.0
+        begin = starts[generation] = float(t[0]) if starts else -window.earlier
         trace = thinned(t, part[PRIMARY].to_numpy(dtype=np.float64))
         raw.append(broken_at_gaps(trace.t, trace.y))
-        if window.warmup > 0:
-            warmups.append((begin, min(begin + window.warmup, float(t[-1]))))
+        if begin + window.warmup > max(begin, 0.0):
+            warmups.append((max(begin, 0.0), min(begin + window.warmup, float(t[-1]))))
     analysed = [one for one in series if one.t.size and one.generation in starts]
     medians = [levelled(one.t + starts[one.generation], one.y) for one in analysed]
     chosen = max(analysed, key=lambda one: one.t.size, default=None)

@@ -7,8 +7,8 @@ folder its rows go to and the key of ``[sampling]`` that sets its interval.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from aging.model import Reading
@@ -44,19 +44,27 @@ ENGINE_METRICS = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A process that is watched: whose it is, which life of it, and where it answers.
+    """Processes that are watched as one: whose they are, which life of them, and where they answer.
 
-    ``with_descendants`` is false for the harness's own processes: the servers
-    are its children, and are not its own.
+    ``pids`` are the roots of their trees. ``with_descendants`` is false where the
+    roots are all there is: for the harness's own processes (the servers are its
+    children, and are not its own) and for control groups. ``components`` names
+    the roots of a deployment that has several parts.
     """
 
     owner: str
     entity: str
     generation: int
-    pid: int
+    pids: tuple[int, ...]
     with_descendants: bool = True
+    components: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     metrics_url: str | None = None
     engine_metrics: Mapping[str, EngineMetric] = field(default_factory=dict)
+
+    def parts(self) -> Iterator[Target]:
+        """Its components as targets of their own: ``tree/prefill``."""
+        for name, pids in self.components.items():
+            yield replace(self, entity=f"{self.entity}/{name}", pids=pids, components={})
 
 
 Targets = Callable[[], Sequence[Target]]

@@ -17,7 +17,7 @@ import pynvml
 
 from aging.model import HARNESS, Reading
 from aging.samplers import Sampler, Target
-from aging.samplers.process import _children, _descendants
+from aging.samplers.process import _children, ended, tree_of
 
 _PROC = Path("/proc")
 _WSL = Path("/dev/dxg")
@@ -165,7 +165,7 @@ def _read(count: int, deployments: Collection[Target]) -> Iterator[Reading]:
         yield Reading(HARNESS, entity, 1, values, missing)
     children = _children() if any(target.with_descendants for target in deployments) else {}
     for target in deployments:
-        tree = set(_descendants(target.pid, children)) if target.with_descendants else {target.pid}
+        tree = set(tree_of(target, children))
         reason = _why_unknown(target, tree, usages, failures)
         if reason is None:
             total = sum(usage.get(pid) or 0 for usage in usages.values() for pid in tree)
@@ -243,8 +243,8 @@ def _why_unknown(
     """Why the sum over the tree would be a wrong number; None when it is the truth."""
     if failures:
         return "; ".join(f"{entity}: {reason}" for entity, reason in failures.items())
-    if not _exists(target.pid):
-        return f"pid {target.pid} has ended"
+    if not any(_exists(pid) for pid in target.pids):
+        return ended(target)
     listed = {pid for usage in usages.values() for pid in usage}
     for entity, usage in usages.items():
         for pid in tree:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from aging.model import Reading
+from aging.model import HARNESS, Reading
 from aging.samplers import Sampler, Target
 
 _PROC = Path("/proc")
@@ -46,18 +46,18 @@ class ProcessSampler(Sampler):
     def read(self) -> Iterable[Reading]:
         targets = self.targets()
         children = _children() if any(target.with_descendants for target in targets) else {}
-        return [read_tree(target, children) for target in targets]
+        return [read_tree(one, children) for target in targets for one in (target, *target.parts())]
 
 
 def read_tree(target: Target, children: Mapping[int, list[int]]) -> Reading:
     """Sum the indicators over the target and, where it has them, its descendants."""
     totals: dict[str, float] = {}
     missing: dict[str, str] = {}
-    pids = list(_descendants(target.pid, children)) if target.with_descendants else [target.pid]
+    pids = tree_of(target, children)
     seen = 0
     for pid in pids:
         try:
-            values = read_process(pid, missing, with_reaped=target.with_descendants)
+            values = read_process(pid, missing, with_reaped=target.owner != HARNESS)
         except (FileNotFoundError, ProcessLookupError):  # it ended between two reads
             continue
         except PermissionError:  # /proc mounted with hidepid
@@ -67,7 +67,7 @@ def read_tree(target: Target, children: Mapping[int, list[int]]) -> Reading:
         for name, value in values.items():
             totals[name] = totals.get(name, 0.0) + value
     if seen == 0:
-        return Reading(target.owner, target.entity, target.generation, {}, {"process": f"pid {target.pid} has ended"})
+        return Reading(target.owner, target.entity, target.generation, {}, {"process": ended(target)})
     totals["process_count"] = seen
     for name in missing:
         totals.pop(name, None)  # a sum that lacks a term is a wrong number
@@ -105,6 +105,18 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
     except PermissionError:
         missing.update(dict.fromkeys(_IO.values(), "permission denied"))
     return values
+
+
+def tree_of(target: Target, children: Mapping[int, list[int]]) -> list[int]:
+    """Every pid of the target, once each; those that have ended meanwhile are among them."""
+    if not target.with_descendants:
+        return list(target.pids)
+    return list(dict.fromkeys(pid for root in target.pids for pid in _descendants(root, children)))
+
+
+def ended(target: Target) -> str:
+    """That nothing of the target runs any more, in words."""
+    return f"pid {' '.join(map(str, target.pids))} has ended"
 
 
 def _fields(path: Path) -> Iterator[tuple[str, str]]:

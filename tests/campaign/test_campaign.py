@@ -49,6 +49,7 @@ def test_a_good_file_is_read_with_units_resolved() -> None:
     campaign = parse_campaign(GOOD, KINDS)
     assert campaign.duration == 180
     assert campaign.deployment[0].leak_per_request == 16384
+    assert campaign.load is not None
     assert campaign.load.arrivals.rate == 8.0
     assert campaign.load.timeout == 60
 

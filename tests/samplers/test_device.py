@@ -181,7 +181,7 @@ def bystander() -> Iterator[int]:
 
 
 def _target(pid: int, owner: str = "vllm", **more: Any) -> dict[str, Any]:
-    return {"owner": owner, "entity": "tree", "generation": 2, "pid": pid} | more
+    return {"owner": owner, "entity": "tree", "generation": 2, "pids": (pid,)} | more
 
 
 def test_every_value_of_every_device_is_in_the_unit_of_its_name(probe: Probe) -> None:

@@ -88,7 +88,7 @@ class Engine:
 
 
 def _target(url: str | None, owner: str = "vllm") -> Target:
-    return Target(owner, "tree", 5, 1, metrics_url=url)
+    return Target(owner, "tree", 5, (1,), metrics_url=url)
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_ratios_are_averaged_over_engines_and_counts_summed() -> None:
 
 
 def test_a_metric_that_is_gone_is_told_and_not_silent(server: Engine) -> None:
-    target = Target("vllm", "tree", 5, 1, metrics_url=server.url, engine_metrics=Vllm.engine_metrics)
+    target = Target("vllm", "tree", 5, (1,), metrics_url=server.url, engine_metrics=Vllm.engine_metrics)
     [reading] = EngineSampler(lambda: [target]).read()
     assert reading.values["engine_requests_running"] == 7.0
     expected = "the engine tells no vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc"

@@ -115,7 +115,7 @@ class Child:
         return answer.strip()
 
     def reading(self, *, with_descendants: bool = True) -> Reading:
-        target = Target("x", "tree", 3, self.pid, with_descendants=with_descendants)
+        target = Target("x", "tree", 3, (self.pid,), with_descendants=with_descendants)
         [reading] = ProcessSampler(lambda: [target]).read()
         return reading
 
@@ -200,9 +200,9 @@ def test_the_sum_is_over_the_whole_tree(child: Child) -> None:
     grown = int(child.do(f"fork private {32 * MIB}"))
     idle = int(child.do("fork"))
     pids = [child.pid, grown, idle]
-    targets = [Target("x", str(pid), 1, pid, with_descendants=False) for pid in pids]
+    targets = [Target("x", str(pid), 1, (pid,), with_descendants=False) for pid in pids]
     tree, *single = [
-        reading.values for reading in ProcessSampler(lambda: [Target("x", "tree", 1, child.pid), *targets]).read()
+        reading.values for reading in ProcessSampler(lambda: [Target("x", "tree", 1, (child.pid,)), *targets]).read()
     ]
     assert alone["process_count"] == 1
     assert tree["process_count"] == 3
@@ -262,17 +262,17 @@ def test_a_zombie_has_no_memory_and_is_not_counted(child: Child) -> None:
     assert after["process_count"] == 1
     assert after["process_threads"] == 1
     assert after["process_anon_bytes"] == pytest.approx(before["process_anon_bytes"], abs=ERROR + 32 * PAGE)
-    reading = read_tree(Target("x", "tree", 1, zombie), {})
+    reading = read_tree(Target("x", "tree", 1, (zombie,)), {})
     assert (reading.values, reading.missing) == ({}, {"process": f"pid {zombie} has ended"})
 
 
 def test_a_vanished_pid_is_missing_with_the_reason() -> None:
-    [reading] = ProcessSampler(lambda: [Target("x", "tree", 4, NO_SUCH_PID)]).read()
+    [reading] = ProcessSampler(lambda: [Target("x", "tree", 4, (NO_SUCH_PID,))]).read()
     assert reading == Reading("x", "tree", 4, {}, {"process": f"pid {NO_SUCH_PID} has ended"})
 
 
 def test_a_descendant_that_vanished_after_the_walk_is_left_out(child: Child) -> None:
-    target = Target("x", "tree", 1, child.pid)
+    target = Target("x", "tree", 1, (child.pid,))
     reading = read_tree(target, {child.pid: [NO_SUCH_PID]})
     assert reading.values["process_count"] == 1
     assert reading.missing == {}
@@ -286,8 +286,9 @@ if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
-own, stranger = Target("x", "tree", 1, os.getpid()), Target("y", "tree", 1, int(sys.argv[1]), with_descendants=False)
-readings = [*ProcessSampler(lambda: [own, stranger]).read(), read_tree(own, {own.pid: [stranger.pid]})]
+own = Target("x", "tree", 1, (os.getpid(),))
+stranger = Target("y", "tree", 1, (int(sys.argv[1]),), with_descendants=False)
+readings = [*ProcessSampler(lambda: [own, stranger]).read(), read_tree(own, {own.pids[0]: [*stranger.pids]})]
 print(json.dumps([[dict(reading.values), dict(reading.missing)] for reading in readings]))
 """
 

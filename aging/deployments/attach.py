@@ -1,0 +1,83 @@
+"""A server that runs already, or any other process: watched, never started, stopped or signalled."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from pydantic import Field, field_validator, model_validator
+
+from aging.attached import Attachment, Whereabouts
+from aging.campaign.schema import SubjectOptions
+from aging.deployments import EndpointOptions, Subject
+from aging.errors import AttachError
+
+_URL = r"^https?://[^/]+/?$"
+
+
+class AttachOptions(EndpointOptions, SubjectOptions):
+    """Which processes are watched (just one of `pid`, `process`, `container` and `cgroup`), and where they answer."""
+
+    ours: ClassVar[bool] = False
+    pid: int | None = Field(None, strict=True, gt=0, description="process id; the process and its descendants")
+    process: str | None = Field(
+        None, min_length=1, description="regular expression that the command line of one process tree's root matches"
+    )
+    container: str | None = Field(None, min_length=1, description="name or id of a docker or podman container")
+    cgroup: str | None = Field(
+        None, min_length=1, description="control group, like `/system.slice/vllm.service`: every process in it"
+    )
+    url: str | None = Field(
+        None, pattern=_URL, description="where it answers, like `http://127.0.0.1:8000`; needed when there is load"
+    )
+    metrics: str | None = Field(None, pattern="^https?://", description="address of its Prometheus metrics")
+
+    @field_validator("process")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _one_place(self) -> AttachOptions:
+        given = [by for by in ("pid", "process", "container", "cgroup") if getattr(self, by) is not None]
+        if len(given) != 1:
+            raise ValueError(f"needs exactly one of `pid`, `process`, `container` and `cgroup`, got {len(given)}")
+        return self
+
+    @property
+    def answers(self) -> bool:
+        return self.url is not None
+
+    def whereabouts(self) -> Whereabouts:
+        """The one that was given."""
+        if self.pid is not None:
+            return Whereabouts("pid", str(self.pid))
+        if self.process is not None:
+            return Whereabouts("process", self.process)
+        if self.container is not None:
+            return Whereabouts("container", self.container)
+        return Whereabouts("cgroup", self.cgroup or "")
+
+
+class Attach(Subject[AttachOptions]):
+    """The processes where they are said to be."""
+
+    kind = "attach"
+    options_table = AttachOptions
+    needs_model = False
+
+    def origin(self) -> Attachment:
+        o = self.options
+        endpoint = None if o.url is None else o.endpoint(o.url.rstrip("/"), self.model)
+        return Attachment(o.whereabouts(), endpoint, o.metrics)
+
+    def missing(self) -> str | None:
+        try:
+            self.options.whereabouts().find()
+        except AttachError as error:
+            return str(error)
+        return None

@@ -1,0 +1,75 @@
+"""A server in a docker or podman container: run and removed by the campaign, its processes read from the host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.campaign.units import Size
+from aging.containers import ContainerRun, arguments_of, refusal
+from aging.deployments import EndpointOptions, Subject
+
+
+class ContainerOptions(EndpointOptions, DeploymentOptions):
+    """What is run, and what of the host it sees."""
+
+    image: str = Field(min_length=1, description="image with its tag or digest; it must be on this machine")
+    program: Literal["docker", "podman"] = Field("docker", description="what runs it")
+    arguments: tuple[str, ...] = Field(
+        (), description="arguments of the server; `{port}` (the one inside) and `{model}` are filled in"
+    )
+    container_port: int = Field(8000, ge=1, le=65535, description="port that the server listens on inside")
+    gpus: str | None = Field(None, description='GPUs it sees, as `docker run --gpus` has them: `"all"`, `"device=0"`')
+    devices: tuple[str, ...] = Field((), description="devices it sees, like `/dev/dri`")
+    volumes: tuple[str, ...] = Field(
+        (), description="what it sees of the host's files, like `/data:/data:ro`; a `[model]` on this machine it does"
+    )
+    log_size: Size = Field(
+        10 * 2**20, gt=0, description="most that the runtime keeps of its output; ours is kept whole"
+    )
+    options: tuple[str, ...] = Field((), description="further options of `docker run`, like `--shm-size=1g`, `--init`")
+    metrics: str | None = Field(None, pattern="^/", description="path of the Prometheus endpoint, if there is one")
+
+
+class Container(Subject[ContainerOptions]):
+    """``docker run`` in the foreground: the container ends with it, and it with the campaign."""
+
+    kind = "container"
+    options_table = ContainerOptions
+    needs_model = False
+
+    @property
+    def port(self) -> int | None:
+        return self.options.port
+
+    def origin(self) -> ContainerRun:
+        o = self.options
+        model = self.model or "model"
+        filled = (part.replace("{port}", str(o.container_port)).replace("{model}", model) for part in o.arguments)
+        model_volume = [f"{model}:{model}:ro"] if Path(model).is_absolute() and Path(model).exists() else []
+        arguments = arguments_of(
+            {
+                "--publish": [f"127.0.0.1:{o.port}:{o.container_port}"],
+                "--env": [f"{name}={value}" for name, value in o.env.items()],
+                "--volume": [*model_volume, *o.volumes],
+                "--device": o.devices,
+                "--gpus": [] if o.gpus is None else [o.gpus],
+                "--log-driver": ["json-file"],
+                "--log-opt": [f"max-size={o.log_size}"],
+            }
+        )
+        return ContainerRun(
+            program=o.program,
+            name=f"aging-{o.name}-{o.port}",
+            image=o.image,
+            arguments=(*arguments, *o.options, o.image, *filled),
+            endpoint=o.endpoint(f"http://127.0.0.1:{o.port}", self.model, o.metrics),
+            port=o.container_port,
+            patience=o.stop_timeout,
+        )
+
+    def missing(self) -> str | None:
+        return refusal(self.options.program, self.options.image)
