@@ -25,6 +25,7 @@ _SHOWN = 8
 _SHOWN_WIDTH = 100
 
 By = Literal["pid", "process", "container", "cgroup"]
+LoadStart = Literal["process", "now"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,14 @@ class Attachment:
     whereabouts: Whereabouts
     endpoint: Endpoint | None
     metrics_url: str | None
+    load_start: LoadStart
 
     @property
     def returns(self) -> bool:
         return self.whereabouts.returns
 
     async def begin(self, campaign: Path, log: Path) -> Attached:  # noqa: ARG002 - its output goes where it went
-        return Attached(self.whereabouts)
+        return Attached(self.whereabouts, self.load_start)
 
     def described(self) -> Mapping[str, Any]:
         return {"attached": {self.whereabouts.by: self.whereabouts.value}}
@@ -81,12 +83,12 @@ class Attached:
     Raises AttachError where there is none.
     """
 
-    def __init__(self, whereabouts: Whereabouts) -> None:
+    def __init__(self, whereabouts: Whereabouts, load_start: LoadStart) -> None:
         self._whereabouts = whereabouts
         self._roots = tuple(whereabouts.find())
         self.with_descendants = whereabouts.by != "cgroup"  # a control group says itself what belongs to it
         self.command = command_line(self._roots[0])
-        self.born = time.monotonic() - age(self._roots[0].pid)
+        self.born = time.monotonic() - (age(self._roots[0].pid) if load_start == "process" else 0.0)
 
     @property
     def trees(self) -> Mapping[str, tuple[int, ...]]:

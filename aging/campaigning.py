@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from aging.campaign import load_campaign
+from aging.campaign import Written, parse_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
@@ -47,16 +47,18 @@ class Ran:
     """What an early look found, where that ended it."""
 
 
-def run_campaign(file: Path, results: Path, duration: str | None, console: Console, gate: Gate | None = None) -> Ran:
-    """Check, run, seal, analyse and report a campaign file; end it early once it has failed ``gate``.
+def run_campaign(
+    written: Written, results: Path, duration: str | None, console: Console, gate: Gate | None = None
+) -> Ran:
+    """Check, run, seal, analyse and report a campaign; end it early once it has failed ``gate``.
 
     Raises CampaignError or PreflightError before anything is started or written.
     """
     catalogue = Catalogue.discovered()
-    campaign = load_campaign(file, catalogue.kinds(), duration=duration)
-    check(campaign, catalogue, results, source=str(file))
+    campaign = parse_campaign(written.text, catalogue.kinds(), written.source, duration=duration)
+    check(campaign, catalogue, results, source=written.source)
     deployments = placed(campaign, catalogue)
-    layout = prepare(campaign, deployments, file, results)
+    layout = prepare(campaign, deployments, written.text, results)
     console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
     runner = Runner(campaign, deployments, catalogue, layout)
     looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide)
@@ -65,12 +67,12 @@ def run_campaign(file: Path, results: Path, duration: str | None, console: Conso
     return Ran(outcome, layout, derive(layout.root), runner.decided)
 
 
-def prepare(campaign: Campaign, deployments: Sequence[Subject[Any]], file: Path, results: Path) -> Layout:
-    """Make the result directory with the campaign file verbatim and the manifest."""
+def prepare(campaign: Campaign, deployments: Sequence[Subject[Any]], text: str, results: Path) -> Layout:
+    """Make the result directory with the campaign file's text verbatim and the manifest."""
     layout = Layout(_free_folder(results / campaign.name, time.time()))
     content = manifest(campaign, deployments)
     layout.run(HARNESS).mkdir(parents=True)
-    layout.campaign.write_bytes(file.read_bytes())
+    layout.campaign.write_bytes(text.encode("utf-8"))
     write_manifest(content, layout.manifest)
     return layout
 

@@ -44,7 +44,7 @@ def synthetic(
     layout = Layout(root)
     root.mkdir(parents=True, exist_ok=True)
     analysis = {"grid_seconds": 5.0, "q": 0.1, "test": "series_har"}
-    campaign = {"name": "synthetic", "warmup_seconds": warmup, "analysis": analysis}
+    campaign = {"name": "synthetic", "warmup_seconds": warmup, "analysis": analysis, "load": {}}
     deployments = [
         {
             "name": name,

@@ -22,7 +22,7 @@ from aging.campaign.schema import (
 from aging.campaign.units import parse_duration, parse_warmup
 from aging.errors import CampaignError, Mistake
 
-__all__ = ["Kinds", "load_campaign", "parse_campaign"]
+__all__ = ["Kinds", "Written", "load_campaign", "parse_campaign", "read_campaign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,30 @@ class Kinds:
     presets: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The text of a campaign file, and what it is called in messages."""
+
+    text: str
+    source: str
+
+
 def load_campaign(path: Path, kinds: Kinds, **overrides: Any) -> Campaign:
     """Read and check a campaign file; ``overrides`` replace top-level keys, as written in TOML.
 
     Raises :class:`CampaignError` with every mistake found.
     """
+    return parse_campaign(read_campaign(path).text, kinds, source=str(path), **overrides)
+
+
+def read_campaign(path: Path) -> Written:
+    """A campaign file, verbatim. Raises :class:`CampaignError` where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return Written(path.read_bytes().decode("utf-8"), str(path))
     except OSError as error:
         raise CampaignError(str(path), [Mistake("", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:
         raise CampaignError(str(path), [Mistake("", f"is not UTF-8 text: {error.reason}")]) from None
-    return parse_campaign(text, kinds, source=str(path), **overrides)
 
 
 def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **overrides: Any) -> Campaign:

@@ -49,6 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    from aging.campaign import read_campaign  # noqa: PLC0415
     from aging.campaigning import run_campaign  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
     from aging.check import Outcome as GateOutcome  # noqa: PLC0415
     from aging.check import judge, overall, parse_conditions  # noqa: PLC0415
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     conditions = parse_conditions(options.fail)
     gate = Gate(conditions, _judged(options.file, conditions, options.deployment, options.looks), options.looks)
     out = console()
-    ran = run_campaign(options.file, options.results, options.duration, out, gate)
+    ran = run_campaign(read_campaign(options.file), options.results, options.duration, out, gate)
     if ran.decided:
         out.print(f"ended early at {ran.decided}", markup=False, soft_wrap=True)
     # What an early look has decided stays decided; else the end is the last look.

@@ -24,11 +24,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    from aging.campaign import read_campaign  # noqa: PLC0415
     from aging.campaigning import run_campaign  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
     from aging.summary import show  # noqa: PLC0415
 
     out = console()
-    ran = run_campaign(options.file, options.results, options.duration, out)
+    ran = run_campaign(read_campaign(options.file), options.results, options.duration, out)
     show(ran.findings, out)
     out.print(f"findings: {ran.layout.findings}", soft_wrap=True)
     out.print(f"report:   {ran.layout.report}", soft_wrap=True)

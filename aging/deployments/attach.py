@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
-from aging.attached import Attachment, Whereabouts
+from aging.attached import Attachment, LoadStart, Whereabouts
 from aging.campaign.schema import SubjectOptions
 from aging.deployments import EndpointOptions, Subject
 from aging.errors import AttachError
@@ -31,6 +31,11 @@ class AttachOptions(EndpointOptions, SubjectOptions):
         None, pattern=_URL, description="where it answers, like `http://127.0.0.1:8000`; needed when there is load"
     )
     metrics: str | None = Field(None, pattern="^https?://", description="address of its Prometheus metrics")
+    load_start: LoadStart = Field(
+        "process",
+        description="when what drives it began, if we do not: whether growth goes on is judged against the time since "
+        'the process started, or since we began to watch (`"now"`)',
+    )
 
     @field_validator("process")
     @classmethod
@@ -73,7 +78,7 @@ class Attach(Subject[AttachOptions]):
     def origin(self) -> Attachment:
         o = self.options
         endpoint = None if o.url is None else o.endpoint(o.url.rstrip("/"), self.model)
-        return Attachment(o.whereabouts(), endpoint, o.metrics)
+        return Attachment(o.whereabouts(), endpoint, o.metrics, o.load_start)
 
     def missing(self) -> str | None:
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import aging.samplers
-from aging.model import Reading
+from aging.model import HARNESS, Reading
 from aging.samplers import Target
 from aging.samplers.process import ProcessSampler, read_tree
 
@@ -115,7 +115,8 @@ class Child:
         return answer.strip()
 
     def reading(self, *, with_descendants: bool = True) -> Reading:
-        target = Target("x", "tree", 3, (self.pid,), with_descendants=with_descendants)
+        owner = "x" if with_descendants else HARNESS  # whose ended children are not its own
+        target = Target(owner, "tree", 3, (self.pid,), with_descendants=with_descendants)
         [reading] = ProcessSampler(lambda: [target]).read()
         return reading
 

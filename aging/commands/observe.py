@@ -1,0 +1,106 @@
+"""Watch a process that runs already and say whether it ages: no campaign file, no load of ours.
+
+The process and all it has started are sampled once a second; it is never signalled and no
+request is sent to it. Ctrl-C ends the watch, and what was seen by then is analysed (exit 130).
+
+  aging observe --pid 4711 --for 2h
+  aging observe --name 'vllm serve' --metrics http://127.0.0.1:8000/metrics
+  aging observe --container tgi
+  aging observe --cgroup /system.slice/ollama.service
+
+Whether growth goes on or levels off is judged against the whole age of the process; where
+it was idle until now, say so with --load-start now.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aging.campaign.units import parse_duration
+from aging.commands.run import exit_code
+from aging.errors import ExitCode
+from aging.terminal import console
+
+if TYPE_CHECKING:
+    from aging.attached import Whereabouts
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--pid", type=_pid, metavar="PID", help="a process and its descendants")
+    what.add_argument(
+        "--name",
+        type=_pattern,
+        metavar="PATTERN",
+        help="the process whose command line matches a regular expression",
+    )
+    what.add_argument("--container", metavar="NAME", help="a docker or podman container")
+    what.add_argument("--cgroup", metavar="PATH", help="every process of a control group")
+    parser.add_argument("--metrics", type=_url, metavar="URL", help="its Prometheus metrics, sampled too")
+    parser.add_argument("--for", dest="duration", type=_duration, default="2h", metavar="TIME", help="default: 2h")
+    parser.add_argument(
+        "--load-start",
+        choices=("process", "now"),
+        default="process",
+        help="when it began to be used: with the process (default), or now",
+    )
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.campaigning import run_campaign  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
+    from aging.observing import observation  # noqa: PLC0415
+    from aging.summary import show  # noqa: PLC0415
+
+    out = console()
+    written = observation(_whereabouts(options), options.duration, options.metrics, options.load_start)
+    ran = run_campaign(written, options.results, None, out)
+    show(ran.findings, out)
+    out.print(f"findings: {ran.layout.findings}", soft_wrap=True)
+    out.print(f"report:   {ran.layout.report}", soft_wrap=True)
+    return exit_code(ran.outcome)
+
+
+def _whereabouts(options: argparse.Namespace) -> Whereabouts:
+    from aging.attached import Whereabouts  # noqa: PLC0415
+
+    if options.pid is not None:
+        return Whereabouts("pid", str(options.pid))
+    if options.name is not None:
+        return Whereabouts("process", options.name)
+    if options.container is not None:
+        return Whereabouts("container", options.container)
+    return Whereabouts("cgroup", options.cgroup)
+
+
+def _pid(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a process id; give a positive whole number")
+    return int(text)
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from None
+    if not text:
+        raise argparse.ArgumentTypeError("an empty pattern matches everything; give a part of the command line")
+    return text
+
+
+def _url(text: str) -> str:
+    if not re.match(r"https?://[^/]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address like http://127.0.0.1:8000/metrics")
+    return text
+
+
+def _duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text

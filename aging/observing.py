@@ -1,0 +1,61 @@
+"""A campaign that only watches one thing that runs already, written as the file one would have written."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from aging.attached import Attached, LoadStart, Whereabouts
+from aging.campaign import Written
+from aging.campaign.units import parse_duration
+
+_POINTS = 240
+"""Grid cells of a watch: enough for every statistic, few enough that each is a median of several samples."""
+
+_LONGEST_CELL = 60
+
+
+def observation(
+    whereabouts: Whereabouts, duration: str, metrics: str | None = None, load_start: LoadStart = "process"
+) -> Written:
+    """The campaign.
+
+    Raises AttachError where there is nothing to watch, ValueError for a duration that is none.
+    """
+    name = _name(Attached(whereabouts, load_start).command, whereabouts)
+    grid = min(max(round(parse_duration(duration) / _POINTS), 1), _LONGEST_CELL)
+    value = int(whereabouts.value) if whereabouts.by == "pid" else whereabouts.value
+    lines = [
+        f"name = {_toml(name)}",
+        f"duration = {_toml(duration)}",
+        "seed = 0",
+        "",
+        "[load]",
+        'kind = "none"',
+        "",
+        "[[deployment]]",
+        f"name = {_toml(name)}",
+        'kind = "attach"',
+        f"{whereabouts.by} = {_toml(value)}",
+        f"load_start = {_toml(load_start)}",
+        *([] if metrics is None else [f"metrics = {_toml(metrics)}"]),
+        "",
+        "[analysis]",
+        f"grid = {_toml(f'{grid}s')}",
+    ]
+    return Written("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
+
+
+def _name(command: tuple[str, ...], whereabouts: Whereabouts) -> str:
+    """A short name: the container's or control group's own, else the program's; a script's before its interpreter's."""
+    if whereabouts.by in ("container", "cgroup"):
+        told = whereabouts.value.rstrip("/").rpartition("/")[2].removesuffix(".service").removesuffix(".scope")
+    else:
+        programs = [part.rpartition("/")[2] for part in command if not part.startswith("-")] or ["process"]
+        interpreted = len(programs) > 1 and re.match(r"(python|node|ruby|perl|bash|sh)[\d.]*$", programs[0])
+        told = programs[1 if interpreted else 0].removesuffix(".py")
+    return re.sub(r"[^a-z0-9]+", "-", told.lower()).strip("-")[:40] or "process"
+
+
+def _toml(value: str | int) -> str:
+    return json.dumps(value, ensure_ascii=False)
