@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Campaigns mostly wait: two files of tests at a time.
+BESIDE := -n 2 --dist loadfile
 
 .PHONY: quickstart test test-all check format bench clean
 
@@ -10,7 +12,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/aging run campaigns/quickstart.toml
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(BESIDE)
 
 # Also the slow tests and, where there is one, those that need a GPU.
 test-all: $(VENV)/.installed-dev
@@ -21,7 +23,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(BESIDE)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

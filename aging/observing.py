@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 import re
 
+import httpx
+
+import aging.deployments
 from aging.attached import Attached, LoadStart, Whereabouts
 from aging.campaign import Written
 from aging.campaign.units import parse_duration
+from aging.deployments import Subject
+from aging.errors import AttachError
+from aging.plugins import discover
+from aging.samplers.engine import recognised, scrape
 
 _POINTS = 240
 """Grid cells of a watch: enough for every statistic, few enough that each is a median of several samples."""
@@ -20,7 +27,7 @@ def observation(
 ) -> Written:
     """The campaign.
 
-    Raises AttachError where there is nothing to watch, ValueError for a duration that is none.
+    Raises AttachError where there is nothing to watch or no metrics, ValueError for a duration that is none.
     """
     name = _name(Attached(whereabouts, load_start).command, whereabouts)
     grid = min(max(round(parse_duration(duration) / _POINTS), 1), _LONGEST_CELL)
@@ -38,12 +45,22 @@ def observation(
         'kind = "attach"',
         f"{whereabouts.by} = {_toml(value)}",
         f"load_start = {_toml(load_start)}",
-        *([] if metrics is None else [f"metrics = {_toml(metrics)}"]),
+        *([] if metrics is None else _metrics_lines(metrics)),
         "",
         "[analysis]",
         f"grid = {_toml(f'{grid}s')}",
     ]
     return Written("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
+
+
+def _metrics_lines(url: str) -> list[str]:
+    try:
+        scraped = scrape(url)
+    except (httpx.HTTPError, ValueError) as error:
+        raise AttachError(f"{url} tells no metrics: {str(error).splitlines()[0] or type(error).__name__}") from None
+    known = {kind: plugin.engine_metrics for kind, plugin in discover(aging.deployments, Subject).items()}
+    engine = recognised(scraped, known)
+    return [f"metrics = {_toml(url)}", *([] if engine is None else [f"engine = {_toml(engine)}"])]
 
 
 def _name(command: tuple[str, ...], whereabouts: Whereabouts) -> str:

@@ -69,7 +69,7 @@ class Serving:
             with_descendants=life.with_descendants,
             components=trees if len(trees) > 1 else {},
             metrics_url=self._origin.metrics_url,
-            engine_metrics=self.deployment.engine_metrics,
+            engine_metrics=self.deployment.common_metrics(),
         )
 
     async def start(self, *, probe: bool = True) -> None:

@@ -144,6 +144,11 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
             if count > 1:
                 where = ", ".join(str(table.get("name", "?")) for table in tables if table.get(key) == value)
                 yield Mistake(f"deployment.{key}", f"{value!r} is used {count} times ({where}); each needs its own")
+    for table in tables:
+        engine = table.get("engine")
+        if isinstance(engine, str) and engine not in kinds.deployments:
+            what = f"unknown deployment kind {engine!r}; {_suggest(engine, kinds.deployments)}"
+            yield Mistake(f"deployment[{table.get('name', '?')}].engine", what)
     yield from _window(raw)
     names = {table["name"] for table in tables if isinstance(table.get("name"), str)}
     rejuvenation = raw.get("rejuvenation")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
+from aging.plugins import discover
 from aging.process import MAIN, Child, Children, Life
 from aging.samplers import EngineMetric
 
@@ -52,6 +54,9 @@ class EndpointOptions(Table):
     served_model: str = Field("{model}", description="model name that requests carry")
     body: dict[str, Any] = Field(default_factory=dict, description="keys added to every request's body")
     reuse_connections: bool = Field(True, description="false for a server that closes connections after a stream")
+    engine: str | None = Field(
+        None, description="deployment kind that its metrics are those of, like `vllm`: they get their common names"
+    )
 
     def endpoint(self, base_url: str, model: str | None, metrics_path: str | None = None) -> Endpoint:
         """The endpoint at ``base_url``, asked for ``model``."""
@@ -242,6 +247,10 @@ class Subject(ABC, Generic[S]):
             return None
         return f"the {self.kind} runtime is not installed; run: aging env create {needs.name}"
 
+    def common_metrics(self) -> Mapping[str, EngineMetric]:
+        """Which of its metrics have a common name."""
+        return self.engine_metrics
+
     def known_ageing(self) -> KnownAgeing | None:
         """The ageing this deployment is configured to have; None for a real runtime."""
         return None
@@ -260,3 +269,11 @@ class Deployment(Subject[O]):
 
     def origin(self) -> Origin:
         return Started(self.launch(), self.options.port, self.options.stop_timeout)
+
+
+def metrics_of(engine: str | None) -> Mapping[str, EngineMetric]:
+    """The metrics of a deployment kind that have a common name; none of no kind."""
+    if engine is None:
+        return {}
+    kinds: Mapping[str, type[Subject[Any]]] = discover(sys.modules[__name__], Subject)
+    return kinds[engine].engine_metrics

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
 from aging.attached import Attachment, LoadStart, Whereabouts
 from aging.campaign.schema import SubjectOptions
-from aging.deployments import EndpointOptions, Subject
+from aging.deployments import EndpointOptions, Subject, metrics_of
 from aging.errors import AttachError
+from aging.samplers import EngineMetric
 
 _URL = r"^https?://[^/]+/?$"
 
@@ -79,6 +81,9 @@ class Attach(Subject[AttachOptions]):
         o = self.options
         endpoint = None if o.url is None else o.endpoint(o.url.rstrip("/"), self.model)
         return Attachment(o.whereabouts(), endpoint, o.metrics, o.load_start)
+
+    def common_metrics(self) -> Mapping[str, EngineMetric]:
+        return metrics_of(self.options.engine)
 
     def missing(self) -> str | None:
         try:

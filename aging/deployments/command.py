@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator
 
 from aging.campaign.schema import DeploymentOptions
-from aging.deployments import Deployment, EndpointOptions, Launch
+from aging.deployments import Deployment, EndpointOptions, Launch, metrics_of
 from aging.process import MAIN
+from aging.samplers import EngineMetric
 
 CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
 ComponentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -49,6 +51,9 @@ class Command(Deployment[CommandOptions]):
             endpoint=o.endpoint(f"http://127.0.0.1:{o.port}", self.model, o.metrics),
             components={name: self._filled(argv) for name, argv in o.components.items()},
         )
+
+    def common_metrics(self) -> Mapping[str, EngineMetric]:
+        return metrics_of(self.options.engine)
 
     def missing(self) -> str | None:
         for argv in (self.options.command, *self.options.components.values()):

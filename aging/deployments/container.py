@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,8 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.campaign.units import Size
 from aging.containers import ContainerRun, arguments_of, refusal
-from aging.deployments import EndpointOptions, Subject
+from aging.deployments import EndpointOptions, Subject, metrics_of
+from aging.samplers import EngineMetric
 
 
 class ContainerOptions(EndpointOptions, DeploymentOptions):
@@ -70,6 +72,9 @@ class Container(Subject[ContainerOptions]):
             port=o.container_port,
             patience=o.stop_timeout,
         )
+
+    def common_metrics(self) -> Mapping[str, EngineMetric]:
+        return metrics_of(self.options.engine)
 
     def missing(self) -> str | None:
         return refusal(self.options.program, self.options.image)

@@ -31,13 +31,28 @@ class EngineSampler(Sampler):
 
 def _reading(target: Target, url: str) -> Reading:
     try:
-        answer = httpx.get(url, timeout=_TIMEOUT_SECONDS, trust_env=False).raise_for_status()
-        scraped = parse_metrics(answer.text)
+        scraped = scrape(url)
     except (httpx.HTTPError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
         return Reading(target.owner, "engine", target.generation, {}, {"engine": reason})
     common, missing = common_values(scraped, target.engine_metrics)
     return Reading(target.owner, "engine", target.generation, raw_values(scraped) | common, missing)
+
+
+def scrape(url: str) -> Scrape:
+    """What a Prometheus endpoint tells now. Raises httpx.HTTPError, ValueError."""
+    return parse_metrics(httpx.get(url, timeout=_TIMEOUT_SECONDS, trust_env=False).raise_for_status().text)
+
+
+def recognised(scraped: Scrape, known: Mapping[str, Mapping[str, EngineMetric]]) -> str | None:
+    """The kind, of those ``known``, of whose metrics the scrape holds the largest part; None below a half."""
+    parts = {
+        kind: sum(any(raw in scraped for raw in metric.raw) for metric in metrics.values()) / len(metrics)
+        for kind, metrics in known.items()
+        if metrics
+    }
+    best = max(parts, key=lambda kind: parts[kind], default=None)
+    return best if best is not None and parts[best] >= 0.5 else None
 
 
 def parse_metrics(text: str) -> Scrape:
