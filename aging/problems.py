@@ -45,6 +45,9 @@ def _from_journal(results: Results) -> Iterator[Problem]:
                 yield Problem(event.deployment, "died", message, at)
             case "load_died":
                 yield Problem(event.deployment, "load_died", f"the load process ended: {event.details['exit']}", at)
+            case "log_capped":
+                message = f"it printed over {event.details['bytes'] / 2**20:g} MiB; only its newest output is kept"
+                yield Problem(event.deployment, "log", message, at)
             case "sampler_failing":
                 yield Problem(None, "sampler", f"{event.details['sampler']}: {event.details['reason']}", at)
             case "campaign_interrupted":

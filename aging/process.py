@@ -21,7 +21,6 @@ MARKER = "AGING_CAMPAIGN"
 """Environment variable in every child: the result directory it belongs to."""
 
 _TETHER = Path(__file__).with_name("tether.py")
-_LOG_TAIL_BYTES = 4096
 
 MAIN = "main"
 """The component that a deployment of one process consists of."""
@@ -194,16 +193,6 @@ def tree_listens(root: int, port: int) -> bool | None:
     return None if hidden else False
 
 
-def log_tail(path: Path, lines: int = 8) -> list[str]:
-    """The last lines of a log file, for the journal and for error messages."""
-    try:
-        with path.open("rb") as log:
-            log.seek(max(path.stat().st_size - _LOG_TAIL_BYTES, 0))
-            return log.read().decode(errors="replace").splitlines()[-lines:]
-    except OSError:
-        return []
-
-
 def describe_exit(status: int) -> str:
     """``exit 3`` or ``killed by SIGKILL``."""
     if status >= 0:
@@ -212,3 +201,12 @@ def describe_exit(status: int) -> str:
         return f"killed by {signal.Signals(-status).name}"
     except ValueError:
         return f"killed by signal {-status}"
+
+
+def oom_kills() -> int:
+    """How often the kernel's out-of-memory killer has struck on this host, in any control group; 0 where not told."""
+    try:
+        counters = Path("/proc/vmstat").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in counters.splitlines() if line.startswith("oom_kill ")), 0)

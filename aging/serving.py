@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +14,8 @@ from aging.deployments import Endpoint, Subject
 from aging.errors import DeploymentError
 from aging.load.request import send
 from aging.load.schedule import PlannedRequest
-from aging.process import MAIN, Life, log_tail
+from aging.logs import cap, tail
+from aging.process import MAIN, Life, oom_kills
 from aging.samplers import Target
 from aging.store.layout import Layout
 
@@ -21,6 +23,7 @@ _PROBE = PlannedRequest(index=-1, at=0.0, prompt_tokens=4, output_tokens=2, stre
 _PROBE_TIMEOUT_SECONDS = 30.0
 _PROBE_PAUSE_SECONDS = 0.1
 _RETURN_PAUSE_SECONDS = 1.0
+_LOG_PAUSE_SECONDS = (0.05, 1.0)
 
 Tell = Callable[..., object]
 
@@ -39,7 +42,9 @@ class Serving:
         self._tell = tell
         self._origin = deployment.origin()
         self._life: Life | None = None
+        self._oom_kills = 0
         self._watch: asyncio.Task[None] | None = None
+        self._log_keeper: asyncio.Task[None] | None = None
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -81,10 +86,12 @@ class Serving:
         log_path = self._layout.log(self.name, self.generation, self.replica)
         log_path.parent.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
+        self._oom_kills = oom_kills()
         try:
             self._life = life = await self._origin.begin(self._layout.root, log_path)
         except DeploymentError as error:
             raise self._not_ready(str(error)) from None
+        self._log_keeper = asyncio.create_task(self._keep_log(log_path))
         await self._became(life, started, probe=probe)
 
     async def gone_for_good(self) -> None:
@@ -107,9 +114,10 @@ class Serving:
 
     async def stop(self) -> None:
         """End what was begun; a death from here on is no news."""
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        for task in (self._watch, self._log_keeper):
+            if task is not None:
+                task.cancel()
+        self._watch = self._log_keeper = None
         self.ready_since = None
         if self._life is not None:
             alive = bool(self._life.trees)
@@ -127,7 +135,12 @@ class Serving:
             **({"components": pids} if pids else {}),
         )
         if probe and self._origin.endpoint is not None:
-            await self._until_ready(life, self._origin.endpoint, started)
+            try:
+                await self._until_ready(life, self._origin.endpoint, started)
+            except DeploymentError:  # the others get the machine to themselves
+                await life.end()
+                self._life = None
+                raise
         self.ready_since = time.monotonic()
         self._say("deployment_ready", seconds=round(self.ready_since - started, 3))
         self._watch = asyncio.create_task(self._watch_for_death(life))
@@ -149,7 +162,7 @@ class Serving:
                 if time.monotonic() - started > timeout:
                     raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
                 await asyncio.sleep(_PROBE_PAUSE_SECONDS)
-        raise self._not_ready(f"ended before it was ready ({await life.wait()})")
+        raise self._not_ready(f"ended before it was ready ({self._because(await life.wait())})")
 
     def _not_ready(self, what: str) -> DeploymentError:
         lines = self._log_tail()
@@ -162,8 +175,23 @@ class Serving:
         how = await life.wait()
         self.ready_since = None
         await life.end()  # workers that outlive their leader would keep its port and its memory
-        self._say("deployment_died", why=how, log=self._log_tail())
+        self._say("deployment_died", why=self._because(how), log=self._log_tail())
         self.died.set()
 
+    def _because(self, how: str) -> str:
+        struck = "SIGKILL" in how and oom_kills() > self._oom_kills
+        return f"{how}; the kernel's out-of-memory killer has struck meanwhile" if struck else how
+
+    async def _keep_log(self, log: Path) -> None:
+        """A server that prints without end must not fill the disk: the faster it prints, the closer it is followed."""
+        most, told, pause = self.deployment.options.log_size, False, _LOG_PAUSE_SECONDS[0]
+        while True:
+            if capped := cap(log, most):
+                if not told:
+                    self._say("log_capped", bytes=most)
+                told = True
+            pause = _LOG_PAUSE_SECONDS[0] if capped else min(2 * pause, _LOG_PAUSE_SECONDS[1])
+            await asyncio.sleep(pause)
+
     def _log_tail(self) -> list[str]:
-        return log_tail(self._layout.log(self.name, self.generation, self.replica))
+        return tail(self._layout.log(self.name, self.generation, self.replica))

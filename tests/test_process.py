@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aging.process import MARKER, Child, describe_exit, log_tail
+from aging.logs import tail
+from aging.process import MARKER, Child, describe_exit
 from tests.conftest import wait_for
 
 
@@ -23,7 +24,7 @@ async def start(tmp_path: Path, *argv: str) -> Child:
 
 
 async def something_logged(path: Path) -> None:
-    while not log_tail(path):  # noqa: ASYNC110 - another process writes it
+    while not tail(path):  # noqa: ASYNC110 - another process writes it
         await asyncio.sleep(0.02)
 
 
@@ -33,7 +34,7 @@ def test_output_goes_to_the_log_and_the_environment_is_marked(tmp_path: Path) ->
         return await child.wait()
 
     assert asyncio.run(run()) == 3
-    assert log_tail(tmp_path / "log") == [f"1 {tmp_path}"]
+    assert tail(tmp_path / "log") == [f"1 {tmp_path}"]
 
 
 def test_terminate_ends_the_whole_tree_however_deaf(tmp_path: Path) -> None:
@@ -90,9 +91,9 @@ def test_exits_are_described(status: int, text: str) -> None:
 
 
 def test_a_log_that_is_not_there_has_no_tail(tmp_path: Path) -> None:
-    assert log_tail(tmp_path / "none") == []
+    assert tail(tmp_path / "none") == []
     (tmp_path / "log").write_bytes(b"x" * 10_000 + b"\nlast \xff line\n")
-    assert log_tail(tmp_path / "log", 1) == ["last � line"]
+    assert tail(tmp_path / "log", 1) == ["last � line"]
 
 
 def _runs(pid: int) -> bool:

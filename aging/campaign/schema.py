@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from aging.campaign.units import Duration, Positive, WarmUp
+from aging.campaign.units import Duration, Positive, Size, WarmUp
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 EnvironmentValue = Annotated[str, Field(pattern=r"^[^\x00]*$")]
@@ -125,6 +125,9 @@ class SubjectOptions(Table):
         None, gt=0, le=100_000, description="requests per second of this deployment instead of the load's"
     )
     ready_timeout: Duration = Field(120.0, gt=0, description="longest time from launch to the first completed request")
+    log_size: Size = Field(
+        16 * 2**20, ge=2**12, description="most of its output that is kept; what is older than the newest half goes"
+    )
 
     @property
     def answers(self) -> bool:

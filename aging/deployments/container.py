@@ -9,7 +9,6 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.campaign.units import Size
 from aging.containers import ContainerRun, arguments_of, refusal
 from aging.deployments import EndpointOptions, Subject, metrics_of
 from aging.samplers import EngineMetric
@@ -28,9 +27,6 @@ class ContainerOptions(EndpointOptions, DeploymentOptions):
     devices: tuple[str, ...] = Field((), description="devices it sees, like `/dev/dri`")
     volumes: tuple[str, ...] = Field(
         (), description="what it sees of the host's files, like `/data:/data:ro`; a `[model]` on this machine it does"
-    )
-    log_size: Size = Field(
-        10 * 2**20, gt=0, description="most that the runtime keeps of its output; ours is kept whole"
     )
     options: tuple[str, ...] = Field((), description="further options of `docker run`, like `--shm-size=1g`, `--init`")
     metrics: str | None = Field(None, pattern="^/", description="path of the Prometheus endpoint, if there is one")

@@ -81,7 +81,7 @@ def facts(context: Context) -> Sequence[tuple[str, str]]:
     if state.started is not None:
         found.append(("Started", f"{utc(state.started.wall):%Y-%m-%d %H:%M} UTC"))
     if isinstance(seconds := campaign.get("duration_seconds"), int | float):
-        found.append(("Load per run", readable_duration(seconds)))
+        found.append(("Load per run" if campaign["load"] else "Watched for", readable_duration(seconds)))
     if isinstance(seconds := campaign.get("warmup_seconds"), int | float):
         found.append(("Warm-up left out", readable_duration(seconds)))
     found.append(("Deployments", str(len(context.results.deployments))))

@@ -57,7 +57,7 @@ def memory_plot(trace: MemoryTrace, shape: Shape, name: str, label: str) -> Mark
             axes.fill_between(t, np.minimum(low, high), np.maximum(low, high), color=svg.FIT, alpha=0.22, linewidth=0)
         axes.plot(t, fit.level + fit.slope * (t - fit.middle), color=svg.FIT, linewidth=1.8, dashes=(5, 2.5))
     _draw_marks(axes, trace.marks)
-    svg.time_axis(axes, last)
+    svg.time_axis(axes, last, f"the {trace.origin} began")
     factor, unit = unit_of(PRIMARY).scale(greatest)
     svg.value_axis(axes, factor, unit, least, greatest)
     return svg.markup(drawn, name, label)
@@ -135,7 +135,7 @@ def latency_plot(trace: LatencyTrace, scale: LatencyScale, shape: Shape, name: s
     axes.plot(median.t, median.y, color=svg.DATA, linewidth=1.6)
     axes.vlines(trace.failures, 0, 0.06, transform=axes.get_xaxis_transform(), color=svg.BAD, linewidth=1.4)
     _draw_marks(axes, trace.marks)
-    svg.time_axis(axes, scale.last)
+    svg.time_axis(axes, scale.last, "the load began")
     factor, unit = unit_of("_seconds").scale(scale.greatest)
     if scale.logarithmic:
         svg.log_value_axis(axes, unit_of("_seconds").scales, scale.least, scale.greatest)

@@ -66,12 +66,12 @@ def figure(width: float, height: float, left: float, right: float = 12, top: flo
     return drawn, axes
 
 
-def time_axis(axes: Axes, last: float) -> None:
-    """Seconds on the horizontal axis, written in the unit that suits ``last``."""
+def time_axis(axes: Axes, last: float, since: str) -> None:
+    """Seconds since ``since`` on the horizontal axis, written in the unit that suits ``last``."""
     factor, name, steps = next((unit for unit in _TIMES if last >= unit[0] * _LEAST_UNITS), _TIMES[-1])
     _scaled_ticks(axes.xaxis, factor, 6, steps)
     axes.set_xlim(0, max(last, 1e-9))
-    axes.set_xlabel(f"{name} since the load began", color=MUTED, fontsize=11, labelpad=9)
+    axes.set_xlabel(f"{name} since {since}", color=MUTED, fontsize=11, labelpad=9)
 
 
 def value_axis(axes: Axes, factor: float, name: str, least: float, greatest: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,10 @@ BUCKETS = 480
 
 _GAP = 5.0
 """A pause this many times the usual one is a gap, and no line is drawn over it."""
+
+
+Origin = Literal["load", "watch"]
+"""What the seconds of a run are counted from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class MemoryTrace:
     warmups: Sequence[tuple[float, float]]
     marks: Sequence[Mark]
     planned_seconds: float
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,9 @@ def memory_trace(results: Results, deployment: str, replica: int, finding: Findi
         return None
     series = [one for one in deployment_series(results, deployment, replica) if one.indicator == PRIMARY]
     marks = _marks(results.events, deployment, replica, window)
-    planned = results.state.runs[deployment, replica].planned_seconds or 0.0
-    return _memory(_Run(deployment, replica, rows, finding), window, series, marks, planned)
+    state = results.state.runs[deployment, replica]
+    run = _Run(deployment, replica, rows, finding, "watch" if state.watched else "load")
+    return _memory(run, window, series, marks, state.planned_seconds or 0.0)
 
 
 def harness_traces(results: Results, series: Sequence[Series]) -> Iterator[MemoryTrace]:
@@ -103,10 +110,11 @@ def harness_traces(results: Results, series: Sequence[Series]) -> Iterator[Memor
         return
     first, last = min(w.load_start for w in windows), max(w.load_end for w in windows)
     window = Window(first, last, windows[0].warmup, windows[0].grid)
+    origin: Origin = "watch" if all(state.watched for state in results.state.runs.values()) else "load"
     for entity, part in rows.groupby("entity"):
         owner = f"{HARNESS}/{entity}"
         mine = [one for one in series if one.owner == owner and one.indicator == PRIMARY]
-        yield _memory(_Run(owner, 1, part, None), window, mine, (), last - first)
+        yield _memory(_Run(owner, 1, part, None, origin), window, mine, (), last - first)
 
 
 def latency_trace(results: Results, deployment: str, replica: int) -> LatencyTrace | None:
@@ -173,6 +181,7 @@ class _Run:
     replica: int
     rows: pd.DataFrame
     finding: Finding | None
+    origin: Origin
 
 
 def _memory(run: _Run, window: Window, series: Sequence[Series], marks: Sequence[Mark], planned: float) -> MemoryTrace:
@@ -201,6 +210,7 @@ def _memory(run: _Run, window: Window, series: Sequence[Series], marks: Sequence
         warmups=warmups,
         marks=marks,
         planned_seconds=planned,
+        origin=run.origin,
     )
 
 

@@ -51,6 +51,9 @@ PROBLEM: Mapping[str, str] = {
     "no_samples": "No samples",
     "ticks": "Missed samples",
     "trimmed": "Cut file",
+    "unread": "Not readable",
+    "engine": "Engine metric missing",
+    "log": "Log cut short",
 }
 
 GRAVE = frozenset({"died", "load_died", "no_requests", "no_samples", "schedule", "failed"})

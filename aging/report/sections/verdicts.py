@@ -19,7 +19,7 @@ _HOUR = 3600.0
 _TEMPLATE = """
 {% from "macros.html.j2" import chip, measured %}
 <p class="note">Growth of anonymous memory plus swap of each process tree
-{%- if window %}, measured over {{ window }} of load after warm-up{% endif %}
+{%- if window %}, measured over {{ window }} {{ 'of load after warm-up' if loaded else 'of watching' }}{% endif %}
 {%- if extrapolated %} and extrapolated to an hour{% endif %}, with its 95&nbsp;% confidence interval.
 The smallest detectable leak would have been found with 80&nbsp;% probability.</p>
 <table class="verdicts stacked">
@@ -87,6 +87,7 @@ class Verdicts(Section):
             _TEMPLATE,
             rows=rows,
             window=readable_duration(window) if window else None,
+            loaded=bool(context.manifest["campaign"]["load"]),
             extrapolated=bool(window) and window < _HOUR,
         )
 
