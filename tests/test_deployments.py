@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -112,6 +113,23 @@ def test_vllm_asks_for_the_environment_of_its_device(tmp_path: Path, monkeypatch
     for device, command in (("cpu", "aging env create vllm-cpu"), ("cuda", "aging env create vllm")):
         table = Vllm.options_table.model_validate({"name": "a", "kind": "vllm", "port": 18080, "device": device})
         assert str(Vllm(table, "m").missing()).endswith(command)
+
+
+def test_an_environment_of_other_versions_is_not_the_one_that_was_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGING_ENVIRONMENTS", str(tmp_path))
+    deployment = MistralRs(
+        MistralRs.options_table.model_validate({"name": "a", "kind": "mistralrs", "port": 1024}), "m"
+    )
+    (needs,) = MistralRs.requirements
+    assert deployment.missing() == "the mistralrs runtime is not installed; run: aging env create mistralrs"
+    needs.stamp(tmp_path).parent.mkdir()
+    needs.stamp(tmp_path).write_text('["mistralrs==0.1.0"]')
+    told = "the mistralrs runtime is installed in other versions than are pinned; run: aging env create mistralrs"
+    assert deployment.missing() == told
+    needs.stamp(tmp_path).write_text(json.dumps(needs.recipe))
+    assert deployment.missing() is None
 
 
 @pytest.mark.usefixtures("environments")

@@ -245,7 +245,8 @@ class Subject(ABC, Generic[S]):
         needs = self.environment
         if needs is None or needs.installed(environments_folder()):
             return None
-        return f"the {self.kind} runtime is not installed; run: aging env create {needs.name}"
+        what = "installed in other versions than are pinned" if needs.stamp(environments_folder()).exists() else None
+        return f"the {self.kind} runtime is {what or 'not installed'}; run: aging env create {needs.name}"
 
     def common_metrics(self) -> Mapping[str, EngineMetric]:
         """Which of its metrics have a common name."""
