@@ -22,6 +22,7 @@ class Reading:
     ``entity`` tells things of one owner apart (``tree``, ``gpu0``, ``client-vllm``);
     ``generation`` is which life of the serving process was read.
     A value that could not be had is absent from ``values`` and has its reason in ``missing``.
+    ``pids`` are the processes that the values are sums over, where they are.
     """
 
     owner: str
@@ -29,6 +30,7 @@ class Reading:
     generation: int
     values: Mapping[str, float]
     missing: Mapping[str, str] = field(default_factory=dict)
+    pids: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ import psutil
 MARKER = "AGING_CAMPAIGN"
 """Environment variable in every child: the result directory it belongs to."""
 
+LIFE = "AGING_LIFE"
+"""Environment variable in every server: which life of which deployment it belongs to, by the name of its log."""
+
 _TETHER = Path(__file__).with_name("tether.py")
 
 MAIN = "main"
@@ -57,8 +60,9 @@ class Life(Protocol):
 class Child:
     """A process group that the harness started, and only such a one."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, life: str | None) -> None:
         self._process = process
+        self._life = life
         self.pid = process.pid
 
     @classmethod
@@ -81,7 +85,7 @@ class Child:
             env=os.environ | dict(env) | {MARKER: str(campaign)},
             start_new_session=True,
         )
-        return cls(process)
+        return cls(process, env.get(LIFE))
 
     @property
     def exit_status(self) -> int | None:
@@ -107,7 +111,7 @@ class Child:
         return self.exit_status is None and bool(tree_listens(self.pid, port))
 
     async def terminate(self, patience: float) -> None:
-        """SIGTERM to the group, SIGKILL after ``patience`` seconds; then whatever of the tree is left."""
+        """SIGTERM to the group, SIGKILL after ``patience`` seconds; then what is left of the tree and of its life."""
         family = self._family()
         if self._process.returncode is None:
             self._signal(signal.SIGTERM)
@@ -117,7 +121,7 @@ class Child:
                 self._signal(signal.SIGKILL)
                 await self._process.wait()
         self._signal(signal.SIGKILL)  # workers that outlived their leader
-        for member in family:
+        for member in [*family, *marked(self._life)]:
             with contextlib.suppress(psutil.Error):
                 member.kill()  # psutil checks pid and start time: never a stranger that got the pid
 
@@ -171,6 +175,16 @@ class Children:
         for child in self._children.values():
             await child.terminate(self._patience)
         return describe_exit(self._children[MAIN].exit_status or 0)
+
+
+def marked(life: str | None) -> list[psutil.Process]:
+    """The processes whose environment says that they belong to a life: also those that have left their parents."""
+    found = []
+    for process in psutil.process_iter() if life is not None else ():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(LIFE) == life:
+                found.append(process)
+    return found
 
 
 def tree_listens(root: int, port: int) -> bool | None:

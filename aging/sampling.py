@@ -142,4 +142,6 @@ def _row(stamp: Stamp, tick: Tick, reading: Reading) -> dict[str, Any]:
         "missed": tick.missed,
         "missing": json.dumps(dict(reading.missing)) if reading.missing else None,
     }
+    if reading.pids:
+        row["pids"] = " ".join(map(str, reading.pids))
     return row | dict(reading.values)

@@ -73,6 +73,7 @@ class Serving:
             tuple(pid for pids in trees.values() for pid in pids),
             with_descendants=life.with_descendants,
             components=trees if len(trees) > 1 else {},
+            life=str(self._layout.log(self.name, self.generation, self.replica)),
             metrics_url=self._origin.metrics_url,
             engine_metrics=self.deployment.common_metrics(),
         )

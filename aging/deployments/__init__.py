@@ -21,7 +21,7 @@ from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
 from aging.plugins import discover
-from aging.process import MAIN, Child, Children, Life
+from aging.process import LIFE, MAIN, Child, Children, Life
 from aging.samplers import EngineMetric
 
 
@@ -127,7 +127,7 @@ class Started:
         try:
             with log.open("ab") as output:
                 for name, argv in {MAIN: self.launch.argv, **self.launch.components}.items():
-                    children[name] = await Child.start(argv, self.launch.env, campaign, output)
+                    children[name] = await Child.start(argv, {**self.launch.env, LIFE: str(log)}, campaign, output)
         except asyncio.CancelledError:  # nobody else knows of those that have started
             for child in children.values():
                 await child.terminate(patience=0.0)

@@ -49,7 +49,8 @@ class Target:
     ``pids`` are the roots of their trees. ``with_descendants`` is false where the
     roots are all there is: for the harness's own processes (the servers are its
     children, and are not its own) and for control groups. ``components`` names
-    the roots of a deployment that has several parts.
+    the roots of a deployment that has several parts. ``life`` marks the environment
+    of everything that it has started.
     """
 
     owner: str
@@ -58,13 +59,14 @@ class Target:
     pids: tuple[int, ...]
     with_descendants: bool = True
     components: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    life: str | None = None
     metrics_url: str | None = None
     engine_metrics: Mapping[str, EngineMetric] = field(default_factory=dict)
 
     def parts(self) -> Iterator[Target]:
         """Its components as targets of their own: ``tree/prefill``."""
         for name, pids in self.components.items():
-            yield replace(self, entity=f"{self.entity}/{name}", pids=pids, components={})
+            yield replace(self, entity=f"{self.entity}/{name}", pids=pids, components={}, life=None)
 
 
 Targets = Callable[[], Sequence[Target]]

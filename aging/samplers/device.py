@@ -7,7 +7,7 @@ What NVML does not tell is a missing value with NVML's reason, never a zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 
 import pynvml
 
+from aging.membership import Membership
 from aging.model import HARNESS, Reading
-from aging.samplers import Sampler, Target
-from aging.samplers.process import _children, ended, tree_of
+from aging.samplers import Sampler, Target, Targets
+from aging.samplers.process import ended
 
 _PROC = Path("/proc")
 _WSL = Path("/dev/dxg")
@@ -110,7 +111,10 @@ class DeviceSampler(Sampler):
     kind = "device"
     default_interval = 1.0
 
-    _count: int | None = None
+    def __init__(self, targets: Targets) -> None:
+        super().__init__(targets)
+        self._membership = Membership()
+        self._count: int | None = None
 
     @classmethod
     def unavailable(cls) -> str | None:
@@ -136,7 +140,7 @@ class DeviceSampler(Sampler):
             if self._count is None:
                 pynvml.nvmlInit()
                 self._count = pynvml.nvmlDeviceGetCount()
-            return list(_read(self._count, deployments))
+            return list(_read(self._count, deployments, self._membership))
         except _LIBRARY_LOST:
             self._count = None
             with suppress(pynvml.NVMLError):
@@ -144,7 +148,7 @@ class DeviceSampler(Sampler):
             raise
 
 
-def _read(count: int, deployments: Collection[Target]) -> Iterator[Reading]:
+def _read(count: int, deployments: Sequence[Target], membership: Membership) -> Iterator[Reading]:
     usages: dict[str, _Usage] = {}
     failures: dict[str, str] = {} if count else {"NVML": "no device"}
     for index in range(count):
@@ -163,9 +167,8 @@ def _read(count: int, deployments: Collection[Target]) -> Iterator[Reading]:
         if not values:
             missing = {"device": failures.get(entity, "NVML answers none of the questions")}
         yield Reading(HARNESS, entity, 1, values, missing)
-    children = _children() if any(target.with_descendants for target in deployments) else {}
-    for target in deployments:
-        tree = set(tree_of(target, children))
+    for target, pids in zip(deployments, membership.of(deployments), strict=True):
+        tree = set(pids)
         reason = _why_unknown(target, tree, usages, failures)
         if reason is None:
             total = sum(usage.get(pid) or 0 for usage in usages.values() for pid in tree)

@@ -7,11 +7,13 @@ target; ``smaps_rollup`` would (10 ms a resident GiB, under the target's mmap lo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from aging.membership import Membership
 from aging.model import HARNESS, Reading
-from aging.samplers import Sampler, Target
+from aging.samplers import Sampler, Target, Targets
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -43,18 +45,20 @@ class ProcessSampler(Sampler):
     def unavailable(cls) -> str | None:
         return None if (_PROC / "self" / "status").exists() else "there is no /proc here"
 
+    def __init__(self, targets: Targets) -> None:
+        super().__init__(targets)
+        self._membership = Membership()
+
     def read(self) -> Iterable[Reading]:
-        targets = self.targets()
-        children = _children() if any(target.with_descendants for target in targets) else {}
-        return [read_tree(one, children) for target in targets for one in (target, *target.parts())]
+        whole_and_parts = [part for target in self.targets() for part in (target, *target.parts())]
+        return [read_tree(*one) for one in zip(whole_and_parts, self._membership.of(whole_and_parts), strict=True)]
 
 
-def read_tree(target: Target, children: Mapping[int, list[int]]) -> Reading:
-    """Sum the indicators over the target and, where it has them, its descendants."""
+def read_tree(target: Target, pids: Sequence[int]) -> Reading:
+    """Sum the indicators over ``pids``, the target's; its uptime is that of its first root."""
     totals: dict[str, float] = {}
     missing: dict[str, str] = {}
-    pids = tree_of(target, children)
-    seen = 0
+    seen = []
     for pid in pids:
         try:
             values = read_process(pid, missing, with_reaped=target.owner != HARNESS)
@@ -63,21 +67,25 @@ def read_tree(target: Target, children: Mapping[int, list[int]]) -> Reading:
         except PermissionError:  # /proc mounted with hidepid
             reason = f"pid {pid}: permission denied"
             return Reading(target.owner, target.entity, target.generation, {}, {"process": reason})
-        seen += "process_anon_bytes" in values
+        uptime = values.pop("process_uptime_seconds")
+        if pid == target.pids[0]:
+            totals["process_uptime_seconds"] = uptime
+        if "process_anon_bytes" in values:
+            seen.append(pid)
         for name, value in values.items():
             totals[name] = totals.get(name, 0.0) + value
-    if seen == 0:
+    if not seen:
         return Reading(target.owner, target.entity, target.generation, {}, {"process": ended(target)})
-    totals["process_count"] = seen
+    totals["process_count"] = len(seen)
     for name in missing:
         totals.pop(name, None)  # a sum that lacks a term is a wrong number
-    return Reading(target.owner, target.entity, target.generation, totals, missing)
+    return Reading(target.owner, target.entity, target.generation, totals, missing, seen)
 
 
 def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]:
     """One process's indicators; what it may not read goes to ``missing`` with the reason.
 
-    ``with_reaped`` adds the CPU seconds of children that ended and were waited for, so that
+    ``with_reaped`` adds the CPU seconds and page faults of children that ended and were waited for, so that
     a tree's total does not fall, which reads as a reset, when a worker ends. (The kernel's
     I/O counts have them anyway.) A zombie has its counters only. Context switches are
     those of the main thread: the kernel tells no more at this price.
@@ -98,20 +106,20 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
             missing["process_fds"] = "permission denied"
     else:  # a zombie: its thread is none
         values.pop("process_threads", None)
-    ticks = (folder / "stat").read_text().rpartition(")")[2].split()[11 : 15 if with_reaped else 13]
-    values["process_cpu_seconds_total"] = sum(map(int, ticks)) / _TICKS
+    stat = (folder / "stat").read_text().rpartition(")")[2].split()
+    own, reaped = (7, 9, 11, 12), (8, 10, 13, 14)  # faults minor and major, ticks of user and system time
+    minor, major, *ticks = (int(stat[at]) for at in own)
+    if with_reaped:
+        more_minor, more_major, *more_ticks = (int(stat[at]) for at in reaped)
+        minor, major, ticks = minor + more_minor, major + more_major, ticks + more_ticks
+    values["process_cpu_seconds_total"] = sum(ticks) / _TICKS
+    values["process_minor_faults_total"], values["process_major_faults_total"] = minor, major
+    values["process_uptime_seconds"] = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat[19]) / _TICKS
     try:
         values.update({_IO[key]: int(text) for key, text in _fields(folder / "io") if key in _IO})
     except PermissionError:
         missing.update(dict.fromkeys(_IO.values(), "permission denied"))
     return values
-
-
-def tree_of(target: Target, children: Mapping[int, list[int]]) -> list[int]:
-    """Every pid of the target, once each; those that have ended meanwhile are among them."""
-    if not target.with_descendants:
-        return list(target.pids)
-    return list(dict.fromkeys(pid for root in target.pids for pid in _descendants(root, children)))
 
 
 def ended(target: Target) -> str:
@@ -123,25 +131,3 @@ def _fields(path: Path) -> Iterator[tuple[str, str]]:
     for line in path.read_text().splitlines():
         key, _, text = line.partition(":")
         yield key, text.strip()
-
-
-def _descendants(root: int, children: Mapping[int, list[int]]) -> Iterator[int]:
-    waiting = [root]
-    while waiting:
-        pid = waiting.pop()
-        yield pid
-        waiting.extend(children.get(pid, ()))
-
-
-def _children() -> dict[int, list[int]]:
-    """Parent pid to child pids, for every process there is."""
-    table: dict[int, list[int]] = {}
-    for entry in os.listdir(_PROC):
-        if entry.isdigit():
-            try:
-                stat = (_PROC / entry / "stat").read_text()
-            except (FileNotFoundError, ProcessLookupError, PermissionError):  # it ended, or hidepid hides it
-                continue
-            parent = int(stat.rpartition(")")[2].split()[1])
-            table.setdefault(parent, []).append(int(entry))
-    return table

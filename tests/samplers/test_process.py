@@ -8,9 +8,11 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 import aging.samplers
@@ -263,8 +265,22 @@ def test_a_zombie_has_no_memory_and_is_not_counted(child: Child) -> None:
     assert after["process_count"] == 1
     assert after["process_threads"] == 1
     assert after["process_anon_bytes"] == pytest.approx(before["process_anon_bytes"], abs=ERROR + 32 * PAGE)
-    reading = read_tree(Target("x", "tree", 1, (zombie,)), {})
+    reading = read_tree(Target("x", "tree", 1, (zombie,)), [zombie])
     assert (reading.values, reading.missing) == ({}, {"process": f"pid {zombie} has ended"})
+
+
+def test_the_members_of_a_tree_are_told(child: Child) -> None:
+    forked = int(child.do("fork"))
+    assert child.reading().pids == [child.pid, forked]
+
+
+def test_page_faults_and_uptime_are_counted(child: Child) -> None:
+    before = child.reading().values
+    child.do(f"private {8 * MIB}")
+    after = child.reading().values
+    assert after["process_minor_faults_total"] - before["process_minor_faults_total"] >= 8 * MIB / (2 << 20)
+    assert after["process_major_faults_total"] >= before["process_major_faults_total"]
+    assert 0 < after["process_uptime_seconds"] < time.time() - psutil.Process(child.pid).create_time() + 0.1
 
 
 def test_a_vanished_pid_is_missing_with_the_reason() -> None:
@@ -274,7 +290,7 @@ def test_a_vanished_pid_is_missing_with_the_reason() -> None:
 
 def test_a_descendant_that_vanished_after_the_walk_is_left_out(child: Child) -> None:
     target = Target("x", "tree", 1, (child.pid,))
-    reading = read_tree(target, {child.pid: [NO_SUCH_PID]})
+    reading = read_tree(target, [child.pid, NO_SUCH_PID])
     assert reading.values["process_count"] == 1
     assert reading.missing == {}
 
@@ -289,7 +305,7 @@ if os.geteuid() == 0:
     os.setuid(65534)
 own = Target("x", "tree", 1, (os.getpid(),))
 stranger = Target("y", "tree", 1, (int(sys.argv[1]),), with_descendants=False)
-readings = [*ProcessSampler(lambda: [own, stranger]).read(), read_tree(own, {own.pids[0]: [*stranger.pids]})]
+readings = [*ProcessSampler(lambda: [own, stranger]).read(), read_tree(own, [*own.pids, *stranger.pids])]
 print(json.dumps([[dict(reading.values), dict(reading.missing)] for reading in readings]))
 """
 
