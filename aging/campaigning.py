@@ -107,22 +107,23 @@ async def _watched(
 
 
 async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:
-    progress, planned = Progress(layout), planned_seconds(campaign)
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False) as live:
-            try:
-                async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
+    planned = planned_seconds(campaign)
+    with Progress(layout) as progress:
+        if console.is_terminal:
+            with Live(console=console, auto_refresh=False) as live:
+                try:
+                    async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
+                        live.update(table(campaign.name, progress.snapshot(), planned), refresh=True)
+                finally:
                     live.update(table(campaign.name, progress.snapshot(), planned), refresh=True)
-            finally:
-                live.update(table(campaign.name, progress.snapshot(), planned), refresh=True)
-    else:
-        shown = time.monotonic()
-        # The files are followed every second all the same: a minute's rows at once would be a step in our own memory.
-        async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
-            snapshot = progress.snapshot()
-            if time.monotonic() - shown >= _PLAIN_SECONDS:
-                shown += _PLAIN_SECONDS
-                show_lines(console, lines(campaign.name, snapshot, planned))
+        else:
+            shown = time.monotonic()
+            # Followed every second all the same: a minute's rows at once would be a step in our own memory.
+            async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
+                snapshot = progress.snapshot()
+                if time.monotonic() - shown >= _PLAIN_SECONDS:
+                    shown += _PLAIN_SECONDS
+                    show_lines(console, lines(campaign.name, snapshot, planned))
 
 
 def _free_folder(parent: Path, wall: float) -> Path:

@@ -14,7 +14,7 @@ from aging.campaign.units import parse_duration
 from aging.deployments import Subject
 from aging.errors import AttachError
 from aging.plugins import discover
-from aging.samplers.engine import recognised, scrape
+from aging.samplers.engine import client, recognised, scrape
 
 _POINTS = 240
 """Grid cells of a watch: enough for every statistic, few enough that each is a median of several samples."""
@@ -55,7 +55,8 @@ def observation(
 
 def _metrics_lines(url: str) -> list[str]:
     try:
-        scraped = scrape(url)
+        with client() as http:
+            scraped = scrape(http, url)
     except (httpx.HTTPError, ValueError) as error:
         raise AttachError(f"{url} tells no metrics: {str(error).splitlines()[0] or type(error).__name__}") from None
     known = {kind: plugin.engine_metrics for kind, plugin in discover(aging.deployments, Subject).items()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -23,48 +24,58 @@ _FEWEST_FOR_SLOPE = 10
 
 
 class Tail:
-    """The rows of a segment folder that came since the last look."""
+    """The rows of a segment folder that came since the last look.
+
+    An hour that is followed stays open until the next one has begun: it can be
+    read to its end after it was sealed and its live file is gone.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._offsets: dict[str, int] = {}
-        self._counts: Counter[str] = Counter()
+        self._followed: dict[str, BinaryIO] = {}
+        self._done = ""
 
     def new_rows(self) -> Iterator[dict[str, Any]]:
-        """Whole rows not given before, oldest first; an hour sealed meanwhile is finished from its Parquet."""
-        names = {path.name.removesuffix(SEALED).removesuffix(LIVE) for path in self._folder.glob("[0-9]*")}
-        for name in sorted(names):
-            live = self._folder / f"{name}{LIVE}"
-            try:
-                rows = self._from_live(name, live)
-            except FileNotFoundError:
-                rows = self._from_sealed(name, self._folder / f"{name}{SEALED}")
-            self._counts[name] += len(rows)
-            yield from rows
+        """Whole rows not given before, oldest first."""
+        seen = {path.name.removesuffix(SEALED).removesuffix(LIVE) for path in self._folder.glob("[0-9]*")}
+        names = sorted(name for name in {*seen, *self._followed} if name > self._done)
+        for name in names:
+            if name not in self._followed:
+                try:
+                    self._followed[name] = (self._folder / f"{name}{LIVE}").open("rb")
+                except FileNotFoundError:
+                    yield from _sealed_rows(self._folder / f"{name}{SEALED}")
+                    self._done = name
+                    continue
+            yield from _whole_rows(self._followed[name])
+            if name < names[-1]:  # its writer has gone on
+                self._followed.pop(name).close()
+                self._done = name
 
-    def _from_live(self, name: str, live: Path) -> list[dict[str, Any]]:
-        rows = []
-        with live.open("rb") as lines:
-            lines.seek(self._offsets.get(name, 0))
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    break
-                self._offsets[name] = self._offsets.get(name, 0) + len(line)
-                if (row := parse_line(line)) is not None:
-                    rows.append(row)
-        return rows
+    def close(self) -> None:
+        """Close what is followed."""
+        for live in self._followed.values():
+            live.close()
 
-    def _from_sealed(self, name: str, sealed: Path) -> list[dict[str, Any]]:
-        import pyarrow as pa  # noqa: PLC0415 - 80 MB that a campaign within one hour never needs
-        import pyarrow.parquet as pq  # noqa: PLC0415
 
-        try:
-            if self._counts[name] == pq.read_metadata(sealed).num_rows:
-                return []
-            rows: list[dict[str, Any]] = pq.read_table(sealed).slice(self._counts[name]).to_pylist()
-        except (pa.ArrowInvalid, OSError):  # gone or damaged: the analysis tells it
-            return []
-        return rows
+def _whole_rows(live: BinaryIO) -> Iterator[dict[str, Any]]:
+    while line := live.readline():
+        if not line.endswith(b"\n"):
+            live.seek(-len(line), os.SEEK_CUR)
+            return
+        if (row := parse_line(line)) is not None:
+            yield row
+
+
+def _sealed_rows(sealed: Path) -> list[dict[str, Any]]:
+    import pyarrow as pa  # noqa: PLC0415 - 80 MB that a campaign which is followed from its start never needs
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(sealed).to_pylist()
+    except (pa.ArrowInvalid, OSError):  # gone or damaged: the analysis tells it
+        return []
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +106,21 @@ class Snapshot:
 
 
 class Progress:
-    """Follows a result directory; every :meth:`snapshot` reads only what is new."""
+    """Follows a result directory; every :meth:`snapshot` reads only what is new.
+
+    A context manager: it keeps the files open that it follows.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._runs: dict[tuple[str, int], _Follower] = {}
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for follower in self._runs.values():
+            follower.close()
 
     def snapshot(self) -> Snapshot:
         state = fold(read_journal(self._layout.journal))
@@ -126,6 +147,10 @@ class _Follower:
         self._first: float | None = None
         self._last: float | None = None
         self.seen_until: float | None = None
+
+    def close(self) -> None:
+        for tail in (self._requests, self._process):
+            tail.close()
 
     def progress(self, run: RunState) -> RunProgress:
         for row in self._requests.new_rows():

@@ -51,6 +51,10 @@ def test_rows_are_given_once_also_across_a_seal(tmp_path: Path) -> None:
         live.write("4}\n")
         live.flush()
         assert [row["k"] for row in tail.new_rows()] == [4]
+    tail.close()
+    late = Tail(tmp_path)
+    assert [row["k"] for row in late.new_rows()] == [0, 1, 2, 3, 4]
+    late.close()
 
 
 def test_a_snapshot_counts_requests_and_follows_memory(layout: Layout) -> None:
@@ -67,6 +71,7 @@ def test_a_snapshot_counts_requests_and_follows_memory(layout: Layout) -> None:
     (run,) = progress.snapshot().runs
     assert run.ttft_seconds is None, "half a minute without a token is no latency"
     assert run.requests == {"ok": 2, "error": 1, "dropped": 1}
+    progress.__exit__()
     for writer in (requests, process):
         writer.close()
 
@@ -75,7 +80,8 @@ def test_the_course_stays_bounded_however_long_the_campaign(layout: Layout) -> N
     process = SegmentWriter(layout.source("a", "process"))
     process.append(0.0, [sample(100.0 + k, float(k)) for k in range(5000)])
     process.close()
-    (run,) = Progress(layout).snapshot().runs
+    with Progress(layout) as progress:
+        (run,) = progress.snapshot().runs
     assert 20 <= len(run.course) <= 41
     assert list(run.course) == sorted(run.course)
     assert run.course[-1] > 4500
@@ -85,7 +91,8 @@ def test_the_view_says_what_matters(layout: Layout) -> None:
     process = SegmentWriter(layout.source("a", "process"))
     process.append(0.0, [sample(100.0, 2**20), sample(101.0, 3 * 2**20)])
     process.close()
-    snapshot = Progress(layout).snapshot()
+    with Progress(layout) as progress:
+        snapshot = progress.snapshot()
     assert headline("small", snapshot, 60.0).startswith("small · running · ")
     assert "memory 3.0 MiB (+2.0 MiB)" in "\n".join(lines("small", snapshot, 60.0))
     console = Console(width=120, record=True, file=(layout.root / "out").open("w"))

@@ -20,7 +20,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 
     results = open_results(options.directory)
     campaign = results.manifest["campaign"]
-    snapshot = Progress(results.layout).snapshot()
+    with Progress(results.layout) as progress:
+        snapshot = progress.snapshot()
     out = console()
     if out.is_terminal:
         out.print(table(campaign["name"], snapshot, campaign["duration_seconds"]))
