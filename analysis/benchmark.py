@@ -31,6 +31,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pandas as pd
 import psutil
 import pymannkendall
 from scipy import stats
@@ -49,6 +50,7 @@ from aging.plugins import discover
 from aging.samplers import Target
 from aging.samplers.process import ProcessSampler, read_process
 from aging.store.reading import read_rows
+from aging.store.sealing import seal
 from aging.store.segments import LIVE, SEALED, Row, SegmentWriter
 from aging.trends import hamed_rao, mann_kendall, sen_slope, trend_test
 from aging.trends.tests import TrendTest
@@ -60,6 +62,8 @@ _CAMPAIGN, _CAMPAIGN_AT_1_HZ = 6 * 60, 24
 _TARGETS = 6
 _TARGET_MIB = 256
 _HOUR_ROWS = 3600
+_HOURS = 216
+_INDICATORS = 60
 _EPOCH = 1_800_000_000.0  # a full UTC hour, so that the rows fill one segment
 _APPENDED_ROWS = 1000
 _READS = 20
@@ -108,7 +112,7 @@ def main() -> None:
     )
     print(f"| {'what':<61} | {'median':>7} | {'unit':<14} | {'ratio':>6} | {'to':<46} |")
     print(f"|{'-' * 63}|{'-' * 8}:|{'-' * 16}|{'-' * 7}:|{'-' * 48}|")
-    for part in (process_tick, disturbance, append, seal_an_hour, trends, campaign, start, load_client):
+    for part in (process_tick, disturbance, append, seal_an_hour, nine_days, trends, campaign, start, load_client):
         for line in part():
             print(line, flush=True)
 
@@ -193,6 +197,32 @@ def seal_an_hour() -> Iterator[Line]:
     what = f"sealing an hour, {len(rows)} rows × {len(rows[0])} columns"
     yield Line(what, cost, "s of CPU", cost / bare, f"python -c 'import pyarrow.parquet' ({bare:.3g} s)")
     yield Line("the sealed hour", small, "bytes a row", small / large, f"the same as JSON lines ({large:.0f} bytes)")
+
+
+def nine_days() -> Iterator[Line]:
+    """Nine days of six deployments at 1 Hz on the disk, and one indicator of one of them back from it."""
+    rng = np.random.default_rng(0)
+    walks = 4096 * (100_000 + np.cumsum(rng.integers(-1, 2, (_HOUR_ROWS, _INDICATORS)), axis=0))
+    indicators = [{f"indicator_{k:02d}_bytes": float(walk[k]) for k in range(_INDICATORS)} for walk in walks]
+    stamps = [{key: row[key] for key in ("wall", "mono", "generation", "entity", "late")} for row in _hour()]
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "segments"
+        writer = SegmentWriter(folder)
+        _append(writer, [one | values for one, values in zip(stamps, indicators, strict=True)])
+        writer.close()
+        (live,) = folder.iterdir()
+        sealed = seal(live)
+        assert sealed is not None
+        size = sealed.stat().st_size
+        for hour in range(1, _HOURS):
+            shutil.copy(sealed, folder / f"20270115T{hour:05d}{SEALED}")
+        columns = ("mono", "indicator_07_bytes")
+        one, everything = _medians(partial(_frame, folder, columns), partial(_frame, folder, None))
+        rows = read_rows(folder, columns).table.num_rows
+    what = f"9 days × {_TARGETS} deployments × {_INDICATORS} indicators at 1 Hz"
+    yield Line(what, size * _HOURS * _TARGETS / 1e9, "GB on the disk", None, f"extrapolated from an hour of {size:,} B")
+    what = f"one indicator of one deployment, {rows:,} rows, read"
+    yield Line(what, one, "s", one / everything, f"all {_INDICATORS} of them ({everything:.3g} s)")
 
 
 def trends() -> Iterator[Line]:
@@ -429,6 +459,11 @@ def _hour() -> list[dict[str, Any]]:
         stamps = {"wall": round(_EPOCH + at, 6), "mono": round(5000 + at, 6), "generation": 1, "entity": "tree"}
         rows.append(stamps | {"late": round(rng.random() / 1000, 6), "missed": 0, "missing": None} | values)
     return rows
+
+
+def _frame(folder: Path, columns: Sequence[str] | None) -> pd.DataFrame:
+    frame: pd.DataFrame = read_rows(folder, columns).table.to_pandas()
+    return frame
 
 
 def _append(writer: SegmentWriter, rows: Sequence[Row]) -> None:

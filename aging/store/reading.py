@@ -21,13 +21,16 @@ class Rows:
     trimmed: Sequence[str]
 
 
-def read_rows(folder: Path) -> Rows:
-    """All rows of a segment folder, oldest first. An absent folder has none."""
+def read_rows(folder: Path, columns: Sequence[str] | None = None) -> Rows:
+    """All rows of a segment folder, oldest first: of these columns as far as there are such, or of all.
+
+    An absent folder has no rows.
+    """
     tables: list[pa.Table] = []
     trimmed: list[str] = []
     for path in segments(folder):
         try:
-            table, note = _read_segment_or_twin(path)
+            table, note = _read_segment_or_twin(path, columns)
         except (pa.ArrowInvalid, OSError) as error:
             reason = str(error).splitlines()[0][:120]
             trimmed.append(f"{path.name}: cannot be read and was left out: {reason}")
@@ -40,15 +43,21 @@ def read_rows(folder: Path) -> Rows:
     return Rows(joined, trimmed)
 
 
-def _read_segment_or_twin(path: Path) -> tuple[pa.Table, str | None]:
+def _read_segment_or_twin(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, str | None]:
     try:
-        return _read_segment(path)
+        return _read_segment(path, columns)
     except FileNotFoundError:  # sealed between our listing and our reading: its twin has the rows
-        return _read_segment(sealed_twin(path))
+        return _read_segment(sealed_twin(path), columns)
 
 
-def _read_segment(path: Path) -> tuple[pa.Table, str | None]:
+def _read_segment(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, str | None]:
     if path.name.endswith(SEALED):
-        return pq.read_table(path), None
+        with pq.ParquetFile(path) as sealed:
+            return sealed.read(_among(columns, sealed.schema_arrow.names)), None
     live = read_live(path)
-    return arrow_table(live.rows), live.trimmed
+    table = arrow_table(live.rows)
+    return table.select(_among(columns, table.column_names)), live.trimmed
+
+
+def _among(columns: Sequence[str] | None, names: Sequence[str]) -> list[str]:
+    return [name for name in names if columns is None or name in columns]

@@ -126,3 +126,13 @@ def test_values_that_json_does_not_know_are_refused_rather_than_written(tmp_path
         writer.append(0.0, [{"a": float("nan")}])
     writer.close()
     assert all(read_live(path).rows == [] for path in tmp_path.iterdir())
+
+
+def test_columns_are_read_alone_as_far_as_there_are_such(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(0.0, [{"a": 1, "b": 2}])
+    writer.close()
+    seal(tmp_path / "19700101T00.live.jsonl")
+    (tmp_path / "19700101T01.live.jsonl").write_text('{"a":3,"c":4}\n')
+    assert read_rows(tmp_path, ("a", "c")).table.to_pylist() == [{"a": 1, "c": None}, {"a": 3, "c": 4}]
+    assert read_rows(tmp_path, ("d",)).table.column_names == []
