@@ -2,6 +2,7 @@
 
 Memory comes from ``/proc/PID/status`` (about 20 µs a process; 60 µs with stat, fd and io), which takes no lock of the
 target; ``smaps_rollup`` would (10 ms a resident GiB, under the target's mmap lock).
+Elsewhere than on Linux psutil tells less: resident memory, descriptors, threads and CPU.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
+
+import psutil
 
 from aging.model import HARNESS, Reading
-from aging.samplers import Sampler, Target
+from aging.samplers import Sampler, Target, Targets, elsewhere
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -33,45 +37,37 @@ _COUNTS = {
 _IO = {"read_bytes": "process_read_bytes_total", "write_bytes": "process_write_bytes_total"}
 
 
+class ReadProcess(Protocol):
+    """How one process is read: :func:`read_process`, or what stands in for it elsewhere than on Linux."""
+
+    def __call__(self, pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]: ...
+
+
 class ProcessSampler(Sampler):
     """Sums over each target's process tree, all of it found with one pass over ``/proc``."""
 
     kind = "process"
     default_interval = 1.0
 
+    def __init__(self, targets: Targets, results: Path = Path()) -> None:
+        super().__init__(targets, results)
+        here = _proc_is_here()
+        self._children = _children if here else elsewhere.children
+        self._read_process: ReadProcess = read_process if here else elsewhere.read_process
+
     @classmethod
     def unavailable(cls) -> str | None:
-        return None if (_PROC / "self" / "status").exists() else "there is no /proc here"
+        return "there is no /proc here" if psutil.LINUX and not _proc_is_here() else None
+
+    @classmethod
+    def reduced(cls) -> str | None:
+        return None if _proc_is_here() else elsewhere.REDUCED
 
     def read(self) -> Iterable[Reading]:
         targets = self.targets()
-        children = _children() if any(target.with_descendants for target in targets) else {}
-        return [read_tree(one, children) for target in targets for one in (target, *target.parts())]
-
-
-def read_tree(target: Target, children: Mapping[int, list[int]]) -> Reading:
-    """Sum the indicators over the target and, where it has them, its descendants."""
-    totals: dict[str, float] = {}
-    missing: dict[str, str] = {}
-    pids = tree_of(target, children)
-    seen = 0
-    for pid in pids:
-        try:
-            values = read_process(pid, missing, with_reaped=target.owner != HARNESS)
-        except (FileNotFoundError, ProcessLookupError):  # it ended between two reads
-            continue
-        except PermissionError:  # /proc mounted with hidepid
-            reason = f"pid {pid}: permission denied"
-            return Reading(target.owner, target.entity, target.generation, {}, {"process": reason})
-        seen += "process_anon_bytes" in values
-        for name, value in values.items():
-            totals[name] = totals.get(name, 0.0) + value
-    if seen == 0:
-        return Reading(target.owner, target.entity, target.generation, {}, {"process": ended(target)})
-    totals["process_count"] = seen
-    for name in missing:
-        totals.pop(name, None)  # a sum that lacks a term is a wrong number
-    return Reading(target.owner, target.entity, target.generation, totals, missing)
+        children = self._children() if any(target.with_descendants for target in targets) else {}
+        whole_and_parts = (one for target in targets for one in (target, *target.parts()))
+        return [read_tree(one, children, self._read_process) for one in whole_and_parts]
 
 
 def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]:
@@ -107,6 +103,31 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
     return values
 
 
+def read_tree(target: Target, children: Mapping[int, list[int]], read: ReadProcess = read_process) -> Reading:
+    """Sum the indicators over the target and, where it has them, its descendants."""
+    totals: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    pids = tree_of(target, children)
+    seen = 0
+    for pid in pids:
+        try:
+            values = read(pid, missing, with_reaped=target.owner != HARNESS)
+        except (FileNotFoundError, ProcessLookupError):  # it ended between two reads
+            continue
+        except PermissionError:  # /proc mounted with hidepid
+            reason = f"pid {pid}: permission denied"
+            return Reading(target.owner, target.entity, target.generation, {}, {"process": reason})
+        seen += "process_rss_bytes" in values
+        for name, value in values.items():
+            totals[name] = totals.get(name, 0.0) + value
+    if seen == 0:
+        return Reading(target.owner, target.entity, target.generation, {}, {"process": ended(target)})
+    totals["process_count"] = seen
+    for name in missing:
+        totals.pop(name, None)  # a sum that lacks a term is a wrong number
+    return Reading(target.owner, target.entity, target.generation, totals, missing)
+
+
 def tree_of(target: Target, children: Mapping[int, list[int]]) -> list[int]:
     """Every pid of the target, once each; those that have ended meanwhile are among them."""
     if not target.with_descendants:
@@ -117,6 +138,10 @@ def tree_of(target: Target, children: Mapping[int, list[int]]) -> list[int]:
 def ended(target: Target) -> str:
     """That nothing of the target runs any more, in words."""
     return f"pid {' '.join(map(str, target.pids))} has ended"
+
+
+def _proc_is_here() -> bool:
+    return (_PROC / "self" / "status").exists()
 
 
 def _fields(path: Path) -> Iterator[tuple[str, str]]:
