@@ -9,7 +9,7 @@ environment.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Every process there is, from one pass over ``/proc``: parent, session, start (clock ticks since boot) by pid."""
+    """Every process there is: parent, session and start (of one clock, in its unit) by pid."""
 
     parents: Mapping[int, int]
     sessions: Mapping[int, int]
@@ -29,7 +29,7 @@ class Processes:
 
     @classmethod
     def seen(cls) -> Processes:
-        """Those of now; one that ends meanwhile is left out."""
+        """Those of now, from one pass over ``/proc``; one that ends meanwhile is left out."""
         parents, sessions, starts = {}, {}, {}
         for entry in os.listdir(_PROC):
             if entry.isdigit():
@@ -52,7 +52,8 @@ class Processes:
 class Membership:
     """Remembers the members of each target from one look to the next. One a reader."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[], Processes] = Processes.seen) -> None:
+        self._look = look
         self._members: dict[tuple[str, str, int], dict[int, int]] = {}
         self._looked_at: set[tuple[int, int]] = set()
 
@@ -60,7 +61,7 @@ class Membership:
         """Every pid of each target, its roots first; those that have ended meanwhile may be among them."""
         if not any(target.with_descendants for target in targets):
             return [target.pids for target in targets]
-        processes = Processes.seen()
+        processes = self._look()
         children, marked = processes.children(), self._marked(processes, targets)
         leaders: dict[int, list[int]] = {}
         for pid, session in processes.sessions.items():

@@ -195,8 +195,12 @@ def _hugepages() -> Check:
 
 def _samplers(catalogue: Catalogue) -> Iterator[Check]:
     for kind, sampler in catalogue.samplers.items():
-        reason = sampler.unavailable()
-        yield Check(f"{kind} sampler", "ok", f"not sampled: {reason}" if reason else "available")
+        if reason := sampler.unavailable():
+            yield Check(f"{kind} sampler", "ok", f"not sampled: {reason}")
+        elif reason := sampler.reduced():
+            yield Check(f"{kind} sampler", "warn", f"reduced: {reason}")
+        else:
+            yield Check(f"{kind} sampler", "ok", "available")
 
 
 def _runtimes(deployments: Mapping[str, type[Subject[Any]]]) -> Iterator[Check]:

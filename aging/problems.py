@@ -25,6 +25,7 @@ def problems_of(results: Results) -> list[Problem]:
     """Everything a reader of the verdicts must know, campaign first."""
     return [
         *_from_journal(results),
+        *_jumps(results),
         *_unfinished(results),
         *_schedules(results),
         *_load(results),
@@ -52,6 +53,22 @@ def _from_journal(results: Results) -> Iterator[Problem]:
                 yield Problem(None, "sampler", f"{event.details['sampler']}: {event.details['reason']}", at)
             case "campaign_interrupted":
                 yield Problem(None, "interrupted", "the campaign was interrupted before its end", at)
+
+
+def _jumps(results: Results) -> Iterator[Problem]:
+    """Suspends and clock steps: one problem for all of a kind, since a badly kept clock may be set every minute."""
+    suspends = [event for event in results.events if event.kind == "host_suspended"]
+    if suspends:
+        seconds = sum(event.details["seconds"] for event in suspends)
+        often = f"for {seconds:.1f} s" if len(suspends) == 1 else f"{len(suspends)} times, {seconds:.1f} s in all"
+        message = f"the host was suspended {often}: that time is in no series and in no rate"
+        yield Problem(None, "suspended", message, _at(results, suspends[0]))
+    steps = [event for event in results.events if event.kind == "clock_stepped"]
+    if steps:
+        most = max((event.details["seconds"] for event in steps), key=abs)
+        often = f"by {most:+.1f} s" if len(steps) == 1 else f"{len(steps)} times, by {most:+.1f} s at most"
+        message = f"the wall clock was set {often}: nothing is computed from it"
+        yield Problem(None, "clock", message, _at(results, steps[0]))
 
 
 def _unfinished(results: Results) -> Iterator[Problem]:

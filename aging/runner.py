@@ -328,7 +328,9 @@ class Runner:
                 self._journal.record("sampler_unavailable", sampler=kind, reason=reason)
             else:
                 interval = self._campaign.sampling.get(kind, sampler.default_interval)
-                plans.append(Plan(sampler(self._targets), interval))
+                plans.append(Plan(sampler(self._targets, self._layout.root), interval))
+                if reason := sampler.reduced():
+                    self._journal.record("sampler_reduced", sampler=kind, reason=reason)
         return plans
 
     def _targets(self) -> list[Target]:

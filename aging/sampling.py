@@ -16,7 +16,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from aging.clock import Stamp, Tick, ticks
+from aging.clock import Clocks, Stamp, Tick, ticks
+from aging.jumps import JumpWatch
 from aging.model import HARNESS, Reading
 from aging.samplers import Sampler
 from aging.store.segments import SegmentWriter
@@ -42,13 +43,21 @@ class Sampling:
     """Runs samplers until cancelled.
 
     ``folder(owner, source)`` is where an owner's rows go now; ``seen`` is handed
-    every good reading (the rejuvenation's live view).
+    every good reading (the rejuvenation's live view). ``clocks`` are read at every tick.
     """
 
-    def __init__(self, folder: Callable[[str, str], Path], tell: Tell, seen: Callable[[Reading], None]) -> None:
+    def __init__(
+        self,
+        folder: Callable[[str, str], Path],
+        tell: Tell,
+        seen: Callable[[Reading], None],
+        clocks: Callable[[], Clocks] = Clocks.now,
+    ) -> None:
         self._folder = folder
         self._tell = tell
         self._seen = seen
+        self._clocks = clocks
+        self._jumps = JumpWatch(tell)
         self._writers: dict[Path, SegmentWriter] = {}
 
     async def run(self, plan: Plan, start: float) -> None:
@@ -59,7 +68,9 @@ class Sampling:
         failing = False
         try:
             async for tick in ticks(plan.interval, start):
-                stamp = Stamp.now()
+                now = self._clocks()
+                self._jumps.look(now)  # every sampler's ticks: none of them need be there
+                stamp = now.stamp
                 if pending is not None and not pending.done():
                     self._write(kind, stamp, tick, _nothing(f"the {kind} sampler is still reading"))
                     continue

@@ -2,7 +2,7 @@
 
 Everything is what a campaign runs but for the clock: the sampling loop with its threads and deadlines,
 the samplers over six real process trees and a real metrics endpoint, segments that are written and
-sealed hour by hour, the journal, the live view that follows them. Only ``Stamp.now`` and ``ticks`` are
+sealed hour by hour, the journal, the live view that follows them. Only the clocks and ``ticks`` are
 replaced, so that a second passes as soon as everybody has done with the one before.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import aging.sampling
-from aging.clock import Stamp, Tick
+from aging.clock import Clocks, Tick
 from aging.journal import Journal
 from aging.model import HARNESS
 from aging.progress import Progress
@@ -65,8 +65,8 @@ class FastClock:
         self._count = 0
         self._all_wait = asyncio.Event()
 
-    def stamp(self) -> Stamp:
-        return Stamp(_WALL + self.now, self.now)
+    def clocks(self) -> Clocks:
+        return Clocks(_WALL + self.now, self.now, self.now)
 
     async def ticks(self, interval: float, start: float) -> AsyncIterator[Tick]:
         """As :func:`aging.clock.ticks`, of this clock."""
@@ -117,7 +117,6 @@ async def simulate(hours: int, root: Path, targets: list[Target]) -> np.ndarray:
     """Anonymous memory plus swap of this process at every simulated minute, in bytes; shape (60 * hours,)."""
     clock = FastClock()
     aging.sampling.ticks = clock.ticks  # type: ignore[attr-defined]
-    aging.sampling.Stamp.now = clock.stamp  # type: ignore[attr-defined, method-assign]
     layout, journal = Layout(root), Journal(root / "journal.jsonl")
     journal.record("campaign_started", name="harness", pid=0, duration=hours * 3600.0)
     own = Target(HARNESS, "runner", 1, (os.getpid(),), with_descendants=False)
@@ -125,7 +124,7 @@ async def simulate(hours: int, root: Path, targets: list[Target]) -> np.ndarray:
         told = {"replica": 1, "generation": 1}
         journal.record("deployment_started", target.owner, pid=target.pids[0], command=[], **told)
         journal.record("load_started", target.owner, replica=1, load_start=0.0, planned_seconds=hours * 3600.0, pid=0)
-    sampling = Sampling(layout.source, journal.record, lambda _: None)
+    sampling = Sampling(layout.source, journal.record, lambda _: None, clock.clocks)
     everything = lambda: [*targets, own]  # noqa: E731 - as the runner hands it over
     plans = [
         Plan(ProcessSampler(everything), 1.0),

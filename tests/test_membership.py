@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-import aging.membership
 from aging.membership import Membership, Processes
 from aging.process import LIFE, marked
 from aging.samplers import Target
@@ -80,20 +79,18 @@ def test_who_carries_the_mark_is_followed_and_stays_a_member(server: Server) -> 
     assert {process.pid for process in marked("/results/x/1.log")} == {root, worker}
 
 
-def test_a_member_that_is_cut_off_is_remembered_by_pid_and_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_that_is_cut_off_is_remembered_by_pid_and_start() -> None:
     seen = Processes({10: 1, 11: 10, 12: 11}, {10: 5, 11: 5, 12: 12}, {10: 100, 11: 101, 12: 102})
     cut_off = Processes({10: 1, 12: 1}, {10: 5, 12: 12}, {10: 100, 12: 102})
     reused = Processes({10: 1, 12: 1}, {10: 5, 12: 12}, {10: 100, 12: 999})
     looks = iter([seen, cut_off, cut_off, reused])
-    monkeypatch.setattr(aging.membership.Processes, "seen", lambda: next(looks))
-    membership = Membership()
+    membership = Membership(lambda: next(looks))
     assert membership.of([target(10)]) == [(10, 11, 12)]
     assert membership.of([target(10)]) == [(10, 12)]
     assert membership.of([target(10)]) == [(10, 12)]
     assert membership.of([target(10)]) == [(10,)], "a stranger has the pid now"
 
 
-def test_the_harness_has_no_descendants_and_costs_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aging.membership.Processes, "seen", lambda: pytest.fail("looked"))
+def test_the_harness_has_no_descendants_and_costs_no_look() -> None:
     own = Target("_harness", "runner", 1, (os.getpid(),), with_descendants=False)
-    assert Membership().of([own]) == [(os.getpid(),)]
+    assert Membership(lambda: pytest.fail("looked")).of([own]) == [(os.getpid(),)]

@@ -54,6 +54,8 @@ PROBLEM: Mapping[str, str] = {
     "unread": "Not readable",
     "engine": "Engine metric missing",
     "log": "Log cut short",
+    "suspended": "Host suspended",
+    "clock": "Clock set",
 }
 
 GRAVE = frozenset({"died", "load_died", "no_requests", "no_samples", "schedule", "failed"})

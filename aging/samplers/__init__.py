@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from aging.model import Reading
@@ -74,17 +75,26 @@ Targets = Callable[[], Sequence[Target]]
 
 
 class Sampler(ABC):
-    """Reads indicators when told to. It may block or raise: the sampling loop guards it."""
+    """Reads indicators when told to. It may block or raise: the sampling loop guards it.
+
+    ``results`` is the folder that the campaign's rows are written to.
+    """
 
     kind: ClassVar[str]
     default_interval: ClassVar[float]
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets, results: Path = Path()) -> None:
         self.targets = targets
+        self.results = results
 
     @classmethod
     def unavailable(cls) -> str | None:
         """Why there is nothing to sample on this machine; None when there is."""
+        return None
+
+    @classmethod
+    def reduced(cls) -> str | None:
+        """What cannot be sampled on this machine though the rest can; None when all can."""
         return None
 
     @abstractmethod

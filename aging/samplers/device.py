@@ -111,8 +111,8 @@ class DeviceSampler(Sampler):
     kind = "device"
     default_interval = 1.0
 
-    def __init__(self, targets: Targets) -> None:
-        super().__init__(targets)
+    def __init__(self, targets: Targets, results: Path = Path()) -> None:
+        super().__init__(targets, results)
         self._membership = Membership()
         self._count: int | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,8 +26,8 @@ class EngineSampler(Sampler):
     kind = "engine"
     default_interval = 10.0
 
-    def __init__(self, targets: Targets) -> None:
-        super().__init__(targets)
+    def __init__(self, targets: Targets, results: Path = Path()) -> None:
+        super().__init__(targets, results)
         self._http = client()
 
     def read(self) -> Iterable[Reading]:

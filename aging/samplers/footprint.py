@@ -31,8 +31,8 @@ class FootprintSampler(Sampler):
     kind = "footprint"
     default_interval = 60.0
 
-    def __init__(self, targets: Targets) -> None:
-        super().__init__(targets)
+    def __init__(self, targets: Targets, results: Path = Path()) -> None:
+        super().__init__(targets, results)
         self._membership = Membership()
 
     @classmethod

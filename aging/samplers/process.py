@@ -2,6 +2,7 @@
 
 Memory comes from ``/proc/PID/status`` (about 20 µs a process; 60 µs with stat, fd and io), which takes no lock of the
 target; ``smaps_rollup`` would (10 ms a resident GiB, under the target's mmap lock).
+Elsewhere than on Linux psutil tells less: resident memory, descriptors, threads and CPU.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from aging.membership import Membership
+import psutil
+
+from aging.membership import Membership, Processes
 from aging.model import HARNESS, Reading
-from aging.samplers import Sampler, Target, Targets
+from aging.samplers import Sampler, Target, Targets, elsewhere
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -35,6 +39,12 @@ _COUNTS = {
 _IO = {"read_bytes": "process_read_bytes_total", "write_bytes": "process_write_bytes_total"}
 
 
+class ReadProcess(Protocol):
+    """How one process is read: :func:`read_process`, or what stands in for it elsewhere than on Linux."""
+
+    def __call__(self, pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]: ...
+
+
 class ProcessSampler(Sampler):
     """Sums over each target's process tree, all of it found with one pass over ``/proc``."""
 
@@ -43,43 +53,22 @@ class ProcessSampler(Sampler):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        return None if (_PROC / "self" / "status").exists() else "there is no /proc here"
+        return "there is no /proc here" if psutil.LINUX and not _proc_is_here() else None
 
-    def __init__(self, targets: Targets) -> None:
-        super().__init__(targets)
-        self._membership = Membership()
+    @classmethod
+    def reduced(cls) -> str | None:
+        return None if _proc_is_here() else elsewhere.REDUCED
+
+    def __init__(self, targets: Targets, results: Path = Path()) -> None:
+        super().__init__(targets, results)
+        here = _proc_is_here()
+        self._membership = Membership(Processes.seen if here else elsewhere.processes)
+        self._read_process: ReadProcess = read_process if here else elsewhere.read_process
 
     def read(self) -> Iterable[Reading]:
         whole_and_parts = [part for target in self.targets() for part in (target, *target.parts())]
-        return [read_tree(*one) for one in zip(whole_and_parts, self._membership.of(whole_and_parts), strict=True)]
-
-
-def read_tree(target: Target, pids: Sequence[int]) -> Reading:
-    """Sum the indicators over ``pids``, the target's; its uptime is that of its first root."""
-    totals: dict[str, float] = {}
-    missing: dict[str, str] = {}
-    seen = []
-    for pid in pids:
-        try:
-            values = read_process(pid, missing, with_reaped=target.owner != HARNESS)
-        except (FileNotFoundError, ProcessLookupError):  # it ended between two reads
-            continue
-        except PermissionError:  # /proc mounted with hidepid
-            reason = f"pid {pid}: permission denied"
-            return Reading(target.owner, target.entity, target.generation, {}, {"process": reason})
-        uptime = values.pop("process_uptime_seconds")
-        if pid == target.pids[0]:
-            totals["process_uptime_seconds"] = uptime
-        if "process_anon_bytes" in values:
-            seen.append(pid)
-        for name, value in values.items():
-            totals[name] = totals.get(name, 0.0) + value
-    if not seen:
-        return Reading(target.owner, target.entity, target.generation, {}, {"process": ended(target)})
-    totals["process_count"] = len(seen)
-    for name in missing:
-        totals.pop(name, None)  # a sum that lacks a term is a wrong number
-    return Reading(target.owner, target.entity, target.generation, totals, missing, seen)
+        members = self._membership.of(whole_and_parts)
+        return [read_tree(*one, self._read_process) for one in zip(whole_and_parts, members, strict=True)]
 
 
 def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]:
@@ -122,9 +111,41 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
     return values
 
 
+def read_tree(target: Target, pids: Sequence[int], read: ReadProcess = read_process) -> Reading:
+    """Sum the indicators over ``pids``, the target's; its uptime is that of its first root."""
+    totals: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    seen = []
+    for pid in pids:
+        try:
+            values = read(pid, missing, with_reaped=target.owner != HARNESS)
+        except (FileNotFoundError, ProcessLookupError):  # it ended between two reads
+            continue
+        except PermissionError:  # /proc mounted with hidepid
+            reason = f"pid {pid}: permission denied"
+            return Reading(target.owner, target.entity, target.generation, {}, {"process": reason})
+        uptime = values.pop("process_uptime_seconds", None)
+        if pid == target.pids[0] and uptime is not None:
+            totals["process_uptime_seconds"] = uptime
+        if "process_rss_bytes" in values:
+            seen.append(pid)
+        for name, value in values.items():
+            totals[name] = totals.get(name, 0.0) + value
+    if not seen:
+        return Reading(target.owner, target.entity, target.generation, {}, {"process": ended(target)})
+    totals["process_count"] = len(seen)
+    for name in missing:
+        totals.pop(name, None)  # a sum that lacks a term is a wrong number
+    return Reading(target.owner, target.entity, target.generation, totals, missing, seen)
+
+
 def ended(target: Target) -> str:
     """That nothing of the target runs any more, in words."""
     return f"pid {' '.join(map(str, target.pids))} has ended"
+
+
+def _proc_is_here() -> bool:
+    return (_PROC / "self" / "status").exists()
 
 
 def _fields(path: Path) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,38 @@
+"""Suspends of the host and steps of its clock, told when they happen.
+
+Neither is part of any series: all that is computed is computed from ``CLOCK_MONOTONIC``,
+which stands still while the host is suspended and is never set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aging.clock import Clocks
+
+STEP_SECONDS = 0.5
+SUSPEND_SECONDS = 1.0
+
+
+class JumpWatch:
+    """Compares the clocks of one look with those of the look before.
+
+    ``tell(kind, **details)`` is told ``clock_stepped`` or ``host_suspended`` with the seconds. A clock that is
+    slewed is no step: the kernel slews the wall and the monotonic clock alike.
+    """
+
+    def __init__(self, tell: Callable[..., object]) -> None:
+        self._tell = tell
+        self._before: Clocks | None = None
+
+    def look(self, now: Clocks) -> None:
+        """The clocks as they are now."""
+        before, self._before = self._before, now
+        if before is None:
+            return
+        suspended = now.suspended - before.suspended
+        stepped = now.offset - before.offset
+        if suspended > SUSPEND_SECONDS:
+            self._tell("host_suspended", seconds=round(suspended, 3))
+        if abs(stepped) > STEP_SECONDS:
+            self._tell("clock_stepped", seconds=round(stepped, 3))
