@@ -150,7 +150,8 @@ class Contained:
         if self._child.exit_status is None:
             await self._tell("stop", "--time", f"{self._run.patience:.0f}", self._run.name)
             try:
-                await asyncio.wait_for(self._child.wait(), _ASKED_SECONDS)
+                async with asyncio.timeout(_ASKED_SECONDS):
+                    await self._child.wait()
             except TimeoutError:
                 await self._tell("rm", "--force", self._run.name)
         await self._child.terminate(_ASKED_SECONDS)
@@ -165,7 +166,8 @@ class Contained:
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            said, _ = await asyncio.wait_for(process.communicate(), self._run.patience + _ASKED_SECONDS)
+            async with asyncio.timeout(self._run.patience + _ASKED_SECONDS):
+                said, _ = await process.communicate()
         except TimeoutError:
             process.kill()
             await process.wait()

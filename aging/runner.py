@@ -312,7 +312,8 @@ class Runner:
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._interrupted.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._interrupted.wait()
 
     async def _begin_serving(self, serving: Serving) -> None:
         # What somebody else has started gets no request of ours unless the campaign drives load.

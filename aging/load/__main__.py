@@ -56,7 +56,8 @@ async def main() -> None:
         control.result()
         client.stop()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(load, _ORPHAN_DRAIN_SECONDS)
+            async with asyncio.timeout(_ORPHAN_DRAIN_SECONDS):
+                await load
     control.cancel()
     if load.done() and not load.cancelled():
         load.result()
