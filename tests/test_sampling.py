@@ -116,8 +116,9 @@ def test_a_cancellation_that_comes_with_an_answer_ends_the_ticks(tmp_path: Path,
         task.cancel()
         await asyncio.wait([task], timeout=0.5)
         ended = task.done()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0.03)
         sampling.close()
         return ended
 
