@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from aging.analysed import Analysed, analyse_all
 from aging.clock import utc
 from aging.controls import controls
-from aging.indicators import PRIMARY, deployment_series, harness_series
+from aging.indicators import DEVICE_MEMORY, PRIMARY, deployment_series, device_limit, harness_series
 from aging.model import Finding, Findings
 from aging.problems import problems_of
 from aging.replicas import finding_of
@@ -29,7 +28,7 @@ _HOUR = 3600.0
 
 def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
     """Every finding of a result directory, with the controls' outcome and the measurement's problems."""
-    manifest = results.manifest
+    manifest, limits = results.manifest, _limits(results)
     analysis = manifest["campaign"]["analysis"]
     series = [
         one
@@ -44,7 +43,7 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         for finding in _findings(family, analysis["test"], analysis["q"])
     ]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
-    findings = [_with_exhaustion(finding, levels, _limits(manifest)) for finding in findings]
+    findings = [_with_exhaustion(finding, levels, limits) for finding in findings]
     started = results.state.started
     return Findings(
         schema=SCHEMA,
@@ -85,15 +84,23 @@ def _under_control(finding: Finding, adjusted: float, q: float) -> Finding:
     return replace(finding, verdict="inconclusive", notes=(*finding.notes, note))
 
 
-def _limits(manifest: Mapping[str, Any]) -> dict[str, float]:
-    """What each exhaustible indicator may at most become, in its unit."""
-    host = manifest.get("host", {})
-    known = {PRIMARY: host.get("memory_limit_bytes"), "process_fds": host.get("open_files_limit")}
-    return {indicator: float(limit) for indicator, limit in known.items() if limit}
+def _limits(results: Results) -> dict[tuple[str, str], float]:
+    """What each exhaustible indicator of each deployment may at most become, in its unit."""
+    host = results.manifest.get("host", {})
+    of_host = {PRIMARY: host.get("memory_limit_bytes"), "process_fds": host.get("open_files_limit")}
+    return {
+        (deployment, indicator): float(limit)
+        for deployment in results.deployments
+        for indicator, limit in (of_host | {DEVICE_MEMORY: device_limit(results, deployment)}).items()
+        if limit
+    }
 
 
-def _with_exhaustion(finding: Finding, levels: Mapping[tuple[str, str], float], limits: Mapping[str, float]) -> Finding:
-    level, limit = levels.get((finding.deployment, finding.indicator)), limits.get(finding.indicator)
+def _with_exhaustion(
+    finding: Finding, levels: Mapping[tuple[str, str], float], limits: Mapping[tuple[str, str], float]
+) -> Finding:
+    of = (finding.deployment, finding.indicator)
+    level, limit = levels.get(of), limits.get(of)
     slope, interval = finding.slope_per_hour, finding.ci_per_hour
     if finding.verdict != "aging" or level is None or limit is None or slope is None or interval is None:
         return finding

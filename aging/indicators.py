@@ -32,10 +32,23 @@ _PROCESS = (
     "process_cpu_seconds_total",
 )
 
-INDICATORS = (*_PROCESS, *ENGINE_METRICS, "client_ttft_seconds", "client_tpot_seconds", "client_e2e_seconds")
+DEVICE_MEMORY = "device_process_memory_bytes"
+"""What the processes of a deployment hold of the devices' memory."""
+
+_DEVICE_LIMIT = "device_process_memory_limit_bytes"
+
+INDICATORS = (
+    *_PROCESS,
+    DEVICE_MEMORY,
+    *ENGINE_METRICS,
+    "client_ttft_seconds",
+    "client_tpot_seconds",
+    "client_e2e_seconds",
+)
 """Everything that becomes a finding."""
 
 _RESOLUTION_BYTES = 16 * os.sysconf("SC_PAGE_SIZE")
+_DEVICE_PAGE_BYTES = 2 * 2**20
 
 Floats = NDArray[np.float64]
 
@@ -72,9 +85,11 @@ def resolution(indicator: str) -> float:
     """The least change, in the indicator's unit, that is worth a word.
 
     Memory moves in whole pages, and an allocator takes a few of them now and then
-    in the most idle of processes. This bounds what is called a step or a bounded
-    growth; a sustained growth is aging however small.
+    in the most idle of processes; a device's pages are of 2 MiB. This bounds what is
+    called a step or a bounded growth; a sustained growth is aging however small.
     """
+    if indicator == DEVICE_MEMORY:
+        return float(_DEVICE_PAGE_BYTES)
     return float(_RESOLUTION_BYTES) if indicator.endswith("_bytes") else 0.0
 
 
@@ -138,8 +153,11 @@ def deployment_series(results: Results, deployment: str, replica: int) -> list[S
         return []
     run = _Run(deployment, replica, window, results.requests(deployment, replica))
     process, engine = tree_samples(results, deployment, replica), results.samples(deployment, "engine", replica)
+    device = device_samples(results, deployment, replica)
+    on_device = DEVICE_MEMORY in device and bool((device[DEVICE_MEMORY] > 0).any())  # most servers on a host are not
     return [
         *_sampled(process, _PROCESS, run),
+        *_sampled(device, (DEVICE_MEMORY,) if on_device else (), run),
         *_sampled(engine, ENGINE_METRICS, run),
         *_client(run),
     ]
@@ -149,6 +167,22 @@ def tree_samples(results: Results, deployment: str, replica: int) -> pd.DataFram
     """The process samples of a deployment as a whole, those of its components left out."""
     samples = results.samples(deployment, "process", replica)
     return samples if samples.empty else samples[samples["entity"] == "tree"]
+
+
+def device_samples(results: Results, deployment: str, replica: int) -> pd.DataFrame:
+    """What a deployment's processes hold of all devices together."""
+    samples = results.samples(deployment, "device", replica)
+    return samples if samples.empty else samples[samples["entity"] == "gpu-total"]
+
+
+def device_limit(results: Results, deployment: str) -> float | None:
+    """The most that a deployment could hold of the devices it is on, as last seen; None where that is not known."""
+    for replica in reversed(results.replicas(deployment)):
+        samples = device_samples(results, deployment, replica)
+        seen = _array(samples[_DEVICE_LIMIT].dropna()) if _DEVICE_LIMIT in samples else np.empty(0)
+        if seen.size:
+            return float(seen[-1])
+    return None
 
 
 def harness_series(results: Results) -> list[Series]:

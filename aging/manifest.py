@@ -20,6 +20,7 @@ from aging.deployments import Subject, environments_folder
 from aging.load.job import arrivals_of
 from aging.load.schedule import schedule, schedule_hash
 from aging.plan import rounds
+from aging.samplers.device import devices
 
 SCHEMA = 1
 
@@ -40,6 +41,7 @@ def manifest(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> dict[st
         "schedule_hashes": schedule_hashes(campaign),
         "deployments": [_deployment(deployment) for deployment in deployments],
         "host": host(),
+        "devices": devices(),
         "packages": {found.metadata["Name"]: found.version for found in distributions()},
     }
 

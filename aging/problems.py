@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from aging.indicators import tree_samples
-from aging.model import Event, Problem
+from aging.indicators import device_samples, tree_samples
+from aging.model import HARNESS, Event, Problem
 from aging.store.results import Results
 
 _LATE_SECONDS = 0.1
@@ -31,6 +31,7 @@ def problems_of(results: Results) -> list[Problem]:
         *_load(results),
         *_ticks(results),
         *_unread(results),
+        *_devices(results),
         *(Problem(None, "trimmed", note) for note in results.trimmed()),
     ]
 
@@ -144,9 +145,39 @@ def _unread(results: Results) -> Iterator[Problem]:
         unread: dict[str, list[str]] = {}
         for name, reason in _never_read(tree_samples(results, deployment, replica)):
             unread.setdefault(reason, []).append(name)
+        for name, reason in _never_read(device_samples(results, deployment, replica)):
+            unread.setdefault(reason, []).append(name)
         for reason, names in unread.items():
             help_ = "; run as root (sudo) to see it" if "permission" in reason else ""
             yield said("unread", f"{', '.join(names)} never read: {reason}{help_}")
+
+
+def _devices(results: Results) -> Iterator[Problem]:
+    """What a device went through that its deployments' series would not tell."""
+    samples = results.samples(HARNESS, "device")
+    if samples.empty:
+        return
+    for entity, rows in samples[samples["entity"].str.fullmatch(r"gpu\d+")].groupby("entity"):
+        told = [f"{what}: {count:g}" for what, count in _harm(rows)]
+        gone = [json.loads(why)["device"] for why in rows["missing"].dropna() if "device" in json.loads(why)]
+        if gone:
+            told.append(f"{len(gone)} of {len(rows)} readings failed: {gone[0]}")
+        if told:
+            yield Problem(None, "device", f"{entity}: {'; '.join(told)}")
+
+
+def _harm(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    def seen(name: str) -> pd.Series:
+        return rows[name].dropna() if name in rows else pd.Series(dtype=float)
+
+    if (xids := seen("device_xid_errors_total").max()) > 0:
+        yield f"XID errors (the last {seen('device_xid_last_code').iloc[-1]:g})", xids
+    uncorrected = seen("device_ecc_uncorrected_total")
+    if uncorrected.max() > uncorrected.min():
+        yield "uncorrected ECC errors", uncorrected.max() - uncorrected.min()
+    for name in "device_row_remapping_pending", "device_row_remapping_failed":
+        if seen(name).max() > 0:
+            yield name.removeprefix("device_").replace("_", " "), seen(name).max()
 
 
 def _never_read(samples: pd.DataFrame) -> Iterator[tuple[str, str]]:

@@ -15,9 +15,9 @@ import pytest
 from aging.analysed import analyse_all
 from aging.catalogue import Catalogue
 from aging.findings import analyse, write_findings
-from aging.indicators import PRIMARY, Series, deployment_series, run_window
+from aging.indicators import DEVICE_MEMORY, PRIMARY, Series, deployment_series, run_window
 from aging.journal import Journal
-from aging.model import Finding, Findings
+from aging.model import HARNESS, Finding, Findings
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
@@ -194,6 +194,62 @@ def test_controls_compare_what_is_known_with_what_was_found(tmp_path: Path) -> N
         "grows": False,
     }
     assert controls["leak"].expected_per_hour == pytest.approx(5000 * RATE * 3600, rel=0.01)
+
+
+def test_device_memory_is_analysed_where_there_is_any(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"grows": flat, "elsewhere": flat})
+    for name, course in ("grows", leak(5000.0)), ("elsewhere", np.zeros_like):
+        t = np.arange(0.5, SECONDS, 1.0)
+        rows = [
+            {"mono": LOAD_START + at, "entity": "gpu-total", "generation": 1, DEVICE_MEMORY: float(y)}
+            | {"device_process_memory_limit_bytes": 200.0 * MIB if y else None, "missing": None}
+            for at, y in zip(t, course(t), strict=True)
+        ]
+        device = SegmentWriter(results.layout.source(name, "device"))
+        device.append(0.0, rows)
+        device.close()
+    findings = {(f.deployment, f.indicator): f for f in analyse(results, TESTS).findings}
+    assert ("elsewhere", DEVICE_MEMORY) not in findings
+    grows = findings["grows", DEVICE_MEMORY]
+    assert grows.verdict == "aging"
+    assert grows.slope_per_request == pytest.approx(5000, rel=0.01)
+    assert grows.exhaustion_hours is not None
+    left = 100 * MIB - 5000 * RATE * SECONDS
+    assert grows.exhaustion_hours[0] == pytest.approx(left / (5000 * RATE * 3600), rel=0.02)
+
+
+def device_rows(results: Results, owner: str, rows: list[dict[str, Any]]) -> None:
+    writer = SegmentWriter(results.layout.source(owner, "device"))
+    writer.append(0.0, [{"mono": LOAD_START + 1.0 + at, "generation": 1} | row for at, row in enumerate(rows)])
+    writer.close()
+
+
+def test_what_a_device_went_through_is_a_problem(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"a": flat})
+    ecc, xids, code = "device_ecc_uncorrected_total", "device_xid_errors_total", "device_xid_last_code"
+    lost = json.dumps({"device": "NVML: GPU is lost"})
+    device_rows(
+        results,
+        HARNESS,
+        [
+            {"entity": "gpu0", ecc: 3.0, xids: 0.0, code: None, "missing": None},
+            {"entity": "gpu1", ecc: 7.0, xids: 0.0, code: None, "missing": None},
+            {"entity": "gpu-all", ecc: 10.0, xids: 0.0, code: None, "missing": None},
+            {"entity": "gpu0", ecc: 5.0, xids: 2.0, code: 79.0, "missing": None},
+            {"entity": "gpu0", ecc: None, xids: 2.0, code: 79.0, "missing": lost},
+            {"entity": "gpu1", ecc: 7.0, xids: 0.0, code: None, "missing": None},
+        ],
+    )
+    why = {"entity": "gpu-total", "missing": json.dumps({DEVICE_MEMORY: "NVML does not list processes on WSL2"})}
+    device_rows(results, "a", [why | {DEVICE_MEMORY: None}])
+    told = [(problem.deployment, problem.message) for problem in analyse(results, TESTS).problems]
+    assert told == [
+        ("a", "device_process_memory_bytes never read: NVML does not list processes on WSL2"),
+        (
+            None,
+            "gpu0: XID errors (the last 79): 2; uncorrected ECC errors: 2; 1 of 3 readings failed: NVML: GPU is lost",
+        ),
+    ]
 
 
 def test_no_series_crosses_a_generation(tmp_path: Path) -> None:

@@ -96,6 +96,35 @@ def test_a_sampler_that_raises_leaves_rows_with_the_reason_and_recovers(tmp_path
     assert len(rows(tmp_path / "a" / "flaky")) >= 6
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_a_cancellation_that_comes_with_an_answer_ends_the_ticks(tmp_path: Path, turns: int) -> None:
+    reading, release = threading.Event(), threading.Event()
+
+    def held(count: int) -> list[Reading]:
+        reading.set()
+        release.wait(20.0)
+        return value(count)
+
+    async def run() -> bool:
+        sampling = Sampling(lambda owner, source: tmp_path / owner / source, lambda *_, **__: None, lambda _: None)
+        task = asyncio.create_task(sampling.run(Plan(Scripted("held", held), 0.05, deadline=5.0), time.monotonic()))
+        await asyncio.to_thread(reading.wait)
+        release.set()
+        time.sleep(0.05)  # noqa: ASYNC251 - the answer waits for the loop
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task], timeout=0.5)
+        ended = task.done()
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0.03)
+        sampling.close()
+        return ended
+
+    assert asyncio.run(run())
+
+
 def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: Path) -> None:
     release = threading.Event()
 

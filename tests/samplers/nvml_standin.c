@@ -5,20 +5,28 @@
  *
  *     device                          the next device; the keys below are its own
  *     total|free|used|reserved BYTES  the used of memory v1 is used + reserved, as in the real library
- *     gpu|memory PERCENT   power MILLIWATTS   temperature CELSIUS   clock MHZ   throttle MASK   ecc COUNT
- *     compute|graphics|mps PID BYTES [GROWTH]   a process; BYTES -1 is "not available"; GROWTH is added at every listing
+ *     gpu|memory|fan PERCENT   power MILLIWATTS   energy MILLIJOULES   temperature CELSIUS   throttle MASK
+ *     clock|memory_clock MHZ   replays COUNT   rx|tx KILOBYTES_A_SECOND (asking for either takes 20 ms)
+ *     ecc|corrected|volatile|volatile_corrected COUNT   the first two over the life of the board
+ *     remapped CORRECTABLE UNCORRECTABLE PENDING FAILED
+ *     xid CODE                        an error; told to whoever has registered for it before the line was there
+ *     mig                             the next MIG instance of the device; memory and processes below it are its own
+ *     compute|graphics|mps PID BYTES [GROWTH [RATE]]   a process; BYTES -1 is "not available"; GROWTH is added at every
+ *                                     listing, RATE every second since the first listing
  *     error FUNCTION CODE             that function answers with this nvmlReturn_t ("*" is every function)
  *     hang FUNCTION SECONDS           that function answers so much later
  *
- * Compiled with -DOLD_DRIVER it lacks the symbols that drivers before 510 lack.
+ * Compiled with -DOLD_DRIVER it lacks the symbols that drivers before 510 lack, and MIG and remapped rows (before 450).
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, INSUFFICIENT_SIZE = 7, VERSION_MISMATCH = 25, UNKNOWN = 999 };
-enum { DEVICES = 8, PROCESSES = 16, RULES = 16 };
+enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, TIMEOUT = 10,
+       VERSION_MISMATCH = 25, UNKNOWN = 999 };
+enum { DEVICES = 8, PROCESSES = 16, RULES = 16, INSTANCES = 8, XIDS = 16, SETS = 32 };
+enum { XID_CRITICAL_ERROR = 8 };
 enum { COMPUTE, GRAPHICS, MPS };
 
 typedef unsigned long long u64;
@@ -32,18 +40,39 @@ _Static_assert(MEMORY_V2 == 0x02000028, "nvmlMemory_v2");
 _Static_assert(sizeof(process_info) == 24, "nvmlProcessInfo_v2_t");
 
 typedef struct { char function[64]; double value; } rule;
-typedef struct { int list; unsigned pid; long long used, growth; } process;
+typedef struct { void *device; u64 type, data; unsigned gpu_instance, compute_instance; } event_data;
+typedef struct { int list; unsigned pid; long long used, growth, rate; } process;
 typedef struct {
-    u64 total, free, used, reserved, throttle, ecc;
-    unsigned gpu, memory, power, temperature, clock;
+    u64 total, free, used, reserved, throttle, energy, ecc, corrected, volatile_uncorrected, volatile_corrected;
+    unsigned gpu, memory, fan, power, temperature, clock, memory_clock, replays, rx, tx, remapped[4];
+    u64 xids[XIDS];
     process processes[PROCESSES];
     rule errors[RULES], hangs[RULES];
-    int process_count, error_count, hang_count;
+    int process_count, error_count, hang_count, xid_count;
+    int parent, instances; /* an instance's device, a device's number of instances */
 } device;
-typedef struct { device devices[DEVICES]; int count; device any; } script;
+/* Handles count from 1: the devices, then the instances. */
+typedef struct { device devices[DEVICES + INSTANCES]; int count, instance_count; device any; } script;
+
+typedef struct { int used, device, told; } event_set;
 
 static int started;             /* nvmlInit calls without their nvmlShutdown */
-static u64 listings[DEVICES];   /* complete process listings so far, which is what growth grows with */
+static u64 listings[DEVICES + INSTANCES]; /* complete process listings so far, which is what growth grows with */
+static double first_listing;    /* when the rates began to grow, in seconds */
+static event_set sets[SETS];    /* gone when the library is shut down, as the real ones are */
+
+static void sleep_for(double seconds) {
+    struct timespec pause = {(time_t)seconds, (long)((seconds - (time_t)seconds) * 1e9)};
+    nanosleep(&pause, NULL);
+}
+
+static double seconds_since_first_listing(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    double seconds = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    if (first_listing == 0) first_listing = seconds;
+    return seconds - first_listing;
+}
 
 static int next_number(u64 *number) {
     char *word = strtok(NULL, " \t\n");
@@ -60,10 +89,11 @@ static void next_rule(rule *rules, int *count) {
 }
 
 static void next_process(device *at, int list) {
-    u64 pid = 0, used = 0, growth = 0;
+    u64 pid = 0, used = 0, growth = 0, rate = 0;
     if (at->process_count == PROCESSES || !next_number(&pid) || !next_number(&used)) abort();
-    next_number(&growth);
-    at->processes[at->process_count++] = (process){list, (unsigned)pid, (long long)used, (long long)growth};
+    if (next_number(&growth)) next_number(&rate);
+    at->processes[at->process_count++] =
+        (process){list, (unsigned)pid, (long long)used, (long long)growth, (long long)rate};
 }
 
 static int read_script(script *read) {
@@ -81,6 +111,14 @@ static int read_script(script *read) {
             if (read->count == DEVICES) abort();
             at = &read->devices[read->count++];
         }
+        else if (!strcmp(key, "mig")) {
+            if (read->instance_count == INSTANCES || !read->count) abort();
+            at = &read->devices[DEVICES + read->instance_count++];
+            at->parent = read->count - 1;
+            read->devices[at->parent].instances++;
+        }
+        else if (!strcmp(key, "remapped"))
+            for (int i = 0; i < 4 && next_number(&number); i++) at->remapped[i] = (unsigned)number;
         else if (!strcmp(key, "error")) next_rule(at->errors, &at->error_count);
         else if (!strcmp(key, "hang")) next_rule(at->hangs, &at->hang_count);
         else if (!strcmp(key, "compute")) next_process(at, COMPUTE);
@@ -93,6 +131,19 @@ static int read_script(script *read) {
         else if (!strcmp(key, "reserved")) at->reserved = number;
         else if (!strcmp(key, "throttle")) at->throttle = number;
         else if (!strcmp(key, "ecc")) at->ecc = number;
+        else if (!strcmp(key, "corrected")) at->corrected = number;
+        else if (!strcmp(key, "volatile")) at->volatile_uncorrected = number;
+        else if (!strcmp(key, "volatile_corrected")) at->volatile_corrected = number;
+        else if (!strcmp(key, "energy")) at->energy = number;
+        else if (!strcmp(key, "xid")) {
+            if (at->xid_count == XIDS) abort();
+            at->xids[at->xid_count++] = number;
+        }
+        else if (!strcmp(key, "fan")) at->fan = (unsigned)number;
+        else if (!strcmp(key, "memory_clock")) at->memory_clock = (unsigned)number;
+        else if (!strcmp(key, "replays")) at->replays = (unsigned)number;
+        else if (!strcmp(key, "rx")) at->rx = (unsigned)number;
+        else if (!strcmp(key, "tx")) at->tx = (unsigned)number;
         else if (!strcmp(key, "gpu")) at->gpu = (unsigned)number;
         else if (!strcmp(key, "memory")) at->memory = (unsigned)number;
         else if (!strcmp(key, "power")) at->power = (unsigned)number;
@@ -112,10 +163,7 @@ static double ruled(const rule *rules, int count, const char *function) {
 
 static int answer(const char *function, const device *of) {
     double seconds = ruled(of->hangs, of->hang_count, function);
-    if (seconds > 0) {
-        struct timespec pause = {(time_t)seconds, (long)((seconds - (time_t)seconds) * 1e9)};
-        nanosleep(&pause, NULL);
-    }
+    if (seconds > 0) sleep_for(seconds);
     return (int)ruled(of->errors, of->error_count, function);
 }
 
@@ -129,8 +177,8 @@ static int enter(const char *function, script *read) {
 static int enter_device(const char *function, script *read, const void *handle, device **of) {
     int code = enter(function, read);
     if (code) return code;
-    size_t index = (size_t)handle - 1;
-    if (index >= (size_t)read->count) return INVALID_ARGUMENT;
+    size_t index = (size_t)handle - 1, instance = index - DEVICES;
+    if (index >= (size_t)read->count && instance >= (size_t)read->instance_count) return INVALID_ARGUMENT;
     *of = &read->devices[index];
     return answer(function, *of);
 }
@@ -151,7 +199,7 @@ int nvmlInitWithFlags(unsigned flags) {
 
 int nvmlShutdown(void) {
     if (!started) return UNINITIALIZED;
-    started--;
+    if (!--started) memset(sets, 0, sizeof sets);
     return SUCCESS;
 }
 
@@ -190,6 +238,7 @@ int nvmlDeviceGetMemoryInfo_v2(void *handle, memory_v2 *memory) {
 
 int nvmlDeviceGetUtilizationRates(void *handle, utilization *rates) {
     ENTER_DEVICE;
+    if (of->instances) return NOT_SUPPORTED;
     *rates = (utilization){of->gpu, of->memory};
     return SUCCESS;
 }
@@ -209,8 +258,123 @@ int nvmlDeviceGetTemperature(void *handle, unsigned sensor, unsigned *celsius) {
 
 int nvmlDeviceGetClockInfo(void *handle, unsigned type, unsigned *mhz) {
     ENTER_DEVICE;
-    *mhz = type == 1 ? of->clock : 1; /* NVML_CLOCK_SM; another clock is another number */
+    *mhz = type == 1 ? of->clock : type == 2 ? of->memory_clock : 1; /* NVML_CLOCK_SM, NVML_CLOCK_MEM */
     return SUCCESS;
+}
+
+int nvmlDeviceGetFanSpeed(void *handle, unsigned *percent) {
+    ENTER_DEVICE;
+    *percent = of->fan;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetTotalEnergyConsumption(void *handle, u64 *millijoules) {
+    ENTER_DEVICE;
+    *millijoules = of->energy;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetPcieReplayCounter(void *handle, unsigned *count) {
+    ENTER_DEVICE;
+    *count = of->replays;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetPcieThroughput(void *handle, unsigned counter, unsigned *kilobytes) {
+    ENTER_DEVICE;
+    sleep_for(0.02);
+    *kilobytes = counter == 0 ? of->tx : of->rx; /* NVML_PCIE_UTIL_TX_BYTES */
+    return SUCCESS;
+}
+
+#ifndef OLD_DRIVER
+int nvmlDeviceGetRemappedRows(void *handle, unsigned *corrected, unsigned *uncorrected, unsigned *pending,
+                              unsigned *failed) {
+    ENTER_DEVICE;
+    *corrected = of->remapped[0], *uncorrected = of->remapped[1], *pending = of->remapped[2], *failed = of->remapped[3];
+    return SUCCESS;
+}
+
+int nvmlDeviceGetMigMode(void *handle, unsigned *current, unsigned *pending) {
+    ENTER_DEVICE;
+    *current = *pending = of->instances > 0;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetMaxMigDeviceCount(void *handle, unsigned *count) {
+    ENTER_DEVICE;
+    *count = 7;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetMigDeviceHandleByIndex(void *handle, unsigned index, void **instance) {
+    ENTER_DEVICE;
+    for (int i = 0; i < read.instance_count; i++)
+        if (read.devices[DEVICES + i].parent == of - read.devices && index-- == 0) {
+            *instance = (void *)((size_t)DEVICES + (size_t)i + 1);
+            return SUCCESS;
+        }
+    return NOT_FOUND;
+}
+#endif
+
+int nvmlDeviceGetName(void *handle, char *name, unsigned size) {
+    ENTER_DEVICE;
+    snprintf(name, size, "Stand-in %d", (int)(of - read.devices));
+    return SUCCESS;
+}
+
+int nvmlDeviceGetUUID(void *handle, char *uuid, unsigned size) {
+    ENTER_DEVICE;
+    int number = (int)(of - read.devices);
+    snprintf(uuid, size, "%s-%04d", number < DEVICES ? "GPU" : "MIG", number < DEVICES ? number : number - DEVICES);
+    return SUCCESS;
+}
+
+int nvmlSystemGetDriverVersion(char *version, unsigned size) {
+    script read;
+    int code = enter(__func__, &read);
+    if (!code) snprintf(version, size, "570.00.01");
+    return code;
+}
+
+int nvmlEventSetCreate(event_set **set) {
+    script read;
+    int code = enter(__func__, &read);
+    if (code) return code;
+    for (int i = 0; i < SETS; i++)
+        if (!sets[i].used) {
+            sets[i].used = 1;
+            *set = &sets[i];
+            return SUCCESS;
+        }
+    abort(); /* somebody does not give them back */
+}
+
+int nvmlEventSetFree(event_set *set) {
+    if (!set->used) return INVALID_ARGUMENT;
+    set->used = 0;
+    return SUCCESS;
+}
+
+int nvmlDeviceRegisterEvents(void *handle, u64 types, event_set *set) {
+    ENTER_DEVICE;
+    if (!set->used || types != XID_CRITICAL_ERROR) return INVALID_ARGUMENT;
+    set->device = (int)(of - read.devices);
+    set->told = of->xid_count;
+    return SUCCESS;
+}
+
+int nvmlEventSetWait_v2(event_set *set, event_data *event, unsigned milliseconds) {
+    const void *handle = (const void *)((size_t)set->device + 1);
+    ENTER_DEVICE;
+    if (!set->used) return INVALID_ARGUMENT;
+    if (set->told < of->xid_count) {
+        *event = (event_data){(void *)((size_t)set->device + 1), XID_CRITICAL_ERROR, of->xids[set->told++], ~0u, ~0u};
+        return SUCCESS;
+    }
+    sleep_for(milliseconds / 1e3);
+    return TIMEOUT;
 }
 
 #ifndef OLD_DRIVER
@@ -229,7 +393,8 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(void *handle, u64 *mask) {
 
 int nvmlDeviceGetTotalEccErrors(void *handle, unsigned type, unsigned counter, u64 *count) {
     ENTER_DEVICE;
-    *count = type == 1 && counter == 1 ? of->ecc : 0; /* uncorrected, over the life of the board */
+    if (counter == 1) *count = type == 1 ? of->ecc : of->corrected; /* NVML_AGGREGATE_ECC, uncorrected */
+    else *count = type == 1 ? of->volatile_uncorrected : of->volatile_corrected;
     return SUCCESS;
 }
 
@@ -244,7 +409,9 @@ static int list(const char *function, int which, const void *handle, unsigned *s
         const process *at = &of->processes[i];
         if (at->list != which) continue;
         if (infos != NULL && found < room) {
-            u64 used = at->used < 0 ? (u64)-1 : (u64)(at->used + at->growth * (long long)*listing);
+            long long grown = at->growth * (long long)*listing;
+            if (at->rate) grown += (long long)((double)at->rate * seconds_since_first_listing());
+            u64 used = at->used < 0 ? (u64)-1 : (u64)(at->used + grown);
             infos[found] = (process_info){at->pid, used, 0xFFFFFFFFu, 0xFFFFFFFFu};
         }
         found++;

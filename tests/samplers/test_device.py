@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,16 +16,21 @@ import pytest
 
 import aging.samplers
 from aging.model import HARNESS
+from aging.store.reading import read_rows
 
 ROOT = Path(aging.samplers.__file__).parents[2]
 GIB = 2**30
+MEMORY, LIMIT = "device_process_memory_bytes", "device_process_memory_limit_bytes"
 NO_SUCH_PID = 2**22 + 1  # above the kernel's PID_MAX_LIMIT
 
 PROBE = """
-import json, sys, threading, time
+import asyncio, json, sys, threading, time
+from pathlib import Path
 import pynvml
-from aging.samplers import Target
+from aging.model import Reading
+from aging.samplers import Sampler, Target, device
 from aging.samplers.device import DeviceSampler
+from aging.sampling import Plan, Sampling
 
 targets = []
 sampler = DeviceSampler(lambda: targets)
@@ -38,12 +43,39 @@ def read(answer):
     except Exception as error:
         answer["raised"] = type(error).__name__
 
+class Beat(Sampler):
+    kind, default_interval = "beat", 0.1
+
+    def read(self):
+        return [Reading("a", "tree", 1, {"x": 1.0})]
+
+async def sample(folder, seconds, told):
+    sampling = Sampling(
+        lambda owner, source: Path(folder) / owner / source,
+        lambda kind, **details: told.append([kind, details]),
+        lambda reading: None,
+    )
+    start = time.monotonic()
+    plans = [Plan(one, 0.1, deadline=0.3) for one in (sampler, Beat(lambda: ()))]
+    tasks = [asyncio.create_task(sampling.run(plan, start)) for plan in plans]
+    await asyncio.sleep(seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    sampling.close()
+
 for line in sys.stdin:
     request = json.loads(line)
     targets[:] = [Target(**target) for target in request.get("targets", ())]
     answer = {"beats": 0}
     if request["do"] == "unavailable":
+        device._START_SECONDS = request.get("within", 60.0)
         answer["reason"] = DeviceSampler.unavailable()
+    elif request["do"] == "devices":
+        answer["devices"] = device.devices()
+    elif request["do"] == "sample":
+        answer["told"] = []
+        asyncio.run(sample(request["folder"], request["seconds"], answer["told"]))
     elif request["do"] == "started":
         try:
             answer["started"] = bool(pynvml.nvmlDeviceGetCount())
@@ -73,6 +105,16 @@ temperature 64
 clock 1980
 throttle 0x104
 ecc 3
+corrected 40
+volatile 1
+volatile_corrected 20
+energy 123456789
+fan 35
+memory_clock 2619
+replays 6
+rx 2500
+tx 1500
+remapped 2 1 1 0
 """
 VALUES = {
     "device_memory_total_bytes": 80 * GIB,
@@ -86,7 +128,21 @@ VALUES = {
     "device_sm_clock_hertz": 1.98e9,
     "device_throttle_reasons": 0x104,
     "device_ecc_uncorrected_total": 3,
+    "device_ecc_corrected_total": 40,
+    "device_ecc_uncorrected_volatile_total": 1,
+    "device_ecc_corrected_volatile_total": 20,
+    "device_energy_joules_total": 123456.789,
+    "device_fan_speed_ratio": 0.35,
+    "device_memory_clock_hertz": 2.619e9,
+    "device_pcie_replays_total": 6,
+    "device_remapped_rows_correctable_total": 2,
+    "device_remapped_rows_uncorrectable_total": 1,
+    "device_row_remapping_pending": 1,
+    "device_row_remapping_failed": 0,
+    "device_xid_errors_total": 0,
 }
+THROUGHPUT = {"device_pcie_rx_bytes_per_second": 2.5e6, "device_pcie_tx_bytes_per_second": 1.5e6}
+"""What the first read of a device adds, and every tenth after it."""
 
 
 class Probe:
@@ -102,42 +158,29 @@ class Probe:
         fresh.write_text(text)
         fresh.replace(self._script)
 
-    def ask(self, do: str, *targets: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, do: str, *targets: dict[str, Any], **more: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, "targets": targets}) + "\n")
+        self._process.stdin.write(json.dumps({"do": do, "targets": targets} | more) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
 
     def read(self, *targets: dict[str, Any]) -> dict[tuple[str, str], tuple[dict[str, float], dict[str, str]]]:
-        """Values and missing by owner and entity."""
+        """Values and missing by owner and entity, but for the PCIe throughput, which not every read has."""
         readings = self.ask("read", *targets)["readings"]
-        table = {(owner, entity): (values, missing) for owner, entity, _, values, missing in readings}
+        table = {
+            (owner, entity): ({name: value for name, value in values.items() if name not in THROUGHPUT}, missing)
+            for owner, entity, _, values, missing in readings
+        }
         assert len(table) == len(readings)
         return table
 
     def memory(self, target: dict[str, Any]) -> float | str:
         """The target's device memory in bytes, or why it is missing."""
         values, missing = self.read(target)[target["owner"], "gpu-total"]
-        assert len(values) + len(missing) == 1
-        return values["device_process_memory_bytes"] if values else missing["device_process_memory_bytes"]
-
-
-@pytest.fixture(scope="session")
-def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the stand-in as of today's drivers (``new``) and as of those before 510 (``old``)."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("there is no C compiler to build the stand-in for NVML with")
-    folder = tmp_path_factory.mktemp("nvml")
-    source = Path(__file__).with_name("nvml_standin.c")
-    for name, define in ("new", "-DNEW_DRIVER"), ("old", "-DOLD_DRIVER"):
-        (folder / name).mkdir()
-        library = folder / name / "libnvidia-ml.so.1"
-        flags = ["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", define]
-        subprocess.run([compiler, *flags, "-o", str(library), str(source)], check=True)
-    return folder
+        (told,) = (of[MEMORY] for of in (values, missing) if MEMORY in of)
+        return told
 
 
 @contextmanager
@@ -188,16 +231,53 @@ def test_every_value_of_every_device_is_in_the_unit_of_its_name(probe: Probe) ->
     probe.script(DEVICE + DEVICE.replace("gpu 57", "gpu 0").replace("power 250500", "power 71"))
     readings = probe.ask("read")["readings"]
     idle = VALUES | {"device_utilization_ratio": 0, "device_power_watts": 0.071}
-    assert readings == [[HARNESS, "gpu0", 1, VALUES, {}], [HARNESS, "gpu1", 1, idle, {}]]
+    assert readings[:2] == [[HARNESS, "gpu0", 1, VALUES | THROUGHPUT, {}], [HARNESS, "gpu1", 1, idle, {}]]
+
+
+def test_several_devices_are_summed_where_they_add_up_and_averaged_where_they_do_not(probe: Probe) -> None:
+    probe.script(DEVICE)
+    assert list(probe.read()) == [(HARNESS, "gpu0")]
+    other = DEVICE.replace("power 250500", "power 49500").replace("gpu 57", "gpu 7").replace("temperature 64", "")
+    probe.script(f"{DEVICE}{other}temperature 32\nerror nvmlDeviceGetFanSpeed 3\n")
+    assert list(probe.read()) == [(HARNESS, "gpu0")]  # devices are counted when the library starts
+    probe.script("error * 9\n")
+    probe.ask("read")
+    probe.script(f"{DEVICE}{other}temperature 32\nerror nvmlDeviceGetFanSpeed 3\n")
+    values, missing = probe.read()[HARNESS, "gpu-all"]
+    assert missing == {"device_fan_speed_ratio": "gpu1: NVML: Not Supported"}
+    assert values["device_memory_total_bytes"] == 160 * GIB
+    assert values["device_power_watts"] == 300
+    assert values["device_energy_joules_total"] == 2 * 123456.789
+    assert values["device_utilization_ratio"] == pytest.approx(0.32)
+    assert values["device_temperature_celsius"] == 48
+    assert values["device_sm_clock_hertz"] == 1.98e9
+    assert values["device_row_remapping_pending"] == 1
+    assert not {"device_throttle_reasons", "device_xid_last_code"} & set(values)
+    probe.script(f"{DEVICE}{DEVICE}error nvmlDeviceGetPowerUsage 15\n")
+    values, missing = probe.read()[HARNESS, "gpu-all"]
+    assert values == {}
+    assert missing["device_power_watts"] == "gpu1: NVML: GPU is lost"
+
+
+def test_throughput_is_asked_of_one_device_a_read_and_seldom(probe: Probe) -> None:
+    probe.script(DEVICE * 2)
+    asked = [
+        [entity for _, entity, _, values, _ in probe.ask("read")["readings"] if set(THROUGHPUT) <= set(values)]
+        for _ in range(12)
+    ]
+    assert asked == [["gpu0"], ["gpu1"], *[[]] * 8, ["gpu0"], ["gpu1"]]
 
 
 def test_a_driver_before_510_is_read_through_its_older_symbols(old_driver: Probe) -> None:
     old_driver.script(f"{DEVICE}\ncompute {old_driver.pid} 1000\n")
     readings = old_driver.read(_target(old_driver.pid))
-    used_with_reserved = VALUES | {"device_memory_used_bytes": 20 * GIB}
-    del used_with_reserved["device_memory_reserved_bytes"]
-    assert readings[HARNESS, "gpu0"] == (used_with_reserved, {"device_memory_reserved_bytes": "NVML: N/A"})
-    assert readings["vllm", "gpu-total"] == ({"device_process_memory_bytes": 1000}, {})
+    values, missing = readings[HARNESS, "gpu0"]
+    assert missing == {"device_memory_reserved_bytes": "NVML: N/A"} | {
+        name: "NVML: Function Not Found" for name in VALUES if "remap" in name
+    }
+    told = {name: value for name, value in VALUES.items() if name not in missing}
+    assert values == told | {"device_memory_used_bytes": 20 * GIB}  # with what is reserved
+    assert readings["vllm", "gpu-total"] == ({MEMORY: 1000, LIMIT: 60 * GIB + 1000}, {})
 
 
 @pytest.mark.parametrize("code", [3, 13, 25])
@@ -217,7 +297,7 @@ def test_unsupported_metrics_are_missing_with_the_reason(probe: Probe) -> None:
     assert missing == {
         "device_utilization_ratio": "NVML: Not Supported",
         "device_memory_utilization_ratio": "NVML: Not Supported",
-        "device_ecc_uncorrected_total": "NVML: Not Supported",
+        **{name: "NVML: Not Supported" for name in VALUES if "_ecc_" in name},
         "device_temperature_celsius": "NVML: Insufficient Permissions",
         "device_power_watts": "NVML: N/A",
         "device_memory_free_bytes": "NVML: N/A",
@@ -238,10 +318,16 @@ def test_process_memory_is_summed_over_tree_and_devices(probe: Probe, bystander:
     )
     totals = {owner: values for (owner, entity), (values, _) in readings.items() if entity == "gpu-total"}
     assert totals == {
-        "vllm": {"device_process_memory_bytes": 40123},
-        "alone": {"device_process_memory_bytes": 100},
-        "other": {"device_process_memory_bytes": 40000},
+        "vllm": {MEMORY: 40123, LIMIT: 120 * GIB + 40123},
+        "alone": {MEMORY: 100, LIMIT: 60 * GIB + 100},  # it is on one of the devices only
+        "other": {MEMORY: 40000, LIMIT: 60 * GIB + 40000},
     }
+
+
+def test_without_free_memory_there_is_no_limit(probe: Probe) -> None:
+    probe.script(f"{DEVICE}\nerror nvmlDeviceGetMemoryInfo_v2 4\ncompute {probe.pid} 100\n")
+    told = probe.read(_target(probe.pid))["vllm", "gpu-total"]
+    assert told == ({MEMORY: 100}, {LIMIT: "gpu0: NVML: Insufficient Permissions"})
 
 
 def test_the_harness_has_no_share_and_a_deployment_keeps_its_generation(probe: Probe) -> None:
@@ -304,16 +390,20 @@ def test_a_target_that_has_ended_does_not_pass_for_nothing(probe: Probe) -> None
     assert probe.memory(_target(NO_SUCH_PID)) == f"pid {NO_SUCH_PID} has ended"
 
 
-def test_a_lost_device_is_missing_and_the_others_go_on(probe: Probe) -> None:
+def test_a_lost_device_is_missing_and_the_others_go_on_until_it_is_back(probe: Probe) -> None:
     probe.script(DEVICE + DEVICE)
     assert probe.read()[HARNESS, "gpu0"] == (VALUES, {})
     probe.script(f"{DEVICE}\nerror nvmlDeviceGetClockInfo 15\n{DEVICE}\n")
     readings = probe.read(_target(probe.pid))
     assert readings[HARNESS, "gpu0"] == ({}, {"device": "NVML: GPU is lost"})
     assert readings[HARNESS, "gpu1"] == (VALUES, {})
-    assert readings["vllm", "gpu-total"] == ({}, {"device_process_memory_bytes": "gpu0: NVML: GPU is lost"})
+    assert readings["vllm", "gpu-total"] == ({}, {MEMORY: "gpu0: NVML: GPU is lost"})
     probe.script(f"{DEVICE}\nerror nvmlDeviceGetHandleByIndex_v2 15\n{DEVICE}\n")
     assert probe.read()[HARNESS, "gpu0"] == ({}, {"device": "NVML: GPU is lost"})
+    probe.script(f"{DEVICE}\ncompute {probe.pid} 5\n{DEVICE}\n")
+    readings = probe.read(_target(probe.pid))
+    assert readings[HARNESS, "gpu0"] == (VALUES, {})
+    assert readings["vllm", "gpu-total"][0][MEMORY] == 5
 
 
 def test_the_library_is_started_again_after_it_lost_its_driver(probe: Probe) -> None:
@@ -322,7 +412,125 @@ def test_the_library_is_started_again_after_it_lost_its_driver(probe: Probe) -> 
     assert probe.ask("read")["raised"] == "NVMLError_DriverNotLoaded"
     assert probe.ask("read")["raised"] == "NVMLError_DriverNotLoaded"
     probe.script(DEVICE + DEVICE)
-    assert list(probe.read()) == [(HARNESS, "gpu0"), (HARNESS, "gpu1")]
+    assert list(probe.read()) == [(HARNESS, "gpu0"), (HARNESS, "gpu1"), (HARNESS, "gpu-all")]
+
+
+def _xids(probe: Probe) -> tuple[float | None, float | None]:
+    values, _ = probe.read()[HARNESS, "gpu0"]
+    return values.get("device_xid_errors_total"), values.get("device_xid_last_code")
+
+
+def test_xid_errors_are_counted_from_the_first_read_on(probe: Probe) -> None:
+    probe.script(f"{DEVICE}\nxid 13\n")  # before anybody asked
+    assert _xids(probe) == (0, None)
+    probe.script(f"{DEVICE}\nxid 13\nxid 31\nxid 43\n")
+    assert _xids(probe) == (2, 43)
+    assert _xids(probe) == (2, 43)
+
+
+def test_xid_errors_are_registered_for_again_when_the_library_is_back(probe: Probe) -> None:
+    probe.read()
+    probe.script(f"{DEVICE}\nxid 31\n")
+    assert _xids(probe) == (1, 31)
+    for _ in range(40):  # more often than the stand-in has event sets
+        probe.script(f"error * 9\n{DEVICE}")
+        assert probe.ask("read")["raised"] == "NVMLError_DriverNotLoaded"
+        probe.script(f"{DEVICE}\nxid 31\n")
+        assert _xids(probe) == (1, 31)
+    probe.script(f"{DEVICE}\nxid 31\nxid 119\n")
+    assert _xids(probe) == (2, 119)
+
+
+def test_the_xid_that_takes_a_device_away_is_told(probe: Probe) -> None:
+    probe.read()
+    probe.script(f"{DEVICE}\nxid 79\nerror nvmlDeviceGetHandleByIndex_v2 15\n")
+    lost = ({"device_xid_errors_total": 1, "device_xid_last_code": 79}, {"device": "NVML: GPU is lost"})
+    assert probe.read()[HARNESS, "gpu0"] == lost
+    assert probe.read()[HARNESS, "gpu0"] == lost
+    probe.script(f"{DEVICE}\nxid 79\n")
+    assert probe.read()[HARNESS, "gpu0"] == (VALUES | lost[0], {})
+    probe.script(f"{DEVICE}\nxid 79\nxid 94\n")
+    assert _xids(probe) == (2, 94)
+
+
+@pytest.mark.parametrize("function", ["nvmlEventSetCreate", "nvmlDeviceRegisterEvents", "nvmlEventSetWait_v2"])
+def test_events_that_are_refused_cost_nothing_but_themselves(probe: Probe, function: str) -> None:
+    rule = f"error {function} 3\n"
+    probe.script(f"{rule}{DEVICE}")
+    probe.read()
+    values, missing = probe.read()[HARNESS, "gpu0"]
+    assert missing == {"device_xid_errors_total": "NVML: Not Supported"}
+    assert values == {name: value for name, value in VALUES.items() if name not in missing}
+
+
+INSTANCE = """
+mig
+total {0}0000
+free {0}6000
+used {0}3000
+reserved 500
+"""
+
+
+def test_mig_instances_are_read_one_by_one(probe: Probe, bystander: int) -> None:
+    probe.script(
+        f"{DEVICE}{INSTANCE.format(1)}compute {probe.pid} 3000\n{INSTANCE.format(2)}compute {bystander} 70\n"
+        f"compute {probe.pid} 400\n{DEVICE}"
+    )
+    readings = probe.read(_target(probe.pid), _target(bystander, "other"))
+    assert list(readings)[:5] == [(HARNESS, entity) for entity in ("gpu0", "gpu0/mig0", "gpu0/mig1", "gpu1", "gpu-all")]
+    values, missing = readings[HARNESS, "gpu0"]
+    assert missing == dict.fromkeys(
+        ("device_utilization_ratio", "device_memory_utilization_ratio"),
+        "NVML: Not Supported (the device is in MIG mode)",
+    )
+    assert values == {name: value for name, value in VALUES.items() if name not in missing}
+    assert readings[HARNESS, "gpu0/mig1"] == (
+        {
+            "device_memory_total_bytes": 20000,
+            "device_memory_free_bytes": 26000,
+            "device_memory_used_bytes": 23000,
+            "device_memory_reserved_bytes": 500,
+        },
+        {},
+    )
+    assert readings["vllm", "gpu-total"] == ({MEMORY: 3400, LIMIT: 3400 + 16000 + 26000}, {})
+    assert readings["other", "gpu-total"] == ({MEMORY: 70, LIMIT: 70 + 26000}, {})
+
+
+def test_where_an_instance_keeps_its_processes_to_itself_the_device_is_asked(probe: Probe) -> None:
+    refused = "error nvmlDeviceGetComputeRunningProcesses_v3 4\n"
+    instances = f"{INSTANCE.format(1)}compute {probe.pid} 3000\n{INSTANCE.format(2)}{refused}"
+    probe.script(f"{DEVICE}compute {probe.pid} 3400\n{instances}")
+    told = probe.read(_target(probe.pid))["vllm", "gpu-total"]
+    assert told == ({MEMORY: 3400}, {LIMIT: "gpu0: which instance is not known"})
+    probe.script(f"{DEVICE}compute {probe.pid} -1\n{instances}")
+    reason = f"gpu0: NVML lists pid {probe.pid} without its memory; gpu0/mig1: NVML: Insufficient Permissions"
+    assert probe.memory(_target(probe.pid)) == reason
+    probe.script(f"{DEVICE}{refused}{instances}")
+    reason = "gpu0: NVML: Insufficient Permissions; gpu0/mig1: NVML: Insufficient Permissions"
+    assert probe.memory(_target(probe.pid)) == reason
+
+
+def test_the_manifest_is_told_the_devices_and_their_instances(probe: Probe) -> None:
+    probe.script(f"{DEVICE}{DEVICE}{INSTANCE.format(1)}")
+    of_all = {"driver_version": "570.00.01", "memory_total_bytes": 80 * GIB}
+    assert probe.ask("devices")["devices"] == [
+        of_all | {"entity": "gpu0", "name": "Stand-in 0", "uuid": "GPU-0000", "mig_mode": False},
+        of_all
+        | {"entity": "gpu1", "name": "Stand-in 1", "uuid": "GPU-0001", "mig_mode": True}
+        | {
+            "instances": [
+                {"entity": "gpu1/mig0", "name": "Stand-in 8", "uuid": "MIG-0000", "memory_total_bytes": 10000}
+            ]
+        },
+    ]
+    probe.script(f"{DEVICE}error nvmlDeviceGetName 3\n{DEVICE}error nvmlDeviceGetHandleByIndex_v2 15\n")
+    first, second = probe.ask("devices")["devices"]
+    assert first["name"] is None
+    assert second == {"entity": "gpu1", "driver_version": "570.00.01", "missing": "NVML: GPU is lost"}
+    probe.script("error nvmlInitWithFlags 9\n")
+    assert probe.ask("devices")["devices"] == []
 
 
 def test_a_call_that_hangs_holds_up_its_own_thread_only(probe: Probe) -> None:
@@ -330,7 +538,33 @@ def test_a_call_that_hangs_holds_up_its_own_thread_only(probe: Probe) -> None:
     answer = probe.ask("read")
     assert answer["seconds"] >= 1.0
     assert answer["beats"] >= 5
-    assert answer["readings"] == [[HARNESS, "gpu0", 1, VALUES, {}]]
+    assert answer["readings"] == [[HARNESS, "gpu0", 1, VALUES | THROUGHPUT, {}]]
+
+
+def test_a_call_that_hangs_is_abandoned_and_other_samplers_go_on(probe: Probe, tmp_path: Path) -> None:
+    probe.script(f"{DEVICE}\nhang nvmlDeviceGetPowerUsage 1.2\n")
+    recovery = threading.Timer(0.8, probe.script, [DEVICE])
+    recovery.start()
+    told = probe.ask("sample", folder=str(tmp_path / "rows"), seconds=2.5)["told"]
+    recovery.join()
+    late = "the device sampler did not answer within 0.3 s"
+    assert told == [
+        ["sampler_failing", {"sampler": "device", "reason": late}],
+        ["sampler_recovered", {"sampler": "device"}],
+    ]
+    rows = read_rows(tmp_path / "rows" / HARNESS / "device").table.to_pylist()
+    reasons = [json.loads(row["missing"])["sampler"] for row in rows if row["entity"] == "sampler"]
+    assert reasons[0] == late
+    assert set(reasons[1:]) == {"the device sampler is still reading"}
+    assert [row["device_power_watts"] for row in rows if row["entity"] == "gpu0"][-1] == 250.5
+    beats = read_rows(tmp_path / "rows" / "a" / "beat").table.to_pylist()
+    assert len(beats) == pytest.approx(25, abs=2)
+    assert max(row["late"] for row in beats) < 0.2
+
+
+def test_a_library_that_never_starts_is_not_waited_for(probe: Probe) -> None:
+    probe.script(f"hang nvmlInitWithFlags 2\n{DEVICE}")
+    assert probe.ask("unavailable", within=0.2)["reason"] == "NVML does not answer within 0.2 s"
 
 
 @pytest.mark.parametrize(
