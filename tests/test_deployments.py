@@ -13,6 +13,7 @@ from aging.catalogue import Catalogue
 from aging.deployments import Launch
 from aging.deployments.command import Command
 from aging.deployments.llama_cpp import LlamaCpp
+from aging.deployments.llama_cpp_python import LlamaCppPython
 from aging.deployments.mistralrs import MistralRs
 from aging.deployments.openvino import OpenVino
 from aging.deployments.reference import Reference
@@ -148,6 +149,20 @@ def test_openvino_gets_a_cache_of_known_size() -> None:
 
 
 @pytest.mark.usefixtures("environments")
+def test_llama_cpp_python_has_no_cache_unless_told_and_interrupts_nobody() -> None:
+    made = launch(LlamaCppPython, model="m.gguf")
+    assert made.argv == (
+        *("/e/llama-cpp-python/bin/python", "-u", "-m", "llama_cpp.server"),
+        *("--model", "m.gguf", "--model_alias", "local", "--host", "127.0.0.1", "--port", "18080"),
+        *("--n_ctx", "1024", "--n_threads", "1", "--n_threads_batch", "1", "--n_gpu_layers", "0"),
+        *("--interrupt_requests", "false", "--verbose", "false"),
+    )
+    assert made.endpoint.metrics_path is None
+    cached = launch(LlamaCppPython, model="m.gguf", cache_size="64MiB").argv
+    assert cached[-6:-2] == ("--cache", "true", "--cache_size", "67108864")
+
+
+@pytest.mark.usefixtures("environments")
 def test_triton_is_asked_by_its_generate_extension_and_tells_its_metrics_on_a_port_of_their_own() -> None:
     made = launch(Triton, model="m.gguf", metrics_port=18081, cache_ram_mib=0)
     assert made.argv[0] == "/e/triton/bin/python"
@@ -211,6 +226,7 @@ deployment = [
         ("transformers", "transformers", ""),
         ("mistralrs", "mistralrs", ""),
         ("openvino", "openvino", ""),
+        ("llama-cpp-python", "llama-cpp-python", ""),
         ("triton", "triton", "metrics_port = {free}"),
     ],
 )
