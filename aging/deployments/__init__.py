@@ -54,7 +54,11 @@ class Endpoint:
 class EndpointOptions(Table):
     """How a server that the campaign knows nothing about is spoken to."""
 
-    path: str = Field("/v1/completions", pattern="^/", description="path of the OpenAI-style completions endpoint")
+    path: str = Field(
+        "/v1/completions",
+        pattern="^/",
+        description="path of the OpenAI-style completions endpoint, or of Triton's `generate_stream`",
+    )
     served_model: str = Field("{model}", description="model name that requests carry")
     body: dict[str, Any] = Field(default_factory=dict, description="keys added to every request's body")
     reuse_connections: bool = Field(True, description="false for a server that closes connections after a stream")

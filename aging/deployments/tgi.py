@@ -30,7 +30,11 @@ class TgiOptions(DeploymentOptions):
         None, description="reuse the KV cache of prompts that begin alike; absent, TGI decides by the model"
     )
     prometheus_port: int = Field(
-        9000, strict=True, ge=1024, le=65535, description="port that it binds for its exporter as it starts"
+        9000,
+        strict=True,
+        ge=1024,
+        le=65535,
+        description="second port that it is told for Prometheus; metrics are read on the first",
     )
     arguments: tuple[str, ...] = Field((), description="further arguments of the launcher, as written")
 
