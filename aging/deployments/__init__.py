@@ -29,9 +29,11 @@ from aging.samplers import EngineMetric
 class Endpoint:
     """How a serving deployment is spoken to.
 
-    ``base_url`` + ``path`` takes an OpenAI-style completion; ``body`` is merged
-    into every request (what this runtime needs to honour lengths exactly);
-    ``reuse_connections`` is false for runtimes that close after a stream.
+    ``base_url`` + ``path`` takes an OpenAI-style completion, or a request of
+    Triton's generate extension where the path ends in ``/generate_stream``;
+    ``body`` is merged into every request (what this runtime needs to honour
+    lengths exactly); ``reuse_connections`` is false for runtimes that close after
+    a stream; ``metrics_port`` is told where the metrics have one of their own.
     """
 
     base_url: str
@@ -40,17 +42,25 @@ class Endpoint:
     metrics_path: str | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
     reuse_connections: bool = True
+    metrics_port: int | None = None
 
     @property
     def metrics_url(self) -> str | None:
         """Where its Prometheus metrics are, if anywhere."""
-        return self.base_url + self.metrics_path if self.metrics_path else None
+        if self.metrics_path is None:
+            return None
+        base = self.base_url if self.metrics_port is None else f"http://127.0.0.1:{self.metrics_port}"
+        return base + self.metrics_path
 
 
 class EndpointOptions(Table):
     """How a server that the campaign knows nothing about is spoken to."""
 
-    path: str = Field("/v1/completions", pattern="^/", description="path of the OpenAI-style completions endpoint")
+    path: str = Field(
+        "/v1/completions",
+        pattern="^/",
+        description="path of the OpenAI-style completions endpoint, or of Triton's `generate_stream`",
+    )
     served_model: str = Field("{model}", description="model name that requests carry")
     body: dict[str, Any] = Field(default_factory=dict, description="keys added to every request's body")
     reuse_connections: bool = Field(True, description="false for a server that closes connections after a stream")

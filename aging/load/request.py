@@ -12,7 +12,9 @@ import httpx
 
 from aging.deployments import Endpoint
 from aging.load.schedule import PlannedRequest
-from aging.load.sse import StreamedAnswer, choices, completion_tokens
+from aging.load.sse import StreamedAnswer, choices, completion_tokens, generated_tokens
+
+_GENERATE_STREAM = "/generate_stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,25 @@ class Answer:
     error: str | None = None
 
 
+def path(endpoint: Endpoint, request: PlannedRequest) -> str:
+    """Where it is sent: Triton answers whole beside where it streams."""
+    if endpoint.path.endswith(_GENERATE_STREAM) and not request.streaming:
+        return endpoint.path.removesuffix("_stream")
+    return endpoint.path
+
+
 def body(endpoint: Endpoint, request: PlannedRequest, prompt: str) -> dict[str, Any]:
-    """The JSON body of an OpenAI-style completion (or chat completion, where the path says so)."""
+    """The JSON body of an OpenAI-style completion (or chat completion, or Triton's generate: the path says so)."""
+    if endpoint.path.endswith(_GENERATE_STREAM):
+        # Names of Triton's vLLM backend; another model gets those that it has no input for as parameters.
+        return {
+            "text_input": prompt,
+            "max_tokens": request.output_tokens,
+            "stream": request.streaming,
+            "exclude_input_in_output": True,
+            "return_finish_reason": True,
+            "return_num_output_tokens": True,
+        } | dict(endpoint.body)
     asked: dict[str, Any] = {"model": endpoint.model, "max_tokens": request.output_tokens, "stream": request.streaming}
     if endpoint.path.endswith("/chat/completions"):
         asked["messages"] = [{"role": "user", "content": prompt}]
@@ -49,7 +68,7 @@ async def send(
         # httpx's timeout is one read's: a server that drips would never meet it.
         async with (
             asyncio.timeout(patience),
-            http.stream("POST", endpoint.path, json=asked, headers=headers, timeout=patience) as response,
+            http.stream("POST", path(endpoint, request), json=asked, headers=headers, timeout=patience) as response,
         ):
             answer = replace(answer, http_status=response.status_code)
             if response.status_code != httpx.codes.OK:
@@ -86,6 +105,8 @@ async def _json(response: httpx.Response) -> Mapping[str, Any] | None:
 
 
 def _read_whole(whole: Mapping[str, Any] | None, answer: Answer) -> Answer:
+    if whole is not None and isinstance(whole.get("text_output"), str):
+        return replace(answer, last_token=time.monotonic(), tokens=generated_tokens(whole))
     if whole is None or not choices(whole):
         return replace(answer, error="the answer is not a completion")
     return replace(answer, last_token=time.monotonic(), tokens=completion_tokens(whole))

@@ -1,4 +1,4 @@
-"""Server-sent events of OpenAI-style streams, parsed as they come."""
+"""Server-sent events of OpenAI-style streams and of Triton's generate extension, parsed as they come."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ class StreamedAnswer:
             self.error = f"the stream carried an error: {event['error']!r}"[:200]
             return
         self.usage_tokens = completion_tokens(event) or self.usage_tokens
+        if isinstance(text := event.get("text_output"), str):
+            self._feed_generated(event, text, now)
         for choice in choices(event):
             delta = choice.get("delta")
             if choice.get("text") or (isinstance(delta, dict) and delta.get("content")):
@@ -57,11 +59,28 @@ class StreamedAnswer:
             if choice.get("finish_reason"):
                 self.ended = True
 
+    def _feed_generated(self, event: Mapping[str, Any], text: str, now: float) -> None:
+        """One response of Triton's: it counts its own tokens, and its vLLM backend writes a missing reason "None"."""
+        if text:
+            self.first_token = self.first_token or now
+            self.last_token = now
+            self.chunks += 1
+        if (count := generated_tokens(event)) is not None:
+            self.usage_tokens = (self.usage_tokens or 0) + count
+        if event.get("finish_reason") not in (None, "", "None"):
+            self.ended = True
+
 
 def completion_tokens(answer: Mapping[str, Any]) -> int | None:
     """Output tokens that an answer (or a stream's last event) says it used; None where it does not say."""
     usage = answer.get("usage")
     count = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else None
+
+
+def generated_tokens(answer: Mapping[str, Any]) -> int | None:
+    """Output tokens that a response of Triton's says it brings; None where it does not say."""
+    count = answer.get("num_output_tokens")
     return count if isinstance(count, int) else None
 
 

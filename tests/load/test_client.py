@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -30,12 +32,13 @@ def drive(
     planned: list[PlannedRequest],
     limits: Limits = LIMITS,
     script: Callable[[Client], Coroutine[Any, Any, None]] | None = None,
+    path: str = "/v1/completions",
 ) -> list[RequestRecord]:
     """Drive a server with a schedule; ``script`` is a coroutine function that steers the client meanwhile."""
     records: list[RequestRecord] = []
 
     async def run() -> None:
-        client = Client(Endpoint(url, "m"), limits, 1, time.monotonic() + 0.05, records.append)
+        client = Client(Endpoint(url, "m", path), limits, 1, time.monotonic() + 0.05, records.append)
         steering = asyncio.create_task(script(client)) if script else None
         await client.run(planned)
         if steering is not None:
@@ -225,3 +228,64 @@ def test_a_stopped_client_sends_no_more_and_records_what_was_sent(reference: Cal
     assert time.monotonic() - began < 5.0
     assert 5 <= len(records) <= 40
     assert {record.status for record in records} == {"ok"}
+
+
+class Generating(BaseHTTPRequestHandler):
+    """Answers as Triton's generate extension does, with its vLLM backend's outputs; keeps what it was asked."""
+
+    asked: list[tuple[str, dict[str, Any]]]
+    cut: bool
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append((self.path, asked))
+        many = self.path.endswith("_stream")
+        words = [" one", " two"] if many else [" one two"]
+        told = [
+            {"model_name": "m", "text_output": word, "num_output_tokens": 2 // len(words), "finish_reason": "None"}
+            for word in words
+        ]
+        if not self.cut:
+            told[-1]["finish_reason"] = "length"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8" if many else "application/json")
+        self.end_headers()
+        for response in told:
+            self.wfile.write((f"data: {json.dumps(response)}\n\n" if many else json.dumps(response)).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def generating(*, cut: bool = False) -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
+    asked: list[tuple[str, dict[str, Any]]] = []
+    handler = type("Handler", (Generating,), {"asked": asked, "cut": cut})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize(("streaming", "path"), [(True, "generate_stream"), (False, "generate")])
+def test_tritons_generate_extension_is_spoken_where_the_path_says_so(streaming: bool, path: str) -> None:
+    with generating() as (url, asked):
+        [record] = drive(url, requests(1, 0.0, streaming=streaming, tokens=2), path="/v2/models/m/generate_stream")
+    assert (record.status, record.output_tokens, record.error) == ("ok", 2, None)
+    [(where, body)] = asked
+    assert where == f"/v2/models/m/{path}"
+    assert (body["max_tokens"], body["stream"], body["return_num_output_tokens"]) == (2, streaming, True)
+    assert isinstance(body["text_input"], str)
+    assert "model" not in body
+
+
+def test_a_generated_stream_without_a_finish_reason_was_cut_short() -> None:
+    with generating(cut=True) as (url, _):
+        [record] = drive(url, requests(1, 0.0, tokens=2), path="/v2/models/m/generate_stream")
+    assert record.status != "ok"
+    assert "without its end marker" in (record.error or "")

@@ -12,6 +12,7 @@ import pytest
 
 from aging.catalogue import Catalogue
 from aging.deployments.llama_cpp import LlamaCpp
+from aging.deployments.triton import Triton
 from aging.deployments.vllm import Vllm
 from aging.model import Reading
 from aging.samplers import ENGINE_METRICS, EngineMetric, Target, engine
@@ -171,7 +172,11 @@ def test_names_are_made_of_letters_digits_and_underscores() -> None:
 def scraped(name: str) -> dict[str, float]:
     """What a real server of that release told, under the common names."""
     text = (Path(__file__).parent / "data" / f"{name}.txt").read_text()
-    metrics = {"vllm-0.32.0": Vllm.engine_metrics, "llama-cpp-2026.10.11549": LlamaCpp.engine_metrics}[name]
+    metrics = {
+        "vllm-0.32.0": Vllm.engine_metrics,
+        "llama-cpp-2026.10.11549": LlamaCpp.engine_metrics,
+        "triton-2.51.0": Triton.engine_metrics,
+    }[name]
     values, missing = common_values(parse_metrics(text), metrics)
     assert missing == {}, "a metric was renamed"
     return values
@@ -198,6 +203,15 @@ def test_llama_cpp_tells_some_of_the_common_names() -> None:
         "engine_prompt_tokens_total": 69693.0,
         "engine_prefix_cache_hits_total": 2.0,
         "engine_generation_tokens_total": 24451.0,
+    }
+
+
+def test_triton_and_the_model_in_it_tell_some_of_the_common_names() -> None:
+    assert scraped("triton-2.51.0") == {
+        "engine_requests_running": 6.0,
+        "engine_requests_waiting": 0.0,
+        "engine_prompt_tokens_total": 4650.0,
+        "engine_generation_tokens_total": 9300.0,
     }
 
 

@@ -1,0 +1,54 @@
+"""llama-cpp-python's own server: llama.cpp bound to Python, behind FastAPI; it has no metrics."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.campaign.units import Size
+from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+
+
+class LlamaCppPythonOptions(DeploymentOptions):
+    """Options of ``llama_cpp.server`` that bear on how its memory grows."""
+
+    context: int = Field(1024, ge=64, description="context length in tokens")
+    threads: int = Field(1, ge=1, description="CPU threads that compute")
+    gpu_layers: int = Field(0, ge=-1, description="layers computed on a GPU, -1 for all; the build must have one")
+    cache_size: Size | None = Field(
+        None, gt=0, description="size of the cache of evaluated prompts in memory; absent, there is none"
+    )
+    arguments: tuple[str, ...] = Field((), description="further arguments of `llama_cpp.server`, as written")
+
+
+class LlamaCppPython(Deployment[LlamaCppPythonOptions]):
+    """``python -m llama_cpp.server`` in its own environment. It computes one request at a time.
+
+    It honours no request to go on past the end of a text: answers may be shorter.
+    """
+
+    kind = "llama-cpp-python"
+    options_table = LlamaCppPythonOptions
+    requirements = (Requirements("llama-cpp-python", ("llama-cpp-python[server]==0.3.36",)),)
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.model is not None
+        cache = () if o.cache_size is None else ("--cache", "true", "--cache_size", str(o.cache_size))
+        return Launch(
+            argv=(
+                str(self.requirements[0].python(environments_folder())),
+                *("-u", "-m", "llama_cpp.server"),
+                *("--model", self.model, "--model_alias", "local"),
+                *("--host", "127.0.0.1", "--port", str(o.port)),
+                *("--n_ctx", str(o.context)),
+                *("--n_threads", str(o.threads), "--n_threads_batch", str(o.threads)),
+                *("--n_gpu_layers", str(o.gpu_layers)),
+                *("--interrupt_requests", "false"),  # or a request that comes cuts the stream under way short
+                *cache,
+                *("--verbose", "false"),
+                *o.arguments,
+            ),
+            env=o.env,
+            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="local"),
+        )

@@ -1,0 +1,68 @@
+"""LMDeploy's API server, on its TurboMind or its PyTorch engine; both need a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.samplers import EngineMetric
+
+
+class LmdeployOptions(DeploymentOptions):
+    """Options of ``lmdeploy serve api_server`` that bear on how its memory grows."""
+
+    backend: Literal["turbomind", "pytorch"] = Field("turbomind", description="engine that computes")
+    context: int = Field(1024, ge=64, description="longest sequence, in tokens")
+    parallel: int = Field(16, ge=1, description="sequences decoded at the same time")
+    kv_cache_share: float = Field(
+        0.8, gt=0, le=1, description="share of the memory that the weights leave free, for the KV cache"
+    )
+    prefix_caching: bool = Field(False, description="reuse the KV cache of prompts that begin alike")
+    arguments: tuple[str, ...] = Field((), description="further arguments of `lmdeploy serve api_server`, as written")
+
+
+class Lmdeploy(Deployment[LmdeployOptions]):
+    """``lmdeploy serve api_server`` in its own environment."""
+
+    kind = "lmdeploy"
+    options_table = LmdeployOptions
+    requirements = (Requirements("lmdeploy", ("lmdeploy==0.18.0",)),)
+    model_format = "huggingface"
+
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
+        "engine_kv_cache_usage_ratio": EngineMetric(("lmdeploy:gpu_cache_usage_perc",), combine="mean"),
+        "engine_requests_running": EngineMetric(("lmdeploy:num_requests_running",)),
+        "engine_requests_waiting": EngineMetric(("lmdeploy:num_requests_waiting",)),
+        "engine_process_memory_bytes": EngineMetric(("process_resident_memory_bytes",)),
+        "engine_prefix_cache_hits_total": EngineMetric(("lmdeploy:cached_tokens_total",)),
+        "engine_prompt_tokens_total": EngineMetric(("lmdeploy:prompt_tokens_total",)),
+        "engine_generation_tokens_total": EngineMetric(("lmdeploy:generation_tokens_total",)),
+    }
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.model is not None
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        return Launch(
+            argv=(
+                str(self.requirements[0].program(environments_folder(), "lmdeploy")),
+                *("serve", "api_server", self.model),
+                *("--model-name", "local"),
+                *("--server-name", "127.0.0.1", "--server-port", str(o.port)),
+                *("--backend", o.backend),
+                *("--session-len", str(o.context), "--max-batch-size", str(o.parallel)),
+                *("--cache-max-entry-count", f"{o.kv_cache_share:g}"),
+                *(("--enable-prefix-caching",) if o.prefix_caching else ()),
+                *("--log-level", "WARNING"),
+                *o.arguments,
+            ),
+            env={"UVICORN_LOG_LEVEL": "warning"} | offline | o.env,  # or a line a request
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", body={"ignore_eos": True}
+            ),
+        )

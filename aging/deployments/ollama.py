@@ -1,0 +1,59 @@
+"""Ollama, where it is installed on the host. It serves what it has imported, by name; it has no metrics."""
+
+from __future__ import annotations
+
+import shutil
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.deployments import Deployment, Endpoint, Launch
+
+
+class OllamaOptions(DeploymentOptions):
+    """Options of ``ollama serve`` that bear on how its memory grows; it takes them from its environment."""
+
+    program: str = Field("ollama", min_length=1, description="ollama, as found on the PATH or by its path")
+    served_model: str = Field(
+        min_length=1, description="model it is asked for, as `ollama list` names it; it must be imported"
+    )
+    models: str | None = Field(None, description="folder of its imported models; absent keeps ollama's default")
+    context: int = Field(1024, ge=64, description="context length of one sequence, in tokens")
+    parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
+
+
+class Ollama(Deployment[OllamaOptions]):
+    """``ollama serve``, which starts a runner for the model and keeps it.
+
+    It honours no request to go on past the end of a text: answers may be shorter.
+    """
+
+    kind = "ollama"
+    options_table = OllamaOptions
+    needs_model = False
+
+    def missing(self) -> str | None:
+        if shutil.which(self.options.program):
+            return None
+        return (
+            f"there is no program {self.options.program!r}; ollama 0.32.15 is at "
+            "https://github.com/ollama/ollama/releases, or runs from its image ollama/ollama:0.32.15 "
+            'as kind = "container"'
+        )
+
+    def launch(self) -> Launch:
+        o = self.options
+        settings = {
+            "OLLAMA_HOST": f"127.0.0.1:{o.port}",
+            "OLLAMA_KEEP_ALIVE": "-1",  # or a model that idles is unloaded, and memory falls
+            "OLLAMA_CONTEXT_LENGTH": str(o.context),
+            "OLLAMA_NUM_PARALLEL": str(o.parallel),
+            "OLLAMA_MAX_LOADED_MODELS": "1",
+            "OLLAMA_NO_CLOUD": "1",
+        }
+        folder = {} if o.models is None else {"OLLAMA_MODELS": o.models}
+        return Launch(
+            argv=(o.program, "serve"),
+            env=settings | folder | o.env,
+            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model=o.served_model),
+        )

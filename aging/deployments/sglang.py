@@ -1,0 +1,80 @@
+"""SGLang's server, from the CUDA wheel or, on a CPU, from a build for CPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.samplers import EngineMetric
+
+
+class SglangOptions(DeploymentOptions):
+    """Options of ``sglang serve`` that bear on how its memory grows."""
+
+    device: Literal["cuda", "cpu"] = Field(
+        "cuda", description="where it computes; the wheel of its environment is for CUDA"
+    )
+    context: int = Field(1024, ge=64, description="longest sequence, in tokens")
+    parallel: int = Field(16, ge=1, description="sequences decoded at the same time")
+    kv_tokens: int | None = Field(
+        None, ge=1, description="tokens in the KV cache; absent, it takes what `memory_share` leaves it"
+    )
+    memory_share: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="share of the device's memory for weights and KV cache; absent keeps SGLang's default",
+    )
+    radix_cache: bool = Field(True, description="reuse the KV cache of prompts that begin alike")
+    arguments: tuple[str, ...] = Field((), description="further arguments of `sglang serve`, as written")
+
+
+class Sglang(Deployment[SglangOptions]):
+    """``sglang serve`` in its own environment.
+
+    What it counts only once it has happened (retractions, cached tokens) is left to
+    the raw metrics: a common name would be missing until then.
+    """
+
+    kind = "sglang"
+    options_table = SglangOptions
+    requirements = (Requirements("sglang", ("sglang==0.5.23",)),)
+    model_format = "huggingface"
+
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
+        "engine_kv_cache_usage_ratio": EngineMetric(("sglang:token_usage",), combine="mean"),
+        "engine_requests_running": EngineMetric(("sglang:num_running_reqs",)),
+        "engine_requests_waiting": EngineMetric(("sglang:num_queue_reqs",)),
+        "engine_prompt_tokens_total": EngineMetric(("sglang:prompt_tokens_total",)),
+        "engine_generation_tokens_total": EngineMetric(("sglang:generation_tokens_total",)),
+    }
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.model is not None
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        return Launch(
+            argv=(
+                str(self.requirements[0].program(environments_folder(), "sglang")),
+                *("serve", "--model-path", self.model),
+                *("--served-model-name", "local"),
+                *("--host", "127.0.0.1", "--port", str(o.port)),
+                *("--device", o.device),
+                *("--context-length", str(o.context), "--max-running-requests", str(o.parallel)),
+                *(() if o.kv_tokens is None else ("--max-total-tokens", str(o.kv_tokens))),
+                *(() if o.memory_share is None else ("--mem-fraction-static", f"{o.memory_share:g}")),
+                *(() if o.radix_cache else ("--disable-radix-cache",)),
+                "--enable-metrics",
+                *("--log-level", "warning"),  # of the HTTP server, too: a line a request
+                *o.arguments,
+            ),
+            env=offline | o.env,
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", body={"ignore_eos": True}
+            ),
+        )

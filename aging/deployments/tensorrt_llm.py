@@ -1,0 +1,76 @@
+"""TensorRT-LLM's own server, ``trtllm-serve``; it needs an NVIDIA GPU."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.samplers import EngineMetric
+
+_SCRIPT = Path(__file__).parent / "_scripts" / "trtllm_server.py"
+
+
+class TensorRtLlmOptions(DeploymentOptions):
+    """Options of ``trtllm-serve`` that bear on how its memory grows."""
+
+    backend: Literal["pytorch", "tensorrt"] = Field("pytorch", description="engine that computes")
+    context: int = Field(1024, ge=64, description="longest sequence, in tokens")
+    parallel: int = Field(16, ge=1, description="sequences decoded at the same time")
+    kv_tokens: int | None = Field(
+        None, ge=1, description="most tokens in the KV cache; absent, `kv_cache_share` alone bounds it"
+    )
+    kv_cache_share: float = Field(
+        0.9, gt=0, le=1, description="share of the memory that the weights leave free, for the KV cache"
+    )
+    block_reuse: bool = Field(True, description="reuse the KV cache of prompts that begin alike")
+    arguments: tuple[str, ...] = Field((), description="further arguments of `trtllm-serve`, as written")
+
+
+class TensorRtLlm(Deployment[TensorRtLlmOptions]):
+    """``trtllm-serve`` in its own environment, started by a small script that hands it the settings it has no flag for.
+
+    The pinned release counts requests and times them; metrics with a common name
+    (KV cache, requests, tokens) come with 1.3.
+    """
+
+    kind = "tensorrt-llm"
+    options_table = TensorRtLlmOptions
+    requirements = (Requirements("tensorrt-llm", ("tensorrt-llm==1.2.1",)),)
+    model_format = "huggingface"
+
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {}
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.model is not None
+        environments, needs = environments_folder(), self.requirements[0]
+        settings = {
+            "return_perf_metrics": True,  # or there is no /prometheus/metrics
+            "kv_cache_config": {"enable_block_reuse": o.block_reuse, "free_gpu_memory_fraction": o.kv_cache_share}
+            | ({} if o.kv_tokens is None else {"max_tokens": o.kv_tokens}),
+        }
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        return Launch(
+            argv=(
+                *(str(needs.python(environments)), "-u", str(_SCRIPT), json.dumps(settings)),
+                *(str(needs.program(environments, "trtllm-serve")), "serve", self.model),
+                *("--host", "127.0.0.1", "--port", str(o.port)),
+                *("--backend", o.backend),
+                *("--max_seq_len", str(o.context), "--max_batch_size", str(o.parallel)),
+                *("--log_level", "warning"),
+                *o.arguments,
+            ),
+            env=offline | o.env,
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}",
+                model="local",
+                metrics_path="/prometheus/metrics",  # its /metrics is JSON
+                body={"ignore_eos": True},
+            ),
+        )

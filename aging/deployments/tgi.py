@@ -1,0 +1,84 @@
+"""Hugging Face's Text Generation Inference: its launcher, where it is installed on the host."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from aging.campaign.schema import DeploymentOptions
+from aging.deployments import Deployment, Endpoint, Launch
+from aging.samplers import EngineMetric
+
+
+class TgiOptions(DeploymentOptions):
+    """Options of ``text-generation-launcher`` that bear on how its memory grows."""
+
+    program: str = Field(
+        "text-generation-launcher", min_length=1, description="the launcher, as found on the PATH or by its path"
+    )
+    context: int = Field(1024, ge=64, description="longest sequence, in tokens, prompt and answer together")
+    parallel: int = Field(128, ge=1, description="requests taken at the same time; more are refused")
+    batch_tokens: int | None = Field(
+        None, ge=1, description="tokens that a batch may hold, and so the KV cache; absent, TGI takes all that fits"
+    )
+    memory_share: float = Field(1.0, gt=0, le=1, description="share of the device's memory that it may take")
+    prefix_caching: bool | None = Field(
+        None, description="reuse the KV cache of prompts that begin alike; absent, TGI decides by the model"
+    )
+    prometheus_port: int = Field(
+        9000,
+        strict=True,
+        ge=1024,
+        le=65535,
+        description="second port that it is told for Prometheus; metrics are read on the first",
+    )
+    arguments: tuple[str, ...] = Field((), description="further arguments of the launcher, as written")
+
+
+class Tgi(Deployment[TgiOptions]):
+    """``text-generation-launcher``. It honours no request to go on past the end of a text: answers may be shorter."""
+
+    kind = "tgi"
+    options_table = TgiOptions
+    model_format = "huggingface"
+
+    engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
+        "engine_requests_running": EngineMetric(("tgi_batch_current_size",)),
+        "engine_requests_waiting": EngineMetric(("tgi_queue_size",)),
+        "engine_prompt_tokens_total": EngineMetric(("tgi_request_input_length_sum",)),
+        "engine_generation_tokens_total": EngineMetric(("tgi_request_generated_tokens_sum",)),
+    }
+
+    def missing(self) -> str | None:
+        if shutil.which(self.options.program):
+            return None
+        return (
+            f"there is no program {self.options.program!r}; TGI 3.3.7 is installed by its own build "
+            "(https://github.com/huggingface/text-generation-inference#local-install), or runs from its image "
+            'ghcr.io/huggingface/text-generation-inference:3.3.7 as kind = "container"'
+        )
+
+    def launch(self) -> Launch:
+        o = self.options
+        assert self.model is not None
+        caching = {} if o.prefix_caching is None else {"PREFIX_CACHING": "1" if o.prefix_caching else "0"}
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        return Launch(
+            argv=(
+                *(o.program, "--model-id", self.model),
+                *("--hostname", "127.0.0.1", "--port", str(o.port)),
+                *("--prometheus-port", str(o.prometheus_port)),
+                *("--shard-uds-path", f"/tmp/aging-tgi-{o.port}"),  # or two launchers share one socket
+                *("--max-total-tokens", str(o.context), "--max-concurrent-requests", str(o.parallel)),
+                *(() if o.batch_tokens is None else ("--max-batch-total-tokens", str(o.batch_tokens))),
+                *("--cuda-memory-fraction", f"{o.memory_share:g}"),
+                *("--usage-stats", "off"),
+                *o.arguments,
+            ),
+            env=caching | offline | o.env,
+            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics"),
+        )
