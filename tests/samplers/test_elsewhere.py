@@ -24,7 +24,9 @@ end = time.process_time() + 0.2
 while time.process_time() < end:
     pass
 subprocess.run([sys.executable, "-c", "n = 0\\nfor k in range(3000000): n += k"])
-child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=sys.stdin)
+code = "import sys; print('up', flush=True); sys.stdin.read()"
+child = subprocess.Popen([sys.executable, "-c", code], stdin=sys.stdin, stdout=subprocess.PIPE)
+child.stdout.readline()
 print(child.pid, flush=True)
 child.wait()
 """
