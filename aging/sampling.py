@@ -129,7 +129,9 @@ class _Reader:
 async def _within(pending: Future[list[Reading]], deadline: float, kind: str) -> tuple[list[Reading], str | None]:
     """The readings, or a missing one with the reason."""
     try:
-        readings = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(pending)), deadline)
+        # Not wait_for: until Python 3.12 it swallows a cancellation that comes with the answer.
+        async with asyncio.timeout(deadline):
+            readings = await asyncio.shield(asyncio.wrap_future(pending))
     except TimeoutError:
         reason = f"the {kind} sampler did not answer within {deadline:g} s"
     except SamplerError as error:

@@ -110,7 +110,7 @@ def sampled(root: Path, step: float, suspend: float = 0.0) -> Results:
     async def run() -> None:
         over, loop = asyncio.Event(), asyncio.get_running_loop()
         sampler = Course(lambda: loop.call_soon_threadsafe(over.set))
-        sampling = Sampling(layout.source, journal.record, [].append, clocks=Jumping(step, suspend))
+        sampling = Sampling(layout.source, journal.record, lambda _: None, clocks=Jumping(step, suspend))
         task = asyncio.create_task(sampling.run(Plan(sampler, 0.001), time.monotonic()))
         await over.wait()
         task.cancel()

@@ -24,8 +24,11 @@ end = time.process_time() + 0.2
 while time.process_time() < end:
     pass
 subprocess.run([sys.executable, "-c", "n = 0\\nfor k in range(3000000): n += k"])
-child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=sys.stdin)
-print(child.pid, flush=True)
+child = subprocess.Popen(
+    [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"], stdin=sys.stdin, stdout=subprocess.PIPE
+)
+child.stdout.readline()
+print(flush=True)
 child.wait()
 """
 
