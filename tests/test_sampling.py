@@ -144,25 +144,3 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
     assert len(good) == pytest.approx(11, abs=1)
     assert max(float(str(row["late"])) for row in good) < 0.1
     release.set()
-
-
-def test_a_loop_that_is_cancelled_while_an_answer_comes_does_end(tmp_path: Path) -> None:
-    async def run() -> None:
-        sampling = Sampling(lambda owner, source: tmp_path / owner / source, lambda *_: None, lambda _: None)
-        loop, tasks = asyncio.get_running_loop(), []
-        for number in range(20):
-            answered = asyncio.Event()
-
-            def answer(count: int, answered: asyncio.Event = answered) -> list[Reading]:
-                loop.call_soon_threadsafe(answered.set)  # set in the very turn of the loop that has the answer
-                return value(count)
-
-            sampler = Scripted(f"quick{number}", answer)
-            tasks.append(asyncio.create_task(sampling.run(Plan(sampler, 0.001), time.monotonic())))
-            await answered.wait()
-            tasks[-1].cancel()
-            await asyncio.wait(tasks, timeout=5.0)
-        assert all(task.cancelled() for task in tasks)
-        sampling.close()
-
-    asyncio.run(run())
