@@ -55,14 +55,12 @@ def scrape(http: httpx.Client, url: str) -> Scrape:
 
 
 def recognised(scraped: Scrape, known: Mapping[str, Mapping[str, EngineMetric]]) -> str | None:
-    """The kind, of those ``known``, of whose metrics the scrape holds the largest part; None below a half."""
-    parts = {
-        kind: sum(any(raw in scraped for raw in metric.raw) for metric in metrics.values()) / len(metrics)
-        for kind, metrics in known.items()
-        if metrics
+    """The kind, of those ``known``, of whose metrics the scrape holds the most; None where it is less than half."""
+    found = {
+        kind: sum(any(raw in scraped for raw in one.raw) for one in metrics.values()) for kind, metrics in known.items()
     }
-    best = max(parts, key=lambda kind: parts[kind], default=None)
-    return best if best is not None and parts[best] >= 0.5 else None
+    likely = {kind: count for kind, count in found.items() if count and 2 * count >= len(known[kind])}
+    return max(likely, key=lambda kind: likely[kind], default=None)
 
 
 def parse_metrics(text: str) -> Scrape:
