@@ -19,8 +19,8 @@ from aging.campaign.schema import Campaign
 from aging.deployments import Subject, environments_folder
 from aging.load.job import arrivals_of
 from aging.load.schedule import schedule, schedule_hash
+from aging.nvml.identity import devices
 from aging.plan import rounds
-from aging.samplers.device import devices
 
 SCHEMA = 1
 

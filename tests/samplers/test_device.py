@@ -28,6 +28,7 @@ import asyncio, json, sys, threading, time
 from pathlib import Path
 import pynvml
 from aging.model import Reading
+from aging.nvml import identity
 from aging.samplers import Sampler, Target, device
 from aging.samplers.device import DeviceSampler
 from aging.sampling import Plan, Sampling
@@ -69,10 +70,10 @@ for line in sys.stdin:
     targets[:] = [Target(**target) for target in request.get("targets", ())]
     answer = {"beats": 0}
     if request["do"] == "unavailable":
-        device._START_SECONDS = request.get("within", 60.0)
+        identity._START_SECONDS = request.get("within", 60.0)
         answer["reason"] = DeviceSampler.unavailable()
     elif request["do"] == "devices":
-        answer["devices"] = device.devices()
+        answer["devices"] = identity.devices()
     elif request["do"] == "sample":
         answer["told"] = []
         asyncio.run(sample(request["folder"], request["seconds"], answer["told"]))

@@ -12,8 +12,9 @@ from itertools import pairwise
 import pytest
 
 from aging.model import HARNESS
+from aging.nvml.identity import devices
 from aging.samplers import Target
-from aging.samplers.device import DeviceSampler, devices
+from aging.samplers.device import DeviceSampler
 
 pytestmark = pytest.mark.gpu
 
