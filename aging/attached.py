@@ -147,6 +147,10 @@ def _of_pid(pid: int) -> psutil.Process:
         raise AttachError(f"there is no process {pid}") from None
     if not _lives(process):
         raise AttachError(f"process {pid} has ended and waits for its parent to notice")
+    if "VmSize" not in Path(f"/proc/{pid}/status").read_text():
+        raise AttachError(f"process {pid} is a thread of the kernel: it has no memory of its own")
+    if pid in (os.getpid(), *(parent.pid for parent in psutil.Process().parents())):
+        raise AttachError(f"process {pid} has started this command: it would be watched, too; give another")
     return process
 
 
@@ -159,7 +163,8 @@ def _of_pattern(pattern: str) -> psutil.Process:
     for process in psutil.process_iter(["ppid", "cmdline", "status"]):
         parents[process.pid] = process.info["ppid"]
         if process.pid not in ours and process.info["status"] != psutil.STATUS_ZOMBIE:
-            lines[process.pid] = " ".join(process.info["cmdline"] or ())
+            line = " ".join(process.info["cmdline"] or ())
+            lines[process.pid] = "".join(letter if letter.isprintable() else " " for letter in line)
     matching = {pid for pid, line in lines.items() if line and searched.search(line)}
     roots = sorted(pid for pid in matching if not matching.intersection(_ancestors(pid, parents)))
     if not roots:
@@ -182,9 +187,7 @@ def _ancestors(pid: int, parents: Mapping[int, int | None]) -> set[int]:
 
 def _of_cgroup(path: str) -> Sequence[psutil.Process]:
     """Every process of a control group and of those below it, but for ourselves."""
-    folder = Path(path) if path.startswith(f"{_CGROUPS}/") else _CGROUPS / path.lstrip("/")
-    if not (folder / "cgroup.procs").is_file():
-        raise AttachError(f"there is no control group {folder}")
+    folder = _cgroup_folder(path)
     found = []
     for listed in sorted(folder.rglob("cgroup.procs")):
         for pid in _pids(listed):
@@ -197,6 +200,21 @@ def _of_cgroup(path: str) -> Sequence[psutil.Process]:
     if not found:
         raise AttachError(f"control group {folder} has no process")
     return sorted(found, key=lambda process: process.create_time())
+
+
+def _cgroup_folder(path: str) -> Path:
+    """Where a group is mounted, in version 2 or with a controller of version 1."""
+    mounts = [_CGROUPS, *(_CGROUPS / name for name in ("unified", "memory", "systemd", "pids", "cpu"))]
+    given = Path(path)
+    candidates = [given] if path.startswith(f"{_CGROUPS}/") else [mount / path.lstrip("/") for mount in mounts]
+    found = next((folder for folder in candidates if (folder / "cgroup.procs").is_file()), None)
+    if found is None or ".." in given.parts:
+        raise AttachError(
+            f"there is no control group {path} below {_CGROUPS}; `cat /proc/PID/cgroup` tells a process's"
+        )
+    if found in mounts:
+        raise AttachError(f"{path} is the root of all control groups, every process of this host; name one below it")
+    return found
 
 
 def _pids(listed: Path) -> list[int]:

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,8 @@ def run_campaign(
 
 def prepare(campaign: Campaign, deployments: Sequence[Subject[Any]], text: str, results: Path) -> Layout:
     """Make the result directory with the campaign file's text verbatim and the manifest."""
-    layout = Layout(_free_folder(results / campaign.name, time.time()))
     content = manifest(campaign, deployments)
+    layout = Layout(_new_folder(results / campaign.name, time.time()))
     layout.run(HARNESS).mkdir(parents=True)
     layout.campaign.write_bytes(text.encode("utf-8"))
     write_manifest(content, layout.manifest)
@@ -126,9 +127,12 @@ async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:
                     show_lines(console, lines(campaign.name, snapshot, planned))
 
 
-def _free_folder(parent: Path, wall: float) -> Path:
-    folder, part = parent / folder_name(wall), 1
-    while folder.exists():
-        part += 1
-        folder = parent / f"{folder_name(wall)}-{part}"
-    return folder
+def _new_folder(parent: Path, wall: float) -> Path:
+    """A folder that this call has made, also where another campaign starts in the same second."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for part in count(1):
+        folder = parent / (folder_name(wall) if part == 1 else f"{folder_name(wall)}-{part}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("there are endless names")

@@ -14,10 +14,18 @@ _HOUR = 3600.0
 
 
 def controls(
-    deployments: Sequence[Mapping[str, Any]], findings: Sequence[Finding], series: Sequence[Series]
+    deployments: Sequence[Mapping[str, Any]], findings: Sequence[Finding], series: Sequence[Series], *, loaded: bool
 ) -> list[Control]:
-    """The controls of a campaign: deployments whose ageing is configured, then the harness's own processes."""
-    return [*_known(deployments, findings, series), *_harness(findings)]
+    """The controls of a campaign: deployments whose ageing is configured, then the harness's own processes.
+
+    Unless it is ``loaded`` there are no requests, and nothing ages by them.
+    """
+    configured = [one | {"known_ageing": _without_load(one["known_ageing"])} for one in map(dict, deployments)]
+    return [*_known(deployments if loaded else configured, findings, series), *_harness(findings)]
+
+
+def _without_load(known: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if known is None else {**known, "per_request": 0.0}
 
 
 def _known(

@@ -50,7 +50,7 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         campaign=manifest["campaign"]["name"],
         started=utc(started.wall).isoformat() if started else "",
         findings=findings,
-        controls=controls(manifest["deployments"], findings, series),
+        controls=controls(manifest["deployments"], findings, series, loaded=manifest["campaign"]["load"] is not None),
         problems=problems_of(results),
     )
 

@@ -50,6 +50,9 @@ INDICATORS = (
 _RESOLUTION_BYTES = 16 * os.sysconf("SC_PAGE_SIZE")
 _DEVICE_PAGE_BYTES = 2 * 2**20
 
+_SETTLING_SECONDS = 60.0
+"""The runner and the clients do everything for the first time in their first minute."""
+
 Floats = NDArray[np.float64]
 
 
@@ -193,7 +196,7 @@ def harness_series(results: Results) -> list[Series]:
     if not whole or samples.empty:
         return []
     first, last = min(w.load_start for w in whole), max(w.load_end for w in whole)
-    window = Window(first, last, whole[0].warmup, whole[0].grid)
+    window = Window(first, last, max(whole[0].warmup, _SETTLING_SECONDS), whole[0].grid)
     return [
         series
         for entity, rows in samples.groupby("entity")

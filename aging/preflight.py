@@ -56,7 +56,7 @@ def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) 
     for options in campaign.deployment:
         deployment: Subject[Any] = catalogue.deployments[options.kind](options, None)
         if missing := deployment.missing():
-            mistakes.append(Mistake(f"deployment[{options.name}].kind", missing))
+            mistakes.append(Mistake(f"deployment[{options.name}].{deployment.essential_key}", missing))
         if deployment.port is not None and (taken := _port_taken(deployment.port)):
             mistakes.append(Mistake(f"deployment[{options.name}].port", taken))
     if mistakes:

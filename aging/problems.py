@@ -140,8 +140,12 @@ def _unread(results: Results) -> Iterator[Problem]:
     """What a new release of an engine has renamed, or we may not see, is silence unless it is told here."""
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
-        for name, reason in _never_read(results.samples(deployment, "engine", replica)):
+        engine = results.samples(deployment, "engine", replica)
+        for name, reason in _never_read(engine):
             yield said("engine", f"{name} was never read: {reason}")
+        failed = [told["engine"] for told in map(json.loads, _told_missing(engine)) if "engine" in told]
+        if _FAILING_SHARE * len(engine) < len(failed) < len(engine):
+            yield said("engine", f"{len(failed)} of {len(engine)} scrapes of its metrics failed; last: {failed[-1]}")
         unread: dict[str, list[str]] = {}
         for name, reason in _never_read(tree_samples(results, deployment, replica)):
             unread.setdefault(reason, []).append(name)
@@ -180,8 +184,12 @@ def _harm(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
             yield name.removeprefix("device_").replace("_", " "), seen(name).max()
 
 
+def _told_missing(samples: pd.DataFrame) -> list[str]:
+    return samples["missing"].dropna().tolist() if "missing" in samples else []
+
+
 def _never_read(samples: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    told = samples["missing"].dropna().tolist() if "missing" in samples else []
+    told = _told_missing(samples)
     reasons: dict[str, str] = json.loads(told[-1]) if told else {}
     for name, reason in reasons.items():
         concerned = [column for column in samples if str(column).startswith(name)]  # "engine": all of them

@@ -316,8 +316,8 @@ class Runner:
                 await self._interrupted.wait()
 
     async def _begin_serving(self, serving: Serving) -> None:
-        # What somebody else has started gets no request of ours unless the campaign drives load.
-        await serving.start(probe=self._campaign.load is not None or serving.deployment.options.ours)
+        # Where the campaign drives no load, no request is ours: whatever runs is ready.
+        await serving.start(probe=self._campaign.load is not None)
 
     def _serving(self, run: Run) -> Serving:
         return Serving(self._deployments[run.options.name], run.replica, self._layout, self._journal.record)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,20 +25,30 @@ def show(findings: Findings, console: Console) -> None:
     console.print(_memory_table(findings, narrow=console.width < _NARROW))
     others = [f for f in findings.findings if f.verdict == "aging" and f.indicator != PRIMARY]
     for finding in others:
-        console.print(f"also aging: {finding.deployment} {finding.indicator} {finding.slope_per_hour:+.4g} per hour")
+        rate = finding.slope_per_hour or 0.0
+        text = bytes_text(rate) if finding.indicator.endswith("_bytes") else f"{rate:.4g}"
+        console.print(f"also aging: {finding.deployment} {finding.indicator} by {text} per hour")
     for finding in findings.findings:
-        if finding.indicator == PRIMARY and finding.verdict == "inconclusive" and "/" not in finding.deployment:
-            why = "; ".join(finding.notes) or f"{finding.n} points are too few"
-            console.print(f"inconclusive: {finding.deployment}: {why}")
-    for finding in findings.findings:
-        if finding.dose is not None and finding.verdict != "inconclusive":  # whose notes have been told above
-            console.print(f"dose: {finding.deployment}: {finding.notes[-1]}")
+        if finding.indicator == PRIMARY and "/" not in finding.deployment:
+            for line in _remarks(finding):
+                console.print(line)
     for control in findings.controls:
         console.print(_control_line(control))
     for problem in findings.problems:
         who = f"{problem.deployment}: " if problem.deployment else ""
         when = f" (at {problem.at_seconds:.0f} s)" if problem.at_seconds is not None else ""
         console.print(Text(f"problem: {who}{problem.message}{when}", style="yellow"))
+
+
+def _remarks(finding: Finding) -> Iterator[str]:
+    """What a reader of the verdict must know beside it."""
+    notes = "; ".join(finding.notes)
+    if finding.verdict == "inconclusive":
+        yield f"inconclusive: {finding.deployment}: {notes or f'{finding.n} points are too few'}"
+    elif finding.dose is not None:
+        yield f"dose: {finding.deployment}: {finding.notes[-1]}"
+    elif finding.verdict == "aging" and notes:
+        yield f"but: {finding.deployment}: {notes}"
 
 
 def bytes_text(count: float) -> str:

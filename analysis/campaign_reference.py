@@ -26,6 +26,7 @@ from aging.campaign.schema import (
     LogNormal,
     ModelTable,
     RejuvenationOptions,
+    SubjectOptions,
 )
 from aging.catalogue import Catalogue
 
@@ -186,7 +187,9 @@ def _deployments(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[[deployment]]`\n"
     yield "One such table for every deployment. Names and ports must differ. All kinds have these keys:\n"
     common = set(DeploymentOptions.model_fields)
-    yield _keys(DeploymentOptions)
+    yield _keys(SubjectOptions)
+    yield "All but `attach`, which starts nothing, have these, too:\n"
+    yield _keys(DeploymentOptions, without=SubjectOptions.model_fields)
     for kind, plugin in _built_in(catalogue.deployments):
         yield f'### `kind = "{kind}"`\n'
         commands = " or ".join(f"`aging env create {needs.name}`" for needs in plugin.requirements)
@@ -237,8 +240,14 @@ def _noun_of_generic(origin: Any, arguments: tuple[Any, ...], metadata: Iterable
         return " or ".join(_toml(each) for each in arguments)
     if origin is dict:
         value = _noun(arguments[1])
-        return "table" if value == "table" else f"table of {value}s"
-    return f"list of {_noun(arguments[0])}s"
+        return "table" if value == "table" else f"table of {_several(value)}"
+    return f"list of {_several(_noun(arguments[0]))}"
+
+
+def _several(noun: str) -> str:
+    if noun.startswith("list of "):
+        return noun.replace("list", "lists", 1)
+    return f"{noun}s"
 
 
 def _limits(metadata: Iterable[Any]) -> Iterator[str]:

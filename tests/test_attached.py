@@ -122,10 +122,13 @@ def test_a_creeping_process_is_told_without_a_file_and_goes_on(program: Program,
         (("--name", "no-such-program"), "no running process has a command line that matches 'no-such-program'"),
         (("--name", "("), "is not a regular expression"),
         (("--name", ""), "an empty pattern matches everything"),
-        (("--cgroup", "/no/such"), "there is no control group /sys/fs/cgroup/no/such"),
-        (("--pid", str(os.getpid()), "--for", "soon"), "'soon' is not a duration"),
-        (("--pid", str(os.getpid()), "--metrics", "here"), "'here' is not an address"),
-        (("--pid", str(os.getpid()), "--metrics", "http://127.0.0.1:1/metrics"), "tells no metrics"),
+        (("--cgroup", "/no/such"), "there is no control group /no/such below"),
+        (("--cgroup", "/"), "is the root of all control groups"),
+        (("--cgroup", "/../proc"), "there is no control group /../proc"),
+        (("--pid", "1", "--for", "soon"), "'soon' is not a duration"),
+        (("--pid", "1", "--for", "3s"), "3s is too short to tell anything; give at least 15s"),
+        (("--pid", "1", "--metrics", "here"), "'here' is not an address"),
+        (("--pid", str(os.getpid())), "has started this command: it would be watched, too"),
         ((), "one of the arguments --pid --name --container --cgroup is required"),
     ],
 )
@@ -149,6 +152,28 @@ def test_a_pattern_names_one_tree_or_lists_what_it_could_mean(program: Program) 
         Whereabouts("process", "family").find()
     assert str(family.pid) in str(refused.value)
     assert str(other.pid) in str(refused.value)
+
+
+def test_a_metrics_address_that_does_not_answer_is_told(program: Program, aging: Aging, tmp_path: Path) -> None:
+    idle = program(IDLE, "idle")
+    ran = aging("observe", "--pid", str(idle.pid), "--metrics", "http://127.0.0.1:1/metrics")
+    assert ran.returncode == 2
+    assert "http://127.0.0.1:1/metrics tells no metrics" in ran.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_thread_of_the_kernel_has_no_memory_to_watch() -> None:
+    threads = [
+        p
+        for p in psutil.process_iter(["memory_info", "status"])
+        if p.info["memory_info"] is not None
+        and p.info["memory_info"].vms == 0
+        and p.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+    if not threads:
+        pytest.skip("no thread of the kernel is seen here")
+    with pytest.raises(AttachError, match="is a thread of the kernel"):
+        Whereabouts("pid", str(threads[0].pid)).find()
 
 
 def test_a_control_group_is_its_members_and_those_of_the_groups_below(
@@ -237,6 +262,13 @@ def test_load_may_be_sent_to_what_runs_already(reference: Callable[..., str], ag
         (WATCH, 'name = "a"\nkind = "attach"\npid = 1\nrate = 2.0', "there is no load to scale"),
         (WATCH, 'name = "a"\nkind = "attach"\nprocess = "("', "is not a regular expression"),
         (WATCH, 'name = "a"\nkind = "attach"\npid = 1\nengine = "vlm"', "unknown deployment kind 'vlm'; did you mean"),
+        (WATCH, 'name = "a"\nkind = "command"\nport = 18999\ncommand = "x"', "command: must be a list, like"),
+        (WATCH, 'name = "a"\nkind = "command"\nport = 18999\ncommand = []', "command: needs at least 1, got 0"),
+        (
+            WATCH,
+            'name = "a"\nkind = "command"\nport = 18999\ncommand = ["x"]\ncomponents.W1 = ["y"]',
+            "components.W1: the name 'W1' does not match",
+        ),
         (WATCH + "load.seed = 2\n", 'name = "a"\nkind = "attach"\npid = 1', "leave out seed"),
         (LOAD, 'name = "a"\nkind = "attach"\npid = 1', "the load needs an address"),
         (
@@ -257,6 +289,17 @@ def test_mistakes_of_a_watch_are_told(head: str, table: str, message: str, aging
     assert ran.returncode == 2, ran.stdout
     assert message in ran.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_without_load_nothing_is_sent_and_what_runs_is_ready(aging: Aging, tmp_path: Path) -> None:
+    worker = f'name = "worker"\nkind = "command"\nport = {unused_port()}\ncommand = ["sleep", "60"]'
+    control = f'name = "control"\nkind = "reference"\nport = {unused_port()}\nleak_per_request = "1KiB"'
+    ran = aging("run", written(tmp_path, WATCH, worker, control, seconds=4))
+    assert ran.returncode == 0, ran.stderr
+    results = opened(tmp_path)
+    assert len(results.samples("worker", "process")) > 10
+    (told,) = (one for one in findings(results)["controls"] if one["deployment"] == "control")
+    assert (told["expected"], told["passed"]) == ("not aging", True), "nothing ages by requests that nobody sends"
 
 
 def test_components_are_sampled_by_name_and_summed_and_die_together(aging: Aging, tmp_path: Path) -> None:
@@ -325,7 +368,7 @@ def test_a_running_container_is_watched_and_left_running(
 ) -> None:
     inside = program(IDLE, "inside")
     (docker / "tgi").write_text(str(inside.pid))
-    ran = aging("observe", "--container", "tgi", "--for", "2s")
+    ran = aging("observe", "--container", "tgi", "--for", "15s")
     assert ran.returncode == 0, ran.stderr
     assert inside.poll() is None
     assert opened(tmp_path).samples("tgi", "process")["process_count"].eq(1).all()

@@ -68,7 +68,7 @@ def test_missing_runtime_model_and_command_come_together_with_what_helps(
         "3 mistakes",
         "deployment[llama].kind: the llama-cpp runtime is not installed; run: aging env create llama-cpp",
         "model: is missing, and llama (llama-cpp) serves one; add a [model] table",
-        "deployment[cmd].kind: the command 'no-such-server' is not found",
+        "deployment[cmd].command: the command 'no-such-server' is not found",
     )
 
 

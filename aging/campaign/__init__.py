@@ -214,16 +214,30 @@ def _check(table: type[BaseModel], raw: Any, where: str, mistakes: list[Mistake]
 
 def _mistake(table: type[BaseModel], details: Any, where: str) -> Mistake:
     path = _path(where, details["loc"])
+    if details["type"] == "extra_forbidden":
+        return Mistake(path, f"unknown key; {_suggest(details['loc'][-1], _keys(table, details['loc'][:-1]))}")
+    return Mistake(path.removesuffix(".[key]"), _in_words(details))
+
+
+def _in_words(details: Any) -> str:  # noqa: PLR0911 - a table of words
+    """What was wrong and what would be right, as the writer of a TOML file calls it."""
+    given, context = details["input"], details.get("ctx", {})
     match details["type"]:
-        case "extra_forbidden":
-            known = _keys(table, details["loc"][:-1])
-            return Mistake(path, f"unknown key; {_suggest(details['loc'][-1], known)}")
         case "missing":
-            return Mistake(path, "is missing")
+            return "is missing"
         case "value_error":
-            return Mistake(path, str(details["ctx"]["error"]))
+            return str(context["error"])
+        case "tuple_type" | "list_type":
+            return f'must be a list, like ["a", "b"], got {given!r}'
+        case "dict_type":
+            return f"must be a table, got {given!r}"
+        case "too_short":
+            return f"needs at least {context['min_length']}, got {context['actual_length']}"
+        case "string_pattern_mismatch":
+            what = "the name" if details["loc"][-1] == "[key]" else "the text"
+            return f"{what} {given!r} does not match {context['pattern']}"
         case _:
-            return Mistake(path, f"{details['msg'][0].lower()}{details['msg'][1:]}, got {details['input']!r}")
+            return f"{details['msg'][0].lower()}{details['msg'][1:]}, got {given!r}"
 
 
 def _keys(table: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

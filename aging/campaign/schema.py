@@ -64,7 +64,9 @@ class LoadTable(Table):
     """The load that every deployment gets; a deployment's `rate` key scales its arrivals alone."""
 
     kind: Literal["open"] = Field(
-        "open", description='`"open"`: arrivals come when they are due, whatever the server does; `"none"`: see above'
+        "open",
+        description='`"open"`: arrivals come when they are due, whatever the server does. `"none"`: no request is '
+        "sent, deployments are only watched, and the table has no other key",
     )
     arrivals: Any = Field(description="arrival process: a table with `kind` and that kind's keys")
     prompt_tokens: LogNormal = Field(description="distribution of prompt lengths")

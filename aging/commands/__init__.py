@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"aging: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        print("aging: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -24,6 +24,9 @@ from aging.commands.run import exit_code
 from aging.errors import ExitCode
 from aging.terminal import console
 
+_LEAST_SECONDS = 15
+"""A verdict takes twelve samples, one a second."""
+
 if TYPE_CHECKING:
     from aging.attached import Whereabouts
 
@@ -100,7 +103,9 @@ def _url(text: str) -> str:
 
 def _duration(text: str) -> str:
     try:
-        parse_duration(text)
+        seconds = parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    if seconds < _LEAST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} is too short to tell anything; give at least {_LEAST_SECONDS}s")
     return text

@@ -32,8 +32,11 @@ def run(options: argparse.Namespace) -> ExitCode:
             code = ExitCode.BAD_INPUT
         else:
             runs = sum(len(together) for together in rounds(campaign))
-            print(
-                f"{file}: valid: {len(campaign.deployment)} deployments, {runs} runs,"
-                f" {readable_duration(planned_seconds(campaign))} of load"
-            )
+            what = "of watching" if campaign.load is None else "of load"
+            counts = f"{_some(len(campaign.deployment), 'deployment')}, {_some(runs, 'run')}"
+            print(f"{file}: valid: {counts}, {readable_duration(planned_seconds(campaign))} {what}")
     return code
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -246,6 +246,11 @@ class Subject(ABC, Generic[S]):
         return None
 
     @property
+    def essential_key(self) -> str:
+        """The key of the campaign file that says what :meth:`missing` looks for."""
+        return "kind"
+
+    @property
     def environment(self) -> Requirements | None:
         """The environment it is served from; None when it needs none."""
         return self.requirements[0] if self.requirements else None

@@ -82,6 +82,10 @@ class Attach(Subject[AttachOptions]):
         endpoint = None if o.url is None else o.endpoint(o.url.rstrip("/"), self.model)
         return Attachment(o.whereabouts(), endpoint, o.metrics, o.load_start)
 
+    @property
+    def essential_key(self) -> str:
+        return self.options.whereabouts().by
+
     def common_metrics(self) -> Mapping[str, EngineMetric]:
         return metrics_of(self.options.engine)
 

@@ -52,6 +52,10 @@ class Command(Deployment[CommandOptions]):
             components={name: self._filled(argv) for name, argv in o.components.items()},
         )
 
+    @property
+    def essential_key(self) -> str:
+        return "command"
+
     def common_metrics(self) -> Mapping[str, EngineMetric]:
         return metrics_of(self.options.engine)
 

@@ -69,6 +69,10 @@ class Container(Subject[ContainerOptions]):
             patience=o.stop_timeout,
         )
 
+    @property
+    def essential_key(self) -> str:
+        return "image"
+
     def common_metrics(self) -> Mapping[str, EngineMetric]:
         return metrics_of(self.options.engine)
 

@@ -16,7 +16,7 @@ from aging.report.traces import MemoryTrace, harness_traces
 
 _TEMPLATE = """
 {% from "macros.html.j2" import chip, run_name %}
-<p class="note">The runner and the load clients are sampled like the deployments: were they to grow, every other figure
+<p class="note">The harness's own processes are sampled like the deployments: were they to grow, every other figure
 here would be in doubt.</p>
 <div class="plots small">
 {% for plot in plots %}

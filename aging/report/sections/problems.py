@@ -34,8 +34,8 @@ _TEMPLATE = """
 </ul>
 {% if timed %}<p class="note">Times are hours, minutes and seconds since the campaign began.</p>{% endif %}
 {% else %}
-<p class="note">None recorded: no death, no failed, dropped or late request, no lost samples beyond what is
-tolerated.</p>
+<p class="note">None recorded: no death{% if loaded %}, no failed, dropped or late request{% endif %}, no lost samples
+beyond what is tolerated.</p>
 {% endif %}
 """
 
@@ -59,7 +59,8 @@ class Problems(Section):
             for kind in kinds
         ]
         timed = any(problem.at_seconds is not None for problem in problems)
-        return render(_TEMPLATE, groups=groups, timed=timed)
+        loaded = bool(context.manifest["campaign"]["load"])
+        return render(_TEMPLATE, groups=groups, timed=timed, loaded=loaded)
 
 
 def _row(context: Context, problem: Problem) -> dict[str, Any]:
