@@ -368,7 +368,7 @@ def test_a_running_container_is_watched_and_left_running(
 ) -> None:
     inside = program(IDLE, "inside")
     (docker / "tgi").write_text(str(inside.pid))
-    ran = aging("observe", "--container", "tgi", "--for", "15s")
+    ran = aging("run", written(tmp_path, WATCH, 'name = "tgi"\nkind = "attach"\ncontainer = "tgi"', seconds=2))
     assert ran.returncode == 0, ran.stderr
     assert inside.poll() is None
     assert opened(tmp_path).samples("tgi", "process")["process_count"].eq(1).all()
