@@ -15,6 +15,7 @@ from aging.drivers import Driven, driven
 from aging.indicators import PRIMARY, Floats, Series, resolution
 from aging.model import HARNESS, Verdict
 from aging.plugins import discover
+from aging.threads import one_thread
 from aging.trends import SeriesError, Trend, growth_mechanism
 from aging.trends.observed import Observed
 from aging.trends.tests import TrendTest
@@ -70,7 +71,7 @@ def _statistics_of(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> 
         return [_statistics(one.t, one.y, tests) for one in series]
     # Tests go by name: a plug-in's function need not be one that can be sent to another process.
     task = partial(_statistics_by_name, kinds=tuple(tests))
-    with ProcessPoolExecutor(mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(mp_context=get_context("forkserver"), initializer=one_thread) as pool:
         return list(pool.map(task, [one.t for one in series], [one.y for one in series]))
 
 
