@@ -35,6 +35,17 @@ class Whereabouts:
     by: By
     value: str
 
+    @classmethod
+    def given(cls, *, pid: int | None, process: str | None, container: str | None, cgroup: str | None) -> Whereabouts:
+        """The one of them that is not None."""
+        if pid is not None:
+            return cls("pid", str(pid))
+        if process is not None:
+            return cls("process", process)
+        if container is not None:
+            return cls("container", container)
+        return cls("cgroup", cgroup or "")
+
     def __str__(self) -> str:
         return f"{self.by} {self.value}"
 
@@ -143,11 +154,12 @@ def _lives(process: psutil.Process) -> bool:
 def _of_pid(pid: int) -> psutil.Process:
     try:
         process = psutil.Process(pid)
+        kernels = _lives(process) and process.memory_info().vms == 0
     except psutil.NoSuchProcess:
         raise AttachError(f"there is no process {pid}") from None
     if not _lives(process):
         raise AttachError(f"process {pid} has ended and waits for its parent to notice")
-    if "VmSize" not in Path(f"/proc/{pid}/status").read_text():
+    if kernels:
         raise AttachError(f"process {pid} is a thread of the kernel: it has no memory of its own")
     if pid in (os.getpid(), *(parent.pid for parent in psutil.Process().parents())):
         raise AttachError(f"process {pid} has started this command: it would be watched, too; give another")

@@ -70,13 +70,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 def _whereabouts(options: argparse.Namespace) -> Whereabouts:
     from aging.attached import Whereabouts  # noqa: PLC0415
 
-    if options.pid is not None:
-        return Whereabouts("pid", str(options.pid))
-    if options.name is not None:
-        return Whereabouts("process", options.name)
-    if options.container is not None:
-        return Whereabouts("container", options.container)
-    return Whereabouts("cgroup", options.cgroup)
+    o = options
+    return Whereabouts.given(pid=o.pid, process=o.name, container=o.container, cgroup=o.cgroup)
 
 
 def _pid(text: str) -> int:

@@ -61,13 +61,7 @@ class AttachOptions(EndpointOptions, SubjectOptions):
 
     def whereabouts(self) -> Whereabouts:
         """The one that was given."""
-        if self.pid is not None:
-            return Whereabouts("pid", str(self.pid))
-        if self.process is not None:
-            return Whereabouts("process", self.process)
-        if self.container is not None:
-            return Whereabouts("container", self.container)
-        return Whereabouts("cgroup", self.cgroup or "")
+        return Whereabouts.given(pid=self.pid, process=self.process, container=self.container, cgroup=self.cgroup)
 
 
 class Attach(Subject[AttachOptions]):

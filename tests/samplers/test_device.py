@@ -29,7 +29,7 @@ from pathlib import Path
 import pynvml
 from aging.model import Reading
 from aging.nvml import identity
-from aging.samplers import Sampler, Target, device
+from aging.samplers import Sampler, Target
 from aging.samplers.device import DeviceSampler
 from aging.sampling import Plan, Sampling
 
