@@ -37,9 +37,13 @@ class Reading:
 class RequestRecord:
     """One request of the schedule: what was planned, what was sent, what came back.
 
-    All times are ``CLOCK_MONOTONIC`` seconds. ``status`` is ``ok``, ``error`` or
-    ``dropped`` (over the concurrency cap, never sent); ``held`` tells that it
-    waited for a rejuvenation to end.
+    All times are ``CLOCK_MONOTONIC`` seconds. ``status`` is ``ok``, ``error``,
+    ``dropped`` (over the concurrency cap, never sent), or for an impolite request what
+    was to come of it: ``aborted`` (by us, as planned) or ``refused`` (by the server,
+    rightly). ``failure`` is the kind of an error, ``error`` its words. ``held`` tells
+    that it waited for a rejuvenation to end. ``itl_p50``, ``itl_p99`` and ``stall`` are
+    the median, the 99th percentile and the longest of the times between tokens, in
+    seconds; ``counted`` that ``output_tokens`` was counted by us, for want of a usage.
     """
 
     index: int
@@ -54,9 +58,17 @@ class RequestRecord:
     output_tokens_asked: int
     output_tokens: int | None
     http_status: int | None
-    status: Literal["ok", "error", "dropped"]
+    status: Literal["ok", "error", "dropped", "aborted", "refused"]
     error: str | None
     held: bool
+    failure: str | None = None
+    itl_p50: float | None = None
+    itl_p99: float | None = None
+    stall: float | None = None
+    counted: bool = False
+    load_class: str = ""
+    options: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

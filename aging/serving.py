@@ -12,14 +12,14 @@ import httpx
 
 from aging.deployments import Endpoint, Subject
 from aging.errors import DeploymentError
+from aging.load.planned import PlannedRequest
 from aging.load.request import send
-from aging.load.schedule import PlannedRequest
 from aging.logs import cap, tail
 from aging.process import MAIN, Life, oom_kills
 from aging.samplers import Target
 from aging.store.layout import Layout
 
-_PROBE = PlannedRequest(index=-1, at=0.0, prompt_tokens=4, output_tokens=2, streaming=True)
+_PROBE = PlannedRequest(number=-1, at=0.0, prompt_tokens=4, output_tokens=2, streaming=True)
 _PROBE_TIMEOUT_SECONDS = 30.0
 _PROBE_PAUSE_SECONDS = 0.1
 _RETURN_PAUSE_SECONDS = 1.0
@@ -156,7 +156,7 @@ class Serving:
             while life.trees:
                 left = max(started + timeout - time.monotonic(), 0.1)
                 patience = min(_PROBE_TIMEOUT_SECONDS, left)
-                answer = await send(http, endpoint, _PROBE, " a b c d", patience)
+                answer = await send(http, endpoint, _PROBE, (" a b c d",), patience)
                 if answer.error is None and life.serves():
                     return
                 last = answer.error or f"{endpoint.base_url} is served by a process of somebody else"

@@ -42,9 +42,9 @@ from aging.campaign.schema import LoadTable
 from aging.deployments import Endpoint
 from aging.indicators import Series
 from aging.load.arrivals.poisson import PoissonOptions
+from aging.load.bodies import body
 from aging.load.job import Job
-from aging.load.request import body
-from aging.load.schedule import prompt
+from aging.load.prompts import messages
 from aging.model import Reading
 from aging.plugins import discover
 from aging.samplers import Target
@@ -523,7 +523,7 @@ def _drive(job: Job) -> tuple[float, np.ndarray]:
 def _bare_httpx(job: Job) -> float:
     """CPU seconds a request when the same requests are sent one after the other and their answers only read."""
     requests = list(islice(job.requests(), _BARE_REQUESTS))
-    asked = [body(job.endpoint, request, prompt(request, job.seed)) for request in requests]
+    asked = [body(job.endpoint, request, messages(request, job.seed)) for request in requests]
     with httpx.Client(base_url=job.endpoint.base_url, trust_env=False) as http:
         began = time.process_time()
         for each in asked:

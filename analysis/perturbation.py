@@ -133,7 +133,7 @@ def compared(rounds: Sequence[dict[str, list[float]]]) -> dict[str, dict[str, li
     """Throughput and p99 of each arm over those of ``nobody``, in percent more: estimate, low, high."""
     rng = np.random.default_rng(0)
     told: dict[str, dict[str, list[float]]] = {}
-    for arm in ARMS[1:]:
+    for arm in sorted(set(rounds[0]) - {"nobody"}):
         told[arm] = {}
         for name, of in (("throughput", _count), ("p99", _p99)):
             logs = np.array([np.log(of(one[arm]) / of(one["nobody"])) for one in rounds])
@@ -154,17 +154,19 @@ def main() -> None:
     """Run the rounds and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--arms", nargs="+", choices=ARMS[1:], default=ARMS[1:], help="compared with nobody")
     parser.add_argument("--watch", nargs=3, metavar=("ARM", "PID", "PORT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.watch:
         arm, pid, port = options.watch
         watch(arm, int(pid), int(port))
+    arms = ["nobody", *options.arms]
     rng, rounds = Random(0), []
     with served() as (pid, port):
         window(port, SECONDS)
         for _ in range(options.rounds):
             found = {}
-            for arm in rng.sample(ARMS, len(ARMS)):
+            for arm in rng.sample(arms, len(arms)):
                 with watching(arm, pid, port):
                     found[arm] = window(port, SECONDS)
             rounds.append(found)

@@ -20,8 +20,9 @@ from typing import Any
 
 from aging.load.client import Client, Limits
 from aging.load.job import Job
+from aging.load.planned import PlannedRequest
 from aging.load.rehearsal import rehearse
-from aging.load.schedule import PlannedRequest, ScheduleHash
+from aging.load.schedule import ScheduleHash
 from aging.model import RequestRecord
 from aging.store.segments import SegmentWriter
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import httpx
 
 from aging.deployments import Endpoint
+from aging.load.planned import PlannedRequest
+from aging.load.prompts import messages
 from aging.load.request import Answer, send
-from aging.load.schedule import PlannedRequest, prompt
 from aging.model import RequestRecord
 
 
@@ -110,10 +111,10 @@ class Client:
             self._send(self._backlog.popleft(), held=True)
 
     async def _exchange(self, request: PlannedRequest, held: bool) -> None:
-        words = prompt(request, self._seed)
+        said = messages(request, self._seed)
         sent = time.monotonic()
         try:
-            answer = await send(self._http, self._endpoint, request, words, self._limits.timeout)
+            answer = await send(self._http, self._endpoint, request, said, self._limits.timeout)
         except asyncio.CancelledError:
             answer = Answer(error="not finished when the run ended")
         self._record(self._finished(request, sent, answer, "error" if answer.error else "ok", held))
@@ -122,7 +123,7 @@ class Client:
         self, request: PlannedRequest, sent: float | None, answer: Answer, status: str, held: bool
     ) -> RequestRecord:
         return RequestRecord(
-            index=request.index,
+            index=request.number,
             generation=self._generation,
             scheduled=self._load_start + request.at,
             sent=sent,

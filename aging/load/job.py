@@ -12,7 +12,8 @@ import aging.load.arrivals
 from aging.campaign.schema import LoadTable
 from aging.deployments import Endpoint
 from aging.load.arrivals import Arrivals, Phase
-from aging.load.schedule import PlannedRequest, arrivals_generator, schedule
+from aging.load.planned import PlannedRequest
+from aging.load.schedule import arrivals_generator, schedule
 from aging.plugins import discover
 
 

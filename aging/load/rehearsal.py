@@ -13,7 +13,7 @@ import time
 
 from aging.deployments import Endpoint
 from aging.load.client import Client, Limits
-from aging.load.schedule import PlannedRequest
+from aging.load.planned import PlannedRequest
 from aging.reference.ageing import Ageing, Ager
 from aging.reference.server import Pace, ReferenceServer
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
 from aging.deployments import Endpoint
-from aging.load.schedule import PlannedRequest
+from aging.load.bodies import body, path
+from aging.load.planned import PlannedRequest
 from aging.load.sse import StreamedAnswer, choices, completion_tokens, generated_tokens
-
-_GENERATE_STREAM = "/generate_stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +27,11 @@ class Answer:
     error: str | None = None
 
 
-def path(endpoint: Endpoint, request: PlannedRequest) -> str:
-    """Where it is sent: Triton answers whole beside where it streams."""
-    if endpoint.path.endswith(_GENERATE_STREAM) and not request.streaming:
-        return endpoint.path.removesuffix("_stream")
-    return endpoint.path
-
-
-def body(endpoint: Endpoint, request: PlannedRequest, prompt: str) -> dict[str, Any]:
-    """The JSON body of an OpenAI-style completion (or chat completion, or Triton's generate: the path says so)."""
-    if endpoint.path.endswith(_GENERATE_STREAM):
-        # Names of Triton's vLLM backend; another model gets those that it has no input for as parameters.
-        return {
-            "text_input": prompt,
-            "max_tokens": request.output_tokens,
-            "stream": request.streaming,
-            "exclude_input_in_output": True,
-            "return_finish_reason": True,
-            "return_num_output_tokens": True,
-        } | dict(endpoint.body)
-    asked: dict[str, Any] = {"model": endpoint.model, "max_tokens": request.output_tokens, "stream": request.streaming}
-    if endpoint.path.endswith("/chat/completions"):
-        asked["messages"] = [{"role": "user", "content": prompt}]
-    else:
-        asked["prompt"] = prompt
-    if request.streaming:
-        asked["stream_options"] = {"include_usage": True}
-    return asked | dict(endpoint.body)
-
-
 async def send(
-    http: httpx.AsyncClient, endpoint: Endpoint, request: PlannedRequest, prompt: str, patience: float
+    http: httpx.AsyncClient, endpoint: Endpoint, request: PlannedRequest, messages: Sequence[str], patience: float
 ) -> Answer:
     """Send one request and read its whole answer. Every failure of the exchange is an ``Answer`` with an error."""
-    asked = body(endpoint, request, prompt)
+    asked = body(endpoint, request, messages)
     headers = {} if endpoint.reuse_connections else {"Connection": "close"}
     answer = Answer()
     try:

@@ -10,40 +10,24 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice, takewhile
 from random import Random
 from typing import Any
 
 from aging.campaign.schema import LoadTable, LogNormal
 from aging.load.arrivals import Arrivals
-from aging.load.corpus import WORDS, text
+from aging.load.planned import PlannedRequest
 
 _Z95 = 1.6448536269514722  # 95 % quantile of the standard normal distribution
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRequest:
-    """One request of the schedule; ``at`` is seconds from the start of load."""
-
-    index: int
-    at: float
-    prompt_tokens: int
-    output_tokens: int
-    streaming: bool
-
-    def line(self) -> str:
-        """The request as the schedule hash sees it."""
-        return f"{self.index},{self.at:.6f},{self.prompt_tokens},{self.output_tokens},{int(self.streaming)}\n"
 
 
 def schedule(load: LoadTable, arrivals: Arrivals[Any], seed: int, duration: float) -> Iterator[PlannedRequest]:
     """Every request that arrives before ``duration`` seconds, in order."""
     prompts, outputs, streams = (Random(f"{seed}/{aspect}") for aspect in ("prompt", "output", "streaming"))
     times = takewhile(lambda at: at < duration, arrivals.times(arrivals_generator(seed)))
-    for index, at in enumerate(times):
+    for number, at in enumerate(times):
         yield PlannedRequest(
-            index=index,
+            number=number,
             at=round(at, 6),
             prompt_tokens=draw_length(load.prompt_tokens, prompts),
             output_tokens=draw_length(load.output_tokens, outputs),
@@ -63,12 +47,6 @@ def draw_length(lengths: LogNormal, rng: Random) -> int:
     return min(max(round(drawn), lengths.min), lengths.max)
 
 
-def prompt(request: PlannedRequest, seed: int) -> str:
-    """The request's prompt: unique words of the corpus, one token each with a model of :mod:`aging.weights`."""
-    words = Random(f"{seed}/words/{request.index}")
-    return text(words.choices(WORDS, k=request.prompt_tokens))
-
-
 HASHED = 100_000
 """Requests of a schedule that its hash covers: they follow from the same generators as all later ones."""
 
@@ -82,7 +60,7 @@ class ScheduleHash:
 
     def add(self, request: PlannedRequest) -> None:
         self.requests += 1
-        if request.index < HASHED:
+        if request.number < HASHED:
             self._digest.update(request.line().encode())
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ import pytest
 
 from aging.deployments import Endpoint
 from aging.load.client import Client, Limits
-from aging.load.schedule import PlannedRequest
+from aging.load.planned import PlannedRequest
 from aging.model import RequestRecord
 
 LIMITS = Limits(concurrency_cap=64, timeout=5.0, drain=5.0)

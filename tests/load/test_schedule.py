@@ -11,7 +11,9 @@ from aging.campaign.schema import LoadTable, LogNormal
 from aging.load.arrivals.constant import Constant, ConstantOptions
 from aging.load.arrivals.poisson import Poisson, PoissonOptions
 from aging.load.corpus import WORDS
-from aging.load.schedule import PlannedRequest, prompt, schedule, schedule_hash
+from aging.load.planned import PlannedRequest
+from aging.load.prompts import messages
+from aging.load.schedule import schedule, schedule_hash
 
 POISSON = Poisson(PoissonOptions(kind="poisson", rate=50.0))
 
@@ -82,8 +84,8 @@ def test_the_streaming_share_is_kept() -> None:
 
 def test_prompts_have_their_length_and_are_each_their_own() -> None:
     first, second = planned()[:2]
-    assert len(prompt(first, 1).split()) == first.prompt_tokens
-    assert prompt(first, 1) == prompt(first, 1)
-    assert prompt(first, 1) != prompt(first, 2)
-    assert set(prompt(second, 1).split()) <= set(WORDS)
-    assert prompt(first, 1)[:20] != prompt(second, 1)[:20]
+    assert len(messages(first, 1)[-1].split()) == first.prompt_tokens
+    assert messages(first, 1) == messages(first, 1)
+    assert messages(first, 1) != messages(first, 2)
+    assert set(messages(second, 1)[-1].split()) <= set(WORDS)
+    assert messages(first, 1)[-1][:20] != messages(second, 1)[-1][:20]
