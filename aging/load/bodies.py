@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,3 +40,8 @@ def body(endpoint: Endpoint, request: PlannedRequest, messages: Sequence[str]) -
     if request.streaming:
         asked["stream_options"] = {"include_usage": True}
     return asked | dict(endpoint.body)
+
+
+def content(endpoint: Endpoint, request: PlannedRequest, messages: Sequence[str]) -> bytes:
+    """The bytes of the request's body."""
+    return json.dumps(body(endpoint, request, messages), separators=(",", ":")).encode()

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Option = Literal["chat", "n", "logprobs", "stop", "structured", "long"]
+"""What a request may ask for beyond a plain completion; several at once."""
+
+Fault = Literal["abort", "timeout", "disconnect", "probe", "oversized", "malformed", "not-found"]
+"""How a request may be impolite: what real leaks come from. One at a time."""
 
 
 class PlannedRequest(NamedTuple):
@@ -12,7 +20,8 @@ class PlannedRequest(NamedTuple):
     to (empty: the load has only one). ``options`` are what it asks for beyond a plain
     completion, ``fault`` how it is impolite (empty: it is not). Its prompt begins with
     the shared blocks ``prefix``, if any; ``session`` and ``turn`` place it in a
-    conversation (−1: it stands alone).
+    conversation (−1: it stands alone). ``priority`` is told to engines that schedule
+    by it (lower is served first; 0: not told).
     """
 
     number: int
@@ -21,16 +30,31 @@ class PlannedRequest(NamedTuple):
     output_tokens: int
     streaming: bool
     load_class: str = ""
-    options: tuple[str, ...] = ()
-    fault: str = ""
+    options: tuple[Option, ...] = ()
+    fault: Fault | Literal[""] = ""
     prefix: tuple[int, ...] = ()
     session: int = -1
     turn: int = 0
+    priority: int = 0
 
     def line(self) -> str:
         """The request as the schedule hash sees it."""
         told = f"{self.number},{self.at:.6f},{self.prompt_tokens},{self.output_tokens},{int(self.streaming)}"
         more = (self.load_class, "+".join(self.options), self.fault, "+".join(map(str, self.prefix)))
-        if any(more) or self.session >= 0:
-            told += "," + ",".join((*more, str(self.session), str(self.turn)))
+        if any(more) or self.session >= 0 or self.priority:
+            told += "," + ",".join((*more, str(self.session), str(self.turn), str(self.priority)))
         return told + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedLoop:
+    """Requests that are sent as places come free: ``concurrency`` at a time, ``think`` seconds after an answer.
+
+    A request's ``at`` is the earliest it may be sent. While ``yields_above`` or more requests of the open loop are in
+    flight, none is sent: work that is done in the troughs of other load (None: it never yields).
+    """
+
+    requests: Iterator[PlannedRequest]
+    concurrency: int
+    think: float = 0.0
+    yields_above: int | None = None

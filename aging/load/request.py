@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from aging.deployments import Endpoint
-from aging.load.bodies import body, path
+from aging.load.bodies import content, path
 from aging.load.planned import PlannedRequest
 from aging.load.sse import StreamedAnswer, choices, completion_tokens, generated_tokens
 
@@ -31,14 +31,14 @@ async def send(
     http: httpx.AsyncClient, endpoint: Endpoint, request: PlannedRequest, messages: Sequence[str], patience: float
 ) -> Answer:
     """Send one request and read its whole answer. Every failure of the exchange is an ``Answer`` with an error."""
-    asked = body(endpoint, request, messages)
-    headers = {} if endpoint.reuse_connections else {"Connection": "close"}
+    asked = content(endpoint, request, messages)
+    headers = {"Content-Type": "application/json"} | ({} if endpoint.reuse_connections else {"Connection": "close"})
     answer = Answer()
     try:
         # httpx's timeout is one read's: a server that drips would never meet it.
         async with (
             asyncio.timeout(patience),
-            http.stream("POST", path(endpoint, request), json=asked, headers=headers, timeout=patience) as response,
+            http.stream("POST", path(endpoint, request), content=asked, headers=headers, timeout=patience) as response,
         ):
             answer = replace(answer, http_status=response.status_code)
             if response.status_code != httpx.codes.OK:
