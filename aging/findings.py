@@ -18,6 +18,7 @@ from aging.indicators import DEVICE_MEMORY, PRIMARY, deployment_series, device_l
 from aging.model import Finding, Findings
 from aging.problems import problems_of
 from aging.replicas import finding_of
+from aging.retention import with_retention
 from aging.store.results import Results
 from aging.trends import hierarchical_fdr, time_to_exhaustion
 from aging.trends.tests import TrendTest
@@ -43,7 +44,7 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         for finding in _findings(family, analysis["test"], analysis["q"])
     ]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
-    findings = [_with_exhaustion(finding, levels, limits) for finding in findings]
+    findings = [with_retention(_with_exhaustion(finding, levels, limits), series) for finding in findings]
     started = results.state.started
     return Findings(
         schema=SCHEMA,

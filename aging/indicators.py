@@ -35,11 +35,15 @@ _PROCESS = (
 DEVICE_MEMORY = "device_process_memory_bytes"
 """What the processes of a deployment hold of the devices' memory."""
 
+ALLOCATOR = ("allocator_in_use_bytes", "allocator_retained_bytes")
+"""What the allocators of a deployment hold for the program, and what they keep that it has freed."""
+
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
 
 INDICATORS = (
     *_PROCESS,
     DEVICE_MEMORY,
+    *ALLOCATOR,
     *ENGINE_METRICS,
     "client_ttft_seconds",
     "client_tpot_seconds",
@@ -157,10 +161,12 @@ def deployment_series(results: Results, deployment: str, replica: int) -> list[S
     run = _Run(deployment, replica, window, results.requests(deployment, replica))
     process, engine = tree_samples(results, deployment, replica), results.samples(deployment, "engine", replica)
     device = device_samples(results, deployment, replica)
+    allocator = _whole(results.samples(deployment, "allocator", replica))
     on_device = DEVICE_MEMORY in device and bool((device[DEVICE_MEMORY] > 0).any())  # most servers on a host are not
     return [
         *_sampled(process, _PROCESS, run),
         *_sampled(device, (DEVICE_MEMORY,) if on_device else (), run),
+        *_sampled(allocator, ALLOCATOR, run),
         *_sampled(engine, ENGINE_METRICS, run),
         *_client(run),
     ]
@@ -168,7 +174,10 @@ def deployment_series(results: Results, deployment: str, replica: int) -> list[S
 
 def tree_samples(results: Results, deployment: str, replica: int) -> pd.DataFrame:
     """The process samples of a deployment as a whole, those of its components left out."""
-    samples = results.samples(deployment, "process", replica)
+    return _whole(results.samples(deployment, "process", replica))
+
+
+def _whole(samples: pd.DataFrame) -> pd.DataFrame:
     return samples if samples.empty else samples[samples["entity"] == "tree"]
 
 

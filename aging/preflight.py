@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import psutil
 
-from aging.campaign.schema import Campaign, ModelTable
+from aging import probe
+from aging.campaign.schema import Campaign, DeploymentOptions, ModelTable
 from aging.catalogue import Catalogue
 from aging.deployments import ModelFormat, Subject, environments_folder
 from aging.errors import Mistake, PreflightError
@@ -57,6 +58,9 @@ def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) 
         deployment: Subject[Any] = catalogue.deployments[options.kind](options, None)
         if missing := deployment.missing():
             mistakes.append(Mistake(f"deployment[{options.name}].{deployment.essential_key}", missing))
+        probed = isinstance(options, DeploymentOptions) and options.allocator_probe
+        if probed and (unmade := probe.missing()):
+            mistakes.append(Mistake(f"deployment[{options.name}].allocator_probe", unmade))
         if deployment.port is not None and (taken := _port_taken(deployment.port)):
             mistakes.append(Mistake(f"deployment[{options.name}].port", taken))
     if mistakes:

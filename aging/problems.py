@@ -138,6 +138,7 @@ def _ticks(results: Results) -> Iterator[Problem]:
 
 def _unread(results: Results) -> Iterator[Problem]:
     """What a new release of an engine has renamed, or we may not see, is silence unless it is told here."""
+    probed = {one["name"] for one in results.manifest["deployments"] if one["options"].get("allocator_probe")}
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
         engine = results.samples(deployment, "engine", replica)
@@ -146,6 +147,8 @@ def _unread(results: Results) -> Iterator[Problem]:
         failed = [told["engine"] for told in map(json.loads, _told_missing(engine)) if "engine" in told]
         if _FAILING_SHARE * len(engine) < len(failed) < len(engine):
             yield said("engine", f"{len(failed)} of {len(engine)} scrapes of its metrics failed; last: {failed[-1]}")
+        if deployment in probed and results.samples(deployment, "allocator", replica).empty:
+            yield said("unread", "its allocator probe never answered: the server does not use glibc, or not its loader")
         unread: dict[str, list[str]] = {}
         for name, reason in _never_read(tree_samples(results, deployment, replica)):
             unread.setdefault(reason, []).append(name)

@@ -145,6 +145,10 @@ class DeploymentOptions(SubjectOptions):
     env: dict[EnvironmentName, EnvironmentValue] = Field(
         default_factory=dict, description="environment variables added to the server's"
     )
+    allocator_probe: bool = Field(
+        False,
+        description="load a small library into it that tells what its allocator keeps of freed memory (glibc only)",
+    )
 
 
 class Campaign(Table):

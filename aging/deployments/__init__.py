@@ -13,12 +13,13 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
+from aging import probe
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
 from aging.plugins import discover
 from aging.process import LIFE, MAIN, Child, Children, Life
@@ -284,7 +285,10 @@ class Deployment(Subject[O]):
         return self.options.port
 
     def origin(self) -> Origin:
-        return Started(self.launch(), self.options.port, self.options.stop_timeout)
+        launch = self.launch()
+        if self.options.allocator_probe:
+            launch = replace(launch, env={**launch.env, **probe.environment(launch.env)})
+        return Started(launch, self.options.port, self.options.stop_timeout)
 
 
 def metrics_of(engine: str | None) -> Mapping[str, EngineMetric]:

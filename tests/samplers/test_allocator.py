@@ -1,0 +1,159 @@
+"""The allocator probe in real processes that take and free known amounts of glibc's memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aging import probe
+from aging.errors import DeploymentError
+from aging.model import HARNESS, Reading
+from aging.samplers import Target
+from aging.samplers.allocator import AllocatorSampler
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler to build the probe with")
+
+MIB = 2**20
+CHUNK, CHUNKS = 1008, 32 * 1024  # 1,024 bytes with glibc's header and alignment: 32 MiB
+
+CHILD = f"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+kept = [None] * {CHUNKS}
+
+def take():
+    for k in range({CHUNKS}):
+        kept[k] = libc.malloc({CHUNK})
+        ctypes.memset(kept[k], 1, {CHUNK})
+
+def free():
+    for k in range(0, {CHUNKS}, 2):  # every other: no page of it can go back to the kernel
+        libc.free(kept[k])
+
+def fork():
+    global child
+    child = os.fork()
+    if child == 0:
+        os.close(0)
+        import time
+        time.sleep(60)
+
+def stop():
+    import signal
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+print("up", flush=True)
+for line in sys.stdin:
+    globals()[line.strip()]()
+    print("done", flush=True)
+"""
+
+
+class Child:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    def do(self, what: str) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "done\n"
+
+    def anonymous(self) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("RssAnon:")[2].split()[0]) * 1024
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def started(env: dict[str, str]) -> Iterator[Child]:
+    argv = [sys.executable, "-c", CHILD]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(argv, text=True, start_new_session=True, env={**os.environ, **env}, **pipes) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield Child(process)
+        os.killpg(process.pid, 9)
+
+
+@pytest.fixture
+def child(cache: Path) -> Iterator[Child]:
+    yield from started(dict(probe.environment({})))
+
+
+@pytest.fixture
+def plain() -> Iterator[Child]:
+    yield from started({})
+
+
+def readings(pid: int) -> list[Reading]:
+    own = Target(HARNESS, "runner", 1, (1,), with_descendants=False)
+    return list(AllocatorSampler(lambda: [own, Target("x", "tree", 2, (pid,))]).read())
+
+
+def test_what_is_freed_and_kept_is_told_from_what_is_in_use(child: Child) -> None:
+    (before,) = readings(child.pid)
+    resident = child.anonymous()
+    child.do("take")
+    (taken,) = readings(child.pid)
+    child.do("free")
+    (freed,) = readings(child.pid)
+
+    def grown(name: str, later: Reading, earlier: Reading) -> float:
+        return later.values[name] - earlier.values[name]
+
+    half = 16 * MIB
+    assert grown("allocator_in_use_bytes", taken, before) == pytest.approx(2 * half, abs=0.2 * MIB)
+    assert grown("allocator_in_use_bytes", freed, taken) == pytest.approx(-half, abs=0.2 * MIB)
+    assert grown("allocator_retained_bytes", freed, taken) == pytest.approx(half, abs=0.2 * MIB)
+    assert child.anonymous() - resident == pytest.approx(2 * half, abs=MIB)  # the kernel sees nothing of the freeing
+    assert freed.pids == (child.pid,)
+    assert (freed.owner, freed.entity, freed.generation) == ("x", "tree", 2)
+
+
+def test_a_forked_worker_answers_for_itself(child: Child) -> None:
+    child.do("take")
+    (alone,) = readings(child.pid)
+    child.do("fork")
+    (both,) = readings(child.pid)
+    assert len(both.pids) == 2
+    assert both.values["allocator_in_use_bytes"] == pytest.approx(2 * alone.values["allocator_in_use_bytes"], rel=0.02)
+
+
+def test_a_server_without_the_probe_is_passed_over(plain: Child) -> None:
+    assert readings(plain.pid) == []
+
+
+def test_a_server_that_has_stopped_is_missing_with_the_reason(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_PATIENCE_SECONDS", 0.1)
+    os.kill(child.pid, 19)  # SIGSTOP
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+    (found,) = readings(child.pid)
+    assert found.values == {}
+    assert found.missing == {"allocator": f"pid {child.pid}: its allocator probe does not answer: timed out"}
+
+
+def test_what_was_preloaded_stays_preloaded(cache: Path) -> None:
+    assert probe.environment({"LD_PRELOAD": "libfirst.so"})["LD_PRELOAD"].endswith(".so:libfirst.so")
+
+
+def test_without_a_compiler_it_is_said_before_anything_starts(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(cache))
+    assert "no C compiler" in (probe.missing() or "")
+    with pytest.raises(DeploymentError, match="no C compiler"):
+        probe.environment({})
+    assert not list(cache.glob("aging/*"))

@@ -1,0 +1,77 @@
+"""What the allocator keeps is told beside what the program holds: in a campaign, and of made-up series."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aging.indicators import PRIMARY, Series
+from aging.model import Finding
+from aging.retention import with_retention
+from tests.conftest import Aging, result_directory
+
+MIB = 2**20
+T = np.linspace(0, 3600, 61)
+
+
+def of(indicator: str, grown: float, owner: str = "a") -> Series:
+    return Series(owner, 1, 1, indicator, T, grown * MIB * T / T[-1], {})
+
+
+def finding(indicator: str = PRIMARY) -> Finding:
+    nothing = dict.fromkeys(("shape", "slope_per_hour", "ci_per_hour", "slope_per_request", "ci_per_request", "p", "q"))
+    return Finding(
+        "a", indicator, 1, 61, "aging", minimum_detectable_per_hour=None, tests={}, notes=("before",), **nothing
+    )
+
+
+def test_the_shares_of_a_growth_are_told_in_the_memory_s_note() -> None:
+    series = [of(PRIMARY, 100), of("allocator_in_use_bytes", 20), of("allocator_retained_bytes", 60)]
+    before, told = with_retention(finding(), [*series, of("allocator_in_use_bytes", 999, "b")]).notes
+    assert before == "before"
+    # the levels are those of a tenth at each end
+    assert told.startswith("of +91.7 MiB of anonymous memory, +18.3 MiB is in use by malloc's callers, +55.0 MiB was")
+    assert "+18.3 MiB is not the allocator's" in told
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        [of(PRIMARY, 100)],
+        [of(PRIMARY, 100), of("allocator_in_use_bytes", 20)],
+        [of(PRIMARY, -100), of("allocator_in_use_bytes", 20), of("allocator_retained_bytes", 60)],
+    ],
+    ids=["no probe", "half a probe", "no growth"],
+)
+def test_without_the_probe_or_a_growth_nothing_is_told(series: list[Series]) -> None:
+    assert with_retention(finding(), series).notes == ("before",)
+
+
+def test_another_indicator_is_left_as_it_is() -> None:
+    series = [of(PRIMARY, 100), of("allocator_in_use_bytes", 20), of("allocator_retained_bytes", 60)]
+    assert with_retention(finding("process_fds"), series) == finding("process_fds")
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler to build the probe with")
+def test_a_leak_of_mapped_memory_is_not_laid_at_the_allocator_s_door(
+    campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = campaign_file()
+    text = file.read_text().replace("[sampling]\n", '[sampling]\nallocator = "250ms"\n')
+    file.write_text(text + "allocator_probe = true\n")  # of the leaking server, the last table
+    ran = aging("run", file)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    found = json.loads((result_directory(tmp_path / "results") / "findings.json").read_text())["findings"]
+    memory = {one["deployment"]: one for one in found if one["indicator"] == PRIMARY}
+    in_use = {one["deployment"]: one for one in found if one["indicator"] == "allocator_in_use_bytes"}
+    assert "clean" not in in_use
+    grown = memory["leak"]["slope_per_hour"]
+    assert memory["leak"]["verdict"] == "aging"
+    assert abs(in_use["leak"]["slope_per_hour"]) < 0.05 * grown
+    assert any("is not the allocator's" in note for note in memory["leak"]["notes"])
