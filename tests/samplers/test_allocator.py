@@ -82,8 +82,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def started(env: dict[str, str]) -> Iterator[Child]:
     argv = [sys.executable, "-c", CHILD]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(argv, text=True, start_new_session=True, env={**os.environ, **env}, **pipes) as process:
+    pipe, everything = subprocess.PIPE, {**os.environ, **env}
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True, start_new_session=True, env=everything) as process:
         assert process.stdout is not None
         process.stdout.readline()
         yield Child(process)
