@@ -21,6 +21,7 @@ from aging.clock import folder_name, ticks
 from aging.deployments import Subject
 from aging.early import Gate, watch
 from aging.findings import analyse, write_findings
+from aging.heap import keep_flat
 from aging.live import lines, show_lines, table
 from aging.manifest import manifest, write_manifest
 from aging.model import HARNESS, Findings
@@ -61,6 +62,7 @@ def run_campaign(
     deployments = placed(campaign, catalogue)
     layout = prepare(campaign, deployments, written.text, results)
     console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
+    keep_flat()
     runner = Runner(campaign, deployments, catalogue, layout)
     looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide)
     outcome = asyncio.run(_watched(runner, looking, campaign, layout, console))

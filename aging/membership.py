@@ -11,12 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from aging import proc
 from aging.process import LIFE
 from aging.samplers import Target
-
-_PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +29,10 @@ class Processes:
     def seen(cls) -> Processes:
         """Those of now, from one pass over ``/proc``; one that ends meanwhile is left out."""
         parents, sessions, starts = {}, {}, {}
-        for entry in os.listdir(_PROC):
+        for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
-                    stat = (_PROC / entry / "stat").read_text()
+                    stat = proc.read(int(entry), "stat")
                 except (FileNotFoundError, ProcessLookupError, PermissionError):  # it ended, or hidepid hides it
                     continue
                 fields, pid = stat.rpartition(")")[2].split(), int(entry)
@@ -90,13 +88,13 @@ class Membership:
         marked: dict[str, list[int]] = {}
         for pid, _ in new if lives else ():
             try:
-                environment = (_PROC / str(pid) / "environ").read_bytes()
+                environment = proc.read(pid, "environ")
             except OSError:  # it ended, or is somebody else's
                 continue
-            for entry in environment.split(b"\0"):
-                name, _, life = entry.partition(b"=")
-                if name.decode(errors="replace") == LIFE and (told := os.fsdecode(life)) in lives:
-                    marked.setdefault(told, []).append(pid)
+            for entry in environment.split("\0"):
+                name, _, life = entry.partition("=")
+                if name == LIFE and life in lives:
+                    marked.setdefault(life, []).append(pid)
         return marked
 
 

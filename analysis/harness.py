@@ -25,6 +25,7 @@ import numpy as np
 
 import aging.sampling
 from aging.clock import Clocks, Tick
+from aging.heap import keep_flat
 from aging.journal import Journal
 from aging.model import HARNESS
 from aging.progress import Progress
@@ -166,6 +167,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--hours", type=int, default=HOURS)
     options = arguments.parse_args()
+    keep_flat()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, watched() as targets:
         memory = asyncio.run(simulate(options.hours, Path(folder), targets))

@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from aging import proc
 from aging.membership import Membership
 from aging.model import HARNESS, Reading
 from aging.samplers import Sampler, Target, Targets
 from aging.samplers.process import ended
 
-_PROC = Path("/proc")
 _KIB = 1024
 _KINDS = {"socket:": "socket", "pipe:": "pipe", "anon_inode:": "anonymous", "/": "file"}
 """What a link in ``/proc/PID/fd`` begins with; ``anonymous`` are event, timer, signal and poll handles."""
@@ -37,7 +37,7 @@ class FootprintSampler(Sampler):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        if not (_PROC / "self" / "smaps_rollup").exists():
+        if not Path("/proc/self/smaps_rollup").exists():
             return "the kernel has no /proc/PID/smaps_rollup (Linux 4.14)"
         return None
 
@@ -69,7 +69,7 @@ def _reading(target: Target, pids: Sequence[int]) -> Reading:
 def memory_of(pid: int) -> dict[str, int]:
     """PSS and USS in bytes. Raises OSError for a process that ended or is somebody else's."""
     fields = {}
-    for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]:
+    for line in proc.read(pid, "smaps_rollup").splitlines()[1:]:
         key, _, text = line.partition(":")
         fields[key] = int(text.split()[0]) * _KIB
     if not fields:
@@ -83,10 +83,10 @@ def memory_of(pid: int) -> dict[str, int]:
 def files_of(pid: int) -> Counter[str]:
     """Open files by kind. Raises OSError for a process that ended or is somebody else's."""
     counts: Counter[str] = Counter()
-    folder = _PROC / str(pid) / "fd"
+    folder = proc.name(pid, "fd")
     for name in os.listdir(folder):
         try:
-            link = os.readlink(folder / name)
+            link = os.readlink(f"{folder}/{name}")
         except FileNotFoundError:  # closed meanwhile
             continue
         kind = next((kind for start, kind in _KINDS.items() if link.startswith(start)), "other")
