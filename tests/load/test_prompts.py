@@ -42,7 +42,7 @@ def test_a_classes_words_do_not_depend_on_its_position() -> None:
 
 def test_a_share_of_the_prompts_begins_with_one_of_so_many_prefixes() -> None:
     requests = planned(prompts={"shared_prefix": {"share": 0.6, "tokens": 60, "count": 3}})
-    beginnings = defaultdict(int)
+    beginnings: dict[tuple[str, ...], int] = defaultdict(int)
     for request in requests[:2000]:
         assert request.shared == (min(60, request.prompt_tokens - 1) if request.prefix else 0)
         assert len(said(request)) == request.prompt_tokens

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aging.deployments import Endpoint
 from aging.load.classes import classes_of
-from aging.load.job import load_table
+from aging.load.job import Job, load_table
 from aging.load.planned import CLASS_STRIDE, PlannedRequest
 from aging.load.schedule import ScheduleHash, closed_loops, schedule_hash
 from tests.load.workloads import BASE, planned
@@ -30,7 +32,7 @@ def test_equal_seeds_give_equal_schedules_and_other_seeds_others() -> None:
         ({"kind": "poisson", "rate": 50.0}, "0f12d67bb501211ed5ec8caed670a49f413d6ce896e9c3f039c21167418f8283"),
         (
             {"kind": "gamma", "rate": 50.0, "cv": 2.5},
-            "5f69730c49bf3ee536d8f1fcd2f0d3895c776fd1b06e07e97cdc2e56a869435f",
+            "0fd400c5dabb90e95f20f9fb0d074a202fd2f20fb9c21c2171feb201e9dbd66a",
         ),
         (
             {"kind": "diurnal", "rate": 50.0, "amplitude": 0.7, "period": "60s"},
@@ -84,10 +86,15 @@ def test_a_request_is_impolite_in_one_way_at_most() -> None:
     assert counts["not-found"] / len(requests) == pytest.approx(0.05, abs=0.01)
 
 
-CLASSES = [
+CLASSES: list[dict[str, Any]] = [
     {"name": "chat", "priority": -1},
     {"name": "batch", "arrivals": {"kind": "constant", "rate": 5}, "output_tokens": {"kind": "fixed", "tokens": 7}},
 ]
+
+
+def classed(classes: list[dict[str, Any]], rate: float | None = None) -> list[PlannedRequest]:
+    tables: dict[str, Any] = {"class": classes}
+    return planned(rate=rate, **tables)
 
 
 def of_class(requests: list[PlannedRequest], name: str) -> list[PlannedRequest]:
@@ -95,7 +102,7 @@ def of_class(requests: list[PlannedRequest], name: str) -> list[PlannedRequest]:
 
 
 def test_classes_are_merged_in_order_of_time_with_numbers_of_their_own() -> None:
-    requests = planned(**{"class": CLASSES})
+    requests = classed(CLASSES)
     assert all(earlier.at <= later.at for earlier, later in pairwise(requests))
     assert len({request.number for request in requests}) == len(requests)
     batch = of_class(requests, "batch")
@@ -105,20 +112,23 @@ def test_classes_are_merged_in_order_of_time_with_numbers_of_their_own() -> None
 
 
 def test_changing_one_class_leaves_the_others_as_they_were() -> None:
-    before = planned(**{"class": CLASSES})
+    before = classed(CLASSES)
     faster = [CLASSES[0], CLASSES[1] | {"arrivals": {"kind": "poisson", "rate": 20}}]
-    after = planned(**{"class": faster})
+    after = classed(faster)
     assert of_class(before, "chat") == of_class(after, "chat")
     assert len(of_class(after, "batch")) > 3 * len(of_class(before, "batch"))
 
 
 def test_a_deployments_rate_is_shared_by_its_classes_as_their_own_rates_are() -> None:
-    requests = planned(rate=11.0, **{"class": CLASSES})
+    requests = classed(CLASSES, rate=11.0)
     assert len(of_class(requests, "batch")) == pytest.approx(1.0 * 200, abs=1)
     assert len(of_class(requests, "chat")) == pytest.approx(10.0 * 200, rel=0.1)
 
 
-CLOSED = {"name": "offline", "arrivals": {"kind": "closed", "concurrency": 4, "think": "1s", "yields_above": 2}}
+CLOSED: dict[str, Any] = {
+    "name": "offline",
+    "arrivals": {"kind": "closed", "concurrency": 4, "think": "1s", "yields_above": 2},
+}
 
 
 def test_a_closed_loop_has_requests_without_end_and_none_in_the_open_stream() -> None:
@@ -128,36 +138,51 @@ def test_a_closed_loop_has_requests_without_end_and_none_in_the_open_stream() ->
     some = list(islice(loop.requests, 1000))
     assert [request.number for request in some] == [CLASS_STRIDE + k for k in range(1000)]
     assert {request.at for request in some} == {0.0}
-    assert of_class(planned(**{"class": [CLASSES[0], CLOSED]}), "offline") == []
+    assert of_class(classed([CLASSES[0], CLOSED]), "offline") == []
     assert next(iter(closed_loops(classes_of(load, rate=3.0), 1))).concurrency == 4
 
 
 def test_the_hash_covers_closed_loops() -> None:
-    with_loop, other = ([CLASSES[0], CLOSED | more] for more in ({}, {"prompt_tokens": {"kind": "fixed", "tokens": 9}}))
-    assert hashed(**{"class": with_loop}) == hashed(**{"class": with_loop})
-    assert hashed(**{"class": with_loop}) != hashed(**{"class": other})
+    with_loop: dict[str, Any] = {"class": [CLASSES[0], CLOSED]}
+    other: dict[str, Any] = {"class": [CLASSES[0], CLOSED | {"prompt_tokens": {"kind": "fixed", "tokens": 9}}]}
+    assert hashed(**with_loop) == hashed(**with_loop)
+    assert hashed(**with_loop) != hashed(**other)
 
 
 def test_the_hash_tells_every_field_of_a_request() -> None:
     plain = PlannedRequest(0, 0.0, 5, 5, True)
-    others = [
-        plain._replace(**{name: value})
-        for name, value in {
-            "at": 1e-9,
-            "load_class": "a",
-            "options": ("n",),
-            "fault": "abort",
-            "prefix": (3,),
-            "session": 4,
-            "turn": 1,
-            "priority": -2,
-            "shared": 9,
-            "history": (1, 2),
-        }.items()
-    ]
+    values: dict[str, Any] = {
+        "at": 1e-9,
+        "load_class": "a",
+        "options": ("n",),
+        "fault": "abort",
+        "prefix": (3,),
+        "session": 4,
+        "turn": 1,
+        "priority": -2,
+        "shared": 9,
+        "history": (1, 2),
+    }
+    others = [plain._replace(**{name: value}) for name, value in values.items()]
     digests = set()
     for request in (plain, *others):
         digest = ScheduleHash()
         digest.add(request)
         digests.add(str(digest))
     assert len(digests) == len(others) + 1
+
+
+def test_a_load_process_is_told_all_of_a_load() -> None:
+    traced = {"kind": "trace", "file": "a.csv", "window": "1h", "native_rate": 0.1234567890123}
+    load = load_table(
+        BASE
+        | {
+            "timeout": "1234567s",
+            "faults": {"not-found": 0.25},
+            "prompts": {"sessions": {"share": 0.5, "turns": 3, "think": "250ms"}},
+            "class": [*CLASSES, CLOSED, {"name": "traced", "arrivals": traced}],
+        }
+    )
+    job = Job(Endpoint("http://127.0.0.1:1", "m"), load, 3.0, 1, 10.0, 5.0, Path("folder"))
+    assert Job.from_json(job.to_json()) == job
+    assert "\n" not in job.to_json()
