@@ -167,7 +167,13 @@ def read(selection: Selection, trace: TraceFormat, told: Facts, tell: Callable[[
             told.count(kept, at)
             yield kept._replace(at=at)
     after_window = width is not None and previous is not None and previous - (origin or 0) - begin >= width
-    told.span_ns = width if after_window and width else told.last_ns + max(told.last_ns // max(told.replayed - 1, 1), 1)
+    gap = max(told.last_ns // max(told.replayed - 1, 1), bin_ns(selection, trace), 1)
+    told.span_ns = width if after_window and width else told.last_ns + gap
+
+
+def bin_ns(selection: Selection, trace: TraceFormat) -> int:
+    """Nanoseconds over which requests with one stamp are spread."""
+    return round((trace.bin if selection.bin is None else selection.bin) * SECOND)
 
 
 def _refuse(what: str) -> None:
@@ -226,11 +232,10 @@ _Timed = tuple[int, Row, int]
 
 
 def _laps(selection: Selection, trace: TraceFormat, loop: bool, jitter: Draws) -> Iterator[_Timed]:
-    width = round((trace.bin if selection.bin is None else selection.bin) * SECOND)
     before = 0
     for lap in count():
         told = Facts()
-        for at, row in _spread(read(selection, trace, told, _refuse), width, jitter):
+        for at, row in _spread(read(selection, trace, told, _refuse), bin_ns(selection, trace), jitter):
             yield before + at, row, lap
         if not loop or not told.replayed:
             return
