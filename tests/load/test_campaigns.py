@@ -24,7 +24,8 @@ POISSON = 'arrivals = { kind = "poisson", rate = 9.0 }\n'
 
 
 def campaign(load: str, deployment: str = 'kind = "reference"', head: str = 'duration = "6s"') -> str:
-    return f'name = "c"\nseed = 1\n{head}\n[load]\n{load}\n[[deployment]]\nname = "a"\nport = {unused_port()}\n{deployment}\n'
+    top = f'name = "c"\nseed = 1\n{head}\n[load]\n{load}\n'
+    return f'{top}[[deployment]]\nname = "a"\nport = {unused_port()}\n{deployment}\n'
 
 
 def mistakes(text: str) -> dict[str, str]:
