@@ -167,7 +167,7 @@ def read(selection: Selection, trace: TraceFormat, told: Facts, tell: Callable[[
             told.count(kept)
             yield kept
     after_window = width is not None and previous is not None and previous - (origin or 0) - begin >= width
-    gap = max(told.last_ns // max(told.replayed - 1, 1), bin_ns(selection, trace), 1)
+    gap = max(told.last_ns // max(told.replayed - 1, 1), bin_ns(selection, trace)) or SECOND
     told.span_ns = width if after_window and width else told.last_ns + gap
 
 

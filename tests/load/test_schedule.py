@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from aging.deployments import Endpoint
 from aging.load.classes import classes_of
 from aging.load.job import Job, load_table
 from aging.load.planned import CLASS_STRIDE, PlannedRequest
-from aging.load.schedule import ScheduleHash, closed_loops, schedule_hash
+from aging.load.schedule import ScheduleHash, closed_loops, merged, schedule_hash
 from tests.load.workloads import BASE, planned
 
 
@@ -186,3 +187,33 @@ def test_a_load_process_is_told_all_of_a_load() -> None:
     job = Job(Endpoint("http://127.0.0.1:1", "m"), load, 3.0, 1, 10.0, 5.0, Path("folder"))
     assert Job.from_json(job.to_json()) == job
     assert "\n" not in job.to_json()
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {},
+        {
+            "prompts": {
+                "sessions": {"share": 0.8, "turns": 5, "think": "3s"},
+                "shared_prefix": {"share": 1, "tokens": 9},
+            }
+        },
+        {"class": CLASSES},
+    ],
+    ids=["plain", "conversations", "classes"],
+)
+def test_a_schedule_is_drawn_in_constant_memory(tables: dict[str, Any]) -> None:
+    requests = merged(classes_of(load_table(BASE | tables)), 1, 1e6)
+    for _ in islice(requests, 5_000):
+        pass
+    tracemalloc.start()
+    try:
+        for _ in islice(requests, 10_000):
+            pass
+        early = tracemalloc.get_traced_memory()[0]
+        for _ in islice(requests, 40_000):
+            pass
+        assert tracemalloc.get_traced_memory()[0] - early < 300_000  # a chunk more or less
+    finally:
+        tracemalloc.stop()

@@ -21,6 +21,8 @@ from aging.store.sealing import seal
 from aging.store.segments import SegmentWriter
 from tests.load.workloads import gaps, planned, variation
 
+KINDS = Catalogue.discovered().kinds()
+
 BURSTGPT = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
 BURSTGPT_2 = "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
@@ -62,7 +64,7 @@ kind = "llama-cpp"
 port = 18083
 context = 4096
 """
-    return read_inputs(parse_campaign(text, Catalogue.discovered().kinds()), "replay.toml")
+    return read_inputs(parse_campaign(text, KINDS), "replay.toml")
 
 
 def mistakes(arrivals: dict[str, Any], extra: str = "") -> list[str]:
@@ -327,3 +329,50 @@ def test_what_was_read_is_told_hashed_and_not_read_again(trace: Callable[[str], 
     assert file.told.startswith("trace: 100 rows, 0 failures left out, 100 replayed at 0.25 per second; it ends after")
     assert inputs.campaign.load is not None
     assert inputs.campaign.load.arrivals.native_rate == pytest.approx(0.5)
+
+
+SPOILING = (
+    b"\x00",
+    b"\xff",
+    b",",
+    b'"',
+    b"\n",
+    b"-",
+    b"e9",
+    b"nan",
+    b"9" * 400,
+    b"{",
+    b"[",
+    b"null",
+    b"\r",
+    b"1.5",
+    b"_",
+)
+
+
+AZURE_ROWS = "2023-11-16 23:59:59.9999999,374,44\n" * 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [BURSTGPT + ROWS, BURSTGPT_2 + "7.0,abc,4,m,9,4,1,x\n" * 3, AZURE + AZURE_ROWS, mooncake(MOONCAKE)],
+    ids=["burstgpt", "burstgpt-2", "azure", "mooncake"],
+)
+def test_whatever_a_trace_holds_it_is_replayed_or_refused(trace: Callable[[str], dict[str, Any]], text: str) -> None:
+    arrivals, replays, rng = trace(text) | {"loop": True}, 0, Random(7)
+    for _ in range(40):
+        spoilt = bytearray(text.encode())
+        for _ in range(rng.randrange(3)):
+            at = rng.randrange(len(spoilt))
+            spoilt[at : at + rng.choice((0, 1, 5))] = rng.choice(SPOILING)
+        Path(arrivals["file"]).write_bytes(spoilt)
+        try:
+            checked(arrivals)
+        except CampaignError:
+            continue
+        replays += 1
+        requests = replayed(arrivals, 100.0)
+        assert requests
+        assert all(request.prompt_tokens > 0 and request.output_tokens > 0 for request in requests)
+        assert all(gap >= 0 for gap in gaps(requests))
+    assert 4 <= replays <= 36

@@ -25,7 +25,8 @@ class TraceOptions(ArrivalsOptions):
     kind: Literal["trace"]
     file: str = Field(
         min_length=1,
-        description="the trace; for `recorded` the `requests` folder of a deployment in a result directory",
+        description="the trace; for `recorded` the `requests` folder of a deployment in a result "
+        "directory; a relative path is one from where `aging` is started",
     )
     format: str = Field("auto", description="`burstgpt`, `azure`, `mooncake` or `recorded`; `auto` looks")
     start: Duration = Field(0.0, ge=0, description="where in the trace the replay begins, from its first request")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from math import fsum
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -65,7 +66,7 @@ class Weekly(Arrivals[WeeklyOptions]):
 
     def _endless(self) -> Iterator[Phase]:
         o = self.options
-        unit = o.rate * (7 * 24) / (sum(o.days) * sum(o.hours))
+        unit = o.rate * (7 * 24) / (fsum(o.days) * fsum(o.hours))  # rounded once: Python's sum changed in 3.12
         for hour in count(int(o.start // _HOUR)):
             rate = unit * o.days[hour // 24 % 7] * o.hours[hour % 24]
             yield Phase(max(hour * _HOUR - o.start, 0.0), (hour + 1) * _HOUR - o.start, rate)
