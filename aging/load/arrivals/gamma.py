@@ -12,7 +12,7 @@ from aging.campaign.schema import ArrivalsOptions
 from aging.load.arrivals import Arrivals
 from aging.load.draws import Draws
 from aging.load.elementary import Floats, exp, log, normal_quantile
-from aging.load.gaps import CHUNK, SECOND, Times, running
+from aging.load.instants import CHUNK, SECOND, Times, running
 
 
 class GammaOptions(ArrivalsOptions):

@@ -13,7 +13,7 @@ from aging.campaign.schema import ArrivalsOptions
 from aging.campaign.units import Duration, Positive
 from aging.load.arrivals import Arrivals, Arrived, Traced
 from aging.load.draws import Draws
-from aging.load.gaps import Times
+from aging.load.instants import Times
 from aging.load.replay import Pace, Replayed, Selection, facts, replay
 
 _CHUNK = 512
