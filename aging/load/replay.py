@@ -117,6 +117,10 @@ def format_of(selection: Selection) -> TraceFormat:
     path = Path(selection.path)
     if not path.exists():
         raise TraceError(f"there is no {selection.path!r}")
+    if not (path.is_file() or path.is_dir()):
+        raise TraceError(f"{selection.path} is neither a file nor a folder")
+    if path.is_file() and path.stat().st_size == 0:
+        raise TraceError(f"{selection.path} is empty")
     if selection.format != "auto":
         if selection.format not in known:
             raise TraceError(f"unknown format {selection.format!r}; known: auto, {', '.join(known)}")

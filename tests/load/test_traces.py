@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -17,8 +18,10 @@ from aging.errors import CampaignError
 from aging.load.inputs import Inputs, read_inputs
 from aging.load.planned import PlannedRequest
 from aging.load.prompts import messages
+from aging.store.results import open_results
 from aging.store.sealing import seal
 from aging.store.segments import SegmentWriter
+from tests.conftest import ROOT
 from tests.load.workloads import gaps, planned, variation
 
 KINDS = Catalogue.discovered().kinds()
@@ -285,7 +288,7 @@ def test_a_request_longer_than_the_context_is_told(trace: Callable[[str], dict[s
         (mooncake([MOONCAKE[0] | {"hash_ids": ["a"]}]), "line 1: column 'hash_ids': is not a list of whole numbers"),
         (mooncake([MOONCAKE[0] | {"timestamp": True}]), "line 1: column 'timestamp': 'True' is not a number"),
         ("a,b\n1,2\n", "is of no format that is known: azure, burstgpt, mooncake, recorded"),
-        ("", "is of no format that is known"),
+        ("", " is empty"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(trace: Callable[[str], dict[str, Any]], text: str, expected: str) -> None:
@@ -306,6 +309,8 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
     assert mistakes({"kind": "trace", "file": gone}) == [f"load.arrivals.file: there is no {gone!r}"]
     assert "has no request records" in mistakes({"kind": "trace", "file": str(tmp_path)})[0]
+    os.mkfifo(tmp_path / "pipe")
+    assert "is neither a file nor a folder" in mistakes({"kind": "trace", "file": str(tmp_path / "pipe")})[0]
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00" * 100)
     assert "is of no format that is known" in mistakes({"kind": "trace", "file": str(tmp_path / "binary")})[0]
     (tmp_path / "line").write_bytes(b"x" * (5 << 20))
@@ -319,7 +324,24 @@ def test_a_folder_of_something_else_is_told(tmp_path: Path) -> None:
     writer.append(0.0, [{"mono": 1.0, "value": 5}])
     writer.close()
     (mistake,) = mistakes({"kind": "trace", "file": str(tmp_path / "process")})
-    assert "record 1, is not one of a request: it needs scheduled, prompt_tokens, output_tokens_asked" in mistake
+    assert "record 1, is not one of a request: scheduled nan s" in mistake
+    (live,) = (tmp_path / "process").glob("*.live.jsonl")
+    seal(live)
+    (mistake,) = mistakes({"kind": "trace", "file": str(tmp_path / "process")})
+    assert "cannot be read: it has no column 'scheduled', 'prompt_tokens', 'output_tokens_asked'" in mistake
+    (sealed,) = (tmp_path / "process").glob("*.parquet")
+    sealed.write_bytes(b"PAR1 no more")
+    (mistake,) = mistakes({"kind": "trace", "file": str(tmp_path / "process")})
+    assert f"{sealed.name} cannot be read" in mistake
+
+
+def test_a_real_campaigns_requests_come_again_as_they_were() -> None:
+    results = open_results(ROOT / "results" / "first-look")
+    recorded = results.requests("reference-leak").sort_values("scheduled")
+    requests = replayed({"kind": "trace", "file": str(results.layout.source("reference-leak", "requests"))})
+    assert [request.prompt_tokens for request in requests] == recorded["prompt_tokens"].tolist()
+    assert [request.output_tokens for request in requests] == recorded["output_tokens_asked"].tolist()
+    np.testing.assert_allclose(gaps(requests), np.diff(recorded["scheduled"]), atol=1e-6)
 
 
 def test_what_was_read_is_told_hashed_and_not_read_again(trace: Callable[[str], dict[str, Any]]) -> None:

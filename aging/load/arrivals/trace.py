@@ -16,7 +16,7 @@ from aging.load.draws import Draws
 from aging.load.instants import Times
 from aging.load.replay import Pace, Replayed, Selection, facts, replay
 
-_CHUNK = 512
+_CHUNK = 64
 
 
 class TraceOptions(ArrivalsOptions):

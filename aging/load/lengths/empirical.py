@@ -47,6 +47,8 @@ def counts(options: EmpiricalOptions) -> tuple[Counter[int], list[str]]:
     seen: Counter[int] = Counter()
     wrong: list[str] = []
     path = Path(options.file)
+    if not path.is_file():
+        return seen, [f"there is no file {options.file!r}"]
     try:
         for each in csv_rows(path, (options.column,)):
             if isinstance(each, Wrong):
