@@ -173,6 +173,18 @@ def test_the_hash_tells_every_field_of_a_request() -> None:
     assert len(digests) == len(others) + 1
 
 
+def test_the_phases_of_a_job_are_those_of_its_arrivals() -> None:
+    bursts = {"name": "bursts", "arrivals": {"kind": "on-off", "on_rate": 50, "on": "9s", "off": "9s"}}
+    job = Job(
+        Endpoint("http://127.0.0.1:1", "m"), load_table(BASE | {"class": [CLASSES[1], bursts]}), None, 3, 200, 0, Path()
+    )
+    at = [request.at for request in of_class(list(job.requests()), "bursts")]
+    phases = job.phases()
+    assert {phase.rate for phase in phases} == {0.0, 50.0}
+    for phase in phases:
+        assert any(phase.start <= each < phase.end for each in at) == (phase.rate > 0)
+
+
 def test_a_load_process_is_told_all_of_a_load() -> None:
     traced = {"kind": "trace", "file": "a.csv", "window": "1h", "native_rate": 0.1234567890123}
     load = load_table(

@@ -228,6 +228,11 @@ def test_a_deployments_rate_scales_a_trace(trace: Callable[[str], dict[str, Any]
     assert len(requests) / 4000 == pytest.approx(0.25, rel=0.06)
 
 
+def test_a_rate_far_beyond_the_traces_is_told(trace: Callable[[str], dict[str, Any]]) -> None:
+    (mistake,) = mistakes(trace(even(100)) | {"rate": 600.0})
+    assert mistake.startswith("load.arrivals.rate: is over 1,000 times the trace's 0.5 per second")
+
+
 def test_conversations_are_kept_whole_and_in_order(trace: Callable[[str], dict[str, Any]]) -> None:
     rng = Random(1)
     rows = [f"{k}.0,s{rng.randrange(60)},1,m,{k + 1},5,6,Conversation log\n" for k in range(600)]
