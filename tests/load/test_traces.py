@@ -194,6 +194,12 @@ def test_a_window_is_replayed_from_its_start(trace: Callable[[str], dict[str, An
     assert "97 outside the window" in told(trace(even(100)) | {"start": "10s", "window": "6s"})
 
 
+def test_a_lap_reads_no_further_than_its_window(trace: Callable[[str], dict[str, Any]]) -> None:
+    arrivals = trace(even(100) + "spoilt\n") | {"window": "6s", "loop": True}
+    assert lengths(replayed(arrivals, 12.0)) == [(1, 1), (2, 2), (3, 3)] * 2
+    assert "line 102: has 1 columns" in mistakes(arrivals)[0]
+
+
 def test_time_is_compressed_and_nothing_is_lost(trace: Callable[[str], dict[str, Any]]) -> None:
     requests = replayed(trace(even(50)) | {"time_scale": 4.0})
     assert [request.at for request in requests] == pytest.approx([0.5 * k for k in range(50)])
