@@ -1,0 +1,26 @@
+"""Stretches of a load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice, takewhile
+
+_MOST = 1000
+"""Phases that are told; where there are more, they are too short for a rate of growth of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of load: from ``start`` to ``end`` seconds after the start of load, ``rate`` requests per second."""
+
+    start: float
+    end: float
+    rate: float
+
+
+def until(duration: float, phases: Iterable[Phase]) -> tuple[Phase, ...]:
+    """The phases of a load of ``duration`` seconds; none where they are too many."""
+    begun = takewhile(lambda phase: phase.start < duration, phases)
+    told = tuple(Phase(phase.start, min(phase.end, duration), phase.rate) for phase in islice(begun, _MOST + 1))
+    return told if len(told) <= _MOST else ()
