@@ -12,7 +12,7 @@ import aging.load.arrivals
 from aging.campaign.schema import LoadTable
 from aging.deployments import Endpoint
 from aging.load.arrivals import Arrivals, Phase
-from aging.load.planned import PlannedRequest
+from aging.load.planned import ClosedLoop, PlannedRequest
 from aging.load.schedule import arrivals_generator, schedule
 from aging.plugins import discover
 
@@ -32,6 +32,10 @@ class Job:
     def requests(self) -> Iterator[PlannedRequest]:
         """The schedule of this job."""
         return schedule(self.load, arrivals_of(self.load, self.rate), self.seed, self.duration)
+
+    def closed(self) -> tuple[ClosedLoop, ...]:
+        """Its closed loops, whose requests are sent as their places come free."""
+        return ()
 
     def phases(self) -> tuple[Phase, ...]:
         """Its stretches of different load; empty where the load is steady."""
