@@ -61,6 +61,7 @@ class Client:
         seed: int,
         load_start: float,
         record: Callable[[RequestRecord], None],
+        *,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._endpoint = endpoint
@@ -97,9 +98,9 @@ class Client:
             await self._drain()
             for place in places:
                 place.cancel()
-            for place in await asyncio.gather(*places, return_exceptions=True):
-                if isinstance(place, Exception):
-                    raise place
+            for ended in await asyncio.gather(*places, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    raise ended
 
     async def hold(self) -> None:
         """Let arrivals wait from now on; returns when nothing is in flight."""

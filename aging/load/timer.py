@@ -12,6 +12,7 @@ import ctypes
 import os
 import sys
 import time
+from functools import cache
 from types import TracebackType
 
 _ABSOLUTE = 1  # TFD_TIMER_ABSTIME
@@ -68,12 +69,16 @@ class Timer:
             self.ring()
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 class _TimerFile:
     """A ``timerfd`` on the monotonic clock. The standard library has it from Python 3.13 on."""
 
     def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._handle = self._libc.timerfd_create(time.CLOCK_MONOTONIC, _FLAGS)
+        self._handle = _libc().timerfd_create(time.CLOCK_MONOTONIC, _FLAGS)
         if self._handle < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
         self._setting = (ctypes.c_long * 4)()  # struct itimerspec: no interval, then seconds and nanoseconds
@@ -86,7 +91,7 @@ class _TimerFile:
         """Become readable at the monotonic time ``due``, which is not 0."""
         seconds = int(due)
         self._setting[2], self._setting[3] = seconds, int((due - seconds) * 1e9)
-        if self._libc.timerfd_settime(self._handle, _ABSOLUTE, self._setting, None) < 0:
+        if _libc().timerfd_settime(self._handle, _ABSOLUTE, self._setting, None) < 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 
     def expired(self) -> bool:

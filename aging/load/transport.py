@@ -65,6 +65,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._given_tls = tls
         self._idle: defaultdict[_Origin, deque[Connection]] = defaultdict(deque)
         self._open: dict[Connection, _Origin] = {}
+        self._all_lost = asyncio.Event()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -79,15 +80,17 @@ class Transport(httpx.AsyncBaseTransport):
         except BaseException:
             connection.finish()
             raise
-        stream = ReceivedStream(connection, self._release)
+        kept = request.headers.get("connection", "").lower() != "close"
+        stream = ReceivedStream(connection, self._release if kept else Connection.abort)
         return httpx.Response(head.status, headers=list(head.headers), stream=stream)
 
     async def aclose(self) -> None:
         """End every connection."""
         for connection in tuple(self._open):
             connection.abort()
-        while self._open:
-            await asyncio.sleep(0)
+        if self._open:
+            self._all_lost.clear()
+            await self._all_lost.wait()
 
     async def _connection(self, url: httpx.URL) -> Connection:
         origin = url.scheme, url.host, url.port or _PORTS[url.scheme]
@@ -119,6 +122,8 @@ class Transport(httpx.AsyncBaseTransport):
 
     def _lost(self, connection: Connection) -> None:
         self._open.pop(connection, None)
+        if not self._open:
+            self._all_lost.set()
 
 
 def _content(request: httpx.Request, body: bytes) -> bytes:
