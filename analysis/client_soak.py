@@ -1,0 +1,137 @@
+"""Does the load client itself age? A million requests of every kind, and its own verdict on its own memory.
+
+The client runs in this process as it does in a load process (rehearsed, its records written to disk) against
+``truthful_server.py`` in another; one request in five is impolite and one in twenty meets a fault of the server's.
+Prints what became of the requests, the verdict and the slope per request with its interval::
+
+    python analysis/client_soak.py                       # 10⁶ requests at 1,000 a second: 17 minutes
+    python analysis/client_soak.py --requests 100000 --fresh-connections
+    python analysis/client_soak.py --httpx               # httpx's default transport instead
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import get_args
+
+import httpx
+
+from aging.deployments import Endpoint
+from aging.load.client import Client, Limits
+from aging.load.planned import Fault, PlannedRequest
+from aging.load.rehearsal import rehearse
+from aging.model import RequestRecord, recorded
+from aging.store.segments import SegmentWriter
+
+_IMPOLITE = 0.2
+_FAULTY = 0.05
+_TIMEOUT_SECONDS = 1.0
+_WARM_SHARE = 0.05
+"""Of the run that is not judged: until every degree of concurrency has been reached."""
+
+_FAULTS: tuple[Fault, ...] = get_args(Fault)
+
+
+def main() -> None:
+    """Drive, and judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--rate", type=float, default=1000.0, help="requests per second, Poisson")
+    parser.add_argument("--tokens", type=int, default=8, help="output tokens asked for")
+    parser.add_argument("--prompt", type=int, default=32, help="prompt tokens")
+    parser.add_argument("--fresh-connections", action="store_true", help="a connection for every request")
+    parser.add_argument("--polite", action="store_true", help="no impolite request, no fault of the server's")
+    parser.add_argument("--httpx", action="store_true", help="httpx's default transport")
+    told = parser.parse_args()
+    statuses: Counter[str] = Counter()
+    with _server(0.0 if told.polite else _FAULTY) as url, TemporaryDirectory() as folder:
+        endpoint = Endpoint(url, "soak", reuse_connections=not told.fresh_connections)
+        samples = asyncio.run(_soak(endpoint, told, Path(folder), statuses))
+    _judge(samples, statuses)
+
+
+async def _soak(endpoint: Endpoint, told: argparse.Namespace, folder: Path, statuses: Counter[str]) -> array[float]:
+    """Requests done, seconds and bytes of anonymous memory, once a second, one after the other."""
+    await rehearse()
+    writer = SegmentWriter(folder)
+    samples = array("d", bytes(3 * 8 * (int(1.5 * told.requests / told.rate) + 60)))  # all of it taken now
+    taken = 0
+
+    def record(done: RequestRecord) -> None:
+        statuses[f"{done.status}{f' ({done.failure})' if done.failure else ''}"] += 1
+        writer.append(time.time(), [recorded(done)])
+
+    limits = Limits(concurrency_cap=2000, timeout=_TIMEOUT_SECONDS, drain=5.0)
+    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(None, 2000)) if told.httpx else None
+    start = time.monotonic() + 1.0
+    client = Client(endpoint, limits, 1, start, record, transport=transport)
+    load = asyncio.create_task(client.run(_schedule(told)))
+    while not load.done():
+        await asyncio.wait((load,), timeout=1.0)
+        samples[taken] = statuses.total()
+        samples[taken + 1] = time.monotonic() - start
+        samples[taken + 2] = _anonymous_bytes()
+        taken += 3
+    load.result()
+    writer.close()
+    return samples[: taken - 3]
+
+
+def _schedule(told: argparse.Namespace) -> Iterator[PlannedRequest]:
+    rng = Random(1)
+    at = 0.0
+    for number in range(told.requests):
+        at += rng.expovariate(told.rate)
+        fault = rng.choice(_FAULTS) if rng.random() < _IMPOLITE and not told.polite else ""
+        yield PlannedRequest(number, at, told.prompt, told.tokens, rng.random() < 0.7, fault=fault)
+
+
+def _judge(samples: array[float], statuses: Counter[str]) -> None:
+    import numpy as np  # noqa: PLC0415 - not in the memory that is measured
+
+    from aging.trends import trend_test  # noqa: PLC0415
+
+    for status, count in statuses.most_common():
+        print(f"{status:<22} {count:>9,}")
+    done, seconds, memory = np.array(samples).reshape(-1, 3).T
+    kept = seconds >= _WARM_SHARE * seconds[-1]
+    rate = (done[-1] - done[kept][0]) / (seconds[-1] - seconds[kept][0])
+    print(
+        f"{done[-1]:,.0f} requests at {rate:,.0f}/s; anonymous memory {memory[0] / 2**20:.2f} MiB at the first "
+        f"second, {memory[kept][0] / 2**20:.2f} after the warm-up, {memory[-1] / 2**20:.2f} at the end"
+    )
+    trend = trend_test(seconds[kept], memory[kept])
+    slope, low, high = (each / rate for each in (trend.slope, trend.low, trend.high))
+    print(f"verdict: {trend.verdict}; {slope:+.4f} bytes a request [{low:+.4f}, {high:+.4f}]")
+    for note in trend.notes:
+        print(f"note: {note}")
+
+
+def _anonymous_bytes() -> int:
+    with open("/proc/self/status", "rb") as status:
+        return sum(int(line.split()[1]) * 1024 for line in status if line.startswith((b"RssAnon", b"VmSwap")))
+
+
+@contextlib.contextmanager
+def _server(faulty: float) -> Iterator[str]:
+    argv = (sys.executable, str(Path(__file__).with_name("truthful_server.py")), "--faulty", str(faulty))
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        yield server.stdout.readline().strip()
+        server.stdin.close()
+
+
+if __name__ == "__main__":
+    main()
