@@ -40,6 +40,8 @@ _TIMEOUT_SECONDS = 1.0
 _WARM_SHARE = 0.05
 """Of the run that is not judged: until every degree of concurrency has been reached."""
 
+_HTTPX_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=2000)
+
 _FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
@@ -73,7 +75,7 @@ async def _soak(endpoint: Endpoint, told: argparse.Namespace, folder: Path, stat
         writer.append(time.time(), [recorded(done)])
 
     limits = Limits(concurrency_cap=2000, timeout=_TIMEOUT_SECONDS, drain=5.0)
-    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(None, 2000)) if told.httpx else None
+    transport = httpx.AsyncHTTPTransport(limits=_HTTPX_LIMITS) if told.httpx else None
     start = time.monotonic() + 1.0
     client = Client(endpoint, limits, 1, start, record, transport=transport)
     load = asyncio.create_task(client.run(_schedule(told)))

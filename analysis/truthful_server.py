@@ -81,10 +81,10 @@ class Serving(asyncio.Protocol):
             self._after(now + self._behaviour.ttft + tokens * self._behaviour.token, self._write, _whole(200, reply))
             return
         last = _chunk(b'data: {"choices":[],%b}\n\ndata: [DONE]\n\n' % usage) + b"0\r\n\r\n"
-        reply = _Reply(self, number, now, tokens, last)
+        stream = _Reply(self, number, now, tokens, last)
         if self._behaviour.ttft or self._behaviour.token:
             self._write(_EVENT_STREAM)
-            self._after(now + self._behaviour.ttft, reply.token, now + self._behaviour.ttft)
+            self._after(now + self._behaviour.ttft, stream.token, now + self._behaviour.ttft)
         else:
             self._write(_EVENT_STREAM + _TOKEN * (tokens - 1) + _LAST_TOKEN + last)
 

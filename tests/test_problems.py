@@ -27,7 +27,7 @@ def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
     writer = SegmentWriter(folder)
     for k, at in enumerate(np.arange(0.1, SECONDS, 1 / RATE)):
         sent = LOAD_START + float(at)
-        told = {
+        told: dict[str, Any] = {
             "index": k,
             "generation": 1,
             "scheduled": sent,
