@@ -36,6 +36,7 @@ from aging.store.segments import SegmentWriter
 
 _IMPOLITE = 0.2
 _FAULTY = 0.05
+_STREAMING = 0.7
 _TIMEOUT_SECONDS = 1.0
 _WARM_SHARE = 0.05
 """Of the run that is not judged: until every degree of concurrency has been reached."""
@@ -50,8 +51,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--rate", type=float, default=1000.0, help="requests per second, Poisson")
-    parser.add_argument("--tokens", type=int, default=8, help="output tokens asked for")
-    parser.add_argument("--prompt", type=int, default=32, help="prompt tokens")
+    parser.add_argument("--tokens", type=int, default=16, help="most output tokens that are asked for")
+    parser.add_argument("--prompt", type=int, default=512, help="most prompt tokens")
     parser.add_argument("--fresh-connections", action="store_true", help="a connection for every request")
     parser.add_argument("--polite", action="store_true", help="no impolite request, no fault of the server's")
     parser.add_argument("--httpx", action="store_true", help="httpx's default transport")
@@ -96,7 +97,8 @@ def _schedule(told: argparse.Namespace) -> Iterator[PlannedRequest]:
     for number in range(told.requests):
         at += rng.expovariate(told.rate)
         fault = rng.choice(_FAULTS) if rng.random() < _IMPOLITE and not told.polite else ""
-        yield PlannedRequest(number, at, told.prompt, told.tokens, rng.random() < 0.7, fault=fault)
+        prompt, tokens = rng.randint(1, told.prompt), rng.randint(1, told.tokens)
+        yield PlannedRequest(number, at, prompt, tokens, rng.random() < _STREAMING, fault=fault)
 
 
 def _judge(samples: array[float], statuses: Counter[str]) -> None:
