@@ -27,7 +27,6 @@ from itertools import count
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any
 
 import httpx
 import numpy as np
@@ -45,7 +44,7 @@ _SECONDS = 10.0
 _RATES = (50.0, 200.0)
 _TOKENS, _PROMPT = 16, 48
 _TTFT_SECONDS, _TOKEN_SECONDS = 0.02, 0.01
-_STREAMS = 32
+STREAMS = 32
 _CAP = 2000
 _SEED = 1
 
@@ -118,29 +117,30 @@ def paced(transport: str, rate: float, url: str) -> Paced:
 
 
 def saturated(transport: str, url: str) -> float:
-    """Streamed requests a second of CPU, ``_STREAMS`` at a time, as fast as it goes."""
+    """Milliseconds of CPU a streamed request, ``STREAMS`` at a time, as fast as it goes."""
     driven = _child(transport, url, None)
-    return driven.requests / driven.cpu
+    return driven.cpu / driven.requests * 1e3
 
 
-def rounds() -> Iterator[tuple[str, float | None, list[Any]]]:
-    """Every client at every load: its name, its rate (None: as fast as it goes), and what each repeat gave."""
-    names = [name for name, variant in VARIANTS.items() if variant.needs is None or find_spec(variant.needs)]
+def paced_rounds() -> Iterator[tuple[float, Mapping[str, Paced]]]:
+    """Each rate, and every client's medians of its repeats."""
     with server("--ttft", str(_TTFT_SECONDS), "--token", str(_TOKEN_SECONDS), "--truth") as url:
         for rate in _RATES:
-            taken: dict[str, list[Paced]] = {name: [] for name in names}
+            taken: dict[str, list[Paced]] = {name: [] for name in _installed()}
             for _ in range(_REPEATS):
-                for name in names:
-                    taken[name].append(paced(name, rate, url))
-            for name, repeats in taken.items():
-                yield name, rate, repeats
+                for name, repeats in taken.items():
+                    repeats.append(paced(name, rate, url))
+            yield rate, {name: _median(repeats) for name, repeats in taken.items()}
+
+
+def saturated_rounds() -> Mapping[str, float]:
+    """Milliseconds of CPU that a streamed request takes every client when it does nothing but."""
     with server() as url:
-        fastest: dict[str, list[float]] = {name: [] for name in names}
+        taken: dict[str, list[float]] = {name: [] for name in _installed()}
         for _ in range(_REPEATS):
-            for name in names:
-                fastest[name].append(saturated(name, url))
-        for name, figures in fastest.items():
-            yield name, None, figures
+            for name, repeats in taken.items():
+                repeats.append(saturated(name, url))
+    return {name: median(repeats) for name, repeats in taken.items()}
 
 
 def main() -> None:
@@ -158,18 +158,12 @@ def main() -> None:
         return
     print("| client | load | CPU ms a request | TTFT error p50 / p99 ms | sent late p50 / p99 ms |")
     print("|---|---|--:|--:|--:|")
-    for name, rate, repeats in rounds():
-        if rate is None:
-            print(
-                f"| {name} | {_STREAMS} streams, as fast as it goes | {1e3 / median(repeats):.3f} | – | – |", flush=True
-            )
-            continue
-        cpu = median(one.cpu for one in repeats)
-        error, late = (
-            " / ".join(f"{median(getattr(one, what)[which] for one in repeats):.2f}" for which in (0, 1))
-            for what in ("ttft_error", "late")
-        )
-        print(f"| {name} | {rate:g} requests/s | {cpu:.3f} | {error} | {late} |", flush=True)
+    for rate, figures in paced_rounds():
+        for name, one in figures.items():
+            error, late = (f"{middle:.2f} / {most:.2f}" for middle, most in (one.ttft_error, one.late))
+            print(f"| {name} | {rate:g} requests/s | {one.cpu:.3f} | {error} | {late} |", flush=True)
+    for name, cpu in saturated_rounds().items():
+        print(f"| {name} | {STREAMS} streams, as fast as it goes | {cpu:.3f} | – | – |", flush=True)
 
 
 @contextlib.contextmanager
@@ -194,7 +188,7 @@ async def _drive(transport: Callable[[], httpx.AsyncBaseTransport], url: str, ra
     client = Client(endpoint, Limits(_CAP, 30.0, 30.0), _SEED, start, records.append, transport=transport())
     before = time.process_time()
     if rate is None:
-        loop = ClosedLoop((PlannedRequest(k, 0.0, _PROMPT, _TOKENS, True) for k in count()), _STREAMS)
+        loop = ClosedLoop((PlannedRequest(k, 0.0, _PROMPT, _TOKENS, True) for k in count()), STREAMS)
         await client.run((), (loop,), _SECONDS / 2)
     else:
         await client.run(_schedule(rate))
@@ -253,6 +247,18 @@ def _pin(pid: int, which: int) -> None:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(pid, {cores[which]})
+
+
+def _median(repeats: Sequence[Paced]) -> Paced:
+    pairs = {
+        what: (median(getattr(one, what)[0] for one in repeats), median(getattr(one, what)[1] for one in repeats))
+        for what in ("late", "ttft_error")
+    }
+    return Paced(median(one.cpu for one in repeats), **pairs)
+
+
+def _installed() -> Sequence[str]:
+    return [name for name, variant in VARIANTS.items() if variant.needs is None or find_spec(variant.needs)]
 
 
 def _quantiles(seconds: Sequence[float]) -> tuple[float, float]:
