@@ -33,6 +33,7 @@ import clients
 import httpx
 import numpy as np
 import pandas as pd
+import peers
 import psutil
 import pymannkendall
 from scipy import stats
@@ -124,6 +125,7 @@ def main() -> None:
         start,
         load_client,
         transports,
+        tools,
     ):
         for line in part():
             print(line, flush=True)
@@ -403,6 +405,18 @@ def transports() -> Iterator[Line]:
         yield Line(
             what, cpu, "ms a request", cpu / fastest["httpx"], f"httpx's own transport ({fastest['httpx']:.3g} ms)"
         )
+
+
+def tools() -> Iterator[Line]:
+    """The load client against the tools that people use, as far as ``peers.py --install`` has brought them."""
+    figures = dict(peers.costs())
+    ours = figures.pop("ours")
+    for name, cost in figures.items():
+        yield Line(
+            "a streamed request of 32 tokens: CPU", ours.cpu, "ms", ours.cpu / cost.cpu, f"{name} ({cost.cpu:.3g} ms)"
+        )
+        kept = f"{name} ({cost.kept / 1000:.3g} kB)"
+        yield Line("a streamed request: memory kept", ours.kept, "bytes", ours.kept / cost.kept, kept)
 
 
 def _medians(

@@ -74,9 +74,9 @@ class Serving(asyncio.Protocol):
             self._misbehave(_FAULTS[number % len(_FAULTS)])
             return
         asked = json.loads(body)
-        tokens = asked["max_tokens"]
+        tokens = asked.get("max_tokens") or asked.get("max_completion_tokens", 16)
         usage = b'"usage":{"completion_tokens":%d}' % tokens
-        if not asked["stream"]:
+        if not asked.get("stream"):
             reply = b'{"choices":[{"text":"%b","finish_reason":"length"}],%b}' % (b" a" * tokens, usage)
             self._after(now + self._behaviour.ttft + tokens * self._behaviour.token, self._write, _whole(200, reply))
             return
