@@ -19,6 +19,7 @@ from typing import Any
 from aging.load.client import Client, Limits
 from aging.load.job import Job
 from aging.load.rehearsal import rehearse
+from aging.load.schedule import ScheduleHash
 from aging.model import RequestRecord, recorded
 from aging.store.segments import SegmentWriter
 
@@ -39,7 +40,8 @@ async def main() -> None:
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
     client = Client(job.endpoint, limits, job.seed, job.load_start, record)
-    load = asyncio.create_task(client.run(job.requests(), job.closed(), job.duration))
+    digest = ScheduleHash()
+    load = asyncio.create_task(client.run(job.requests(), job.closed(), job.duration, digest.add))
     control = asyncio.create_task(_obey(commands, client))
     await asyncio.wait((load, control), return_when=asyncio.FIRST_COMPLETED)
     if control.done():
@@ -52,7 +54,7 @@ async def main() -> None:
     if load.done() and not load.cancelled():
         load.result()
     writer.close()
-    _tell("finished", schedule_hash=str(client.digest), requests=client.digest.requests)
+    _tell("finished", schedule_hash=str(digest), requests=digest.requests)
 
 
 async def _obey(commands: asyncio.StreamReader, client: Client) -> None:

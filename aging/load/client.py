@@ -23,7 +23,6 @@ from aging.load.bodies import content
 from aging.load.planned import ClosedLoop, PlannedRequest
 from aging.load.prompts import messages
 from aging.load.request import Answer, send
-from aging.load.schedule import ScheduleHash
 from aging.load.timer import Timer
 from aging.load.transport import Transport
 from aging.model import RequestRecord
@@ -33,6 +32,10 @@ _AHEAD = 8
 
 _LEISURE_SECONDS = 0.001
 """None is written when another is due within this."""
+
+
+def _untold(_: PlannedRequest) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,7 @@ class Limits:
 class Client:
     """Drives one deployment with one schedule and hands every :class:`RequestRecord` to ``record``.
 
-    ``load_start`` is the monotonic time that the schedule's times count from. ``digest``
-    covers what has arrived of the open load.
+    ``load_start`` is the monotonic time that the schedule's times count from.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that a load needs
@@ -71,7 +73,6 @@ class Client:
         self._record = record
         self._transport = transport or Transport()
         self._timer = Timer()
-        self.digest = ScheduleHash()
         self._generation = 1
         self._in_flight: set[asyncio.Task[None]] = set()
         self._open_in_flight = 0
@@ -81,9 +82,16 @@ class Client:
         self._changed = asyncio.Event()
 
     async def run(
-        self, requests: Iterable[PlannedRequest], closed: Sequence[ClosedLoop] = (), duration: float = math.inf
+        self,
+        requests: Iterable[PlannedRequest],
+        closed: Sequence[ClosedLoop] = (),
+        duration: float = math.inf,
+        arrived: Callable[[PlannedRequest], object] = _untold,
     ) -> None:
-        """Send every request of the schedule at its time, and closed loops for ``duration`` seconds; then drain."""
+        """Send every request of the schedule at its time, and closed loops for ``duration`` seconds; then drain.
+
+        ``arrived`` is told every request of the schedule when its time has come.
+        """
         gc.collect()
         gc.freeze()  # what lives from here on is the load's own; the imports need no more scanning
         async with self._transport:
@@ -93,7 +101,7 @@ class Client:
                 for _ in range(loop.concurrency)
             ]
             with self._timer:
-                await self._drive(requests)
+                await self._drive(requests, arrived)
             await self._until_done(places, self._load_start + duration)
             await self._drain()
             for place in places:
@@ -123,7 +131,7 @@ class Client:
 
     # The open load.
 
-    async def _drive(self, requests: Iterable[PlannedRequest]) -> None:
+    async def _drive(self, requests: Iterable[PlannedRequest], arrived: Callable[[PlannedRequest], object]) -> None:
         schedule = iter(requests)
         ahead: deque[tuple[PlannedRequest, bytes]] = deque()
         while True:
@@ -140,10 +148,10 @@ class Client:
                 await self._timer.wait_until(self._due(request))
             if self._stop.is_set():
                 return
+            arrived(request)
             self._arrive(request, written)
 
     def _arrive(self, request: PlannedRequest, written: bytes) -> None:
-        self.digest.add(request)
         if self._held or self._backlog:
             self._backlog.append(request)
         elif self._open_in_flight >= self._limits.concurrency_cap:

@@ -24,6 +24,7 @@ _RECEIVED = memoryview(bytearray(256 * 1024))
 leaves the allocator alone. All connections share it: it is emptied before control goes back to the loop."""
 
 _HIGH_WATER_BYTES = 256 * 1024
+_PART_BYTES = 64 * 1024
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -37,6 +38,8 @@ class Connection(asyncio.BufferedProtocol):
         self._waiting_bytes = 0
         self._sink: Sink | None = None
         self._satisfied = False
+        self._choked = False
+        self._sent_whole = False
         self._waiter: asyncio.Future[None] | None = None
         # A kept exception would hold, by its traceback, the frames that hold this connection: only its words stay.
         self._failure: tuple[type[httpx.TransportError], str] | None = None
@@ -66,6 +69,13 @@ class Connection(asyncio.BufferedProtocol):
         self._end(None)
         return False
 
+    def pause_writing(self) -> None:
+        self._choked = True
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        self._wake()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._end(exc)
@@ -78,14 +88,19 @@ class Connection(asyncio.BufferedProtocol):
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
-    async def ask(self, request: bytes) -> Head:
+    async def ask(self, head: bytes, body: bytes) -> Head:
         """Send a request, and wait for the head of its response. Raises :class:`httpx.TransportError`."""
         parser = self._parser = ResponseParser()
-        self._failure, self._satisfied = None, False
-        if self._transport is None:
-            self._fail(httpx.ReadError, "the connection was closed before the request was sent")
-        else:
-            self._transport.write(request)
+        self._failure, self._satisfied, self._sent_whole = None, False, False
+        self._write(head + body if len(body) <= _PART_BYTES else head)
+        # Part by part, as the server takes it: a huge body is neither copied nor does it hold up other requests.
+        left = memoryview(body if len(body) > _PART_BYTES else b"")
+        while left and parser.head is None:
+            self._write(left[:_PART_BYTES])
+            left = left[_PART_BYTES:]
+            while self._choked and parser.head is None:
+                await self._progress()
+        self._sent_whole = not left
         while parser.head is None:
             await self._progress()
         return parser.head
@@ -117,7 +132,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def finish(self) -> bool:
         """Forget the exchange; whether the connection is fit for another. It is ended where it is not."""
-        fit = self._parser is not None and self._parser.reusable and self._failure is None and self.usable
+        whole = self._parser is not None and self._parser.reusable and self._sent_whole
+        fit = whole and self._failure is None and self.usable
         self._parser = None
         self._pieces.clear()
         if not fit:
@@ -128,6 +144,12 @@ class Connection(asyncio.BufferedProtocol):
         """End the connection at once, whatever is under way."""
         if self._transport is not None:
             self._transport.abort()
+
+    def _write(self, data: bytes | memoryview) -> None:
+        if self._transport is None:
+            self._fail(httpx.WriteError, "the connection was closed before the request was sent")
+        else:
+            self._transport.write(data)
 
     @property
     def _over(self) -> bool:

@@ -73,10 +73,10 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its response is there with its head. Raises :class:`httpx.TransportError`."""
-        content = _content(request, await request.aread())
+        body = await request.aread()
         connection = await self._connection(request.url)
         try:
-            head = await connection.ask(content)
+            head = await connection.ask(_head(request), body)
         except BaseException:
             connection.finish()
             raise
@@ -126,8 +126,7 @@ class Transport(httpx.AsyncBaseTransport):
             self._all_lost.set()
 
 
-def _content(request: httpx.Request, body: bytes) -> bytes:
-    target = request.url.raw_path
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode(), target)]
+def _head(request: httpx.Request) -> bytes:
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode(), request.url.raw_path)]
     lines.extend(b"%b: %b" % header for header in request.headers.raw)
-    return b"\r\n".join((*lines, b"", body))
+    return b"\r\n".join((*lines, b"", b""))

@@ -114,3 +114,30 @@ def test_nothing_is_left_for_the_garbage_collector(
 
     connections = 20 if reuse and fault in ("", "timeout") else 100
     assert asyncio.run(garbage(100)) < 50 + 8 * connections
+
+
+def test_a_huge_request_is_sent_as_it_is_taken_and_holds_up_nobody() -> None:
+    """16 MiB to a server that takes its time: whole when it arrives, and a quick exchange meanwhile is quick."""
+    body = bytes(range(256)) * 65_536
+    received: list[bytes] = []
+
+    def slowly(peer: socket.socket, stop: threading.Event) -> None:
+        stop.wait(0.3)
+        received.append(read_request(peer).partition(b"\r\n\r\n")[2])
+        peer.sendall(OK)
+
+    async def ask(slow: str, quick: str) -> tuple[int, float, int]:
+        async with httpx.AsyncClient(transport=Transport()) as http:
+            huge = asyncio.create_task(http.post(slow, content=body))
+            await asyncio.sleep(0.1)
+            began = time.monotonic()
+            await http.post(quick, content=b"x")
+            took = time.monotonic() - began
+            first = (await huge).status_code
+            return first, took, (await http.post(slow, content=b"again")).status_code
+
+    with talking(slowly) as slow, talking(answering(OK)) as quick:
+        first, took, second = asyncio.run(ask(slow, quick))
+    assert (first, second) == (200, 200)
+    assert received[0] == body
+    assert took < 0.15
