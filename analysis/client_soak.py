@@ -2,9 +2,10 @@
 
 The client runs in this process as it does in a load process (rehearsed, its records written to disk) against
 ``truthful_server.py`` in another; one request in five is impolite and one in twenty meets a fault of the server's.
-Prints what became of the requests, the verdict and the slope per request with its interval::
+Most of the requests come from a closed loop, as fast as it goes, some from an open load beside it: however busy the
+machine is, no more are in flight than may be. Prints what became of the requests, the verdict and the slope per request with its interval::
 
-    python analysis/client_soak.py                       # 10⁶ requests at 1,000 a second: 17 minutes
+    python analysis/client_soak.py                       # 10⁶ requests, ten minutes on two cores
     python analysis/client_soak.py --requests 100000 --fresh-connections
     python analysis/client_soak.py --httpx               # httpx's default transport instead
 """
@@ -20,6 +21,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -29,7 +31,7 @@ import httpx
 
 from aging.deployments import Endpoint
 from aging.load.client import Client, Limits
-from aging.load.planned import Fault, PlannedRequest
+from aging.load.planned import ClosedLoop, Fault, PlannedRequest
 from aging.load.rehearsal import rehearse
 from aging.model import RequestRecord, recorded
 from aging.store.segments import SegmentWriter
@@ -38,10 +40,11 @@ _IMPOLITE = 0.2
 _FAULTY = 0.05
 _STREAMING = 0.7
 _TIMEOUT_SECONDS = 1.0
+_MOST_SECONDS = 4 * 3600
 _WARM_SHARE = 0.05
 """Of the run that is not judged: until every degree of concurrency has been reached."""
 
-_HTTPX_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=2000)
+_HTTPX_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1000)
 
 _FAULTS: tuple[Fault, ...] = get_args(Fault)
 
@@ -50,7 +53,10 @@ def main() -> None:
     """Drive, and judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--rate", type=float, default=1000.0, help="requests per second, Poisson")
+    parser.add_argument("--rate", type=float, default=200.0, help="requests per second of the open load, Poisson")
+    parser.add_argument(
+        "--places", type=int, default=64, help="of the closed loop, and most of the open load at a time"
+    )
     parser.add_argument("--tokens", type=int, default=16, help="most output tokens that are asked for")
     parser.add_argument("--prompt", type=int, default=512, help="most prompt tokens")
     parser.add_argument("--fresh-connections", action="store_true", help="a connection for every request")
@@ -68,20 +74,23 @@ async def _soak(endpoint: Endpoint, told: argparse.Namespace, folder: Path, stat
     """Requests done, seconds and bytes of anonymous memory, once a second, one after the other."""
     await rehearse()
     writer = SegmentWriter(folder)
-    samples = array("d", bytes(3 * 8 * (int(1.5 * told.requests / told.rate) + 60)))  # all of it taken now
+    samples = array("d", bytes(3 * 8 * _MOST_SECONDS))  # all of it taken now
     taken = 0
 
     def record(done: RequestRecord) -> None:
         statuses[f"{done.status}{f' ({done.failure})' if done.failure else ''}"] += 1
         writer.append(time.time(), [recorded(done)])
 
-    limits = Limits(concurrency_cap=2000, timeout=_TIMEOUT_SECONDS, drain=5.0)
+    limits = Limits(told.places, timeout=_TIMEOUT_SECONDS, drain=5.0)
     transport = httpx.AsyncHTTPTransport(limits=_HTTPX_LIMITS) if told.httpx else None
     start = time.monotonic() + 1.0
     client = Client(endpoint, limits, 1, start, record, transport=transport)
-    load = asyncio.create_task(client.run(_schedule(told)))
-    while not load.done():
+    loop = ClosedLoop((request._replace(at=0.0) for request in _requests(told, 2)), told.places)
+    load = asyncio.create_task(client.run(_requests(told, 1), (loop,), _MOST_SECONDS))
+    while not load.done() and taken < len(samples):
         await asyncio.wait((load,), timeout=1.0)
+        if statuses.total() >= told.requests:
+            client.stop()
         samples[taken] = statuses.total()
         samples[taken + 1] = time.monotonic() - start
         samples[taken + 2] = _anonymous_bytes()
@@ -91,10 +100,10 @@ async def _soak(endpoint: Endpoint, told: argparse.Namespace, folder: Path, stat
     return samples[: taken - 3]
 
 
-def _schedule(told: argparse.Namespace) -> Iterator[PlannedRequest]:
-    rng = Random(1)
+def _requests(told: argparse.Namespace, seed: int) -> Iterator[PlannedRequest]:
+    rng = Random(seed)
     at = 0.0
-    for number in range(told.requests):
+    for number in count():
         at += rng.expovariate(told.rate)
         fault = rng.choice(_FAULTS) if rng.random() < _IMPOLITE and not told.polite else ""
         prompt, tokens = rng.randint(1, told.prompt), rng.randint(1, told.tokens)
