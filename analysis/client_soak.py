@@ -2,8 +2,8 @@
 
 The client runs in this process as it does in a load process (rehearsed, its records written to disk) against
 ``truthful_server.py`` in another; one request in five is impolite and one in twenty meets a fault of the server's.
-Most of the requests come from a closed loop, as fast as it goes, some from an open load beside it: however busy the
-machine is, no more are in flight than may be. Prints what became of the requests, the verdict and the slope per request with its interval::
+Most requests come from a closed loop, as fast as it goes, some from an open load beside it: however busy the machine
+is, no more are in flight than may be. Prints what became of them, the verdict and the slope per request::
 
     python analysis/client_soak.py                       # 10⁶ requests, ten minutes on two cores
     python analysis/client_soak.py --requests 100000 --fresh-connections
@@ -115,8 +115,8 @@ def _judge(samples: array[float], statuses: Counter[str]) -> None:
 
     from aging.trends import trend_test  # noqa: PLC0415
 
-    for status, count in statuses.most_common():
-        print(f"{status:<22} {count:>9,}")
+    for status, times in statuses.most_common():
+        print(f"{status:<22} {times:>9,}")
     done, seconds, memory = np.array(samples).reshape(-1, 3).T
     kept = seconds >= _WARM_SHARE * seconds[-1]
     rate = (done[-1] - done[kept][0]) / (seconds[-1] - seconds[kept][0])
