@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from aging.load.gaps import Gaps
+from aging.load.token_gaps import TokenGaps
 from aging.model import Failure
 
 LINE_LIMIT_BYTES = 1024 * 1024
@@ -34,7 +34,7 @@ class StreamedAnswer:
         self.ended = False
         self.failure: Failure | None = None
         self.error: str | None = None
-        self.gaps = Gaps()
+        self.gaps = TokenGaps()
         self._held = b""
 
     @property

@@ -13,7 +13,7 @@ _LEAST_SECONDS = 1e-6
 _LOG_RATIO = math.log(_RATIO)
 
 
-class Gaps:
+class TokenGaps:
     """Quantiles and the longest of many times in seconds.
 
     An answer of a million tokens takes some hundred counters: one for every 2 % between a

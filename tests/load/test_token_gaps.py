@@ -8,11 +8,11 @@ from random import Random
 
 import pytest
 
-from aging.load.gaps import Gaps
+from aging.load.token_gaps import TokenGaps
 
 
-def filled(times: list[float]) -> Gaps:
-    gaps = Gaps()
+def filled(times: list[float]) -> TokenGaps:
+    gaps = TokenGaps()
     for seconds in times:
         gaps.add(seconds)
     return gaps
@@ -35,7 +35,7 @@ def test_tokens_that_come_together_have_no_time_between_them() -> None:
 
 
 def test_no_time_no_quantile() -> None:
-    assert (Gaps().quantile(0.5), Gaps().longest) == (None, None)
+    assert (TokenGaps().quantile(0.5), TokenGaps().longest) == (None, None)
 
 
 def test_a_million_times_take_no_more_memory_than_some_hundred() -> None:
