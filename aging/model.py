@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from aging.clock import Stamp
@@ -33,6 +33,18 @@ class Reading:
     pids: Sequence[int] = ()
 
 
+Status = Literal["ok", "error", "dropped", "aborted", "refused"]
+"""What became of a request; see :class:`RequestRecord`."""
+
+Failure = Literal[
+    "connect", "timeout", "reset", "truncated", "garbage", "too-long", "http", "redirect", "reported", "no-token", "cut"
+]
+"""Why a request is an error: no connection could be made · no whole answer in its time · the connection was lost ·
+the answer ended before its end · what came is no answer · a part of it was over a limit · another HTTP status than
+200 · a redirect, which is not followed · the stream told of an error · a whole answer without a token · the run
+ended first."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
     """One request of the schedule: what was planned, what was sent, what came back.
@@ -40,7 +52,7 @@ class RequestRecord:
     All times are ``CLOCK_MONOTONIC`` seconds. ``status`` is ``ok``, ``error``,
     ``dropped`` (over the concurrency cap, never sent), or for an impolite request what
     was to come of it: ``aborted`` (by us, as planned) or ``refused`` (by the server,
-    rightly). ``failure`` is the kind of an error, ``error`` its words. ``held`` tells
+    rightly). ``failure`` is the kind of an error (:data:`Failure`), ``error`` its words. ``held`` tells
     that it waited for a rejuvenation to end. ``itl_p50``, ``itl_p99`` and ``stall`` are
     the median, the 99th percentile and the longest of the times between tokens, in
     seconds; ``counted`` that ``output_tokens`` was counted by us, for want of a usage.
@@ -58,10 +70,10 @@ class RequestRecord:
     output_tokens_asked: int
     output_tokens: int | None
     http_status: int | None
-    status: Literal["ok", "error", "dropped", "aborted", "refused"]
+    status: Status
     error: str | None
     held: bool
-    failure: str | None = None
+    failure: Failure | None = None
     itl_p50: float | None = None
     itl_p99: float | None = None
     stall: float | None = None
@@ -69,6 +81,23 @@ class RequestRecord:
     load_class: str = ""
     options: str = ""
     fault: str = ""
+
+
+_ALWAYS = tuple(told.name for told in fields(RequestRecord) if told.default is MISSING)
+
+REQUEST_DEFAULTS: Mapping[str, Any] = {
+    told.name: told.default for told in fields(RequestRecord) if told.default is not MISSING
+}
+"""What a record means that does not tell these."""
+
+
+def recorded(request: RequestRecord) -> dict[str, Any]:
+    """The record as a row: what is as :data:`REQUEST_DEFAULTS` has it is left out."""
+    row = {name: getattr(request, name) for name in _ALWAYS}
+    for name, default in REQUEST_DEFAULTS.items():
+        if (value := getattr(request, name)) != default:
+            row[name] = value
+    return row
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -11,12 +12,18 @@ import pandas as pd
 from aging.indicators import device_samples, tree_samples
 from aging.model import HARNESS, Event, Problem
 from aging.store.results import Results
+from aging.trends import rate_grid
 
 _LATE_SECONDS = 0.1
 """A client whose 99th percentile of send lateness is above this did not drive the schedule it was given."""
 
 _FAILING_SHARE = 0.1
 """Above this share of failed requests the server was not under the load it was meant to be under."""
+
+_SATURATED_SHARE = 0.7
+"""Of a core: a client that is busier queues what it should stamp (docs/measurement.md, "The client")."""
+
+_CPU = "process_cpu_seconds_total"
 
 _MISSED_TICKS_SHARE = 0.01
 
@@ -112,7 +119,9 @@ def _load(results: Results) -> Iterator[Problem]:
         errors, dropped = requests[requests["status"] == "error"], int((requests["status"] == "dropped").sum())
         if len(errors):
             kind = "failing" if len(errors) > _FAILING_SHARE * total else "error"
-            yield said(kind, f"{len(errors)} of {total} requests failed; first: {errors['error'].iloc[0]}")
+            yield said(
+                kind, f"{len(errors)} of {total} requests failed{_kinds(errors)}; first: {errors['error'].iloc[0]}"
+            )
         if dropped:
             yield said("dropped", f"{dropped} of {total} requests were dropped at the concurrency cap")
         prompt = requests[requests["sent"].notna() & ~requests["held"]]
@@ -120,6 +129,31 @@ def _load(results: Results) -> Iterator[Problem]:
         if late > _LATE_SECONDS:
             message = f"1 % of the requests were sent over {late:.3f} s late: the client could not keep its schedule"
             yield said("late", message)
+        busy = _busiest_minute(results, deployment, replica)
+        if busy > _SATURATED_SHARE:
+            message = (
+                f"the load client took {busy:.0%} of a core in its busiest minute: its own delays are in the latencies"
+            )
+            yield said("saturated", message)
+
+
+def _kinds(errors: pd.DataFrame) -> str:
+    """How many of each kind, where that is recorded."""
+    counts = errors["failure"].value_counts()
+    return f" ({', '.join(f'{kind}: {count}' for kind, count in counts.items())})" if len(counts) else ""
+
+
+def _busiest_minute(results: Results, deployment: str, replica: int) -> float:
+    """The largest share of a core that a run's load process took in a minute of it; 0 where it was not sampled."""
+    run = results.state.runs[deployment, replica]
+    columns = ("mono", "entity", _CPU)
+    samples = results.samples(HARNESS, "process", columns=columns)
+    if run.load_start is None or not set(columns) <= set(samples.columns):
+        return 0.0
+    end = run.load_end or run.died or math.inf
+    mine = samples[(samples["entity"] == f"client-{deployment}") & samples["mono"].between(run.load_start, end)]
+    _, shares = rate_grid(mine["mono"].to_numpy() - run.load_start, mine[_CPU].to_numpy(dtype=np.float64), 60.0)
+    return float(shares.max(initial=0.0))
 
 
 def _ticks(results: Results) -> Iterator[Problem]:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from aging.deployments import Endpoint, Subject
 from aging.errors import DeploymentError
+from aging.load.bodies import content
 from aging.load.planned import PlannedRequest
 from aging.load.request import send
+from aging.load.transport import Transport
 from aging.logs import cap, tail
 from aging.process import MAIN, Life, oom_kills
 from aging.samplers import Target
@@ -152,11 +152,12 @@ class Serving:
     async def _until_ready(self, life: Life, endpoint: Endpoint, started: float) -> None:
         timeout = self.deployment.options.ready_timeout
         last = "no request was answered"
-        async with httpx.AsyncClient(base_url=endpoint.base_url, trust_env=False) as http:
+        asked = content(endpoint, _PROBE, (" a b c d",))
+        async with Transport() as transport:
             while life.trees:
                 left = max(started + timeout - time.monotonic(), 0.1)
                 patience = min(_PROBE_TIMEOUT_SECONDS, left)
-                answer = await send(http, endpoint, _PROBE, (" a b c d",), patience)
+                answer = await send(transport, endpoint, _PROBE, asked, patience)
                 if answer.error is None and life.serves():
                     return
                 last = answer.error or f"{endpoint.base_url} is served by a process of somebody else"

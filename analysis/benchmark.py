@@ -1,6 +1,6 @@
 """What the instrument costs, each figure beside the simplest thing that could do the same: ``make bench``.
 
-Prints one Markdown table, in about four minutes. Figures and ratios come from the
+Prints one Markdown table, in about eight minutes. Figures and ratios come from the
 same run, medians of at least five repeats, the two sides of a ratio taken in turn.
 Costs are CPU time, start times and lateness wall time. It judges nothing: what the
 figures mean is in ``docs/measurement.md`` and, of the statistics, ``docs/methods.md``.
@@ -31,9 +31,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import clients
 import httpx
 import numpy as np
 import pandas as pd
+import peers
 import psutil
 import pymannkendall
 from scipy import stats
@@ -124,6 +126,8 @@ def main() -> None:
         start,
         schedules,
         load_client,
+        transports,
+        tools,
     ):
         for line in part():
             print(line, flush=True)
@@ -437,6 +441,37 @@ def load_client() -> Iterator[Line]:
         bare = median(each[which] for each in bare_late)
         to = f"bare asyncio.sleep ({bare:.3g} ms)"
         yield Line(f"{what}: sent late, {quantile}", lateness, "ms", lateness / bare, to)
+
+
+def transports() -> Iterator[Line]:
+    """The load client over its own transport, against others that it could have had; see ``clients.py``."""
+    for rate, figures in clients.paced_rounds():
+        for name, one in figures.items():
+            to = figures["httpx"]
+            what, over = f"client over {name}, {rate:g} requests/s", "httpx's own transport"
+            yield Line(f"{what}: CPU", one.cpu, "ms a request", one.cpu / to.cpu, f"{over} ({to.cpu:.3g} ms)")
+            yield Line(
+                f"{what}: TTFT too long, p99", one.ttft_error[1], "ms", one.ttft_error[1] / to.ttft_error[1], over
+            )
+            yield Line(f"{what}: sent late, p99", one.late[1], "ms", one.late[1] / to.late[1], over)
+    fastest = clients.saturated_rounds()
+    for name, cpu in fastest.items():
+        what = f"client over {name}, {clients.STREAMS} streams at once: CPU"
+        yield Line(
+            what, cpu, "ms a request", cpu / fastest["httpx"], f"httpx's own transport ({fastest['httpx']:.3g} ms)"
+        )
+
+
+def tools() -> Iterator[Line]:
+    """The load client against the tools that people use, as far as ``peers.py --install`` has brought them."""
+    figures = dict(peers.costs())
+    ours = figures.pop("ours")
+    for name, cost in figures.items():
+        yield Line(
+            "a streamed request of 32 tokens: CPU", ours.cpu, "ms", ours.cpu / cost.cpu, f"{name} ({cost.cpu:.3g} ms)"
+        )
+        kept = f"{name} ({cost.kept / 1000:.3g} kB)"
+        yield Line("a streamed request: memory kept", ours.kept, "bytes", ours.kept / cost.kept, kept)
 
 
 def _medians(

@@ -14,15 +14,12 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from aging.load.client import Client, Limits
 from aging.load.job import Job
-from aging.load.planned import PlannedRequest
 from aging.load.rehearsal import rehearse
-from aging.model import RequestRecord
+from aging.model import RequestRecord, recorded
 from aging.store.segments import SegmentWriter
 
 _ORPHAN_DRAIN_SECONDS = 1.0
@@ -38,18 +35,12 @@ async def main() -> None:
     writer = SegmentWriter(job.folder)
 
     def record(done: RequestRecord) -> None:
-        writer.append(time.time(), [asdict(done)])
+        writer.append(time.time(), [recorded(done)])
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
     client = Client(job.endpoint, limits, job.seed, job.load_start, record)
     digest = job.digest()
-
-    def hashed() -> Iterator[PlannedRequest]:
-        for request in job.requests():
-            digest.add(request)
-            yield request
-
-    load = asyncio.create_task(client.run(hashed()))
+    load = asyncio.create_task(client.run(job.requests(), job.closed(), job.duration, digest.add))
     control = asyncio.create_task(_obey(commands, client))
     await asyncio.wait((load, control), return_when=asyncio.FIRST_COMPLETED)
     if control.done():

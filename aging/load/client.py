@@ -1,31 +1,49 @@
-"""The open-loop client: arrivals are due when the schedule says, whatever the server does.
+"""The client: arrivals are due when the schedule says, whatever the server does.
 
 A request over the concurrency cap is dropped and recorded, never queued behind a
 semaphore. Only while a rejuvenation holds the arrivals do they wait, in order, and
-are then sent as the cap allows, marked ``held``: none is lost.
+are then sent as the cap allows, marked ``held``: none is lost. Closed loops beside
+them send as their places come free, and make way for the open load where they are told to.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import httpx
 
 from aging.deployments import Endpoint
-from aging.load.planned import PlannedRequest
+from aging.load.bodies import content
+from aging.load.planned import ClosedLoop, PlannedRequest
 from aging.load.prompts import messages
 from aging.load.request import Answer, send
+from aging.load.timer import Timer
+from aging.load.transport import Transport
 from aging.model import RequestRecord
+
+_AHEAD = 8
+"""Requests that are written before they are due: an arrival must not wait for the words of the one before it."""
+
+_LEISURE_SECONDS = 0.001
+"""None is written when another is due within this."""
+
+
+def _untold(_: PlannedRequest) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the client: requests in flight, seconds a request may take, seconds to drain at the end."""
+    """Bounds of the client: requests in flight, seconds a request may take, seconds to drain at the end.
+
+    The cap is that of the open load; closed loops have their own places.
+    """
 
     concurrency_cap: int
     timeout: float
@@ -38,110 +56,152 @@ class Client:
     ``load_start`` is the monotonic time that the schedule's times count from.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a load needs
         self,
         endpoint: Endpoint,
         limits: Limits,
         seed: int,
         load_start: float,
         record: Callable[[RequestRecord], None],
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._limits = limits
         self._seed = seed
         self._load_start = load_start
         self._record = record
+        self._transport = transport or Transport()
+        self._timer = Timer()
         self._generation = 1
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._open_in_flight = 0
         self._backlog: deque[PlannedRequest] = deque()
-        self._open = asyncio.Event()
-        self._open.set()
+        self._held = False
         self._stop = asyncio.Event()
-        pool = httpx.Limits(max_connections=None, max_keepalive_connections=limits.concurrency_cap)
-        self._http = httpx.AsyncClient(base_url=endpoint.base_url, limits=pool, trust_env=False)
+        self._changed = asyncio.Event()
 
-    async def run(self, requests: Iterable[PlannedRequest]) -> None:
-        """Send every request of the schedule at its time, then drain."""
-        async with self._http:
-            gc.collect()
-            gc.freeze()  # what lives from here on is the load's own; the imports need no more scanning
-            for request in requests:
-                if not await self._wait_until(self._load_start + request.at):
-                    break
-                self._arrive(request)
+    async def run(
+        self,
+        requests: Iterable[PlannedRequest],
+        closed: Sequence[ClosedLoop] = (),
+        duration: float = math.inf,
+        arrived: Callable[[PlannedRequest], object] = _untold,
+    ) -> None:
+        """Send every request of the schedule at its time, and closed loops for ``duration`` seconds; then drain.
+
+        ``arrived`` is told every request of the schedule when its time has come.
+        """
+        gc.collect()
+        gc.freeze()  # what lives from here on is the load's own; the imports need no more scanning
+        async with self._transport:
+            places = [
+                asyncio.create_task(self._place(loop, self._load_start + duration))
+                for loop in closed
+                for _ in range(loop.concurrency)
+            ]
+            with self._timer:
+                await self._drive(requests, arrived)
+            await self._until_done(places, self._load_start + duration)
             await self._drain()
+            for place in places:
+                place.cancel()
+            for ended in await asyncio.gather(*places, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    raise ended
 
     async def hold(self) -> None:
         """Let arrivals wait from now on; returns when nothing is in flight."""
-        self._open.clear()
+        self._held = True
         while self._in_flight:
             await asyncio.wait(self._in_flight)
 
     def release(self, generation: int) -> None:
         """Send again, to a server of ``generation``; what has waited goes first."""
         self._generation = generation
-        self._open.set()
+        self._held = False
         self._send_backlog()
+        self._tell_places()
 
     def stop(self) -> None:
         """No more arrivals; requests in flight may finish."""
         self._stop.set()
+        self._timer.ring()
+        self._tell_places()
 
-    def _arrive(self, request: PlannedRequest) -> None:
-        if not self._open.is_set() or self._backlog:
+    # The open load.
+
+    async def _drive(self, requests: Iterable[PlannedRequest], arrived: Callable[[PlannedRequest], object]) -> None:
+        schedule = iter(requests)
+        ahead: deque[tuple[PlannedRequest, bytes]] = deque()
+        while True:
+            await asyncio.sleep(0)  # the request that has just arrived goes out first
+            while len(ahead) < _AHEAD and (not ahead or self._due(ahead[0][0]) - time.monotonic() > _LEISURE_SECONDS):
+                if (request := next(schedule, None)) is None:
+                    break
+                ahead.append((request, self._content(request)))
+                await asyncio.sleep(0)
+            if not ahead:
+                return
+            request, written = ahead.popleft()
+            if not self._stop.is_set():
+                await self._timer.wait_until(self._due(request))
+            if self._stop.is_set():
+                return
+            arrived(request)
+            self._arrive(request, written)
+
+    def _arrive(self, request: PlannedRequest, written: bytes) -> None:
+        if self._held or self._backlog:
             self._backlog.append(request)
-        elif len(self._in_flight) >= self._limits.concurrency_cap:
-            self._record(self._finished(request, None, Answer(), "dropped", held=False))
+        elif self._open_in_flight >= self._limits.concurrency_cap:
+            self._finish(request, self._due(request), None, Answer(status="dropped"))
         else:
-            self._send(request, held=False)
+            self._send(request, written, held=False)
 
-    def _send(self, request: PlannedRequest, *, held: bool) -> None:
-        task = asyncio.create_task(self._exchange(request, held))
-        self._in_flight.add(task)
-        task.add_done_callback(self._done)
+    def _send(self, request: PlannedRequest, written: bytes, *, held: bool) -> None:
+        self._open_in_flight += 1
+        task = self._begin(request, self._due(request), written, held=held)
+        task.add_done_callback(self._answered)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
-        if not task.cancelled():
-            task.result()  # a bug in the client must not pass for a quiet server
+    def _answered(self, _: asyncio.Task[None]) -> None:
+        self._open_in_flight -= 1
         self._send_backlog()
+        self._tell_places()
 
     def _send_backlog(self) -> None:
-        while self._backlog and self._open.is_set() and len(self._in_flight) < self._limits.concurrency_cap:
-            self._send(self._backlog.popleft(), held=True)
+        while self._backlog and not self._held and self._open_in_flight < self._limits.concurrency_cap:
+            request = self._backlog.popleft()
+            self._send(request, self._content(request), held=True)
 
-    async def _exchange(self, request: PlannedRequest, held: bool) -> None:
-        said = messages(request, self._seed)
-        sent = time.monotonic()
-        try:
-            answer = await send(self._http, self._endpoint, request, said, self._limits.timeout)
-        except asyncio.CancelledError:
-            answer = Answer(error="not finished when the run ended")
-        self._record(self._finished(request, sent, answer, "error" if answer.error else "ok", held))
+    def _due(self, request: PlannedRequest) -> float:
+        return self._load_start + request.at
 
-    def _finished(
-        self, request: PlannedRequest, sent: float | None, answer: Answer, status: str, held: bool
-    ) -> RequestRecord:
-        return RequestRecord(
-            index=request.number,
-            generation=self._generation,
-            scheduled=self._load_start + request.at,
-            sent=sent,
-            first_token=answer.first_token,
-            last_token=answer.last_token,
-            finished=time.monotonic(),
-            streaming=request.streaming,
-            prompt_tokens=request.prompt_tokens,
-            output_tokens_asked=request.output_tokens,
-            output_tokens=answer.tokens,
-            http_status=answer.http_status,
-            status=status,  # type: ignore[arg-type]
-            error=answer.error,
-            held=held,
-        )
+    # Closed loops.
 
-    async def _wait_until(self, due: float) -> bool:
-        """Sleep until monotonic time ``due``; False when the load was stopped meanwhile."""
+    async def _place(self, loop: ClosedLoop, end: float) -> None:
+        """One of a closed loop's places: the next request, its answer, a pause, and again."""
+        for request in loop.requests:
+            await self._pause_until(min(self._due(request), end))
+            while not self._stop.is_set() and (self._held or self._yields(loop)):
+                await self._changed.wait()
+            now = time.monotonic()
+            if self._stop.is_set() or now >= end:
+                return
+            # Due when its place is free and nothing stands in its way: there is no schedule to be late for.
+            await asyncio.wait((self._begin(request, now, self._content(request), held=False),))
+            await self._pause_until(min(time.monotonic() + loop.think, end))
+
+    def _yields(self, loop: ClosedLoop) -> bool:
+        return loop.yields_above is not None and self._open_in_flight >= loop.yields_above
+
+    def _tell_places(self) -> None:
+        """Those who wait look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _pause_until(self, due: float) -> None:
+        """Sleep until monotonic time ``due``, or until the load is stopped."""
         delay = due - time.monotonic()
         if delay > 0:
             try:
@@ -149,7 +209,71 @@ class Client:
                     await self._stop.wait()
             except TimeoutError:
                 pass
-        return not self._stop.is_set()
+
+    # Both.
+
+    def _content(self, request: PlannedRequest) -> bytes:
+        return content(self._endpoint, request, messages(request, self._seed))
+
+    def _begin(self, request: PlannedRequest, due: float, written: bytes, *, held: bool) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._exchange(request, due, written, held))
+        self._in_flight.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled():
+            task.result()  # a bug in the client must not pass for a quiet server
+
+    async def _exchange(self, request: PlannedRequest, due: float, written: bytes, held: bool) -> None:
+        sent = time.monotonic()
+        try:
+            answer = await send(self._transport, self._endpoint, request, written, self._limits.timeout)
+        except asyncio.CancelledError:
+            answer = Answer(status="error", failure="cut", error="not finished when the run ended")
+        self._finish(request, due, sent, answer, held=held)
+
+    def _finish(
+        self, request: PlannedRequest, due: float, sent: float | None, answer: Answer, *, held: bool = False
+    ) -> None:
+        self._record(
+            RequestRecord(
+                index=request.number,
+                generation=self._generation,
+                scheduled=due,
+                sent=sent,
+                first_token=answer.first_token,
+                last_token=answer.last_token,
+                finished=time.monotonic(),
+                streaming=request.streaming,
+                prompt_tokens=request.prompt_tokens,
+                output_tokens_asked=request.output_tokens,
+                output_tokens=answer.tokens,
+                http_status=answer.http_status,
+                status=answer.status,
+                error=answer.error,
+                held=held,
+                failure=answer.failure,
+                itl_p50=answer.itl_p50,
+                itl_p99=answer.itl_p99,
+                stall=answer.stall,
+                counted=answer.counted,
+                load_class=request.load_class,
+                options="+".join(request.options),
+                fault=request.fault,
+            )
+        )
+
+    async def _until_done(self, places: Sequence[asyncio.Task[None]], end: float) -> None:
+        """Wait for closed loops to end by themselves, for ``end`` or for the stop."""
+        stopping = asyncio.create_task(self._stop.wait())
+        left = set(places)
+        while left and not stopping.done() and (now := time.monotonic()) < end:
+            timeout = None if math.isinf(end) else end - now
+            await asyncio.wait({stopping, *left}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            left = {place for place in left if not place.done()}
+        stopping.cancel()
 
     async def _drain(self) -> None:
         deadline = time.monotonic() + self._limits.drain
@@ -162,6 +286,7 @@ class Client:
             task.cancel()
         if self._in_flight:
             await asyncio.wait(self._in_flight)
+        cut = Answer(status="error", failure="cut", error="held when the run ended")
         for request in self._backlog:
-            self._record(self._finished(request, None, Answer(error="held when the run ended"), "error", held=True))
+            self._finish(request, self._due(request), None, cut, held=True)
         self._backlog.clear()

@@ -20,7 +20,7 @@ from aging.reference.server import Pace, ReferenceServer
 _REQUESTS = 300
 _TOKENS = 48
 _GAP_SECONDS = 0.0005
-_CONCURRENCY = 32
+_CONCURRENCY = 64
 
 
 async def rehearse() -> None:

@@ -3,80 +3,116 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import httpx
 
 from aging.deployments import Endpoint
-from aging.load.bodies import content, path
+from aging.load.bodies import path
+from aging.load.impolite import impatience, outcome, probe
 from aging.load.planned import PlannedRequest
-from aging.load.sse import StreamedAnswer, choices, completion_tokens, generated_tokens
+from aging.load.reading import Reading, read_into
+from aging.load.responses import TooLongError, TruncatedError
+from aging.model import Failure, Status
+
+_WORDS = 200
+"""Most characters of an error that are recorded."""
+
+_FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
+    (httpx.ConnectError, "connect"),
+    (httpx.InvalidURL, "connect"),
+    (TooLongError, "too-long"),
+    (TruncatedError, "truncated"),
+    (httpx.NetworkError, "reset"),
+    (httpx.TimeoutException, "timeout"),
+    (httpx.TransportError, "garbage"),
+)
+"""What an exception of a transport means; the first that fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; times in monotonic seconds. ``error`` is None for a whole, well-formed answer."""
+    """What came back; times in monotonic seconds. ``failure`` and ``error`` are None but for errors."""
 
+    status: Status = "ok"
     http_status: int | None = None
     first_token: float | None = None
     last_token: float | None = None
     tokens: int | None = None
+    counted: bool = False
+    itl_p50: float | None = None
+    itl_p99: float | None = None
+    stall: float | None = None
+    failure: Failure | None = None
     error: str | None = None
 
 
 async def send(
-    http: httpx.AsyncClient, endpoint: Endpoint, request: PlannedRequest, messages: Sequence[str], patience: float
+    transport: httpx.AsyncBaseTransport, endpoint: Endpoint, request: PlannedRequest, content: bytes, patience: float
 ) -> Answer:
-    """Send one request and read its whole answer. Every failure of the exchange is an ``Answer`` with an error."""
-    asked = content(endpoint, request, messages)
-    headers = {"Content-Type": "application/json"} | ({} if endpoint.reuse_connections else {"Connection": "close"})
-    answer = Answer()
+    """Send one request and read its whole answer, or as much as its fault wants.
+
+    Whatever the server does becomes an ``Answer``, within ``patience`` seconds.
+    """
+    reading = Reading(request)
+    leaves_after = impatience(request)
     try:
-        # httpx's timeout is one read's: a server that drips would never meet it.
-        async with (
-            asyncio.timeout(patience),
-            http.stream("POST", path(endpoint, request), content=asked, headers=headers, timeout=patience) as response,
-        ):
-            answer = replace(answer, http_status=response.status_code)
-            if response.status_code != httpx.codes.OK:
-                text = (await response.aread()).decode(errors="replace")
-                return replace(answer, error=f"HTTP {response.status_code}: {text[:200]}")
-            if request.streaming:
-                return await _read_stream(response, answer)
-            return _read_whole(await _json(response), answer)
+        async with asyncio.timeout(patience if leaves_after is None else min(leaves_after, patience)):
+            await _exchange(transport, endpoint, request, content, reading)
     except TimeoutError:
-        return replace(answer, error=f"not answered within {patience:g} s")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return replace(answer, error=f"{type(error).__name__}: {error}"[:200])
+        if leaves_after is None:
+            reading.fail("timeout", f"not answered within {patience:g} s")
+        else:
+            reading.left = True
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        reading.fail(_failure(error), f"{type(error).__name__}: {error}")
+    return _judged(request, reading)
 
 
-async def _read_stream(response: httpx.Response, answer: Answer) -> Answer:
-    stream = StreamedAnswer()
-    async for line in response.aiter_lines():
-        stream.feed(line, time.monotonic())
-    error = stream.error or (None if stream.ended else "the stream ended without its end marker")
-    if error is None and stream.tokens == 0:
-        error = "the stream held no token"
-    return replace(
-        answer, first_token=stream.first_token, last_token=stream.last_token, tokens=stream.tokens, error=error
-    )
-
-
-async def _json(response: httpx.Response) -> Mapping[str, Any] | None:
-    await response.aread()
+async def _exchange(
+    transport: httpx.AsyncBaseTransport, endpoint: Endpoint, request: PlannedRequest, content: bytes, reading: Reading
+) -> None:
+    url = _url(endpoint.base_url, path(endpoint, request))
+    if request.fault == "probe":
+        try:
+            await probe(url)
+        except (OSError, UnicodeError) as error:
+            raise httpx.ConnectError(str(error)) from None
+        reading.left = True
+        return
+    asked = httpx.Request("POST", url, headers=_HEADERS[endpoint.reuse_connections], content=content)
+    response = await transport.handle_async_request(asked)
+    assert isinstance(response.stream, httpx.AsyncByteStream)
     try:
-        whole = response.json()
-    except ValueError:
-        return None
-    return whole if isinstance(whole, dict) else None
+        if reading.begin(response):
+            await read_into(response.stream, reading.take)
+            reading.end()
+    finally:
+        await response.stream.aclose()
 
 
-def _read_whole(whole: Mapping[str, Any] | None, answer: Answer) -> Answer:
-    if whole is not None and isinstance(whole.get("text_output"), str):
-        return replace(answer, last_token=time.monotonic(), tokens=generated_tokens(whole))
-    if whole is None or not choices(whole):
-        return replace(answer, error="the answer is not a completion")
-    return replace(answer, last_token=time.monotonic(), tokens=completion_tokens(whole))
+_HEADERS: Mapping[bool, Mapping[str, str]] = {
+    True: {"Content-Type": "application/json"},
+    False: {"Content-Type": "application/json", "Connection": "close"},
+}
+"""By whether the connection is to be kept."""
+
+
+@lru_cache(maxsize=16)
+def _url(base_url: str, path: str) -> httpx.URL:
+    return httpx.URL(base_url.rstrip("/") + path)
+
+
+def _failure(error: Exception) -> Failure:
+    return next(failure for kind, failure in _FAILURES if isinstance(error, kind))
+
+
+def _judged(request: PlannedRequest, reading: Reading) -> Answer:
+    status = outcome(request, reading.failure, reading.http_status, left=reading.left)
+    told: dict[str, Any] = {}
+    if status == "error":
+        told = {"failure": reading.failure, "error": (reading.error or "")[:_WORDS]}
+    return Answer(status=status, http_status=reading.http_status, **reading.measured(), **told)

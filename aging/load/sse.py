@@ -4,87 +4,148 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
+
+from aging.load.token_gaps import TokenGaps
+from aging.model import Failure
+
+LINE_LIMIT_BYTES = 1024 * 1024
+"""Most of one line of a stream: an event of thousands of log-probabilities is a fraction of it."""
+
+_MOST_TOKENS = 1 << 40
+_SHOWN = 80
+_TEXTS = ("content", "reasoning_content", "reasoning")
+"""Where a chat's delta has its text: engines that tell the reasoning apart put it beside the content."""
 
 
-@dataclass(slots=True)
 class StreamedAnswer:
     """What a stream has brought so far. Times are what the caller passes, here monotonic seconds.
 
     ``ended`` is true only after an end marker (``[DONE]`` or a ``finish_reason``): a
-    stream that stops without one was cut short, whatever its HTTP status.
+    stream that stops without one was cut short, whatever its HTTP status. ``failure``
+    and its words ``error`` are set at the first thing that is no such stream.
     """
 
-    first_token: float | None = None
-    last_token: float | None = None
-    chunks: int = 0
-    usage_tokens: int | None = None
-    ended: bool = False
-    error: str | None = None
+    def __init__(self) -> None:
+        self.first_token: float | None = None
+        self.last_token: float | None = None
+        self.chunks = 0
+        self.usage_tokens: int | None = None
+        self.ended = False
+        self.failure: Failure | None = None
+        self.error: str | None = None
+        self.gaps = TokenGaps()
+        self._held = b""
 
     @property
     def tokens(self) -> int:
         """Output tokens as the server counted them, else one a chunk."""
         return self.chunks if self.usage_tokens is None else self.usage_tokens
 
-    def feed(self, line: str, now: float) -> None:
-        """Take one line of the stream, received at ``now``."""
-        if not line.startswith("data:"):
-            return
-        data = line[5:].strip()
-        if data == "[DONE]":
+    @property
+    def halfway(self) -> bool:
+        """Whether the stream stands in the middle of a line."""
+        return bool(self._held)
+
+    def feed(self, data: bytes, now: float) -> None:
+        """Take the next bytes of the stream, received at ``now``."""
+        lines = (self._held + data).split(b"\n")
+        self._held = lines.pop()
+        for line in lines:
+            if line.startswith(b"data:") and self.failure is None:
+                self._feed_data(line[5:].strip(), now)
+        if len(self._held) > LINE_LIMIT_BYTES:
+            self._held = b""
+            self._fail("too-long", f"a line of the stream is longer than {LINE_LIMIT_BYTES} bytes")
+
+    def _feed_data(self, data: bytes, now: float) -> None:
+        if data == b"[DONE]":
             self.ended = True
             return
-        try:
-            event = json.loads(data)
-        except ValueError:
-            self.error = f"a stream event is not JSON: {data[:80]!r}"
+        if len(data) > LINE_LIMIT_BYTES:
+            self._fail("too-long", f"a line of the stream is longer than {LINE_LIMIT_BYTES} bytes")
             return
-        if not isinstance(event, dict):
-            self.error = f"a stream event is no object: {data[:80]!r}"
-            return
-        if event.get("error"):
-            self.error = f"the stream carried an error: {event['error']!r}"[:200]
-            return
+        event = parsed(data)
+        if event is None:
+            self._fail("garbage", f"a stream event is no JSON object: {data[:_SHOWN].decode(errors='replace')!r}")
+        elif error := event.get("error"):
+            self._fail("reported", f"the stream carried an error: {str(error)[: 2 * _SHOWN]!r}")
+        else:
+            self._feed_event(event, now)
+
+    def _feed_event(self, event: Mapping[str, Any], now: float) -> None:
         self.usage_tokens = completion_tokens(event) or self.usage_tokens
         if isinstance(text := event.get("text_output"), str):
             self._feed_generated(event, text, now)
         for choice in choices(event):
-            delta = choice.get("delta")
-            if choice.get("text") or (isinstance(delta, dict) and delta.get("content")):
-                self.first_token = self.first_token or now
-                self.last_token = now
-                self.chunks += 1
+            if choice.get("text") or _adds_text(choice.get("delta")):
+                self._token(now)
             if choice.get("finish_reason"):
                 self.ended = True
 
     def _feed_generated(self, event: Mapping[str, Any], text: str, now: float) -> None:
         """One response of Triton's: it counts its own tokens, and its vLLM backend writes a missing reason "None"."""
         if text:
-            self.first_token = self.first_token or now
-            self.last_token = now
-            self.chunks += 1
+            self._token(now)
         if (count := generated_tokens(event)) is not None:
             self.usage_tokens = (self.usage_tokens or 0) + count
         if event.get("finish_reason") not in (None, "", "None"):
             self.ended = True
+
+    def _token(self, now: float) -> None:
+        if self.last_token is None:
+            self.first_token = now
+        else:
+            self.gaps.add(now - self.last_token)
+        self.last_token = now
+        self.chunks += 1
+
+    def _fail(self, failure: Failure, error: str) -> None:
+        if self.failure is None:
+            self.failure, self.error = failure, error
+
+
+def parsed(text: bytes) -> dict[str, Any] | None:
+    """A JSON object; None where the text is none."""
+    try:
+        value = json.loads(text.decode())
+    except (ValueError, RecursionError):  # brackets nested too deep for the parser
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def completion_tokens(answer: Mapping[str, Any]) -> int | None:
     """Output tokens that an answer (or a stream's last event) says it used; None where it does not say."""
     usage = answer.get("usage")
     count = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    return count if isinstance(count, int) else None
+    return count if _is_count(count) else None
 
 
 def generated_tokens(answer: Mapping[str, Any]) -> int | None:
     """Output tokens that a response of Triton's says it brings; None where it does not say."""
     count = answer.get("num_output_tokens")
-    return count if isinstance(count, int) else None
+    return count if _is_count(count) else None
 
 
 def choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The choices of an answer that are such, whatever else the server put there."""
     listed = answer.get("choices")
     return [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value < _MOST_TOKENS
+
+
+def said(answer: Mapping[str, Any]) -> str:
+    """All the text of an answer that came whole."""
+    texts = [answer.get("text_output")]
+    for choice in choices(answer):
+        texts.append(choice.get("text"))
+        message = choice.get("message")
+        texts += [message.get(key) for key in _TEXTS] if isinstance(message, dict) else []
+    return " ".join(text for text in texts if isinstance(text, str))
+
+
+def _adds_text(delta: object) -> bool:
+    return isinstance(delta, dict) and any(delta.get(key) for key in _TEXTS)

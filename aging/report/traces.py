@@ -127,7 +127,7 @@ def latency_trace(results: Results, deployment: str, replica: int) -> LatencyTra
     ttft = (answered["first_token"] - answered["sent"]).to_numpy(dtype=np.float64)
     t = answered["finished"].to_numpy(dtype=np.float64) - window.load_start
     edge = max(window.grid, (window.load_end - window.load_start) / BUCKETS)
-    failed = rows[rows["status"] != "ok"]
+    failed = rows[rows["status"].isin(("error", "dropped"))]
     return LatencyTrace(
         deployment=deployment,
         replica=replica,

@@ -43,6 +43,7 @@ PROBLEM: Mapping[str, str] = {
     "dropped": "Dropped requests",
     "error": "Failed requests",
     "late": "Late sends",
+    "saturated": "Load client at its limit",
     "sampler": "Sampler failed",
     "interrupted": "Interrupted",
     "unfinished": "Unfinished",

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from aging.errors import ResultsError
 from aging.journal import CampaignState, fold, read_journal
-from aging.model import HARNESS, Event
+from aging.model import HARNESS, REQUEST_DEFAULTS, Event
 from aging.store.layout import Layout
 from aging.store.reading import read_rows
 from aging.store.segments import LIVE, SEALED
+
+_TYPES = {str: pa.string(), bool: pa.bool_()}
 
 _MANIFEST_KEYS = ("campaign", "deployments", "schedule_hashes", "seed")
 
@@ -72,7 +75,9 @@ class Results:
 
     def requests(self, deployment: str, replica: int = 1) -> pd.DataFrame:
         """One row a request, in the order they ended; columns are those of ``RequestRecord``."""
-        return self.samples(deployment, "requests", replica)
+        table = read_rows(self.layout.source(deployment, "requests", replica)).table
+        frame: pd.DataFrame = _told_in_full(table).to_pandas()
+        return frame
 
     def replicas(self, deployment: str) -> tuple[int, ...]:
         """Replicas that left data."""
@@ -90,6 +95,20 @@ class Results:
         ]
         broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
         return notes + ([f"journal.jsonl: {broken} lines are not whole and were left out"] if broken else [])
+
+
+def _told_in_full(requests: pa.Table) -> pa.Table:
+    """Request records with what they left out: the columns that none of them told, and the defaults of the others."""
+    if not requests.num_rows:
+        return requests
+    for name, default in REQUEST_DEFAULTS.items():
+        kind = _TYPES.get(type(default), pa.string() if name == "failure" else pa.float64())
+        if name not in requests.column_names:
+            requests = requests.append_column(name, pa.nulls(requests.num_rows, kind))
+        if default is not None:
+            place = requests.column_names.index(name)
+            requests = requests.set_column(place, name, requests[name].cast(kind).fill_null(default))
+    return requests
 
 
 def open_results(path: str | Path) -> Results:

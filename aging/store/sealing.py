@@ -15,18 +15,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aging.store.segments import LIVE, read_live, sealed_twin
+from aging.store.segments import LIVE, batches, sealed_twin
+
+_BATCH_ROWS = 20_000
+"""As Python objects a row takes kilobytes, as Arrow's columns a hundred bytes."""
 
 
 def seal(live: Path) -> Path | None:
     """Turn a live file into Parquet beside it; returns the Parquet path, or None for a file without rows."""
-    rows = read_live(live).rows
-    if not rows:
+    tables = [arrow_table(rows) for rows in batches(live, _BATCH_ROWS)]
+    if not tables:
         live.unlink()
         return None
     target = sealed_twin(live)
     temporary = target.with_name(target.name + ".tmp")
-    pq.write_table(arrow_table(rows), temporary, compression="zstd")
+    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), temporary, compression="zstd")
     _fsync(temporary)
     temporary.replace(target)
     _fsync(live.parent)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,14 @@ def read_live(live: Path) -> LiveRows:
             else:
                 rows.append(row)
     return LiveRows(rows, trimmed)
+
+
+def batches(live: Path, size: int) -> Iterator[list[dict[str, Any]]]:
+    """The whole rows of a live file, ``size`` at a time: an hour of many requests is never in memory at once."""
+    with live.open("rb") as lines:
+        rows = (row for line in lines if (row := parse_line(line)) is not None)
+        while batch := list(islice(rows, size)):
+            yield batch
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:

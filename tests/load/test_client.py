@@ -148,8 +148,7 @@ def test_a_stream_without_its_end_marker_is_an_error() -> None:
 def test_a_stream_cut_in_the_middle_of_a_chunk_is_an_error() -> None:
     with raw_server(head("text/event-stream", length=5000) + b'data: {"choices"') as url:
         (record,) = drive(url, requests(1, 0.0))
-    assert record.status == "error"
-    assert "RemoteProtocolError" in (record.error or "")
+    assert (record.status, record.failure) == ("error", "truncated")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +158,7 @@ def test_a_stream_cut_in_the_middle_of_a_chunk_is_an_error() -> None:
         (head("application/json", 3) + b"{{{", "not a completion"),
         (head("application/json", 15) + b'{"choices":[5]}', "not a completion"),
         (head("text/plain", 4, "503 Busy") + b"full", "HTTP 503: full"),
-        (b"nonsense\r\n\r\n", "RemoteProtocolError"),
+        (b"nonsense\r\n\r\n", "not HTTP"),
     ],
 )
 def test_answers_that_are_none_are_errors(answer: bytes, told: str) -> None:
@@ -171,15 +170,13 @@ def test_answers_that_are_none_are_errors(answer: bytes, told: str) -> None:
 
 def test_a_server_that_is_not_there_is_an_error(free_port: Callable[[], int]) -> None:
     (record,) = drive(f"http://127.0.0.1:{free_port()}", requests(1, 0.0))
-    assert record.status == "error"
-    assert "ConnectError" in (record.error or "")
+    assert (record.status, record.failure) == ("error", "connect")
 
 
 def test_a_server_that_hangs_is_a_timeout() -> None:
     with raw_server(b"", linger=3.0) as url:
         (record,) = drive(url, requests(1, 0.0), replace(LIMITS, timeout=0.3))
-    assert record.status == "error"
-    assert "ReadTimeout" in (record.error or "") or "not answered within" in (record.error or "")
+    assert (record.status, record.failure, record.error) == ("error", "timeout", "not answered within 0.3 s")
     assert record.finished - record.scheduled < 2.0
 
 

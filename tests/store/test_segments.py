@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from aging.store import sealing
 from aging.store.reading import read_rows
 from aging.store.sealing import seal, seal_tree
 from aging.store.segments import SegmentWriter, read_live, segments
@@ -94,6 +95,20 @@ def test_columns_that_appear_late_and_types_that_widen_are_kept(tmp_path: Path) 
         {"a": 1.0, "b": None, "c": None},
         {"a": None, "b": "x", "c": None},
         {"a": 2.5, "b": None, "c": True},
+    ]
+
+
+def test_an_hour_is_sealed_batch_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "_BATCH_ROWS", 2)
+    live = tmp_path / "19700101T00.live.jsonl"
+    live.write_text('{"a":1}\n{"a":2}\nnot whole\n{"a":2.5,"b":"x"}\n{"a":null}\n{"c":true}\n{"a":')
+    seal(live)
+    assert rows_of(tmp_path) == [
+        {"a": 1.0, "b": None, "c": None},
+        {"a": 2.0, "b": None, "c": None},
+        {"a": 2.5, "b": "x", "c": None},
+        {"a": None, "b": None, "c": None},
+        {"a": None, "b": None, "c": True},
     ]
 
 

@@ -1,0 +1,60 @@
+"""Requests that are impolite on purpose: when they leave, and what is to come of them.
+
+Real leaks come from clients that go away: what a server holds for them must be given back on paths that no polite
+request walks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from aging.load.planned import PlannedRequest
+from aging.model import Failure, Status
+
+IMPATIENCE_SECONDS = 0.5
+"""How long a request with the fault ``timeout`` waits for the end of its answer."""
+
+DISCONNECT_SECONDS = 0.05
+"""How long after it was sent a ``disconnect`` leaves, if no answer has begun before: the prompt is being read then."""
+
+_REFUSABLE = ("oversized", "malformed", "not-found")
+
+
+def impatience(request: PlannedRequest) -> float | None:
+    """Seconds after which a request leaves, whatever has come until then; None where that is not its fault.
+
+    An abort of an answer that comes whole cannot count tokens, and leaves after a while.
+    """
+    if request.fault == "disconnect":
+        return DISCONNECT_SECONDS
+    if request.fault == "timeout" or (request.fault == "abort" and not request.streaming):
+        return IMPATIENCE_SECONDS
+    return None
+
+
+def enough(request: PlannedRequest) -> int | None:
+    """Tokens after which an aborted stream is left; None for a request that reads to the end."""
+    return max(1, request.output_tokens // 2) if request.fault == "abort" else None
+
+
+def outcome(request: PlannedRequest, failure: Failure | None, http_status: int | None, *, left: bool) -> Status:
+    """What became of a request that was sent; ``left`` tells that we went as planned."""
+    if left:
+        return "aborted"
+    if failure is None:
+        return "ok"
+    rightly = http_status is not None and httpx.codes.is_client_error(http_status)
+    if request.fault in _REFUSABLE and failure == "http" and rightly:
+        return "refused"
+    if request.fault == "oversized" and failure == "reset":  # it closed while we were still sending
+        return "refused"
+    return "error"
+
+
+async def probe(url: httpx.URL) -> None:
+    """Connect and close without a byte, like the health checks of load balancers. Raises :class:`OSError`."""
+    port = url.port or (443 if url.scheme == "https" else 80)
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, url.host, port)
+    transport.abort()

@@ -1,0 +1,140 @@
+"""What comes of one exchange, taken piece by piece: a stream's tokens with their times, or an answer that is whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from aging.load.connection import Sink
+from aging.load.impolite import enough
+from aging.load.planned import PlannedRequest
+from aging.load.sse import StreamedAnswer, choices, completion_tokens, generated_tokens, parsed, said
+from aging.load.transport import ReceivedStream
+from aging.model import Failure
+
+_BODY_BYTES, _BODY_BYTES_A_TOKEN = 16 * 2**20, 16 * 2**10
+"""Most of an answer: log-probabilities of some twenty alternatives are two kilobytes a token."""
+
+_REFUSAL_BYTES = 4096
+"""Most of the body of an answer that is no completion."""
+
+
+class Reading:
+    """The state of one exchange.
+
+    The first thing that went wrong is its ``failure``, and its words ``error``; ``left``
+    tells that we have gone before the end, as planned.
+    """
+
+    def __init__(self, request: PlannedRequest) -> None:
+        self.http_status: int | None = None
+        self.failure: Failure | None = None
+        self.error: str | None = None
+        self.left = False
+        self._disconnects = request.fault == "disconnect"
+        self._enough = enough(request)
+        self._most_bytes = _BODY_BYTES + _BODY_BYTES_A_TOKEN * request.output_tokens
+        self._stream = StreamedAnswer() if request.streaming else None
+        self._kind = ""
+        self._body = bytearray()
+        self._bytes = 0
+        self._received: float | None = None
+        self._tokens: int | None = None
+        self._counted = False
+
+    def fail(self, failure: Failure, error: str) -> None:
+        """Take note of what went wrong, unless something has before."""
+        if self.failure is None:
+            self.failure, self.error = failure, error
+
+    def begin(self, response: httpx.Response) -> bool:
+        """Take the head of the answer; whether its body is wanted."""
+        self.http_status = response.status_code
+        self._kind = response.headers.get("content-type", "")
+        if response.status_code == httpx.codes.OK and self._disconnects:
+            self.left = True
+        if response.has_redirect_location:
+            self.fail("redirect", f"HTTP {self.http_status}: redirected to {response.headers['location']}")
+        return not self.left and self.failure is None
+
+    def take(self, piece: bytes, now: float) -> bool:
+        """Take a piece of body, received at monotonic time ``now``; whether more is wanted."""
+        self._bytes += len(piece)
+        if self.http_status != httpx.codes.OK:
+            self._body += piece
+            return self._bytes < _REFUSAL_BYTES
+        if self._bytes > self._most_bytes:
+            self.fail("too-long", f"the answer is longer than {self._most_bytes} bytes")
+            return False
+        if self._stream is None:
+            self._body += piece
+            self._received = now
+            return True
+        self._stream.feed(piece, now)
+        if self._enough is not None and self._stream.chunks >= self._enough and not self._stream.ended:
+            self.left = True
+        return self._stream.failure is None and not self.left
+
+    def end(self) -> None:
+        """Judge the answer: its body has ended, or no more of it is wanted."""
+        if self.failure is not None or self.left:
+            return
+        if self.http_status != httpx.codes.OK:
+            self.fail("http", f"HTTP {self.http_status}: {self._body.decode(errors='replace')}")
+        elif self._stream is None:
+            self._end_whole()
+        else:
+            self._end_stream(self._stream)
+
+    def measured(self) -> Mapping[str, Any]:
+        """Tokens and their times, by the names of :class:`aging.load.request.Answer`."""
+        stream = self._stream
+        if stream is None:
+            tokens = {"tokens": self._tokens, "counted": self._counted}
+            return tokens | {"last_token": self._received} if self._tokens is not None else tokens
+        if self.http_status != httpx.codes.OK:
+            return {}
+        return {
+            "first_token": stream.first_token,
+            "last_token": stream.last_token,
+            "tokens": stream.tokens,
+            "counted": stream.usage_tokens is None,
+            "itl_p50": stream.gaps.quantile(0.5),
+            "itl_p99": stream.gaps.quantile(0.99),
+            "stall": stream.gaps.longest,
+        }
+
+    def _end_stream(self, stream: StreamedAnswer) -> None:
+        if stream.failure is not None:
+            self.fail(stream.failure, stream.error or "")
+        elif not stream.ended and not stream.chunks and "event-stream" not in self._kind:
+            self.fail("garbage", f"the answer is no event stream but {self._kind or 'of no told type'}")
+        elif not stream.ended:
+            inside = " in the middle of an event" if stream.halfway else " without its end marker"
+            self.fail("truncated", f"the stream ended{inside}")
+        elif stream.tokens == 0:
+            self.fail("no-token", "the stream held no token")
+
+    def _end_whole(self) -> None:
+        whole = parsed(bytes(self._body))
+        if whole is None or not (choices(whole) or isinstance(whole.get("text_output"), str)):
+            self.fail("garbage", "the answer is not a completion")
+            return
+        tokens = generated_tokens(whole) if "text_output" in whole else completion_tokens(whole)
+        self._counted = tokens is None
+        self._tokens = len(said(whole).split()) if tokens is None else tokens
+        if self._tokens == 0:
+            self.fail("no-token", "the answer held no token")
+
+
+async def read_into(stream: httpx.AsyncByteStream, sink: Sink) -> None:
+    """Hand a body to ``sink`` with the time each piece was received, as well as the transport can tell."""
+    if isinstance(stream, ReceivedStream):
+        await stream.read_into(sink)
+        return
+    async for piece in stream:
+        if not sink(piece, time.monotonic()):
+            return

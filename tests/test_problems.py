@@ -1,0 +1,103 @@
+"""What is told of a measurement that was not as it was meant to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aging.indicators import deployment_series
+from aging.model import HARNESS, RequestRecord, recorded
+from aging.problems import problems_of
+from aging.report.traces import latency_trace
+from aging.store.layout import Layout
+from aging.store.results import Results, open_results
+from aging.store.segments import SegmentWriter
+from tests.test_findings import LOAD_START, RATE, SECONDS, flat, synthetic
+
+
+def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
+    """A quiet run whose requests number k are as ``changed[k]`` says."""
+    synthetic(root, {"server": flat})
+    folder = Layout(root).source("server", "requests", 1)
+    (old,) = folder.iterdir()
+    old.unlink()
+    writer = SegmentWriter(folder)
+    for k, at in enumerate(np.arange(0.1, SECONDS, 1 / RATE)):
+        sent = LOAD_START + float(at)
+        told: dict[str, Any] = {
+            "index": k,
+            "generation": 1,
+            "scheduled": sent,
+            "sent": sent,
+            "first_token": sent + 0.01,
+            "last_token": sent + 0.05,
+            "finished": sent + 0.05,
+            "streaming": True,
+            "prompt_tokens": 15,
+            "output_tokens_asked": 5,
+            "output_tokens": 5,
+            "http_status": 200,
+            "status": "ok",
+            "error": None,
+            "held": False,
+        }
+        writer.append(0.0, [recorded(RequestRecord(**(told | changed.get(k, {}))))])
+    writer.close()
+    return open_results(root)
+
+
+def told(results: Results) -> dict[str, str]:
+    return {problem.kind: problem.message for problem in problems_of(results)}
+
+
+LEFT = {"status": "aborted", "fault": "abort", "last_token": None}
+REFUSED = {"status": "refused", "fault": "malformed", "http_status": 400, "first_token": None, "last_token": None}
+
+
+def test_what_was_aborted_or_refused_as_planned_is_no_error_and_no_latency(tmp_path: Path) -> None:
+    slow = {"first_token": LOAD_START + 100.0}
+    odd = dict.fromkeys(range(0, 200, 2), LEFT | slow) | dict.fromkeys(range(1, 200, 2), REFUSED)
+    results = with_requests(tmp_path / "c", odd)
+    assert told(results) == {}
+    trace = latency_trace(results, "server", 1)
+    assert trace is not None
+    assert (trace.errors, trace.dropped, trace.failures.size) == (0, 0, 0)
+    assert trace.overall_p95 == pytest.approx(0.01)
+    ttft = next(one for one in deployment_series(results, "server", 1) if one.indicator == "client_ttft_seconds")
+    assert ttft.y.max() == pytest.approx(0.01)
+
+
+def test_errors_are_told_by_kind(tmp_path: Path) -> None:
+    cut = {"status": "error", "failure": "timeout", "error": "not answered within 5 s"}
+    odd = {3: cut, 4: cut, 5: {"status": "error", "failure": "reset", "error": "gone"}}
+    message = told(with_requests(tmp_path / "c", odd))["error"]
+    assert message == "3 of 3600 requests failed (timeout: 2, reset: 1); first: not answered within 5 s"
+
+
+def test_a_client_that_was_late_or_at_its_limit_is_told(tmp_path: Path) -> None:
+    late = {k: {"sent": LOAD_START + 0.1 + k / RATE + 0.5} for k in range(100)}
+    results = with_requests(tmp_path / "c", late)
+    writer = SegmentWriter(results.layout.source(HARNESS, "process", 1))
+    busy = np.interp(np.arange(SECONDS), [0, 300, 360, SECONDS], [0, 30, 86, 140])
+    for second, cpu in enumerate(busy):
+        row = {"mono": LOAD_START + second, "entity": "client-server", "process_cpu_seconds_total": float(cpu)}
+        writer.append(0.0, [row])
+    writer.close()
+    problems = told(open_results(results.layout.root))
+    assert "sent over 0.500 s late" in problems["late"]
+    assert "took 93% of a core in its busiest minute" in problems["saturated"]
+
+
+def test_records_leave_out_what_is_usual_and_are_read_in_full(tmp_path: Path) -> None:
+    results = with_requests(tmp_path / "c", {0: {"itl_p50": 0.01, "counted": True, "load_class": "batch"}})
+    frame = results.requests("server")
+    assert frame["counted"].dtype == bool
+    assert (frame["counted"].sum(), list(frame["load_class"].unique())) == (1, ["batch", ""])
+    assert (frame["fault"] == "").all()
+    assert frame["failure"].isna().all()
+    assert frame["itl_p50"].notna().sum() == 1
+    (live,) = results.layout.source("server", "requests", 1).iterdir()
+    assert "load_class" not in live.read_text().splitlines()[1]
