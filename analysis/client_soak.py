@@ -39,7 +39,7 @@ from aging.store.segments import SegmentWriter
 _IMPOLITE = 0.2
 _FAULTY = 0.05
 _STREAMING = 0.7
-_TIMEOUT_SECONDS = 1.0
+_TIMEOUT_SECONDS = 0.2
 _MOST_SECONDS = 4 * 3600
 _WARM_SHARE = 0.05
 """Of the run that is not judged: until every degree of concurrency has been reached."""
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--rate", type=float, default=200.0, help="requests per second of the open load, Poisson")
     parser.add_argument(
-        "--places", type=int, default=64, help="of the closed loop, and most of the open load at a time"
+        "--places", type=int, default=16, help="of the closed loop, and most of the open load at a time"
     )
     parser.add_argument("--tokens", type=int, default=16, help="most output tokens that are asked for")
     parser.add_argument("--prompt", type=int, default=512, help="most prompt tokens")

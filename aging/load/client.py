@@ -94,6 +94,7 @@ class Client:
         """
         gc.collect()
         gc.freeze()  # what lives from here on is the load's own; the imports need no more scanning
+        gc.collect()  # or the next full collection would wait for a quarter of what was just frozen
         async with self._transport:
             places = [
                 asyncio.create_task(self._place(loop, self._load_start + duration))

@@ -122,7 +122,7 @@ def test_a_huge_request_is_sent_as_it_is_taken_and_holds_up_nobody() -> None:
     received: list[bytes] = []
 
     def slowly(peer: socket.socket, stop: threading.Event) -> None:
-        stop.wait(0.3)
+        stop.wait(1.0)
         received.append(read_request(peer).partition(b"\r\n\r\n")[2])
         peer.sendall(OK)
 
@@ -140,4 +140,4 @@ def test_a_huge_request_is_sent_as_it_is_taken_and_holds_up_nobody() -> None:
         first, took, second = asyncio.run(ask(slow, quick))
     assert (first, second) == (200, 200)
     assert received[0] == body
-    assert took < 0.15
+    assert took < 0.7
