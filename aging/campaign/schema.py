@@ -60,6 +60,20 @@ class ArrivalsOptions(Table):
     kind: str
 
 
+class Objectives(Table):
+    """What an answer must keep within to count as good; an answer that misses one of them is missed."""
+
+    ttft: Positive | None = Field(None, description="longest time to the first token")
+    tpot: Positive | None = Field(None, description="longest mean time per output token after the first")
+    e2e: Positive | None = Field(None, description="longest time to the whole answer")
+
+    @model_validator(mode="after")
+    def _some(self) -> Objectives:
+        if self.ttft is None and self.tpot is None and self.e2e is None:
+            raise ValueError("needs at least one of `ttft`, `tpot` and `e2e`")
+        return self
+
+
 class LoadTable(Table):
     """The load that every deployment gets; a deployment's `rate` key scales its arrivals alone."""
 
@@ -77,6 +91,11 @@ class LoadTable(Table):
     )
     timeout: Duration = Field(60.0, gt=0, description="longest time one request may take")
     drain: Duration = Field(30.0, ge=0, description="longest wait for requests in flight when the load ends")
+    objectives: Objectives | None = Field(None, description="service level objectives of its requests")
+    require_calibration: bool = Field(
+        False,
+        description="refuse to run unless `aging calibrate` has found the ceilings of just these deployments here",
+    )
 
 
 def _load_or_none(raw: Any) -> Any:

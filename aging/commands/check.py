@@ -89,7 +89,7 @@ def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], l
     from aging.campaign import load_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
     from aging.check import check_names  # noqa: PLC0415
-    from aging.indicators import INDICATORS  # noqa: PLC0415
+    from aging.indicators import indicators  # noqa: PLC0415
     from aging.plan import rounds  # noqa: PLC0415
 
     catalogue = Catalogue.discovered()
@@ -97,5 +97,5 @@ def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], l
     plugins = [catalogue.deployments[options.kind](options, None) for options in campaign.deployment]
     if looks > 1 and len(rounds(campaign)) > 1:
         raise AgingError(f"--looks {looks}: {file} has runs that take turns; looks need all runs side by side, once")
-    check_names(conditions, named, [one.options.name for one in plugins], INDICATORS)
+    check_names(conditions, named, [one.options.name for one in plugins], indicators())
     return list(named) or [one.options.name for one in plugins if one.known_ageing() is None]

@@ -22,7 +22,7 @@ SAYABLE: dict[Protocol, frozenset[str]] = {
     "chat": frozenset({"chat", "n", "logprobs", "stop", "structured", "long", "priority"}),
     "generate": frozenset({"long"}),
 }
-"""What each protocol has words for. Triton's extension hands numbers and texts to its model, but no lists or objects."""
+"""What each protocol has words for. Triton's extension hands numbers and texts to its model, no lists."""
 
 CHOICES = 2
 """Answers that a request with ``n`` asks for: the least that makes a server branch."""

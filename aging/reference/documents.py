@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_DEEPEST = 16
+_DEEPEST, _LONGEST_ARRAY = 16, 64
 
 
 class SchemaError(ValueError):
@@ -24,7 +24,10 @@ def document(schema: dict[str, Any]) -> tuple[str, ...]:
     return tuple(pieces)
 
 
-def _value(schema: Any, depth: int) -> Any:  # noqa: PLR0911 - a table of types
+_SIMPLEST: dict[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean": True, "null": None}
+
+
+def _value(schema: Any, depth: int) -> Any:
     if not isinstance(schema, dict):
         raise SchemaError(f"a schema is an object, not {schema!r}")
     if depth > _DEEPEST:
@@ -33,24 +36,25 @@ def _value(schema: Any, depth: int) -> Any:  # noqa: PLR0911 - a table of types
         if not isinstance(schema["enum"], list) or not schema["enum"]:
             raise SchemaError("enum is not a list with something in it")
         return schema["enum"][0]
-    match schema.get("type", "object"):
-        case "object":
-            properties = schema.get("properties", {})
-            if not isinstance(properties, dict):
-                raise SchemaError("properties is not an object")
-            return {name: _value(inner, depth + 1) for name, inner in properties.items()}
-        case "array":
-            least = schema.get("minItems", 0)
-            if type(least) is not int or not 0 <= least <= 1024:
-                raise SchemaError("minItems is not a whole number from 0 to 1024")
-            return [_value(schema.get("items", {"type": "null"}), depth + 1) for _ in range(least)]
-        case "string":
-            return ""
-        case "integer" | "number":
-            return 0
-        case "boolean":
-            return True
-        case "null":
-            return None
-        case other:
-            raise SchemaError(f"the type {other!r} is not known")
+    kind = schema.get("type", "object")
+    if kind == "object":
+        return _object(schema, depth)
+    if kind == "array":
+        return _array(schema, depth)
+    if not isinstance(kind, str) or kind not in _SIMPLEST:
+        raise SchemaError(f"the type {kind!r} is not known")
+    return _SIMPLEST[kind]
+
+
+def _object(schema: dict[str, Any], depth: int) -> dict[str, Any]:
+    properties = schema.get("properties", {})
+    if not isinstance(properties, dict):
+        raise SchemaError("properties is not an object")
+    return {name: _value(inner, depth + 1) for name, inner in properties.items()}
+
+
+def _array(schema: dict[str, Any], depth: int) -> list[Any]:
+    least = schema.get("minItems", 0)
+    if type(least) is not int or not 0 <= least <= _LONGEST_ARRAY:
+        raise SchemaError(f"minItems is not a whole number from 0 to {_LONGEST_ARRAY}")
+    return [_value(schema.get("items", {"type": "null"}), depth + 1) for _ in range(least)]

@@ -156,7 +156,8 @@ class ReferenceServer:
             if asked.streaming:
                 await self._stream(connection, asked, first)
             else:
-                await asyncio.sleep(first + max(asked.output_tokens - 1, 0) * self._pace.token_seconds - time.monotonic())
+                last = first + max(asked.output_tokens - 1, 0) * self._pace.token_seconds
+                await asyncio.sleep(last - time.monotonic())
                 if connection.gone:
                     raise ConnectionResetError
                 reply = whole_reply(asked, self._ager.requests)
