@@ -44,7 +44,9 @@ def latencies(requests: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
     """
     answered = requests["status"] == "ok"
     streamed = answered & requests["streaming"].astype(bool) & requests["first_token"].notna()
-    tokens = requests["output_tokens"].where(~_asked_for(requests, "n"), requests["output_tokens"] / CHOICES)
+    # A usage counts the tokens of all choices (vLLM) or of one (llama.cpp); none has more than were asked for.
+    all_choices = _asked_for(requests, "n") & (requests["output_tokens"] > requests["output_tokens_asked"])
+    tokens = requests["output_tokens"].where(~all_choices, requests["output_tokens"] / CHOICES)
     gaps = (requests["last_token"] - requests["first_token"]) / (tokens - 1).where(tokens > 1)
     stall = requests["stall"] if "stall" in requests else pd.Series(np.nan, requests.index)
     return pd.DataFrame(

@@ -215,6 +215,9 @@ def environments_folder() -> Path:
     return Path(os.environ.get("AGING_ENVIRONMENTS") or default)
 
 
+FRONT_UNSUPPORTED = ("logprobs", "n", "priority", "stop", "structured")
+"""What our own front (``_scripts/openai_front.py``) has no words for: it passes over them."""
+
 ModelFormat = Literal["gguf", "huggingface"]
 
 _PINS = Path(__file__).parent / "_pins"

@@ -65,6 +65,7 @@ class LlamaCpp(Deployment[LlamaCppOptions]):
                 model="local",
                 metrics_path="/metrics",
                 body={"ignore_eos": True},
+                unsupported=("priority",),
                 reuse_connections=False,  # it closes the connection after an SSE reply without saying so
             ),
         )

@@ -19,13 +19,13 @@ _BOUNDED_BY_SCHEMA = ("ignore_eos", "min_tokens")
 
 
 def protocol(endpoint: Endpoint, request: PlannedRequest) -> Protocol:
-    """What the request is spoken in; chat in place of completions where it is asked for and there is one."""
+    """What the request is spoken in: chat in place of completions where its options need it and there is one."""
     if endpoint.path.endswith(_GENERATE_STREAM):
         return "generate"
     if endpoint.path.endswith(_CHAT):
         return "chat"
-    asks = "chat" in request.options and "chat" not in endpoint.unsupported
-    return "chat" if asks and endpoint.path.endswith(_COMPLETIONS) else "completions"
+    needs = {"chat", "structured"} & set(request.options) - set(endpoint.unsupported)
+    return "chat" if needs and endpoint.path.endswith(_COMPLETIONS) else "completions"
 
 
 def left_out(endpoint: Endpoint, wanted: Collection[str]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 The fields are OpenAI's; that servers take them was read in their sources: vLLM 0.32
 ``entrypoints/openai/*/protocol.py``, SGLang ``entrypoints/openai/protocol.py``, llama.cpp
-``tools/server/server-common.cpp``. What a deployment's server refuses its endpoint tells
+``tools/server/server-common.cpp``; what the runtimes that run here make of them is in
+``docs/runtimes.md``. What a deployment's server refuses or passes over its endpoint tells
 (``unsupported``), and is left out.
 """
 
@@ -18,11 +19,12 @@ Protocol = Literal["completions", "chat", "generate"]
 """OpenAI's completions, its chat completions, Triton's generate extension."""
 
 SAYABLE: dict[Protocol, frozenset[str]] = {
-    "completions": frozenset({"n", "logprobs", "stop", "structured", "long", "priority"}),
+    "completions": frozenset({"n", "logprobs", "stop", "long", "priority"}),
     "chat": frozenset({"chat", "n", "logprobs", "stop", "structured", "long", "priority"}),
     "generate": frozenset({"long"}),
 }
-"""What each protocol has words for. Triton's extension hands numbers and texts to its model, no lists."""
+"""What each protocol has words for. A structured answer is asked for in chats, since OpenAI's completions have no ``response_format`` and llama.cpp's
+pass over it; Triton's extension hands numbers and texts to its model, no lists."""
 
 CHOICES = 2
 """Answers that a request with ``n`` asks for: the least that makes a server branch."""
