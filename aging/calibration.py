@@ -225,11 +225,11 @@ def why_not(ceiling: Ceiling, limits: Limits) -> str:
     rates: Sequence[float] = [step.rate for step in ceiling.steps]
     match ceiling.bound:
         case "rate":
-            return f"not saturated at {max(rates):.4g} requests per second, the most that was allowed; raise --max-rate"
+            return f"not saturated at {max(rates):.4g} req/s, the most that was allowed; raise --max-rate"
         case "client":
-            return f"at {rates[-1]:.4g} requests per second the load process itself was late: the client's ceiling, not its"
+            return f"at {rates[-1]:.4g} req/s the load process itself was late: that is the client's ceiling"
         case "floor":
-            return f"saturated at {min(rates):.4g} requests per second already, the least that was tried"
+            return f"saturated at {min(rates):.4g} req/s already, the least that was tried"
         case _:
             what = "never saturated" if ceiling.saturated is None else "never within its ceiling"
-            return f"{what} up to the end of its {limits.seconds:g} s (last: {rates[-1]:.4g} requests per second); raise --most"
+            return f"{what} within {limits.seconds:g} s (last: {rates[-1]:.4g} req/s); raise --most"

@@ -44,9 +44,7 @@ def latencies(requests: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
     """
     answered = requests["status"] == "ok"
     streamed = answered & requests["streaming"].astype(bool) & requests["first_token"].notna()
-    # A usage counts the tokens of all choices (vLLM) or of one (llama.cpp); none has more than were asked for.
-    all_choices = _asked_for(requests, "n") & (requests["output_tokens"] > requests["output_tokens_asked"])
-    tokens = requests["output_tokens"].where(~all_choices, requests["output_tokens"] / CHOICES)
+    tokens = _tokens_of_one_answer(requests)
     gaps = (requests["last_token"] - requests["first_token"]) / (tokens - 1).where(tokens > 1)
     stall = requests["stall"] if "stall" in requests else pd.Series(np.nan, requests.index)
     return pd.DataFrame(
@@ -157,7 +155,13 @@ def _impolite(requests: pd.DataFrame) -> pd.Series:
     return requests["fault"].fillna("").astype(bool)
 
 
-def _asked_for(requests: pd.DataFrame, option: str) -> pd.Series:
+def _tokens_of_one_answer(requests: pd.DataFrame) -> pd.Series:
+    """Output tokens; of a request for several answers those of one.
+
+    A usage counts the tokens of all answers (vLLM) or of one (llama.cpp); none has more than were asked for.
+    """
+    tokens = requests["output_tokens"]
     if "options" not in requests:
-        return pd.Series(False, requests.index)
-    return requests["options"].fillna("").map(lambda told: option in str(told).split("+")).astype(bool)
+        return tokens
+    several = requests["options"].fillna("").str.split("+").map(lambda options: "n" in options).astype(bool)
+    return tokens.where(~(several & (tokens > requests["output_tokens_asked"])), tokens / CHOICES)

@@ -23,8 +23,11 @@ SAYABLE: dict[Protocol, frozenset[str]] = {
     "chat": frozenset({"chat", "n", "logprobs", "stop", "structured", "long", "priority"}),
     "generate": frozenset({"long"}),
 }
-"""What each protocol has words for. A structured answer is asked for in chats, since OpenAI's completions have no ``response_format`` and llama.cpp's
-pass over it; Triton's extension hands numbers and texts to its model, no lists."""
+"""What each protocol has words for.
+
+A structured answer is asked for in chats: OpenAI's completions have no ``response_format``,
+and llama.cpp's pass over it. Triton's extension hands numbers and texts to its model, no lists.
+"""
 
 CHOICES = 2
 """Answers that a request with ``n`` asks for: the least that makes a server branch."""
