@@ -22,6 +22,7 @@ from aging.deployments import Subject
 from aging.early import Gate, watch
 from aging.findings import analyse, write_findings
 from aging.live import lines, show_lines, table
+from aging.load.inputs import Input, read_inputs
 from aging.manifest import manifest, write_manifest
 from aging.model import HARNESS, Findings
 from aging.plan import planned_seconds
@@ -56,10 +57,15 @@ def run_campaign(
     Raises CampaignError or PreflightError before anything is started or written.
     """
     catalogue = Catalogue.discovered()
-    campaign = parse_campaign(written.text, catalogue.kinds(), written.source, duration=duration)
+    inputs = read_inputs(
+        parse_campaign(written.text, catalogue.kinds(), written.source, duration=duration), written.source
+    )
+    campaign = inputs.campaign
     check(campaign, catalogue, results, source=written.source)
     deployments = placed(campaign, catalogue)
-    layout = prepare(campaign, deployments, written.text, results)
+    layout = prepare(campaign, deployments, written.text, results, inputs.files)
+    for file in inputs.files:
+        console.print(f"{file.where}: {file.told}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
     runner = Runner(campaign, deployments, catalogue, layout)
     looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide)
@@ -68,9 +74,11 @@ def run_campaign(
     return Ran(outcome, layout, derive(layout.root), runner.decided)
 
 
-def prepare(campaign: Campaign, deployments: Sequence[Subject[Any]], text: str, results: Path) -> Layout:
-    """Make the result directory with the campaign file's text verbatim and the manifest."""
-    content = manifest(campaign, deployments)
+def prepare(
+    campaign: Campaign, deployments: Sequence[Subject[Any]], text: str, results: Path, files: Sequence[Input]
+) -> Layout:
+    """Make the result directory with the campaign file's text verbatim and the manifest; the load reads ``files``."""
+    content = manifest(campaign, deployments, files)
     layout = Layout(_new_folder(results / campaign.name, time.time()))
     layout.run(HARNESS).mkdir(parents=True)
     layout.campaign.write_bytes(text.encode("utf-8"))

@@ -8,12 +8,14 @@ from typing import Any
 
 import aging.deployments
 import aging.load.arrivals
+import aging.load.lengths
 import aging.rejuvenation
 import aging.samplers
 import aging.trends.tests
 from aging.campaign import Kinds
 from aging.deployments import Subject
 from aging.load.arrivals import Arrivals
+from aging.load.lengths import Lengths
 from aging.plugins import discover
 from aging.rejuvenation import Policy
 from aging.samplers import Sampler
@@ -27,6 +29,7 @@ class Catalogue:
 
     deployments: Mapping[str, type[Subject[Any]]]
     arrivals: Mapping[str, type[Arrivals[Any]]]
+    lengths: Mapping[str, type[Lengths[Any]]]
     samplers: Mapping[str, type[Sampler]]
     policies: Mapping[str, type[Policy[Any]]]
     tests: Mapping[str, TrendTest]
@@ -37,6 +40,7 @@ class Catalogue:
         return cls(
             deployments=discover(aging.deployments, Subject),
             arrivals=discover(aging.load.arrivals, Arrivals),
+            lengths=discover(aging.load.lengths, Lengths),
             samplers=discover(aging.samplers, Sampler),
             policies=discover(aging.rejuvenation, Policy),
             tests=discover(aging.trends.tests, TrendTest),
@@ -47,6 +51,7 @@ class Catalogue:
         return Kinds(
             deployments={kind: plugin.options_table for kind, plugin in self.deployments.items()},
             arrivals={kind: plugin.options_table for kind, plugin in self.arrivals.items()},
+            lengths={kind: plugin.options_table for kind, plugin in self.lengths.items()},
             policies={kind: plugin.options_table for kind, plugin in self.policies.items()},
             samplers=frozenset(self.samplers),
             tests=frozenset(self.tests),

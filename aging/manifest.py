@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ import psutil
 
 from aging.campaign.schema import Campaign
 from aging.deployments import Subject, environments_folder
-from aging.load.job import arrivals_of
-from aging.load.schedule import schedule, schedule_hash
+from aging.load.classes import classes_of
+from aging.load.inputs import Input
+from aging.load.schedule import schedule_hash
 from aging.nvml.identity import devices
 from aging.plan import rounds
 
@@ -29,8 +31,8 @@ _LIST_PACKAGES = (
 )
 
 
-def manifest(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> dict[str, Any]:
-    """The manifest of a campaign that is about to start."""
+def manifest(campaign: Campaign, deployments: Sequence[Subject[Any]], files: Sequence[Input]) -> dict[str, Any]:
+    """The manifest of a campaign that is about to start, whose load reads ``files``."""
     return {
         "schema": SCHEMA,
         "aging_version": version("llm-aging"),
@@ -39,6 +41,7 @@ def manifest(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> dict[st
         "campaign": resolved(campaign),
         "seed": campaign.seed,
         "schedule_hashes": schedule_hashes(campaign),
+        "load_files": [asdict(file) for file in files],
         "deployments": [_deployment(deployment) for deployment in deployments],
         "host": host(),
         "devices": devices(),
@@ -56,8 +59,7 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
         "duration_seconds": campaign.duration,
         "warmup_seconds": campaign.warmup,
         "cooldown_seconds": campaign.cooldown,
-        "load": campaign.load
-        and campaign.load.model_dump(mode="json") | {"arrivals": campaign.load.arrivals.model_dump(mode="json")},
+        "load": campaign.load and campaign.load.model_dump(mode="json", by_alias=True, serialize_as_any=True),
         "sampling_seconds": dict(campaign.sampling),
         "analysis": {
             "grid_seconds": campaign.analysis.grid,
@@ -78,8 +80,7 @@ def schedule_hashes(campaign: Campaign) -> dict[str, str]:
         for run in together:
             key = (run.options.rate, run.seed)
             if key not in known:
-                arrivals = arrivals_of(campaign.load, run.options.rate)
-                known[key] = schedule_hash(schedule(campaign.load, arrivals, run.seed, campaign.duration))
+                known[key] = schedule_hash(classes_of(campaign.load, run.options.rate), run.seed, campaign.duration)
             hashes[f"{run.options.name}/r{run.replica:02d}"] = known[key]
     return hashes
 

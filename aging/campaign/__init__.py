@@ -6,16 +6,15 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
+from aging.campaign.loads import of_load, with_kinds
+from aging.campaign.mistakes import Choice, by_kind, checked, suggestion
 from aging.campaign.schema import (
     ArrivalsOptions,
     Campaign,
-    LoadTable,
+    LengthsOptions,
     RejuvenationOptions,
     SubjectOptions,
 )
@@ -31,6 +30,7 @@ class Kinds:
 
     deployments: Mapping[str, type[SubjectOptions]]
     arrivals: Mapping[str, type[ArrivalsOptions]]
+    lengths: Mapping[str, type[LengthsOptions]]
     policies: Mapping[str, type[RejuvenationOptions]]
     samplers: frozenset[str]
     tests: frozenset[str]
@@ -72,18 +72,19 @@ def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **override
     raw |= {key: value for key, value in overrides.items() if value is not None}
 
     mistakes: list[Mistake] = []
-    campaign: Campaign | None = _check(Campaign, raw, "", mistakes)
+    campaign: Campaign | None = checked(Campaign, raw, "", mistakes)
     parts = _Parts(raw, kinds, mistakes)
     deployments = tuple(parts.deployments())
-    arrivals = parts.arrivals()
+    load = with_kinds(
+        None if campaign is None else campaign.load, raw.get("load"), kinds.arrivals, kinds.lengths, mistakes
+    )
     rejuvenation = parts.rejuvenation()
     mistakes.extend(_cross_checks(raw, kinds))
     if campaign is not None:
-        mistakes.extend(_of_load(campaign.load, deployments))
+        mistakes.extend(of_load(load, deployments))
     mistakes.extend(_of_rejuvenation(rejuvenation, deployments))
     if mistakes or campaign is None:
         raise CampaignError(source, mistakes)
-    load = campaign.load and campaign.load.model_copy(update={"arrivals": arrivals})
     return campaign.model_copy(update={"deployment": deployments, "load": load, "rejuvenation": rejuvenation})
 
 
@@ -100,38 +101,16 @@ class _Parts:
         for number, table in enumerate(tables):
             name = table.get("name") if isinstance(table, dict) else None
             where = f"deployment[{name if isinstance(name, str) else number}]"
-            options = self._by_kind(table, where, "kind", "deployment", self._kinds.deployments)
+            options = by_kind(table, where, Choice("kind", "deployment", self._kinds.deployments), self._mistakes)
             if isinstance(options, SubjectOptions):
                 yield options
-
-    def arrivals(self) -> ArrivalsOptions | None:
-        load = self._raw.get("load")
-        if not isinstance(load, dict) or "arrivals" not in load:
-            return None  # the load table's own check has said so
-        options = self._by_kind(load["arrivals"], "load.arrivals", "kind", "arrival process", self._kinds.arrivals)
-        return options if isinstance(options, ArrivalsOptions) else None
 
     def rejuvenation(self) -> RejuvenationOptions | None:
         if "rejuvenation" not in self._raw:
             return None
-        options = self._by_kind(
-            self._raw["rejuvenation"], "rejuvenation", "policy", "rejuvenation policy", self._kinds.policies
-        )
+        table, policies = self._raw["rejuvenation"], self._kinds.policies
+        options = by_kind(table, "rejuvenation", Choice("policy", "rejuvenation policy", policies), self._mistakes)
         return options if isinstance(options, RejuvenationOptions) else None
-
-    def _by_kind(
-        self, table: Any, where: str, key: str, noun: str, known: Mapping[str, type[BaseModel]]
-    ) -> BaseModel | None:
-        if not isinstance(table, dict):
-            self._mistakes.append(Mistake(where, f"must be a table with `{key}`, got {table!r}"))
-            return None
-        kind = table.get(key)
-        if not isinstance(kind, str) or kind not in known:
-            what = f"`{key}` is missing" if kind is None else f"unknown {noun} {kind!r}"
-            self._mistakes.append(Mistake(f"{where}.{key}", f"{what}; {_suggest(kind, known)}"))
-            return None
-        checked: BaseModel | None = _check(known[kind], table, where, self._mistakes)
-        return checked
 
 
 def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
@@ -147,7 +126,7 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
     for table in tables:
         engine = table.get("engine")
         if isinstance(engine, str) and engine not in kinds.deployments:
-            what = f"unknown deployment kind {engine!r}; {_suggest(engine, kinds.deployments)}"
+            what = f"unknown deployment kind {engine!r}; {suggestion(engine, kinds.deployments)}"
             yield Mistake(f"deployment[{table.get('name', '?')}].engine", what)
     yield from _window(raw)
     names = {table["name"] for table in tables if isinstance(table.get("name"), str)}
@@ -155,28 +134,16 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
     if isinstance(rejuvenation, dict) and isinstance(rejuvenation.get("deployments"), list):
         for name in rejuvenation["deployments"]:
             if isinstance(name, str) and name not in names:
-                yield Mistake("rejuvenation.deployments", f"no deployment is named {name!r}; {_suggest(name, names)}")
+                yield Mistake("rejuvenation.deployments", f"no deployment is named {name!r}; {suggestion(name, names)}")
     for sampler in raw["sampling"] if isinstance(raw.get("sampling"), dict) else ():
         if sampler not in kinds.samplers:
-            yield Mistake(f"sampling.{sampler}", f"unknown sampler; {_suggest(sampler, kinds.samplers)}")
+            yield Mistake(f"sampling.{sampler}", f"unknown sampler; {suggestion(sampler, kinds.samplers)}")
     test = raw["analysis"].get("test") if isinstance(raw.get("analysis"), dict) else None
     if isinstance(test, str) and test not in kinds.tests:
-        yield Mistake("analysis.test", f"unknown trend test {test!r}; {_suggest(test, kinds.tests)}")
+        yield Mistake("analysis.test", f"unknown trend test {test!r}; {suggestion(test, kinds.tests)}")
     preset = raw["model"].get("preset") if isinstance(raw.get("model"), dict) else None
     if isinstance(preset, str) and preset not in kinds.presets:
-        yield Mistake("model.preset", f"unknown preset {preset!r}; {_suggest(preset, kinds.presets)}")
-
-
-def _of_load(load: LoadTable | None, deployments: Sequence[SubjectOptions]) -> Iterator[Mistake]:
-    """What deployments say of a load that is not driven, and what they do not say of one that is."""
-    for options in deployments:
-        where = f"deployment[{options.name}]"
-        if load is None and options.rate is not None:
-            yield Mistake(f"{where}.rate", "there is no load to scale; leave it out, or describe a load in [load]")
-        if load is not None and not options.answers:
-            yield Mistake(
-                f"{where}.url", 'is missing: the load needs an address; give it, or write `kind = "none"` under [load]'
-            )
+        yield Mistake("model.preset", f"unknown preset {preset!r}; {suggestion(preset, kinds.presets)}")
 
 
 def _of_rejuvenation(
@@ -202,71 +169,3 @@ def _window(raw: dict[str, Any]) -> Iterator[Mistake]:
             "warmup",
             f"{warmup:g} s is not shorter than the duration of {duration:g} s: nothing would be left to analyse",
         )
-
-
-def _check(table: type[BaseModel], raw: Any, where: str, mistakes: list[Mistake]) -> Any:
-    try:
-        return table.model_validate(raw)
-    except ValidationError as error:
-        mistakes.extend(_mistake(table, details, where) for details in error.errors())
-        return None
-
-
-def _mistake(table: type[BaseModel], details: Any, where: str) -> Mistake:
-    path = _path(where, details["loc"])
-    if details["type"] == "extra_forbidden":
-        return Mistake(path, f"unknown key; {_suggest(details['loc'][-1], _keys(table, details['loc'][:-1]))}")
-    return Mistake(path.removesuffix(".[key]"), _in_words(details))
-
-
-def _in_words(details: Any) -> str:  # noqa: PLR0911 - a table of words
-    """What was wrong and what would be right, as the writer of a TOML file calls it."""
-    given, context = details["input"], details.get("ctx", {})
-    match details["type"]:
-        case "missing":
-            return "is missing"
-        case "value_error":
-            return str(context["error"])
-        case "tuple_type" | "list_type":
-            return f'must be a list, like ["a", "b"], got {given!r}'
-        case "dict_type":
-            return f"must be a table, got {given!r}"
-        case "too_short":
-            return f"needs at least {context['min_length']}, got {context['actual_length']}"
-        case "string_pattern_mismatch":
-            what = "the name" if details["loc"][-1] == "[key]" else "the text"
-            return f"{what} {given!r} does not match {context['pattern']}"
-        case _:
-            return f"{details['msg'][0].lower()}{details['msg'][1:]}, got {given!r}"
-
-
-def _keys(table: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
-    """The keys of the (nested) table at ``path``."""
-    for key in path:
-        field = table.model_fields.get(key) if isinstance(key, str) else None
-        inner = (
-            [
-                candidate
-                for candidate in (field.annotation, *getattr(field.annotation, "__args__", ()))
-                if isinstance(candidate, type) and issubclass(candidate, BaseModel)
-            ]
-            if field
-            else []
-        )
-        if not inner:
-            return []
-        table = inner[0]
-    return [field.alias or name for name, field in table.model_fields.items()]
-
-
-def _path(where: str, loc: tuple[Any, ...]) -> str:
-    path = where
-    for key in loc:
-        path += f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
-    return path
-
-
-def _suggest(word: Any, known: Any) -> str:
-    options = sorted(option for option in known if isinstance(option, str))
-    close = get_close_matches(str(word), options, n=1)
-    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(options)

@@ -24,22 +24,6 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class LogNormal(Table):
-    """Token counts drawn log-normally, clipped to ``[min, max]``."""
-
-    median: float = Field(gt=0, description="median, in tokens")
-    p95: float = Field(gt=0, description="95th percentile, in tokens; equal to the median for a constant length")
-    min: int = Field(ge=1, description="smallest count; shorter draws are raised to it")
-    max: int = Field(ge=1, le=1_000_000, description="largest count; longer draws are cut to it")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> LogNormal:
-        if not self.min <= self.median <= self.p95 <= self.max:
-            got = f"{self.min} / {self.median:g} / {self.p95:g} / {self.max}"
-            raise ValueError(f"must be ordered min ≤ median ≤ p95 ≤ max, got {got}")
-        return self
-
-
 class ModelTable(Table):
     """The model under the deployments: made locally with random weights, or named."""
 
@@ -74,6 +58,97 @@ class Objectives(Table):
         return self
 
 
+class LengthsOptions(Table):
+    """Keys that every distribution of lengths has; each kind adds its own."""
+
+    kind: str
+
+    @property
+    def longest(self) -> int | None:
+        """The most tokens it ever gives; None where only a file tells."""
+        return None
+
+
+class SharedPrefix(Table):
+    """Prompts that begin alike, as with one system prompt for many users."""
+
+    share: float = Field(gt=0, le=1, description="share of the prompts that begin with a shared prefix")
+    tokens: int = Field(
+        ge=1, le=1_000_000, description="length of a prefix; a shorter prompt begins with all but its last token of it"
+    )
+    count: int = Field(1, ge=1, le=1_000_000, description="how many prefixes there are; each is as likely")
+
+
+class Sessions(Table):
+    """Conversations of several turns: each prompt begins with all that was said before."""
+
+    share: float = Field(gt=0, le=1, description="share of the requests that are turns of conversations")
+    turns: int = Field(ge=2, le=1000, description="turns of a conversation")
+    think: Duration = Field(10.0, ge=0, description="least time from a turn's arrival to the next one's")
+    max_tokens: int | None = Field(
+        None, ge=1, description="a conversation ends before its next prompt and answer would be longer than this"
+    )
+
+
+class PromptsTable(Table):
+    """What prompts have in common; by default nothing."""
+
+    shared_prefix: SharedPrefix | None = Field(None, description="prompts that begin alike")
+    sessions: Sessions | None = Field(None, description="conversations of several turns")
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class OptionShares(Table):
+    """Shares of requests that ask for more than a plain completion, each drawn independently of the others."""
+
+    chat: Share = Field(0.0, description="chat completions instead of completions")
+    n: Share = Field(0.0, description="several answers to one prompt")
+    logprobs: Share = Field(0.0, description="log-probabilities with every token")
+    stop: Share = Field(0.0, description="stop words")
+    structured: Share = Field(0.0, description="structured output, each by a schema of its own")
+    long: Share = Field(0.0, description="prompts of the longest length that `prompt_tokens` has")
+
+
+class FaultShares(Table):
+    """Shares of requests that are impolite, each in one way; together at most 1. What real leaks come from."""
+
+    abort: Share = Field(0.0, description="closed by the client in the middle of the answer")
+    timeout: Share = Field(0.0, description="given up by an impatient client before it is answered")
+    disconnect: Share = Field(0.0, description="closed by the client before the first token")
+    probe: Share = Field(0.0, description="a connection that is opened and closed, without a request")
+    oversized: Share = Field(0.0, description="a prompt far beyond every context")
+    malformed: Share = Field(0.0, description="a body that is not JSON")
+    not_found: Share = Field(0.0, alias="not-found", description="a path that there is not")
+
+    @model_validator(mode="after")
+    def _exclusive(self) -> FaultShares:
+        total = sum(getattr(self, name) for name in type(self).model_fields)
+        if total > 1 + 1e-9:
+            raise ValueError(f"the shares add up to {total:g}; a request is impolite in one way, so at most to 1")
+        return self
+
+
+class ClassTable(Table):
+    """A class of requests with a load of its own; what it leaves out is as in `[load]`."""
+
+    name: str = Field(
+        max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$", description="unique name: lower case letters, digits, dashes"
+    )
+    arrivals: Any = Field(None, description="its arrival process")
+    prompt_tokens: Any = Field(None, description="its prompt lengths")
+    output_tokens: Any = Field(None, description="its output lengths")
+    streaming_share: Share | None = Field(None, description="share of its requests that stream their answer")
+    prompts: PromptsTable | None = Field(None, description="what its prompts have in common")
+    options: OptionShares | None = Field(None, description="what its requests ask for")
+    faults: FaultShares | None = Field(None, description="how its requests are impolite")
+    priority: int = Field(
+        0, ge=-1000, le=1000, description="told to engines that schedule by it: lower is served first; 0: not told"
+    )
+    objectives: Objectives | None = Field(None, description="service level objectives of its requests")
+
+
 class LoadTable(Table):
     """The load that every deployment gets; a deployment's `rate` key scales its arrivals alone."""
 
@@ -82,9 +157,15 @@ class LoadTable(Table):
         description='`"open"`: arrivals come when they are due, whatever the server does. `"none"`: no request is '
         "sent, deployments are only watched, and the table has no other key",
     )
-    arrivals: Any = Field(description="arrival process: a table with `kind` and that kind's keys")
-    prompt_tokens: LogNormal = Field(description="distribution of prompt lengths")
-    output_tokens: LogNormal = Field(description="distribution of output lengths asked for")
+    arrivals: Any = Field(
+        None, description="arrival process: a table with `kind` and that kind's keys; needed unless every class has one"
+    )
+    prompt_tokens: Any = Field(
+        None,
+        description="distribution of prompt lengths: a table with `kind` (`log-normal` when absent) and that kind's "
+        "keys; a replayed trace brings its own",
+    )
+    output_tokens: Any = Field(None, description="distribution of the output lengths asked for, in the same way")
     streaming_share: float = Field(0.7, ge=0, le=1, description="share of requests that stream their answer")
     concurrency_cap: int = Field(
         64, ge=1, description="requests in flight per deployment; arrivals beyond it are dropped and recorded"
@@ -96,6 +177,10 @@ class LoadTable(Table):
         False,
         description="refuse to run unless `aging calibrate` has found the ceilings of just these deployments here",
     )
+    prompts: PromptsTable = Field(default_factory=PromptsTable, description="what prompts have in common")
+    options: OptionShares = Field(default_factory=OptionShares, description="what requests ask for")
+    faults: FaultShares = Field(default_factory=FaultShares, description="how requests are impolite")
+    classes: tuple[ClassTable, ...] = Field((), alias="class", description="classes of requests, merged into one load")
 
 
 def _load_or_none(raw: Any) -> Any:
@@ -149,6 +234,12 @@ class SubjectOptions(Table):
     log_size: Size = Field(
         16 * 2**20, ge=2**12, description="most of its output that is kept; what is older than the newest half goes"
     )
+
+    @property
+    def longest_sequence(self) -> int | None:
+        """Tokens of prompt and answer together that it serves at most; None where the file does not tell."""
+        context: int | None = getattr(self, "context", None)
+        return context
 
     @property
     def answers(self) -> bool:

@@ -41,7 +41,12 @@ def _sum(text: str, units: dict[str, Any], wrong: str) -> float:
     return total
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(lambda s: f"{s:g}s", return_type=str)]
+def _written(seconds: float) -> str:
+    """Seconds as :func:`parse_duration` reads them, to the nanosecond and without an exponent."""
+    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(_written, return_type=str)]
 """A duration in seconds, written with its unit."""
 
 

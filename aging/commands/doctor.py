@@ -25,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign import load_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.load.inputs import read_inputs  # noqa: PLC0415
     from aging.preflight import check, host_checks  # noqa: PLC0415
 
     catalogue = Catalogue.discovered()
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     for one in checks:
         out.print(Text.assemble((f"{one.status:<5}", _STYLES[one.status]), f"{one.name:<20} {one.message}"))
     if options.file is not None:
-        campaign = load_campaign(options.file, catalogue.kinds())
+        campaign = read_inputs(load_campaign(options.file, catalogue.kinds()), str(options.file)).campaign
         check(campaign, catalogue, options.results, source=str(options.file))
         out.print(f"{options.file}: could start now")
     return ExitCode.BAD_INPUT if any(one.status == "fail" for one in checks) else ExitCode.DONE

@@ -20,21 +20,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign import load_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.load.inputs import read_inputs  # noqa: PLC0415
     from aging.plan import planned_seconds, rounds  # noqa: PLC0415
 
     kinds = Catalogue.discovered().kinds()
     code = ExitCode.DONE
     for file in options.files:
         try:
-            campaign = load_campaign(file, kinds)
+            inputs = read_inputs(load_campaign(file, kinds), str(file))
         except CampaignError as error:
             print(f"aging: {error}", file=sys.stderr)
             code = ExitCode.BAD_INPUT
         else:
+            campaign = inputs.campaign
             runs = sum(len(together) for together in rounds(campaign))
             what = "of watching" if campaign.load is None else "of load"
             counts = f"{_some(len(campaign.deployment), 'deployment')}, {_some(runs, 'run')}"
             print(f"{file}: valid: {counts}, {readable_duration(planned_seconds(campaign))} {what}")
+            for one in inputs.files:
+                print(f"  {one.where}: {one.told}")
     return code
 
 

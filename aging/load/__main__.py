@@ -22,7 +22,6 @@ from aging.load.client import Client, Limits
 from aging.load.job import Job
 from aging.load.planned import PlannedRequest
 from aging.load.rehearsal import rehearse
-from aging.load.schedule import ScheduleHash
 from aging.model import RequestRecord
 from aging.store.segments import SegmentWriter
 
@@ -43,7 +42,7 @@ async def main() -> None:
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
     client = Client(job.endpoint, limits, job.seed, job.load_start, record)
-    digest = ScheduleHash()
+    digest = job.digest()
 
     def hashed() -> Iterator[PlannedRequest]:
         for request in job.requests():

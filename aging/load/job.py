@@ -6,15 +6,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import aging.load.arrivals
+from aging.campaign.loads import typed_load
 from aging.campaign.schema import LoadTable
 from aging.deployments import Endpoint
-from aging.load.arrivals import Arrivals, Phase
-from aging.load.planned import PlannedRequest
-from aging.load.schedule import arrivals_generator, schedule
-from aging.plugins import discover
+from aging.load.arrivals import Phase
+from aging.load.classes import LoadClass, arrival_kinds, classes_of, length_kinds
+from aging.load.planned import ClosedLoop, PlannedRequest
+from aging.load.schedule import ScheduleHash, class_draws, closed_loops, merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +29,28 @@ class Job:
     folder: Path
 
     def requests(self) -> Iterator[PlannedRequest]:
-        """The schedule of this job."""
-        return schedule(self.load, arrivals_of(self.load, self.rate), self.seed, self.duration)
+        """The open loops' requests, in order of time."""
+        return merged(self._classes(), self.seed, self.duration)
+
+    def closed(self) -> tuple[ClosedLoop, ...]:
+        """The closed loops; their requests do not end."""
+        return closed_loops(self._classes(), self.seed)
+
+    def digest(self) -> ScheduleHash:
+        """The hash of this job's schedule, to which the requests of the open loops are still to be added."""
+        return ScheduleHash(self.closed())
 
     def phases(self) -> tuple[Phase, ...]:
-        """Its stretches of different load; empty where the load is steady."""
-        return arrivals_of(self.load, self.rate).phases(arrivals_generator(self.seed), self.duration)
+        """Stretches of different load of the first class that has some; empty where the load is steady."""
+        for each in self._classes():
+            draws = class_draws(each, self.seed).of("arrivals")
+            if phases := each.arrivals.phases(draws, self.duration):
+                return phases
+        return ()
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` turns back."""
-        load = self.load.model_dump(mode="json")
-        load["arrivals"] = self.load.arrivals.model_dump(mode="json")
+        load = self.load.model_dump(mode="json", by_alias=True, serialize_as_any=True)
         fields = {"rate": self.rate, "seed": self.seed, "duration": self.duration, "load_start": self.load_start}
         return json.dumps(fields | {"endpoint": asdict(self.endpoint), "load": load, "folder": str(self.folder)})
 
@@ -48,18 +58,16 @@ class Job:
     def from_json(cls, line: str) -> Job:
         """The job that :meth:`to_json` wrote."""
         fields = json.loads(line)
-        load = LoadTable.model_validate(fields.pop("load"))
-        table = _arrival_kinds()[load.arrivals["kind"]].options_table
-        load = load.model_copy(update={"arrivals": table.model_validate(load.arrivals)})
+        load = load_table(fields.pop("load"))
         endpoint = Endpoint(**fields.pop("endpoint"))
         return cls(endpoint=endpoint, load=load, folder=Path(fields.pop("folder")), **fields)
 
-
-def arrivals_of(load: LoadTable, rate: float | None) -> Arrivals[Any]:
-    """The load's arrival process, at ``rate`` requests per second where one is given."""
-    arrivals: Arrivals[Any] = _arrival_kinds()[load.arrivals.kind](load.arrivals)
-    return arrivals if rate is None else arrivals.at_rate(rate)
+    def _classes(self) -> tuple[LoadClass, ...]:
+        return classes_of(self.load, self.rate)
 
 
-def _arrival_kinds() -> dict[str, type[Arrivals[Any]]]:
-    return discover(aging.load.arrivals, Arrivals)
+def load_table(raw: dict[str, object]) -> LoadTable:
+    """A load as a campaign file has it, with the tables of its kinds. Raises :class:`~aging.errors.CampaignError`."""
+    arrivals = {kind: plugin.options_table for kind, plugin in arrival_kinds().items()}
+    lengths = {kind: plugin.options_table for kind, plugin in length_kinds().items()}
+    return typed_load(raw, arrivals, lengths)

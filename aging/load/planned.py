@@ -13,15 +13,23 @@ Fault = Literal["abort", "timeout", "disconnect", "probe", "oversized", "malform
 """How a request may be impolite: what real leaks come from. One at a time."""
 
 
+CLASS_STRIDE = 10**12
+"""Distance between the numbers of two classes: a class keeps its numbers whatever the others do."""
+
+BLOCK_TOKENS = 512
+"""Length of a shared block, as in the traces that know such blocks."""
+
+
 class PlannedRequest(NamedTuple):
     """One request of the schedule.
 
-    ``at`` is seconds from the start of load. ``load_class`` names the class it belongs
-    to (empty: the load has only one). ``options`` are what it asks for beyond a plain
-    completion, ``fault`` how it is impolite (empty: it is not). Its prompt begins with
-    the shared blocks ``prefix``, if any; ``session`` and ``turn`` place it in a
-    conversation (−1: it stands alone). ``priority`` is told to engines that schedule
-    by it (lower is served first; 0: not told).
+    ``number`` counts the requests of its class, from the class's position times
+    :data:`CLASS_STRIDE`. ``at`` is seconds from the start of load, ``prompt_tokens`` the whole prompt. ``load_class``
+    names the class it belongs to (empty: the load has only one). ``options`` are what it asks for beyond a plain
+    completion, ``fault`` how it is impolite (empty: it is not). The first ``shared`` tokens of its prompt are those of
+    the blocks ``prefix``, :data:`BLOCK_TOKENS` each; ``session`` and ``turn`` place it in a conversation (−1: it stands
+    alone), of which ``history`` are the lengths of the earlier messages, the user's and the assistant's in turn.
+    ``priority`` is told to engines that schedule by it (lower is served first; 0: not told).
     """
 
     number: int
@@ -36,14 +44,20 @@ class PlannedRequest(NamedTuple):
     session: int = -1
     turn: int = 0
     priority: int = 0
+    shared: int = 0
+    history: tuple[int, ...] = ()
 
     def line(self) -> str:
         """The request as the schedule hash sees it."""
-        told = f"{self.number},{self.at:.6f},{self.prompt_tokens},{self.output_tokens},{int(self.streaming)}"
-        more = (self.load_class, "+".join(self.options), self.fault, "+".join(map(str, self.prefix)))
-        if any(more) or self.session >= 0 or self.priority:
-            told += "," + ",".join((*more, str(self.session), str(self.turn), str(self.priority)))
+        told = f"{self.number},{self.at:.9f},{self.prompt_tokens},{self.output_tokens},{int(self.streaming)}"
+        if self[5:] != _PLAIN:
+            prefix, history = ("+".join(map(str, each)) for each in (self.prefix, self.history))
+            more = (self.load_class, "+".join(self.options), self.fault, prefix, self.session, self.turn)
+            told += "," + ",".join(map(str, (*more, self.priority, self.shared, history)))
         return told + "\n"
+
+
+_PLAIN = PlannedRequest(0, 0.0, 0, 0, False)[5:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from random import Random
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
 from aging.load.arrivals import Arrivals
+from aging.load.draws import Draws
+from aging.load.gaps import CHUNK, SECOND, Times
 
 
 class ConstantOptions(ArrivalsOptions):
@@ -26,8 +28,17 @@ class Constant(Arrivals[ConstantOptions]):
     kind = "constant"
     options_table = ConstantOptions
 
-    def times(self, rng: Random) -> Iterator[float]:  # noqa: ARG002 - the contract of random processes
-        return (k / self.options.rate for k in count(1))
+    def times(self, draws: Draws) -> Iterator[Times]:  # noqa: ARG002 - the contract of random processes
+        gap = SECOND / self.options.rate
+        for first in count(1, CHUNK):
+            at = np.rint(np.arange(first, first + CHUNK) * gap)
+            if at[-1] >= 2**62:
+                yield at[at < 2**62].astype(np.int64)
+                return
+            yield at.astype(np.int64)
+
+    def mean_rate(self) -> float:
+        return self.options.rate
 
     def at_rate(self, rate: float) -> Constant:
         return Constant(self.options.model_copy(update={"rate": rate}))

@@ -7,8 +7,6 @@ when the server idles; a high-water mark steps and flattens.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import takewhile
-from random import Random
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -16,6 +14,9 @@ from pydantic import Field, field_validator
 from aging.campaign.schema import ArrivalsOptions
 from aging.campaign.units import Duration
 from aging.load.arrivals import Arrivals, Phase
+from aging.load.draws import Draws
+from aging.load.gaps import Times, poisson_in
+from aging.load.phases import until
 
 
 class DoseOptions(ArrivalsOptions):
@@ -42,23 +43,23 @@ class Dose(Arrivals[DoseOptions]):
     kind = "dose"
     options_table = DoseOptions
 
-    def times(self, rng: Random) -> Iterator[float]:
-        for phase in self._endless(rng):
-            at = phase.start
-            while phase.rate and (at := at + rng.expovariate(phase.rate)) < phase.end:
-                yield at
+    def times(self, draws: Draws) -> Iterator[Times]:
+        return poisson_in(self._endless(draws), draws)
 
-    def phases(self, rng: Random, duration: float) -> tuple[Phase, ...]:
-        whole = takewhile(lambda phase: phase.start < duration, self._endless(rng))
-        return tuple(Phase(phase.start, min(phase.end, duration), phase.rate) for phase in whole)
+    def phases(self, draws: Draws, duration: float) -> tuple[Phase, ...]:
+        return until(duration, self._endless(draws))
+
+    def mean_rate(self) -> float:
+        return self.options.rate * sum(self.options.levels) / len(self.options.levels)
 
     def at_rate(self, rate: float) -> Dose:
-        mean = sum(self.options.levels) / len(self.options.levels)
-        return Dose(self.options.model_copy(update={"rate": rate / mean}))
+        scaled = self.options.rate * rate / self.mean_rate()
+        return Dose(self.options.model_copy(update={"rate": scaled}))
 
-    def _endless(self, rng: Random) -> Iterator[Phase]:
-        order, start = Random(rng.random()), 0.0  # one of its own: gaps drawn or not, the order is the same
+    def _endless(self, draws: Draws) -> Iterator[Phase]:
+        order, number = draws.of("order"), 0
         while True:
-            for level in order.sample(self.options.levels, len(self.options.levels)):
-                yield Phase(start, start + self.options.phase, level * self.options.rate)
-                start += self.options.phase
+            for level in order.order(len(self.options.levels)):
+                start, end = number * self.options.phase, (number + 1) * self.options.phase
+                yield Phase(start, end, self.options.levels[level] * self.options.rate)
+                number += 1

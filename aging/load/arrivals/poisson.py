@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from random import Random
 from typing import Literal
 
 from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
 from aging.load.arrivals import Arrivals
+from aging.load.draws import Draws
+from aging.load.gaps import Times, poisson
 
 
 class PoissonOptions(ArrivalsOptions):
@@ -25,11 +26,11 @@ class Poisson(Arrivals[PoissonOptions]):
     kind = "poisson"
     options_table = PoissonOptions
 
-    def times(self, rng: Random) -> Iterator[float]:
-        at = 0.0
-        while True:
-            at += rng.expovariate(self.options.rate)
-            yield at
+    def times(self, draws: Draws) -> Iterator[Times]:
+        return poisson(self.options.rate, draws)
+
+    def mean_rate(self) -> float:
+        return self.options.rate
 
     def at_rate(self, rate: float) -> Poisson:
         return Poisson(self.options.model_copy(update={"rate": rate}))

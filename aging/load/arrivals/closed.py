@@ -1,0 +1,56 @@
+"""Closed arrivals: so many requests at a time, the next when one is answered.
+
+A server that grows slower lowers such a load by itself, so that ageing hides: the open
+loop's processes show it. Closed loops are for work that fills the troughs of other load,
+and to show the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from aging.campaign.schema import ArrivalsOptions
+from aging.campaign.units import Duration
+from aging.load.arrivals import Arrivals, Places
+from aging.load.draws import Draws
+from aging.load.gaps import Times
+
+_CHUNK = 64
+
+
+class ClosedOptions(ArrivalsOptions):
+    """A closed loop: a request follows an answer."""
+
+    kind: Literal["closed"]
+    concurrency: int = Field(ge=1, le=100_000, description="requests at a time")
+    think: Duration = Field(0.0, ge=0, description="time from an answer to the next request in its place")
+    yields_above: int | None = Field(
+        None,
+        ge=1,
+        description="sends nothing while this many requests of other classes are in flight; absent: it never waits",
+    )
+
+
+class Closed(Arrivals[ClosedOptions]):
+    """Every request may be sent from the start; a place that comes free takes the next."""
+
+    kind = "closed"
+    options_table = ClosedOptions
+
+    def times(self, draws: Draws) -> Iterator[Times]:  # noqa: ARG002 - the contract of random processes
+        return repeat(np.zeros(_CHUNK, dtype=np.int64))
+
+    def places(self) -> Places:
+        return Places(self.options.concurrency, self.options.think, self.options.yields_above)
+
+    def mean_rate(self) -> float:
+        """Zero: its rate is the server's doing."""
+        return 0.0
+
+    def at_rate(self, rate: float) -> Closed:  # noqa: ARG002 - there is no rate to scale
+        return self

@@ -1,0 +1,81 @@
+"""The classes of a load, each with everything that its schedule follows from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import aging.load.arrivals
+import aging.load.lengths
+from aging.campaign.schema import ClassTable, FaultShares, LoadTable, OptionShares, PromptsTable
+from aging.load.arrivals import Arrivals
+from aging.load.lengths import Lengths
+from aging.plugins import discover
+
+
+@dataclass(frozen=True, slots=True)
+class LoadClass:
+    """Requests of one kind. ``position`` is its place among the classes, ``name`` empty where there is only one."""
+
+    name: str
+    position: int
+    arrivals: Arrivals[Any]
+    prompt_tokens: Lengths[Any]
+    output_tokens: Lengths[Any]
+    streaming_share: float
+    prompts: PromptsTable
+    options: OptionShares
+    faults: FaultShares
+    priority: int = 0
+
+
+def arrival_kinds() -> Mapping[str, type[Arrivals[Any]]]:
+    """Every arrival process there is, by kind."""
+    return discover(aging.load.arrivals, Arrivals)
+
+
+def length_kinds() -> Mapping[str, type[Lengths[Any]]]:
+    """Every distribution of lengths there is, by kind."""
+    return discover(aging.load.lengths, Lengths)
+
+
+def classes_of(load: LoadTable, rate: float | None = None) -> tuple[LoadClass, ...]:
+    """The classes of a load whose tables are those of their kinds; without any, the one that the load itself is.
+
+    ``rate`` is requests per second of all open loops together, in place of their own: each keeps its share of it.
+    """
+    arrivals, lengths = arrival_kinds(), length_kinds()
+    classes = []
+    for position, own in enumerate(load.classes or (None,)):
+        process = _own(own, load, "arrivals")
+        prompt, output = _own(own, load, "prompt_tokens"), _own(own, load, "output_tokens")
+        classes.append(
+            LoadClass(
+                name="" if own is None else own.name,
+                position=position,
+                arrivals=arrivals[process.kind](process),
+                prompt_tokens=lengths[prompt.kind](prompt),
+                output_tokens=lengths[output.kind](output),
+                streaming_share=_own(own, load, "streaming_share"),
+                prompts=_own(own, load, "prompts"),
+                options=_own(own, load, "options"),
+                faults=_own(own, load, "faults"),
+                priority=0 if own is None else own.priority,
+            )
+        )
+    return tuple(classes) if rate is None else _at_rate(classes, rate)
+
+
+def _own(own: ClassTable | None, load: LoadTable, key: str) -> Any:
+    value = getattr(own, key, None)
+    return getattr(load, key) if value is None else value
+
+
+def _at_rate(classes: list[LoadClass], rate: float) -> tuple[LoadClass, ...]:
+    rates = [each.arrivals.mean_rate() for each in classes]
+    total = sum(rates)
+    return tuple(
+        replace(each, arrivals=each.arrivals.at_rate(rate * own / total)) if own > 0 else each
+        for each, own in zip(classes, rates, strict=True)
+    )

@@ -1,0 +1,62 @@
+"""From gaps to times: whole nanoseconds, so that sums are exact however long they run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aging.load.draws import Draws
+from aging.load.elementary import Floats
+from aging.load.phases import Phase
+
+Times = NDArray[np.int64]
+"""Nanoseconds from the start of load, not falling; shape (n,)."""
+
+SECOND = 1_000_000_000
+CHUNK = 4096
+"""Arrivals that are drawn at once: what they take fits a core's own cache."""
+
+_HORIZON = 2**61
+"""Nanoseconds, 73 years: no load is longer, and no sum overflows."""
+
+
+def running(gaps: Iterable[Floats]) -> Iterator[Times]:
+    """The times that follow from chunks of gaps in nanoseconds; they end where no load would last."""
+    now = 0
+    for chunk in gaps:
+        steps = np.rint(chunk)
+        if now + float(steps.sum()) > _HORIZON:
+            steps = steps[np.cumsum(steps) <= _HORIZON - now]
+            yield now + np.cumsum(steps.astype(np.int64))
+            return
+        times = now + np.cumsum(steps.astype(np.int64))
+        yield times
+        now = int(times[-1])
+
+
+def poisson(rate: float, draws: Draws, chunk: int = CHUNK) -> Iterator[Times]:
+    """Arrivals without memory, ``rate`` a second."""
+    return running(_exponential(SECOND / rate, draws, chunk))
+
+
+def poisson_in(phases: Iterable[Phase], draws: Draws) -> Iterator[Times]:
+    """Arrivals without memory whose rate is constant within each phase: exact, since they may begin anew at each."""
+    for phase in phases:
+        if phase.rate == 0:
+            continue
+        start, end = round(phase.start * SECOND), round(phase.end * SECOND)
+        expected = phase.rate * (phase.end - phase.start)
+        enough = min(CHUNK, int(expected + 4 * math.sqrt(expected)) + 8)
+        for times in poisson(phase.rate, draws, enough):
+            inside = start + times[times < end - start]
+            yield inside
+            if inside.size < times.size:
+                break
+
+
+def _exponential(mean: float, draws: Draws, chunk: int) -> Iterator[Floats]:
+    while True:
+        yield draws.exponential(chunk) * mean

@@ -1,0 +1,136 @@
+"""The files that a load reads: checked whole before anything is started, hashed, and their losses told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aging.campaign.schema import Campaign, LoadTable
+from aging.clock import readable_duration
+from aging.errors import CampaignError, Mistake
+from aging.load.arrivals.trace import TraceOptions
+from aging.load.lengths.empirical import EmpiricalOptions, counts
+from aging.load.replay import Facts, TraceError, facts
+from aging.load.traces import SECOND
+
+_MOST_TOLD = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file that a load reads: for which key, what it is called, its SHA-256, and what is told of it."""
+
+    where: str
+    file: str
+    sha256: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A campaign whose files were read: it says itself what had to be found out by reading."""
+
+    campaign: Campaign
+    files: tuple[Input, ...]
+
+
+def read_inputs(campaign: Campaign, source: str) -> Inputs:
+    """Read every file that a campaign's load names. Raises :class:`CampaignError` with what is wrong, line by line."""
+    load = campaign.load
+    if load is None:
+        return Inputs(campaign, ())
+    mistakes: list[Mistake] = []
+    files: list[Input] = []
+    contexts = [one.longest_sequence for one in campaign.deployment if one.longest_sequence]
+    reader = _Reader(campaign.duration, min(contexts, default=None), mistakes, files)
+    whole = reader.tables(load, "load")
+    classes = tuple(one.model_copy(update=reader.tables(one, f"load.class[{one.name}]")) for one in load.classes)
+    if mistakes:
+        raise CampaignError(source, mistakes)
+    return Inputs(
+        campaign.model_copy(update={"load": load.model_copy(update=whole | {"classes": classes})}), tuple(files)
+    )
+
+
+class _Reader:
+    """Reads the files of one campaign; mistakes and what is told go where it was told."""
+
+    def __init__(self, duration: float, context: int | None, mistakes: list[Mistake], files: list[Input]) -> None:
+        self._duration, self._context = duration, context
+        self._mistakes, self._files = mistakes, files
+
+    def tables(self, owner: LoadTable | Any, where: str) -> dict[str, Any]:
+        """The tables of a load or a class that reading has completed."""
+        for key in ("prompt_tokens", "output_tokens"):
+            if isinstance(lengths := getattr(owner, key), EmpiricalOptions):
+                self._lengths(lengths, f"{where}.{key}")
+        if isinstance(owner.arrivals, TraceOptions):
+            return {"arrivals": self._trace(owner.arrivals, f"{where}.arrivals")}
+        return {}
+
+    def _lengths(self, options: EmpiricalOptions, where: str) -> None:
+        seen, wrong = counts(options)
+        self._mistakes.extend(Mistake(f"{where}.file", what) for what in wrong)
+        if not wrong:
+            told = f"{Path(options.file).name}: {seen.total():,} lengths in column {options.column!r}"
+            self._files.append(Input(where, Path(options.file).name, _sha256(Path(options.file)), told))
+
+    def _trace(self, options: TraceOptions, where: str) -> TraceOptions:
+        wrong: list[str] = []
+
+        def tell(what: str) -> None:
+            wrong.append(what)
+            if len(wrong) == _MOST_TOLD:
+                raise TraceError("and perhaps more: reading ended here")
+
+        try:
+            found = facts(options.selection(), tell)
+        except TraceError as error:
+            wrong.append(str(error))
+        except OSError as error:
+            wrong.append(f"{options.file} cannot be read: {error.strerror}")
+        self._mistakes.extend(Mistake(f"{where}.file", what) for what in wrong)
+        if wrong:
+            return options
+        if self._context is not None and found.longest_total > self._context:
+            what = f"is missing: the trace has {found.longest_total:,} tokens in one request, and the smallest context"
+            self._mistakes.append(Mistake(f"{where}.max_total", f"{what} is {self._context:,}"))
+        name = Path(options.file).resolve().name
+        told = f"{name}: {', '.join(_losses(options, found))}{_end(options, found, self._duration)}"
+        self._files.append(Input(where, name, _sha256(Path(options.file)), told))
+        return options.model_copy(update={"native_rate": options.native_rate or found.rate})
+
+
+def _losses(options: TraceOptions, found: Facts) -> Iterator[str]:
+    lost = found.losses
+    yield f"{lost.rows:,} rows"
+    if lost.outside:
+        yield f"{lost.outside:,} outside the window"
+    if lost.other_kinds:
+        yield f"{lost.other_kinds:,} of another model or log type"
+    bounds = [f"{bound:,}" for bound in (options.max_prompt, options.max_output, options.max_total) if bound]
+    if bounds:
+        done = "clipped" if options.beyond == "clip" else "left out"
+        yield f"{lost.beyond:,} ({lost.beyond / lost.rows:.2%}) beyond {' / '.join(bounds)} tokens {done}"
+    yield f"{lost.failures:,} failures {'left out' if options.failures == 'leave-out' else 'a class of their own'}"
+    rate = found.rate * options.time_scale if options.rate is None else options.rate
+    yield f"{found.replayed:,} replayed at {rate:.3g} per second"
+
+
+def _end(options: TraceOptions, found: Facts, duration: float) -> str:
+    lasts = found.span_ns / SECOND / options.time_scale
+    if options.loop or lasts >= duration:
+        return ""
+    return f"; it ends after {readable_duration(lasts)} of {readable_duration(duration)} (`loop = true` begins anew)"
+
+
+def _sha256(path: Path) -> str:
+    """Of a file; of a folder, of its files' names and hashes."""
+    if path.is_dir():
+        listed = (f"{file.name} {_sha256(file)}\n" for file in sorted(path.iterdir()) if file.is_file())
+        return hashlib.sha256("".join(listed).encode()).hexdigest()
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

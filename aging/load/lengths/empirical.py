@@ -1,0 +1,86 @@
+"""Empirical lengths: drawn from those that a column of a file has, each as likely."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from aging.campaign.schema import LengthsOptions
+from aging.errors import AgingError
+from aging.load.draws import Draws
+from aging.load.lengths import Lengths, Tokens
+from aging.load.textlines import UnreadableError, csv_rows, tokens
+from aging.load.traces import Wrong
+
+
+class EmpiricalOptions(LengthsOptions):
+    """Token counts as often as in a column of a CSV file; what is outside `[min, max]` is clipped to it."""
+
+    kind: Literal["empirical"]
+    file: str = Field(min_length=1, description="a CSV file with names in its first line")
+    column: str = Field(min_length=1, description="the column of the token counts, like `ContextTokens`")
+    min: int = Field(1, ge=1, description="smallest count; shorter ones are raised to it")
+    max: int = Field(ge=1, le=1_000_000, description="largest count; longer ones are cut to it")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> EmpiricalOptions:
+        if self.min > self.max:
+            raise ValueError(f"`min` must not be above `max`, got {self.min} and {self.max}")
+        return self
+
+    @property
+    def longest(self) -> int:
+        return self.max
+
+
+def counts(options: EmpiricalOptions) -> tuple[Counter[int], list[str]]:
+    """How often each count is in the column, clipped, and the first things that are wrong with the file."""
+    seen: Counter[int] = Counter()
+    wrong: list[str] = []
+    path = Path(options.file)
+    try:
+        for each in csv_rows(path, (options.column,)):
+            if isinstance(each, Wrong):
+                wrong.append(f"{path}, line {each.line}: {each.what}")
+            else:
+                line, cells = each
+                try:
+                    seen[min(max(tokens(cells[options.column], options.column), options.min), options.max)] += 1
+                except UnreadableError as error:
+                    wrong.append(f"{path}, line {line}: column {error.column!r}: {error.what}")
+            if len(wrong) >= _MOST_TOLD:
+                break
+    except OSError as error:
+        wrong.append(f"{path} cannot be read: {error.strerror}")
+    if not seen and not wrong:
+        wrong.append(f"{path}: there is no length in column {options.column!r}")
+    return seen, wrong
+
+
+_MOST_TOLD = 10
+
+
+class Empirical(Lengths[EmpiricalOptions]):
+    """Prompt and output lengths are drawn apart: what goes together in a trace, only its replay keeps."""
+
+    kind = "empirical"
+    options_table = EmpiricalOptions
+
+    def tokens(self, draws: Draws, count: int, traced: Tokens | None) -> Tokens:  # noqa: ARG002 - drawn, not replayed
+        values, cumulative = self._table
+        places = np.searchsorted(cumulative, draws.uniform(count) * float(cumulative[-1]), side="right")
+        return values[places]
+
+    @cached_property
+    def _table(self) -> tuple[Tokens, NDArray[np.int64]]:
+        seen, wrong = counts(self.options)
+        if wrong:
+            raise AgingError(wrong[0])
+        values = sorted(seen)
+        return np.array(values, dtype=np.int64), np.cumsum([seen[value] for value in values], dtype=np.int64)

@@ -1,0 +1,27 @@
+"""The lengths that the replayed requests had: prompt and output of one row stay together."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aging.campaign.schema import LengthsOptions
+from aging.load.draws import Draws
+from aging.load.lengths import Lengths, Tokens
+
+
+class TraceLengthsOptions(LengthsOptions):
+    """Token counts of the trace, for arrivals of kind `trace`; what they may be at most is said there."""
+
+    kind: Literal["trace"]
+
+
+class TraceLengths(Lengths[TraceLengthsOptions]):
+    """Nothing is drawn."""
+
+    kind = "trace"
+    options_table = TraceLengthsOptions
+
+    def tokens(self, draws: Draws, count: int, traced: Tokens | None) -> Tokens:  # noqa: ARG002 - nothing is drawn
+        if traced is None:
+            raise ValueError('lengths of kind "trace" need arrivals of kind "trace"')
+        return traced

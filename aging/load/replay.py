@@ -1,0 +1,298 @@
+"""A trace put to use: which rows are replayed, what is lost, and when they arrive."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import aging.load.traces
+from aging.errors import AgingError
+from aging.load.draws import Draws
+from aging.load.traces import SECOND, Row, TraceFormat, Wrong
+from aging.plugins import discover
+
+_COPY_GAPS = 10
+"""Repeated requests come within so many mean gaps of the first: longer bursts stay, none arise."""
+
+_REPETITION_BITS = 40
+"""Blocks of another repetition have other ids, from here on: they are as new to the server as the first ones were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rows of a trace: where it lies, which stretch of it and which rows, and how long they may be (tokens, seconds)."""
+
+    path: str
+    format: str = "auto"
+    start: float = 0.0
+    window: float | None = None
+    model: str | None = None
+    log_type: str | None = None
+    with_failures: bool = False
+    max_prompt: int | None = None
+    max_output: int | None = None
+    max_total: int | None = None
+    clip: bool = True
+    bin: float | None = None
+
+
+@dataclass(slots=True)
+class Losses:
+    """How many rows there were, and what became of those that are not replayed as they were."""
+
+    rows: int = 0
+    outside: int = 0
+    other_kinds: int = 0
+    failures: int = 0
+    beyond: int = 0
+
+
+@dataclass(slots=True)
+class Facts:
+    """What reading a selection once tells. ``span_ns`` is how long its rows last, the gap after the last included."""
+
+    losses: Losses = field(default_factory=Losses)
+    replayed: int = 0
+    last_ns: int = 0
+    span_ns: int = 0
+    longest_prompt: int = 0
+    longest_output: int = 0
+    longest_total: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Requests per second that are replayed at time scale 1."""
+        return self.replayed * SECOND / self.span_ns
+
+    def count(self, row: Row, at: int) -> None:
+        """One more row that is replayed, at ``at`` nanoseconds."""
+        self.last_ns = at
+        self.replayed += 1
+        self.longest_prompt = max(self.longest_prompt, row.prompt_tokens)
+        self.longest_output = max(self.longest_output, row.output_tokens)
+        self.longest_total = max(self.longest_total, row.prompt_tokens + row.output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a selection is replayed: ``time_scale`` times as fast, each row ``copies`` times on average.
+
+    Copies come within ``spread_ns`` nanoseconds of the trace's clock after the row; with ``loop`` it begins anew.
+    """
+
+    time_scale: float = 1.0
+    copies: float = 1.0
+    spread_ns: float = 0.0
+    loop: bool = False
+
+    @classmethod
+    def at_rate(cls, rate: float, native_rate: float, time_scale: float, loop: bool) -> Pace:
+        """``rate`` requests per second on average of a trace that has ``native_rate`` at time scale 1."""
+        return cls(time_scale, rate / (native_rate * time_scale), _COPY_GAPS * SECOND / native_rate, loop)
+
+
+class TraceError(AgingError):
+    """A trace that cannot be replayed; the message names file, line and column."""
+
+
+class Replayed(NamedTuple):
+    """An arrival: nanoseconds from the start of load, its row, its conversation (−1: none) and its shared blocks."""
+
+    at: int
+    row: Row
+    session: int
+    blocks: tuple[int, ...]
+
+
+def format_of(selection: Selection) -> TraceFormat:
+    """The format a selection names, or the one that recognises it. Raises :class:`TraceError`."""
+    known: dict[str, TraceFormat] = discover(aging.load.traces, TraceFormat)
+    path = Path(selection.path)
+    if not path.exists():
+        raise TraceError(f"there is no {selection.path!r}")
+    if selection.format != "auto":
+        if selection.format not in known:
+            raise TraceError(f"unknown format {selection.format!r}; known: auto, {', '.join(known)}")
+        return known[selection.format]
+    try:
+        found = next((each for each in known.values() if each.recognises(path)), None)
+    except OSError as error:
+        raise TraceError(f"{selection.path} cannot be read: {error.strerror}") from None
+    if found is None:
+        what = "has no request records" if path.is_dir() else "is of no format that is known: " + ", ".join(known)
+        raise TraceError(f"{selection.path} {what}")
+    return found
+
+
+def facts(selection: Selection, tell: Callable[[str], None] | None = None) -> Facts:
+    """Read a selection once. What is wrong is told to ``tell``; without it, :class:`TraceError` at the first."""
+    told = Facts()
+    for _ in read(selection, format_of(selection), told, _refuse if tell is None else tell):
+        pass
+    if not told.replayed:
+        (_refuse if tell is None else tell)(f"{selection.path}: no row is left to replay")
+    return told
+
+
+def read(selection: Selection, trace: TraceFormat, told: Facts, tell: Callable[[str], None]) -> Iterator[Row]:
+    """The rows that are replayed: times from the start of the window, lengths within their bounds.
+
+    ``told`` counts on the way, and is whole when the rows have ended. What is wrong is told and left out.
+    """
+    begin, width = round(selection.start * SECOND), selection.window and round(selection.window * SECOND)
+    origin = previous = None
+    for row in trace.rows(Path(selection.path)):
+        if isinstance(row, Wrong):
+            tell(located(selection.path, row))
+            continue
+        if previous is not None and row.at < previous:
+            unsorted = Wrong(row.line, trace.time_column, "is before the row above it; sort the trace by time")
+            tell(located(selection.path, unsorted))
+            continue
+        origin, previous = row.at if origin is None else origin, row.at
+        told.losses.rows += 1
+        at = row.at - origin - begin
+        if at < 0 or (width is not None and at >= width):
+            told.losses.outside += 1
+        elif (kept := _kept(row, selection, told)) is not None:
+            told.count(kept, at)
+            yield kept._replace(at=at)
+    after_window = width is not None and previous is not None and previous - (origin or 0) - begin >= width
+    told.span_ns = width if after_window and width else told.last_ns + max(told.last_ns // max(told.replayed - 1, 1), 1)
+
+
+def _refuse(what: str) -> None:
+    raise TraceError(what)
+
+
+def _kept(row: Row, selection: Selection, told: Facts) -> Row | None:
+    """A row with its lengths within their bounds, or None where it is left out."""
+    named = ((selection.model, row.model), (selection.log_type, row.log_type))
+    if any(wanted is not None and wanted != has for wanted, has in named):
+        told.losses.other_kinds += 1
+        return None
+    if row.failed:
+        told.losses.failures += 1
+        if not selection.with_failures:
+            return None
+    prompt, output = max(row.prompt_tokens, 1), max(row.output_tokens, 1)
+    longest_prompt = _least(selection.max_prompt, selection.max_total and selection.max_total - 1)
+    shorter_prompt = prompt if longest_prompt is None else min(prompt, longest_prompt)
+    left = selection.max_total and max(selection.max_total - shorter_prompt, 1)
+    longest_output = _least(selection.max_output, left)
+    shorter_output = output if longest_output is None else min(output, longest_output)
+    if (shorter_prompt, shorter_output) != (prompt, output):
+        told.losses.beyond += 1
+        if not selection.clip:
+            return None
+    return row._replace(prompt_tokens=shorter_prompt, output_tokens=shorter_output)
+
+
+def _least(*bounds: int | None) -> int | None:
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
+def located(path: str, wrong: Wrong) -> str:
+    """Where in a file something is wrong, and what."""
+    where = path + (f", line {wrong.line}" if wrong.line else "")
+    return f"{where}: {f'column {wrong.column!r}: ' if wrong.column else ''}{wrong.what}"
+
+
+def replay(selection: Selection, pace: Pace, draws: Draws) -> Iterator[Replayed]:
+    """The arrivals of a selection.
+
+    Below one copy whole conversations are kept or left out, and rows that stand alone by themselves.
+    """
+    trace, now = format_of(selection), 0
+    most_copies = math.ceil(pace.copies) if pace.copies > 1 else 1
+    for at, row, lap, copy in _copies(_laps(selection, trace, pace.loop, draws.of("jitter")), pace, draws):
+        now = max(now, round(at / pace.time_scale))  # where a lap meets the next, stamps may be spread over its start
+        repetition = lap * most_copies + copy
+        blocks = tuple(repetition << _REPETITION_BITS | block for block in row.blocks) if repetition else row.blocks
+        yield Replayed(now, row, _session(row, repetition), blocks)
+
+
+_Timed = tuple[int, Row, int]
+"""Nanoseconds of the trace's clock, a row, and in which lap."""
+
+
+def _laps(selection: Selection, trace: TraceFormat, loop: bool, jitter: Draws) -> Iterator[_Timed]:
+    width = round((trace.bin if selection.bin is None else selection.bin) * SECOND)
+    before = 0
+    for lap in count():
+        told = Facts()
+        for at, row in _spread(read(selection, trace, told, _refuse), width, jitter):
+            yield before + at, row, lap
+        if not loop or not told.replayed:
+            return
+        before += told.span_ns
+
+
+def _spread(rows: Iterator[Row], width: int, draws: Draws) -> Iterator[tuple[int, Row]]:
+    """Rows of one stamp spread at random, in their order, until the next stamp, but no further than ``width``."""
+    if width <= 0:
+        yield from ((row.at, row) for row in rows)
+        return
+    together: list[Row] = []
+    for row in rows:
+        if together and row.at != together[0].at:
+            yield from _within(together, min(width, row.at - together[0].at), draws)
+            together = []
+        together.append(row)
+    yield from _within(together, width, draws)
+
+
+def _within(rows: list[Row], width: int, draws: Draws) -> Iterator[tuple[int, Row]]:
+    if rows:
+        for share, row in zip(sorted(draws.uniform(len(rows)).tolist()), rows, strict=True):
+            yield row.at + int(share * width), row
+
+
+def _copies(rows: Iterator[_Timed], pace: Pace, draws: Draws) -> Iterator[tuple[int, Row, int, int]]:
+    """Rows left out or repeated, in order of time; the last number tells which copy it is."""
+    if pace.copies == 1.0:
+        yield from ((*timed, 0) for timed in rows)
+        return
+    keeping, later = (_one_by_one(draws.of(name)) for name in ("keeping", "later"))
+    salt = f"{next(_one_by_one(draws.of('conversations')))!r}"
+    whole = math.floor(pace.copies)
+    waiting: list[tuple[int, int, int, Row, int]] = []
+    for number, (at, row, lap) in enumerate(rows):
+        while waiting and waiting[0][0] <= at:
+            due, _, copy, repeated, its_lap = heapq.heappop(waiting)
+            yield due, repeated, its_lap, copy
+        # A conversation shares its fate and its distance, so that its turns keep theirs.
+        chance = _share(f"{salt}/{lap}/{row.session}") if row.session else next(keeping)
+        times = whole + (chance < pace.copies - whole)
+        if times:
+            yield at, row, lap, 0
+        for copy in range(1, times):
+            distance = _share(f"{salt}/{lap}/{copy}/{row.session}") if row.session else next(later)
+            heapq.heappush(waiting, (at + int(distance * pace.spread_ns), number, copy, row, lap))
+    while waiting:
+        due, _, copy, repeated, its_lap = heapq.heappop(waiting)
+        yield due, repeated, its_lap, copy
+
+
+def _one_by_one(draws: Draws) -> Iterator[float]:
+    while True:
+        yield from draws.uniform(256).tolist()
+
+
+def _session(row: Row, repetition: int) -> int:
+    return _hashed(f"{repetition}/{row.session}") if row.session else -1
+
+
+def _share(name: str) -> float:
+    return _hashed(name) / 2**60
+
+
+def _hashed(name: str) -> int:
+    """60 bits that follow from a name, so that no list of names is kept."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") >> 4

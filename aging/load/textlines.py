@@ -1,0 +1,91 @@
+"""Reading of large text files that may hold anything: line by line, nothing longer than a bound."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from aging.load.traces import Wrong
+
+LONGEST_LINE = 1 << 22
+MOST_TOKENS = 10_000_000
+"""Tokens of one request that are believed."""
+
+
+class UnreadableError(Exception):
+    """A value that is none; told as :class:`Wrong` with its line."""
+
+    def __init__(self, column: str, what: str) -> None:
+        self.column, self.what = column, what
+
+
+def lines(path: Path) -> Iterator[tuple[int, str] | Wrong]:
+    """Every line that is not empty, with its number from 1 on."""
+    with path.open("rb") as handle:
+        number = 0
+        while line := handle.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE:
+                yield Wrong(number, "", f"the line is longer than {LONGEST_LINE // 2**20} MiB: is this a text file?")
+                return
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r\n")
+            except UnicodeDecodeError:
+                yield Wrong(number, "", "is not UTF-8 text")
+                return
+            if text.strip():
+                yield number, text
+
+
+def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]] | Wrong]:
+    """Every row of a CSV file by the names in its first line, which must have those that are ``needed``."""
+    names: list[str] = []
+    for line in lines(path):
+        if isinstance(line, Wrong):
+            yield line
+            continue
+        number, text = line
+        try:
+            (cells,) = csv.reader((text,), strict=True)
+        except (csv.Error, ValueError) as error:
+            yield Wrong(number, "", f"is not a row of CSV: {error}")
+            continue
+        if not names:
+            names = [cell.strip() for cell in cells]
+            if missing := [name for name in needed if name not in names]:
+                listed = ", ".join(repr(name) for name in missing)
+                yield Wrong(number, "", f"has no column {listed}; its columns are {', '.join(map(repr, names))}"[:500])
+                return
+        elif len(cells) != len(names):
+            yield Wrong(number, "", f"has {len(cells)} columns, the first line has {len(names)}")
+        else:
+            yield number, dict(zip(names, cells, strict=True))
+
+
+def tokens(text: str, column: str) -> int:
+    """A count of tokens. Raises :class:`UnreadableError`."""
+    value = number(text, column)
+    if value != int(value):
+        raise UnreadableError(column, f"{text!r} is not a whole number of tokens")
+    if value > MOST_TOKENS:
+        raise UnreadableError(column, f"{text!r} is more than {MOST_TOKENS:,} tokens")
+    return int(value)
+
+
+def number(text: str, column: str) -> float:
+    """A number that is not negative. Raises :class:`UnreadableError`."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise UnreadableError(column, f"{_short(text)} is not a number") from None
+    if not math.isfinite(value):
+        raise UnreadableError(column, f"{_short(text)} is not a finite number")
+    if value < 0:
+        raise UnreadableError(column, f"{_short(text)} is negative")
+    return value
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")
