@@ -19,7 +19,7 @@ from typing import Any
 
 from aging.calibration import Ceiling
 from aging.campaign.schema import Campaign
-from aging.errors import AgingError, Mistake
+from aging.errors import AgingError, Mistake, PreflightError
 from aging.manifest import host, resolved
 
 SCHEMA = 1
@@ -78,10 +78,14 @@ def rate_of(ceiling: Ceiling, fraction: float) -> float | None:
     return None if not ceiling.found or ceiling.held is None else float(f"{fraction * ceiling.held:.4g}")
 
 
-def not_calibrated(campaign: Campaign, source: str) -> Iterator[Mistake]:
-    """What keeps a campaign that requires a calibration from having one."""
-    if campaign.load is None or not campaign.load.require_calibration:
-        return
+def require_calibration(campaign: Campaign, source: str) -> None:
+    """Raise :class:`PreflightError` for a campaign that requires a calibration and has none that belongs to it."""
+    required = campaign.load is not None and campaign.load.require_calibration
+    if required and (mistakes := list(_not_calibrated(campaign, source))):
+        raise PreflightError(source, mistakes)
+
+
+def _not_calibrated(campaign: Campaign, source: str) -> Iterator[Mistake]:
     path = calibration_path(Path(source))
     where, help_ = "load.require_calibration", f"run: aging calibrate {source}"
     try:
@@ -93,9 +97,7 @@ def not_calibrated(campaign: Campaign, source: str) -> Iterator[Mistake]:
         yield Mistake(where, f"{path.name} cannot be read ({type(error).__name__}); {help_}")
     else:
         if told != fingerprint(campaign):
-            yield Mistake(
-                where, f"{path.name} was made for other deployments, another load or another host; {help_}"
-            )
+            yield Mistake(where, f"{path.name} was made for other deployments, another load or another host; {help_}")
 
 
 def with_rates(text: str, rates: Mapping[str, float], remark: str) -> str:

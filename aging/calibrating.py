@@ -20,6 +20,7 @@ from aging.deployments import Subject
 from aging.driving import Driver
 from aging.errors import DeploymentError, InconclusiveError
 from aging.load.job import Job
+from aging.logs import tail
 from aging.serving import Serving
 from aging.store.layout import Layout
 from aging.store.reading import read_rows
@@ -75,9 +76,7 @@ async def _served(deployment: Subject[Any]) -> AsyncIterator[tuple[Serving, Layo
 class _Measuring:
     """Drives one deployment at the rates that the search asks for."""
 
-    def __init__(
-        self, campaign: Campaign, serving: Serving, layout: Layout, windows: Windows, tell: TellStep
-    ) -> None:
+    def __init__(self, campaign: Campaign, serving: Serving, layout: Layout, windows: Windows, tell: TellStep) -> None:
         self._campaign, self._serving, self._layout, self._windows, self._tell = (
             campaign,
             serving,
@@ -137,7 +136,8 @@ class _Measuring:
             if death.done():
                 raise DeploymentError(f"{name} died while it was calibrated; its ceiling is not known")
             if load.result() != 0 or driver.finished is None:
-                raise InconclusiveError(f"{name}: its load process ended with {load.result()}")
+                said = "".join(f"\n  | {line}" for line in tail(self._layout.root / "load.log"))
+                raise InconclusiveError(f"{name}: its load process ended with {load.result()}{said}")
         finally:
             for task in (load, death):
                 task.cancel()

@@ -59,7 +59,8 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
         "duration_seconds": campaign.duration,
         "warmup_seconds": campaign.warmup,
         "cooldown_seconds": campaign.cooldown,
-        "load": campaign.load and campaign.load.model_dump(mode="json", by_alias=True, serialize_as_any=True),
+        "scale": campaign.scale,
+        "load": campaign.load and campaign.load.model_dump(mode="json", by_alias=True),
         "sampling_seconds": dict(campaign.sampling),
         "analysis": {
             "grid_seconds": campaign.analysis.grid,

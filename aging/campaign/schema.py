@@ -273,6 +273,12 @@ class Campaign(Table):
     replicas: int = Field(1, ge=1, le=1000, description="repeats of every deployment, each with a seed of its own")
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
     model: ModelTable | None = Field(None, description="the model the deployments serve")
+    scale: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        description="the load's rates (and places of closed loops) are multiplied by this; lengths stay as they are",
+    )
     load: Load = Field(description='the load that every deployment gets, or `kind = "none"`')
     sampling: dict[str, Positive] = Field(
         default_factory=dict, description="seconds between two readings, by sampler; each has its default"

@@ -14,12 +14,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.errors import AgingError, ExitCode
+from aging.campaign.units import parse_duration
+from aging.errors import AgingError, ExitCode, Mistake, MistakesError
 from aging.terminal import console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from aging.calibrating import Windows
     from aging.calibration import Ceiling, Limits, Step
 
 _PERCENT = 100
@@ -40,31 +42,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.calibrated import calibration_path, described, rate_of, with_rates  # noqa: PLC0415
+    from aging.calibrated import calibration_path, described, rate_of, with_rates  # noqa: PLC0415 - as in `run`
     from aging.calibrating import calibrate  # noqa: PLC0415
     from aging.calibration import why_not  # noqa: PLC0415
     from aging.campaign import parse_campaign, read_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.load.inputs import read_inputs  # noqa: PLC0415
     from aging.preflight import check, placed  # noqa: PLC0415
     from aging.report.curve import curve_plot  # noqa: PLC0415
 
     windows, limits = _bounds(options)
+    path = calibration_path(options.file)
     written, catalogue = read_campaign(options.file), Catalogue.discovered()
-    campaign = parse_campaign(written.text, catalogue.kinds(), written.source)
+    parsed = parse_campaign(written.text, catalogue.kinds(), written.source)
+    campaign = read_inputs(parsed, written.source).campaign
     if campaign.load is None:
         raise AgingError(f"{options.file}: drives no load, so there is nothing to calibrate")
     names = [one.name for one in campaign.deployment]
     if unknown := [name for name in options.deployment if name not in names]:
         raise AgingError(f"--deployment: there is no {', '.join(unknown)}; there are: {', '.join(names)}")
-    check(campaign, catalogue, Path("."), source=written.source, calibrating=True)
+    check(campaign, catalogue, path.parent, source=written.source)
     deployments = [
         one for one in placed(campaign, catalogue) if not options.deployment or one.options.name in options.deployment
     ]
     out = console()
-    ceilings = asyncio.run(
-        calibrate(campaign, deployments, windows, limits, lambda name, step: _tell(out, name, step))
-    )
-    path = calibration_path(options.file)
+    ceilings = asyncio.run(calibrate(campaign, deployments, windows, limits, lambda name, step: _tell(out, name, step)))
     found = {one.deployment: rate for one in ceilings if (rate := rate_of(one, options.fraction)) is not None}
     content = json.dumps(described(campaign, ceilings, options.fraction), indent=1) + "\n"
     path.write_text(content, encoding="utf-8")
@@ -80,3 +82,50 @@ def run(options: argparse.Namespace) -> ExitCode:
         calibration_path(options.write).write_text(content, encoding="utf-8")
         out.print(f"rates: {options.write}", soft_wrap=True)
     return ExitCode.DONE
+
+
+def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
+    """What the options bound. Raises MistakesError with every option that bounds nothing."""
+    from aging.calibrating import Windows  # noqa: PLC0415
+    from aging.calibration import Limits  # noqa: PLC0415
+
+    mistakes: list[Mistake] = []
+    seconds = {}
+    for name in ("step", "settle", "most"):
+        try:
+            seconds[name] = parse_duration(getattr(options, name))
+        except ValueError as error:
+            mistakes.append(Mistake(f"--{name}", str(error)))
+    for name in ("step", "most"):
+        if seconds.get(name) == 0:
+            mistakes.append(Mistake(f"--{name}", "must be above 0"))
+    if not 0 < options.fraction <= 1:
+        mistakes.append(Mistake("--fraction", f"must be above 0 and at most 1, got {options.fraction:g}"))
+    least = Limits().least
+    if not least <= options.from_rate <= options.max_rate < float("inf"):
+        what = f"needs {least:g} ≤ --from-rate ≤ --max-rate, got {options.from_rate:g} and {options.max_rate:g}"
+        mistakes.append(Mistake("--from-rate", what))
+    if mistakes:
+        raise MistakesError("calibrate", mistakes)
+    limits = Limits(start=options.from_rate, most=options.max_rate, seconds=seconds["most"])
+    return Windows(seconds["step"], seconds["settle"]), limits
+
+
+def _tell(out: Console, name: str, step: Step) -> None:
+    waits = "" if step.ttft_p50 is None else f", first token {step.ttft_p50:.3g} s (p99 {step.ttft_p99:.3g} s)"
+    state = f"saturated: {step.saturated}" if step.saturated else "held"
+    out.print(
+        f"{name}: {step.rate:.4g} req/s: {step.achieved:.4g} of {step.offered:.4g} answered{waits}: {state}",
+        soft_wrap=True,
+    )
+
+
+def _conclude(out: Console, ceiling: Ceiling, rate: float | None, fraction: float, why_not: str) -> None:
+    if rate is None or ceiling.held is None or ceiling.saturated is None:
+        out.print(f"{ceiling.deployment}: no ceiling found: {why_not}", soft_wrap=True)
+        return
+    out.print(
+        f"{ceiling.deployment}: ceiling {ceiling.held:.4g} req/s (saturated at {ceiling.saturated:.4g}); "
+        f"{fraction * _PERCENT:g} %: rate = {rate:g}",
+        soft_wrap=True,
+    )

@@ -27,6 +27,11 @@ class LlamaCppOptions(DeploymentOptions):
         description="limit of the host prompt cache in MiB; 0 turns it off, absent keeps llama.cpp's default",
     )
 
+    @property
+    def longest_sequence(self) -> int:
+        """The parallel sequences share the context, each has its part."""
+        return self.context // self.parallel
+
 
 class LlamaCpp(Deployment[LlamaCppOptions]):
     """``xllamacpp`` in its own environment, launched by a small script that needs nothing of ours."""

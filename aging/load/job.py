@@ -50,7 +50,7 @@ class Job:
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` turns back."""
-        load = self.load.model_dump(mode="json", by_alias=True, serialize_as_any=True)
+        load = self.load.model_dump(mode="json", by_alias=True)
         fields = {"rate": self.rate, "seed": self.seed, "duration": self.duration, "load_start": self.load_start}
         return json.dumps(fields | {"endpoint": asdict(self.endpoint), "load": load, "folder": str(self.folder)})
 
