@@ -64,7 +64,8 @@ def described(campaign: Campaign, ceilings: Sequence[Ceiling], fraction: float) 
             {
                 "name": one.deployment,
                 "rate": rate_of(one, fraction),
-                "ceiling": one.held,
+                "ceiling": one.rate,
+                "held": one.held,
                 "saturated": one.saturated,
                 "steps": [asdict(step) for step in sorted(one.steps, key=lambda step: step.rate)],
             }
@@ -75,7 +76,7 @@ def described(campaign: Campaign, ceilings: Sequence[Ceiling], fraction: float) 
 
 def rate_of(ceiling: Ceiling, fraction: float) -> float | None:
     """The rate at ``fraction`` of a ceiling, in requests per second, to four digits; None where none was found."""
-    return None if not ceiling.found or ceiling.held is None else float(f"{fraction * ceiling.held:.4g}")
+    return None if ceiling.rate is None else float(f"{fraction * ceiling.rate:.4g}")
 
 
 def require_calibration(campaign: Campaign, source: str) -> None:

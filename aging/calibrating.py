@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from aging.calibration import Ceiling, Limits, Step, search, step_of
+from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of
 from aging.campaign.schema import Campaign
 from aging.deployments import Subject
 from aging.driving import Driver
@@ -26,9 +26,6 @@ from aging.store.layout import Layout
 from aging.store.reading import read_rows
 
 _LEAD_SECONDS = 0.5
-_LEAST_REQUESTS = 20
-"""A window holds this many arrivals, however slow they come."""
-
 _SETTLES_IN = 2.0
 """The window begins after this many times an answer: before, requests only come in."""
 
@@ -91,7 +88,7 @@ class _Measuring:
         """Drive one rate until its window is over."""
         self._steps += 1
         settle = max(self._windows.settle, _SETTLES_IN * self._answer_seconds)
-        window = max(self._windows.step, _LEAST_REQUESTS / rate)
+        window = max(self._windows.step, LEAST_REQUESTS / rate)
         folder = self._layout.root / f"step-{self._steps}"
         load_start = await self._drive(rate, settle + window, folder)
         requests = read_rows(folder, None).table.to_pandas()

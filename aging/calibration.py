@@ -4,8 +4,9 @@ A deployment is saturated at a rate when, in a window after it has settled, one 
 
 - over 1 % of its requests failed or were dropped;
 - answers fall behind requests: fewer than 95 % as many, beyond what chance lets the number in flight move;
-- the time to the first token grows within the window: the last third of its requests waits at least 1.5 times
-  as long as the first, and not by chance (Mann–Whitney, p < 0.01).
+- the time to the first token grows within the window: the last third of its requests waits at least three times
+  as long as the first, and not by chance (Mann–Whitney, p < 0.01; three times, since waits in a queue go up and
+  down together: of windows at 60 % of a queue's capacity it calls 1 in 100 saturated).
 
 The second is the definition of a stable queue (its length has no drift: Loynes 1962), the third finds a drift
 before the queue is long. Nothing here does I/O: the search calls ``measure(rate)``.
@@ -29,9 +30,12 @@ from aging.objectives import latencies
 Bound = Literal["time", "rate", "client", "floor"]
 """What ended a search that did not find both sides of the ceiling."""
 
+LEAST_REQUESTS = 30
+"""A window holds this many arrivals, however slow they come: fewer tell little of a queue's drift."""
+
 _LOST_SHARE = 0.01
 _FOLLOWS = 0.95
-_GROWS, _CHANCE = 1.5, 0.01
+_GROWS, _CHANCE = 3.0, 0.01
 _LEAST_COMPARED = 6
 _LATE_SECONDS = 0.1
 _GROWTH = 2.0
@@ -64,7 +68,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of a search: the rates between which it looks, how near it comes, and its seconds in all."""
+    """Bounds of a search: the rates between which it looks, how near it comes (a share), and its seconds in all."""
 
     start: float = 1.0
     least: float = 0.01
@@ -87,9 +91,14 @@ class Ceiling:
     bound: Bound | None = None
 
     @property
-    def found(self) -> bool:
-        """Whether the deployment was both within its ceiling and beyond it."""
-        return self.held is not None and self.saturated is not None
+    def rate(self) -> float | None:
+        """The ceiling itself, in requests per second; None unless the deployment was both within it and beyond it.
+
+        It is the most that was answered where the deployment held: chance may have asked less than was meant to be.
+        """
+        if self.held is None or self.saturated is None:
+            return None
+        return max(min(step.rate, step.achieved) for step in self.steps if not step.saturated)
 
 
 Measure = Callable[[float], Awaitable[Step]]

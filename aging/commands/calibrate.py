@@ -38,6 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--most", default="10m", metavar="TIME", help="time for one deployment; default: 10m")
     parser.add_argument("--from-rate", type=float, default=1.0, metavar="R", help="first rate; default: 1 a second")
     parser.add_argument("--max-rate", type=float, default=1000.0, metavar="R", help="highest rate; default: 1000")
+    parser.add_argument("--precision", type=float, default=0.1, metavar="SHARE", help="how near; default: 0.1")
     parser.add_argument("--deployment", action="append", default=[], metavar="NAME", help="this one only; repeatable")
 
 
@@ -105,9 +106,13 @@ def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
     if not least <= options.from_rate <= options.max_rate < float("inf"):
         what = f"needs {least:g} ≤ --from-rate ≤ --max-rate, got {options.from_rate:g} and {options.max_rate:g}"
         mistakes.append(Mistake("--from-rate", what))
+    if not 0 < options.precision <= 1:
+        mistakes.append(Mistake("--precision", f"must be above 0 and at most 1, got {options.precision:g}"))
     if mistakes:
         raise MistakesError("calibrate", mistakes)
-    limits = Limits(start=options.from_rate, most=options.max_rate, seconds=seconds["most"])
+    limits = Limits(
+        start=options.from_rate, most=options.max_rate, precision=options.precision, seconds=seconds["most"]
+    )
     return Windows(seconds["step"], seconds["settle"]), limits
 
 
@@ -121,11 +126,11 @@ def _tell(out: Console, name: str, step: Step) -> None:
 
 
 def _conclude(out: Console, ceiling: Ceiling, rate: float | None, fraction: float, why_not: str) -> None:
-    if rate is None or ceiling.held is None or ceiling.saturated is None:
+    if ceiling.rate is None:
         out.print(f"{ceiling.deployment}: no ceiling found: {why_not}", soft_wrap=True)
         return
     out.print(
-        f"{ceiling.deployment}: ceiling {ceiling.held:.4g} req/s (saturated at {ceiling.saturated:.4g}); "
-        f"{fraction * _PERCENT:g} %: rate = {rate:g}",
+        f"{ceiling.deployment}: ceiling {ceiling.rate:.4g} req/s (held at {ceiling.held:.4g}, saturated at "
+        f"{ceiling.saturated:.4g}); {fraction * _PERCENT:g} %: rate = {rate:g}",
         soft_wrap=True,
     )

@@ -37,8 +37,8 @@ def _answers(axes: Axes, ceiling: Ceiling, steps: Sequence[Step]) -> None:
         those = [step for step in steps if bool(step.saturated) == saturated]
         label = "saturated" if saturated else "held"
         axes.plot([step.offered for step in those], [step.achieved for step in those], "o", color=colour, label=label)
-    if ceiling.held is not None and ceiling.found:
-        axes.axvline(ceiling.held, color="0.6", linewidth=1, dashes=(3, 2))
+    if ceiling.rate is not None:
+        axes.axvline(ceiling.rate, color="0.6", linewidth=1, dashes=(3, 2))
     axes.set(title=ceiling.deployment, xlabel="requests per second", ylabel="answers per second")
     axes.legend(frameon=False, fontsize=8)
 
