@@ -38,12 +38,10 @@ from scipy import stats
 
 import aging.trends.tests
 from aging.analysed import analyse_all
-from aging.campaign.schema import LoadTable
 from aging.deployments import Endpoint
 from aging.indicators import Series
-from aging.load.arrivals.poisson import PoissonOptions
 from aging.load.bodies import body
-from aging.load.job import Job
+from aging.load.job import Job, load_table
 from aging.load.prompts import messages
 from aging.model import Reading
 from aging.plugins import discover
@@ -490,9 +488,9 @@ def _reference_server() -> Iterator[str]:
 
 
 def _job(url: str, seed: int, folder: Path) -> Job:
-    load = LoadTable.model_validate(
+    load = load_table(
         {
-            "arrivals": PoissonOptions(kind="poisson", rate=_RATE),
+            "arrivals": {"kind": "poisson", "rate": _RATE},
             "prompt_tokens": {"median": 48, "p95": 96, "min": 8, "max": 192},
             "output_tokens": {"median": 12, "p95": 24, "min": 4, "max": 48},
         }

@@ -21,11 +21,16 @@ from aging.campaign import units
 from aging.campaign.schema import (
     AnalysisTable,
     Campaign,
+    ClassTable,
     DeploymentOptions,
+    FaultShares,
     LoadTable,
-    LogNormal,
     ModelTable,
+    OptionShares,
+    PromptsTable,
     RejuvenationOptions,
+    Sessions,
+    SharedPrefix,
     SubjectOptions,
 )
 from aging.catalogue import Catalogue
@@ -139,11 +144,29 @@ def _model() -> Iterator[str]:
 
 def _load(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[load]`\n"
-    yield f"{_doc(LoadTable)}\n"
+    yield f"{_doc(LoadTable)} What to choose when is in [load.md](load.md).\n"
     yield _keys(LoadTable)
     yield "### `prompt_tokens` and `output_tokens`\n"
-    yield f"{_doc(LogNormal)} `min ≤ median ≤ p95 ≤ max`.\n"
-    yield _keys(LogNormal)
+    yield "A table with `kind`, and that kind's keys; without `kind` it is `log-normal`.\n"
+    for kind, plugin in _built_in(catalogue.lengths):
+        yield f'#### `kind = "{kind}"`\n'
+        yield f"{_about(plugin)}\n"
+        if set(plugin.options_table.model_fields) > {"kind"}:
+            yield _keys(plugin.options_table, without={"kind"})
+    yield "### `[load.prompts]`\n"
+    yield f"{_doc(PromptsTable)}\n"
+    yield _keys(PromptsTable)
+    for key, table in (("shared_prefix", SharedPrefix), ("sessions", Sessions)):
+        yield f"#### `{key}`\n"
+        yield f"{_doc(table)}\n"
+        yield _keys(table)
+    for name, shares in (("options", OptionShares), ("faults", FaultShares)):
+        yield f"### `[load.{name}]`\n"
+        yield f"{_doc(shares)}\n"
+        yield _keys(shares)
+    yield "### `[[load.class]]`\n"
+    yield f"{_doc(ClassTable)}\n"
+    yield _keys(ClassTable)
     yield "### `arrivals`\n"
     yield 'A table with `kind`, and that kind\'s keys: `arrivals = { kind = "poisson", rate = 8.0 }`.\n'
     for kind, plugin in _built_in(catalogue.arrivals):
@@ -273,7 +296,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)
-    if value is None or value in ({}, (), ""):
+    if value is None or isinstance(value, BaseModel) or value in ({}, (), ""):
         return "—"
     return _quantity(value, _noun(field.annotation, field.metadata))
 

@@ -41,6 +41,7 @@ class TickSampler(Sampler):
     "load/arrivals/pairs.py": """
 from itertools import count
 from typing import Literal
+import numpy as np
 from aging.campaign.schema import ArrivalsOptions
 from aging.load.arrivals import Arrivals
 
@@ -52,8 +53,12 @@ class Pairs(Arrivals):
     kind = "pairs"
     options_table = PairsOptions
 
-    def times(self, rng):
-        return (k // 2 * self.options.every for k in count(2))
+    def times(self, draws):
+        gap = round(self.options.every * 1e9)
+        return (np.array([k * gap, k * gap]) for k in count(1))
+
+    def mean_rate(self):
+        return 2 / self.options.every
 
     def at_rate(self, rate):
         return self

@@ -16,8 +16,11 @@ Times = NDArray[np.int64]
 """Nanoseconds from the start of load, not falling; shape (n,)."""
 
 SECOND = 1_000_000_000
-CHUNK = 4096
-"""Arrivals that are drawn at once: what they take fits a core's own cache."""
+CHUNK = 1024
+"""Arrivals that are drawn at once: half a millisecond in which the load client does nothing else.
+
+A part of what a seed means: with another number some processes would draw another load.
+"""
 
 _HORIZON = 2**61
 """Nanoseconds, 73 years: no load is longer, and no sum overflows."""

@@ -18,15 +18,15 @@ from aging.load.traces import SECOND, Row, TraceFormat, Wrong
 from aging.plugins import discover
 
 _COPY_GAPS = 10
-"""Repeated requests come within so many mean gaps of the first: longer bursts stay, none arise."""
+"""Repeated requests come within so many mean gaps of the first: longer bursts stay."""
 
 _REPETITION_BITS = 40
-"""Blocks of another repetition have other ids, from here on: they are as new to the server as the first ones were."""
+"""Blocks of another repetition have ids from here on: they are as new to the server as the first ones were."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Rows of a trace: where it lies, which stretch of it and which rows, and how long they may be (tokens, seconds)."""
+    """Rows of a trace: where it lies, which stretch of it and which rows (seconds), how long they may be (tokens)."""
 
     path: str
     format: str = "auto"
@@ -58,6 +58,7 @@ class Facts:
     """What reading a selection once tells. ``span_ns`` is how long its rows last, the gap after the last included."""
 
     losses: Losses = field(default_factory=Losses)
+    refused: int = 0
     replayed: int = 0
     last_ns: int = 0
     span_ns: int = 0
@@ -135,7 +136,7 @@ def facts(selection: Selection, tell: Callable[[str], None] | None = None) -> Fa
     told = Facts()
     for _ in read(selection, format_of(selection), told, _refuse if tell is None else tell):
         pass
-    if not told.replayed:
+    if not told.replayed and not told.refused:
         (_refuse if tell is None else tell)(f"{selection.path}: no row is left to replay")
     return told
 
@@ -149,10 +150,12 @@ def read(selection: Selection, trace: TraceFormat, told: Facts, tell: Callable[[
     origin = previous = None
     for row in trace.rows(Path(selection.path)):
         if isinstance(row, Wrong):
+            told.refused += 1
             tell(located(selection.path, row))
             continue
         if previous is not None and row.at < previous:
             unsorted = Wrong(row.line, trace.time_column, "is before the row above it; sort the trace by time")
+            told.refused += 1
             tell(located(selection.path, unsorted))
             continue
         origin, previous = row.at if origin is None else origin, row.at

@@ -43,15 +43,15 @@ class Gamma(Arrivals[GammaOptions]):
     def _gaps(self, draws: Draws) -> Iterator[Floats]:
         shape = self.options.cv**-2
         scale = SECOND / (self.options.rate * shape)
-        candidates, powers = draws.of("candidates"), draws.of("powers")
+        normals, chances, powers = (draws.of(name) for name in ("normals", "chances", "powers"))
         while True:
-            drawn = _gamma(shape if shape >= 1 else shape + 1.0, candidates)
+            drawn = _gamma(shape if shape >= 1 else shape + 1.0, normals, chances)
             if shape < 1:  # G(k) = G(k + 1) U^(1/k)
                 drawn *= exp(log(1.0 - powers.uniform(drawn.size)) / shape)
             yield drawn * scale
 
 
-def _gamma(shape: float, draws: Draws) -> Floats:
+def _gamma(shape: float, normals: Draws, chances: Draws) -> Floats:
     """About ``CHUNK`` Gamma numbers of ``shape`` >= 1 and scale 1.
 
     Marsaglia and Tsang 2000, "A simple method for generating gamma variables", ACM TOMS 26, 363-372:
@@ -59,10 +59,10 @@ def _gamma(shape: float, draws: Draws) -> Floats:
     """
     d = shape - 1.0 / 3.0
     c = 1.0 / float(np.sqrt(9.0 * d))
-    normal = normal_quantile(draws.uniform(CHUNK) + 2.0**-54)
+    normal = normal_quantile(normals.uniform(CHUNK) + 2.0**-54)
     cubed = 1.0 + c * normal
     cubed = cubed * cubed * cubed
     positive = cubed > 0
     threshold = 0.5 * normal * normal + d * (1.0 - cubed + log(np.where(positive, cubed, 1.0)))
-    kept = positive & (log(1.0 - draws.uniform(CHUNK)) < threshold)
+    kept = positive & (log(1.0 - chances.uniform(CHUNK)) < threshold)
     return d * cubed[kept]
