@@ -77,7 +77,8 @@ def test_chiron_has_objectives_of_seconds_and_of_minutes() -> None:
     assert batch is not None
     assert interactive.ttft is not None
     assert batch.e2e is not None
-    assert interactive.ttft < 10 < 60 <= batch.e2e
+    assert interactive.ttft < 10
+    assert batch.e2e >= 60
 
 
 def test_conserves_offline_queue_is_always_full() -> None:
