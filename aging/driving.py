@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from aging.load.job import Job
 from aging.process import Child
+from aging.threads import ONE_THREAD
 
 _STOP_PATIENCE_SECONDS = 5.0
 
@@ -27,7 +28,7 @@ class Driver:
     async def start(cls, campaign: Path, log: IO[bytes]) -> Driver:
         """Start the process; it imports what it needs and waits for its job."""
         argv = (sys.executable, "-m", "aging.load")
-        driver = cls(await Child.start(argv, {}, campaign, log, piped=True))
+        driver = cls(await Child.start(argv, ONE_THREAD, campaign, log, piped=True))
         await driver._child.read_line()  # "started": its imports are done
         return driver
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import math
 import os
 import platform
@@ -19,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -68,6 +70,7 @@ _READS = 20
 _RATE = 50.0
 _LOAD_SECONDS = 10.0
 _LOAD_REPEATS = 5
+_BARE_ARRIVALS = 1_000_000
 _BARE_SECONDS = 4.0
 _BARE_REQUESTS = 200
 _MOMENT_SECONDS = 0.5
@@ -110,7 +113,18 @@ def main() -> None:
     )
     print(f"| {'what':<61} | {'median':>7} | {'unit':<14} | {'ratio':>6} | {'to':<46} |")
     print(f"|{'-' * 63}|{'-' * 8}:|{'-' * 16}|{'-' * 7}:|{'-' * 48}|")
-    for part in (process_tick, disturbance, append, seal_an_hour, nine_days, trends, campaign, start, load_client):
+    for part in (
+        process_tick,
+        disturbance,
+        append,
+        seal_an_hour,
+        nine_days,
+        trends,
+        campaign,
+        start,
+        schedules,
+        load_client,
+    ):
         for line in part():
             print(line, flush=True)
 
@@ -349,6 +363,59 @@ def start() -> Iterator[Line]:
     bare, *ours = _medians(*runs, clock=time.perf_counter)
     for what, wall in zip(commands, ours, strict=True):
         yield Line(what, wall * 1e3, "ms", wall / bare, f"python -c pass ({bare * 1e3:.3g} ms)")
+
+
+_SCHEDULE = """
+import json, sys, time
+from collections import deque
+from aging.load.classes import classes_of
+from aging.load.draws import Draws
+from aging.load.job import load_table
+from aging.load.schedule import merged
+
+def memory():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+table, seconds, days = json.loads(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
+(load_class,) = classes_of(load_table(table))
+began, count = time.process_time(), 0
+for times in load_class.arrivals.times(Draws("bench")):
+    count += times.size
+    if times[-1] > seconds * 1e9:
+        break
+arrivals = count / (time.process_time() - began)
+requests = merged([load_class], 1, days * 86400)
+for _ in zip(requests, range(100_000)):
+    pass
+before, began, count = memory(), time.process_time(), 0
+for request in requests:
+    count += 1
+print(arrivals, count / (time.process_time() - began), memory() - before, count)
+"""
+
+
+def schedules() -> Iterator[Line]:
+    """Drawing nine days at 50 requests/s: the arrivals alone, and a day of whole requests with what memory they add."""
+    lengths = {
+        "prompt_tokens": {"median": 1500, "p95": 3500, "min": 256, "max": 7500},
+        "output_tokens": {"median": 200, "p95": 800, "min": 32, "max": 1500},
+    }
+    rng = Random(0)
+    began = time.process_time()
+    deque(islice(accumulate(iter(lambda: rng.expovariate(_RATE), None)), _BARE_ARRIVALS), maxlen=0)
+    bare = _BARE_ARRIVALS / (time.process_time() - began)
+    for arrivals in ({"kind": "poisson", "rate": _RATE}, {"kind": "gamma", "rate": _RATE, "cv": 2.0}):
+        table = json.dumps(lengths | {"arrivals": arrivals})
+        argv = (sys.executable, "-c", _SCHEDULE, table, str(_HOURS * 3600), "1")
+        told = [subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split() for _ in range(5)]
+        times, requests, grown, count = (median(map(float, each)) for each in zip(*told, strict=True))
+        what = f"schedule of 9 days at {_RATE:g} requests/s, {arrivals['kind']}"
+        yield Line(
+            f"{what}: arrivals", times / 1e6, "million a s", times / bare, f"expovariate, summed ({bare / 1e6:.3g})"
+        )
+        yield Line(f"{what}: whole requests", requests / 1e6, "million a s", requests / times, "the arrivals alone")
+        yield Line(f"{what}: memory added", grown, "KiB", None, f"by {count:,.0f} requests after the first 100,000")
 
 
 def load_client() -> Iterator[Line]:

@@ -71,9 +71,9 @@ class Facts:
         """Requests per second that are replayed at time scale 1."""
         return self.replayed * SECOND / self.span_ns
 
-    def count(self, row: Row, at: int) -> None:
-        """One more row that is replayed, at ``at`` nanoseconds."""
-        self.last_ns = at
+    def count(self, row: Row) -> None:
+        """One more row that is replayed."""
+        self.last_ns = row.at
         self.replayed += 1
         self.longest_prompt = max(self.longest_prompt, row.prompt_tokens)
         self.longest_output = max(self.longest_output, row.output_tokens)
@@ -163,42 +163,53 @@ def read(selection: Selection, trace: TraceFormat, told: Facts, tell: Callable[[
         at = row.at - origin - begin
         if at < 0 or (width is not None and at >= width):
             told.losses.outside += 1
-        elif (kept := _kept(row, selection, told)) is not None:
-            told.count(kept, at)
-            yield kept._replace(at=at)
+        elif (kept := _kept(row, at, selection, told)) is not None:
+            told.count(kept)
+            yield kept
     after_window = width is not None and previous is not None and previous - (origin or 0) - begin >= width
-    told.span_ns = width if after_window and width else told.last_ns + max(told.last_ns // max(told.replayed - 1, 1), 1)
+    gap = max(told.last_ns // max(told.replayed - 1, 1), bin_ns(selection, trace), 1)
+    told.span_ns = width if after_window and width else told.last_ns + gap
+
+
+def bin_ns(selection: Selection, trace: TraceFormat) -> int:
+    """Nanoseconds over which requests with one stamp are spread."""
+    return round((trace.bin if selection.bin is None else selection.bin) * SECOND)
 
 
 def _refuse(what: str) -> None:
     raise TraceError(what)
 
 
-def _kept(row: Row, selection: Selection, told: Facts) -> Row | None:
-    """A row with its lengths within their bounds, or None where it is left out."""
-    named = ((selection.model, row.model), (selection.log_type, row.log_type))
-    if any(wanted is not None and wanted != has for wanted, has in named):
+def _kept(row: Row, at: int, selection: Selection, told: Facts) -> Row | None:
+    """A row at its time and with its lengths within their bounds, or None where it is left out."""
+    if (selection.model is not None and row.model != selection.model) or (
+        selection.log_type is not None and row.log_type != selection.log_type
+    ):
         told.losses.other_kinds += 1
         return None
     if row.failed:
         told.losses.failures += 1
         if not selection.with_failures:
             return None
-    prompt, output = max(row.prompt_tokens, 1), max(row.output_tokens, 1)
-    longest_prompt = _least(selection.max_prompt, selection.max_total and selection.max_total - 1)
-    shorter_prompt = prompt if longest_prompt is None else min(prompt, longest_prompt)
-    left = selection.max_total and max(selection.max_total - shorter_prompt, 1)
-    longest_output = _least(selection.max_output, left)
-    shorter_output = output if longest_output is None else min(output, longest_output)
-    if (shorter_prompt, shorter_output) != (prompt, output):
+    prompt, output = row.prompt_tokens or 1, row.output_tokens or 1
+    shorter, shorter_output = _bounded(prompt, output, selection)
+    if shorter != prompt or shorter_output != output:
         told.losses.beyond += 1
         if not selection.clip:
             return None
-    return row._replace(prompt_tokens=shorter_prompt, output_tokens=shorter_output)
+    return Row(row.line, at, shorter, shorter_output, *row[4:])
 
 
-def _least(*bounds: int | None) -> int | None:
-    return min((bound for bound in bounds if bound is not None), default=None)
+def _bounded(prompt: int, output: int, bounds: Selection) -> tuple[int, int]:
+    """Lengths within their bounds; of a total that is too long the prompt keeps what it has, but for one token."""
+    if bounds.max_prompt is not None and prompt > bounds.max_prompt:
+        prompt = bounds.max_prompt
+    if bounds.max_output is not None and output > bounds.max_output:
+        output = bounds.max_output
+    if bounds.max_total is not None and prompt + output > bounds.max_total:
+        prompt = min(prompt, bounds.max_total - 1)
+        output = min(output, bounds.max_total - prompt)
+    return prompt, output
 
 
 def located(path: str, wrong: Wrong) -> str:
@@ -226,11 +237,10 @@ _Timed = tuple[int, Row, int]
 
 
 def _laps(selection: Selection, trace: TraceFormat, loop: bool, jitter: Draws) -> Iterator[_Timed]:
-    width = round((trace.bin if selection.bin is None else selection.bin) * SECOND)
     before = 0
     for lap in count():
         told = Facts()
-        for at, row in _spread(read(selection, trace, told, _refuse), width, jitter):
+        for at, row in _spread(read(selection, trace, told, _refuse), bin_ns(selection, trace), jitter):
             yield before + at, row, lap
         if not loop or not told.replayed:
             return

@@ -39,16 +39,22 @@ def lines(path: Path) -> Iterator[tuple[int, str] | Wrong]:
                 yield number, text
 
 
-def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]] | Wrong]:
-    """Every row of a CSV file by the names in its first line, which must have those that are ``needed``."""
+def csv_rows(
+    path: Path, needed: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, tuple[str, ...]] | Wrong]:
+    """Every row of a CSV file with its line: the cells of the columns that are ``needed``, then of the ``optional``.
+
+    Columns are found by the names in the first line; the cell of an optional one that there is not is empty.
+    """
     names: list[str] = []
+    places: list[int] = []
     for line in lines(path):
         if isinstance(line, Wrong):
             yield line
             continue
         number, text = line
         try:
-            (cells,) = csv.reader((text,), strict=True)
+            cells = next(csv.reader((text,), strict=True)) if '"' in text else text.split(",")
         except (csv.Error, ValueError) as error:
             yield Wrong(number, "", f"is not a row of CSV: {error}")
             continue
@@ -58,14 +64,19 @@ def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str,
                 listed = ", ".join(repr(name) for name in missing)
                 yield Wrong(number, "", f"has no column {listed}; its columns are {', '.join(map(repr, names))}"[:500])
                 return
+            # Optional columns that there are not are found in an empty cell behind the last.
+            places = [names.index(name) if name in names else len(names) for name in (*needed, *optional)]
         elif len(cells) != len(names):
             yield Wrong(number, "", f"has {len(cells)} columns, the first line has {len(names)}")
         else:
-            yield number, dict(zip(names, cells, strict=True))
+            cells.append("")
+            yield number, tuple([cells[place] for place in places])
 
 
 def tokens(text: str, column: str) -> int:
     """A count of tokens. Raises :class:`UnreadableError`."""
+    if len(text) < len(str(MOST_TOKENS)) and text.isdecimal():
+        return int(text)
     value = number(text, column)
     if value != int(value):
         raise UnreadableError(column, f"{text!r} is not a whole number of tokens")

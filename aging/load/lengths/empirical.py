@@ -51,7 +51,7 @@ def counts(options: EmpiricalOptions) -> tuple[Counter[int], list[str]]:
             else:
                 line, cells = each
                 try:
-                    seen[min(max(tokens(cells[options.column], options.column), options.min), options.max)] += 1
+                    seen[min(max(tokens(cells[0], options.column), options.min), options.max)] += 1
                 except UnreadableError as error:
                     wrong.append(f"{path}, line {line}: column {error.column!r}: {error.what}")
             if len(wrong) >= _MOST_TOLD:

@@ -31,8 +31,8 @@ def rows(path: Path) -> Iterator[Row | Wrong]:
             continue
         line, cells = each
         try:
-            prompt, output = tokens(cells[_PROMPT], _PROMPT), tokens(cells[_OUTPUT], _OUTPUT)
-            yield Row(line, _nanoseconds(cells[_TIME]), prompt, output, output == 0)
+            prompt, output = tokens(cells[1], _PROMPT), tokens(cells[2], _OUTPUT)
+            yield Row(line, _nanoseconds(cells[0]), prompt, output, output == 0)
         except UnreadableError as error:
             yield Wrong(line, error.column, error.what)
 

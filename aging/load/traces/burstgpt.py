@@ -23,7 +23,7 @@ def recognises(path: Path) -> bool:
 
 
 def rows(path: Path) -> Iterator[Row | Wrong]:
-    for each in csv_rows(path, (_TIME, _PROMPT, _OUTPUT)):
+    for each in csv_rows(path, (_TIME, _PROMPT, _OUTPUT), ("Session ID", "Model", "Log Type")):
         if isinstance(each, Wrong):
             yield each
             continue
@@ -34,21 +34,13 @@ def rows(path: Path) -> Iterator[Row | Wrong]:
             yield Wrong(line, error.column, error.what)
 
 
-def _row(line: int, cells: dict[str, str]) -> Row:
-    at = number(cells[_TIME], _TIME)
+def _row(line: int, cells: tuple[str, ...]) -> Row:
+    stamp, asked, answered, session, model, log_type = cells
+    at = number(stamp, _TIME)
     if at > 1e9:
-        raise UnreadableError(_TIME, f"{cells[_TIME]!r} is more than 30 years of seconds")
-    prompt, output = tokens(cells[_PROMPT], _PROMPT), tokens(cells[_OUTPUT], _OUTPUT)
-    return Row(
-        line,
-        round(at * SECOND),
-        prompt,
-        output,
-        output == 0,
-        cells.get("Session ID", ""),
-        cells.get("Model", ""),
-        cells.get("Log Type", ""),
-    )
+        raise UnreadableError(_TIME, f"{stamp!r} is more than 30 years of seconds")
+    prompt, output = tokens(asked, _PROMPT), tokens(answered, _OUTPUT)
+    return Row(line, round(at * SECOND), prompt, output, output == 0, session, model, log_type)
 
 
 BURSTGPT = TraceFormat("burstgpt", _TIME, 1.0, recognises, rows)
