@@ -27,7 +27,10 @@ class Table(BaseModel):
 class ModelTable(Table):
     """The model under the deployments: made locally with random weights, or named."""
 
-    preset: str | None = Field(None, description="random-weight model made locally and cached: `tiny` or `small`")
+    preset: str | None = Field(
+        None,
+        description="random-weight model made locally and cached: `tiny`, `tiny-long` (context of 32,768) or `small`",
+    )
     path: str | None = Field(None, description="a model file or folder on this machine")
     hub: str | None = Field(None, description="a hub id that the deployments download themselves")
 
