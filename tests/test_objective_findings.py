@@ -27,7 +27,7 @@ OBJECTIVES = {"ttft": "0.5s", "e2e": "4s"}
 
 
 def with_requests(root: Path, *, load: dict[str, object]) -> Path:
-    """Two requests a second of each class: those of chat miss ever more often, at last four in five; batch never."""
+    """Ten requests a second of each class: those of chat miss ever more often, at last four in five; batch never."""
     synthetic(root, {"server": lambda t: 1e8 + 0 * t})
     manifest = json.loads((root / "manifest.json").read_text())
     manifest["campaign"]["load"] = load
@@ -35,7 +35,7 @@ def with_requests(root: Path, *, load: dict[str, object]) -> Path:
     for old in (root / "server" / "r01" / "requests").iterdir():
         old.unlink()
     rows = []
-    for index, at in enumerate(np.arange(0.125, SECONDS, 0.25)):
+    for index, at in enumerate(np.arange(0.025, SECONDS, 0.05)):
         chat = index % 2 == 0
         good = not chat or (index // 2 * 0.618034) % 1 > at / SECONDS * 0.8
         sent = LOAD_START + float(at)
@@ -79,7 +79,7 @@ def test_every_class_has_its_series(tmp_path: Path) -> None:
     assert kept.y[:10].mean() > 0.75
     assert kept.y[-10:].mean() < 0.5
     assert np.all(series["client_batch_work_slo_attainment_ratio"].y == 1.0)
-    assert series["client_batch_work_goodput_requests_per_second"].y.mean() == pytest.approx(2.0, rel=0.02)
+    assert series["client_batch_work_goodput_requests_per_second"].y.mean() == pytest.approx(10.0, rel=0.02)
     assert "client_slo_attainment_ratio" not in series, "the load as a whole has no objectives"
 
 
@@ -141,7 +141,7 @@ def test_findings_summary_report_and_gate_tell_of_objectives(
     assert chat.first_attainment > 0.7
     assert chat.last_attainment < 0.5
     assert batch.attainment == 1.0
-    assert batch.goodput == pytest.approx(2.0, rel=0.01)
+    assert batch.goodput == pytest.approx(10.0, rel=0.01)
 
     found = {one.indicator: one for one in findings.findings if one.deployment == "server"}
     fall = found["client_chat_slo_attainment_ratio"]
