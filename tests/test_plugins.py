@@ -1,4 +1,4 @@
-"""Extension by one new file: a deployment, a sampler, a load profile, a policy and a trend test, dropped in and run."""
+"""Extension by one new file: a deployment, a sampler, arrivals, lengths, a policy and a trend test, dropped in."""
 
 from __future__ import annotations
 
@@ -63,6 +63,24 @@ class Pairs(Arrivals):
     def at_rate(self, rate):
         return self
 """,
+    "load/lengths/either.py": """
+from typing import Literal
+import numpy as np
+from aging.campaign.schema import LengthsOptions
+from aging.load.lengths import Lengths
+
+class EitherOptions(LengthsOptions):
+    kind: Literal["either"]
+    one: int
+    other: int
+
+class Either(Lengths):
+    kind = "either"
+    options_table = EitherOptions
+
+    def tokens(self, draws, count, traced):
+        return np.where(draws.uniform(count) < 0.5, self.options.one, self.options.other)
+""",
     "trends/tests/coin.py": """
 from aging.trends.tests import TestResult, TrendTest
 
@@ -94,6 +112,7 @@ def test_one_new_file_is_all_a_plugin_needs(tmp_path: Path, campaign_file: Calla
     file = campaign_file(duration="5s", warmup="1s", extra='[rejuvenation]\npolicy = "never"')
     changed = file.read_text().replace('{ kind = "poisson", rate = 30.0 }', '{ kind = "pairs", every = 0.1 }')
     changed = changed.replace('kind = "reference"', 'kind = "slow-reference"\nslowness = 2.0', 1)
+    changed = changed.replace("{ median = 4, p95 = 8, min = 1, max = 16 }", '{ kind = "either", one = 3, other = 5 }')
     file.write_text(changed.replace("[sampling]", '[sampling]\ntick = "500ms"'))
     ran = subprocess.run(
         [sys.executable, "-m", "aging", "run", str(file)],
@@ -109,5 +128,6 @@ def test_one_new_file_is_all_a_plugin_needs(tmp_path: Path, campaign_file: Calla
     assert results.samples("_harness", "tick")["tick_targets"].max() == 5
     scheduled = results.requests("clean")["scheduled"]
     assert (scheduled.sort_values().diff().dropna() < 1e-6).sum() == len(scheduled) // 2
+    assert set(results.requests("clean")["output_tokens_asked"]) == {3, 5}
     findings = json.loads(results.layout.findings.read_text())["findings"]
     assert {finding["tests"]["coin"] for finding in findings if finding["n"] > 10} == {0.5}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import fsum
 from typing import Any
 
 import aging.load.arrivals
@@ -74,7 +75,7 @@ def _own(own: ClassTable | None, load: LoadTable, key: str) -> Any:
 
 def _at_rate(classes: list[LoadClass], rate: float) -> tuple[LoadClass, ...]:
     rates = [each.arrivals.mean_rate() for each in classes]
-    total = sum(rates)
+    total = fsum(rates)
     return tuple(
         replace(each, arrivals=each.arrivals.at_rate(rate * own / total)) if own > 0 else each
         for each, own in zip(classes, rates, strict=True)

@@ -18,6 +18,7 @@ from aging.load.scaling import scaled
 from aging.load.traces import SECOND
 
 _MOST_TOLD = 10
+_MOST_COPIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,9 @@ class _Reader:
         if self._context is not None and found.longest_total > self._context:
             what = f"is missing: the trace has {found.longest_total:,} tokens in one request, and the smallest context"
             self._mistakes.append(Mistake(f"{where}.max_total", f"{what} is {self._context:,}"))
+        if options.rate is not None and options.rate > _MOST_COPIES * found.rate * options.time_scale:
+            what = f"is over {_MOST_COPIES:,} times the trace's {found.rate * options.time_scale:.3g} per second"
+            self._mistakes.append(Mistake(f"{where}.rate", f"{what}; compress its time with `time_scale` as well"))
         name = Path(options.file).resolve().name
         told = f"{name}: {', '.join(_losses(options, found))}{_end(options, found, self._duration)}"
         self._files.append(Input(where, name, _sha256(Path(options.file)), told))

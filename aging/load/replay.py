@@ -117,6 +117,10 @@ def format_of(selection: Selection) -> TraceFormat:
     path = Path(selection.path)
     if not path.exists():
         raise TraceError(f"there is no {selection.path!r}")
+    if not (path.is_file() or path.is_dir()):
+        raise TraceError(f"{selection.path} is neither a file nor a folder")
+    if path.is_file() and path.stat().st_size == 0:
+        raise TraceError(f"{selection.path} is empty")
     if selection.format != "auto":
         if selection.format not in known:
             raise TraceError(f"unknown format {selection.format!r}; known: auto, {', '.join(known)}")
@@ -132,43 +136,54 @@ def format_of(selection: Selection) -> TraceFormat:
 
 
 def facts(selection: Selection, tell: Callable[[str], None] | None = None) -> Facts:
-    """Read a selection once. What is wrong is told to ``tell``; without it, :class:`TraceError` at the first."""
-    told = Facts()
-    for _ in read(selection, format_of(selection), told, _refuse if tell is None else tell):
+    """Read a trace once, to its end. What is wrong goes to ``tell``; without it, :class:`TraceError` at the first."""
+    told, trace = Facts(), format_of(selection)
+    rows = _sound(selection, trace, told, _refuse if tell is None else tell)
+    for _ in _selected(rows, selection, trace, told):
         pass
+    for _ in rows:  # behind the window, but to be whole all the same
+        told.losses.outside += 1
     if not told.replayed and not told.refused:
         (_refuse if tell is None else tell)(f"{selection.path}: no row is left to replay")
     return told
 
 
-def read(selection: Selection, trace: TraceFormat, told: Facts, tell: Callable[[str], None]) -> Iterator[Row]:
-    """The rows that are replayed: times from the start of the window, lengths within their bounds.
-
-    ``told`` counts on the way, and is whole when the rows have ended. What is wrong is told and left out.
-    """
-    begin, width = round(selection.start * SECOND), selection.window and round(selection.window * SECOND)
+def _sound(selection: Selection, trace: TraceFormat, told: Facts, tell: Callable[[str], None]) -> Iterator[Row]:
+    """The rows that can be read and are in order, their times from the start of the window; others are told."""
+    begin = round(selection.start * SECOND)
     origin = previous = None
     for row in trace.rows(Path(selection.path)):
         if isinstance(row, Wrong):
-            told.refused += 1
-            tell(located(selection.path, row))
+            wrong = row
+        elif previous is not None and row.at < previous:
+            wrong = Wrong(row.line, trace.time_column, "is before the row above it; sort the trace by time")
+        else:
+            origin, previous = row.at if origin is None else origin, row.at
+            told.losses.rows += 1
+            yield row._replace(at=row.at - origin - begin)
             continue
-        if previous is not None and row.at < previous:
-            unsorted = Wrong(row.line, trace.time_column, "is before the row above it; sort the trace by time")
-            told.refused += 1
-            tell(located(selection.path, unsorted))
-            continue
-        origin, previous = row.at if origin is None else origin, row.at
-        told.losses.rows += 1
-        at = row.at - origin - begin
-        if at < 0 or (width is not None and at >= width):
+        told.refused += 1
+        tell(located(selection.path, wrong))
+
+
+def _selected(rows: Iterator[Row], selection: Selection, trace: TraceFormat, told: Facts) -> Iterator[Row]:
+    """The rows that are replayed, lengths within their bounds; ends at the end of the window.
+
+    ``told`` counts on the way, and knows the span when the rows have ended.
+    """
+    width = None if selection.window is None else round(selection.window * SECOND)
+    for row in rows:
+        if width is not None and row.at >= width:
             told.losses.outside += 1
-        elif (kept := _kept(row, at, selection, told)) is not None:
+            told.span_ns = width
+            return
+        if row.at < 0:
+            told.losses.outside += 1
+        elif (kept := _kept(row, selection, told)) is not None:
             told.count(kept)
             yield kept
-    after_window = width is not None and previous is not None and previous - (origin or 0) - begin >= width
-    gap = max(told.last_ns // max(told.replayed - 1, 1), bin_ns(selection, trace), 1)
-    told.span_ns = width if after_window and width else told.last_ns + gap
+    gap = max(told.last_ns // max(told.replayed - 1, 1), bin_ns(selection, trace)) or SECOND
+    told.span_ns = told.last_ns + gap
 
 
 def bin_ns(selection: Selection, trace: TraceFormat) -> int:
@@ -180,8 +195,8 @@ def _refuse(what: str) -> None:
     raise TraceError(what)
 
 
-def _kept(row: Row, at: int, selection: Selection, told: Facts) -> Row | None:
-    """A row at its time and with its lengths within their bounds, or None where it is left out."""
+def _kept(row: Row, selection: Selection, told: Facts) -> Row | None:
+    """A row with its lengths within their bounds, or None where it is left out."""
     if (selection.model is not None and row.model != selection.model) or (
         selection.log_type is not None and row.log_type != selection.log_type
     ):
@@ -197,7 +212,7 @@ def _kept(row: Row, at: int, selection: Selection, told: Facts) -> Row | None:
         told.losses.beyond += 1
         if not selection.clip:
             return None
-    return Row(row.line, at, shorter, shorter_output, *row[4:])
+    return Row(row.line, row.at, shorter, shorter_output, *row[4:])
 
 
 def _bounded(prompt: int, output: int, bounds: Selection) -> tuple[int, int]:
@@ -240,7 +255,8 @@ def _laps(selection: Selection, trace: TraceFormat, loop: bool, jitter: Draws) -
     before = 0
     for lap in count():
         told = Facts()
-        for at, row in _spread(read(selection, trace, told, _refuse), bin_ns(selection, trace), jitter):
+        rows = _selected(_sound(selection, trace, told, _refuse), selection, trace, told)
+        for at, row in _spread(rows, bin_ns(selection, trace), jitter):
             yield before + at, row, lap
         if not loop or not told.replayed:
             return

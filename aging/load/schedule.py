@@ -21,7 +21,7 @@ from aging.campaign.schema import FaultShares, OptionShares, SharedPrefix
 from aging.load.arrivals import Arrived
 from aging.load.classes import LoadClass
 from aging.load.draws import Draws
-from aging.load.gaps import SECOND, Times
+from aging.load.instants import SECOND, Times
 from aging.load.lengths import Tokens
 from aging.load.planned import BLOCK_TOKENS, CLASS_STRIDE, ClosedLoop, Fault, Option, PlannedRequest
 from aging.load.sessions import Conversations, Message, Turn

@@ -71,6 +71,8 @@ def test_a_file_without_lengths_is_told(tmp_path: Path) -> None:
     file.write_text("a,tokens\nx,5\nx,-3\n")
     with pytest.raises(AgingError, match=r"lengths.csv, line 3: column 'tokens': '-3' is negative"):
         drawn(kind="empirical", file=str(file), column="tokens", max=100)
+    with pytest.raises(AgingError, match="there is no file"):
+        drawn(kind="empirical", file=str(tmp_path), column="tokens", max=100)
 
 
 @pytest.mark.parametrize(

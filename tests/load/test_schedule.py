@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from aging.deployments import Endpoint
 from aging.load.classes import classes_of
 from aging.load.job import Job, load_table
 from aging.load.planned import CLASS_STRIDE, PlannedRequest
-from aging.load.schedule import ScheduleHash, closed_loops, schedule_hash
+from aging.load.schedule import ScheduleHash, closed_loops, merged, schedule_hash
 from tests.load.workloads import BASE, planned
 
 
@@ -172,6 +173,18 @@ def test_the_hash_tells_every_field_of_a_request() -> None:
     assert len(digests) == len(others) + 1
 
 
+def test_the_phases_of_a_job_are_those_of_its_arrivals() -> None:
+    bursts = {"name": "bursts", "arrivals": {"kind": "on-off", "on_rate": 50, "on": "9s", "off": "9s"}}
+    job = Job(
+        Endpoint("http://127.0.0.1:1", "m"), load_table(BASE | {"class": [CLASSES[1], bursts]}), None, 3, 200, 0, Path()
+    )
+    at = [request.at for request in of_class(list(job.requests()), "bursts")]
+    phases = job.phases()
+    assert {phase.rate for phase in phases} == {0.0, 50.0}
+    for phase in phases:
+        assert any(phase.start <= each < phase.end for each in at) == (phase.rate > 0)
+
+
 def test_a_load_process_is_told_all_of_a_load() -> None:
     traced = {"kind": "trace", "file": "a.csv", "window": "1h", "native_rate": 0.1234567890123}
     load = load_table(
@@ -186,3 +199,33 @@ def test_a_load_process_is_told_all_of_a_load() -> None:
     job = Job(Endpoint("http://127.0.0.1:1", "m"), load, 3.0, 1, 10.0, 5.0, Path("folder"))
     assert Job.from_json(job.to_json()) == job
     assert "\n" not in job.to_json()
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {},
+        {
+            "prompts": {
+                "sessions": {"share": 0.8, "turns": 5, "think": "3s"},
+                "shared_prefix": {"share": 1, "tokens": 9},
+            }
+        },
+        {"class": CLASSES},
+    ],
+    ids=["plain", "conversations", "classes"],
+)
+def test_a_schedule_is_drawn_in_constant_memory(tables: dict[str, Any]) -> None:
+    requests = merged(classes_of(load_table(BASE | tables)), 1, 1e6)
+    for _ in islice(requests, 5_000):
+        pass
+    tracemalloc.start()
+    try:
+        for _ in islice(requests, 10_000):
+            pass
+        early = tracemalloc.get_traced_memory()[0]
+        for _ in islice(requests, 40_000):
+            pass
+        assert tracemalloc.get_traced_memory()[0] - early < 300_000  # a chunk more or less
+    finally:
+        tracemalloc.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -17,9 +18,13 @@ from aging.errors import CampaignError
 from aging.load.inputs import Inputs, read_inputs
 from aging.load.planned import PlannedRequest
 from aging.load.prompts import messages
+from aging.store.results import open_results
 from aging.store.sealing import seal
 from aging.store.segments import SegmentWriter
+from tests.conftest import ROOT
 from tests.load.workloads import gaps, planned, variation
+
+KINDS = Catalogue.discovered().kinds()
 
 BURSTGPT = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
 BURSTGPT_2 = "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
@@ -62,7 +67,7 @@ kind = "llama-cpp"
 port = 18083
 context = 4096
 """
-    return read_inputs(parse_campaign(text, Catalogue.discovered().kinds()), "replay.toml")
+    return read_inputs(parse_campaign(text, KINDS), "replay.toml")
 
 
 def mistakes(arrivals: dict[str, Any], extra: str = "") -> list[str]:
@@ -189,6 +194,12 @@ def test_a_window_is_replayed_from_its_start(trace: Callable[[str], dict[str, An
     assert "97 outside the window" in told(trace(even(100)) | {"start": "10s", "window": "6s"})
 
 
+def test_a_lap_reads_no_further_than_its_window(trace: Callable[[str], dict[str, Any]]) -> None:
+    arrivals = trace(even(100) + "spoilt\n") | {"window": "6s", "loop": True}
+    assert lengths(replayed(arrivals, 12.0)) == [(1, 1), (2, 2), (3, 3)] * 2
+    assert "line 102: has 1 columns" in mistakes(arrivals)[0]
+
+
 def test_time_is_compressed_and_nothing_is_lost(trace: Callable[[str], dict[str, Any]]) -> None:
     requests = replayed(trace(even(50)) | {"time_scale": 4.0})
     assert [request.at for request in requests] == pytest.approx([0.5 * k for k in range(50)])
@@ -221,6 +232,11 @@ def test_a_rate_thins_or_repeats_to_the_mean_it_names(trace: Callable[[str], dic
 def test_a_deployments_rate_scales_a_trace(trace: Callable[[str], dict[str, Any]]) -> None:
     requests = planned(1, 1e6, 0.25, arrivals=trace(even(2000)), prompt_tokens=None, output_tokens=None)
     assert len(requests) / 4000 == pytest.approx(0.25, rel=0.06)
+
+
+def test_a_rate_far_beyond_the_traces_is_told(trace: Callable[[str], dict[str, Any]]) -> None:
+    (mistake,) = mistakes(trace(even(100)) | {"rate": 600.0})
+    assert mistake.startswith("load.arrivals.rate: is over 1,000 times the trace's 0.5 per second")
 
 
 def test_conversations_are_kept_whole_and_in_order(trace: Callable[[str], dict[str, Any]]) -> None:
@@ -283,7 +299,7 @@ def test_a_request_longer_than_the_context_is_told(trace: Callable[[str], dict[s
         (mooncake([MOONCAKE[0] | {"hash_ids": ["a"]}]), "line 1: column 'hash_ids': is not a list of whole numbers"),
         (mooncake([MOONCAKE[0] | {"timestamp": True}]), "line 1: column 'timestamp': 'True' is not a number"),
         ("a,b\n1,2\n", "is of no format that is known: azure, burstgpt, mooncake, recorded"),
-        ("", "is of no format that is known"),
+        ("", " is empty"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(trace: Callable[[str], dict[str, Any]], text: str, expected: str) -> None:
@@ -304,6 +320,8 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
     assert mistakes({"kind": "trace", "file": gone}) == [f"load.arrivals.file: there is no {gone!r}"]
     assert "has no request records" in mistakes({"kind": "trace", "file": str(tmp_path)})[0]
+    os.mkfifo(tmp_path / "pipe")
+    assert "is neither a file nor a folder" in mistakes({"kind": "trace", "file": str(tmp_path / "pipe")})[0]
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00" * 100)
     assert "is of no format that is known" in mistakes({"kind": "trace", "file": str(tmp_path / "binary")})[0]
     (tmp_path / "line").write_bytes(b"x" * (5 << 20))
@@ -317,7 +335,24 @@ def test_a_folder_of_something_else_is_told(tmp_path: Path) -> None:
     writer.append(0.0, [{"mono": 1.0, "value": 5}])
     writer.close()
     (mistake,) = mistakes({"kind": "trace", "file": str(tmp_path / "process")})
-    assert "record 1, is not one of a request: it needs scheduled, prompt_tokens, output_tokens_asked" in mistake
+    assert "record 1, is not one of a request: scheduled nan s" in mistake
+    (live,) = (tmp_path / "process").glob("*.live.jsonl")
+    seal(live)
+    (mistake,) = mistakes({"kind": "trace", "file": str(tmp_path / "process")})
+    assert "cannot be read: it has no column 'scheduled', 'prompt_tokens', 'output_tokens_asked'" in mistake
+    (sealed,) = (tmp_path / "process").glob("*.parquet")
+    sealed.write_bytes(b"PAR1 no more")
+    (mistake,) = mistakes({"kind": "trace", "file": str(tmp_path / "process")})
+    assert f"{sealed.name} cannot be read" in mistake
+
+
+def test_a_real_campaigns_requests_come_again_as_they_were() -> None:
+    results = open_results(ROOT / "results" / "first-look")
+    recorded = results.requests("reference-leak").sort_values("scheduled")
+    requests = replayed({"kind": "trace", "file": str(results.layout.source("reference-leak", "requests"))})
+    assert [request.prompt_tokens for request in requests] == recorded["prompt_tokens"].tolist()
+    assert [request.output_tokens for request in requests] == recorded["output_tokens_asked"].tolist()
+    np.testing.assert_allclose(gaps(requests), np.diff(recorded["scheduled"]), atol=1e-6)
 
 
 def test_what_was_read_is_told_hashed_and_not_read_again(trace: Callable[[str], dict[str, Any]]) -> None:
@@ -327,3 +362,50 @@ def test_what_was_read_is_told_hashed_and_not_read_again(trace: Callable[[str], 
     assert file.told.startswith("trace: 100 rows, 0 failures left out, 100 replayed at 0.25 per second; it ends after")
     assert inputs.campaign.load is not None
     assert inputs.campaign.load.arrivals.native_rate == pytest.approx(0.5)
+
+
+SPOILING = (
+    b"\x00",
+    b"\xff",
+    b",",
+    b'"',
+    b"\n",
+    b"-",
+    b"e9",
+    b"nan",
+    b"9" * 400,
+    b"{",
+    b"[",
+    b"null",
+    b"\r",
+    b"1.5",
+    b"_",
+)
+
+
+AZURE_ROWS = "2023-11-16 23:59:59.9999999,374,44\n" * 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [BURSTGPT + ROWS, BURSTGPT_2 + "7.0,abc,4,m,9,4,1,x\n" * 3, AZURE + AZURE_ROWS, mooncake(MOONCAKE)],
+    ids=["burstgpt", "burstgpt-2", "azure", "mooncake"],
+)
+def test_whatever_a_trace_holds_it_is_replayed_or_refused(trace: Callable[[str], dict[str, Any]], text: str) -> None:
+    arrivals, replays, rng = trace(text) | {"loop": True}, 0, Random(7)
+    for _ in range(40):
+        spoilt = bytearray(text.encode())
+        for _ in range(rng.randrange(3)):
+            at = rng.randrange(len(spoilt))
+            spoilt[at : at + rng.choice((0, 1, 5))] = rng.choice(SPOILING)
+        Path(arrivals["file"]).write_bytes(spoilt)
+        try:
+            checked(arrivals)
+        except CampaignError:
+            continue
+        replays += 1
+        requests = replayed(arrivals, 100.0)
+        assert requests
+        assert all(request.prompt_tokens > 0 and request.output_tokens > 0 for request in requests)
+        assert all(gap >= 0 for gap in gaps(requests))
+    assert 4 <= replays <= 36

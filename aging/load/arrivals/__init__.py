@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aging.campaign.schema import ArrivalsOptions
 from aging.load.draws import Draws
-from aging.load.gaps import Times
+from aging.load.instants import Times
 from aging.load.phases import Phase
 
 __all__ = ["Arrivals", "Arrived", "Phase", "Places", "Traced"]

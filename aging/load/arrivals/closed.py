@@ -18,7 +18,7 @@ from aging.campaign.schema import ArrivalsOptions
 from aging.campaign.units import Duration
 from aging.load.arrivals import Arrivals, Places
 from aging.load.draws import Draws
-from aging.load.gaps import Times
+from aging.load.instants import Times
 
 _CHUNK = 64
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from aging.campaign.schema import ArrivalsOptions
 from aging.load.arrivals import Arrivals
 from aging.load.draws import Draws
-from aging.load.gaps import CHUNK, SECOND, Times
+from aging.load.instants import CHUNK, SECOND, Times
 
 
 class ConstantOptions(ArrivalsOptions):

@@ -14,7 +14,7 @@ from aging.campaign.units import Positive
 from aging.load.arrivals import Arrivals, Phase
 from aging.load.draws import Draws
 from aging.load.elementary import sine_of_turns
-from aging.load.gaps import CHUNK, SECOND, Times, poisson
+from aging.load.instants import CHUNK, SECOND, Times, poisson
 from aging.load.phases import until
 
 _STRETCHES = 8

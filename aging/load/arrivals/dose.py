@@ -7,6 +7,7 @@ when the server idles; a high-water mark steps and flattens.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import fsum
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -15,7 +16,7 @@ from aging.campaign.schema import ArrivalsOptions
 from aging.campaign.units import Duration
 from aging.load.arrivals import Arrivals, Phase
 from aging.load.draws import Draws
-from aging.load.gaps import Times, poisson_in
+from aging.load.instants import Times, poisson_in
 from aging.load.phases import until
 
 
@@ -50,7 +51,7 @@ class Dose(Arrivals[DoseOptions]):
         return until(duration, self._endless(draws))
 
     def mean_rate(self) -> float:
-        return self.options.rate * sum(self.options.levels) / len(self.options.levels)
+        return self.options.rate * fsum(self.options.levels) / len(self.options.levels)
 
     def at_rate(self, rate: float) -> Dose:
         scaled = self.options.rate * rate / self.mean_rate()

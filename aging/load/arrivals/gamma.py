@@ -12,7 +12,7 @@ from aging.campaign.schema import ArrivalsOptions
 from aging.load.arrivals import Arrivals
 from aging.load.draws import Draws
 from aging.load.elementary import Floats, exp, log, normal_quantile
-from aging.load.gaps import CHUNK, SECOND, Times, running
+from aging.load.instants import CHUNK, SECOND, Times, running
 
 
 class GammaOptions(ArrivalsOptions):
@@ -41,7 +41,7 @@ class Gamma(Arrivals[GammaOptions]):
         return Gamma(self.options.model_copy(update={"rate": rate}))
 
     def _gaps(self, draws: Draws) -> Iterator[Floats]:
-        shape = self.options.cv**-2
+        shape = 1.0 / (self.options.cv * self.options.cv)  # not a power: those are rounded differently elsewhere
         scale = SECOND / (self.options.rate * shape)
         normals, chances, powers = (draws.of(name) for name in ("normals", "chances", "powers"))
         while True:

@@ -11,7 +11,7 @@ from aging.campaign.schema import ArrivalsOptions
 from aging.campaign.units import Positive
 from aging.load.arrivals import Arrivals, Phase
 from aging.load.draws import Draws
-from aging.load.gaps import Times, poisson_in
+from aging.load.instants import Times, poisson_in
 from aging.load.phases import until
 
 

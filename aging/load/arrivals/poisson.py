@@ -10,7 +10,7 @@ from pydantic import Field
 from aging.campaign.schema import ArrivalsOptions
 from aging.load.arrivals import Arrivals
 from aging.load.draws import Draws
-from aging.load.gaps import Times, poisson
+from aging.load.instants import Times, poisson
 
 
 class PoissonOptions(ArrivalsOptions):

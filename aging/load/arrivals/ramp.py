@@ -12,7 +12,7 @@ from aging.campaign.schema import ArrivalsOptions
 from aging.campaign.units import Positive
 from aging.load.arrivals import Arrivals, Phase
 from aging.load.draws import Draws
-from aging.load.gaps import SECOND, Times, poisson
+from aging.load.instants import SECOND, Times, poisson
 from aging.load.phases import until
 
 _STRETCHES = 8

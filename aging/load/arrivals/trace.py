@@ -13,10 +13,10 @@ from aging.campaign.schema import ArrivalsOptions
 from aging.campaign.units import Duration, Positive
 from aging.load.arrivals import Arrivals, Arrived, Traced
 from aging.load.draws import Draws
-from aging.load.gaps import Times
+from aging.load.instants import Times
 from aging.load.replay import Pace, Replayed, Selection, facts, replay
 
-_CHUNK = 512
+_CHUNK = 64
 
 
 class TraceOptions(ArrivalsOptions):
@@ -25,7 +25,8 @@ class TraceOptions(ArrivalsOptions):
     kind: Literal["trace"]
     file: str = Field(
         min_length=1,
-        description="the trace; for `recorded` the `requests` folder of a deployment in a result directory",
+        description="the trace; for `recorded` the `requests` folder of a deployment in a result "
+        "directory; a relative path is one from where `aging` is started",
     )
     format: str = Field("auto", description="`burstgpt`, `azure`, `mooncake` or `recorded`; `auto` looks")
     start: Duration = Field(0.0, ge=0, description="where in the trace the replay begins, from its first request")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from math import fsum
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -12,7 +13,7 @@ from aging.campaign.schema import ArrivalsOptions
 from aging.campaign.units import Duration
 from aging.load.arrivals import Arrivals, Phase
 from aging.load.draws import Draws
-from aging.load.gaps import Times, poisson_in
+from aging.load.instants import Times, poisson_in
 from aging.load.phases import until
 
 _HOUR = 3600.0
@@ -65,7 +66,7 @@ class Weekly(Arrivals[WeeklyOptions]):
 
     def _endless(self) -> Iterator[Phase]:
         o = self.options
-        unit = o.rate * (7 * 24) / (sum(o.days) * sum(o.hours))
+        unit = o.rate * (7 * 24) / (fsum(o.days) * fsum(o.hours))  # rounded once: Python's sum changed in 3.12
         for hour in count(int(o.start // _HOUR)):
             rate = unit * o.days[hour // 24 % 7] * o.hours[hour % 24]
             yield Phase(max(hour * _HOUR - o.start, 0.0), (hour + 1) * _HOUR - o.start, rate)

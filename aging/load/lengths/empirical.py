@@ -23,7 +23,10 @@ class EmpiricalOptions(LengthsOptions):
     """Token counts as often as in a column of a CSV file; what is outside `[min, max]` is clipped to it."""
 
     kind: Literal["empirical"]
-    file: str = Field(min_length=1, description="a CSV file with names in its first line")
+    file: str = Field(
+        min_length=1,
+        description="a CSV file with names in its first line; a relative path is one from where `aging` is started",
+    )
     column: str = Field(min_length=1, description="the column of the token counts, like `ContextTokens`")
     min: int = Field(1, ge=1, description="smallest count; shorter ones are raised to it")
     max: int = Field(ge=1, le=1_000_000, description="largest count; longer ones are cut to it")
@@ -44,6 +47,8 @@ def counts(options: EmpiricalOptions) -> tuple[Counter[int], list[str]]:
     seen: Counter[int] = Counter()
     wrong: list[str] = []
     path = Path(options.file)
+    if not path.is_file():
+        return seen, [f"there is no file {options.file!r}"]
     try:
         for each in csv_rows(path, (options.column,)):
             if isinstance(each, Wrong):
