@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ TESTS = Catalogue.discovered().tests
 OBJECTIVES = {"ttft": "0.5s", "e2e": "4s"}
 
 
-def with_requests(root: Path, *, load: dict[str, object]) -> Path:
+def with_requests(root: Path, *, load: Mapping[str, object]) -> Path:
     """Ten requests a second of each class: those of chat miss ever more often, at last four in five; batch never."""
     synthetic(root, {"server": lambda t: 1e8 + 0 * t})
     manifest = json.loads((root / "manifest.json").read_text())
