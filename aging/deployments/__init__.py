@@ -47,6 +47,9 @@ class Endpoint:
     metrics_port: int | None = None
     unsupported: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unsupported", tuple(self.unsupported))  # JSON knows lists alone
+
     @property
     def metrics_url(self) -> str | None:
         """Where its Prometheus metrics are, if anywhere."""
