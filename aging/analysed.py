@@ -12,7 +12,7 @@ import numpy as np
 
 import aging.trends.tests
 from aging.drivers import Driven, driven
-from aging.indicators import PRIMARY, Floats, Series, resolution
+from aging.indicators import PRIMARY, Floats, Series, ages_downwards, resolution
 from aging.model import HARNESS, Verdict
 from aging.plugins import discover
 from aging.threads import one_thread
@@ -27,7 +27,10 @@ _WORTH_A_POOL = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """A series, its trend (None where it is too short), every test's two-sided p, and remarks."""
+    """A series, its trend (None where it is too short), every test's two-sided p, and remarks.
+
+    Of an indicator that ages downwards the trend is that of its negative: a fall is what ages there.
+    """
 
     series: Series
     trend: Trend | None
@@ -68,11 +71,16 @@ class _Statistics:
 
 def _statistics_of(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> list[_Statistics]:
     if sum(one.t.size for one in series) < _WORTH_A_POOL:
-        return [_statistics(one.t, one.y, tests) for one in series]
+        return [_statistics(one.t, _towards_worse(one), tests) for one in series]
     # Tests go by name: a plug-in's function need not be one that can be sent to another process.
     task = partial(_statistics_by_name, kinds=tuple(tests))
     with ProcessPoolExecutor(mp_context=get_context("forkserver"), initializer=one_thread) as pool:
-        return list(pool.map(task, [one.t for one in series], [one.y for one in series]))
+        return list(pool.map(task, [one.t for one in series], [_towards_worse(one) for one in series]))
+
+
+def _towards_worse(series: Series) -> Floats:
+    """The series, such that more is worse."""
+    return -series.y if ages_downwards(series.indicator) else series.y
 
 
 def _statistics_by_name(t: Floats, y: Floats, kinds: tuple[str, ...]) -> _Statistics:

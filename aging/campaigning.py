@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from aging.calibrated import require_calibration
 from aging.campaign import Written, parse_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
@@ -27,7 +28,7 @@ from aging.load.inputs import Input, read_inputs
 from aging.manifest import manifest, write_manifest
 from aging.model import HARNESS, Findings
 from aging.plan import planned_seconds
-from aging.preflight import check, placed
+from aging.preflight import check, notes, placed
 from aging.progress import Progress
 from aging.report import write_report
 from aging.runner import Outcome, Runner
@@ -51,22 +52,28 @@ class Ran:
 
 
 def run_campaign(
-    written: Written, results: Path, duration: str | None, console: Console, gate: Gate | None = None
+    written: Written,
+    results: Path,
+    overrides: Mapping[str, Any],
+    console: Console,
+    gate: Gate | None = None,
 ) -> Ran:
     """Check, run, seal, analyse and report a campaign; end it early once it has failed ``gate``.
 
+    ``overrides`` stand in for top-level keys of the file.
     Raises CampaignError or PreflightError before anything is started or written.
     """
     catalogue = Catalogue.discovered()
-    inputs = read_inputs(
-        parse_campaign(written.text, catalogue.kinds(), written.source, duration=duration), written.source
-    )
+    inputs = read_inputs(parse_campaign(written.text, catalogue.kinds(), written.source, **overrides), written.source)
     campaign = inputs.campaign
     check(campaign, catalogue, results, source=written.source)
+    require_calibration(campaign, written.source)
     deployments = placed(campaign, catalogue)
     layout = prepare(campaign, deployments, written.text, results, inputs.files)
     for file in inputs.files:
         console.print(f"{file.where}: {file.told}", highlight=False, markup=False, soft_wrap=True)
+    for note in notes(campaign, deployments):
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
     keep_flat()
     runner = Runner(campaign, deployments, catalogue, layout)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from aging.errors import Mistake, MistakesError
+from aging.indicators import ages_downwards
 from aging.model import HARNESS, Finding, Findings
 
 _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
@@ -136,6 +137,8 @@ def _judgement(finding: Finding | None, name: str, condition: Condition, broken:
     if finding is not None:
         slope = finding.slope_per_hour if per_hour else finding.slope_per_request
         interval = finding.ci_per_hour if per_hour else finding.ci_per_request
+    if slope is not None and interval is not None and ages_downwards(condition.indicator):
+        slope, interval = -slope, (-interval[1], -interval[0])  # a limit on how fast it falls
     unit = condition.per.replace("_", " ")
     if finding is None or slope is None or interval is None:
         outcome = Outcome.INCONCLUSIVE

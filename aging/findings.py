@@ -14,8 +14,9 @@ import numpy as np
 from aging.analysed import Analysed, analyse_all
 from aging.clock import utc
 from aging.controls import controls
-from aging.indicators import DEVICE_MEMORY, PRIMARY, deployment_series, device_limit, harness_series
-from aging.model import Finding, Findings
+from aging.indicators import DEVICE_MEMORY, PRIMARY, deployment_series, device_limit, harness_series, run_window
+from aging.model import Attainment, Finding, Findings
+from aging.objectives import attainments, classes
 from aging.problems import problems_of
 from aging.replicas import finding_of
 from aging.retention import with_retention
@@ -53,7 +54,23 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         findings=findings,
         controls=controls(manifest["deployments"], findings, series, loaded=manifest["campaign"]["load"] is not None),
         problems=problems_of(results),
+        objectives=_objectives(results),
     )
+
+
+def _objectives(results: Results) -> list[Attainment]:
+    """How well every deployment kept the objectives of its load, where it has any."""
+    objectives = classes(results.manifest["campaign"]["load"])
+    kept: list[Attainment] = []
+    for deployment in results.deployments if objectives else ():
+        windows = {replica: run_window(results, deployment, replica) for replica in results.replicas(deployment)}
+        runs = [
+            (results.requests(deployment, replica), window.load_start + window.warmup, window.load_end)
+            for replica, window in windows.items()
+            if window is not None
+        ]
+        kept += attainments(deployment, [run for run in runs if not run[0].empty], objectives)
+    return kept
 
 
 def _findings(analysed: Sequence[Analysed], test: str, q: float) -> list[Finding]:

@@ -1,7 +1,8 @@
 """Aging indicators: aligned series on a time grid, one a generation, ready for the statistics.
 
 Gauges become medians, ``*_total`` counters rates, client latencies medians of what
-ended in the cell. Gaps stay gaps. No series crosses a generation.
+ended in the cell; attainment is the share of what was judged in it, goodput a count,
+so that a cell in which nothing was good is 0. Gaps stay gaps. No series crosses a generation.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aging.model import HARNESS
+from aging.objectives import Objectives, judged, latencies, of_class
+from aging.objectives import classes as objectives_of
 from aging.samplers import ENGINE_METRICS
 from aging.store.results import Results
-from aging.trends import SeriesError, find_warmup, median_grid, rate_grid
+from aging.trends import SeriesError, event_grid, find_warmup, mean_grid, median_grid, rate_grid
 
 PRIMARY = "process_anon_swap_bytes"
 """The leak indicator: anonymous memory falls neither when the kernel swaps nor when a sharing process exits."""
@@ -40,16 +43,29 @@ ALLOCATOR = ("allocator_in_use_bytes", "allocator_retained_bytes")
 
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
 
-INDICATORS = (
-    *_PROCESS,
-    DEVICE_MEMORY,
-    *ALLOCATOR,
-    *ENGINE_METRICS,
-    "client_ttft_seconds",
-    "client_tpot_seconds",
-    "client_e2e_seconds",
-)
-"""Everything that becomes a finding."""
+_LATENCIES = {name: f"{name}_seconds" for name in ("ttft", "tpot", "e2e", "stall")}
+_ATTAINMENT, _GOODPUT = "slo_attainment_ratio", "goodput_requests_per_second"
+
+
+def client_indicator(metric: str, load_class: str = "") -> str:
+    """What a metric of the client is called, for all requests or for those of one class.
+
+    The class stands in the middle, since the unit is read from the end: ``client_batch_ttft_seconds``.
+    """
+    return f"client_{load_class.replace('-', '_')}_{metric}" if load_class else f"client_{metric}"
+
+
+def indicators(load_classes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Everything that becomes a finding, where the load has these classes."""
+    metrics = (*_LATENCIES.values(), _ATTAINMENT, _GOODPUT)
+    clients = [client_indicator(metric, name) for name in ("", *load_classes) for metric in metrics]
+    return (*_PROCESS, DEVICE_MEMORY, *ALLOCATOR, *ENGINE_METRICS, *clients)
+
+
+def ages_downwards(indicator: str) -> bool:
+    """Whether less of the indicator is worse."""
+    return indicator.startswith("client_") and indicator.endswith((_ATTAINMENT, _GOODPUT))
+
 
 _RESOLUTION_BYTES = 16 * os.sysconf("SC_PAGE_SIZE")
 _DEVICE_PAGE_BYTES = 2 * 2**20
@@ -124,6 +140,13 @@ class _Run:
     requests: pd.DataFrame
 
 
+def load_classes(results: Results) -> tuple[str, ...]:
+    """Names of the load's classes; empty where it has one alone."""
+    load = results.manifest["campaign"]["load"]
+    named = tuple(one["name"] for one in (load or {}).get("class") or ())
+    return named if len(named) > 1 else ()
+
+
 def run_window(results: Results, deployment: str, replica: int) -> Window | None:
     """The window of one run; None for a run whose load never started."""
     run = results.state.runs.get((deployment, replica))
@@ -168,7 +191,7 @@ def deployment_series(results: Results, deployment: str, replica: int) -> list[S
         *_sampled(device, (DEVICE_MEMORY,) if on_device else (), run),
         *_sampled(allocator, ALLOCATOR, run),
         *_sampled(engine, ENGINE_METRICS, run),
-        *_client(run),
+        *_client(run, load_classes(results), objectives_of(results.manifest["campaign"]["load"])),
     ]
 
 
@@ -227,19 +250,43 @@ def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Ite
             yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run.requests, start + t), phases)
 
 
-def _client(run: _Run) -> Iterator[Series]:
-    for generation, start, rows in _generations(run.requests, "finished", run.window):
-        ok = rows[rows["status"] == "ok"]
-        streamed = ok[ok["streaming"] & ok["first_token"].notna()]
-        many = streamed[streamed["output_tokens"] > 1]
-        values = {
-            "client_ttft_seconds": (streamed, streamed["first_token"] - streamed["sent"]),
-            "client_tpot_seconds": (many, (many["last_token"] - many["first_token"]) / (many["output_tokens"] - 1)),
-            "client_e2e_seconds": (ok, ok["last_token"] - ok["sent"]),
-        }
-        for indicator, (of, value) in values.items():
-            t, y = _gridded(median_grid, _array(of["finished"]) - start, _array(value), run.window)
-            yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run.requests, start + t))
+def _client(run: _Run, names: Sequence[str], objectives: Mapping[str, Objectives]) -> Iterator[Series]:
+    window = run.window
+    generations = list(_generations(run.requests, "finished", window))
+    for place, (generation, start, rows) in enumerate(generations):
+        following = generations[place + 1 : place + 2]
+        end = following[0][1] if following else window.load_end
+        for name in ("", *names):
+            of = of_class(rows, name)
+            seen = _latencies(of, start, window)
+            bounds = objectives.get(name)
+            if bounds is not None:
+                seen |= _kept(of, bounds, start, end, window)
+            for metric, (t, y) in seen.items():
+                work = _work(run.requests, start + t)
+                yield Series(run.owner, run.replica, generation, client_indicator(metric, name), t, y, work)
+
+
+def _latencies(requests: pd.DataFrame, start: float, window: Window) -> dict[str, tuple[Floats, Floats]]:
+    seen = {}
+    for name, seconds in latencies(requests, since=requests["sent"]).items():
+        known = seconds.notna()
+        if name != "stall" or known.any():  # what older results did not record is no indicator of theirs
+            t = _array(requests["finished"][known]) - start
+            seen[_LATENCIES[str(name)]] = _gridded(median_grid, t, _array(seconds[known]), window)
+    return seen
+
+
+def _kept(
+    requests: pd.DataFrame, bounds: Objectives, start: float, end: float, window: Window
+) -> dict[str, tuple[Floats, Floats]]:
+    met = judged(requests, bounds)
+    t = _array(requests.loc[met.index, "finished"]) - start
+    good = t[met.to_numpy(dtype=bool)]
+    return {
+        _ATTAINMENT: _gridded(mean_grid, t, met.to_numpy(dtype=np.float64), window),
+        _GOODPUT: event_grid(good, window.grid, window.warmup, end - start),
+    }
 
 
 def _generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tuple[int, float, pd.DataFrame]]:

@@ -59,6 +59,7 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
         "duration_seconds": campaign.duration,
         "warmup_seconds": campaign.warmup,
         "cooldown_seconds": campaign.cooldown,
+        "scale": campaign.scale,
         "load": campaign.load and campaign.load.model_dump(mode="json", by_alias=True),
         "sampling_seconds": dict(campaign.sampling),
         "analysis": {

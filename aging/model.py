@@ -195,6 +195,29 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Attainment:
+    """How well a deployment kept the objectives of one class of requests.
+
+    ``objectives`` are seconds, by ``ttft``, ``tpot`` and ``e2e``. ``attainment`` is the
+    share of the ``judged`` requests that met all of them, ``goodput`` such requests per
+    second; the same of the first and the last ``edge_seconds`` of the window.
+    """
+
+    deployment: str
+    load_class: str
+    objectives: Mapping[str, float]
+    judged: int
+    met: int
+    attainment: float | None
+    goodput: float | None
+    edge_seconds: float
+    first_attainment: float | None
+    first_goodput: float | None
+    last_attainment: float | None
+    last_goodput: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """The whole of ``findings.json``; see ``docs/findings.md`` for the contract."""
 
@@ -204,3 +227,4 @@ class Findings:
     findings: Sequence[Finding]
     controls: Sequence[Control]
     problems: Sequence[Problem]
+    objectives: Sequence[Attainment] = ()

@@ -16,14 +16,19 @@ from typing import Any, Literal
 import psutil
 
 from aging import probe
-from aging.campaign.schema import Campaign, DeploymentOptions, ModelTable
+from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelTable
 from aging.catalogue import Catalogue
 from aging.deployments import ModelFormat, Subject, environments_folder
 from aging.errors import Mistake, PreflightError
 from aging.huggingface import cached_folder
+from aging.load.bodies import left_out
+from aging.load.classes import classes_of
 from aging.weights import PRESETS, Preset, cached_gguf
 
 _CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}
+
+CLIENT_REQUESTS_PER_SECOND = 400
+"""What one load process sends without being late, streaming 16 tokens a request (``docs/measurement.md``)."""
 
 _LEAST_DISK_BYTES = 200 * 2**20
 _COMFORTABLE_DISK_BYTES = 5 * 2**30
@@ -65,6 +70,36 @@ def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) 
             mistakes.append(Mistake(f"deployment[{options.name}].port", taken))
     if mistakes:
         raise PreflightError(source, mistakes)
+
+
+def notes(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> list[str]:
+    """What a reader must know of this campaign's load before it runs, a sentence each."""
+    load = campaign.load
+    if load is None:
+        return []
+    told = list(_left_out(load, deployments))
+    for options in campaign.deployment:
+        rate = sum(each.arrivals.mean_rate() for each in classes_of(load, options.rate))
+        if rate > CLIENT_REQUESTS_PER_SECOND:
+            told.append(
+                f"{options.name}: {rate:,.0f} requests per second are more than a load process is known to send "
+                f"({CLIENT_REQUESTS_PER_SECOND:,}); if it cannot, they are sent late, and the findings say so. "
+                "Lower the rate, or --scale"
+            )
+    return told
+
+
+def _left_out(load: LoadTable, deployments: Sequence[Subject[Any]]) -> Iterator[str]:
+    wanted = {
+        name for each in classes_of(load) for name in type(each.options).model_fields if getattr(each.options, name)
+    }
+    wanted |= {"priority" for each in classes_of(load) if each.priority}
+    for deployment in deployments:
+        endpoint = deployment.origin().endpoint
+        missing = () if endpoint is None else left_out(endpoint, wanted)
+        if missing:
+            what = "does not take it" if len(missing) == 1 else "does not take them"
+            yield f"{deployment.options.name}: requests do not ask for {', '.join(missing)}: its server {what}"
 
 
 def _results_mistakes(results: Path) -> Iterator[Mistake]:

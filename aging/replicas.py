@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import norm
 
 from aging.analysed import Analysed
-from aging.indicators import resolution
+from aging.indicators import ages_downwards, resolution
 from aging.model import Finding, Verdict
 from aging.trends import Pooled, pool, stouffer
 
@@ -70,22 +70,25 @@ def _single(one: Analysed, test: str) -> Finding:
     if least is None:  # it never moved: then what would have been worth a word is the least that can be told
         least = resolution(one.series.indicator) / float(np.ptp(one.series.t)) or None
     exponent = trend.exponent
+    slope, low, high, late = trend.slope, trend.low, trend.high, trend.late_slope
+    if ages_downwards(one.series.indicator):  # its trend is that of its negative
+        slope, low, high, late = -slope, -high, -low, -late
     return replace(
         _untested(one, 1),
         verdict=one.verdict,
         shape=trend.shape,
-        slope_per_hour=trend.slope * _HOUR,
-        ci_per_hour=(trend.low * _HOUR, trend.high * _HOUR),
-        slope_per_request=trend.slope / requests if requests else None,
-        ci_per_request=(trend.low / requests, trend.high / requests) if requests else None,
-        slope_per_token=trend.slope / tokens if tokens else None,
-        ci_per_token=(trend.low / tokens, trend.high / tokens) if tokens else None,
+        slope_per_hour=slope * _HOUR,
+        ci_per_hour=(low * _HOUR, high * _HOUR),
+        slope_per_request=slope / requests if requests else None,
+        ci_per_request=(low / requests, high / requests) if requests else None,
+        slope_per_token=slope / tokens if tokens else None,
+        ci_per_token=(low / tokens, high / tokens) if tokens else None,
         driver=driven.driver if driven else None,
         dose=driven.dose if driven else None,
         p=one.tests.get(test),
         minimum_detectable_per_hour=None if least is None else least * _HOUR,
         n_effective=trend.n_effective,
-        late_slope_per_hour=trend.late_slope * _HOUR,
+        late_slope_per_hour=late * _HOUR,
         exponent=None if exponent is None else (exponent.b, exponent.low, exponent.high),
         mechanism=one.mechanism,
         notes=(*one.notes, *(driven.notes if driven else ())),

@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from aging.clock import readable_duration
 from aging.indicators import PRIMARY
 from aging.model import HARNESS, Control, Finding, Findings
+from aging.objectives import described
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
 _LEAST_PROBABILITY = 1e-12
@@ -32,6 +34,8 @@ def show(findings: Findings, console: Console) -> None:
         if finding.indicator == PRIMARY and "/" not in finding.deployment:
             for line in _remarks(finding):
                 console.print(line)
+    if findings.objectives:
+        console.print(_objectives_table(findings))
     for control in findings.controls:
         console.print(_control_line(control))
     for problem in findings.problems:
@@ -49,6 +53,36 @@ def _remarks(finding: Finding) -> Iterator[str]:
         yield f"dose: {finding.deployment}: {finding.notes[-1]}"
     elif finding.verdict == "aging" and notes:
         yield f"but: {finding.deployment}: {notes}"
+
+
+def _objectives_table(findings: Findings) -> Table:
+    edge = readable_duration(min(one.edge_seconds for one in findings.objectives))
+    table = Table(title=f"{findings.campaign}: objectives", title_justify="left", box=None, pad_edge=False)
+    for column in ("deployment", "class", "objectives", "attained", "goodput", f"first {edge}", f"last {edge}"):
+        table.add_column(column)
+    for one in findings.objectives:
+        table.add_row(
+            one.deployment,
+            one.load_class or "–",
+            described(one.objectives),
+            share_text(one.attainment),
+            goodput_text(one.goodput),
+            share_text(one.first_attainment),
+            share_text(one.last_attainment),
+        )
+    return table
+
+
+def share_text(share: float | None) -> str:
+    """``99.3 %``; never 100 % where something was missed."""
+    if share is None:
+        return "–"
+    return "100 %" if share == 1 else f"{min(share, 0.9999) * 100:.4g} %"
+
+
+def goodput_text(rate: float | None) -> str:
+    """``7.9 req/s``."""
+    return "–" if rate is None else f"{rate:.3g} req/s"
 
 
 def bytes_text(count: float) -> str:

@@ -50,7 +50,8 @@ class Preset:
 
 TINY = Preset("tiny", layers=2, width=64, heads=4, context=4096)
 SMALL = Preset("small", layers=4, width=256, heads=8, context=8192)
-PRESETS = {preset.name: preset for preset in (TINY, SMALL)}
+TINY_LONG = Preset("tiny-long", layers=2, width=64, heads=4, context=32768)
+PRESETS = {preset.name: preset for preset in (TINY, TINY_LONG, SMALL)}
 
 
 @dataclass(frozen=True, slots=True)

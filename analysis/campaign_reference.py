@@ -26,6 +26,7 @@ from aging.campaign.schema import (
     FaultShares,
     LoadTable,
     ModelTable,
+    Objectives,
     OptionShares,
     PromptsTable,
     RejuvenationOptions,
@@ -164,6 +165,9 @@ def _load(catalogue: Catalogue) -> Iterator[str]:
         yield f"### `[load.{name}]`\n"
         yield f"{_doc(shares)}\n"
         yield _keys(shares)
+    yield "### `objectives`\n"
+    yield f"{_doc(Objectives)} How they are judged: [objectives.md](objectives.md).\n"
+    yield _keys(Objectives)
     yield "### `[[load.class]]`\n"
     yield f"{_doc(ClassTable)}\n"
     yield _keys(ClassTable)

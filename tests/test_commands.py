@@ -128,7 +128,7 @@ def test_model_is_made_once_and_unknown_presets_are_told(tmp_path: Path, aging: 
     ran = aging("model", "tiny", "--out", tmp_path / "tiny.gguf")
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "tiny.gguf").read_bytes()[:4] == b"GGUF"
-    refused(aging("model", "huge"), "unknown preset 'huge'; known: tiny, small")
+    refused(aging("model", "huge"), "unknown preset 'huge'; known: tiny, tiny-long, small")
     refused(aging("model", "tiny", "--out", "/proc/none/tiny.gguf"), "cannot be written")
 
 

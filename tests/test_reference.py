@@ -241,7 +241,8 @@ def test_a_client_that_leaves_is_counted_and_nothing_else(start: Callable[..., S
     server = start("--token-seconds", "0.005")
     asked = {"prompt": "a", "max_tokens": 20_000}
     with server.http.stream("POST", "/v1/completions", json={**asked, "stream": True}) as response:
-        next(response.iter_lines())
+        lines = response.iter_lines()  # held: an iterator that is thrown away closes its stream
+        next(lines)
         assert server.metric("reference_requests_running") == 1
     until(lambda: server.metric("reference_disconnects_total") == 1)
     assert server.metric("reference_requests_running") == 0

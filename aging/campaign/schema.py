@@ -27,7 +27,10 @@ class Table(BaseModel):
 class ModelTable(Table):
     """The model under the deployments: made locally with random weights, or named."""
 
-    preset: str | None = Field(None, description="random-weight model made locally and cached: `tiny` or `small`")
+    preset: str | None = Field(
+        None,
+        description="random-weight model made locally and cached: `tiny`, `tiny-long` (context of 32,768) or `small`",
+    )
     path: str | None = Field(None, description="a model file or folder on this machine")
     hub: str | None = Field(None, description="a hub id that the deployments download themselves")
 
@@ -42,6 +45,20 @@ class ArrivalsOptions(Table):
     """Keys that every arrival process has; each kind adds its own."""
 
     kind: str
+
+
+class Objectives(Table):
+    """What an answer must keep within to count as good; an answer that misses one of them is missed."""
+
+    ttft: Positive | None = Field(None, description="longest time to the first token")
+    tpot: Positive | None = Field(None, description="longest mean time per output token after the first")
+    e2e: Positive | None = Field(None, description="longest time to the whole answer")
+
+    @model_validator(mode="after")
+    def _some(self) -> Objectives:
+        if self.ttft is None and self.tpot is None and self.e2e is None:
+            raise ValueError("needs at least one of `ttft`, `tpot` and `e2e`")
+        return self
 
 
 class LengthsOptions(Table):
@@ -132,6 +149,7 @@ class ClassTable(Table):
     priority: int = Field(
         0, ge=-1000, le=1000, description="told to engines that schedule by it: lower is served first; 0: not told"
     )
+    objectives: Objectives | None = Field(None, description="service level objectives of its requests")
 
 
 class LoadTable(Table):
@@ -157,6 +175,11 @@ class LoadTable(Table):
     )
     timeout: Duration = Field(60.0, gt=0, description="longest time one request may take")
     drain: Duration = Field(30.0, ge=0, description="longest wait for requests in flight when the load ends")
+    objectives: Objectives | None = Field(None, description="service level objectives of its requests")
+    require_calibration: bool = Field(
+        False,
+        description="refuse to run unless `aging calibrate` has found the ceilings of just these deployments here",
+    )
     prompts: PromptsTable = Field(default_factory=PromptsTable, description="what prompts have in common")
     options: OptionShares = Field(default_factory=OptionShares, description="what requests ask for")
     faults: FaultShares = Field(default_factory=FaultShares, description="how requests are impolite")
@@ -257,6 +280,12 @@ class Campaign(Table):
     replicas: int = Field(1, ge=1, le=1000, description="repeats of every deployment, each with a seed of its own")
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
     model: ModelTable | None = Field(None, description="the model the deployments serve")
+    scale: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        description="the load's rates (and places of closed loops) are multiplied by this; lengths stay as they are",
+    )
     load: Load = Field(description='the load that every deployment gets, or `kind = "none"`')
     sampling: dict[str, Positive] = Field(
         default_factory=dict, description="seconds between two readings, by sampler; each has its default"

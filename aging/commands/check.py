@@ -45,6 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="judge N times while it runs (1 to 100); default: at the end",
     )
     parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
+    parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
 
 
@@ -59,7 +60,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     conditions = parse_conditions(options.fail)
     gate = Gate(conditions, _judged(options.file, conditions, options.deployment, options.looks), options.looks)
     out = console()
-    ran = run_campaign(read_campaign(options.file), options.results, options.duration, out, gate)
+    overrides = {"duration": options.duration, "scale": options.scale}
+    ran = run_campaign(read_campaign(options.file), options.results, overrides, out, gate)
     if ran.decided:
         out.print(f"ended early at {ran.decided}", markup=False, soft_wrap=True)
     # What an early look has decided stays decided; else the end is the last look.
@@ -89,7 +91,7 @@ def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], l
     from aging.campaign import load_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
     from aging.check import check_names  # noqa: PLC0415
-    from aging.indicators import INDICATORS  # noqa: PLC0415
+    from aging.indicators import indicators  # noqa: PLC0415
     from aging.plan import rounds  # noqa: PLC0415
 
     catalogue = Catalogue.discovered()
@@ -97,5 +99,6 @@ def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], l
     plugins = [catalogue.deployments[options.kind](options, None) for options in campaign.deployment]
     if looks > 1 and len(rounds(campaign)) > 1:
         raise AgingError(f"--looks {looks}: {file} has runs that take turns; looks need all runs side by side, once")
-    check_names(conditions, named, [one.options.name for one in plugins], INDICATORS)
+    classes = [] if campaign.load is None else [one.name for one in campaign.load.classes]
+    check_names(conditions, named, [one.options.name for one in plugins], indicators(classes))
     return list(named) or [one.options.name for one in plugins if one.known_ageing() is None]

@@ -23,10 +23,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    from aging.calibrated import require_calibration  # noqa: PLC0415
     from aging.campaign import load_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
     from aging.load.inputs import read_inputs  # noqa: PLC0415
-    from aging.preflight import check, host_checks  # noqa: PLC0415
+    from aging.preflight import check, host_checks, notes, placed  # noqa: PLC0415
 
     catalogue = Catalogue.discovered()
     out = console()
@@ -36,5 +37,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     if options.file is not None:
         campaign = read_inputs(load_campaign(options.file, catalogue.kinds()), str(options.file)).campaign
         check(campaign, catalogue, options.results, source=str(options.file))
+        require_calibration(campaign, str(options.file))
+        for note in notes(campaign, placed(campaign, catalogue)):
+            out.print(f"note: {note}", soft_wrap=True)
         out.print(f"{options.file}: could start now")
     return ExitCode.BAD_INPUT if any(one.status == "fail" for one in checks) else ExitCode.DONE

@@ -13,7 +13,9 @@ from aging.errors import ExitCode
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("preset", nargs="?", default="tiny", metavar="PRESET", help="tiny (default) or small")
+    parser.add_argument(
+        "preset", nargs="?", default="tiny", metavar="PRESET", help="tiny (default), tiny-long or small"
+    )
     parser.add_argument(
         "--format",
         choices=("gguf", "huggingface"),

@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
     out = console()
     written = observation(_whereabouts(options), options.duration, options.metrics, options.load_start)
-    ran = run_campaign(written, options.results, None, out)
+    ran = run_campaign(written, options.results, {}, out)
     show(ran.findings, out)
     out.print(f"findings: {ran.layout.findings}", soft_wrap=True)
     out.print(f"report:   {ran.layout.report}", soft_wrap=True)

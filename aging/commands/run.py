@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="campaign file")
     parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
+    parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
 
 
@@ -29,7 +30,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.summary import show  # noqa: PLC0415
 
     out = console()
-    ran = run_campaign(read_campaign(options.file), options.results, options.duration, out)
+    overrides = {"duration": options.duration, "scale": options.scale}
+    ran = run_campaign(read_campaign(options.file), options.results, overrides, out)
     show(ran.findings, out)
     out.print(f"findings: {ran.layout.findings}", soft_wrap=True)
     out.print(f"report:   {ran.layout.report}", soft_wrap=True)

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
@@ -35,6 +35,8 @@ class Endpoint:
     ``body`` is merged into every request (what this runtime needs to honour
     lengths exactly); ``reuse_connections`` is false for runtimes that close after
     a stream; ``metrics_port`` is told where the metrics have one of their own.
+    ``unsupported`` are the options of a load (``n``, ``logprobs``, …, and ``priority``)
+    that this runtime refuses: its requests do not ask for them.
     """
 
     base_url: str
@@ -44,6 +46,10 @@ class Endpoint:
     body: Mapping[str, Any] = field(default_factory=dict)
     reuse_connections: bool = True
     metrics_port: int | None = None
+    unsupported: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unsupported", tuple(self.unsupported))  # JSON knows lists alone
 
     @property
     def metrics_url(self) -> str | None:
@@ -65,6 +71,9 @@ class EndpointOptions(Table):
     served_model: str = Field("{model}", description="model name that requests carry")
     body: dict[str, Any] = Field(default_factory=dict, description="keys added to every request's body")
     reuse_connections: bool = Field(True, description="false for a server that closes connections after a stream")
+    unsupported: tuple[Literal["chat", "n", "logprobs", "stop", "structured", "priority"], ...] = Field(
+        (), description="options of the load that it refuses, and so is not asked for"
+    )
     engine: str | None = Field(
         None, description="deployment kind that its metrics are those of, like `vllm`: they get their common names"
     )
@@ -78,6 +87,7 @@ class EndpointOptions(Table):
             metrics_path=metrics_path,
             body=self.body,
             reuse_connections=self.reuse_connections,
+            unsupported=self.unsupported,
         )
 
 
@@ -208,6 +218,9 @@ def environments_folder() -> Path:
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "environments"
     return Path(os.environ.get("AGING_ENVIRONMENTS") or default)
 
+
+FRONT_UNSUPPORTED = ("logprobs", "n", "priority", "stop", "structured")
+"""What our own front (``_scripts/openai_front.py``) has no words for: it passes over them."""
 
 ModelFormat = Literal["gguf", "huggingface"]
 

@@ -27,6 +27,11 @@ class LlamaCppOptions(DeploymentOptions):
         description="limit of the host prompt cache in MiB; 0 turns it off, absent keeps llama.cpp's default",
     )
 
+    @property
+    def longest_sequence(self) -> int:
+        """The parallel sequences share the context, each has its part."""
+        return self.context // self.parallel
+
 
 class LlamaCpp(Deployment[LlamaCppOptions]):
     """``xllamacpp`` in its own environment, launched by a small script that needs nothing of ours."""
@@ -65,6 +70,7 @@ class LlamaCpp(Deployment[LlamaCppOptions]):
                 model="local",
                 metrics_path="/metrics",
                 body={"ignore_eos": True},
+                unsupported=("priority",),
                 reuse_connections=False,  # it closes the connection after an SSE reply without saying so
             ),
         )

@@ -50,5 +50,9 @@ class LlamaCppPython(Deployment[LlamaCppPythonOptions]):
                 *o.arguments,
             ),
             env=o.env,
-            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="local"),
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}",
+                model="local",
+                unsupported=("n", "priority", "structured"),  # one choice a request; json_object alone
+            ),
         )

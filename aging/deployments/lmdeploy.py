@@ -63,6 +63,10 @@ class Lmdeploy(Deployment[LmdeployOptions]):
             ),
             env={"UVICORN_LOG_LEVEL": "warning"} | offline | o.env,  # or a line a request
             endpoint=Endpoint(
-                f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", body={"ignore_eos": True}
+                f"http://127.0.0.1:{o.port}",
+                model="local",
+                metrics_path="/metrics",
+                body={"ignore_eos": True},
+                unsupported=("priority",),
             ),
         )

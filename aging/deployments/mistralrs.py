@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.deployments import FRONT_UNSUPPORTED, Deployment, Endpoint, Launch, Requirements, environments_folder
 from aging.samplers import EngineMetric
 
 _SCRIPT = Path(__file__).parent / "_scripts" / "mistralrs_server.py"
@@ -50,5 +50,7 @@ class MistralRs(Deployment[MistralRsOptions]):
                 *cache,
             ),
             env={"RAYON_NUM_THREADS": str(o.threads), "HF_HUB_OFFLINE": "1"} | o.env,
-            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics"),
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", unsupported=FRONT_UNSUPPORTED
+            ),
         )

@@ -55,5 +55,5 @@ class Ollama(Deployment[OllamaOptions]):
         return Launch(
             argv=(o.program, "serve"),
             env=settings | folder | o.env,
-            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model=o.served_model),
+            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model=o.served_model, unsupported=("priority",)),
         )

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.deployments import FRONT_UNSUPPORTED, Deployment, Endpoint, Launch, Requirements, environments_folder
 from aging.samplers import EngineMetric
 
 _SCRIPT = Path(__file__).parent / "_scripts" / "openvino_server.py"
@@ -51,5 +51,7 @@ class OpenVino(Deployment[OpenVinoOptions]):
                 *(("--prefix-caching",) if o.prefix_caching else ()),
             ),
             env=o.env,
-            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics"),
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", unsupported=FRONT_UNSUPPORTED
+            ),
         )

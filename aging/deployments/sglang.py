@@ -75,6 +75,10 @@ class Sglang(Deployment[SglangOptions]):
             ),
             env=offline | o.env,
             endpoint=Endpoint(
-                f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", body={"ignore_eos": True}
+                f"http://127.0.0.1:{o.port}",
+                model="local",
+                metrics_path="/metrics",
+                body={"ignore_eos": True},
+                unsupported=() if "--enable-priority-scheduling" in o.arguments else ("priority",),
             ),
         )

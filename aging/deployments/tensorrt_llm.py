@@ -72,5 +72,6 @@ class TensorRtLlm(Deployment[TensorRtLlmOptions]):
                 model="local",
                 metrics_path="/prometheus/metrics",  # its /metrics is JSON
                 body={"ignore_eos": True},
+                unsupported=("priority",),
             ),
         )

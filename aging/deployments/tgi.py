@@ -80,5 +80,7 @@ class Tgi(Deployment[TgiOptions]):
                 *o.arguments,
             ),
             env=caching | offline | o.env,
-            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics"),
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", unsupported=("priority",)
+            ),
         )

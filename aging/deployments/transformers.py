@@ -47,5 +47,9 @@ class Transformers(Deployment[TransformersOptions]):
                 *o.arguments,
             ),
             env={"OMP_NUM_THREADS": str(o.threads)} | offline | o.env,
-            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model=self.model),
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}",
+                model=self.model,
+                unsupported=("logprobs", "n", "priority", "structured"),  # refused, or passed over
+            ),
         )

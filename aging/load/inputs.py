@@ -14,6 +14,7 @@ from aging.errors import CampaignError, Mistake
 from aging.load.arrivals.trace import TraceOptions
 from aging.load.lengths.empirical import EmpiricalOptions, counts
 from aging.load.replay import Facts, TraceError, facts
+from aging.load.scaling import scaled
 from aging.load.traces import SECOND
 
 _MOST_TOLD = 10
@@ -32,7 +33,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A campaign whose files were read: it says itself what had to be found out by reading."""
+    """A campaign whose files were read: it says itself what had to be found out by reading, at its own scale."""
 
     campaign: Campaign
     files: tuple[Input, ...]
@@ -51,9 +52,8 @@ def read_inputs(campaign: Campaign, source: str) -> Inputs:
     classes = tuple(one.model_copy(update=reader.tables(one, f"load.class[{one.name}]")) for one in load.classes)
     if mistakes:
         raise CampaignError(source, mistakes)
-    return Inputs(
-        campaign.model_copy(update={"load": load.model_copy(update=whole | {"classes": classes})}), tuple(files)
-    )
+    read = campaign.model_copy(update={"load": load.model_copy(update=whole | {"classes": classes})})
+    return Inputs(scaled(read), tuple(files))
 
 
 class _Reader:

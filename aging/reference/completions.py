@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
+
+from aging.reference.documents import SchemaError, document
 
 MODEL = "reference"
 MAX_OUTPUT_TOKENS = 32_768
+MAX_CHOICES = 128
+MAX_LOGPROBS = 20
 _DEFAULT_OUTPUT_TOKENS = 16  # the completions API's own default
+
+_SURE, _UNLIKELY = -0.01, -7.5
 
 _WORDS = tuple(
     " " + onset + vowel + coda for coda in ("n", "r", "st", "l") for onset in ("b", "d", "k", "m") for vowel in "aeio"
@@ -22,13 +29,26 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a completion request asks for. One whitespace-separated word is one token."""
+    """What a completion request asks for. One whitespace-separated word is one token.
+
+    ``output_tokens`` is how many each of its ``choices`` answers has; ``logprobs`` the
+    alternatives that are told of each, None for none at all. ``pieces`` are its tokens,
+    where they are not simply words in turn, and ``reason`` is why it ends.
+    """
 
     chat: bool
     streaming: bool
     usage_at_end: bool
     prompt_tokens: int
     output_tokens: int
+    choices: int = 1
+    logprobs: int | None = None
+    pieces: tuple[str, ...] | None = None
+    reason: str = "length"
+
+    def token(self, index: int) -> str:
+        """The ``index``-th token of every answer."""
+        return _WORDS[index % len(_WORDS)] if self.pieces is None else self.pieces[index]
 
 
 def parse(body: bytes | bytearray, *, chat: bool) -> Asked:
@@ -44,13 +64,79 @@ def parse(body: bytes | bytearray, *, chat: bool) -> Asked:
     options = request.get("stream_options") or {}
     if not isinstance(options, dict):
         raise BadRequestError("stream_options is not an object")
+    most = _output_tokens(request)
+    pieces, whole = _pieces(request), False
+    if pieces is not None:
+        whole = len(pieces) <= most
+        pieces = pieces[:most]
+    output_tokens = most if pieces is None else len(pieces)
+    stopped = _stopped(request, output_tokens, pieces)
+    if stopped is not None:
+        output_tokens = stopped
     return Asked(
         chat=chat,
         streaming=bool(request.get("stream")),
         usage_at_end=bool(options.get("include_usage")),
         prompt_tokens=_chat_words(request) if chat else _prompt_words(request),
-        output_tokens=_output_tokens(request),
+        output_tokens=output_tokens,
+        choices=_whole_number(request, "n", 1, 1, MAX_CHOICES),
+        logprobs=_logprobs(request, chat=chat),
+        pieces=pieces,
+        reason="stop" if whole or stopped is not None else "length",
     )
+
+
+def _whole_number(request: dict[str, Any], key: str, default: int, least: int, most: int) -> int:
+    asked = request.get(key)
+    if asked is None:
+        return default
+    if type(asked) is not int or not least <= asked <= most:
+        raise BadRequestError(f"{key} is not a whole number from {least} to {most}")
+    return asked
+
+
+def _logprobs(request: dict[str, Any], *, chat: bool) -> int | None:
+    """Alternatives to tell of each token; a chat asks for them in two keys, a completion in one."""
+    if not chat:
+        return None if request.get("logprobs") is None else _whole_number(request, "logprobs", 0, 0, MAX_LOGPROBS)
+    if not request.get("logprobs"):
+        return None
+    return _whole_number(request, "top_logprobs", 0, 0, MAX_LOGPROBS)
+
+
+def _pieces(request: dict[str, Any]) -> tuple[str, ...] | None:
+    """The tokens of a structured answer; None where any text will do."""
+    wanted = request.get("response_format")
+    if wanted is None:
+        return None
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    if kind not in ("text", "json_object", "json_schema"):
+        raise BadRequestError("response_format.type is none of text, json_object and json_schema")
+    if kind == "text":
+        return None
+    described = wanted.get("json_schema") if kind == "json_schema" else {"schema": {"type": "object"}}
+    if not isinstance(described, dict) or not isinstance(described.get("schema"), dict):
+        raise BadRequestError("response_format.json_schema has no schema")
+    try:
+        return document(described["schema"])
+    except SchemaError as error:
+        raise BadRequestError(f"response_format.json_schema: {error}") from error
+
+
+def _stopped(request: dict[str, Any], tokens: int, pieces: tuple[str, ...] | None) -> int | None:
+    """How many whole tokens come before the first stop word; None where none comes."""
+    asked = request.get("stop")
+    if not asked:
+        return None
+    stops = [asked] if isinstance(asked, str) else asked
+    if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
+        raise BadRequestError("stop is neither a string nor a list of strings")
+    text, ends = "", []
+    for index in range(tokens):
+        text += _WORDS[index % len(_WORDS)] if pieces is None else pieces[index]
+        ends.append(len(text))
+    found = [at for stop in stops if (at := text.find(stop)) >= 0]
+    return sum(end <= min(found) for end in ends) if found else None
 
 
 def _output_tokens(request: dict[str, Any]) -> int:
@@ -89,15 +175,20 @@ def _message_words(message: object) -> int:
 
 def whole_reply(asked: Asked, number: int) -> bytes:
     """The answer to a request that does not stream; ``number`` tells replies apart."""
-    text = "".join(_WORDS[index % len(_WORDS)] for index in range(asked.output_tokens))
+    tokens = [asked.token(index) for index in range(asked.output_tokens)]
+    text = "".join(tokens)
     content = {"message": {"role": "assistant", "content": text}} if asked.chat else {"text": text}
+    logprobs = None if asked.logprobs is None else _told(asked, tokens, 0)
     return json.dumps(
         {
             "id": f"{_prefix(asked)}-{number}",
             "object": "chat.completion" if asked.chat else "text_completion",
             "created": int(time.time()),
             "model": MODEL,
-            "choices": [{"index": 0, **content, "logprobs": None, "finish_reason": "length"}],
+            "choices": [
+                {"index": index, **content, "logprobs": logprobs, "finish_reason": asked.reason}
+                for index in range(asked.choices)
+            ],
             "usage": _usage(asked),
         }
     ).encode()
@@ -117,22 +208,71 @@ class Events:
             f'data: {{"id":"{_prefix(asked)}-{number}","object":"{kind}",'
             f'"created":{int(time.time())},"model":"{MODEL}","choices":['
         )
+        self._at = 0
 
     def token(self, index: int) -> bytes:
-        """The event of the ``index``-th output token; the last one carries the finish reason."""
-        word = _WORDS[index % len(_WORDS)]
-        reason = '"length"' if index == self._asked.output_tokens - 1 else "null"
-        if self._asked.chat:
+        """The events of the ``index``-th output token, one a choice; the last ones carry the finish reason."""
+        asked = self._asked
+        word = asked.token(index)
+        told = "null" if asked.logprobs is None else json.dumps(_told(asked, [word], self._at))
+        self._at += len(word)
+        written = f'"{word}"' if asked.pieces is None else json.dumps(word)
+        reason = f'"{asked.reason}"' if index == asked.output_tokens - 1 else "null"
+        if asked.chat:
             role = '"role":"assistant",' if index == 0 else ""
-            content = f'"delta":{{{role}"content":"{word}"}}'
+            content = f'"delta":{{{role}"content":{written}}}'
         else:
-            content = f'"text":"{word}"'
-        return f'{self._head}{{"index":0,{content},"logprobs":null,"finish_reason":{reason}}}]}}\n\n'.encode()
+            content = f'"text":{written}'
+        return "".join(
+            f'{self._head}{{"index":{choice},{content},"logprobs":{told},"finish_reason":{reason}}}]}}\n\n'
+            for choice in range(asked.choices)
+        ).encode()
 
     def end(self) -> bytes:
         """Usage, where it was asked for, and the end marker."""
-        usage = f'{self._head}],"usage":{json.dumps(_usage(self._asked))}}}\n\n' if self._asked.usage_at_end else ""
-        return f"{usage}data: [DONE]\n\n".encode()
+        asked = self._asked
+        last = ""
+        if asked.output_tokens == 0:  # a stop word before the first token: nobody has told yet why it ends
+            empty = '"delta":{}' if asked.chat else '"text":""'
+            last = "".join(
+                f'{self._head}{{"index":{choice},{empty},"logprobs":null,"finish_reason":"{asked.reason}"}}]}}\n\n'
+                for choice in range(asked.choices)
+            )
+        usage = f'{self._head}],"usage":{json.dumps(_usage(asked))}}}\n\n' if asked.usage_at_end else ""
+        return f"{last}{usage}data: [DONE]\n\n".encode()
+
+
+def _told(asked: Asked, tokens: list[str], start: int) -> dict[str, Any]:
+    """Log-probabilities of ``tokens``, whose text begins at ``start``, in the shape of the endpoint.
+
+    The token itself is certain but for its alternatives, which are the words after it.
+    """
+    count = asked.logprobs or 0
+    others = [_WORDS[place % len(_WORDS)] for place in range(1, count)]
+    if asked.chat:
+        return {
+            "content": [
+                {
+                    **_alternative(token, _SURE),
+                    "top_logprobs": [
+                        _alternative(token, _SURE),
+                        *(_alternative(other, _UNLIKELY) for other in others),
+                    ][:count],
+                }
+                for token in tokens
+            ]
+        }
+    offsets = list(accumulate((len(token) for token in tokens[:-1]), initial=start))
+    return {
+        "tokens": tokens,
+        "token_logprobs": [_SURE] * len(tokens),
+        "top_logprobs": [({token: _SURE} | dict.fromkeys(others, _UNLIKELY) if count else {}) for token in tokens],
+        "text_offset": offsets,
+    }
+
+
+def _alternative(token: str, logprob: float) -> dict[str, Any]:
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
 
 def error_reply(message: str, kind: str, code: int) -> bytes:
@@ -154,6 +294,6 @@ def _prefix(asked: Asked) -> str:
 def _usage(asked: Asked) -> dict[str, int]:
     return {
         "prompt_tokens": asked.prompt_tokens,
-        "completion_tokens": asked.output_tokens,
-        "total_tokens": asked.prompt_tokens + asked.output_tokens,
+        "completion_tokens": asked.output_tokens * asked.choices,
+        "total_tokens": asked.prompt_tokens + asked.output_tokens * asked.choices,
     }

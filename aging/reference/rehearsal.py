@@ -17,13 +17,21 @@ from aging.reference.server import Pace, ReferenceServer
 
 _CLIENTS = 32
 _PROMPT = "word " * 4000
+_USAGE = {"include_usage": True}
+_OPTIONS: dict[str, Any] = {
+    "n": 2,
+    "logprobs": 1,
+    "stop": ["never"],
+    "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}},
+}
 _REQUESTS = tuple(
-    (path, json.dumps({**question, "max_tokens": 64, "stream": streaming, "stream_options": {"include_usage": True}}))
+    (path, json.dumps({**question, **options, "max_tokens": 64, "stream": streaming, "stream_options": _USAGE}))
     for path, question in (
         ("/v1/completions", {"prompt": _PROMPT}),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": _PROMPT}]}),
     )
     for streaming in (False, True)
+    for options in ({}, _OPTIONS)
 )
 
 

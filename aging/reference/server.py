@@ -156,12 +156,13 @@ class ReferenceServer:
             if asked.streaming:
                 await self._stream(connection, asked, first)
             else:
-                await asyncio.sleep(first + (asked.output_tokens - 1) * self._pace.token_seconds - time.monotonic())
+                last = first + max(asked.output_tokens - 1, 0) * self._pace.token_seconds
+                await asyncio.sleep(last - time.monotonic())
                 if connection.gone:
                     raise ConnectionResetError
                 reply = whole_reply(asked, self._ager.requests)
                 await connection.respond(200, "application/json", reply, last=self._stopping)
-            self._counters.output_tokens += asked.output_tokens
+            self._counters.output_tokens += asked.output_tokens * asked.choices
         finally:
             self._counters.running -= 1
 

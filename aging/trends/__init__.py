@@ -5,7 +5,7 @@ from aging.trends.detectable import minimum_detectable
 from aging.trends.dose import DoseResponse, Driver, dose_response
 from aging.trends.exhaustion import Exhaustion, time_to_exhaustion
 from aging.trends.exponent import Exponent, growth_exponent
-from aging.trends.grid import median_grid, quantile_grid, rate_grid
+from aging.trends.grid import event_grid, mean_grid, median_grid, quantile_grid, rate_grid
 from aging.trends.hierarchy import hierarchical_fdr, simes
 from aging.trends.interval import AutocorrelatedSlope, sen_slope_autocorrelated
 from aging.trends.mechanism import growth_mechanism
@@ -48,6 +48,7 @@ __all__ = [
     "classify_shape",
     "dose_response",
     "drop_warmup",
+    "event_grid",
     "find_warmup",
     "growth_exponent",
     "growth_mechanism",
@@ -55,6 +56,7 @@ __all__ = [
     "hierarchical_fdr",
     "look_levels",
     "mann_kendall",
+    "mean_grid",
     "median_grid",
     "minimum_detectable",
     "origin_range",

@@ -38,6 +38,29 @@ def quantile_grid(t: ArrayLike, y: ArrayLike, step: float, q: float) -> tuple[Fl
     return _centres(cell, step), lower + (place - below) * (values[first + above] - lower)
 
 
+def mean_grid(t: ArrayLike, y: ArrayLike, step: float) -> tuple[Floats, Floats]:
+    """Return as :func:`median_grid` does, with the mean of each cell: of ones and zeros, the share of ones."""
+    times, values = _finite(t, y, step)
+    cell, place, size = np.unique(
+        np.floor_divide(times, step).astype(np.int64), return_inverse=True, return_counts=True
+    )
+    return _centres(cell, step), np.bincount(place, weights=values, minlength=cell.size) / size
+
+
+def event_grid(t: ArrayLike, step: float, begin: float, end: float) -> tuple[Floats, Floats]:
+    """Return the centres (seconds) of the cells that lie whole in [begin, end], and the events per second in each.
+
+    ``t`` (seconds), shape (n,), are the times of the events. A cell without any is 0, not absent.
+    """
+    times, _ = _finite(t, t, step)
+    first, last = int(np.ceil(begin / step)), int(np.floor(end / step))
+    if last <= first:
+        return np.empty(0), np.empty(0)
+    cells = np.floor_divide(times, step).astype(np.int64) - first
+    counts = np.bincount(cells[(cells >= 0) & (cells < last - first)], minlength=last - first)
+    return _centres(np.arange(first, last), step), counts / step
+
+
 def rate_grid(t: ArrayLike, counter: ArrayLike, step: float) -> tuple[Floats, Floats]:
     """Return the centres (seconds) of the cells that hold samples, and the counter's mean rate per second in each.
 

@@ -98,13 +98,13 @@ def test_each_mistake_of_a_load_is_told_with_its_key(load: str, where: str, what
 )
 def test_lengths_beyond_the_context_are_a_mistake_before_the_run(prompts: str, told: str) -> None:
     lengths = LENGTHS.replace("max = 32", "max = 1000")
-    text = campaign(f"{POISSON}{lengths}\n[load.prompts]\n{prompts}", 'kind = "llama-cpp"\ncontext = 1000')
+    text = campaign(f"{POISSON}{lengths}\n[load.prompts]\n{prompts}", 'kind = "llama-cpp"\ncontext = 4000')
     assert told in mistakes(text)["load.prompt_tokens"]
 
 
 def test_lengths_within_the_context_are_none() -> None:
     prompts = "[load.prompts]\nsessions = { share = 1, turns = 9, max_tokens = 1000 }"
-    text = campaign(f"{POISSON}{LENGTHS}\n{prompts}", 'kind = "llama-cpp"\ncontext = 1000')
+    text = campaign(f"{POISSON}{LENGTHS}\n{prompts}", 'kind = "llama-cpp"\ncontext = 4000')
     assert parse_campaign(text, KINDS).load is not None
 
 

@@ -65,7 +65,7 @@ arrivals = {{ {keys} }}
 name = "a"
 kind = "llama-cpp"
 port = 18083
-context = 4096
+context = 16384
 """
     return read_inputs(parse_campaign(text, KINDS), "replay.toml")
 

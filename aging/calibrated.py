@@ -1,0 +1,141 @@
+"""The calibration file: what was found for which deployments, load and host; and a campaign file with its rates.
+
+``FILE.calibration.json`` lies beside ``FILE.toml``. It belongs to a campaign as long as
+deployments, model, load and host are what they were: their fingerprint says so. Rates
+are left out of it, since they are what a calibration is for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aging.calibration import Ceiling
+from aging.campaign.schema import Campaign
+from aging.errors import AgingError, Mistake, PreflightError
+from aging.manifest import host, resolved
+
+SCHEMA = 1
+_OF_HOST = ("name", "machine", "cores", "memory_bytes")
+_NOT_OF_LOAD = ("require_calibration", "objectives")
+_RATE = "rate"
+
+
+def calibration_path(campaign_file: Path) -> Path:
+    """Where the calibration of a campaign file lies."""
+    return campaign_file.with_suffix(".calibration.json")
+
+
+def fingerprint(campaign: Campaign) -> str:
+    """A hash of what a ceiling depends on: deployments, model, load and this host, their rates left out."""
+    load = {key: value for key, value in (resolved(campaign)["load"] or {}).items() if key not in _NOT_OF_LOAD}
+    known = {
+        "deployments": [_without_rates(options.model_dump(mode="json")) for options in campaign.deployment],
+        "model": campaign.model and campaign.model.model_dump(mode="json"),
+        "load": _without_rates(load),
+        "host": {key: value for key, value in host().items() if key in _OF_HOST},
+    }
+    return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _without_rates(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_rates(inner) for key, inner in value.items() if key != _RATE}
+    return [_without_rates(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def described(campaign: Campaign, ceilings: Sequence[Ceiling], fraction: float) -> dict[str, Any]:
+    """The content of a calibration file."""
+    return {
+        "schema": SCHEMA,
+        "campaign": campaign.name,
+        "calibrated": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fingerprint": fingerprint(campaign),
+        "fraction": fraction,
+        "host": host(),
+        "deployments": [
+            {
+                "name": one.deployment,
+                "rate": rate_of(one, fraction),
+                "ceiling": one.rate,
+                "held": one.held,
+                "saturated": one.saturated,
+                "steps": [asdict(step) for step in sorted(one.steps, key=lambda step: step.rate)],
+            }
+            for one in ceilings
+        ],
+    }
+
+
+def rate_of(ceiling: Ceiling, fraction: float) -> float | None:
+    """The rate at ``fraction`` of a ceiling, in requests per second, to four digits; None where none was found."""
+    return None if ceiling.rate is None else float(f"{fraction * ceiling.rate:.4g}")
+
+
+def require_calibration(campaign: Campaign, source: str) -> None:
+    """Raise :class:`PreflightError` for a campaign that requires a calibration and has none that belongs to it."""
+    required = campaign.load is not None and campaign.load.require_calibration
+    if required and (mistakes := list(_not_calibrated(campaign, source))):
+        raise PreflightError(source, mistakes)
+
+
+def _not_calibrated(campaign: Campaign, source: str) -> Iterator[Mistake]:
+    path = calibration_path(Path(source))
+    where, help_ = "load.require_calibration", f"run: aging calibrate {source}"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        told = known["fingerprint"]
+    except FileNotFoundError:
+        yield Mistake(where, f"there is no {path.name} beside the campaign file; {help_}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        yield Mistake(where, f"{path.name} cannot be read ({type(error).__name__}); {help_}")
+    else:
+        if told != fingerprint(campaign):
+            yield Mistake(where, f"{path.name} was made for other deployments, another load or another host; {help_}")
+
+
+def with_rates(text: str, rates: Mapping[str, float], remark: str) -> str:
+    """The text of a campaign file with ``rate = …`` in each named deployment's table; all else stays as it is.
+
+    Raises :class:`AgingError` where a table is written such that its lines are not found.
+    """
+    lines, name_at, rate_at = text.splitlines(keepends=True), dict[str, int](), dict[str, int]()
+    name, inside = None, False
+    for number, line in enumerate(lines):
+        if re.match(r"\s*\[", line):
+            inside, name = re.match(r"\s*\[\[\s*deployment\s*\]\]", line) is not None, None
+        elif inside and (found := re.match(r"""\s*name\s*=\s*["']([^"']+)["']""", line)):
+            name = found[1]
+            name_at[name] = number
+        elif inside and name is not None and re.match(r"\s*rate\s*=", line):
+            rate_at[name] = number
+    for deployment, rate in rates.items():
+        written = f"rate = {rate:g}  # {remark}\n"
+        if deployment in rate_at:
+            lines[rate_at[deployment]] = written
+        elif deployment in name_at:
+            lines[name_at[deployment]] += written
+    filled = "".join(lines)
+    if not _has_rates(filled, text, rates):
+        wanted = "; ".join(f"{name}: rate = {rate:g}" for name, rate in rates.items())
+        raise AgingError(f"the rates could not be written into the file's text; write them by hand: {wanted}")
+    return filled
+
+
+def _has_rates(filled: str, text: str, rates: Mapping[str, float]) -> bool:
+    """Whether the file is what it was but for the rates."""
+    try:
+        now, before = tomllib.loads(filled), tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    for table in before["deployment"]:
+        if table["name"] in rates:
+            table["rate"] = float(f"{rates[table['name']]:g}")
+    return now == before

@@ -1,0 +1,136 @@
+"""Find each deployment's ceiling under the campaign's load, and the rate at a fraction of it.
+
+Deployments are measured one after the other, each alone: the rate is doubled until it saturates, then bisected.
+The curve goes to FILE.calibration.json beside the campaign file, and is drawn in FILE.calibration.svg.
+
+Exit 0 when every ceiling was found, 3 when one was not (the bound that was met is told), 2 for bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aging.campaign.units import parse_duration
+from aging.errors import AgingError, ExitCode, Mistake, MistakesError
+from aging.terminal import console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from aging.calibrating import Windows
+    from aging.calibration import Ceiling, Limits, Step
+
+_PERCENT = 100
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="campaign file")
+    parser.add_argument(
+        "--fraction", type=float, default=0.85, metavar="SHARE", help="share of the ceiling to run at; default: 0.85"
+    )
+    parser.add_argument("--write", type=Path, metavar="OUT.toml", help="copy of the campaign file with the rates in it")
+    parser.add_argument("--step", default="20s", metavar="TIME", help="time that a rate is measured for; default: 20s")
+    parser.add_argument("--settle", default="5s", metavar="TIME", help="time before that, at least; default: 5s")
+    parser.add_argument("--most", default="10m", metavar="TIME", help="time for one deployment; default: 10m")
+    parser.add_argument("--from-rate", type=float, default=1.0, metavar="R", help="first rate; default: 1 a second")
+    parser.add_argument("--max-rate", type=float, default=1000.0, metavar="R", help="highest rate; default: 1000")
+    parser.add_argument("--precision", type=float, default=0.1, metavar="SHARE", help="how near; default: 0.1")
+    parser.add_argument("--deployment", action="append", default=[], metavar="NAME", help="this one only; repeatable")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.calibrated import calibration_path, described, rate_of, with_rates  # noqa: PLC0415 - as in `run`
+    from aging.calibrating import calibrate  # noqa: PLC0415
+    from aging.calibration import why_not  # noqa: PLC0415
+    from aging.campaign import parse_campaign, read_campaign  # noqa: PLC0415
+    from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.load.inputs import read_inputs  # noqa: PLC0415
+    from aging.preflight import check, placed  # noqa: PLC0415
+    from aging.report.curve import curve_plot  # noqa: PLC0415
+
+    windows, limits = _bounds(options)
+    path = calibration_path(options.file)
+    written, catalogue = read_campaign(options.file), Catalogue.discovered()
+    parsed = parse_campaign(written.text, catalogue.kinds(), written.source)
+    campaign = read_inputs(parsed, written.source).campaign
+    if campaign.load is None:
+        raise AgingError(f"{options.file}: drives no load, so there is nothing to calibrate")
+    names = [one.name for one in campaign.deployment]
+    if unknown := [name for name in options.deployment if name not in names]:
+        raise AgingError(f"--deployment: there is no {', '.join(unknown)}; there are: {', '.join(names)}")
+    check(campaign, catalogue, path.parent, source=written.source)
+    deployments = [
+        one for one in placed(campaign, catalogue) if not options.deployment or one.options.name in options.deployment
+    ]
+    out = console()
+    ceilings = asyncio.run(calibrate(campaign, deployments, windows, limits, lambda name, step: _tell(out, name, step)))
+    found = {one.deployment: rate for one in ceilings if (rate := rate_of(one, options.fraction)) is not None}
+    content = json.dumps(described(campaign, ceilings, options.fraction), indent=1) + "\n"
+    path.write_text(content, encoding="utf-8")
+    path.with_suffix(".svg").write_text(curve_plot(ceilings), encoding="utf-8")
+    for one in ceilings:
+        _conclude(out, one, found.get(one.deployment), options.fraction, why_not(one, limits))
+    out.print(f"curve: {path}, {path.with_suffix('.svg').name}", soft_wrap=True)
+    if len(found) < len(ceilings):
+        return ExitCode.INCONCLUSIVE
+    if options.write is not None:
+        remark = f"{options.fraction * _PERCENT:g} % of its ceiling here (aging calibrate)"
+        options.write.write_text(with_rates(written.text, found, remark), encoding="utf-8")
+        calibration_path(options.write).write_text(content, encoding="utf-8")
+        out.print(f"rates: {options.write}", soft_wrap=True)
+    return ExitCode.DONE
+
+
+def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
+    """What the options bound. Raises MistakesError with every option that bounds nothing."""
+    from aging.calibrating import Windows  # noqa: PLC0415
+    from aging.calibration import Limits  # noqa: PLC0415
+
+    mistakes: list[Mistake] = []
+    seconds = {}
+    for name in ("step", "settle", "most"):
+        try:
+            seconds[name] = parse_duration(getattr(options, name))
+        except ValueError as error:
+            mistakes.append(Mistake(f"--{name}", str(error)))
+    for name in ("step", "most"):
+        if seconds.get(name) == 0:
+            mistakes.append(Mistake(f"--{name}", "must be above 0"))
+    if not 0 < options.fraction <= 1:
+        mistakes.append(Mistake("--fraction", f"must be above 0 and at most 1, got {options.fraction:g}"))
+    least = Limits().least
+    if not least <= options.from_rate <= options.max_rate < float("inf"):
+        what = f"needs {least:g} ≤ --from-rate ≤ --max-rate, got {options.from_rate:g} and {options.max_rate:g}"
+        mistakes.append(Mistake("--from-rate", what))
+    if not 0 < options.precision <= 1:
+        mistakes.append(Mistake("--precision", f"must be above 0 and at most 1, got {options.precision:g}"))
+    if mistakes:
+        raise MistakesError("calibrate", mistakes)
+    limits = Limits(
+        start=options.from_rate, most=options.max_rate, precision=options.precision, seconds=seconds["most"]
+    )
+    return Windows(seconds["step"], seconds["settle"]), limits
+
+
+def _tell(out: Console, name: str, step: Step) -> None:
+    waits = "" if step.ttft_p50 is None else f", first token {step.ttft_p50:.3g} s (p99 {step.ttft_p99:.3g} s)"
+    state = f"saturated: {step.saturated}" if step.saturated else "held"
+    out.print(
+        f"{name}: {step.rate:.4g} req/s: {step.achieved:.4g} of {step.offered:.4g} answered{waits}: {state}",
+        soft_wrap=True,
+    )
+
+
+def _conclude(out: Console, ceiling: Ceiling, rate: float | None, fraction: float, why_not: str) -> None:
+    if ceiling.rate is None:
+        out.print(f"{ceiling.deployment}: no ceiling found: {why_not}", soft_wrap=True)
+        return
+    out.print(
+        f"{ceiling.deployment}: ceiling {ceiling.rate:.4g} req/s (held at {ceiling.held:.4g}, saturated at "
+        f"{ceiling.saturated:.4g}); {fraction * _PERCENT:g} %: rate = {rate:g}",
+        soft_wrap=True,
+    )

@@ -1,0 +1,80 @@
+"""What a request asks for beyond a plain answer: the keys that its options add to its body.
+
+The fields are OpenAI's; that servers take them was read in their sources: vLLM 0.32
+``entrypoints/openai/*/protocol.py``, SGLang ``entrypoints/openai/protocol.py``, llama.cpp
+``tools/server/server-common.cpp``; what the runtimes that run here make of them is in
+``docs/runtimes.md``. What a deployment's server refuses or passes over its endpoint tells
+(``unsupported``), and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from random import Random
+from typing import Any, Literal
+
+from aging.load.corpus import WORDS, text
+
+Protocol = Literal["completions", "chat", "generate"]
+"""OpenAI's completions, its chat completions, Triton's generate extension."""
+
+SAYABLE: dict[Protocol, frozenset[str]] = {
+    "completions": frozenset({"n", "logprobs", "stop", "long", "priority"}),
+    "chat": frozenset({"chat", "n", "logprobs", "stop", "structured", "long", "priority"}),
+    "generate": frozenset({"long"}),
+}
+"""What each protocol has words for.
+
+A structured answer is asked for in chats: OpenAI's completions have no ``response_format``,
+and llama.cpp's pass over it. Triton's extension hands numbers and texts to its model, no lists.
+"""
+
+CHOICES = 2
+"""Answers that a request with ``n`` asks for: the least that makes a server branch."""
+
+LOGPROBS = 5
+"""Alternatives told a token: the most that OpenAI's completions take; vLLM's default limit is 20."""
+
+_STOPS, _STOP_WORDS = 2, 4
+_PROPERTIES = 4
+
+
+def fields(options: Collection[str], protocol: Protocol, number: int) -> dict[str, Any]:
+    """The keys that ``options`` add to the body of request ``number`` in ``protocol``."""
+    asked: dict[str, Any] = {}
+    if "n" in options:
+        asked["n"] = CHOICES
+    if "logprobs" in options:
+        chat = protocol == "chat"
+        asked |= {"logprobs": True, "top_logprobs": LOGPROBS} if chat else {"logprobs": LOGPROBS}
+    if "stop" in options:
+        asked["stop"] = stop_phrases(number)
+    if "structured" in options:
+        name = f"answer_{number}" if number >= 0 else "answer"
+        asked["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": name, "strict": True, "schema": unique_schema(number)},
+        }
+    return asked
+
+
+def stop_phrases(number: int) -> list[str]:
+    """Phrases that end an answer, other ones for every request; so long that an answer seldom holds one."""
+    words = Random(f"stop/{number}")
+    return [text(words.choices(WORDS, k=_STOP_WORDS)) for _ in range(_STOPS)]
+
+
+def unique_schema(number: int) -> dict[str, Any]:
+    """A JSON schema of its own for every request: what a cache of compiled grammars keeps, it keeps for each.
+
+    Every value is bounded, so that a model which never means to stop must end its answer.
+    """
+    draw = Random(f"schema/{number}")
+    names = draw.sample(WORDS, k=_PROPERTIES)
+    kinds: tuple[dict[str, Any], ...] = (
+        {"type": "boolean"},
+        {"type": "string", "enum": draw.sample(WORDS, k=3)},
+        {"type": "array", "items": {"type": "boolean"}, "minItems": 1, "maxItems": 3},
+    )
+    properties = {name: kinds[place % len(kinds)] for place, name in enumerate(names)}
+    return {"type": "object", "properties": properties, "required": names, "additionalProperties": False}

@@ -1,0 +1,49 @@
+"""A load at a reduced (or raised) scale: as many times the requests, each as long as it was.
+
+Rates of all arrivals and of deployments are multiplied, places of closed loops too (at least one is
+left); processes keep their shape, lengths their distribution, objectives their seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aging.campaign.schema import ArrivalsOptions, Campaign, ClassTable, LoadTable
+from aging.load.arrivals.closed import ClosedOptions
+from aging.load.classes import arrival_kinds
+
+
+def scaled(campaign: Campaign) -> Campaign:
+    """The campaign with its ``scale`` applied to its load."""
+    if campaign.scale == 1 or campaign.load is None:
+        return campaign
+    scale, load = campaign.scale, campaign.load
+    classes = tuple(one.model_copy(update=_arrivals_of(one, scale)) for one in load.classes)
+    deployments = tuple(
+        options if options.rate is None else options.model_copy(update={"rate": options.rate * scale})
+        for options in campaign.deployment
+    )
+    whole = load.model_copy(update=_arrivals_of(load, scale) | {"classes": classes})
+    return campaign.model_copy(update={"load": whole, "deployment": deployments})
+
+
+def _arrivals_of(table: LoadTable | ClassTable, scale: float) -> dict[str, Any]:
+    return {} if table.arrivals is None else {"arrivals": _scaled(table.arrivals, scale)}
+
+
+def _scaled(options: ArrivalsOptions, scale: float) -> ArrivalsOptions:
+    if isinstance(options, ClosedOptions):
+        yields = options.yields_above
+        return options.model_copy(
+            update={
+                "concurrency": _places(options.concurrency, scale),
+                "yields_above": None if yields is None else _places(yields, scale),
+            }
+        )
+    arrivals = arrival_kinds()[options.kind](options)
+    faster: ArrivalsOptions = arrivals.at_rate(arrivals.mean_rate() * scale).options
+    return faster
+
+
+def _places(count: int, scale: float) -> int:
+    return max(round(count * scale), 1)

@@ -1,0 +1,167 @@
+"""Service level objectives: which requests met theirs, the share of those that did, and goodput.
+
+Definitions, after DistServe (OSDI '24) and Chiron (arXiv 2501.08090):
+
+- *attainment* is the share of requests that met every objective of their class;
+- *goodput* is the requests per second that did;
+- TPOT is (last token − first token) / (tokens − 1), as in DistServe and in vLLM's benchmark.
+
+Errors and drops are missed: they were asked for and not answered. Impolite requests,
+which were to come to nothing, are left out. What a request does not tell is not held
+against it: an answer that is not streamed has no time to its first token, an answer of
+one token no time per further token. Where none of a class's objectives applies to a
+request, it is left out as well. Times count from when a request was sent, or from
+when it was due where a rejuvenation held it back: its users wait for that, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from aging.campaign.units import parse_duration
+from aging.clock import readable_duration
+from aging.load.options import CHOICES
+from aging.model import Attainment
+
+_EDGE_SECONDS = 3600.0
+"""The first and the last hour are compared; of shorter runs the halves."""
+
+Floats = NDArray[np.float64]
+Objectives = Mapping[str, float]
+"""Seconds by what they bound: ``ttft``, ``tpot``, ``e2e``."""
+
+
+def latencies(requests: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
+    """TTFT, TPOT, E2E and longest stall of every request, in seconds, on the index of ``requests``.
+
+    ``since`` is when each began, in monotonic seconds. NaN where a request has none of
+    it: what was not answered, not streamed, or has one token.
+    """
+    answered = requests["status"] == "ok"
+    streamed = answered & requests["streaming"].astype(bool) & requests["first_token"].notna()
+    tokens = _tokens_of_one_answer(requests)
+    gaps = (requests["last_token"] - requests["first_token"]) / (tokens - 1).where(tokens > 1)
+    stall = requests["stall"] if "stall" in requests else pd.Series(np.nan, requests.index)
+    return pd.DataFrame(
+        {
+            "ttft": (requests["first_token"] - since).where(streamed),
+            "tpot": gaps.where(streamed),
+            "e2e": (requests["last_token"] - since).where(answered),
+            "stall": stall.where(streamed),
+        }
+    ).astype(np.float64)
+
+
+def judged(requests: pd.DataFrame, objectives: Objectives) -> pd.Series:
+    """Whether each request that is judged met ``objectives``; the others are not in it."""
+    applies = requests["status"].isin(("ok", "error", "dropped")) & ~_impolite(requests)
+    if "e2e" not in objectives:
+        applies &= requests["streaming"].astype(bool)
+    met = requests["status"] == "ok"
+    waited_since = requests["sent"].where(~requests["held"].astype(bool), requests["scheduled"])
+    for name, seconds in latencies(requests, waited_since).items():
+        if name in objectives:
+            met &= ~(seconds > objectives[str(name)])  # what a request has not got it has not missed
+    return met[applies]
+
+
+def classes(load: Mapping[str, Any] | None) -> dict[str, Objectives]:
+    """The objectives of each class of a manifest's load, in seconds; classes without any are left out."""
+    if load is None:
+        return {}
+    own = load.get("objectives")
+    listed = load.get("class") or load.get("classes") or ()
+    told = {one["name"]: one.get("objectives") or own for one in listed} if listed else {"": own}
+    return {
+        name: {key: parse_duration(written) for key, written in objectives.items() if written is not None}
+        for name, objectives in told.items()
+        if objectives
+    }
+
+
+def described(objectives: Objectives) -> str:
+    """Objectives as people say them: ``TTFT ≤ 1s, TPOT ≤ 50ms``."""
+    return ", ".join(f"{name.upper()} ≤ {_short(seconds)}" for name, seconds in objectives.items())
+
+
+def _short(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    return readable_duration(seconds) if seconds >= 60 else f"{seconds:g}s"
+
+
+def of_class(requests: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The requests of one class; all of them where the load has one class alone."""
+    return requests if not name or "load_class" not in requests else requests[requests["load_class"] == name]
+
+
+def attainments(
+    deployment: str, runs: Sequence[tuple[pd.DataFrame, float, float]], objectives: Mapping[str, Objectives]
+) -> Iterator[Attainment]:
+    """What a deployment attained in each class, over all of its runs.
+
+    ``runs`` are requests with the monotonic seconds that the analysed window begins and ends.
+    """
+    for name, bounds in objectives.items():
+        counts = [_counts(of_class(requests, name), bounds, start, end) for requests, start, end in runs]
+        whole, first, last = (np.sum([count[part] for count in counts], axis=0) for part in range(3))
+        if counts and whole[1]:
+            edge = min(_edge(start, end) for _, start, end in runs)
+            yield Attainment(
+                deployment=deployment,
+                load_class=name,
+                objectives=dict(bounds),
+                judged=int(whole[1]),
+                met=int(whole[0]),
+                attainment=_ratio(whole[0], whole[1]),
+                goodput=_ratio(whole[0], whole[2]),
+                edge_seconds=edge,
+                first_attainment=_ratio(first[0], first[1]),
+                first_goodput=_ratio(first[0], first[2]),
+                last_attainment=_ratio(last[0], last[1]),
+                last_goodput=_ratio(last[0], last[2]),
+            )
+
+
+def _counts(requests: pd.DataFrame, bounds: Objectives, start: float, end: float) -> list[Floats]:
+    """Met, judged and seconds: of the whole window, of its first edge, of its last."""
+    met = judged(requests, bounds)
+    ended = requests.loc[met.index, "finished"]
+    edge = _edge(start, end)
+    parts = ((start, end), (start, start + edge), (end - edge, end))
+    inside = [met[(ended >= begin) & (ended <= until)] for begin, until in parts]
+    return [
+        np.array([part.sum(), part.size, until - begin], dtype=np.float64)
+        for part, (begin, until) in zip(inside, parts, strict=True)
+    ]
+
+
+def _edge(start: float, end: float) -> float:
+    return min(_EDGE_SECONDS, (end - start) / 2)
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _impolite(requests: pd.DataFrame) -> pd.Series:
+    if "fault" not in requests:
+        return pd.Series(False, requests.index)
+    return requests["fault"].fillna("").astype(bool)
+
+
+def _tokens_of_one_answer(requests: pd.DataFrame) -> pd.Series:
+    """Output tokens; of a request for several answers those of one.
+
+    A usage counts the tokens of all answers (vLLM) or of one (llama.cpp); none has more than were asked for.
+    """
+    tokens = requests["output_tokens"]
+    if "options" not in requests:
+        return tokens
+    several = requests["options"].fillna("").str.split("+").map(lambda options: "n" in options).astype(bool)
+    return tokens.where(~(several & (tokens > requests["output_tokens_asked"])), tokens / CHOICES)

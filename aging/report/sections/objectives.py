@@ -1,0 +1,66 @@
+"""Objectives: how well every deployment kept them, class by class, at first and at last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup
+
+from aging.clock import readable_duration
+from aging.model import Attainment
+from aging.objectives import described
+from aging.report.context import Context
+from aging.report.sections import Section
+from aging.report.templating import render
+from aging.summary import goodput_text, share_text
+
+_TEMPLATE = """
+<p class="note">A request is good when it met every objective of its class; attainment is the share of such requests,
+goodput their number per second. Errors and drops are missed, requests that were to be refused or broken off are not
+counted. Warm-up is left out.</p>
+<div class="wide"><table class="findings">
+<thead><tr><th scope="col">Class</th><th scope="col">Objectives</th>
+<th scope="col" class="num">Judged</th><th scope="col" class="num">Attainment</th>
+<th scope="col" class="num">first {{ edge }}</th><th scope="col" class="num">last {{ edge }}</th>
+<th scope="col" class="num">Goodput</th>
+<th scope="col" class="num">first {{ edge }}</th><th scope="col" class="num">last {{ edge }}</th></tr></thead>
+{% for deployment, rows in groups %}
+<tbody>
+<tr class="group"><th scope="rowgroup" colspan="9">{{ deployment }}</th></tr>
+{% for row in rows %}
+<tr><th scope="row">{{ row.one.load_class or NONE }}</th><td>{{ row.objectives }}</td>
+<td class="num">{{ row.one.judged | count }}</td>
+{% for text in row.texts %}<td class="num">{{ text }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody>
+{% endfor %}
+</table></div>
+"""
+
+
+class ObjectivesKept(Section):
+    """A table a deployment, a row a class."""
+
+    kind = "objectives"
+    title = "Objectives"
+    order = 45
+
+    def render(self, context: Context) -> Markup:
+        kept: Sequence[Attainment] = context.findings.objectives
+        if not kept:
+            return Markup()
+        groups = [(name, [_row(one) for one in group]) for name, group in groupby(kept, key=lambda one: one.deployment)]
+        edge = readable_duration(min(one.edge_seconds for one in kept))
+        return render(_TEMPLATE, groups=groups, edge=edge)
+
+
+def _row(one: Attainment) -> dict[str, Any]:
+    shares = (one.attainment, one.first_attainment, one.last_attainment)
+    goodputs = (one.goodput, one.first_goodput, one.last_goodput)
+    return {
+        "one": one,
+        "objectives": described(one.objectives),
+        "texts": [*map(share_text, shares), *map(goodput_text, goodputs)],
+    }

@@ -1,0 +1,98 @@
+"""The seeds' campaigns say what the papers say, at full scale, and are lighter where they are scaled."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aging.campaign import load_campaign
+from aging.campaign.schema import Campaign
+from aging.catalogue import Catalogue
+from aging.load.classes import classes_of
+from aging.load.inputs import read_inputs
+from aging.load.schedule import closed_loops, merged
+
+SEEDS = Path(__file__).resolve().parents[2] / "campaigns" / "seeds"
+KINDS = Catalogue.discovered().kinds()
+
+
+def seed(name: str, **overrides: Any) -> Campaign:
+    path = SEEDS / f"{name}.toml"
+    return read_inputs(load_campaign(path, KINDS, **overrides), str(path)).campaign
+
+
+@pytest.mark.parametrize(
+    ("name", "rates"),
+    [
+        ("burstgpt", [2.0]),
+        ("kunserve-throttling", [5.4 * (1 + 3 * 30 / 120)]),
+        ("llumnix-skew", [26.0]),
+        ("chiron-slo", [30.0, 60.0 * 30 / 210]),
+        ("conserve-harvest", [60.0 * 20 / 80 + 5.0 * 60 / 80, 0.0]),
+    ],
+)
+def test_rates_at_full_and_at_reduced_scale(name: str, rates: list[float]) -> None:
+    full = seed(name, scale=1.0)
+    assert full.load is not None
+    assert [each.arrivals.mean_rate() for each in classes_of(full.load)] == pytest.approx(rates)
+    reduced = seed(name, scale=0.125)
+    assert reduced.load is not None
+    assert [each.arrivals.mean_rate() for each in classes_of(reduced.load)] == pytest.approx(
+        [rate * 0.125 for rate in rates]
+    )
+
+
+def test_burstgpt_is_its_published_generator() -> None:
+    load = seed("burstgpt").load
+    assert load is not None
+    assert load.arrivals.cv**-2 == pytest.approx(0.25)  # shape
+    assert 1 / (load.arrivals.rate * load.arrivals.cv**-2) == pytest.approx(2.0)  # scale, in seconds
+    assert (load.prompt_tokens.exponent, load.prompt_tokens.max) == (1.1, 1023)
+
+
+def test_llumnix_is_its_artifact() -> None:
+    campaign = seed("llumnix-skew", scale=1.0)
+    assert campaign.load is not None
+    requests = list(islice(merged(classes_of(campaign.load), 1, 1e9), 20_000))
+    prompts = [request.prompt_tokens for request in requests]
+    assert sum(prompts) / len(prompts) == pytest.approx(128, rel=0.1)
+    assert max(prompts) <= 6144
+    assert requests[-1].at == pytest.approx(20_000 / 26.0, rel=0.1)
+
+
+def test_kunserve_keeps_prompt_and_answer_within_its_limit() -> None:
+    load = seed("kunserve-throttling").load
+    assert load is not None
+    assert load.prompt_tokens.max + load.output_tokens.max <= 16_384
+
+
+def test_chiron_has_objectives_of_seconds_and_of_minutes() -> None:
+    load = seed("chiron-slo").load
+    assert load is not None
+    interactive, batch = (one.objectives for one in load.classes)
+    assert interactive is not None
+    assert batch is not None
+    assert interactive.ttft is not None
+    assert batch.e2e is not None
+    assert interactive.ttft < 10
+    assert batch.e2e >= 60
+
+
+def test_conserves_offline_queue_is_always_full() -> None:
+    for scale, places in ((1.0, 40), (0.1, 4), (0.001, 1)):
+        campaign = seed("conserve-harvest", scale=scale)
+        assert campaign.load is not None
+        (loop,) = closed_loops(classes_of(campaign.load), 1)
+        assert (loop.concurrency, loop.think, loop.yields_above) == (places, 0.0, None)
+
+
+def test_a_scale_leaves_lengths_and_objectives_as_they_are() -> None:
+    full, reduced = (seed("chiron-slo", scale=scale).load for scale in (1.0, 0.01))
+    assert full is not None
+    assert reduced is not None
+    for one, other in zip(full.classes, reduced.classes, strict=True):
+        assert one.prompt_tokens == other.prompt_tokens
+        assert one.objectives == other.objectives
