@@ -9,7 +9,6 @@ processes at their peak.
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import subprocess
 import sys
@@ -92,7 +91,13 @@ def _aiperf(asked: Asked) -> Sequence[str]:
         "--ui": "none",
         "--artifact-dir": str(asked.folder),
     }
-    return ["aiperf", "profile", "--streaming", *(word for pair in told.items() for word in pair)]
+    return [
+        "aiperf",
+        "profile",
+        "--streaming",
+        "--use-server-token-count",
+        *(word for pair in told.items() for word in pair),
+    ]
 
 
 def _guidellm(asked: Asked) -> Sequence[str]:
@@ -181,10 +186,7 @@ def _spent(argv: Sequence[str], told: str) -> tuple[float, float]:
     """CPU seconds of a command and all its processes, and bytes of their anonymous memory at the peak."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     peak, nowhere = 0, subprocess.DEVNULL
-    environment = os.environ | {"HF_HUB_OFFLINE": "1"}  # the tokenizer is made locally
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, text=True, env=environment
-    ) as process:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, text=True) as process:
         assert process.stdin is not None
         process.stdin.write(told)
         process.stdin.flush()

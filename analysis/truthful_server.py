@@ -73,6 +73,9 @@ class Serving(asyncio.Protocol):
         if number % _SHARES < self._behaviour.faulty * _SHARES:
             self._misbehave(_FAULTS[number % len(_FAULTS)])
             return
+        if not body:  # a tool that looks whether anybody is there
+            self._write(_whole(404, b"{}"))
+            return
         asked = json.loads(body)
         tokens = asked.get("max_tokens") or asked.get("max_completion_tokens", 16)
         usage = b'"usage":{"completion_tokens":%d}' % tokens
