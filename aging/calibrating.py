@@ -14,11 +14,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
+
 from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of
 from aging.campaign.schema import Campaign
 from aging.deployments import Subject
 from aging.driving import Driver
 from aging.errors import DeploymentError, InconclusiveError
+from aging.load.classes import classes_of
 from aging.load.job import Job
 from aging.logs import tail
 from aging.serving import Serving
@@ -95,11 +98,17 @@ class _Measuring:
         if requests.empty:
             raise InconclusiveError(f"{self._serving.name}: no request was sent in {settle + window:.0f} s")
         begin = load_start + settle
-        step = step_of(requests, rate, begin, begin + window)
+        step = step_of(self._open(requests), rate, begin, begin + window)
         if step.saturated is None and step.e2e_p50 is not None:
             self._answer_seconds = step.e2e_p50
         self._tell(self._serving.name, step)
         return step
+
+    def _open(self, requests: pd.DataFrame) -> pd.DataFrame:
+        """Those that have a rate: a closed loop sends as many as are answered, whatever is asked of it."""
+        assert self._campaign.load is not None
+        closed = [each.name for each in classes_of(self._campaign.load) if each.arrivals.places() is not None]
+        return requests[~requests["load_class"].isin(closed)] if closed else requests
 
     async def _drive(self, rate: float, seconds: float, folder: Path) -> float:
         """Drive ``rate`` for so long; the monotonic time that it began at. What is unanswered then is given up."""

@@ -259,3 +259,12 @@ def test_options_that_bound_nothing_are_told_at_once(aging: Aging, tmp_path: Pat
     for option in ("--step", "--most", "--fraction", "--from-rate"):
         assert option in made.stderr
     assert aging("calibrate", file, "--deployment", "nobody").returncode == 2
+
+
+def test_a_load_without_a_rate_is_told(aging: Aging, tmp_path: Path) -> None:
+    file = campaign(tmp_path)
+    closed = file.read_text().replace('kind = "constant", rate = 20.0', 'kind = "closed", concurrency = 2')
+    file.write_text(closed)
+    made = aging("calibrate", file)
+    assert made.returncode == 2
+    assert "a closed loop has no rate to calibrate" in made.stderr

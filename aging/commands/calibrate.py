@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.calibration import why_not  # noqa: PLC0415
     from aging.campaign import parse_campaign, read_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.load.classes import classes_of  # noqa: PLC0415
     from aging.load.inputs import read_inputs  # noqa: PLC0415
     from aging.preflight import check, placed  # noqa: PLC0415
     from aging.report.curve import curve_plot  # noqa: PLC0415
@@ -59,6 +60,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     campaign = read_inputs(parsed, written.source).campaign
     if campaign.load is None:
         raise AgingError(f"{options.file}: drives no load, so there is nothing to calibrate")
+    if not any(each.arrivals.mean_rate() for each in classes_of(campaign.load)):
+        raise AgingError(f"{options.file}: a closed loop has no rate to calibrate; give the load open arrivals")
     names = [one.name for one in campaign.deployment]
     if unknown := [name for name in options.deployment if name not in names]:
         raise AgingError(f"--deployment: there is no {', '.join(unknown)}; there are: {', '.join(names)}")

@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
 _LARGEST_BODY = 8 * 2**20
+_LARGEST_REFUSED = 64 * 2**20
+_LINGER_SECONDS = 2.0
 _PATHS = {"/v1/completions": "text_completion", "/v1/chat/completions": "chat.completion"}
 
 
@@ -101,6 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         except _RefusedError as refused:
             self.close_connection = True
             self._reply({"error": {"message": str(refused)}}, refused.status)
+            self._read_on()
             return
         pieces = self.server.engine.complete(prompt, limit)
         try:
@@ -115,6 +118,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """No line a request: days of them fill a disk."""
+
+    def _read_on(self) -> None:
+        """Read what is still being sent: to close on unread bytes resets the connection, and the answer with it."""
+        self.connection.settimeout(_LINGER_SECONDS)
+        left = _LARGEST_REFUSED
+        try:
+            while left > 0 and (some := self.rfile.read1(min(left, 2**16))):
+                left -= len(some)
+        except OSError:  # it took too long, or the client has left
+            return
 
     def _asked(self) -> dict[str, Any]:
         if self.path not in _PATHS:
@@ -174,6 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
 
