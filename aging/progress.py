@@ -37,7 +37,7 @@ class Tail:
 
     def new_rows(self) -> Iterator[dict[str, Any]]:
         """Whole rows not given before, oldest first."""
-        seen = {path.name.removesuffix(SEALED).removesuffix(LIVE) for path in self._folder.glob("[0-9]*")}
+        seen = {name.removesuffix(SEALED).removesuffix(LIVE) for name in _listed(self._folder) if name[:1].isdigit()}
         names = sorted(name for name in {*seen, *self._followed} if name > self._done)
         for name in names:
             if name not in self._followed:
@@ -56,6 +56,14 @@ class Tail:
         """Close what is followed."""
         for live in self._followed.values():
             live.close()
+
+
+def _listed(folder: Path) -> list[str]:
+    """The names in a folder; it is asked every second for days, so no ``Path`` of each is made (:mod:`aging.proc`)."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:  # nothing has been written there yet
+        return []
 
 
 def _whole_rows(live: BinaryIO) -> Iterator[dict[str, Any]]:
