@@ -1,8 +1,7 @@
 """What a request asks for beyond a plain answer: the keys that its options add to its body.
 
-The fields are OpenAI's; that servers take them was read in their sources: vLLM 0.32
-``entrypoints/openai/*/protocol.py``, SGLang ``entrypoints/openai/protocol.py``, llama.cpp
-``tools/server/server-common.cpp``; what the runtimes that run here make of them is in
+The fields are OpenAI's; that vLLM 0.32 takes them was read in its source
+(``entrypoints/openai/*/protocol.py``); what the runtimes that run here make of them is in
 ``docs/runtimes.md``. What a deployment's server refuses or passes over its endpoint tells
 (``unsupported``), and is left out.
 """
