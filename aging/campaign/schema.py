@@ -166,6 +166,12 @@ class Campaign(Table):
     warmup: WarmUp = Field(0.0, description='start of the load that the analysis leaves out; "auto" finds it')
     replicas: int = Field(1, ge=1, le=1000, description="repeats of every deployment, each with a seed of its own")
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
+    orphan_grace: Duration = Field(
+        300.0,
+        ge=0,
+        description="how long servers live on after their runner was killed, so that `aging resume` can go on with "
+        'them; then they are ended. "0s" ends them at once',
+    )
     model: ModelTable | None = Field(None, description="the model the deployments serve")
     load: Load = Field(description='the load that every deployment gets, or `kind = "none"`')
     sampling: dict[str, Positive] = Field(

@@ -2,7 +2,8 @@
 
 Standard input: first the job, one JSON line; then one command a line: ``hold``,
 ``release GENERATION``, ``stop``. Standard output: one JSON event a line: ``started``
-when it is ready for its job, ``holding`` when nothing is in flight any more,
+when it is ready for its job, ``resumed`` with the first request that it sends of a load that another process
+had begun, ``pulse`` every second, ``holding`` when nothing is in flight any more,
 ``finished`` with the hash of the schedule it drove. When its input ends, whoever
 started it has died: it stops and drains briefly.
 """
@@ -16,17 +17,21 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
+from aging.clock import ticks
 from aging.load.client import Client, Limits
 from aging.load.job import Job
 from aging.load.planned import PlannedRequest
+from aging.load.pulse import Pulse
 from aging.load.rehearsal import rehearse
 from aging.load.schedule import ScheduleHash
 from aging.model import RequestRecord
 from aging.store.segments import SegmentWriter
 
 _ORPHAN_DRAIN_SECONDS = 1.0
+_PULSE_SECONDS = 1.0
 
 
 async def main() -> None:
@@ -35,11 +40,17 @@ async def main() -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     await rehearse()
     _tell("started")
-    job = Job.from_json((await commands.readline()).decode())
+    line = (await commands.readline()).decode()
+    if not line:  # whoever started it has died
+        return
+    job = Job.from_json(line)
     writer = SegmentWriter(job.folder)
 
+    pulse = Pulse(job.load_start)
+
     def record(done: RequestRecord) -> None:
-        writer.append(time.time(), [asdict(done)])
+        pulse.recorded(done)
+        writer.append(time.time(), [on_timeline(done, job.shift)])
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
     client = Client(job.endpoint, limits, job.seed, job.load_start, record)
@@ -50,8 +61,14 @@ async def main() -> None:
             digest.add(request)
             yield request
 
-    load = asyncio.create_task(client.run(hashed()))
+    requests = hashed()
+    if job.resumed:  # days of a schedule take a while to be drawn again: commands are heard meanwhile
+        first = await asyncio.to_thread(not_yet_due, requests, job.load_start)
+        _tell("resumed", first=None if first is None else first.number)
+        requests = chain(() if first is None else (first,), requests)
+    load = asyncio.create_task(client.run(pulse.handing(requests)))
     control = asyncio.create_task(_obey(commands, client))
+    beating = asyncio.create_task(_beat(pulse))
     await asyncio.wait((load, control), return_when=asyncio.FIRST_COMPLETED)
     if control.done():
         control.result()
@@ -60,10 +77,29 @@ async def main() -> None:
             async with asyncio.timeout(_ORPHAN_DRAIN_SECONDS):
                 await load
     control.cancel()
+    beating.cancel()
     if load.done() and not load.cancelled():
         load.result()
     writer.close()
     _tell("finished", schedule_hash=str(digest), requests=digest.requests)
+
+
+def on_timeline(done: RequestRecord, shift: float) -> dict[str, Any]:
+    """A record's row, its instants on the campaign's timeline."""
+    row = asdict(done)
+    for name in ("scheduled", "sent", "first_token", "last_token", "finished") if shift else ():
+        row[name] = None if row[name] is None else row[name] + shift
+    return row
+
+
+def not_yet_due(requests: Iterator[PlannedRequest], load_start: float) -> PlannedRequest | None:
+    """The first request that is due later than now; None where there is none. All before it are passed over."""
+    return next((request for request in requests if load_start + request.at > time.monotonic()), None)
+
+
+async def _beat(pulse: Pulse) -> None:
+    async for _ in ticks(_PULSE_SECONDS, time.monotonic()):
+        _tell("pulse", **asdict(pulse.now()))
 
 
 async def _obey(commands: asyncio.StreamReader, client: Client) -> None:

@@ -19,7 +19,11 @@ from aging.plugins import discover
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One deployment's load. ``load_start`` is monotonic seconds; ``rate`` overrides the arrivals' own."""
+    """One deployment's load. ``load_start`` is monotonic seconds of this boot; ``rate`` overrides the arrivals' own.
+
+    ``resumed`` is of a load that another process had begun: what is due already is not sent. ``shift`` is
+    what the campaign's timeline is ahead of the monotonic clock.
+    """
 
     endpoint: Endpoint
     load: LoadTable
@@ -28,6 +32,8 @@ class Job:
     duration: float
     load_start: float
     folder: Path
+    resumed: bool = False
+    shift: float = 0.0
 
     def requests(self) -> Iterator[PlannedRequest]:
         """The schedule of this job."""
@@ -41,7 +47,8 @@ class Job:
         """One line of JSON that :meth:`from_json` turns back."""
         load = self.load.model_dump(mode="json")
         load["arrivals"] = self.load.arrivals.model_dump(mode="json")
-        fields = {"rate": self.rate, "seed": self.seed, "duration": self.duration, "load_start": self.load_start}
+        names = ("rate", "seed", "duration", "load_start", "resumed", "shift")
+        fields = {name: getattr(self, name) for name in names}
         return json.dumps(fields | {"endpoint": asdict(self.endpoint), "load": load, "folder": str(self.folder)})
 
     @classmethod
