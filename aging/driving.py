@@ -28,7 +28,9 @@ class Driver:
         self.beat: Beat | None = None
         """Its last pulse."""
         self.heard: float | None = None
-        """When that came, in monotonic seconds; None while there is no job."""
+        """When it was last heard of, in monotonic seconds; None while there is no job."""
+        self.full: str | None = None
+        """Why it cannot write its records, when it cannot."""
 
     @classmethod
     async def start(cls, campaign: Path, log: IO[bytes]) -> Driver:
@@ -84,6 +86,8 @@ class Driver:
                 self.finished = event
             elif event["event"] == "pulse":
                 self.beat = Beat(event["waiting"], event["quiet"], event["late"])
+            elif event["event"] == "full":
+                self.full = event["reason"]
             elif event["event"] == "resumed":
                 self._resumed.set_result(event["first"])
             self.heard = time.monotonic()

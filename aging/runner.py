@@ -35,9 +35,12 @@ from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.serving import Serving
 from aging.store.layout import Layout
+from aging.watching import Watchdogs, Watched
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""
+
+_LONGEST_PAUSE_SECONDS = 60.0
 
 _MOST_LOAD_PROCESSES = 5
 """Of one run: one that dies again and again is no accident."""
@@ -102,6 +105,7 @@ class Runner:
         """Why nothing more needed to be measured, once :meth:`decide` was told."""
         self.halted: str | None = None
         """Why the campaign could not go on, once :meth:`halt` was told; it can be resumed."""
+        self._watchdogs = Watchdogs(campaign.watchdogs, layout.root, self._watched, self._journal.record, self.halt)
         self._sampling = Sampling(self._folder, self._journal.record, self._seen, self._timeline.clocks)
 
     async def run(self) -> Outcome:
@@ -146,7 +150,8 @@ class Runner:
         campaign = self._campaign
         self._record_begin()
         await self._keeping.start()
-        samplers = [asyncio.create_task(self._sampling.run(plan, time.monotonic())) for plan in self._sampler_plans()]
+        samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
+        samplers.append(asyncio.create_task(self._watchdogs.run()))
         started = sum(past.load_start is not None for past in self._past.runs.values())
         try:
             left = [self._left(together) for together in rounds(campaign)]
@@ -166,6 +171,23 @@ class Runner:
         if self.decided is not None:
             return Outcome.DECIDED
         return Outcome.COMPLETED if started else Outcome.FAILED
+
+    async def _sample(self, plan: Plan) -> None:
+        """Run a sampler to the end of the campaign: one whose loop has ended is begun again."""
+        pause = plan.interval
+        while True:
+            loop = asyncio.create_task(self._sampling.run(plan, time.monotonic()))
+            try:
+                await asyncio.wait({loop})
+            finally:
+                await _cancel([loop])
+            error = loop.exception()
+            if isinstance(error, OSError):
+                self.halt(f"samples cannot be written: {error}")
+            else:
+                self._journal.record("sampler_died", sampler=plan.sampler.kind, reason=repr(error))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _record_begin(self) -> None:
         who: dict[str, Any] = {"pid": os.getpid(), "boot": boot_id()}
@@ -472,9 +494,13 @@ class Runner:
         replicas = {pair.serving.name: pair.run.replica for pair in self._pairs}
         return self._layout.source(owner, source, replicas.get(owner, 1))
 
+    def _watched(self) -> Sequence[Watched]:
+        return [Watched(pair.run.replica, pair.serving, pair.driver) for pair in self._pairs]
+
     def _seen(self, reading: Reading) -> None:
         if "/" in reading.entity:  # a component: its deployment is what policies know
             return
+        self._watchdogs.see(reading)
         for pair in self._pairs:
             age = pair.serving.age
             ours = pair.serving.name == reading.owner and pair.serving.generation == reading.generation

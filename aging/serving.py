@@ -147,6 +147,18 @@ class Serving:
             await self._became(life, started, probe=False)
             await self.died.wait()
 
+    async def give_up(self, why: str) -> None:
+        """End it for good: as a death would, it takes its own load with it, and the others go on."""
+        for task in (self._watch, self._log_keeper):
+            if task is not None:
+                task.cancel()
+        self._watch = self._log_keeper = None
+        self.ready_since = None
+        if self._life is not None:
+            await self._life.end()
+            self._say("deployment_died", why=why, log=self._log_tail())
+            self.died.set()
+
     async def stop(self) -> None:
         """End what was begun; a death from here on is no news."""
         for task in (self._watch, self._log_keeper):
@@ -226,7 +238,11 @@ class Serving:
         """A server that prints without end must not fill the disk: the faster it prints, the closer it is followed."""
         most, told, pause = self.deployment.options.log_size, False, _LOG_PAUSE_SECONDS[0]
         while True:
-            if capped := cap(log, most):
+            try:
+                capped = cap(log, most)
+            except OSError:  # no room to keep its newest part: it has been emptied all the same
+                capped = True
+            if capped:
                 if not told:
                     self._say("log_capped", bytes=most)
                 told = True

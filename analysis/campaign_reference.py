@@ -27,6 +27,7 @@ from aging.campaign.schema import (
     ModelTable,
     RejuvenationOptions,
     SubjectOptions,
+    WatchdogsTable,
 )
 from aging.catalogue import Catalogue
 
@@ -37,6 +38,7 @@ _TABLES = {
     "load": "[load]",
     "sampling": "[sampling]",
     "analysis": "[analysis]",
+    "watchdogs": "[watchdogs]",
     "rejuvenation": "[rejuvenation]",
     "deployment": "[[deployment]]",
 }
@@ -111,6 +113,7 @@ def page() -> str:
         _load(catalogue),
         _sampling(catalogue),
         _analysis(catalogue),
+        _watchdogs(),
         _rejuvenation(catalogue),
         _deployments(catalogue),
     )
@@ -168,6 +171,12 @@ def _analysis(catalogue: Catalogue) -> Iterator[str]:
     yield _keys(AnalysisTable)
     tests = _list(kind for kind, test in catalogue.tests.items() if _is_ours(test.run.__module__))
     yield f"The tests there are: {tests}.\n"
+
+
+def _watchdogs() -> Iterator[str]:
+    yield "## `[watchdogs]`\n"
+    yield f"{_doc(WatchdogsTable)} What they do is in [running.md](running.md#watchdogs).\n"
+    yield _keys(WatchdogsTable)
 
 
 def _rejuvenation(catalogue: Catalogue) -> Iterator[str]:

@@ -3,9 +3,9 @@
 Standard input: first the job, one JSON line; then one command a line: ``hold``,
 ``release GENERATION``, ``stop``. Standard output: one JSON event a line: ``started``
 when it is ready for its job, ``resumed`` with the first request that it sends of a load that another process
-had begun, ``pulse`` every second, ``holding`` when nothing is in flight any more,
-``finished`` with the hash of the schedule it drove. When its input ends, whoever
-started it has died: it stops and drains briefly.
+had begun, ``pulse`` every second, ``full`` when records cannot be written, ``holding``
+when nothing is in flight any more, ``finished`` with the hash of the schedule it drove.
+When its input ends, whoever started it has died: it stops and drains briefly.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from aging.load.client import Client, Limits
 from aging.load.job import Job
 from aging.load.planned import PlannedRequest
 from aging.load.pulse import Pulse
+from aging.load.records import Records
 from aging.load.rehearsal import rehearse
 from aging.load.schedule import ScheduleHash
 from aging.model import RequestRecord
@@ -44,13 +45,13 @@ async def main() -> None:
     if not line:  # whoever started it has died
         return
     job = Job.from_json(line)
-    writer = SegmentWriter(job.folder)
+    records = Records(SegmentWriter(job.folder), lambda reason: _tell("full", reason=reason))
 
     pulse = Pulse(job.load_start)
 
     def record(done: RequestRecord) -> None:
         pulse.recorded(done)
-        writer.append(time.time(), [on_timeline(done, job.shift)])
+        records.write(on_timeline(done, job.shift))
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
     client = Client(job.endpoint, limits, job.seed, job.load_start, record)
@@ -80,8 +81,8 @@ async def main() -> None:
     beating.cancel()
     if load.done() and not load.cancelled():
         load.result()
-    writer.close()
-    _tell("finished", schedule_hash=str(digest), requests=digest.requests)
+    unwritten = records.close()
+    _tell("finished", schedule_hash=str(digest), requests=digest.requests, unwritten=unwritten)
 
 
 def on_timeline(done: RequestRecord, shift: float) -> dict[str, Any]:
