@@ -58,10 +58,10 @@ def _from_journal(results: Results) -> Iterator[Problem]:
                 yield Problem(event.deployment, "restarted", gone, at)
             case "campaign_resumed":
                 yield Problem(None, "resumed", _absence(event), at)
-            case "keeper_died" | "sampler_died":
+            case "keeper_died" | "task_died":
                 yield Problem(None, "harness", _harness_died(event), at)
             case "watchdog":
-                yield Problem(event.deployment, event.details["kind"], event.details["message"], at)
+                yield Problem(event.deployment, event.details["trouble"], event.details["message"], at)
             case "campaign_interrupted" if results.state.phase == "interrupted":
                 yield Problem(None, "interrupted", "the campaign was interrupted before its end", at)
             case "campaign_halted" if results.state.phase == "halted":
@@ -76,7 +76,7 @@ def _absence(resumed: Event) -> str:
 def _harness_died(event: Event) -> str:
     if event.kind == "keeper_died":
         return f"the keeper ended (exit {event.details['exit']}) and was replaced"
-    return f"the {event.details['sampler']} sampler ended and was started again: {event.details['reason']}"
+    return f"{event.details['task']} ended and began again: {event.details['reason']}"
 
 
 def _jumps(results: Results) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from aging.deployments import PastLife
 from aging.errors import AgingError
 from aging.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
 from aging.keeping import keepers
-from aging.lock import Lock, LockedError, Owner, Role, owner_of
+from aging.lock import Lock, LockedError, Owner, Role, owner_of, told_owner
 from aging.resumption import Past, is_over, past_of
 from aging.store.layout import Layout
 from aging.store.segments import LIVE, last_row
@@ -164,7 +164,10 @@ def reap() -> Sequence[str]:
     told = []
     for campaign in campaigns():
         root = Path(campaign)
-        if not (root / "journal.jsonl").is_file() or owner_of(root) is not None or keepers(campaign):
+        # Without a lock's file it was not run by a release that locks: whether somebody runs it cannot be told.
+        if not root.is_absolute() or told_owner(root) is None or not (root / "journal.jsonl").is_file():
+            continue
+        if owner_of(root) is not None or keepers(campaign):
             continue
         try:
             lock = Lock.take(root, "stop")

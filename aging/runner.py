@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -151,7 +151,7 @@ class Runner:
         self._record_begin()
         await self._keeping.start()
         samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
-        samplers.append(asyncio.create_task(self._watchdogs.run()))
+        samplers.append(asyncio.create_task(self._kept_going("the watchdogs", self._watchdogs.run)))
         started = sum(past.load_start is not None for past in self._past.runs.values())
         try:
             left = [self._left(together) for together in rounds(campaign)]
@@ -173,10 +173,19 @@ class Runner:
         return Outcome.COMPLETED if started else Outcome.FAILED
 
     async def _sample(self, plan: Plan) -> None:
-        """Run a sampler to the end of the campaign: one whose loop has ended is begun again."""
-        pause = plan.interval
+        async def run() -> None:
+            await self._sampling.run(plan, time.monotonic())
+
+        await self._kept_going(f"the {plan.sampler.kind} sampler", run)
+
+    async def _kept_going(self, what: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run what must not end before the campaign: where it has, that is told and it begins again.
+
+        What cannot be written halts the campaign.
+        """
+        pause = 1.0
         while True:
-            loop = asyncio.create_task(self._sampling.run(plan, time.monotonic()))
+            loop = asyncio.create_task(run())
             try:
                 await asyncio.wait({loop})
             finally:
@@ -185,7 +194,7 @@ class Runner:
             if isinstance(error, OSError):
                 self.halt(f"samples cannot be written: {error}")
             else:
-                self._journal.record("sampler_died", sampler=plan.sampler.kind, reason=repr(error))
+                self._journal.record("task_died", task=what, reason=repr(error))
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 

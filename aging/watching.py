@@ -11,7 +11,7 @@ from aging.campaign.schema import WatchdogsTable
 from aging.clock import ticks
 from aging.driving import Driver
 from aging.indicators import PRIMARY
-from aging.model import HARNESS, Reading
+from aging.model import Reading
 from aging.serving import Serving
 from aging.watchdogs import disk, load, memory
 from aging.watchdogs.alarm import Alarms
@@ -53,10 +53,12 @@ class Watchdogs:
         self._alarms = Alarms(tell)
         self._sizes: dict[tuple[str, int], tuple[float, float]] = {}
         self._short = 0
+        self._told_short = False
 
     def see(self, reading: Reading) -> None:
-        """A reading of what a deployment holds: how much it has grown since its generation was first seen."""
-        if reading.owner != HARNESS and (size := reading.values.get(PRIMARY)) is not None:
+        """A reading of what a deployment holds: how much it has grown since its generation was ready."""
+        ready = {run.serving.name for run in self._runs() if run.serving.age is not None}
+        if reading.owner in ready and (size := reading.values.get(PRIMARY)) is not None:
             first, _ = self._sizes.get((reading.owner, reading.generation), (size, size))
             self._sizes[reading.owner, reading.generation] = first, size
 
@@ -92,9 +94,13 @@ class Watchdogs:
             run.serving.name: run for run in self._runs() if run.serving.deployment.options.ours and run.serving.born
         }
         growth = {name: self._grown(run.serving) for name, run in ours.items()}
-        if (name := memory.offender(growth)) is not None:
+        if (name := memory.offender(growth)) is None:
+            if not self._told_short:
+                self._tell("watchdog", trouble="memory", message=f"{reason}; no deployment of ours is the cause")
+            self._told_short = True
+        else:
             why = f"{reason}; of all deployments {name} has grown most, by {growth[name] / 2**20:.0f} MiB"
-            self._tell("watchdog", name, replica=ours[name].replica, kind="memory", message=f"{why}: it was ended")
+            self._tell("watchdog", name, replica=ours[name].replica, trouble="memory", message=f"{why}: it was ended")
             await ours[name].serving.give_up(f"ended by the campaign: {why}")
 
     def _grown(self, serving: Serving) -> float:

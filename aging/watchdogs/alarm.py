@@ -19,7 +19,7 @@ class Alarms:
         """What is wrong now, in words by kind."""
         before, (deployment, replica) = self._ringing.get(subject, set()), subject
         for kind in troubles.keys() - before:
-            self._tell("watchdog", deployment, replica=replica, kind=kind, message=troubles[kind])
+            self._tell("watchdog", deployment, replica=replica, trouble=kind, message=troubles[kind])
         for kind in before - troubles.keys():
-            self._tell("watchdog_over", deployment, replica=replica, kind=kind)
+            self._tell("watchdog_over", deployment, replica=replica, trouble=kind)
         self._ringing[subject] = set(troubles)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import psutil
 
+_LEAST_GROWTH_BYTES = 2**20
 _GROUPS = Path("/sys/fs/cgroup")
 
 
@@ -35,8 +36,8 @@ def too_little(memory: Memory, least: int) -> str | None:
 
 
 def offender(growth: Mapping[str, float]) -> str | None:
-    """Who has grown most, of bytes by name; None where nobody has grown."""
-    grown = {name: size for name, size in growth.items() if size > 0}
+    """Who has grown most, of bytes by name; None where nobody has grown by a mebibyte, and it is somebody else."""
+    grown = {name: size for name, size in growth.items() if size >= _LEAST_GROWTH_BYTES}
     return max(grown, key=lambda name: grown[name], default=None)
 
 

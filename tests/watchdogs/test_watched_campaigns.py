@@ -20,11 +20,11 @@ from tests.killing import aging, assert_nothing_lost, campaign, end_all, kinds, 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of eight megabytes, where one may be mounted."""
+    """A file system whose size can be set while it is used, where one may be mounted."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(folder)], capture_output=True, check=False
     )
     if mounted.returncode != 0:
         pytest.skip("a file system can be mounted by root alone")
@@ -32,13 +32,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill(folder: Path, leave: int) -> Path:
-    """Take all room but ``leave`` bytes."""
-    disk = os.statvfs(folder)
-    path = folder / "filler"
-    with path.open("wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, max(disk.f_bavail * disk.f_frsize - leave, 1))
-    return path
+def leave_room(folder: Path, size: int) -> None:
+    """Make a file system so small, or so large, that ``size`` bytes are free."""
+
+    def resized() -> bool:
+        disk = os.statvfs(folder)
+        most = (disk.f_blocks - disk.f_bfree) * disk.f_frsize + max(size, 1)
+        # Refused when more has been written meanwhile.
+        return subprocess.run(["mount", "-o", f"remount,size={most}", str(folder)], check=False).returncode == 0
+
+    wait_for(resized, "the file system keeps its size")
 
 
 def test_below_the_disk_floor_a_campaign_ends_in_order_and_is_resumed_when_there_is_room(
@@ -50,12 +53,12 @@ def test_below_the_disk_floor_a_campaign_ends_in_order_and_is_resumed_when_there
     (journal,) = small_disk.glob("results/*/*/journal.jsonl")
     wait_for(lambda: kinds(journal.parent).count("load_started") == 2, "no load")
     time.sleep(1.5)
-    filler = fill(small_disk, leave=1 << 20)
+    leave_room(small_disk, 1 << 20)
     assert started.runner.wait(30) == 3, started.output()
     assert "are free for results, less than 2.0 MiB; then: aging resume" in started.output()
     assert fold(read_journal(journal)).phase == "halted"
     assert not marked(journal.parent)
-    filler.unlink()
+    leave_room(small_disk, 300 << 20)
     resumed = aging(tmp_path, "resume", journal.parent)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert_nothing_lost(journal.parent, [])
@@ -71,7 +74,7 @@ def test_a_full_disk_spoils_no_line_and_ends_nothing_without_a_word(
     (journal,) = small_disk.glob("results/*/*/journal.jsonl")
     wait_for(lambda: kinds(journal.parent).count("load_started") == 2, "no load")
     time.sleep(1.5)
-    filler = fill(small_disk, leave=room)
+    leave_room(small_disk, room)
     assert started.runner.wait(40) == 3, started.output()
     assert "Traceback" not in started.output()
     state = fold(read_journal(journal))
@@ -79,7 +82,7 @@ def test_a_full_disk_spoils_no_line_and_ends_nothing_without_a_word(
     assert not marked(journal.parent)
     for live in journal.parent.rglob("*.live.jsonl"):
         assert all(json.loads(line) for line in live.read_bytes().splitlines()), live
-    filler.unlink()
+    leave_room(small_disk, 300 << 20)
     resumed = aging(tmp_path, "resume", journal.parent)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     results = open_results(journal.parent)
@@ -117,7 +120,7 @@ def test_before_the_memory_ends_the_one_that_grew_most_goes_and_the_others_stay(
     finally:
         end_all(started.root)
     results = open_results(started.root)
-    first = next(event for event in results.events if event.kind == "watchdog")
+    first = next(event for event in results.events if event.kind == "watchdog" and event.deployment)
     assert first.deployment == "leak"
     assert "of all deployments leak has grown most" in first.details["message"]
     died = next(event for event in results.events if event.kind == "deployment_died")
