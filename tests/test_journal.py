@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from aging.belonging import Identity
 from aging.clock import Timeline, boot_id
@@ -77,9 +78,9 @@ def test_an_event_has_its_room_on_a_full_disk_and_none_is_cut_short(tmp_path: Pa
 
 def test_the_fold_knows_runners_and_their_processes(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
-    me = {"pid": 10, "boot": boot_id()}
+    me: dict[str, Any] = {"pid": 10, "boot": boot_id()}
     journal.record("campaign_started", folder="/f", **me)
-    told = {"replica": 1, "generation": 1}
+    told: dict[str, Any] = {"replica": 1, "generation": 1}
     journal.record("deployment_started", "a", pid=5, command=[], main=[5, 7], processes={"main": [5, 7]}, **told)
     journal.record("deployment_ready", "a", seconds=1.0, seen=["serve"], **told)
     state = fold(read_journal(tmp_path / "journal.jsonl"))
