@@ -87,7 +87,8 @@ class RunState:
     Where there is no load of ours the run is ``watched``: ``load_start`` to ``load_end`` is when we looked on,
     and its main process had run for ``earlier`` seconds before. ``processes`` are those that we started, by
     component, until we have seen their end; ``main`` is the main one, whoever started it, ``command`` how the
-    kernel showed its command line. ``ready`` is when this generation was; ``loads`` counts its load processes.
+    kernel showed its command line. ``ready`` is when this generation was; ``loads`` counts its load processes;
+    ``cut_short`` tells that the rest of its time passed while there was no runner.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -106,6 +107,7 @@ class RunState:
     command: tuple[str, ...] = ()
     ready: float | None = None
     loads: int = 0
+    cut_short: bool = False
 
     @property
     def planned_end(self) -> float | None:
@@ -176,7 +178,7 @@ def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911
     return state
 
 
-def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a table of events
+def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR0912 - a table of events
     match event.kind:
         case "deployment_started":
             started = {"pid": event.details["pid"], "generation": event.details["generation"]}
@@ -205,6 +207,9 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a tab
                 planned_seconds=event.details["planned_seconds"],
                 phases=[(start, end) for start, end in event.details.get("phases", ())],
             )
+        case "run_cut_short":
+            end = event.details["at"] if run.load_end is None else run.load_end
+            return replace(run, phase="stopped", pid=None, processes={}, main=None, load_end=end, cut_short=True)
         case "load_resumed":
             return replace(run, phase="loading", load_end=None, loads=run.loads + 1)
         case "watch_resumed":

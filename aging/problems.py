@@ -56,6 +56,8 @@ def _from_journal(results: Results) -> Iterator[Problem]:
             case "deployment_gone":
                 gone = f"generation {event.details['generation']} {event.details['why']}; another took its place"
                 yield Problem(event.deployment, "restarted", gone, at)
+            case "run_cut_short":
+                yield Problem(event.deployment, "short", _cut_short(results, event), at)
             case "campaign_resumed":
                 yield Problem(None, "resumed", _absence(event), at)
             case "keeper_died" | "task_died":
@@ -71,6 +73,12 @@ def _from_journal(results: Results) -> Iterator[Problem]:
 def _absence(resumed: Event) -> str:
     seconds = max(resumed.stamp.mono - resumed.details["gone_since"], 0.0)
     return f"no runner was there for {seconds:.1f} s: nothing was sampled and nothing was sent meanwhile"
+
+
+def _cut_short(results: Results, event: Event) -> str:
+    run = results.state.runs[event.deployment or "", event.details["replica"]]
+    missing = (run.planned_end or 0.0) - (run.load_end or 0.0)
+    return f"the last {missing:.1f} s of its load passed while no runner was there, and were not driven"
 
 
 def _harness_died(event: Event) -> str:
@@ -110,9 +118,8 @@ def _schedules(results: Results) -> Iterator[Problem]:
         if event.deployment is None:
             continue
         expected = planned.get(f"{event.deployment}/r{event.details['replica']:02d}")
-        stopped_early = (
-            results.state.phase != "completed" or results.state.runs[event.deployment, event.details["replica"]].died
-        )
+        run = results.state.runs[event.deployment, event.details["replica"]]
+        stopped_early = results.state.phase != "completed" or run.died or run.cut_short
         arrived = event.details.get("requests")
         recorded = results.requests(event.deployment, event.details["replica"])
         unsent = _unsent(results, event, recorded)

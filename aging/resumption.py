@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aging.clock import Stamp, Timeline, boot_id
@@ -38,6 +38,17 @@ class Past:
         past = self.of(deployment, replica)
         return past is not None and is_over(past, self.timeline.of(now))
 
+    def cut_short(self, now: float) -> Sequence[Key]:
+        """The runs whose load was under way when there was no runner any more, and whose time has passed by ``now``."""
+        return [
+            key
+            for key, run in self.runs.items()
+            if run.load_start is not None
+            and run.phase != "died"
+            and not _ended_in_time(run)
+            and is_over(run, self.timeline.of(now))
+        ]
+
 
 def past_of(state: CampaignState, last_seen: float, now: Stamp) -> Past:
     """The past of a campaign that goes on now. ``last_seen`` is when its files were last written to."""
@@ -63,4 +74,9 @@ def is_over(run: RunState, now: float) -> bool:
     if run.phase == "died":
         return True
     end = run.planned_end
-    return end is not None and (now >= end or (run.load_end is not None and run.load_end >= end - _SLACK_SECONDS))
+    return end is not None and (now >= end or _ended_in_time(run))
+
+
+def _ended_in_time(run: RunState) -> bool:
+    end = run.planned_end
+    return end is not None and run.load_end is not None and run.load_end >= end - _SLACK_SECONDS

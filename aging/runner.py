@@ -210,6 +210,8 @@ class Runner:
         else:
             past: dict[str, Any] = {"shift": self._timeline.shift, "gone_since": self._past.gone_since}
             self._journal.record("campaign_resumed", **who, **past)
+        for deployment, replica in self._past.cut_short(time.monotonic()):
+            self._journal.record("run_cut_short", deployment, replica=replica, at=self._past.gone_since)
 
     def _left(self, together: Round) -> Round:
         now = time.monotonic()
