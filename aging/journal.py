@@ -208,7 +208,7 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
                 phases=[(start, end) for start, end in event.details.get("phases", ())],
             )
         case "run_cut_short":
-            end = event.details["at"] if run.load_end is None else run.load_end
+            end = max(event.details["at"], run.load_start or 0.0) if run.load_end is None else run.load_end
             return replace(run, phase="stopped", pid=None, processes={}, main=None, load_end=end, cut_short=True)
         case "load_resumed":
             return replace(run, phase="loading", load_end=None, loads=run.loads + 1)

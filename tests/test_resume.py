@@ -218,8 +218,9 @@ def killed_at_random(folder: Path, seed: int) -> None:
         if kills and rng.random() < 0.3:
             again = start(folder, "resume", root)
             time.sleep(rng.uniform(0.2, 4.0))
+            sampling = "campaign_resumed" in kinds(root)
             if again.runner.poll() is None:
-                kills.append(again.kill())
+                kills += [again.kill()][: int(sampling)]
         resumed = aging(folder, "resume", root)
         if resumed.returncode != 0:  # it was killed while it sealed or analysed, or had come to its end before
             assert "the campaign has ended (completed)" in resumed.stderr, resumed.stdout + resumed.stderr
