@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import psutil
 
+from aging.belonging import Identity, identity
 from aging.containers import container_pid
-from aging.deployments import Endpoint
+from aging.deployments import Endpoint, PastLife
 from aging.errors import AttachError
 from aging.process import MAIN
 
@@ -84,6 +85,13 @@ class Attachment:
     async def begin(self, campaign: Path, log: Path) -> Attached:  # noqa: ARG002 - its output goes where it went
         return Attached(self.whereabouts, self.load_start)
 
+    async def readopt(self, past: PastLife) -> Attached | None:
+        try:
+            found = Attached(self.whereabouts, self.load_start)
+        except AttachError:
+            return None
+        return found if found.main is not None and found.main == past.main else None
+
     def described(self) -> Mapping[str, Any]:
         return {"attached": {self.whereabouts.by: self.whereabouts.value}}
 
@@ -100,6 +108,15 @@ class Attached:
         self.with_descendants = whereabouts.by != "cgroup"  # a control group says itself what belongs to it
         self.command = command_line(self._roots[0])
         self.born = time.monotonic() - (age(self._roots[0].pid) if load_start == "process" else 0.0)
+
+    @property
+    def main(self) -> Identity | None:
+        """Its first process, as nobody else's pid can ever be taken for it; None once that has ended."""
+        return identity(self._roots[0].pid)
+
+    @property
+    def ours(self) -> Mapping[str, Identity]:
+        return {}
 
     @property
     def trees(self) -> Mapping[str, tuple[int, ...]]:

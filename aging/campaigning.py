@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,16 +24,20 @@ from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
 from aging.deployments import Subject
 from aging.early import Gate, watch
+from aging.errors import InconclusiveError
 from aging.findings import analyse, write_findings
 from aging.heap import keep_flat
 from aging.live import lines, show_lines, table
 from aging.load.inputs import Input, read_inputs
+from aging.lock import Lock, owner_of
+from aging.logs import tail
 from aging.manifest import manifest, write_manifest
 from aging.model import HARNESS, Findings
 from aging.plan import planned_seconds
 from aging.preflight import check, notes, placed
 from aging.progress import Progress
 from aging.report import write_report
+from aging.resuming import check_resumable, reap, seal_beside, take_up
 from aging.runner import Outcome, Runner
 from aging.store.layout import Layout
 from aging.store.results import open_results
@@ -38,6 +45,7 @@ from aging.store.sealing import seal_tree
 
 _REFRESH_SECONDS = 1.0
 _PLAIN_SECONDS = 60.0
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Ran:
     layout: Layout
     findings: Findings
     decided: str | None
-    """What an early look found, where that ended it."""
+    """Why it was ended before its time, where that was not asked for: what an early look found, or a watchdog."""
 
 
 def run_campaign(
@@ -63,24 +71,118 @@ def run_campaign(
     ``overrides`` stand in for top-level keys of the file.
     Raises CampaignError or PreflightError before anything is started or written.
     """
+    planned = _planned(written, results, overrides, console)
+    campaign, layout = planned.campaign, prepared(planned, written, results, console)
+    if gate is not None:  # a gate that was killed is run again from its start
+        campaign = campaign.model_copy(update={"orphan_grace": 0.0})
+    with contextlib.closing(Lock.take(layout.root, "runner")):
+        console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
+        runner = Runner(campaign, planned.deployments, planned.catalogue, layout)
+        looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide)
+        return _ran(runner, looking, campaign, layout, console)
+
+
+def resume_campaign(directory: Path, console: Console) -> Ran:
+    """Go on with a campaign whose runner has gone, to its end.
+
+    Raises ResultsError, CampaignError, LockedError or NotResumableError before anything is changed.
+    """
+    results = open_results(directory)
+    layout = results.layout
+    check_resumable(layout.root, results.state)
+    if (folder := results.state.folder) is not None and Path(folder).is_dir():
+        layout = Layout(layout.root.resolve())
+        os.chdir(folder)  # what the campaign file calls by a relative path is there
+    catalogue = Catalogue.discovered()
+    text, seconds = layout.campaign.read_text(encoding="utf-8"), results.manifest["campaign"]["duration_seconds"]
+    campaign = parse_campaign(text, catalogue.kinds(), str(layout.campaign), duration=f"{seconds:f}s")
+    deployments = placed(campaign, catalogue)
+    taken = take_up(layout)
+    with contextlib.closing(taken.lock):
+        console.print(f"resumes: {layout.root}", highlight=False, soft_wrap=True)
+        seal_beside(taken.leftovers)
+        runner = Runner(campaign, deployments, catalogue, layout, taken.past)
+        return _ran(runner, None, campaign, layout, console)
+
+
+def detach_campaign(written: Written, results: Path, overrides: Mapping[str, Any], console: Console) -> Detached:
+    """Check a campaign and have it run by a process of its own, which outlives this one and its terminal.
+
+    Raises CampaignError or PreflightError before anything is started or written, InconclusiveError when that
+    process has ended at once.
+    """
+    layout = prepared(_planned(written, results, overrides, console), written, results, console)
+    layout.journal.touch()  # a campaign of which nothing has been done: it is resumed from its start
+    with layout.runner_log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "aging", "resume", str(layout.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    while process.poll() is None:
+        owner = owner_of(layout.root)
+        if owner is not None and owner.pid == process.pid:
+            return Detached(layout, process.pid)
+        time.sleep(_POLL_SECONDS)
+    raise InconclusiveError(f"{layout.root}: its runner ended at once: {' | '.join(tail(layout.runner_log))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """A campaign that runs in a process of its own."""
+
+    layout: Layout
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A campaign that could start now."""
+
+    campaign: Campaign
+    deployments: Sequence[Subject[Any]]
+    catalogue: Catalogue
+    files: Sequence[Input]
+
+
+def _planned(written: Written, results: Path, overrides: Mapping[str, Any], console: Console) -> _Planned:
     catalogue = Catalogue.discovered()
     inputs = read_inputs(parse_campaign(written.text, catalogue.kinds(), written.source, **overrides), written.source)
-    campaign = inputs.campaign
-    check(campaign, catalogue, results, source=written.source)
-    require_calibration(campaign, written.source)
-    deployments = placed(campaign, catalogue)
-    layout = prepare(campaign, deployments, written.text, results, inputs.files)
-    for file in inputs.files:
+    for told in reap():
+        console.print(told, highlight=False, soft_wrap=True)
+    check(inputs.campaign, catalogue, results, source=written.source)
+    require_calibration(inputs.campaign, written.source)
+    return _Planned(inputs.campaign, placed(inputs.campaign, catalogue), catalogue, inputs.files)
+
+
+def prepared(planned: _Planned, written: Written, results: Path, console: Console) -> Layout:
+    """The result directory of a campaign that is about to start; what is worth a note before it does is told."""
+    layout = prepare(planned.campaign, planned.deployments, written.text, results, planned.files)
+    for file in planned.files:
         console.print(f"{file.where}: {file.told}", highlight=False, markup=False, soft_wrap=True)
-    for note in notes(campaign, deployments):
+    for note in notes(planned.campaign, planned.deployments):
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
+    return layout
+
+
+def _ran(
+    runner: Runner,
+    looking: Coroutine[Any, Any, None] | None,
+    campaign: Campaign,
+    layout: Layout,
+    console: Console,
+) -> Ran:
     keep_flat()
-    runner = Runner(campaign, deployments, catalogue, layout)
-    looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide)
     outcome = asyncio.run(_watched(runner, looking, campaign, layout, console))
-    seal_tree(layout.root)
-    return Ran(outcome, layout, derive(layout.root), runner.decided)
+    try:
+        seal_tree(layout.root)
+    except OSError as error:
+        if outcome is not Outcome.HALTED:
+            raise
+        console.print(f"not everything could be sealed: {error}; `aging resume` will", soft_wrap=True)
+    return Ran(outcome, layout, derive(layout.root), runner.decided or runner.halted)
 
 
 def prepare(

@@ -16,6 +16,8 @@ _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\
 _BROKEN = (
     "died",
     "load_died",
+    "silent",
+    "mute",
     "failing",
     "lost",
     "no_requests",

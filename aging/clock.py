@@ -7,8 +7,10 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 _BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _ATTEMPTS = 5
 _AT_ONCE_SECONDS = 0.001
 
@@ -65,6 +67,53 @@ class Clocks:
     def offset(self) -> float:
         """Wall time less time since boot: it changes when the wall clock is set, and then only."""
         return self.wall - self.boot
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A campaign's own monotonic seconds: ``CLOCK_MONOTONIC`` plus ``shift``.
+
+    That clock begins anew with every boot of the host, and a campaign goes on: what is written is on the campaign's
+    timeline, and increases across boots. Up to the first boot after its start ``shift`` is 0.
+    """
+
+    shift: float = 0.0
+
+    @classmethod
+    def after(cls, last: Stamp, before: float, now: Stamp, *, same_boot: bool) -> Timeline:
+        """The timeline that goes on after ``last``, a stamp of one whose shift was ``before``; ``now`` is this boot's.
+
+        Over a boot only the wall clock has gone on, and how long the host was off is what it says, if not less
+        than nothing.
+        """
+        if same_boot and now.mono + before >= last.mono:
+            return cls(before)
+        return cls(last.mono + max(now.wall - last.wall, 0.0) - now.mono)
+
+    def stamp(self) -> Stamp:
+        """Now."""
+        return Stamp(time.time(), time.monotonic() + self.shift)
+
+    def clocks(self) -> Clocks:
+        """Now, on three clocks."""
+        now = Clocks.now()
+        return Clocks(now.wall, now.mono + self.shift, now.boot + self.shift)
+
+    def of(self, monotonic: float) -> float:
+        """This boot's ``CLOCK_MONOTONIC`` seconds on the campaign's timeline."""
+        return monotonic + self.shift
+
+    def here(self, mono: float) -> float:
+        """The campaign's seconds as this boot's ``CLOCK_MONOTONIC``."""
+        return mono - self.shift
+
+
+def boot_id() -> str:
+    """Which boot of this host this is; empty where the kernel does not tell."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from aging.deployments import Endpoint
+from aging.belonging import LIFE, Identity, age, mark
+from aging.deployments import Endpoint, PastLife
 from aging.errors import AttachError, DeploymentError
-from aging.process import MAIN, Child, describe_exit, tree_listens
+from aging.process import MAIN, Adopted, Child, describe_exit, tree_listens
 
 PROGRAMS = ("docker", "podman")
 
@@ -95,13 +96,21 @@ class ContainerRun:
 
     async def begin(self, campaign: Path, log: Path) -> Contained:
         with log.open("ab") as output:
-            child = await Child.start(self.command, {}, campaign, output)
-        life = Contained(self, child)
+            child = await Child.start(self.command, {LIFE: mark(log)}, campaign, output)
+        life = Contained(self, child, time.monotonic())
         try:
             await life.appear()
         except (DeploymentError, asyncio.CancelledError):  # nobody else knows of it
             await life.end()
             raise
+        return life
+
+    async def readopt(self, past: PastLife) -> Contained | None:
+        if not past.proven():
+            return None
+        program = past.processes[MAIN]
+        life = Contained(self, Adopted(program, mark(past.log)), time.monotonic() - age(program.pid))
+        await life.appear()
         return life
 
     def described(self) -> Mapping[str, Any]:
@@ -117,16 +126,16 @@ class Contained:
 
     with_descendants = True
 
-    def __init__(self, run: ContainerRun, child: Child) -> None:
+    def __init__(self, run: ContainerRun, child: Child | Adopted, born: float) -> None:
         self._run = run
         self._child = child
         self._pid: int | None = None
         self.command = run.command
-        self.born = time.monotonic()
+        self.born = born
 
     async def appear(self) -> None:
         """Wait until there is a process in the container, or no container any more."""
-        while self._child.exit_status is None and self._pid is None:
+        while not self._child.ended and self._pid is None:
             told = await self._tell("inspect", "--format", "{{.State.Pid}}", self._run.name)
             if told.isdigit() and int(told):
                 self._pid = here(int(told), self._run.program)
@@ -135,9 +144,13 @@ class Contained:
 
     @property
     def trees(self) -> Mapping[str, tuple[int, ...]]:
-        if self._pid is None or self._child.exit_status is not None:
+        if self._pid is None or self._child.ended:
             return {}
         return {MAIN: (self._pid,)}
+
+    @property
+    def ours(self) -> Mapping[str, Identity]:
+        return {} if self._child.identity is None else {MAIN: self._child.identity}
 
     async def wait(self) -> str:
         return _described(await self._child.wait())
@@ -147,7 +160,7 @@ class Contained:
         return self._pid is not None and tree_listens(self._pid, self._run.port) is not False
 
     async def end(self) -> str:
-        if self._child.exit_status is None:
+        if not self._child.ended:
             await self._tell("stop", "--time", f"{self._run.patience:.0f}", self._run.name)
             try:
                 async with asyncio.timeout(_ASKED_SECONDS):
@@ -155,7 +168,7 @@ class Contained:
             except TimeoutError:
                 await self._tell("rm", "--force", self._run.name)
         await self._child.terminate(_ASKED_SECONDS)
-        return _described(self._child.exit_status or 0)
+        return _described(self._child.exit_status)
 
     async def _tell(self, *arguments: str) -> str:
         process = await asyncio.create_subprocess_exec(
@@ -175,8 +188,8 @@ class Contained:
         return said.decode().strip()
 
 
-def _described(status: int) -> str:
-    return describe_exit(_SIGNALLED - status if status > _SIGNALLED else status)
+def _described(status: int | None) -> str:
+    return describe_exit(_SIGNALLED - status if status is not None and status > _SIGNALLED else status)
 
 
 def refusal(program: str, image: str) -> str | None:

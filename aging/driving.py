@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any
 
 from aging.load.job import Job
+from aging.load.pulse import Beat
 from aging.process import Child
 from aging.threads import ONE_THREAD
 
@@ -22,7 +24,14 @@ class Driver:
         self._child = child
         self._listening: asyncio.Task[None] | None = None
         self._holding = asyncio.Event()
+        self._resumed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self.finished: dict[str, Any] | None = None
+        self.beat: Beat | None = None
+        """Its last pulse."""
+        self.heard: float | None = None
+        """When it was last heard of, in monotonic seconds; None while there is no job."""
+        self.full: str | None = None
+        """Why it cannot write its records, when it cannot."""
 
     @classmethod
     async def start(cls, campaign: Path, log: IO[bytes]) -> Driver:
@@ -39,7 +48,12 @@ class Driver:
     def begin(self, job: Job) -> None:
         """Give it its job; the load starts at the job's ``load_start``."""
         self._child.write_line(job.to_json())
+        self.heard = time.monotonic()
         self._listening = asyncio.create_task(self._listen())
+
+    async def resumed(self) -> int | None:
+        """The first request that it sends of a load that was begun before; None when none is left, or it has died."""
+        return await asyncio.shield(self._resumed)
 
     async def hold(self) -> None:
         """Let arrivals wait; returns when nothing is in flight, or when the process has ended."""
@@ -71,4 +85,13 @@ class Driver:
                 self._holding.set()
             elif event["event"] == "finished":
                 self.finished = event
+            elif event["event"] == "pulse":
+                self.beat = Beat(event["waiting"], event["quiet"], event["late"])
+            elif event["event"] == "full":
+                self.full = event["reason"]
+            elif event["event"] == "resumed":
+                self._resumed.set_result(event["first"])
+            self.heard = time.monotonic()
         self._holding.set()
+        if not self._resumed.done():
+            self._resumed.set_result(None)

@@ -2,46 +2,70 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
-from aging.clock import Stamp
+from aging.belonging import Identity
+from aging.clock import Stamp, Timeline, boot_id
 from aging.model import Event
-from aging.store.segments import parse_line
+from aging.store.segments import LineFile, parse_line
 
-Phase = Literal["preparing", "running", "draining", "completed", "decided", "interrupted", "failed"]
+Phase = Literal["preparing", "running", "draining", "completed", "decided", "interrupted", "halted", "failed"]
+
+RESUMABLE: frozenset[Phase] = frozenset(("preparing", "running", "draining", "interrupted", "halted"))
+"""Phases that a campaign whose runner has gone can be resumed from."""
 
 _ENDED: Mapping[str, Phase] = {
     "campaign_completed": "completed",
     "campaign_decided": "decided",
     "campaign_interrupted": "interrupted",
+    "campaign_halted": "halted",
     "campaign_failed": "failed",
 }
 
 
 class Journal:
-    """The one writer of ``journal.jsonl``; an event is on the disk when :meth:`record` returns."""
+    """The one writer of ``journal.jsonl``; an event is on the disk when :meth:`record` returns.
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
+    What an earlier writer left is kept; a line that it was killed in the middle of stays a line of its own. On a
+    disk that is full the events still get their room: a little is kept for them beside the journal.
+    """
+
+    def __init__(self, path: Path, timeline: Timeline | None = None) -> None:
+        self._timeline = timeline or Timeline()
+        self._file = LineFile(path)
+        self._reserve = path.with_name(_RESERVE)
+        with contextlib.suppress(OSError):  # no room for it: there will be none for events either, and they say so
+            if not self._reserve.exists():
+                self._reserve.write_bytes(bytes(_RESERVE_BYTES))
 
     def record(self, kind: str, deployment: str | None = None, **details: Any) -> Event:
-        """Append one event, stamped now."""
-        event = Event(Stamp.now(), kind, deployment, details)
+        """Append one event, stamped now. Raises OSError where not even the reserve has room for it."""
+        event = Event(self._timeline.stamp(), kind, deployment, details)
         line: dict[str, Any] = {"wall": event.stamp.wall, "mono": event.stamp.mono, "event": kind}
         if deployment is not None:
             line["deployment"] = deployment
-        self._file.write((json.dumps(line | details) + "\n").encode())
-        os.fsync(self._file.fileno())
+        written = (json.dumps(line | details) + "\n").encode()
+        try:
+            self._file.append(written)
+        except OSError:
+            self._reserve.unlink(missing_ok=True)
+            self._file.append(written)
+        self._file.sync()
         return event
 
     def close(self) -> None:
         self._file.close()
+
+
+_RESERVE = ".reserve"
+_RESERVE_BYTES = 256 * 1024
+"""Some thousand events: what ends a campaign is told in a few dozen."""
 
 
 def read_journal(path: Path) -> tuple[Event, ...]:
@@ -61,7 +85,10 @@ class RunState:
 
     ``phases`` are the stretches of different load, in seconds from ``load_start``; empty where it is steady.
     Where there is no load of ours the run is ``watched``: ``load_start`` to ``load_end`` is when we looked on,
-    and its main process had run for ``earlier`` seconds before.
+    and its main process had run for ``earlier`` seconds before. ``processes`` are those that we started, by
+    component, until we have seen their end; ``main`` is the main one, whoever started it, ``command`` how the
+    kernel showed its command line. ``ready`` is when this generation was; ``loads`` counts its load processes;
+    ``cut_short`` tells that the rest of its time passed while there was no runner.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -75,17 +102,49 @@ class RunState:
     phases: Sequence[tuple[float, float]] = ()
     load_end: float | None = None
     died: float | None = None
+    processes: Mapping[str, Identity] = field(default_factory=dict)
+    main: Identity | None = None
+    command: tuple[str, ...] = ()
+    ready: float | None = None
+    loads: int = 0
+    cut_short: bool = False
+
+    @property
+    def planned_end(self) -> float | None:
+        """When its load, or its watch, is over."""
+        if self.load_start is None or self.planned_seconds is None:
+            return None
+        return self.load_start + self.planned_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignState:
-    """What the journal says of the whole campaign; ``runs`` by deployment and replica."""
+    """What the journal says of the whole campaign; ``runs`` by deployment and replica.
+
+    ``boot`` and ``shift`` are of the boot that its last runner ran in; ``last`` is the last event's stamp,
+    ``alive`` when a runner wrote the last one of its own.
+    ``cleared`` tells that a keeper ended what the last runner had left; ``lives`` counts the runners,
+    ``folder`` is where the first of them was started.
+    """
 
     phase: Phase = "preparing"
     pid: int | None = None
     started: Stamp | None = None
     ended: Stamp | None = None
     runs: Mapping[tuple[str, int], RunState] = field(default_factory=dict)
+    boot: str = ""
+    shift: float = 0.0
+    last: Stamp | None = None
+    alive: float = 0.0
+    cleared: bool = False
+    lives: int = 0
+    folder: str | None = None
+
+    def recorded(self) -> Sequence[Identity]:
+        """The processes that we started and have not seen the end of, if they are of this boot of the host."""
+        if self.boot != boot_id():
+            return ()
+        return [one for run in self.runs.values() for one in run.processes.values()]
 
 
 def fold(events: Iterable[Event]) -> CampaignState:
@@ -93,32 +152,46 @@ def fold(events: Iterable[Event]) -> CampaignState:
     return reduce(_step, events, CampaignState())
 
 
-def _step(state: CampaignState, event: Event) -> CampaignState:
+def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911 - a table of events
+    state = replace(state, last=event.stamp)
+    if event.kind != "orphans_ended":  # a keeper's
+        state = replace(state, alive=event.stamp.mono)
     if event.deployment is not None:
         key = (event.deployment, event.details.get("replica", 1))
         run = _run_step(state.runs.get(key, RunState()), event)
         return replace(state, runs={**state.runs, key: run})
     match event.kind:
         case "campaign_started":
-            return replace(state, phase="running", started=event.stamp, pid=event.details.get("pid"))
+            told = event.details
+            known = {"pid": told.get("pid"), "boot": told.get("boot", ""), "folder": told.get("folder")}
+            return replace(state, phase="running", started=event.stamp, lives=1, **known)
+        case "campaign_resumed":
+            told = event.details
+            known = {"pid": told["pid"], "boot": told["boot"], "shift": told["shift"], "lives": state.lives + 1}
+            return replace(state, phase="running", ended=None, cleared=False, **known)
+        case "orphans_ended":
+            return replace(state, cleared=True)
         case "interrupt":
             return replace(state, phase="draining")
-        case "campaign_completed" | "campaign_decided" | "campaign_interrupted" | "campaign_failed":
+        case _ if event.kind in _ENDED:
             return replace(state, phase=_ENDED[event.kind], ended=event.stamp)
     return state
 
 
-def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a table of events
+def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR0912 - a table of events
     match event.kind:
         case "deployment_started":
             started = {"pid": event.details["pid"], "generation": event.details["generation"]}
-            return replace(run, phase="starting", died=None, **started)
-        case "deployment_ready":
+            return replace(run, phase="starting", died=None, ready=None, **started, **_started(event))
+        case "deployment_ready" | "deployment_readopted":
             busy: Literal["watching", "loading"] = "watching" if run.watched else "loading"
-            return replace(run, phase="ready" if run.load_start is None else busy)
+            ready = event.stamp.mono if event.kind == "deployment_ready" else run.ready
+            command = tuple(event.details.get("seen", run.command))
+            return replace(run, phase="ready" if run.load_start is None else busy, ready=ready, command=command)
         case "watch_started":
             return replace(
                 run,
+                load_end=None,
                 phase="watching",
                 watched=True,
                 earlier=event.details["earlier"],
@@ -129,18 +202,36 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a tab
             return replace(
                 run,
                 phase="loading",
+                loads=run.loads + 1,
                 load_start=event.details["load_start"],
                 planned_seconds=event.details["planned_seconds"],
                 phases=[(start, end) for start, end in event.details.get("phases", ())],
             )
+        case "run_cut_short":
+            end = max(event.details["at"], run.load_start or 0.0) if run.load_end is None else run.load_end
+            return replace(run, phase="stopped", pid=None, processes={}, main=None, load_end=end, cut_short=True)
+        case "load_resumed":
+            return replace(run, phase="loading", load_end=None, loads=run.loads + 1)
+        case "watch_resumed":
+            return replace(run, phase="watching", load_end=None)
         case "load_finished" | "load_died" | "watch_finished":
             return replace(run, load_end=event.stamp.mono)
         case "rejuvenation_started":
             return replace(run, phase="rejuvenating", rejuvenations=run.rejuvenations + 1)
         case "deployment_died":
-            return replace(run, phase="died", pid=None, died=event.stamp.mono)
-        case "deployment_stopped" if run.phase not in ("died", "rejuvenating"):
-            return replace(run, phase="stopped", pid=None)
+            return replace(run, phase="died", pid=None, died=event.stamp.mono, processes={}, main=None)
+        case "deployment_gone":
+            return replace(run, phase="stopped", pid=None, processes={}, main=None)
+        case "deployment_stopped":
+            phase = run.phase if run.phase in ("died", "rejuvenating") else "stopped"
+            return replace(run, phase=phase, pid=None, processes={}, main=None)
         case "deployment_left" if run.phase != "died":
             return replace(run, phase="left", pid=None)
     return run
+
+
+def _started(event: Event) -> dict[str, Any]:
+    """The processes that an event tells; older journals tell only the main one's pid."""
+    processes = {name: Identity(*told) for name, told in event.details.get("processes", {}).items()}
+    main = event.details.get("main")
+    return {"processes": processes, "main": None if main is None else Identity(*main), "command": ()}

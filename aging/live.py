@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
-import psutil
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -37,14 +35,14 @@ def headline(name: str, snapshot: Snapshot, planned: float) -> str:
     state = snapshot.state
     if state.started is None:
         return f"{name} · {state.phase}"
-    until = state.ended.mono if state.ended else time.monotonic()
+    until = state.ended.mono if state.ended else snapshot.now
     text = f"{name} · {state.phase} · {readable_duration(until - state.started.mono)} elapsed"
     if state.phase == "draining":
         return f"{text}, Ctrl-C again stops at once"
     if state.phase != "running":
         return text
-    if state.pid is not None and not psutil.pid_exists(state.pid):
-        return f"{name} · its runner (pid {state.pid}) is gone; aging analyze reads what it left"
+    if state.pid is not None and not snapshot.runner_lives:
+        return f"{name} · its runner (pid {state.pid}) is gone; aging resume goes on, aging analyze reads what it left"
     loading = [run.state for run in snapshot.runs if run.state.load_start is not None and run.state.load_end is None]
     if not loading:
         return f"{text}, {readable_duration(planned)} planned"

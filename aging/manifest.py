@@ -59,6 +59,7 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
         "duration_seconds": campaign.duration,
         "warmup_seconds": campaign.warmup,
         "cooldown_seconds": campaign.cooldown,
+        "orphan_grace_seconds": campaign.orphan_grace,
         "scale": campaign.scale,
         "load": campaign.load and campaign.load.model_dump(mode="json", by_alias=True),
         "sampling_seconds": dict(campaign.sampling),
@@ -107,8 +108,10 @@ def host() -> dict[str, str | int | float]:
 
 
 def write_manifest(content: Mapping[str, Any], path: Path) -> None:
-    """Write ``manifest.json``."""
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    """Write ``manifest.json``, whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 def _deployment(deployment: Subject[Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from aging.campaign.units import parse_duration
 from aging.indicators import device_samples, tree_samples
 from aging.model import HARNESS, Event, Problem
 from aging.store.results import Results
@@ -59,8 +60,38 @@ def _from_journal(results: Results) -> Iterator[Problem]:
                 yield Problem(event.deployment, "log", message, at)
             case "sampler_failing":
                 yield Problem(None, "sampler", f"{event.details['sampler']}: {event.details['reason']}", at)
-            case "campaign_interrupted":
+            case "deployment_gone":
+                gone = f"generation {event.details['generation']} {event.details['why']}; another took its place"
+                yield Problem(event.deployment, "restarted", gone, at)
+            case "run_cut_short":
+                yield Problem(event.deployment, "short", _cut_short(results, event), at)
+            case "campaign_resumed":
+                yield Problem(None, "resumed", _absence(event), at)
+            case "keeper_died" | "task_died":
+                yield Problem(None, "harness", _harness_died(event), at)
+            case "watchdog":
+                yield Problem(event.deployment, event.details["trouble"], event.details["message"], at)
+            case "campaign_interrupted" if results.state.phase == "interrupted":
                 yield Problem(None, "interrupted", "the campaign was interrupted before its end", at)
+            case "campaign_halted" if results.state.phase == "halted":
+                yield Problem(None, "interrupted", f"the campaign was halted: {event.details['reason']}", at)
+
+
+def _absence(resumed: Event) -> str:
+    seconds = max(resumed.stamp.mono - resumed.details["gone_since"], 0.0)
+    return f"no runner was there for {seconds:.1f} s: nothing was sampled and nothing was sent meanwhile"
+
+
+def _cut_short(results: Results, event: Event) -> str:
+    run = results.state.runs[event.deployment or "", event.details["replica"]]
+    missing = (run.planned_end or 0.0) - (run.load_end or 0.0)
+    return f"the last {missing:.1f} s of its load passed while no runner was there, and were not driven"
+
+
+def _harness_died(event: Event) -> str:
+    if event.kind == "keeper_died":
+        return f"the keeper ended (exit {event.details['exit']}) and was replaced"
+    return f"{event.details['task']} ended and began again: {event.details['reason']}"
 
 
 def _jumps(results: Results) -> Iterator[Problem]:
@@ -88,22 +119,55 @@ def _unfinished(results: Results) -> Iterator[Problem]:
 
 def _schedules(results: Results) -> Iterator[Problem]:
     planned = results.manifest["schedule_hashes"]
-    for event in results.events:
-        if event.kind != "load_finished" or event.deployment is None:
+    # Of a load that was interrupted and resumed, the last end is that of the whole.
+    ends = {(event.deployment, event.details["replica"]): event for event in _of_kind(results, "load_finished")}
+    for event in ends.values():
+        if event.deployment is None:
             continue
         expected = planned.get(f"{event.deployment}/r{event.details['replica']:02d}")
-        stopped_early = (
-            results.state.phase != "completed" or results.state.runs[event.deployment, event.details["replica"]].died
-        )
+        run = results.state.runs[event.deployment, event.details["replica"]]
+        stopped_early = results.state.phase != "completed" or run.died or run.cut_short
         arrived = event.details.get("requests")
-        recorded = len(results.requests(event.deployment, event.details["replica"]))
+        recorded = results.requests(event.deployment, event.details["replica"])
+        unsent = _unsent(results, event, recorded)
+        if unsent:
+            message = f"{unsent} of {arrived} arrivals were due while no load process ran, and were not sent"
+            yield Problem(event.deployment, "unsent", message, _at(results, event))
         # The last request drawn may be the one that the stop forestalled.
-        if arrived is not None and recorded < arrived - 1:
-            message = f"{arrived - recorded} of {arrived} arrivals left no record"
+        if arrived is not None and len(recorded) + unsent < arrived - 1:
+            message = f"{arrived - len(recorded) - unsent} of {arrived} arrivals left no record"
             yield Problem(event.deployment, "lost", message, _at(results, event))
         if event.details["schedule_hash"] != expected and not stopped_early:
             message = f"drove schedule {event.details['schedule_hash']}, not the planned {expected}"
             yield Problem(event.deployment, "schedule", message, _at(results, event))
+
+
+def _of_kind(results: Results, kind: str) -> list[Event]:
+    return [event for event in results.events if event.kind == kind]
+
+
+def _unsent(results: Results, finished: Event, recorded: pd.DataFrame) -> int:
+    """Arrivals without a record that were due, or in flight, when one load process had gone and the next had not come.
+
+    Such have an index below the first that the next one sent, and above the last that was answered before the gap.
+    """
+    if recorded.empty:
+        return 0
+    known, gone_since, unsent = set(recorded["index"]), None, set[int]()
+    patience = results.manifest["campaign"]["load"]["timeout"]
+    patience = parse_duration(patience) if isinstance(patience, str) else float(patience)
+    for event in results.events:
+        mine = event.deployment == finished.deployment and event.details["replica"] == finished.details["replica"]
+        if event.kind == "campaign_resumed":
+            gone_since = event.details["gone_since"]
+        elif mine and event.kind == "load_died":
+            gone_since = event.stamp.mono
+        elif mine and event.kind == "load_resumed" and gone_since is not None:
+            before = recorded[recorded["scheduled"] <= gone_since - patience]
+            begin = 0 if before.empty else int(before["index"].max())
+            end = finished.details["requests"] if event.details["first"] is None else event.details["first"]
+            unsent |= {index for index in range(begin, end) if index not in known}
+    return len(unsent)
 
 
 def _load(results: Results) -> Iterator[Problem]:

@@ -1,6 +1,8 @@
 """Processes under test: what a life of them is, and child processes as such a life.
 
-A child has a session of its own, logs to a file, is tethered to the harness and ended by a ladder of signals.
+A child has a session of its own, logs to a file, is marked as the campaign's, and is ended by a ladder of signals.
+It outlives a harness that is killed: for a while another runner may take it over (:class:`Adopted`), and then the
+campaign's keeper ends it.
 """
 
 from __future__ import annotations
@@ -9,21 +11,19 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
 import psutil
 
-MARKER = "AGING_CAMPAIGN"
-"""Environment variable in every child: the result directory it belongs to."""
+from aging.belonging import LIFE, MARKER, Identity, identity, lives, mark
+from aging.errors import DeploymentError
 
-LIFE = "AGING_LIFE"
-"""Environment variable in every server: which life of which deployment it belongs to, by the name of its log."""
+__all__ = ["LIFE", "MAIN", "MARKER", "Adopted", "Child", "Children", "Life", "Member"]
 
-_TETHER = Path(__file__).with_name("tether.py")
+_POLL_SECONDS = 0.1
 
 MAIN = "main"
 """The component that a deployment of one process consists of."""
@@ -47,6 +47,10 @@ class Life(Protocol):
     def trees(self) -> Mapping[str, tuple[int, ...]]:
         """The root processes of every component, the main one's first; empty once it has ended."""
 
+    @property
+    def ours(self) -> Mapping[str, Identity]:
+        """Those of its processes that we started, by component: what may be ended. None of what others started."""
+
     async def wait(self) -> str:
         """Return when it has ended, with how it ended in words."""
 
@@ -57,13 +61,66 @@ class Life(Protocol):
         """End it and return how it ended; None for what was not ours to end and goes on."""
 
 
-class Child:
+class Member(ABC):
     """A process group that the harness started, and only such a one."""
 
-    def __init__(self, process: asyncio.subprocess.Process, life: str | None) -> None:
-        self._process = process
+    def __init__(self, pid: int, life: str | None) -> None:
+        self.pid = pid
         self._life = life
-        self.pid = process.pid
+
+    @property
+    @abstractmethod
+    def ended(self) -> bool:
+        """Whether its first process has ended."""
+
+    @property
+    @abstractmethod
+    def exit_status(self) -> int | None:
+        """Exit status (negative for a signal); None while it runs, and where it is not told."""
+
+    @abstractmethod
+    async def wait(self) -> int | None:
+        """Return its exit status when it has ended."""
+
+    @abstractmethod
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal its group, as far as there is one."""
+
+    def listens_on(self, port: int) -> bool:
+        """Whether a process of this tree serves the port: what is monitored must be what is loaded."""
+        return not self.ended and bool(tree_listens(self.pid, port))
+
+    async def terminate(self, patience: float) -> None:
+        """SIGTERM to the group, SIGKILL after ``patience`` seconds; then what is left of the tree and of its life."""
+        family = self._family()
+        if not self.ended:
+            self._signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(patience):
+                    await self.wait()
+            except TimeoutError:
+                self._signal(signal.SIGKILL)
+                await self.wait()
+        self._signal(signal.SIGKILL)  # workers that outlived their leader
+        for member in [*family, *marked(self._life)]:
+            with contextlib.suppress(psutil.Error):
+                member.kill()  # psutil checks pid and start time: never a stranger that got the pid
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            return [] if self.ended else psutil.Process(self.pid).children(recursive=True)
+        except psutil.Error:
+            return []
+
+
+class Child(Member):
+    """A process group that this runner started."""
+
+    def __init__(self, process: asyncio.subprocess.Process, life: str | None) -> None:
+        super().__init__(process.pid, life)
+        self._process = process
+        self.identity = identity(process.pid)
+        """Pid and start time; None where it had ended before anybody could look."""
 
     @classmethod
     async def start(
@@ -75,25 +132,38 @@ class Child:
         *,
         piped: bool = False,
     ) -> Child:
-        """Start ``argv`` in a session of its own; ``piped`` keeps its standard input and output for the caller."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(_TETHER), str(os.getpid())),
-            *argv,
-            stdin=asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE if piped else log,
-            stderr=log,
-            env=os.environ | dict(env) | {MARKER: str(campaign)},
-            start_new_session=True,
-        )
+        """Start ``argv`` in a session of its own; ``piped`` keeps its standard input and output for the caller.
+
+        Raises DeploymentError for a program that cannot be run.
+        """
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE if piped else log,
+                stderr=log,
+                env=os.environ | dict(env) | {MARKER: mark(campaign)},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DeploymentError(f"{argv[0]} cannot be run: {error.strerror}") from None
         return cls(process, env.get(LIFE))
 
     @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None
+
+    @property
     def exit_status(self) -> int | None:
-        """Exit status (negative for a signal), None while it runs."""
         return self._process.returncode
 
     async def wait(self) -> int:
         return await self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The group's id is the leader's pid and stays taken while any member lives.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
 
     def write_line(self, line: str) -> None:
         """Send one line to a piped child; one that has gone reads nothing."""
@@ -106,55 +176,56 @@ class Child:
         assert self._process.stdout is not None
         return await self._process.stdout.readline()
 
-    def listens_on(self, port: int) -> bool:
-        """Whether a process of this child's tree serves the port: what is monitored must be what is loaded."""
-        return self.exit_status is None and bool(tree_listens(self.pid, port))
 
-    async def terminate(self, patience: float) -> None:
-        """SIGTERM to the group, SIGKILL after ``patience`` seconds; then what is left of the tree and of its life."""
-        family = self._family()
-        if self._process.returncode is None:
-            self._signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(patience):
-                    await self._process.wait()
-            except TimeoutError:
-                self._signal(signal.SIGKILL)
-                await self._process.wait()
-        self._signal(signal.SIGKILL)  # workers that outlived their leader
-        for member in [*family, *marked(self._life)]:
-            with contextlib.suppress(psutil.Error):
-                member.kill()  # psutil checks pid and start time: never a stranger that got the pid
+class Adopted(Member):
+    """A process group that an earlier runner of the campaign started. Whoever is not its parent learns no status."""
 
-    def _family(self) -> list[psutil.Process]:
-        try:
-            return psutil.Process(self.pid).children(recursive=True)
-        except psutil.Error:
-            return []
+    exit_status = None
+
+    def __init__(self, known: Identity, life: str | None) -> None:
+        super().__init__(known.pid, life)
+        self.identity = known
+
+    @property
+    def ended(self) -> bool:
+        return not lives(self.identity)
+
+    async def wait(self) -> None:
+        while not self.ended:  # noqa: ASYNC110 - nobody tells of the end of a process that is not a child
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
-        # The group's id is the leader's pid and stays taken while any member lives.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        if not self.ended:  # afterwards the group's id might be a stranger's
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
 
 
 class Children:
-    """A life of child processes: a main one that listens on ``port``, and components beside it."""
+    """A life of processes that we started: a main one that listens on ``port``, and components beside it.
+
+    ``born`` is when the main one started, in monotonic seconds.
+    """
 
     with_descendants = True
 
-    def __init__(self, children: Mapping[str, Child], argv: Sequence[str], port: int, patience: float) -> None:
+    def __init__(
+        self, children: Mapping[str, Child | Adopted], argv: Sequence[str], port: int, patience: float, born: float
+    ) -> None:
         self._children = children
         self._port = port
         self._patience = patience
         self.command = tuple(argv)
-        self.born = time.monotonic()
+        self.born = born
 
     @property
     def trees(self) -> Mapping[str, tuple[int, ...]]:
-        if any(child.exit_status is not None for child in self._children.values()):
+        if any(child.ended for child in self._children.values()):
             return {}
         return {name: (child.pid,) for name, child in self._children.items()}
+
+    @property
+    def ours(self) -> Mapping[str, Identity]:
+        return {name: child.identity for name, child in self._children.items() if child.identity is not None}
 
     async def wait(self) -> str:
         """The first of them to end is the end of all."""
@@ -175,7 +246,7 @@ class Children:
         """The main one gets its SIGTERM first: a router stops asking before what it asks has gone."""
         for child in self._children.values():
             await child.terminate(self._patience)
-        return describe_exit(self._children[MAIN].exit_status or 0)
+        return describe_exit(self._children[MAIN].exit_status)
 
 
 def marked(life: str | None) -> list[psutil.Process]:
@@ -208,8 +279,10 @@ def tree_listens(root: int, port: int) -> bool | None:
     return None if hidden else False
 
 
-def describe_exit(status: int) -> str:
-    """``exit 3`` or ``killed by SIGKILL``."""
+def describe_exit(status: int | None) -> str:
+    """``exit 3`` or ``killed by SIGKILL``; None is not known."""
+    if status is None:
+        return "ended; its exit status is not known, since a runner before this one had started it"
     if status >= 0:
         return f"exit {status}"
     try:

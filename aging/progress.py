@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from aging.belonging import identity
+from aging.clock import Timeline
 from aging.indicators import PRIMARY
 from aging.journal import CampaignState, RunState, fold, read_journal
+from aging.lock import owner_of, told_owner
 from aging.store.layout import Layout
 from aging.store.segments import LIVE, SEALED, parse_line
 from aging.trends.slope import theil_sen
@@ -106,11 +110,16 @@ class RunProgress:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The campaign as of now; ``seen_until`` is the monotonic time of the newest sample."""
+    """The campaign as of ``now``, on its timeline; ``seen_until`` is the time of the newest sample.
+
+    ``runner_lives`` tells whether somebody runs it.
+    """
 
     state: CampaignState
     runs: Sequence[RunProgress]
     seen_until: float | None
+    now: float
+    runner_lives: bool
 
 
 class Progress:
@@ -137,7 +146,15 @@ class Progress:
                 self._runs[key] = _Follower(self._layout, *key)
         runs = [self._runs[key].progress(run) for key, run in state.runs.items()]
         seen = [follower.seen_until for follower in self._runs.values() if follower.seen_until is not None]
-        return Snapshot(state, runs, max(seen, default=None))
+        now = Timeline(state.shift).of(time.monotonic())
+        return Snapshot(state, runs, max(seen, default=None), now, _runner_lives(self._layout, state))
+
+
+def _runner_lives(layout: Layout, state: CampaignState) -> bool:
+    if (owner := owner_of(layout.root)) is not None:
+        return owner.role == "runner"
+    # A directory of an earlier release has no lock.
+    return told_owner(layout.root) is None and state.pid is not None and identity(state.pid) is not None
 
 
 class _Follower:

@@ -12,30 +12,38 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
-from aging.clock import ticks
+from aging.clock import boot_id, ticks
 from aging.deployments import Subject
 from aging.driving import Driver
 from aging.errors import DeploymentError
-from aging.journal import Journal
+from aging.journal import Journal, RunState
+from aging.keeping import Keeping
 from aging.load.job import Job
 from aging.model import HARNESS, Reading
 from aging.plan import Round, Run, rounds
 from aging.rejuvenation import Policy
+from aging.resumption import Past
 from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.serving import Serving
 from aging.store.layout import Layout
+from aging.watching import Watchdogs, Watched
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""
+
+_LONGEST_PAUSE_SECONDS = 60.0
+
+_MOST_LOAD_PROCESSES = 5
+"""Of one run: one that dies again and again is no accident."""
 
 
 class Outcome(Enum):
@@ -44,6 +52,7 @@ class Outcome(Enum):
     COMPLETED = "campaign_completed"
     DECIDED = "campaign_decided"
     INTERRUPTED = "campaign_interrupted"
+    HALTED = "campaign_halted"
     FAILED = "campaign_failed"
 
 
@@ -55,25 +64,49 @@ class Pair:
     serving: Serving
     driver: Driver | None = None
     policy: Policy[Any] | None = None
+    past: RunState | None = None
+    """What a runner before this one knew of the run, where it had begun."""
+    load_start: float | None = None
+    """When its load began, or will, in monotonic seconds."""
+    resumed: bool = False
+    """Whether its load process goes on with what another had begun."""
+    told: bool = False
+    """Whether the journal tells when its load, or its watch, began."""
+    loads: int = 0
+    """Load processes that it has had."""
 
 
 class Runner:
-    """Runs one campaign into one result directory. ``deployments`` are the campaign's, each with its model."""
+    """Runs one campaign into one result directory, of which the caller holds the lock.
+
+    ``deployments`` are the campaign's, each with its model. ``past`` is what it goes on with.
+    """
 
     def __init__(
-        self, campaign: Campaign, deployments: Sequence[Subject[Any]], catalogue: Catalogue, layout: Layout
+        self,
+        campaign: Campaign,
+        deployments: Sequence[Subject[Any]],
+        catalogue: Catalogue,
+        layout: Layout,
+        past: Past | None = None,
     ) -> None:
         self._campaign = campaign
         self._deployments = {deployment.options.name: deployment for deployment in deployments}
         self._catalogue = catalogue
         self._layout = layout
-        self._journal = Journal(layout.journal)
+        self._past = past or Past()
+        self._timeline = self._past.timeline
+        self._journal = Journal(layout.journal, self._timeline)
+        self._keeping = Keeping(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
         self._pairs: list[Pair] = []
         self._interrupts = 0
         self._interrupted = asyncio.Event()
         self.decided: str | None = None
         """Why nothing more needed to be measured, once :meth:`decide` was told."""
-        self._sampling = Sampling(self._folder, self._journal.record, self._seen)
+        self.halted: str | None = None
+        """Why the campaign could not go on, once :meth:`halt` was told; it can be resumed."""
+        self._watchdogs = Watchdogs(campaign.watchdogs, layout.root, self._watched, self._journal.record, self.halt)
+        self._sampling = Sampling(self._folder, self._journal.record, self._seen, self._timeline.clocks)
 
     async def run(self) -> Outcome:
         """Run the campaign. One SIGINT or SIGTERM drains and ends it, a second ends it at once."""
@@ -88,14 +121,23 @@ class Runner:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
-        self._journal.record(outcome.value, **({"reason": self.decided} if outcome is Outcome.DECIDED else {}))
+        reasons = {Outcome.DECIDED: self.decided, Outcome.HALTED: self.halted}
+        self._journal.record(outcome.value, **({"reason": reasons[outcome]} if outcome in reasons else {}))
         self._journal.close()
+        await self._keeping.goodbye()
         return outcome
 
     def decide(self, reason: str) -> None:
         """Nothing more needs to be measured: drain and end, as after one interrupt, but decided."""
         self.decided = reason
         self._interrupted.set()
+
+    def halt(self, reason: str) -> None:
+        """The campaign cannot go on here and now: drain and end, as after one interrupt, to be resumed."""
+        if self.halted is None:
+            self.halted = reason
+            self._journal.record("halting", reason=reason)
+            self._interrupted.set()
 
     def _interrupt(self, whole: asyncio.Task[Outcome]) -> None:
         self._interrupts += 1
@@ -106,11 +148,14 @@ class Runner:
 
     async def _whole(self) -> Outcome:
         campaign = self._campaign
-        self._journal.record("campaign_started", name=campaign.name, pid=os.getpid(), duration=campaign.duration)
-        samplers = [asyncio.create_task(self._sampling.run(plan, time.monotonic())) for plan in self._sampler_plans()]
-        started = 0
+        self._record_begin()
+        await self._keeping.start()
+        samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
+        samplers.append(asyncio.create_task(self._kept_going("the watchdogs", self._watchdogs.run)))
+        started = sum(past.load_start is not None for past in self._past.runs.values())
         try:
-            for number, together in enumerate(rounds(campaign)):
+            left = [self._left(together) for together in rounds(campaign)]
+            for number, together in enumerate(filter(None, left)):
                 if number and campaign.cooldown:
                     await self._pause(campaign.cooldown)
                 if self._interrupted.is_set():
@@ -121,14 +166,61 @@ class Runner:
             self._sampling.close()
         if self._interrupts:
             return Outcome.INTERRUPTED
+        if self.halted is not None:
+            return Outcome.HALTED
         if self.decided is not None:
             return Outcome.DECIDED
         return Outcome.COMPLETED if started else Outcome.FAILED
 
+    async def _sample(self, plan: Plan) -> None:
+        async def run() -> None:
+            await self._sampling.run(plan, time.monotonic())
+
+        await self._kept_going(f"the {plan.sampler.kind} sampler", run)
+
+    async def _kept_going(self, what: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run what must not end before the campaign: where it has, that is told and it begins again.
+
+        What cannot be written halts the campaign.
+        """
+        pause = 1.0
+        while True:
+            loop = asyncio.create_task(run())
+            try:
+                await asyncio.wait({loop})
+            finally:
+                await _cancel([loop])
+            error = loop.exception()
+            if isinstance(error, OSError):
+                self.halt(f"samples cannot be written: {error}")
+            else:
+                self._journal.record("task_died", task=what, reason=repr(error))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def _record_begin(self) -> None:
+        who: dict[str, Any] = {"pid": os.getpid(), "boot": boot_id()}
+        if self._past.gone_since is None:
+            what: dict[str, Any] = {
+                "name": self._campaign.name,
+                "duration": self._campaign.duration,
+                "folder": os.getcwd(),
+            }
+            self._journal.record("campaign_started", **what, **who)
+        else:
+            past: dict[str, Any] = {"shift": self._timeline.shift, "gone_since": self._past.gone_since}
+            self._journal.record("campaign_resumed", **who, **past)
+        for deployment, replica in self._past.cut_short(time.monotonic()):
+            self._journal.record("run_cut_short", deployment, replica=replica, at=self._past.gone_since)
+
+    def _left(self, together: Round) -> Round:
+        now = time.monotonic()
+        return tuple(run for run in together if not self._past.over(run.options.name, run.replica, now))
+
     async def _round(self, together: Round) -> int:
         """One round; returns how many deployments became ready."""
-        self._pairs = [Pair(run, self._serving(run)) for run in together]
-        with (self._layout.run(HARNESS) / "load.log").open("ab") as log:
+        self._pairs = [self._pair(run) for run in together]
+        with self._load_log() as log:
             try:
                 ready = await self._start_all()
                 if ready and not self._interrupted.is_set():
@@ -137,8 +229,17 @@ class Runner:
             finally:
                 await asyncio.shield(self._end_all())
 
+    def _pair(self, run: Run) -> Pair:
+        pair = Pair(run, self._serving(run), past=self._past.of(run.options.name, run.replica))
+        if pair.past is not None:
+            pair.told, pair.loads = pair.past.load_start is not None, pair.past.loads
+        return pair
+
+    def _load_log(self) -> IO[bytes]:
+        return (self._layout.run(HARNESS) / "load.log").open("ab")
+
     async def _start_all(self) -> list[Pair]:
-        starts = {asyncio.create_task(self._begin_serving(pair.serving)): pair for pair in self._pairs}
+        starts = {asyncio.create_task(self._begin_serving(pair)): pair for pair in self._pairs}
         interrupted = asyncio.create_task(self._interrupted.wait())
         pending: set[asyncio.Task[Any]] = set(starts)
         try:
@@ -158,9 +259,11 @@ class Runner:
     async def _load(self, ready: Sequence[Pair], log: Any) -> None:
         for pair in ready:
             pair.driver = await Driver.start(self._layout.root, log)
-        load_start = time.monotonic() + _LEAD_SECONDS
+        # One that was killed while it told them had told some: all have the same start.
+        begun = self._begun(ready)
+        load_start = time.monotonic() + _LEAD_SECONDS if begun is None else begun
         for pair in ready:
-            self._begin(pair, load_start)
+            self._begin(pair, load_start, resumed=begun is not None)
         stop = asyncio.create_task(self._stop_when_interrupted())
         try:
             await self._until_all(ready, [self._follow(pair) for pair in ready])
@@ -170,14 +273,18 @@ class Runner:
 
     async def _watch(self, ready: Sequence[Pair]) -> None:
         """Look on for as long as a load would take; whatever drives the deployments is not ours."""
-        start = time.monotonic()
+        begun = self._begun(ready)
+        start = time.monotonic() if begun is None else begun
         for pair in ready:
+            if pair.told:
+                self._journal.record("watch_resumed", pair.serving.name, replica=pair.run.replica)
+                continue
             born = pair.serving.born
             self._journal.record(
                 "watch_started",
                 pair.serving.name,
                 replica=pair.run.replica,
-                load_start=start,
+                load_start=self._timeline.of(start),
                 planned_seconds=self._campaign.duration,
                 earlier=0.0 if born is None else max(start - born, 0.0),
             )
@@ -202,7 +309,12 @@ class Runner:
         finally:
             await _cancel([*followers, *others])
 
-    def _begin(self, pair: Pair, load_start: float) -> None:
+    def _begun(self, pairs: Sequence[Pair]) -> float | None:
+        """When the load of a round began that another runner had begun, in monotonic seconds of this boot."""
+        starts = [pair.past.load_start for pair in pairs if pair.past is not None and pair.past.load_start is not None]
+        return self._timeline.here(min(starts)) if starts else None
+
+    def _begin(self, pair: Pair, load_start: float, *, resumed: bool) -> None:
         run, campaign, endpoint = pair.run, self._campaign, pair.serving.endpoint
         assert endpoint is not None
         assert campaign.load is not None
@@ -214,23 +326,54 @@ class Runner:
             duration=campaign.duration,
             load_start=load_start,
             folder=self._folder(run.options.name, "requests"),
+            resumed=resumed,
+            shift=self._timeline.shift,
         )
         assert pair.driver is not None
         pair.driver.begin(job)
+        if pair.serving.generation > 1:
+            pair.driver.release(pair.serving.generation)
+        pair.load_start, pair.resumed = load_start, resumed
+        pair.loads += 1
+        if pair.told:
+            return
+        pair.told = True
         self._journal.record(
             "load_started",
             run.options.name,
             replica=run.replica,
-            load_start=load_start,
+            load_start=self._timeline.of(load_start),
             planned_seconds=campaign.duration,
             phases=[(phase.start, phase.end) for phase in job.phases()],
             pid=pair.driver.pid,
         )
 
     async def _follow(self, pair: Pair) -> None:
-        """Wait for a pair's load to end; a dead server ends it early."""
+        """Wait for a pair's load to end; a dead server ends it early, a load process that died is replaced."""
+        for _ in range(_MOST_LOAD_PROCESSES):
+            if await self._drive(pair) or not self._may_go_on(pair):
+                return
+            await self._replace_load(pair)
+
+    def _may_go_on(self, pair: Pair) -> bool:
+        over = pair.load_start is None or time.monotonic() >= pair.load_start + self._campaign.duration
+        return not (over or pair.serving.died.is_set() or self._interrupted.is_set())
+
+    async def _replace_load(self, pair: Pair) -> None:
+        assert pair.load_start is not None
+        with self._load_log() as log:
+            pair.driver = await Driver.start(self._layout.root, log)
+        self._begin(pair, pair.load_start, resumed=True)
+
+    async def _tell_resumed(self, pair: Pair, driver: Driver) -> None:
+        first = await driver.resumed()
+        self._journal.record("load_resumed", pair.serving.name, replica=pair.run.replica, first=first, pid=driver.pid)
+
+    async def _drive(self, pair: Pair) -> bool:
+        """Wait for the end of a load process; whether it ended in order."""
         assert pair.driver is not None
         load = asyncio.create_task(pair.driver.wait())
+        told = asyncio.create_task(self._tell_resumed(pair, pair.driver)) if pair.resumed else None
         death = asyncio.create_task(pair.serving.died.wait())
         try:
             await asyncio.wait({load, death}, return_when=asyncio.FIRST_COMPLETED)
@@ -239,6 +382,8 @@ class Runner:
             status = await load
         finally:
             await _cancel([load, death])
+            if told is not None:
+                await asyncio.gather(told, return_exceptions=True)
         finished = pair.driver.finished or {}
         kind = "load_finished" if status == 0 and finished else "load_died"
         self._journal.record(
@@ -249,6 +394,7 @@ class Runner:
             schedule_hash=finished.get("schedule_hash"),
             requests=finished.get("requests"),
         )
+        return kind == "load_finished"
 
     async def _stop_when_interrupted(self) -> None:
         await self._interrupted.wait()
@@ -315,9 +461,13 @@ class Runner:
             async with asyncio.timeout(seconds):
                 await self._interrupted.wait()
 
-    async def _begin_serving(self, serving: Serving) -> None:
+    async def _begin_serving(self, pair: Pair) -> None:
         # Where the campaign drives no load, no request is ours: whatever runs is ready.
-        await serving.start(probe=self._campaign.load is not None)
+        probe = self._campaign.load is not None
+        if pair.past is None:
+            await pair.serving.start(probe=probe)
+        else:
+            await pair.serving.resume(pair.past, self._timeline, self._past.lost, probe=probe)
 
     def _serving(self, run: Run) -> Serving:
         return Serving(self._deployments[run.options.name], run.replica, self._layout, self._journal.record)
@@ -336,9 +486,16 @@ class Runner:
 
     def _targets(self) -> list[Target]:
         targets = [target for pair in self._pairs if (target := pair.serving.target()) is not None]
-        own = [Target(HARNESS, "runner", 1, (os.getpid(),), with_descendants=False)]
+        lives = self._past.lives + 1  # another process is another life, of the harness, too
+        own = [Target(HARNESS, "runner", lives, (os.getpid(),), with_descendants=False)]
         own += [
-            Target(HARNESS, f"client-{pair.serving.name}", 1, (pair.driver.pid,), with_descendants=False)
+            Target(
+                HARNESS,
+                f"client-{pair.serving.name}",
+                self._past.lives + pair.loads,
+                (pair.driver.pid,),
+                with_descendants=False,
+            )
             for pair in self._pairs
             if pair.driver is not None and pair.driver.finished is None
         ]
@@ -348,14 +505,23 @@ class Runner:
         replicas = {pair.serving.name: pair.run.replica for pair in self._pairs}
         return self._layout.source(owner, source, replicas.get(owner, 1))
 
+    def _watched(self) -> Sequence[Watched]:
+        return [Watched(pair.run.replica, pair.serving, pair.driver) for pair in self._pairs]
+
     def _seen(self, reading: Reading) -> None:
         if "/" in reading.entity:  # a component: its deployment is what policies know
             return
+        self._watchdogs.see(reading)
         for pair in self._pairs:
             age = pair.serving.age
             ours = pair.serving.name == reading.owner and pair.serving.generation == reading.generation
             if pair.policy is not None and ours and age is not None:
                 pair.policy.observe(age, reading.values)
+
+
+def _patience(campaign: Campaign) -> float:
+    """The longest that any server of ours may take to end, in seconds."""
+    return max(getattr(options, "stop_timeout", 0.0) for options in campaign.deployment)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from aging.deployments import Endpoint, Subject
+from aging.belonging import command_line, identity, mark
+from aging.clock import Timeline
+from aging.deployments import Endpoint, PastLife, Subject
 from aging.errors import DeploymentError
+from aging.journal import RunState
 from aging.load.bodies import content
 from aging.load.planned import PlannedRequest
 from aging.load.request import send
@@ -73,7 +77,7 @@ class Serving:
             tuple(pid for pids in trees.values() for pid in pids),
             with_descendants=life.with_descendants,
             components=trees if len(trees) > 1 else {},
-            life=str(self._layout.log(self.name, self.generation, self.replica)),
+            life=mark(self._layout.log(self.name, self.generation, self.replica)),
             metrics_url=self._origin.metrics_url,
             engine_metrics=self.deployment.common_metrics(),
         )
@@ -95,6 +99,36 @@ class Serving:
         self._log_keeper = asyncio.create_task(self._keep_log(log_path))
         await self._became(life, started, probe=probe)
 
+    async def resume(self, past: RunState, timeline: Timeline, lost: str | None, *, probe: bool = True) -> None:
+        """Go on with the generation that a runner which has gone had begun; begin the next where that has ended.
+
+        ``lost`` is why it has, where that is known. Raises DeploymentError.
+        """
+        self.generation = past.generation
+        log = self._layout.log(self.name, self.generation, self.replica)
+        began, self._oom_kills = time.monotonic(), oom_kills()
+        life = await self._origin.readopt(PastLife(past.processes, past.main, past.command, log))
+        if life is None:
+            if past.main is not None:
+                self._say_gone(lost)
+            await self.start(probe=probe)
+            return
+        self._life = life
+        self._log_keeper = asyncio.create_task(self._keep_log(log))
+        if past.ready is None:  # the other runner was killed before it was: it answers now, or soon
+            await self._became(life, began, probe=probe)
+            return
+        self.ready_since = timeline.here(past.ready)
+        self._say("deployment_readopted", pid=past.pid)
+        self._watch = asyncio.create_task(self._watch_for_death(life))
+
+    def _say_gone(self, why: str | None) -> None:
+        if why is not None:
+            self._say("deployment_gone", why=why)
+        else:
+            unseen = "ended while no runner watched it, so that its exit status is not known"
+            self._say("deployment_died", why=unseen, log=self._log_tail())
+
     async def gone_for_good(self) -> None:
         """Follow what somebody else starts again into its next generations; return when there will be none."""
         await self.died.wait()
@@ -113,6 +147,18 @@ class Serving:
             await self._became(life, started, probe=False)
             await self.died.wait()
 
+    async def give_up(self, why: str) -> None:
+        """End it for good: as a death would, it takes its own load with it, and the others go on."""
+        for task in (self._watch, self._log_keeper):
+            if task is not None:
+                task.cancel()
+        self._watch = self._log_keeper = None
+        self.ready_since = None
+        if self._life is not None:
+            await self._life.end()
+            self._say("deployment_died", why=why, log=self._log_tail())
+            self.died.set()
+
     async def stop(self) -> None:
         """End what was begun; a death from here on is no news."""
         for task in (self._watch, self._log_keeper):
@@ -129,10 +175,14 @@ class Serving:
 
     async def _became(self, life: Life, started: float, *, probe: bool) -> None:
         pids = {name: next(iter(tree), None) for name, tree in life.trees.items()}
+        main = pids.pop(MAIN, None)
+        known = None if main is None else identity(main)
         self._say(
             "deployment_started",
-            pid=pids.pop(MAIN, None),
+            pid=main,
             command=list(life.command),
+            main=None if known is None else astuple(known),
+            processes={name: astuple(one) for name, one in life.ours.items()},
             **({"components": pids} if pids else {}),
         )
         if probe and self._origin.endpoint is not None:
@@ -143,7 +193,8 @@ class Serving:
                 self._life = None
                 raise
         self.ready_since = time.monotonic()
-        self._say("deployment_ready", seconds=round(self.ready_since - started, 3))
+        seen = [] if main is None else list(command_line(main))
+        self._say("deployment_ready", seconds=round(self.ready_since - started, 3), seen=seen)
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
     def _say(self, kind: str, **details: Any) -> None:
@@ -188,7 +239,11 @@ class Serving:
         """A server that prints without end must not fill the disk: the faster it prints, the closer it is followed."""
         most, told, pause = self.deployment.options.log_size, False, _LOG_PAUSE_SECONDS[0]
         while True:
-            if capped := cap(log, most):
+            try:
+                capped = cap(log, most)
+            except OSError:  # no room to keep its newest part: it has been emptied all the same
+                capped = True
+            if capped:
                 if not told:
                     self._say("log_capped", bytes=most)
                 told = True

@@ -33,6 +33,7 @@ from aging.campaign.schema import (
     Sessions,
     SharedPrefix,
     SubjectOptions,
+    WatchdogsTable,
 )
 from aging.catalogue import Catalogue
 
@@ -43,6 +44,7 @@ _TABLES = {
     "load": "[load]",
     "sampling": "[sampling]",
     "analysis": "[analysis]",
+    "watchdogs": "[watchdogs]",
     "rejuvenation": "[rejuvenation]",
     "deployment": "[[deployment]]",
 }
@@ -117,6 +119,7 @@ def page() -> str:
         _load(catalogue),
         _sampling(catalogue),
         _analysis(catalogue),
+        _watchdogs(),
         _rejuvenation(catalogue),
         _deployments(catalogue),
     )
@@ -195,6 +198,12 @@ def _analysis(catalogue: Catalogue) -> Iterator[str]:
     yield _keys(AnalysisTable)
     tests = _list(kind for kind, test in catalogue.tests.items() if _is_ours(test.run.__module__))
     yield f"The tests there are: {tests}.\n"
+
+
+def _watchdogs() -> Iterator[str]:
+    yield "## `[watchdogs]`\n"
+    yield f"{_doc(WatchdogsTable)} What they do is in [running.md](running.md#watchdogs).\n"
+    yield _keys(WatchdogsTable)
 
 
 def _rejuvenation(catalogue: Catalogue) -> Iterator[str]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+from aging.belonging import Identity
+from aging.clock import Timeline, boot_id
 from aging.journal import Journal, fold, read_journal
 
 
@@ -40,3 +45,55 @@ def test_a_line_cut_short_by_a_kill_is_passed_over(tmp_path: Path) -> None:
         file.write(b'{"wall": 1.0, "mono"')
     assert [event.kind for event in read_journal(path)] == ["campaign_started"]
     assert fold(read_journal(path)).phase == "running"
+
+
+def test_a_later_writer_goes_on_below_a_line_that_was_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'{"wall": 1.0, "mono": 1.0, "event": "campaign_started"}\n{"wall": 2.0, "mo')
+    journal = Journal(path, Timeline(10.0))
+    event = journal.record("campaign_resumed", pid=1, boot="b", shift=10.0)
+    journal.close()
+    assert [event.kind for event in read_journal(path)] == ["campaign_started", "campaign_resumed"]
+    assert event.stamp.mono > 10.0
+    assert fold(read_journal(path)).shift == 10.0
+
+
+def test_an_event_has_its_room_on_a_full_disk_and_none_is_cut_short(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys; from pathlib import Path; from aging.store.segments import LineFile\n"
+        "file = LineFile(Path(sys.argv[1]))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "for k in range(3):\n"
+        "    try:\n"
+        "        file.append(b'x' * 59 + b'\\n')\n"
+        "    except OSError as error:\n"
+        "        print(error)\n"
+        "file.append(b'short\\n')\n"
+    )
+    path = tmp_path / "lines"
+    ran = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert len(ran.stdout.splitlines()) == 2
+    assert path.read_bytes() == b"x" * 59 + b"\n" + b"short\n"
+
+
+def test_the_fold_knows_runners_and_their_processes(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    me: dict[str, Any] = {"pid": 10, "boot": boot_id()}
+    journal.record("campaign_started", folder="/f", **me)
+    told: dict[str, Any] = {"replica": 1, "generation": 1}
+    journal.record("deployment_started", "a", pid=5, command=[], main=[5, 7], processes={"main": [5, 7]}, **told)
+    journal.record("deployment_ready", "a", seconds=1.0, seen=["serve"], **told)
+    state = fold(read_journal(tmp_path / "journal.jsonl"))
+    assert state.recorded() == [Identity(5, 7)]
+    assert state.runs["a", 1].command == ("serve",)
+    journal.record("load_started", "a", replica=1, load_start=5.0, planned_seconds=60.0, pid=11)
+    journal.record("campaign_interrupted")
+    assert fold(read_journal(tmp_path / "journal.jsonl")).ended is not None
+    journal.record("campaign_resumed", shift=3.0, gone_since=1.0, **me)
+    journal.record("load_resumed", "a", replica=1, first=3, pid=12)
+    state = fold(read_journal(tmp_path / "journal.jsonl"))
+    assert (state.phase, state.ended, state.lives, state.shift, state.folder) == ("running", None, 2, 3.0, "/f")
+    assert (state.runs["a", 1].loads, state.runs["a", 1].load_end, state.runs["a", 1].planned_end) == (2, None, 65.0)
+    journal.record("deployment_died", "a", why="x", log=[], **told)
+    assert not fold(read_journal(tmp_path / "journal.jsonl")).recorded()
+    journal.close()

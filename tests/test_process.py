@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
 
+from aging.belonging import identity
+from aging.errors import DeploymentError
 from aging.logs import tail
-from aging.process import MARKER, Child, describe_exit
+from aging.process import MARKER, Adopted, Child, describe_exit
 from tests.conftest import wait_for
 
 
@@ -66,27 +68,43 @@ def test_a_child_that_obeys_is_not_killed(tmp_path: Path) -> None:
     assert asyncio.run(run()) == -signal.SIGTERM
 
 
-def test_a_child_does_not_outlive_a_harness_that_is_killed(tmp_path: Path) -> None:
-    program = (
-        "import asyncio, sys\nfrom pathlib import Path\nfrom aging.process import Child\n"
-        "async def run():\n"
-        "    child = await Child.start(['sleep', '60'], {}, Path(sys.argv[1]), open(sys.argv[1] + '/log', 'ab'))\n"
-        "    print(child.pid, flush=True)\n"
-        "    await child.wait()\n"
-        "asyncio.run(run())\n"
-    )
-    harness = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    assert harness.stdout is not None
-    pid = int(harness.stdout.readline())
-    wait_for(lambda: psutil.Process(pid).name() == "sleep", "the program was not reached")
-    os.kill(harness.pid, signal.SIGKILL)
-    harness.wait()
-    harness.stdout.close()
-    wait_for(lambda: not _runs(pid), "the child outlived its harness")
+def test_a_program_that_cannot_be_run_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DeploymentError, match="there-is-no-such-program cannot be run: No such file or directory"):
+        asyncio.run(start(tmp_path, "there-is-no-such-program"))
 
 
-@pytest.mark.parametrize(("status", "text"), [(0, "exit 0"), (3, "exit 3"), (-9, "killed by SIGKILL")])
-def test_exits_are_described(status: int, text: str) -> None:
+def test_the_end_of_one_that_was_adopted_is_seen_and_its_group_is_ended(tmp_path: Path) -> None:
+    server = subprocess.Popen(["sh", "-c", "sleep 60 & wait"], start_new_session=True)
+    wait_for(lambda: bool(psutil.Process(server.pid).children()), "no child")
+    family = [server.pid, *(child.pid for child in psutil.Process(server.pid).children())]
+    known = identity(server.pid)
+    assert known is not None
+    reaper = Thread(target=server.wait)
+    reaper.start()
+
+    async def run() -> int | None:
+        adopted = Adopted(known, None)
+        assert not adopted.ended
+        await adopted.terminate(patience=5.0)
+        assert adopted.ended
+        return adopted.exit_status
+
+    assert asyncio.run(run()) is None
+    reaper.join()
+    assert server.returncode == -signal.SIGTERM
+    wait_for(lambda: not any(_runs(pid) for pid in family), "a member of the group survived")
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (0, "exit 0"),
+        (3, "exit 3"),
+        (-9, "killed by SIGKILL"),
+        (None, "ended; its exit status is not known, since a runner before this one had started it"),
+    ],
+)
+def test_exits_are_described(status: int | None, text: str) -> None:
     assert describe_exit(status) == text
 
 

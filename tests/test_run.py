@@ -173,7 +173,9 @@ def test_a_deployment_that_is_killed_takes_only_itself(
 def test_a_runner_that_is_killed_leaves_no_process_and_loses_at_most_the_last_second(
     tmp_path: Path, campaign_file: Write, start_aging: Start, aging: Aging
 ) -> None:
-    runner = start_aging("run", campaign_file(duration="60s"))
+    file = campaign_file(duration="60s")
+    file.write_text(file.read_text().replace("seed = 7", 'seed = 7\norphan_grace = "0s"'))
+    runner = start_aging("run", file)
     root = when_loading(tmp_path, 4.0)
     killed_at = time.monotonic()
     runner.kill()

@@ -211,6 +211,25 @@ class AnalysisTable(Table):
     test: str = Field("series_har", description="trend test that decides; the others are reported beside it")
 
 
+class WatchdogsTable(Table):
+    """What the runner watches besides what it measures."""
+
+    disk_floor: Size = Field(
+        100 * 2**20, ge=0, description="least room for results; with less the campaign ends in order, to be resumed"
+    )
+    inode_floor: int = Field(1000, ge=0, description="the same in files that can still be made")
+    memory_floor: Size = Field(
+        256 * 2**20,
+        ge=0,
+        description="least memory of the host, or of our control group; with less the deployment that has grown most "
+        'is ended before the kernel kills anybody. "0B" for never',
+    )
+    silent_after: Duration = Field(
+        120.0, gt=0, description="a server that answers nothing for so long with requests in flight is told"
+    )
+    late_after: Duration = Field(5.0, gt=0, description="a client that is so far behind its schedule is told")
+
+
 class RejuvenationOptions(Table):
     """Keys that every rejuvenation policy has; each policy adds its own."""
 
@@ -279,6 +298,12 @@ class Campaign(Table):
     warmup: WarmUp = Field(0.0, description='start of the load that the analysis leaves out; "auto" finds it')
     replicas: int = Field(1, ge=1, le=1000, description="repeats of every deployment, each with a seed of its own")
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
+    orphan_grace: Duration = Field(
+        300.0,
+        ge=0,
+        description="how long servers live on after their runner was killed, so that `aging resume` can go on with "
+        'them; then they are ended. "0s" ends them at once',
+    )
     model: ModelTable | None = Field(None, description="the model the deployments serve")
     scale: float = Field(
         1.0,
@@ -291,5 +316,8 @@ class Campaign(Table):
         default_factory=dict, description="seconds between two readings, by sampler; each has its default"
     )
     analysis: AnalysisTable = Field(default_factory=AnalysisTable, description="how the series become verdicts")
+    watchdogs: WatchdogsTable = Field(
+        default_factory=WatchdogsTable, description="when a campaign ends itself, and what it tells meanwhile"
+    )
     rejuvenation: Any = Field(None, description="when a deployment is restarted: a table with `policy`")
     deployment: tuple[Any, ...] = Field(min_length=1, description="the deployments under test")

@@ -9,22 +9,26 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from types import ModuleType, TracebackType
 
-from aging.commands import analyze, calibrate, check, doctor, env, model, observe, report, run, status, trend, validate
+from aging.commands import (
+    analyze,
+    calibrate,
+    check,
+    doctor,
+    env,
+    model,
+    observe,
+    report,
+    resume,
+    run,
+    status,
+    stop,
+    trend,
+    validate,
+)
 from aging.errors import AgingError, ExitCode
 
 _VERBS: tuple[ModuleType, ...] = (
-    run,
-    observe,
-    check,
-    calibrate,
-    trend,
-    validate,
-    doctor,
-    status,
-    analyze,
-    report,
-    model,
-    env,
+    *(run, resume, stop, status, observe, check, calibrate, trend, validate, doctor, analyze, report, model, env),
 )
 
 _DESCRIPTION = """\

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aging.campaign.units import parse_duration
-from aging.commands.run import exit_code
+from aging.commands.run import told
 from aging.errors import ExitCode
 from aging.terminal import console
 
@@ -56,15 +56,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaigning import run_campaign  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
     from aging.observing import observation  # noqa: PLC0415
-    from aging.summary import show  # noqa: PLC0415
 
     out = console()
     written = observation(_whereabouts(options), options.duration, options.metrics, options.load_start)
-    ran = run_campaign(written, options.results, {}, out)
-    show(ran.findings, out)
-    out.print(f"findings: {ran.layout.findings}", soft_wrap=True)
-    out.print(f"report:   {ran.layout.report}", soft_wrap=True)
-    return exit_code(ran.outcome)
+    return told(run_campaign(written, options.results, {}, out), out)
 
 
 def _whereabouts(options: argparse.Namespace) -> Whereabouts:

@@ -1,30 +1,73 @@
-"""Show how a campaign stands, running or ended, from its result directory alone."""
+"""Show how a campaign stands, running or ended, from its result directory alone; without one, how all of them do.
+
+--json prints the same for programs; --watch goes on until the campaign has ended, or Ctrl-C.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import time
 from pathlib import Path
 
-from aging.errors import ExitCode
+from aging.errors import AgingError, ExitCode
 from aging.terminal import console
+
+_REFRESH_SECONDS = 1.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path, metavar="DIR", help="result directory")
+    parser.add_argument("directory", type=Path, nargs="?", metavar="DIR", help="result directory")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="as JSON")
+    how.add_argument("--watch", action="store_true", help="again every second until it has ended")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    if options.directory is not None:
+        return _one(options)
+    if options.watch:
+        raise AgingError("--watch follows one campaign; give its directory")
+    return _all(options)
+
+
+def _all(options: argparse.Namespace) -> ExitCode:
+    from aging.standing import campaigns_below  # noqa: PLC0415
+
+    found = campaigns_below(options.results)
+    if options.json:
+        print(json.dumps([one.as_json() for one in found], indent=1))
+        return ExitCode.DONE
+    out = console()
+    if not found:
+        out.print(f"{options.results}: there is no campaign below it")
+    for one in found:
+        out.print(one.line(), soft_wrap=True)
+    return ExitCode.DONE
+
+
+def _one(options: argparse.Namespace) -> ExitCode:
     from aging.live import lines, show_lines, table  # noqa: PLC0415
     from aging.progress import Progress  # noqa: PLC0415
+    from aging.standing import Standing, progress_as_json  # noqa: PLC0415
     from aging.store.results import open_results  # noqa: PLC0415
 
     results = open_results(options.directory)
     campaign = results.manifest["campaign"]
-    with Progress(results.layout) as progress:
-        snapshot = progress.snapshot()
     out = console()
-    if out.is_terminal:
-        out.print(table(campaign["name"], snapshot, campaign["duration_seconds"]))
-    else:
-        show_lines(out, lines(campaign["name"], snapshot, campaign["duration_seconds"]))
-    return ExitCode.DONE
+    with Progress(results.layout) as progress:
+        while True:
+            snapshot = progress.snapshot()
+            if options.json:
+                standing = Standing.of(results.layout.root)
+                print(json.dumps(standing.as_json() | {"runs": progress_as_json(snapshot)}, indent=1))
+            elif out.is_terminal:
+                if options.watch:
+                    out.clear()
+                out.print(table(campaign["name"], snapshot, campaign["duration_seconds"]))
+            else:
+                show_lines(out, lines(campaign["name"], snapshot, campaign["duration_seconds"]))
+            if not options.watch or not snapshot.runner_lives:
+                return ExitCode.DONE
+            time.sleep(_REFRESH_SECONDS)

@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,9 +21,11 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 from pydantic import Field
 
 from aging import probe
+from aging.belonging import LIFE, Identity, age, command_line, environment, lives, mark
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
+from aging.errors import DeploymentError
 from aging.plugins import discover
-from aging.process import LIFE, MAIN, Child, Children, Life
+from aging.process import MAIN, Adopted, Child, Children, Life
 from aging.samplers import EngineMetric
 
 
@@ -122,8 +125,41 @@ class Origin(Protocol):
     async def begin(self, campaign: Path, log: Path) -> Life:
         """The next life; its output is appended to ``log``. Raises DeploymentError when there is none."""
 
+    async def readopt(self, past: PastLife) -> Life | None:
+        """The life that an earlier runner followed, if it still goes on; None when it does not."""
+
     def described(self) -> Mapping[str, Any]:
         """What the manifest tells of it: command lines, images, whereabouts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastLife:
+    """What the journal tells of a life that a runner which has gone had begun or found.
+
+    ``processes`` are those that it started, by component; ``main`` is the main one, whoever started it.
+    ``command`` is its command line as the kernel showed it when it was ready; ``log`` the log that marks it.
+    """
+
+    processes: Mapping[str, Identity]
+    main: Identity | None
+    command: tuple[str, ...]
+    log: Path
+
+    def proven(self) -> bool:
+        """Whether every process that was started still lives, and is no other.
+
+        Pid and start time must agree, and then the mark of this life in its environment; where a program that
+        sets its title has wiped that, its command line.
+        """
+        return bool(self.processes) and all(
+            lives(one) and self._told(one.pid, main=name == MAIN) for name, one in self.processes.items()
+        )
+
+    def _told(self, pid: int, *, main: bool) -> bool:
+        marks = environment(pid)
+        if marks:
+            return marks.get(LIFE) == mark(self.log)
+        return main and bool(self.command) and command_line(pid) == self.command
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +184,19 @@ class Started:
         try:
             with log.open("ab") as output:
                 for name, argv in {MAIN: self.launch.argv, **self.launch.components}.items():
-                    children[name] = await Child.start(argv, {**self.launch.env, LIFE: str(log)}, campaign, output)
-        except asyncio.CancelledError:  # nobody else knows of those that have started
+                    children[name] = await Child.start(argv, {**self.launch.env, LIFE: mark(log)}, campaign, output)
+        except (asyncio.CancelledError, DeploymentError):  # nobody else knows of those that have started
             for child in children.values():
                 await child.terminate(patience=0.0)
             raise
-        return Children(children, self.launch.argv, self.port, self.patience)
+        return Children(children, self.launch.argv, self.port, self.patience, time.monotonic())
+
+    async def readopt(self, past: PastLife) -> Children | None:
+        if not past.proven():
+            return None
+        members = {name: Adopted(one, mark(past.log)) for name, one in past.processes.items()}
+        born = time.monotonic() - age(past.processes[MAIN].pid)
+        return Children(members, self.launch.argv, self.port, self.patience, born)
 
     def described(self) -> Mapping[str, Any]:
         components = {name: list(argv) for name, argv in self.launch.components.items()}

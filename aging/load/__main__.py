@@ -2,9 +2,10 @@
 
 Standard input: first the job, one JSON line; then one command a line: ``hold``,
 ``release GENERATION``, ``stop``. Standard output: one JSON event a line: ``started``
-when it is ready for its job, ``holding`` when nothing is in flight any more,
-``finished`` with the hash of the schedule it drove. When its input ends, whoever
-started it has died: it stops and drains briefly.
+when it is ready for its job, ``resumed`` with the first request that it sends of a load that another process
+had begun, ``pulse`` every second, ``full`` when records cannot be written, ``holding``
+when nothing is in flight any more, ``finished`` with the hash of the schedule it drove.
+When its input ends, whoever started it has died: it stops and drains briefly.
 """
 
 from __future__ import annotations
@@ -14,15 +15,23 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
+from aging.clock import ticks
 from aging.load.client import Client, Limits
 from aging.load.job import Job
+from aging.load.planned import PlannedRequest
+from aging.load.pulse import Pulse
+from aging.load.records import Records
 from aging.load.rehearsal import rehearse
 from aging.model import RequestRecord, recorded
 from aging.store.segments import SegmentWriter
 
 _ORPHAN_DRAIN_SECONDS = 1.0
+_PULSE_SECONDS = 1.0
 
 
 async def main() -> None:
@@ -31,17 +40,35 @@ async def main() -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     await rehearse()
     _tell("started")
-    job = Job.from_json((await commands.readline()).decode())
-    writer = SegmentWriter(job.folder)
+    line = (await commands.readline()).decode()
+    if not line:  # whoever started it has died
+        return
+    job = Job.from_json(line)
+    records = Records(SegmentWriter(job.folder), lambda reason: _tell("full", reason=reason))
+
+    pulse = Pulse(job.load_start)
 
     def record(done: RequestRecord) -> None:
-        writer.append(time.time(), [recorded(done)])
+        pulse.recorded(done)
+        records.write(on_timeline(done, job.shift))
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
     client = Client(job.endpoint, limits, job.seed, job.load_start, record)
     digest = job.digest()
-    load = asyncio.create_task(client.run(job.requests(), job.closed(), job.duration, digest.add))
+
+    def arrived(request: PlannedRequest) -> None:
+        digest.add(request)
+        pulse.arrived(request)
+
+    requests, driven = job.requests(), 0.0
+    if job.resumed:  # days of a schedule take a while to be drawn again: commands are heard meanwhile
+        driven = time.monotonic() - job.load_start
+        first = await asyncio.to_thread(not_yet_due, requests, job.load_start, digest.add)
+        _tell("resumed", first=None if first is None else first.number)
+        requests = chain(() if first is None else (first,), requests)
+    load = asyncio.create_task(client.run(requests, job.closed(driven), job.duration, arrived))
     control = asyncio.create_task(_obey(commands, client))
+    beating = asyncio.create_task(_beat(pulse, client))
     await asyncio.wait((load, control), return_when=asyncio.FIRST_COMPLETED)
     if control.done():
         control.result()
@@ -50,10 +77,36 @@ async def main() -> None:
             async with asyncio.timeout(_ORPHAN_DRAIN_SECONDS):
                 await load
     control.cancel()
+    beating.cancel()
     if load.done() and not load.cancelled():
         load.result()
-    writer.close()
-    _tell("finished", schedule_hash=str(digest), requests=digest.requests)
+    unwritten = records.close()
+    _tell("finished", schedule_hash=str(digest), requests=digest.requests, unwritten=unwritten)
+
+
+def on_timeline(done: RequestRecord, shift: float) -> dict[str, Any]:
+    """A record's row, its instants on the campaign's timeline."""
+    row = recorded(done)
+    for name in ("scheduled", "sent", "first_token", "last_token", "finished") if shift else ():
+        if row.get(name) is not None:
+            row[name] += shift
+    return row
+
+
+def not_yet_due(
+    requests: Iterator[PlannedRequest], load_start: float, passed_over: Callable[[PlannedRequest], object]
+) -> PlannedRequest | None:
+    """The first request that is due later than now; None where there is none. All before it are ``passed_over``."""
+    for request in requests:
+        if load_start + request.at > time.monotonic():
+            return request
+        passed_over(request)
+    return None
+
+
+async def _beat(pulse: Pulse, client: Client) -> None:
+    async for _ in ticks(_PULSE_SECONDS, time.monotonic()):
+        _tell("pulse", **asdict(pulse.now(client.waiting)))
 
 
 async def _obey(commands: asyncio.StreamReader, client: Client) -> None:

@@ -111,6 +111,11 @@ class Client:
                 if isinstance(ended, Exception):
                     raise ended
 
+    @property
+    def waiting(self) -> int:
+        """Requests that have arrived and have no record yet."""
+        return len(self._in_flight) + len(self._backlog)
+
     async def hold(self) -> None:
         """Let arrivals wait from now on; returns when nothing is in flight."""
         self._held = True

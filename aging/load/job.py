@@ -15,10 +15,17 @@ from aging.load.classes import LoadClass, arrival_kinds, classes_of, length_kind
 from aging.load.planned import ClosedLoop, PlannedRequest
 from aging.load.schedule import ScheduleHash, class_draws, closed_loops, merged
 
+_MOST_A_SECOND = 1_000_000
+"""More requests than a closed loop ever sends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One deployment's load. ``load_start`` is monotonic seconds; ``rate`` overrides the arrivals' own."""
+    """One deployment's load. ``load_start`` is monotonic seconds of this boot; ``rate`` overrides the arrivals' own.
+
+    ``resumed`` is of a load that another process had begun: what is due already is not sent. ``shift`` is
+    what the campaign's timeline is ahead of the monotonic clock.
+    """
 
     endpoint: Endpoint
     load: LoadTable
@@ -27,14 +34,19 @@ class Job:
     duration: float
     load_start: float
     folder: Path
+    resumed: bool = False
+    shift: float = 0.0
 
     def requests(self) -> Iterator[PlannedRequest]:
         """The open loops' requests, in order of time."""
         return merged(self._classes(), self.seed, self.duration)
 
-    def closed(self) -> tuple[ClosedLoop, ...]:
-        """The closed loops; their requests do not end."""
-        return closed_loops(self._classes(), self.seed)
+    def closed(self, driven: float = 0.0) -> tuple[ClosedLoop, ...]:
+        """The closed loops; their requests do not end.
+
+        ``driven`` is how many seconds another process has driven them: no number is given that it can have given.
+        """
+        return closed_loops(self._classes(), self.seed, int(driven * _MOST_A_SECOND))
 
     def digest(self) -> ScheduleHash:
         """The hash of this job's schedule, to which the requests of the open loops are still to be added."""
@@ -51,7 +63,8 @@ class Job:
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` turns back."""
         load = self.load.model_dump(mode="json", by_alias=True)
-        fields = {"rate": self.rate, "seed": self.seed, "duration": self.duration, "load_start": self.load_start}
+        names = ("rate", "seed", "duration", "load_start", "resumed", "shift")
+        fields = {name: getattr(self, name) for name in names}
         return json.dumps(fields | {"endpoint": asdict(self.endpoint), "load": load, "folder": str(self.folder)})
 
     @classmethod

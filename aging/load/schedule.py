@@ -41,12 +41,14 @@ def merged(classes: Sequence[LoadClass], seed: int, duration: float) -> Iterator
     return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda request: request[1::-1])
 
 
-def closed_loops(classes: Iterable[LoadClass], seed: int) -> tuple[ClosedLoop, ...]:
-    """The closed loops, each with its requests without end."""
+def closed_loops(classes: Iterable[LoadClass], seed: int, first: int = 0) -> tuple[ClosedLoop, ...]:
+    """The closed loops, each with its requests without end, the ordinal of the first of which is ``first``."""
     loops = []
     for each in classes:
         if (places := each.arrivals.places()) is not None:
             requests = schedule(each, seed, float("inf"))
+            if first:
+                requests = (request._replace(number=request.number + first) for request in requests)
             loops.append(ClosedLoop(requests, places.concurrency, places.think, places.yields_above))
     return tuple(loops)
 

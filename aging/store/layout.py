@@ -3,7 +3,7 @@
 ::
 
     results/<campaign>/<UTC start>/
-      campaign.toml  manifest.json  journal.jsonl
+      campaign.toml  manifest.json  journal.jsonl  lock  (runner.log of a detached one)
       <deployment>/r01/<source>/<UTC hour>.live.jsonl | .parquet
       <deployment>/r01/logs/<generation>.log
       _harness/r01/…            the harness, the host and the devices
@@ -34,6 +34,11 @@ class Layout:
     @property
     def journal(self) -> Path:
         return self.root / "journal.jsonl"
+
+    @property
+    def runner_log(self) -> Path:
+        """What a detached runner would have printed."""
+        return self.root / "runner.log"
 
     @property
     def findings(self) -> Path:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aging.store.sealing import arrow_table
-from aging.store.segments import SEALED, read_live, sealed_twin, segments
+from aging.store.segments import SEALED, live_twin, read_live, sealed_twin, segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,11 @@ def read_rows(folder: Path, columns: Sequence[str] | None = None) -> Rows:
             table, note = _read_segment_or_twin(path, columns)
         except (pa.ArrowInvalid, OSError) as error:
             reason = str(error).splitlines()[0][:120]
-            trimmed.append(f"{path.name}: cannot be read and was left out: {reason}")
-            continue
+            live = live_twin(path)
+            if live == path or not live.exists():
+                trimmed.append(f"{path.name}: cannot be read and was left out: {reason}")
+                continue
+            table, note = _read_segment(live, columns)  # it is damaged, but what it was made of is still there
         if table.num_rows:
             tables.append(table)
         if note:

@@ -9,43 +9,68 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aging.store.segments import LIVE, batches, sealed_twin
+from aging.store.segments import LIVE, SEALED, batches, sealed_twin
 
+_TEMPORARY = ".tmp"
 _BATCH_ROWS = 20_000
 """As Python objects a row takes kilobytes, as Arrow's columns a hundred bytes."""
 
 
 def seal(live: Path) -> Path | None:
-    """Turn a live file into Parquet beside it; returns the Parquet path, or None for a file without rows."""
-    tables = [arrow_table(rows) for rows in batches(live, _BATCH_ROWS)]
+    """Turn a live file into Parquet beside it; returns the Parquet path, or None for a file without rows.
+
+    Two that seal the same file at the same time, after a kill, do not meet: each writes a file of its own, and
+    both are whole.
+    """
+    try:
+        tables = [arrow_table(rows) for rows in batches(live, _BATCH_ROWS)]
+    except FileNotFoundError:  # somebody else has sealed it meanwhile
+        return None
     if not tables:
-        live.unlink()
+        live.unlink(missing_ok=True)
         return None
     target = sealed_twin(live)
-    temporary = target.with_name(target.name + ".tmp")
-    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), temporary, compression="zstd")
-    _fsync(temporary)
+    temporary = target.with_name(f"{target.name}.{os.getpid()}{_TEMPORARY}")
+    try:
+        pq.write_table(pa.concat_tables(tables, promote_options="permissive"), temporary, compression="zstd")
+        _fsync(temporary)
+    except OSError:  # no room: the live file stays what it is
+        temporary.unlink(missing_ok=True)
+        raise
     temporary.replace(target)
     _fsync(live.parent)
-    live.unlink()
+    live.unlink(missing_ok=True)
     return target
 
 
 def seal_tree(root: Path) -> None:
-    """Seal every live file below ``root`` (nobody may be writing there); clear what interrupted seals left."""
-    for temporary in root.rglob("*.parquet.tmp"):
-        temporary.unlink()
+    """Seal every live file below ``root`` (nobody may be writing there); clear what interrupted seals left.
+
+    Raises OSError where there is no room: what is not sealed can be read all the same, and is sealed another time.
+    """
+    for temporary in root.rglob(f"*{SEALED}*{_TEMPORARY}"):
+        temporary.unlink(missing_ok=True)
     for live in sorted(root.rglob(f"*{LIVE}")):
-        if sealed_twin(live).exists():
-            live.unlink()
+        if whole_twin(live):
+            live.unlink(missing_ok=True)
         else:
             seal(live)
+
+
+def whole_twin(live: Path) -> bool:
+    """Whether a live file has been sealed: all of it is in a Parquet file that can be read."""
+    twin = sealed_twin(live)
+    try:
+        return twin.exists() and pq.read_metadata(twin).num_rows >= sum(map(len, batches(live, _BATCH_ROWS)))
+    except (pa.ArrowInvalid, OSError):  # damaged: it is made again
+        return False
 
 
 def arrow_table(rows: list[dict[str, Any]]) -> pa.Table:
@@ -65,7 +90,15 @@ def _fsync(path: Path) -> None:
         os.close(handle)
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str]) -> None:
+    """Seal live files that nobody writes to any more."""
     os.nice(19)  # every folder's hour ends at once; the servers under test come first
-    for argument in sys.argv[1:]:
-        seal(Path(argument))
+    for live in map(Path, arguments):
+        if live.exists() and not whole_twin(live):
+            seal(live)
+        else:
+            live.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -7,8 +7,10 @@ kernel at every append, so that a killed process loses at most its last line.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +24,40 @@ from aging.clock import hour_name
 LIVE = ".live.jsonl"
 SEALED = ".parquet"
 
+_TAIL_BYTES = 64 * 1024
+
 Row = Mapping[str, Any]
+
+
+class LineFile:
+    """Whole lines appended to a file, by one ``write`` call an append.
+
+    What does not fit on the disk is not there at all: a line that was cut short would spoil the next one, too.
+    Raises OSError then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = io.FileIO(path, "a+")
+        self._size = self._file.seek(0, os.SEEK_END)
+        if self._size and os.pread(self._file.fileno(), 1, self._size - 1) != b"\n":  # its writer was killed
+            self.append(b"\n")
+
+    def append(self, lines: bytes) -> None:
+        try:
+            written = self._file.write(lines)
+            if written != len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
+        except OSError:
+            os.ftruncate(self._file.fileno(), self._size)  # takes no room
+            raise
+        self._size += len(lines)
+
+    def sync(self) -> None:
+        """Return when everything is on the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class SegmentWriter:
@@ -37,7 +72,7 @@ class SegmentWriter:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._hour = ""
-        self._file: io.FileIO | None = None
+        self._file: LineFile | None = None
         self._sealing: subprocess.Popen[bytes] | None = None
 
     def append(self, wall: float, rows: Sequence[Row]) -> None:
@@ -47,7 +82,7 @@ class SegmentWriter:
             self._roll(hour)
         assert self._file is not None
         lines = "".join(json.dumps(row, separators=(",", ":"), allow_nan=False) + "\n" for row in rows)
-        self._file.write(lines.encode())
+        self._file.append(lines.encode())
 
     def close(self) -> None:
         """Close the open hour as it is (it is sealed with the whole directory), and wait for a seal under way."""
@@ -64,7 +99,7 @@ class SegmentWriter:
         if finished is not None:
             self._sealing = subprocess.Popen([sys.executable, "-m", "aging.store.sealing", str(finished)])
         self._hour = self._free_name(hour)
-        self._file = io.FileIO(self._folder / f"{self._hour}{LIVE}", "a")
+        self._file = LineFile(self._folder / f"{self._hour}{LIVE}")
 
     def _free_name(self, hour: str) -> str:
         # A later writer may meet an hour that exists already; a suffix keeps the names in order.
@@ -105,6 +140,17 @@ def batches(live: Path, size: int) -> Iterator[list[dict[str, Any]]]:
             yield batch
 
 
+def last_row(live: Path) -> dict[str, Any] | None:
+    """The last whole row of a live file; None where there is none near its end, or no such file any more."""
+    try:
+        with live.open("rb") as lines:
+            lines.seek(max(live.stat().st_size - _TAIL_BYTES, 0))
+            tail = lines.read()
+    except FileNotFoundError:
+        return None
+    return next((row for line in reversed(tail.splitlines(keepends=True)) if (row := parse_line(line))), None)
+
+
 def parse_line(line: bytes) -> dict[str, Any] | None:
     """One row, or None for a line that is not a whole JSON object with its newline."""
     if not line.endswith(b"\n"):
@@ -119,6 +165,11 @@ def parse_line(line: bytes) -> dict[str, Any] | None:
 def sealed_twin(live: Path) -> Path:
     """The Parquet file that a live file becomes."""
     return live.with_name(live.name.removesuffix(LIVE) + SEALED)
+
+
+def live_twin(sealed: Path) -> Path:
+    """The live file that a Parquet file was made of."""
+    return sealed.with_name(sealed.name.removesuffix(SEALED).removesuffix(LIVE) + LIVE)
 
 
 def segments(folder: Path) -> Iterator[Path]:

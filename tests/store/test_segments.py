@@ -112,16 +112,23 @@ def test_an_hour_is_sealed_batch_by_batch(tmp_path: Path, monkeypatch: pytest.Mo
     ]
 
 
-@pytest.mark.parametrize("step", ["temporary written", "renamed, live not yet deleted"])
+@pytest.mark.parametrize(
+    "step", ["temporary written", "another's temporary written", "renamed, live not yet deleted", "Parquet damaged"]
+)
 def test_a_seal_interrupted_at_each_step_keeps_every_row_once(tmp_path: Path, step: str) -> None:
     live = tmp_path / "19700101T00.live.jsonl"
     content = "".join(json.dumps({"k": k}) + "\n" for k in range(5))
     live.write_text(content)
     if step == "temporary written":
         (tmp_path / "19700101T00.parquet.tmp").write_bytes(b"PAR1 half")
+    elif step == "another's temporary written":
+        (tmp_path / "19700101T00.parquet.4711.tmp").write_bytes(b"PAR1 half")
     else:
-        assert seal(live) is not None
+        sealed = seal(live)
+        assert sealed is not None
         live.write_text(content)
+        if step == "Parquet damaged":
+            sealed.write_bytes(sealed.read_bytes()[:-50])
     assert [row["k"] for row in rows_of(tmp_path)] == list(range(5))
     seal_tree(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["19700101T00.parquet"]
@@ -151,3 +158,32 @@ def test_columns_are_read_alone_as_far_as_there_are_such(tmp_path: Path) -> None
     (tmp_path / "19700101T01.live.jsonl").write_text('{"a":3,"c":4}\n')
     assert read_rows(tmp_path, ("a", "c")).table.to_pylist() == [{"a": 1, "c": None}, {"a": 3, "c": 4}]
     assert read_rows(tmp_path, ("d",)).table.column_names == []
+
+
+@pytest.mark.parametrize("step", range(7))
+def test_a_seal_that_is_killed_at_any_call_keeps_every_row_once(tmp_path: Path, step: int) -> None:
+    live = tmp_path / "19700101T00.live.jsonl"
+    live.write_text("".join(json.dumps({"k": k}) + "\n" for k in range(5)))
+    # Killed before the step-th of the calls that change anything on the disk.
+    program = (
+        "import os, signal, sys; from pathlib import Path; import pyarrow.parquet as pq\n"
+        "from aging.store import sealing\n"
+        "calls = 0\n"
+        "def counted(function):\n"
+        "    def call(*arguments, **keywords):\n"
+        "        global calls\n"
+        "        if calls == int(sys.argv[2]):\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        calls += 1\n"
+        "        return function(*arguments, **keywords)\n"
+        "    return call\n"
+        "pq.write_table, os.fsync = counted(pq.write_table), counted(os.fsync)\n"
+        "Path.replace, Path.unlink = counted(Path.replace), counted(Path.unlink)\n"
+        "sealing.seal(Path(sys.argv[1]))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, str(live), str(step)], check=False)
+    assert ran.returncode == (-signal.SIGKILL if step < 5 else 0)
+    assert [row["k"] for row in rows_of(tmp_path)] == list(range(5))
+    seal_tree(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["19700101T00.parquet"]
+    assert [row["k"] for row in rows_of(tmp_path)] == list(range(5))

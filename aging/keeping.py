@@ -1,0 +1,77 @@
+"""The runner's side of its keeper (``keeper.py``): started before everything else, and replaced when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from aging.belonging import LIFE, MARKER, command_line, identity, mark, processes
+from aging.keeper import GOODBYE
+
+_PROGRAM = Path(__file__).with_name("keeper.py")
+_PAUSE_SECONDS = 1.0
+
+
+def keepers(campaign: str) -> Sequence[int]:
+    """The pids of the keepers of a campaign, by its mark."""
+    return [pid for pid in processes() if command_line(pid)[3:5] == (str(_PROGRAM), campaign)]
+
+
+class Keeping:
+    """Sees to it that a keeper waits beside this process until :meth:`goodbye`.
+
+    ``grace`` is for how many seconds it lets servers live on without a runner, ``patience`` its seconds from
+    SIGTERM to SIGKILL. ``tell`` writes the journal.
+    """
+
+    def __init__(self, directory: Path, grace: float, patience: float, tell: Callable[..., object]) -> None:
+        self._directory = directory
+        self._grace = grace
+        self._patience = patience
+        self._tell = tell
+        self._keeper: asyncio.subprocess.Process | None = None
+        self._guard: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return when there is a keeper: what is started from now on is looked after."""
+        self._keeper = await self._started()
+        self._guard = asyncio.create_task(self._replace())
+
+    async def goodbye(self) -> None:
+        """Everything has been ended in order: the keeper may go."""
+        if self._guard is not None:
+            self._guard.cancel()
+            await asyncio.gather(self._guard, return_exceptions=True)
+        if self._keeper is not None and self._keeper.stdin is not None:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self._keeper.stdin.write(GOODBYE)
+                await self._keeper.stdin.drain()
+            self._keeper.stdin.close()
+            await self._keeper.wait()
+
+    async def _replace(self) -> None:
+        while self._keeper is not None:
+            status = await self._keeper.wait()
+            self._tell("keeper_died", exit=status)
+            await asyncio.sleep(_PAUSE_SECONDS)
+            self._keeper = await self._started()
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        me = identity(os.getpid())
+        assert me is not None
+        # Not marked: it ends what is.
+        environment = {name: value for name, value in os.environ.items() if name not in (MARKER, LIFE)}
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(_PROGRAM), mark(self._directory)),
+            *(str(me.pid), str(me.start), str(self._grace), str(self._patience)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=environment,
+            cwd="/",
+            start_new_session=True,
+        )

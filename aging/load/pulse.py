@@ -1,0 +1,48 @@
+"""How a load stands, as its process tells the runner every second: what is waited for, and how late it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aging.load.planned import PlannedRequest
+from aging.model import RequestRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One pulse.
+
+    ``waiting`` requests have no record yet; ``quiet`` is for how many seconds some have been waiting while the server
+    answered none; ``late`` how many seconds after its time the last one was handed to the client.
+    """
+
+    waiting: int
+    quiet: float
+    late: float
+
+
+class Pulse:
+    """Looks at what goes into a client and comes out of it. ``load_start`` is monotonic seconds."""
+
+    def __init__(self, load_start: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._load_start = load_start
+        self._clock = clock
+        self._since = load_start
+        self._late = 0.0
+
+    def arrived(self, request: PlannedRequest) -> None:
+        """A request of the open load has its turn."""
+        self._late = max(self._clock() - self._load_start - request.at, 0.0)
+
+    def recorded(self, done: RequestRecord) -> None:
+        """One has been answered, or has failed."""
+        if done.status == "ok":
+            self._since = self._clock()
+
+    def now(self, waiting: int) -> Beat:
+        """The pulse, while ``waiting`` requests have no record yet."""
+        if not waiting:
+            self._since = self._clock()
+        return Beat(waiting, round(max(self._clock() - self._since, 0.0), 3), round(self._late, 3))

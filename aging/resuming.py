@@ -1,0 +1,188 @@
+"""Taking a campaign over whose runner has gone, ending one, and clearing up after runners that nobody follows."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aging.belonging import Identity, belonging, campaigns, end, kin, lives, mark, send
+from aging.clock import Stamp, Timeline
+from aging.deployments import PastLife
+from aging.errors import AgingError
+from aging.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
+from aging.keeping import keepers
+from aging.lock import Lock, LockedError, Owner, Role, owner_of, told_owner
+from aging.resumption import Past, is_over, past_of
+from aging.store.layout import Layout
+from aging.store.segments import LIVE, last_row
+
+_STRAGGLER_SECONDS = 1.5
+"""A load process sees that its runner has gone, and drains for a second."""
+
+_CLEARING_SECONDS = 60.0
+"""A keeper that has begun to clear up is waited for."""
+
+_POLL_SECONDS = 0.1
+_PATIENCE_SECONDS = 15.0
+
+
+class NotResumableError(AgingError):
+    """A campaign that has ended, so that nothing of it is left to go on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A campaign that is ours to go on with: its past, its lock, and the files that earlier runners left unsealed."""
+
+    past: Past
+    lock: Lock
+    leftovers: Sequence[Path]
+
+
+def check_resumable(directory: Path, state: CampaignState) -> None:
+    """Raise LockedError for a campaign that is being run, NotResumableError for one that has ended."""
+    owner = owner_of(directory)
+    if owner is not None and owner.role == "runner":
+        raise LockedError(directory, owner)
+    if state.phase not in RESUMABLE:
+        raise NotResumableError(f"{directory}: the campaign has ended ({state.phase}); nothing is left to resume")
+
+
+def take_up(layout: Layout) -> TakenUp:
+    """Take a campaign over. What can be re-adopted is left alone, all else that is the campaign's is ended.
+
+    Raises LockedError.
+    """
+    lock = _taken(layout.root, "runner")
+    try:
+        state = fold(read_journal(layout.journal))
+        past = past_of(state, last_seen(layout.root), Stamp.now())
+        _end_the_rest(layout, state, past)
+    except BaseException:
+        lock.close()
+        raise
+    return TakenUp(past, lock, sorted(layout.root.rglob(f"*{LIVE}")))
+
+
+def past_life(layout: Layout, past: Past, deployment: str, replica: int) -> PastLife | None:
+    """The life of a run that a runner left, whether it still goes on or not; None where it had none."""
+    run = past.of(deployment, replica)
+    if run is None or is_over(run, past.timeline.of(time.monotonic())):
+        return None
+    return PastLife(run.processes, run.main, run.command, layout.log(deployment, run.generation, replica))
+
+
+def last_seen(root: Path) -> float:
+    """When a row was last written below ``root``, on the campaign's timeline; 0 where there is none."""
+    rows = [row for live in root.rglob(f"*{LIVE}") if (row := last_row(live)) is not None]
+    return max((float(row.get("mono") or row.get("finished") or 0.0) for row in rows), default=0.0)
+
+
+def seal_beside(leftovers: Sequence[Path]) -> None:
+    """Have files sealed that nobody writes to, by a process of its own: a campaign does not wait for it."""
+    if leftovers:
+        argv = [sys.executable, "-m", "aging.store.sealing", *map(str, leftovers)]
+        quiet = subprocess.DEVNULL
+        subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def _taken(root: Path, role: Role) -> Lock:
+    """The lock. A keeper that clears up is waited for. Raises LockedError for a campaign that is being run."""
+    deadline = time.monotonic() + _CLEARING_SECONDS
+    while True:
+        try:
+            return Lock.take(root, role)
+        except LockedError as error:
+            if error.owner is None or error.owner.role != "keeper" or time.monotonic() > deadline:
+                raise
+
+
+def _end_the_rest(layout: Layout, state: CampaignState, past: Past) -> None:
+    """End all that is the campaign's but for the servers that go on; load processes end by themselves in a moment."""
+    recorded = state.recorded()
+
+    def rest() -> Sequence[Identity]:
+        kept = [life for key in past.runs if (life := past_life(layout, past, *key)) is not None and life.proven()]
+        spared = kin([one for life in kept for one in life.processes.values()], {mark(life.log) for life in kept})
+        return [one for one in belonging(mark(layout.root), recorded) if one not in spared]
+
+    deadline = time.monotonic() + _STRAGGLER_SECONDS
+    while rest() and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    end(rest, _PATIENCE_SECONDS)
+
+
+def stop(directory: Path, layout: Layout) -> Iterator[str]:
+    """End a campaign, as one Ctrl-C would, and what is left of one whose runner has gone; says what it does.
+
+    Raises AgingError for a campaign that is run on another host.
+    """
+    owner = owner_of(layout.root)
+    if owner is not None and owner.role == "runner":
+        if not owner.here:
+            raise AgingError(f"{directory}: {owner}; stop it there")
+        yield from _stop_runner(layout, owner)
+        return
+    lock = _taken(layout.root, "stop")
+    state = fold(read_journal(layout.journal))
+    ended = end(lambda: belonging(mark(layout.root), state.recorded()), _PATIENCE_SECONDS)
+    if state.ended is None and state.started is not None:
+        same = past_of(state, last_seen(layout.root), Stamp.now())
+        journal = Journal(layout.journal, same.timeline)
+        journal.record("campaign_interrupted", by="aging stop", pids=[one.pid for one in ended])
+        journal.close()
+        yield f"its runner had gone; ended what it had left ({_count(ended)}) and marked the campaign as interrupted"
+    elif ended:
+        yield f"the campaign had ended ({state.phase}); ended what it had left ({_count(ended)})"
+    else:
+        yield f"the campaign has ended already ({state.phase})"
+    lock.close()
+
+
+def _stop_runner(layout: Layout, owner: Owner) -> Iterator[str]:
+    if fold(read_journal(layout.journal)).ended is None:
+        send(owner.identity, signal.SIGINT)
+        yield f"told its runner (pid {owner.pid}) to drain, seal and end; waiting for it"
+    else:
+        yield f"it has ended; its runner (pid {owner.pid}) is sealing and analysing; waiting for it"
+    while lives(owner.identity):
+        time.sleep(_POLL_SECONDS)
+    yield "ended"
+
+
+def reap() -> Sequence[str]:
+    """End what campaigns left that nobody runs, and nobody waits for; what was done, in words.
+
+    A campaign that is being run, or whose servers still wait to be re-adopted, is left alone, as is one whose
+    directory is not there: nothing would prove that nobody runs it.
+    """
+    told = []
+    for campaign in campaigns():
+        root = Path(campaign)
+        # Without a lock's file it was not run by a release that locks: whether somebody runs it cannot be told.
+        if not root.is_absolute() or told_owner(root) is None or not (root / "journal.jsonl").is_file():
+            continue
+        if owner_of(root) is not None or keepers(campaign):
+            continue
+        try:
+            lock = Lock.take(root, "stop")
+        except (LockedError, OSError):  # somebody was faster, or it is somebody else's
+            continue
+        state = fold(read_journal(root / "journal.jsonl"))
+        ended = end(lambda: belonging(campaign, state.recorded()), _PATIENCE_SECONDS)  # noqa: B023 - called at once
+        if ended:
+            journal = Journal(root / "journal.jsonl", Timeline(state.shift))
+            journal.record("orphans_ended", pids=[one.pid for one in ended])
+            journal.close()
+            told.append(f"ended what a runner that was killed had left of {root} ({_count(ended)})")
+        lock.close()
+    return told
+
+
+def _count(ended: Sequence[Identity]) -> str:
+    return f"{len(ended)} process{'' if len(ended) == 1 else 'es'}"

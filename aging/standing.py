@@ -1,0 +1,86 @@
+"""How campaigns stand, in a word each: what their journals say, and whether somebody still runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aging.clock import utc
+from aging.journal import RESUMABLE, CampaignState, fold, read_journal
+from aging.lock import owner_of
+from aging.progress import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One campaign. ``state`` is its phase, or ``abandoned`` where it has not ended and nobody runs it."""
+
+    directory: Path
+    state: str
+    runner: int | None
+    started: float | None
+    ended: float | None
+
+    @classmethod
+    def of(cls, directory: Path) -> Standing:
+        state, owner = fold(read_journal(directory / "journal.jsonl")), owner_of(directory)
+        runner = owner.pid if owner is not None and owner.role == "runner" else None
+        return cls(
+            directory,
+            _word(state, runner),
+            runner,
+            None if state.started is None else state.started.wall,
+            None if state.ended is None else state.ended.wall,
+        )
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `aging resume` would go on with it."""
+        return self.runner is None and self.state in (*RESUMABLE, "abandoned")
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; times in epoch seconds."""
+        return {
+            "directory": str(self.directory),
+            "state": self.state,
+            "resumable": self.resumable,
+            "runner_pid": self.runner,
+            "started": self.started,
+            "ended": self.ended,
+        }
+
+    def line(self) -> str:
+        """For people."""
+        since = "" if self.started is None else f", started {utc(self.started):%Y-%m-%d %H:%M:%S} UTC"
+        by = "" if self.runner is None else f", runner {self.runner}"
+        return f"{self.directory}: {self.state}{since}{by}{'; can be resumed' if self.resumable else ''}"
+
+
+def campaigns_below(results: Path) -> Sequence[Standing]:
+    """Every campaign below a folder of results, the oldest first."""
+    return [Standing.of(journal.parent) for journal in sorted(results.glob("*/*/journal.jsonl"))]
+
+
+def progress_as_json(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The runs of a campaign for programs; memory in bytes, times in seconds."""
+    return [
+        {
+            "deployment": run.deployment,
+            "replica": run.replica,
+            "phase": run.state.phase,
+            "generation": run.state.generation,
+            "pid": run.state.pid,
+            "requests": dict(run.requests),
+            "ttft_seconds": run.ttft_seconds,
+            "memory_bytes": run.memory,
+            "memory_bytes_per_second": run.memory_per_second,
+        }
+        for run in snapshot.runs
+    ]
+
+
+def _word(state: CampaignState, runner: int | None) -> str:
+    going_on = state.phase in ("preparing", "running", "draining")
+    return "abandoned" if going_on and runner is None else state.phase

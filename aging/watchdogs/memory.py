@@ -1,0 +1,63 @@
+"""Is the kernel's out-of-memory killer near, and who brings it? Better the one that grows is ended than the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import psutil
+
+_LEAST_GROWTH_BYTES = 2**20
+_GROUPS = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that can still be taken before somebody is killed, and by whose limit."""
+
+    available: int
+    limit: str
+
+    @classmethod
+    def now(cls) -> Memory:
+        """The host's, or what a control group (version 2) leaves that the harness is in, whichever is less."""
+        host = cls(psutil.virtual_memory().available, "the host")
+        return min([host, *_of_groups()], key=lambda memory: memory.available)
+
+
+def too_little(memory: Memory, least: int) -> str | None:
+    """Why somebody must go, in words; None while there is enough."""
+    if memory.available >= least:
+        return None
+    return (
+        f"only {memory.available / 2**20:.0f} MiB of memory are left to {memory.limit}, less than {least / 2**20:.0f}"
+    )
+
+
+def offender(growth: Mapping[str, float]) -> str | None:
+    """Who has grown most, of bytes by name; None where nobody has grown by a mebibyte, and it is somebody else."""
+    grown = {name: size for name, size in growth.items() if size >= _LEAST_GROWTH_BYTES}
+    return max(grown, key=lambda name: grown[name], default=None)
+
+
+def _of_groups() -> Iterator[Memory]:
+    path = _own_path()
+    for group in () if path is None else (path, *path.parents):
+        folder = _GROUPS / group.relative_to("/")
+        try:
+            limit, used = (folder / "memory.max").read_text().strip(), int((folder / "memory.current").read_text())
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):  # no such controller, or the root of all
+            continue
+        if limit != "max":
+            # What the kernel can give back at once does not count, as it does not in the host's "available".
+            yield Memory(int(limit) - used + int(stat.get("inactive_file", 0)), f"control group {group}")
+
+
+def _own_path() -> PurePosixPath | None:
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    return next((PurePosixPath(line[3:]) for line in lines if line.startswith("0::/")), None)

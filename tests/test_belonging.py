@@ -1,0 +1,250 @@
+"""What is ours is proven, and nothing else is ever signalled: real processes in groups, sessions and disguises."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aging.belonging import LIFE, MARKER, Entry, Identity, belonging, end, identity, kin, lives, mark, send
+from aging.clock import Stamp, Timeline
+from aging.deployments import PastLife
+from aging.journal import Journal, read_journal
+from aging.keeper import GOODBYE
+from aging.keeping import keepers
+from aging.lock import Lock, LockedError, owner_of
+from aging.process import MAIN
+from aging.resuming import reap
+from tests.conftest import wait_for
+
+Spawn = Callable[..., subprocess.Popen[bytes]]
+
+KEEPER = Path(sys.modules["aging.keeper"].__file__ or "")
+DEAF = (
+    "trap '' TERM; (trap '' TERM; exec sleep 61) & setsid sh -c 'trap \"\" TERM; sleep 61; sleep 61' & "
+    "sleep 61; sleep 61"
+)
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Start a shell command in a session of its own; all of it is ended with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(command: str, **environment: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(["sh", "-c", command], env=os.environ | environment, start_new_session=True)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        family = [process.pid, *(child.pid for child in _children(process.pid))]
+        for pid in family:
+            if psutil.pid_exists(pid):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def known(pid: int) -> Identity:
+    found = identity(pid)
+    assert found is not None
+    return found
+
+
+def test_a_process_is_its_pid_and_its_start(spawn: Spawn) -> None:
+    process = spawn("sleep 61")
+    one = known(process.pid)
+    assert lives(one)
+    assert not lives(Identity(one.pid, one.start + 1)), "another process that got its pid"
+    assert not send(Identity(one.pid, one.start + 1), signal.SIGKILL)
+    assert process.poll() is None
+    assert send(one, signal.SIGKILL)
+    wait_for(lambda: not lives(one), "a zombie counts as alive")
+    assert not send(one, signal.SIGKILL)
+
+
+def test_the_marked_and_the_recorded_and_what_they_started_belong_and_nobody_else(spawn: Spawn, tmp_path: Path) -> None:
+    marked = spawn("(sleep 61) & setsid sleep 61 & sleep 61; true", **{MARKER: mark(tmp_path)})
+    wiped = spawn("sleep 61; true")  # recorded, its environment says nothing
+    other = spawn("sleep 61", **{MARKER: mark(tmp_path / "other")})
+    within = spawn("sleep 61")
+    wait_for(lambda: len(_children(marked.pid)) == 3 and bool(_children(wiped.pid)), "not all started")
+    found = {one.pid for one in belonging(mark(tmp_path), [known(wiped.pid), Identity(within.pid, 1)])}
+    ours = {process.pid for root in (marked.pid, wiped.pid) for process in (psutil.Process(root), *_children(root))}
+    assert found == ours
+    assert other.pid not in found
+    assert os.getpid() not in found
+
+
+def test_neither_we_nor_our_ancestors_are_ever_found() -> None:
+    me = os.getpid()
+    seen = {
+        pid: Entry(Identity(pid, 1), parent, 1) for pid, parent in ((1, 0), (me - 2, 1), (me - 1, me - 2), (me, me - 1))
+    }
+    assert belonging("c", look=lambda: seen, marks=lambda _: {MARKER: "c"}) == []
+
+
+def test_a_campaign_in_a_campaign_is_its_own() -> None:
+    big = 1 << 23
+    seen = {pid: Entry(Identity(pid, 1), parent, pid) for pid, parent in ((big, 1), (big + 1, big), (big + 2, big + 1))}
+    marks = {big: {MARKER: "outer"}, big + 1: {MARKER: "inner"}, big + 2: {MARKER: "inner"}}
+    found = belonging("outer", look=lambda: seen, marks=lambda pid: marks[pid])
+    assert [one.pid for one in found] == [big]
+
+
+def test_the_deaf_and_those_who_left_are_ended(spawn: Spawn, tmp_path: Path) -> None:
+    process = spawn(DEAF, **{MARKER: mark(tmp_path)})
+    wait_for(lambda: len(_children(process.pid)) >= 3, "not all started")
+    family = [process.pid, *(child.pid for child in _children(process.pid))]
+    ended = end(lambda: belonging(mark(tmp_path)), patience=0.3)
+    assert {one.pid for one in ended} >= set(family)
+    wait_for(lambda: not any(identity(pid) for pid in family), "some survived")
+
+
+@pytest.mark.parametrize(
+    ("disguise", "proven"),
+    [
+        ("none", True),
+        ("another start", False),
+        ("another life", False),
+        ("wiped, same command line", True),
+        ("wiped, another command line", False),
+        ("ended", False),
+    ],
+)
+def test_a_life_is_proven_by_start_and_mark_or_command_line(
+    spawn: Spawn, tmp_path: Path, disguise: str, proven: bool
+) -> None:
+    log = tmp_path / "1.log"
+    environment = {} if "wiped" in disguise else {LIFE: mark(log), MARKER: mark(tmp_path)}
+    process = spawn("exec sleep 61", **environment)
+    wait_for(lambda: psutil.Process(process.pid).name() == "sleep", "not started")
+    one = known(process.pid)
+    if disguise == "another start":
+        one = Identity(one.pid, one.start + 1)
+    if disguise == "another life":
+        log = tmp_path / "2.log"
+    if disguise == "ended":
+        process.kill()
+        process.wait()
+    command = ("sleep", "62" if "another command" in disguise else "61")
+    assert PastLife({MAIN: one}, one, command, log).proven() == proven
+
+
+def test_kin_are_the_members_of_a_life(spawn: Spawn, tmp_path: Path) -> None:
+    life = mark(tmp_path / "1.log")
+    process = spawn("sleep 61; true", **{LIFE: life})
+    stranger = spawn("sleep 61")
+    wait_for(lambda: bool(_children(process.pid)), "not started")
+    found = {one.pid for one in kin([], {life})}
+    assert found == {process.pid, *(child.pid for child in _children(process.pid))}
+    assert stranger.pid not in found
+
+
+def keeper(root: Path, grace: float) -> tuple[subprocess.Popen[bytes], Identity]:
+    """A keeper of this very process."""
+    me = known(os.getpid())
+    argv = [sys.executable, "-I", "-S", str(KEEPER), mark(root), str(me.pid), str(me.start), str(grace), "1"]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE), me
+
+
+def test_a_keeper_ends_what_is_left_after_its_grace_and_tells(spawn: Spawn, tmp_path: Path) -> None:
+    Journal(tmp_path / "journal.jsonl").close()
+    server, stranger = spawn(DEAF, **{MARKER: mark(tmp_path)}), spawn("sleep 61")
+    waiting, _ = keeper(tmp_path, grace=1.0)
+    assert keepers(mark(tmp_path)) == [waiting.pid]
+    began = time.monotonic()
+    _, said = waiting.communicate(timeout=20)  # its input ends, as when the runner is killed
+    assert (waiting.returncode, said) == (0, b"")
+    assert time.monotonic() - began >= 1.0
+    assert identity(server.pid) is None
+    assert stranger.poll() is None
+    (event,) = read_journal(tmp_path / "journal.jsonl")
+    assert event.kind == "orphans_ended"
+    assert server.pid in event.details["pids"]
+
+
+def test_a_keeper_that_is_bid_goodbye_ends_nothing(spawn: Spawn, tmp_path: Path) -> None:
+    server = spawn("sleep 61", **{MARKER: mark(tmp_path)})
+    waiting, _ = keeper(tmp_path, grace=0.0)
+    waiting.communicate(GOODBYE, timeout=10)
+    assert server.poll() is None
+
+
+def test_a_keeper_leaves_all_to_another_runner_that_lives(spawn: Spawn, tmp_path: Path) -> None:
+    server = spawn("sleep 61", **{MARKER: mark(tmp_path)})
+    successor = spawn("sleep 61")
+    other = known(successor.pid)
+    owner = {"pid": other.pid, "start": other.start, "host": "here", "since": 0.0, "role": "runner"}
+    (tmp_path / "lock").write_text(json.dumps(owner))
+    waiting, _ = keeper(tmp_path, grace=0.5)
+    waiting.communicate(timeout=20)
+    assert waiting.returncode == 0
+    assert server.poll() is None
+
+
+def test_a_lock_has_one_owner_who_is_told_and_goes_with_it(tmp_path: Path) -> None:
+    assert owner_of(tmp_path) is None
+    program = (
+        "import sys, time; from pathlib import Path; from aging.lock import Lock\n"
+        "lock = Lock.take(Path(sys.argv[1]), 'runner'); print('taken', flush=True); time.sleep(60)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"taken\n"
+    owner = owner_of(tmp_path)
+    assert owner is not None
+    assert owner.identity == known(holder.pid)
+    with pytest.raises(LockedError, match=rf"is being run by process {holder.pid} on .*; `aging stop .*` ends it"):
+        Lock.take(tmp_path, "runner", patience=0.1)
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    assert owner_of(tmp_path) is None
+    Lock.take(tmp_path, "runner").close()
+
+
+def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: Spawn, tmp_path: Path) -> None:
+    roots = {name: tmp_path / name for name in ("abandoned", "run", "kept", "removed", "unlocked")}
+    for name, root in roots.items():
+        root.mkdir()
+        if name != "removed":
+            Journal(root / "journal.jsonl").close()
+        if name != "unlocked":
+            Lock.take(root, "runner").close()
+    servers = {name: spawn("sleep 61", **{MARKER: mark(root)}) for name, root in roots.items()}
+    lock = Lock.take(roots["run"], "runner")
+    waiting, _ = keeper(roots["kept"], grace=60.0)
+    told = reap()
+    assert [line for line in told if str(roots["abandoned"]) in line]
+    assert servers["abandoned"].wait(5) == -signal.SIGTERM
+    assert all(servers[name].poll() is None for name in ("run", "kept", "removed", "unlocked"))
+    lock.close()
+    waiting.communicate(GOODBYE, timeout=10)
+
+
+def test_a_timeline_goes_on_over_boots() -> None:
+    last = Stamp(wall=1000.0, mono=500.0)
+    assert Timeline.after(last, 0.0, Stamp(1060.0, 560.0), same_boot=True) == Timeline(0.0)
+    assert Timeline.after(last, 7.0, Stamp(1060.0, 560.0), same_boot=True) == Timeline(7.0)
+    rebooted = Timeline.after(last, 0.0, Stamp(1060.0, 20.0), same_boot=False)
+    assert rebooted.of(20.0) == 560.0
+    assert rebooted.here(560.0) == 20.0
+    set_back = Timeline.after(last, 0.0, Stamp(900.0, 20.0), same_boot=False)
+    assert set_back.of(20.0) == 500.0, "time never goes back, whatever the wall clock says"
+    assert Timeline.after(last, 0.0, Stamp(1060.0, 20.0), same_boot=True).of(20.0) == 560.0

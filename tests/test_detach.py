@@ -1,0 +1,103 @@
+"""Campaigns in the background, and what is told of them from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aging import open_results
+from aging.journal import Journal
+from aging.lock import owner_of
+from tests.conftest import wait_for
+from tests.killing import aging, campaign, end_all, kinds, marked
+
+
+def test_a_detached_campaign_survives_its_terminal_and_is_followed_from_outside(tmp_path: Path) -> None:
+    file = campaign(tmp_path, duration="8s")
+    # A shell with a session of its own, as a login's: it gets SIGHUP, and everything in its session.
+    argv = [sys.executable, "-m", "aging", "run", str(file), "--detach", "--duration", "6s"]
+    shell = subprocess.Popen(
+        ["sh", "-c", '"$@"; echo "code $?"; sleep 60', "sh", *argv],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert shell.stdout is not None
+    lines = [shell.stdout.readline() for _ in range(3)]
+    root = tmp_path / lines[0].removeprefix("results: ").strip()
+    runner = int(lines[1].removeprefix("runner:").partition(",")[0])
+    assert lines[2] == "code 0\n"
+    os.killpg(shell.pid, signal.SIGHUP)
+    shell.wait()
+    shell.stdout.close()
+    try:
+        wait_for(lambda: "load_started" in kinds(root), "no load", seconds=30)
+        assert psutil.Process(runner).is_running()
+        assert os.getsid(runner) == runner
+        told = json.loads(aging(tmp_path, "status", "--json", root).stdout)
+        assert (told["state"], told["runner_pid"], told["resumable"]) == ("running", runner, False)
+        assert {run["deployment"] for run in told["runs"]} == {"clean", "leak"}
+        watched = aging(tmp_path, "status", "--watch", root)
+        assert watched.returncode == 0
+        assert "small · completed" in watched.stdout
+        wait_for(lambda: owner_of(root) is None, "the runner does not end", seconds=30)
+    finally:
+        end_all(root)
+    assert "report:" in (root / "runner.log").read_text()
+    results = open_results(root)
+    assert results.state.phase == "completed"
+    assert results.state.runs["leak", 1].planned_seconds == 6.0
+    assert not marked(root)
+    listed = aging(tmp_path, "status")
+    assert f"{root.relative_to(tmp_path)}: completed, started" in listed.stdout
+
+
+def test_mistakes_are_told_before_anything_is_detached(tmp_path: Path) -> None:
+    file = campaign(tmp_path)
+    file.write_text(file.read_text() + "nonsense = 1\n")
+    ran = aging(tmp_path, "run", file, "--detach")
+    assert ran.returncode == 2
+    assert "unknown key" in ran.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("verb", "manifest", "message"),
+    [
+        ("resume", "no directory", "there is no such directory"),
+        ("resume", "no journal", "is not a result directory (it has no journal.jsonl)"),
+        ("stop", "no journal", "is not a result directory (it has no journal.jsonl)"),
+        ("resume", "none", "manifest.json: cannot be read: No such file"),
+        ("status", "none", "manifest.json: cannot be read: No such file"),
+        ("resume", '{"schema": 99}', "format version 99 is unknown"),
+        ("resume", '{"schema": 1', "manifest.json: is not JSON"),
+    ],
+)
+def test_what_cannot_be_resumed_is_told(tmp_path: Path, verb: str, manifest: str, message: str) -> None:
+    root = tmp_path / "there"
+    if manifest != "no directory":
+        root.mkdir()
+    if manifest not in ("no directory", "no journal"):
+        Journal(root / "journal.jsonl").close()
+    if manifest.startswith("{"):
+        (root / "manifest.json").write_text(manifest)
+    ran = aging(tmp_path, verb, root)
+    assert ran.returncode == 2, ran.stdout
+    assert message in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_without_campaigns_status_says_so(tmp_path: Path) -> None:
+    assert "there is no campaign below it" in aging(tmp_path, "status").stdout
+    assert json.loads(aging(tmp_path, "status", "--json").stdout) == []
+    refused = aging(tmp_path, "status", "--watch")
+    assert refused.returncode == 2
+    assert "--watch follows one campaign; give its directory" in refused.stderr
