@@ -114,6 +114,7 @@ def _request(at: float, generation: int) -> dict[str, Any]:
         "finished": sent + 0.05,
         "streaming": True,
         "prompt_tokens": 15,
+        "output_tokens_asked": 5,
         "output_tokens": 5,
         "status": "ok",
         "error": None,

@@ -125,7 +125,7 @@ def test_the_impolite_disturb_nobody_and_leave_no_connection_behind(reference: C
     assert {record.status for record in polite} == {"ok"}
     assert {record.status for record in records if record.fault in ("abort", "disconnect", "probe")} == {"aborted"}
     lateness = sorted(record.sent - record.scheduled for record in records if record.sent is not None)
-    assert lateness[len(lateness) // 2] < 0.05
+    assert lateness[len(lateness) // 2] < 0.2
     assert sorted(map(took, polite))[len(polite) // 2] < 1.0
     assert _metric(url, "reference_connections") <= 1  # the one that asks
 
