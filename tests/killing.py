@@ -128,7 +128,7 @@ def assert_nothing_lost(root: Path, kills: Sequence[float], deployments: Sequenc
             assert end - begin < told_late or absent, f"gap of {end - begin}"
         for kill in kills:
             begun = max(
-                (event.stamp.mono for event in results.events if "campaign" in event.kind and event.stamp.mono < kill)
+                event.stamp.mono for event in results.events if "campaign" in event.kind and event.stamp.mono < kill
             )
             before = times[times < kill]
             if before.size and before.size < times.size and kill - begun > 2.0:
