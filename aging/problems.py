@@ -236,7 +236,7 @@ def _ticks(results: Results) -> Iterator[Problem]:
 
 def _unread(results: Results) -> Iterator[Problem]:
     """What a new release of an engine has renamed, or we may not see, is silence unless it is told here."""
-    probed = {one["name"] for one in results.manifest["deployments"] if one["options"].get("allocator_probe")}
+    probed = {one["name"] for one in results.manifest["deployments"] if one.get("options", {}).get("allocator_probe")}
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
         engine = results.samples(deployment, "engine", replica)
