@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -84,6 +85,16 @@ def marked(root: Path) -> list[psutil.Process]:
                 found.append(process)
         except psutil.Error:
             continue
+    return found
+
+
+def servers(root: Path) -> set[int]:
+    """The pids of the campaign's reference servers that live."""
+    found = set()
+    for process in marked(root):
+        with contextlib.suppress(psutil.Error):  # another of its processes that has just ended
+            if "aging.reference" in process.cmdline():
+                found.add(process.pid)
     return found
 
 

@@ -27,6 +27,7 @@ from tests.killing import (
     kinds,
     marked,
     problems,
+    servers,
     start,
 )
 
@@ -45,15 +46,15 @@ def test_a_killed_campaign_goes_on_with_the_same_servers(begun: Started) -> None
     begun.wait_for_event("load_started", 2)
     time.sleep(2.5)
     killed = begun.kill()
-    servers = {process.pid for process in marked(begun.root) if "aging.reference" in process.cmdline()}
-    assert len(servers) == 2
+    living = servers(begun.root)
+    assert len(living) == 2
     time.sleep(1.0)
     resumed = aging(begun.folder, "resume", begun.root)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     results = assert_nothing_lost(begun.root, [killed])
     assert_the_leak_is_found(results)
     readopted = [event for event in results.events if event.kind == "deployment_readopted"]
-    assert {event.details["pid"] for event in readopted} == servers
+    assert {event.details["pid"] for event in readopted} == living
     assert set(results.samples("leak", "process")["generation"]) == {1}
     # The load's end is not put off.
     (back,) = (event for event in results.events if event.kind == "campaign_resumed")
@@ -111,11 +112,11 @@ def test_servers_that_died_meanwhile_begin_a_new_generation_and_what_died_before
 
 def test_two_runners_on_one_directory_are_refused_and_the_owner_is_told(begun: Started) -> None:
     begun.wait_for_event("deployment_ready", 2)
-    before = sorted(process.pid for process in marked(begun.root) if "aging.reference" in process.cmdline())
+    before = servers(begun.root)
     second = aging(begun.folder, "resume", begun.root)
     assert second.returncode == 2, second.stdout
     assert f"is being run by process {begun.runner.pid} on {os.uname().nodename}, since 2" in second.stderr
-    after = sorted(process.pid for process in marked(begun.root) if "aging.reference" in process.cmdline())
+    after = servers(begun.root)
     assert before == after
     stopped = aging(begun.folder, "stop", begun.root)
     assert stopped.returncode == 0, stopped.stderr
