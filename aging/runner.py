@@ -24,6 +24,7 @@ from aging.clock import boot_id, ticks
 from aging.deployments import Subject
 from aging.driving import Driver
 from aging.errors import DeploymentError
+from aging.heap import settle
 from aging.journal import Journal, RunState
 from aging.keeping import Keeping
 from aging.load.job import Job
@@ -39,6 +40,9 @@ from aging.watching import Watchdogs, Watched
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""
+
+_SETTLES_AFTER_SECONDS = 30.0
+_SPARE_BYTES = 2**20
 
 _LONGEST_PAUSE_SECONDS = 60.0
 
@@ -304,9 +308,12 @@ class Runner:
         others = []
         if self._campaign.rejuvenation is not None:
             others.append(asyncio.create_task(self._rejuvenate(ready, self._campaign.rejuvenation)))
+        # By then everything has been done once; the harness is judged from the end of its first minute on.
+        settling = asyncio.get_running_loop().call_later(_SETTLES_AFTER_SECONDS, settle, _SPARE_BYTES)
         try:
             await asyncio.gather(*followers)
         finally:
+            settling.cancel()
             await _cancel([*followers, *others])
 
     def _begun(self, pairs: Sequence[Pair]) -> float | None:

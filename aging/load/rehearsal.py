@@ -9,10 +9,10 @@ anybody measures: afterwards the client is flat (``docs/measurement.md``).
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 
 from aging.deployments import Endpoint
+from aging.heap import settle
 from aging.load.client import Client, Limits
 from aging.load.planned import PlannedRequest
 from aging.reference.ageing import Ageing, Ager
@@ -23,32 +23,14 @@ _TOKENS = 48
 _GAP_SECONDS = 0.0005
 _CONCURRENCY = 64
 
-
-_SMALL_SIZES = (400, 100)
 _SPARE_BYTES = 4 * 2**20
-
-_COLLECTIONS = (700, 3, 3)
-"""Asyncio leaves a cycle of every connection. Collected seldom, those that were still open at a collection pile up by
-the megabyte; full collections are cheap here, where all that the process began with is frozen."""
 
 
 async def rehearse() -> None:
     """Drive a clean reference server of this process for a moment, with kept and with closed connections."""
-    gc.set_threshold(*_COLLECTIONS)
     for reuse_connections in (True, False):
         await _rehearse(reuse_connections)
-    _touch_spare_memory()
-
-
-def _touch_spare_memory() -> None:
-    """Use what Python's allocator has in store, and some more, once.
-
-    It takes memory by the megabyte, but a page of it counts when it is first used, and the last pages of what it
-    took in the rehearsal are first used after a million requests.
-    """
-    for size in _SMALL_SIZES:
-        spare = [bytes(size) for _ in range(_SPARE_BYTES // size)]
-        del spare
+    settle(_SPARE_BYTES)
 
 
 async def _rehearse(reuse_connections: bool) -> None:
