@@ -92,6 +92,7 @@ def _not_calibrated(campaign: Campaign, source: str) -> Iterator[Mistake]:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
         told = known["fingerprint"]
+        rates = {one["name"]: one["rate"] for one in known["deployments"]}
     except FileNotFoundError:
         yield Mistake(where, f"there is no {path.name} beside the campaign file; {help_}")
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -99,6 +100,9 @@ def _not_calibrated(campaign: Campaign, source: str) -> Iterator[Mistake]:
     else:
         if told != fingerprint(campaign):
             yield Mistake(where, f"{path.name} was made for other deployments, another load or another host; {help_}")
+        for options in campaign.deployment:
+            if rates.get(options.name) is None:
+                yield Mistake(where, f"{path.name} found no ceiling of {options.name}; {help_}")
 
 
 def with_rates(text: str, rates: Mapping[str, float], remark: str) -> str:

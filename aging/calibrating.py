@@ -21,6 +21,7 @@ from aging.campaign.schema import Campaign
 from aging.deployments import Subject
 from aging.driving import Driver
 from aging.errors import DeploymentError, InconclusiveError
+from aging.keeping import Keeping
 from aging.load.classes import classes_of
 from aging.load.job import Job
 from aging.logs import tail
@@ -65,12 +66,17 @@ async def calibrate(
 async def _served(deployment: Subject[Any]) -> AsyncIterator[tuple[Serving, Layout]]:
     with TemporaryDirectory(prefix="aging-calibrate-") as folder:
         layout = Layout(Path(folder))
+        layout.journal.touch()  # nothing to tell; the keeper that ends what we leave when we are killed looks there
+        patience = getattr(deployment.options, "stop_timeout", 0.0)
+        keeping = Keeping(layout.root, 0.0, patience, lambda *_, **__: None)
         serving = Serving(deployment, 1, layout, lambda *_, **__: None)
+        await keeping.start()
         try:
             await serving.start()
             yield serving, layout
         finally:
             await serving.stop()
+            await keeping.goodbye()
 
 
 class _Measuring:

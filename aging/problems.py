@@ -12,6 +12,7 @@ import pandas as pd
 from aging.campaign.units import parse_duration
 from aging.indicators import device_samples, tree_samples
 from aging.model import HARNESS, Event, Problem
+from aging.samplers.allocator import AllocatorSampler
 from aging.store.results import Results
 from aging.trends import rate_grid
 
@@ -245,16 +246,26 @@ def _unread(results: Results) -> Iterator[Problem]:
         failed = [told["engine"] for told in map(json.loads, _told_missing(engine)) if "engine" in told]
         if _FAILING_SHARE * len(engine) < len(failed) < len(engine):
             yield said("engine", f"{len(failed)} of {len(engine)} scrapes of its metrics failed; last: {failed[-1]}")
-        if deployment in probed and results.samples(deployment, "allocator", replica).empty:
+        tree = tree_samples(results, deployment, replica)
+        due = deployment in probed and _allocator_was_due(results, tree)
+        if due and results.samples(deployment, "allocator", replica).empty:
             yield said("unread", "its allocator probe never answered: the server does not use glibc, or not its loader")
         unread: dict[str, list[str]] = {}
-        for name, reason in _never_read(tree_samples(results, deployment, replica)):
+        for name, reason in _never_read(tree):
             unread.setdefault(reason, []).append(name)
         for name, reason in _never_read(device_samples(results, deployment, replica)):
             unread.setdefault(reason, []).append(name)
         for reason, names in unread.items():
             help_ = "; run as root (sudo) to see it" if "permission" in reason else ""
             yield said("unread", f"{', '.join(names)} never read: {reason}{help_}")
+
+
+def _allocator_was_due(results: Results, tree: pd.DataFrame) -> bool:
+    """Whether the sampler had two turns while the server lived."""
+    interval = results.manifest["campaign"]["sampling_seconds"].get(
+        AllocatorSampler.kind, AllocatorSampler.default_interval
+    )
+    return not tree.empty and float(np.ptp(tree["mono"])) > 2 * interval
 
 
 def _devices(results: Results) -> Iterator[Problem]:

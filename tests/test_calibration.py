@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ import pytest
 from aging.calibrated import rate_of, with_rates
 from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of, why_not
 from aging.errors import AgingError
-from tests.conftest import Aging, unused_port
+from tests.conftest import Aging, unused_port, wait_for
 
 LIMITS = Limits(start=1.0, most=500.0, seconds=1e6)
 
@@ -228,6 +229,32 @@ def test_what_is_not_saturated_is_refused(aging: Aging, tmp_path: Path) -> None:
     assert made.returncode == 3
     assert "no ceiling found: not saturated at 10 req/s" in made.stdout
     assert not (tmp_path / "out.toml").exists()
+    refused = aging("run", tmp_path / "small.toml")
+    assert refused.returncode == 2
+    assert "small.calibration.json found no ceiling of control" in refused.stderr
+
+
+def test_where_the_rates_cannot_be_written_is_told_before_anything_is_measured(aging: Aging, tmp_path: Path) -> None:
+    made = aging("calibrate", campaign(tmp_path), "--write", tmp_path / "none" / "out.toml", timeout=30)
+    assert made.returncode == 2
+    assert f"--write: there is no folder {tmp_path / 'none'}" in made.stderr
+
+
+def test_a_calibration_that_is_killed_leaves_no_server(
+    start_aging: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    file = campaign(tmp_path)
+    port = tomllib.loads(file.read_text())["deployment"][0]["port"]
+
+    def listening() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    process = start_aging("calibrate", file, "--step", "30s")
+    wait_for(listening, "the server does not listen")
+    process.kill()
+    process.wait()
+    wait_for(lambda: not listening(), "the server was left behind")
 
 
 def test_a_server_that_dies_is_told(aging: Aging, tmp_path: Path) -> None:

@@ -171,7 +171,10 @@ class LoadTable(Table):
     output_tokens: Any = Field(None, description="distribution of the output lengths asked for, in the same way")
     streaming_share: float = Field(0.7, ge=0, le=1, description="share of requests that stream their answer")
     concurrency_cap: int = Field(
-        64, ge=1, description="requests in flight per deployment; arrivals beyond it are dropped and recorded"
+        64,
+        ge=1,
+        description="requests of open arrivals in flight per deployment; those beyond it are dropped and recorded; "
+        "a closed loop has its own places",
     )
     timeout: Duration = Field(60.0, gt=0, description="longest time one request may take")
     drain: Duration = Field(30.0, ge=0, description="longest wait for requests in flight when the load ends")

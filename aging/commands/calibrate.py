@@ -65,6 +65,10 @@ def run(options: argparse.Namespace) -> ExitCode:
     names = [one.name for one in campaign.deployment]
     if unknown := [name for name in options.deployment if name not in names]:
         raise AgingError(f"--deployment: there is no {', '.join(unknown)}; there are: {', '.join(names)}")
+    if options.write is not None and not options.write.absolute().parent.is_dir():
+        raise AgingError(
+            f"--write: there is no folder {options.write.absolute().parent}; make it, or name another file"
+        )
     check(campaign, catalogue, path.parent, source=written.source)
     deployments = [
         one for one in placed(campaign, catalogue) if not options.deployment or one.options.name in options.deployment
