@@ -151,7 +151,7 @@ def _unsent(results: Results, finished: Event, recorded: pd.DataFrame) -> int:
 
     Such have an index below the first that the next one sent, and above the last that was answered before the gap.
     """
-    if recorded.empty:
+    if recorded.empty or not _of_kind(results, "load_resumed"):
         return 0
     known, gone_since, unsent = set(recorded["index"]), None, set[int]()
     patience = results.manifest["campaign"]["load"]["timeout"]
