@@ -14,14 +14,16 @@ import numpy as np
 from aging.analysed import Analysed, analyse_all
 from aging.clock import utc
 from aging.controls import controls
+from aging.experimental import experiments
 from aging.indicators import DEVICE_MEMORY, PRIMARY, deployment_series, device_limit, harness_series
-from aging.model import Finding, Findings
+from aging.model import Finding, Findings, RunValidity
 from aging.problems import problems_of
-from aging.replicas import finding_of
+from aging.replicas import sound_finding
 from aging.retention import with_retention
 from aging.store.results import Results
 from aging.trends import hierarchical_fdr, time_to_exhaustion
 from aging.trends.tests import TrendTest
+from aging.validity import validities
 
 SCHEMA = 1
 _HOUR = 3600.0
@@ -37,11 +39,13 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         for replica in results.replicas(deployment)
         for one in deployment_series(results, deployment, replica)
     ]
+    runs = validities(results)
     # The harness is a family of controls, not of hypotheses: it must not dilute what is asked of the deployments.
+    analysed = analyse_all(series, tests)
     findings = [
         finding
-        for family in (analyse_all(series, tests), analyse_all(harness_series(results), tests))
-        for finding in _findings(family, analysis["test"], analysis["q"])
+        for family in (analysed, analyse_all(harness_series(results), tests))
+        for finding in _findings(family, runs, analysis["test"], analysis["q"])
     ]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
     findings = [with_retention(_with_exhaustion(finding, levels, limits), series) for finding in findings]
@@ -53,12 +57,14 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         findings=findings,
         controls=controls(manifest["deployments"], findings, series, loaded=manifest["campaign"]["load"] is not None),
         problems=problems_of(results),
+        runs=runs,
+        experiments=experiments(manifest, analysed, runs, analysis["test"]),
     )
 
 
-def _findings(analysed: Sequence[Analysed], test: str, q: float) -> list[Finding]:
+def _findings(analysed: Sequence[Analysed], runs: Sequence[RunValidity], test: str, q: float) -> list[Finding]:
     """Findings under hierarchical false-discovery control: a growth that does not survive it is not called aging."""
-    findings = [finding_of(group, test) for group in _grouped(analysed)]
+    findings = [sound_finding(group, runs, test) for group in _grouped(analysed)]
     families: dict[str, list[Finding]] = {}
     for finding in findings:
         families.setdefault(finding.deployment, []).append(finding)

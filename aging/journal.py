@@ -60,13 +60,14 @@ class RunState:
     """What the journal says of one run (one deployment, one replica). Times are monotonic seconds.
 
     ``phases`` are the stretches of different load, in seconds from ``load_start``; empty where it is steady.
-    Where there is no load of ours the run is ``watched``: ``load_start`` to ``load_end`` is when we looked on,
-    and its main process had run for ``earlier`` seconds before.
+    A run that was repeated is what its last ``attempt`` is. Where there is no load of ours the run is ``watched``:
+    ``load_start`` to ``load_end`` is when we looked on, and its main process had run for ``earlier`` seconds before.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
     generation: int = 0
     pid: int | None = None
+    attempt: int = 1
     rejuvenations: int = 0
     watched: bool = False
     earlier: float = 0.0
@@ -87,10 +88,29 @@ class CampaignState:
     ended: Stamp | None = None
     runs: Mapping[tuple[str, int], RunState] = field(default_factory=dict)
 
+    @property
+    def attempts(self) -> Mapping[tuple[str, int], int]:
+        """The last attempt at each run that was repeated."""
+        return {key: run.attempt for key, run in self.runs.items() if run.attempt > 1}
+
 
 def fold(events: Iterable[Event]) -> CampaignState:
     """The state after ``events``."""
     return reduce(_step, events, CampaignState())
+
+
+def superseded(events: Sequence[Event]) -> frozenset[int]:
+    """Places of the events that an earlier attempt at a repeated run left: what they tell is no more the run's."""
+    last = {_run_of(event): place for place, event in enumerate(events) if event.kind == "run_repeated"}
+    return frozenset(
+        place
+        for place, event in enumerate(events)
+        if event.deployment is not None and place < last.get(_run_of(event), 0)
+    )
+
+
+def _run_of(event: Event) -> tuple[str | None, int]:
+    return event.deployment, event.details.get("replica", 1)
 
 
 def _step(state: CampaignState, event: Event) -> CampaignState:
@@ -110,6 +130,8 @@ def _step(state: CampaignState, event: Event) -> CampaignState:
 
 def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911 - a table of events
     match event.kind:
+        case "run_repeated":
+            return RunState(attempt=event.details["attempt"])
         case "deployment_started":
             started = {"pid": event.details["pid"], "generation": event.details["generation"]}
             return replace(run, phase="starting", died=None, **started)

@@ -54,17 +54,27 @@ def placed(campaign: Campaign, catalogue: Catalogue) -> Sequence[Subject[Any]]:
 def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) -> None:
     """Raise :class:`PreflightError` with everything that keeps this host from running ``campaign`` now."""
     mistakes = [*_results_mistakes(results), *_model_mistakes(campaign, catalogue)]
+    told: set[tuple[str, str]] = set()
     for options in campaign.deployment:
-        deployment: Subject[Any] = catalogue.deployments[options.kind](options, None)
-        if missing := deployment.missing():
-            mistakes.append(Mistake(f"deployment[{options.name}].{deployment.essential_key}", missing))
-        probed = isinstance(options, DeploymentOptions) and options.allocator_probe
-        if probed and (unmade := probe.missing()):
-            mistakes.append(Mistake(f"deployment[{options.name}].allocator_probe", unmade))
-        if deployment.port is not None and (taken := _port_taken(deployment.port)):
-            mistakes.append(Mistake(f"deployment[{options.name}].port", taken))
+        treatment = campaign.treatments.get(options.name)
+        base = options.name if treatment is None else treatment.base
+        for key, what in _deployment_mistakes(catalogue.deployments[options.kind](options, None)):
+            if (base, what) not in told:  # all points of a designed experiment would say the same
+                mistakes.append(Mistake(f"deployment[{base}].{key}", what))
+            told.add((base, what))
     if mistakes:
         raise PreflightError(source, mistakes)
+
+
+def _deployment_mistakes(deployment: Subject[Any]) -> Iterator[tuple[str, str]]:
+    """The key that each is about, and what is wrong."""
+    if missing := deployment.missing():
+        yield deployment.essential_key, missing
+    options = deployment.options
+    if isinstance(options, DeploymentOptions) and options.allocator_probe and (unmade := probe.missing()):
+        yield "allocator_probe", unmade
+    if deployment.port is not None and (taken := port_taken(deployment.port)):
+        yield "port", taken
 
 
 def _results_mistakes(results: Path) -> Iterator[Mistake]:
@@ -99,7 +109,8 @@ def _model_mistakes(campaign: Campaign, catalogue: Catalogue) -> Iterator[Mistak
                 return
 
 
-def _port_taken(port: int) -> str | None:
+def port_taken(port: int) -> str | None:
+    """Why a server cannot listen on this loopback port now; None when it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -37,9 +37,17 @@ def problems_of(results: Results) -> list[Problem]:
 
 
 def _from_journal(results: Results) -> Iterator[Problem]:
-    for event in results.events:
+    for event in results.lasting_events:
         at = _at(results, event)
         match event.kind:
+            case "run_repeated":
+                before, why = event.details["attempt"] - 1, "; ".join(event.details["reasons"])
+                message = f"replica {event.details['replica']}: attempt {before} was broken and is left out: {why}"
+                yield Problem(event.deployment, "repeated", message, at)
+            case "not_settled":
+                yield Problem(
+                    None, "settling", f"a round began before the host had settled: {event.details['why']}", at
+                )
             case "deployment_died":
                 tail = " | ".join(event.details["log"][-3:])
                 died = f"generation {event.details['generation']} died: {event.details['why']}"
@@ -81,7 +89,7 @@ def _unfinished(results: Results) -> Iterator[Problem]:
 
 def _schedules(results: Results) -> Iterator[Problem]:
     planned = results.manifest["schedule_hashes"]
-    for event in results.events:
+    for event in results.lasting_events:
         if event.kind != "load_finished" or event.deployment is None:
             continue
         expected = planned.get(f"{event.deployment}/r{event.details['replica']:02d}")
@@ -138,7 +146,7 @@ def _ticks(results: Results) -> Iterator[Problem]:
 
 def _unread(results: Results) -> Iterator[Problem]:
     """What a new release of an engine has renamed, or we may not see, is silence unless it is told here."""
-    probed = {one["name"] for one in results.manifest["deployments"] if one["options"].get("allocator_probe")}
+    probed = {one["name"] for one in results.manifest["deployments"] if one.get("options", {}).get("allocator_probe")}
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
         engine = results.samples(deployment, "engine", replica)

@@ -12,8 +12,9 @@ import contextlib
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,19 @@ from aging.errors import DeploymentError
 from aging.journal import Journal
 from aging.load.job import Job
 from aging.model import HARNESS, Reading
-from aging.plan import Round, Run, rounds
+from aging.plan import Round, Run, repeated, rounds
 from aging.rejuvenation import Policy
+from aging.repeating import broken_runs
 from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.serving import Serving
+from aging.settling import HostUse, host_use, taken_ports, unsettled
 from aging.store.layout import Layout
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""
+
+_SETTLE_PAUSE_SECONDS = 1.0
 
 
 class Outcome(Enum):
@@ -69,6 +74,9 @@ class Runner:
         self._layout = layout
         self._journal = Journal(layout.journal)
         self._pairs: list[Pair] = []
+        self._begun = False
+        self._baseline: HostUse | None = None
+        self._broken: dict[tuple[str, int], Sequence[str]] = {}
         self._interrupts = 0
         self._interrupted = asyncio.Event()
         self.decided: str | None = None
@@ -110,12 +118,19 @@ class Runner:
         samplers = [asyncio.create_task(self._sampling.run(plan, time.monotonic())) for plan in self._sampler_plans()]
         started = 0
         try:
-            for number, together in enumerate(rounds(campaign)):
-                if number and campaign.cooldown:
-                    await self._pause(campaign.cooldown)
+            await self._note_baseline()
+            queue, broken = deque(rounds(campaign)), list[Run]()
+            while queue:
+                together = queue.popleft()
+                if self._begun:
+                    await self._settle(together)
                 if self._interrupted.is_set():
                     break
                 started += await self._round(together)
+                broken += await self._broken_in(together)
+                if not queue:
+                    queue.extend(repeated(broken))
+                    broken = []
         finally:
             await _cancel(samplers)
             self._sampling.close()
@@ -125,8 +140,51 @@ class Runner:
             return Outcome.DECIDED
         return Outcome.COMPLETED if started else Outcome.FAILED
 
+    async def _note_baseline(self) -> None:
+        if self._campaign.settle:
+            self._baseline = use = await asyncio.to_thread(host_use)
+            self._journal.record("baseline", memory_bytes=use.memory, device_bytes=dict(use.devices))
+
+    async def _settle(self, together: Round) -> None:
+        """Cool down, then wait until memory and the next round's ports are as at the start, or for long enough."""
+        if self._campaign.cooldown:
+            await self._pause(self._campaign.cooldown)
+        if self._baseline is None:
+            return
+        ports = [port for run in together if (port := self._deployments[run.options.name].port) is not None]
+        began = time.monotonic()
+        while not self._interrupted.is_set():
+            why = unsettled(self._baseline, await asyncio.to_thread(host_use), taken_ports(ports))
+            waited = time.monotonic() - began
+            if not why:
+                self._journal.record("settled", seconds=round(waited, 3))
+                return
+            if waited >= self._campaign.settle:
+                self._journal.record("not_settled", seconds=round(waited, 3), why="; ".join(why))
+                return
+            await self._pause(min(_SETTLE_PAUSE_SECONDS, self._campaign.settle))
+
+    async def _broken_in(self, together: Round) -> list[Run]:
+        """The runs of a round that are to be repeated."""
+        mine = [run for run in together if run.attempt <= self._campaign.retries]
+        if not mine or self._interrupted.is_set():
+            return []
+        self._broken |= (found := await broken_runs(self._layout.root, mine))
+        return [run for run in mine if (run.options.name, run.replica) in found]
+
+    def _note_attempts(self, together: Round) -> None:
+        """A repeated run gets folders of its own, and the journal tells why it is repeated."""
+        for run in together:
+            if run.attempt > 1:
+                key = (run.options.name, run.replica)
+                self._layout = replace(self._layout, attempts={**self._layout.attempts, key: run.attempt})
+                details = {"replica": run.replica, "attempt": run.attempt, "reasons": list(self._broken[key])}
+                self._journal.record("run_repeated", run.options.name, **details)
+
     async def _round(self, together: Round) -> int:
         """One round; returns how many deployments became ready."""
+        self._begun = True
+        self._note_attempts(together)
         self._pairs = [Pair(run, self._serving(run)) for run in together]
         with (self._layout.run(HARNESS) / "load.log").open("ab") as log:
             try:
@@ -205,10 +263,10 @@ class Runner:
     def _begin(self, pair: Pair, load_start: float) -> None:
         run, campaign, endpoint = pair.run, self._campaign, pair.serving.endpoint
         assert endpoint is not None
-        assert campaign.load is not None
+        assert run.load is not None
         job = Job(
             endpoint=endpoint,
-            load=campaign.load,
+            load=run.load,
             rate=run.options.rate,
             seed=run.seed,
             duration=campaign.duration,
