@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -18,7 +18,6 @@ from aging.campaign import Written, parse_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
-from aging.deployments import Subject
 from aging.early import Gate, watch
 from aging.findings import analyse, write_findings
 from aging.live import lines, show_lines, table
@@ -29,6 +28,7 @@ from aging.preflight import check, placed
 from aging.progress import Progress
 from aging.report import write_report
 from aging.runner import Outcome, Runner
+from aging.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
 from aging.store.layout import Layout
 from aging.store.results import open_results
 from aging.store.sealing import seal_tree
@@ -59,7 +59,7 @@ def run_campaign(
     campaign = parse_campaign(written.text, catalogue.kinds(), written.source, duration=duration)
     check(campaign, catalogue, results, source=written.source)
     deployments = placed(campaign, catalogue)
-    layout = prepare(campaign, deployments, written.text, results)
+    layout = prepare(campaign, manifest(campaign, deployments), written.text, results)
     console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
     runner = Runner(campaign, deployments, catalogue, layout)
     looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide)
@@ -68,9 +68,36 @@ def run_campaign(
     return Ran(outcome, layout, derive(layout.root), runner.decided)
 
 
-def prepare(campaign: Campaign, deployments: Sequence[Subject[Any]], text: str, results: Path) -> Layout:
-    """Make the result directory with the campaign file's text verbatim and the manifest."""
-    content = manifest(campaign, deployments)
+@dataclass(frozen=True, slots=True)
+class Smoked:
+    """A smoke run that has been judged."""
+
+    outcome: Outcome
+    layout: Layout
+    verdicts: Sequence[SmokeVerdict]
+
+
+def run_smoke(written: Written, results: Path, seconds: float, console: Console) -> Smoked:
+    """Check the host and the campaign, run every deployment for ``seconds``, seal and judge.
+
+    Raises CampaignError or PreflightError before anything is started or written.
+    """
+    catalogue = Catalogue.discovered()
+    campaign = smoke_campaign(parse_campaign(written.text, catalogue.kinds(), written.source), seconds)
+    check(campaign, catalogue, results, source=written.source)
+    deployments = placed(campaign, catalogue)
+    layout = prepare(campaign, manifest(campaign, deployments) | {"smoke": True}, written.text, results)
+    console.print(f"smoke run, no results: {layout.root}", highlight=False, soft_wrap=True)
+    runner = Runner(campaign, deployments, catalogue, layout)
+    outcome = asyncio.run(_watched(runner, None, campaign, layout, console))
+    seal_tree(layout.root)
+    told = verdicts(open_results(layout.root))
+    write_verdicts(told, layout.smoke)
+    return Smoked(outcome, layout, told)
+
+
+def prepare(campaign: Campaign, content: Mapping[str, Any], text: str, results: Path) -> Layout:
+    """Make the result directory with the campaign file's text verbatim and the manifest's content."""
     layout = Layout(_new_folder(results / campaign.name, time.time()))
     layout.run(HARNESS).mkdir(parents=True)
     layout.campaign.write_bytes(text.encode("utf-8"))

@@ -23,6 +23,7 @@ _BROKEN = (
     "unfinished",
     "schedule",
     "late",
+    "smoke",
 )
 """Problems after which a deployment that was not found to leak has not been shown not to."""
 

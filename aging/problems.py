@@ -24,6 +24,7 @@ _MISSED_TICKS_SHARE = 0.01
 def problems_of(results: Results) -> list[Problem]:
     """Everything a reader of the verdicts must know, campaign first."""
     return [
+        *_smoke(results),
         *_from_journal(results),
         *_jumps(results),
         *_unfinished(results),
@@ -34,6 +35,12 @@ def problems_of(results: Results) -> list[Problem]:
         *_devices(results),
         *(Problem(None, "trimmed", note) for note in results.trimmed()),
     ]
+
+
+def _smoke(results: Results) -> Iterator[Problem]:
+    if results.manifest.get("smoke"):
+        seconds = results.manifest["campaign"]["duration_seconds"]
+        yield Problem(None, "smoke", f"a smoke run of {seconds:g} s a deployment: what it found is no result")
 
 
 def _from_journal(results: Results) -> Iterator[Problem]:

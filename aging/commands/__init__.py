@@ -9,10 +9,23 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from types import ModuleType, TracebackType
 
-from aging.commands import analyze, check, doctor, env, model, observe, report, run, status, trend, validate
+from aging.commands import analyze, check, doctor, env, model, observe, plan, report, run, status, trend, validate
 from aging.errors import AgingError, ExitCode
 
-_VERBS: tuple[ModuleType, ...] = (run, observe, check, trend, validate, doctor, status, analyze, report, model, env)
+_VERBS: tuple[ModuleType, ...] = (
+    run,
+    observe,
+    check,
+    trend,
+    validate,
+    plan,
+    doctor,
+    status,
+    analyze,
+    report,
+    model,
+    env,
+)
 
 _DESCRIPTION = """\
 Does your LLM serving system age? How fast, of what, and when must it be rejuvenated?

@@ -8,7 +8,7 @@
       <deployment>/r01/logs/<generation>.log
       <deployment>/r01-2/…          the second attempt at a run that ended broken
       _harness/r01/…            the harness, the host and the devices
-      findings.json  report.html
+      findings.json  report.html   smoke.json
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ class Layout:
     @property
     def report(self) -> Path:
         return self.root / "report.html"
+
+    @property
+    def smoke(self) -> Path:
+        return self.root / "smoke.json"
 
     def run(self, owner: str, replica: int = 1) -> Path:
         attempt = self.attempts.get((owner, replica), 1)
