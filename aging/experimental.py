@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
+
+import numpy as np
 
 from aging.analysed import Analysed
 from aging.experiments.effects import Effect, Effects, Observation, estimate, name
 from aging.indicators import PRIMARY
-from aging.model import Experiment, FactorEffect, Finding, RunValidity
+from aging.model import Experiment, FactorEffect, RunValidity
 from aging.replicas import finding_of
 from aging.trends.multiplicity import benjamini_hochberg
+
+_HOUR = 3600.0
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 Factors = Mapping[str, Sequence[Any]]
 
@@ -25,7 +32,7 @@ def experiments(
     """
     factors: Factors = (manifest.get("experiment") or {}).get("factors", {})
     bases = dict.fromkeys(run.base for run in runs if run.base is not None)
-    found = {(run.deployment, run.replica): _finding(run, analysed, test) for run in runs if run.base is not None}
+    found = {(run.deployment, run.replica): _rates(run, analysed, test) for run in runs if run.base is not None}
     return [
         _experiment(base, per, factors, [run for run in runs if run.base == base], found)
         for base in bases
@@ -33,17 +40,37 @@ def experiments(
     ]
 
 
-Found = Mapping[tuple[str, int], Finding | None]
-"""What each run found by itself, by deployment and replica; None where it left no series, or is broken."""
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """What one run found by itself, and how finely: a page over its window, or over the window's requests."""
+
+    rate: Mapping[str, float | None]
+    resolution: Mapping[str, float]
 
 
-def _finding(run: RunValidity, analysed: Sequence[Analysed], test: str) -> Finding | None:
+Found = Mapping[tuple[str, int], _Rates | None]
+"""By deployment and replica; None where a run left no series, or is broken."""
+
+
+def _rates(run: RunValidity, analysed: Sequence[Analysed], test: str) -> _Rates | None:
     own = [
         one
         for one in analysed
         if (one.series.owner, one.series.replica, one.series.indicator) == (run.deployment, run.replica, PRIMARY)
     ]
-    return finding_of(own, test) if own and run.validity != "broken" else None
+    if not own or run.validity == "broken":
+        return None
+    finding = finding_of(own, test)
+    longest = max((one.series for one in own), key=lambda series: series.t.size)
+    span = float(np.ptp(longest.t)) if longest.t.size else 0.0
+    requests = span * (longest.per_second("requests") or 0.0)
+    return _Rates(
+        rate={"hour": finding.slope_per_hour, "request": finding.slope_per_request},
+        resolution={
+            "hour": _PAGE_BYTES / span * _HOUR if span else 0.0,
+            "request": _PAGE_BYTES / requests if requests else 0.0,
+        },
+    )
 
 
 def _experiment(
@@ -54,7 +81,8 @@ def _experiment(
     notes = list(_left_out(runs, len(observations), per))
     if len(observations) < 2:
         return Experiment(base, PRIMARY, per, len(observations), 0, None, None, 0, None, (), tuple(notes))
-    fitted = estimate(mine, observations)
+    finest = [rates.resolution[per] for run in runs if (rates := found[run.deployment, run.replica]) is not None]
+    fitted = estimate(mine, observations, float(np.mean(finest)))
     terms = [*fitted.effects, *([] if fitted.curvature is None else [fitted.curvature])]
     adjusted = benjamini_hochberg([term.p for term in terms])
     return Experiment(
@@ -74,8 +102,8 @@ def _experiment(
 
 def _observations(per: str, runs: Sequence[RunValidity], found: Found, factors: Factors) -> Iterator[Observation]:
     for run in runs:
-        finding = found[run.deployment, run.replica]
-        rate = None if finding is None else getattr(finding, f"slope_per_{per}")
+        rates = found[run.deployment, run.replica]
+        rate = None if rates is None else rates.rate[per]
         if rate is not None:
             centre = any(run.levels[path] not in levels for path, levels in factors.items())
             yield Observation(run.levels, float(rate), centre)

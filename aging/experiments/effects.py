@@ -74,10 +74,11 @@ def name(term: Sequence[str]) -> str:
     return " × ".join(term)
 
 
-def estimate(factors: Factors, observations: Sequence[Observation], level: float = 0.95) -> Effects:
-    """Main effects and, where the design can tell them, two-factor interactions, with intervals at ``level``.
+def estimate(factors: Factors, observations: Sequence[Observation], resolution: float = 0.0) -> Effects:
+    """Main effects and, where the design can tell them, two-factor interactions, with 95 % intervals.
 
-    Raises ValueError for fewer than two observations.
+    A rate is known to ``resolution`` (in its unit) at best: repeats that agree more closely than that tell the error
+    of rounding (Sheppard 1898), not of nature. Raises ValueError for fewer than two observations.
     """
     if len(observations) < 2:
         raise ValueError(f"effects need at least 2 runs, got {len(observations)}")
@@ -91,7 +92,8 @@ def estimate(factors: Factors, observations: Sequence[Observation], level: float
         columns.append(curved)
     x = np.hstack(columns)
     fit = sm.OLS(y, x).fit()
-    error = _Error(pure / repeats if repeats else None, repeats, np.asarray(fit.normalized_cov_params), level)
+    variance = max(pure / repeats, resolution**2 / 12) if repeats else None
+    error = _Error(variance, repeats, np.asarray(fit.normalized_cov_params))
     place, effects = 1, []
     for term in chosen:
         width = design.columns(term).shape[1]
@@ -127,12 +129,11 @@ class _Error:
     variance: float | None
     df: int
     spread: Floats
-    level: float
 
     def half_width(self, place: int) -> float | None:
         if self.variance is None:
             return None
-        quantile = float(t_distribution.ppf((1 + self.level) / 2, self.df))
+        quantile = float(t_distribution.ppf(0.975, self.df))
         return quantile * float(np.sqrt(self.variance * self.spread[place, place]))
 
     def f(self, values: Floats, at: slice) -> float | None:
