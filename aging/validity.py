@@ -51,12 +51,10 @@ def validity_of(results: Results, deployment: str, replica: int) -> RunValidity:
 
 def planned_runs(results: Results) -> list[tuple[str, int]]:
     """The runs there should be, once the campaign has ended; while it goes on, those that have begun."""
-    begun = list(results.state.runs)
-    if results.state.phase != "completed":
-        return [(name, replica) for name in results.deployments for replica in results.replicas(name)]
-    replicas = range(1, int(results.manifest["campaign"].get("replicas", 1)) + 1)
-    every = [(name, replica) for name in results.deployments for replica in replicas]
-    return every + [run for run in begun if run not in every]
+    planned: range = range(0)
+    if results.state.phase == "completed":
+        planned = range(1, int(results.manifest["campaign"].get("replicas", 1)) + 1)
+    return [(name, replica) for name in results.deployments for replica in sorted({*planned, *results.replicas(name)})]
 
 
 def limits_of(results: Results) -> ValidityTable:

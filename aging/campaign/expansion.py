@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from aging.campaign.levels import centre
 from aging.campaign.schema import Campaign, DesignTable, SubjectOptions, Treatment
 from aging.errors import Mistake
 from aging.experiments.designs import Point, chosen_points, fractional_factorial, full_factorial, with_centre
@@ -117,7 +118,9 @@ def points_of(design: DesignTable, factors: Mapping[str, Sequence[Any]]) -> tupl
             points = _fraction(design, factors)
         case "custom":
             points = _custom(design.rows, factors)
-    return with_centre(points, factors, design.centre_points)
+    if not design.centre_points:
+        return points
+    return with_centre(points, {path: centre(levels) for path, levels in factors.items()}, design.centre_points)
 
 
 def _fraction(design: DesignTable, factors: Mapping[str, Sequence[Any]]) -> tuple[Point, ...]:

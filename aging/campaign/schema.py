@@ -156,7 +156,7 @@ class ValidityTable(Table):
     """When a run is `short` (its findings are marked) and when it is `broken` (it is told, and never averaged)."""
 
     complete: float = Field(
-        0.98, gt=0, le=1, description="share of the planned window that must have been sampled; less is `short`"
+        0.98, ge=0, le=1, description="share of the planned window that must have been sampled; less is `short`"
     )
     least: float = Field(
         0.25, ge=0, le=1, description="the same share below which a run that ended by itself is `broken`"

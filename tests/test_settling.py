@@ -1,0 +1,41 @@
+"""Whether the host is back where it was."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+from aging.settling import HostUse, host_use, taken_ports, unsettled
+
+MIB = 2.0**20
+BEFORE = HostUse(memory=4000 * MIB, total=24_000 * MIB, devices={"gpu0": 500 * MIB, "gpu1": 500 * MIB})
+
+
+def test_a_host_that_is_as_before_or_freer_has_settled() -> None:
+    assert unsettled(BEFORE, BEFORE, []) == ()
+    assert unsettled(BEFORE, replace(BEFORE, memory=100 * MIB, devices={"gpu0": 0.0}), []) == ()
+    assert unsettled(BEFORE, replace(BEFORE, memory=4400 * MIB), []) == (), "2 % of 24,000 MiB come and go"
+
+
+def test_each_thing_that_is_held_is_told() -> None:
+    now = replace(BEFORE, memory=5000 * MIB, devices={"gpu0": 600 * MIB, "gpu1": 510 * MIB, "gpu2": 9000 * MIB})
+    assert unsettled(BEFORE, now, ["port 9 is in use"]) == (
+        "port 9 is in use",
+        "1,000 MiB more memory in use than at the start",
+        "100 MiB more of gpu0 in use than at the start",
+    )
+
+
+def test_a_small_host_is_given_a_quarter_of_a_gibibyte() -> None:
+    small = HostUse(memory=500 * MIB, total=1000 * MIB)
+    assert unsettled(small, replace(small, memory=750 * MIB), []) == ()
+    assert unsettled(small, replace(small, memory=760 * MIB), []) != ()
+
+
+def test_this_host_is_read_and_a_port_that_is_listened_on_is_taken() -> None:
+    use = host_use()
+    assert 0 < use.memory < use.total
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert taken_ports([port]) == [f"port {port} is in use on 127.0.0.1; choose another or end what listens there"]
+    assert taken_ports([port]) == []
