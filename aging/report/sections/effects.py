@@ -50,7 +50,7 @@ class Effects(Section):
 
     kind = "effects"
     title = "Effects of the factors"
-    order = 15
+    order = 12
 
     def render(self, context: Context) -> Markup:
         experiments = context.findings.experiments
