@@ -19,6 +19,7 @@ from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
 from aging.early import Gate, watch
+from aging.errors import InconclusiveError
 from aging.findings import analyse, write_findings
 from aging.live import lines, show_lines, table
 from aging.manifest import manifest, write_manifest
@@ -53,11 +54,14 @@ def run_campaign(
 ) -> Ran:
     """Check, run, seal, analyse and report a campaign; end it early once it has failed ``gate``.
 
-    Raises CampaignError or PreflightError before anything is started or written.
+    Raises CampaignError or PreflightError before anything is started or written, and InconclusiveError where the
+    sanity run that the campaign asks for was not passed.
     """
     catalogue = Catalogue.discovered()
     campaign = parse_campaign(written.text, catalogue.kinds(), written.source, duration=duration)
     check(campaign, catalogue, results, source=written.source)
+    if campaign.sanity:
+        _pass(run_smoke(written, results, campaign.sanity, console))
     deployments = placed(campaign, catalogue)
     layout = prepare(campaign, manifest(campaign, deployments), written.text, results)
     console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
@@ -94,6 +98,19 @@ def run_smoke(written: Written, results: Path, seconds: float, console: Console)
     told = verdicts(open_results(layout.root))
     write_verdicts(told, layout.smoke)
     return Smoked(outcome, layout, told)
+
+
+def _pass(smoked: Smoked) -> None:
+    """Raise InconclusiveError with what failed in a smoke run, or for one that was interrupted."""
+    if smoked.outcome is Outcome.INTERRUPTED:
+        raise KeyboardInterrupt
+    failed = [
+        f"  {verdict.deployment}: {'; '.join(check.message for check in verdict.checks if check.status == 'fail')}"
+        for verdict in smoked.verdicts
+        if not verdict.passed
+    ]
+    if failed:
+        raise InconclusiveError("the sanity run was not passed, so the campaign was not started\n" + "\n".join(failed))
 
 
 def prepare(campaign: Campaign, content: Mapping[str, Any], text: str, results: Path) -> Layout:

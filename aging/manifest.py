@@ -61,6 +61,7 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
         "order": campaign.order,
         "settle_seconds": campaign.settle,
         "retries": campaign.retries,
+        "sanity_seconds": campaign.sanity,
         "load": _load(campaign.load),
         "sampling_seconds": dict(campaign.sampling),
         "analysis": {

@@ -218,6 +218,18 @@ def test_a_smoke_run_tells_of_each_deployment_what_is_wrong_with_it_and_exits_3(
         assert f"FAILED {name}" in ran.stdout
 
 
+def test_a_campaign_that_asks_for_sanity_starts_only_if_every_deployment_is_sane(
+    tmp_path: Path, campaign_file: Write, aging: Aging
+) -> None:
+    file = with_server(campaign_file(duration="2h"), tmp_path, NEVER_READY, "never")
+    file.write_text(file.read_text().replace("seed = 7", 'seed = 7\nsanity = "5s"'))
+    ran = aging("run", file)
+    assert ran.returncode == 3, ran.stdout + ran.stderr
+    assert "the sanity run was not passed, so the campaign was not started" in ran.stderr
+    assert "never: it never was ready" in ran.stderr
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["small.smoke"]
+
+
 def test_a_smoke_run_has_its_own_length(campaign_file: Write, aging: Aging) -> None:
     both = aging("run", campaign_file(), "--smoke", "10s", "--duration", "5s")
     assert both.returncode == 2

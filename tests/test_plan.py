@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from tests.conftest import ROOT, Aging
 CATALOGUE = Catalogue.discovered()
 
 
-def campaign(slots: list[str | None], factors: str = "", **keys: Any) -> Campaign:
+def campaign(slots: Sequence[str | None], factors: str = "", **keys: Any) -> Campaign:
     deployments = [
         {"name": f"d{k}", "kind": "reference", "port": 18000 + k} | ({"slot": slot} if slot else {})
         for k, slot in enumerate(slots)

@@ -243,6 +243,11 @@ class Campaign(Table):
         ge=0,
         description="longest wait, after the cooldown, until memory and ports are back where they were at the start",
     )
+    sanity: Duration = Field(
+        0.0,
+        ge=0,
+        description="a smoke run of every deployment of this length comes first; the campaign starts only if all pass",
+    )
     retries: int = Field(0, ge=0, le=10, description="how often a run that ended broken is repeated")
     model: ModelTable | None = Field(None, description="the model the deployments serve")
     load: Load = Field(description='the load that every deployment gets, or `kind = "none"`')

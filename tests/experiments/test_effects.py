@@ -22,7 +22,7 @@ def effect(found: Effects, term: str) -> Effect:
     return one
 
 
-PILOT_PLANT = {"T": [160, 180], "C": [20, 40], "K": ["A", "B"]}
+PILOT_PLANT: Factors = {"T": [160, 180], "C": [20, 40], "K": ["A", "B"]}
 PILOT_YIELDS = [(59, 61), (74, 70), (50, 58), (69, 67), (50, 54), (81, 85), (46, 44), (79, 81)]
 
 
@@ -163,7 +163,6 @@ def test_what_was_put_in_comes_out_whatever_the_unit(coefficients: list[float], 
         return shift + scale * float(sum(values))
 
     found = estimate(factors, [Observation(point.levels, rate(point.levels)) for point in points])
-    close = {"rel": 1e-6, "abs": 1e-6 * scale * 1e6}
     for beta, term in zip(coefficients, terms, strict=True):
-        assert effect(found, name(term)).effect == pytest.approx(2 * scale * beta, **close)
+        assert effect(found, name(term)).effect == pytest.approx(2 * scale * beta, rel=1e-6, abs=scale)
     assert len(found.effects) == 15
