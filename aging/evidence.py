@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from aging.indicators import Floats, tree_samples
+from aging.indicators import Floats
 from aging.journal import Phase, RunState
 from aging.model import Event
 from aging.store.results import Results
@@ -68,7 +68,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     if run.load_start is None or run.planned_seconds is None:
         planned = float(results.manifest["campaign"].get("duration_seconds", 0.0))
         return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why)
-    samples = tree_samples(results, deployment, replica)
+    samples = _ticks(results, deployment, replica)
     seen = np.sort(samples["mono"].to_numpy(dtype=np.float64)) if not samples.empty else np.empty(0)
     planned_end = run.load_start + run.planned_seconds
     died_load = next((event for event in events if event.kind == "load_died"), None)
@@ -76,7 +76,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     began = run.load_start + (results.manifest["campaign"].get("warmup_seconds") or 0.0)
     # What is not over, or was decided, was not planned to last longer.
     last = min(planned_end, end) if ending in ("unknown", "decided") else planned_end
-    requests = results.requests(deployment, replica)
+    requests = results.samples(deployment, "requests", replica, columns=("status", "sent", "scheduled", "held"))
     finished = next((event for event in reversed(events) if event.kind in ("load_finished", "load_died")), None)
     arrived = int((finished.details.get("requests") if finished else None) or 0)
     around = [event for event in results.events if run.load_start <= event.stamp.mono <= max(end, run.load_start)]
@@ -101,6 +101,12 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         ),
         other_schedule=ending == "whole" and finished is not None and _differs(finished, planned_hash),
     )
+
+
+def _ticks(results: Results, deployment: str, replica: int) -> pd.DataFrame:
+    """When its process tree was sampled, and in which life: of weeks at 1 Hz nothing else is read."""
+    samples = results.samples(deployment, "process", replica, columns=("mono", "entity", "generation"))
+    return samples if samples.empty else samples[samples["entity"] == "tree"]
 
 
 def _ending(

@@ -142,7 +142,7 @@ def test_mechanisms_are_told_apart() -> None:
 
 
 def test_a_replica_of_hardly_any_spread_beside_one_of_much_is_pooled() -> None:
-    pooled = pool([1.0, 3.0], [1e-7, 10.0], method="hartung-knapp")
+    pooled = pool([1.0, 3.0], [1e-9, 10.0], method="hartung-knapp")
     assert pooled.slope == pytest.approx(1.0)
     assert np.isfinite(pooled.low)
     assert pooled.tau2 == 0.0
