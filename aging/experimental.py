@@ -31,12 +31,13 @@ def experiments(
     Runs that are broken are left out, and that is told.
     """
     factors: Factors = (manifest.get("experiment") or {}).get("factors", {})
+    rates: Sequence[Literal["hour", "request"]] = ("hour", "request") if manifest["campaign"]["load"] else ("hour",)
     bases = dict.fromkeys(run.base for run in runs if run.base is not None)
     found = {(run.deployment, run.replica): _rates(run, analysed, test) for run in runs if run.base is not None}
     return [
         _experiment(base, per, factors, [run for run in runs if run.base == base], found)
         for base in bases
-        for per in ("hour", "request")
+        for per in rates
     ]
 
 

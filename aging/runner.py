@@ -34,13 +34,11 @@ from aging.repeating import broken_runs
 from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.serving import Serving
-from aging.settling import HostUse, host_use, taken_ports, unsettled
+from aging.settling import Settling
 from aging.store.layout import Layout
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""
-
-_SETTLE_PAUSE_SECONDS = 1.0
 
 
 class Outcome(Enum):
@@ -74,8 +72,7 @@ class Runner:
         self._layout = layout
         self._journal = Journal(layout.journal)
         self._pairs: list[Pair] = []
-        self._begun = False
-        self._baseline: HostUse | None = None
+        self._settling: Settling | None = None
         self._broken: dict[tuple[str, int], Sequence[str]] = {}
         self._interrupts = 0
         self._interrupted = asyncio.Event()
@@ -118,19 +115,18 @@ class Runner:
         samplers = [asyncio.create_task(self._sampling.run(plan, time.monotonic())) for plan in self._sampler_plans()]
         started = 0
         try:
-            await self._note_baseline()
             queue, broken = deque(rounds(campaign)), list[Run]()
-            while queue:
+            if campaign.settle and (len(queue) > 1 or campaign.retries):
+                self._settling = await Settling.begin(campaign.settle, self._journal.record)
+            while queue and not self._interrupted.is_set():
                 together = queue.popleft()
-                if self._begun:
-                    await self._settle(together)
-                if self._interrupted.is_set():
-                    break
                 started += await self._round(together)
                 broken += await self._broken_in(together)
                 if not queue:
                     queue.extend(repeated(broken))
                     broken = []
+                if queue:
+                    await self._settle(queue[0])
         finally:
             await _cancel(samplers)
             self._sampling.close()
@@ -140,29 +136,12 @@ class Runner:
             return Outcome.DECIDED
         return Outcome.COMPLETED if started else Outcome.FAILED
 
-    async def _note_baseline(self) -> None:
-        if self._campaign.settle:
-            self._baseline = use = await asyncio.to_thread(host_use)
-            self._journal.record("baseline", memory_bytes=use.memory, device_bytes=dict(use.devices))
-
     async def _settle(self, together: Round) -> None:
-        """Cool down, then wait until memory and the next round's ports are as at the start, or for long enough."""
-        if self._campaign.cooldown:
-            await self._pause(self._campaign.cooldown)
-        if self._baseline is None:
-            return
-        ports = [port for run in together if (port := self._deployments[run.options.name].port) is not None]
-        began = time.monotonic()
-        while not self._interrupted.is_set():
-            why = unsettled(self._baseline, await asyncio.to_thread(host_use), taken_ports(ports))
-            waited = time.monotonic() - began
-            if not why:
-                self._journal.record("settled", seconds=round(waited, 3))
-                return
-            if waited >= self._campaign.settle:
-                self._journal.record("not_settled", seconds=round(waited, 3), why="; ".join(why))
-                return
-            await self._pause(min(_SETTLE_PAUSE_SECONDS, self._campaign.settle))
+        """Cool down, then wait until memory and the next round's ports are as before the first one."""
+        await self._pause(self._campaign.cooldown)
+        if self._settling is not None:
+            ports = [port for run in together if (port := self._deployments[run.options.name].port) is not None]
+            await self._settling.wait(ports, self._interrupted)
 
     async def _broken_in(self, together: Round) -> list[Run]:
         """The runs of a round that are to be repeated."""
@@ -183,7 +162,6 @@ class Runner:
 
     async def _round(self, together: Round) -> int:
         """One round; returns how many deployments became ready."""
-        self._begun = True
         self._note_attempts(together)
         self._pairs = [Pair(run, self._serving(run)) for run in together]
         with (self._layout.run(HARNESS) / "load.log").open("ab") as log:
@@ -366,6 +344,8 @@ class Runner:
     async def _end_all(self) -> None:
         await asyncio.gather(*(pair.driver.kill() for pair in self._pairs if pair.driver is not None))
         await asyncio.gather(*(pair.serving.stop() for pair in self._pairs))
+        for pair in self._pairs:
+            self._sampling.finish(self._layout.run(pair.serving.name, pair.run.replica))
         self._pairs = []
 
     async def _pause(self, seconds: float) -> None:

@@ -85,6 +85,11 @@ class Sampling:
         finally:
             reader.stop()
 
+    def finish(self, run: Path) -> None:
+        """Close the segments below the folder of a run that has ended: a campaign of many keeps no file open of them."""
+        for folder in [folder for folder in self._writers if run in folder.parents]:
+            self._writers.pop(folder).close()
+
     def close(self) -> None:
         """Close every segment."""
         for writer in self._writers.values():

@@ -6,13 +6,18 @@ first growth would be somebody else's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psutil
 
 from aging.nvml.usage import memory_used
 from aging.preflight import port_taken
+
+_PAUSE_SECONDS = 1.0
 
 _MEMORY_SHARE = 0.02
 _LEAST_MEMORY_BYTES = 256 * 2**20
@@ -53,6 +58,38 @@ def unsettled(before: HostUse, now: HostUse, taken: Sequence[str]) -> tuple[str,
 def taken_ports(ports: Sequence[int]) -> list[str]:
     """Why each of these loopback ports cannot be listened on now."""
     return [told for port in ports if (told := port_taken(port)) is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Waits for the host to be as it was ``before``, for at most ``patience`` seconds. ``tell`` writes the journal."""
+
+    before: HostUse
+    patience: float
+    tell: Callable[..., object]
+
+    @classmethod
+    async def begin(cls, patience: float, tell: Callable[..., object]) -> Settling:
+        """Note how the host is now, before anything is started."""
+        use = await asyncio.to_thread(host_use)
+        tell("baseline", memory_bytes=use.memory, device_bytes=dict(use.devices))
+        return cls(use, patience, tell)
+
+    async def wait(self, ports: Sequence[int], interrupted: asyncio.Event) -> None:
+        """Return when the host has settled and the ports are free, when it took too long, or when interrupted."""
+        began = time.monotonic()
+        while not interrupted.is_set():
+            why = unsettled(self.before, await asyncio.to_thread(host_use), taken_ports(ports))
+            waited = round(time.monotonic() - began, 3)
+            if not why:
+                self.tell("settled", seconds=waited)
+                return
+            if waited >= self.patience:
+                self.tell("not_settled", seconds=waited, why="; ".join(why))
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(_PAUSE_SECONDS, self.patience)):
+                    await interrupted.wait()
 
 
 def _mebibytes(count: float) -> str:

@@ -124,6 +124,8 @@ host = "1s"
 engine = "1s"
 [analysis]
 grid = "200ms"
+[validity]
+late = "20s"
 {extra}
 [[deployment]]
 name = "clean"

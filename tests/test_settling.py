@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import time
 from dataclasses import replace
 
-from aging.settling import HostUse, host_use, taken_ports, unsettled
+from aging.settling import HostUse, Settling, host_use, taken_ports, unsettled
 
 MIB = 2.0**20
 BEFORE = HostUse(memory=4000 * MIB, total=24_000 * MIB, devices={"gpu0": 500 * MIB, "gpu1": 500 * MIB})
@@ -39,3 +41,24 @@ def test_this_host_is_read_and_a_port_that_is_listened_on_is_taken() -> None:
         port = server.getsockname()[1]
         assert taken_ports([port]) == [f"port {port} is in use on 127.0.0.1; choose another or end what listens there"]
     assert taken_ports([port]) == []
+
+
+async def _wait(patience: float, interrupt_after: float) -> tuple[list[str], float]:
+    told: list[str] = []
+    never = HostUse(memory=-(2.0**50), total=1.0)
+    interrupted = asyncio.Event()
+    asyncio.get_running_loop().call_later(interrupt_after, interrupted.set)
+    began = time.monotonic()
+    await Settling(never, patience, lambda kind, **_: told.append(kind)).wait([], interrupted)
+    return told, time.monotonic() - began
+
+
+def test_an_interrupt_ends_the_wait_at_once_and_nothing_is_said_to_have_settled() -> None:
+    told, seconds = asyncio.run(_wait(patience=60.0, interrupt_after=0.1))
+    assert told == []
+    assert seconds < 5.0
+
+
+def test_patience_ends() -> None:
+    told, _ = asyncio.run(_wait(patience=0.2, interrupt_after=60.0))
+    assert told == ["not_settled"]
