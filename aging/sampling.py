@@ -86,7 +86,7 @@ class Sampling:
             reader.stop()
 
     def finish(self, run: Path) -> None:
-        """Close the segments below the folder of a run that has ended: a campaign of many keeps no file open of them."""
+        """Close the segments of a run that has ended, below its folder: many runs would keep many files open."""
         for folder in [folder for folder in self._writers if run in folder.parents]:
             self._writers.pop(folder).close()
 
