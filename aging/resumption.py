@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from aging.clock import Stamp, Timeline, boot_id
 from aging.journal import CampaignState, RunState
@@ -20,7 +21,8 @@ class Past:
     """The campaign's past; empty when it begins. Times are on ``timeline``.
 
     ``gone_since`` is the last sign of life of the runner before, ``lives`` how many there were. ``lost`` says why
-    nothing that it started can still live, where that is so.
+    nothing that it started can still live, where that is so. ``baseline`` is what was in use before anything was
+    started, if that still tells anything.
     """
 
     timeline: Timeline = field(default_factory=Timeline)
@@ -28,10 +30,26 @@ class Past:
     gone_since: float | None = None
     lives: int = 0
     lost: str | None = None
+    baseline: Mapping[str, Any] | None = None
 
     def of(self, deployment: str, replica: int) -> RunState | None:
         """What is known of a run; None for one that had not begun."""
         return self.runs.get((deployment, replica))
+
+    def attempt(self, deployment: str, replica: int) -> int:
+        """The last attempt at a run."""
+        past = self.of(deployment, replica)
+        return 1 if past is None else past.attempt
+
+    @property
+    def attempts(self) -> Mapping[Key, int]:
+        """The last attempt at each run that was repeated."""
+        return {key: run.attempt for key, run in self.runs.items() if run.attempt > 1}
+
+    def begun(self, deployment: str, replica: int, attempt: int) -> RunState | None:
+        """What is known of this attempt at a run; None where none of its servers was started."""
+        past = self.of(deployment, replica)
+        return past if past is not None and past.attempt == attempt and past.generation else None
 
     def over(self, deployment: str, replica: int, now: float) -> bool:
         """Whether there is nothing left to do of a run at monotonic time ``now`` of this boot."""
@@ -62,7 +80,8 @@ def past_of(state: CampaignState, last_seen: float, now: Stamp) -> Past:
     elif state.cleared:
         lost = "ended by the campaign's keeper, since no runner came back in time"
     runs = state.runs if lost is None else {key: replace(run, processes={}) for key, run in state.runs.items()}
-    return Past(timeline, runs, max(last_seen, state.alive), state.lives, lost)
+    baseline = state.baseline if same_boot else None
+    return Past(timeline, runs, max(last_seen, state.alive), state.lives, lost, baseline)
 
 
 def is_over(run: RunState, now: float) -> bool:

@@ -12,8 +12,9 @@ import contextlib
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import IO, Any
@@ -28,12 +29,14 @@ from aging.journal import Journal, RunState
 from aging.keeping import Keeping
 from aging.load.job import Job
 from aging.model import HARNESS, Reading
-from aging.plan import Round, Run, rounds
+from aging.plan import Round, Run, repeated, rounds, side_by_side
 from aging.rejuvenation import Policy
+from aging.repeating import broken_runs
 from aging.resumption import Past
 from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.serving import Serving
+from aging.settling import Settling
 from aging.store.layout import Layout
 from aging.watching import Watchdogs, Watched
 
@@ -93,12 +96,15 @@ class Runner:
         self._campaign = campaign
         self._deployments = {deployment.options.name: deployment for deployment in deployments}
         self._catalogue = catalogue
-        self._layout = layout
         self._past = past or Past()
+        self._layout = replace(layout, attempts=self._past.attempts)
+        self._cut_short: Sequence[tuple[str, int]] = ()
         self._timeline = self._past.timeline
         self._journal = Journal(layout.journal, self._timeline)
         self._keeping = Keeping(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
         self._pairs: list[Pair] = []
+        self._settling: Settling | None = None
+        self._broken: dict[tuple[str, int], Sequence[str]] = {}
         self._interrupts = 0
         self._interrupted = asyncio.Event()
         self.decided: str | None = None
@@ -148,19 +154,31 @@ class Runner:
 
     async def _whole(self) -> Outcome:
         campaign = self._campaign
+        queue, done = self._to_do()
         self._record_begin()
         await self._keeping.start()
         samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
         samplers.append(asyncio.create_task(self._kept_going("the watchdogs", self._watchdogs.run)))
         started = sum(past.load_start is not None for past in self._past.runs.values())
         try:
-            left = [self._left(together) for together in rounds(campaign)]
-            for number, together in enumerate(filter(None, left)):
-                if number and campaign.cooldown:
-                    await self._pause(campaign.cooldown)
+            if campaign.settle and (len(rounds(campaign)) > 1 or campaign.retries):
+                noted = self._past.baseline
+                self._settling = await Settling.begin(campaign.settle, self._journal.record, noted)
+            first = not self._past.runs
+            while not self._interrupted.is_set():
+                if not queue:
+                    queue.extend(repeated(await self._broken_in(done)))
+                    done = []
+                if not queue:
+                    break
+                together = queue.popleft()
+                if not first and not any(self._under_way(run) for run in together):
+                    await self._settle(together)
                 if self._interrupted.is_set():
                     break
+                first = False
                 started += await self._round(together)
+                done.extend(together)
         finally:
             await _cancel(samplers)
             self._sampling.close()
@@ -210,15 +228,65 @@ class Runner:
         else:
             past: dict[str, Any] = {"shift": self._timeline.shift, "gone_since": self._past.gone_since}
             self._journal.record("campaign_resumed", **who, **past)
-        for deployment, replica in self._past.cut_short(time.monotonic()):
+        for deployment, replica in self._cut_short:
             self._journal.record("run_cut_short", deployment, replica=replica, at=self._past.gone_since)
 
-    def _left(self, together: Round) -> Round:
-        now = time.monotonic()
-        return tuple(run for run in together if not self._past.over(run.options.name, run.replica, now))
+    def _to_do(self) -> tuple[deque[Round], list[Run]]:
+        """The rounds that are left, and the runs that are done; what is broken of these may yet be repeated.
+
+        A round begins when the one before it is over: what came before the last that has begun is done, however it
+        ended. Repeats come after all that is planned; one that was under way goes on as the attempt that it was.
+        """
+        now, planned = time.monotonic(), rounds(self._campaign)
+        runs = [replace(run, attempt=self._past.attempt(*_key(run))) for together in planned for run in together]
+        begun = [place for place, one in enumerate(planned) if any(self._past.of(*_key(run)) for run in one)]
+        current = max(begun, default=0)
+        latest, after = planned[current], planned[current + 1 :]
+        if again := [run for run in runs if run.attempt > 1]:
+            latest, after = tuple(self._last_loaded(again)), ()
+        cut_short = self._past.cut_short(now)
+        self._cut_short = [_key(run) for run in latest if _key(run) in cut_short]
+        left = [run for run in latest if not self._past.over(*_key(run), now)]
+        queue = deque([*side_by_side(left), *after])
+        ahead = {_key(run) for together in queue for run in together}
+        return queue, [run for run in runs if _key(run) not in ahead]
+
+    def _last_loaded(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Those of runs that had begun whose load began last: with one shared start; or had not begun yet."""
+        starts = {_key(run): past.load_start for run in runs if (past := self._past.of(*_key(run))) is not None}
+        last = max((start for start in starts.values() if start is not None), default=0.0)
+        return [run for run in runs if (start := starts[_key(run)]) is None or start > last - _LEAD_SECONDS]
+
+    def _under_way(self, run: Run) -> bool:
+        return self._past.begun(*_key(run), run.attempt) is not None
+
+    async def _settle(self, together: Round) -> None:
+        """Cool down, then wait until memory and the next round's ports are as before the first one."""
+        await self._pause(self._campaign.cooldown)
+        if self._settling is not None:
+            ports = [port for run in together if (port := self._deployments[run.options.name].port) is not None]
+            await self._settling.wait(ports, self._interrupted)
+
+    async def _broken_in(self, done: Sequence[Run]) -> list[Run]:
+        """The runs of these that are to be repeated."""
+        mine = [run for run in done if run.attempt <= self._campaign.retries]
+        if not mine or self._interrupted.is_set():
+            return []
+        self._broken |= (found := await broken_runs(self._layout.root, mine))
+        return [run for run in mine if _key(run) in found]
+
+    def _note_attempts(self, together: Round) -> None:
+        """A repeated run gets folders of its own, and the journal tells why it is repeated."""
+        for run in together:
+            key = _key(run)
+            if run.attempt > self._past.attempt(*key):
+                self._layout = replace(self._layout, attempts={**self._layout.attempts, key: run.attempt})
+                details = {"replica": run.replica, "attempt": run.attempt, "reasons": list(self._broken[key])}
+                self._journal.record("run_repeated", run.options.name, **details)
 
     async def _round(self, together: Round) -> int:
         """One round; returns how many deployments became ready."""
+        self._note_attempts(together)
         self._pairs = [self._pair(run) for run in together]
         with self._load_log() as log:
             try:
@@ -230,7 +298,7 @@ class Runner:
                 await asyncio.shield(self._end_all())
 
     def _pair(self, run: Run) -> Pair:
-        pair = Pair(run, self._serving(run), past=self._past.of(run.options.name, run.replica))
+        pair = Pair(run, self._serving(run), past=self._past.begun(*_key(run), run.attempt))
         if pair.past is not None:
             pair.told, pair.loads = pair.past.load_start is not None, pair.past.loads
         return pair
@@ -317,10 +385,10 @@ class Runner:
     def _begin(self, pair: Pair, load_start: float, *, resumed: bool) -> None:
         run, campaign, endpoint = pair.run, self._campaign, pair.serving.endpoint
         assert endpoint is not None
-        assert campaign.load is not None
+        assert run.load is not None
         job = Job(
             endpoint=endpoint,
-            load=campaign.load,
+            load=run.load,
             rate=run.options.rate,
             seed=run.seed,
             duration=campaign.duration,
@@ -454,6 +522,8 @@ class Runner:
     async def _end_all(self) -> None:
         await asyncio.gather(*(pair.driver.kill() for pair in self._pairs if pair.driver is not None))
         await asyncio.gather(*(pair.serving.stop() for pair in self._pairs))
+        for pair in self._pairs:
+            self._sampling.finish(self._layout.run(pair.serving.name, pair.run.replica))
         self._pairs = []
 
     async def _pause(self, seconds: float) -> None:
@@ -517,6 +587,10 @@ class Runner:
             ours = pair.serving.name == reading.owner and pair.serving.generation == reading.generation
             if pair.policy is not None and ours and age is not None:
                 pair.policy.observe(age, reading.values)
+
+
+def _key(run: Run) -> tuple[str, int]:
+    return run.options.name, run.replica
 
 
 def _patience(campaign: Campaign) -> float:

@@ -21,6 +21,7 @@ from aging.model import HARNESS, Finding, Findings
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
+from tests.conftest import ROOT
 
 MIB = 2**20
 LOAD_START = 1000.0
@@ -411,3 +412,22 @@ def test_an_engine_metric_that_was_never_read_is_told(tmp_path: Path) -> None:
     engine.close()
     told = [problem.message for problem in analyse(open_results(tmp_path / "c"), TESTS).problems]
     assert told == ["engine_requests_waiting was never read: the engine tells no x:waiting"]
+
+
+@pytest.mark.parametrize("name", ["first-look", pytest.param("real-runtimes", marks=pytest.mark.slow)])
+def test_results_of_an_older_release_are_opened_and_judged(name: str) -> None:
+    """Their manifests know of neither validity nor attempts nor experiments."""
+    results = open_results(ROOT / "results" / name)
+    assert "validity" not in results.manifest["campaign"]
+    before = json.loads(results.layout.findings.read_text())
+    assert "runs" not in before
+    findings = analyse(results, TESTS)
+    assert [run.deployment for run in findings.runs] == list(results.deployments)
+    assert {run.validity for run in findings.runs} == {"complete"}
+    assert findings.experiments == []
+    known = {(one["deployment"], one["indicator"]): one for one in before["findings"]}
+    for finding in findings.findings:
+        if finding.indicator == PRIMARY and not finding.deployment.startswith(HARNESS):
+            assert finding.slope_per_hour == pytest.approx(
+                known[finding.deployment, PRIMARY]["slope_per_hour"], rel=0.2
+            )
