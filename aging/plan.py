@@ -31,6 +31,11 @@ class Run:
     load: LoadTable | None
     attempt: int = 1
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from other runs: its deployment and replica."""
+        return self.options.name, self.replica
+
     def again(self) -> Run:
         """The same run, another attempt."""
         return replace(self, attempt=self.attempt + 1)

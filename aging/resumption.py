@@ -8,6 +8,7 @@ from typing import Any
 
 from aging.clock import Stamp, Timeline, boot_id
 from aging.journal import CampaignState, RunState
+from aging.plan import Round, Run, side_by_side
 
 _SLACK_SECONDS = 1.0
 """A load that ended this little before its time has ended in time."""
@@ -99,3 +100,45 @@ def is_over(run: RunState, now: float) -> bool:
 def _ended_in_time(run: RunState) -> bool:
     end = run.planned_end
     return end is not None and run.load_end is not None and run.load_end >= end - _SLACK_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What there is still to do: the ``rounds`` that are left, the runs that are ``done``, those ``cut_short``.
+
+    What of the done is broken may yet be repeated, after all rounds.
+    """
+
+    rounds: Sequence[Round]
+    done: Sequence[Run]
+    cut_short: Sequence[Key]
+
+
+def left_of(planned: Sequence[Round], past: Past, now: float) -> Left:
+    """What is left of the planned rounds at monotonic time ``now`` of this boot.
+
+    A round begins when the one before it is over: what came before the last that has begun is done, however it
+    ended. Repeats come after all that is planned; one that was under way goes on as the attempt that it was.
+    """
+    runs = [replace(run, attempt=past.attempt(*run.key)) for together in planned for run in together]
+    begun = [place for place, one in enumerate(planned) if any(past.of(*run.key) for run in one)]
+    current = max(begun, default=0)
+    latest: Sequence[Run] = planned[current]
+    after = planned[current + 1 :]
+    if again := [run for run in runs if run.attempt > 1]:
+        latest, after = _loaded_last(again, past), ()
+    going_on = side_by_side([run for run in latest if not past.over(*run.key, now)])
+    ahead = {run.key for together in (*going_on, *after) for run in together}
+    missed = past.cut_short(now)
+    return Left(
+        rounds=(*going_on, *after),
+        done=[run for run in runs if run.key not in ahead],
+        cut_short=[run.key for run in latest if run.key in missed],
+    )
+
+
+def _loaded_last(runs: Sequence[Run], past: Past) -> Sequence[Run]:
+    """Those of the runs whose load began last (all of a round have one start), or has not begun yet."""
+    starts = {run.key: known.load_start for run in runs if (known := past.of(*run.key)) is not None}
+    last = max((start for start in starts.values() if start is not None), default=0.0)
+    return [run for run in runs if (start := starts[run.key]) is None or start >= last - _SLACK_SECONDS]

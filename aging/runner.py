@@ -29,10 +29,10 @@ from aging.journal import Journal, RunState
 from aging.keeping import Keeping
 from aging.load.job import Job
 from aging.model import HARNESS, Reading
-from aging.plan import Round, Run, repeated, rounds, side_by_side
+from aging.plan import Round, Run, repeated, rounds
 from aging.rejuvenation import Policy
 from aging.repeating import broken_runs
-from aging.resumption import Past
+from aging.resumption import Key, Past, left_of
 from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.serving import Serving
@@ -98,13 +98,12 @@ class Runner:
         self._catalogue = catalogue
         self._past = past or Past()
         self._layout = replace(layout, attempts=self._past.attempts)
-        self._cut_short: Sequence[tuple[str, int]] = ()
         self._timeline = self._past.timeline
         self._journal = Journal(layout.journal, self._timeline)
         self._keeping = Keeping(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
         self._pairs: list[Pair] = []
         self._settling: Settling | None = None
-        self._broken: dict[tuple[str, int], Sequence[str]] = {}
+        self._broken: dict[Key, Sequence[str]] = {}
         self._interrupts = 0
         self._interrupted = asyncio.Event()
         self.decided: str | None = None
@@ -154,8 +153,9 @@ class Runner:
 
     async def _whole(self) -> Outcome:
         campaign = self._campaign
-        queue, done = self._to_do()
-        self._record_begin()
+        left = left_of(rounds(campaign), self._past, time.monotonic())
+        queue, done = deque(left.rounds), list(left.done)
+        self._record_begin(left.cut_short)
         await self._keeping.start()
         samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
         samplers.append(asyncio.create_task(self._kept_going("the watchdogs", self._watchdogs.run)))
@@ -216,7 +216,7 @@ class Runner:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def _record_begin(self) -> None:
+    def _record_begin(self, cut_short: Sequence[Key]) -> None:
         who: dict[str, Any] = {"pid": os.getpid(), "boot": boot_id()}
         if self._past.gone_since is None:
             what: dict[str, Any] = {
@@ -228,37 +228,11 @@ class Runner:
         else:
             past: dict[str, Any] = {"shift": self._timeline.shift, "gone_since": self._past.gone_since}
             self._journal.record("campaign_resumed", **who, **past)
-        for deployment, replica in self._cut_short:
+        for deployment, replica in cut_short:
             self._journal.record("run_cut_short", deployment, replica=replica, at=self._past.gone_since)
 
-    def _to_do(self) -> tuple[deque[Round], list[Run]]:
-        """The rounds that are left, and the runs that are done; what is broken of these may yet be repeated.
-
-        A round begins when the one before it is over: what came before the last that has begun is done, however it
-        ended. Repeats come after all that is planned; one that was under way goes on as the attempt that it was.
-        """
-        now, planned = time.monotonic(), rounds(self._campaign)
-        runs = [replace(run, attempt=self._past.attempt(*_key(run))) for together in planned for run in together]
-        begun = [place for place, one in enumerate(planned) if any(self._past.of(*_key(run)) for run in one)]
-        current = max(begun, default=0)
-        latest, after = planned[current], planned[current + 1 :]
-        if again := [run for run in runs if run.attempt > 1]:
-            latest, after = tuple(self._last_loaded(again)), ()
-        cut_short = self._past.cut_short(now)
-        self._cut_short = [_key(run) for run in latest if _key(run) in cut_short]
-        left = [run for run in latest if not self._past.over(*_key(run), now)]
-        queue = deque([*side_by_side(left), *after])
-        ahead = {_key(run) for together in queue for run in together}
-        return queue, [run for run in runs if _key(run) not in ahead]
-
-    def _last_loaded(self, runs: Sequence[Run]) -> Sequence[Run]:
-        """Those of runs that had begun whose load began last: with one shared start; or had not begun yet."""
-        starts = {_key(run): past.load_start for run in runs if (past := self._past.of(*_key(run))) is not None}
-        last = max((start for start in starts.values() if start is not None), default=0.0)
-        return [run for run in runs if (start := starts[_key(run)]) is None or start > last - _LEAD_SECONDS]
-
     def _under_way(self, run: Run) -> bool:
-        return self._past.begun(*_key(run), run.attempt) is not None
+        return self._past.begun(*run.key, run.attempt) is not None
 
     async def _settle(self, together: Round) -> None:
         """Cool down, then wait until memory and the next round's ports are as before the first one."""
@@ -273,15 +247,14 @@ class Runner:
         if not mine or self._interrupted.is_set():
             return []
         self._broken |= (found := await broken_runs(self._layout.root, mine))
-        return [run for run in mine if _key(run) in found]
+        return [run for run in mine if run.key in found]
 
     def _note_attempts(self, together: Round) -> None:
         """A repeated run gets folders of its own, and the journal tells why it is repeated."""
         for run in together:
-            key = _key(run)
-            if run.attempt > self._past.attempt(*key):
-                self._layout = replace(self._layout, attempts={**self._layout.attempts, key: run.attempt})
-                details = {"replica": run.replica, "attempt": run.attempt, "reasons": list(self._broken[key])}
+            if run.attempt > self._past.attempt(*run.key):
+                self._layout = replace(self._layout, attempts={**self._layout.attempts, run.key: run.attempt})
+                details = {"replica": run.replica, "attempt": run.attempt, "reasons": list(self._broken[run.key])}
                 self._journal.record("run_repeated", run.options.name, **details)
 
     async def _round(self, together: Round) -> int:
@@ -298,7 +271,7 @@ class Runner:
                 await asyncio.shield(self._end_all())
 
     def _pair(self, run: Run) -> Pair:
-        pair = Pair(run, self._serving(run), past=self._past.begun(*_key(run), run.attempt))
+        pair = Pair(run, self._serving(run), past=self._past.begun(*run.key, run.attempt))
         if pair.past is not None:
             pair.told, pair.loads = pair.past.load_start is not None, pair.past.loads
         return pair
@@ -587,10 +560,6 @@ class Runner:
             ours = pair.serving.name == reading.owner and pair.serving.generation == reading.generation
             if pair.policy is not None and ours and age is not None:
                 pair.policy.observe(age, reading.values)
-
-
-def _key(run: Run) -> tuple[str, int]:
-    return run.options.name, run.replica
 
 
 def _patience(campaign: Campaign) -> float:

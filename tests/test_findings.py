@@ -375,13 +375,13 @@ def test_many_samples_are_analysed_on_all_cores_with_the_same_result(tmp_path: P
 def test_files_that_cannot_be_read_are_left_out_and_told(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": leak(5000.0), "b": leak(5000.0)})
     (live,) = results.layout.source("a", "process").glob("*.live.jsonl")
-    live.with_name("19700101T00.parquet").write_bytes(b"not parquet")
+    live.with_name("19700101T05.parquet").write_bytes(b"not parquet")
     with results.layout.journal.open("a") as journal:
         journal.write("{half\n")
     findings = analyse(open_results(tmp_path / "r"), TESTS)
     assert memory_finding(findings, "b").verdict == "aging"
     told = [problem.message for problem in findings.problems if problem.kind == "trimmed"]
-    assert told[0].startswith("a/r01/process/19700101T00.parquet: cannot be read and was left out")
+    assert told[0].startswith("a/r01/process/19700101T05.parquet: cannot be read and was left out")
     assert told[1] == "journal.jsonl: 1 lines are not whole and were left out"
 
 
