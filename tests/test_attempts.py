@@ -207,6 +207,9 @@ def test_a_smoke_run_tells_of_each_deployment_what_is_wrong_with_it_and_exits_3(
     results = opened(tmp_path)
     assert results.layout.root.parent.name == "small.smoke"
     assert not results.layout.findings.exists()
+    refused = aging("resume", results.layout.root)
+    assert refused.returncode == 2
+    assert "was a smoke run, which is no campaign" in refused.stderr
     failures = smoke_failures(results)
     assert failures["clean"] == failures["leak"] == {}
     assert "it never was ready" in failures["never"]["ready"]
@@ -232,4 +235,7 @@ def test_a_smoke_run_has_its_own_length(campaign_file: Write, aging: Aging) -> N
     both = aging("run", campaign_file(), "--smoke", "10s", "--duration", "5s")
     assert both.returncode == 2
     assert "a smoke run has its own length" in both.stderr
+    detached = aging("run", campaign_file(), "--smoke", "10s", "--detach")
+    assert detached.returncode == 2
+    assert "a smoke run is short" in detached.stderr
     assert "too short to see anything" in aging("run", campaign_file(), "--smoke", "1s").stderr
