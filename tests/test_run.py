@@ -83,7 +83,7 @@ def test_findings_have_every_key_of_the_contract(completed: Path) -> None:
     assert findings["campaign"] == "small"
     assert set(findings) == {
         *("schema", "campaign", "started", "findings", "controls", "problems"),
-        *("runs", "experiments"),
+        *("objectives", "runs", "experiments"),
     }
     assert {(run["deployment"], run["validity"]) for run in findings["runs"]} == {
         ("clean", "complete"),
