@@ -39,6 +39,7 @@ from aging.progress import Progress
 from aging.report import write_report
 from aging.resuming import check_resumable, reap, seal_beside, take_up
 from aging.runner import Outcome, Runner
+from aging.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
 from aging.store.layout import Layout
 from aging.store.results import open_results
 from aging.store.sealing import seal_tree
@@ -69,9 +70,11 @@ def run_campaign(
     """Check, run, seal, analyse and report a campaign; end it early once it has failed ``gate``.
 
     ``overrides`` stand in for top-level keys of the file.
-    Raises CampaignError or PreflightError before anything is started or written.
+    Raises CampaignError or PreflightError before anything is started or written, and InconclusiveError where the
+    sanity run that the campaign asks for was not passed.
     """
     planned = _planned(written, results, overrides, console)
+    _sane(planned, written, results, console)
     campaign, layout = planned.campaign, prepared(planned, written, results, console)
     if gate is not None:  # a gate that was killed is run again from its start
         campaign = campaign.model_copy(update={"orphan_grace": 0.0})
@@ -94,8 +97,10 @@ def resume_campaign(directory: Path, console: Console) -> Ran:
         layout = Layout(layout.root.resolve())
         os.chdir(folder)  # what the campaign file calls by a relative path is there
     catalogue = Catalogue.discovered()
-    text, seconds = layout.campaign.read_text(encoding="utf-8"), results.manifest["campaign"]["duration_seconds"]
-    campaign = parse_campaign(text, catalogue.kinds(), str(layout.campaign), duration=f"{seconds:f}s")
+    text, told = layout.campaign.read_text(encoding="utf-8"), results.manifest["campaign"]
+    overrides = {"duration": f"{told['duration_seconds']:f}s", "scale": told.get("scale")}
+    parsed = parse_campaign(text, catalogue.kinds(), str(layout.campaign), **overrides)
+    campaign = read_inputs(parsed, str(layout.campaign)).campaign
     deployments = placed(campaign, catalogue)
     taken = take_up(layout)
     with contextlib.closing(taken.lock):
@@ -109,9 +114,11 @@ def detach_campaign(written: Written, results: Path, overrides: Mapping[str, Any
     """Check a campaign and have it run by a process of its own, which outlives this one and its terminal.
 
     Raises CampaignError or PreflightError before anything is started or written, InconclusiveError when that
-    process has ended at once.
+    process has ended at once, or the sanity run that the campaign asks for was not passed.
     """
-    layout = prepared(_planned(written, results, overrides, console), written, results, console)
+    planned = _planned(written, results, overrides, console)
+    _sane(planned, written, results, console)
+    layout = prepared(planned, written, results, console)
     layout.journal.touch()  # a campaign of which nothing has been done: it is resumed from its start
     with layout.runner_log.open("ab") as log:
         process = subprocess.Popen(
@@ -159,7 +166,8 @@ def _planned(written: Written, results: Path, overrides: Mapping[str, Any], cons
 
 def prepared(planned: _Planned, written: Written, results: Path, console: Console) -> Layout:
     """The result directory of a campaign that is about to start; what is worth a note before it does is told."""
-    layout = prepare(planned.campaign, planned.deployments, written.text, results, planned.files)
+    content = manifest(planned.campaign, planned.deployments, planned.files)
+    layout = prepare(planned.campaign, content, written.text, results)
     for file in planned.files:
         console.print(f"{file.where}: {file.told}", highlight=False, markup=False, soft_wrap=True)
     for note in notes(planned.campaign, planned.deployments):
@@ -174,6 +182,18 @@ def _ran(
     layout: Layout,
     console: Console,
 ) -> Ran:
+    outcome = _sealed(runner, looking, campaign, layout, console)
+    return Ran(outcome, layout, derive(layout.root), runner.decided or runner.halted)
+
+
+def _sealed(
+    runner: Runner,
+    looking: Coroutine[Any, Any, None] | None,
+    campaign: Campaign,
+    layout: Layout,
+    console: Console,
+) -> Outcome:
+    """Run to the end, and seal what there is."""
     keep_flat()
     outcome = asyncio.run(_watched(runner, looking, campaign, layout, console))
     try:
@@ -182,14 +202,65 @@ def _ran(
         if outcome is not Outcome.HALTED:
             raise
         console.print(f"not everything could be sealed: {error}; `aging resume` will", soft_wrap=True)
-    return Ran(outcome, layout, derive(layout.root), runner.decided or runner.halted)
+    return outcome
 
 
-def prepare(
-    campaign: Campaign, deployments: Sequence[Subject[Any]], text: str, results: Path, files: Sequence[Input]
-) -> Layout:
-    """Make the result directory with the campaign file's text verbatim and the manifest; the load reads ``files``."""
-    content = manifest(campaign, deployments, files)
+@dataclass(frozen=True, slots=True)
+class Smoked:
+    """A smoke run that has been judged."""
+
+    outcome: Outcome
+    layout: Layout
+    verdicts: Sequence[SmokeVerdict]
+
+
+def run_smoke(
+    written: Written, results: Path, overrides: Mapping[str, Any], seconds: float, console: Console
+) -> Smoked:
+    """Check the host and the campaign, run every deployment for ``seconds``, seal and judge.
+
+    Raises CampaignError or PreflightError before anything is started or written.
+    """
+    return _smoke(_planned(written, results, overrides, console), written, results, seconds, console)
+
+
+def _smoke(planned: _Planned, written: Written, results: Path, seconds: float, console: Console) -> Smoked:
+    """A smoke run of a campaign that could start now. Nobody resumes it: its servers end with it, even if killed."""
+    campaign = smoke_campaign(planned.campaign, seconds)
+    content = manifest(campaign, planned.deployments, planned.files) | {"smoke": True}
+    layout = prepare(campaign, content, written.text, results)
+    with contextlib.closing(Lock.take(layout.root, "runner")):
+        console.print(f"smoke run, no results: {layout.root}", highlight=False, soft_wrap=True)
+        runner = Runner(campaign, planned.deployments, planned.catalogue, layout)
+        outcome = _sealed(runner, None, campaign, layout, console)
+        told = verdicts(open_results(layout.root))
+        write_verdicts(told, layout.smoke)
+    return Smoked(outcome, layout, told)
+
+
+def _sane(planned: _Planned, written: Written, results: Path, console: Console) -> None:
+    """Have the sanity run that the campaign asks for, if it does. Raises InconclusiveError when it is not passed."""
+    if planned.campaign.sanity:
+        _pass(_smoke(planned, written, results, planned.campaign.sanity, console))
+
+
+def _pass(smoked: Smoked) -> None:
+    """Raise InconclusiveError with what failed in a smoke run, or for one that was interrupted."""
+    if smoked.outcome is Outcome.INTERRUPTED:
+        raise KeyboardInterrupt
+    if smoked.outcome is Outcome.HALTED:
+        raise InconclusiveError("the sanity run was halted, so the campaign was not started")
+    failed = [
+        f"  {verdict.deployment}: {'; '.join(check.message for check in verdict.checks if check.status == 'fail')}"
+        for verdict in smoked.verdicts
+        if not verdict.passed
+    ]
+    if failed:
+        raise InconclusiveError("the sanity run was not passed, so the campaign was not started\n" + "\n".join(failed))
+
+
+def prepare(campaign: Campaign, content: Mapping[str, Any], text: str, results: Path) -> Layout:
+    """Make the result directory with the campaign file's text verbatim and the manifest's content."""
     layout = Layout(_new_folder(results / campaign.name, time.time()))
     layout.run(HARNESS).mkdir(parents=True)
     layout.campaign.write_bytes(text.encode("utf-8"))

@@ -26,6 +26,7 @@ _BROKEN = (
     "unfinished",
     "schedule",
     "late",
+    "smoke",
 )
 """Problems after which a deployment that was not found to leak has not been shown not to."""
 
@@ -114,6 +115,9 @@ def judge(
 
 
 def _why_broken(findings: Findings, deployment: str) -> str | None:
+    for run in findings.runs:
+        if run.deployment == deployment and run.validity != "complete":
+            return f"replica {run.replica} is {run.validity}: {'; '.join(run.reasons)}"
     for problem in findings.problems:
         if problem.kind in _BROKEN and problem.deployment in (deployment, None):
             return problem.message
@@ -150,7 +154,7 @@ def _judgement(finding: Finding | None, name: str, condition: Condition, broken:
         if finding.verdict == "aging" and slope > condition.limit and (finding.p or 0.0) <= level:
             outcome = Outcome.FAILED
         elif broken:
-            outcome, said = Outcome.INCONCLUSIVE, f"{said}; the run is broken: {broken}"
+            outcome, said = Outcome.INCONCLUSIVE, f"{said}; it has not been shown: {broken}"
         elif interval[1] <= condition.limit:
             outcome = Outcome.PASSED
         else:

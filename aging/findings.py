@@ -14,15 +14,17 @@ import numpy as np
 from aging.analysed import Analysed, analyse_all
 from aging.clock import utc
 from aging.controls import controls
+from aging.experimental import experiments
 from aging.indicators import DEVICE_MEMORY, PRIMARY, deployment_series, device_limit, harness_series, run_window
-from aging.model import Attainment, Finding, Findings
+from aging.model import Attainment, Finding, Findings, RunValidity
 from aging.objectives import attainments, classes
 from aging.problems import problems_of
-from aging.replicas import finding_of
+from aging.replicas import sound_finding
 from aging.retention import with_retention
 from aging.store.results import Results
 from aging.trends import hierarchical_fdr, time_to_exhaustion
 from aging.trends.tests import TrendTest
+from aging.validity import validities
 
 SCHEMA = 1
 _HOUR = 3600.0
@@ -38,11 +40,13 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         for replica in results.replicas(deployment)
         for one in deployment_series(results, deployment, replica)
     ]
+    runs = validities(results)
     # The harness is a family of controls, not of hypotheses: it must not dilute what is asked of the deployments.
+    analysed = analyse_all(series, tests)
     findings = [
         finding
-        for family in (analyse_all(series, tests), analyse_all(harness_series(results), tests))
-        for finding in _findings(family, analysis["test"], analysis["q"])
+        for family in (analysed, analyse_all(harness_series(results), tests))
+        for finding in _findings(family, runs, analysis["test"], analysis["q"])
     ]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
     findings = [with_retention(_with_exhaustion(finding, levels, limits), series) for finding in findings]
@@ -54,28 +58,33 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         findings=findings,
         controls=controls(manifest["deployments"], findings, series, loaded=manifest["campaign"]["load"] is not None),
         problems=problems_of(results),
-        objectives=_objectives(results),
+        objectives=_objectives(results, runs),
+        runs=runs,
+        experiments=experiments(manifest, analysed, runs, analysis["test"]),
     )
 
 
-def _objectives(results: Results) -> list[Attainment]:
-    """How well every deployment kept the objectives of its load, where it has any."""
-    objectives = classes(results.manifest["campaign"]["load"])
+def _objectives(results: Results, runs: Sequence[RunValidity]) -> list[Attainment]:
+    """How well every deployment kept the objectives of its load, where it has any; by its sound runs if there are."""
+    broken = {(run.deployment, run.replica) for run in runs if run.validity == "broken"}
     kept: list[Attainment] = []
-    for deployment in results.deployments if objectives else ():
-        windows = {replica: run_window(results, deployment, replica) for replica in results.replicas(deployment)}
-        runs = [
+    for deployment in results.deployments:
+        objectives = classes(results.load_of(deployment))
+        replicas = results.replicas(deployment) if objectives else ()
+        sound = [replica for replica in replicas if (deployment, replica) not in broken]
+        windows = {replica: run_window(results, deployment, replica) for replica in sound or replicas}
+        found = [
             (results.requests(deployment, replica), window.load_start + window.warmup, window.load_end)
             for replica, window in windows.items()
             if window is not None
         ]
-        kept += attainments(deployment, [run for run in runs if not run[0].empty], objectives)
+        kept += attainments(deployment, [one for one in found if not one[0].empty], objectives)
     return kept
 
 
-def _findings(analysed: Sequence[Analysed], test: str, q: float) -> list[Finding]:
+def _findings(analysed: Sequence[Analysed], runs: Sequence[RunValidity], test: str, q: float) -> list[Finding]:
     """Findings under hierarchical false-discovery control: a growth that does not survive it is not called aging."""
-    findings = [finding_of(group, test) for group in _grouped(analysed)]
+    findings = [sound_finding(group, runs, test) for group in _grouped(analysed)]
     families: dict[str, list[Finding]] = {}
     for finding in findings:
         families.setdefault(finding.deployment, []).append(finding)

@@ -140,9 +140,9 @@ class _Run:
     requests: pd.DataFrame
 
 
-def load_classes(results: Results) -> tuple[str, ...]:
-    """Names of the load's classes; empty where it has one alone."""
-    load = results.manifest["campaign"]["load"]
+def load_classes(results: Results, deployment: str) -> tuple[str, ...]:
+    """Names of the classes of a deployment's load; empty where it has one alone."""
+    load = results.load_of(deployment)
     named = tuple(one["name"] for one in (load or {}).get("class") or ())
     return named if len(named) > 1 else ()
 
@@ -191,7 +191,7 @@ def deployment_series(results: Results, deployment: str, replica: int) -> list[S
         *_sampled(device, (DEVICE_MEMORY,) if on_device else (), run),
         *_sampled(allocator, ALLOCATOR, run),
         *_sampled(engine, ENGINE_METRICS, run),
-        *_client(run, load_classes(results), objectives_of(results.manifest["campaign"]["load"])),
+        *_client(run, load_classes(results, deployment), objectives_of(results.load_of(deployment))),
     ]
 
 

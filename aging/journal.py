@@ -84,16 +84,18 @@ class RunState:
     """What the journal says of one run (one deployment, one replica). Times are monotonic seconds.
 
     ``phases`` are the stretches of different load, in seconds from ``load_start``; empty where it is steady.
-    Where there is no load of ours the run is ``watched``: ``load_start`` to ``load_end`` is when we looked on,
-    and its main process had run for ``earlier`` seconds before. ``processes`` are those that we started, by
-    component, until we have seen their end; ``main`` is the main one, whoever started it, ``command`` how the
-    kernel showed its command line. ``ready`` is when this generation was; ``loads`` counts its load processes;
-    ``cut_short`` tells that the rest of its time passed while there was no runner.
+    A run that was repeated is what its last ``attempt`` is. Where there is no load of ours the run is ``watched``:
+    ``load_start`` to ``load_end`` is when we looked on, and its main process had run for ``earlier`` seconds before.
+    ``processes`` are those that we started, by component, until we have seen their end; ``main`` is the main one,
+    whoever started it, ``command`` how the kernel showed its command line. ``ready`` is when this generation was;
+    ``loads`` counts its load processes; ``cut_short`` tells that the rest of its time passed while there was no
+    runner.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
     generation: int = 0
     pid: int | None = None
+    attempt: int = 1
     rejuvenations: int = 0
     watched: bool = False
     earlier: float = 0.0
@@ -124,7 +126,8 @@ class CampaignState:
     ``boot`` and ``shift`` are of the boot that its last runner ran in; ``last`` is the last event's stamp,
     ``alive`` when a runner wrote the last one of its own.
     ``cleared`` tells that a keeper ended what the last runner had left; ``lives`` counts the runners,
-    ``folder`` is where the first of them was started.
+    ``folder`` is where the first of them was started, ``baseline`` what was in use before anything was started in
+    this boot, where that was noted.
     """
 
     phase: Phase = "preparing"
@@ -139,6 +142,7 @@ class CampaignState:
     cleared: bool = False
     lives: int = 0
     folder: str | None = None
+    baseline: Mapping[str, Any] | None = None
 
     def recorded(self) -> Sequence[Identity]:
         """The processes that we started and have not seen the end of, if they are of this boot of the host."""
@@ -146,10 +150,29 @@ class CampaignState:
             return ()
         return [one for run in self.runs.values() for one in run.processes.values()]
 
+    @property
+    def attempts(self) -> Mapping[tuple[str, int], int]:
+        """The last attempt at each run that was repeated."""
+        return {key: run.attempt for key, run in self.runs.items() if run.attempt > 1}
+
 
 def fold(events: Iterable[Event]) -> CampaignState:
     """The state after ``events``."""
     return reduce(_step, events, CampaignState())
+
+
+def superseded(events: Sequence[Event]) -> frozenset[int]:
+    """Places of the events that an earlier attempt at a repeated run left: what they tell is no more the run's."""
+    last = {_run_of(event): place for place, event in enumerate(events) if event.kind == "run_repeated"}
+    return frozenset(
+        place
+        for place, event in enumerate(events)
+        if event.deployment is not None and place < last.get(_run_of(event), 0)
+    )
+
+
+def _run_of(event: Event) -> tuple[str | None, int]:
+    return event.deployment, event.details.get("replica", 1)
 
 
 def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911 - a table of events
@@ -168,7 +191,10 @@ def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911
         case "campaign_resumed":
             told = event.details
             known = {"pid": told["pid"], "boot": told["boot"], "shift": told["shift"], "lives": state.lives + 1}
-            return replace(state, phase="running", ended=None, cleared=False, **known)
+            baseline = state.baseline if told["boot"] == state.boot else None
+            return replace(state, phase="running", ended=None, cleared=False, baseline=baseline, **known)
+        case "baseline":
+            return replace(state, baseline=event.details)
         case "orphans_ended":
             return replace(state, cleared=True)
         case "interrupt":
@@ -180,6 +206,8 @@ def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911
 
 def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR0912 - a table of events
     match event.kind:
+        case "run_repeated":
+            return RunState(attempt=event.details["attempt"])
         case "deployment_started":
             started = {"pid": event.details["pid"], "generation": event.details["generation"]}
             return replace(run, phase="starting", died=None, ready=None, **started, **_started(event))

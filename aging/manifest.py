@@ -10,13 +10,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from aging.campaign.schema import Campaign
+from aging.campaign.schema import Campaign, LoadTable
 from aging.deployments import Subject, environments_folder
 from aging.load.classes import classes_of
 from aging.load.inputs import Input
@@ -39,10 +40,11 @@ def manifest(campaign: Campaign, deployments: Sequence[Subject[Any]], files: Seq
         "command_line": sys.argv,
         "python": platform.python_version(),
         "campaign": resolved(campaign),
+        "experiment": _experiment(campaign),
         "seed": campaign.seed,
         "schedule_hashes": schedule_hashes(campaign),
         "load_files": [asdict(file) for file in files],
-        "deployments": [_deployment(deployment) for deployment in deployments],
+        "deployments": [_deployment(deployment, campaign) for deployment in deployments],
         "host": host(),
         "devices": devices(),
         "packages": {found.metadata["Name"]: found.version for found in distributions()},
@@ -60,29 +62,34 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
         "warmup_seconds": campaign.warmup,
         "cooldown_seconds": campaign.cooldown,
         "orphan_grace_seconds": campaign.orphan_grace,
+        "order": campaign.order,
+        "settle_seconds": campaign.settle,
+        "retries": campaign.retries,
+        "sanity_seconds": campaign.sanity,
         "scale": campaign.scale,
-        "load": campaign.load and campaign.load.model_dump(mode="json", by_alias=True),
+        "load": _load(campaign.load),
         "sampling_seconds": dict(campaign.sampling),
         "analysis": {
             "grid_seconds": campaign.analysis.grid,
             "q": campaign.analysis.q,
             "test": campaign.analysis.test,
         },
+        "validity": campaign.validity.model_dump(mode="json"),
         "rejuvenation": campaign.rejuvenation and campaign.rejuvenation.model_dump(mode="json"),
     }
 
 
 def schedule_hashes(campaign: Campaign) -> dict[str, str]:
     """The hash of the load of every run, by ``deployment/rNN``; equal where the load is equal. No load, no hash."""
-    if campaign.load is None:
-        return {}
-    known: dict[tuple[float | None, int], str] = {}
+    known: dict[tuple[str, float | None, int], str] = {}
     hashes = {}
     for together in rounds(campaign):
         for run in together:
-            key = (run.options.rate, run.seed)
+            if run.load is None:
+                continue
+            key = (json.dumps(_load(run.load)), run.options.rate, run.seed)
             if key not in known:
-                known[key] = schedule_hash(classes_of(campaign.load, run.options.rate), run.seed, campaign.duration)
+                known[key] = schedule_hash(classes_of(run.load, run.options.rate), run.seed, campaign.duration)
             hashes[f"{run.options.name}/r{run.replica:02d}"] = known[key]
     return hashes
 
@@ -114,7 +121,28 @@ def write_manifest(content: Mapping[str, Any], path: Path) -> None:
     temporary.replace(path)
 
 
-def _deployment(deployment: Subject[Any]) -> dict[str, Any]:
+def _experiment(campaign: Campaign) -> dict[str, Any] | None:
+    if not campaign.factors:
+        return None
+    return {"factors": {path: list(levels) for path, levels in campaign.factors.items()}} | campaign.design.model_dump(
+        mode="json"
+    )
+
+
+def _treatment(campaign: Campaign, name: str) -> dict[str, Any] | None:
+    """What a designed experiment made of a deployment."""
+    treatment = campaign.treatments.get(name)
+    if treatment is None:
+        return None
+    told = {"base": treatment.base, "point": treatment.point, "centre": treatment.centre}
+    return told | {"levels": dict(treatment.levels), "load": _load(treatment.load)}
+
+
+def _load(load: LoadTable | None) -> dict[str, Any] | None:
+    return None if load is None else load.model_dump(mode="json", by_alias=True)
+
+
+def _deployment(deployment: Subject[Any], campaign: Campaign) -> dict[str, Any]:
     origin, known, needs = deployment.origin(), deployment.known_ageing(), deployment.environment
     return {
         "name": deployment.options.name,
@@ -123,17 +151,19 @@ def _deployment(deployment: Subject[Any]) -> dict[str, Any]:
         "model": deployment.model,
         "endpoint": origin.endpoint and origin.endpoint.base_url + origin.endpoint.path,
         "options": deployment.options.model_dump(mode="json"),
+        "treatment": _treatment(campaign, deployment.options.name),
         "known_ageing": None
         if known is None
         else {"indicator": known.indicator, "per_request": known.per_request, "per_hour": known.per_hour},
-        "packages": {} if needs is None else _packages(needs.python(environments_folder())),
+        "packages": {} if needs is None else dict(_packages(needs.python(environments_folder()))),
     }
 
 
-def _packages(python: Path) -> dict[str, str]:
+@cache
+def _packages(python: Path) -> Mapping[str, str]:
     """What is installed in a runtime's environment, as its own interpreter sees it."""
     listed = subprocess.run([python, "-c", _LIST_PACKAGES], capture_output=True, check=True, text=True)
-    packages: dict[str, str] = json.loads(listed.stdout)
+    packages: Mapping[str, str] = json.loads(listed.stdout)
     return packages
 
 

@@ -194,6 +194,70 @@ class Problem:
     at_seconds: float | None = None
 
 
+Validity = Literal["complete", "short", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunValidity:
+    """What one run is worth, and why: ``complete``, ``short`` (sound as far as it goes) or ``broken``.
+
+    ``measured_share`` is the part of its planned window that was sampled, ``failed_share`` that of its requests that
+    failed or were dropped. ``base``, ``point`` and ``levels`` are what a designed experiment made it of.
+    """
+
+    deployment: str
+    replica: int
+    attempt: int
+    validity: Validity
+    reasons: Sequence[str]
+    measured_share: float | None
+    failed_share: float | None
+    base: str | None = None
+    point: int | None = None
+    levels: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FactorEffect:
+    """One term of an experiment: what a factor, or two together, did to the leak rate.
+
+    ``effect`` is the change of the rate from the first level to the second, None for more levels; ``means`` the mean
+    rates by level of a single factor. ``q`` is ``p`` after false-discovery control over the experiment's terms.
+    ``aliases`` are terms that the design cannot tell from it. Not known is None.
+    """
+
+    term: str
+    effect: float | None
+    ci: tuple[float, float] | None
+    f: float | None
+    df: int
+    p: float | None
+    q: float | None
+    means: Mapping[str, float | None]
+    aliases: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """The effects of a designed experiment on one indicator's rate, ``per`` hour or request.
+
+    ``runs`` are those that could be used, of ``points`` different points. ``error_sd`` is the standard deviation of a
+    repeated run's rate on ``error_df`` degrees of freedom; ``lack_of_fit_p`` is of "the terms explain the points".
+    """
+
+    deployment: str
+    indicator: str
+    per: Literal["hour", "request"]
+    runs: int
+    points: int
+    mean: float | None
+    error_sd: float | None
+    error_df: int
+    lack_of_fit_p: float | None
+    effects: Sequence[FactorEffect]
+    notes: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Attainment:
     """How well a deployment kept the objectives of one class of requests.
@@ -228,3 +292,5 @@ class Findings:
     controls: Sequence[Control]
     problems: Sequence[Problem]
     objectives: Sequence[Attainment] = ()
+    runs: Sequence[RunValidity] = ()
+    experiments: Sequence[Experiment] = ()

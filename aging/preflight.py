@@ -23,6 +23,7 @@ from aging.errors import Mistake, PreflightError
 from aging.huggingface import cached_folder
 from aging.load.bodies import left_out
 from aging.load.classes import classes_of
+from aging.plan import rounds
 from aging.weights import PRESETS, Preset, cached_gguf
 
 _CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}
@@ -59,26 +60,26 @@ def placed(campaign: Campaign, catalogue: Catalogue) -> Sequence[Subject[Any]]:
 def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) -> None:
     """Raise :class:`PreflightError` with everything that keeps this host from running ``campaign`` now."""
     mistakes = [*_results_mistakes(results), *_model_mistakes(campaign, catalogue)]
+    told: set[tuple[str, str]] = set()
     for options in campaign.deployment:
-        deployment: Subject[Any] = catalogue.deployments[options.kind](options, None)
-        if missing := deployment.missing():
-            mistakes.append(Mistake(f"deployment[{options.name}].{deployment.essential_key}", missing))
-        probed = isinstance(options, DeploymentOptions) and options.allocator_probe
-        if probed and (unmade := probe.missing()):
-            mistakes.append(Mistake(f"deployment[{options.name}].allocator_probe", unmade))
-        if deployment.port is not None and (taken := _port_taken(deployment.port)):
-            mistakes.append(Mistake(f"deployment[{options.name}].port", taken))
+        treatment = campaign.treatments.get(options.name)
+        base = options.name if treatment is None else treatment.base
+        for key, what in _deployment_mistakes(catalogue.deployments[options.kind](options, None)):
+            if (base, what) not in told:  # all points of a designed experiment would say the same
+                mistakes.append(Mistake(f"deployment[{base}].{key}", what))
+            told.add((base, what))
     if mistakes:
         raise PreflightError(source, mistakes)
 
 
 def notes(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> list[str]:
     """What a reader must know of this campaign's load before it runs, a sentence each."""
-    load = campaign.load
-    if load is None:
-        return []
-    told = list(_left_out(load, deployments))
+    loads = {run.options.name: run.load for together in rounds(campaign) for run in together}
+    told = list(_left_out(loads, deployments))
     for options in campaign.deployment:
+        load = loads[options.name]
+        if load is None:
+            continue
         rate = sum(each.arrivals.mean_rate() for each in classes_of(load, options.rate))
         if rate > CLIENT_REQUESTS_PER_SECOND:
             told.append(
@@ -89,17 +90,31 @@ def notes(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> list[str]:
     return told
 
 
-def _left_out(load: LoadTable, deployments: Sequence[Subject[Any]]) -> Iterator[str]:
-    wanted = {
-        name for each in classes_of(load) for name in type(each.options).model_fields if getattr(each.options, name)
-    }
-    wanted |= {"priority" for each in classes_of(load) if each.priority}
+def _left_out(loads: Mapping[str, LoadTable | None], deployments: Sequence[Subject[Any]]) -> Iterator[str]:
     for deployment in deployments:
-        endpoint = deployment.origin().endpoint
-        missing = () if endpoint is None else left_out(endpoint, wanted)
+        endpoint, load = deployment.origin().endpoint, loads[deployment.options.name]
+        missing = () if endpoint is None or load is None else left_out(endpoint, _wanted(load))
         if missing:
             what = "does not take it" if len(missing) == 1 else "does not take them"
             yield f"{deployment.options.name}: requests do not ask for {', '.join(missing)}: its server {what}"
+
+
+def _wanted(load: LoadTable) -> set[str]:
+    wanted = {
+        name for each in classes_of(load) for name in type(each.options).model_fields if getattr(each.options, name)
+    }
+    return wanted | {"priority" for each in classes_of(load) if each.priority}
+
+
+def _deployment_mistakes(deployment: Subject[Any]) -> Iterator[tuple[str, str]]:
+    """The key that each is about, and what is wrong."""
+    if missing := deployment.missing():
+        yield deployment.essential_key, missing
+    options = deployment.options
+    if isinstance(options, DeploymentOptions) and options.allocator_probe and (unmade := probe.missing()):
+        yield "allocator_probe", unmade
+    if deployment.port is not None and (taken := port_taken(deployment.port)):
+        yield "port", taken
 
 
 def _results_mistakes(results: Path) -> Iterator[Mistake]:
@@ -134,7 +149,8 @@ def _model_mistakes(campaign: Campaign, catalogue: Catalogue) -> Iterator[Mistak
                 return
 
 
-def _port_taken(port: int) -> str | None:
+def port_taken(port: int) -> str | None:
+    """Why a server cannot listen on this loopback port now; None when it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from aging.campaign.units import parse_duration
 from aging.indicators import device_samples, tree_samples
 from aging.model import HARNESS, Event, Problem
 from aging.samplers.allocator import AllocatorSampler
 from aging.store.results import Results
 from aging.trends import rate_grid
+from aging.unsent import unsent
 
 _LATE_SECONDS = 0.1
 """A client whose 99th percentile of send lateness is above this did not drive the schedule it was given."""
@@ -33,6 +33,7 @@ _MISSED_TICKS_SHARE = 0.01
 def problems_of(results: Results) -> list[Problem]:
     """Everything a reader of the verdicts must know, campaign first."""
     return [
+        *_smoke(results),
         *_from_journal(results),
         *_jumps(results),
         *_unfinished(results),
@@ -45,10 +46,24 @@ def problems_of(results: Results) -> list[Problem]:
     ]
 
 
-def _from_journal(results: Results) -> Iterator[Problem]:
-    for event in results.events:
+def _smoke(results: Results) -> Iterator[Problem]:
+    if results.manifest.get("smoke"):
+        seconds = results.manifest["campaign"]["duration_seconds"]
+        yield Problem(None, "smoke", f"a smoke run of {seconds:g} s a deployment: what it found is no result")
+
+
+def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a table of events
+    for event in results.lasting_events:
         at = _at(results, event)
         match event.kind:
+            case "run_repeated":
+                before, why = event.details["attempt"] - 1, "; ".join(event.details["reasons"])
+                message = f"replica {event.details['replica']}: attempt {before} was broken and is left out: {why}"
+                yield Problem(event.deployment, "repeated", message, at)
+            case "not_settled":
+                yield Problem(
+                    None, "settling", f"a round began before the host had settled: {event.details['why']}", at
+                )
             case "deployment_died":
                 tail = " | ".join(event.details["log"][-3:])
                 died = f"generation {event.details['generation']} died: {event.details['why']}"
@@ -121,7 +136,11 @@ def _unfinished(results: Results) -> Iterator[Problem]:
 def _schedules(results: Results) -> Iterator[Problem]:
     planned = results.manifest["schedule_hashes"]
     # Of a load that was interrupted and resumed, the last end is that of the whole.
-    ends = {(event.deployment, event.details["replica"]): event for event in _of_kind(results, "load_finished")}
+    ends = {
+        (event.deployment, event.details["replica"]): event
+        for event in results.lasting_events
+        if event.kind == "load_finished"
+    }
     for event in ends.values():
         if event.deployment is None:
             continue
@@ -130,45 +149,17 @@ def _schedules(results: Results) -> Iterator[Problem]:
         stopped_early = results.state.phase != "completed" or run.died or run.cut_short
         arrived = event.details.get("requests")
         recorded = results.requests(event.deployment, event.details["replica"])
-        unsent = _unsent(results, event, recorded)
-        if unsent:
-            message = f"{unsent} of {arrived} arrivals were due while no load process ran, and were not sent"
+        missing = unsent(results, event, recorded)
+        if missing:
+            message = f"{missing} of {arrived} arrivals were due while no load process ran, and were not sent"
             yield Problem(event.deployment, "unsent", message, _at(results, event))
         # The last request drawn may be the one that the stop forestalled.
-        if arrived is not None and len(recorded) + unsent < arrived - 1:
-            message = f"{arrived - len(recorded) - unsent} of {arrived} arrivals left no record"
+        if arrived is not None and len(recorded) + missing < arrived - 1:
+            message = f"{arrived - len(recorded) - missing} of {arrived} arrivals left no record"
             yield Problem(event.deployment, "lost", message, _at(results, event))
         if event.details["schedule_hash"] != expected and not stopped_early:
             message = f"drove schedule {event.details['schedule_hash']}, not the planned {expected}"
             yield Problem(event.deployment, "schedule", message, _at(results, event))
-
-
-def _of_kind(results: Results, kind: str) -> list[Event]:
-    return [event for event in results.events if event.kind == kind]
-
-
-def _unsent(results: Results, finished: Event, recorded: pd.DataFrame) -> int:
-    """Arrivals without a record that were due, or in flight, when one load process had gone and the next had not come.
-
-    Such have an index below the first that the next one sent, and above the last that was answered before the gap.
-    """
-    if recorded.empty or not _of_kind(results, "load_resumed"):
-        return 0
-    known, gone_since, unsent = set(recorded["index"]), None, set[int]()
-    patience = results.manifest["campaign"]["load"]["timeout"]
-    patience = parse_duration(patience) if isinstance(patience, str) else float(patience)
-    for event in results.events:
-        mine = event.deployment == finished.deployment and event.details["replica"] == finished.details["replica"]
-        if event.kind == "campaign_resumed":
-            gone_since = event.details["gone_since"]
-        elif mine and event.kind == "load_died":
-            gone_since = event.stamp.mono
-        elif mine and event.kind == "load_resumed" and gone_since is not None:
-            before = recorded[recorded["scheduled"] <= gone_since - patience]
-            begin = 0 if before.empty else int(before["index"].max())
-            end = finished.details["requests"] if event.details["first"] is None else event.details["first"]
-            unsent |= {index for index in range(begin, end) if index not in known}
-    return len(unsent)
 
 
 def _load(results: Results) -> Iterator[Problem]:

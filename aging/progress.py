@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, BinaryIO
@@ -131,6 +131,7 @@ class Progress:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._runs: dict[tuple[str, int], _Follower] = {}
+        self._attempts: Mapping[tuple[str, int], int] = {}
 
     def __enter__(self) -> Progress:
         return self
@@ -141,9 +142,13 @@ class Progress:
 
     def snapshot(self) -> Snapshot:
         state = fold(read_journal(self._layout.journal))
+        layout = replace(self._layout, attempts=state.attempts)
         for key in state.runs:
+            if key in self._runs and state.attempts.get(key) != self._attempts.get(key):
+                self._runs.pop(key).close()
             if key not in self._runs:
-                self._runs[key] = _Follower(self._layout, *key)
+                self._runs[key] = _Follower(layout, *key)
+        self._attempts = state.attempts
         runs = [self._runs[key].progress(run) for key, run in state.runs.items()]
         seen = [follower.seen_until for follower in self._runs.values() if follower.seen_until is not None]
         now = Timeline(state.shift).of(time.monotonic())

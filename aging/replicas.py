@@ -11,11 +11,36 @@ from scipy.stats import norm
 
 from aging.analysed import Analysed
 from aging.indicators import ages_downwards, resolution
-from aging.model import Finding, Verdict
+from aging.model import Finding, RunValidity, Verdict
 from aging.trends import Pooled, pool, stouffer
 
 _HOUR = 3600.0
 _Z975 = float(norm.ppf(0.975))
+
+
+def sound_finding(group: Sequence[Analysed], runs: Sequence[RunValidity], test: str) -> Finding:
+    """The finding of one indicator of one deployment, of the ``runs`` that are sound.
+
+    What is left of a broken run decides nothing and is averaged with nothing; a short run is told.
+    """
+    owner = group[0].series.owner
+    judged = {run.replica: run for run in runs if run.deployment == owner}
+    broken = {replica: run for replica, run in judged.items() if run.validity == "broken"}
+    sound = [one for one in group if one.series.replica not in broken]
+    told = tuple(_marked(run, several=len(judged) > 1) for run in judged.values() if run.validity != "complete")
+    if sound:
+        finding = finding_of(sound, test)
+        return replace(finding, notes=(*told, *finding.notes)) if told else finding
+    left = sorted({one.series.replica for one in group})
+    # What one broken run left can be looked at; of several there is no mean.
+    alone = finding_of(group, test) if len(left) == 1 else _untested(group[0], len(left))
+    return replace(alone, verdict="inconclusive", p=None, q=None, exhaustion_hours=None, notes=told)
+
+
+def _marked(run: RunValidity, *, several: bool) -> str:
+    what = f"replica {run.replica} is" if several else "its run is"
+    left_out = " and left out" if several and run.validity == "broken" else ""
+    return f"{what} {run.validity}{left_out}: {'; '.join(run.reasons)}"
 
 
 def finding_of(group: Sequence[Analysed], test: str) -> Finding:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aging.belonging import Identity, belonging, campaigns, end, kin, lives, mark, send
@@ -49,8 +50,18 @@ def check_resumable(directory: Path, state: CampaignState) -> None:
     owner = owner_of(directory)
     if owner is not None and owner.role == "runner":
         raise LockedError(directory, owner)
+    if is_smoke(directory):
+        raise NotResumableError(f"{directory}: was a smoke run, which is no campaign; nothing of it is resumed")
     if state.phase not in RESUMABLE:
         raise NotResumableError(f"{directory}: the campaign has ended ({state.phase}); nothing is left to resume")
+
+
+def is_smoke(directory: Path) -> bool:
+    """Whether what lies there is a smoke run's, which is no campaign to go on with."""
+    try:
+        return bool(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("smoke"))
+    except (OSError, ValueError):
+        return False
 
 
 def take_up(layout: Layout) -> TakenUp:
@@ -61,6 +72,7 @@ def take_up(layout: Layout) -> TakenUp:
     lock = _taken(layout.root, "runner")
     try:
         state = fold(read_journal(layout.journal))
+        layout = replace(layout, attempts=state.attempts)
         past = past_of(state, last_seen(layout.root), Stamp.now())
         _end_the_rest(layout, state, past)
     except BaseException:

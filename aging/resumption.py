@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from aging.clock import Stamp, Timeline, boot_id
 from aging.journal import CampaignState, RunState
+from aging.plan import Round, Run, side_by_side
 
 _SLACK_SECONDS = 1.0
 """A load that ended this little before its time has ended in time."""
@@ -20,7 +22,8 @@ class Past:
     """The campaign's past; empty when it begins. Times are on ``timeline``.
 
     ``gone_since`` is the last sign of life of the runner before, ``lives`` how many there were. ``lost`` says why
-    nothing that it started can still live, where that is so.
+    nothing that it started can still live, where that is so. ``baseline`` is what was in use before anything was
+    started, if that still tells anything.
     """
 
     timeline: Timeline = field(default_factory=Timeline)
@@ -28,10 +31,26 @@ class Past:
     gone_since: float | None = None
     lives: int = 0
     lost: str | None = None
+    baseline: Mapping[str, Any] | None = None
 
     def of(self, deployment: str, replica: int) -> RunState | None:
         """What is known of a run; None for one that had not begun."""
         return self.runs.get((deployment, replica))
+
+    def attempt(self, deployment: str, replica: int) -> int:
+        """The last attempt at a run."""
+        past = self.of(deployment, replica)
+        return 1 if past is None else past.attempt
+
+    @property
+    def attempts(self) -> Mapping[Key, int]:
+        """The last attempt at each run that was repeated."""
+        return {key: run.attempt for key, run in self.runs.items() if run.attempt > 1}
+
+    def begun(self, deployment: str, replica: int, attempt: int) -> RunState | None:
+        """What is known of this attempt at a run; None where none of its servers was started."""
+        past = self.of(deployment, replica)
+        return past if past is not None and past.attempt == attempt and past.generation else None
 
     def over(self, deployment: str, replica: int, now: float) -> bool:
         """Whether there is nothing left to do of a run at monotonic time ``now`` of this boot."""
@@ -62,7 +81,8 @@ def past_of(state: CampaignState, last_seen: float, now: Stamp) -> Past:
     elif state.cleared:
         lost = "ended by the campaign's keeper, since no runner came back in time"
     runs = state.runs if lost is None else {key: replace(run, processes={}) for key, run in state.runs.items()}
-    return Past(timeline, runs, max(last_seen, state.alive), state.lives, lost)
+    baseline = state.baseline if same_boot else None
+    return Past(timeline, runs, max(last_seen, state.alive), state.lives, lost, baseline)
 
 
 def is_over(run: RunState, now: float) -> bool:
@@ -80,3 +100,45 @@ def is_over(run: RunState, now: float) -> bool:
 def _ended_in_time(run: RunState) -> bool:
     end = run.planned_end
     return end is not None and run.load_end is not None and run.load_end >= end - _SLACK_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What there is still to do: the ``rounds`` that are left, the runs that are ``done``, those ``cut_short``.
+
+    What of the done is broken may yet be repeated, after all rounds.
+    """
+
+    rounds: Sequence[Round]
+    done: Sequence[Run]
+    cut_short: Sequence[Key]
+
+
+def left_of(planned: Sequence[Round], past: Past, now: float) -> Left:
+    """What is left of the planned rounds at monotonic time ``now`` of this boot.
+
+    A round begins when the one before it is over: what came before the last that has begun is done, however it
+    ended. Repeats come after all that is planned; one that was under way goes on as the attempt that it was.
+    """
+    runs = [replace(run, attempt=past.attempt(*run.key)) for together in planned for run in together]
+    begun = [place for place, one in enumerate(planned) if any(past.of(*run.key) for run in one)]
+    current = max(begun, default=0)
+    latest: Sequence[Run] = planned[current]
+    after = planned[current + 1 :]
+    if again := [run for run in runs if run.attempt > 1]:
+        latest, after = _loaded_last(again, past), ()
+    going_on = side_by_side([run for run in latest if not past.over(*run.key, now)])
+    ahead = {run.key for together in (*going_on, *after) for run in together}
+    missed = past.cut_short(now)
+    return Left(
+        rounds=(*going_on, *after),
+        done=[run for run in runs if run.key not in ahead],
+        cut_short=[run.key for run in latest if run.key in missed],
+    )
+
+
+def _loaded_last(runs: Sequence[Run], past: Past) -> Sequence[Run]:
+    """Those of the runs whose load began last (all of a round have one start), or has not begun yet."""
+    starts = {run.key: known.load_start for run in runs if (known := past.of(*run.key)) is not None}
+    last = max((start for start in starts.values() if start is not None), default=0.0)
+    return [run for run in runs if (start := starts[run.key]) is None or start >= last - _SLACK_SECONDS]

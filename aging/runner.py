@@ -12,8 +12,9 @@ import contextlib
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import IO, Any
@@ -29,12 +30,14 @@ from aging.journal import Journal, RunState
 from aging.keeping import Keeping
 from aging.load.job import Job
 from aging.model import HARNESS, Reading
-from aging.plan import Round, Run, rounds
+from aging.plan import Round, Run, repeated, rounds
 from aging.rejuvenation import Policy
-from aging.resumption import Past
+from aging.repeating import broken_runs
+from aging.resumption import Key, Past, left_of
 from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.serving import Serving
+from aging.settling import Settling
 from aging.store.layout import Layout
 from aging.watching import Watchdogs, Watched
 
@@ -97,12 +100,14 @@ class Runner:
         self._campaign = campaign
         self._deployments = {deployment.options.name: deployment for deployment in deployments}
         self._catalogue = catalogue
-        self._layout = layout
         self._past = past or Past()
+        self._layout = replace(layout, attempts=self._past.attempts)
         self._timeline = self._past.timeline
         self._journal = Journal(layout.journal, self._timeline)
         self._keeping = Keeping(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
         self._pairs: list[Pair] = []
+        self._settling: Settling | None = None
+        self._broken: dict[Key, Sequence[str]] = {}
         self._interrupts = 0
         self._interrupted = asyncio.Event()
         self.decided: str | None = None
@@ -152,19 +157,32 @@ class Runner:
 
     async def _whole(self) -> Outcome:
         campaign = self._campaign
-        self._record_begin()
+        left = left_of(rounds(campaign), self._past, time.monotonic())
+        queue, done = deque(left.rounds), list(left.done)
+        self._record_begin(left.cut_short)
         await self._keeping.start()
         samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
         samplers.append(asyncio.create_task(self._kept_going("the watchdogs", self._watchdogs.run)))
         started = sum(past.load_start is not None for past in self._past.runs.values())
         try:
-            left = [self._left(together) for together in rounds(campaign)]
-            for number, together in enumerate(filter(None, left)):
-                if number and campaign.cooldown:
-                    await self._pause(campaign.cooldown)
+            if campaign.settle and (len(rounds(campaign)) > 1 or campaign.retries):
+                noted = self._past.baseline
+                self._settling = await Settling.begin(campaign.settle, self._journal.record, noted)
+            first = not self._past.runs
+            while not self._interrupted.is_set():
+                if not queue:
+                    queue.extend(repeated(await self._broken_in(done)))
+                    done = []
+                if not queue:
+                    break
+                together = queue.popleft()
+                if not first and not any(self._under_way(run) for run in together):
+                    await self._settle(together)
                 if self._interrupted.is_set():
                     break
+                first = False
                 started += await self._round(together)
+                done.extend(together)
         finally:
             await _cancel(samplers)
             self._sampling.close()
@@ -202,7 +220,7 @@ class Runner:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def _record_begin(self) -> None:
+    def _record_begin(self, cut_short: Sequence[Key]) -> None:
         who: dict[str, Any] = {"pid": os.getpid(), "boot": boot_id()}
         if self._past.gone_since is None:
             what: dict[str, Any] = {
@@ -214,15 +232,38 @@ class Runner:
         else:
             past: dict[str, Any] = {"shift": self._timeline.shift, "gone_since": self._past.gone_since}
             self._journal.record("campaign_resumed", **who, **past)
-        for deployment, replica in self._past.cut_short(time.monotonic()):
+        for deployment, replica in cut_short:
             self._journal.record("run_cut_short", deployment, replica=replica, at=self._past.gone_since)
 
-    def _left(self, together: Round) -> Round:
-        now = time.monotonic()
-        return tuple(run for run in together if not self._past.over(run.options.name, run.replica, now))
+    def _under_way(self, run: Run) -> bool:
+        return self._past.begun(*run.key, run.attempt) is not None
+
+    async def _settle(self, together: Round) -> None:
+        """Cool down, then wait until memory and the next round's ports are as before the first one."""
+        await self._pause(self._campaign.cooldown)
+        if self._settling is not None:
+            ports = [port for run in together if (port := self._deployments[run.options.name].port) is not None]
+            await self._settling.wait(ports, self._interrupted)
+
+    async def _broken_in(self, done: Sequence[Run]) -> list[Run]:
+        """The runs of these that are to be repeated."""
+        mine = [run for run in done if run.attempt <= self._campaign.retries]
+        if not mine or self._interrupted.is_set():
+            return []
+        self._broken |= (found := await broken_runs(self._layout.root, mine))
+        return [run for run in mine if run.key in found]
+
+    def _note_attempts(self, together: Round) -> None:
+        """A repeated run gets folders of its own, and the journal tells why it is repeated."""
+        for run in together:
+            if run.attempt > self._past.attempt(*run.key):
+                self._layout = replace(self._layout, attempts={**self._layout.attempts, run.key: run.attempt})
+                details = {"replica": run.replica, "attempt": run.attempt, "reasons": list(self._broken[run.key])}
+                self._journal.record("run_repeated", run.options.name, **details)
 
     async def _round(self, together: Round) -> int:
         """One round; returns how many deployments became ready."""
+        self._note_attempts(together)
         self._pairs = [self._pair(run) for run in together]
         with self._load_log() as log:
             try:
@@ -234,7 +275,7 @@ class Runner:
                 await asyncio.shield(self._end_all())
 
     def _pair(self, run: Run) -> Pair:
-        pair = Pair(run, self._serving(run), past=self._past.of(run.options.name, run.replica))
+        pair = Pair(run, self._serving(run), past=self._past.begun(*run.key, run.attempt))
         if pair.past is not None:
             pair.told, pair.loads = pair.past.load_start is not None, pair.past.loads
         return pair
@@ -324,10 +365,10 @@ class Runner:
     def _begin(self, pair: Pair, load_start: float, *, resumed: bool) -> None:
         run, campaign, endpoint = pair.run, self._campaign, pair.serving.endpoint
         assert endpoint is not None
-        assert campaign.load is not None
+        assert run.load is not None
         job = Job(
             endpoint=endpoint,
-            load=campaign.load,
+            load=run.load,
             rate=run.options.rate,
             seed=run.seed,
             duration=campaign.duration,
@@ -461,6 +502,8 @@ class Runner:
     async def _end_all(self) -> None:
         await asyncio.gather(*(pair.driver.kill() for pair in self._pairs if pair.driver is not None))
         await asyncio.gather(*(pair.serving.stop() for pair in self._pairs))
+        for pair in self._pairs:
+            self._sampling.finish(self._layout.run(pair.serving.name, pair.run.replica))
         self._pairs = []
 
     async def _pause(self, seconds: float) -> None:

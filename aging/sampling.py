@@ -85,6 +85,11 @@ class Sampling:
         finally:
             reader.stop()
 
+    def finish(self, run: Path) -> None:
+        """Close the segments of a run that has ended, below its folder: many runs would keep many files open."""
+        for folder in [folder for folder in self._writers if run in folder.parents]:
+            self._writers.pop(folder).close()
+
     def close(self) -> None:
         """Close every segment."""
         for writer in self._writers.values():

@@ -11,6 +11,7 @@ from aging.clock import utc
 from aging.journal import RESUMABLE, CampaignState, fold, read_journal
 from aging.lock import owner_of
 from aging.progress import Snapshot
+from aging.resuming import is_smoke
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Standing:
     runner: int | None
     started: float | None
     ended: float | None
+    smoke: bool = False
 
     @classmethod
     def of(cls, directory: Path) -> Standing:
@@ -33,12 +35,13 @@ class Standing:
             runner,
             None if state.started is None else state.started.wall,
             None if state.ended is None else state.ended.wall,
+            is_smoke(directory),
         )
 
     @property
     def resumable(self) -> bool:
         """Whether `aging resume` would go on with it."""
-        return self.runner is None and self.state in (*RESUMABLE, "abandoned")
+        return not self.smoke and self.runner is None and self.state in (*RESUMABLE, "abandoned")
 
     def as_json(self) -> dict[str, Any]:
         """For programs; times in epoch seconds."""

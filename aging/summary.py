@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -10,8 +11,9 @@ from rich.text import Text
 
 from aging.clock import readable_duration
 from aging.indicators import PRIMARY
-from aging.model import HARNESS, Control, Finding, Findings
+from aging.model import HARNESS, Control, Experiment, FactorEffect, Finding, Findings, RunValidity
 from aging.objectives import described
+from aging.smoke import SmokeVerdict
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
 _LEAST_PROBABILITY = 1e-12
@@ -36,12 +38,68 @@ def show(findings: Findings, console: Console) -> None:
                 console.print(line)
     if findings.objectives:
         console.print(_objectives_table(findings))
+    for told in _run_lines(findings.runs):
+        console.print(told)
+    for experiment in findings.experiments:
+        if experiment.per == "hour":
+            _show_experiment(experiment, console)
     for control in findings.controls:
         console.print(_control_line(control))
     for problem in findings.problems:
         who = f"{problem.deployment}: " if problem.deployment else ""
         when = f" (at {problem.at_seconds:.0f} s)" if problem.at_seconds is not None else ""
         console.print(Text(f"problem: {who}{problem.message}{when}", style="yellow"))
+
+
+def show_smoke(verdicts: Sequence[SmokeVerdict], console: Console) -> None:
+    """A line a deployment, and what was not as it should be below it."""
+    for verdict in verdicts:
+        outcome, style = ("passed", "green") if verdict.passed else ("FAILED", "bold red")
+        told = "; ".join(check.message for check in verdict.checks if check.status == "ok")
+        console.print(Text.assemble((f"{outcome:<7}", style), verdict.deployment, f": {told}" if told else ""))
+        for check in verdict.checks:
+            if check.status != "ok":
+                style = "bold red" if check.status == "fail" else "yellow"
+                console.print(Text(f"  {check.status}: {check.name}: {check.message}", style=style))
+
+
+def _run_lines(runs: Sequence[RunValidity]) -> Iterator[Text]:
+    """How many runs are complete, and each that is not with its reasons."""
+    counts = Counter(run.validity for run in runs)
+    if set(counts) <= {"complete"}:
+        return
+    yield Text(
+        "runs: " + ", ".join(f"{counts[kind]} {kind}" for kind in ("complete", "short", "broken") if counts[kind])
+    )
+    for run in runs:
+        if run.validity != "complete":
+            style = "bold red" if run.validity == "broken" else "yellow"
+            yield Text(
+                f"{run.validity}: {run.deployment}, replica {run.replica}: {'; '.join(run.reasons)}", style=style
+            )
+
+
+def _show_experiment(experiment: Experiment, console: Console) -> None:
+    title = f"{experiment.deployment}: effects on the growth per hour, of {experiment.runs} runs"
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("term", "effect", "95 % interval", "p", "q", "not told from"):
+        grid.add_column(column, header_style="dim")
+    for effect in experiment.effects:
+        grid.add_row(*_effect_cells(effect))
+    console.print(grid)
+    for note in experiment.notes:
+        console.print(Text(f"but: {experiment.deployment}: {note}"))
+
+
+def _effect_cells(effect: FactorEffect) -> tuple[str, ...]:
+    if effect.effect is None:
+        told = ", ".join(
+            f"{level}: {'–' if mean is None else bytes_text(mean)}" for level, mean in effect.means.items()
+        )
+    else:
+        told = f"{bytes_text(effect.effect)}/h"
+    interval = "–" if effect.ci is None else f"{bytes_text(effect.ci[0])} … {bytes_text(effect.ci[1])}"
+    return effect.term, told, interval, _probability(effect.p), _probability(effect.q), ", ".join(effect.aliases) or "–"
 
 
 def _remarks(finding: Finding) -> Iterator[str]:

@@ -23,6 +23,7 @@ from aging.campaign.schema import (
     Campaign,
     ClassTable,
     DeploymentOptions,
+    DesignTable,
     FaultShares,
     LoadTable,
     ModelTable,
@@ -33,6 +34,7 @@ from aging.campaign.schema import (
     Sessions,
     SharedPrefix,
     SubjectOptions,
+    ValidityTable,
     WatchdogsTable,
 )
 from aging.catalogue import Catalogue
@@ -45,6 +47,9 @@ _TABLES = {
     "sampling": "[sampling]",
     "analysis": "[analysis]",
     "watchdogs": "[watchdogs]",
+    "validity": "[validity]",
+    "factors": "[factors]",
+    "design": "[design]",
     "rejuvenation": "[rejuvenation]",
     "deployment": "[[deployment]]",
 }
@@ -120,6 +125,8 @@ def page() -> str:
         _sampling(catalogue),
         _analysis(catalogue),
         _watchdogs(),
+        _validity(),
+        _factors(),
         _rejuvenation(catalogue),
         _deployments(catalogue),
     )
@@ -206,6 +213,34 @@ def _watchdogs() -> Iterator[str]:
     yield _keys(WatchdogsTable)
 
 
+def _validity() -> Iterator[str]:
+    yield "## `[validity]`\n"
+    yield f"{_doc(ValidityTable)} What each means: [experiments.md](experiments.md#what-a-run-is-worth).\n"
+    yield _keys(ValidityTable)
+
+
+_FACTORS = """\
+Each key is a key path of this file, in quotes, and its value the list of levels that are put in its place:
+`"load.arrivals.rate"`, `"deployment[NAME].KEY"`, or `"deployment.KEY"` for every deployment whose kind has that key.
+A deployment is run once at each point of the design, under the name `NAME-p01`, `NAME-p02`, …; see
+[experiments.md](experiments.md#designed-experiments).
+
+```toml
+[factors]
+"deployment[llama].cache_ram_mib" = [0, 64]
+"load.arrivals.rate" = [1.0, 4.0]
+```
+"""
+
+
+def _factors() -> Iterator[str]:
+    yield "## `[factors]`\n"
+    yield _FACTORS
+    yield "## `[design]`\n"
+    yield f"{_doc(DesignTable)}\n"
+    yield _keys(DesignTable)
+
+
 def _rejuvenation(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[rejuvenation]`\n"
     yield "Servers are restarted while the campaign runs; arrivals wait meanwhile, and none is lost.\n"
@@ -277,7 +312,7 @@ def _noun_of_generic(origin: Any, arguments: tuple[Any, ...], metadata: Iterable
     if origin is dict:
         value = _noun(arguments[1])
         return "table" if value == "table" else f"table of {_several(value)}"
-    return f"list of {_several(_noun(arguments[0]))}"
+    return f"list of {'values' if arguments[0] is Any else _several(_noun(arguments[0]))}"
 
 
 def _several(noun: str) -> str:

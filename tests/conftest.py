@@ -111,6 +111,7 @@ name = "small"
 seed = 7
 duration = "{duration}"
 warmup = "{warmup}"
+settle = "2s"
 [load]
 arrivals = {{ kind = "poisson", rate = 30.0 }}
 prompt_tokens = {{ median = 8, p95 = 16, min = 2, max = 32 }}
@@ -123,6 +124,8 @@ host = "1s"
 engine = "1s"
 [analysis]
 grid = "200ms"
+[validity]
+late = "20s"
 {extra}
 [[deployment]]
 name = "clean"

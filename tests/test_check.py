@@ -13,7 +13,7 @@ from aging.check import Condition, Outcome, check_names, judge, overall, parse_c
 from aging.early import Gate
 from aging.errors import MistakesError
 from aging.journal import read_journal
-from aging.model import Control, Finding, Findings, Problem
+from aging.model import Control, Finding, Findings, Problem, RunValidity, Validity
 from tests.conftest import Aging, result_directory, unused_port
 
 LEAK = Condition("process_anon_swap_bytes", "per_request", 256.0)
@@ -98,6 +98,19 @@ def test_a_broken_run_never_passes(deployment: str | None) -> None:
     died = Problem(deployment, "died", "killed by SIGKILL")
     assert outcome(replace(FINDING, verdict="stable"), died) is Outcome.INCONCLUSIVE
     assert outcome(FINDING, died) is Outcome.FAILED
+
+
+@pytest.mark.parametrize(("validity", "passed"), [("complete", True), ("short", False), ("broken", False)])
+def test_only_complete_runs_show_that_there_is_no_leak(validity: Validity, passed: bool) -> None:
+    clean = replace(FINDING, verdict="stable", ci_per_request=(0.0, 0.0))
+    runs = [
+        RunValidity("a", 1, 1, "complete", (), 1.0, 0.0),
+        RunValidity("a", 2, 1, validity, ("gaps",), 0.9, 0.0),
+        RunValidity("b", 1, 1, "broken", ("another deployment's run is its own",), 0.9, 0.0),
+    ]
+    (judgement,) = judge(Findings(1, "c", "", [clean], [], [], runs=runs), [LEAK], ["a"])
+    assert (judgement.outcome is Outcome.PASSED) == passed
+    assert passed or f"replica 2 is {validity}: gaps" in judgement.message
 
 
 def test_another_deployments_death_is_its_own() -> None:

@@ -21,6 +21,7 @@ from aging.model import HARNESS, Finding, Findings
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
+from tests.conftest import ROOT
 
 MIB = 2**20
 LOAD_START = 1000.0
@@ -374,13 +375,13 @@ def test_many_samples_are_analysed_on_all_cores_with_the_same_result(tmp_path: P
 def test_files_that_cannot_be_read_are_left_out_and_told(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": leak(5000.0), "b": leak(5000.0)})
     (live,) = results.layout.source("a", "process").glob("*.live.jsonl")
-    live.with_name("19700101T09.parquet").write_bytes(b"not parquet")
+    live.with_name("19700101T05.parquet").write_bytes(b"not parquet")
     with results.layout.journal.open("a") as journal:
         journal.write("{half\n")
     findings = analyse(open_results(tmp_path / "r"), TESTS)
     assert memory_finding(findings, "b").verdict == "aging"
     told = [problem.message for problem in findings.problems if problem.kind == "trimmed"]
-    assert told[0].startswith("a/r01/process/19700101T09.parquet: cannot be read and was left out")
+    assert told[0].startswith("a/r01/process/19700101T05.parquet: cannot be read and was left out")
     assert told[1] == "journal.jsonl: 1 lines are not whole and were left out"
 
 
@@ -411,3 +412,22 @@ def test_an_engine_metric_that_was_never_read_is_told(tmp_path: Path) -> None:
     engine.close()
     told = [problem.message for problem in analyse(open_results(tmp_path / "c"), TESTS).problems]
     assert told == ["engine_requests_waiting was never read: the engine tells no x:waiting"]
+
+
+@pytest.mark.parametrize("name", ["first-look", pytest.param("real-runtimes", marks=pytest.mark.slow)])
+def test_results_of_an_older_release_are_opened_and_judged(name: str) -> None:
+    """Their manifests know of neither validity nor attempts nor experiments."""
+    results = open_results(ROOT / "results" / name)
+    assert "validity" not in results.manifest["campaign"]
+    before = json.loads(results.layout.findings.read_text())
+    assert "runs" not in before
+    findings = analyse(results, TESTS)
+    assert [run.deployment for run in findings.runs] == list(results.deployments)
+    assert {run.validity for run in findings.runs} == {"complete"}
+    assert findings.experiments == []
+    known = {(one["deployment"], one["indicator"]): one for one in before["findings"]}
+    for finding in findings.findings:
+        if finding.indicator == PRIMARY and not finding.deployment.startswith(HARNESS):
+            assert finding.slope_per_hour == pytest.approx(
+                known[finding.deployment, PRIMARY]["slope_per_hour"], rel=0.2
+            )

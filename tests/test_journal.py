@@ -9,7 +9,7 @@ from typing import Any
 
 from aging.belonging import Identity
 from aging.clock import Timeline, boot_id
-from aging.journal import Journal, fold, read_journal
+from aging.journal import Journal, RunState, fold, read_journal, superseded
 
 
 def test_state_is_the_fold_of_the_events(tmp_path: Path) -> None:
@@ -97,3 +97,25 @@ def test_the_fold_knows_runners_and_their_processes(tmp_path: Path) -> None:
     journal.record("deployment_died", "a", why="x", log=[], **told)
     assert not fold(read_journal(tmp_path / "journal.jsonl")).recorded()
     journal.close()
+
+
+def test_a_repeated_run_begins_anew_and_what_came_before_is_superseded(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    for name in ("a", "b"):
+        journal.record("deployment_started", name, replica=1, generation=1, pid=10, command=[])
+        journal.record("load_started", name, replica=1, load_start=5.0, planned_seconds=60.0, pid=11)
+        journal.record("deployment_died", name, replica=1, generation=1, why="exit 1", log=[])
+    journal.record("run_repeated", "a", replica=1, attempt=2, reasons=["it died"])
+    journal.close()
+    events = read_journal(tmp_path / "journal.jsonl")
+    state = fold(events)
+    assert state.runs["a", 1] == RunState(attempt=2)
+    assert state.runs["b", 1].phase == "died"
+    assert state.attempts == {("a", 1): 2}
+    left = [(event.kind, event.deployment) for place, event in enumerate(events) if place not in superseded(events)]
+    assert left == [
+        ("deployment_started", "b"),
+        ("load_started", "b"),
+        ("deployment_died", "b"),
+        ("run_repeated", "a"),
+    ]

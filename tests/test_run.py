@@ -81,7 +81,15 @@ def test_findings_have_every_key_of_the_contract(completed: Path) -> None:
     findings = json.loads(opened(completed).layout.findings.read_text())
     assert findings["schema"] == 1
     assert findings["campaign"] == "small"
-    assert set(findings) == {"schema", "campaign", "started", "findings", "controls", "problems", "objectives"}
+    assert set(findings) == {
+        *("schema", "campaign", "started", "findings", "controls", "problems"),
+        *("objectives", "runs", "experiments"),
+    }
+    assert {(run["deployment"], run["validity"]) for run in findings["runs"]} == {
+        ("clean", "complete"),
+        ("leak", "complete"),
+    }
+    assert findings["experiments"] == []
     keys = {
         *("deployment", "indicator", "replicas", "n", "verdict", "shape", "slope_per_hour", "ci_per_hour"),
         *("slope_per_request", "p", "q", "minimum_detectable_per_hour", "tests"),

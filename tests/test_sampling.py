@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.clock import Stamp
+from aging.clock import Stamp, Tick
 from aging.model import HARNESS, Reading
 from aging.samplers import Sampler
 from aging.sampling import Plan, Sampling
@@ -144,3 +144,15 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
     assert len(good) == pytest.approx(11, abs=1)
     assert max(float(str(row["late"])) for row in good) < 0.1
     release.set()
+
+
+def test_the_files_of_a_run_that_has_ended_are_closed_and_the_others_are_not(tmp_path: Path) -> None:
+    def folder(owner: str, source: str) -> Path:
+        return tmp_path / owner / "r01" / source
+
+    sampling = Sampling(folder, lambda *_, **__: None, lambda _: None)
+    for owner in ("a", "b"):
+        sampling._write("process", Stamp(0.0, 0.0), Tick(0.0, 0), [Reading(owner, "tree", 1, {"x": 1.0})])
+    sampling.finish(tmp_path / "a" / "r01")
+    assert list(sampling._writers) == [tmp_path / "b" / "r01" / "process"]
+    sampling.close()

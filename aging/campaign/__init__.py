@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aging.campaign.expansion import design_mistakes, expanded
 from aging.campaign.loads import of_load, with_kinds
 from aging.campaign.mistakes import Choice, by_kind, checked, suggestion
 from aging.campaign.schema import (
@@ -71,6 +72,18 @@ def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **override
         raise CampaignError(source, [Mistake("", f"is not TOML: {error}")]) from None
     raw |= {key: value for key, value in overrides.items() if value is not None}
 
+    def checked(raw: Mapping[str, Any]) -> tuple[Campaign | None, list[Mistake]]:
+        return _checked(dict(raw), kinds)
+
+    campaign, mistakes = checked(raw)
+    mistakes += design_mistakes(raw, kinds.deployments, checked, mistakes)
+    if mistakes or campaign is None:
+        raise CampaignError(source, mistakes)
+    return expanded(campaign, raw, kinds.deployments, checked)
+
+
+def _checked(raw: dict[str, Any], kinds: Kinds) -> tuple[Campaign | None, list[Mistake]]:
+    """The campaign of a parsed file, its factors not yet spelt out, and every mistake found."""
     mistakes: list[Mistake] = []
     campaign: Campaign | None = checked(Campaign, raw, "", mistakes)
     parts = _Parts(raw, kinds, mistakes)
@@ -84,8 +97,9 @@ def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **override
         mistakes.extend(of_load(load, deployments))
     mistakes.extend(_of_rejuvenation(rejuvenation, deployments))
     if mistakes or campaign is None:
-        raise CampaignError(source, mistakes)
-    return campaign.model_copy(update={"deployment": deployments, "load": load, "rejuvenation": rejuvenation})
+        return None, mistakes
+    updates = {"deployment": deployments, "load": load, "rejuvenation": rejuvenation}
+    return campaign.model_copy(update=updates), mistakes
 
 
 class _Parts:

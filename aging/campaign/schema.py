@@ -6,10 +6,11 @@ campaign than the one that was written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from aging.campaign.units import Duration, Positive, Size, WarmUp
 
@@ -286,6 +287,72 @@ class DeploymentOptions(SubjectOptions):
     )
 
 
+class ValidityTable(Table):
+    """When a run is `short` (its findings are marked) and when it is `broken` (it is told, and never averaged)."""
+
+    complete: float = Field(
+        0.98, ge=0, le=1, description="share of the planned window that must have been sampled; less is `short`"
+    )
+    least: float = Field(
+        0.25, ge=0, le=1, description="the same share below which a run that ended by itself is `broken`"
+    )
+    failed: float = Field(
+        0.1, ge=0, le=1, description="share of requests that failed or were dropped above which it is `broken`"
+    )
+    late: Duration = Field(
+        1.0, gt=0, description="99th percentile of how late requests were sent, above which it is `broken`"
+    )
+    restarts: int = Field(
+        0, ge=0, description="new lives of its server that no rejuvenation planned; more make it `short`"
+    )
+    suspended: Duration = Field(0.0, ge=0, description="time that the host was suspended in it; more makes it `short`")
+    clock_step: Duration = Field(
+        60.0, ge=0, description="by how much the wall clock was set in it; more makes it `short`"
+    )
+
+
+class DesignTable(Table):
+    """Which combinations of the levels of [`[factors]`](#factors) are run."""
+
+    kind: Literal["full", "fractional", "custom"] = Field(
+        "full",
+        description='`"full"`: every combination; `"fractional"`: a regular 2^(k−p) fraction of two-level factors; '
+        '`"custom"`: `rows`',
+    )
+    resolution: int | None = Field(
+        None, ge=3, le=11, description="least resolution of the fraction: 3 (main effects are told apart) to 11"
+    )
+    generators: tuple[str, ...] = Field(
+        (), description='of the fraction, like ["D = ABC"], by the factors\' places; without them a known one is taken'
+    )
+    rows: tuple[tuple[Any, ...], ...] = Field((), description="points of a custom design: a level of each factor")
+    centre_points: int = Field(0, ge=0, le=100, description="runs halfway between all low and high levels")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DesignTable:
+        if (self.resolution is None) == (self.kind == "fractional"):
+            raise ValueError('`kind = "fractional"` needs `resolution`, like 4; no other kind has one')
+        if self.generators and self.kind != "fractional":
+            raise ValueError('`generators` are of `kind = "fractional"`')
+        if bool(self.rows) != (self.kind == "custom"):
+            raise ValueError('`kind = "custom"` needs `rows`, a list of lists; no other kind has them')
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What a design makes of one deployment: the ``base`` it was made of, the design's ``point``, and its load.
+
+    ``levels`` are those of the factors that concern the base, by their key paths.
+    """
+
+    base: str
+    point: int
+    centre: bool
+    levels: Mapping[str, Any]
+    load: LoadTable | None
+
+
 class Campaign(Table):
     """A whole campaign file."""
 
@@ -300,6 +367,11 @@ class Campaign(Table):
     )
     warmup: WarmUp = Field(0.0, description='start of the load that the analysis leaves out; "auto" finds it')
     replicas: int = Field(1, ge=1, le=1000, description="repeats of every deployment, each with a seed of its own")
+    order: Literal["round-robin", "random"] = Field(
+        "round-robin",
+        description="order of a slot's deployments within a replica: as written, or drawn by the seed; "
+        "points of a designed experiment always come in random order",
+    )
     cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
     orphan_grace: Duration = Field(
         300.0,
@@ -307,6 +379,17 @@ class Campaign(Table):
         description="how long servers live on after their runner was killed, so that `aging resume` can go on with "
         'them; then they are ended. "0s" ends them at once',
     )
+    settle: Duration = Field(
+        60.0,
+        ge=0,
+        description="longest wait, after the cooldown, until memory and ports are back where they were at the start",
+    )
+    sanity: Duration = Field(
+        0.0,
+        ge=0,
+        description="a smoke run of every deployment of this length comes first; the campaign starts only if all pass",
+    )
+    retries: int = Field(0, ge=0, le=10, description="how often a run that ended broken is repeated")
     model: ModelTable | None = Field(None, description="the model the deployments serve")
     scale: float = Field(
         1.0,
@@ -322,5 +405,25 @@ class Campaign(Table):
     watchdogs: WatchdogsTable = Field(
         default_factory=WatchdogsTable, description="when a campaign ends itself, and what it tells meanwhile"
     )
+    validity: ValidityTable = Field(default_factory=ValidityTable, description="when a run is short, and when broken")
+    factors: dict[str, Annotated[tuple[Any, ...], Field(min_length=2)]] = Field(
+        default_factory=dict, description="a designed experiment: key paths of deployments or of the load, and levels"
+    )
+    design: DesignTable = Field(
+        default_factory=DesignTable, description="which combinations of the factors' levels are run"
+    )
     rejuvenation: Any = Field(None, description="when a deployment is restarted: a table with `policy`")
     deployment: tuple[Any, ...] = Field(min_length=1, description="the deployments under test")
+
+    _treatments: Mapping[str, Treatment] = PrivateAttr(default_factory=dict)
+
+    @property
+    def treatments(self) -> Mapping[str, Treatment]:
+        """What a designed experiment made of its deployments, by their names; empty without factors."""
+        return self._treatments
+
+    def treated(self, deployments: Sequence[SubjectOptions], treatments: Mapping[str, Treatment]) -> Campaign:
+        """The same campaign of the deployments that its design has made."""
+        made = self.model_copy(update={"deployment": tuple(deployments)})
+        made._treatments = dict(treatments)
+        return made

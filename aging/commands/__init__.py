@@ -17,6 +17,7 @@ from aging.commands import (
     env,
     model,
     observe,
+    plan,
     report,
     resume,
     run,
@@ -28,7 +29,8 @@ from aging.commands import (
 from aging.errors import AgingError, ExitCode
 
 _VERBS: tuple[ModuleType, ...] = (
-    *(run, resume, stop, status, observe, check, calibrate, trend, validate, doctor, analyze, report, model, env),
+    *(run, resume, stop, status, observe, check, plan, calibrate),
+    *(trend, validate, doctor, analyze, report, model, env),
 )
 
 _DESCRIPTION = """\

@@ -62,6 +62,8 @@ def run(options: argparse.Namespace) -> ExitCode:
         raise AgingError(f"{options.file}: drives no load, so there is nothing to calibrate")
     if not any(each.arrivals.mean_rate() for each in classes_of(campaign.load)):
         raise AgingError(f"{options.file}: a closed loop has no rate to calibrate; give the load open arrivals")
+    if campaign.factors:
+        raise AgingError(f"{options.file}: [factors] make many loads of one; calibrate the file without them")
     names = [one.name for one in campaign.deployment]
     if unknown := [name for name in options.deployment if name not in names]:
         raise AgingError(f"--deployment: there is no {', '.join(unknown)}; there are: {', '.join(names)}")

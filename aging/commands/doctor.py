@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rich.console import Console
 from rich.text import Text
 
 from aging.errors import ExitCode
@@ -27,18 +28,27 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign import load_campaign  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
     from aging.load.inputs import read_inputs  # noqa: PLC0415
-    from aging.preflight import check, host_checks, notes, placed  # noqa: PLC0415
+    from aging.preflight import check, notes, placed  # noqa: PLC0415
 
-    catalogue = Catalogue.discovered()
     out = console()
-    checks = host_checks(options.results, catalogue)
-    for one in checks:
-        out.print(Text.assemble((f"{one.status:<5}", _STYLES[one.status]), f"{one.name:<20} {one.message}"))
+    code = show_checks(options.results, out)
     if options.file is not None:
+        catalogue = Catalogue.discovered()
         campaign = read_inputs(load_campaign(options.file, catalogue.kinds()), str(options.file)).campaign
         check(campaign, catalogue, options.results, source=str(options.file))
         require_calibration(campaign, str(options.file))
         for note in notes(campaign, placed(campaign, catalogue)):
             out.print(f"note: {note}", soft_wrap=True)
         out.print(f"{options.file}: could start now")
+    return code
+
+
+def show_checks(results: Path, out: Console) -> ExitCode:
+    """Print whether this host is ready to be measured on, with results in this folder; BAD_INPUT when it is not."""
+    from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.preflight import host_checks  # noqa: PLC0415
+
+    checks = host_checks(results, Catalogue.discovered())
+    for one in checks:
+        out.print(Text.assemble((f"{one.status:<5}", _STYLES[one.status]), f"{one.name:<20} {one.message}"))
     return ExitCode.BAD_INPUT if any(one.status == "fail" for one in checks) else ExitCode.DONE

@@ -3,6 +3,10 @@
 Ctrl-C once drains, seals and stops (exit 130, analysable); twice stops at once. With --detach it runs in a process of
 its own that survives a logout; `status`, `stop` and `resume` take the directory that is printed.
 Exits 0 when the campaign completed, whatever it found; `check` is the gate.
+
+With --smoke every deployment runs for a minute only (or for the TIME given) under the campaign's own load, after
+the host was checked: was it ready, did it answer, without errors, were its indicators read, did the client keep up?
+Exit 0 when all passed, 3 when one did not. What it leaves is in a folder of its own (NAME.smoke) and is no result.
 """
 
 from __future__ import annotations
@@ -11,8 +15,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.errors import ExitCode
+from aging.campaign.units import parse_duration
+from aging.errors import AgingError, ExitCode
 from aging.terminal import console
+
+_LEAST_SMOKE_SECONDS = 5
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,11 +32,51 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="campaign file")
     parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
+    parser.add_argument(
+        "--smoke", nargs="?", const="1m", type=_duration, metavar="TIME", help="try every deployment; default: 1m"
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     parser.add_argument("--detach", action="store_true", help="run it in the background; print directory and pid")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    if options.smoke is not None and options.duration is not None:
+        raise AgingError("--duration: a smoke run has its own length; write --smoke TIME")
+    if options.smoke is not None and options.detach:
+        raise AgingError("--detach: a smoke run is short, and its verdict is printed; leave this out")
+    return _campaign(options) if options.smoke is None else _smoke(options)
+
+
+def _smoke(options: argparse.Namespace) -> ExitCode:
+    from aging.campaign import read_campaign  # noqa: PLC0415
+    from aging.campaigning import run_smoke  # noqa: PLC0415
+    from aging.commands.doctor import show_checks  # noqa: PLC0415
+    from aging.runner import Outcome  # noqa: PLC0415
+    from aging.summary import show_smoke  # noqa: PLC0415
+
+    out = console()
+    written = read_campaign(options.file)
+    if show_checks(options.results, out) is not ExitCode.DONE:
+        return ExitCode.BAD_INPUT
+    smoked = run_smoke(written, options.results, {"scale": options.scale}, options.smoke, out)
+    show_smoke(smoked.verdicts, out)
+    if smoked.outcome is Outcome.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    passed = all(verdict.passed for verdict in smoked.verdicts) and smoked.outcome is Outcome.COMPLETED
+    return ExitCode.DONE if passed else ExitCode.INCONCLUSIVE
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if seconds < _LEAST_SMOKE_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} is too short to see anything; give at least {_LEAST_SMOKE_SECONDS}s")
+    return seconds
+
+
+def _campaign(options: argparse.Namespace) -> ExitCode:
     from aging.campaign import read_campaign  # noqa: PLC0415
     from aging.campaigning import detach_campaign, run_campaign  # noqa: PLC0415 - pandas: `--help` need not wait
 

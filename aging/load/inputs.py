@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aging.campaign.schema import Campaign, LoadTable
+from aging.campaign.schema import Campaign, LoadTable, SubjectOptions
 from aging.clock import readable_duration
 from aging.errors import CampaignError, Mistake
 from aging.load.arrivals.trace import TraceOptions
@@ -41,19 +41,44 @@ class Inputs:
 
 def read_inputs(campaign: Campaign, source: str) -> Inputs:
     """Read every file that a campaign's load names. Raises :class:`CampaignError` with what is wrong, line by line."""
-    load = campaign.load
-    if load is None:
+    if campaign.load is None:
         return Inputs(campaign, ())
     mistakes: list[Mistake] = []
     files: list[Input] = []
-    contexts = [one.longest_sequence for one in campaign.deployment if one.longest_sequence]
+    load = _read(campaign, campaign.load, campaign.deployment, mistakes, files)
+    treatments = dict(campaign.treatments)
+    known = [(campaign.load, load)]
+    for name, treatment in treatments.items():
+        of_point = treatment.load
+        if of_point is not None and of_point not in [written for written, _ in known]:
+            under = [one for one in campaign.deployment if _load_of(campaign, one.name) == of_point]
+            known.append((of_point, _read(campaign, of_point, under, mistakes, files)))
+        read = next((read for written, read in known if written == of_point), None)
+        treatments[name] = replace(treatment, load=read)
+    if mistakes:
+        raise CampaignError(source, list(dict.fromkeys(mistakes)))
+    made = campaign.model_copy(update={"load": load}).treated(campaign.deployment, treatments)
+    return Inputs(scaled(made), tuple(dict.fromkeys(files)))
+
+
+def _load_of(campaign: Campaign, name: str) -> LoadTable | None:
+    treatment = campaign.treatments.get(name)
+    return campaign.load if treatment is None else treatment.load
+
+
+def _read(
+    campaign: Campaign,
+    load: LoadTable,
+    deployments: Sequence[SubjectOptions],
+    mistakes: list[Mistake],
+    files: list[Input],
+) -> LoadTable:
+    """One load, the campaign's or that of points of its design, as reading has completed it for its deployments."""
+    contexts = [one.longest_sequence for one in deployments if one.longest_sequence]
     reader = _Reader(campaign.duration, min(contexts, default=None), mistakes, files)
     whole = reader.tables(load, "load")
     classes = tuple(one.model_copy(update=reader.tables(one, f"load.class[{one.name}]")) for one in load.classes)
-    if mistakes:
-        raise CampaignError(source, mistakes)
-    read = campaign.model_copy(update={"load": load.model_copy(update=whole | {"classes": classes})})
-    return Inputs(scaled(read), tuple(files))
+    return load.model_copy(update=whole | {"classes": classes})
 
 
 class _Reader:

@@ -6,6 +6,7 @@ left); processes keep their shape, lengths their distribution, objectives their 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aging.campaign.schema import ArrivalsOptions, Campaign, ClassTable, LoadTable
@@ -14,17 +15,25 @@ from aging.load.classes import arrival_kinds
 
 
 def scaled(campaign: Campaign) -> Campaign:
-    """The campaign with its ``scale`` applied to its load."""
+    """The campaign with its ``scale`` applied to its load, and to those of the points of its design."""
     if campaign.scale == 1 or campaign.load is None:
         return campaign
-    scale, load = campaign.scale, campaign.load
-    classes = tuple(one.model_copy(update=_arrivals_of(one, scale)) for one in load.classes)
+    scale = campaign.scale
     deployments = tuple(
         options if options.rate is None else options.model_copy(update={"rate": options.rate * scale})
         for options in campaign.deployment
     )
-    whole = load.model_copy(update=_arrivals_of(load, scale) | {"classes": classes})
-    return campaign.model_copy(update={"load": whole, "deployment": deployments})
+    treatments = {
+        name: replace(treatment, load=_load(treatment.load, scale)) for name, treatment in campaign.treatments.items()
+    }
+    return campaign.model_copy(update={"load": _load(campaign.load, scale)}).treated(deployments, treatments)
+
+
+def _load(load: LoadTable | None, scale: float) -> LoadTable | None:
+    if load is None:
+        return None
+    classes = tuple(one.model_copy(update=_arrivals_of(one, scale)) for one in load.classes)
+    return load.model_copy(update=_arrivals_of(load, scale) | {"classes": classes})
 
 
 def _arrivals_of(table: LoadTable | ClassTable, scale: float) -> dict[str, Any]:

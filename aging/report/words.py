@@ -57,6 +57,9 @@ PROBLEM: Mapping[str, str] = {
     "log": "Log cut short",
     "suspended": "Host suspended",
     "clock": "Clock set",
+    "repeated": "Repeated runs",
+    "settling": "Not settled",
+    "smoke": "A smoke run",
 }
 
 GRAVE = frozenset({"died", "load_died", "no_requests", "no_samples", "schedule", "failed"})

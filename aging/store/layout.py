@@ -6,22 +6,28 @@
       campaign.toml  manifest.json  journal.jsonl  lock  (runner.log of a detached one)
       <deployment>/r01/<source>/<UTC hour>.live.jsonl | .parquet
       <deployment>/r01/logs/<generation>.log
+      <deployment>/r01-2/…          the second attempt at a run that ended broken
       _harness/r01/…            the harness, the host and the devices
-      findings.json  report.html
+      findings.json  report.html   smoke.json
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths of one result directory."""
+    """The paths of one result directory.
+
+    A run that was repeated has a folder an attempt, so that no two mix; ``attempts`` tells which one is meant, by
+    deployment and replica: the first, where it tells nothing.
+    """
 
     root: Path
+    attempts: Mapping[tuple[str, int], int] = field(default_factory=dict, hash=False)
 
     @property
     def campaign(self) -> Path:
@@ -48,8 +54,13 @@ class Layout:
     def report(self) -> Path:
         return self.root / "report.html"
 
+    @property
+    def smoke(self) -> Path:
+        return self.root / "smoke.json"
+
     def run(self, owner: str, replica: int = 1) -> Path:
-        return self.root / owner / f"r{replica:02d}"
+        attempt = self.attempts.get((owner, replica), 1)
+        return self.root / owner / (f"r{replica:02d}" if attempt == 1 else f"r{replica:02d}-{attempt}")
 
     def source(self, owner: str, source: str, replica: int = 1) -> Path:
         return self.run(owner, replica) / source

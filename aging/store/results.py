@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from aging.errors import ResultsError
-from aging.journal import CampaignState, fold, read_journal
+from aging.journal import CampaignState, fold, read_journal, superseded
 from aging.model import HARNESS, REQUEST_DEFAULTS, Event
 from aging.store.layout import Layout
 from aging.store.reading import read_rows
@@ -59,10 +59,31 @@ class Results:
         """The fold of the journal."""
         return fold(self.events)
 
+    def events_of(self, deployment: str, replica: int) -> tuple[Event, ...]:
+        """What the journal tells of one run: of its last attempt, where it was repeated."""
+        return tuple(
+            event
+            for event in self.lasting_events
+            if event.deployment == deployment and event.details.get("replica", 1) == replica
+        )
+
+    @cached_property
+    def lasting_events(self) -> tuple[Event, ...]:
+        """The journal without what earlier attempts at repeated runs left."""
+        gone = superseded(self.events)
+        return tuple(event for place, event in enumerate(self.events) if place not in gone)
+
     @property
     def deployments(self) -> tuple[str, ...]:
         """Names of the deployments under test, in the campaign's order."""
         return tuple(deployment["name"] for deployment in self.manifest["deployments"])
+
+    def load_of(self, deployment: str) -> Mapping[str, Any] | None:
+        """The load that a deployment was given, a point of a designed experiment its own; None where there was none."""
+        made: Mapping[str, Any] = next((one for one in self.manifest["deployments"] if one["name"] == deployment), {})
+        treatment = made.get("treatment")
+        load: Mapping[str, Any] | None = (treatment or self.manifest["campaign"])["load"]
+        return load
 
     def samples(self, owner: str, source: str, replica: int = 1, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of one sampler (``process``, ``host``, ``engine``, ``device``, …), one column a metric.
@@ -121,7 +142,8 @@ def open_results(path: str | Path) -> Results:
         inside = sorted(found, key=lambda path: path.parent.name)
         hint = f"; the latest below it is {inside[-1].parent}" if inside else ""
         raise ResultsError(f"{root}: is not a result directory (it has no journal.jsonl){hint}")
-    results = Results(Layout(root))
+    layout = Layout(root)
+    results = Results(replace(layout, attempts=fold(read_journal(layout.journal)).attempts))
     results.manifest  # noqa: B018 - an unreadable manifest is told now, not halfway
     return results
 

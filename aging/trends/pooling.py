@@ -56,7 +56,9 @@ def pool(
     k = y.size
     fixed = 1 / se**2
     q = float(np.sum(fixed * (y - np.average(y, weights=fixed)) ** 2))
-    spare = float(fixed.sum() - (fixed**2).sum() / fixed.sum())
+    # As a sum of products: the usual difference, Σw − Σw²/Σw, is 0 where one weight is 10⁸ times the others.
+    others = np.array([np.delete(fixed, place).sum() for place in range(k)])
+    spare = float((fixed * others).sum() / fixed.sum())
     tau2 = max(0.0, (q - (k - 1)) / spare) if k > 1 else 0.0
     weights = 1 / (se**2 + tau2)
     slope = float(np.average(y, weights=weights))

@@ -13,7 +13,7 @@ import pytest
 
 import aging.report.sections
 from aging.indicators import PRIMARY
-from aging.model import HARNESS, Finding, Findings, Problem
+from aging.model import HARNESS, Experiment, FactorEffect, Finding, Findings, Problem, RunValidity
 from aging.plugins import discover
 from aging.report import write_report
 from aging.report.page import page
@@ -417,3 +417,29 @@ def test_a_new_section_is_one_new_file(four: Results, tmp_path: Path, monkeypatc
 
 def test_the_primary_indicator_is_named_in_the_table(four: Results) -> None:
     assert PRIMARY in read(four, findings_of(QUICK)).text("indicators")
+
+
+def test_each_run_is_shown_with_what_it_is_worth_and_why(drawn: Results) -> None:
+    runs = (
+        RunValidity("llama-no-cache", 1, 1, "complete", (), 1.0, 0.0),
+        RunValidity("llama-default", 1, 1, "short", ("it ended after 34h 48m of 36h 00m: exit 1",), 0.967, 0.0),
+        RunValidity("reference-leak", 2, 3, "broken", ("12 % of its <requests> failed",), 1.0, 0.123456),
+    )
+    text = read(drawn, findings_of(QUICK, runs=runs)).text("runs")
+    assert "1 of 3 runs are complete" in text
+    assert "llama-default replica 1 – short it ended after 34h 48m of 36h 00m: exit 1 96.7 %" in text
+    assert "reference-leak replica 2, attempt 3 ✗ broken 12 % of its <requests> failed 100 % 12.3 %" in text
+    assert "runs" not in read(drawn, findings_of(QUICK)).texts, "results of an older release have none"
+
+
+def test_effects_are_shown_with_interval_aliases_and_what_could_not_be_told(drawn: Results) -> None:
+    effects = (
+        FactorEffect("cache", 2 * MIB, (MIB, 3 * MIB), 9.0, 1, 0.01, 0.02, {"0": MIB, "64": 3 * MIB}, ("rate × a",)),
+        FactorEffect("kind", None, None, None, 2, None, None, {"x": 0.0, "y": None, "z": MIB}, ()),
+    )
+    told = Experiment("llama", PRIMARY, "hour", 8, 4, 2 * MIB, MIB, 4, None, effects, ("no error can be estimated",))
+    text = read(drawn, findings_of(QUICK, experiments=(told,))).text("effects")
+    assert "8 runs at 4 points, +2.00 MiB/h on average; repeated runs differ by 1.00 MiB/h" in text
+    assert "cache 0: +1.00 MiB/h 64: +3.00 MiB/h +2.00 MiB/h +1.00 to +3.00 MiB/h 0.010 0.020 rate × a" in text
+    assert "kind x: 0 B/h y: – z: +1.00 MiB/h – – – –" in text
+    assert "No error can be estimated." in text

@@ -139,3 +139,10 @@ def test_mechanisms_are_told_apart() -> None:
     assert growth_mechanism(t, heap, rng.permutation(np.diff(heap, prepend=0)).cumsum()) == "uncorrelated"
     assert growth_mechanism(t, heap, flat) == "continuous drift"
     assert growth_mechanism(t, flat, flat) == "none"
+
+
+def test_a_replica_of_hardly_any_spread_beside_one_of_much_is_pooled() -> None:
+    pooled = pool([1.0, 3.0], [1e-9, 10.0], method="hartung-knapp")
+    assert pooled.slope == pytest.approx(1.0)
+    assert np.isfinite(pooled.low)
+    assert pooled.tau2 == 0.0

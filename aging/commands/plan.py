@@ -1,0 +1,95 @@
+"""Print what a campaign will do: which run when, in which slot, with which levels and seed; how long, how much disk.
+
+Starts nothing and needs no runtime installed. --json prints the same for a program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aging.errors import ExitCode
+from aging.terminal import console
+
+if TYPE_CHECKING:
+    from aging.campaign.schema import Campaign
+    from aging.disk import DiskNeed
+    from aging.timetable import Timetable
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="campaign file")
+    parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
+    parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    from aging.campaign import load_campaign  # noqa: PLC0415
+    from aging.catalogue import Catalogue  # noqa: PLC0415
+    from aging.disk import disk_need  # noqa: PLC0415
+    from aging.load.inputs import read_inputs  # noqa: PLC0415
+    from aging.timetable import timetable  # noqa: PLC0415
+
+    catalogue = Catalogue.discovered()
+    overrides = {"duration": options.duration, "scale": options.scale}
+    campaign = read_inputs(load_campaign(options.file, catalogue.kinds(), **overrides), str(options.file)).campaign
+    plan, need = timetable(campaign), disk_need(campaign, catalogue.samplers)
+    if options.json:
+        print(json.dumps(_as_json(campaign, plan, need)))
+    else:
+        _show(campaign, plan, need)
+    return ExitCode.DONE
+
+
+def _as_json(campaign: Campaign, plan: Timetable, need: DiskNeed) -> dict[str, Any]:
+    return {
+        "campaign": campaign.name,
+        "runs": [asdict(one) for one in plan.runs],
+        "run_seconds": campaign.duration,
+        "load_seconds": plan.load,
+        "pause_seconds": plan.pauses,
+        "at_most_more_seconds": plan.at_most_more,
+        "disk_bytes": asdict(need) | {"total": need.total},
+    }
+
+
+def _show(campaign: Campaign, plan: Timetable, need: DiskNeed) -> None:
+    from rich.table import Table  # noqa: PLC0415
+
+    from aging.clock import readable_duration  # noqa: PLC0415
+    from aging.summary import bytes_text  # noqa: PLC0415
+
+    out = console()
+    treated = any(run.levels for run in plan.runs)
+    grid = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("round", "begins", "slot", "deployment", "replica", "seed", *(("levels",) if treated else ())):
+        grid.add_column(
+            column, no_wrap=column != "levels", justify="right" if column in ("round", "begins") else "left"
+        )
+    for run in plan.runs:
+        cells = (str(run.round), readable_duration(run.begins), run.slot, run.deployment, str(run.replica))
+        grid.add_row(*cells, str(run.seed), *((_levels(run.levels),) if treated else ()))
+    out.print(grid)
+    what = "of watching" if campaign.load is None else "of load"
+    took = f"{readable_duration(plan.load)} {what} in {max(run.round for run in plan.runs)} rounds"
+    pauses = f" and {readable_duration(plan.pauses)} of cooldown" if plan.pauses else ""
+    more = f"; starting and settling add {readable_duration(plan.at_most_more)} at most"
+    out.print(f"duration: {took}{pauses}{more}", soft_wrap=True)
+    again = f"repeats of broken runs: up to {campaign.retries} each, after these" if campaign.retries else ""
+    if again:
+        out.print(again, soft_wrap=True)
+    logs = f", logs up to {bytes_text(need.logs)}"
+    kept = bytes_text(sum(need.sealed.values()))
+    out.print(
+        f"disk: about {kept} of results, {bytes_text(need.open_hour)} more for the hour being written{logs}",
+        soft_wrap=True,
+    )
+
+
+def _levels(levels: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path} = {level}" for path, level in levels.items())

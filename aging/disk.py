@@ -1,0 +1,100 @@
+"""How much disk a campaign needs, from how many rows it will write and what a row takes.
+
+Bytes a row are measured (``analysis/disk.py``): a sealed row is a Parquet file's share, of the hour that is still
+open each row is a line of JSON. Rows of devices, and of engines with many metrics, vary most: the sum is a reckoning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from aging.campaign.schema import Campaign
+from aging.load.classes import LoadClass, classes_of
+from aging.load.schedule import class_draws
+from aging.plan import Run, rounds
+from aging.samplers import Sampler
+
+_HOUR = 3600.0
+_JOURNAL_BYTES = 64 * 2**10
+_ANSWER_SECONDS = 1.0
+"""What an answer is taken to need, where requests follow answers: a closed loop has no rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowSize:
+    """Bytes of a row in a sealed hour and in the open one, and whether each deployment has such rows."""
+
+    sealed: float
+    line: float
+    each: bool
+
+
+ROWS: Mapping[str, RowSize] = {
+    "process": RowSize(60, 900, each=True),
+    "cgroup": RowSize(60, 900, each=True),
+    "footprint": RowSize(70, 400, each=True),
+    "allocator": RowSize(60, 300, each=True),
+    "engine": RowSize(130, 4000, each=True),
+    "device": RowSize(60, 900, each=True),
+    "host": RowSize(110, 1400, each=False),
+    "requests": RowSize(70, 500, each=True),
+}
+"""By source; a sampler that is not named takes as much as ``process``."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskNeed:
+    """Bytes: what stays when all is sealed, by source; the most that is open beside it; the most that logs take."""
+
+    sealed: Mapping[str, float]
+    open_hour: float
+    logs: float
+
+    @property
+    def total(self) -> float:
+        """The most there may be at any time."""
+        return sum(self.sealed.values()) + self.open_hour + self.logs
+
+
+def disk_need(campaign: Campaign, samplers: Mapping[str, type[Sampler]]) -> DiskNeed:
+    """The disk that a campaign's results take, for these samplers, every one of which is taken to be there."""
+    planned = rounds(campaign)
+    sealed: dict[str, float] = {}
+    open_hour = 0.0
+    for kind, sampler in samplers.items():
+        size, interval = ROWS.get(kind, ROWS["process"]), campaign.sampling.get(kind, sampler.default_interval)
+        per_second = [_writers(kind, len(together), size) / interval for together in planned]
+        sealed[kind] = sum(per_second) * campaign.duration * size.sealed
+        open_hour += max(per_second) * min(campaign.duration, _HOUR) * size.line
+    counts = [sum(_requests(campaign, run) for run in together) for together in planned]
+    size = ROWS["requests"]
+    sealed["requests"] = sum(counts) * size.sealed
+    sealed["journal"] = float(_JOURNAL_BYTES * len(planned))
+    open_hour += max(counts) * min(_HOUR / campaign.duration, 1.0) * size.line
+    logs = sum(float(run.options.log_size) for together in planned for run in together)
+    return DiskNeed(sealed, open_hour, logs)
+
+
+def _writers(kind: str, runs: int, size: RowSize) -> int:
+    """Rows a tick: one a deployment, and of processes one of the runner and one of each load client."""
+    if not size.each:
+        return 1
+    return runs + (1 + runs if kind == "process" else 0)
+
+
+def _requests(campaign: Campaign, run: Run) -> float:
+    """Requests expected in one run, of all its classes; of a load in phases all of its phases' together."""
+    if run.load is None:
+        return 0.0
+    return sum(_of_class(one, run.seed, campaign.duration) for one in classes_of(run.load, run.options.rate))
+
+
+def _of_class(one: LoadClass, seed: int, duration: float) -> float:
+    places = one.arrivals.places()
+    if places is not None:
+        return places.concurrency * duration / max(places.think, _ANSWER_SECONDS)
+    if phases := one.arrivals.phases(class_draws(one, seed).of("arrivals"), duration):
+        return sum((phase.end - phase.start) * phase.rate for phase in phases)
+    return float(ceil(one.arrivals.mean_rate() * duration))

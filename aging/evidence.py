@@ -1,0 +1,173 @@
+"""How a run went: what its journal, samples and records tell, as numbers that can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from aging.indicators import Floats
+from aging.journal import Phase, RunState
+from aging.model import Event
+from aging.store.results import Results
+from aging.unsent import unsent
+
+_GAP_SECONDS = 5.0
+"""Shorter gaps hide nothing that grows over hours."""
+
+_GAP_TICKS = 2.5
+
+_REQUESTS = ("index", "status", "sent", "scheduled", "held")
+
+Ending = Literal["whole", "early", "decided", "on request", "unknown"]
+"""``whole``: it went to its planned end. ``early``: it ended by itself. ``decided``: no more needed to be measured.
+``on request``: the campaign was interrupted. ``unknown``: no end is recorded; it runs, or its runner was killed."""
+
+_ON_PURPOSE: Mapping[Phase, Ending] = {"decided": "decided", "interrupted": "on request", "draining": "on request"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one run. Times are seconds; a share that does not apply is None.
+
+    ``window`` is the part of it that was planned for the analysis, ``measured`` how much of that was sampled. ``late``
+    is the 99th percentile of how late requests were sent. ``restarts`` are new lives that no rejuvenation planned.
+    """
+
+    began: bool
+    ending: Ending
+    lasted: float
+    planned: float
+    window: float
+    measured: float
+    samples: int
+    why: str | None = None
+    due: int = 0
+    requests: int = 0
+    failed: int = 0
+    late: float = 0.0
+    restarts: int = 0
+    suspended: float = 0.0
+    clock_step: float = 0.0
+    other_schedule: bool = False
+
+    @property
+    def measured_share(self) -> float | None:
+        return self.measured / self.window if self.window > 0 else None
+
+    @property
+    def failed_share(self) -> float | None:
+        return self.failed / max(self.due, self.requests) if self.due or self.requests else None
+
+
+def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
+    """What a result directory tells of one run, of its last attempt where it was repeated."""
+    run = results.state.runs.get((deployment, replica), RunState())
+    events = results.events_of(deployment, replica)
+    why = next((str(event.details["why"]) for event in reversed(events) if event.kind == "deployment_died"), None)
+    if run.load_start is None or run.planned_seconds is None:
+        planned = float(results.manifest["campaign"].get("duration_seconds", 0.0))
+        return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why)
+    samples = _ticks(results, deployment, replica)
+    seen = np.sort(samples["mono"].to_numpy(dtype=np.float64)) if not samples.empty else np.empty(0)
+    planned_end = run.load_start + run.planned_seconds
+    finished = next((event for event in reversed(events) if event.kind in ("load_finished", "load_died")), None)
+    died_load = finished if finished is not None and finished.kind == "load_died" else None
+    ending, end = _ending(results, run, planned_end, seen, load_died=died_load is not None)
+    began = run.load_start + (results.manifest["campaign"].get("warmup_seconds") or 0.0)
+    # What is not over, or was decided, was not planned to last longer.
+    last = min(planned_end, end) if ending in ("unknown", "decided") else planned_end
+    requests = results.samples(deployment, "requests", replica, columns=_REQUESTS)
+    arrived = int((finished.details.get("requests") if finished else None) or 0)
+    # What was due while no load process ran is a gap of ours, and no failure.
+    arrived -= 0 if finished is None else unsent(results, finished, requests)
+    around = [event for event in results.events if run.load_start <= event.stamp.mono <= max(end, run.load_start)]
+    planned_hash = results.manifest["schedule_hashes"].get(f"{deployment}/r{replica:02d}")
+    return Evidence(
+        began=True,
+        ending=ending,
+        lasted=max(end - run.load_start, 0.0),
+        planned=run.planned_seconds,
+        window=max(last - began, 0.0),
+        measured=_measured(seen, began, min(last, end), _restarting(events)),
+        samples=seen.size,
+        why=_why(why, died_load, run),
+        due=arrived,
+        requests=len(requests),
+        failed=_failed(requests) + max(arrived - len(requests) - 1, 0),  # the last one may have been forestalled
+        late=_late(requests),
+        restarts=_restarts(samples, run),
+        suspended=sum(float(event.details["seconds"]) for event in around if event.kind == "host_suspended"),
+        clock_step=max(
+            (abs(float(event.details["seconds"])) for event in around if event.kind == "clock_stepped"), default=0.0
+        ),
+        other_schedule=ending == "whole" and finished is not None and _differs(finished, planned_hash),
+    )
+
+
+def _why(death: str | None, died_load: Event | None, run: RunState) -> str | None:
+    if death is None and died_load is not None:
+        return f"its load process ended: {died_load.details['exit']}"
+    if death is None and run.cut_short:
+        return "the rest of its time passed while the campaign had no runner"
+    return death
+
+
+def _ticks(results: Results, deployment: str, replica: int) -> pd.DataFrame:
+    """When its process tree was sampled, and in which life: of weeks at 1 Hz nothing else is read."""
+    samples = results.samples(deployment, "process", replica, columns=("mono", "entity", "generation"))
+    return samples if samples.empty else samples[samples["entity"] == "tree"]
+
+
+def _ending(
+    results: Results, run: RunState, planned_end: float, seen: Floats, *, load_died: bool
+) -> tuple[Ending, float]:
+    """How the run ended, and when it did, in monotonic seconds."""
+    if run.died is not None and run.died < planned_end:
+        return "early", run.died
+    if run.load_end is None:
+        return "unknown", float(seen[-1]) if seen.size else planned_end
+    end = min(run.load_end, planned_end)
+    if load_died or run.cut_short:
+        return "early", end
+    if end < planned_end and (why := _ON_PURPOSE.get(results.state.phase)):
+        return why, end
+    return "whole", planned_end  # a schedule whose last arrival came before the end is done with it
+
+
+def _measured(seen: Floats, began: float, end: float, restarting: float) -> float:
+    """Seconds between ``began`` and ``end`` without gaps in the samples, those of planned restarts not counted."""
+    inside = seen[(seen >= began) & (seen <= end)]
+    if inside.size < 2:
+        return 0.0
+    interval = float(np.median(np.diff(inside)))
+    gaps = np.diff(np.concatenate([[began], inside, [end]])) - interval
+    lost = float(gaps[gaps > max(_GAP_SECONDS, _GAP_TICKS * interval) - interval].sum())
+    return end - began - max(lost - restarting, 0.0)
+
+
+def _restarting(events: Sequence[Event]) -> float:
+    return sum(float(event.details["seconds"]) for event in events if event.kind == "rejuvenation_completed")
+
+
+def _failed(requests: pd.DataFrame) -> int:
+    return 0 if requests.empty else int(requests["status"].isin(["error", "dropped"]).sum())
+
+
+def _late(requests: pd.DataFrame) -> float:
+    if requests.empty:
+        return 0.0
+    prompt = requests[requests["sent"].notna() & ~requests["held"].astype(bool)]
+    return float(np.quantile(prompt["sent"] - prompt["scheduled"], 0.99)) if len(prompt) else 0.0
+
+
+def _restarts(samples: pd.DataFrame, run: RunState) -> int:
+    lives = int(samples["generation"].nunique()) if not samples.empty else 1
+    return max(lives - 1 - run.rejuvenations, 0)
+
+
+def _differs(finished: Event, planned: str | None) -> bool:
+    return finished.kind == "load_finished" and finished.details.get("schedule_hash") != planned

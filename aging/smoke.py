@@ -1,0 +1,138 @@
+"""A smoke run: every deployment for a minute under the campaign's own load, before days are spent on it.
+
+It asks whether each can be measured, not whether it ages; its results are marked so that nobody takes them for more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from aging.campaign.schema import Campaign
+from aging.clock import readable_duration
+from aging.evidence import Evidence, evidence_of
+from aging.indicators import PRIMARY, tree_samples
+from aging.model import Problem
+from aging.problems import problems_of
+from aging.store.results import Results
+from aging.validity import limits_of
+
+SUFFIX = ".smoke"
+"""Ends the name of a smoke run's folder and campaign."""
+
+_LEAST_SAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeCheck:
+    """One thing that was asked of a deployment. ``warn`` is told and does not fail it."""
+
+    name: Literal["ready", "answered", "errors", "indicators", "client"]
+    status: Literal["ok", "warn", "fail"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeVerdict:
+    """What a smoke run says of one deployment."""
+
+    deployment: str
+    checks: Sequence[SmokeCheck]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.status != "fail" for check in self.checks)
+
+
+def smoke_campaign(campaign: Campaign, seconds: float) -> Campaign:
+    """The campaign with every deployment once, for ``seconds``, and nothing of what takes long."""
+    changes = {
+        "name": campaign.name + SUFFIX,
+        "duration": seconds,
+        "warmup": 0.0,
+        "replicas": 1,
+        "cooldown": 0.0,
+        "retries": 0,
+        "rejuvenation": None,
+        "orphan_grace": 0.0,
+        "sanity": 0.0,
+    }
+    return campaign.model_copy(update=changes)
+
+
+def verdicts(results: Results) -> list[SmokeVerdict]:
+    """What a smoke run that has ended says of every deployment."""
+    problems = problems_of(results)
+    return [
+        SmokeVerdict(name, tuple(_checks(results, name, [one for one in problems if one.deployment == name])))
+        for name in results.deployments
+    ]
+
+
+def write_verdicts(told: Sequence[SmokeVerdict], path: Path) -> None:
+    """Write ``smoke.json``."""
+    content = [asdict(verdict) | {"passed": verdict.passed} for verdict in told]
+    path.write_text(json.dumps({"schema": 1, "smoke": content}, indent=1) + "\n", encoding="utf-8")
+
+
+def _checks(results: Results, name: str, problems: Sequence[Problem]) -> Iterator[SmokeCheck]:
+    evidence = evidence_of(results, name, 1)
+    if not evidence.began:
+        yield SmokeCheck("ready", "fail", f"it never was ready: {evidence.why or 'the campaign ended before'}")
+        return
+    yield _ready(results, name, evidence)
+    if results.load_of(name) is not None:
+        yield _answered(results, name, evidence)
+        yield _errors(results, evidence, problems)
+        yield _client(evidence, problems)
+    yield _indicators(results, name, problems)
+
+
+def _ready(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
+    if evidence.ending == "early":
+        lasted = readable_duration(evidence.lasted)
+        return SmokeCheck("ready", "fail", f"it ended after {lasted} of load: {evidence.why or 'no reason is known'}")
+    took = [event.details["seconds"] for event in results.events_of(name, 1) if event.kind == "deployment_ready"]
+    return SmokeCheck("ready", "ok", f"ready after {took[0]:.1f} s" if took else "ready")
+
+
+def _answered(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
+    if not evidence.requests:
+        if evidence.due:
+            return SmokeCheck("answered", "fail", f"none of {evidence.due} requests left a record")
+        return SmokeCheck("answered", "warn", "no request was due in this time: the rate is too low for it")
+    answered = int((results.requests(name)["status"] == "ok").sum())
+    return SmokeCheck("answered", "ok" if answered else "fail", f"{answered} of {evidence.requests} requests answered")
+
+
+def _errors(results: Results, evidence: Evidence, problems: Sequence[Problem]) -> SmokeCheck:
+    told = [problem.message for problem in problems if problem.kind in ("error", "failing", "lost")]
+    if told:
+        return SmokeCheck("errors", "fail", "; ".join(told))
+    dropped = [problem.message for problem in problems if problem.kind == "dropped"]
+    if not dropped:
+        return SmokeCheck("errors", "ok", "no request failed")
+    over = (evidence.failed_share or 0.0) > limits_of(results).failed
+    return SmokeCheck("errors", "fail" if over else "warn", "; ".join(dropped))
+
+
+def _client(evidence: Evidence, problems: Sequence[Problem]) -> SmokeCheck:
+    told = [problem.message for problem in problems if problem.kind in ("late", "load_died", "schedule")]
+    late = f"99 % of the requests were sent within {1000 * evidence.late:.3g} ms"
+    return SmokeCheck("client", "fail" if told else "ok", "; ".join(told) or late)
+
+
+def _indicators(results: Results, name: str, problems: Sequence[Problem]) -> SmokeCheck:
+    samples = tree_samples(results, name, 1)
+    seen = 0 if samples.empty or PRIMARY not in samples else int(samples[PRIMARY].notna().sum())
+    if seen < _LEAST_SAMPLES:
+        return SmokeCheck("indicators", "fail", f"its memory was read {seen} times")
+    # Nothing at all of an engine that is said to tell something is a mistake; one metric less may be its release.
+    silent = [one.message for one in problems if one.kind == "engine" and one.message.startswith("engine was never")]
+    if silent:
+        return SmokeCheck("indicators", "fail", "; ".join(silent))
+    told = [problem.message for problem in problems if problem.kind in ("engine", "unread", "ticks")]
+    return SmokeCheck("indicators", "warn" if told else "ok", "; ".join(told) or f"its memory was read {seen} times")

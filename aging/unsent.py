@@ -1,0 +1,36 @@
+"""Arrivals that were due while no load process ran: they were not sent, and no server failed them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from aging.campaign.units import parse_duration
+from aging.model import Event
+from aging.store.results import Results
+
+
+def unsent(results: Results, finished: Event, recorded: pd.DataFrame) -> int:
+    """Arrivals without a record that were due, or in flight, when one load process had gone and the next had not come.
+
+    ``finished`` is how the run's load ended, ``recorded`` what it left (``index`` and ``scheduled``). Such have an
+    index below the first that the next one sent, and above the last that was answered before the gap.
+    """
+    deployment, replica = finished.deployment, finished.details["replica"]
+    if recorded.empty or deployment is None or not any(event.kind == "load_resumed" for event in results.events):
+        return 0
+    load = results.load_of(deployment)
+    known, gone_since, missing = set(recorded["index"]), None, set[int]()
+    told = 0.0 if load is None else load["timeout"]
+    patience = parse_duration(told) if isinstance(told, str) else float(told)
+    for event in results.lasting_events:
+        mine = event.deployment == deployment and event.details["replica"] == replica
+        if event.kind == "campaign_resumed":
+            gone_since = event.details["gone_since"]
+        elif mine and event.kind == "load_died":
+            gone_since = event.stamp.mono
+        elif mine and event.kind == "load_resumed" and gone_since is not None:
+            before = recorded[recorded["scheduled"] <= gone_since - patience]
+            begin = 0 if before.empty else int(before["index"].max())
+            end = finished.details["requests"] if event.details["first"] is None else event.details["first"]
+            missing |= {index for index in range(begin, end or 0) if index not in known}
+    return len(missing)

@@ -1,0 +1,162 @@
+"""Which runs there are, in which order, and what `aging plan` tells of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aging.campaign import load_campaign, parse_campaign
+from aging.campaign.schema import Campaign
+from aging.catalogue import Catalogue
+from aging.disk import disk_need
+from aging.plan import Run, planned_seconds, repeated, rounds
+from aging.timetable import timetable
+from tests.conftest import ROOT, Aging
+
+CATALOGUE = Catalogue.discovered()
+
+
+def campaign(slots: Sequence[str | None], factors: str = "", **keys: Any) -> Campaign:
+    deployments = [
+        {"name": f"d{k}", "kind": "reference", "port": 18000 + k} | ({"slot": slot} if slot else {})
+        for k, slot in enumerate(slots)
+    ]
+    tables = "".join(
+        "[[deployment]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        for table in deployments
+    )
+    top = {"name": "p", "seed": 3, "duration": "10s"} | keys
+    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in top.items())
+    load = """
+[load]
+arrivals = { kind = "constant", rate = 5.0 }
+prompt_tokens = { median = 4, p95 = 4, min = 4, max = 4 }
+output_tokens = { median = 2, p95 = 2, min = 2, max = 2 }
+"""
+    return parse_campaign(text + load + factors + tables, CATALOGUE.kinds())
+
+
+def told(run: Run) -> tuple[str, int]:
+    return run.options.name, run.replica
+
+
+def test_slots_run_side_by_side_and_their_deployments_take_turns() -> None:
+    planned = rounds(campaign(["x", "x", "y", None], replicas=2))
+    assert [[told(run) for run in together] for together in planned] == [
+        [("d0", 1), ("d2", 1), ("d3", 1)],
+        [("d1", 1), ("d2", 2), ("d3", 2)],
+        [("d0", 2)],
+        [("d1", 2)],
+    ]
+
+
+def test_equal_replicas_have_equal_seeds_and_others_have_others() -> None:
+    runs = [run for together in rounds(campaign(["x", "x"], replicas=3)) for run in together]
+    seeds = {run.replica: {other.seed for other in runs if other.replica == run.replica} for run in runs}
+    assert all(len(of) == 1 for of in seeds.values())
+    assert len(set.union(*seeds.values())) == 3
+
+
+def test_a_random_order_is_the_seeds_and_is_drawn_anew_for_every_replica() -> None:
+    def order(seed: int) -> list[list[str]]:
+        runs = [run for (run,) in rounds(campaign(5 * ["x"], order="random", seed=seed, replicas=4))]
+        return [[run.options.name for run in runs if run.replica == replica] for replica in (1, 2, 3, 4)]
+
+    assert order(3) == order(3)
+    assert order(3) != order(4)
+    assert len({tuple(names) for names in order(3)}) > 1
+    assert all(sorted(names) == ["d0", "d1", "d2", "d3", "d4"] for names in order(3))
+
+
+def test_points_come_in_an_order_that_is_drawn_and_equal_in_every_slot() -> None:
+    factors = '[factors]\n"load.arrivals.rate" = [1.0, 2.0, 3.0, 4.0, 5.0]\n'
+    planned = rounds(campaign(["x", "y"], factors, replicas=2))
+    assert len(planned) == 10
+    points = [[run.options.name.rpartition("-")[2] for run in together] for together in planned]
+    assert all(len(set(of)) == 1 for of in points), "side by side all have the same point, so the same load"
+    first, second = [of[0] for of in points[:5]], [of[0] for of in points[5:]]
+    assert sorted(first) == sorted(second) == ["p01", "p02", "p03", "p04", "p05"]
+    assert first != sorted(first)
+    assert first != second
+    assert all(run.load is not None and run.load == together[0].load for together in planned for run in together)
+
+
+def test_broken_runs_are_repeated_after_all_others_side_by_side_as_before() -> None:
+    planned = rounds(campaign(["x", "x", "y"]))
+    runs = [run for together in planned for run in together]
+    again = repeated([run for run in runs if run.options.name != "d1"])
+    assert [[told(run) for run in together] for together in again] == [[("d0", 1), ("d2", 1)]]
+    assert {run.attempt for together in again for run in together} == {2}
+    assert repeated([]) == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    slots=st.lists(st.sampled_from(["x", "y", "z", None]), min_size=1, max_size=6),
+    replicas=st.integers(1, 4),
+    order=st.sampled_from(["round-robin", "random"]),
+    seed=st.integers(0, 2**32),
+)
+def test_whatever_the_slots_every_run_comes_once_and_none_twice_in_its_slot_at_a_time(
+    slots: list[str | None], replicas: int, order: str, seed: int
+) -> None:
+    made = campaign(slots, replicas=replicas, order=order, seed=seed)
+    planned = rounds(made)
+    runs = [told(run) for together in planned for run in together]
+    assert sorted(runs) == sorted((f"d{k}", replica) for k in range(len(slots)) for replica in range(1, replicas + 1))
+    for together in planned:
+        taken = [run.options.slot or run.options.name for run in together]
+        assert len(set(taken)) == len(taken)
+    for slot in {options.slot or options.name for options in made.deployment}:
+        lane = [
+            run.replica for together in planned for run in together if (run.options.slot or run.options.name) == slot
+        ]
+        assert all(one <= other for one, other in pairwise(lane)), "a replica is finished before the next begins"
+    assert planned_seconds(made) == len(planned) * 10.0
+
+
+def test_the_published_study_takes_216_hours_and_less_than_two_gigabytes() -> None:
+    study = load_campaign(ROOT / "campaigns" / "six-deployments-216h.toml", CATALOGUE.kinds())
+    plan = timetable(study)
+    assert plan.load == 216 * 3600
+    assert plan.pauses == 5 * 600
+    assert len(plan.runs) == 18
+    assert [(run.slot, run.deployment) for run in plan.runs if run.round == 2] == [
+        ("gpu0", "a1-vllm-v0"),
+        ("gpu1", "a2-triton-vllm-v1"),
+        ("gpu2", "e3b-pytorch-low"),
+    ]
+    need = disk_need(study, CATALOGUE.samplers)
+    assert 0.2e9 < need.total < 2e9
+
+
+def test_the_disk_need_follows_the_load_and_the_intervals() -> None:
+    small, large = (disk_need(campaign(["x"], duration=time), CATALOGUE.samplers) for time in ("1h", "10h"))
+    assert large.sealed["requests"] == pytest.approx(10 * small.sealed["requests"])
+    assert large.sealed["process"] == pytest.approx(10 * small.sealed["process"])
+    assert large.open_hour == pytest.approx(small.open_hour), "no more than an hour is ever open"
+
+
+def test_plan_prints_what_will_be_run(campaign_file: Callable[..., Path], aging: Aging) -> None:
+    file = campaign_file(extra='[factors]\n"deployment[leak].leak_per_request" = ["4KiB", "16KiB"]')
+    ran = aging("plan", file)
+    assert ran.returncode == 0, ran.stderr
+    assert "leak-p01" in ran.stdout
+    assert "duration: 12s of load in 2 rounds" in ran.stdout
+    assert "disk: about" in ran.stdout
+    content = json.loads(aging("plan", file, "--json", "--duration", "1h").stdout)
+    assert content["load_seconds"] == 7200
+    assert next(run["deployment"] for run in content["runs"] if run["round"] == 1) == "clean"
+    levels = {run["levels"]["deployment[leak].leak_per_request"] for run in content["runs"] if run["levels"]}
+    assert levels == {"4KiB", "16KiB"}
+    assert content["disk_bytes"]["total"] > 0
+    refused = aging("plan", file, "--duration", "1")
+    assert refused.returncode == 2
+    assert "duration: '1' is not a duration" in refused.stderr

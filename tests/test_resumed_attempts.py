@@ -1,0 +1,118 @@
+"""A campaign that repeats broken runs and is killed goes on with the round, and the attempt, that it was in."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from aging import open_results
+from aging.campaign.schema import SubjectOptions
+from aging.journal import RunState
+from aging.plan import Round, Run
+from aging.resumption import Past, left_of
+from tests.conftest import unused_port
+from tests.killing import aging, campaign, end_all, kinds, marked, problems, start
+from tests.test_attempts import FAILS_ONCE
+
+NOW = 1000.0
+DONE = RunState(phase="stopped", generation=1, load_start=100.0, planned_seconds=100.0, load_end=200.0)
+UNDER_WAY = RunState(phase="loading", generation=1, load_start=950.0, planned_seconds=100.0)
+
+
+def run(name: str, attempt: int = 1) -> Run:
+    return Run(SubjectOptions(name=name, kind="k", slot="s" if name in "ab" else None), 1, 7, None, attempt)
+
+
+PLANNED: Sequence[Round] = ((run("a"), run("c")), (run("b"),))
+
+
+def left(**runs: RunState) -> tuple[list[list[tuple[str, int]]], list[tuple[str, int]], list[str]]:
+    """By name and attempt: the rounds that are left, the runs that are done; the names of those cut short."""
+    known = Past(runs={(name, 1): state for name, state in runs.items()}, gone_since=NOW, lives=1)
+    found = left_of(PLANNED, known, NOW)
+    rounds = [[(one.options.name, one.attempt) for one in together] for together in found.rounds]
+    return rounds, [(one.options.name, one.attempt) for one in found.done], [name for name, _ in found.cut_short]
+
+
+def test_what_is_left_of_the_planned_rounds() -> None:
+    assert left() == ([[("a", 1), ("c", 1)], [("b", 1)]], [], [])
+    assert left(a=UNDER_WAY, c=DONE) == ([[("a", 1)], [("b", 1)]], [("c", 1)], [])
+    assert left(a=DONE, c=DONE, b=UNDER_WAY) == ([[("b", 1)]], [("a", 1), ("c", 1)], [])
+    assert left(a=DONE, c=DONE, b=DONE) == ([], [("a", 1), ("c", 1), ("b", 1)], [])
+
+
+def test_a_load_that_ended_before_its_time_is_done_once_another_round_has_begun() -> None:
+    early = RunState(phase="stopped", generation=1, load_start=940.0, planned_seconds=100.0, load_end=950.0)
+    assert left(a=early, c=DONE, b=UNDER_WAY) == ([[("b", 1)]], [("a", 1), ("c", 1)], [])
+    passed = RunState(phase="stopped", generation=1, load_start=800.0, planned_seconds=100.0, load_end=850.0)
+    assert left(a=passed, c=DONE, b=UNDER_WAY)[2] == []
+    assert left(a=passed, c=DONE)[2] == ["a"]
+
+
+def test_a_repeat_goes_on_as_the_attempt_that_it_was_and_what_was_planned_is_done() -> None:
+    again = RunState(phase="loading", generation=1, attempt=2, load_start=950.0, planned_seconds=100.0)
+    told = RunState(attempt=2)
+    over = RunState(phase="died", generation=1, attempt=2, load_start=500.0, planned_seconds=100.0, died=510.0)
+    assert left(a=again, c=DONE, b=DONE) == ([[("a", 2)]], [("c", 1), ("b", 1)], [])
+    assert left(a=told, c=again, b=DONE) == ([[("a", 2), ("c", 2)]], [("b", 1)], [])
+    assert left(a=over, c=DONE, b=again) == ([[("b", 2)]], [("a", 2), ("c", 1)], [])
+    assert left(a=over, c=DONE, b=DONE) == ([], [("a", 2), ("c", 1), ("b", 1)], [])
+
+
+def test_what_another_attempt_left_is_not_gone_on_with() -> None:
+    known = Past(runs={("a", 1): DONE, ("b", 1): RunState(attempt=2)})
+    assert known.begun("a", 1, 1) == DONE
+    assert known.begun("a", 1, 2) is None
+    assert known.begun("b", 1, 2) is None, "it was told, but none of its servers was started"
+
+
+def test_a_campaign_with_retries_that_is_killed_in_its_second_round_and_in_a_repeat_goes_on(tmp_path: Path) -> None:
+    program, port = tmp_path / "flaky.py", unused_port()
+    program.write_text(FAILS_ONCE)
+    command = [sys.executable, str(program), str(tmp_path / "flaky.mark"), "--port", str(port)]
+    flaky = f'[[deployment]]\nname = "flaky"\nkind = "command"\nslot = "one"\nport = {port}\n'
+    flaky += f"command = {json.dumps(command)}\n"
+    file = campaign(tmp_path, duration="14s", extra="retries = 1")
+    clean = '[[deployment]]\nname = "clean"\n'
+    file.write_text(file.read_text().replace(clean, flaky + clean + 'slot = "one"\n'))
+    started = start(tmp_path, "run", file)
+    try:
+        started.wait_for_event("load_started", 3)  # flaky and leak; clean
+        time.sleep(1.0)
+        started.kill()
+        assert "run_repeated" not in kinds(started.root)
+        started = start(tmp_path, "resume", started.root)
+        started.wait_for_event("load_started", 4)  # flaky again
+        time.sleep(1.0)
+        started.kill()
+        resumed = aging(tmp_path, "resume", started.root)
+        assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+        assert not marked(started.root)
+    finally:
+        if started.runner.poll() is None:
+            started.kill()
+        end_all(started.root)
+    results = open_results(started.root)
+    assert results.state.phase == "completed"
+    loads = [event.deployment for event in results.events if event.kind == "load_started"]
+    assert sorted(map(str, loads[:2])) == ["flaky", "leak"]
+    assert loads[2:] == ["clean", "flaky"], "rounds that were over are not begun again"
+    (repeated,) = (event for event in results.events if event.kind == "run_repeated")
+    assert (repeated.deployment, repeated.details["attempt"]) == ("flaky", 2)
+    assert "exit 7" in "; ".join(repeated.details["reasons"])
+    readopted = [event.deployment for event in results.events if event.kind == "deployment_readopted"]
+    assert readopted == ["clean", "flaky"]
+    assert {path.name for path in (results.layout.root / "flaky").iterdir()} == {"r01", "r01-2"}
+    requests = results.requests("flaky")
+    assert requests["index"].is_unique
+    assert requests["scheduled"].min() > repeated.stamp.mono
+    assert [event.kind for event in results.events].count("baseline") == 1
+    runs = {one["deployment"]: one for one in json.loads(results.layout.findings.read_text())["runs"]}
+    assert (runs["leak"]["attempt"], runs["clean"]["attempt"], runs["flaky"]["attempt"]) == (1, 1, 2)
+    assert "broken" not in {runs["clean"]["validity"], runs["flaky"]["validity"]}, "an absence of ours is no failure"
+    told = {problem["kind"] for problem in problems(results)}
+    assert {"repeated", "resumed", "unsent"} <= told
+    assert not {"lost", "schedule", "died"} & told

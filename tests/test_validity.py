@@ -1,0 +1,326 @@
+"""What a run is worth: by its evidence alone, and from rows on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aging.analysed import analyse_all
+from aging.campaign.schema import ValidityTable
+from aging.catalogue import Catalogue
+from aging.check import Condition, Outcome, judge, overall
+from aging.evidence import Evidence, evidence_of
+from aging.findings import analyse
+from aging.indicators import PRIMARY, deployment_series
+from aging.journal import Journal
+from aging.model import Validity
+from aging.replicas import sound_finding
+from aging.store.layout import Layout
+from aging.store.results import Results, open_results
+from aging.store.segments import SegmentWriter
+from aging.validity import judge as judged
+from aging.validity import validities
+from tests.test_findings import LOAD_START, RATE, SECONDS, flat, leak, memory_finding, synthetic
+
+TESTS = Catalogue.discovered().tests
+LIMITS = ValidityTable()
+HOUR = 3600.0
+WHOLE = Evidence(
+    began=True,
+    ending="whole",
+    lasted=36 * HOUR,
+    planned=36 * HOUR,
+    window=35 * HOUR,
+    measured=35 * HOUR,
+    samples=126_000,
+    due=100_000,
+    requests=100_000,
+)
+
+
+def test_a_run_that_went_as_planned_is_complete() -> None:
+    assert judged(WHOLE, LIMITS) == ("complete", ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "validity", "told"),
+    [
+        # The published study took a run that died at 34.8 h of 36 h for a whole one.
+        (
+            {"ending": "early", "lasted": 34.8 * HOUR, "measured": 33.8 * HOUR, "why": "exit 1"},
+            "short",
+            "34h 48m of 36h",
+        ),
+        ({"ending": "early", "lasted": 6 * HOUR, "measured": 5 * HOUR, "why": "exit 1"}, "broken", "only 14.3 % of"),
+        ({"began": False, "samples": 0, "why": "exit 3"}, "broken", "it never was ready: exit 3"),
+        ({"samples": 0, "measured": 0.0}, "broken", "no process samples"),
+        ({"measured": 34 * HOUR}, "short", "gaps: 97.1 % of its planned window was sampled"),
+        ({"ending": "on request", "lasted": 2 * HOUR, "measured": HOUR}, "short", "was interrupted after 2h 00m"),
+        ({"ending": "unknown", "lasted": 2 * HOUR, "window": HOUR, "measured": HOUR}, "short", "no end is recorded"),
+        ({"failed": 10_001}, "broken", "10 % of its requests failed or were dropped"),
+        ({"failed": 10_000}, "complete", ""),
+        ({"late": 1.5}, "broken", "sent over 1.5 s late"),
+        ({"restarts": 1}, "short", "began a new life 1 times, unplanned"),
+        ({"suspended": 3.0}, "short", "suspended for 3.0 s"),
+        ({"clock_step": 3600.0}, "short", "the wall clock was set by 3600 s"),
+        ({"clock_step": 10.0}, "complete", ""),
+        ({"requests": 0}, "broken", "no request records"),
+        ({"due": 0, "requests": 0}, "complete", ""),
+        ({"other_schedule": True}, "broken", "another schedule was driven"),
+        ({"ending": "decided", "lasted": HOUR, "window": HOUR, "measured": HOUR}, "complete", ""),
+    ],
+)
+def test_each_defect_has_its_consequence(changes: dict[str, Any], validity: Validity, told: str) -> None:
+    found, reasons = judged(replace(WHOLE, **changes), LIMITS)
+    assert found == validity, reasons
+    assert told in "; ".join(reasons)
+
+
+def test_the_thresholds_are_the_campaigns() -> None:
+    failing = replace(WHOLE, failed=50_000, restarts=2)
+    assert judged(failing, LIMITS)[0] == "broken"
+    assert judged(failing, ValidityTable(failed=0.6, restarts=2))[0] == "complete"
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "failed": st.integers(0, 100_000),
+            "late": st.floats(0, 10),
+            "restarts": st.integers(0, 3),
+            "measured": st.floats(0, 35 * HOUR),
+            "suspended": st.floats(0, 10),
+        }
+    ),
+    st.sampled_from(["failed", "late", "restarts", "measured", "suspended"]),
+)
+def test_a_run_never_gains_by_a_defect(changes: dict[str, Any], worse: str) -> None:
+    ranks = {"complete": 0, "short": 1, "broken": 2}
+    one = replace(WHOLE, ending="early", **changes)
+    by = {"measured": changes["measured"] / 2}.get(worse, changes[worse] + 1)
+    other = replace(one, **{worse: by})
+    assert ranks[judged(one, LIMITS)[0]] <= ranks[judged(other, LIMITS)[0]]
+
+
+def died(root: Path, name: str, replica: int, at: float) -> None:
+    """What a journal and its files are like when a server dies at ``at`` seconds of load."""
+    layout = Layout(root)
+    rewritten = []
+    for line in map(json.loads, layout.journal.read_text().splitlines()):
+        mine = line.get("deployment") == name and line.get("replica") == replica
+        if mine and line["event"] == "load_finished":
+            rewritten.append(line | {"event": "deployment_died", "generation": 1, "why": "exit 1", "log": []})
+            rewritten[-1]["mono"] = LOAD_START + at
+            rewritten.append(line | {"mono": LOAD_START + at + 0.1})
+        else:
+            rewritten.append(line)
+    layout.journal.write_text("".join(json.dumps(line) + "\n" for line in rewritten))
+    for source, key in (("process", "mono"), ("requests", "finished")):
+        (live,) = layout.source(name, source, replica).glob("*.live.jsonl")
+        kept = [text for text in live.read_text().splitlines(keepends=True) if json.loads(text)[key] < LOAD_START + at]
+        live.write_text("".join(kept))
+
+
+def test_a_whole_campaign_is_complete(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"a": flat, "b": leak(5000.0)}, replicas=2)
+    assert [(run.deployment, run.replica, run.validity) for run in validities(results)] == [
+        ("a", 1, "complete"),
+        ("a", 2, "complete"),
+        ("b", 1, "complete"),
+        ("b", 2, "complete"),
+    ]
+    assert {run.measured_share for run in validities(results)} == {1.0}
+
+
+def test_a_run_that_died_just_before_its_end_is_short_and_its_finding_says_so(tmp_path: Path) -> None:
+    synthetic(tmp_path / "r", {"a": leak(5000.0)})
+    died(tmp_path / "r", "a", 1, 0.967 * SECONDS)
+    findings = analyse(open_results(tmp_path / "r"), TESTS)
+    assert findings.runs[0].validity == "short"
+    assert "it ended after 14m 30s of 15m 00s: exit 1" in findings.runs[0].reasons
+    assert memory_finding(findings, "a").verdict == "aging", "what is there is sound"
+    assert "its run is short: it ended after" in memory_finding(findings, "a").notes[0]
+    leaks = [Condition(PRIMARY, "per_request", limit) for limit in (1000.0, 1e6)]
+    assert overall(judge(findings, leaks[:1], ["a"])) is Outcome.FAILED
+    assert overall(judge(findings, leaks[1:], ["a"])) is Outcome.INCONCLUSIVE, "a short run shows no absence"
+
+
+def test_a_broken_run_decides_nothing(tmp_path: Path) -> None:
+    synthetic(tmp_path / "r", {"a": leak(5000.0)})
+    died(tmp_path / "r", "a", 1, 0.2 * SECONDS)
+    findings = analyse(open_results(tmp_path / "r"), TESTS)
+    (run,) = findings.runs
+    assert run.validity == "broken"
+    for finding in findings.findings:
+        assert finding.verdict == "inconclusive"
+        assert finding.p is None
+        assert "its run is broken: only 14.3 % of" in finding.notes[0]
+    for limit in (1000.0, 1e9):
+        assert overall(judge(findings, [Condition(PRIMARY, "per_request", limit)], ["a"])) is Outcome.INCONCLUSIVE
+
+
+def test_a_broken_replica_is_left_out_of_the_mean_and_told(tmp_path: Path) -> None:
+    rates = iter([5000.0, 5000.0, 50_000.0])
+
+    def course(t: np.ndarray) -> np.ndarray:
+        return leak(next(rates))(t)
+
+    synthetic(tmp_path / "r", {"a": course}, replicas=3)
+    whole = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "a")
+    assert (whole.slope_per_request or 0) > 10_000, "all three would make it much"
+    died(tmp_path / "r", "a", 3, 0.2 * SECONDS)
+    finding = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "a")
+    assert finding.replicas == 2
+    assert finding.slope_per_request == pytest.approx(5000, rel=0.05)
+    assert finding.verdict == "aging"
+    assert finding.notes[0].startswith("replica 3 is broken and left out: ")
+
+
+def test_of_broken_replicas_there_is_no_mean_at_all(tmp_path: Path) -> None:
+    synthetic(tmp_path / "r", {"a": leak(5000.0)}, replicas=2)
+    for replica in (1, 2):
+        died(tmp_path / "r", "a", replica, 0.2 * SECONDS)
+    finding = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "a")
+    assert (finding.verdict, finding.slope_per_hour, finding.ci_per_hour) == ("inconclusive", None, None)
+    assert len(finding.notes) == 2
+
+
+def test_replicas_of_unequal_length_are_pooled_with_the_short_one_marked(tmp_path: Path) -> None:
+    synthetic(tmp_path / "r", {"a": leak(5000.0)}, replicas=3)
+    died(tmp_path / "r", "a", 2, 0.6 * SECONDS)
+    results = open_results(tmp_path / "r")
+    assert [run.validity for run in validities(results)] == ["complete", "short", "complete"]
+    finding = memory_finding(analyse(results, TESTS), "a")
+    assert finding.replicas == 3
+    assert finding.slope_per_request == pytest.approx(5000, rel=0.05)
+    assert finding.notes[0].startswith("replica 2 is short: it ended after 9m 00s of 15m 00s")
+    series = [one for replica in (1, 2, 3) for one in deployment_series(results, "a", replica)]
+    analysed = [one for one in analyse_all(series, TESTS) if one.series.indicator == PRIMARY]
+    assert [one.series.t.size for one in analysed] == [168, 96, 168]
+    assert sound_finding(analysed, validities(results), "series_har").n == 96
+
+
+def gap(root: Path, start: float, end: float) -> Results:
+    (live,) = Layout(root).source("a", "process").glob("*.live.jsonl")
+    lines = live.read_text().splitlines(keepends=True)
+    live.write_text("".join(line for line in lines if not start < json.loads(line)["mono"] - LOAD_START < end))
+    return open_results(root)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "validity"), [(3.0, "complete"), (10.0, "complete"), (60.0, "short"), (800.0, "short")]
+)
+def test_gaps_in_the_samples_are_not_measured_time(tmp_path: Path, seconds: float, validity: Validity) -> None:
+    synthetic(tmp_path / "r", {"a": flat})
+    (run,) = validities(gap(tmp_path / "r", 80.0, 80.0 + seconds))
+    assert run.validity == validity
+    window = SECONDS - 60.0
+    lost = seconds if seconds > 5 else 0.0
+    assert (run.measured_share or 0) * window == pytest.approx(window - lost, abs=1.5)
+
+
+def test_a_gap_at_either_end_counts_too(tmp_path: Path) -> None:
+    synthetic(tmp_path / "r", {"a": flat})
+    gap(tmp_path / "r", 0.0, 100.0)
+    (run,) = validities(gap(tmp_path / "r", 700.0, 1000.0))
+    assert (run.measured_share or 0) * (SECONDS - 60) == pytest.approx(600.0, abs=2)
+
+
+def test_planned_restarts_are_neither_gaps_nor_unplanned_lives(tmp_path: Path) -> None:
+    synthetic(tmp_path / "r", {"a": flat}, generations=3)
+    assert evidence_of(open_results(tmp_path / "r"), "a", 1).restarts == 2
+    assert validities(open_results(tmp_path / "r"))[0].validity == "short"
+    lines = Layout(tmp_path / "r").journal.read_text().splitlines()
+    journal = Layout(tmp_path / "r").journal
+    restart = {"wall": 0, "mono": LOAD_START + 300, "deployment": "a", "replica": 1}
+    more = [
+        restart | {"event": kind, "seconds": 40.0} for kind in 2 * ["rejuvenation_started", "rejuvenation_completed"]
+    ]
+    journal.write_text("".join(line + "\n" for line in [*lines[:-2], *map(json.dumps, more), *lines[-2:]]))
+    (run,) = validities(gap(tmp_path / "r", 290.0, 330.0))
+    assert (run.validity, run.measured_share) == ("complete", 1.0)
+
+
+def failing(results: Results, count: int) -> Results:
+    (live,) = results.layout.source("a", "requests").glob("*.live.jsonl")
+    rows = [json.loads(line) for line in live.read_text().splitlines()]
+    for row in rows[: count // 2]:
+        row["status"] = "error"
+    for row in rows[count // 2 : count]:
+        row |= {"status": "dropped", "sent": None}
+    live.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return open_results(results.layout.root)
+
+
+def test_drops_count_as_failures_do(tmp_path: Path) -> None:
+    total = int(SECONDS * RATE)
+    results = failing(synthetic(tmp_path / "r", {"a": flat}), total // 5)
+    (run,) = validities(results)
+    assert run.failed_share == pytest.approx(0.2, abs=0.01)
+    assert run.validity == "broken", "neither errors nor drops alone are over a tenth by much; together they are"
+
+
+def test_a_repeated_run_is_judged_by_its_last_attempt(tmp_path: Path) -> None:
+    synthetic(tmp_path / "r", {"a": leak(5000.0)})
+    died(tmp_path / "r", "a", 1, 0.2 * SECONDS)
+    root = tmp_path / "r"
+    lines = [json.loads(line) for line in Layout(root).journal.read_text().splitlines()]
+    at = {"wall": 0, "mono": LOAD_START + SECONDS, "deployment": "a", "replica": 1}
+    again = [
+        at | {"event": "run_repeated", "attempt": 2, "reasons": ["only 20 %"]},
+        at | {"event": "deployment_started", "generation": 1, "pid": 5, "command": []},
+        at | {"event": "load_started", "load_start": 2000.0, "planned_seconds": 600.0},
+        at | {"event": "load_finished", "mono": 2600.0, "exit": 0, "schedule_hash": None},
+    ]
+    end = [line for line in lines if line["event"] == "campaign_completed"]
+    kept = [line for line in lines if line not in end]
+    Layout(root).journal.write_text("".join(json.dumps(line) + "\n" for line in [*kept, *again, *end]))
+    second = SegmentWriter(root / "a" / "r01-2" / "process")
+    rows = [{"mono": 2000.5 + k, "entity": "tree", "generation": 1, "missed": 0, PRIMARY: 1e8} for k in range(600)]
+    second.append(0.0, rows)
+    second.close()
+    results = open_results(root)
+    assert len(results.samples("a", "process")) == 600, "two attempts are never mixed"
+    findings = analyse(results, TESTS)
+    (run,) = findings.runs
+    assert (run.attempt, run.validity) == (2, "complete")
+    assert memory_finding(findings, "a").verdict == "stable"
+    kinds = {problem.kind for problem in findings.problems}
+    assert "repeated" in kinds
+    assert "died" not in kinds, "what is left out is told once, as repeated"
+
+
+def test_a_deployment_of_which_nothing_was_run_is_broken_and_not_forgotten(tmp_path: Path) -> None:
+    synthetic(tmp_path / "r", {"a": flat})
+    manifest = json.loads(Layout(tmp_path / "r").manifest.read_text())
+    manifest["deployments"].append({"name": "b", "known_ageing": None})
+    Layout(tmp_path / "r").manifest.write_text(json.dumps(manifest))
+    runs = {run.deployment: run for run in validities(open_results(tmp_path / "r"))}
+    assert runs["b"].validity == "broken"
+    assert runs["b"].reasons == ("it was never begun",)
+
+
+def test_what_is_over_in_a_part_is_judged_as_far_as_it_went(tmp_path: Path) -> None:
+    journal: Callable[[Path], Journal] = lambda root: Journal(Layout(root).journal)  # noqa: E731
+    for kind, validity in (("campaign_decided", "complete"), ("campaign_interrupted", "short")):
+        root = tmp_path / kind
+        synthetic(root, {"a": leak(5000.0)})
+        lines = [json.loads(line) for line in Layout(root).journal.read_text().splitlines()]
+        for line in lines:
+            if line["event"] == "load_finished":
+                line["mono"] = LOAD_START + 300
+        kept = [line for line in lines if line["event"] != "campaign_completed"]
+        Layout(root).journal.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        end = journal(root)
+        end.record(kind)
+        end.close()
+        (run,) = validities(open_results(root))
+        assert run.validity == validity, run.reasons
