@@ -130,6 +130,7 @@ def test_what_stays_broken_is_repeated_only_so_often_and_the_gate_is_undecided(
     assert "it never was ready" in run["reasons"][0]
 
 
+@pytest.mark.slow
 def test_the_next_run_of_a_slot_waits_until_its_port_is_free_again(
     tmp_path: Path, campaign_file: Write, start_aging: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -219,6 +220,7 @@ def test_a_smoke_run_tells_of_each_deployment_what_is_wrong_with_it_and_exits_3(
         assert f"FAILED {name}" in ran.stdout
 
 
+@pytest.mark.slow
 def test_a_campaign_that_asks_for_sanity_starts_only_if_every_deployment_is_sane(
     tmp_path: Path, campaign_file: Write, aging: Aging
 ) -> None:

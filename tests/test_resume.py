@@ -71,6 +71,7 @@ def test_a_killed_campaign_goes_on_with_the_same_servers(begun: Started) -> None
     assert "the campaign has ended (completed); nothing is left to resume" in refused.stderr
 
 
+@pytest.mark.slow
 def test_before_there_is_load_and_without_servers_it_goes_on_all_the_same(begun: Started) -> None:
     begun.wait_for_event("deployment_started", 1)
     killed = begun.kill()
@@ -85,6 +86,7 @@ def test_before_there_is_load_and_without_servers_it_goes_on_all_the_same(begun:
     assert results.state.runs["clean", 1].load_start > killed  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_servers_that_died_meanwhile_begin_a_new_generation_and_what_died_before_stays_dead(begun: Started) -> None:
     begun.wait_for_event("load_started", 2)
     time.sleep(1.5)
@@ -127,6 +129,7 @@ def test_two_runners_on_one_directory_are_refused_and_the_owner_is_told(begun: S
     assert (again.returncode, again.stdout) == (0, "the campaign has ended already (interrupted)\n")
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_can_be_resumed(begun: Started) -> None:
     begun.wait_for_event("load_started", 2)
     time.sleep(1.5)
@@ -154,6 +157,7 @@ def test_a_runner_that_is_gone_is_stopped_by_ending_what_it_left(begun: Started)
     wait_for(lambda: not keepers(str(begun.root.resolve())), "its keeper is still there", seconds=15)
 
 
+@pytest.mark.slow
 def test_the_dead_client_is_replaced_and_nothing_is_sent_twice(begun: Started) -> None:
     begun.wait_for_event("load_started", 2)
     time.sleep(1.5)
@@ -174,6 +178,7 @@ def test_the_dead_client_is_replaced_and_nothing_is_sent_twice(begun: Started) -
     assert len(requests) + int(told["unsent"].split()[0]) >= len(results.requests("clean")) - 1
 
 
+@pytest.mark.slow
 def test_a_new_boot_of_the_host_keeps_times_increasing(begun: Started) -> None:
     begun.wait_for_event("load_started", 2)
     time.sleep(1.0)

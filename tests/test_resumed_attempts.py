@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from aging import open_results
 from aging.campaign.schema import SubjectOptions
 from aging.journal import RunState
@@ -69,6 +71,7 @@ def test_what_another_attempt_left_is_not_gone_on_with() -> None:
     assert known.begun("b", 1, 2) is None, "it was told, but none of its servers was started"
 
 
+@pytest.mark.slow
 def test_a_campaign_with_retries_that_is_killed_in_its_second_round_and_in_a_repeat_goes_on(tmp_path: Path) -> None:
     program, port = tmp_path / "flaky.py", unused_port()
     program.write_text(FAILS_ONCE)

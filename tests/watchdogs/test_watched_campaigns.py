@@ -64,6 +64,7 @@ def test_below_the_disk_floor_a_campaign_ends_in_order_and_is_resumed_when_there
     assert_nothing_lost(journal.parent, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 4096, 40_000])
 def test_a_full_disk_spoils_no_line_and_ends_nothing_without_a_word(
     tmp_path: Path, small_disk: Path, room: int
@@ -91,6 +92,7 @@ def test_a_full_disk_spoils_no_line_and_ends_nothing_without_a_word(
     assert results.requests("leak")["index"].is_unique
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_told(tmp_path: Path) -> None:
     file = campaign(tmp_path, duration="9s", extra='watchdogs.silent_after = "2s"')
     file.write_text(file.read_text().replace('timeout = "5s"', 'timeout = "1s"'))
@@ -112,6 +114,7 @@ def test_a_server_that_hangs_is_told(tmp_path: Path) -> None:
     assert "the server has answered nothing for" in told["message"]
 
 
+@pytest.mark.slow
 def test_before_the_memory_ends_the_one_that_grew_most_goes_and_the_others_stay(tmp_path: Path) -> None:
     # A floor above all there is: the host is short from the first look on.
     started = start(tmp_path, "run", campaign(tmp_path, duration="8s", extra='watchdogs.memory_floor = "500000GiB"'))
