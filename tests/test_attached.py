@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,7 +98,9 @@ def kinds_of_events(results: Results, deployment: str) -> list[str]:
 
 def test_a_creeping_process_is_told_without_a_file_and_goes_on(program: Program, aging: Aging, tmp_path: Path) -> None:
     creeping = program(LEAKY, "creeping-server")
-    ran = aging("observe", "--name", r"creeping-server\.py", "--for", "20s", "--load-start", "now")
+    # By its whole path: another run of the tests on this machine may have one of this name.
+    pattern = re.escape(str(tmp_path / "creeping-server.py"))
+    ran = aging("observe", "--name", pattern, "--for", "20s", "--load-start", "now")
     assert ran.returncode == 0, ran.stderr
     assert creeping.poll() is None
     results = opened(tmp_path)
