@@ -16,6 +16,7 @@ from aging.errors import DeploymentError
 from aging.model import HARNESS, Reading
 from aging.samplers import Target
 from aging.samplers.allocator import AllocatorSampler
+from tests.conftest import wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler to build the probe with")
 
@@ -129,8 +130,8 @@ def test_a_forked_worker_answers_for_itself(child: Child) -> None:
     child.do("take")
     (alone,) = readings(child.pid)
     child.do("fork")
+    wait_for(lambda: len(readings(child.pid)[0].pids) == 2, "the forked one does not answer")  # its thread has to start
     (both,) = readings(child.pid)
-    assert len(both.pids) == 2
     assert both.values["allocator_in_use_bytes"] == pytest.approx(2 * alone.values["allocator_in_use_bytes"], rel=0.02)
 
 
