@@ -198,6 +198,7 @@ token = "1ms"
     return path
 
 
+@pytest.mark.slow
 def test_a_campaign_that_requires_a_calibration_runs_once_it_has_one(aging: Aging, tmp_path: Path) -> None:
     file, out = campaign(tmp_path), tmp_path / "out.toml"
     refused = aging("run", file)

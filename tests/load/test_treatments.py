@@ -102,6 +102,7 @@ port = 18000
         read_inputs(parse_campaign(gone, CATALOGUE.kinds()), "campaign")
 
 
+@pytest.mark.slow
 def test_a_designed_experiment_of_classes_at_a_scale(tmp_path: Path, aging: Aging) -> None:
     file = tmp_path / "points.toml"
     file.write_text(CLASSES.format(duration="3s", scale=0.5, port=unused_port()))
