@@ -6,15 +6,16 @@ import ctypes
 import gc
 import sys
 
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
+_KEPT_BYTES = 16 * 2**20
 _MAPPED_FROM_BYTES = 128 * 1024
 
 _COLLECTIONS = (700, 3, 3)
 """Asyncio leaves a cycle of every connection and of every timeout. Collected seldom they pile up by the megabyte; full
 collections are cheap where all that the process began with is frozen."""
 
-_SIZES = (16, 64, 100, 128, 200, 256, 400, 470)
-"""Of blocks that Python's own allocator hands out, in bytes; it does up to 512 with the header of an object."""
+_SIZES = (16, 64, 100, 128, 200, 256, 400, 470, 1500, 6000)
+"""Of blocks, in bytes: up to 512 with an object's header they are Python's own allocator's, above the C library's."""
 
 
 def keep_flat() -> None:
@@ -26,6 +27,7 @@ def keep_flat() -> None:
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_ARENA_MAX, 1)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
         libc.mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM_BYTES)
 
 

@@ -36,7 +36,7 @@ async def broken_runs(root: Path, runs: Sequence[Run]) -> Reasons:
 
 def main() -> None:
     """The question comes as JSON, the broken runs go back as JSON."""
-    from aging.store.results import open_results  # noqa: PLC0415 - pandas, which the runner's process never loads
+    from aging.store.results import open_results  # noqa: PLC0415 - what it takes is never the runner's
     from aging.validity import validity_of  # noqa: PLC0415
 
     asked = json.load(sys.stdin)

@@ -13,7 +13,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import statsmodels.api as sm
 from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
@@ -91,7 +90,9 @@ def estimate(factors: Factors, observations: Sequence[Observation], resolution: 
     if curved is not None:
         columns.append(curved)
     x = np.hstack(columns)
-    fit = sm.OLS(y, x).fit()
+    from statsmodels.regression.linear_model import OLS  # noqa: PLC0415 - 60 MB that the runner never needs
+
+    fit = OLS(y, x).fit()
     variance = max(pure / repeats, resolution**2 / 12) if repeats else None
     error = _Error(variance, repeats, np.asarray(fit.normalized_cov_params))
     place, effects = 1, []
