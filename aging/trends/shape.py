@@ -23,6 +23,8 @@ _TIME_CONSTANTS = np.geomspace(0.02, 0.7, 15)
 _MARGIN = 0.05
 _SEARCHED = 2  # a place among n is worth more than one smooth parameter (Zhang and Siegmund 2007)
 _FEWEST_CYCLES, _FEWEST_PER_CYCLE = 2, 8
+_UNSEEN = 0.5
+"""Of a cycle: one that a gap hides more of is not known to be one."""
 
 
 def classify_shape(t: Floats, y: Floats) -> Shape:
@@ -52,7 +54,7 @@ def _candidates(t: Floats, y: Floats) -> dict[Shape, tuple[Floats, int]]:
         "saturating": (_best(y, [1 - np.exp(-place / constant) for constant in _TIME_CONSTANTS]), 1),
         "decelerating": (_best(y, _slowing(t)), 1),
     }
-    cycles = range(_FEWEST_CYCLES, t.size // _FEWEST_PER_CYCLE + 1)
+    cycles = range(_FEWEST_CYCLES, min(t.size // _FEWEST_PER_CYCLE, int(_UNSEEN / np.diff(place).max())) + 1)
     if cycles:
         candidates["cyclic"] = (_best_cycle(y, place, cycles), _SEARCHED)
     return candidates
