@@ -1,0 +1,73 @@
+"""Rejuvenation while a campaign runs: policies are asked once a second, and a server is restarted where one says so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aging.campaign.schema import RejuvenationOptions
+from aging.clock import ticks
+from aging.errors import DeploymentError
+from aging.model import Reading
+from aging.rejuvenation import Policy
+from aging.running import Running, Tell
+from aging.tasks import cancelled
+
+_INTERVAL_SECONDS = 1.0
+
+
+class Rejuvenating:
+    """Has a policy for each of ``runs`` that the campaign names: a new one for each generation."""
+
+    def __init__(
+        self, options: RejuvenationOptions, policy: Callable[[Any], Policy[Any]], runs: Sequence[Running], tell: Tell
+    ) -> None:
+        named = options.deployments
+        self._runs = {run.serving.name: run for run in runs if not named or run.serving.name in named}
+        self._options = options
+        self._policy = policy
+        self._policies = {name: policy(options) for name in self._runs}
+        self._tell = tell
+
+    def see(self, reading: Reading) -> None:
+        """A reading of a deployment: what its policy decides by."""
+        run = self._runs.get(reading.owner)
+        if run is None or run.serving.generation != reading.generation or (age := run.serving.age) is None:
+            return
+        self._policies[reading.owner].observe(age, reading.values)
+
+    async def run(self) -> None:
+        """Ask and restart, until cancelled."""
+        restarting: dict[str, asyncio.Task[None]] = {}
+        try:
+            async for _ in ticks(_INTERVAL_SECONDS, time.monotonic()):
+                for name, run in self._runs.items():
+                    age = run.serving.age
+                    if age is None or (name in restarting and not restarting[name].done()):
+                        continue
+                    if reason := self._policies[name].reason(age):
+                        self._policies[name] = self._policy(self._options)
+                        restarting[name] = asyncio.create_task(self._restart(run, reason))
+        finally:
+            await cancelled(list(restarting.values()))
+
+    async def _restart(self, run: Running, reason: str) -> None:
+        """Drain, SIGTERM, relaunch, ready; arrivals wait meanwhile."""
+        serving, driver = run.serving, run.driver
+        told = {"replica": serving.replica, "generation": serving.generation, "action": "restart", "reason": reason}
+        self._tell("rejuvenation_started", serving.name, **told)
+        began = time.monotonic()
+        if driver is not None:
+            await driver.hold()
+        await serving.stop()
+        try:
+            await serving.start()
+        except DeploymentError:
+            return  # journalled as a death; the follower ends the load
+        if driver is not None:
+            driver.release(serving.generation)
+        seconds = round(time.monotonic() - began, 3)
+        told = {"replica": serving.replica, "generation": serving.generation, "seconds": seconds}
+        self._tell("rejuvenation_completed", serving.name, **told)

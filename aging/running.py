@@ -1,0 +1,190 @@
+"""One run that is under way: its server, and its load process or the time that it is only watched."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from aging.campaign.schema import Campaign
+from aging.clock import Timeline
+from aging.deployments import Subject
+from aging.driving import Driver
+from aging.journal import RunState
+from aging.load.job import Job
+from aging.model import HARNESS
+from aging.plan import Run
+from aging.serving import Serving
+from aging.store.layout import Layout
+from aging.tasks import cancelled
+
+_MOST_LOAD_PROCESSES = 5
+"""Of one run: one that dies again and again is no accident."""
+
+Tell = Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the runs of a round share. ``tell`` writes the journal; ``interrupted`` is set when everything is to end."""
+
+    campaign: Campaign
+    layout: Layout
+    timeline: Timeline
+    tell: Tell
+    interrupted: asyncio.Event
+
+    def load_log(self) -> IO[bytes]:
+        """What load processes print."""
+        return (self.layout.run(HARNESS) / "load.log").open("ab")
+
+
+class Running:
+    """A run from its launch to its end. ``past`` is what a runner before this one knew of it, where it had begun."""
+
+    def __init__(self, run: Run, deployment: Subject[Any], past: RunState | None, stage: Stage) -> None:
+        self.run = run
+        self.past = past
+        self.serving = Serving(deployment, run.replica, stage.layout, stage.tell)
+        self.driver: Driver | None = None
+        self.loads = 0 if past is None else past.loads
+        """Load processes that it has had."""
+        self._told = past is not None and past.load_start is not None
+        self._resumed = False
+        self._load_start: float | None = None
+        self._stage = stage
+
+    @property
+    def folder(self) -> Path:
+        """Where its request records go."""
+        return self._stage.layout.source(self.run.options.name, "requests", self.run.replica)
+
+    @property
+    def begun_at(self) -> float | None:
+        """When its load, or its watch, began under a runner before this one, on the campaign's timeline."""
+        return None if self.past is None else self.past.load_start
+
+    async def serve(self, lost: str | None) -> None:
+        """Start its server, or take over the one that a runner before this one left.
+
+        ``lost`` says why none can still live, where that is so. Raises DeploymentError, which the journal then tells.
+        """
+        # Where the campaign drives no load, no request is ours: whatever runs is ready.
+        probe = self._stage.campaign.load is not None
+        if self.past is None:
+            await self.serving.start(probe=probe)
+        else:
+            await self.serving.resume(self.past, self._stage.timeline, lost, probe=probe)
+
+    async def prepare(self, log: IO[bytes]) -> None:
+        """Start its load process, which then waits for its job."""
+        self.driver = await Driver.start(self._stage.layout.root, log)
+
+    def load(self, load_start: float, *, resumed: bool) -> None:
+        """Give the load process its job: to send from monotonic time ``load_start`` on, or go on with what began."""
+        stage, run, driver, endpoint = self._stage, self.run, self.driver, self.serving.endpoint
+        assert endpoint is not None
+        assert run.load is not None
+        assert driver is not None
+        job = Job(
+            endpoint=endpoint,
+            load=run.load,
+            rate=run.options.rate,
+            seed=run.seed,
+            duration=stage.campaign.duration,
+            load_start=load_start,
+            folder=self.folder,
+            resumed=resumed,
+            shift=stage.timeline.shift,
+        )
+        driver.begin(job)
+        if self.serving.generation > 1:
+            driver.release(self.serving.generation)
+        self._load_start, self._resumed = load_start, resumed
+        self.loads += 1
+        if self._told:
+            return
+        self._told = True
+        self._tell(
+            "load_started",
+            load_start=stage.timeline.of(load_start),
+            planned_seconds=stage.campaign.duration,
+            phases=[(phase.start, phase.end) for phase in job.phases()],
+            pid=driver.pid,
+        )
+
+    async def follow(self) -> None:
+        """Wait for its load to end; a dead server ends it early, a load process that died is replaced."""
+        for _ in range(_MOST_LOAD_PROCESSES):
+            if await self._drive() or not self._may_go_on():
+                return
+            assert self._load_start is not None
+            with self._stage.load_log() as log:
+                await self.prepare(log)
+            self.load(self._load_start, resumed=True)
+
+    def stop(self) -> None:
+        """No more arrivals: the load drains and ends."""
+        if self.driver is not None:
+            self.driver.stop()
+
+    async def watch(self, start: float) -> None:
+        """Look on from monotonic time ``start`` for as long as a load would take, or until there is nobody left."""
+        stage = self._stage
+        if self._told:
+            self._tell("watch_resumed")
+        else:
+            born = self.serving.born
+            self._tell(
+                "watch_started",
+                load_start=stage.timeline.of(start),
+                planned_seconds=stage.campaign.duration,
+                earlier=0.0 if born is None else max(start - born, 0.0),
+            )
+        over = asyncio.create_task(stage.interrupted.wait())
+        gone = asyncio.create_task(self.serving.gone_for_good())
+        left = start + stage.campaign.duration - time.monotonic()
+        try:
+            await asyncio.wait({over, gone}, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancelled([over, gone])
+        self._tell("watch_finished")
+
+    async def _drive(self) -> bool:
+        """Wait for the end of a load process; whether it ended in order."""
+        driver = self.driver
+        assert driver is not None
+        load = asyncio.create_task(driver.wait())
+        told = asyncio.create_task(self._tell_resumed(driver)) if self._resumed else None
+        death = asyncio.create_task(self.serving.died.wait())
+        try:
+            await asyncio.wait({load, death}, return_when=asyncio.FIRST_COMPLETED)
+            if death.done() and not load.done():
+                driver.stop()
+            status = await load
+        finally:
+            await cancelled([load, death])
+            if told is not None:
+                await asyncio.gather(told, return_exceptions=True)
+        finished = driver.finished or {}
+        in_order = status == 0 and bool(finished)
+        self._tell(
+            "load_finished" if in_order else "load_died",
+            exit=status,
+            schedule_hash=finished.get("schedule_hash"),
+            requests=finished.get("requests"),
+        )
+        return in_order
+
+    def _may_go_on(self) -> bool:
+        over = self._load_start is None or time.monotonic() >= self._load_start + self._stage.campaign.duration
+        return not (over or self.serving.died.is_set() or self._stage.interrupted.is_set())
+
+    async def _tell_resumed(self, driver: Driver) -> None:
+        self._tell("load_resumed", first=await driver.resumed(), pid=driver.pid)
+
+    def _tell(self, kind: str, **details: Any) -> None:
+        self._stage.tell(kind, self.run.options.name, replica=self.run.replica, **details)
