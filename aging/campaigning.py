@@ -104,7 +104,8 @@ def resume_campaign(directory: Path, console: Console) -> Ran:
     deployments = placed(campaign, catalogue)
     taken = take_up(layout)
     with contextlib.closing(taken.lock):
-        console.print(f"resumes: {layout.root}", highlight=False, soft_wrap=True)
+        what = "resumes" if results.events else "results"  # the runner of a detached campaign begins it
+        console.print(f"{what}: {layout.root}", highlight=False, soft_wrap=True)
         seal_beside(taken.leftovers)
         runner = Runner(campaign, deployments, catalogue, layout, taken.past)
         return _ran(runner, None, campaign, layout, console)

@@ -125,7 +125,7 @@ class CampaignState:
 
     ``boot`` and ``shift`` are of the boot that its last runner ran in; ``last`` is the last event's stamp,
     ``alive`` when a runner wrote the last one of its own.
-    ``cleared`` tells that a keeper ended what the last runner had left; ``lives`` counts the runners,
+    ``cleared`` tells who ended what the last runner had left, if anybody; ``lives`` counts the runners,
     ``folder`` is where the first of them was started, ``baseline`` what was in use before anything was started in
     this boot, where that was noted.
     """
@@ -139,7 +139,7 @@ class CampaignState:
     shift: float = 0.0
     last: Stamp | None = None
     alive: float = 0.0
-    cleared: bool = False
+    cleared: Literal["keeper", "reaper"] | None = None
     lives: int = 0
     folder: str | None = None
     baseline: Mapping[str, Any] | None = None
@@ -177,7 +177,7 @@ def _run_of(event: Event) -> tuple[str | None, int]:
 
 def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911 - a table of events
     state = replace(state, last=event.stamp)
-    if event.kind != "orphans_ended":  # a keeper's
+    if event.kind != "orphans_ended":  # no runner's
         state = replace(state, alive=event.stamp.mono)
     if event.deployment is not None:
         key = (event.deployment, event.details.get("replica", 1))
@@ -192,11 +192,11 @@ def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911
             told = event.details
             known = {"pid": told["pid"], "boot": told["boot"], "shift": told["shift"], "lives": state.lives + 1}
             baseline = state.baseline if told["boot"] == state.boot else None
-            return replace(state, phase="running", ended=None, cleared=False, baseline=baseline, **known)
+            return replace(state, phase="running", ended=None, cleared=None, baseline=baseline, **known)
         case "baseline":
             return replace(state, baseline=event.details)
         case "orphans_ended":
-            return replace(state, cleared=True)
+            return replace(state, cleared="keeper" if "after" in event.details else "reaper")
         case "interrupt":
             return replace(state, phase="draining")
         case _ if event.kind in _ENDED:

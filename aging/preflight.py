@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import resource
@@ -157,9 +158,18 @@ def port_taken(port: int) -> str | None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                return f"port {port} is in use on 127.0.0.1; choose another or end what listens there"
+                return f"port {port} is in use on 127.0.0.1{_by(port)}; choose another or end what listens there"
             return f"port {port} cannot be used: {error.strerror}"
     return None
+
+
+def _by(port: int) -> str:
+    """Who listens on a port, as far as this user may know."""
+    with contextlib.suppress(psutil.Error):
+        for socket_ in psutil.net_connections("tcp"):
+            if socket_.status == psutil.CONN_LISTEN and socket_.laddr and socket_.laddr.port == port and socket_.pid:
+                return f" by {psutil.Process(socket_.pid).name()} (pid {socket_.pid})"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

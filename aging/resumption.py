@@ -13,6 +13,11 @@ from aging.plan import Round, Run, side_by_side
 _SLACK_SECONDS = 1.0
 """A load that ended this little before its time has ended in time."""
 
+_CLEARED = {
+    "keeper": "ended by the campaign's keeper, since no runner came back in time",
+    "reaper": "ended when another campaign began, since this one had neither a runner nor a keeper",
+}
+
 Key = tuple[str, int]
 """A run: deployment and replica."""
 
@@ -78,8 +83,8 @@ def past_of(state: CampaignState, last_seen: float, now: Stamp) -> Past:
     lost = None
     if not same_boot:
         lost = "ended with the host, which has been booted anew since"
-    elif state.cleared:
-        lost = "ended by the campaign's keeper, since no runner came back in time"
+    elif state.cleared is not None:
+        lost = _CLEARED[state.cleared]
     runs = state.runs if lost is None else {key: replace(run, processes={}) for key, run in state.runs.items()}
     baseline = state.baseline if same_boot else None
     return Past(timeline, runs, max(last_seen, state.alive), state.lives, lost, baseline)

@@ -377,6 +377,53 @@ def test_a_running_container_is_watched_and_left_running(
     assert opened(tmp_path).samples("tgi", "process")["process_count"].eq(1).all()
 
 
+def killed_and_resumed(runner: subprocess.Popen[str], aging: Aging, tmp_path: Path) -> Results:
+    """Kill a runner once it has samples, and have another go on to the end."""
+    wait_for(lambda: any((tmp_path / "results").glob("*/*/*/r01/process/*")), "no sample", seconds=20)
+    time.sleep(1.5)
+    runner.kill()
+    runner.wait()
+    resumed = aging("resume", result_directory(tmp_path / "results"))
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    return opened(tmp_path)
+
+
+def test_a_container_outlives_its_runner_and_is_taken_over(
+    docker: Path, start_aging: Start, aging: Aging, tmp_path: Path
+) -> None:
+    file = written(tmp_path, LOAD.replace('"4s"', '"10s"'), contained())
+    results = killed_and_resumed(start_aging("run", file), aging, tmp_path)
+    assert kinds_of_events(results, "boxed").count("deployment_started") == 1
+    assert kinds_of_events(results, "boxed").count("deployment_readopted") == 1
+    assert len(results.samples("boxed", "process")["generation"].unique()) == 1
+    (stopped,) = (event for event in results.events if event.kind == "deployment_stopped")
+    assert results.samples("boxed", "process")["mono"].max() > stopped.stamp.mono - 2.0  # sampled again to the end
+    assert list(docker.iterdir()) == []
+
+
+def test_a_watch_goes_on_with_the_process_that_it_watched(
+    program: Program, start_aging: Start, aging: Aging, tmp_path: Path
+) -> None:
+    watched = program(IDLE, "watched")
+    file = written(tmp_path, WATCH, f'name = "there"\nkind = "attach"\npid = {watched.pid}', seconds=8)
+    results = killed_and_resumed(start_aging("run", file), aging, tmp_path)
+    assert watched.poll() is None
+    told = kinds_of_events(results, "there")
+    assert told[told.index("watch_started") :] == [
+        "watch_started",
+        "deployment_readopted",
+        "watch_resumed",
+        "watch_finished",
+        "deployment_left",
+    ]
+    started, finished = (
+        next(event.stamp.mono for event in results.events if event.kind == kind)
+        for kind in ("watch_started", "watch_finished")
+    )
+    assert finished - started == pytest.approx(8.0, abs=1.0)  # its end was not put off
+    assert set(results.samples("there", "process")["generation"]) == {1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from dataclasses import replace
+
+import psutil
 
 from aging.settling import HostUse, Settling, host_use, taken_ports, unsettled
 
@@ -39,7 +42,9 @@ def test_this_host_is_read_and_a_port_that_is_listened_on_is_taken() -> None:
     assert 0 < use.memory < use.total
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert taken_ports([port]) == [f"port {port} is in use on 127.0.0.1; choose another or end what listens there"]
+        who = f"{psutil.Process().name()} (pid {os.getpid()})"
+        (told,) = taken_ports([port])
+        assert told == f"port {port} is in use on 127.0.0.1 by {who}; choose another or end what listens there"
     assert taken_ports([port]) == []
 
 

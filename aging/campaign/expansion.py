@@ -62,6 +62,9 @@ def design_mistakes(
     factors = list(_factors(raw, known, mistakes))
     if not raw.get("factors") and "design" in raw:
         mistakes.append(Mistake("design", "there is nothing to design; name what varies in [factors]"))
+    if factors and isinstance(load := raw.get("load"), dict) and load.get("require_calibration") is True:
+        many = "a calibration is of one load, and [factors] make many of it; leave this out"
+        mistakes.append(Mistake("load.require_calibration", many))
     design = _design(raw)
     if mistakes or before or design is None or not factors:
         return [*mistakes, *_of_levels(raw, factors, check, before)]

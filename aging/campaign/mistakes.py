@@ -38,6 +38,8 @@ def _in_words(details: Any) -> str:  # noqa: PLR0911 - a table of words
             return str(context["error"])
         case "tuple_type" | "list_type":
             return f'must be a list, like ["a", "b"], got {given!r}'
+        case "bool_type":
+            return f"must be true or false, got {given!r}"
         case "dict_type":
             return f"must be a table, got {given!r}"
         case "too_short":

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
-from aging.campaign.units import Duration, Positive, Size, WarmUp
+from aging.campaign.units import Duration, Flag, Positive, Size, WarmUp
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 EnvironmentValue = Annotated[str, Field(pattern=r"^[^\x00]*$")]
@@ -180,7 +180,7 @@ class LoadTable(Table):
     timeout: Duration = Field(60.0, gt=0, description="longest time one request may take")
     drain: Duration = Field(30.0, ge=0, description="longest wait for requests in flight when the load ends")
     objectives: Objectives | None = Field(None, description="service level objectives of its requests")
-    require_calibration: bool = Field(
+    require_calibration: Flag = Field(
         False,
         description="refuse to run unless `aging calibrate` has found the ceilings of just these deployments here",
     )
@@ -281,7 +281,7 @@ class DeploymentOptions(SubjectOptions):
     env: dict[EnvironmentName, EnvironmentValue] = Field(
         default_factory=dict, description="environment variables added to the server's"
     )
-    allocator_probe: bool = Field(
+    allocator_probe: Flag = Field(
         False,
         description="load a small library into it that tells what its allocator keeps of freed memory (glibc only)",
     )

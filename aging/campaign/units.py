@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, Strict
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -68,3 +68,6 @@ Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(lambda n: f"{
 
 Positive = Annotated[Duration, Field(gt=0)]
 """A duration that is not zero."""
+
+Flag = Annotated[bool, Strict()]
+"""true or false, and no word that might mean either."""

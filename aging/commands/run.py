@@ -98,8 +98,11 @@ def told(ran: Ran, out: Console) -> ExitCode:
     show(ran.findings, out)
     out.print(f"findings: {ran.layout.findings}", soft_wrap=True)
     out.print(f"report:   {ran.layout.report}", soft_wrap=True)
-    if (code := exit_code(ran.outcome)) is ExitCode.INCONCLUSIVE and ran.decided is not None:
+    code = exit_code(ran.outcome)
+    if code is ExitCode.INCONCLUSIVE and ran.decided is not None:
         out.print(f"halted:   {ran.decided}; then: aging resume {ran.layout.root}", soft_wrap=True)
+    elif code is ExitCode.INTERRUPTED:
+        out.print(f"to go on: aging resume {ran.layout.root}", soft_wrap=True)
     return code
 
 

@@ -23,6 +23,7 @@ from pydantic import Field
 from aging import probe
 from aging.belonging import LIFE, Identity, age, command_line, environment, lives, mark
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
+from aging.campaign.units import Flag
 from aging.errors import DeploymentError
 from aging.plugins import discover
 from aging.process import MAIN, Adopted, Child, Children, Life
@@ -73,7 +74,7 @@ class EndpointOptions(Table):
     )
     served_model: str = Field("{model}", description="model name that requests carry")
     body: dict[str, Any] = Field(default_factory=dict, description="keys added to every request's body")
-    reuse_connections: bool = Field(True, description="false for a server that closes connections after a stream")
+    reuse_connections: Flag = Field(True, description="false for a server that closes connections after a stream")
     unsupported: tuple[Literal["chat", "n", "logprobs", "stop", "structured", "priority"], ...] = Field(
         (), description="options of the load that it refuses, and so is not asked for"
     )

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.campaign.units import Flag
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
 from aging.samplers import EngineMetric
 
@@ -22,7 +23,7 @@ class LmdeployOptions(DeploymentOptions):
     kv_cache_share: float = Field(
         0.8, gt=0, le=1, description="share of the memory that the weights leave free, for the KV cache"
     )
-    prefix_caching: bool = Field(False, description="reuse the KV cache of prompts that begin alike")
+    prefix_caching: Flag = Field(False, description="reuse the KV cache of prompts that begin alike")
     arguments: tuple[str, ...] = Field((), description="further arguments of `lmdeploy serve api_server`, as written")
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.campaign.units import Flag
 from aging.deployments import FRONT_UNSUPPORTED, Deployment, Endpoint, Launch, Requirements, environments_folder
 from aging.samplers import EngineMetric
 
@@ -21,7 +22,7 @@ class OpenVinoOptions(DeploymentOptions):
     parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
     threads: int = Field(1, ge=1, description="CPU threads that compute")
     kv_blocks: int = Field(256, ge=1, description="blocks of the KV cache, 32 tokens each")
-    prefix_caching: bool = Field(False, description="reuse the cache of prompts that begin alike")
+    prefix_caching: Flag = Field(False, description="reuse the cache of prompts that begin alike")
 
 
 class OpenVino(Deployment[OpenVinoOptions]):

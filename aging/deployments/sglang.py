@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.campaign.units import Flag
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
 from aging.samplers import EngineMetric
 
@@ -30,7 +31,7 @@ class SglangOptions(DeploymentOptions):
         lt=1,
         description="share of the device's memory for weights and KV cache; absent keeps SGLang's default",
     )
-    radix_cache: bool = Field(True, description="reuse the KV cache of prompts that begin alike")
+    radix_cache: Flag = Field(True, description="reuse the KV cache of prompts that begin alike")
     arguments: tuple[str, ...] = Field((), description="further arguments of `sglang serve`, as written")
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.campaign.units import Flag
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
 from aging.samplers import EngineMetric
 
@@ -28,7 +29,7 @@ class TensorRtLlmOptions(DeploymentOptions):
     kv_cache_share: float = Field(
         0.9, gt=0, le=1, description="share of the memory that the weights leave free, for the KV cache"
     )
-    block_reuse: bool = Field(True, description="reuse the KV cache of prompts that begin alike")
+    block_reuse: Flag = Field(True, description="reuse the KV cache of prompts that begin alike")
     arguments: tuple[str, ...] = Field((), description="further arguments of `trtllm-serve`, as written")
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.campaign.units import Flag
 from aging.deployments import Deployment, Endpoint, Launch
 from aging.samplers import EngineMetric
 
@@ -26,7 +27,7 @@ class TgiOptions(DeploymentOptions):
         None, ge=1, description="tokens that a batch may hold, and so the KV cache; absent, TGI takes all that fits"
     )
     memory_share: float = Field(1.0, gt=0, le=1, description="share of the device's memory that it may take")
-    prefix_caching: bool | None = Field(
+    prefix_caching: Flag | None = Field(
         None, description="reuse the KV cache of prompts that begin alike; absent, TGI decides by the model"
     )
     prometheus_port: int = Field(

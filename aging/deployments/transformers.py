@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.campaign.units import Flag
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
 
 
@@ -16,7 +17,7 @@ class TransformersOptions(DeploymentOptions):
 
     device: Literal["cpu", "cuda"] = Field("cpu", description="where the model is computed")
     dtype: str = Field("auto", description="type of the weights, as `--dtype` takes it")
-    continuous_batching: bool = Field(False, description="batch requests as they come, over a paged KV cache")
+    continuous_batching: Flag = Field(False, description="batch requests as they come, over a paged KV cache")
     kv_blocks: int = Field(256, ge=1, description="blocks of that cache, 32 tokens each")
     threads: int = Field(1, ge=1, description="CPU threads that compute")
     arguments: tuple[str, ...] = Field((), description="further arguments of `transformers serve`, as written")

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.campaign.units import Size
+from aging.campaign.units import Flag, Size
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
 from aging.samplers import EngineMetric
 
@@ -30,7 +30,7 @@ class VllmOptions(DeploymentOptions):
     threads: int = Field(1, ge=1, description="CPU threads that compute")
     kv_cache: Size = Field(64 * 2**20, description="size of the KV cache on a CPU")
     gpu_memory_share: float = Field(0.9, gt=0, le=1, description="share of the device's memory that it takes on CUDA")
-    prefix_caching: bool = Field(True, description="reuse the KV cache of prompts that begin alike")
+    prefix_caching: Flag = Field(True, description="reuse the KV cache of prompts that begin alike")
     arguments: tuple[str, ...] = Field((), description="further arguments of `vllm serve`, as written")
 
 

@@ -52,6 +52,18 @@ class Losses:
     failures: int = 0
     beyond: int = 0
 
+    @property
+    def account(self) -> str:
+        """Where all rows went, where none is left."""
+        why = {
+            "before `start` or behind `window`": self.outside,
+            "of another `model` or `log_type`": self.other_kinds,
+            "failed": self.failures,
+            "longer than the bounds": self.beyond,
+        }
+        told = ", ".join(f"{count} {what}" for what, count in why.items() if count)
+        return f"of {self.rows} rows {told}" if self.rows else "it has none"
+
 
 @dataclass(slots=True)
 class Facts:
@@ -144,7 +156,7 @@ def facts(selection: Selection, tell: Callable[[str], None] | None = None) -> Fa
     for _ in rows:  # behind the window, but to be whole all the same
         told.losses.outside += 1
     if not told.replayed and not told.refused:
-        (_refuse if tell is None else tell)(f"{selection.path}: no row is left to replay")
+        (_refuse if tell is None else tell)(f"{selection.path}: no row is left to replay: {told.losses.account}")
     return told
 
 

@@ -135,6 +135,13 @@ def test_a_rate_of_its_own_makes_the_loads_rate_no_factor() -> None:
     assert "would change nothing for b" in found['factors."load.arrivals.rate"']
 
 
+def test_a_calibration_cannot_be_required_of_many_loads() -> None:
+    assert (
+        "leave this out"
+        in wrong(RATE, base=GOOD.replace("[load]", "[load]\nrequire_calibration = true"))["load.require_calibration"]
+    )
+
+
 def test_a_design_without_factors_or_of_too_many_points_is_refused() -> None:
     assert "nothing to design" in mistakes(GOOD + "\n[design]\ncentre_points = 3")["design"]
     many = "".join(f'"load.{key}" = {list(range(1, 40))}\n' for key in ("concurrency_cap", "prompt_tokens.min"))

@@ -121,7 +121,8 @@ def test_rows_of_one_model_or_log_type_alone(trace: Callable[[str], dict[str, An
     assert lengths(replayed(arrivals | {"log_type": "API log"})) == [(87, 30)]
     assert "2 of another model or log type" in told(arrivals | {"model": "GPT-4"})
     assert mistakes(arrivals | {"model": "GPT-5"}) == [
-        f"load.arrivals.file: {arrivals['file']}: no row is left to replay"
+        f"load.arrivals.file: {arrivals['file']}: no row is left to replay: "
+        "of 3 rows 3 of another `model` or `log_type`"
     ]
 
 
@@ -289,7 +290,9 @@ def test_a_request_longer_than_the_context_is_told(trace: Callable[[str], dict[s
         (BURSTGPT + "5,m,4,4\n", "line 2: has 4 columns, the first line has 6"),
         (BURSTGPT + '5,"m,4,4,0,a\n', "line 2: is not a row of CSV: unexpected end of data"),
         (BURSTGPT + "5,m,4,4,0,a\n3,m,4,4,0,a\n", "line 3: column 'Timestamp': is before the row above it"),
-        (BURSTGPT, ": no row is left to replay"),
+        (BURSTGPT, ": no row is left to replay: it has none"),
+        (BURSTGPT + "1,m,5,0,0,a\n", ": no row is left to replay: of 1 rows 1 failed"),
+        ("TIMESTAMP,ContextTokens\n", "line 1: has no column 'GeneratedTokens'; its columns are 'TIMESTAMP'"),
         ("Time,Request tokens,Response tokens\n1,2,3\n", "line 1: has no column 'Timestamp'; its columns are 'Time'"),
         (AZURE + "yesterday,4,4\n", "line 2: column 'TIMESTAMP': 'yesterday' is not a time like 2023-11-16 18:15:46"),
         (AZURE + "2023-11-16 18:15:46.x,4,4\n", "line 2: column 'TIMESTAMP': '2023-11-16 18:15:46.x' is not a time"),

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
-from aging.campaign.units import Duration, Positive
+from aging.campaign.units import Duration, Flag, Positive
 from aging.load.arrivals import Arrivals, Arrived, Traced
 from aging.load.draws import Draws
 from aging.load.instants import Times
@@ -43,7 +43,7 @@ class TraceOptions(ArrivalsOptions):
         le=1e6,
         description="how many times as fast as recorded; all requests stay, and so does the burstiness",
     )
-    loop: bool = Field(False, description="begin anew at the end; else the load ends with the trace")
+    loop: Flag = Field(False, description="begin anew at the end; else the load ends with the trace")
     model: str | None = Field(None, description="only rows with this `Model` (BurstGPT)")
     log_type: str | None = Field(None, description="only rows with this `Log Type` (BurstGPT)")
     failures: Literal["leave-out", "class"] = Field(

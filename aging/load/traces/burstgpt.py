@@ -19,7 +19,7 @@ def recognises(path: Path) -> bool:
     if not path.is_file():
         return False
     first = next(lines(path), None)
-    return isinstance(first, tuple) and _PROMPT in first[1] and _OUTPUT in first[1]
+    return isinstance(first, tuple) and (_PROMPT in first[1] or _OUTPUT in first[1])
 
 
 def rows(path: Path) -> Iterator[Row | Wrong]:
