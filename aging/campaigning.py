@@ -33,7 +33,6 @@ from aging.lock import Lock, owner_of
 from aging.logs import tail
 from aging.manifest import manifest, write_manifest
 from aging.model import HARNESS, Findings
-from aging.plan import planned_seconds
 from aging.preflight import check, notes, placed
 from aging.progress import Progress
 from aging.report import write_report
@@ -299,15 +298,14 @@ async def _watched(
 
 
 async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:
-    planned = planned_seconds(campaign)
     with Progress(layout) as progress:
         if console.is_terminal:
             with Live(console=console, auto_refresh=False) as live:
                 try:
                     async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
-                        live.update(table(campaign.name, progress.snapshot(), planned), refresh=True)
+                        live.update(table(campaign.name, progress.snapshot()), refresh=True)
                 finally:
-                    live.update(table(campaign.name, progress.snapshot(), planned), refresh=True)
+                    live.update(table(campaign.name, progress.snapshot()), refresh=True)
         else:
             shown = time.monotonic()
             # Followed every second all the same: a minute's rows at once would be a step in our own memory.
@@ -315,7 +313,7 @@ async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:
                 snapshot = progress.snapshot()
                 if time.monotonic() - shown >= _PLAIN_SECONDS:
                     shown += _PLAIN_SECONDS
-                    show_lines(console, lines(campaign.name, snapshot, planned))
+                    show_lines(console, lines(campaign.name, snapshot))
 
 
 def _new_folder(parent: Path, wall: float) -> Path:

@@ -126,8 +126,8 @@ class CampaignState:
     ``boot`` and ``shift`` are of the boot that its last runner ran in; ``last`` is the last event's stamp,
     ``alive`` when a runner wrote the last one of its own.
     ``cleared`` tells who ended what the last runner had left, if anybody; ``lives`` counts the runners,
-    ``folder`` is where the first of them was started, ``baseline`` what was in use before anything was started in
-    this boot, where that was noted.
+    ``folder`` is where the first of them was started, ``planned_seconds`` are those of load and cooldown in all,
+    ``baseline`` is what was in use before anything was started in this boot, where that was noted.
     """
 
     phase: Phase = "preparing"
@@ -139,6 +139,7 @@ class CampaignState:
     shift: float = 0.0
     last: Stamp | None = None
     alive: float = 0.0
+    planned_seconds: float | None = None
     cleared: Literal["keeper", "reaper"] | None = None
     lives: int = 0
     folder: str | None = None
@@ -187,6 +188,7 @@ def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911
         case "campaign_started":
             told = event.details
             known = {"pid": told.get("pid"), "boot": told.get("boot", ""), "folder": told.get("folder")}
+            known |= {"planned_seconds": told.get("planned_seconds")}
             return replace(state, phase="running", started=event.stamp, lives=1, **known)
         case "campaign_resumed":
             told = event.details

@@ -16,7 +16,7 @@ _COURSE_WIDTH = 20
 _LOAD_COLUMNS = ("requests", "errors", "dropped", "TTFT")
 
 
-def table(name: str, snapshot: Snapshot, planned: float) -> Group:
+def table(name: str, snapshot: Snapshot) -> Group:
     """The whole view: phase and times above, a row for each run."""
     loaded = not _all_watched(snapshot)
     grid = Table(box=None, pad_edge=False, header_style="dim")
@@ -27,10 +27,10 @@ def table(name: str, snapshot: Snapshot, planned: float) -> Group:
     grid.add_column("course", no_wrap=True)
     for run in snapshot.runs:
         grid.add_row(*_title_cells(run), *(_load_cells(run) if loaded else ()), *_memory_cells(run))
-    return Group(Text(headline(name, snapshot, planned), style="bold"), grid)
+    return Group(Text(headline(name, snapshot), style="bold"), grid)
 
 
-def headline(name: str, snapshot: Snapshot, planned: float) -> str:
+def headline(name: str, snapshot: Snapshot) -> str:
     """``quickstart · running · 1m 05s elapsed, 1m 55s of load remaining``."""
     state = snapshot.state
     if state.started is None:
@@ -44,16 +44,19 @@ def headline(name: str, snapshot: Snapshot, planned: float) -> str:
     if state.pid is not None and not snapshot.runner_lives:
         return f"{name} · its runner (pid {state.pid}) is gone; aging resume goes on, aging analyze reads what it left"
     loading = [run.state for run in snapshot.runs if run.state.load_start is not None and run.state.load_end is None]
+    planned = state.planned_seconds or 0.0
     if not loading:
-        return f"{text}, {readable_duration(planned)} planned"
+        return f"{text}, {readable_duration(planned)} planned" if planned else text
     done = max(until - (run.load_start or until) for run in loading)
-    left = max(max(run.planned_seconds or 0.0 for run in loading) - done, 0.0)
-    return f"{text}, {readable_duration(left)} {'' if _all_watched(snapshot) else 'of load '}remaining"
+    whole = max(run.planned_seconds or 0.0 for run in loading)
+    of = f" of {readable_duration(planned)} planned" if planned > whole else ""
+    left = f"{readable_duration(max(whole - done, 0.0))} {'' if _all_watched(snapshot) else 'of load '}remaining"
+    return f"{text}{of}, {left}{' in this round' if of else ''}"
 
 
-def lines(name: str, snapshot: Snapshot, planned: float) -> list[str]:
+def lines(name: str, snapshot: Snapshot) -> list[str]:
     """The view as plain lines, for logs and pipes."""
-    return [headline(name, snapshot, planned), *(f"  {_line(run)}" for run in snapshot.runs)]
+    return [headline(name, snapshot), *(f"  {_line(run)}" for run in snapshot.runs)]
 
 
 def show_lines(console: Console, text: Sequence[str]) -> None:

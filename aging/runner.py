@@ -24,7 +24,7 @@ from aging.deployments import Subject
 from aging.journal import Journal
 from aging.keeping import Keeping
 from aging.model import HARNESS, Reading
-from aging.plan import Round, Run, repeated, rounds
+from aging.plan import Round, Run, planned_seconds, repeated, rounds
 from aging.repeating import broken_runs
 from aging.resumption import Key, Past, left_of
 from aging.running import Running, Stage
@@ -180,6 +180,7 @@ class Runner:
             what: dict[str, Any] = {
                 "name": self._campaign.name,
                 "duration": self._campaign.duration,
+                "planned_seconds": planned_seconds(self._campaign),
                 "folder": os.getcwd(),
             }
             self._journal.record("campaign_started", **what, **who)

@@ -23,6 +23,7 @@ class Standing:
     runner: int | None
     started: float | None
     ended: float | None
+    planned_seconds: float | None
     smoke: bool = False
 
     @classmethod
@@ -35,6 +36,7 @@ class Standing:
             runner,
             None if state.started is None else state.started.wall,
             None if state.ended is None else state.ended.wall,
+            state.planned_seconds,
             is_smoke(directory),
         )
 
@@ -52,6 +54,7 @@ class Standing:
             "runner_pid": self.runner,
             "started": self.started,
             "ended": self.ended,
+            "planned_seconds": self.planned_seconds,
         }
 
     def line(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,10 +94,13 @@ def test_the_view_says_what_matters(layout: Layout) -> None:
     process.close()
     with Progress(layout) as progress:
         snapshot = progress.snapshot()
-    assert headline("small", snapshot, 60.0).startswith("small · running · ")
-    assert "memory 3.0 MiB (+2.0 MiB)" in "\n".join(lines("small", snapshot, 60.0))
+    assert headline("small", snapshot).startswith("small · running · ")
+    longer = replace(snapshot, state=replace(snapshot.state, planned_seconds=216 * 3600.0))
+    assert " elapsed of 216h 00m planned, " in headline("small", longer)
+    assert headline("small", longer).endswith(" of load remaining in this round")
+    assert "memory 3.0 MiB (+2.0 MiB)" in "\n".join(lines("small", snapshot))
     console = Console(width=120, record=True, file=(layout.root / "out").open("w"))
-    console.print(table("small", snapshot, 60.0))
+    console.print(table("small", snapshot))
     text = console.export_text()
     console.file.close()
     for word in ("deployment", "a", "loading", "3.0 MiB", "+2.0 MiB"):

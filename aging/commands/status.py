@@ -65,9 +65,9 @@ def _one(options: argparse.Namespace) -> ExitCode:
             elif out.is_terminal:
                 if options.watch:
                     out.clear()
-                out.print(table(campaign["name"], snapshot, campaign["duration_seconds"]))
+                out.print(table(campaign["name"], snapshot))
             else:
-                show_lines(out, lines(campaign["name"], snapshot, campaign["duration_seconds"]))
+                show_lines(out, lines(campaign["name"], snapshot))
             if not options.watch or not snapshot.runner_lives:
                 return ExitCode.DONE
             time.sleep(_REFRESH_SECONDS)
