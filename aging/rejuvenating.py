@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from aging.campaign.mistakes import suggestion
 from aging.campaign.schema import RejuvenationOptions
 from aging.clock import ticks
 from aging.errors import DeploymentError
@@ -16,6 +17,8 @@ from aging.running import Running, Tell
 from aging.tasks import cancelled
 
 _INTERVAL_SECONDS = 1.0
+_BLIND_AFTER_SECONDS = 90.0
+"""Since a generation was ready: every sampler has read something by then."""
 
 
 class Rejuvenating:
@@ -30,12 +33,15 @@ class Rejuvenating:
         self._policy = policy
         self._policies = {name: policy(options) for name in self._runs}
         self._tell = tell
+        self._read: dict[str, set[str]] = {name: set() for name in self._runs}
+        self._told_blind: set[str] = set()
 
     def see(self, reading: Reading) -> None:
         """A reading of a deployment: what its policy decides by."""
         run = self._runs.get(reading.owner)
         if run is None or run.serving.generation != reading.generation or (age := run.serving.age) is None:
             return
+        self._read[reading.owner].update(reading.values)
         self._policies[reading.owner].observe(age, reading.values)
 
     async def run(self) -> None:
@@ -47,11 +53,23 @@ class Rejuvenating:
                     age = run.serving.age
                     if age is None or (name in restarting and not restarting[name].done()):
                         continue
+                    if age > _BLIND_AFTER_SECONDS and name not in self._told_blind:
+                        self._tell_blind(run)
                     if reason := self._policies[name].reason(age):
                         self._policies[name] = self._policy(self._options)
                         restarting[name] = asyncio.create_task(self._restart(run, reason))
         finally:
             await cancelled(list(restarting.values()))
+
+    def _tell_blind(self, run: Running) -> None:
+        """A policy whose indicator nobody reads never fires, and its campaign is another one than was meant."""
+        name = run.serving.name
+        self._told_blind.add(name)
+        read = self._read[name]
+        for indicator in self._policies[name].indicators:
+            if indicator not in read:
+                why = f"rejuvenation waits for {indicator!r}, which no sampler reads; {suggestion(indicator, read)}"
+                self._tell("watchdog", name, replica=run.run.replica, trouble="unread", message=why)
 
     async def _restart(self, run: Running, reason: str) -> None:
         """Drain, SIGTERM, relaunch, ready; arrivals wait meanwhile."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from aging.model import Reading
+from aging.rejuvenating import Rejuvenating
 from aging.rejuvenation.periodic import Periodic, PeriodicOptions
 from aging.rejuvenation.threshold import Threshold, ThresholdOptions
 from aging.rejuvenation.trend import TrendOptions, TrendPolicy
@@ -110,3 +117,24 @@ def test_a_watch_looks_only_when_a_look_is_due() -> None:
 def test_a_plan_that_is_none_is_refused() -> None:
     with pytest.raises(SeriesError, match="positive length"):
         TrendWatch(planned=0.0)
+
+
+def test_a_policy_whose_indicator_nobody_reads_is_told_with_what_was_meant() -> None:
+    misspelt = ThresholdOptions.model_validate({"policy": "threshold", "indicator": MEMORY[:-1], "above": 1.0})
+    serving = SimpleNamespace(name="server", generation=1, age=100.0)
+    run: Any = SimpleNamespace(serving=serving, run=SimpleNamespace(replica=1), driver=None)
+    told: list[dict[str, Any]] = []
+
+    async def asked(options: ThresholdOptions) -> None:
+        watch = Rejuvenating(options, Threshold, [run], lambda *_, **details: told.append(details))
+        watch.see(Reading("server", "tree", 1, {MEMORY: 0.5}))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await watch.run()
+
+    asyncio.run(asked(misspelt))
+    assert [one["message"] for one in told] == [
+        f"rejuvenation waits for {MEMORY[:-1]!r}, which no sampler reads; did you mean {MEMORY!r}?"
+    ]
+    asyncio.run(asked(misspelt.model_copy(update={"indicator": MEMORY})))
+    assert len(told) == 1

@@ -7,7 +7,7 @@ ready; the load client holds arrivals meanwhile and loses none.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from aging.campaign.schema import RejuvenationOptions
@@ -23,6 +23,11 @@ class Policy(ABC, Generic[O]):
 
     def __init__(self, options: O) -> None:
         self.options = options
+
+    @property
+    def indicators(self) -> Sequence[str]:
+        """The indicators that it decides by; without readings of them it never fires."""
+        return ()
 
     def observe(self, age: float, values: Mapping[str, float]) -> None:
         """Take indicators by name, read ``age`` seconds after this generation was ready."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Literal
 
@@ -32,6 +32,10 @@ class Threshold(Policy[ThresholdOptions]):
     def __init__(self, options: ThresholdOptions) -> None:
         super().__init__(options)
         self._recent: deque[tuple[float, float]] = deque()
+
+    @property
+    def indicators(self) -> Sequence[str]:
+        return (self.options.indicator,)
 
     def observe(self, age: float, values: Mapping[str, float]) -> None:
         value = values.get(self.options.indicator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -39,6 +39,10 @@ class TrendPolicy(Policy[TrendOptions]):
         self._watch = self._new_watch()
         self._rising = False
         self._level = 0.0
+
+    @property
+    def indicators(self) -> Sequence[str]:
+        return (self.options.indicator,)
 
     def observe(self, age: float, values: Mapping[str, float]) -> None:
         value = values.get(self.options.indicator)
