@@ -83,6 +83,9 @@ def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a t
                 yield Problem(event.deployment, "short", _cut_short(results, event), at)
             case "campaign_resumed":
                 yield Problem(None, "resumed", _absence(event), at)
+                began, now = results.manifest.get("aging_version"), event.details.get("version")
+                if now is not None and now != began:
+                    yield Problem(None, "resumed", f"begun by aging {began}, and gone on with by aging {now}", at)
             case "keeper_died" | "task_died":
                 yield Problem(None, "harness", _harness_died(event), at)
             case "watchdog":

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ class Runner:
             self._journal.record("task_died", task=what, reason=repr(error))
 
     def _record_begin(self, cut_short: Sequence[Key]) -> None:
-        who: dict[str, Any] = {"pid": os.getpid(), "boot": boot_id()}
+        who: dict[str, Any] = {"pid": os.getpid(), "boot": boot_id(), "version": version("llm-aging")}
         if self._past.gone_since is None:
             what: dict[str, Any] = {
                 "name": self._campaign.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,17 @@ def test_what_was_aborted_or_refused_as_planned_is_no_error_and_no_latency(tmp_p
     assert trace.overall_p95 == pytest.approx(0.01)
     ttft = next(one for one in deployment_series(results, "server", 1) if one.indicator == "client_ttft_seconds")
     assert ttft.y.max() == pytest.approx(0.01)
+
+
+def test_a_campaign_that_two_releases_have_measured_is_told(tmp_path: Path) -> None:
+    synthetic(tmp_path, {"server": flat})
+    with (tmp_path / "journal.jsonl").open("a") as journal:
+        resumed = {"pid": 1, "boot": "", "shift": 0.0, "gone_since": LOAD_START + 9.0, "version": "9.9"}
+        journal.write(
+            json.dumps({"event": "campaign_resumed", "wall": 0.0, "mono": LOAD_START + 10.0} | resumed) + "\n"
+        )
+    messages = [problem.message for problem in problems_of(open_results(tmp_path)) if problem.kind == "resumed"]
+    assert any("gone on with by aging 9.9" in message for message in messages)
 
 
 def test_errors_are_told_by_kind(tmp_path: Path) -> None:
