@@ -179,6 +179,16 @@ def test_a_keeper_ends_what_is_left_after_its_grace_and_tells(spawn: Spawn, tmp_
     assert server.pid in event.details["pids"]
 
 
+def test_the_keeper_of_another_installation_is_one_too(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "other" / "keeper.py"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("import time\ntime.sleep(60)\n")
+    with subprocess.Popen([sys.executable, "-I", "-S", str(elsewhere), mark(tmp_path), "1", "1", "1", "1"]) as process:
+        wait_for(lambda: keepers(mark(tmp_path)) == [process.pid], "not seen")
+        assert keepers(mark(tmp_path.parent)) == []
+        process.kill()
+
+
 def test_a_keeper_that_is_bid_goodbye_ends_nothing(spawn: Spawn, tmp_path: Path) -> None:
     server = spawn("sleep 61", **{MARKER: mark(tmp_path)})
     waiting, _ = keeper(tmp_path, grace=0.0)

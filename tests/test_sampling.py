@@ -142,7 +142,7 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
     assert [row["x"] for row in rows(tmp_path / "a" / "hung")] == [1.0]
     good = rows(tmp_path / "a" / "good")
     assert len(good) == pytest.approx(11, abs=1)
-    assert max(float(str(row["late"])) for row in good) < 0.1
+    assert max(float(str(row["late"])) for row in good) < 0.3  # the time that the hung one has
     release.set()
 
 
