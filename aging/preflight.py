@@ -25,6 +25,7 @@ from aging.huggingface import cached_folder
 from aging.load.bodies import left_out
 from aging.load.classes import classes_of
 from aging.plan import rounds
+from aging.trends.interval import LEAST
 from aging.weights import PRESETS, Preset, cached_gguf
 
 _CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}
@@ -74,9 +75,9 @@ def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) 
 
 
 def notes(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> list[str]:
-    """What a reader must know of this campaign's load before it runs, a sentence each."""
+    """What a reader must know of this campaign before it runs, a sentence each."""
     loads = {run.options.name: run.load for together in rounds(campaign) for run in together}
-    told = list(_left_out(loads, deployments))
+    told = [*_too_short(campaign), *_left_out(loads, deployments)]
     for options in campaign.deployment:
         load = loads[options.name]
         if load is None:
@@ -89,6 +90,15 @@ def notes(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> list[str]:
                 "Lower the rate, or --scale"
             )
     return told
+
+
+def _too_short(campaign: Campaign) -> Iterator[str]:
+    window, grid = campaign.duration - (campaign.warmup or 0.0), campaign.analysis.grid
+    if window < LEAST * grid:
+        yield (
+            f"after the warm-up {window:g} s are left: {int(window / grid)} points of the analysis' grid of {grid:g} s; "
+            f"under {LEAST} nothing is found. Let it run for longer, or set analysis.grid"
+        )
 
 
 def _left_out(loads: Mapping[str, LoadTable | None], deployments: Sequence[Subject[Any]]) -> Iterator[str]:

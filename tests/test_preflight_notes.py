@@ -17,7 +17,7 @@ from tests.conftest import Aging, result_directory
 FILE = """
 name = "n"
 seed = 1
-duration = "1m"
+duration = "1h"
 {more}
 [load]
 arrivals = {{ kind = "poisson", rate = {rate} }}
@@ -42,6 +42,11 @@ def told(rate: float = 1.0, options: str = "", more: str = "") -> list[str]:
     text = FILE.format(rate=rate, options=options, more=more)
     campaign = read_inputs(parse_campaign(text, catalogue.kinds()), "n").campaign
     return notes(campaign, placed(campaign, catalogue))
+
+
+def test_a_window_with_too_few_points_for_a_finding_is_told() -> None:
+    (note,) = told(more='warmup = "50m"\n[analysis]\ngrid = "1m"')
+    assert note.startswith("after the warm-up 600 s are left: 10 points of the analysis' grid of 60 s; under 12")
 
 
 def test_a_load_that_everybody_takes_needs_no_word() -> None:
