@@ -96,8 +96,8 @@ def _too_short(campaign: Campaign) -> Iterator[str]:
     window, grid = campaign.duration - (campaign.warmup or 0.0), campaign.analysis.grid
     if window < LEAST * grid:
         yield (
-            f"after the warm-up {window:g} s are left: {int(window / grid)} points of the analysis' grid of {grid:g} s; "
-            f"under {LEAST} nothing is found. Let it run for longer, or set analysis.grid"
+            f"after the warm-up {window:g} s are left: {int(window / grid)} points of the analysis' grid of {grid:g} "
+            f"s; under {LEAST} nothing is found. Let it run for longer, or set analysis.grid"
         )
 
 
