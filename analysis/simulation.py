@@ -132,6 +132,15 @@ class World:
     def life_of(self, endpoint: Endpoint) -> Life | None:
         return self.lives.get(endpoint.base_url.rpartition("/")[2])
 
+    def identity(self, pid: int) -> Identity | None:
+        """In the place of :func:`aging.belonging.identity`."""
+        living = (life.identity for life in self.lives.values() if life.how is None)
+        return next((one for one in living if one.pid == pid), None)
+
+    def command_line(self, pid: int) -> tuple[str, ...]:
+        """In the place of :func:`aging.belonging.command_line`."""
+        return ("simulated",) if self.identity(pid) else ()
+
     async def send(self, _transport: object, endpoint: Endpoint, *_: object) -> Answer:
         """In the place of :func:`aging.load.request.send`: the probe for readiness."""
         await asyncio.sleep(0.02)
@@ -549,13 +558,19 @@ class SimulatedProcesses(SimulatedSampler):
     kind = "process"
     default_interval = 1.0
 
+    def __init__(self, targets: Callable[[], Sequence[Target]], results: Path = Path()) -> None:
+        super().__init__(targets, results)
+        self._born: dict[tuple[str, int], float] = {}
+
     def read(self) -> Iterable[Reading]:
         return [self._reading(target) for target in self.targets()]
 
     def _reading(self, target: Target) -> Reading:
         owner, entity, generation, pid = target.owner, target.entity, target.generation, target.pids[0]
         if owner == HARNESS:
-            values = self._row((11, len(entity), target.generation), self.world.clock.monotonic(), _own_columns)
+            now = self.world.clock.monotonic()
+            born = self._born.setdefault((entity, generation), now)
+            values = self._row((11, len(entity), generation), now - born, _own_columns)
             return Reading(owner, entity, generation, values, {}, (pid,))
         life = self._life(target)
         if life is None:
