@@ -27,7 +27,9 @@ SEALED = ".parquet"
 _TAIL_BYTES = 64 * 1024
 _HOUR_SECONDS = 3600
 
-_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode  # json.dumps would make one anew for each row
+_encoded = json.JSONEncoder(
+    separators=(",", ":"), allow_nan=False
+).encode  # json.dumps would make one anew for each row
 
 Row = Mapping[str, Any]
 
