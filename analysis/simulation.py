@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from virtual_time import VirtualClock
 
 from aging.belonging import Identity
 from aging.clock import ticks
@@ -33,7 +34,6 @@ from aging.process import MAIN
 from aging.samplers import EngineMetric, Sampler, Target
 from aging.samplers.engine import common_values, raw_values
 from aging.store.segments import SegmentWriter
-from virtual_time import VirtualClock
 
 _BLOCK = 3600
 """Seconds of indicators that are drawn at a time."""
@@ -228,8 +228,8 @@ class _Sent:
 class SimulatedLoad:
     """In the place of :class:`aging.driving.Driver`: the load of one run, within this very process, in seconds' steps.
 
-    Its schedule, pulse, records and their files are those of ``python -m aging.load``; what is simulated is the server's
-    answer and the way there.
+    Its schedule, pulse, records and their files are those of ``python -m aging.load``; what is simulated is the
+    server's answer and the way there.
     """
 
     def __init__(self, world: World) -> None:
@@ -428,12 +428,16 @@ class _Answers:
 # What samplers see.
 
 
+def _rounded(y: Floats, decimals: int) -> Floats:
+    return np.asarray(np.round(y, decimals), dtype=np.float64)
+
+
 def constant(value: float) -> Column:
     return lambda _rng, _age, t: np.full(t.size, value)
 
 
 def gauge(mean: float, sd: float, decimals: int = 0) -> Column:
-    return lambda rng, _age, t: np.round(np.abs(rng.normal(mean, sd, t.size)), decimals)
+    return lambda rng, _age, t: _rounded(np.abs(rng.normal(mean, sd, t.size)), decimals)
 
 
 def counter(per_second: float, decimals: int = 0) -> Column:
@@ -441,24 +445,42 @@ def counter(per_second: float, decimals: int = 0) -> Column:
 
     def column(rng: np.random.Generator, age: float, t: Floats) -> Floats:
         steps = np.cumsum(rng.exponential(size=t.size))
-        return np.round(per_second * (age + _BLOCK * steps / steps[-1]), decimals)
+        return _rounded(per_second * (age + _BLOCK * steps / steps[-1]), decimals)
 
     return column
 
 
 def share(mean: float, sd: float, decimals: int = 2) -> Column:
-    return lambda rng, _age, t: np.round(np.clip(rng.normal(mean, sd, t.size), 0, 1), decimals)
+    return lambda rng, _age, t: _rounded(np.clip(rng.normal(mean, sd, t.size), 0, 1), decimals)
 
 
-def growing(base: float, per_hour: float, fill: float, tau: float, key: Sequence[int], grain: int, sd: float) -> Column:
-    """Memory: a base, a leak, what fills up, slow ups and downs from hour to hour, and a few pages' noise."""
+def memory_of(server: Server, key: Sequence[int]) -> Column:
+    """Anonymous memory: a base, a leak, what fills up, slow ups and downs from hour to hour, and a few pages' noise."""
 
     def column(rng: np.random.Generator, age: float, t: Floats) -> Floats:
-        slow = [np.random.default_rng([*key, int(age) // _BLOCK + k]).normal(0.0, sd) for k in (0, 1)]
-        y = base + per_hour * t / 3600 + fill * -np.expm1(-t / tau) + np.interp(t - age, (0, _BLOCK), slow)
-        return np.round((y + rng.normal(0.0, sd / 3, t.size)) / grain) * grain
+        y = server.anonymous + server.leak * t / 3600 - server.fill * np.expm1(-t / server.tau)
+        return _in_pages(y + _slow(key, age, t, 24e3) + rng.normal(0.0, 8e3, t.size), _PAGE)
 
     return column
+
+
+def device_memory_of(server: Server, key: Sequence[int]) -> Column:
+    """A device's pages are larger, and so hide more."""
+
+    def column(_rng: np.random.Generator, age: float, t: Floats) -> Floats:
+        return _in_pages(server.device + server.device_leak * t / 3600 + _slow(key, age, t, 1e6), 2 * 2**20)
+
+    return column
+
+
+def _slow(key: Sequence[int], age: float, t: Floats, sd: float) -> Floats:
+    """From hour to hour, each of which begins where the one before it ended."""
+    ends = [np.random.default_rng([*key, int(age) // _BLOCK + k]).normal(0.0, sd) for k in (0, 1)]
+    return np.asarray(np.interp(t - age, (0.0, float(_BLOCK)), ends), dtype=np.float64)
+
+
+def _in_pages(y: Floats, page: int) -> Floats:
+    return np.asarray(np.round(y / page) * page, dtype=np.float64)
 
 
 class Indicators:
@@ -476,7 +498,7 @@ class Indicators:
         if block != self._block:
             rng = np.random.default_rng([*self._seed, block])
             begin = float(block * _BLOCK)
-            t = begin + self._interval * np.arange(int(_BLOCK / self._interval))
+            t = begin + self._interval * np.arange(int(_BLOCK / self._interval), dtype=np.float64)
             drawn = [column(rng, begin, t) for column in self._columns.values()]
             self._rows, self._block = np.column_stack(drawn).tolist(), block
         place = min(int(max(age - block * _BLOCK, 0.0) / self._interval), len(self._rows) - 1)
@@ -484,13 +506,11 @@ class Indicators:
 
 
 def _process_columns(server: Server, key: Sequence[int]) -> dict[str, Column]:
-    def anonymous_plus(add: float) -> Column:
-        anonymous = growing(server.anonymous, server.leak, server.fill, server.tau, key, _PAGE, 24e3)
+    anonymous = memory_of(server, key)
 
-        def column(_rng: np.random.Generator, age: float, t: Floats) -> Floats:
-            return anonymous(np.random.default_rng([*key, 7, int(age)]), age, t) + add
-
-        return column
+    def anonymous_plus(more: float) -> Column:
+        # The same in every column: they are sums over the same pages.
+        return lambda _rng, age, t: anonymous(np.random.default_rng([*key, 7, int(age)]), age, t) + more
 
     shared, virtual = 900e6 // _PAGE * _PAGE, 60e9 // _PAGE * _PAGE
     return {
@@ -652,7 +672,7 @@ class SimulatedDevices(SimulatedSampler):
         server = life.server
 
         def columns(key: Sequence[int]) -> dict[str, Column]:
-            held = growing(server.device, server.device_leak, 0.0, 1.0, key, 2 * 2**20, 1e6)
+            held = device_memory_of(server, key)
             return {
                 "device_process_memory_bytes": held,
                 "device_process_memory_limit_bytes": constant(_BOARD - 600.0 * 2**20),
@@ -726,12 +746,22 @@ class SimulatedHost(SimulatedSampler):
         return [Reading(HARNESS, "host", 1, self._row((5,), self.world.clock.monotonic(), _host_columns))]
 
 
-_HISTOGRAMS = (
-    "time_to_first_token_seconds time_per_output_token_seconds inter_token_latency_seconds e2e_request_latency_seconds "
-    "request_queue_time_seconds request_inference_time_seconds request_prefill_time_seconds "
-    "request_decode_time_seconds request_prompt_tokens request_generation_tokens request_params_n "
-    "request_params_max_tokens iteration_tokens_total request_max_num_generation_tokens"
-).split()
+_HISTOGRAMS = [
+    "time_to_first_token_seconds",
+    "time_per_output_token_seconds",
+    "inter_token_latency_seconds",
+    "e2e_request_latency_seconds",
+    "request_queue_time_seconds",
+    "request_inference_time_seconds",
+    "request_prefill_time_seconds",
+    "request_decode_time_seconds",
+    "request_prompt_tokens",
+    "request_generation_tokens",
+    "request_params_n",
+    "request_params_max_tokens",
+    "iteration_tokens_total",
+    "request_max_num_generation_tokens",
+]
 
 
 def _engine_columns(_key: Sequence[int]) -> dict[str, Column]:
@@ -775,9 +805,14 @@ class SimulatedEngines(SimulatedSampler):
         if life is None:
             refused = {"engine": "ConnectError: [Errno 111] Connection refused"}
             return Reading(target.owner, "engine", target.generation, {}, refused)
-        scraped = {name: [value] for name, value in self._row((6, target.pids[0]), self._age(life), _engine_columns).items()}
+        scraped = {
+            name: [value] for name, value in self._row((6, target.pids[0]), self._age(life), _engine_columns).items()
+        }
         common, missing = common_values(scraped, target.engine_metrics)
         return Reading(target.owner, "engine", target.generation, raw_values(scraped) | common, missing)
+
+
+_FILES = ("socket", "pipe", "anonymous", "file", "other")
 
 
 class SimulatedFootprints(SimulatedSampler):
@@ -794,8 +829,10 @@ class SimulatedFootprints(SimulatedSampler):
             server = life.server
 
             def columns(key: Sequence[int], server: Server = server) -> dict[str, Column]:
-                held = growing(server.anonymous, server.leak, server.fill, server.tau, key, _PAGE, 24e3)
-                kinds = {f"process_{kind}_fds": gauge(40, 2) for kind in ("socket", "pipe", "anonymous", "file", "other")}
+                held = memory_of(server, key)
+                kinds = {
+                    f"process_{kind}_fds": gauge(40, 2) for kind in ("socket", "pipe", "anonymous", "file", "other")
+                }
                 return {"process_pss_bytes": held, "process_uss_bytes": held, **kinds}
 
             values = self._row((8, target.pids[0]), self._age(life), columns)

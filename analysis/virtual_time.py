@@ -171,9 +171,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._clock.monotonic()
 
-    def run_in_executor(self, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         self._clock.begin_work()
-        future = super().run_in_executor(*args)
+        future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._clock.end_work)
         return future
 
