@@ -68,6 +68,7 @@ def campaign_text(hours: float) -> str:
     text = CAMPAIGN.read_text()
     text = text.replace('duration = "36h"', f'duration = "{hours * 3600:g}s"\nretries = 1')
     text = text.replace('warmup = "1h"', f'warmup = "{hours * 100:g}s"')
+    text = text.replace('cooldown = "600s"', f'cooldown = "{min(600.0, 500 * hours):g}s"')
     text = text.replace('process = "5s"', 'process = "1s"')
     rejuvenated = f'{hours * 1200:g}s"\ndeployments = ["e3-pytorch-saturated"]'
     return text.replace("[analysis]", f'[rejuvenation]\npolicy = "periodic"\nevery = "{rejuvenated}\n\n[analysis]')
