@@ -224,7 +224,7 @@ def harness_series(results: Results) -> list[Series]:
     """The harness's own processes, each as an owner of its own: a control that runs in every campaign."""
     windows = [run_window(results, *run) for run in results.state.runs]
     whole = [window for window in windows if window is not None]
-    samples = results.samples(HARNESS, "process")
+    samples = results.samples(HARNESS, "process", columns=("mono", "entity", "generation", *_PROCESS))
     if not whole or samples.empty:
         return []
     first, last = min(w.load_start for w in whole), max(w.load_end for w in whole)

@@ -88,8 +88,9 @@ class RunState:
     ``load_start`` to ``load_end`` is when we looked on, and its main process had run for ``earlier`` seconds before.
     ``processes`` are those that we started, by component, until we have seen their end; ``main`` is the main one,
     whoever started it, ``command`` how the kernel showed its command line. ``ready`` is when this generation was;
-    ``loads`` counts its load processes; ``cut_short`` tells that the rest of its time passed while there was no
-    runner.
+    ``loads`` counts its load processes; ``driven`` tells that its load has come to the end of its schedule, whose last
+    arrival may be due long before the end of the run; ``cut_short`` tells that the rest of its time passed while
+    there was no runner.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -109,6 +110,7 @@ class RunState:
     command: tuple[str, ...] = ()
     ready: float | None = None
     loads: int = 0
+    driven: bool = False
     cut_short: bool = False
 
     @property
@@ -183,6 +185,8 @@ def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911
     if event.deployment is not None:
         key = (event.deployment, event.details.get("replica", 1))
         run = _run_step(state.runs.get(key, RunState()), event)
+        if event.kind == "load_finished":  # by itself, if neither the campaign was to end nor its server had ended
+            run = replace(run, driven=state.phase == "running" and run.phase != "died")
         return replace(state, runs={**state.runs, key: run})
     match event.kind:
         case "campaign_started":
@@ -199,7 +203,7 @@ def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911
             return replace(state, baseline=event.details)
         case "orphans_ended":
             return replace(state, cleared="keeper" if "after" in event.details else "reaper")
-        case "interrupt":
+        case "interrupt" | "halting":
             return replace(state, phase="draining")
         case _ if event.kind in _ENDED:
             return replace(state, phase=_ENDED[event.kind], ended=event.stamp)
@@ -241,7 +245,7 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
             end = max(event.details["at"], run.load_start or 0.0) if run.load_end is None else run.load_end
             return replace(run, phase="stopped", pid=None, processes={}, main=None, load_end=end, cut_short=True)
         case "load_resumed":
-            return replace(run, phase="loading", load_end=None, loads=run.loads + 1)
+            return replace(run, phase="loading", load_end=None, driven=False, loads=run.loads + 1)
         case "watch_resumed":
             return replace(run, phase="watching", load_end=None)
         case "load_finished" | "load_died" | "watch_finished":

@@ -264,28 +264,35 @@ def _allocator_was_due(results: Results, tree: pd.DataFrame) -> bool:
 
 def _devices(results: Results) -> Iterator[Problem]:
     """What a device went through that its deployments' series would not tell."""
-    samples = results.samples(HARNESS, "device")
+    samples = results.samples(HARNESS, "device", columns=("entity", "missing", *_HARM))
     if samples.empty:
         return
     for entity, rows in samples[samples["entity"].str.fullmatch(r"gpu\d+")].groupby("entity"):
         told = [f"{what}: {count:g}" for what, count in _harm(rows)]
-        gone = [json.loads(why)["device"] for why in rows["missing"].dropna() if "device" in json.loads(why)]
-        if gone:
-            told.append(f"{len(gone)} of {len(rows)} readings failed: {gone[0]}")
+        why = rows["missing"].dropna()
+        known = {text: json.loads(text).get("device") for text in why.unique()}  # of millions few are different
+        gone = why.map(known).dropna()
+        if len(gone):
+            told.append(f"{len(gone)} of {len(rows)} readings failed: {gone.iloc[0]}")
         if told:
             yield Problem(None, "device", f"{entity}: {'; '.join(told)}")
+
+
+_XIDS, _LAST_XID, _UNCORRECTED = "device_xid_errors_total", "device_xid_last_code", "device_ecc_uncorrected_total"
+_REMAPPINGS = ("device_row_remapping_pending", "device_row_remapping_failed")
+_HARM = (_XIDS, _LAST_XID, _UNCORRECTED, *_REMAPPINGS)
 
 
 def _harm(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
     def seen(name: str) -> pd.Series:
         return rows[name].dropna() if name in rows else pd.Series(dtype=float)
 
-    if (xids := seen("device_xid_errors_total").max()) > 0:
-        yield f"XID errors (the last {seen('device_xid_last_code').iloc[-1]:g})", xids
-    uncorrected = seen("device_ecc_uncorrected_total")
+    if (xids := seen(_XIDS).max()) > 0:
+        yield f"XID errors (the last {seen(_LAST_XID).iloc[-1]:g})", xids
+    uncorrected = seen(_UNCORRECTED)
     if uncorrected.max() > uncorrected.min():
         yield "uncorrected ECC errors", uncorrected.max() - uncorrected.min()
-    for name in "device_row_remapping_pending", "device_row_remapping_failed":
+    for name in _REMAPPINGS:
         if seen(name).max() > 0:
             yield name.removeprefix("device_").replace("_", " "), seen(name).max()
 

@@ -104,7 +104,7 @@ def is_over(run: RunState, now: float) -> bool:
 
 def _ended_in_time(run: RunState) -> bool:
     end = run.planned_end
-    return end is not None and run.load_end is not None and run.load_end >= end - _SLACK_SECONDS
+    return run.driven or (end is not None and run.load_end is not None and run.load_end >= end - _SLACK_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from aging.clock import Clocks, Stamp, Tick, ticks
 from aging.jumps import JumpWatch
 from aging.model import HARNESS, Reading
 from aging.samplers import Sampler
-from aging.store.segments import SegmentWriter
+from aging.store.segments import Sealer, SegmentWriter
 
 Tell = Callable[..., object]
 """Says something in the journal: ``tell(kind, **details)``."""
@@ -59,6 +59,7 @@ class Sampling:
         self._clocks = clocks
         self._jumps = JumpWatch(tell)
         self._writers: dict[Path, SegmentWriter] = {}
+        self._sealer = Sealer()
 
     async def run(self, plan: Plan, start: float) -> None:
         """Tick ``plan``'s sampler from monotonic time ``start`` on."""
@@ -96,13 +97,16 @@ class Sampling:
             writer.close()
 
     def _write(self, kind: str, stamp: Stamp, tick: Tick, readings: Iterable[Reading]) -> None:
+        rows: dict[str, list[dict[str, Any]]] = {}
         for reading in readings:
             if reading.values:
                 self._seen(reading)
-            folder = self._folder(reading.owner, kind)
+            rows.setdefault(reading.owner, []).append(_row(stamp, tick, reading))
+        for owner, told in rows.items():
+            folder = self._folder(owner, kind)
             if folder not in self._writers:
-                self._writers[folder] = SegmentWriter(folder)
-            self._writers[folder].append(stamp.wall, [_row(stamp, tick, reading)])
+                self._writers[folder] = SegmentWriter(folder, self._sealer)
+            self._writers[folder].append(stamp.wall, told)
 
 
 class _Reader:

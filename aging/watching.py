@@ -11,7 +11,7 @@ from aging.campaign.schema import WatchdogsTable
 from aging.clock import ticks
 from aging.driving import Driver
 from aging.indicators import PRIMARY
-from aging.model import Reading
+from aging.model import HARNESS, Reading
 from aging.serving import Serving
 from aging.watchdogs import disk, load, memory
 from aging.watchdogs.alarm import Alarms
@@ -57,8 +57,9 @@ class Watchdogs:
 
     def see(self, reading: Reading) -> None:
         """A reading of what a deployment holds: how much it has grown since its generation was ready."""
-        ready = {run.serving.name for run in self._runs() if run.serving.age is not None}
-        if reading.owner in ready and (size := reading.values.get(PRIMARY)) is not None:
+        if reading.owner == HARNESS or (size := reading.values.get(PRIMARY)) is None:
+            return
+        if any(run.serving.name == reading.owner and run.serving.age is not None for run in self._runs()):
             first, _ = self._sizes.get((reading.owner, reading.generation), (size, size))
             self._sizes[reading.owner, reading.generation] = first, size
 

@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aging import open_results
 from aging.campaign.schema import SubjectOptions
-from aging.journal import RunState
+from aging.clock import Stamp
+from aging.journal import RunState, fold
+from aging.model import Event
 from aging.plan import Round, Run
 from aging.resumption import Past, left_of
 from tests.conftest import unused_port
@@ -52,6 +55,28 @@ def test_a_load_that_ended_before_its_time_is_done_once_another_round_has_begun(
     passed = RunState(phase="stopped", generation=1, load_start=800.0, planned_seconds=100.0, load_end=850.0)
     assert left(a=passed, c=DONE, b=UNDER_WAY)[2] == []
     assert left(a=passed, c=DONE)[2] == ["a"]
+
+
+@pytest.mark.parametrize("ended_by", [None, "interrupt", "halting", "deployment_died"])
+def test_a_load_whose_last_arrival_came_before_its_end_is_not_cut_short_but_one_that_was_ended_is(
+    ended_by: str | None,
+) -> None:
+    def event(at: float, kind: str, name: str | None = None, **details: Any) -> Event:
+        return Event(Stamp(at, at), kind, name, details)
+
+    # At 0.05 requests a second the last arrival is half a minute before the end.
+    load = {"replica": 1, "load_start": 800.0, "planned_seconds": 100.0}
+    events = [
+        event(700.0, "campaign_started", pid=1, boot=""),
+        event(701.0, "deployment_started", "a", replica=1, generation=1, pid=2),
+        event(800.0, "load_started", "a", **load),
+        event(870.0, "load_finished", "a", replica=1, exit=0),
+    ]
+    if ended_by is not None:
+        events.insert(3, event(870.0, ended_by, "a" if ended_by == "deployment_died" else None, replica=1))
+    a = fold(events).runs["a", 1]
+    assert a.driven == (ended_by is None)
+    assert left(a=a, c=DONE)[2] == (["a"] if ended_by in ("interrupt", "halting") else [])
 
 
 def test_a_repeat_goes_on_as_the_attempt_that_it_was_and_what_was_planned_is_done() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +78,36 @@ def test_every_study_runs(study: str) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert f"{study}: " in ran.stdout
+
+
+@pytest.mark.slow
+def test_a_campaign_under_an_accelerated_clock_is_killed_resumed_and_complete(tmp_path: Path) -> None:
+    program = f"""
+import json
+from pathlib import Path
+from accelerated import SEED, run_lives
+from accelerated_table import compared
+from aging import open_results
+from aging.validity import validities
+from scenario import Injection, Study
+
+study = Study(Path({str(tmp_path)!r}))
+study.plan([Injection(0, 0.4, "kill", seconds=2.0), Injection(5, 0.5, "clock", seconds=-40.0)])
+lives = run_lives(study, 0.15, SEED, lambda _: None)
+results = open_results(study.directory)
+told, untrue = compared(results.events, study.happened())
+print(json.dumps({{
+    "exits": [life.status for life in lives],
+    "told": [[one.told, one.lacking] for one in told],
+    "untrue": [event.kind for event in untrue],
+    "runs": [[run.validity, run.attempt] for run in validities(results)],
+    "seconds": [results.events[0].stamp.mono, results.events[-1].stamp.mono],
+}}))
+"""
+    said = json.loads(run(program))
+    assert said["exits"] == [-9, 0]
+    assert said["told"] == [[["campaign_resumed"], []], [["clock_stepped"], []]]
+    assert said["untrue"] == []
+    assert said["runs"] == [["complete", 1]] * 18
+    begun, ended = said["seconds"]
+    assert ended - begun > 6 * 540 + 5 * 75

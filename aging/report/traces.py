@@ -105,7 +105,7 @@ def memory_trace(results: Results, deployment: str, replica: int, finding: Findi
 def harness_traces(results: Results, series: Sequence[Series]) -> Iterator[MemoryTrace]:
     """The primary indicator of each of the harness's own processes; ``series`` as the analysis saw them."""
     windows = [window for run in results.state.runs if (window := run_window(results, *run)) is not None]
-    rows = _primary(results.samples(HARNESS, "process"))
+    rows = _primary(results.samples(HARNESS, "process", columns=("mono", "entity", "generation", PRIMARY)))
     if not windows or rows.empty:
         return
     first, last = min(w.load_start for w in windows), max(w.load_end for w in windows)

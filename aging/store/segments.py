@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,10 @@ LIVE = ".live.jsonl"
 SEALED = ".parquet"
 
 _TAIL_BYTES = 64 * 1024
+_HOUR_SECONDS = 3600
+
+# json.dumps would make one anew for each row.
+_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 Row = Mapping[str, Any]
 
@@ -60,46 +64,72 @@ class LineFile:
         self._file.close()
 
 
+class Sealer:
+    """Seals finished hours by short-lived processes, one at a time.
+
+    So neither the time nor the memory of Parquet is ever the sampling loop's or the load client's; what finishes while
+    one is under way is sealed by the next, together: imports are most of its cost.
+    """
+
+    def __init__(self) -> None:
+        self._finished: list[Path] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def add(self, live: Path) -> None:
+        """A file that nobody writes to any more; it is sealed once :meth:`go_on` is called."""
+        self._finished.append(live)
+
+    def go_on(self) -> None:
+        """Begin to seal what was added, unless a seal is under way; never waits."""
+        if not self._finished or (self._process is not None and self._process.poll() is None):
+            return
+        self._process = subprocess.Popen([sys.executable, "-m", "aging.store.sealing", *map(str, self._finished)])
+        self._finished.clear()
+
+    def wait(self) -> None:
+        """Return when no seal is under way."""
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+
 class SegmentWriter:
     """The one writer of a segment folder. ``append`` costs one ``write`` call.
 
-    It never appends to a file that an earlier writer left. A finished hour is
-    sealed by a short-lived process of its own, so that neither the time nor the
-    memory of Parquet is ever the sampling loop's or the load client's.
+    It never appends to a file that an earlier writer left. Writers may share a ``sealer``.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sealer: Sealer | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._hour = ""
+        self._hour = -1
+        self._name = ""
         self._file: LineFile | None = None
-        self._sealing: subprocess.Popen[bytes] | None = None
+        self._sealer = sealer or Sealer()
 
-    def append(self, wall: float, rows: Sequence[Row]) -> None:
+    def append(self, wall: float, rows: Iterable[Row]) -> None:
         """Write rows of the UTC hour of epoch seconds ``wall``; the first row of a new hour seals the one before."""
-        hour = hour_name(wall)
+        hour = int(wall // _HOUR_SECONDS)
         if self._file is None or hour > self._hour:  # a clock that is stepped back stays in the open hour
             self._roll(hour)
         assert self._file is not None
-        lines = "".join(json.dumps(row, separators=(",", ":"), allow_nan=False) + "\n" for row in rows)
-        self._file.append(lines.encode())
+        self._file.append("".join([_encoded(row) + "\n" for row in rows]).encode())
+        self._sealer.go_on()
 
     def close(self) -> None:
         """Close the open hour as it is (it is sealed with the whole directory), and wait for a seal under way."""
         if self._file is not None:
             self._file.close()
             self._file = None
-        if self._sealing is not None:
-            self._sealing.wait()
-            self._sealing = None
+        self._sealer.wait()
 
-    def _roll(self, hour: str) -> None:
-        finished = None if self._file is None else self._folder / f"{self._hour}{LIVE}"
-        self.close()
-        if finished is not None:
-            self._sealing = subprocess.Popen([sys.executable, "-m", "aging.store.sealing", str(finished)])
-        self._hour = self._free_name(hour)
-        self._file = LineFile(self._folder / f"{self._hour}{LIVE}")
+    def _roll(self, hour: int) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._sealer.add(self._folder / f"{self._name}{LIVE}")
+        self._hour, self._name = hour, self._free_name(hour_name(hour * _HOUR_SECONDS))
+        self._file = LineFile(self._folder / f"{self._name}{LIVE}")
 
     def _free_name(self, hour: str) -> str:
         # A later writer may meet an hour that exists already; a suffix keeps the names in order.
