@@ -13,12 +13,17 @@ from aging.belonging import LIFE, MARKER, command_line, identity, mark, processe
 from aging.keeper import GOODBYE
 
 _PROGRAM = Path(__file__).with_name("keeper.py")
+_BARE = ("-I", "-S")
 _PAUSE_SECONDS = 1.0
 
 
 def keepers(campaign: str) -> Sequence[int]:
-    """The pids of the keepers of a campaign, by its mark."""
-    return [pid for pid in processes() if command_line(pid)[3:5] == (str(_PROGRAM), campaign)]
+    """The pids of the keepers of a campaign, by its mark; those of other installations of this package, too."""
+    return [pid for pid in processes() if _keeps(command_line(pid), campaign)]
+
+
+def _keeps(arguments: Sequence[str], campaign: str) -> bool:
+    return arguments[1:3] == _BARE and Path(arguments[3]).name == _PROGRAM.name and arguments[4:5] == (campaign,)
 
 
 class Keeping:
@@ -66,7 +71,7 @@ class Keeping:
         # Not marked: it ends what is.
         environment = {name: value for name, value in os.environ.items() if name not in (MARKER, LIFE)}
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(_PROGRAM), mark(self._directory)),
+            *(sys.executable, *_BARE, str(_PROGRAM), mark(self._directory)),
             *(str(me.pid), str(me.start), str(self._grace), str(self._patience)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
