@@ -52,6 +52,9 @@ def check_resumable(directory: Path, state: CampaignState) -> None:
         raise LockedError(directory, owner)
     if is_smoke(directory):
         raise NotResumableError(f"{directory}: was a smoke run, which is no campaign; nothing of it is resumed")
+    if state.started is None and any(path.suffix in (".jsonl", ".parquet") for path in directory.glob("*/r*/*/*")):
+        lost = "its journal does not tell of the campaign whose rows are there; begun again, it would mix two"
+        raise NotResumableError(f"{directory}: {lost}")
     if state.phase not in RESUMABLE:
         raise NotResumableError(f"{directory}: the campaign has ended ({state.phase}); nothing is left to resume")
 

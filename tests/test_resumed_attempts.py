@@ -12,8 +12,9 @@ import pytest
 
 from aging import open_results
 from aging.campaign.schema import SubjectOptions
-from aging.journal import RunState
+from aging.journal import CampaignState, RunState
 from aging.plan import Round, Run
+from aging.resuming import NotResumableError, check_resumable
 from aging.resumption import Past, left_of
 from tests.conftest import unused_port
 from tests.killing import aging, campaign, end_all, kinds, marked, problems, start
@@ -69,6 +70,15 @@ def test_what_another_attempt_left_is_not_gone_on_with() -> None:
     assert known.begun("a", 1, 1) == DONE
     assert known.begun("a", 1, 2) is None
     assert known.begun("b", 1, 2) is None, "it was told, but none of its servers was started"
+
+
+def test_rows_of_a_campaign_that_the_journal_does_not_tell_of_are_mixed_with_no_other_s(tmp_path: Path) -> None:
+    nothing = CampaignState()
+    check_resumable(tmp_path, nothing)  # it has not begun
+    (tmp_path / "clean" / "r01" / "requests").mkdir(parents=True)
+    (tmp_path / "clean" / "r01" / "requests" / "20261121T13.parquet").touch()
+    with pytest.raises(NotResumableError, match="its journal does not tell of the campaign whose rows are there"):
+        check_resumable(tmp_path, nothing)
 
 
 @pytest.mark.slow
