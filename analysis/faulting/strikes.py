@@ -102,12 +102,12 @@ def last_line(one: Disturbed) -> str:
     return next((line for line in reversed(one.output().splitlines()) if line.strip()), "")[:200]
 
 
-@kind("none (undisturbed)", 6)
+@kind("none (undisturbed)", 5)
 def undisturbed(struck: Struck) -> str:
     return ended(struck.one, struck.one.run(), 0)
 
 
-@kind("runner: SIGKILL before its journal", 3)
+@kind("runner: SIGKILL before its journal", 2)
 def before_the_journal(struck: Struck) -> str:
     one = struck.one
     runner = one.aging("run", one.file)
@@ -119,7 +119,7 @@ def before_the_journal(struck: Struck) -> str:
     return ended(one, one.run(), 0)  # it had begun nothing
 
 
-@kind("runner: SIGKILL while it starts", 5, "resumed", "short")
+@kind("runner: SIGKILL while it starts", 4, "resumed", "short")
 def starting(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -138,14 +138,14 @@ def _killed(struck: Struck) -> None:
     struck.note()
 
 
-@kind("runner: SIGKILL under load", 16, "resumed", "short")
+@kind("runner: SIGKILL under load", 12, "resumed", "short")
 def under_load(struck: Struck) -> str:
     _killed(struck)
     time.sleep(struck.one.rng.uniform(0.0, 2.0))
     return resumed(struck.one)
 
 
-@kind("runner: SIGKILL while it drains and stops", 4, "resumed", "short")
+@kind("runner: SIGKILL while it drains and stops", 3, "resumed", "short")
 def draining(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -155,7 +155,7 @@ def draining(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner: SIGKILL while it seals", 4)
+@kind("runner: SIGKILL while it seals", 3)
 def sealing(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -167,7 +167,7 @@ def sealing(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner: SIGKILL while it analyses", 4)
+@kind("runner: SIGKILL while it analyses", 3)
 def analysing(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -179,7 +179,7 @@ def analysing(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner: SIGKILL in a cooldown", 4, "resumed", duration=8.0, slot='slot = "one"', top='cooldown = "3s"')
+@kind("runner: SIGKILL in a cooldown", 3, "resumed", duration=8.0, slot='slot = "one"', top='cooldown = "3s"')
 def cooldown(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -190,7 +190,7 @@ def cooldown(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner and keeper: SIGKILL at once", 5, "resumed", "short")
+@kind("runner and keeper: SIGKILL at once", 4, "resumed", "short")
 def runner_and_keeper(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -201,7 +201,7 @@ def runner_and_keeper(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner, then its resumer, then another: SIGKILL", 6, "resumed", "short")
+@kind("runner, then its resumer, then another: SIGKILL", 4, "resumed", "short")
 def resumers(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -218,7 +218,7 @@ def resumers(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("server: SIGKILL", 8, "died")
+@kind("server: SIGKILL", 6, "died")
 def server_killed(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -230,7 +230,7 @@ def server_killed(struck: Struck) -> str:
     return ended(one, runner, 0)
 
 
-@kind("server: SIGSTOP, SIGCONT", 5, "silent", "error", "failing", top='watchdogs.silent_after = "2s"')
+@kind("server: SIGSTOP, SIGCONT", 3, "silent", "error", "failing", top='watchdogs.silent_after = "2s"')
 def server_stopped(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -246,7 +246,7 @@ def server_stopped(struck: Struck) -> str:
     return ended(one, runner, 0)
 
 
-@kind("server: SIGSTOP for good", 3, "silent", "error", "failing", top='watchdogs.silent_after = "2s"')
+@kind("server: SIGSTOP for good", 2, "silent", "error", "failing", top='watchdogs.silent_after = "2s"')
 def server_stopped_for_good(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -258,7 +258,7 @@ def server_stopped_for_good(struck: Struck) -> str:
     return ended(one, runner, 0)
 
 
-@kind("server: SIGKILL and its port taken, with the runner killed", 5, "died")
+@kind("server: SIGKILL and its port taken, with the runner killed", 3, "died")
 def port_taken(struck: Struck) -> str:
     one = struck.one
     _killed(struck)
@@ -280,7 +280,7 @@ def _bound(thief: socket.socket, number: int) -> bool:
     return True
 
 
-@kind("load process: SIGKILL", 6, "load_died")
+@kind("load process: SIGKILL", 4, "load_died")
 def load_killed(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -290,7 +290,7 @@ def load_killed(struck: Struck) -> str:
     return ended(one, runner, 0)
 
 
-@kind("load process: SIGSTOP, SIGCONT", 4, "late", "behind", "mute")
+@kind("load process: SIGSTOP, SIGCONT", 3, "late", "behind", "mute")
 def load_stopped(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -303,7 +303,7 @@ def load_stopped(struck: Struck) -> str:
     return ended(one, runner, 0)
 
 
-@kind("load process: SIGSTOP for good", 3, "late", "behind", "mute", "load_died", top='watchdogs.late_after = "2s"')
+@kind("load process: SIGSTOP for good", 2, "late", "behind", "mute", "load_died", top='watchdogs.late_after = "2s"')
 def load_stopped_for_good(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -313,7 +313,7 @@ def load_stopped_for_good(struck: Struck) -> str:
     return ended(one, runner, 0)
 
 
-@kind("keeper: SIGKILL", 3, "harness")
+@kind("keeper: SIGKILL", 2, "harness")
 def keeper_killed(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -323,7 +323,7 @@ def keeper_killed(struck: Struck) -> str:
     return ended(one, runner, 0)
 
 
-@kind("keeper: SIGSTOP for good", 3)
+@kind("keeper: SIGSTOP for good", 2)
 def keeper_stopped(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -362,7 +362,7 @@ def _hour_ends(struck: Struck) -> Any:
     return runner
 
 
-@kind("sealing process: SIGKILL", 5, "clock", needs="clock")
+@kind("sealing process: SIGKILL", 3, "clock", needs="clock")
 def sealing_killed(struck: Struck) -> str:
     one = struck.one
     runner = _hour_ends(struck)
@@ -373,7 +373,7 @@ def sealing_killed(struck: Struck) -> str:
     return ended(one, runner, 0)
 
 
-@kind("sealing process: SIGSTOP for good", 3, "clock", needs="clock")
+@kind("sealing process: SIGSTOP for good", 2, "clock", needs="clock")
 def sealing_stopped(struck: Struck) -> str:
     one = struck.one
     runner = _hour_ends(struck)
@@ -396,17 +396,17 @@ def _with_sampler(struck: Struck, how: str) -> str:
     return ended(one, runner, 0)
 
 
-@kind("sampler: raises", 3, "sampler", sampling='faulty = "500ms"')
+@kind("sampler: raises", 2, "sampler", sampling='faulty = "500ms"')
 def sampler_raises(struck: Struck) -> str:
     return _with_sampler(struck, "raises")
 
 
-@kind("sampler: hangs", 3, "sampler", sampling='faulty = "500ms"')
+@kind("sampler: hangs", 2, "sampler", sampling='faulty = "500ms"')
 def sampler_hangs(struck: Struck) -> str:
     return _with_sampler(struck, "hangs")
 
 
-@kind("sampler: its task dies", 3, "harness", sampling='faulty = "500ms"')
+@kind("sampler: its task dies", 2, "harness", sampling='faulty = "500ms"')
 def sampler_dies(struck: Struck) -> str:
     return _with_sampler(struck, "unwritable")
 
@@ -429,7 +429,7 @@ def _freed_and_resumed(struck: Struck, disk: Disk) -> str:
     return f"halted, {resumed(struck.one)}"
 
 
-@kind("disk full: under load", 8, "aging resume", needs="mount", top=NO_FLOOR)
+@kind("disk full: under load", 6, "aging resume", needs="mount", top=NO_FLOOR)
 def disk_full(struck: Struck) -> str:
     one = struck.one
     with _on_a_disk(struck) as disk:
@@ -444,7 +444,7 @@ def disk_full(struck: Struck) -> str:
         return _freed_and_resumed(struck, disk)
 
 
-@kind("disk under its floor", 3, "aging resume", needs="mount", top='watchdogs.disk_floor = "2MiB"')
+@kind("disk under its floor", 2, "aging resume", needs="mount", top='watchdogs.disk_floor = "2MiB"')
 def disk_floor(struck: Struck) -> str:
     one = struck.one
     with _on_a_disk(struck) as disk:
@@ -457,7 +457,7 @@ def disk_floor(struck: Struck) -> str:
         return _freed_and_resumed(struck, disk)
 
 
-@kind("inodes under their floor", 3, "aging resume", needs="mount", top='watchdogs.disk_floor = "0B"')
+@kind("inodes under their floor", 2, "aging resume", needs="mount", top='watchdogs.disk_floor = "0B"')
 def inode_floor(struck: Struck) -> str:
     one = struck.one
     with _on_a_disk(struck) as disk:
@@ -478,7 +478,7 @@ def _told_and_analysed(struck: Struck, disk: Disk, runner: Any) -> str:
     return f"{became}, {resumed(one)}"
 
 
-@kind("inodes used up: under load", 4, "No space left", needs="mount", top=NO_FLOOR)
+@kind("inodes used up: under load", 3, "No space left", needs="mount", top=NO_FLOOR)
 def inodes(struck: Struck) -> str:
     one = struck.one
     with _on_a_disk(struck) as disk:
@@ -490,7 +490,7 @@ def inodes(struck: Struck) -> str:
         return _told_and_analysed(struck, disk, runner)
 
 
-@kind("disk full: at the seal", 4, "No space left", needs="mount", top=NO_FLOOR)
+@kind("disk full: at the seal", 3, "No space left", needs="mount", top=NO_FLOOR)
 def disk_full_at_the_seal(struck: Struck) -> str:
     one = struck.one
     with _on_a_disk(struck) as disk:
@@ -503,7 +503,7 @@ def disk_full_at_the_seal(struck: Struck) -> str:
         return _told_and_analysed(struck, disk, runner)
 
 
-@kind("disk full: at the analysis", 4, "No space left", needs="mount", top=NO_FLOOR)
+@kind("disk full: at the analysis", 3, "No space left", needs="mount", top=NO_FLOOR)
 def disk_full_at_the_analysis(struck: Struck) -> str:
     one = struck.one
     with _on_a_disk(struck) as disk:
@@ -517,7 +517,7 @@ def disk_full_at_the_analysis(struck: Struck) -> str:
         return _told_and_analysed(struck, disk, runner)
 
 
-@kind("disk full: before the start", 5, "No space left", "free", needs="mount", top=NO_FLOOR)
+@kind("disk full: before the start", 4, "No space left", "free", needs="mount", top=NO_FLOOR)
 def disk_full_before(struck: Struck) -> str:
     one = struck.one
     with _on_a_disk(struck) as disk:
@@ -538,7 +538,7 @@ def disk_full_before(struck: Struck) -> str:
         return f"exit {code}, refused"
 
 
-@kind("disk full: at a resume", 4, "aging resume", "No space left", needs="mount", top=NO_FLOOR)
+@kind("disk full: at a resume", 3, "aging resume", "No space left", needs="mount", top=NO_FLOOR)
 def disk_full_at_a_resume(struck: Struck) -> str:
     one = struck.one
     with _on_a_disk(struck) as disk:
@@ -568,17 +568,17 @@ def _stepped(struck: Struck, seconds: int) -> str:
     return ended(one, runner, 0)
 
 
-@kind("clock: one hour on", 4, "clock", needs="clock")
+@kind("clock: one hour on", 3, "clock", needs="clock")
 def clock_on(struck: Struck) -> str:
     return _stepped(struck, 3600)
 
 
-@kind("clock: one hour back", 4, "clock", needs="clock")
+@kind("clock: one hour back", 3, "clock", needs="clock")
 def clock_back(struck: Struck) -> str:
     return _stepped(struck, -3600)
 
 
-@kind("clock: an hour on or back while the runner is dead", 4, "resumed", needs="clock")
+@kind("clock: an hour on or back while the runner is dead", 3, "resumed", needs="clock")
 def clock_meanwhile(struck: Struck) -> str:
     one = struck.one
     clock = Clock(Path(one.tools["shim"]), one.folder / "clock")
@@ -590,7 +590,7 @@ def clock_meanwhile(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("two runners on one directory", 3, "is being run by process")
+@kind("two runners on one directory", 2, "is being run by process")
 def two_runners(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -602,7 +602,7 @@ def two_runners(struck: Struck) -> str:
     return f"{ended(one, runner, 0)}, the other refused"
 
 
-@kind("two that resume at once", 4, "is being run by process", "is locked by another process")
+@kind("two that resume at once", 3, "is being run by process", "is locked by another process")
 def two_resumers(struck: Struck) -> str:
     one = struck.one
     _killed(struck)
@@ -613,7 +613,7 @@ def two_resumers(struck: Struck) -> str:
     return "resumed, the other refused"
 
 
-@kind("aging stop beside a dying runner", 4, "interrupted", "marked the campaign as interrupted", "waiting for it")
+@kind("aging stop beside a dying runner", 3, "interrupted", "marked the campaign as interrupted", "waiting for it")
 def stop_beside(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -629,7 +629,7 @@ def stop_beside(struck: Struck) -> str:
     return f"stopped, {resumed(one)}"
 
 
-@kind("SIGINT, then resumed", 3, "resumed", "short")
+@kind("SIGINT, then resumed", 2, "resumed", "short")
 def interrupted(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -639,7 +639,7 @@ def interrupted(struck: Struck) -> str:
     return f"{ended(one, runner, 130)}, {resumed(one)}"
 
 
-@kind("reboot (all killed, another boot in the journal)", 4, "resumed", "restarted")
+@kind("reboot (all killed, another boot in the journal)", 3, "resumed", "restarted")
 def reboot(struck: Struck) -> str:
     one = struck.one
     _killed(struck)
