@@ -107,7 +107,7 @@ class Study:
             made: list[Base] = list(dict.fromkeys(kind.base for _, kind in copies))
             for base, path in zip(made, pool.map(self._base, made), strict=True):
                 self._bases[base] = path
-            for _ in pool.map(self._trial, [*campaigns, *copies]):
+            for _ in pool.map(self._trial, [*copies, *campaigns]):
                 pass
 
     def _wanted(self, name: str) -> bool:

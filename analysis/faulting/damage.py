@@ -88,22 +88,22 @@ REQUESTS = "*/r01/requests/*.live.jsonl"
 SEALED = "[cl]*/r01/[pr]*/*.parquet"
 
 
-@damage("journal: last line cut", 5, "killed")
+@damage("journal: last line cut", 3, "killed")
 def journal_cut(root: Path, rng: Random) -> str:
     return _cut(root / "journal.jsonl", rng)
 
 
-@damage("journal: last line garbled", 5, "killed")
+@damage("journal: last line garbled", 3, "killed")
 def journal_garbled(root: Path, rng: Random) -> str:
     return _garbled(root / "journal.jsonl", rng)
 
 
-@damage("journal: NUL bytes after its end", 4, "killed")
+@damage("journal: NUL bytes after its end", 3, "killed")
 def journal_nulled(root: Path, rng: Random) -> str:
     return _nulled(root / "journal.jsonl", rng)
 
 
-@damage("journal: its last lines gone", 6, "killed")
+@damage("journal: its last lines gone", 4, "killed")
 def journal_tail(root: Path, rng: Random) -> str:
     path = root / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
@@ -112,7 +112,7 @@ def journal_tail(root: Path, rng: Random) -> str:
     return f"{kept} of {len(lines)} lines are left"
 
 
-@damage("journal: a line in the middle garbled", 6, "killed", "completed")
+@damage("journal: a line in the middle garbled", 4, "killed", "completed")
 def journal_spoilt(root: Path, rng: Random) -> str:
     path = root / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
@@ -135,42 +135,42 @@ def journal_missing(root: Path, _: Random) -> str:
     return "the journal is missing"
 
 
-@damage("samples: last line cut", 5, "killed")
+@damage("samples: last line cut", 3, "killed")
 def samples_cut(root: Path, rng: Random) -> str:
     return _cut(_of(root, rng, SAMPLES), rng)
 
 
-@damage("samples: last line garbled", 5, "killed")
+@damage("samples: last line garbled", 3, "killed")
 def samples_garbled(root: Path, rng: Random) -> str:
     return _garbled(_of(root, rng, SAMPLES), rng)
 
 
-@damage("samples: NUL bytes after their end", 4, "killed")
+@damage("samples: NUL bytes after their end", 3, "killed")
 def samples_nulled(root: Path, rng: Random) -> str:
     return _nulled(_of(root, rng, SAMPLES), rng)
 
 
-@damage("samples: a block in the middle", 6, "killed")
+@damage("samples: a block in the middle", 4, "killed")
 def samples_spoilt(root: Path, rng: Random) -> str:
     return _spoilt(_of(root, rng, "[cl]*/r01/process/*.live.jsonl"), rng)
 
 
-@damage("requests: last line cut", 5, "killed")
+@damage("requests: last line cut", 3, "killed")
 def requests_cut(root: Path, rng: Random) -> str:
     return _cut(_of(root, rng, REQUESTS), rng)
 
 
-@damage("requests: last line garbled", 5, "killed")
+@damage("requests: last line garbled", 3, "killed")
 def requests_garbled(root: Path, rng: Random) -> str:
     return _garbled(_of(root, rng, REQUESTS), rng)
 
 
-@damage("requests: a block in the middle", 6, "killed")
+@damage("requests: a block in the middle", 4, "killed")
 def requests_spoilt(root: Path, rng: Random) -> str:
     return _spoilt(_of(root, rng, REQUESTS), rng)
 
 
-@damage("Parquet: cut, its live file gone", 8, "completed")
+@damage("Parquet: cut, its live file gone", 5, "completed")
 def parquet_cut(root: Path, rng: Random) -> str:
     path = _of(root, rng, SEALED)
     at = rng.randrange(0, path.stat().st_size)
@@ -178,7 +178,7 @@ def parquet_cut(root: Path, rng: Random) -> str:
     return f"{path.relative_to(root)} cut to {at} bytes"
 
 
-@damage("Parquet: bytes changed", 8, "completed")
+@damage("Parquet: bytes changed", 5, "completed")
 def parquet_changed(root: Path, rng: Random) -> str:
     path = _of(root, rng, SEALED)
     content = bytearray(path.read_bytes())
@@ -189,7 +189,7 @@ def parquet_changed(root: Path, rng: Random) -> str:
     return f"{size} bytes at {at} of {path.relative_to(root)}"
 
 
-@damage("Parquet: half-written beside its live file", 5, "killed")
+@damage("Parquet: half-written beside its live file", 3, "killed")
 def parquet_half(root: Path, rng: Random) -> str:
     live = _of(root, rng, rng.choice((SAMPLES, REQUESTS)))
     content = live.read_bytes()
@@ -201,7 +201,7 @@ def parquet_half(root: Path, rng: Random) -> str:
     return f"{sealed.relative_to(root)} cut to {at} bytes"
 
 
-@damage("Parquet and live file both there", 4, "killed")
+@damage("Parquet and live file both there", 3, "killed")
 def both(root: Path, rng: Random) -> str:
     live = _of(root, rng, rng.choice((SAMPLES, REQUESTS)))
     content = live.read_bytes()
@@ -210,7 +210,7 @@ def both(root: Path, rng: Random) -> str:
     return str(live.relative_to(root))
 
 
-@damage("a temporary file of a seal left", 3, "killed", "completed")
+@damage("a temporary file of a seal left", 2, "killed", "completed")
 def temporary(root: Path, rng: Random) -> str:
     folder = _of(root, rng, "*/r01/process")
     left = folder / f"20261121T00.parquet.{rng.randrange(2, 30000)}.tmp"
@@ -238,7 +238,7 @@ sealing.seal_tree(Path(sys.argv[1]))
 """
 
 
-@damage("a seal killed at one of its steps", 12, "killed")
+@damage("a seal killed at one of its steps", 8, "killed")
 def seal_killed(root: Path, rng: Random) -> str:
     step = rng.randrange(45)  # five calls a file
     ran = subprocess.run([sys.executable, "-c", _KILLED_SEAL, str(root), str(step)], check=False, timeout=60)
@@ -252,7 +252,7 @@ def manifest_missing(root: Path, _: Random) -> str:
     return "the manifest is missing"
 
 
-@damage("manifest.json: cut", 3, "killed", "completed", opens=False)
+@damage("manifest.json: cut", 2, "killed", "completed", opens=False)
 def manifest_cut(root: Path, rng: Random) -> str:
     path = root / "manifest.json"
     at = rng.randrange(0, path.stat().st_size - 2)
@@ -294,7 +294,7 @@ def campaign_garbled(root: Path, rng: Random) -> str:
     return "random bytes"
 
 
-@damage("findings.json: unknown schema version, or damaged", 5, "completed")
+@damage("findings.json: unknown schema version, or damaged", 3, "completed")
 def findings_damaged(root: Path, rng: Random) -> str:
     path = root / "findings.json"
     how = rng.choice(("version", "cut", "bytes"))
@@ -307,7 +307,7 @@ def findings_damaged(root: Path, rng: Random) -> str:
     return how
 
 
-@damage("lock: garbled", 3, "killed", "completed")
+@damage("lock: garbled", 2, "killed", "completed")
 def lock_garbled(root: Path, rng: Random) -> str:
     (root / "lock").write_bytes(rng.choice((b"", b"{}", rng.randbytes(40))))
     return "the lock's file"
