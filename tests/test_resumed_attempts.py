@@ -6,12 +6,14 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aging import open_results
 from aging.campaign.schema import SubjectOptions
+from aging.clock import Stamp
 from aging.journal import CampaignState, RunState
 from aging.plan import Round, Run
 from aging.resuming import NotResumableError, check_resumable
@@ -72,13 +74,26 @@ def test_what_another_attempt_left_is_not_gone_on_with() -> None:
     assert known.begun("b", 1, 2) is None, "it was told, but none of its servers was started"
 
 
-def test_rows_of_a_campaign_that_the_journal_does_not_tell_of_are_mixed_with_no_other_s(tmp_path: Path) -> None:
-    nothing = CampaignState()
-    check_resumable(tmp_path, nothing)  # it has not begun
-    (tmp_path / "clean" / "r01" / "requests").mkdir(parents=True)
-    (tmp_path / "clean" / "r01" / "requests" / "20261121T13.parquet").touch()
-    with pytest.raises(NotResumableError, match="its journal does not tell of the campaign whose rows are there"):
-        check_resumable(tmp_path, nothing)
+def test_rows_that_the_journal_does_not_tell_of_are_mixed_with_no_others(tmp_path: Path) -> None:
+    begun = CampaignState(started=Stamp(0.0, 0.0))
+    first = tmp_path / "clean" / "r01" / "requests" / "20261121T13.parquet"
+    first.parent.mkdir(parents=True)
+    for state in (CampaignState(), begun):
+        check_resumable(tmp_path, state)  # there is nothing yet
+    first.touch()
+    told, again = RunState(load_start=5.0), RunState(attempt=2)
+    for state in (CampaignState(), begun, replace(begun, runs={("clean", 1): RunState(generation=1)})):
+        with pytest.raises(NotResumableError, match="its journal does not tell of what is in clean/r01/requests"):
+            check_resumable(tmp_path, state)
+    for run in (told, again):
+        check_resumable(tmp_path, replace(begun, runs={("clean", 1): run}))
+    second = tmp_path / "clean" / "r01-2" / "requests" / "20261121T13.live.jsonl"
+    second.parent.mkdir(parents=True)
+    second.write_text('{"index":0')  # not one whole row
+    check_resumable(tmp_path, replace(begun, runs={("clean", 1): again}))
+    second.write_text('{"index":0}\n')
+    with pytest.raises(NotResumableError, match="clean/r01-2/requests"):
+        check_resumable(tmp_path, replace(begun, runs={("clean", 1): again}))
 
 
 @pytest.mark.slow
