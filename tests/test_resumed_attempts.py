@@ -21,6 +21,7 @@ from aging.resumption import Past, left_of
 from tests.conftest import unused_port
 from tests.killing import aging, campaign, end_all, kinds, marked, problems, start
 from tests.test_attempts import FAILS_ONCE
+from tests.test_findings import flat, synthetic
 
 NOW = 1000.0
 DONE = RunState(phase="stopped", generation=1, load_start=100.0, planned_seconds=100.0, load_end=200.0)
@@ -94,6 +95,20 @@ def test_rows_that_the_journal_does_not_tell_of_are_mixed_with_no_others(tmp_pat
     second.write_text('{"index":0}\n')
     with pytest.raises(NotResumableError, match="clean/r01-2/requests"):
         check_resumable(tmp_path, replace(begun, runs={("clean", 1): again}))
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "cannot be read"), (b"\xff\xfe\0", "is not UTF-8 text")])
+def test_a_directory_whose_campaign_file_is_gone_or_damaged_is_refused_in_a_word(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    layout = synthetic(tmp_path, {"leak": flat}).layout
+    layout.journal.write_text("".join(layout.journal.read_text().splitlines(keepends=True)[:-1]))
+    if content is not None:
+        layout.campaign.write_bytes(content)
+    refused = aging(tmp_path, "resume", tmp_path)
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.slow
