@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from aging.calibrated import require_calibration
-from aging.campaign import Written, parse_campaign
+from aging.campaign import Written, parse_campaign, read_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
@@ -96,7 +96,7 @@ def resume_campaign(directory: Path, console: Console) -> Ran:
         layout = Layout(layout.root.resolve())
         os.chdir(folder)  # what the campaign file calls by a relative path is there
     catalogue = Catalogue.discovered()
-    text, told = layout.campaign.read_text(encoding="utf-8"), results.manifest["campaign"]
+    text, told = read_campaign(layout.campaign).text, results.manifest["campaign"]
     overrides = {"duration": f"{told['duration_seconds']:f}s", "scale": told.get("scale")}
     parsed = parse_campaign(text, catalogue.kinds(), str(layout.campaign), **overrides)
     campaign = read_inputs(parsed, str(layout.campaign)).campaign

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,10 @@ from aging.process import Child
 from aging.threads import ONE_THREAD
 
 _STOP_PATIENCE_SECONDS = 5.0
+_MUTE_SECONDS = 20.0
+"""It tells something every second. One that should have ended and has said nothing for so long never will."""
+
+_POLL_SECONDS = 1.0
 
 
 class Driver:
@@ -32,6 +37,7 @@ class Driver:
         """When it was last heard of, in monotonic seconds; None while there is no job."""
         self.full: str | None = None
         """Why it cannot write its records, when it cannot."""
+        self._due = math.inf
 
     @classmethod
     async def start(cls, campaign: Path, log: IO[bytes]) -> Driver:
@@ -49,6 +55,7 @@ class Driver:
         """Give it its job; the load starts at the job's ``load_start``."""
         self._child.write_line(job.to_json())
         self.heard = time.monotonic()
+        self._due = job.load_start + job.duration
         self._listening = asyncio.create_task(self._listen())
 
     async def resumed(self) -> int | None:
@@ -66,12 +73,15 @@ class Driver:
 
     def stop(self) -> None:
         """No more arrivals; it drains and ends by itself."""
+        self._due = min(self._due, time.monotonic())
         self._child.write_line("stop")
 
     async def wait(self) -> int:
-        """Its exit status, once it has ended."""
-        if self._listening is not None:
-            await asyncio.shield(self._listening)
+        """Its exit status, once it has ended; one that should have, and is mute, is ended."""
+        while self._listening is not None and not self._listening.done():
+            await asyncio.wait({self._listening}, timeout=_POLL_SECONDS)
+            if time.monotonic() > max(self._due, self.heard or 0.0) + _MUTE_SECONDS:
+                await self.kill()
         return await self._child.wait()
 
     async def kill(self) -> None:

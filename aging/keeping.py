@@ -15,6 +15,7 @@ from aging.keeper import GOODBYE
 _PROGRAM = Path(__file__).with_name("keeper.py")
 _BARE = ("-I", "-S")
 _PAUSE_SECONDS = 1.0
+_FAREWELL_SECONDS = 5.0
 
 
 def keepers(campaign: str) -> Sequence[int]:
@@ -56,7 +57,12 @@ class Keeping:
                 self._keeper.stdin.write(GOODBYE)
                 await self._keeper.stdin.drain()
             self._keeper.stdin.close()
-            await self._keeper.wait()
+            try:
+                async with asyncio.timeout(_FAREWELL_SECONDS):
+                    await self._keeper.wait()
+            except TimeoutError:  # somebody has stopped it; there is nothing left for it to end
+                self._keeper.kill()
+                await self._keeper.wait()
 
     async def _replace(self) -> None:
         while self._keeper is not None:

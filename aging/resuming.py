@@ -20,7 +20,7 @@ from aging.keeping import keepers
 from aging.lock import Lock, LockedError, Owner, Role, owner_of, told_owner
 from aging.resumption import Past, is_over, past_of
 from aging.store.layout import Layout
-from aging.store.segments import LIVE, last_row
+from aging.store.segments import LIVE, SEALED, last_row
 
 _STRAGGLER_SECONDS = 1.5
 """A load process sees that its runner has gone, and drains for a second."""
@@ -28,6 +28,7 @@ _STRAGGLER_SECONDS = 1.5
 _CLEARING_SECONDS = 60.0
 """A keeper that has begun to clear up is waited for."""
 
+_REQUESTS = "requests"
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 15.0
 
@@ -52,8 +53,29 @@ def check_resumable(directory: Path, state: CampaignState) -> None:
         raise LockedError(directory, owner)
     if is_smoke(directory):
         raise NotResumableError(f"{directory}: was a smoke run, which is no campaign; nothing of it is resumed")
+    if untold := _untold(directory, state):
+        what = f"its journal does not tell of what is in {untold[0].relative_to(directory)}"
+        raise NotResumableError(f"{directory}: {what}; begun again, it would mix with that. `aging analyze` reads it")
     if state.phase not in RESUMABLE:
         raise NotResumableError(f"{directory}: the campaign has ended ({state.phase}); nothing is left to resume")
+
+
+def _untold(root: Path, state: CampaignState) -> Sequence[Path]:
+    """Folders with rows of a campaign, or of a load, that the journal does not tell the beginning of: it is damaged."""
+    folders = sorted({file.parent for file in root.glob("*/r*/*/*") if file.name.endswith((LIVE, SEALED))})
+    if state.started is None:
+        return [folder for folder in folders if _holds_rows(folder)]
+    told = {
+        Layout(root, {key: attempt}).source(key[0], _REQUESTS, key[1])
+        for key, run in state.runs.items()
+        for attempt in range(1, run.attempt + 1)
+        if attempt < run.attempt or run.load_start is not None
+    }
+    return [folder for folder in folders if folder.name == _REQUESTS and folder not in told and _holds_rows(folder)]
+
+
+def _holds_rows(folder: Path) -> bool:
+    return any(folder.glob(f"*{SEALED}")) or any(last_row(live) is not None for live in folder.glob(f"*{LIVE}"))
 
 
 def is_smoke(directory: Path) -> bool:

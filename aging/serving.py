@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from aging.errors import DeploymentError
 from aging.journal import RunState
 from aging.load.bodies import content
 from aging.load.planned import PlannedRequest
-from aging.load.request import send
+from aging.load.request import Answer, send
 from aging.load.transport import Transport
 from aging.logs import cap, tail
 from aging.process import MAIN, Life, oom_kills
@@ -208,7 +208,9 @@ class Serving:
             while life.trees:
                 left = max(started + timeout - time.monotonic(), 0.1)
                 patience = min(_PROBE_TIMEOUT_SECONDS, left)
-                answer = await send(transport, endpoint, _PROBE, asked, patience)
+                answer = await _unless(life, send(transport, endpoint, _PROBE, asked, patience))
+                if answer is None:  # whoever holds its port may take the request and never answer
+                    break
                 if answer.error is None and life.serves():
                     return
                 last = answer.error or f"{endpoint.base_url} is served by a process of somebody else"
@@ -252,3 +254,15 @@ class Serving:
 
     def _log_tail(self) -> list[str]:
         return tail(self._layout.log(self.name, self.generation, self.replica))
+
+
+async def _unless(life: Life, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
+    """What is answered; None where the life has ended before."""
+    answer, end = asyncio.create_task(answering), asyncio.create_task(life.wait())
+    try:
+        await asyncio.wait({answer, end}, return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else None
+    finally:
+        for task in (answer, end):
+            task.cancel()
+        await asyncio.gather(answer, end, return_exceptions=True)

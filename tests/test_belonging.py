@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,10 +157,10 @@ def test_kin_are_the_members_of_a_life(spawn: Spawn, tmp_path: Path) -> None:
     assert stranger.pid not in found
 
 
-def keeper(root: Path, grace: float) -> tuple[subprocess.Popen[bytes], Identity]:
+def keeper(root: Path, grace: float, program: Path = KEEPER) -> tuple[subprocess.Popen[bytes], Identity]:
     """A keeper of this very process."""
     me = known(os.getpid())
-    argv = [sys.executable, "-I", "-S", str(KEEPER), mark(root), str(me.pid), str(me.start), str(grace), "1"]
+    argv = [sys.executable, "-I", "-S", str(program), mark(root), str(me.pid), str(me.start), str(grace), "1"]
     return subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE), me
 
 
@@ -230,7 +231,7 @@ def test_a_lock_has_one_owner_who_is_told_and_goes_with_it(tmp_path: Path) -> No
 
 
 def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: Spawn, tmp_path: Path) -> None:
-    roots = {name: tmp_path / name for name in ("abandoned", "run", "kept", "removed", "unlocked")}
+    roots = {name: tmp_path / name for name in ("abandoned", "run", "kept", "kept elsewhere", "removed", "unlocked")}
     for name, root in roots.items():
         root.mkdir()
         if name != "removed":
@@ -240,11 +241,15 @@ def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: S
     servers = {name: spawn("sleep 61", **{MARKER: mark(root)}) for name, root in roots.items()}
     lock = Lock.take(roots["run"], "runner")
     waiting, _ = keeper(roots["kept"], grace=60.0)
+    elsewhere = tmp_path / "another installation" / "aging"
+    shutil.copytree(KEEPER.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
+    other, _ = keeper(roots["kept elsewhere"], 60.0, elsewhere / "keeper.py")
     told = reap()
     assert [line for line in told if str(roots["abandoned"]) in line]
     assert servers["abandoned"].wait(5) == -signal.SIGTERM
-    assert all(servers[name].poll() is None for name in ("run", "kept", "removed", "unlocked"))
+    assert all(servers[name].poll() is None for name in ("run", "kept", "kept elsewhere", "removed", "unlocked"))
     lock.close()
+    other.communicate(GOODBYE, timeout=10)
     waiting.communicate(GOODBYE, timeout=10)
 
 

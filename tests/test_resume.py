@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,35 @@ def test_servers_that_died_meanwhile_begin_a_new_generation_and_what_died_before
     died = [problem for problem in problems(results) if problem["kind"] == "died"]
     assert [problem["deployment"] for problem in died] == ["clean", "leak"]
     assert "ended while no runner watched it" in died[1]["message"]
+
+
+@pytest.mark.slow
+def test_who_has_taken_a_port_and_never_answers_keeps_nobody_waiting(begun: Started) -> None:
+    begun.wait_for_event("load_started", 2)
+    begun.kill()
+    started = [e for e in read_journal(begun.root / "journal.jsonl") if e.kind == "deployment_started"]
+    pids = {event.deployment: event.details["pid"] for event in started}
+    manifest = json.loads((begun.root / "manifest.json").read_text())
+    (port,) = (one["options"]["port"] for one in manifest["deployments"] if one["name"] == "leak")
+    os.kill(pids["leak"], signal.SIGKILL)
+    wait_for(lambda: _is_free(port), "its port is not free")
+    with socket.create_server(("127.0.0.1", port)):
+        resumed = aging(begun.folder, "resume", begun.root)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    events = open_results(begun.root).events
+    (back,) = (event.stamp.mono for event in events if event.kind == "campaign_resumed")
+    died = [event for event in events if event.kind == "deployment_died"]
+    assert "ended before it was ready" in died[-1].details["why"]
+    assert died[-1].stamp.mono - back < 5.0
+    assert any(event.kind == "load_resumed" and event.deployment == "clean" for event in events)
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_two_runners_on_one_directory_are_refused_and_the_owner_is_told(begun: Started) -> None:

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ import pytest
 from aging import open_results
 from aging.campaign.schema import SubjectOptions
 from aging.clock import Stamp
-from aging.journal import RunState, fold
+from aging.journal import CampaignState, RunState, fold
 from aging.model import Event
 from aging.plan import Round, Run
+from aging.resuming import NotResumableError, check_resumable
 from aging.resumption import Past, left_of
 from tests.conftest import unused_port
 from tests.killing import aging, campaign, end_all, kinds, marked, problems, start
 from tests.test_attempts import FAILS_ONCE
+from tests.test_findings import flat, synthetic
 
 NOW = 1000.0
 DONE = RunState(phase="stopped", generation=1, load_start=100.0, planned_seconds=100.0, load_end=200.0)
@@ -94,6 +97,42 @@ def test_what_another_attempt_left_is_not_gone_on_with() -> None:
     assert known.begun("a", 1, 1) == DONE
     assert known.begun("a", 1, 2) is None
     assert known.begun("b", 1, 2) is None, "it was told, but none of its servers was started"
+
+
+def test_rows_that_the_journal_does_not_tell_of_are_mixed_with_no_others(tmp_path: Path) -> None:
+    begun = CampaignState(started=Stamp(0.0, 0.0))
+    first = tmp_path / "clean" / "r01" / "requests" / "20261121T13.parquet"
+    first.parent.mkdir(parents=True)
+    for state in (CampaignState(), begun):
+        check_resumable(tmp_path, state)  # there is nothing yet
+    first.touch()
+    told, again = RunState(load_start=5.0), RunState(attempt=2)
+    for state in (CampaignState(), begun, replace(begun, runs={("clean", 1): RunState(generation=1)})):
+        with pytest.raises(NotResumableError, match="its journal does not tell of what is in clean/r01/requests"):
+            check_resumable(tmp_path, state)
+    for run in (told, again):
+        check_resumable(tmp_path, replace(begun, runs={("clean", 1): run}))
+    second = tmp_path / "clean" / "r01-2" / "requests" / "20261121T13.live.jsonl"
+    second.parent.mkdir(parents=True)
+    second.write_text('{"index":0')  # not one whole row
+    check_resumable(tmp_path, replace(begun, runs={("clean", 1): again}))
+    second.write_text('{"index":0}\n')
+    with pytest.raises(NotResumableError, match="clean/r01-2/requests"):
+        check_resumable(tmp_path, replace(begun, runs={("clean", 1): again}))
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "cannot be read"), (b"\xff\xfe\0", "is not UTF-8 text")])
+def test_a_directory_whose_campaign_file_is_gone_or_damaged_is_refused_in_a_word(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    layout = synthetic(tmp_path, {"leak": flat}).layout
+    layout.journal.write_text("".join(layout.journal.read_text().splitlines(keepends=True)[:-1]))
+    if content is not None:
+        layout.campaign.write_bytes(content)
+    refused = aging(tmp_path, "resume", tmp_path)
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.slow

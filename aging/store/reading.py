@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aging.store.sealing import arrow_table
+from aging.store.sealing import LEFT_OUT, arrow_table
 from aging.store.segments import SEALED, live_twin, read_live, sealed_twin, segments
 
 
@@ -55,8 +55,13 @@ def _read_segment_or_twin(path: Path, columns: Sequence[str] | None) -> tuple[pa
 
 def _read_segment(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, str | None]:
     if path.name.endswith(SEALED):
-        with pq.ParquetFile(path) as sealed:
-            return sealed.read(_among(columns, sealed.schema_arrow.names)), None
+        with pq.ParquetFile(path, page_checksum_verification=True) as sealed:
+            note = (sealed.schema_arrow.metadata or {}).get(LEFT_OUT)
+            names = _among(columns, sealed.schema_arrow.names)
+            table = sealed.read(names).replace_schema_metadata(None)
+            if names and table.num_rows != sealed.metadata.num_rows:  # a page's header has no checksum
+                raise pa.ArrowInvalid(f"{table.num_rows} of {sealed.metadata.num_rows} rows could be read")
+            return table, None if note is None else note.decode()
     live = read_live(path)
     table = arrow_table(live.rows)
     return table.select(_among(columns, table.column_names)), live.trimmed

@@ -16,7 +16,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aging.store.segments import LIVE, SEALED, batches, sealed_twin
+from aging.store.segments import LIVE, SEALED, batches, left_out, sealed_twin
+
+LEFT_OUT = b"aging.left_out"
+"""Key of a Parquet file's metadata: which lines of its live file were not whole. The live file has gone by then."""
 
 _TEMPORARY = ".tmp"
 _BATCH_ROWS = 20_000
@@ -29,17 +32,21 @@ def seal(live: Path) -> Path | None:
     Two that seal the same file at the same time, after a kill, do not meet: each writes a file of its own, and
     both are whole.
     """
+    spoilt: list[int] = []
     try:
-        tables = [arrow_table(rows) for rows in batches(live, _BATCH_ROWS)]
+        tables = [arrow_table(rows) for rows in batches(live, _BATCH_ROWS, spoilt)]
     except FileNotFoundError:  # somebody else has sealed it meanwhile
         return None
-    if not tables:
+    if not tables and not spoilt:
         live.unlink(missing_ok=True)
         return None
+    table = pa.concat_tables(tables or [pa.table({})], promote_options="permissive")
+    if note := left_out(live, spoilt):
+        table = table.replace_schema_metadata({LEFT_OUT: note.encode()})
     target = sealed_twin(live)
     temporary = target.with_name(f"{target.name}.{os.getpid()}{_TEMPORARY}")
     try:
-        pq.write_table(pa.concat_tables(tables, promote_options="permissive"), temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         _fsync(temporary)
     except OSError:  # no room: the live file stays what it is
         temporary.unlink(missing_ok=True)

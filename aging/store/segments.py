@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ SEALED = ".parquet"
 
 _TAIL_BYTES = 64 * 1024
 _HOUR_SECONDS = 3600
+_SEALING_SECONDS = 10.0
 
 # json.dumps would make one anew for each row.
 _encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -87,9 +88,13 @@ class Sealer:
         self._finished.clear()
 
     def wait(self) -> None:
-        """Return when no seal is under way."""
+        """Return when no seal is under way; one that does not come to its end is ended, and leaves what there was."""
         if self._process is not None:
-            self._process.wait()
+            try:
+                self._process.wait(_SEALING_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
             self._process = None
 
 
@@ -117,7 +122,10 @@ class SegmentWriter:
         self._sealer.go_on()
 
     def close(self) -> None:
-        """Close the open hour as it is (it is sealed with the whole directory), and wait for a seal under way."""
+        """Close the open hour as it is (it is sealed with the whole directory), and wait for a seal under way.
+
+        One that does not come to its end is ended: what it was to seal is sealed with the whole directory, too.
+        """
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -150,24 +158,36 @@ class LiveRows:
 
 def read_live(live: Path) -> LiveRows:
     """Read a live file that may still be written to, or whose writer was killed in the middle of a line."""
-    rows: list[dict[str, Any]] = []
-    trimmed = None
+    spoilt: list[int] = []
+    rows = list(_whole(live, spoilt))
+    return LiveRows(rows, left_out(live, spoilt))
+
+
+def batches(live: Path, size: int, spoilt: list[int] | None = None) -> Iterator[list[dict[str, Any]]]:
+    """The whole rows of a live file, ``size`` at a time: an hour of many requests is never in memory at once.
+
+    The numbers of lines that are not whole are added to ``spoilt``.
+    """
+    rows = _whole(live, [] if spoilt is None else spoilt)
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
+def left_out(live: Path, spoilt: Sequence[int]) -> str | None:
+    """What is said of lines that are not whole; None where there are none."""
+    if not spoilt:
+        return None
+    which = f"line {spoilt[0]} is" if len(spoilt) == 1 else f"{len(spoilt)} lines, the first is line {spoilt[0]}, are"
+    return f"{live.name}: {which} not whole and left out"
+
+
+def _whole(live: Path, spoilt: list[int]) -> Iterator[dict[str, Any]]:
     with live.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            row = parse_line(line)
-            if row is None:
-                trimmed = f"{live.name}: line {number} is not whole ({len(line)} bytes) and was left out"
+            if (row := parse_line(line)) is not None:
+                yield row
             else:
-                rows.append(row)
-    return LiveRows(rows, trimmed)
-
-
-def batches(live: Path, size: int) -> Iterator[list[dict[str, Any]]]:
-    """The whole rows of a live file, ``size`` at a time: an hour of many requests is never in memory at once."""
-    with live.open("rb") as lines:
-        rows = (row for line in lines if (row := parse_line(line)) is not None)
-        while batch := list(islice(rows, size)):
-            yield batch
+                spoilt.append(number)
 
 
 def last_row(live: Path) -> dict[str, Any] | None:

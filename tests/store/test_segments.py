@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
 from aging.store import sealing
+from aging.store import segments as segments_module
 from aging.store.reading import read_rows
 from aging.store.sealing import seal, seal_tree
 from aging.store.segments import SegmentWriter, read_live, segments
@@ -65,6 +67,51 @@ def test_a_truncated_last_line_is_left_out_and_told(tmp_path: Path) -> None:
     assert [row["k"] for row in rows.table.to_pylist()] == [1, 2]
     assert len(rows.trimmed) == 1
     assert "line 3" in rows.trimmed[0]
+
+
+def test_what_a_seal_leaves_out_is_told_ever_after(tmp_path: Path) -> None:
+    live = tmp_path / "19700101T00.live.jsonl"
+    live.write_bytes(b'{"k":1}\n\0\0\0\n{"k":3}\n{"k":')
+    (open_hour,) = read_rows(tmp_path).trimmed
+    assert open_hour == "19700101T00.live.jsonl: 2 lines, the first is line 2, are not whole and left out"
+    seal_tree(tmp_path)
+    assert not live.exists()
+    sealed = read_rows(tmp_path)
+    assert [row["k"] for row in sealed.table.to_pylist()] == [1, 3]
+    assert sealed.trimmed == [open_hour]
+    assert read_rows(tmp_path, columns=()).trimmed == [open_hour]
+
+
+def test_of_a_file_without_a_whole_line_that_is_still_told(tmp_path: Path) -> None:
+    (tmp_path / "19700101T00.live.jsonl").write_bytes(b'{"k":')
+    seal_tree(tmp_path)
+    rows = read_rows(tmp_path)
+    assert (rows.table.num_rows, len(rows.trimmed)) == (0, 1)
+
+
+def test_a_sealed_page_that_has_changed_is_not_read_as_if_it_were_sound(tmp_path: Path) -> None:
+    live = tmp_path / "19700101T00.live.jsonl"
+    live.write_text("".join(json.dumps({"k": k * 1.1}) + "\n" for k in range(1000)))
+    sealed = seal(live)
+    assert sealed is not None
+    whole = sealed.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")  # which the format has no checksum for
+    for at in range(0, footer, 7):
+        sealed.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        rows = read_rows(tmp_path)
+        assert rows.trimmed or [row["k"] for row in rows.table.to_pylist()] == [k * 1.1 for k in range(1000)]
+
+
+def test_a_seal_that_does_not_end_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments_module, "_SEALING_SECONDS", 0.2)
+    writer = SegmentWriter(tmp_path)
+    writer.append(10.0, [{"k": 1}])
+    writer.append(HOUR + 10.0, [{"k": 2}])
+    (sealing_process,) = psutil.Process().children()
+    sealing_process.suspend()
+    writer.close()
+    assert not sealing_process.is_running()
+    assert [row["k"] for row in rows_of(tmp_path)] == [1, 2]
 
 
 def test_a_writer_that_is_killed_loses_at_most_its_last_line(tmp_path: Path) -> None:

@@ -144,3 +144,30 @@ def test_a_keeper_that_is_killed_is_replaced(tmp_path: Path) -> None:
     started.kill()
     wait_for(lambda: not marked(started.root), "the second keeper did not clear up")
     wait_for(lambda: not keepers(campaign_mark), "the keeper stayed")
+
+
+@pytest.mark.slow
+def test_a_keeper_that_is_stopped_keeps_no_campaign_from_its_end(tmp_path: Path) -> None:
+    from aging.keeping import keepers
+
+    started = start(tmp_path, "run", campaign(tmp_path, duration="3s"))
+    started.wait_for_event("load_started", 2)
+    (keeper,) = keepers(str(started.root.resolve()))
+    os.kill(keeper, signal.SIGSTOP)
+    assert started.runner.wait(40) == 0, started.output()
+    assert not keepers(str(started.root.resolve()))
+
+
+@pytest.mark.slow
+def test_a_load_process_that_is_stopped_keeps_no_campaign_from_its_end(tmp_path: Path) -> None:
+    started = start(tmp_path, "run", campaign(tmp_path, duration="3s", extra='watchdogs.late_after = "1s"'))
+    started.wait_for_event("load_started", 2)
+    events = read_journal(started.root / "journal.jsonl")
+    (pid,) = (e.details["pid"] for e in events if e.kind == "load_started" and e.deployment == "leak")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert started.runner.wait(60) == 0, started.output()
+    finally:
+        end_all(started.root)
+    told = {problem["kind"] for problem in problems(open_results(started.root)) if problem["deployment"] == "leak"}
+    assert {"mute", "load_died"} <= told
