@@ -209,27 +209,27 @@ def main() -> int:
     arguments.add_argument("--hours", type=float, default=HOURS, help="of each run; 36 make 216 in all")
     arguments.add_argument("--seed", type=int, default=SEED)
     arguments.add_argument("--folder", type=Path, help="where the campaign is kept; a temporary one if not given")
-    arguments.add_argument("--no-analysis", action="store_true", help="end when the campaign has")
+    arguments.add_argument("--only", choices=("run", "tell"), help="run it into FOLDER, or tell of one that is there")
     arguments.add_argument("--write", action="store_true", help=f"write {TABLE.name} beside printing it")
     arguments.add_argument("--life", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.life is not None:
-        outcome = live(Study(options.life), options.hours, options.seed)
-        return _EXITS.get(outcome, 1)
+        return _EXITS.get(live(Study(options.life), options.hours, options.seed), 1)
     with contextlib.ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
-        study = Study(folder)
-        study.plan(injections(options.hours))
-        lives = run_lives(study, options.hours, options.seed, lambda told: print(told, file=sys.stderr, flush=True))
-        (folder / "lives.json").write_text(json.dumps([asdict(one) for one in lives]))
-        if options.no_analysis:
-            return 0
-        analysis = weighed([sys.executable, "-m", "aging", "analyze", str(study.directory)])
-        text = "\n".join(report(study, options.hours, options.seed, lives, analysis)) + "\n"
-        print(text)
-        if options.write:
-            TABLE.write_text(text)
+        study, told = Study(folder), folder / "lives.json"
+        if options.only != "tell":
+            study.plan(injections(options.hours))
+            lives = run_lives(study, options.hours, options.seed, lambda line: print(line, file=sys.stderr, flush=True))
+            told.write_text(json.dumps([asdict(one) for one in lives]))
+        if options.only != "run":
+            lives = [Lived(one["status"], Cost(**one["cost"])) for one in json.loads(told.read_text())]
+            analysis = weighed([sys.executable, "-m", "aging", "analyze", str(study.directory)])
+            text = "\n".join(report(study, options.hours, options.seed, lives, analysis)) + "\n"
+            print(text)
+            if options.write:
+                TABLE.write_text(text)
     return 0
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 from scenario import Study, servers
 from virtual_time import HostTime
 
 from aging.journal import read_journal
 from aging.model import Event
+from aging.store.results import Results, open_results
 
 _NEAR_SECONDS = 200.0
 """A server that takes the place of another may take so long; so may a watchdog that waits for silence."""
+
+_GAP_SECONDS = 2.5
 
 _EXPECTED: Mapping[str, tuple[str, ...]] = {
     "kill": ("campaign_resumed",),
@@ -162,6 +167,7 @@ def report(study: Study, hours: float, seed: int, lives: Sequence[Lived], analys
     yield from _head(hours, seed)
     yield from _costs(HostTime.read(study.host), root, lives, analysis, events[-1].kind)
     yield from _told(events, study.happened())
+    yield from _kept(root)
     yield from _runs(findings)
     yield from _found(findings, hours)
 
@@ -210,6 +216,51 @@ def _told(events: Sequence[Event], happened: Sequence[Mapping[str, Any]]) -> Ite
     yield ""
     yield f"Told though nobody did it: {untrue or 'nothing'}. Rejuvenations: {kinds['rejuvenation_started']} begun,"
     yield f"{kinds['rejuvenation_completed']} completed."
+    yield ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Ticks of process trees while they were under load, and requests; of both those that are there twice.
+
+    ``gaps`` are pauses of over 2.5 s between ticks, ``unexplained`` those of them in which there was a runner.
+    """
+
+    ticks: int
+    twice: int
+    gaps: int
+    unexplained: int
+    requests: int
+    requests_twice: int
+
+
+def kept(results: Results) -> Kept:
+    """What is left of each second and of each request, by what the files hold."""
+    away = [(e.details["gone_since"], e.stamp.mono) for e in results.events if e.kind == "campaign_resumed"]
+    found: Counter[str] = Counter()
+    for (deployment, replica), run in results.state.runs.items():
+        samples = results.samples(deployment, "process", replica, columns=("mono", "entity"))
+        begin, end = run.load_start or 0.0, min(run.planned_end or 0.0, run.died or math.inf)
+        ticks = np.sort(samples.loc[samples["entity"] == "tree", "mono"].to_numpy(dtype=np.float64))
+        ticks = ticks[(ticks >= begin) & (ticks <= end)]
+        (gaps,) = np.nonzero(np.diff(ticks) > _GAP_SECONDS)
+        numbers = results.samples(deployment, "requests", replica, columns=("index",))["index"]
+        found += Counter(
+            ticks=ticks.size,
+            twice=int((np.diff(ticks) < _GAP_SECONDS / 5).sum()),
+            gaps=gaps.size,
+            unexplained=sum(not any(a - 1.5 <= ticks[k] and ticks[k + 1] <= b + 2.5 for a, b in away) for k in gaps),
+            requests=len(numbers),
+            requests_twice=int(numbers.duplicated().sum()),
+        )
+    return Kept(**{one.name: found[one.name] for one in fields(Kept)})
+
+
+def _kept(root: Path) -> Iterator[str]:
+    one = kept(open_results(root))
+    yield f"Of {one.ticks:,} ticks of servers under load {one.twice} are there twice, and of {one.requests:,} requests"
+    yield f"{one.requests_twice}. There are {one.gaps} pauses of over {_GAP_SECONDS:g} s, {one.unexplained} of them"
+    yield "while there was a runner."
     yield ""
 
 

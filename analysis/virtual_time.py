@@ -15,10 +15,11 @@ import selectors
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from itertools import count, cycle
 from pathlib import Path
+from queue import SimpleQueue
 from types import ModuleType
 from typing import Any
 
@@ -26,6 +27,8 @@ import numpy as np
 
 import aging.clock
 import aging.sampling
+from aging.model import Reading
+from aging.samplers import Sampler
 
 _EPOCH = 1_800_000_000.0
 _UPTIME = 5000.0
@@ -183,12 +186,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Reader(aging.sampling._Reader):
-    """A sampler's thread, for whose reading everybody waits."""
+    """A sampler that is read by whoever asks: no time passes meanwhile, and a thread would only be waited for."""
 
-    def read(self) -> Future[Any]:
-        future = super().read()
-        wait([future])
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+        self._asked: SimpleQueue[Future[list[Reading]] | None] = SimpleQueue()
+
+    def read(self) -> Future[list[Reading]]:
+        future: Future[list[Reading]] = Future()
+        self._asked.put(future)
+        self._asked.put(None)
+        self._serve()
         return future
+
+    def stop(self) -> None:
+        """There is no thread to end."""
 
 
 def live_by(clock: VirtualClock, boot_file: Path) -> None:
