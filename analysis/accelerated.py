@@ -26,10 +26,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from accelerated_table import Cost, Lived, report
-from scenario import AWAY, HOURS, Happening, Study, injections, servers
-from simulation import SAMPLERS, Loads, SimulatedDeployment, World
-from virtual_time import HostTime, VirtualClock, VirtualLoop, live_by
+from accelerating.loads import Loads
+from accelerating.samplers import SAMPLERS
+from accelerating.scenario import AWAY, HOURS, Happening, Study, injections, servers
+from accelerating.servers import SimulatedDeployment, World
+from accelerating.table import Cost, Lived, report
+from accelerating.virtual_time import HostTime, VirtualClock, VirtualLoop, live_by
 
 import aging.runner
 import aging.running

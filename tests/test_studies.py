@@ -86,10 +86,10 @@ def test_a_campaign_under_an_accelerated_clock_is_killed_resumed_and_complete(tm
 import json
 from pathlib import Path
 from accelerated import SEED, run_lives
-from accelerated_table import compared
+from accelerating.table import compared
 from aging import open_results
 from aging.validity import validities
-from scenario import Injection, Study
+from accelerating.scenario import Injection, Study
 
 study = Study(Path({str(tmp_path)!r}))
 study.plan([Injection(0, 0.4, "kill", seconds=2.0), Injection(5, 0.5, "clock", seconds=-40.0)])

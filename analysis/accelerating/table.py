@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from scenario import Study, servers
-from virtual_time import HostTime
 
+from accelerating.scenario import Study, servers
+from accelerating.virtual_time import HostTime
 from aging.journal import read_journal
 from aging.model import Event
 from aging.store.results import Results, open_results

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from simulation import Server, World
+from accelerating.servers import Server, World
 
 HOURS = 36.0
 """Of a run, in the published campaign."""
