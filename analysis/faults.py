@@ -180,7 +180,8 @@ def _page(outcomes: Sequence[Told], skipped: Sequence[str]) -> Iterator[str]:
     yield (
         "*Lost*: rows that had been written and are not there, or not as they were. *Before*: the longest that had not"
         " been sampled when the runner was killed. *Unsent*: arrivals without a record that the journal explains."
-        " *Destroyed*: rows that the damage itself took; a damaged Parquet file is left out as a whole, which is told. *Conclusive*: campaigns in which the leak was found and the"
+        " *Destroyed*: rows that the damage itself took; a damaged Parquet file is left out"
+        " as a whole, which is told. *Conclusive*: campaigns in which the leak was found and the"
         " clean server was judged. *Wrong*: verdicts that are not so without a mark; in brackets with one (short,"
         " broken)."
     )
