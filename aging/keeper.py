@@ -43,6 +43,8 @@ def main(arguments: list[str]) -> None:
         if owner is not None and owner.identity != runner:
             if owner.role != "runner" or _outlives(owner.identity, _HANDOVER_SECONDS):
                 return  # all has been ended, or it has a keeper of its own by now
+            if _over(root):
+                return  # it had little left to do, and has ended in order
             runner, died = owner.identity, time.monotonic()
         time.sleep(_POLL_SECONDS)
     try:
@@ -68,6 +70,12 @@ def _outlives(one: Identity, seconds: float) -> bool:
             return False
         time.sleep(_POLL_SECONDS)
     return True
+
+
+def _over(root: Path) -> bool:
+    from aging.journal import fold, read_journal  # noqa: PLC0415
+
+    return fold(read_journal(root / "journal.jsonl")).ended is not None
 
 
 def _clear(root: Path, patience: float, died: float) -> None:

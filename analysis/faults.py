@@ -54,6 +54,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only", action="append", default=[], metavar="KIND", help="kinds whose name begins so")
     parser.add_argument("--rounds", type=int, help="of each kind; default: as many as the table has")
+    parser.add_argument("--tell", action="store_true", help="run nothing more; the table of what is there")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where tables/ lies")
     told = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -61,7 +62,8 @@ def main() -> int:
     told.results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
         study = Study(told.results, told.seed, Path(scratch), told.only, told.rounds)
-        study.run()
+        if not told.tell:
+            study.run()
         text = table(study.outcomes(), study.skipped)
     print(text)
     if not told.only and told.rounds is None:
@@ -178,7 +180,8 @@ def _page(outcomes: Sequence[Told], skipped: Sequence[str]) -> Iterator[str]:
     yield (
         "*Lost*: rows that had been written and are not there, or not as they were. *Before*: the longest that had not"
         " been sampled when the runner was killed. *Unsent*: arrivals without a record that the journal explains."
-        " *Destroyed*: rows that the damage itself took. *Conclusive*: campaigns in which the leak was found and the"
+        " *Destroyed*: rows that the damage itself took; a damaged Parquet file is left out"
+        " as a whole, which is told. *Conclusive*: campaigns in which the leak was found and the"
         " clean server was judged. *Wrong*: verdicts that are not so without a mark; in brackets with one (short,"
         " broken)."
     )

@@ -209,6 +209,30 @@ def test_a_keeper_leaves_all_to_another_runner_that_lives(spawn: Spawn, tmp_path
     assert server.poll() is None
 
 
+@pytest.mark.parametrize("over", [True, False])
+def test_a_keeper_waits_on_for_what_a_runner_left_that_came_and_went_unless_that_ended_it(
+    spawn: Spawn, tmp_path: Path, over: bool
+) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.record("campaign_completed" if over else "campaign_started")
+    journal.close()
+    successor = spawn("exec sleep 61")
+    other = known(successor.pid)
+    owner = {"pid": other.pid, "start": other.start, "host": "here", "since": 0.0, "role": "runner"}
+    (tmp_path / "lock").write_text(json.dumps(owner))
+    waiting, _ = keeper(tmp_path, grace=2.0)
+    assert waiting.stdin is not None
+    waiting.stdin.close()
+    successor.kill()
+    successor.wait()
+    began = time.monotonic()
+    waiting.wait(20)
+    assert (time.monotonic() - began < 1.5) == over
+    assert waiting.stderr is not None
+    assert waiting.stderr.read() == b""
+    waiting.stderr.close()
+
+
 def test_a_lock_has_one_owner_who_is_told_and_goes_with_it(tmp_path: Path) -> None:
     assert owner_of(tmp_path) is None
     program = (

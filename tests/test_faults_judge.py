@@ -151,6 +151,16 @@ def test_samples_that_are_missing_at_an_end(root: Path, begin: float, end: float
     assert len(judged(root).gaps) == 1
 
 
+def test_what_is_missing_at_the_end_of_a_campaign_without_an_end_is_told_with_that(root: Path) -> None:
+    drop(root, "leak/r01/process", between(30.0, 41.0))
+    lines = (root / "journal.jsonl").read_text().splitlines(keepends=True)
+    (root / "journal.jsonl").write_text("".join(line for line in lines if "load_finished" not in line)[:-60])
+    assert len(judged(root).gaps) == 1, "it is not told"
+    told = findings() | {"problems": [{"kind": "unfinished"}]}
+    (root / "findings.json").write_text(json.dumps(told))
+    assert judged(root).gaps == []
+
+
 def test_arrivals_without_a_record_need_a_reason(root: Path) -> None:
     drop(root, "leak/r01/requests", between(20.0, 24.0))
     assert judged(root).gaps == ["leak: 20 arrivals from index 100 on left no record"]

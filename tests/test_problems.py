@@ -15,6 +15,7 @@ from aging.problems import problems_of
 from aging.report.traces import latency_trace
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
+from aging.store.sealing import seal_tree
 from aging.store.segments import SegmentWriter
 from tests.test_findings import LOAD_START, RATE, SECONDS, flat, synthetic
 
@@ -113,3 +114,17 @@ def test_records_leave_out_what_is_usual_and_are_read_in_full(tmp_path: Path) ->
     assert frame["itl_p50"].notna().sum() == 1
     (live,) = results.layout.source("server", "requests", 1).iterdir()
     assert "load_class" not in live.read_text().splitlines()[1]
+
+
+def test_a_sealed_file_of_which_a_page_has_changed_is_told(tmp_path: Path) -> None:
+    layout = synthetic(tmp_path / "c", {"server": flat}).layout
+    seal_tree(layout.root)
+    (sealed,) = layout.source("server", "process").glob("*.parquet")
+    content = bytearray(sealed.read_bytes())
+    assert "trimmed" not in told(open_results(layout.root))
+    for at in range(200, 600):  # its footer, which tells of columns and rows, is whole
+        content[at] ^= 0xFF
+    sealed.write_bytes(content)
+    results = open_results(layout.root)
+    assert results.samples("server", "process").empty
+    assert "cannot be read and was left out" in told(results)["trimmed"]

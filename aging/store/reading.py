@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,22 +28,31 @@ def read_rows(folder: Path, columns: Sequence[str] | None = None) -> Rows:
     """
     tables: list[pa.Table] = []
     trimmed: list[str] = []
-    for path in segments(folder):
-        try:
-            table, note = _read_segment_or_twin(path, columns)
-        except (pa.ArrowInvalid, OSError) as error:
-            reason = str(error).splitlines()[0][:120]
-            live = live_twin(path)
-            if live == path or not live.exists():
-                trimmed.append(f"{path.name}: cannot be read and was left out: {reason}")
-                continue
-            table, note = _read_segment(live, columns)  # it is damaged, but what it was made of is still there
+    for table, note in _segments_read(folder, columns):
         if table.num_rows:
             tables.append(table)
         if note:
             trimmed.append(note)
     joined = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
     return Rows(joined, trimmed)
+
+
+def trimmed_in(folder: Path) -> Sequence[str]:
+    """What of a folder cannot be read, whichever columns are asked for; one file at a time is in memory."""
+    return [note for _, note in _segments_read(folder, None) if note]
+
+
+def _segments_read(folder: Path, columns: Sequence[str] | None) -> Iterator[tuple[pa.Table, str | None]]:
+    for path in segments(folder):
+        try:
+            yield _read_segment_or_twin(path, columns)
+        except (pa.ArrowInvalid, OSError) as error:
+            reason = str(error).splitlines()[0][:120]
+            live = live_twin(path)
+            if live == path or not live.exists():
+                yield pa.table({}), f"{path.name}: cannot be read and was left out: {reason}"
+            else:  # it is damaged, but what it was made of is still there
+                yield _read_segment(live, columns)
 
 
 def _read_segment_or_twin(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, str | None]:

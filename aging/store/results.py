@@ -16,7 +16,7 @@ from aging.errors import ResultsError
 from aging.journal import CampaignState, fold, read_journal, superseded
 from aging.model import HARNESS, REQUEST_DEFAULTS, Event
 from aging.store.layout import Layout
-from aging.store.reading import read_rows
+from aging.store.reading import read_rows, trimmed_in
 from aging.store.segments import LIVE, SEALED
 
 _TYPES = {str: pa.string(), bool: pa.bool_()}
@@ -112,7 +112,7 @@ class Results:
         notes = [
             f"{folder.relative_to(self.layout.root)}/{note}"
             for folder in dict.fromkeys(folders)
-            for note in read_rows(folder, columns=()).trimmed
+            for note in trimmed_in(folder)
         ]
         broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
         return notes + ([f"journal.jsonl: {broken} lines are not whole and were left out"] if broken else [])

@@ -126,6 +126,7 @@ def judge(root: Path, before: Rows, kills: Sequence[float], leak_per_request: fl
     """
     results = open_results(root)
     findings = json.loads(results.layout.findings.read_text())
+    told = sorted({problem["kind"] for problem in findings["problems"]})
     now: Counter[Key] = Counter()
     held: dict[Key, frozenset[tuple[str, Any]]] = {}
     for folder in sorted({path.parent for path in root.glob("*/r*/*/*") if path.suffix in (".parquet", ".jsonl")}):
@@ -142,14 +143,17 @@ def judge(root: Path, before: Rows, kills: Sequence[float], leak_per_request: fl
         changed=[_told(key) for key, content in before.items() if key in held and held[key] != content],
         lost_seconds=max((_unwritten(results, kill) for kill in kills), default=0.0),
         duplicates=[_told(key) for key, times in now.items() if times > 1],
-        gaps=[*_gaps(results), *(gap for one in requests for gap in one.unexplained)],
+        gaps=[
+            *_gaps(results, over=results.state.ended is not None or "unfinished" not in told),
+            *(gap for one in requests for gap in one.unexplained),
+        ],
         unsent=sum(one.explained for one in requests),
         wrong=[what for what, marked in verdicts if not marked],
         marked=[what for what, marked in verdicts if marked],
         conclusive=_conclusive(findings),
         per_request=rate,
         interval=interval,
-        told=sorted({problem["kind"] for problem in findings["problems"]}),
+        told=told,
     )
 
 
@@ -192,8 +196,11 @@ def _life(events: Sequence[Event], place: int) -> float:
     return max(starts, default=0.0)
 
 
-def _gaps(results: Results) -> Iterator[str]:
-    """Stretches of a load without a process sample, and without a word in the journal that says why."""
+def _gaps(results: Results, *, over: bool) -> Iterator[str]:
+    """Stretches of a load without a process sample, and without a word in the journal that says why.
+
+    Of a campaign that is not ``over``, and is told not to be, nothing is asked after its last sample.
+    """
     interval = float(results.manifest["campaign"]["sampling_seconds"].get("process", 1.0))
     for (name, replica), run in results.state.runs.items():
         if run.load_start is None or run.planned_end is None:
@@ -208,6 +215,7 @@ def _gaps(results: Results) -> Iterator[str]:
         tree = samples[samples["entity"] == "tree"]
         times = [float(time) for time in tree["mono"]]
         # Ticks that came late are told in the row after them.
+        last = last if over or not times else min(last, times[-1])
         late = [*(float(missed) for missed in tree["missed"]), 0.0]
         for (begin, end), missed in zip(pairwise([run.load_start, *times, last]), late, strict=True):
             inside = max(begin, run.load_start), min(end, last)

@@ -335,14 +335,13 @@ def keeper_stopped(struck: Struck) -> str:
 
 def _sealing_process(one: Disturbed) -> int:
     """The pid of a process that seals a file of the campaign's."""
-    mark = str(one.root).encode()
     found: list[int] = []
 
     def look() -> bool:
         for name in os.listdir("/proc"):
             with contextlib.suppress(OSError):
                 line = Path("/proc", name, "cmdline").read_bytes() if name.isdigit() else b""
-                if b"aging.store.sealing" in line and mark in line:
+                if b"aging.store.sealing" in line and Path("/proc", name, "cwd").readlink() == one.folder:
                     found.append(int(name))
         return bool(found)
 
