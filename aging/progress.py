@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -25,17 +25,20 @@ from aging.trends.slope import theil_sen
 _RECENT_SECONDS = 30.0
 _COURSE_POINTS = 40
 _FEWEST_FOR_SLOPE = 10
+_OF_REQUESTS = ("status", "sent", "first_token", "finished")
+_OF_PROCESSES = ("mono", "entity", PRIMARY)
 
 
 class Tail:
-    """The rows of a segment folder that came since the last look.
+    """The rows of a segment folder that came since the last look; of sealed hours these ``columns`` alone.
 
     An hour that is followed stays open until the next one has begun: it can be
     read to its end after it was sealed and its live file is gone.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, columns: Collection[str]) -> None:
         self._folder = folder
+        self._columns = columns
         self._followed: dict[str, BinaryIO] = {}
         self._done = ""
 
@@ -48,7 +51,7 @@ class Tail:
                 try:
                     self._followed[name] = (self._folder / f"{name}{LIVE}").open("rb")
                 except FileNotFoundError:
-                    yield from _sealed_rows(self._folder / f"{name}{SEALED}")
+                    yield from _sealed_rows(self._folder / f"{name}{SEALED}", self._columns)
                     self._done = name
                     continue
             yield from _whole_rows(self._followed[name])
@@ -79,12 +82,14 @@ def _whole_rows(live: BinaryIO) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _sealed_rows(sealed: Path) -> list[dict[str, Any]]:
+def _sealed_rows(sealed: Path, columns: Collection[str]) -> list[dict[str, Any]]:
     import pyarrow as pa  # noqa: PLC0415 - 80 MB that a campaign which is followed from its start never needs
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        rows: list[dict[str, Any]] = pq.read_table(sealed).to_pylist()
+        with pq.ParquetFile(sealed) as hour:
+            known = [name for name in hour.schema_arrow.names if name in columns]
+            rows: list[dict[str, Any]] = hour.read(known).to_pylist()
     except (pa.ArrowInvalid, OSError):  # gone or damaged: the analysis tells it
         return []
     return rows
@@ -167,8 +172,8 @@ class _Follower:
 
     def __init__(self, layout: Layout, deployment: str, replica: int) -> None:
         self._deployment, self._replica = deployment, replica
-        self._requests = Tail(layout.source(deployment, "requests", replica))
-        self._process = Tail(layout.source(deployment, "process", replica))
+        self._requests = Tail(layout.source(deployment, "requests", replica), _OF_REQUESTS)
+        self._process = Tail(layout.source(deployment, "process", replica), _OF_PROCESSES)
         self._counts: Counter[str] = Counter()
         self._ttft: deque[tuple[float, float]] = deque()
         self._memory: list[tuple[float, float]] = []
@@ -185,7 +190,7 @@ class _Follower:
     def progress(self, run: RunState) -> RunProgress:
         for row in self._requests.new_rows():
             self._counts[row.get("status", "error")] += 1
-            if row.get("status") == "ok" and row["first_token"] is not None:
+            if row.get("status") == "ok" and row.get("first_token") is not None:
                 self._ttft.append((row["finished"], row["first_token"] - row["sent"]))
         for row in self._process.new_rows():
             if "/" in row.get("entity", ""):  # a component of it

@@ -37,7 +37,7 @@ def layout(tmp_path: Path) -> Layout:
 def test_rows_are_given_once_also_across_a_seal(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
     writer.append(0.0, [{"k": 0}, {"k": 1}])
-    tail = Tail(tmp_path)
+    tail = Tail(tmp_path, ("k",))
     assert [row["k"] for row in tail.new_rows()] == [0, 1]
     assert list(tail.new_rows()) == []
     writer.append(1.0, [{"k": 2}])
@@ -53,7 +53,7 @@ def test_rows_are_given_once_also_across_a_seal(tmp_path: Path) -> None:
         live.flush()
         assert [row["k"] for row in tail.new_rows()] == [4]
     tail.close()
-    late = Tail(tmp_path)
+    late = Tail(tmp_path, ("k",))
     assert [row["k"] for row in late.new_rows()] == [0, 1, 2, 3, 4]
     late.close()
 
