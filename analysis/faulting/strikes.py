@@ -258,7 +258,7 @@ def server_stopped_for_good(struck: Struck) -> str:
     return ended(one, runner, 0)
 
 
-@kind("server: SIGKILL and its port taken, with the runner killed", 3, "died")
+@kind("server: SIGKILL and its port taken, with the runner killed", 3, "died", "short")
 def port_taken(struck: Struck) -> str:
     one = struck.one
     _killed(struck)
