@@ -13,7 +13,7 @@ from aging.indicators import Floats
 from aging.journal import Phase, RunState
 from aging.model import Event
 from aging.store.results import Results
-from aging.unsent import unsent
+from aging.unsent import undriven, unsent
 
 _GAP_SECONDS = 5.0
 """Shorter gaps hide nothing that grows over hours."""
@@ -33,8 +33,9 @@ _ON_PURPOSE: Mapping[Phase, Ending] = {"decided": "decided", "interrupted": "on 
 class Evidence:
     """What is known of one run. Times are seconds; a share that does not apply is None.
 
-    ``window`` is the part of it that was planned for the analysis, ``measured`` how much of that was sampled. ``late``
-    is the 99th percentile of how late requests were sent. ``restarts`` are new lives that no rejuvenation planned.
+    ``window`` is the part of it that was planned for the analysis, ``measured`` how much of that was sampled while a
+    load process drove it, or while somebody else did. ``late`` is the 99th percentile of how late requests were sent.
+    ``restarts`` are new lives that no rejuvenation planned.
     """
 
     began: bool
@@ -73,6 +74,9 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why)
     samples = _ticks(results, deployment, replica)
     seen = np.sort(samples["mono"].to_numpy(dtype=np.float64)) if not samples.empty else np.empty(0)
+    driven = seen
+    for gone, back in undriven(results, deployment, replica):
+        driven = driven[(driven <= gone) | (driven >= back)]
     planned_end = run.load_start + run.planned_seconds
     finished = next((event for event in reversed(events) if event.kind in ("load_finished", "load_died")), None)
     died_load = finished if finished is not None and finished.kind == "load_died" else None
@@ -92,7 +96,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         lasted=max(end - run.load_start, 0.0),
         planned=run.planned_seconds,
         window=max(last - began, 0.0),
-        measured=_measured(seen, began, min(last, end), _restarting(events)),
+        measured=_measured(driven, began, min(last, end), _restarting(events)),
         samples=seen.size,
         why=_why(why, died_load, run),
         due=arrived,

@@ -21,6 +21,7 @@ from aging.objectives import classes as objectives_of
 from aging.samplers import ENGINE_METRICS
 from aging.store.results import Results
 from aging.trends import SeriesError, event_grid, find_warmup, mean_grid, median_grid, rate_grid
+from aging.unsent import undriven
 
 PRIMARY = "process_anon_swap_bytes"
 """The leak indicator: anonymous memory falls neither when the kernel swaps nor when a sharing process exits."""
@@ -128,6 +129,8 @@ class Window:
     earlier: float = 0.0
     """Seconds that the processes had run before, where somebody else drives them: whether growth goes on is
     judged against all of their time, not against the part that was watched."""
+    undriven: Sequence[tuple[float, float]] = ()
+    """Stretches of it in which nothing was sent, for want of a load process: what was sampled then is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,8 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
         ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
     warmup, grid = campaign["warmup_seconds"] or 0.0, campaign["analysis"]["grid_seconds"]
-    window = Window(run.load_start, end, warmup, grid, run.phases, run.earlier)
+    without = undriven(results, deployment, replica)
+    window = Window(run.load_start, end, warmup, grid, run.phases, run.earlier, without)
     if campaign["warmup_seconds"] is None:
         window = replace(window, warmup=_found_warmup(tree_samples(results, deployment, replica), window))
     return window
@@ -294,6 +298,8 @@ def _generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tupl
     if rows.empty:
         return
     inside = rows[(rows[time] >= window.load_start) & (rows[time] <= window.load_end)]
+    for gone, back in window.undriven:
+        inside = inside[(inside[time] <= gone) | (inside[time] >= back)]
     for number, generation in enumerate(sorted(inside["generation"].unique())):
         part = inside[inside["generation"] == generation].sort_values(time)
         start = window.load_start - window.earlier if number == 0 else float(part[time].iloc[0])

@@ -1,12 +1,37 @@
-"""Arrivals that were due while no load process ran: they were not sent, and no server failed them."""
+"""When no load process drove a run that was under way, and the arrivals that were due then: no server failed them."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from aging.campaign.units import parse_duration
 from aging.model import Event
 from aging.store.results import Results
+
+
+def undriven(results: Results, deployment: str, replica: int) -> Sequence[tuple[float, float]]:
+    """The stretches of a run without a load process, in monotonic seconds.
+
+    From when one had gone until the next could send; to infinity where nothing was left to send by then. What ages by
+    its load stands still meanwhile, and says nothing of how it ages under it.
+    """
+    found: list[tuple[float, float]] = []
+    began, gone = False, math.nan
+    for event in results.lasting_events:
+        mine = event.deployment == deployment and event.details.get("replica", 1) == replica
+        if mine and event.kind == "load_started":
+            began, gone = True, math.nan
+        elif event.kind == "campaign_resumed" and began and math.isnan(gone):
+            gone = event.details["gone_since"]
+        elif mine and event.kind == "load_died" and math.isnan(gone):
+            gone = event.stamp.mono
+        elif mine and event.kind == "load_resumed" and not math.isnan(gone):
+            found.append((gone, math.inf if event.details["first"] is None else event.stamp.mono))
+            gone = math.nan
+    return found
 
 
 def unsent(results: Results, finished: Event, recorded: pd.DataFrame) -> int:

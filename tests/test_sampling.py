@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -142,7 +143,7 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
     assert [row["x"] for row in rows(tmp_path / "a" / "hung")] == [1.0]
     good = rows(tmp_path / "a" / "good")
     assert len(good) == pytest.approx(11, abs=1)
-    assert max(float(str(row["late"])) for row in good) < 0.3  # the time that the hung one has
+    assert median(float(str(row["late"])) for row in good) < 0.1
     release.set()
 
 

@@ -223,7 +223,7 @@ def test_a_stopped_client_sends_no_more_and_records_what_was_sent(reference: Cal
     began = time.monotonic()
     records = drive(reference(), requests(1000, 0.02), script=stop)
     assert time.monotonic() - began < 5.0
-    assert 5 <= len(records) <= 40
+    assert 2 <= len(records) <= 40
     assert {record.status for record in records} == {"ok"}
 
 

@@ -44,7 +44,7 @@ def test_connections_are_kept_or_not_as_the_runtime_wants(reuse: bool, expected:
     with talking(keeping(asked, connections)) as url:
         endpoint = Endpoint(url, "m", reuse_connections=reuse)
         client = Client(endpoint, LIMITS, 1, time.monotonic(), lambda _: None)
-        asyncio.run(client.run(PlannedRequest(k, 0.1 * k, 5, 4, False) for k in range(3)))
+        asyncio.run(client.run(PlannedRequest(k, 0.3 * k, 5, 4, False) for k in range(3)))
     assert (len(asked), len(connections)) == (3, expected)
     assert all((b"Connection: close" in request) is not reuse for request in asked)
 

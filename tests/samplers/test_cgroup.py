@@ -313,7 +313,8 @@ def test_a_real_group_tells_its_memory_its_limit_and_its_kills() -> None:
             pytest.skip(str(error))
         with running(HOG, folder) as server, running(HOG, folder) as hog:
             watched = target("server", server.pid)
-            hold(server, 4096)
+            for one in server, hog:  # their interpreters have started
+                hold(one, 4096)
             [before] = read(watched)
             assert hold(server, 64 * MIB) == "held\n"
             [after] = read(watched)
