@@ -29,6 +29,7 @@ from aging.store.segments import SegmentWriter
 from aging.validity import judge as judged
 from aging.validity import validities
 from tests.test_findings import LOAD_START, RATE, SECONDS, flat, leak, memory_finding, synthetic
+from tests.test_problems import with_requests
 
 TESTS = Catalogue.discovered().tests
 LIMITS = ValidityTable()
@@ -232,6 +233,32 @@ def test_a_gap_at_either_end_counts_too(tmp_path: Path) -> None:
     gap(tmp_path / "r", 0.0, 100.0)
     (run,) = validities(gap(tmp_path / "r", 700.0, 1000.0))
     assert (run.measured_share or 0) * (SECONDS - 60) == pytest.approx(600.0, abs=2)
+
+
+@pytest.mark.parametrize(("first", "without"), [(2000, (300.0, 500.0)), (None, (300.0, SECONDS))])
+def test_what_was_sampled_without_a_load_process_says_nothing_of_ageing_under_load(
+    tmp_path: Path, first: int | None, without: tuple[float, float]
+) -> None:
+    with_requests(tmp_path / "r", {})
+    journal = tmp_path / "r" / "journal.jsonl"
+    told = journal.read_text().replace('"exit": 0', '"exit": 0, "requests": 3600')
+    *before, finished, completed = told.splitlines(keepends=True)
+    manifest = tmp_path / "r" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"load": {}', '"load": {"timeout": 60.0}'))
+    gone, back = LOAD_START + 300.0, LOAD_START + 500.0
+    resumed = {"event": "campaign_resumed", "pid": 1, "boot": "", "shift": 0.0, "gone_since": gone}
+    again = {"event": "load_resumed", "deployment": "server", "replica": 1, "first": first}
+    # The new runner was there, and sampled, long before its load process could send.
+    inserted = [resumed | {"wall": 0.0, "mono": gone + 1.0}, again | {"wall": 0.0, "mono": back}]
+    journal.write_text("".join([*before, *(json.dumps(one) + "\n" for one in inserted), finished, completed]))
+    results = open_results(tmp_path / "r")
+    begin, end = without
+    (memory,) = (one for one in deployment_series(results, "server", 1) if one.indicator == PRIMARY)
+    assert not ((memory.t > begin + 5.0) & (memory.t < end - 5.0)).any()
+    assert memory.t.max() > SECONDS - 10.0 if first is not None else memory.t.max() < 305.0
+    (run,) = validities(results)
+    assert run.validity == "short"
+    assert (run.measured_share or 0) * (SECONDS - 60) == pytest.approx(SECONDS - 60 - (end - begin), abs=2)
 
 
 def test_planned_restarts_are_neither_gaps_nor_unplanned_lives(tmp_path: Path) -> None:
