@@ -57,7 +57,8 @@ def check_resumable(directory: Path, state: CampaignState) -> None:
         what = f"its journal does not tell of what is in {untold[0].relative_to(directory)}"
         raise NotResumableError(f"{directory}: {what}; begun again, it would mix with that. `aging analyze` reads it")
     if state.phase not in RESUMABLE:
-        raise NotResumableError(f"{directory}: the campaign has ended ({state.phase}); nothing is left to resume")
+        left = "" if Layout(directory).findings.exists() else f"; it was not analysed yet: aging analyze {directory}"
+        raise NotResumableError(f"{directory}: the campaign has ended ({state.phase}); nothing is left to resume{left}")
 
 
 def _untold(root: Path, state: CampaignState) -> Sequence[Path]:

@@ -121,6 +121,15 @@ def test_rows_that_the_journal_does_not_tell_of_are_mixed_with_no_others(tmp_pat
         check_resumable(tmp_path, replace(begun, runs={("clean", 1): again}))
 
 
+def test_of_an_ended_campaign_that_was_not_analysed_that_is_told(tmp_path: Path) -> None:
+    ended = CampaignState(phase="completed", started=Stamp(1.0, 1.0), ended=Stamp(2.0, 2.0))
+    with pytest.raises(NotResumableError, match="nothing is left to resume; it was not analysed yet: aging analyze "):
+        check_resumable(tmp_path, ended)
+    (tmp_path / "findings.json").touch()
+    with pytest.raises(NotResumableError, match="nothing is left to resume$"):
+        check_resumable(tmp_path, ended)
+
+
 @pytest.mark.parametrize(("content", "message"), [(None, "cannot be read"), (b"\xff\xfe\0", "is not UTF-8 text")])
 def test_a_directory_whose_campaign_file_is_gone_or_damaged_is_refused_in_a_word(
     tmp_path: Path, content: bytes | None, message: str
