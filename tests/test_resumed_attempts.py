@@ -126,7 +126,7 @@ def test_of_an_ended_campaign_that_was_not_analysed_that_is_told(tmp_path: Path)
     with pytest.raises(NotResumableError, match="nothing is left to resume; it was not analysed yet: aging analyze "):
         check_resumable(tmp_path, ended)
     (tmp_path / "findings.json").touch()
-    with pytest.raises(NotResumableError, match="nothing is left to resume$"):
+    with pytest.raises(NotResumableError, match=r"nothing is left to resume$"):
         check_resumable(tmp_path, ended)
 
 
