@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Campaigns mostly wait: three files of tests at a time.
-BESIDE := -n 3 --dist loadfile
+# Campaigns mostly wait: four files of tests at a time.
+BESIDE := -n 4 --dist loadfile
 
 .PHONY: quickstart test test-all check format bench clean
 

@@ -275,7 +275,7 @@ def test_an_interrupt_leaves_nothing_behind(start_aging: Callable[..., subproces
     process = start_aging("calibrate", campaign(tmp_path), "--step", "30s")
     time.sleep(4)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=45)
     assert process.returncode == 130, output
     assert not list(tmp_path.glob("*.calibration.*"))
 
