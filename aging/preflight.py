@@ -17,11 +17,13 @@ from typing import Any, Literal
 import psutil
 
 from aging import probe
+from aging.campaign.mistakes import suggestion
 from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelTable
 from aging.catalogue import Catalogue
 from aging.deployments import ModelFormat, Subject, environments_folder
 from aging.errors import Mistake, PreflightError
 from aging.huggingface import cached_folder
+from aging.indicators import indicators
 from aging.load.bodies import left_out
 from aging.load.classes import classes_of
 from aging.plan import rounds
@@ -77,7 +79,7 @@ def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) 
 def notes(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> list[str]:
     """What a reader must know of this campaign before it runs, a sentence each."""
     loads = {run.options.name: run.load for together in rounds(campaign) for run in together}
-    told = [*_too_short(campaign), *_left_out(loads, deployments)]
+    told = [*_too_short(campaign), *_never_read(campaign), *_left_out(loads, deployments)]
     for options in campaign.deployment:
         load = loads[options.name]
         if load is None:
@@ -99,6 +101,13 @@ def _too_short(campaign: Campaign) -> Iterator[str]:
             f"after the warm-up {window:g} s are left: {int(window / grid)} points of the analysis' grid of {grid:g} "
             f"s; under {LEAST} nothing is found. Let it run for longer, or set analysis.grid"
         )
+
+
+def _never_read(campaign: Campaign) -> Iterator[str]:
+    """An indicator that a rejuvenation waits for and that no finding knows: misspelt, or an engine's own."""
+    waited_for = getattr(campaign.rejuvenation, "indicator", None)
+    if waited_for is not None and waited_for not in (known := indicators()):
+        yield f"rejuvenation.indicator: {waited_for!r} is none of those analysed; {suggestion(waited_for, known)}"
 
 
 def _left_out(loads: Mapping[str, LoadTable | None], deployments: Sequence[Subject[Any]]) -> Iterator[str]:

@@ -54,7 +54,7 @@ def check_resumable(directory: Path, state: CampaignState) -> None:
     if is_smoke(directory):
         raise NotResumableError(f"{directory}: was a smoke run, which is no campaign; nothing of it is resumed")
     if untold := _untold(directory, state):
-        what = f"its journal does not tell of what is in {untold[0].relative_to(directory)}"
+        what = f"its journal is damaged or empty: it does not tell of what is in {untold[0].relative_to(directory)}"
         raise NotResumableError(f"{directory}: {what}; begun again, it would mix with that. `aging analyze` reads it")
     if state.phase not in RESUMABLE:
         left = "" if Layout(directory).findings.exists() else f"; it was not analysed yet: aging analyze {directory}"
@@ -172,6 +172,7 @@ def stop(directory: Path, layout: Layout) -> Iterator[str]:
         journal.record("campaign_interrupted", by="aging stop", pids=[one.pid for one in ended])
         journal.close()
         yield f"its runner had gone; ended what it had left ({_count(ended)}) and marked the campaign as interrupted"
+        yield f"aging analyze {directory} tells what it found, aging resume {directory} goes on"
     elif ended:
         yield f"the campaign had ended ({state.phase}); ended what it had left ({_count(ended)})"
     else:

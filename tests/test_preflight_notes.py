@@ -49,6 +49,13 @@ def test_a_window_with_too_few_points_for_a_finding_is_told() -> None:
     assert note.startswith("after the warm-up 600 s are left: 10 points of the analysis' grid of 60 s; under 12")
 
 
+def test_a_rejuvenation_that_waits_for_what_no_finding_knows_is_told() -> None:
+    table = '[rejuvenation]\npolicy = "threshold"\nabove = 1.0\nindicator = "process_anon_swap_byte{s}"'
+    assert told(more=table.format(s="s")) == []
+    (note,) = told(more=table.format(s=""))
+    assert note.endswith("is none of those analysed; did you mean 'process_anon_swap_bytes'?")
+
+
 def test_a_load_that_everybody_takes_needs_no_word() -> None:
     assert told(options="[load.options]\nchat = 0.5\nstop = 0.1") == []
 

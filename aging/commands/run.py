@@ -102,7 +102,7 @@ def told(ran: Ran, out: Console) -> ExitCode:
     if code is ExitCode.INCONCLUSIVE and ran.decided is not None:
         out.print(f"halted:   {ran.decided}; then: aging resume {ran.layout.root}", soft_wrap=True)
     elif code is ExitCode.INTERRUPTED:
-        out.print(f"to go on: aging resume {ran.layout.root}", soft_wrap=True)
+        out.print(f"to go on: aging resume {ran.layout.root} (its schedule goes on meanwhile, unsent)", soft_wrap=True)
     return code
 
 
