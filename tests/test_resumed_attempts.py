@@ -108,7 +108,7 @@ def test_rows_that_the_journal_does_not_tell_of_are_mixed_with_no_others(tmp_pat
     first.touch()
     told, again = RunState(load_start=5.0), RunState(attempt=2)
     for state in (CampaignState(), begun, replace(begun, runs={("clean", 1): RunState(generation=1)})):
-        with pytest.raises(NotResumableError, match="damaged or empty: .* clean/r01/requests"):
+        with pytest.raises(NotResumableError, match=r"damaged or empty: .* clean/r01/requests"):
             check_resumable(tmp_path, state)
     for run in (told, again):
         check_resumable(tmp_path, replace(begun, runs={("clean", 1): run}))
