@@ -262,19 +262,25 @@ def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: S
             Journal(root / "journal.jsonl").close()
         if name != "unlocked":
             Lock.take(root, "runner").close()
-    servers = {name: spawn("sleep 61", **{MARKER: mark(root)}) for name, root in roots.items()}
     lock = Lock.take(roots["run"], "runner")
     waiting, _ = keeper(roots["kept"], grace=60.0)
     elsewhere = tmp_path / "another installation" / "aging"
     shutil.copytree(KEEPER.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
     other, _ = keeper(roots["kept elsewhere"], 60.0, elsewhere / "keeper.py")
-    told = reap()
-    assert [line for line in told if str(roots["abandoned"]) in line]
-    assert servers["abandoned"].wait(5) == -signal.SIGTERM
-    assert all(servers[name].poll() is None for name in ("run", "kept", "kept elsewhere", "removed", "unlocked"))
-    lock.close()
-    other.communicate(GOODBYE, timeout=10)
-    waiting.communicate(GOODBYE, timeout=10)
+    try:
+        wait_for(lambda: all(keepers(mark(roots[name])) for name in ("kept", "kept elsewhere")), "no keepers")
+        servers = {name: spawn("sleep 61", **{MARKER: mark(root)}) for name, root in roots.items()}
+        reap()  # or a campaign of another test, that begins just now
+        assert servers["abandoned"].wait(5) == -signal.SIGTERM
+        wait_for(lambda: bool(read_journal(roots["abandoned"] / "journal.jsonl")), "not told")
+        (event,) = read_journal(roots["abandoned"] / "journal.jsonl")
+        assert event.kind == "orphans_ended"
+        assert servers["abandoned"].pid in event.details["pids"]
+        assert all(servers[name].poll() is None for name in ("run", "kept", "kept elsewhere", "removed", "unlocked"))
+    finally:
+        lock.close()
+        other.communicate(GOODBYE, timeout=10)
+        waiting.communicate(GOODBYE, timeout=10)
 
 
 def test_a_timeline_goes_on_over_boots() -> None:
