@@ -37,12 +37,12 @@ def headline(name: str, snapshot: Snapshot) -> str:
         return f"{name} · {state.phase}"
     until = state.ended.mono if state.ended else snapshot.now
     text = f"{name} · {state.phase} · {readable_duration(until - state.started.mono)} elapsed"
-    if state.phase == "draining":
-        return f"{text}, Ctrl-C again stops at once"
-    if state.phase != "running":
+    if state.phase not in ("running", "draining"):
         return text
     if state.pid is not None and not snapshot.runner_lives:
         return f"{name} · its runner (pid {state.pid}) is gone; aging resume goes on, aging analyze reads what it left"
+    if state.phase == "draining":
+        return f"{text}, Ctrl-C again stops at once"
     loading = [run.state for run in snapshot.runs if run.state.load_start is not None and run.state.load_end is None]
     planned = state.planned_seconds or 0.0
     if not loading:

@@ -95,6 +95,8 @@ def test_the_view_says_what_matters(layout: Layout) -> None:
     with Progress(layout) as progress:
         snapshot = progress.snapshot()
     assert headline("small", snapshot).startswith("small · running · ")
+    abandoned = replace(snapshot, runner_lives=False, state=replace(snapshot.state, phase="draining", pid=1))
+    assert "its runner (pid 1) is gone" in headline("small", abandoned)
     longer = replace(snapshot, state=replace(snapshot.state, planned_seconds=216 * 3600.0))
     assert " elapsed of 216h 00m planned, " in headline("small", longer)
     assert headline("small", longer).endswith(" of load remaining in this round")
