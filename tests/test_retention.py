@@ -62,7 +62,7 @@ def test_a_leak_of_mapped_memory_is_not_laid_at_the_allocator_s_door(
     campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    file = campaign_file()
+    file = campaign_file(duration="12s")
     text = file.read_text().replace("[sampling]\n", '[sampling]\nallocator = "250ms"\n')
     file.write_text(text + "allocator_probe = true\n")  # of the leaking server, the last table
     ran = aging("run", file)
