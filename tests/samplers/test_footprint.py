@@ -59,7 +59,8 @@ def test_a_page_that_two_map_is_counted_once_in_the_tree(both: tuple[Reading, Re
     # what the fork shares with its parent, copy on write, is once in the sum, too
     assert 48 * MIB < tree.values["process_pss_bytes"] < 64 * MIB
     assert alone.values["process_pss_bytes"] < 48 * MIB
-    assert tree.values["process_uss_bytes"] < 16 * MIB
+    # its libraries are its own where no other interpreter runs just now
+    assert tree.values["process_uss_bytes"] < 28 * MIB
 
 
 def test_open_files_are_told_by_kind(both: tuple[Reading, Reading]) -> None:
