@@ -6,14 +6,13 @@ memory plus swap (``tests/trends/data``), the first five minutes left out.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
-from study import conduct
 
 from aging.trends import drop_warmup, hamed_rao, mann_kendall, series_har, trend_test
+from analysis import ROOT
+from analysis.methods.study import conduct
 
-DATA = Path(__file__).resolve().parent.parent / "tests" / "trends" / "data"
+DATA = ROOT / "tests" / "trends" / "data"
 SERVERS = {
     "xllamacpp-default": "llama.cpp, host prompt cache at its default",
     "xllamacpp-cacheram0": "llama.cpp, host prompt cache off",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from processes import NOISE, Case, sampled
-from study import LENGTHS, conduct, generator, on_all_cores, progress
 
 import aging.trends.tests
 from aging.plugins import discover
 from aging.trends import series_har
 from aging.trends.tests import TrendTest
+from analysis.methods.signals import NOISE, Case, sampled
+from analysis.methods.study import LENGTHS, conduct, generator, on_all_cores, progress
 
 ALPHA = 0.05
 PRIMARY = "series_har"

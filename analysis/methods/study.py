@@ -16,11 +16,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.random import Generator
 
+from analysis import ROOT
+
 SEED = 20_270_311
 """Frozen. Every cell's generator follows from it, the study's name and the cell's: cells may be run alone."""
 
 LENGTHS = (216, 600, 2000)
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = ROOT / "docs"
 
 Cell = TypeVar("Cell")
 Row = TypeVar("Row")

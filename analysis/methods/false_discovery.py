@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
-from study import conduct, generator
 
 from aging.trends import benjamini_hochberg, benjamini_yekutieli, hierarchical_fdr
+from analysis.methods.study import conduct, generator
 
 DEPLOYMENTS, INDICATORS, AGEING, AGEING_INDICATORS, EFFECT = 6, 60, 2, 10, 4.5
 LEVEL = 0.10

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from power import detectable
-from processes import ar1
-from study import conduct, generator, on_all_cores, progress
 
 from aging.trends import look_levels, mann_kendall, series_har
+from analysis.methods.power import detectable
+from analysis.methods.signals import ar1
+from analysis.methods.study import conduct, generator, on_all_cores, progress
 
 N, LOOKS = 600, 20
 REPLICATES, _QUICK = 400, 5
@@ -61,4 +61,4 @@ def _rows(cell: tuple[float, float, bool]) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    conduct("sequential", __doc__, measure)
+    conduct("early_looks", __doc__, measure)

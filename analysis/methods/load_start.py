@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from processes import Floats
-from study import conduct, generator, on_all_cores, progress
 
 from aging.trends import origin_range, trend_test
+from analysis.methods.signals import Floats
+from analysis.methods.study import conduct, generator, on_all_cores, progress
 
 LOSSES = 1000
 EARLIER = (0.0, 0.05, 0.2, 0.5, 1.0, 2.0)
@@ -54,4 +54,4 @@ def _row(cell: tuple[str, int, bool, float, bool]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    conduct("origin", __doc__, measure)
+    conduct("load_start", __doc__, measure)

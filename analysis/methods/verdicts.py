@@ -10,10 +10,10 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
-from processes import GROWING, LEAKS, NOISE, sampled
-from study import LENGTHS, conduct, generator, on_all_cores, progress
 
 from aging.trends import trend_test
+from analysis.methods.signals import GROWING, LEAKS, NOISE, sampled
+from analysis.methods.study import LENGTHS, conduct, generator, on_all_cores, progress
 
 CASES = (*NOISE, *GROWING, *LEAKS)
 VERDICTS = ("aging", "bounded", "step", "cyclic", "stable", "inconclusive")

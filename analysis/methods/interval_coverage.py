@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from processes import ar1, line
-from study import conduct, generator, on_all_cores, progress
 
 from aging.trends import sen_slope, sen_slope_autocorrelated
+from analysis.methods.signals import ar1, line
+from analysis.methods.study import conduct, generator, on_all_cores, progress
 
 REPLICATES, _QUICK = 1000, 10
 NOISE = tuple(("AR(1)", phi, n) for phi in (0.0, 0.5, 0.8, 0.9) for n in (60, 216, 600))
@@ -47,4 +47,4 @@ def _row(cell: tuple[str, float, int, bool]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    conduct("coverage", __doc__, measure)
+    conduct("interval_coverage", __doc__, measure)

@@ -6,10 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
-from processes import Floats, ar1, line
-from study import conduct, generator, on_all_cores, progress
 
 from aging.trends import classify_shape, find_warmup
+from analysis.methods.signals import Floats, ar1, line
+from analysis.methods.study import conduct, generator, on_all_cores, progress
 
 SHAPES = ("constant", "linear", "decelerating", "step", "saturating", "cyclic")
 SPREAD = 0.1

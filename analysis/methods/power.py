@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from processes import HOUR, Floats, ar1
 from scipy.signal import lfilter
 from scipy.stats import norm
-from study import LENGTHS, conduct, generator, on_all_cores, progress
 
 import aging.trends.tests
 from aging.plugins import discover
 from aging.trends.tests import TrendTest
+from analysis.methods.signals import HOUR, Floats, ar1
+from analysis.methods.study import LENGTHS, conduct, generator, on_all_cores, progress
 
 ALPHA, POWER = 0.05, 0.8
 PHIS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
