@@ -5,8 +5,8 @@ are killed or stopped at random instants, their disk fills, their clock is set, 
 damaged. Each is then resumed, or analysed, and judged from what lies on the disk: no row that was written may be lost
 or doubled, no gap be without a reason, no verdict be wrong without a mark, no fault untold. Exit 1 if one is::
 
-    python analysis/faults.py --results results/faults               # all of them: 40 minutes, two at a time
-    python analysis/faults.py --results /tmp/some --only "server: SIGKILL" --rounds 2
+    python -m analysis.faults.study --results results/faults         # all of them: 40 minutes, two at a time
+    python -m analysis.faults.study --results results/some --only "server: SIGKILL" --rounds 2
 
 The clock is not the host's: a shim before libc's ``clock_gettime`` adds a step to the wall clock of the campaign's
 processes, all of them. A full disk is a real one, in memory (a mount: root alone; else that is told in the table).
@@ -32,12 +32,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from faulting.damage import DAMAGES, Base, Damage
-from faulting.disturbed import LEAK_BYTES, SECONDS, Disturbed
-from faulting.means import clock_shim, may_mount
-from faulting.strikes import KINDS, Kind
-from faulting.trials import Outcome, harm, strike
-from study import DOCS
+from analysis import ROOT
+from analysis.faults.campaign import LEAK_BYTES, SECONDS, Disturbed
+from analysis.faults.kinds import KINDS, Kind
+from analysis.faults.kinds_damage import DAMAGES, Base, Damage
+from analysis.faults.tools import clock_shim, may_mount
+from analysis.faults.trial import Outcome, harm, strike
 
 _BESIDE = 2
 """Campaigns at a time: most of one is waiting."""
@@ -55,7 +55,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="KIND", help="kinds whose name begins so")
     parser.add_argument("--rounds", type=int, help="of each kind; default: as many as the table has")
     parser.add_argument("--tell", action="store_true", help="run nothing more; the table of what is there")
-    parser.add_argument("--docs", type=Path, default=DOCS, help="where tables/ lies")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where tables/ lies")
     told = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -171,7 +171,7 @@ def _page(outcomes: Sequence[Told], skipped: Sequence[str]) -> Iterator[str]:
     yield ""
     yield (
         f"{len(faults)} faults, {len(campaigns)} of them in running campaigns, the others in directories; "
-        f"{len(failed)} lost data, were not told, or led to a wrong verdict. Made by `analysis/faults.py`"
+        f"{len(failed)} lost data, were not told, or led to a wrong verdict. Made by `analysis/faults/study.py`"
         f" (seed {outcomes[0]['seed'] if outcomes else '-'})."
     )
     yield ""

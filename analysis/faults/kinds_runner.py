@@ -8,8 +8,8 @@ import os
 import signal
 import time
 
-from faulting.disturbed import SECONDS, TrialError, until
-from faulting.kinds import FAST, Struck, ended, killed, kind, last_line, resumed
+from analysis.faults.campaign import SECONDS, TrialError, until
+from analysis.faults.kinds import FAST, Struck, ended, killed, kind, last_line, resumed
 
 
 @kind("none (undisturbed)", 5)

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from faulting.disturbed import Disturbed, until
-from faulting.kinds import FAST, Struck, ended, killed, kind, resumed
-from faulting.means import Clock, faulty_sampler
+from analysis.faults.campaign import Disturbed, until
+from analysis.faults.kinds import FAST, Struck, ended, killed, kind, resumed
+from analysis.faults.tools import Clock, faulty_sampler
 
 
 @kind("server: SIGKILL", 6, "died")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from faulting.disturbed import Disturbed, TrialError
-from faulting.judging import Rows, rows_of
+from analysis.faults.campaign import Disturbed, TrialError
+from analysis.faults.judge import Rows, rows_of
 
 NO_FLOOR = 'watchdogs.disk_floor = "0B"\nwatchdogs.inode_floor = 0'
 FAST = 0.002

@@ -17,11 +17,11 @@ from typing import Any
 
 from aging import open_results
 from aging.commands import main
-from faulting.damage import Damage
-from faulting.disturbed import LEAK_BYTES, PATIENCE_SECONDS, Disturbed, TrialError
-from faulting.disturbed import told as told_of
-from faulting.judging import Judgement, Rows, judge, rows_of
-from faulting.strikes import Kind, Struck
+from analysis.faults.campaign import LEAK_BYTES, PATIENCE_SECONDS, Disturbed, TrialError
+from analysis.faults.campaign import told as told_of
+from analysis.faults.judge import Judgement, Rows, judge, rows_of
+from analysis.faults.kinds import Kind, Struck
+from analysis.faults.kinds_damage import Damage
 
 _FINE = (0, 2, 3, 130)
 """Exit codes that say something on purpose."""

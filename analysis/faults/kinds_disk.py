@@ -6,9 +6,9 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from faulting.disturbed import SECONDS, TrialError, until
-from faulting.kinds import FAST, NO_FLOOR, Struck, ended, kind, last_line, resumed
-from faulting.means import Disk, small_disk
+from analysis.faults.campaign import SECONDS, TrialError, until
+from analysis.faults.kinds import FAST, NO_FLOOR, Struck, ended, kind, last_line, resumed
+from analysis.faults.tools import Disk, small_disk
 
 
 @contextlib.contextmanager

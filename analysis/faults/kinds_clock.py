@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faulting.kinds import Struck, ended, killed, kind, resumed
-from faulting.means import Clock
+from analysis.faults.kinds import Struck, ended, killed, kind, resumed
+from analysis.faults.tools import Clock
 
 
 def _stepped(struck: Struck, seconds: int) -> str:
