@@ -2,8 +2,11 @@
 
 Six deployments on three slots, three replicas, 36 hours a run, at 1 Hz: planned, run, journalled, recorded, sealed,
 killed, resumed, repeated and analysed by the package itself. Only clocks, the processes under test and their sockets
-are simulated (``virtual_time``, ``simulation``). Each life of the runner is a process of its own, which is really
-killed. What was done to the campaign is noted beside it, and compared with what its journal tells.
+are simulated (``virtual_time``, ``world``). Each start of the runner is a process of its own, which is really killed.
+What was done to the campaign is noted beside it, and compared with what its journal says::
+
+    python -m analysis.accelerated.study --write                # all of it
+    python -m analysis.accelerated.study --hours 0.15           # nine minutes a run, to see that it works
 """
 
 from __future__ import annotations
@@ -26,12 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from accelerating.loads import Loads
-from accelerating.samplers import SAMPLERS
-from accelerating.scenario import AWAY, HOURS, Happening, Study, injections, servers
-from accelerating.servers import SimulatedDeployment, World
-from accelerating.table import Cost, Lived, report
-from accelerating.virtual_time import HostTime, VirtualClock, VirtualLoop, live_by
 
 import aging.runner
 import aging.running
@@ -51,8 +48,15 @@ from aging.store.results import open_results
 from aging.store.sealing import seal_tree
 from aging.watchdogs.disk import Room
 from aging.watchdogs.memory import Memory
+from analysis import ROOT
+from analysis.accelerated.deployment import SimulatedDeployment
+from analysis.accelerated.loads import Loads
+from analysis.accelerated.samplers import SAMPLERS
+from analysis.accelerated.scenario import AWAY, HOURS, Happening, Study, injections, servers
+from analysis.accelerated.table import Cost, Lived, report
+from analysis.accelerated.virtual_time import HostTime, VirtualClock, VirtualLoop, live_by
+from analysis.accelerated.world import World
 
-ROOT = Path(__file__).resolve().parent.parent
 CAMPAIGN = ROOT / "campaigns" / "six-deployments-216h.toml"
 TABLE = ROOT / "docs" / "tables" / "accelerated.md"
 SEED = 20260611
@@ -61,6 +65,7 @@ _MOST_LIVES = 40
 _PLENTY = 2**50
 _EXITS = {Outcome.COMPLETED: 0, Outcome.HALTED: 3, Outcome.INTERRUPTED: 130}
 _LOOK_SECONDS = 0.25
+_RUNNER = (sys.executable, "-m", "analysis.accelerated.study", "--life")
 
 
 # One life of the runner.
@@ -153,8 +158,8 @@ def run_lives(study: Study, hours: float, seed: int, say: Callable[[str], object
     lives: list[Lived] = []
     for _ in range(_MOST_LIVES):
         began = time.monotonic()
-        argv = [sys.executable, __file__, "--life", str(study.folder), "--hours", str(hours), "--seed", str(seed)]
-        process = subprocess.Popen(argv)
+        argv = [*_RUNNER, str(study.folder.resolve()), "--hours", str(hours), "--seed", str(seed)]
+        process = subprocess.Popen(argv, cwd=ROOT)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         cost = Cost(time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024.0)

@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from accelerating.indicators import (
+from aging.model import HARNESS, Reading
+from aging.samplers import Sampler, Target
+from aging.samplers.engine import common_values, raw_values
+from analysis.accelerated.indicators import (
     Column,
     Indicators,
     constant,
@@ -18,10 +21,8 @@ from accelerating.indicators import (
     memory_of,
     share,
 )
-from accelerating.servers import Life, Server, World
-from aging.model import HARNESS, Reading
-from aging.samplers import Sampler, Target
-from aging.samplers.engine import common_values, raw_values
+from analysis.accelerated.servers import Life, Server
+from analysis.accelerated.world import World
 
 _PAGE = 4096
 

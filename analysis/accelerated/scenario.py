@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from accelerating.servers import Server, World
+from analysis.accelerated.servers import Server
+from analysis.accelerated.world import World
 
 HOURS = 36.0
 """Of a run, in the published campaign."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from accelerating.servers import Server
+from analysis.accelerated.servers import Server
 
 _BLOCK = 3600
 """Seconds of indicators that are drawn at a time."""

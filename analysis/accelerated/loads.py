@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from accelerating.servers import Server, World
 from aging.clock import ticks
 from aging.load.__main__ import not_yet_due, on_timeline
 from aging.load.job import Job
@@ -21,6 +20,8 @@ from aging.load.pulse import Beat, Pulse
 from aging.load.records import Records
 from aging.model import Failure, RequestRecord, Status
 from aging.store.segments import SegmentWriter
+from analysis.accelerated.servers import Server
+from analysis.accelerated.world import World
 
 _FIRST_LOAD_PID = 50_000_000
 
@@ -238,6 +239,3 @@ class _Answers:
         """First and last token."""
         first = sent + self._server.ttft * (0.3 + request.prompt_tokens / 2000) * math.exp(0.25 * self.next())
         return first, first + self._server.token * request.output_tokens * math.exp(0.08 * self.next())
-
-
-# What samplers see.

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from accelerating.scenario import Study, servers
-from accelerating.virtual_time import HostTime
 from aging.journal import read_journal
 from aging.model import Event
 from aging.store.results import Results, open_results
+from analysis.accelerated.scenario import Study, servers
+from analysis.accelerated.virtual_time import HostTime
 
 _NEAR_SECONDS = 200.0
 """A server that takes the place of another may take so long; so may a watchdog that waits for silence."""
@@ -175,10 +175,10 @@ def report(study: Study, hours: float, seed: int, lives: Sequence[Lived], analys
 def _head(hours: float, seed: int) -> Iterator[str]:
     yield "# A 216-hour campaign under an accelerated clock"
     yield ""
-    yield f"Written by `python analysis/accelerated.py --hours {hours:g} --seed {seed} --write`. Three slots, two"
-    yield "deployments each, three replicas: the package's own plan, runner, journal, sampling loop, segments, sealing,"
-    yield "lock, keeper, watchdogs, schedule, records, resumption, repeats and analysis. Simulated are the clocks, the"
-    yield "servers and their answers to requests. Footprints are sampled as well, control groups are not."
+    yield f"Written by `python -m analysis.accelerated.study --hours {hours:g} --seed {seed} --write`. Three slots,"
+    yield "two deployments each, three replicas: the package's own plan, runner, journal, sampling loop, segments,"
+    yield "sealing, lock, keeper, watchdogs, schedule, records, resumption, repeats and analysis. Simulated are the"
+    yield "clocks, the servers and their answers to requests. Footprints are sampled as well, control groups are not."
     yield ""
 
 
