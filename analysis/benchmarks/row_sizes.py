@@ -1,6 +1,6 @@
 """How many bytes a row takes on the disk, by source: the figures that ``aging plan`` reckons with.
 
-Of the result directories named, and of two hours of a simulated campaign (``analysis/harness.py``), whose samplers
+Of the result directories named, and of two hours of a simulated campaign (``harness_memory.py``), whose samplers
 are today's. A sealed row is a Parquet file's share, an open one a line of JSON.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,11 +16,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from harness import simulate, watched
-
 from aging.store.segments import SEALED
+from analysis.benchmarks.harness_memory import simulate, watched
 
 _SHOWN_ROWS = 500
 
@@ -42,10 +38,11 @@ def figures(root: Path) -> Iterator[tuple[str, int, float, float]]:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("directories", type=Path, nargs="*")
+    directories = arguments.parse_args().directories
     with tempfile.TemporaryDirectory() as folder:
         with watched() as targets:
             asyncio.run(simulate(2, Path(folder), targets))
-        for root in (*arguments.parse_args().directories, Path(folder)):
+        for root in (*directories, Path(folder)):
             print(root if root != Path(folder) else "simulated, two hours")
             for source, rows, sealed, line in figures(root):
                 print(f"  {source:<20} {rows:>8,} rows  {sealed:>7.1f} bytes sealed  {line:>7.0f} bytes open")

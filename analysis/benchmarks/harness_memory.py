@@ -36,6 +36,7 @@ from aging.samplers.host import HostSampler
 from aging.samplers.process import ProcessSampler, read_process
 from aging.sampling import Plan, Sampling
 from aging.store.layout import Layout
+from analysis import ROOT
 
 DEPLOYMENTS = 6
 HOURS = 216
@@ -54,7 +55,7 @@ server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_address[1], flush=True)
 server.serve_forever()
 """
-_SCRAPE = Path(__file__).parent.parent / "tests" / "samplers" / "data" / "vllm-0.32.0.txt"
+_SCRAPE = ROOT / "tests" / "samplers" / "data" / "vllm-0.32.0.txt"
 
 
 class FastClock:

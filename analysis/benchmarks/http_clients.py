@@ -1,9 +1,9 @@
 """What a request costs the load client and its peers: CPU, and memory that is kept, at the same paced load in one run.
 
-``python analysis/peers.py --install`` makes an environment for each peer under the user's cache folder (a gigabyte
-each, mostly what they import); without it those that are there are measured. Each tool is run with few and with many
-requests: the difference is what a request costs, and its start is left out. Memory is anonymous memory of all its
-processes at their peak.
+``python -m analysis.benchmarks.http_clients --install`` makes an environment for each peer under the user's cache
+folder (a gigabyte each, mostly what they import); without it those that are there are measured. Each tool is run with
+few and with many requests: the difference is what a request costs, and its start is left out. Memory is anonymous
+memory of all its processes at their peak.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import psutil
-from clients import server
 
 from aging.campaign.schema import LoadTable
 from aging.deployments import Endpoint
@@ -29,6 +28,8 @@ from aging.load.arrivals.poisson import PoissonOptions
 from aging.load.job import Job
 from aging.preflight import model_cache
 from aging.weights import PRESETS
+from analysis.benchmarks.figures import Line
+from analysis.benchmarks.load_client import server
 
 _REPEATS = 3
 _RATE = 50.0
@@ -130,6 +131,18 @@ def costs() -> Iterator[tuple[str, Cost]]:
                 taken[name].append(_cost(run, url))
     for name, repeats in taken.items():
         yield name, Cost(median(one.cpu for one in repeats), median(one.kept for one in repeats))
+
+
+def tools() -> Iterator[Line]:
+    """The load client against the tools that people use, as far as ``--install`` has brought them."""
+    figures = dict(costs())
+    ours = figures.pop("ours")
+    for name, cost in figures.items():
+        yield Line(
+            "a streamed request of 32 tokens: CPU", ours.cpu, "ms", ours.cpu / cost.cpu, f"{name} ({cost.cpu:.3g} ms)"
+        )
+        kept = f"{name} ({cost.kept / 1000:.3g} kB)"
+        yield Line("a streamed request: memory kept", ours.kept, "bytes", ours.kept / cost.kept, kept)
 
 
 def main() -> None:

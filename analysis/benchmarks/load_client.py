@@ -1,10 +1,9 @@
 """The load client over each transport it could have had, and beside its peers: CPU, truth and lateness in one run.
 
-Each client is a process of its own on one core, the server (``truthful_server.py``) another's on another; they take
+Each client is a process of its own on one core, the server (``truth_server.py``) another's on another; they take
 turns, so that whatever else the machine does meets all. The server knows when it received a request and when it sent
 its first token: what a client's time to first token is longer than that is the client's error (and the kernel's).
-``python analysis/clients.py`` prints the table; ``--peers`` also drives aiperf and guidellm, from environments of
-their own that it makes once under the user's cache folder.
+``python -m analysis.benchmarks.load_client`` prints the table; aiperf and guidellm are driven by ``http_clients.py``.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
-from pathlib import Path
 from random import Random
 from statistics import median
 
@@ -38,6 +36,9 @@ from aging.load.planned import ClosedLoop, PlannedRequest
 from aging.load.prompts import messages
 from aging.load.transport import Transport
 from aging.model import RequestRecord
+from analysis import ROOT
+from analysis.benchmarks import truth_server
+from analysis.benchmarks.figures import Line
 
 _REPEATS = 3
 _SECONDS = 10.0
@@ -143,6 +144,25 @@ def saturated_rounds() -> Mapping[str, float]:
     return {name: median(repeats) for name, repeats in taken.items()}
 
 
+def transports() -> Iterator[Line]:
+    """For the table of ``make bench``: the client over its own transport, against others that it could have had."""
+    for rate, figures in paced_rounds():
+        for name, one in figures.items():
+            to = figures["httpx"]
+            what, over = f"client over {name}, {rate:g} requests/s", "httpx's own transport"
+            yield Line(f"{what}: CPU", one.cpu, "ms a request", one.cpu / to.cpu, f"{over} ({to.cpu:.3g} ms)")
+            yield Line(
+                f"{what}: TTFT too long, p99", one.ttft_error[1], "ms", one.ttft_error[1] / to.ttft_error[1], over
+            )
+            yield Line(f"{what}: sent late, p99", one.late[1], "ms", one.late[1] / to.late[1], over)
+    fastest = saturated_rounds()
+    for name, cpu in fastest.items():
+        what = f"client over {name}, {STREAMS} streams at once: CPU"
+        yield Line(
+            what, cpu, "ms a request", cpu / fastest["httpx"], f"httpx's own transport ({fastest['httpx']:.3g} ms)"
+        )
+
+
 def main() -> None:
     """Print the table, or (``--drive``, in a process of its own) be one of its clients."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -169,15 +189,9 @@ def main() -> None:
 @contextlib.contextmanager
 def server(*flags: str) -> Iterator[str]:
     """A truthful server on the second core; its URL."""
-    argv = (sys.executable, str(Path(__file__).with_name("truthful_server.py")), *flags)
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        _pin(process.pid, 1)
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.stdin.close()
+    with truth_server.started(*flags) as (pid, url):
+        _pin(pid, 1)
+        yield url
 
 
 async def _drive(transport: Callable[[], httpx.AsyncBaseTransport], url: str, rate: float | None) -> Driven:
@@ -229,9 +243,9 @@ def _checksum(endpoint: Endpoint, record: RequestRecord) -> int:
 
 
 def _child(transport: str, url: str, rate: float | None) -> Driven:
-    argv = [sys.executable, __file__, "--drive", transport, "--url", url]
+    argv = [sys.executable, "-m", "analysis.benchmarks.load_client", "--drive", transport, "--url", url]
     argv += [] if rate is None else ["--rate", str(rate)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         _pin(process.pid, 0)
         output, _ = process.communicate()
     return Driven(*json.loads(output))

@@ -1,9 +1,9 @@
 """A server of completions that is fast, paced, and remembers when it really received and sent: the other side of the
 client's studies.
 
-``python analysis/truthful_server.py --ttft 0.02 --token 0.01 --truth`` prints its URL and serves until its input ends.
-``GET /truth`` gives what it saw of every request since it was last asked: the checksum of the body, and the monotonic
-seconds at which the request was whole and at which its first and its last token were handed to the kernel.
+``python -m analysis.benchmarks.truth_server --ttft 0.02 --token 0.01 --truth`` prints its URL and serves until its
+input ends. ``GET /truth`` gives what it saw of every request since it was last asked: the checksum of the body, and the
+monotonic seconds at which the request was whole and at which its first and its last token were handed to the kernel.
 ``--faulty 0.1`` lets it fail every tenth request in one of seven ways, which follow from the request's body.
 """
 
@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import re
+import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+from analysis import ROOT
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _EVENT_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -149,6 +153,19 @@ def _whole(status: int, body: bytes) -> bytes:
 
 
 _TOKEN, _LAST_TOKEN = _chunk(_EVENT % b"null"), _chunk(_EVENT % b'"length"')
+
+
+@contextlib.contextmanager
+def started(*flags: str) -> Iterator[tuple[int, str]]:
+    """The server in a process of its own; its pid and its URL."""
+    argv = (sys.executable, "-m", "analysis.benchmarks.truth_server", *flags)
+    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield process.pid, process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
 
 
 async def main() -> None:

@@ -30,6 +30,7 @@ from aging.samplers.footprint import FootprintSampler, memory_of
 from aging.samplers.host import HostSampler
 from aging.samplers.process import ProcessSampler
 from aging.sampling import Plan, Sampling
+from analysis import ROOT
 
 ARMS = ("nobody", "sampling", "uss")
 ROUNDS, SECONDS = 60, 4.0
@@ -57,7 +58,7 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_address[1], flush=True)
 server.serve_forever()
 """
-_SCRAPE = Path(__file__).parent.parent / "tests" / "samplers" / "data" / "vllm-0.32.0.txt"
+_SCRAPE = ROOT / "tests" / "samplers" / "data" / "vllm-0.32.0.txt"
 
 
 @contextlib.contextmanager
@@ -90,8 +91,8 @@ def watching(arm: str, pid: int, port: int) -> Iterator[None]:
     if arm == "nobody":
         yield
         return
-    argv = [sys.executable, __file__, "--watch", arm, str(pid), str(port)]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watcher:
+    argv = [sys.executable, "-m", "analysis.benchmarks.perturbation", "--watch", arm, str(pid), str(port)]
+    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdout is not None
         watcher.stdout.readline()
         try:
