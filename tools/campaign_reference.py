@@ -1,6 +1,6 @@
 """Writes ``docs/campaign.md``, the reference of the campaign file, from the schema's own descriptions.
 
-Run it after a change of the schema or of a plug-in's options; a test compares the
+Run ``python -m tools.campaign_reference`` after a change of the schema or of a plug-in's options; a test compares the
 committed page with what it makes.
 """
 
@@ -90,7 +90,7 @@ This is a whole campaign. Every key it leaves out has a default:
 [`campaigns/quickstart.toml`](../campaigns/quickstart.toml) is the example to copy, with a comment on every choice;
 [`campaigns/six-deployments-216h.toml`](../campaigns/six-deployments-216h.toml) is a published campaign of nine days.
 
-<!-- Made by analysis/campaign_reference.py from the descriptions in the code: change them there. -->
+<!-- Made by tools/campaign_reference.py from the descriptions in the code: change them there. -->
 """
 
 _QUANTITIES = """\
