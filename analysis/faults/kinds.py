@@ -43,17 +43,20 @@ class Kind:
     needs: str = ""
 
 
-KINDS: list[Kind] = []
+class Kinds(list[Kind]):
+    """Kinds of one module, in the order of the table."""
 
+    def add(self, name: str, rounds: int, *tells: str, strike: Strike, needs: str = "", **made: Any) -> None:
+        self.append(Kind(name, rounds, strike, frozenset(tells), made, needs))
 
-def kind(name: str, rounds: int, *tells: str, needs: str = "", **made: Any) -> Callable[[Strike], Strike]:
-    """Have a function be a kind of fault."""
+    def kind(self, name: str, rounds: int, *tells: str, needs: str = "", **made: Any) -> Callable[[Strike], Strike]:
+        """Have a function be a kind of fault."""
 
-    def known(strike: Strike) -> Strike:
-        KINDS.append(Kind(name, rounds, strike, frozenset(tells), made, needs))
-        return strike
+        def known(strike: Strike) -> Strike:
+            self.add(name, rounds, *tells, strike=strike, needs=needs, **made)
+            return strike
 
-    return known
+        return known
 
 
 def resumed(one: Disturbed) -> str:
@@ -96,6 +99,7 @@ def last_line(one: Disturbed) -> str:
 
 
 def killed(struck: Struck) -> None:
+    """Kill the runner under load."""
     runner = struck.one.run()
     struck.one.under_load()
     struck.one.kill(runner)

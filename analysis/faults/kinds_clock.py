@@ -4,36 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.faults.kinds import Struck, ended, killed, kind, resumed
+from analysis.faults.campaign import Disturbed
+from analysis.faults.kinds import Kinds, Strike, Struck, ended, killed, resumed
 from analysis.faults.tools import Clock
 
+KINDS = Kinds()
 
-def _stepped(struck: Struck, seconds: int) -> str:
-    one = struck.one
+
+def own_clock(one: Disturbed) -> Clock:
+    """A clock of the campaign's own, for all processes that it starts from now on."""
     clock = Clock(Path(one.tools["shim"]), one.folder / "clock")
     one.environment = clock.environment
-    runner = one.run()
-    one.under_load()
-    struck.note()
-    clock.step(seconds)
-    return ended(one, runner, 0)
+    return clock
 
 
-@kind("clock: one hour on", 3, "clock", needs="clock")
-def clock_on(struck: Struck) -> str:
-    return _stepped(struck, 3600)
+def _stepped(seconds: int) -> Strike:
+    def strike(struck: Struck) -> str:
+        one = struck.one
+        clock = own_clock(one)
+        runner = one.run()
+        one.under_load()
+        struck.note()
+        clock.step(seconds)
+        return ended(one, runner, 0)
+
+    return strike
 
 
-@kind("clock: one hour back", 3, "clock", needs="clock")
-def clock_back(struck: Struck) -> str:
-    return _stepped(struck, -3600)
+KINDS.add("clock: one hour on", 3, "clock", needs="clock", strike=_stepped(3600))
+KINDS.add("clock: one hour back", 3, "clock", needs="clock", strike=_stepped(-3600))
 
 
-@kind("clock: an hour on or back while the runner is dead", 3, "resumed", needs="clock")
-def clock_meanwhile(struck: Struck) -> str:
+@KINDS.kind("clock: an hour on or back while the runner is dead", 3, "resumed", needs="clock")
+def clock_without_a_runner(struck: Struck) -> str:
     one = struck.one
-    clock = Clock(Path(one.tools["shim"]), one.folder / "clock")
-    one.environment = clock.environment
+    clock = own_clock(one)
     killed(struck)
     step = one.rng.choice((3600, -3600))
     clock.step(step)

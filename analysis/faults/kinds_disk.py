@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from analysis.faults.campaign import SECONDS, TrialError, until
-from analysis.faults.kinds import FAST, NO_FLOOR, Struck, ended, kind, last_line, resumed
+from analysis.faults.campaign import SECONDS, Disturbed, TrialError, until
+from analysis.faults.kinds import FAST, NO_FLOOR, Kinds, Strike, Struck, ended, last_line, resumed
 from analysis.faults.tools import Disk, small_disk
+
+KINDS = Kinds()
+
+Take = Callable[[Random, Disk], str]
+"""Takes the room of a disk, and says what it left."""
+
+
+def _all_but(*rooms: int) -> Take:
+    """All room but one of these, in bytes."""
+
+    def take(rng: Random, disk: Disk) -> str:
+        room = rng.choice(rooms)
+        disk.fill(room)
+        return f"{room} bytes left"
+
+    return take
+
+
+def _inodes(_rng: Random, disk: Disk) -> str:
+    disk.take_inodes()
+    return "no inode left"
 
 
 @contextlib.contextmanager
-def _on_a_disk(struck: Struck) -> Any:
-    one = struck.one
+def _on_a_disk(one: Disturbed) -> Iterator[Disk]:
     with small_disk(one.folder / "disk") as disk:
         one.results = Path("disk/results")
         try:
@@ -23,113 +45,129 @@ def _on_a_disk(struck: Struck) -> Any:
             one.keep(Path("results"))
 
 
-def _freed_and_resumed(struck: Struck, disk: Disk) -> str:
-    struck.note()
-    disk.free()
-    return f"halted, {resumed(struck.one)}"
-
-
-@kind("disk full: under load", 6, "aging resume", needs="mount", top=NO_FLOOR)
-def disk_full(struck: Struck) -> str:
-    one = struck.one
-    with _on_a_disk(struck) as disk:
+@contextlib.contextmanager
+def _running_on_a_disk(one: Disturbed) -> Iterator[tuple[Disk, Any]]:
+    """The disk and the runner; so much is taken already that the rest is taken in an instant."""
+    with _on_a_disk(one) as disk:
         runner = one.run()
         disk.prepare()
-        one.under_load(latest=9.0)
-        struck.note()
-        room = one.rng.choice((0, 0, 4096, 20_000, 60_000))
-        disk.fill(room)
-        one.say(f"{room} bytes left")
-        ended(one, runner, 3)
-        return _freed_and_resumed(struck, disk)
+        yield disk, runner
 
 
-@kind("disk under its floor", 2, "aging resume", needs="mount", top='watchdogs.disk_floor = "2MiB"')
-def disk_floor(struck: Struck) -> str:
-    one = struck.one
-    with _on_a_disk(struck) as disk:
-        runner = one.run()
-        disk.prepare()
-        one.under_load(latest=9.0)
-        struck.note()
-        disk.fill(one.rng.choice((400_000, 1_500_000)))
-        ended(one, runner, 3)
-        return _freed_and_resumed(struck, disk)
+def _halts(take: Take) -> Strike:
+    """Without room under load: it halts, and can be resumed once there is room again."""
+
+    def strike(struck: Struck) -> str:
+        one = struck.one
+        with _running_on_a_disk(one) as (disk, runner):
+            one.under_load(latest=9.0)
+            struck.note()
+            one.say(take(one.rng, disk))
+            ended(one, runner, 3)
+            struck.note()
+            disk.free()
+            return f"halted, {resumed(one)}"
+
+    return strike
 
 
-@kind("inodes under their floor", 2, "aging resume", needs="mount", top='watchdogs.disk_floor = "0B"')
-def inode_floor(struck: Struck) -> str:
-    one = struck.one
-    with _on_a_disk(struck) as disk:
-        runner = one.run()
-        disk.prepare()
-        one.under_load(latest=9.0)
-        struck.note()
-        disk.take_inodes()
-        ended(one, runner, 3)
-        return _freed_and_resumed(struck, disk)
+KINDS.add(
+    "disk full: under load",
+    6,
+    "aging resume",
+    needs="mount",
+    top=NO_FLOOR,
+    strike=_halts(_all_but(0, 0, 4096, 20_000, 60_000)),
+)
+KINDS.add(
+    "disk under its floor",
+    2,
+    "aging resume",
+    needs="mount",
+    top='watchdogs.disk_floor = "2MiB"',
+    strike=_halts(_all_but(400_000, 1_500_000)),
+)
+KINDS.add(
+    "inodes under their floor",
+    2,
+    "aging resume",
+    needs="mount",
+    top='watchdogs.disk_floor = "0B"',
+    strike=_halts(_inodes),
+)
 
 
-def _told_and_analysed(struck: Struck, disk: Disk, runner: Any) -> str:
-    """Its end had come: what could not be written then is written now."""
+def _ends(struck: Struck, disk: Disk, runner: Any) -> str:
+    """It ends by itself, without room for all that it has to write; that is written once there is room again."""
     one = struck.one
     became = ended(one, runner, 0, 3)
     disk.free()
     return f"{became}, {resumed(one)}"
 
 
-@kind("inodes used up: under load", 3, "No space left", needs="mount", top=NO_FLOOR)
+@KINDS.kind("inodes used up: under load", 3, "No space left", needs="mount", top=NO_FLOOR)
 def inodes(struck: Struck) -> str:
     one = struck.one
-    with _on_a_disk(struck) as disk:
-        runner = one.run()
-        disk.prepare()
+    with _running_on_a_disk(one) as (disk, runner):
         one.under_load(latest=9.0)
         struck.note()
-        disk.take_inodes()
-        return _told_and_analysed(struck, disk, runner)
+        one.say(_inodes(one.rng, disk))
+        return _ends(struck, disk, runner)
 
 
-@kind("disk full: at the seal", 3, "No space left", needs="mount", top=NO_FLOOR)
-def disk_full_at_the_seal(struck: Struck) -> str:
-    one = struck.one
-    with _on_a_disk(struck) as disk:
-        runner = one.run()
-        disk.prepare()
-        one.under_load(earliest=SECONDS - 1.0, latest=SECONDS - 1.0)
-        until(lambda: "campaign_completed" in one.kinds(), "its end", pause=FAST)
-        disk.fill(one.rng.choice((0, 8192, 30_000)))
-        struck.note()
-        return _told_and_analysed(struck, disk, runner)
+def _sealing(one: Disturbed) -> None:
+    until(lambda: "campaign_completed" in one.kinds(), "its end", pause=FAST)
 
 
-@kind("disk full: at the analysis", 3, "No space left", needs="mount", top=NO_FLOOR)
-def disk_full_at_the_analysis(struck: Struck) -> str:
-    one = struck.one
-    with _on_a_disk(struck) as disk:
-        runner = one.run()
-        disk.prepare()
-        one.under_load(earliest=SECONDS - 1.0, latest=SECONDS - 1.0)
-        one.wait_for("campaign_completed")
-        until(lambda: not any(one.root.rglob("*.live.jsonl")), "the seal", pause=FAST)
-        disk.fill(one.rng.choice((0, 8192, 50_000)))
-        struck.note()
-        return _told_and_analysed(struck, disk, runner)
+def _analysing(one: Disturbed) -> None:
+    one.wait_for("campaign_completed")
+    until(lambda: not any(one.root.rglob("*.live.jsonl")), "the seal", pause=FAST)
 
 
-@kind("disk full: before the start", 4, "No space left", "free", needs="mount", top=NO_FLOOR)
+def _after_the_load(stage: Callable[[Disturbed], None], take: Take) -> Strike:
+    """Without room from a stage after the load's end; the room is taken before anything is read, lest it be over."""
+
+    def strike(struck: Struck) -> str:
+        one = struck.one
+        with _running_on_a_disk(one) as (disk, runner):
+            one.under_load(earliest=SECONDS - 1.0, latest=SECONDS - 1.0)
+            stage(one)
+            one.say(take(one.rng, disk))
+            struck.note()
+            return _ends(struck, disk, runner)
+
+    return strike
+
+
+KINDS.add(
+    "disk full: at the seal",
+    3,
+    "No space left",
+    needs="mount",
+    top=NO_FLOOR,
+    strike=_after_the_load(_sealing, _all_but(0, 8192, 30_000)),
+)
+KINDS.add(
+    "disk full: at the analysis",
+    3,
+    "No space left",
+    needs="mount",
+    top=NO_FLOOR,
+    strike=_after_the_load(_analysing, _all_but(0, 8192, 50_000)),
+)
+
+
+@KINDS.kind("disk full: before the start", 4, "No space left", "free", needs="mount", top=NO_FLOOR)
 def disk_full_before(struck: Struck) -> str:
     one = struck.one
-    with _on_a_disk(struck) as disk:
-        room = one.rng.choice((0, 4096, 8192, 16_384, 40_960))
-        disk.fill(room)
-        one.say(f"{room} bytes left")
+    with _on_a_disk(one) as disk:
+        one.say(_all_but(0, 4096, 8192, 16_384, 40_960)(one.rng, disk))
         code = one.done("run", one.file, "--results", one.results)
         if code not in (2, 3):
             raise TrialError(f"aging run: exit {code}: {last_line(one)}")
-        told = one.done("status", "--results", one.results)
-        if told != 0:
-            raise TrialError(f"aging status: exit {told}: {last_line(one)}")
+        status = one.done("status", "--results", one.results)
+        if status != 0:
+            raise TrialError(f"aging status: exit {status}: {last_line(one)}")
         disk.free()
         if one.made():
             struck.note()
@@ -138,18 +176,14 @@ def disk_full_before(struck: Struck) -> str:
         return f"exit {code}, refused"
 
 
-@kind("disk full: at a resume", 3, "aging resume", "No space left", needs="mount", top=NO_FLOOR)
+@KINDS.kind("disk full: at a resume", 3, "aging resume", "No space left", needs="mount", top=NO_FLOOR)
 def disk_full_at_a_resume(struck: Struck) -> str:
     one = struck.one
-    with _on_a_disk(struck) as disk:
-        runner = one.run()
-        disk.prepare()
+    with _running_on_a_disk(one) as (disk, runner):
         one.under_load(latest=6.0)
         one.kill(runner)
         struck.note()
-        room = one.rng.choice((0, 0, 4096, 16_384))
-        disk.fill(room)
-        one.say(f"{room} bytes left")
+        one.say(_all_but(0, 0, 4096, 16_384)(one.rng, disk))
         code = one.done("resume", one.root)
         if code != 3:
             raise TrialError(f"aging resume: exit {code}: {last_line(one)}")

@@ -7,55 +7,77 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from analysis.faults.campaign import Disturbed, until
-from analysis.faults.kinds import FAST, Struck, ended, killed, kind, resumed
-from analysis.faults.tools import Clock, faulty_sampler
+from analysis.faults.kinds import FAST, Kinds, Strike, Struck, ended, killed, resumed
+from analysis.faults.kinds_clock import own_clock
+from analysis.faults.tools import faulty_sampler
+
+KINDS = Kinds()
+
+Victim = Callable[[Disturbed], int]
+"""The pid of a process of a campaign under load."""
 
 
-@kind("server: SIGKILL", 6, "died")
-def server_killed(struck: Struck) -> str:
-    one = struck.one
-    runner = one.run()
-    one.under_load()
-    name = one.rng.choice(("clean", "leak"))
-    struck.note()
-    os.kill(one.server(name), signal.SIGKILL)
-    one.say(name)
-    return ended(one, runner, 0)
+def _one_of(pid_of: Callable[[Disturbed, str], int]) -> Victim:
+    """The process of one of the two deployments."""
+
+    def victim(one: Disturbed) -> int:
+        name = one.rng.choice(("clean", "leak"))
+        one.say(name)
+        return pid_of(one, name)
+
+    return victim
 
 
-@kind("server: SIGSTOP, SIGCONT", 3, "silent", "error", "failing", top='watchdogs.silent_after = "2s"')
-def server_stopped(struck: Struck) -> str:
-    one = struck.one
-    runner = one.run()
-    one.under_load(latest=8.0)
-    name = one.rng.choice(("clean", "leak"))
-    pid = one.server(name)
-    os.kill(pid, signal.SIGSTOP)
-    pause = one.rng.uniform(3.5, 5.0)
-    time.sleep(pause)
-    struck.note()
-    os.kill(pid, signal.SIGCONT)
-    one.say(f"{name} for {pause:.1f} s")
-    return ended(one, runner, 0)
+_SERVER, _LOAD = _one_of(Disturbed.server), _one_of(Disturbed.load)
 
 
-@kind("server: SIGSTOP for good", 2, "silent", "error", "failing", top='watchdogs.silent_after = "2s"')
-def server_stopped_for_good(struck: Struck) -> str:
-    one = struck.one
-    runner = one.run()
-    one.under_load()
-    name = one.rng.choice(("clean", "leak"))
-    struck.note()
-    os.kill(one.server(name), signal.SIGSTOP)
-    one.say(name)
-    return ended(one, runner, 0)
+def _sent(how: signal.Signals, victim: Victim) -> Strike:
+    """A signal under load, after which the campaign comes to its end by itself."""
+
+    def strike(struck: Struck) -> str:
+        one = struck.one
+        runner = one.run()
+        one.under_load()
+        struck.note()
+        os.kill(victim(one), how)
+        return ended(one, runner, 0)
+
+    return strike
 
 
-@kind("server: SIGKILL and its port taken, with the runner killed", 3, "died", "short")
+def _paused(victim: Victim, shortest: float, longest: float, latest: float) -> Strike:
+    """Stopped under load, and continued so many seconds later."""
+
+    def strike(struck: Struck) -> str:
+        one = struck.one
+        runner = one.run()
+        one.under_load(latest=latest)
+        pid = victim(one)
+        os.kill(pid, signal.SIGSTOP)
+        pause = one.rng.uniform(shortest, longest)
+        time.sleep(pause)
+        struck.note()
+        os.kill(pid, signal.SIGCONT)
+        one.say(f"for {pause:.1f} s")
+        return ended(one, runner, 0)
+
+    return strike
+
+
+_SILENT = ("silent", "error", "failing")
+_BEHIND = ("late", "behind", "mute")
+_SILENT_SOON, _LATE_SOON = 'watchdogs.silent_after = "2s"', 'watchdogs.late_after = "2s"'
+
+KINDS.add("server: SIGKILL", 6, "died", strike=_sent(signal.SIGKILL, _SERVER))
+KINDS.add("server: SIGSTOP, SIGCONT", 3, *_SILENT, top=_SILENT_SOON, strike=_paused(_SERVER, 3.5, 5.0, latest=8.0))
+KINDS.add("server: SIGSTOP for good", 2, *_SILENT, top=_SILENT_SOON, strike=_sent(signal.SIGSTOP, _SERVER))
+
+
+@KINDS.kind("server: SIGKILL and its port taken, with the runner killed", 3, "died", "short")
 def port_taken(struck: Struck) -> str:
     one = struck.one
     killed(struck)
@@ -77,57 +99,13 @@ def _bound(thief: socket.socket, number: int) -> bool:
     return True
 
 
-@kind("load process: SIGKILL", 4, "load_died")
-def load_killed(struck: Struck) -> str:
-    one = struck.one
-    runner = one.run()
-    one.under_load()
-    struck.note()
-    os.kill(one.load(one.rng.choice(("clean", "leak"))), signal.SIGKILL)
-    return ended(one, runner, 0)
-
-
-@kind("load process: SIGSTOP, SIGCONT", 3, "late", "behind", "mute")
-def load_stopped(struck: Struck) -> str:
-    one = struck.one
-    runner = one.run()
-    one.under_load(latest=9.0)
-    pid = one.load(one.rng.choice(("clean", "leak")))
-    os.kill(pid, signal.SIGSTOP)
-    time.sleep(one.rng.uniform(2.0, 4.0))
-    struck.note()
-    os.kill(pid, signal.SIGCONT)
-    return ended(one, runner, 0)
-
-
-@kind("load process: SIGSTOP for good", 2, "late", "behind", "mute", "load_died", top='watchdogs.late_after = "2s"')
-def load_stopped_for_good(struck: Struck) -> str:
-    one = struck.one
-    runner = one.run()
-    one.under_load()
-    struck.note()
-    os.kill(one.load(one.rng.choice(("clean", "leak"))), signal.SIGSTOP)
-    return ended(one, runner, 0)
-
-
-@kind("keeper: SIGKILL", 2, "harness")
-def keeper_killed(struck: Struck) -> str:
-    one = struck.one
-    runner = one.run()
-    one.under_load()
-    struck.note()
-    os.kill(one.keeper(), signal.SIGKILL)
-    return ended(one, runner, 0)
-
-
-@kind("keeper: SIGSTOP for good", 2)
-def keeper_stopped(struck: Struck) -> str:
-    one = struck.one
-    runner = one.run()
-    one.under_load()
-    struck.note()
-    os.kill(one.keeper(), signal.SIGSTOP)
-    return ended(one, runner, 0)
+KINDS.add("load process: SIGKILL", 4, "load_died", strike=_sent(signal.SIGKILL, _LOAD))
+KINDS.add("load process: SIGSTOP, SIGCONT", 3, *_BEHIND, strike=_paused(_LOAD, 2.0, 4.0, latest=9.0))
+KINDS.add(
+    "load process: SIGSTOP for good", 2, *_BEHIND, "load_died", top=_LATE_SOON, strike=_sent(signal.SIGSTOP, _LOAD)
+)
+KINDS.add("keeper: SIGKILL", 2, "harness", strike=_sent(signal.SIGKILL, Disturbed.keeper))
+KINDS.add("keeper: SIGSTOP for good", 2, strike=_sent(signal.SIGSTOP, Disturbed.keeper))
 
 
 def _sealing_process(one: Disturbed) -> int:
@@ -146,62 +124,51 @@ def _sealing_process(one: Disturbed) -> int:
     return one.rng.choice(found)
 
 
-def _hour_ends(struck: Struck) -> Any:
-    """A runner whose clock goes on by an hour: whatever it has written is being sealed."""
-    one = struck.one
-    clock = Clock(Path(one.tools["shim"]), one.folder / "clock")
-    one.environment = clock.environment
-    runner = one.run()
-    one.under_load()
-    struck.note()
-    clock.step(3600)
-    return runner
+def _sent_to_a_seal(how: signal.Signals) -> Strike:
+    """A signal to a process that seals: the clock goes on by an hour, so what has been written is being sealed."""
+
+    def strike(struck: Struck) -> str:
+        one = struck.one
+        clock = own_clock(one)
+        runner = one.run()
+        one.under_load()
+        struck.note()
+        clock.step(3600)
+        pid = _sealing_process(one)
+        time.sleep(one.rng.uniform(0.0, 0.6))
+        try:
+            os.kill(pid, how)
+        except ProcessLookupError:
+            one.say("it had sealed already")
+        try:
+            return ended(one, runner, 0)
+        finally:
+            if how is signal.SIGSTOP:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    return strike
 
 
-@kind("sealing process: SIGKILL", 3, "clock", needs="clock")
-def sealing_killed(struck: Struck) -> str:
-    one = struck.one
-    runner = _hour_ends(struck)
-    pid = _sealing_process(one)
-    time.sleep(one.rng.uniform(0.0, 0.6))
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    return ended(one, runner, 0)
+KINDS.add("sealing process: SIGKILL", 3, "clock", needs="clock", strike=_sent_to_a_seal(signal.SIGKILL))
+KINDS.add("sealing process: SIGSTOP for good", 2, "clock", needs="clock", strike=_sent_to_a_seal(signal.SIGSTOP))
 
 
-@kind("sealing process: SIGSTOP for good", 2, "clock", needs="clock")
-def sealing_stopped(struck: Struck) -> str:
-    one = struck.one
-    runner = _hour_ends(struck)
-    pid = _sealing_process(one)
-    time.sleep(one.rng.uniform(0.0, 0.6))
-    try:
-        os.kill(pid, signal.SIGSTOP)
+def _with_sampler(how: str) -> Strike:
+    def strike(struck: Struck) -> str:
+        one = struck.one
+        one.environment = faulty_sampler(one.folder / "plugin", how)
+        runner = one.run()
+        one.under_load(earliest=5.0, latest=5.0)
+        struck.note()
         return ended(one, runner, 0)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+
+    return strike
 
 
-def _with_sampler(struck: Struck, how: str) -> str:
-    one = struck.one
-    one.environment = faulty_sampler(one.folder / "plugin", how)
-    runner = one.run()
-    one.under_load(earliest=5.0, latest=5.0)
-    struck.note()
-    return ended(one, runner, 0)
-
-
-@kind("sampler: raises", 2, "sampler", sampling='faulty = "500ms"')
-def sampler_raises(struck: Struck) -> str:
-    return _with_sampler(struck, "raises")
-
-
-@kind("sampler: hangs", 2, "sampler", sampling='faulty = "500ms"')
-def sampler_hangs(struck: Struck) -> str:
-    return _with_sampler(struck, "hangs")
-
-
-@kind("sampler: its task dies", 2, "harness", sampling='faulty = "500ms"')
-def sampler_dies(struck: Struck) -> str:
-    return _with_sampler(struck, "unwritable")
+for _name, _tells, _how in (
+    ("raises", "sampler", "raises"),
+    ("hangs", "sampler", "hangs"),
+    ("its task dies", "harness", "unwritable"),
+):
+    KINDS.add(f"sampler: {_name}", 2, _tells, sampling='faulty = "500ms"', strike=_with_sampler(_how))

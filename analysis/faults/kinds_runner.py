@@ -9,15 +9,17 @@ import signal
 import time
 
 from analysis.faults.campaign import SECONDS, TrialError, until
-from analysis.faults.kinds import FAST, Struck, ended, killed, kind, last_line, resumed
+from analysis.faults.kinds import FAST, Kinds, Struck, ended, killed, last_line, resumed
+
+KINDS = Kinds()
 
 
-@kind("none (undisturbed)", 5)
+@KINDS.kind("none (undisturbed)", 5)
 def undisturbed(struck: Struck) -> str:
     return ended(struck.one, struck.one.run(), 0)
 
 
-@kind("runner: SIGKILL before its journal", 2)
+@KINDS.kind("runner: SIGKILL before its journal", 2)
 def before_the_journal(struck: Struck) -> str:
     one = struck.one
     runner = one.aging("run", one.file)
@@ -29,7 +31,7 @@ def before_the_journal(struck: Struck) -> str:
     return ended(one, one.run(), 0)  # it had begun nothing
 
 
-@kind("runner: SIGKILL while it starts", 4, "resumed", "short")
+@KINDS.kind("runner: SIGKILL while it starts", 4, "resumed", "short")
 def starting(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -41,14 +43,14 @@ def starting(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner: SIGKILL under load", 12, "resumed", "short")
+@KINDS.kind("runner: SIGKILL under load", 12, "resumed", "short")
 def under_load(struck: Struck) -> str:
     killed(struck)
     time.sleep(struck.one.rng.uniform(0.0, 2.0))
     return resumed(struck.one)
 
 
-@kind("runner: SIGKILL while it drains and stops", 3, "resumed", "short")
+@KINDS.kind("runner: SIGKILL while it drains and stops", 3, "resumed", "short")
 def draining(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -58,7 +60,7 @@ def draining(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner: SIGKILL while it seals", 3)
+@KINDS.kind("runner: SIGKILL while it seals", 3)
 def sealing(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -70,7 +72,7 @@ def sealing(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner: SIGKILL while it analyses", 3)
+@KINDS.kind("runner: SIGKILL while it analyses", 3)
 def analysing(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -82,7 +84,7 @@ def analysing(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner: SIGKILL in a cooldown", 3, "resumed", duration=8.0, slot='slot = "one"', top='cooldown = "3s"')
+@KINDS.kind("runner: SIGKILL in a cooldown", 3, "resumed", duration=8.0, slot='slot = "one"', top='cooldown = "3s"')
 def cooldown(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -93,7 +95,7 @@ def cooldown(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner and keeper: SIGKILL at once", 4, "resumed", "short")
+@KINDS.kind("runner and keeper: SIGKILL at once", 4, "resumed", "short")
 def runner_and_keeper(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -104,7 +106,7 @@ def runner_and_keeper(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("runner, then its resumer, then another: SIGKILL", 4, "resumed", "short")
+@KINDS.kind("runner, then its resumer, then another: SIGKILL", 4, "resumed", "short")
 def resumers(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -121,7 +123,7 @@ def resumers(struck: Struck) -> str:
     return resumed(one)
 
 
-@kind("two runners on one directory", 2, "is being run by process")
+@KINDS.kind("two runners on one directory", 2, "is being run by process")
 def two_runners(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -133,7 +135,7 @@ def two_runners(struck: Struck) -> str:
     return f"{ended(one, runner, 0)}, the other refused"
 
 
-@kind("two that resume at once", 3, "is being run by process", "is locked by another process")
+@KINDS.kind("two that resume at once", 3, "is being run by process", "is locked by another process")
 def two_resumers(struck: Struck) -> str:
     one = struck.one
     killed(struck)
@@ -144,7 +146,9 @@ def two_resumers(struck: Struck) -> str:
     return "resumed, the other refused"
 
 
-@kind("aging stop beside a dying runner", 3, "interrupted", "marked the campaign as interrupted", "waiting for it")
+@KINDS.kind(
+    "aging stop beside a dying runner", 3, "interrupted", "marked the campaign as interrupted", "waiting for it"
+)
 def stop_beside(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -160,7 +164,7 @@ def stop_beside(struck: Struck) -> str:
     return f"stopped, {resumed(one)}"
 
 
-@kind("SIGINT, then resumed", 2, "resumed", "short")
+@KINDS.kind("SIGINT, then resumed", 2, "resumed", "short")
 def interrupted(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
@@ -170,7 +174,7 @@ def interrupted(struck: Struck) -> str:
     return f"{ended(one, runner, 130)}, {resumed(one)}"
 
 
-@kind("reboot (all killed, another boot in the journal)", 3, "resumed", "restarted")
+@KINDS.kind("reboot (all killed, another boot in the journal)", 3, "resumed", "restarted")
 def reboot(struck: Struck) -> str:
     one = struck.one
     killed(struck)

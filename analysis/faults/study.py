@@ -33,8 +33,9 @@ from random import Random
 from typing import Any
 
 from analysis import ROOT
+from analysis.faults import kinds_clock, kinds_disk, kinds_process, kinds_runner
 from analysis.faults.campaign import LEAK_BYTES, SECONDS, Disturbed
-from analysis.faults.kinds import KINDS, Kind
+from analysis.faults.kinds import Kind
 from analysis.faults.kinds_damage import DAMAGES, Base, Damage
 from analysis.faults.tools import clock_shim, may_mount
 from analysis.faults.trial import Outcome, harm, strike
@@ -42,6 +43,7 @@ from analysis.faults.trial import Outcome, harm, strike
 _BESIDE = 2
 """Campaigns at a time: most of one is waiting."""
 
+KINDS: Sequence[Kind] = (*kinds_clock.KINDS, *kinds_disk.KINDS, *kinds_process.KINDS, *kinds_runner.KINDS)
 ALL: Sequence[Kind | Damage] = (*KINDS, *DAMAGES)
 
 Told = Mapping[str, Any]
