@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import sys
 import time
@@ -87,7 +88,8 @@ def _drive(job: Job) -> tuple[float, np.ndarray]:
         job = Job(job.endpoint, job.load, job.rate, job.seed, job.duration, time.monotonic() + 1.0, job.folder)
         client.stdin.write(job.to_json() + "\n")
         client.stdin.flush()
-        client.stdout.readline()  # "finished"
+        while json.loads(client.stdout.readline())["event"] != "finished":
+            pass  # a beat every second
         after = process.cpu_times()
     requests = read_rows(job.folder).table.to_pandas()
     assert (requests["status"] == "ok").all()
