@@ -82,7 +82,7 @@ def run_campaign(
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
         runner = Runner(campaign, planned.deployments, planned.catalogue, layout)
-        looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide)
+        looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide, runner.tell)
         return _ran(runner, looking, campaign, layout, console)
 
 

@@ -97,9 +97,13 @@ class Runner:
                 loop.remove_signal_handler(number)
         reasons = {Outcome.DECIDED: self.decided, Outcome.HALTED: self.halted}
         self._journal.record(outcome.value, **({"reason": reasons[outcome]} if outcome in reasons else {}))
-        self._journal.close()
         await self._keeping.goodbye()
+        self._journal.close()  # last: an early look may still crash
         return outcome
+
+    def tell(self, kind: str, **details: Any) -> None:
+        """Write an event of the campaign to its journal."""
+        self._journal.record(kind, **details)
 
     def decide(self, reason: str) -> None:
         """Nothing more needs to be measured: drain and end, as after one interrupt, but decided."""
@@ -206,7 +210,7 @@ class Runner:
         mine = [run for run in done if run.attempt <= self._campaign.retries]
         if not mine or self._interrupted.is_set():
             return []
-        self._broken |= (found := await broken_runs(self._layout.root, mine))
+        self._broken |= (found := await broken_runs(self._layout.root, mine, self._journal.record))
         return [run for run in mine if run.key in found]
 
     def _note_attempts(self, together: Round) -> None:
