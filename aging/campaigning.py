@@ -37,7 +37,7 @@ from aging.plan import rounds
 from aging.preflight import check, notes, placed
 from aging.progress import Progress
 from aging.report import write_report
-from aging.resuming import check_resumable, reap, seal_beside, take_up
+from aging.resuming import check_resumable, reap, take_up
 from aging.resumption import left_of
 from aging.runner import Outcome, Runner
 from aging.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
@@ -110,7 +110,6 @@ def resume_campaign(directory: Path, console: Console) -> Ran:
         for deployment, replica in left_of(rounds(campaign), taken.past, time.monotonic()).cut_short:
             told_over = f"{deployment}, replica {replica}: its time has passed, and nothing more of it is measured"
             console.print(told_over, highlight=False, markup=False, soft_wrap=True)
-        seal_beside(taken.leftovers)
         runner = Runner(campaign, deployments, catalogue, layout, taken.past)
         return _ran(runner, None, campaign, layout, console)
 

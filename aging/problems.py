@@ -107,6 +107,10 @@ def _failed_workers(results: Results) -> Iterator[Problem]:
                 unknown = "not known whether it had to be repeated, so it was not: the judge of broken runs failed"
                 message = f"replica {event.details['replica']}: {unknown} ({_how_failed(event)})"
                 yield Problem(event.deployment, "unjudged", message, at)
+            case "sealing_failed":
+                count = event.details["files"]
+                left = f"{count} file{' was' if count == 1 else 's were'} left, to be sealed with the next"
+                yield Problem(event.deployment, "sealing", f"sealing failed ({_how_failed(event)}); {left}", at)
             case "look_failed":
                 which = f"early look {event.details['look']} of {event.details['looks']}"
                 yield Problem(None, "look", f"{which} failed and has judged nothing ({_how_failed(event)})", at)

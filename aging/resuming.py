@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -39,11 +37,10 @@ class NotResumableError(AgingError):
 
 @dataclass(frozen=True, slots=True)
 class TakenUp:
-    """A campaign that is ours to go on with: its past, its lock, and the files that earlier runners left unsealed."""
+    """A campaign that is ours to go on with: its past and its lock."""
 
     past: Past
     lock: Lock
-    leftovers: Sequence[Path]
 
 
 def check_resumable(directory: Path, state: CampaignState) -> None:
@@ -101,7 +98,8 @@ def take_up(layout: Layout) -> TakenUp:
     except BaseException:
         lock.close()
         raise
-    return TakenUp(past, lock, sorted(layout.root.rglob(f"*{LIVE}")))
+    leftovers = sorted(layout.root.rglob(f"*{LIVE}"))
+    return TakenUp(replace(past, leftovers=leftovers), lock)
 
 
 def past_life(layout: Layout, past: Past, deployment: str, replica: int) -> PastLife | None:
@@ -116,14 +114,6 @@ def last_seen(root: Path) -> float:
     """When a row was last written below ``root``, on the campaign's timeline; 0 where there is none."""
     rows = [row for live in root.rglob(f"*{LIVE}") if (row := last_row(live)) is not None]
     return max((float(row.get("mono") or row.get("finished") or 0.0) for row in rows), default=0.0)
-
-
-def seal_beside(leftovers: Sequence[Path]) -> None:
-    """Have files sealed that nobody writes to, by a process of its own: a campaign does not wait for it."""
-    if leftovers:
-        argv = [sys.executable, "-m", "aging.store.sealing", *map(str, leftovers)]
-        quiet = subprocess.DEVNULL
-        subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
 def _taken(root: Path, role: Role) -> Lock:

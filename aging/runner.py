@@ -129,6 +129,7 @@ class Runner:
         left = left_of(rounds(campaign), self._past, time.monotonic())
         queue, done = deque(left.rounds), list(left.done)
         self._record_begin(left.cut_short)
+        self._sampling.seal(self._past.leftovers)
         await self._keeping.start()
         samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
         samplers.append(asyncio.create_task(self._watch_over()))

@@ -169,6 +169,8 @@ class Running:
             await cancelled([load, death])
             if told is not None:
                 await asyncio.gather(told, return_exceptions=True)
+        for failure in driver.take_failed_seals():
+            self._tell("sealing_failed", **failure)
         finished = driver.finished or {}
         in_order = status == 0 and bool(finished)
         self._tell(

@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ SEALED = ".parquet"
 _TAIL_BYTES = 64 * 1024
 _HOUR_SECONDS = 3600
 _SEALING_SECONDS = 10.0
+_TOLD_LINES = 5
 
 # json.dumps would make one anew for each row.
 _encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -65,15 +66,23 @@ class LineFile:
         self._file.close()
 
 
+def _unheard(_kind: str, **_details: Any) -> None:
+    """For writers without a journal."""
+
+
 class Sealer:
     """Seals finished hours by short-lived processes, one at a time.
 
     So neither the time nor the memory of Parquet is ever the sampling loop's or the load client's; what finishes while
-    one is under way is sealed by the next, together: imports are most of its cost.
+    one is under way is sealed by the next, together: imports are most of its cost. What one could not seal is told by
+    ``tell("sealing_failed", …)`` and is the next one's, too, but begins none: on a full disk each would fail alike.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[..., object] = _unheard) -> None:
+        self._tell = tell
         self._finished: list[Path] = []
+        self._unsealed: list[Path] = []
+        self._sealing: list[Path] = []
         self._process: subprocess.Popen[bytes] | None = None
 
     def add(self, live: Path) -> None:
@@ -82,20 +91,49 @@ class Sealer:
 
     def go_on(self) -> None:
         """Begin to seal what was added, unless a seal is under way; never waits."""
-        if not self._finished or (self._process is not None and self._process.poll() is None):
-            return
-        self._process = subprocess.Popen([sys.executable, "-m", "aging.store.sealing", *map(str, self._finished)])
-        self._finished.clear()
+        if self._process is not None:
+            if self._process.poll() is None:
+                return
+            self._end(self._process)
+        if self._finished:
+            self._begin()
 
     def wait(self) -> None:
         """Return when no seal is under way; one that does not come to its end is ended, and leaves what there was."""
-        if self._process is not None:
-            try:
-                self._process.wait(_SEALING_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        if self._process is None:
+            return
+        try:
+            self._process.wait(_SEALING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
             self._process = None
+            self._keep()
+        else:
+            self._end(self._process)
+
+    def _begin(self) -> None:
+        self._sealing = [*self._unsealed, *self._finished]
+        self._finished, self._unsealed = [], []
+        argv = [sys.executable, "-m", "aging.store.sealing", *map(str, self._sealing)]
+        try:
+            # A session of its own: Ctrl-C in the runner's terminal would end it half way.
+            self._process = subprocess.Popen(argv, stderr=subprocess.PIPE, start_new_session=True)
+        except OSError as error:
+            self._fail(None, [str(error)])
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        _, said = process.communicate()  # it has ended: what it said fits into the pipe
+        self._process = None
+        if process.returncode != 0:
+            self._fail(process.returncode, said.decode(errors="replace").splitlines()[-_TOLD_LINES:])
+
+    def _fail(self, status: int | None, log: Sequence[str]) -> None:
+        self._keep()
+        self._tell("sealing_failed", files=len(self._unsealed), exit=status, log=list(log))
+
+    def _keep(self) -> None:
+        self._unsealed = [live for live in self._sealing if live.exists()]
 
 
 class SegmentWriter:
