@@ -20,7 +20,7 @@ from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, ste
 from aging.campaign.schema import Campaign
 from aging.deployments import Subject
 from aging.driving import Driver
-from aging.errors import DeploymentError, InconclusiveError
+from aging.errors import DeploymentError, InconclusiveError, writing
 from aging.keeping import Keeping
 from aging.load.classes import classes_of
 from aging.load.job import Job
@@ -121,7 +121,9 @@ class _Measuring:
         load, endpoint = self._campaign.load, self._serving.endpoint
         assert load is not None
         assert endpoint is not None
-        with (self._layout.root / "load.log").open("ab") as log:
+        with writing(self._layout.root):
+            log = (self._layout.root / "load.log").open("ab")
+        with log:
             driver = await Driver.start(self._layout.root, log)
             load_start = time.monotonic() + _LEAD_SECONDS
             job = Job(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aging.belonging import LIFE, Identity, age, mark
-from aging.deployments import Endpoint, PastLife
+from aging.deployments import Endpoint, PastLife, opened
 from aging.errors import AttachError, DeploymentError
 from aging.process import MAIN, Adopted, Child, describe_exit, tree_listens
 
@@ -95,7 +95,7 @@ class ContainerRun:
         return self.endpoint.metrics_url
 
     async def begin(self, campaign: Path, log: Path) -> Contained:
-        with log.open("ab") as output:
+        with opened(log) as output:
             child = await Child.start(self.command, {LIFE: mark(log)}, campaign, output)
         life = Contained(self, child, time.monotonic())
         try:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from aging.belonging import Identity
 from aging.clock import Stamp, Timeline, boot_id
+from aging.errors import ResultsError
 from aging.model import Event
 from aging.store.segments import LineFile, parse_line
 
@@ -45,7 +46,7 @@ class Journal:
                 self._reserve.write_bytes(bytes(_RESERVE_BYTES))
 
     def record(self, kind: str, deployment: str | None = None, **details: Any) -> Event:
-        """Append one event, stamped now. Raises OSError where not even the reserve has room for it."""
+        """Append one event, stamped now. Raises StorageError where not even the reserve has room for it."""
         event = Event(self._timeline.stamp(), kind, deployment, details)
         line: dict[str, Any] = {"wall": event.stamp.wall, "mono": event.stamp.mono, "event": kind}
         if deployment is not None:
@@ -69,9 +70,13 @@ _RESERVE_BYTES = 256 * 1024
 
 
 def read_journal(path: Path) -> tuple[Event, ...]:
-    """Every whole line of a journal, oldest first; a line cut short by a kill is passed over."""
+    """Every whole line of a journal, oldest first; a line cut short by a kill is passed over. Raises ResultsError."""
     events = []
-    for line in path.read_bytes().splitlines(keepends=True):
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
+    for line in content.splitlines(keepends=True):
         row = parse_line(line)
         if row is not None and {"wall", "mono", "event"} <= row.keys():
             stamp = Stamp(row.pop("wall"), row.pop("mono"))

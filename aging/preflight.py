@@ -21,7 +21,7 @@ from aging.campaign.mistakes import suggestion
 from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelTable
 from aging.catalogue import Catalogue
 from aging.deployments import ModelFormat, Subject, environments_folder
-from aging.errors import Mistake, PreflightError
+from aging.errors import Mistake, PreflightError, writing
 from aging.huggingface import cached_folder
 from aging.indicators import indicators
 from aging.load.bodies import left_out
@@ -51,7 +51,8 @@ def resolve_model(table: ModelTable | None, model_format: ModelFormat) -> str | 
     if table is None:
         return None
     if table.preset is not None:
-        return str(_CACHED[model_format](PRESETS[table.preset], model_cache()))
+        with writing(model_cache()):
+            return str(_CACHED[model_format](PRESETS[table.preset], model_cache()))
     return str(Path(table.path).resolve()) if table.path is not None else table.hub
 
 

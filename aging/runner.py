@@ -22,6 +22,7 @@ from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import boot_id
 from aging.deployments import Subject
+from aging.errors import StorageError
 from aging.journal import Journal
 from aging.keeping import Keeping
 from aging.model import HARNESS, Reading
@@ -175,7 +176,7 @@ class Runner:
 
     def _ended(self, what: str, error: BaseException | None) -> None:
         """What must not end has, and will begin again. What cannot be written halts the campaign."""
-        if isinstance(error, OSError):
+        if isinstance(error, StorageError):
             self.halt(f"samples cannot be written: {error}")
         else:
             self._journal.record("task_died", task=what, reason=repr(error))

@@ -13,6 +13,7 @@ from aging.campaign.schema import Campaign
 from aging.clock import Timeline
 from aging.deployments import Subject
 from aging.driving import Driver
+from aging.errors import writing
 from aging.journal import RunState
 from aging.load.job import Job
 from aging.model import HARNESS
@@ -39,7 +40,9 @@ class Stage:
 
     def load_log(self) -> IO[bytes]:
         """What load processes print."""
-        return (self.layout.run(HARNESS) / "load.log").open("ab")
+        log = self.layout.run(HARNESS) / "load.log"
+        with writing(log):
+            return log.open("ab")
 
 
 class Running:

@@ -12,7 +12,7 @@ from typing import Any
 from aging.belonging import command_line, identity, mark
 from aging.clock import Timeline
 from aging.deployments import Endpoint, PastLife, Subject
-from aging.errors import DeploymentError
+from aging.errors import DeploymentError, writing
 from aging.journal import RunState
 from aging.load.bodies import content
 from aging.load.planned import PlannedRequest
@@ -89,7 +89,8 @@ class Serving:
         """
         self.generation += 1
         log_path = self._layout.log(self.name, self.generation, self.replica)
-        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(log_path):
+            log_path.parent.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
         self._oom_kills = oom_kills()
         try:

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import IO, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ from aging import probe
 from aging.belonging import LIFE, Identity, age, command_line, environment, lives, mark
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
 from aging.campaign.units import Flag
-from aging.errors import DeploymentError
+from aging.errors import DeploymentError, writing
 from aging.plugins import discover
 from aging.process import MAIN, Adopted, Child, Children, Life
 from aging.samplers import EngineMetric
@@ -183,7 +183,7 @@ class Started:
     async def begin(self, campaign: Path, log: Path) -> Children:
         children: dict[str, Child] = {}
         try:
-            with log.open("ab") as output:
+            with opened(log) as output:
                 for name, argv in {MAIN: self.launch.argv, **self.launch.components}.items():
                     children[name] = await Child.start(argv, {**self.launch.env, LIFE: mark(log)}, campaign, output)
         except (asyncio.CancelledError, DeploymentError):  # nobody else knows of those that have started
@@ -203,6 +203,12 @@ class Started:
         components = {name: list(argv) for name, argv in self.launch.components.items()}
         told = {"command": list(self.launch.argv), "env": dict(self.launch.env)}
         return told | ({"components": components} if components else {})
+
+
+def opened(log: Path) -> IO[bytes]:
+    """The log that a life's output is appended to. Raises StorageError."""
+    with writing(log):
+        return log.open("ab")
 
 
 @dataclass(frozen=True, slots=True)

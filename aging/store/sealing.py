@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aging.errors import StorageError
 from aging.store.segments import LIVE, SEALED, batches, left_out, sealed_twin
 
 LEFT_OUT = b"aging.left_out"
@@ -52,9 +53,9 @@ def seal(live: Path) -> Path | None:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         _fsync(temporary)
         temporary.replace(target)
-    except OSError:  # no room: the live file stays what it is
+    except OSError as error:  # no room: the live file stays what it is
         temporary.unlink(missing_ok=True)
-        raise
+        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
     _fsync(live.parent)
     live.unlink(missing_ok=True)
     return target
@@ -63,7 +64,7 @@ def seal(live: Path) -> Path | None:
 def seal_tree(root: Path) -> None:
     """Seal every live file below ``root`` (nobody may be writing there); clear what interrupted seals left.
 
-    Raises OSError where there is no room: what is not sealed can be read all the same, and is sealed another time.
+    Raises StorageError where there is no room: what is not sealed can be read all the same, and is sealed another time.
     """
     for temporary in root.rglob(f"*{SEALED}*{_TEMPORARY}"):
         temporary.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from aging.clock import hour_name
+from aging.errors import writing
 
 LIVE = ".live.jsonl"
 SEALED = ".parquet"
@@ -39,28 +40,32 @@ class LineFile:
     """Whole lines appended to a file, by one ``write`` call an append.
 
     What does not fit on the disk is not there at all: a line that was cut short would spoil the next one, too.
-    Raises OSError then.
+    Raises StorageError then.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = io.FileIO(path, "a+")
+        self._path = path
+        with writing(path):
+            self._file = io.FileIO(path, "a+")
         self._size = self._file.seek(0, os.SEEK_END)
         if self._size and os.pread(self._file.fileno(), 1, self._size - 1) != b"\n":  # its writer was killed
             self.append(b"\n")
 
     def append(self, lines: bytes) -> None:
-        try:
-            written = self._file.write(lines)
-            if written != len(lines):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
-        except OSError:
-            os.ftruncate(self._file.fileno(), self._size)  # takes no room
-            raise
+        with writing(self._path):
+            try:
+                written = self._file.write(lines)
+                if written != len(lines):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                os.ftruncate(self._file.fileno(), self._size)  # takes no room
+                raise
         self._size += len(lines)
 
     def sync(self) -> None:
         """Return when everything is on the disk."""
-        os.fsync(self._file.fileno())
+        with writing(self._path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
@@ -143,7 +148,8 @@ class SegmentWriter:
     """
 
     def __init__(self, folder: Path, sealer: Sealer | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._hour = -1
         self._name = ""
