@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -28,17 +27,17 @@ from aging.errors import InconclusiveError, StorageError, writing
 from aging.findings import analyse, write_findings
 from aging.heap import keep_flat
 from aging.live import lines, show_lines, table
-from aging.load.inputs import Input, read_inputs
+from aging.load.inputs import Input, found_from, read_inputs
 from aging.lock import Lock, owner_of
 from aging.logs import tail
 from aging.manifest import manifest, write_manifest
 from aging.model import HARNESS, Findings
 from aging.plan import rounds
-from aging.preflight import check, notes, placed
+from aging.preflight import Resumption, check, notes, placed
 from aging.process import describe_exit
 from aging.progress import Progress
 from aging.report import write_report
-from aging.resuming import check_resumable, reap, take_up
+from aging.resuming import check_resumable, left_processes, reap, take_up, to_start
 from aging.resumption import left_of
 from aging.runner import Outcome, Runner
 from aging.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
@@ -92,20 +91,21 @@ def run_campaign(
 def resume_campaign(directory: Path, console: Console) -> Ran:
     """Go on with a campaign whose runner has gone, to its end.
 
-    Raises ResultsError, CampaignError, LockedError or NotResumableError before anything is changed.
+    Raises ResultsError, CampaignError, PreflightError, LockedError or NotResumableError before anything is changed.
     """
     results = open_results(directory)
-    layout = results.layout
+    layout, folder = results.layout, results.state.folder
     check_resumable(layout.root, results.state)
-    if (folder := results.state.folder) is not None and Path(folder).is_dir():
-        layout = Layout(layout.root.resolve())
-        os.chdir(folder)  # what the campaign file calls by a relative path is there
+    base = Path(folder) if folder is not None and Path(folder).is_dir() else Path()
     catalogue = Catalogue.discovered()
     text, told = read_campaign(layout.campaign).text, results.manifest["campaign"]
     overrides = {"duration": f"{told['duration_seconds']:f}s", "scale": told.get("scale")}
     parsed = parse_campaign(text, catalogue.kinds(), str(layout.campaign), **overrides)
-    campaign = read_inputs(parsed, str(layout.campaign)).campaign
-    deployments = placed(campaign, catalogue)
+    campaign = read_inputs(found_from(parsed, base), str(layout.campaign)).campaign
+    starting = to_start(layout, results.state, rounds(campaign))
+    resumed = Resumption(base, starting, left_processes(layout, results.state))
+    check(campaign, catalogue, layout.root, str(layout.campaign), resumed)
+    deployments = placed(campaign, catalogue, base)
     taken = take_up(layout)
     with contextlib.closing(taken.lock):
         what = "resumes" if results.events else "results"  # the runner of a detached campaign begins it

@@ -73,7 +73,8 @@ def here(pid: int, program: str) -> int:
 class ContainerRun:
     """An origin (:class:`aging.deployments.Origin`): ``program run`` with ``arguments``, as container ``name``.
 
-    ``port`` is the one that is listened on inside; ``patience`` seconds lie between SIGTERM and SIGKILL.
+    ``port`` is the one that is listened on inside; ``patience`` seconds lie between SIGTERM and SIGKILL. The program
+    runs in ``folder``.
     """
 
     program: str
@@ -83,6 +84,7 @@ class ContainerRun:
     endpoint: Endpoint
     port: int
     patience: float
+    folder: Path = Path()
     returns: ClassVar[bool] = False
 
     @property
@@ -96,7 +98,7 @@ class ContainerRun:
 
     async def begin(self, campaign: Path, log: Path) -> Contained:
         with opened(log) as output:
-            child = await Child.start(self.command, {LIFE: mark(log)}, campaign, output)
+            child = await Child.start(self.command, {LIFE: mark(log)}, campaign, output, folder=self.folder)
         life = Contained(self, child, time.monotonic())
         try:
             await life.appear()

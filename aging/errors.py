@@ -12,7 +12,8 @@
     ├── InconclusiveError      3   too short, too noisy, or a broken run
     └── WorkerError           70   a process of our own that ended without its result (``aging.core.worker``)
 
-``aging.commands.main`` is the only place that turns one into an exit code.
+``aging.commands.main`` is the only place that turns one into an exit code. StateError is none of them: a bug of ours
+ends with 70 and its trace, as any other exception does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
@@ -108,3 +112,14 @@ def writing(what: Path | str) -> Iterator[None]:
         raise
     except OSError as error:
         raise StorageError(f"{what} cannot be written: {error.strerror or error}") from error
+
+
+class StateError(RuntimeError):
+    """A step that was asked for before the one that it needs: a bug, and no AgingError, so that its trace is shown."""
+
+
+def needed(value: T | None, what: str) -> T:
+    """The value of optional state that must be there by now. Raises StateError naming ``what`` where it is not."""
+    if value is None:
+        raise StateError(f"{what} is not there yet")
+    return value

@@ -92,10 +92,10 @@ class RunState:
     A run that was repeated is what its last ``attempt`` is. Where there is no load of ours the run is ``watched``:
     ``load_start`` to ``load_end`` is when we looked on, and its main process had run for ``earlier`` seconds before.
     ``processes`` are those that we started, by component, until we have seen their end; ``main`` is the main one,
-    whoever started it, ``command`` how the kernel showed its command line. ``ready`` is when this generation was;
-    ``loads`` counts its load processes; ``driven`` tells that its load has come to the end of its schedule, whose last
-    arrival may be due long before the end of the run; ``cut_short`` tells that the rest of its time passed while
-    there was no runner.
+    whoever started it, ``command`` how the kernel showed its command line, ``port`` where it listens. ``ready`` is when
+    this generation was; ``loads`` counts its load processes; ``driven`` tells that its load has come to the end of its
+    schedule, whose last arrival may be due long before the end of the run; ``cut_short`` tells that the rest of its
+    time passed while there was no runner.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -115,6 +115,7 @@ class RunState:
     command: tuple[str, ...] = ()
     ready: float | None = None
     loads: int = 0
+    port: int | None = None
     driven: bool = False
     cut_short: bool = False
 
@@ -273,4 +274,5 @@ def _started(event: Event) -> dict[str, Any]:
     """The processes that an event tells; older journals tell only the main one's pid."""
     processes = {name: Identity(*told) for name, told in event.details.get("processes", {}).items()}
     main = event.details.get("main")
-    return {"processes": processes, "main": None if main is None else Identity(*main), "command": ()}
+    told = {"processes": processes, "main": None if main is None else Identity(*main)}
+    return told | {"command": (), "port": event.details.get("port")}

@@ -16,7 +16,8 @@ from aging.errors import AgingError
 from aging.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
 from aging.keeping import keepers
 from aging.lock import Lock, LockedError, Owner, Role, owner_of, told_owner
-from aging.resumption import Past, is_over, past_of
+from aging.plan import Round, Run
+from aging.resumption import Past, is_over, left_of, past_of
 from aging.store.layout import Layout
 from aging.store.segments import LIVE, SEALED, last_row
 
@@ -100,6 +101,28 @@ def take_up(layout: Layout) -> TakenUp:
         raise
     leftovers = sorted(layout.root.rglob(f"*{LIVE}"))
     return TakenUp(replace(past, leftovers=leftovers), lock)
+
+
+def to_start(layout: Layout, state: CampaignState, planned: Sequence[Round]) -> frozenset[str]:
+    """The deployments of which a resume would start a server now, since none of theirs can be re-adopted."""
+    layout = replace(layout, attempts=state.attempts)
+    past = past_of(state, last_seen(layout.root), Stamp.now())
+    return frozenset(
+        run.options.name
+        for together in left_of(planned, past, time.monotonic()).rounds
+        for run in together
+        if run.options.ours and not _goes_on(layout, past, run)
+    )
+
+
+def _goes_on(layout: Layout, past: Past, run: Run) -> bool:
+    life = past_life(layout, past, *run.key) if past.begun(*run.key, run.attempt) else None
+    return life is not None and life.proven()
+
+
+def left_processes(layout: Layout, state: CampaignState) -> frozenset[int]:
+    """The processes that the campaign has left, whether they are re-adopted or ended."""
+    return frozenset(one.pid for one in belonging(mark(layout.root), state.recorded()))
 
 
 def past_life(layout: Layout, past: Past, deployment: str, replica: int) -> PastLife | None:

@@ -27,6 +27,7 @@ from aging.journal import Journal
 from aging.keeping import Keeping
 from aging.model import HARNESS, Reading
 from aging.plan import Round, Run, planned_seconds, repeated, rounds
+from aging.ports import FreePorts, named_ports
 from aging.repeating import broken_runs
 from aging.resumption import Key, Past, left_of
 from aging.running import Running, Stage
@@ -70,6 +71,7 @@ class Runner:
         self._layout = replace(layout, attempts=self._past.attempts)
         self._timeline = self._past.timeline
         self._journal = Journal(layout.journal, self._timeline)
+        self._ports = FreePorts(named_ports(campaign), self._known_ports())
         self._keeping = Keeping(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
         self._together: Together | None = None
         self._settling: Settling | None = None
@@ -99,6 +101,7 @@ class Runner:
         reasons = {Outcome.DECIDED: self.decided, Outcome.HALTED: self.halted}
         self._journal.record(outcome.value, **({"reason": reasons[outcome]} if outcome in reasons else {}))
         await self._keeping.goodbye()
+        self._ports.close()
         self._journal.close()  # last: an early look may still crash
         return outcome
 
@@ -226,7 +229,8 @@ class Runner:
     async def _round(self, together: Round) -> int:
         """One round; returns how many deployments became ready."""
         self._note_attempts(together)
-        stage = Stage(self._campaign, self._layout, self._timeline, self._journal.record, self._interrupted)
+        tell = self._journal.record
+        stage = Stage(self._campaign, self._layout, self._timeline, tell, self._interrupted, self._ports)
         runs = [self._running(run, stage) for run in together]
         options = self._campaign.rejuvenation
         policy = None if options is None else self._catalogue.policies[options.policy]
@@ -240,6 +244,15 @@ class Runner:
 
     def _running(self, run: Run, stage: Stage) -> Running:
         return Running(run, self._deployments[run.options.name], self._past.begun(*run.key, run.attempt), stage)
+
+    def _known_ports(self) -> dict[str, int]:
+        """Where the servers of earlier runners listened, by deployment; points of one have one."""
+        treatments = self._campaign.treatments
+        return {
+            treatments[name].base if name in treatments else name: run.port
+            for (name, _), run in self._past.runs.items()
+            if run.port is not None and self._deployments[name].chooses_port
+        }
 
     @property
     def _runs(self) -> Sequence[Running]:

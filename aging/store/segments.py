@@ -159,10 +159,10 @@ class SegmentWriter:
     def append(self, wall: float, rows: Iterable[Row]) -> None:
         """Write rows of the UTC hour of epoch seconds ``wall``; the first row of a new hour seals the one before."""
         hour = int(wall // _HOUR_SECONDS)
-        if self._file is None or hour > self._hour:  # a clock that is stepped back stays in the open hour
-            self._roll(hour)
-        assert self._file is not None
-        self._file.append("".join([_encoded(row) + "\n" for row in rows]).encode())
+        file = self._file
+        if file is None or hour > self._hour:  # a clock that is stepped back stays in the open hour
+            file = self._roll(hour)
+        file.append("".join([_encoded(row) + "\n" for row in rows]).encode())
         self._sealer.go_on()
 
     def close(self) -> None:
@@ -175,13 +175,14 @@ class SegmentWriter:
             self._file = None
         self._sealer.wait()
 
-    def _roll(self, hour: int) -> None:
+    def _roll(self, hour: int) -> LineFile:
         if self._file is not None:
             self._file.close()
             self._file = None
             self._sealer.add(self._folder / f"{self._name}{LIVE}")
         self._hour, self._name = hour, self._free_name(hour_name(hour * _HOUR_SECONDS))
-        self._file = LineFile(self._folder / f"{self._name}{LIVE}")
+        self._file = file = LineFile(self._folder / f"{self._name}{LIVE}")
+        return file
 
     def _free_name(self, hour: str) -> str:
         # A later writer may meet an hour that exists already; a suffix keeps the names in order.
