@@ -25,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
+from aging.errors import needed
 from aging.objectives import latencies
 
 Bound = Literal["time", "rate", "client", "floor"]
@@ -141,7 +142,7 @@ def _next(
 ) -> tuple[float | None, Bound | None]:
     """The rate to measure next; None when there is none, with the bound that was met, if one was."""
     if lowest is None:
-        assert held is not None
+        held = needed(held, "a rate that was held")
         return (None, "rate") if held >= limits.most else (min(held * _GROWTH, limits.most), None)
     if held is None:
         return (None, "floor") if lowest <= limits.least else (max(lowest / _GROWTH, limits.least), None)

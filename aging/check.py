@@ -27,6 +27,7 @@ _BROKEN = (
     "schedule",
     "late",
     "smoke",
+    "look",
 )
 """Problems after which a deployment that was not found to leak has not been shown not to."""
 

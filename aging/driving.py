@@ -37,6 +37,7 @@ class Driver:
         """When it was last heard of, in monotonic seconds; None while there is no job."""
         self.full: str | None = None
         """Why it cannot write its records, when it cannot."""
+        self._failed_seals: list[dict[str, Any]] = []
         self._due = math.inf
 
     @classmethod
@@ -61,6 +62,11 @@ class Driver:
     async def resumed(self) -> int | None:
         """The first request that it sends of a load that was begun before; None when none is left, or it has died."""
         return await asyncio.shield(self._resumed)
+
+    def take_failed_seals(self) -> list[dict[str, Any]]:
+        """Details of the seals that it has reported as failed since this was last asked."""
+        taken, self._failed_seals = self._failed_seals, []
+        return taken
 
     async def hold(self) -> None:
         """Let arrivals wait; returns when nothing is in flight, or when the process has ended."""
@@ -99,6 +105,8 @@ class Driver:
                 self.beat = Beat(event["waiting"], event["quiet"], event["late"])
             elif event["event"] == "full":
                 self.full = event["reason"]
+            elif event["event"] == "sealing_failed":
+                self._failed_seals.append({name: value for name, value in event.items() if name != "event"})
             elif event["event"] == "resumed":
                 self._resumed.set_result(event["first"])
             self.heard = time.monotonic()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aging.deployments import Requirements, environments_folder
-from aging.errors import AgingError
+from aging.errors import AgingError, writing
 
 _NEEDED = """
 import sys, importlib.metadata
@@ -54,7 +54,8 @@ def create(requirements: Requirements) -> Path:
             f"environment {requirements.name!r}: pip exited {error.returncode}, its output above says why; "
             f"the same command goes on from what is there: aging env create {requirements.name}"
         ) from None
-    requirements.stamp(environments_folder()).write_text(recipe)
+    with writing(folder):
+        requirements.stamp(environments_folder()).write_text(recipe)
     return folder
 
 

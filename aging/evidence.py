@@ -35,7 +35,8 @@ class Evidence:
 
     ``window`` is the part of it that was planned for the analysis, ``measured`` how much of that was sampled while a
     load process drove it, or while somebody else did. ``late`` is the 99th percentile of how late requests were sent.
-    ``restarts`` are new lives that no rejuvenation planned.
+    ``restarts`` are new lives that no rejuvenation planned. ``unjudged``: the process that decides whether a run is
+    repeated crashed.
     """
 
     began: bool
@@ -54,6 +55,7 @@ class Evidence:
     suspended: float = 0.0
     clock_step: float = 0.0
     other_schedule: bool = False
+    unjudged: bool = False
 
     @property
     def measured_share(self) -> float | None:
@@ -68,10 +70,11 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     """What a result directory tells of one run, of its last attempt where it was repeated."""
     run = results.state.runs.get((deployment, replica), RunState())
     events = results.events_of(deployment, replica)
+    unjudged = any(event.kind == "retry_judge_failed" for event in events)
     why = next((str(event.details["why"]) for event in reversed(events) if event.kind == "deployment_died"), None)
     if run.load_start is None or run.planned_seconds is None:
         planned = float(results.manifest["campaign"].get("duration_seconds", 0.0))
-        return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why)
+        return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why, unjudged=unjudged)
     samples = _ticks(results, deployment, replica)
     seen = np.sort(samples["mono"].to_numpy(dtype=np.float64)) if not samples.empty else np.empty(0)
     driven = seen
@@ -109,6 +112,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
             (abs(float(event.details["seconds"])) for event in around if event.kind == "clock_stepped"), default=0.0
         ),
         other_schedule=ending == "whole" and finished is not None and _differs(finished, planned_hash),
+        unjudged=unjudged,
     )
 
 

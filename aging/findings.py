@@ -14,6 +14,7 @@ import numpy as np
 from aging.analysed import Analysed, analyse_all
 from aging.clock import utc
 from aging.controls import controls
+from aging.errors import writing
 from aging.experimental import experiments
 from aging.indicators import DEVICE_MEMORY, PRIMARY, deployment_series, device_limit, harness_series, run_window
 from aging.model import Attainment, Finding, Findings, RunValidity
@@ -143,5 +144,7 @@ def _finite(value: float) -> float | None:
 def write_findings(findings: Findings, path: Path) -> None:
     """Write ``findings.json`` whole or not at all; every key is there, null where not known."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(asdict(findings), indent=1, allow_nan=False, default=list) + "\n")
-    temporary.replace(path)
+    content = json.dumps(asdict(findings), indent=1, allow_nan=False, default=list) + "\n"
+    with writing(path):
+        temporary.write_text(content)
+        temporary.replace(path)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from aging.belonging import Identity
 from aging.clock import Stamp, Timeline, boot_id
+from aging.errors import ResultsError
 from aging.model import Event
 from aging.store.segments import LineFile, parse_line
 
@@ -45,7 +46,7 @@ class Journal:
                 self._reserve.write_bytes(bytes(_RESERVE_BYTES))
 
     def record(self, kind: str, deployment: str | None = None, **details: Any) -> Event:
-        """Append one event, stamped now. Raises OSError where not even the reserve has room for it."""
+        """Append one event, stamped now. Raises StorageError where not even the reserve has room for it."""
         event = Event(self._timeline.stamp(), kind, deployment, details)
         line: dict[str, Any] = {"wall": event.stamp.wall, "mono": event.stamp.mono, "event": kind}
         if deployment is not None:
@@ -69,9 +70,13 @@ _RESERVE_BYTES = 256 * 1024
 
 
 def read_journal(path: Path) -> tuple[Event, ...]:
-    """Every whole line of a journal, oldest first; a line cut short by a kill is passed over."""
+    """Every whole line of a journal, oldest first; a line cut short by a kill is passed over. Raises ResultsError."""
     events = []
-    for line in path.read_bytes().splitlines(keepends=True):
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
+    for line in content.splitlines(keepends=True):
         row = parse_line(line)
         if row is not None and {"wall", "mono", "event"} <= row.keys():
             stamp = Stamp(row.pop("wall"), row.pop("mono"))
@@ -87,10 +92,10 @@ class RunState:
     A run that was repeated is what its last ``attempt`` is. Where there is no load of ours the run is ``watched``:
     ``load_start`` to ``load_end`` is when we looked on, and its main process had run for ``earlier`` seconds before.
     ``processes`` are those that we started, by component, until we have seen their end; ``main`` is the main one,
-    whoever started it, ``command`` how the kernel showed its command line. ``ready`` is when this generation was;
-    ``loads`` counts its load processes; ``driven`` tells that its load has come to the end of its schedule, whose last
-    arrival may be due long before the end of the run; ``cut_short`` tells that the rest of its time passed while
-    there was no runner.
+    whoever started it, ``command`` how the kernel showed its command line, ``port`` where it listens. ``ready`` is when
+    this generation was; ``loads`` counts its load processes; ``driven`` tells that its load has come to the end of its
+    schedule, whose last arrival may be due long before the end of the run; ``cut_short`` tells that the rest of its
+    time passed while there was no runner.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -110,6 +115,7 @@ class RunState:
     command: tuple[str, ...] = ()
     ready: float | None = None
     loads: int = 0
+    port: int | None = None
     driven: bool = False
     cut_short: bool = False
 
@@ -268,4 +274,5 @@ def _started(event: Event) -> dict[str, Any]:
     """The processes that an event tells; older journals tell only the main one's pid."""
     processes = {name: Identity(*told) for name, told in event.details.get("processes", {}).items()}
     main = event.details.get("main")
-    return {"processes": processes, "main": None if main is None else Identity(*main), "command": ()}
+    told = {"processes": processes, "main": None if main is None else Identity(*main)}
+    return told | {"command": (), "port": event.details.get("port")}

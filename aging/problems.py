@@ -11,6 +11,7 @@ import pandas as pd
 
 from aging.indicators import device_samples, tree_samples
 from aging.model import HARNESS, Event, Problem
+from aging.process import describe_exit
 from aging.samplers.allocator import AllocatorSampler
 from aging.store.results import Results
 from aging.trends import rate_grid
@@ -35,6 +36,7 @@ def problems_of(results: Results) -> list[Problem]:
     return [
         *_smoke(results),
         *_from_journal(results),
+        *_failed_workers(results),
         *_jumps(results),
         *_unfinished(results),
         *_schedules(results),
@@ -94,6 +96,30 @@ def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a t
                 yield Problem(None, "interrupted", "the campaign was interrupted before its end", at)
             case "campaign_halted" if results.state.phase == "halted":
                 yield Problem(None, "interrupted", f"the campaign was halted: {event.details['reason']}", at)
+
+
+def _failed_workers(results: Results) -> Iterator[Problem]:
+    """Processes that judge, or seal, and have crashed: what they would have said is not known."""
+    for event in results.lasting_events:
+        at = _at(results, event)
+        match event.kind:
+            case "retry_judge_failed":
+                unknown = "not known whether it had to be repeated, so it was not: the judge of broken runs failed"
+                message = f"replica {event.details['replica']}: {unknown} ({_how_failed(event)})"
+                yield Problem(event.deployment, "unjudged", message, at)
+            case "sealing_failed":
+                count = event.details["files"]
+                left = f"{count} file{' was' if count == 1 else 's were'} left, to be sealed with the next"
+                yield Problem(event.deployment, "sealing", f"sealing failed ({_how_failed(event)}); {left}", at)
+            case "look_failed":
+                which = f"early look {event.details['look']} of {event.details['looks']}"
+                yield Problem(None, "look", f"{which} failed and has judged nothing ({_how_failed(event)})", at)
+
+
+def _how_failed(event: Event) -> str:
+    status, log = event.details["exit"], event.details["log"]
+    how = "not started" if status is None else describe_exit(status)
+    return f"{how}: {log[-1]}" if log else how
 
 
 def _absence(resumed: Event) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import norm
 
 from aging.analysed import Analysed
+from aging.errors import needed
 from aging.indicators import ages_downwards, resolution
 from aging.model import Finding, RunValidity, Verdict
 from aging.trends import Pooled, pool, stouffer
@@ -88,9 +89,8 @@ def _untested(one: Analysed, replicas: int) -> Finding:
 
 
 def _single(one: Analysed, test: str) -> Finding:
-    trend, driven = one.trend, one.driven
+    trend, driven = needed(one.trend, f"the trend of {one.series.indicator}"), one.driven
     requests, tokens = one.series.per_second("requests"), one.series.per_second("tokens")
-    assert trend is not None
     least = trend.minimum_detectable
     if least is None:  # it never moved: then what would have been worth a word is the least that can be told
         least = resolution(one.series.indicator) / float(np.ptp(one.series.t)) or None

@@ -59,7 +59,7 @@ class Sampling:
         self._clocks = clocks
         self._jumps = JumpWatch(tell)
         self._writers: dict[Path, SegmentWriter] = {}
-        self._sealer = Sealer()
+        self._sealer = Sealer(tell)
 
     async def run(self, plan: Plan, start: float) -> None:
         """Tick ``plan``'s sampler from monotonic time ``start`` on."""
@@ -86,6 +86,12 @@ class Sampling:
         finally:
             reader.stop()
 
+    def seal(self, leftovers: Iterable[Path]) -> None:
+        """Have files sealed that an earlier runner left and nobody writes to."""
+        for live in leftovers:
+            self._sealer.add(live)
+        self._sealer.go_on()
+
     def finish(self, run: Path) -> None:
         """Close the segments of a run that has ended, below its folder: many runs would keep many files open."""
         for folder in [folder for folder in self._writers if run in folder.parents]:
@@ -95,6 +101,7 @@ class Sampling:
         """Close every segment."""
         for writer in self._writers.values():
             writer.close()
+        self._sealer.wait()
 
     def _write(self, kind: str, stamp: Stamp, tick: Tick, readings: Iterable[Reading]) -> None:
         rows: dict[str, list[dict[str, Any]]] = {}

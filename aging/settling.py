@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from aging.nvml.usage import memory_used
-from aging.preflight import port_taken
+from aging.ports import port_taken
 
 _PAUSE_SECONDS = 1.0
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from aging.campaign.schema import Campaign
 from aging.clock import readable_duration
+from aging.errors import writing
 from aging.evidence import Evidence, evidence_of
 from aging.indicators import PRIMARY, tree_samples
 from aging.model import Problem
@@ -75,7 +76,8 @@ def verdicts(results: Results) -> list[SmokeVerdict]:
 def write_verdicts(told: Sequence[SmokeVerdict], path: Path) -> None:
     """Write ``smoke.json``."""
     content = [asdict(verdict) | {"passed": verdict.passed} for verdict in told]
-    path.write_text(json.dumps({"schema": 1, "smoke": content}, indent=1) + "\n", encoding="utf-8")
+    with writing(path):
+        path.write_text(json.dumps({"schema": 1, "smoke": content}, indent=1) + "\n", encoding="utf-8")
 
 
 def _checks(results: Results, name: str, problems: Sequence[Problem]) -> Iterator[SmokeCheck]:

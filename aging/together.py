@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from aging.errors import DeploymentError
+from aging.errors import DeploymentError, needed
 from aging.heap import settle
 from aging.model import Reading
 from aging.rejuvenating import Rejuvenating
@@ -98,8 +98,7 @@ class Together:
         followers = [asyncio.create_task(one) for one in followed]
         others = []
         if self._policy is not None:
-            options = self._stage.campaign.rejuvenation
-            assert options is not None
+            options = needed(self._stage.campaign.rejuvenation, "a [rejuvenation] table")
             self._rejuvenating = Rejuvenating(options, self._policy, ready, self._stage.tell)
             others.append(asyncio.create_task(self._rejuvenating.run()))
         # By then everything has been done once; the harness is judged from the end of its first minute on.

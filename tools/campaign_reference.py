@@ -71,7 +71,6 @@ grid = "5s"
 [[deployment]]
 name = "control"
 kind = "reference"
-port = 18081
 leak_per_request = "16KiB"
 """
 
@@ -256,7 +255,7 @@ def _rejuvenation(catalogue: Catalogue) -> Iterator[str]:
 
 def _deployments(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[[deployment]]`\n"
-    yield "One such table for every deployment. Names and ports must differ. All kinds have these keys:\n"
+    yield "One such table for every deployment. Names must differ, and so must ports. All kinds have these keys:\n"
     common = set(DeploymentOptions.model_fields)
     yield _keys(SubjectOptions)
     yield "All but `attach`, which starts nothing, have these, too:\n"

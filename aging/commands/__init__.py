@@ -41,7 +41,7 @@ exit codes: 0 done, or gate passed · 1 gate failed (check only) · 2 bad input 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; every error of the package becomes its message and its exit code here."""
+    """Run one verb; every error of the package becomes its message and its exit code here. Any other is a bug."""
     sys.excepthook = _crashed
     options = parser().parse_args(arguments)
     try:
@@ -56,9 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
-    except OSError as error:  # a disk that is full, a folder that may not be written
-        print(f"aging: {error}", file=sys.stderr)
-        return ExitCode.INCONCLUSIVE
     return int(code)
 
 

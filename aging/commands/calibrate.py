@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aging.campaign.units import parse_duration
-from aging.errors import AgingError, ExitCode, Mistake, MistakesError
+from aging.errors import AgingError, ExitCode, Mistake, MistakesError, writing
 from aging.terminal import console
 
 if TYPE_CHECKING:
@@ -79,8 +79,10 @@ def run(options: argparse.Namespace) -> ExitCode:
     ceilings = asyncio.run(calibrate(campaign, deployments, windows, limits, lambda name, step: _tell(out, name, step)))
     found = {one.deployment: rate for one in ceilings if (rate := rate_of(one, options.fraction)) is not None}
     content = json.dumps(described(campaign, ceilings, options.fraction), indent=1) + "\n"
-    path.write_text(content, encoding="utf-8")
-    path.with_suffix(".svg").write_text(curve_plot(ceilings), encoding="utf-8")
+    curve = curve_plot(ceilings)
+    with writing(path):
+        path.write_text(content, encoding="utf-8")
+        path.with_suffix(".svg").write_text(curve, encoding="utf-8")
     for one in ceilings:
         _conclude(out, one, found.get(one.deployment), options.fraction, why_not(one, limits))
     out.print(f"curve: {path}, {path.with_suffix('.svg').name}", soft_wrap=True)
@@ -88,8 +90,10 @@ def run(options: argparse.Namespace) -> ExitCode:
         return ExitCode.INCONCLUSIVE
     if options.write is not None:
         remark = f"{options.fraction * _PERCENT:g} % of its ceiling here (aging calibrate)"
-        options.write.write_text(with_rates(written.text, found, remark), encoding="utf-8")
-        calibration_path(options.write).write_text(content, encoding="utf-8")
+        rated = with_rates(written.text, found, remark)
+        with writing(options.write):
+            options.write.write_text(rated, encoding="utf-8")
+            calibration_path(options.write).write_text(content, encoding="utf-8")
         out.print(f"rates: {options.write}", soft_wrap=True)
     return ExitCode.DONE
 

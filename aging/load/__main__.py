@@ -3,8 +3,8 @@
 Standard input: first the job, one JSON line; then one command a line: ``hold``,
 ``release GENERATION``, ``stop``. Standard output: one JSON event a line: ``started``
 when it is ready for its job, ``resumed`` with the first request that it sends of a load that another process
-had begun, ``pulse`` every second, ``full`` when records cannot be written, ``holding``
-when nothing is in flight any more, ``finished`` with the hash of the schedule it drove.
+had begun, ``pulse`` every second, ``full`` when records cannot be written, ``sealing_failed`` when a
+seal has, ``holding`` when nothing is in flight any more, ``finished`` with the hash of the schedule it drove.
 When its input ends, whoever started it has died: it stops and drains briefly.
 """
 
@@ -28,7 +28,7 @@ from aging.load.pulse import Pulse
 from aging.load.records import Records
 from aging.load.rehearsal import rehearse
 from aging.model import RequestRecord, recorded
-from aging.store.segments import SegmentWriter
+from aging.store.segments import Sealer, SegmentWriter
 
 _ORPHAN_DRAIN_SECONDS = 1.0
 _PULSE_SECONDS = 1.0
@@ -44,7 +44,7 @@ async def main() -> None:
     if not line:  # whoever started it has died
         return
     job = Job.from_json(line)
-    records = Records(SegmentWriter(job.folder), lambda reason: _tell("full", reason=reason))
+    records = Records(SegmentWriter(job.folder, Sealer(_tell)), lambda reason: _tell("full", reason=reason))
 
     pulse = Pulse(job.load_start)
 

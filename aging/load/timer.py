@@ -64,8 +64,7 @@ class Timer:
             self._waiter.set_result(None)
 
     def _expired(self) -> None:
-        assert self._timerfd is not None
-        if self._timerfd.expired():
+        if self._timerfd is not None and self._timerfd.expired():
             self.ring()
 
 

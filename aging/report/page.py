@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -12,6 +11,7 @@ from markupsafe import Markup
 
 import aging.report.sections
 from aging.clock import readable_duration, utc
+from aging.errors import writing
 from aging.model import Findings
 from aging.plugins import discover
 from aging.report import words
@@ -42,8 +42,10 @@ class Notice:
 def write_report(results: Results, findings: Findings, path: Path) -> None:
     """Write the report whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(page(results, findings), encoding="utf-8", errors="replace")
-    os.replace(temporary, path)
+    content = page(results, findings)
+    with writing(path):
+        temporary.write_text(content, encoding="utf-8", errors="replace")
+        temporary.replace(path)
 
 
 def page(results: Results, findings: Findings) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from aging.errors import needed
 from aging.indicators import PRIMARY
 from aging.model import HARNESS, Control, Finding
 from aging.report import quantities
@@ -149,8 +150,7 @@ def _cause(finding: Finding) -> Iterator[str]:
 
 
 def _between(finding: Finding) -> str:
-    assert finding.exhaustion_hours is not None
-    _, earliest, latest = finding.exhaustion_hours
+    _, earliest, latest = needed(finding.exhaustion_hours, "a time to exhaustion")
     if earliest is None or latest is None:
         return ""
     return f" ({_hours(earliest)} to {_hours(latest)})"

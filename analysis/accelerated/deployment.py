@@ -68,8 +68,8 @@ class SimulatedDeployment(Subject[Any]):
         )
 
     @property
-    def port(self) -> int:
-        port: int = self.options.port
+    def port(self) -> int | None:
+        port: int | None = self.options.port
         return port
 
     def common_metrics(self) -> Mapping[str, EngineMetric]:

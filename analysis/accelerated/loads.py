@@ -58,6 +58,9 @@ class SimulatedLoad:
     def stop(self) -> None:
         self._stopped = True
 
+    def take_failed_seals(self) -> list[dict[str, Any]]:
+        return []
+
     def die(self) -> None:
         """As by SIGKILL: what was in flight leaves no record."""
         assert self._task is not None

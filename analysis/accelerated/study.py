@@ -41,7 +41,7 @@ from aging.catalogue import Catalogue
 from aging.heap import keep_flat
 from aging.lock import Lock
 from aging.manifest import manifest
-from aging.resuming import check_resumable, seal_beside, take_up
+from aging.resuming import check_resumable, take_up
 from aging.runner import Outcome, Runner
 from aging.settling import HostUse
 from aging.store.results import open_results
@@ -138,7 +138,6 @@ def live(study: Study, hours: float, seed: int) -> Outcome:
         deployments = [SimulatedDeployment(options, world) for options in campaign.deployment]
         taken = take_up(layout)
         lock, past = taken.lock, taken.past
-        seal_beside(taken.leftovers)
     Happening(study, world, hours)
     keep_flat()
     with contextlib.closing(lock), asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as loop:
