@@ -83,6 +83,9 @@ class Sampler(ABC):
     kind: ClassVar[str]
     default_interval: ClassVar[float]
 
+    interval: float | None = None
+    """Seconds between two reads, once the sampling loop has begun: what may hang is given up within them."""
+
     def __init__(self, targets: Targets, results: Path = Path()) -> None:
         self.targets = targets
         self.results = results
