@@ -135,7 +135,7 @@ class _Reader:
         while (future := self._asked.get()) is not None:
             try:
                 readings = list(self._sampler.read())
-            except Exception as error:  # noqa: BLE001 - the one broad except: whatever a sampler does, the campaign goes on
+            except Exception as error:  # noqa: BLE001 - whatever a sampler raises, the campaign goes on
                 future.set_exception(SamplerError(f"{type(error).__name__}: {error}"))
             else:
                 future.set_result(readings)

@@ -14,6 +14,8 @@ from typing import ClassVar, Literal
 
 from aging.model import Reading
 
+ENTRY_POINT_GROUP = "aging.samplers"
+
 
 @dataclass(frozen=True, slots=True)
 class EngineMetric:
