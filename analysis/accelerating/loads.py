@@ -14,9 +14,9 @@ import numpy as np
 
 from accelerating.servers import Server, World
 from aging.clock import ticks
-from aging.load.__main__ import not_yet_due, on_timeline
 from aging.load.job import Job
 from aging.load.planned import PlannedRequest
+from aging.load.process import not_yet_due, on_timeline
 from aging.load.pulse import Beat, Pulse
 from aging.load.records import Records
 from aging.model import Failure, RequestRecord, Status
@@ -53,6 +53,8 @@ class SimulatedLoad:
         self.beat: Beat | None = None
         self.heard: float | None = None
         self.full: str | None = None
+        self.failure: str | None = None
+        self.ignored = 0
         self._world, self._clock = world, world.clock
         self._status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._resumed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
@@ -202,8 +204,8 @@ class SimulatedLoad:
                     flying.clear()
                 if not flying:
                     break
-        unwritten = records.close()
-        self.finished = {"schedule_hash": str(digest), "requests": digest.requests, "unwritten": unwritten}
+        lost = {"unwritten": records.close(), "dropped": records.dropped}
+        self.finished = {"schedule_hash": str(digest), "requests": digest.requests, **lost}
         self._end(0)
 
 
