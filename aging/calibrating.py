@@ -152,7 +152,8 @@ class _Measuring:
                 raise DeploymentError(f"{name} died while it was calibrated; its ceiling is not known")
             if load.result() != 0 or driver.finished is None:
                 said = "".join(f"\n  | {line}" for line in tail(self._layout.root / "load.log"))
-                raise InconclusiveError(f"{name}: its load process ended with {load.result()}{said}")
+                why = "" if driver.failure is None else f": {driver.failure}"
+                raise InconclusiveError(f"{name}: its load process ended with {load.result()}{why}{said}")
         finally:
             for task in (load, death):
                 task.cancel()

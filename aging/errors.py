@@ -6,6 +6,7 @@
     ├── CampaignError          2   mistakes in a campaign file, all at once
     ├── PreflightError         2   the host is not ready for a valid campaign
     ├── ResultsError           2   a path that is not a result directory
+    ├── PluginError            2   plug-ins that cannot be told apart
     ├── DeploymentError        3   a deployment did not become ready
     │   └── AttachError        2   what is to be watched does not run, or is not told apart
     ├── StorageError           3   a write that the disk refused; an OSError, too
@@ -77,6 +78,10 @@ class PreflightError(MistakesError):
 
 class ResultsError(AgingError):
     """A path that is not a readable result directory."""
+
+
+class PluginError(AgingError):
+    """Two plug-ins of one kind; the message names both."""
 
 
 class DeploymentError(AgingError):

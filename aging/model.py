@@ -23,6 +23,7 @@ class Reading:
     ``generation`` is which life of the serving process was read.
     A value that could not be had is absent from ``values`` and has its reason in ``missing``.
     ``pids`` are the processes that the values are sums over, where they are.
+    ``stamp`` is when the values were had, on this boot's clock, where that is later than the tick.
     """
 
     owner: str
@@ -31,6 +32,7 @@ class Reading:
     values: Mapping[str, float]
     missing: Mapping[str, str] = field(default_factory=dict)
     pids: Sequence[int] = ()
+    stamp: Stamp | None = field(default=None, compare=False)
 
 
 Status = Literal["ok", "error", "dropped", "aborted", "refused"]

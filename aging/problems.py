@@ -72,7 +72,12 @@ def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a t
                 message = f"{died}; last log lines: {tail}" if tail else died
                 yield Problem(event.deployment, "died", message, at)
             case "load_died":
-                yield Problem(event.deployment, "load_died", f"the load process ended: {event.details['exit']}", at)
+                why = f" ({reason})" if (reason := event.details.get("reason")) else ""
+                message = f"the load process ended: {event.details['exit']}{why}"
+                yield Problem(event.deployment, "load_died", message, at)
+            case "load_output_ignored":
+                message = f"{event.details['lines']} lines of the load process's output were no events and were ignored"
+                yield Problem(event.deployment, "harness", f"{message}; first: {event.details['first']!r}", at)
             case "log_capped":
                 message = f"it printed over {event.details['bytes'] / 2**20:g} MiB; only its newest output is kept"
                 yield Problem(event.deployment, "log", message, at)
@@ -178,17 +183,32 @@ def _schedules(results: Results) -> Iterator[Problem]:
         stopped_early = results.state.phase != "completed" or run.died or run.cut_short
         arrived = event.details.get("requests")
         recorded = results.requests(event.deployment, event.details["replica"])
-        missing = unsent(results, event, recorded)
+        missing, unwritten = unsent(results, event, recorded), _unwritten(results, event)
         if missing:
             message = f"{missing} of {arrived} arrivals were due while no load process ran, and were not sent"
             yield Problem(event.deployment, "unsent", message, _at(results, event))
+        if unwritten:
+            message = f"{unwritten} request records could not be written to the disk and are missing"
+            yield Problem(event.deployment, "lost", message, _at(results, event))
         # The last request drawn may be the one that the stop forestalled.
-        if arrived is not None and len(recorded) + missing < arrived - 1:
-            message = f"{arrived - len(recorded) - missing} of {arrived} arrivals left no record"
+        accounted = len(recorded) + missing + unwritten
+        if arrived is not None and accounted < arrived - 1:
+            message = f"{arrived - accounted} of {arrived} arrivals left no record"
             yield Problem(event.deployment, "lost", message, _at(results, event))
         if event.details["schedule_hash"] != expected and not stopped_early:
             message = f"drove schedule {event.details['schedule_hash']}, not the planned {expected}"
             yield Problem(event.deployment, "schedule", message, _at(results, event))
+
+
+def _unwritten(results: Results, finished: Event) -> int:
+    """Records that the load processes of a run could not write, those before a resume among them."""
+    return sum(
+        event.details.get("unwritten", 0)
+        for event in results.lasting_events
+        if event.kind == "load_finished"
+        and event.deployment == finished.deployment
+        and event.details["replica"] == finished.details["replica"]
+    )
 
 
 def _load(results: Results) -> Iterator[Problem]:

@@ -55,7 +55,10 @@ class Life(Protocol):
         """Return when it has ended, with how it ended in words."""
 
     def serves(self) -> bool:
-        """Whether its own processes listen where load is sent: what is monitored must be what is loaded."""
+        """Whether its own processes listen where load is sent: what is monitored must be what is loaded.
+
+        It reads the sockets of every process of its own: not to be called in an event loop that also samples.
+        """
 
     async def end(self) -> str | None:
         """End it and return how it ended; None for what was not ours to end and goes on."""
@@ -92,7 +95,7 @@ class Member(ABC):
 
     async def terminate(self, patience: float) -> None:
         """SIGTERM to the group, SIGKILL after ``patience`` seconds; then what is left of the tree and of its life."""
-        family = self._family()
+        family = await asyncio.to_thread(self._family)
         if not self.ended:
             self._signal(signal.SIGTERM)
             try:
@@ -102,7 +105,8 @@ class Member(ABC):
                 self._signal(signal.SIGKILL)
                 await self.wait()
         self._signal(signal.SIGKILL)  # workers that outlived their leader
-        for member in [*family, *marked(self._life)]:
+        strays = await asyncio.to_thread(marked, self._life)
+        for member in [*family, *strays]:
             with contextlib.suppress(psutil.Error):
                 member.kill()  # psutil checks pid and start time: never a stranger that got the pid
 

@@ -83,7 +83,8 @@ class Runner:
         self.halted: str | None = None
         """Why the campaign could not go on, once :meth:`halt` was told; it can be resumed."""
         self._watchdogs = Watchdogs(campaign.watchdogs, layout.root, self._watched, self._journal.record, self.halt)
-        self._sampling = Sampling(self._folder, self._journal.record, self._seen, self._timeline.clocks)
+        clocks, shift = self._timeline.clocks, self._timeline.shift
+        self._sampling = Sampling(self._folder, self._journal.record, self._seen, clocks, shift)
 
     async def run(self) -> Outcome:
         """Run the campaign. One SIGINT or SIGTERM drains and ends it, a second ends it at once."""

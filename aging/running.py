@@ -21,7 +21,7 @@ from aging.plan import Run
 from aging.ports import FreePort, FreePorts
 from aging.serving import Serving
 from aging.store.layout import Layout
-from aging.tasks import cancelled
+from aging.tasks import cancelled, unless
 
 _MOST_LOAD_PROCESSES = 5
 """Of one run: one that dies again and again is no accident."""
@@ -98,9 +98,12 @@ class Running:
         else:
             await self.serving.resume(self.past, self._stage.timeline, lost, probe=probe)
 
-    async def prepare(self, log: IO[bytes]) -> None:
-        """Start its load process, which then waits for its job."""
-        self.driver = await Driver.start(self._stage.layout.root, log)
+    async def prepare(self, log: IO[bytes]) -> bool:
+        """Start its load process, which then waits for its job; False where everything is to end before that."""
+        driver = await unless(self._stage.interrupted, Driver.start(self._stage.layout.root, log))
+        if driver is not None:
+            self.driver = driver
+        return driver is not None
 
     def load(self, load_start: float, *, resumed: bool) -> None:
         """Give the load process its job: to send from monotonic time ``load_start`` on, or go on with what began."""
@@ -140,7 +143,8 @@ class Running:
             if await self._drive(load) or not self._may_go_on(load):
                 return
             with self._stage.load_log() as log:
-                await self.prepare(log)
+                if not await self.prepare(log) or not self._may_go_on(load):
+                    return
             self.load(load.start, resumed=True)
 
     def stop(self) -> None:
@@ -189,11 +193,15 @@ class Running:
             self._tell("sealing_failed", **failure)
         finished = driver.finished or {}
         in_order = status == 0 and bool(finished)
+        if driver.ignored:
+            self._tell("load_output_ignored", lines=driver.ignored, first=driver.first_ignored)
         self._tell(
             "load_finished" if in_order else "load_died",
             exit=status,
             schedule_hash=finished.get("schedule_hash"),
             requests=finished.get("requests"),
+            **{name: finished[name] for name in ("unwritten", "dropped") if finished.get(name)},
+            **({} if in_order or driver.failure is None else {"reason": driver.failure}),
         )
         return in_order
 

@@ -234,7 +234,7 @@ class Serving:
                 answer = await _unless(life, send(transport, endpoint, _PROBE, asked, patience))
                 if answer is None:  # whoever holds its port may take the request and never answer
                     break
-                if answer.error is None and life.serves():
+                if answer.error is None and await asyncio.to_thread(life.serves):
                     return
                 last = answer.error or f"{endpoint.base_url} is served by a process of somebody else"
                 if time.monotonic() - started > timeout:

@@ -85,7 +85,8 @@ class Settling:
         """Return when the host has settled and the ports are free, when it took too long, or when interrupted."""
         began = time.monotonic()
         while not interrupted.is_set():
-            why = unsettled(self.before, await asyncio.to_thread(host_use), taken_ports(ports))
+            use, taken = await asyncio.to_thread(lambda: (host_use(), taken_ports(ports)))
+            why = unsettled(self.before, use, taken)
             waited = round(time.monotonic() - began, 3)
             if not why:
                 self.tell("settled", seconds=waited)

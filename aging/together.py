@@ -75,7 +75,8 @@ class Together:
 
     async def _load(self, ready: Sequence[Running], log: Any) -> None:
         for run in ready:
-            await run.prepare(log)
+            if not await run.prepare(log):
+                return
         # One that was killed while it told them had told some: all have the same start.
         begun = self._begun(ready)
         load_start = time.monotonic() + _LEAD_SECONDS if begun is None else begun

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,8 +20,9 @@ import pytest
 
 import aging.attached
 from aging import open_results
-from aging.attached import Attached, Whereabouts, age
+from aging.attached import Attached, Attachment, Whereabouts, age
 from aging.catalogue import Catalogue
+from aging.deployments import PastLife
 from aging.errors import AttachError
 from aging.indicators import PRIMARY
 from aging.store.results import Results
@@ -205,6 +208,21 @@ def test_the_age_of_a_process_is_the_kernels(program: Program) -> None:
     time.sleep(0.5)
     assert age(young.pid) == pytest.approx(time.monotonic() - begun, abs=0.1)
     assert time.monotonic() - Attached(Whereabouts("pid", str(young.pid)), "now").born < 0.1
+
+
+def test_processes_are_searched_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[threading.Thread] = []
+
+    def search(_: Whereabouts) -> list[psutil.Process]:
+        searched.append(threading.current_thread())
+        return [psutil.Process()]
+
+    monkeypatch.setattr(Whereabouts, "find", search)
+    attachment = Attachment(Whereabouts("process", "x"), None, None, "process")
+    asyncio.run(attachment.begin(Path(), Path()))
+    asyncio.run(attachment.readopt(PastLife({}, None, (), Path())))
+    assert len(searched) == 2
+    assert threading.main_thread() not in searched
 
 
 def test_an_end_is_told_and_a_return_is_the_next_generation(

@@ -128,3 +128,26 @@ def test_a_sealed_file_of_which_a_page_has_changed_is_told(tmp_path: Path) -> No
     results = open_results(layout.root)
     assert results.samples("server", "process").empty
     assert "cannot be read and was left out" in told(results)["trimmed"]
+
+
+def test_records_that_were_not_written_and_lines_that_were_ignored_are_problems(tmp_path: Path) -> None:
+    results = with_requests(tmp_path, {})
+    count = len(results.requests("server", 1))
+    lines = [json.loads(line) for line in results.layout.journal.read_text().splitlines()]
+    (end,) = (line for line in lines if line["event"] == "load_finished")
+    end |= {"requests": count + 3, "unwritten": 3}
+    ignored = {"event": "load_output_ignored", "deployment": "server", "replica": 1, "lines": 4, "first": "hello"}
+    lines.insert(lines.index(end), {"wall": 0.0, "mono": LOAD_START + 1.0} | ignored)
+    results.layout.journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert told(open_results(tmp_path)) == {
+        "lost": "3 request records could not be written to the disk and are missing",
+        "harness": "4 lines of the load process's output were no events and were ignored; first: 'hello'",
+    }
+
+
+def test_a_load_process_that_was_ended_is_a_problem_with_the_reason(tmp_path: Path) -> None:
+    results = with_requests(tmp_path, {})
+    died = {"event": "load_died", "deployment": "server", "replica": 1, "exit": -15, "reason": "it was not ready"}
+    with results.layout.journal.open("a") as journal:
+        journal.write(json.dumps({"wall": 0.0, "mono": LOAD_START + 1.0} | died) + "\n")
+    assert told(open_results(tmp_path))["load_died"] == "the load process ended: -15 (it was not ready)"

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 
 import psutil
 import pytest
 
-from aging.belonging import identity
+from aging import process
+from aging.belonging import LIFE, identity
 from aging.errors import DeploymentError
 from aging.logs import tail
 from aging.process import MARKER, Adopted, Child, describe_exit
@@ -119,3 +120,35 @@ def _runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_processes_are_searched_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[Thread] = []
+
+    def search(*_: object) -> list[psutil.Process]:
+        searched.append(current_thread())
+        return []
+
+    monkeypatch.setattr(process, "marked", search)
+    monkeypatch.setattr(Child, "_family", search)
+
+    async def run() -> None:
+        child = await start(tmp_path, "sleep", "60")
+        await child.terminate(patience=5.0)
+
+    asyncio.run(run())
+    assert len(searched) == 2
+    assert main_thread() not in searched, "samples wait for whoever holds the loop"
+
+
+def test_what_left_its_tree_is_ended_by_its_mark(tmp_path: Path) -> None:
+    async def run() -> int:
+        with (tmp_path / "log").open("ab") as log:
+            leaves = ["sh", "-c", "(setsid sleep 60 & echo $!)"]
+            child = await Child.start(leaves, {LIFE: "this-very-life"}, tmp_path, log)
+        await child.wait()
+        await child.terminate(patience=5.0)
+        return int(tail(tmp_path / "log")[0])
+
+    pid = asyncio.run(run())
+    wait_for(lambda: not _runs(pid), "what left the tree survived")

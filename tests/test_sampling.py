@@ -147,6 +147,14 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
     release.set()
 
 
+def test_a_reading_with_a_stamp_of_its_own_is_a_row_of_that_time_on_the_campaign_s_timeline(tmp_path: Path) -> None:
+    sampling = Sampling(lambda *_: tmp_path, lambda *_, **__: None, lambda _: None, shift=1000.0)
+    own = Reading("a", "engine", 1, {"x": 1.0}, stamp=Stamp(7.5, 2.5))
+    sampling._write("engine", Stamp(7.0, 1002.0), Tick(0.0, 0), [own, Reading("a", "other", 1, {"x": 2.0})])
+    sampling.close()
+    assert [(row["wall"], row["mono"]) for row in rows(tmp_path)] == [(7.5, 1002.5), (7.0, 1002.0)]
+
+
 def test_the_files_of_a_run_that_has_ended_are_closed_and_the_others_are_not(tmp_path: Path) -> None:
     def folder(owner: str, source: str) -> Path:
         return tmp_path / owner / "r01" / source

@@ -31,6 +31,8 @@ from aging.plugins import discover
 from aging.process import MAIN, Adopted, Child, Children, Life
 from aging.samplers import EngineMetric
 
+ENTRY_POINT_GROUP = "aging.runtimes"
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

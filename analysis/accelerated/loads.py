@@ -29,6 +29,8 @@ class SimulatedLoad:
         self.beat: Beat | None = None
         self.heard: float | None = None
         self.full: str | None = None
+        self.failure: str | None = None
+        self.ignored = 0
         self._world, self._clock = world, world.clock
         self._status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._resumed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()

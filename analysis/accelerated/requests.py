@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from aging.load.__main__ import not_yet_due, on_timeline
 from aging.load.job import Job
 from aging.load.planned import PlannedRequest
+from aging.load.process import not_yet_due, on_timeline
 from aging.load.pulse import Beat, Pulse
 from aging.load.records import Records
 from aging.model import Failure, RequestRecord, Status
@@ -95,8 +95,8 @@ class Requests:
 
     def close(self) -> dict[str, Any]:
         """What a load process says in the end."""
-        unwritten = self._records.close()
-        return {"schedule_hash": str(self._digest), "requests": self._digest.requests, "unwritten": unwritten}
+        lost = {"unwritten": self._records.close(), "dropped": self._records.dropped}
+        return {"schedule_hash": str(self._digest), "requests": self._digest.requests, **lost}
 
     def _silence(self) -> tuple[float, float]:
         return self._world.silences.get(self._name, (math.inf, math.inf))

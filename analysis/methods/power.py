@@ -5,6 +5,8 @@ The slope of each cell is the one that the oracle finds in 80 of 100 series.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
@@ -19,7 +21,7 @@ from analysis.methods.study import LENGTHS, conduct, generator, on_all_cores, pr
 ALPHA, POWER = 0.05, 0.8
 PHIS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
 REPLICATES, _QUICK = 400, 5
-TESTS: dict[str, TrendTest] = discover(aging.trends.tests, TrendTest)
+TESTS: Mapping[str, TrendTest] = discover(aging.trends.tests, TrendTest)
 
 
 def whitened(y: Floats, phi: float) -> Floats:

@@ -6,6 +6,8 @@ off by a percentage point. A test that has no answer (NaN) has not refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -21,7 +23,7 @@ PRIMARY = "series_har"
 REPLICATES, COMPATIBILITY_REPLICATES = 2000, 250
 _QUICK, _QUICK_COMPATIBILITY = 100, 10
 
-TESTS: dict[str, TrendTest] = discover(aging.trends.tests, TrendTest)
+TESTS: Mapping[str, TrendTest] = discover(aging.trends.tests, TrendTest)
 COMPATIBILITY = tuple(sorted(set(TESTS) - {PRIMARY}))
 
 
