@@ -164,8 +164,8 @@ class Driver:
                 self._take_first(first)
             case {"event": "finished", "schedule_hash": str(), "requests": int()}:
                 self.finished = event
-            case {"event": "sealing_failed"}:
-                self._failed_seals.append({name: value for name, value in event.items() if name != "event"})
+            case {"event": "sealing_failed", **details}:
+                self._failed_seals.append({str(name): value for name, value in details.items()})
             case _:
                 return False
         return True

@@ -17,7 +17,7 @@ from aging import driving
 from aging.driving import Driver
 from aging.load.pulse import Beat
 from aging.process import Child
-from aging.running import Running, Stage
+from aging.running import Running, Stage, _Load
 
 PULSE = {"event": "pulse", "waiting": 3, "quiet": 0.5, "late": 0.0}
 FINISHED = {"event": "finished", "schedule_hash": "ab12", "requests": 7, "unwritten": 0}
@@ -150,9 +150,11 @@ class Held:
         started_as(monkeypatch, self.child)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.interrupted = asyncio.Event()
-        stage = SimpleNamespace(layout=SimpleNamespace(root=Path()), tell=self._tell, interrupted=self.interrupted)
+        stage = SimpleNamespace(
+            layout=SimpleNamespace(root=Path()), tell=self._tell, interrupted=self.interrupted, port=lambda _: None
+        )
         options = SimpleNamespace(name="a")
-        deployment = SimpleNamespace(options=options, origin=lambda: None)
+        deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
         run = SimpleNamespace(options=options, replica=1)
         self.running = Running(cast("Any", run), cast("Any", deployment), None, cast("Stage", stage))
 
@@ -178,10 +180,10 @@ def test_an_interrupt_ends_the_wait_for_a_load_process_and_the_process(monkeypat
 def test_a_load_process_is_not_replaced_once_the_campaign_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> Held:
         held = Held(monkeypatch)
-        held.running.driver = cast("Any", SimpleNamespace(finished=None, ignored=0, failure=None))
-        held.running._load_start = 0.0
-        monkeypatch.setattr(Running, "_drive", lambda _: asyncio.sleep(0, result=False))
-        monkeypatch.setattr(Running, "_may_go_on", lambda one: not one._stage.interrupted.is_set())
+        driver = cast("Any", SimpleNamespace(finished=None, ignored=0, failure=None))
+        held.running._load = _Load(driver, 0.0, resumed=False)
+        monkeypatch.setattr(Running, "_drive", lambda *_: asyncio.sleep(0, result=False))
+        monkeypatch.setattr(Running, "_may_go_on", lambda one, _: not one._stage.interrupted.is_set())
         following = asyncio.create_task(held.running.follow())
         await asyncio.sleep(0)
         held.interrupted.set()
@@ -202,8 +204,7 @@ def test_the_end_of_a_load_tells_what_was_printed_lost_and_wrong(
         finished = FINISHED | {"unwritten": 5, "dropped": 2}
         driver = listening(Scripted(*STRAY, *([finished] if failure is None else [])))
         driver.failure = failure
-        held.running.driver = driver
-        await held.running._drive()
+        await held.running._drive(_Load(driver, 0.0, resumed=False))
         return held
 
     (printed, ignored), (kind, details) = asyncio.run(run()).events

@@ -33,8 +33,8 @@ def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.Monk
     monkeypatch.setattr(serving, "send", answered)
     monkeypatch.setattr(serving, "content", lambda *_: b"")
     options = SimpleNamespace(name="a", ready_timeout=60.0)
-    deployment = SimpleNamespace(options=options, origin=lambda: None)
-    served = Serving(cast("Any", deployment), 1, cast("Any", None), lambda *_, **__: None)
+    deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
+    served = Serving(cast("Any", deployment), 1, cast("Any", None), lambda *_, **__: None, cast("Any", None))
     asyncio.run(served._until_ready(cast("Any", Life()), cast("Any", None), 0.0))
     assert len(looked) == 1
     assert looked[0] is not threading.main_thread()
