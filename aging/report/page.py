@@ -14,6 +14,7 @@ import aging.report.sections
 from aging.clock import readable_duration, utc
 from aging.model import Findings
 from aging.plugins import discover
+from aging.problem_kinds import ProblemKind
 from aging.report import words
 from aging.report.context import Context
 from aging.report.sections import Section
@@ -109,9 +110,9 @@ def controls_notice(findings: Findings) -> Sequence[Notice]:
 
 def problems_notice(findings: Findings) -> Sequence[Notice]:
     """How much went wrong with the measurement, in one line; a death in a line of its own."""
-    died = dict.fromkeys(one.deployment for one in findings.problems if one.kind == "died" and one.deployment)
+    died = dict.fromkeys(one.deployment for one in findings.problems if ProblemKind.DIED.of(one) and one.deployment)
     notices = [Notice(f"{name} died", "bad", "problems") for name in died]
-    rest = sum(problem.kind != "died" for problem in findings.problems)
+    rest = sum(not ProblemKind.DIED.of(problem) for problem in findings.problems)
     if rest:
         more = "more " if died else ""
         notices.append(Notice(f"{rest} {more}{'problem' if rest == 1 else 'problems'} recorded", "warn", "problems"))
