@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aging.analysed import Analysed, analyse_all
+from aging.analysed import IndicatorAnalysis, analyse_all
 from aging.clock import utc
 from aging.controls import controls
 from aging.experimental import experiments
@@ -25,6 +25,7 @@ from aging.store.results import Results
 from aging.trends import hierarchical_fdr, time_to_exhaustion
 from aging.trends.tests import TrendTest
 from aging.validity import validities
+from aging.verdict import of_finding
 
 SCHEMA = 1
 _HOUR = 3600.0
@@ -82,7 +83,7 @@ def _objectives(results: Results, runs: Sequence[RunValidity]) -> list[Attainmen
     return kept
 
 
-def _findings(analysed: Sequence[Analysed], runs: Sequence[RunValidity], test: str, q: float) -> list[Finding]:
+def _findings(analysed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str, q: float) -> list[Finding]:
     """Findings under hierarchical false-discovery control: a growth that does not survive it is not called aging."""
     findings = [sound_finding(group, runs, test) for group in _grouped(analysed)]
     families: dict[str, list[Finding]] = {}
@@ -96,19 +97,17 @@ def _findings(analysed: Sequence[Analysed], runs: Sequence[RunValidity], test: s
     ]
 
 
-def _grouped(analysed: Iterable[Analysed]) -> Iterable[list[Analysed]]:
-    def key(one: Analysed) -> tuple[str, str]:
+def _grouped(analysed: Iterable[IndicatorAnalysis]) -> Iterable[list[IndicatorAnalysis]]:
+    def key(one: IndicatorAnalysis) -> tuple[str, str]:
         return one.series.owner, one.series.indicator
 
     return ([*group] for _, group in groupby(sorted(analysed, key=key), key))
 
 
-def _under_control(finding: Finding, adjusted: float, q: float) -> Finding:
-    finding = replace(finding, q=None if np.isnan(adjusted) else adjusted)
-    if finding.verdict != "aging" or adjusted <= q:
-        return finding
-    note = f"its growth does not survive false-discovery control at {q:g}"
-    return replace(finding, verdict="inconclusive", notes=(*finding.notes, note))
+def _under_control(finding: Finding, adjusted: float, level: float) -> Finding:
+    q = None if np.isnan(adjusted) else adjusted
+    decision = of_finding(finding.verdict, q, level)
+    return replace(finding, q=q, verdict=decision.verdict, notes=(*finding.notes, *decision.notes))
 
 
 def _limits(results: Results) -> dict[tuple[str, str], float]:

@@ -174,7 +174,7 @@ def test_a_few_pages_are_told_of_a_deployment_and_passed_over_of_the_harness() -
         for owner in ("a", "_harness/client-a")
     }
     assert np.ptp(creep) < 16 * 4096
-    assert told["a"].trend == told["_harness/client-a"].trend
+    assert told["a"].result == told["_harness/client-a"].result
     assert told["a"].verdict == "aging"
     assert told["_harness/client-a"].verdict == "stable"
 
@@ -358,7 +358,7 @@ if __name__ == "__main__":
     told = []
     for least in (10**9, 1):
         analysed._WORTH_A_POOL = least
-        told.append([(one.trend, one.tests) for one in analysed.analyse_all(series, Catalogue.discovered().tests)])
+        told.append([one.result for one in analysed.analyse_all(series, Catalogue.discovered().tests)])
     assert told[0] == told[1]
     print(len(told[1]))
 """
