@@ -102,7 +102,7 @@ def main() -> None:
     """One look: the job comes as JSON, the failed conditions' messages go back as JSON."""
     job = json.load(sys.stdin)
     gate = Gate([Condition(**condition) for condition in job["conditions"]], job["deployments"], looks=1)
-    told = failed(open_results(job["root"]), gate, job["level"])
+    told = failed(open_results(job["root"], checked=True), gate, job["level"])
     sys.stdout.write(json.dumps([judgement.message for judgement in told]))
 
 

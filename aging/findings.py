@@ -15,7 +15,7 @@ from aging.analysed import IndicatorAnalysis, analyse_all
 from aging.clock import utc
 from aging.controls import controls
 from aging.experimental import experiments
-from aging.indicators import DEVICE_MEMORY, PRIMARY, deployment_series, device_limit, harness_series, run_window
+from aging.indicators import DEVICE_MEMORY, PRIMARY, Measured, device_limit
 from aging.model import Attainment, Finding, Findings, RunValidity
 from aging.objectives import attainments, classes
 from aging.problems import problems_of
@@ -31,22 +31,20 @@ SCHEMA = 1
 _HOUR = 3600.0
 
 
-def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
-    """Every finding of a result directory, with the controls' outcome and the measurement's problems."""
-    manifest, limits = results.manifest, _limits(results)
+def analyse(results: Results, tests: Mapping[str, TrendTest], measured: Measured | None = None) -> Findings:
+    """Every finding of a result directory, with the controls' outcome and the measurement's problems.
+
+    ``measured`` is of these results, where the caller needs its windows and series as well.
+    """
+    measured = Measured(results) if measured is None else measured
+    manifest, series = results.manifest, measured.series
     analysis = manifest["campaign"]["analysis"]
-    series = [
-        one
-        for deployment in results.deployments
-        for replica in results.replicas(deployment)
-        for one in deployment_series(results, deployment, replica)
-    ]
-    runs = validities(results)
+    runs, limits = validities(results), _limits(results)
     # The harness is a family of controls, not of hypotheses: it must not dilute what is asked of the deployments.
     analysed = analyse_all(series, tests)
     findings = [
         finding
-        for family in (analysed, analyse_all(harness_series(results), tests))
+        for family in (analysed, analyse_all(measured.harness, tests))
         for finding in _findings(family, runs, analysis["test"], analysis["q"])
     ]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
@@ -59,25 +57,25 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         findings=findings,
         controls=controls(manifest["deployments"], findings, series, loaded=manifest["campaign"]["load"] is not None),
         problems=problems_of(results),
-        objectives=_objectives(results, runs),
+        objectives=_objectives(measured, runs),
         runs=runs,
         experiments=experiments(manifest, analysed, runs, analysis["test"]),
     )
 
 
-def _objectives(results: Results, runs: Sequence[RunValidity]) -> list[Attainment]:
+def _objectives(measured: Measured, runs: Sequence[RunValidity]) -> list[Attainment]:
     """How well every deployment kept the objectives of its load, where it has any; by its sound runs if there are."""
     broken = {(run.deployment, run.replica) for run in runs if run.validity == "broken"}
     kept: list[Attainment] = []
+    results = measured.results
     for deployment in results.deployments:
         objectives = classes(results.load_of(deployment))
         replicas = results.replicas(deployment) if objectives else ()
         sound = [replica for replica in replicas if (deployment, replica) not in broken]
-        windows = {replica: run_window(results, deployment, replica) for replica in sound or replicas}
         found = [
             (results.requests(deployment, replica), window.load_start + window.warmup, window.load_end)
-            for replica, window in windows.items()
-            if window is not None
+            for replica in sound or replicas
+            if (window := measured.windows.get((deployment, replica))) is not None
         ]
         kept += attainments(deployment, [one for one in found if not one[0].empty], objectives)
     return kept

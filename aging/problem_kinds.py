@@ -1,11 +1,12 @@
 """Every kind of problem that a measurement can have: its title, how grave it is, and whether it blocks the gate.
 
 The report's headings, the CI gate and the smoke run read this table, and a problem is made from a member of it alone,
-so that no kind can be emitted that they do not know. Values are those of ``kind`` in ``findings.json``.
+so that no kind can be emitted that they do not know.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -29,11 +30,7 @@ class Description:
 
 
 class ProblemKind(Enum):
-    """A kind of problem; its value is the key in ``findings.json``."""
-
-    title: str
-    severity: Severity
-    blocks_gate: bool
+    """A kind of problem: its key in ``findings.json``, title, severity, and whether it blocks the gate."""
 
     DIED = "died", "Died", "grave", True
     LOAD_DIED = "load_died", "Load ended early", "grave", True
@@ -72,24 +69,21 @@ class ProblemKind(Enum):
     TRIMMED = "trimmed", "Cut file", "warning", False
     LOG = "log", "Log cut short", "warning", False
 
-    def __new__(cls, key: str, title: str, severity: Severity, blocks_gate: bool) -> ProblemKind:
-        kind = object.__new__(cls)
-        kind._value_ = key
-        kind.title, kind.severity, kind.blocks_gate = title, severity, blocks_gate
-        return kind
+    def __init__(self, key: str, title: str, severity: Severity, blocks_gate: bool) -> None:
+        self.key, self.title, self.severity, self.blocks_gate = key, title, severity, blocks_gate
 
     def problem(self, deployment: str | None, message: str, at_seconds: float | None = None) -> Problem:
         """A problem of this kind; ``at_seconds`` from the campaign's start."""
-        return Problem(deployment, self.value, message, at_seconds)
+        return Problem(deployment, self.key, message, at_seconds)
 
     def of(self, problem: Problem) -> bool:
         """Whether a problem is of this kind."""
-        return problem.kind == self.value
+        return problem.kind == self.key
+
+
+KINDS: Mapping[str, ProblemKind] = {kind.key: kind for kind in ProblemKind}
 
 
 def described(kind: str) -> ProblemKind | Description:
     """What is known of a kind that was read; the ``findings.json`` of another release may have kinds of its own."""
-    try:
-        return ProblemKind(kind)
-    except ValueError:
-        return Description(kind.replace("_", " ").capitalize(), "warning", False)
+    return KINDS.get(kind) or Description(kind.replace("_", " ").capitalize(), "warning", False)

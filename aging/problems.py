@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from aging.indicators import device_samples, tree_samples
+from aging.indicators import device_samples
+from aging.load_gaps import unsent
 from aging.model import HARNESS, Event, Problem
+from aging.problem_kinds import KINDS
 from aging.problem_kinds import ProblemKind as Kind
 from aging.samplers.allocator import AllocatorSampler
 from aging.store.results import Results
 from aging.trends import rate_grid
-from aging.unsent import unsent
 
 _LATE_SECONDS = 0.1
 """A client whose 99th percentile of send lateness is above this did not drive the schedule it was given."""
@@ -90,7 +91,7 @@ def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a t
             case "keeper_died" | "task_died":
                 yield Kind.HARNESS.problem(None, _harness_died(event), at)
             case "watchdog":
-                yield Kind(event.details["trouble"]).problem(event.deployment, event.details["message"], at)
+                yield KINDS[event.details["trouble"]].problem(event.deployment, event.details["message"], at)
             case "campaign_interrupted" if results.state.phase == "interrupted":
                 yield Kind.INTERRUPTED.problem(None, "the campaign was interrupted before its end", at)
             case "campaign_halted" if results.state.phase == "halted":
@@ -219,7 +220,7 @@ def _busiest_minute(results: Results, deployment: str, replica: int) -> float:
 def _ticks(results: Results) -> Iterator[Problem]:
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
-        samples = tree_samples(results, deployment, replica)
+        samples = results.tree(deployment, replica)
         if samples.empty:
             yield said(Kind.NO_SAMPLES, "there are no process samples")
             continue
@@ -241,7 +242,7 @@ def _unread(results: Results) -> Iterator[Problem]:
         failed = [told["engine"] for told in map(json.loads, _told_missing(engine)) if "engine" in told]
         if _FAILING_SHARE * len(engine) < len(failed) < len(engine):
             yield said(Kind.ENGINE, f"{len(failed)} of {len(engine)} scrapes of its metrics failed; last: {failed[-1]}")
-        tree = tree_samples(results, deployment, replica)
+        tree = results.tree(deployment, replica)
         due = deployment in probed and _allocator_was_due(results, tree)
         if due and results.samples(deployment, "allocator", replica).empty:
             yield said(

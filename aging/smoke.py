@@ -14,7 +14,7 @@ from typing import Literal
 from aging.campaign.schema import Campaign
 from aging.clock import readable_duration
 from aging.evidence import Evidence, evidence_of
-from aging.indicators import PRIMARY, tree_samples
+from aging.indicators import PRIMARY
 from aging.model import Problem
 from aging.problem_kinds import ProblemKind as Kind
 from aging.problems import problems_of
@@ -127,7 +127,7 @@ def _client(evidence: Evidence, problems: Sequence[Problem]) -> SmokeCheck:
 
 
 def _indicators(results: Results, name: str, problems: Sequence[Problem]) -> SmokeCheck:
-    samples = tree_samples(results, name, 1)
+    samples = results.tree(name)
     seen = 0 if samples.empty or PRIMARY not in samples else int(samples[PRIMARY].notna().sum())
     if seen < _LEAST_SAMPLES:
         return SmokeCheck("indicators", "fail", f"its memory was read {seen} times")

@@ -13,7 +13,7 @@ import aging
 from aging.check import Condition, Outcome, judge
 from aging.load.pulse import Beat
 from aging.model import Finding, Findings, Problem
-from aging.problem_kinds import ProblemKind, described
+from aging.problem_kinds import KINDS, ProblemKind, described
 from aging.watchdogs.load import troubles
 from tests.conftest import ROOT
 
@@ -47,7 +47,7 @@ def test_what_a_watchdog_reports_is_a_listed_kind() -> None:
         beat = Beat(waiting=1, quiet=quiet, late=late)
         reported |= troubles(beat, heard, silent_after=1.0, late_after=1.0).keys()
     assert reported >= {"memory", "unread", "mute", "silent", "behind"}
-    assert reported <= {kind.value for kind in ProblemKind}
+    assert reported <= KINDS.keys()
 
 
 def test_a_kind_of_another_release_has_a_title_and_takes_no_ground_away() -> None:
@@ -67,11 +67,11 @@ def test_every_kind_has_a_title_of_its_own() -> None:
 
 @pytest.mark.parametrize("kind", ProblemKind)
 def test_the_gate_is_undecided_after_the_kinds_that_block_it(kind: ProblemKind) -> None:
-    findings = Findings(1, "c", "", [QUIET], [], [Problem("a", kind.value, "why")])
+    findings = Findings(1, "c", "", [QUIET], [], [Problem("a", kind.key, "why")])
     (judgement,) = judge(findings, [Condition("m", "per_hour", 1.0)], ["a"])
     assert (judgement.outcome is Outcome.INCONCLUSIVE) == kind.blocks_gate
 
 
 @pytest.mark.parametrize("kind", ProblemKind)
 def test_the_contract_lists_every_kind(kind: ProblemKind) -> None:
-    assert f"`{kind.value}`" in (ROOT / "docs/findings.md").read_text("utf-8")
+    assert f"`{kind.key}`" in (ROOT / "docs/findings.md").read_text("utf-8")

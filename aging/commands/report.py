@@ -13,7 +13,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.campaigning import derive  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
+    from aging.derivation import derive  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
     from aging.store.layout import Layout  # noqa: PLC0415
 
     derive(options.directory)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 import aging.report.sections
 from aging.clock import readable_duration, utc
+from aging.indicators import Measured
 from aging.model import Findings
 from aging.plugins import discover
 from aging.problem_kinds import ProblemKind
@@ -19,7 +20,6 @@ from aging.report import words
 from aging.report.context import Context
 from aging.report.sections import Section
 from aging.report.templating import environment
-from aging.store.results import Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ class Notice:
     anchor: str
 
 
-def write_report(results: Results, findings: Findings, path: Path) -> None:
+def write_report(measured: Measured, findings: Findings, path: Path) -> None:
     """Write the report whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(page(results, findings), encoding="utf-8", errors="replace")
+    temporary.write_text(page(measured, findings), encoding="utf-8", errors="replace")
     os.replace(temporary, path)
 
 
-def page(results: Results, findings: Findings) -> str:
+def page(measured: Measured, findings: Findings) -> str:
     """The report as HTML."""
-    context = Context(results, findings)
+    context = Context(measured, findings)
     campaign = context.manifest["campaign"]
     return (
         environment()
@@ -63,7 +63,7 @@ def page(results: Results, findings: Findings) -> str:
             notices=[*controls_notice(findings), *problems_notice(findings)],
             sections=rendered(context),
             version=context.manifest.get("aging_version", ""),
-            root=results.layout.root.name,
+            root=context.results.layout.root.name,
         )
     )
 
