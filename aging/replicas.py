@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from aging.analysed import IndicatorAnalysis
 from aging.indicators import ages_downwards, resolution
@@ -15,7 +15,7 @@ from aging.trends import Pooled, pool, stouffer
 from aging.verdict import of_replicas, of_runs
 
 _HOUR = 3600.0
-_Z975 = float(norm.ppf(0.975))
+_Z975 = float(ndtri(0.975))
 
 
 def sound_finding(group: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str) -> Finding:
@@ -186,7 +186,7 @@ def _combined_p(single: Sequence[Finding], test: str) -> float | None:
     values = [(one.tests.get(test), one.slope_per_hour or 0.0) for one in single]
     if any(p is None for p, _ in values):
         return None
-    z = [float(np.sign(slope) * norm.isf(max(p or 0.0, 1e-300) / 2)) for p, slope in values]
+    z = [float(-np.sign(slope) * ndtri(max(p or 0.0, 1e-300) / 2)) for p, slope in values]
     return float(stouffer(z)[1])
 
 
