@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from aging.campaign.units import parse_duration
 from aging.errors import AgingError, ExitCode
 from aging.terminal import console
+from aging.threads import one_thread
 
 if TYPE_CHECKING:
     from aging.tabled import TableAnalysis
@@ -54,6 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    one_thread()
     from aging.catalogue import Catalogue  # noqa: PLC0415 - pandas and scipy: `--help` need not wait
     from aging.tabled import analyse_series  # noqa: PLC0415
 
