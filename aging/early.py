@@ -21,7 +21,7 @@ from aging.catalogue import Catalogue
 from aging.check import Condition, Judgement, Outcome, judge
 from aging.clock import readable_duration
 from aging.findings import analyse
-from aging.journal import fold, read_journal
+from aging.journal import JournalFollower
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.trends import look_levels
@@ -70,11 +70,12 @@ async def watch(gate: Gate, campaign: Campaign, layout: Layout, decided: Callabl
 
 
 async def _start_of_load(layout: Layout) -> float:
-    while True:
-        starts = [run.load_start for run in fold(read_journal(layout.journal)).runs.values() if run.load_start]
-        if starts:
-            return min(starts)
-        await asyncio.sleep(_POLL_SECONDS)
+    with JournalFollower(layout.journal) as journal:
+        while True:
+            starts = [run.load_start for run in journal.state().runs.values() if run.load_start]
+            if starts:
+                return min(starts)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _look(gate: Gate, layout: Layout, level: float) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,14 @@ _MANIFEST_KEYS = ("campaign", "deployments", "schedule_hashes", "seed")
 class Results:
     """What a campaign wrote. Times in the frames are monotonic seconds (``mono``) and epoch seconds (``wall``).
 
+    ``events`` is the journal, oldest first, and ``state`` its fold, both as they were when the directory was opened.
     ``checked`` results read every column of what is read, so that :meth:`trimmed` need not read it again: an analysis
     asks for most of them, and must tell of damage to any.
     """
 
     layout: Layout
+    events: tuple[Event, ...] = field(repr=False)
+    state: CampaignState = field(repr=False)
     checked: bool = False
 
     @cached_property
@@ -55,16 +58,6 @@ class Results:
                 f"{self.layout.manifest}: has no {', '.join(missing)}: it was not written by `aging run`"
             )
         return manifest
-
-    @cached_property
-    def events(self) -> tuple[Event, ...]:
-        """The journal, oldest first."""
-        return read_journal(self.layout.journal)
-
-    @cached_property
-    def state(self) -> CampaignState:
-        """The fold of the journal."""
-        return fold(self.events)
 
     def events_of(self, deployment: str, replica: int) -> tuple[Event, ...]:
         """What the journal tells of one run: of its last attempt, where it was repeated."""
@@ -106,6 +99,7 @@ class Results:
                 self._trimmed[folder] = rows.trimmed
             frame = (_told_in_full(rows.table, columns) if source == _REQUESTS else rows.table).to_pandas()
             self._frames.put(folder, columns, frame)
+            frame = frame.copy(deep=False)
         return frame
 
     def tree(
@@ -177,7 +171,9 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
         hint = f"; the latest below it is {inside[-1].parent}" if inside else ""
         raise ResultsError(f"{root}: is not a result directory (it has no journal.jsonl){hint}")
     layout = Layout(root)
-    results = Results(replace(layout, attempts=fold(read_journal(layout.journal)).attempts), checked)
+    events = read_journal(layout.journal)
+    state = fold(events)
+    results = Results(replace(layout, attempts=state.attempts), events, state, checked)
     results.manifest  # noqa: B018 - an unreadable manifest is told now, not halfway
     return results
 
