@@ -11,6 +11,7 @@ import pandas as pd
 
 from aging.indicators import Floats
 from aging.journal import Phase, RunState
+from aging.latencies import lateness
 from aging.load_gaps import load_gaps, unsent
 from aging.model import Event
 from aging.store.results import Results
@@ -103,7 +104,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         due=arrived,
         requests=len(requests),
         failed=_failed(requests) + max(arrived - len(requests) - 1, 0),  # the last one may have been forestalled
-        late=_late(requests),
+        late=lateness(requests),
         restarts=_restarts(samples, run),
         suspended=sum(float(event.details["seconds"]) for event in around if event.kind == "host_suspended"),
         clock_step=max(
@@ -154,13 +155,6 @@ def _restarting(events: Sequence[Event]) -> float:
 
 def _failed(requests: pd.DataFrame) -> int:
     return 0 if requests.empty else int(requests["status"].isin(["error", "dropped"]).sum())
-
-
-def _late(requests: pd.DataFrame) -> float:
-    if requests.empty:
-        return 0.0
-    prompt = requests[requests["sent"].notna() & ~requests["held"].astype(bool)]
-    return float(np.quantile(prompt["sent"] - prompt["scheduled"], 0.99)) if len(prompt) else 0.0
 
 
 def _restarts(samples: pd.DataFrame, run: RunState) -> int:

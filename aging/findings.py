@@ -15,7 +15,7 @@ from aging.analysed import IndicatorAnalysis, analyse_all
 from aging.clock import utc
 from aging.controls import controls
 from aging.experimental import experiments
-from aging.indicators import DEVICE_MEMORY, PRIMARY, Measured, device_limit
+from aging.indicators import DEVICE_MEMORY, PRIMARY, Measured, device_limit, is_tail
 from aging.model import Attainment, Finding, Findings, RunValidity
 from aging.objectives import attainments, classes
 from aging.problems import problems_of
@@ -40,13 +40,16 @@ def analyse(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     manifest, series = results.manifest, measured.series
     analysis = manifest["campaign"]["analysis"]
     runs, limits = validities(results), _limits(results)
-    # The harness is a family of controls, not of hypotheses: it must not dilute what is asked of the deployments.
+    # Two families must not dilute what is asked of the deployments: the harness, which is a control and no hypothesis,
+    # and the tails of the latencies, which ask again what their medians do.
     analysed = analyse_all(series, tests)
-    findings = [
-        finding
-        for family in (analysed, analyse_all(measured.harness, tests))
-        for finding in _findings(family, runs, analysis["test"], analysis["q"])
-    ]
+    questions = [one for one in analysed if not is_tail(one.series.indicator)]
+    tails = [one for one in analysed if is_tail(one.series.indicator)]
+    of_deployments, of_tails, of_harness = (
+        _findings(family, runs, analysis["test"], analysis["q"])
+        for family in (questions, tails, analyse_all(measured.harness, tests))
+    )
+    findings = [*sorted((*of_deployments, *of_tails), key=_place), *of_harness]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
     findings = [with_retention(_with_exhaustion(finding, levels, limits), series) for finding in findings]
     started = results.state.started
@@ -93,6 +96,10 @@ def _findings(analysed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity]
         for name, family in families.items()
         for finding, value in zip(family, adjusted[name], strict=True)
     ]
+
+
+def _place(finding: Finding) -> tuple[str, str]:
+    return finding.deployment, finding.indicator
 
 
 def _grouped(analysed: Iterable[IndicatorAnalysis]) -> Iterable[list[IndicatorAnalysis]]:

@@ -1,6 +1,6 @@
 """Aging indicators: aligned series on a time grid, one a generation, ready for the statistics.
 
-Gauges become medians, ``*_total`` counters rates, client latencies medians of what
+Gauges become medians, ``*_total`` counters rates, client latencies medians and 95th percentiles of what
 ended in the cell; attainment is the share of what was judged in it, goodput a count,
 so that a cell in which nothing was good is 0. Gaps stay gaps. No series crosses a generation.
 """
@@ -10,19 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aging.latencies import Base, latencies
 from aging.load_gaps import load_gaps
 from aging.model import HARNESS
-from aging.objectives import Objectives, judged, latencies, of_class
+from aging.objectives import Objectives, judged, of_class
 from aging.objectives import classes as objectives_of
 from aging.samplers import ENGINE_METRICS
 from aging.store.results import Results
-from aging.trends import SeriesError, event_grid, find_warmup, mean_grid, median_grid, rate_grid
+from aging.trends import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
 
 PRIMARY = "process_anon_swap_bytes"
 """The leak indicator: anonymous memory falls neither when the kernel swaps nor when a sharing process exits."""
@@ -45,7 +46,12 @@ ALLOCATOR = ("allocator_in_use_bytes", "allocator_retained_bytes")
 
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
 
+_BASE: Base = "sent"
+"""What latencies count from as indicators: they are about the server, not about the client's queue."""
+
 _LATENCIES = {name: f"{name}_seconds" for name in ("ttft", "tpot", "e2e", "stall")}
+_TAIL = 0.95
+_TAILS = {name: f"{name}_p95_seconds" for name in ("ttft", "tpot", "e2e")}
 _ATTAINMENT, _GOODPUT = "slo_attainment_ratio", "goodput_requests_per_second"
 
 
@@ -59,9 +65,14 @@ def client_indicator(metric: str, load_class: str = "") -> str:
 
 def indicators(load_classes: Sequence[str] = ()) -> tuple[str, ...]:
     """Everything that becomes a finding, where the load has these classes."""
-    metrics = (*_LATENCIES.values(), _ATTAINMENT, _GOODPUT)
+    metrics = (*_LATENCIES.values(), *_TAILS.values(), _ATTAINMENT, _GOODPUT)
     clients = [client_indicator(metric, name) for name in ("", *load_classes) for metric in metrics]
     return (*_PROCESS, DEVICE_MEMORY, *ALLOCATOR, *ENGINE_METRICS, *clients)
+
+
+def is_tail(indicator: str) -> bool:
+    """Whether it is the 95th percentile of a latency whose median is an indicator, too."""
+    return indicator.startswith("client_") and indicator.endswith(tuple(_TAILS.values()))
 
 
 def ages_downwards(indicator: str) -> bool:
@@ -293,11 +304,13 @@ def _client(run: _Run, names: Sequence[str], objectives: Mapping[str, Objectives
 
 def _latencies(requests: pd.DataFrame, start: float, window: Window) -> dict[str, tuple[Floats, Floats]]:
     seen = {}
-    for name, seconds in latencies(requests, since=requests["sent"]).items():
-        known = seconds.notna()
+    for column, seconds in latencies(requests, _BASE).items():
+        name, known = str(column), seconds.notna()
+        t, y = _array(requests["finished"][known]) - start, _array(seconds[known])
         if name != "stall" or known.any():  # what older results did not record is no indicator of theirs
-            t = _array(requests["finished"][known]) - start
-            seen[_LATENCIES[str(name)]] = _gridded(median_grid, t, _array(seconds[known]), window)
+            seen[_LATENCIES[name]] = _gridded(median_grid, t, y, window)
+        if name in _TAILS:
+            seen[_TAILS[name]] = _gridded(partial(quantile_grid, q=_TAIL), t, y, window)
     return seen
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aging.indicators import device_samples
+from aging.latencies import lateness
 from aging.load_gaps import unsent
 from aging.model import HARNESS, Event, Problem
 from aging.problem_kinds import KINDS
@@ -185,8 +186,7 @@ def _load(results: Results) -> Iterator[Problem]:
             )
         if dropped:
             yield said(Kind.DROPPED, f"{dropped} of {total} requests were dropped at the concurrency cap")
-        prompt = requests[requests["sent"].notna() & ~requests["held"]]
-        late = float(np.quantile(prompt["sent"] - prompt["scheduled"], 0.99)) if len(prompt) else 0.0
+        late = lateness(requests)
         if late > _LATE_SECONDS:
             message = f"1 % of the requests were sent over {late:.3f} s late: the client could not keep its schedule"
             yield said(Kind.LATE, message)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from aging.belonging import identity
 from aging.clock import Timeline
 from aging.indicators import PRIMARY
 from aging.journal import CampaignState, JournalFollower, RunState
+from aging.latencies import time_to_first_token
 from aging.lock import owner_of, told_owner
+from aging.model import TREE
 from aging.store.layout import Layout
 from aging.store.segments import LIVE, SEALED, parse_line, whole_lines
 from aging.trends.slope import theil_sen
@@ -26,7 +28,8 @@ _RECENT_SECONDS = 30.0
 _COURSE_POINTS = 40
 _FEWEST_FOR_SLOPE = 10
 _SETTLED_NS = 1_000_000_000
-_OF_REQUESTS = ("status", "sent", "first_token", "finished")
+_OF_REQUESTS = ("status", "streaming", "sent", "first_token", "finished")
+TTFT_BASE: Literal["sent"] = "sent"
 _OF_PROCESSES = ("mono", "entity", PRIMARY)
 
 
@@ -104,6 +107,8 @@ def _sealed_rows(sealed: Path, columns: Collection[str]) -> list[dict[str, Any]]
 @dataclass(frozen=True, slots=True)
 class RunProgress:
     """One run as of now. ``memory`` is anonymous plus swap in bytes; ``course`` its thinned history.
+
+    ``ttft_seconds`` is the median of the last half minute, since requests were sent.
 
     ``memory_per_second`` is the slope of that history since the load, or the watch, began; a look, no finding.
     """
@@ -198,10 +203,10 @@ class _Follower:
     def progress(self, run: RunState) -> RunProgress:
         for row in self._requests.new_rows():
             self._counts[row.get("status", "error")] += 1
-            if row.get("status") == "ok" and row.get("first_token") is not None:
-                self._ttft.append((row["finished"], row["first_token"] - row["sent"]))
+            if (ttft := time_to_first_token(row, TTFT_BASE)) is not None:
+                self._ttft.append((row["finished"], ttft))
         for row in self._process.new_rows():
-            if "/" in row.get("entity", ""):  # a component of it
+            if row.get("entity", TREE) != TREE:  # a component of it
                 continue
             self.seen_until = row.get("mono", self.seen_until)
             if row.get(PRIMARY) is not None and self.seen_until is not None:

@@ -10,10 +10,14 @@ import numpy as np
 import pandas as pd
 
 from aging.indicators import PRIMARY, Floats, Measured, Series, Window
+from aging.latencies import Base, latencies
 from aging.model import HARNESS, Event, Finding
 
 BUCKETS = 480
 """Horizontal places of a plot: a longer series keeps the least and the greatest value of each."""
+
+BASE: Base = "sent"
+"""What the time to first token counts from, as that of the indicators does: it is about the server."""
 
 _GAP = 5.0
 """A pause this many times the usual one is a gap, and no line is drawn over it."""
@@ -122,9 +126,9 @@ def latency_trace(measured: Measured, deployment: str, replica: int) -> LatencyT
     rows = results.requests(deployment, replica)
     if window is None or rows.empty:
         return None
-    answered = rows[(rows["status"] == "ok") & rows["streaming"].astype(bool) & rows["first_token"].notna()]
-    ttft = (answered["first_token"] - answered["sent"]).to_numpy(dtype=np.float64)
-    t = answered["finished"].to_numpy(dtype=np.float64) - window.load_start
+    seconds = latencies(rows, BASE)["ttft"].dropna()
+    ttft = seconds.to_numpy(dtype=np.float64)
+    t = rows.loc[seconds.index, "finished"].to_numpy(dtype=np.float64) - window.load_start
     edge = max(window.grid, (window.load_end - window.load_start) / BUCKETS)
     failed = rows[rows["status"].isin(("error", "dropped"))]
     return LatencyTrace(
