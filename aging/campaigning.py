@@ -22,9 +22,9 @@ from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
 from aging.deployments import Subject
+from aging.derivation import derive
 from aging.early import Gate, watch
 from aging.errors import InconclusiveError, StorageError, writing
-from aging.findings import analyse, write_findings
 from aging.heap import keep_flat
 from aging.live import lines, show_lines, table
 from aging.load.inputs import Input, found_from, read_inputs
@@ -36,7 +36,6 @@ from aging.plan import rounds
 from aging.preflight import Resumption, check, notes, placed
 from aging.process import describe_exit
 from aging.progress import Progress
-from aging.report import write_report
 from aging.resuming import check_resumable, left_processes, reap, take_up, to_start
 from aging.resumption import left_of
 from aging.runner import Outcome, Runner
@@ -294,15 +293,6 @@ def prepare(campaign: Campaign, content: Mapping[str, Any], text: str, results: 
         layout.campaign.write_bytes(text.encode("utf-8"))
         write_manifest(content, layout.manifest)
     return layout
-
-
-def derive(root: Path) -> Findings:
-    """(Re)build ``findings.json`` and ``report.html`` from what a campaign wrote."""
-    results = open_results(root)
-    findings = analyse(results, Catalogue.discovered().tests)
-    write_findings(findings, results.layout.findings)
-    write_report(results, findings, results.layout.report)
-    return findings
 
 
 async def _watched(

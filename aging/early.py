@@ -21,7 +21,7 @@ from aging.check import Condition, Judgement, Outcome, judge
 from aging.clock import readable_duration
 from aging.core.worker import WorkerError, call
 from aging.findings import analyse
-from aging.journal import fold, read_journal
+from aging.journal import JournalFollower
 from aging.model import Event
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
@@ -93,11 +93,12 @@ def failed_looks(events: Iterable[Event]) -> frozenset[int]:
 
 
 async def _start_of_load(layout: Layout) -> float:
-    while True:
-        starts = [run.load_start for run in fold(read_journal(layout.journal)).runs.values() if run.load_start]
-        if starts:
-            return min(starts)
-        await asyncio.sleep(_POLL_SECONDS)
+    with JournalFollower(layout.journal) as journal:
+        while True:
+            starts = [run.load_start for run in journal.state().runs.values() if run.load_start]
+            if starts:
+                return min(starts)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def _job(gate: Gate, layout: Layout, level: float) -> dict[str, Any]:
@@ -112,4 +113,4 @@ def _job(gate: Gate, layout: Layout, level: float) -> dict[str, Any]:
 def look(job: Mapping[str, Any]) -> list[str]:
     """The messages of what has failed: what a worker process computes, for an analysis must not show in the runner."""
     gate = Gate([Condition(**condition) for condition in job["conditions"]], job["deployments"], looks=1)
-    return [judgement.message for judgement in failed(open_results(job["root"]), gate, job["level"])]
+    return [judgement.message for judgement in failed(open_results(job["root"], checked=True), gate, job["level"])]

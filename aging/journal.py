@@ -6,7 +6,6 @@ import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from aging.belonging import Identity
 from aging.clock import Stamp, Timeline, boot_id
 from aging.errors import ResultsError
 from aging.model import Event
-from aging.store.segments import LineFile, parse_line
+from aging.store.segments import LineFile, parse_line, whole_lines
 
 Phase = Literal["preparing", "running", "draining", "completed", "decided", "interrupted", "halted", "failed"]
 
@@ -71,17 +70,20 @@ _RESERVE_BYTES = 256 * 1024
 
 def read_journal(path: Path) -> tuple[Event, ...]:
     """Every whole line of a journal, oldest first; a line cut short by a kill is passed over. Raises ResultsError."""
-    events = []
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
-    for line in content.splitlines(keepends=True):
-        row = parse_line(line)
-        if row is not None and {"wall", "mono", "event"} <= row.keys():
-            stamp = Stamp(row.pop("wall"), row.pop("mono"))
-            events.append(Event(stamp, row.pop("event"), row.pop("deployment", None), row))
-    return tuple(events)
+    lines = content.splitlines(keepends=True)
+    return tuple(event for line in lines if (event := _event(line)) is not None)
+
+
+def _event(line: bytes) -> Event | None:
+    row = parse_line(line)
+    if row is None or not {"wall", "mono", "event"} <= row.keys():
+        return None
+    stamp = Stamp(row.pop("wall"), row.pop("mono"))
+    return Event(stamp, row.pop("event"), row.pop("deployment", None), row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,63 @@ class CampaignState:
 
 def fold(events: Iterable[Event]) -> CampaignState:
     """The state after ``events``."""
-    return reduce(_step, events, CampaignState())
+    folded = Fold()
+    for event in events:
+        folded.add(event)
+    return folded.state
+
+
+class Fold:
+    """The state of a campaign, event by event: what an event costs does not grow with the number of runs."""
+
+    def __init__(self) -> None:
+        self._whole = CampaignState()
+        self._runs: dict[tuple[str, int], RunState] = {}
+
+    def add(self, event: Event) -> None:
+        """Take the next event."""
+        alive = self._whole.alive if event.kind == "orphans_ended" else event.stamp.mono  # that one is no runner's
+        self._whole = replace(self._whole, last=event.stamp, alive=alive)
+        if event.deployment is None:
+            self._whole = _step(self._whole, event)
+            return
+        key = (event.deployment, event.details.get("replica", 1))
+        run = _run_step(self._runs.get(key, RunState()), event)
+        if event.kind == "load_finished":  # by itself, if neither the campaign was to end nor its server had ended
+            run = replace(run, driven=self._whole.phase == "running" and run.phase != "died")
+        self._runs[key] = run
+
+    @property
+    def state(self) -> CampaignState:
+        """The state by now."""
+        return replace(self._whole, runs=dict(self._runs))
+
+
+class JournalFollower:
+    """The state of a campaign as its journal grows; every look reads the lines that are new since the last one.
+
+    A context manager: it keeps the journal open. A line that is still being written is left for the next look.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._fold = Fold()
+
+    def __enter__(self) -> JournalFollower:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def state(self) -> CampaignState:
+        """The state after every whole line by now. Raises OSError where the journal cannot be read."""
+        for line in whole_lines(self._file):
+            if (event := _event(line)) is not None:
+                self._fold.add(event)
+        return self._fold.state
 
 
 def superseded(events: Sequence[Event]) -> frozenset[int]:
@@ -185,15 +243,6 @@ def _run_of(event: Event) -> tuple[str | None, int]:
 
 
 def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911 - a table of events
-    state = replace(state, last=event.stamp)
-    if event.kind != "orphans_ended":  # no runner's
-        state = replace(state, alive=event.stamp.mono)
-    if event.deployment is not None:
-        key = (event.deployment, event.details.get("replica", 1))
-        run = _run_step(state.runs.get(key, RunState()), event)
-        if event.kind == "load_finished":  # by itself, if neither the campaign was to end nor its server had ended
-            run = replace(run, driven=state.phase == "running" and run.phase != "died")
-        return replace(state, runs={**state.runs, key: run})
     match event.kind:
         case "campaign_started":
             told = event.details

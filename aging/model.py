@@ -11,6 +11,9 @@ from aging.clock import Stamp
 HARNESS = "_harness"
 """Owner of every series that belongs to no single deployment: the harness, the host, the devices."""
 
+TREE = "tree"
+"""Entity of a deployment as a whole, of all its processes together; a component's is below it (``tree/prefill``)."""
+
 Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
 
 

@@ -19,6 +19,7 @@ from aging.load.planned import PlannedRequest
 from aging.load.request import Answer, send
 from aging.load.transport import Transport
 from aging.logs import cap, tail
+from aging.model import TREE
 from aging.ports import FreePort
 from aging.process import MAIN, Life, oom_kills
 from aging.samplers import Target
@@ -78,7 +79,7 @@ class Serving:
             return None
         return Target(
             self.name,
-            "tree",
+            TREE,
             self.generation,
             tuple(pid for pids in trees.values() for pid in pids),
             with_descendants=life.with_descendants,

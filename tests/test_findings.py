@@ -15,7 +15,7 @@ import pytest
 from aging.analysed import analyse_all
 from aging.catalogue import Catalogue
 from aging.findings import analyse, write_findings
-from aging.indicators import DEVICE_MEMORY, PRIMARY, Series, deployment_series, run_window
+from aging.indicators import DEVICE_MEMORY, PRIMARY, Measured, Series, run_window
 from aging.journal import Journal
 from aging.model import HARNESS, Finding, Findings
 from aging.store.layout import Layout
@@ -174,7 +174,7 @@ def test_a_few_pages_are_told_of_a_deployment_and_passed_over_of_the_harness() -
         for owner in ("a", "_harness/client-a")
     }
     assert np.ptp(creep) < 16 * 4096
-    assert told["a"].trend == told["_harness/client-a"].trend
+    assert told["a"].result == told["_harness/client-a"].result
     assert told["a"].verdict == "aging"
     assert told["_harness/client-a"].verdict == "stable"
 
@@ -256,7 +256,7 @@ def test_what_a_device_went_through_is_a_problem(tmp_path: Path) -> None:
 
 def test_no_series_crosses_a_generation(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"saw": leak(5000.0)}, generations=3)
-    memory = [one for one in deployment_series(results, "saw", 1) if one.indicator == PRIMARY]
+    memory = [one for one in Measured(results).of("saw", 1) if one.indicator == PRIMARY]
     assert [one.generation for one in memory] == [1, 2, 3]
     for one in memory:
         assert (np.diff(one.y) >= 0).all()
@@ -287,7 +287,7 @@ def test_a_run_without_an_end_is_known_as_far_as_it_was_sampled(tmp_path: Path) 
 
 def test_counters_become_rates(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": flat})
-    (cpu,) = (one for one in deployment_series(results, "a", 1) if one.indicator == "process_cpu_seconds_total")
+    (cpu,) = (one for one in Measured(results).of("a", 1) if one.indicator == "process_cpu_seconds_total")
     assert cpu.y == pytest.approx(np.full(cpu.y.size, 0.01))
 
 
@@ -358,7 +358,7 @@ if __name__ == "__main__":
     told = []
     for least in (10**9, 1):
         analysed._WORTH_A_POOL = least
-        told.append([(one.trend, one.tests) for one in analysed.analyse_all(series, Catalogue.discovered().tests)])
+        told.append([one.result for one in analysed.analyse_all(series, Catalogue.discovered().tests)])
     assert told[0] == told[1]
     print(len(told[1]))
 """

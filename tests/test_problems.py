@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aging.indicators import deployment_series
+from aging.indicators import Measured
 from aging.model import HARNESS, RequestRecord, recorded
 from aging.problems import problems_of
 from aging.report.traces import latency_trace
@@ -64,11 +64,11 @@ def test_what_was_aborted_or_refused_as_planned_is_no_error_and_no_latency(tmp_p
     odd = dict.fromkeys(range(0, 200, 2), LEFT | slow) | dict.fromkeys(range(1, 200, 2), REFUSED)
     results = with_requests(tmp_path / "c", odd)
     assert told(results) == {}
-    trace = latency_trace(results, "server", 1)
+    trace = latency_trace(Measured(results), "server", 1)
     assert trace is not None
     assert (trace.errors, trace.dropped, trace.failures.size) == (0, 0, 0)
     assert trace.overall_p95 == pytest.approx(0.01)
-    ttft = next(one for one in deployment_series(results, "server", 1) if one.indicator == "client_ttft_seconds")
+    ttft = next(one for one in Measured(results).of("server", 1) if one.indicator == "client_ttft_seconds")
     assert ttft.y.max() == pytest.approx(0.01)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aging.errors import ExitCode
 from aging.terminal import console
+from aging.threads import one_thread
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +15,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.campaigning import derive  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
+    one_thread()
+    from aging.derivation import derive  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
     from aging.store.layout import Layout  # noqa: PLC0415
     from aging.summary import show  # noqa: PLC0415
 

@@ -130,7 +130,11 @@ def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
 
 
 def _tell(out: Console, name: str, step: Step) -> None:
-    waits = "" if step.ttft_p50 is None else f", first token {step.ttft_p50:.3g} s (p99 {step.ttft_p99:.3g} s)"
+    from aging.calibration import BASE  # noqa: PLC0415
+    from aging.latencies import SINCE  # noqa: PLC0415
+
+    p50, p99 = step.ttft_p50, step.ttft_p99
+    waits = "" if p50 is None else f", first token {p50:.3g} s (p99 {p99:.3g} s) {SINCE[BASE]}"
     state = f"saturated: {step.saturated}" if step.saturated else "held"
     out.print(
         f"{name}: {step.rate:.4g} req/s: {step.achieved:.4g} of {step.offered:.4g} answered{waits}: {state}",

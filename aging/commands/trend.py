@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 from aging.campaign.units import parse_duration
 from aging.errors import AgingError, ExitCode
 from aging.terminal import console
+from aging.threads import one_thread
 
 if TYPE_CHECKING:
-    from aging.tabled import Analysed
+    from aging.tabled import TableAnalysis
     from aging.tabular import TableSeries
 
 
@@ -54,6 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    one_thread()
     from aging.catalogue import Catalogue  # noqa: PLC0415 - pandas and scipy: `--help` need not wait
     from aging.tabled import analyse_series  # noqa: PLC0415
 
@@ -84,7 +86,7 @@ def _read(options: argparse.Namespace) -> list[TableSeries]:
     return series_of(frame, str(options.file), choice)
 
 
-def _show(analysed: Sequence[Analysed]) -> None:
+def _show(analysed: Sequence[TableAnalysis]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     out = console()
@@ -118,7 +120,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.4g}"
 
 
-def _plot(analysed: Sequence[Analysed], path: Path) -> None:
+def _plot(analysed: Sequence[TableAnalysis], path: Path) -> None:
     import numpy as np  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from aging.clock import hour_name
 from aging.errors import writing
@@ -244,6 +244,15 @@ def last_row(live: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return next((row for line in reversed(tail.splitlines(keepends=True)) if (row := parse_line(line))), None)
+
+
+def whole_lines(live: BinaryIO) -> Iterator[bytes]:
+    """The lines from where a file was read to; one that is still being written is left for the next time."""
+    while line := live.readline():
+        if not line.endswith(b"\n"):
+            live.seek(-len(line), os.SEEK_CUR)
+            return
+        yield line
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from aging.trends.series import Floats, SeriesError, as_values
@@ -63,6 +62,8 @@ def _bound(grid: Floats, mass: Floats, width: float, share: float, scale: float)
 
     if excess(_FARTHEST * scale) >= 0:
         return math.inf
+    from scipy.optimize import brentq  # noqa: PLC0415 - 0.2 s that an analysis without looks never needs
+
     return float(brentq(excess, 0.0, _FARTHEST * scale, xtol=1e-12 * scale))
 
 
