@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.campaign.units import parse_duration
 from aging.errors import AgingError, ExitCode, Mistake, MistakesError
+from aging.quantities import parse_duration
 from aging.terminal import console
 
 if TYPE_CHECKING:

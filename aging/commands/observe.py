@@ -19,9 +19,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.campaign.units import parse_duration
 from aging.commands.run import told
 from aging.errors import ExitCode
+from aging.quantities import parse_duration
 from aging.terminal import console
 
 _LEAST_SECONDS = 15

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.campaign.units import parse_duration
 from aging.errors import AgingError, ExitCode
+from aging.quantities import parse_duration
 from aging.terminal import console
 
 if TYPE_CHECKING:
@@ -54,10 +54,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.catalogue import Catalogue  # noqa: PLC0415 - pandas and scipy: `--help` need not wait
+    import aging.trends.tests  # noqa: PLC0415
+    from aging.plugins import discover  # noqa: PLC0415
     from aging.tabled import analyse_series  # noqa: PLC0415
+    from aging.trends.tests import TrendTest  # noqa: PLC0415
 
-    tests = Catalogue.discovered().tests
+    tests = discover(aging.trends.tests, TrendTest)
     analysed = [analyse_series(one, tests, options.resample, options.warmup) for one in _read(options)]
     if options.json:
         print(json.dumps({"schema": 1, "series": [one.to_json() for one in analysed]}, indent=1, allow_nan=False))
@@ -69,10 +71,11 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _read(options: argparse.Namespace) -> list[TableSeries]:
-    from aging.prometheus import query_range  # noqa: PLC0415
     from aging.tabular import Choice, read_table, series_of  # noqa: PLC0415
 
     if options.prometheus is not None:
+        from aging.prometheus import query_range  # noqa: PLC0415
+
         if options.file is not None or options.query is None:
             raise AgingError("--prometheus needs --query, and no FILE")
         frame = query_range(options.prometheus, options.query, options.range, options.step)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from aging.trends.series import Floats, SeriesError, as_values
@@ -56,6 +55,8 @@ def spending(information: Floats, alpha: float) -> Floats:
 
 def _bound(grid: Floats, mass: Floats, width: float, share: float, scale: float) -> float:
     """Return the bound that a step of standard deviation ``width`` from ``mass`` on ``grid`` passes with ``share``."""
+
+    from scipy.optimize import brentq  # noqa: PLC0415 - 0.2 s to import, and only early looks need it
 
     def excess(bound: float) -> float:
         beyond = ndtr((grid - bound) / width) + ndtr((-bound - grid) / width)
