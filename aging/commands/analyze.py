@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aging.errors import ExitCode
 from aging.terminal import console
+from aging.threads import one_thread
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    one_thread()
     from aging.campaigning import derive  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
     from aging.store.layout import Layout  # noqa: PLC0415
     from aging.summary import show  # noqa: PLC0415

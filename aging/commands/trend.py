@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from aging.errors import AgingError, ExitCode
 from aging.quantities import parse_duration
 from aging.terminal import console
+from aging.threads import one_thread
 
 if TYPE_CHECKING:
     from aging.tabled import Analysed
@@ -54,6 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    one_thread()
     import aging.trends.tests  # noqa: PLC0415
     from aging.plugins import discover  # noqa: PLC0415
     from aging.tabled import analyse_series  # noqa: PLC0415
