@@ -43,10 +43,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.calibrated import calibration_path, described, rate_of, with_rates  # noqa: PLC0415 - as in `run`
+    from aging.calibrated import calibration_path, described, rate_of  # noqa: PLC0415 - as in `run`
     from aging.calibrating import calibrate  # noqa: PLC0415
     from aging.calibration import why_not  # noqa: PLC0415
     from aging.campaign import parse_campaign, read_campaign  # noqa: PLC0415
+    from aging.campaign_rates import with_rates  # noqa: PLC0415
     from aging.catalogue import Catalogue  # noqa: PLC0415
     from aging.load.classes import classes_of  # noqa: PLC0415
     from aging.load.inputs import read_inputs  # noqa: PLC0415

@@ -27,6 +27,7 @@ Decision = Literal["none", "sustained", "sustained after warm-up", "decelerating
 
 SUSTAINED: tuple[Decision, ...] = ("sustained", "sustained after warm-up")
 
+
 @dataclass(frozen=True, slots=True)
 class Growth:
     """Whether growth is sustained, the power of growth where it could be had, and why a case is undecided.
