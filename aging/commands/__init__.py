@@ -92,6 +92,6 @@ class _Version(argparse.Action):
     """Looks the version up when it is asked for: that takes 50 ms."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import version
 
         parser.exit(message=f"aging {version('llm-aging')}\n")

@@ -43,16 +43,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.calibrated import calibration_path, described, rate_of  # noqa: PLC0415 - as in `run`
-    from aging.calibrating import calibrate  # noqa: PLC0415
-    from aging.calibration import why_not  # noqa: PLC0415
-    from aging.campaign import parse_campaign, read_campaign  # noqa: PLC0415
-    from aging.campaign_rates import with_rates  # noqa: PLC0415
-    from aging.catalogue import Catalogue  # noqa: PLC0415
-    from aging.load.classes import classes_of  # noqa: PLC0415
-    from aging.load.inputs import read_inputs  # noqa: PLC0415
-    from aging.preflight import check, placed  # noqa: PLC0415
-    from aging.report.curve import curve_plot  # noqa: PLC0415
+    from aging.calibrated import calibration_path, described, rate_of
+    from aging.calibrating import calibrate
+    from aging.calibration import why_not
+    from aging.campaign import parse_campaign, read_campaign
+    from aging.campaign_rates import with_rates
+    from aging.catalogue import Catalogue
+    from aging.load.classes import classes_of
+    from aging.load.inputs import read_inputs
+    from aging.preflight import check, placed
+    from aging.report.curve import curve_plot
 
     windows, limits = _bounds(options)
     path = calibration_path(options.file)
@@ -97,8 +97,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
     """What the options bound. Raises MistakesError with every option that bounds nothing."""
-    from aging.calibrating import Windows  # noqa: PLC0415
-    from aging.calibration import Limits  # noqa: PLC0415
+    from aging.calibrating import Windows
+    from aging.calibration import Limits
 
     mistakes: list[Mistake] = []
     seconds = {}

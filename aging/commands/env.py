@@ -13,10 +13,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    import aging.deployments  # noqa: PLC0415
-    from aging.deployments import Subject  # noqa: PLC0415
-    from aging.environments import create, remove, state  # noqa: PLC0415
-    from aging.plugins import discover  # noqa: PLC0415
+    import aging.deployments
+    from aging.deployments import Subject
+    from aging.environments import create, remove, state
+    from aging.plugins import discover
 
     plugins = discover(aging.deployments, Subject).values()
     known = {needs.name: needs for plugin in plugins for needs in plugin.requirements}

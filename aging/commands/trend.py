@@ -56,10 +56,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
-    import aging.trends.tests  # noqa: PLC0415
-    from aging.plugins import discover  # noqa: PLC0415
-    from aging.tabled import analyse_series  # noqa: PLC0415
-    from aging.trends.tests import TrendTest  # noqa: PLC0415
+    import aging.trends.tests
+    from aging.plugins import discover
+    from aging.tabled import analyse_series
+    from aging.trends.tests import TrendTest
 
     tests = discover(aging.trends.tests, TrendTest)
     analysed = [analyse_series(one, tests, options.resample, options.warmup) for one in _read(options)]
@@ -73,10 +73,10 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _read(options: argparse.Namespace) -> list[TableSeries]:
-    from aging.tabular import Choice, read_table, series_of  # noqa: PLC0415
+    from aging.tabular import Choice, read_table, series_of
 
     if options.prometheus is not None:
-        from aging.prometheus import query_range  # noqa: PLC0415
+        from aging.prometheus import query_range
 
         if options.file is not None or options.query is None:
             raise AgingError("--prometheus needs --query, and no FILE")
@@ -90,7 +90,7 @@ def _read(options: argparse.Namespace) -> list[TableSeries]:
 
 
 def _show(analysed: Sequence[Analysed]) -> None:
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
     out = console()
     grid = Table(box=None, pad_edge=False)
@@ -124,8 +124,8 @@ def _number(value: float | None) -> str:
 
 
 def _plot(analysed: Sequence[Analysed], path: Path) -> None:
-    import numpy as np  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    import numpy as np
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 2.6 * len(analysed)), layout="constrained")
     for axes, one in zip(figure.subplots(len(analysed), 1, squeeze=False)[:, 0], analysed, strict=True):
