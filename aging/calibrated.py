@@ -1,4 +1,4 @@
-"""The calibration file: what was found for which deployments, load and host; and a campaign file with its rates.
+"""The calibration file: what was found for which deployments, load and host.
 
 ``FILE.calibration.json`` lies beside ``FILE.toml``. It belongs to a campaign as long as
 deployments, model, load and host are what they were: their fingerprint says so. Rates
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,7 +17,7 @@ from typing import Any
 
 from aging.calibration import Ceiling
 from aging.campaign.schema import Campaign
-from aging.errors import AgingError, Mistake, PreflightError
+from aging.errors import Mistake, PreflightError
 from aging.manifest import host, resolved
 
 SCHEMA = 1
@@ -103,43 +101,3 @@ def _not_calibrated(campaign: Campaign, source: str) -> Iterator[Mistake]:
         for options in campaign.deployment:
             if rates.get(options.name) is None:
                 yield Mistake(where, f"{path.name} found no ceiling of {options.name}; {help_}")
-
-
-def with_rates(text: str, rates: Mapping[str, float], remark: str) -> str:
-    """The text of a campaign file with ``rate = …`` in each named deployment's table; all else stays as it is.
-
-    Raises :class:`AgingError` where a table is written such that its lines are not found.
-    """
-    lines, name_at, rate_at = text.splitlines(keepends=True), dict[str, int](), dict[str, int]()
-    name, inside = None, False
-    for number, line in enumerate(lines):
-        if re.match(r"\s*\[", line):
-            inside, name = re.match(r"\s*\[\[\s*deployment\s*\]\]", line) is not None, None
-        elif inside and (found := re.match(r"""\s*name\s*=\s*["']([^"']+)["']""", line)):
-            name = found[1]
-            name_at[name] = number
-        elif inside and name is not None and re.match(r"\s*rate\s*=", line):
-            rate_at[name] = number
-    for deployment, rate in rates.items():
-        written = f"rate = {rate:g}  # {remark}\n"
-        if deployment in rate_at:
-            lines[rate_at[deployment]] = written
-        elif deployment in name_at:
-            lines[name_at[deployment]] += written
-    filled = "".join(lines)
-    if not _has_rates(filled, text, rates):
-        wanted = "; ".join(f"{name}: rate = {rate:g}" for name, rate in rates.items())
-        raise AgingError(f"the rates could not be written into the file's text; write them by hand: {wanted}")
-    return filled
-
-
-def _has_rates(filled: str, text: str, rates: Mapping[str, float]) -> bool:
-    """Whether the file is what it was but for the rates."""
-    try:
-        now, before = tomllib.loads(filled), tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return False
-    for table in before["deployment"]:
-        if table["name"] in rates:
-            table["rate"] = float(f"{rates[table['name']]:g}")
-    return now == before

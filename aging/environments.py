@@ -5,31 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sysconfig
 import venv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib.metadata import distributions
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from aging.deployments import Requirements, environments_folder
 from aging.errors import AgingError, writing
 
-_NEEDED = """
-import sys, importlib.metadata
-from pip._vendor.packaging.requirements import Requirement
-package, *settled = sys.argv[1:]
-for text in importlib.metadata.requires(package) or ():
-    needed = Requirement(text)
-    if needed.name not in settled and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
-        needed.marker = None
-        print(needed)
-"""
-"""What a package that was installed without its dependencies needs, less what is left out or pinned otherwise."""
-
 
 def create(requirements: Requirements) -> Path:
-    """Build the environment with pip, or keep it when it was made after the same recipe; returns its folder.
+    """Build the environment, or keep it when it was made after the same recipe; returns its folder.
 
-    pip's own output goes to the terminal. What an interrupted build has installed is
-    kept and gone on from. Raises :class:`AgingError` when pip fails; what it
+    Packages are installed by ``uv`` where it is on the PATH, else by the environment's pip; the
+    installer's own output goes to the terminal. What an interrupted build has installed is
+    kept and gone on from. Raises :class:`AgingError` when the installer fails; what it
     left is not taken for an environment.
     """
     folder = environments_folder() / requirements.name
@@ -48,10 +42,10 @@ def create(requirements: Requirements) -> Path:
         if requirements.left_out:
             _install_without(python, requirements)
         else:
-            _pip(python, requirements, requirements.pins)
+            _install(python, requirements, requirements.pins)
     except subprocess.CalledProcessError as error:
         raise AgingError(
-            f"environment {requirements.name!r}: pip exited {error.returncode}, its output above says why; "
+            f"environment {requirements.name!r}: {_installer()} exited {error.returncode}, its output above says why; "
             f"the same command goes on from what is there: aging env create {requirements.name}"
         ) from None
     with writing(folder):
@@ -78,14 +72,39 @@ def state(requirements: Requirements) -> str:
 def _install_without(python: Path, requirements: Requirements) -> None:
     """Install the first pin bare, then the other pins and what the first needs but for what is left out."""
     package, *others = requirements.pins
-    _pip(python, requirements, ["--no-deps", package])
-    settled = [*requirements.left_out, *(pin.partition("==")[0] for pin in others)]
-    listed = subprocess.run(
-        [python, "-c", _NEEDED, package.partition("==")[0], *settled], check=True, stdout=subprocess.PIPE, text=True
-    )
-    _pip(python, requirements, [*others, *listed.stdout.splitlines()])
+    _install(python, requirements, ["--no-deps", package])
+    settled = [*requirements.left_out, *(Requirement(pin).name for pin in others)]
+    needed = _needs(environments_folder() / requirements.name, Requirement(package).name)
+    _install(python, requirements, [*others, *(need for name, need in needed if name not in _canonical(settled))])
 
 
-def _pip(python: Path, requirements: Requirements, arguments: Sequence[str]) -> None:
+def _needs(environment: Path, package: str) -> Iterator[tuple[str, str]]:
+    """What an installed package needs on this host without extras: the canonical name, and the requirement.
+
+    The environment's interpreter is this one, so that its markers are judged here.
+    """
+    packages = sysconfig.get_path("purelib", "venv", {"base": str(environment)})
+    (found,) = distributions(name=package, path=[packages])
+    for text in found.requires or ():
+        needed = Requirement(text)
+        if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+            needed.marker = None
+            yield canonicalize_name(needed.name), str(needed)
+
+
+def _canonical(names: Sequence[str]) -> set[str]:
+    return {canonicalize_name(name) for name in names}
+
+
+def _installer() -> str:
+    return "pip" if shutil.which("uv") is None else "uv"
+
+
+def _install(python: Path, requirements: Requirements, arguments: Sequence[str]) -> None:
     held = ("--constraint", str(requirements.constraints)) if requirements.constraints else ()
-    subprocess.run([python, "-m", "pip", "install", "--disable-pip-version-check", *held, *arguments], check=True)
+    uv = shutil.which("uv")
+    if uv is None:
+        command = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    else:
+        command = [uv, "pip", "install", "--python", str(python)]
+    subprocess.run([*command, *held, *arguments], check=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from aging.campaign.units import parse_duration
 from aging.model import Event
+from aging.quantities import parse_duration
 from aging.store.results import Results
 
 

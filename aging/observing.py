@@ -10,10 +10,10 @@ import httpx
 import aging.deployments
 from aging.attached import Attached, LoadStart, Whereabouts
 from aging.campaign import Written
-from aging.campaign.units import parse_duration
 from aging.deployments import Subject
 from aging.errors import AttachError
 from aging.plugins import discover
+from aging.quantities import parse_duration
 from aging.samplers.engine import client, recognised, scrape
 
 _POINTS = 240

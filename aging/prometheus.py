@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 
 import httpx
-import pandas as pd
+import numpy as np
 
 from aging.errors import AgingError
+from aging.table_files import Column
 
 _TIMEOUT_SECONDS = 60.0
 
 
-def query_range(url: str, query: str, seconds: float, step: float) -> pd.DataFrame:
+def query_range(url: str, query: str, seconds: float, step: float) -> dict[str, Column]:
     """The last ``seconds`` of ``query`` every ``step`` seconds, in long form: time, series, value.
 
     Raises :class:`AgingError` for a server that does not answer, refuses the query, or has no data.
@@ -27,13 +28,16 @@ def query_range(url: str, query: str, seconds: float, step: float) -> pd.DataFra
     if content.get("status") != "success":
         raise AgingError(f"{url}: refused the query {query!r}: {content.get('error', answer.status_code)}")
     rows = [
-        {"time": float(at), "series": _name(found["metric"]), "value": float(value)}
+        (float(at), _name(found["metric"]), float(value))
         for found in content["data"]["result"]
         for at, value in found.get("values", ())
     ]
     if not rows:
         raise AgingError(f"{url}: the query {query!r} has no data in the last {seconds:g} s")
-    return pd.DataFrame(rows)
+    return {
+        name: np.array(values)
+        for name, values in zip(("time", "series", "value"), zip(*rows, strict=True), strict=True)
+    }
 
 
 def _name(metric: dict[str, str]) -> str:

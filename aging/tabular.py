@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from math import isnan
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from aging.errors import Mistake, MistakesError
+from aging.table_files import Column, read_csv, read_parquet
 
 Floats = NDArray[np.float64]
+
+
+class Table(Protocol):
+    """Columns of one length by name, in order: a dict of arrays is one, and so is a pandas frame."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __getitem__(self, name: Any, /) -> Any: ...
+
 
 _TIME_NAMES = (
     "time",
@@ -30,6 +41,8 @@ _TIME_NAMES = (
 )
 _EPOCH_FROM = 1e8  # seconds; 1973: a larger number counts from the epoch, a smaller one from the start of recording
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +69,43 @@ class TableSeries:
     origin_assumed: bool
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> Table:
     """A CSV or Parquet file (told by its first bytes). Raises :class:`MistakesError` for anything else."""
     try:
         with path.open("rb") as file:
             parquet = file.read(4) == b"PAR1"
-        frame = (
-            pd.read_parquet(path) if parquet else pd.read_csv(path, sep=None, engine="python", skipinitialspace=True)
-        )
+        table = read_parquet(path) if parquet else read_csv(path)
     except OSError as error:
         raise MistakesError(str(path), [Mistake("", f"cannot be read: {error.strerror or error}")]) from None
-    except (ValueError, csv.Error, pd.errors.ParserError) as error:
+    except ValueError as error:
         raise MistakesError(str(path), [Mistake("", f"is neither CSV nor Parquet: {error}")]) from None
-    if frame.empty:
+    if not all(column.size for column in table.values()):
         raise MistakesError(str(path), [Mistake("", "has no rows")])
-    return frame
+    return table
 
 
-def series_of(frame: pd.DataFrame, source: str, choice: Choice) -> list[TableSeries]:
+def series_of(table: Table, source: str, choice: Choice) -> list[TableSeries]:
     """Every asked (by default every numeric) column, one series for each value of ``per``.
 
     A column of text counts as numeric if most of it reads as numbers: a few ``n/a`` are missing values.
     Raises :class:`MistakesError` naming every column that is missing or is no number.
     """
+    names = list(table)
+    there_are = ", ".join(map(str, names))
     mistakes = [
-        Mistake(name, f"there is no such column; there are: {', '.join(map(str, frame.columns))}")
+        Mistake(name, f"there is no such column; there are: {there_are}")
         for name in (choice.time, choice.per, *choice.columns)
-        if name is not None and name not in frame.columns
+        if name is not None and name not in names
     ]
-    chosen = choice.time or _guess_time(frame)
+    chosen = choice.time or _guess_time(table)
     if chosen is None:
-        mistakes.append(
-            Mistake("--time", f"no column looks like a time; name one of: {', '.join(map(str, frame.columns))}")
-        )
+        mistakes.append(Mistake("--time", f"no column looks like a time; name one of: {there_are}"))
     if mistakes or chosen is None:
         raise MistakesError(source, mistakes)
-    seconds, epoch = _seconds(frame[chosen], source)
+    seconds, epoch = _seconds(np.asarray(table[chosen]), chosen, source)
     origin = _origin(choice.load_start, seconds, epoch, source)
-    asked = list(choice.columns) or [str(name) for name in frame.columns if name not in (chosen, choice.per)]
-    numbers = {name: _numbers(frame[name]) for name in asked}
+    asked = list(choice.columns) or [str(name) for name in names if name not in (chosen, choice.per)]
+    numbers = {name: _numbers(np.asarray(table[name])) for name in asked}
     columns = {name: values for name, values in numbers.items() if values is not None}
     if not columns and not choice.columns:
         raise MistakesError(source, [Mistake("--column", "no column but the time holds numbers")])
@@ -102,50 +113,80 @@ def series_of(frame: pd.DataFrame, source: str, choice: Choice) -> list[TableSer
         wrong = [Mistake(name, "holds values that are no numbers") for name in asked if name not in columns]
         raise MistakesError(source, wrong)
     assumed = choice.load_start is None
+    groups = [("", np.ones(seconds.size, dtype=bool))] if choice.per is None else _groups(table, choice.per)
     return [
         _series(f"{name}{label}", seconds[rows], values[rows], origin, assumed)
-        for label, rows in _groups(frame, choice.per)
+        for label, rows in groups
         for name, values in columns.items()
     ]
 
 
-def _numbers(column: pd.Series) -> Floats | None:
+def _numbers(column: Column) -> Floats | None:
     """The column as numbers, NaN where it holds none; None for a column that is about something else."""
-    if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    if not pd.api.types.is_object_dtype(column) and not pd.api.types.is_string_dtype(column):
+    if column.dtype.kind in "biuf":
+        return column.astype(np.float64)
+    if column.dtype.kind not in "OU":
         return None
-    read: Floats = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return read if np.count_nonzero(~np.isnan(read)) > column.notna().sum() / 2 else None
+    read = np.array([_number(value) for value in column])
+    return read if np.count_nonzero(~np.isnan(read)) > np.count_nonzero(_known(column)) / 2 else None
 
 
-def _guess_time(frame: pd.DataFrame) -> str | None:
-    by_name = {str(name).strip().lower(): str(name) for name in frame.columns}
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def _known(column: Column) -> NDArray[np.bool_]:
+    """Where there is a value at all: neither None nor NaN."""
+    return np.array([value is not None and not (isinstance(value, float) and isnan(value)) for value in column], bool)
+
+
+def _guess_time(table: Table) -> str | None:
+    by_name = {str(name).strip().lower(): str(name) for name in table}
     for name in _TIME_NAMES:
         if name in by_name:
             return by_name[name]
-    return next((str(name) for name in frame.columns if pd.api.types.is_datetime64_any_dtype(frame[name])), None)
+    return next((str(name) for name in table if np.asarray(table[name]).dtype.kind == "M"), None)
 
 
-def _seconds(times: pd.Series, source: str) -> tuple[Floats, bool]:
+def _seconds(times: Column, name: str, source: str) -> tuple[Floats, bool]:
     """Times as seconds, and whether they count from the epoch."""
-    if pd.api.types.is_numeric_dtype(times):
-        numbers = times.to_numpy(dtype=np.float64, na_value=np.nan)
+    if times.dtype.kind in "biuf":
+        numbers = times.astype(np.float64)
         known = numbers[np.isfinite(numbers)]
         if not known.size:
-            raise MistakesError(source, [Mistake(str(times.name), "holds no times")])
+            raise MistakesError(source, [Mistake(name, "holds no times")])
         typical = float(np.median(np.abs(known)))
         unit = next((unit for unit, per in reversed(_PER_SECOND.items()) if typical > _EPOCH_FROM * per * 10), "s")
         seconds: Floats = numbers / _PER_SECOND[unit]
         return seconds, typical > _EPOCH_FROM
     try:
-        stamps = pd.to_datetime(times, utc=True, format="ISO8601")
+        instants = _instants(times)
     except (ValueError, TypeError) as error:
-        what = f"is neither seconds nor ISO 8601: {error}"
-        raise MistakesError(source, [Mistake(str(times.name), what)]) from None
-    if stamps.isna().all():
-        raise MistakesError(source, [Mistake(str(times.name), "holds no times")])
-    return np.asarray((stamps - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), dtype=np.float64), True
+        raise MistakesError(source, [Mistake(name, f"is neither seconds nor ISO 8601: {error}")]) from None
+    if np.isnan(instants).all():
+        raise MistakesError(source, [Mistake(name, "holds no times")])
+    return instants, True
+
+
+def _instants(times: Column) -> Floats:
+    """Seconds since the epoch, NaN where there is no time. Raises ValueError, TypeError for what is no instant."""
+    if times.dtype.kind == "M":
+        return (times - np.datetime64(0, "s")) / np.timedelta64(1, "s")
+    known = _known(times)
+    seconds = np.full(times.size, np.nan)
+    seconds[known] = [(_instant(value) - _EPOCH) / _SECOND for value in times[known]]
+    return seconds
+
+
+def _instant(value: Any) -> datetime:
+    """A time as it is written, or as a table holds it; one without a zone is UTC."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    stamp = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
 
 
 def _origin(load_start: str | None, seconds: Floats, epoch: bool, source: str) -> float:
@@ -156,23 +197,20 @@ def _origin(load_start: str | None, seconds: Floats, epoch: bool, source: str) -
     except ValueError:
         pass
     try:
-        stamp = pd.Timestamp(load_start)
+        stamp = _instant(load_start)
     except ValueError:
         what = f"{load_start!r} is neither a number of seconds nor an ISO 8601 time"
         raise MistakesError(source, [Mistake("--load-start", what)]) from None
     if not epoch:
         what = f"{load_start!r} is a date, but the file's times count from the start of recording: give seconds"
         raise MistakesError(source, [Mistake("--load-start", what)])
-    return float((stamp if stamp.tzinfo else stamp.tz_localize("UTC")).timestamp())
+    return stamp.timestamp()
 
 
-def _groups(frame: pd.DataFrame, per: str | None) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    if per is None:
-        yield "", np.ones(len(frame), dtype=bool)
-        return
-    values = frame[per]
-    for value in sorted(values.dropna().unique(), key=str):
-        yield f"[{per}={value}]", (values == value).to_numpy(dtype=bool)
+def _groups(table: Table, per: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    values = np.asarray(table[per])
+    for value in sorted(set(values[_known(values)].tolist()), key=str):
+        yield f"[{per}={value}]", np.asarray(values == value, dtype=bool)
 
 
 def _series(column: str, seconds: Floats, y: Floats, origin: float, origin_assumed: bool) -> TableSeries:

@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aging.calibrated import rate_of, with_rates
+from aging.calibrated import rate_of
 from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of, why_not
-from aging.errors import AgingError
 from tests.conftest import Aging, unused_port, wait_for
 
 LIMITS = Limits(start=1.0, most=500.0, seconds=1e6)
@@ -130,43 +129,6 @@ def test_a_steady_queue_is_seldom_called_saturated() -> None:
 def test_an_overloaded_queue_is_always_called_saturated(rate: float) -> None:
     queue = Queue(10.0, cap=10_000, seed=6)
     assert all(asyncio.run(queue.measure(rate)).saturated for _ in range(20))
-
-
-FILE = """\
-name = "f"   # kept
-[load]
-arrivals = { kind = "poisson", rate = 1.0 }
-
-[[deployment]]
-name = "one"
-kind = "reference"
-port = 18001
-
-[[deployment]]
-kind = "reference"
-rate = 3.0
-name = "two"
-rate_of_nothing = 1
-[deployment.env]
-rate = "x"
-"""
-
-
-def test_rates_are_written_into_the_file_and_nothing_else() -> None:
-    filled = with_rates(FILE.replace("rate = 3.0\n", ""), {"one": 2.5, "two": 0.25}, "85 %")
-    assert [line for line in filled.splitlines() if "85 %" in line] == ["rate = 2.5  # 85 %", "rate = 0.25  # 85 %"]
-    assert [table.get("rate") for table in tomllib.loads(filled)["deployment"]] == [2.5, 0.25]
-    assert "# kept" in filled
-
-
-def test_a_rate_that_is_there_is_replaced() -> None:
-    text = FILE.replace('rate = 3.0\nname = "two"', 'name = "two"\nrate = 3.0')
-    assert tomllib.loads(with_rates(text, {"two": 9.0}, "x"))["deployment"][1]["rate"] == 9.0
-
-
-def test_a_file_whose_lines_are_not_found_is_not_spoilt() -> None:
-    with pytest.raises(AgingError, match="by hand: two: rate = 9"):
-        with_rates('deployment = [{ name = "two", kind = "reference", port = 18001 }]\n', {"two": 9.0}, "x")
 
 
 def campaign(folder: Path, more: str = "") -> Path:

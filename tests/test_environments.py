@@ -1,7 +1,11 @@
-"""Runtime environments, built by the real pip from wheels that the test makes, without a registry."""
+"""Runtime environments, built by the real pip from wheels that the test makes, without a registry.
+
+``uv`` is a stand-in that hands its arguments over to that pip: they are spelt alike.
+"""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -33,15 +37,23 @@ def packages(environments: Path) -> set[str]:
     return set(listed.stdout.split())
 
 
-def test_a_build_that_failed_goes_on_from_what_is_there_and_leaves_out_what_is_not_wanted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wheels, environments = tmp_path / "wheels", tmp_path / "environments"
-    wheels.mkdir()
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of wheels that is the only place to install from; no uv, and environments of the test's own."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-    monkeypatch.setenv("AGING_ENVIRONMENTS", str(environments))
-    needs = ("helper==2.0+cpu", "sound", 'windows; sys_platform == "win32"', 'extra; extra == "more"')
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("AGING_ENVIRONMENTS", str(tmp_path / "environments"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return folder
+
+
+def test_a_build_that_failed_goes_on_from_what_is_there_and_leaves_out_what_is_not_wanted(
+    tmp_path: Path, wheels: Path
+) -> None:
+    environments = tmp_path / "environments"
+    needs = ("Helper==2.0+cpu", "sound", 'windows; sys_platform == "win32"', 'extra; extra == "more"')
     make_wheel(wheels, "engine", "1.0", needs)
 
     assert state(ENGINE) == "not installed"
@@ -61,3 +73,25 @@ def test_a_build_that_failed_goes_on_from_what_is_there_and_leaves_out_what_is_n
     assert state(changed) == "outdated"
     remove(ENGINE)
     assert state(ENGINE) == "not installed"
+
+
+def test_uv_installs_where_it_is_on_the_path(tmp_path: Path, wheels: Path) -> None:
+    calls = tmp_path / "calls"
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(
+        f"#!{shutil.which('sh', path='/bin:/usr/bin')}\n"
+        f'echo "$@" >> {calls}\n'
+        f"shift 3\n"  # pip install --python
+        f'python="$1"; shift; exec "$python" -m pip install --disable-pip-version-check "$@"\n'
+    )
+    uv.chmod(0o755)
+    make_wheel(wheels, "helper", "2.0")
+    alone = Requirements("alone", ("helper==2.0",))
+    create(alone)
+    assert state(alone) == "installed"
+    python = tmp_path / "environments" / "alone" / "bin" / "python"
+    assert calls.read_text() == f"pip install --python {python} helper==2.0\n"
+    missing = Requirements("alone", ("helper==3.0",))
+    with pytest.raises(AgingError, match="environment 'alone': uv exited 1"):
+        create(missing)

@@ -17,6 +17,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from aging import quantities
 from aging.campaign import units
 from aging.campaign.schema import (
     AnalysisTable,
@@ -117,7 +118,7 @@ def page() -> str:
     """The whole page."""
     catalogue = Catalogue.discovered()
     parts = (
-        (_INTRODUCTION, _QUANTITIES.format(durations=_list(units._SECONDS), sizes=_list(units._BYTES))),
+        (_INTRODUCTION, _QUANTITIES.format(durations=_list(quantities._SECONDS), sizes=_list(quantities._BYTES))),
         _top_level(),
         _model(),
         _load(catalogue),
@@ -269,9 +270,9 @@ def _deployments(catalogue: Catalogue) -> Iterator[str]:
 
 
 _QUANTITY_NOUNS: dict[Any, str] = {
-    units.parse_duration: "duration",
+    quantities.parse_duration: "duration",
     units.parse_warmup: 'duration or `"auto"`',
-    units.parse_size: "size",
+    quantities.parse_size: "size",
 }
 
 

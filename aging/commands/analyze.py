@@ -16,9 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
-    from aging.derivation import derive  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
-    from aging.store.layout import Layout  # noqa: PLC0415
-    from aging.summary import show  # noqa: PLC0415
+    from aging.derivation import derive
+    from aging.store.layout import Layout
+    from aging.summary import show
 
     out = console()
     show(derive(options.directory), out)

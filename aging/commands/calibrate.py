@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.campaign.units import parse_duration
 from aging.errors import AgingError, ExitCode, Mistake, MistakesError, writing
+from aging.quantities import parse_duration
 from aging.terminal import console
 
 if TYPE_CHECKING:
@@ -43,15 +43,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.calibrated import calibration_path, described, rate_of, with_rates  # noqa: PLC0415 - as in `run`
-    from aging.calibrating import calibrate  # noqa: PLC0415
-    from aging.calibration import why_not  # noqa: PLC0415
-    from aging.campaign import parse_campaign, read_campaign  # noqa: PLC0415
-    from aging.catalogue import Catalogue  # noqa: PLC0415
-    from aging.load.classes import classes_of  # noqa: PLC0415
-    from aging.load.inputs import read_inputs  # noqa: PLC0415
-    from aging.preflight import check, placed  # noqa: PLC0415
-    from aging.report.curve import curve_plot  # noqa: PLC0415
+    from aging.calibrated import calibration_path, described, rate_of
+    from aging.calibrating import calibrate
+    from aging.calibration import why_not
+    from aging.campaign import parse_campaign, read_campaign
+    from aging.campaign_rates import with_rates
+    from aging.catalogue import Catalogue
+    from aging.load.classes import classes_of
+    from aging.load.inputs import read_inputs
+    from aging.preflight import check, placed
+    from aging.report.curve import curve_plot
 
     windows, limits = _bounds(options)
     path = calibration_path(options.file)
@@ -100,8 +101,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
     """What the options bound. Raises MistakesError with every option that bounds nothing."""
-    from aging.calibrating import Windows  # noqa: PLC0415
-    from aging.calibration import Limits  # noqa: PLC0415
+    from aging.calibrating import Windows
+    from aging.calibration import Limits
 
     mistakes: list[Mistake] = []
     seconds = {}
@@ -130,8 +131,8 @@ def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
 
 
 def _tell(out: Console, name: str, step: Step) -> None:
-    from aging.calibration import BASE  # noqa: PLC0415
-    from aging.latencies import SINCE  # noqa: PLC0415
+    from aging.calibration import BASE
+    from aging.latencies import SINCE
 
     p50, p99 = step.ttft_p50, step.ttft_p99
     waits = "" if p50 is None else f", first token {p50:.3g} s (p99 {p99:.3g} s) {SINCE[BASE]}"

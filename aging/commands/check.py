@@ -50,13 +50,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.campaign import read_campaign  # noqa: PLC0415
-    from aging.campaigning import run_campaign  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
-    from aging.check import Outcome as GateOutcome  # noqa: PLC0415
-    from aging.check import judge, overall, parse_conditions  # noqa: PLC0415
-    from aging.early import Gate, failed_looks  # noqa: PLC0415
-    from aging.journal import read_journal  # noqa: PLC0415
-    from aging.runner import Outcome  # noqa: PLC0415
+    from aging.campaign import read_campaign
+    from aging.campaigning import run_campaign
+    from aging.check import Outcome as GateOutcome
+    from aging.check import judge, overall, parse_conditions
+    from aging.early import Gate, failed_looks
+    from aging.journal import read_journal
+    from aging.runner import Outcome
 
     conditions = parse_conditions(options.fail)
     gate = Gate(conditions, _judged(options.file, conditions, options.deployment, options.looks), options.looks)
@@ -90,11 +90,11 @@ def _looks(text: str) -> int:
 
 def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], looks: int) -> list[str]:
     """The deployments to judge; wrong names are told before hours of load."""
-    from aging.campaign import load_campaign  # noqa: PLC0415
-    from aging.catalogue import Catalogue  # noqa: PLC0415
-    from aging.check import check_names  # noqa: PLC0415
-    from aging.indicators import indicators  # noqa: PLC0415
-    from aging.plan import rounds  # noqa: PLC0415
+    from aging.campaign import load_campaign
+    from aging.catalogue import Catalogue
+    from aging.check import check_names
+    from aging.indicators import indicators
+    from aging.plan import rounds
 
     catalogue = Catalogue.discovered()
     campaign = load_campaign(file, catalogue.kinds())

@@ -24,11 +24,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.calibrated import require_calibration  # noqa: PLC0415
-    from aging.campaign import load_campaign  # noqa: PLC0415
-    from aging.catalogue import Catalogue  # noqa: PLC0415
-    from aging.load.inputs import read_inputs  # noqa: PLC0415
-    from aging.preflight import check, notes, placed  # noqa: PLC0415
+    from aging.calibrated import require_calibration
+    from aging.campaign import load_campaign
+    from aging.catalogue import Catalogue
+    from aging.load.inputs import read_inputs
+    from aging.preflight import check, notes, placed
 
     out = console()
     code = show_checks(options.results, out)
@@ -48,8 +48,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 def show_checks(results: Path, out: Console) -> ExitCode:
     """Print whether this host is ready to be measured on, with results in this folder; BAD_INPUT when it is not."""
-    from aging.catalogue import Catalogue  # noqa: PLC0415
-    from aging.preflight import host_checks  # noqa: PLC0415
+    from aging.catalogue import Catalogue
+    from aging.preflight import host_checks
 
     checks = host_checks(results, Catalogue.discovered())
     for one in checks:

@@ -13,10 +13,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.catalogue import Catalogue  # noqa: PLC0415
-    from aging.environments import create, remove, state  # noqa: PLC0415
+    import aging.deployments
+    from aging.deployments import Subject
+    from aging.environments import create, remove, state
+    from aging.plugins import discover
 
-    plugins = Catalogue.discovered().deployments.values()
+    plugins = discover(aging.deployments, Subject).values()
     known = {needs.name: needs for plugin in plugins for needs in plugin.requirements}
     if options.action == "list":
         for name, requirements in known.items():

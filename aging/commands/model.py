@@ -26,10 +26,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.errors import AgingError  # noqa: PLC0415
-    from aging.huggingface import cached_folder, make_folder  # noqa: PLC0415
-    from aging.preflight import model_cache  # noqa: PLC0415
-    from aging.weights import PRESETS, cached_gguf, make_gguf  # noqa: PLC0415
+    from aging.errors import AgingError
+    from aging.huggingface import cached_folder, make_folder
+    from aging.preflight import model_cache
+    from aging.weights import PRESETS, cached_gguf, make_gguf
 
     preset = PRESETS.get(options.preset)
     if preset is None:

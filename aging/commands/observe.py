@@ -19,9 +19,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.campaign.units import parse_duration
 from aging.commands.run import told
 from aging.errors import ExitCode
+from aging.quantities import parse_duration
 from aging.terminal import console
 
 _LEAST_SECONDS = 15
@@ -54,8 +54,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.campaigning import run_campaign  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
-    from aging.observing import observation  # noqa: PLC0415
+    from aging.campaigning import run_campaign
+    from aging.observing import observation
 
     out = console()
     written = observation(_whereabouts(options), options.duration, options.metrics, options.load_start)
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _whereabouts(options: argparse.Namespace) -> Whereabouts:
-    from aging.attached import Whereabouts  # noqa: PLC0415
+    from aging.attached import Whereabouts
 
     o = options
     return Whereabouts.given(pid=o.pid, process=o.name, container=o.container, cgroup=o.cgroup)

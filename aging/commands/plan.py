@@ -29,11 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.campaign import load_campaign  # noqa: PLC0415
-    from aging.catalogue import Catalogue  # noqa: PLC0415
-    from aging.disk import disk_need  # noqa: PLC0415
-    from aging.load.inputs import read_inputs  # noqa: PLC0415
-    from aging.timetable import timetable  # noqa: PLC0415
+    from aging.campaign import load_campaign
+    from aging.catalogue import Catalogue
+    from aging.disk import disk_need
+    from aging.load.inputs import read_inputs
+    from aging.timetable import timetable
 
     catalogue = Catalogue.discovered()
     overrides = {"duration": options.duration, "scale": options.scale}
@@ -59,10 +59,10 @@ def _as_json(campaign: Campaign, plan: Timetable, need: DiskNeed) -> dict[str, A
 
 
 def _show(campaign: Campaign, plan: Timetable, need: DiskNeed) -> None:
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
-    from aging.clock import readable_duration  # noqa: PLC0415
-    from aging.summary import bytes_text  # noqa: PLC0415
+    from aging.clock import readable_duration
+    from aging.summary import bytes_text
 
     out = console()
     treated = any(run.levels for run in plan.runs)

@@ -15,8 +15,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
-    from aging.derivation import derive  # noqa: PLC0415 - pandas and matplotlib: `--help` need not wait
-    from aging.store.layout import Layout  # noqa: PLC0415
+    from aging.derivation import derive
+    from aging.store.layout import Layout
 
     derive(options.directory)
     print(Layout(options.directory).report)

@@ -15,8 +15,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.campaign.units import parse_duration
 from aging.errors import AgingError, ExitCode
+from aging.quantities import parse_duration
 from aging.terminal import console
 
 _LEAST_SMOKE_SECONDS = 5
@@ -48,11 +48,11 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _smoke(options: argparse.Namespace) -> ExitCode:
-    from aging.campaign import read_campaign  # noqa: PLC0415
-    from aging.campaigning import run_smoke  # noqa: PLC0415
-    from aging.commands.doctor import show_checks  # noqa: PLC0415
-    from aging.runner import Outcome  # noqa: PLC0415
-    from aging.summary import show_smoke  # noqa: PLC0415
+    from aging.campaign import read_campaign
+    from aging.campaigning import run_smoke
+    from aging.commands.doctor import show_checks
+    from aging.runner import Outcome
+    from aging.summary import show_smoke
 
     out = console()
     written = read_campaign(options.file)
@@ -77,8 +77,8 @@ def _duration(text: str) -> float:
 
 
 def _campaign(options: argparse.Namespace) -> ExitCode:
-    from aging.campaign import read_campaign  # noqa: PLC0415
-    from aging.campaigning import detach_campaign, run_campaign  # noqa: PLC0415 - pandas: `--help` need not wait
+    from aging.campaign import read_campaign
+    from aging.campaigning import detach_campaign, run_campaign
 
     out = console()
     overrides = {"duration": options.duration, "scale": options.scale}
@@ -93,7 +93,7 @@ def _campaign(options: argparse.Namespace) -> ExitCode:
 
 def told(ran: Ran, out: Console) -> ExitCode:
     """Print what a campaign found and where that is written; its exit code."""
-    from aging.summary import show  # noqa: PLC0415
+    from aging.summary import show
 
     show(ran.findings, out)
     out.print(f"findings: {ran.layout.findings}", soft_wrap=True)
@@ -108,7 +108,7 @@ def told(ran: Ran, out: Console) -> ExitCode:
 
 def exit_code(outcome: Outcome) -> ExitCode:
     """A campaign in which nothing could be measured is inconclusive, not done."""
-    from aging.runner import Outcome  # noqa: PLC0415
+    from aging.runner import Outcome
 
     match outcome:
         case Outcome.COMPLETED | Outcome.DECIDED:

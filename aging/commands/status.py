@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _all(options: argparse.Namespace) -> ExitCode:
-    from aging.standing import campaigns_below  # noqa: PLC0415
+    from aging.standing import campaigns_below
 
     found = campaigns_below(options.results)
     if options.json:
@@ -48,10 +48,10 @@ def _all(options: argparse.Namespace) -> ExitCode:
 
 
 def _one(options: argparse.Namespace) -> ExitCode:
-    from aging.live import lines, show_lines, table  # noqa: PLC0415
-    from aging.progress import Progress  # noqa: PLC0415
-    from aging.standing import Standing, progress_as_json  # noqa: PLC0415
-    from aging.store.results import open_results  # noqa: PLC0415
+    from aging.live import lines, show_lines, table
+    from aging.progress import Progress
+    from aging.standing import Standing, progress_as_json
+    from aging.store.results import open_results
 
     results = open_results(options.directory)
     campaign = results.manifest["campaign"]

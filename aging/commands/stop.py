@@ -17,8 +17,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.resuming import stop  # noqa: PLC0415
-    from aging.store.results import open_results  # noqa: PLC0415 - pandas: `--help` need not wait
+    from aging.resuming import stop
+    from aging.store.results import open_results
 
     out = console()
     for line in stop(options.directory, open_results(options.directory).layout):

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.campaign.units import parse_duration
 from aging.errors import AgingError, ExitCode
+from aging.quantities import parse_duration
 from aging.terminal import console
 from aging.threads import one_thread
 
@@ -56,10 +56,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
-    from aging.catalogue import Catalogue  # noqa: PLC0415 - pandas and scipy: `--help` need not wait
-    from aging.tabled import analyse_series  # noqa: PLC0415
+    import aging.trends.tests
+    from aging.plugins import discover
+    from aging.tabled import analyse_series
+    from aging.trends.tests import TrendTest
 
-    tests = Catalogue.discovered().tests
+    tests = discover(aging.trends.tests, TrendTest)
     analysed = [analyse_series(one, tests, options.resample, options.warmup) for one in _read(options)]
     if options.json:
         print(json.dumps({"schema": 1, "series": [one.to_json() for one in analysed]}, indent=1, allow_nan=False))
@@ -71,14 +73,15 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _read(options: argparse.Namespace) -> list[TableSeries]:
-    from aging.prometheus import query_range  # noqa: PLC0415
-    from aging.tabular import Choice, read_table, series_of  # noqa: PLC0415
+    from aging.tabular import Choice, read_table, series_of
 
     if options.prometheus is not None:
+        from aging.prometheus import query_range
+
         if options.file is not None or options.query is None:
             raise AgingError("--prometheus needs --query, and no FILE")
-        frame = query_range(options.prometheus, options.query, options.range, options.step)
-        return series_of(frame, options.prometheus, Choice("time", ["value"], "series", options.load_start))
+        answer = query_range(options.prometheus, options.query, options.range, options.step)
+        return series_of(answer, options.prometheus, Choice("time", ["value"], "series", options.load_start))
     if options.file is None:
         raise AgingError("name a FILE, or --prometheus URL with --query")
     frame = read_table(options.file)
@@ -87,7 +90,7 @@ def _read(options: argparse.Namespace) -> list[TableSeries]:
 
 
 def _show(analysed: Sequence[TableAnalysis]) -> None:
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
     out = console()
     grid = Table(box=None, pad_edge=False)
@@ -121,8 +124,8 @@ def _number(value: float | None) -> str:
 
 
 def _plot(analysed: Sequence[TableAnalysis], path: Path) -> None:
-    import numpy as np  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    import numpy as np
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 2.6 * len(analysed)), layout="constrained")
     for axes, one in zip(figure.subplots(len(analysed), 1, squeeze=False)[:, 0], analysed, strict=True):

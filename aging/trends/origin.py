@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aging.trends.series import as_series
-from aging.trends.sustained import Growth, assess_growth
+from aging.trends.sustained import SUSTAINED, Decision, growth_decision
 
 _EARLIER = (0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -42,16 +42,16 @@ def origin_range(t: ArrayLike, y: ArrayLike) -> OriginRange:
     """
     times, values = as_series(t, y, least=2)
     window = float(times[-1] - times[0])
-    answer, holds = _answer(assess_growth(times, values)), 0.0
+    answer, holds = _answer(growth_decision(times, values)), 0.0
     for earlier in np.array(_EARLIER) * window:
-        then = _answer(assess_growth(times + earlier, values))
+        then = _answer(growth_decision(times + earlier, values))
         if then != answer:
             return OriginRange(answer, holds, float(earlier), then)
         holds = float(earlier)
     return OriginRange(answer, holds, None, None)
 
 
-def _answer(growth: Growth) -> Answer:
-    if growth.sustained:
+def _answer(decision: Decision) -> Answer:
+    if decision in SUSTAINED:
         return "sustained"
-    return "decelerating" if growth.decision == "decelerating" else "other"
+    return "decelerating" if decision == "decelerating" else "other"

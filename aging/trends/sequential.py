@@ -56,13 +56,14 @@ def spending(information: Floats, alpha: float) -> Floats:
 def _bound(grid: Floats, mass: Floats, width: float, share: float, scale: float) -> float:
     """Return the bound that a step of standard deviation ``width`` from ``mass`` on ``grid`` passes with ``share``."""
 
+    from scipy.optimize import brentq  # noqa: PLC0415 - 0.2 s to import, and only early looks need it
+
     def excess(bound: float) -> float:
         beyond = ndtr((grid - bound) / width) + ndtr((-bound - grid) / width)
         return float(beyond @ mass) - share
 
     if excess(_FARTHEST * scale) >= 0:
         return math.inf
-    from scipy.optimize import brentq  # noqa: PLC0415 - 0.2 s that an analysis without looks never needs
 
     return float(brentq(excess, 0.0, _FARTHEST * scale, xtol=1e-12 * scale))
 
