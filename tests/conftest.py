@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import socket
@@ -172,6 +174,27 @@ def aging(tmp_path: Path) -> Aging:
         )
 
     return run
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aging:
+    """Call the command line in this process, in an empty folder: a fresh interpreter costs seconds of CPU."""
+    from aging.commands import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # `main` sets it; this puts it back
+
+    def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        argv = [str(argument) for argument in arguments]
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = main(argv)
+            except SystemExit as usage:  # argparse's
+                code = usage.code if isinstance(usage.code, int) else 1
+        return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
+
+    return call
 
 
 @pytest.fixture
