@@ -15,10 +15,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 # One thread each: the suite shares two cores with the servers it starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=30)
+settings.register_profile("thorough", derandomize=True, deadline=None, database=None, max_examples=200)
 
 # What is started here inherits them: under `nohup`, or in the background of a script, they would be ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -27,6 +31,10 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 ROOT = Path(__file__).resolve().parent.parent
 
 Aging = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("quick" if "not slow" in config.getoption("markexpr").split(" or ") else "thorough")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ STUDIES = ROOT / "analysis"
 def run(program: str) -> str:
     """Run Python in the studies' folder, as they are run by hand."""
     ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=STUDIES, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program], cwd=STUDIES, capture_output=True, text=True, timeout=600, check=False
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -35,15 +35,15 @@ cases = (("AR(1) 0.6", partial(ar1, phi=0.6)), ("AR(1) 0.9", partial(ar1, phi=0.
 for name, process in cases:
     case = Case(name, process, "ordinary")
     rng = generator("quick", name)
-    others = sum(mann_kendall(sampled(case, rng, 216)[1]).p < 0.05 for _ in range(100)) / 100
-    print(rejection_rate(case, 216, 400), others)
+    others = sum(mann_kendall(sampled(case, rng, 216)[1]).p < 0.05 for _ in range(50)) / 50
+    print(rejection_rate(case, 216, 150), others)
 """
     rates = [tuple(map(float, line.split())) for line in run(program).splitlines()]
     assert len(rates) == 3
     for primary, mann_kendall in rates:
-        assert primary <= 0.10  # 400 replicates at 5 %: more than 0.10 has a chance of 1e-5
+        assert primary <= 0.12  # 150 replicates at 5 %: more than 0.12 has a chance of 3e-4
         assert mann_kendall >= 0.12
-    assert rates[0][0] >= 0.015  # and a test that never refuses anything has no size either
+    assert rates[0][0] >= 0.01  # and a test that never refuses anything has no size either
 
 
 def test_leaks_are_found_and_what_is_none_is_not_called_ageing() -> None:
@@ -51,7 +51,7 @@ def test_leaks_are_found_and_what_is_none_is_not_called_ageing() -> None:
 from verdicts import CASES, verdicts
 for index, case in enumerate(CASES):
     if case.name in ("high-water mark, AR(1) 0.9", "warm-up saturation", "single step", "leak, 200 losses"):
-        print(case.kind, verdicts(index, 216, 40)["aging"])
+        print(case.kind, verdicts(index, 216, 20)["aging"])
 """
     told = [(kind, float(share)) for kind, share in (line.split() for line in run(program).splitlines())]
     assert len(told) == 4
@@ -73,7 +73,7 @@ def test_every_study_runs(study: str) -> None:
         cwd=STUDIES,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
