@@ -42,7 +42,7 @@ def nothing_left_behind() -> Iterator[None]:
     """Every test ends the processes it started; those of a fixture of its module are older than it."""
     before = _running_children()
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (left := _running_children() - before) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left, f"left behind: {[process.cmdline() for process in left]}"
@@ -106,7 +106,7 @@ def reference() -> Iterator[Callable[..., str]]:
         yield start
 
 
-def wait_for(condition: Callable[[], bool], message: str, seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], message: str, seconds: float = 60.0) -> None:
     """Poll a condition; fail with ``message`` when it never holds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -1,12 +1,9 @@
-"""Virtual time for the client: the clock jumps to the next timer when nothing is to be done, so no host is too slow."""
+"""The client against a server in memory, in virtual time."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import selectors
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
@@ -17,22 +14,9 @@ from aging.deployments import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.planned import PlannedRequest
 from aging.model import RequestRecord
+from tests import virtual_time
 
-LOAD_START = 5000.0
-
-
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # which one depends on the platform
-    """Advances the clock where a real one would sleep."""
-
-    now = LOAD_START - 1.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready: list[tuple[selectors.SelectorKey, int]] = super().select(0)
-        if ready or timeout == 0:
-            return ready
-        assert timeout is not None, "the client waits for what never comes"
-        self.now += timeout
-        return ready
+LOAD_START = virtual_time.START + 1.0
 
 
 class Served(httpx.AsyncBaseTransport):
@@ -79,7 +63,6 @@ def drive(
 ) -> list[RequestRecord]:
     """Drive a server in memory with a schedule that begins at ``LOAD_START``; ``script`` steers the client."""
     records: list[RequestRecord] = []
-    selector = _Selector()
 
     async def run() -> None:
         client = Client(Endpoint("http://server", "m"), limits, 1, LOAD_START, records.append, transport=server)
@@ -88,8 +71,7 @@ def drive(
         if steering is not None:
             await steering
 
-    with pytest.MonkeyPatch.context() as patch, contextlib.closing(asyncio.SelectorEventLoop(selector)) as loop:
-        patch.setattr(time, "monotonic", lambda: selector.now)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "platform", "elsewhere")  # the kernel's timers know real time only
-        loop.run_until_complete(run())
+        virtual_time.run(run())
     return sorted(records, key=lambda record: record.index)

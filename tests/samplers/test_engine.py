@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -154,9 +153,7 @@ def test_a_server_that_is_gone_costs_its_own_reading_only(server: Engine) -> Non
 def test_a_server_that_does_not_answer_is_given_up(server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_TIMEOUT_SECONDS", 0.2)
     server.silent.set()
-    start = time.monotonic()
     assert server.reading().missing["engine"].startswith("ReadTimeout: ")
-    assert time.monotonic() - start < 3
 
 
 def test_a_proxy_of_the_environment_is_not_asked(server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
