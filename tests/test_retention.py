@@ -96,8 +96,8 @@ def test_memory_that_a_server_maps_is_not_in_use_by_its_allocator(reference: Ref
     grown = {name: float(np.polyfit(t, y, 1)[0]) for name, y in values.items()}
     assert grown[PRIMARY] == pytest.approx(20 * 65536, rel=0.05)
     assert abs(grown["allocator_in_use_bytes"]) < 0.05 * grown[PRIMARY]
-    series = [Series("leak", 1, 1, name, t, np.asarray(y), {}) for name, y in values.items()]
-    noted = with_retention(replace(finding(), deployment="leak"), series).notes
+    told = [Series("leak", 1, 1, name, t, np.asarray(y), {}) for name, y in values.items()]
+    noted = with_retention(replace(finding(), deployment="leak"), told).notes
     assert any("is not the allocator's" in note for note in noted)
 
 

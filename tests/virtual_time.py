@@ -17,7 +17,7 @@ START = 4999.0
 """The first monotonic time."""
 
 
-class Clock(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # which one it is depends on the platform
+class Clock(selectors.DefaultSelector):
     """The monotonic clock, and a selector that advances it where a real one would sleep."""
 
     now = START

@@ -11,23 +11,23 @@ from pathlib import Path
 import pytest
 
 from aging.model import Failure
-from tests.load.servers import Talk, answering, flooding, resetting, self_signed, talking
-from tests.load.test_client import LIMITS, drive, requests
-
-SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-CLOSED = SSE + b"Connection: close\r\n\r\n"
-CHUNKED = SSE + b"Transfer-Encoding: chunked\r\n\r\n"
-TOKEN = b'data: {"choices":[{"text":" a","finish_reason":null}]}\n\n'
-DONE = b"data: [DONE]\n\n"
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def sized(head: bytes, body: bytes) -> bytes:
-    return head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+from tests.load.clients import LIMITS, drive, requests
+from tests.load.servers import (
+    CHUNKED,
+    CLOSED,
+    DONE,
+    JSON,
+    SSE,
+    TOKEN,
+    Talk,
+    answering,
+    chunk,
+    flooding,
+    resetting,
+    self_signed,
+    sized,
+    talking,
+)
 
 
 @pytest.fixture(scope="module")

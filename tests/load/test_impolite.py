@@ -16,9 +16,8 @@ from aging.load.planned import Fault, PlannedRequest
 from aging.model import RequestRecord
 from tests.conftest import wait_for
 from tests.load import virtual
-from tests.load.servers import Talk, answering, resetting, talking
-from tests.load.test_client import LIMITS, drive
-from tests.load.test_faults import CHUNKED, DONE, TOKEN, chunk, sized
+from tests.load.clients import LIMITS, drive
+from tests.load.servers import CHUNKED, DONE, TOKEN, Talk, answering, chunk, resetting, sized, talking
 
 
 def planned(

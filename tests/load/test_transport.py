@@ -21,8 +21,8 @@ from aging.load.client import Client
 from aging.load.planned import ClosedLoop, Fault, PlannedRequest
 from aging.load.transport import Transport
 from tests.conftest import reference_servers
+from tests.load.clients import LIMITS
 from tests.load.servers import Talk, answering, read_request, talking
-from tests.load.test_client import LIMITS
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 29\r\n\r\n{"choices":[{"text":" two"}]}'
 
