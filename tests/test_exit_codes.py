@@ -14,7 +14,7 @@ from aging.errors import ExitCode, StorageError, writing
 from aging.journal import Journal
 from aging.lock import Lock
 from aging.store.segments import LineFile
-from tests.test_findings import flat, synthetic
+from tests.builders import flat, synthetic
 
 RAISING = """
 import sys

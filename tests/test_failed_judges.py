@@ -26,7 +26,7 @@ from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.trends import look_levels
 from aging.validity import validities
-from tests.test_findings import flat, leak, synthetic
+from tests.builders import flat, leak, synthetic
 
 LEAK = Condition(PRIMARY, "per_request", 256.0)
 

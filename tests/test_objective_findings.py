@@ -21,7 +21,7 @@ from aging.store.results import open_results
 from aging.store.segments import SegmentWriter
 from aging.summary import show
 from aging.terminal import console
-from tests.test_findings import LOAD_START, SECONDS, synthetic
+from tests.builders import LOAD_START, SECONDS, synthetic
 
 TESTS = Catalogue.discovered().tests
 OBJECTIVES = {"ttft": "0.5s", "e2e": "4s"}

@@ -4,51 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from aging.indicators import Measured
-from aging.model import HARNESS, RequestRecord, recorded
+from aging.model import HARNESS
 from aging.problems import problems_of
 from aging.report.traces import latency_trace
-from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal_tree
 from aging.store.segments import SegmentWriter
-from tests.test_findings import LOAD_START, RATE, SECONDS, flat, synthetic
-
-
-def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
-    """A quiet run whose requests number k are as ``changed[k]`` says."""
-    synthetic(root, {"server": flat})
-    folder = Layout(root).source("server", "requests", 1)
-    (old,) = folder.iterdir()
-    old.unlink()
-    writer = SegmentWriter(folder)
-    for k, at in enumerate(np.arange(0.1, SECONDS, 1 / RATE)):
-        sent = LOAD_START + float(at)
-        told: dict[str, Any] = {
-            "index": k,
-            "generation": 1,
-            "scheduled": sent,
-            "sent": sent,
-            "first_token": sent + 0.01,
-            "last_token": sent + 0.05,
-            "finished": sent + 0.05,
-            "streaming": True,
-            "prompt_tokens": 15,
-            "output_tokens_asked": 5,
-            "output_tokens": 5,
-            "http_status": 200,
-            "status": "ok",
-            "error": None,
-            "held": False,
-        }
-        writer.append(0.0, [recorded(RequestRecord(**(told | changed.get(k, {}))))])
-    writer.close()
-    return open_results(root)
+from tests.builders import LOAD_START, RATE, SECONDS, flat, synthetic, with_requests
 
 
 def told(results: Results) -> dict[str, str]:

@@ -20,10 +20,10 @@ from aging.model import Event
 from aging.plan import Round, Run
 from aging.resuming import NotResumableError, check_resumable
 from aging.resumption import Past, left_of
+from tests.builders import flat, synthetic
 from tests.conftest import unused_port
 from tests.killing import aging, campaign, end_all, kinds, marked, problems, start
 from tests.test_attempts import FAILS_ONCE
-from tests.test_findings import flat, synthetic
 
 NOW = 1000.0
 DONE = RunState(phase="stopped", generation=1, load_start=100.0, planned_seconds=100.0, load_end=200.0)

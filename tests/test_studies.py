@@ -44,12 +44,12 @@ def run(study: str, *arguments: str, seconds: float) -> str:
 def test_the_primary_test_keeps_its_size_where_mann_kendall_does_not(name: str, process: Process) -> None:
     case = Case(name, process, "ordinary")
     rng = generator("quick", name)
-    primary = rejection_rate(case, 216, 400)
-    others = sum(mann_kendall(sampled(case, rng, 216)[1]).p < 0.05 for _ in range(100)) / 100
-    assert primary <= 0.10  # 400 replicates at 5 %: more than 0.10 has a chance of 1e-5
+    primary = rejection_rate(case, 216, 150)
+    others = sum(mann_kendall(sampled(case, rng, 216)[1]).p < 0.05 for _ in range(50)) / 50
+    assert primary <= 0.12  # 150 replicates at 5 %: more than 0.12 has a chance of 3e-4
     assert others >= 0.12
     if name == "AR(1) 0.6":
-        assert primary >= 0.015  # a test that never refuses anything has no size either
+        assert primary >= 0.01  # a test that never refuses anything has no size either
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_primary_test_keeps_its_size_where_mann_kendall_does_not(name: str, 
 )
 def test_leaks_are_found_and_what_is_none_is_not_called_aging(name: str) -> None:
     (index,) = (place for place, case in enumerate(CASES) if case.name == name)
-    share = verdicts(index, 216, 40)["aging"]
+    share = verdicts(index, 216, 20)["aging"]
     assert share >= 0.85 if CASES[index].kind == "leak" else share <= 0.15
 
 

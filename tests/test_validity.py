@@ -28,8 +28,7 @@ from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
 from aging.validity import judge as judged
 from aging.validity import validities
-from tests.test_findings import LOAD_START, RATE, SECONDS, flat, leak, memory_finding, synthetic
-from tests.test_problems import with_requests
+from tests.builders import LOAD_START, RATE, SECONDS, flat, leak, memory_finding, synthetic, with_requests
 
 TESTS = Catalogue.discovered().tests
 LIMITS = ValidityTable()

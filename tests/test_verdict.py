@@ -12,7 +12,7 @@ from aging.findings import analyse
 from aging.model import Verdict
 from aging.store.results import Results, open_results
 from aging.verdict import of_finding, of_replicas, of_runs, of_series
-from tests.test_findings import leak, memory_finding, synthetic
+from tests.builders import leak, memory_finding, synthetic
 
 TESTS = Catalogue.discovered().tests
 

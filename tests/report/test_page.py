@@ -19,7 +19,7 @@ from aging.report import write_report
 from aging.report.page import page
 from aging.report.sections import Section
 from aging.store.results import Results
-from tests.report.conftest import FOUR, MIB, Build, Made, Server, control, finding, findings_of, leaking
+from tests.report.conftest import FOUR, MIB, Build, Made, Server, control, finding, findings_of, leaking, write_campaign
 
 VOID = {"meta", "link", "br", "path", "use", "rect"}
 
@@ -90,16 +90,17 @@ CONTROLS = [
 NAMES = [one.name for one in FOUR]
 
 
-@pytest.fixture
-def four(build: Build) -> Results:
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Four deployments that left no series: nothing to draw, for what is told in words."""
-    return build(Made([replace(server, loaded=False) for server in FOUR]))
+    made = Made([replace(server, loaded=False) for server in FOUR])
+    return write_campaign(tmp_path_factory.mktemp("four") / "campaign", made)
 
 
-@pytest.fixture
-def drawn(build: Build) -> Results:
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Two deployments with everything a campaign leaves."""
-    return build(Made(FOUR[:2]))
+    return write_campaign(tmp_path_factory.mktemp("drawn") / "campaign", Made(FOUR[:2]))
 
 
 def test_a_leak_is_told_first_with_its_rate_and_interval(four: Results) -> None:
@@ -379,7 +380,7 @@ def test_replicas_are_drawn_apart(build: Build) -> None:
 
 
 def test_days_of_samples_stay_small(build: Build) -> None:
-    made = Made([Server("long", 900 * MIB, 62 * 1024)], seconds=36 * 3600, warmup=3600.0, grid=60.0, interval=20.0)
+    made = Made([Server("long", 900 * MIB, 62 * 1024)], seconds=36 * 3600, warmup=3600.0, grid=60.0, interval=60.0)
     html = page(Measured(build(made)), findings_of([finding("long")]))
     assert len(html) < 250_000
 

@@ -50,7 +50,7 @@ class Beat(Sampler):
     def read(self):
         return [Reading("a", "tree", 1, {"x": 1.0})]
 
-async def sample(folder, seconds, told):
+async def sample(folder, told):
     sampling = Sampling(
         lambda owner, source: Path(folder) / owner / source,
         lambda kind, **details: told.append([kind, details]),
@@ -59,7 +59,10 @@ async def sample(folder, seconds, told):
     start = time.monotonic()
     plans = [Plan(one, 0.1, deadline=0.3) for one in (sampler, Beat(lambda: ()))]
     tasks = [asyncio.create_task(sampling.run(plan, start)) for plan in plans]
-    await asyncio.sleep(seconds)
+    async with asyncio.timeout(60):
+        while "sampler_recovered" not in [kind for kind, _ in told]:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -76,7 +79,7 @@ for line in sys.stdin:
         answer["devices"] = identity.devices()
     elif request["do"] == "sample":
         answer["told"] = []
-        asyncio.run(sample(request["folder"], request["seconds"], answer["told"]))
+        asyncio.run(sample(request["folder"], answer["told"]))
     elif request["do"] == "started":
         try:
             answer["started"] = bool(pynvml.nvmlDeviceGetCount())
@@ -538,7 +541,7 @@ def test_a_call_that_hangs_holds_up_its_own_thread_only(probe: Probe) -> None:
     probe.script(f"{DEVICE}\nhang nvmlDeviceGetPowerUsage 1.0\n")
     answer = probe.ask("read")
     assert answer["seconds"] >= 1.0
-    assert answer["beats"] >= 5
+    assert answer["beats"] >= 3  # one, were the interpreter held
     assert answer["readings"] == [[HARNESS, "gpu0", 1, VALUES | THROUGHPUT, {}]]
 
 
@@ -546,7 +549,7 @@ def test_a_call_that_hangs_is_abandoned_and_other_samplers_go_on(probe: Probe, t
     probe.script(f"{DEVICE}\nhang nvmlDeviceGetPowerUsage 1.2\n")
     recovery = threading.Timer(0.8, probe.script, [DEVICE])
     recovery.start()
-    told = probe.ask("sample", folder=str(tmp_path / "rows"), seconds=2.5)["told"]
+    told = probe.ask("sample", folder=str(tmp_path / "rows"))["told"]
     recovery.join()
     late = "the device sampler did not answer within 0.3 s"
     assert told == [
@@ -554,13 +557,13 @@ def test_a_call_that_hangs_is_abandoned_and_other_samplers_go_on(probe: Probe, t
         ["sampler_recovered", {"sampler": "device"}],
     ]
     rows = read_rows(tmp_path / "rows" / HARNESS / "device").table.to_pylist()
-    reasons = [json.loads(row["missing"])["sampler"] for row in rows if row["entity"] == "sampler"]
+    abandoned = [row for row in rows if row["entity"] == "sampler"]
+    reasons = [json.loads(row["missing"])["sampler"] for row in abandoned]
     assert reasons[0] == late
     assert set(reasons[1:]) == {"the device sampler is still reading"}
     assert [row["device_power_watts"] for row in rows if row["entity"] == "gpu0"][-1] == 250.5
     beats = read_rows(tmp_path / "rows" / "a" / "beat").table.to_pylist()
-    assert len(beats) == pytest.approx(25, abs=2)
-    assert max(row["late"] for row in beats) < 0.2
+    assert sum(abandoned[0]["mono"] < row["mono"] <= abandoned[-1]["mono"] for row in beats) >= 3
 
 
 def test_a_library_that_never_starts_is_not_waited_for(probe: Probe) -> None:

@@ -16,8 +16,8 @@ from aging.sampling import Sampling
 from aging.store.reading import read_rows
 from aging.store.results import open_results
 from aging.store.segments import LIVE, Sealer, SegmentWriter
+from tests.builders import flat, synthetic
 from tests.conftest import wait_for
-from tests.test_findings import flat, synthetic
 
 HOUR = 3600.0
 

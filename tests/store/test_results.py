@@ -13,7 +13,7 @@ import aging.store.results
 from aging.derivation import derive
 from aging.store.frames import Frames
 from aging.store.results import open_results
-from tests.test_findings import flat, leak, synthetic
+from tests.builders import flat, leak, synthetic
 
 
 def test_the_journal_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
