@@ -106,8 +106,6 @@ class SimulatedLoad:
     async def _run(self, job: Job, name: str) -> None:  # noqa: PLR0912, PLR0915 - one load from its start to its end
         clock, world, server = self._clock, self._world, self._world.servers[name]
         records = Records(SegmentWriter(job.folder), lambda reason: setattr(self, "full", reason))
-        assert self._task is not None
-        self._task.add_done_callback(lambda _: records.close())  # also where it dies
         pulse = Pulse(job.load_start, lambda: self._instant)
         digest, requests, cap = job.digest(), job.requests(), job.load.concurrency_cap
         if job.resumed:
