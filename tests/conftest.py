@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import socket
@@ -11,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
@@ -30,22 +31,21 @@ Aging = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
-    """Every test ends the processes it started."""
+    """Every test ends the processes it started; those of a fixture of its module are older than it."""
+    before = _running_children()
     yield
     deadline = time.monotonic() + 5
-    while (left := _running_children()) and time.monotonic() < deadline:
+    while (left := _running_children() - before) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not left, f"left behind: {left}"
+    assert not left, f"left behind: {[process.cmdline() for process in left]}"
 
 
-def _running_children() -> list[str]:
-    running = []
+def _running_children() -> set[psutil.Process]:
+    running = set()
     for child in psutil.Process().children(recursive=True):
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             if child.status() != psutil.STATUS_ZOMBIE:
-                running.append(" ".join(child.cmdline()))
-        except psutil.NoSuchProcess:
-            continue
+                running.add(child)
     return running
 
 
@@ -69,31 +69,33 @@ def free_port() -> Callable[[], int]:
     return unused_port
 
 
-@pytest.fixture
-def reference(free_port: Callable[[], int]) -> Iterator[Callable[..., str]]:
-    """Start reference servers: ``reference("--leak-bytes-per-request", "4096")`` gives the base URL."""
-    servers: list[subprocess.Popen[bytes]] = []
+@contextlib.contextmanager
+def reference_servers() -> Iterator[Callable[..., str]]:
+    """Starts reference servers, ``start("--leak-bytes-per-request", "4096")`` gives the base URL; ends them all."""
+    servers: list[subprocess.Popen[str]] = []
 
     def start(*flags: str) -> str:
-        port = free_port()
-        argv = [sys.executable, "-m", "aging.reference", "--port", str(port), *flags]
-        server = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+        argv = [sys.executable, "-m", "aging.reference", "--port", "0", *flags]
+        server = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         servers.append(server)
-        url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: _answers(url), f"no answer at {url}")
-        return url
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        assert line.startswith("listening on "), line
+        return line.split()[-1]
 
-    yield start
-    for server in servers:
-        server.kill()
-        server.wait()
-
-
-def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+        yield start
+    finally:
+        for server in servers:
+            server.kill()
+            server.communicate()
+
+
+@pytest.fixture
+def reference() -> Iterator[Callable[..., str]]:
+    """Start reference servers of the test's own, in processes of their own."""
+    with reference_servers() as start:
+        yield start
 
 
 def wait_for(condition: Callable[[], bool], message: str, seconds: float = 20.0) -> None:
@@ -172,6 +174,27 @@ def aging(tmp_path: Path) -> Aging:
         )
 
     return run
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aging:
+    """Call the command line in this process, in an empty folder: a fresh interpreter costs seconds of CPU."""
+    from aging.commands import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # `main` sets it; this puts it back
+
+    def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        argv = [str(argument) for argument in arguments]
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = main(argv)
+            except SystemExit as usage:  # argparse's
+                code = usage.code if isinstance(usage.code, int) else 1
+        return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
+
+    return call
 
 
 @pytest.fixture
