@@ -1,6 +1,6 @@
 """Whole campaigns in virtual time: the command line, the runner and the analysis of the package, in this process.
 
-Clocks, servers, load processes and samplers are those of the accelerated study (``analysis/accelerating``): time stands
+Clocks, servers, load processes and samplers are those of the accelerated study (``analysis/accelerated``): time stands
 still while anybody works and jumps to the next appointment when nobody does. A campaign of minutes takes as long as its
 rows take to write, on however busy a host. What needs processes, sockets or signals is in ``tests/e2e``.
 """
@@ -8,12 +8,14 @@ rows take to write, on however busy a host. What needs processes, sockets or sig
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import shutil
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +35,7 @@ import aging.settling
 import aging.together
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
-from aging.deployments import Subject
+from aging.deployments import Endpoint, Subject
 from aging.early import Gate, failed
 from aging.load.classes import classes_of
 from aging.model import Event
@@ -44,17 +46,14 @@ from aging.store.sealing import seal
 from aging.validity import validity_of
 from aging.watchdogs.disk import Room
 from aging.watchdogs.memory import Memory
+from analysis.accelerated.deployment import Beginnings
+from analysis.accelerated.loads import Loads
+from analysis.accelerated.samplers import SimulatedProcesses, SimulatedSampler
+from analysis.accelerated.servers import Life, Server
+from analysis.accelerated.virtual_time import HostTime, VirtualClock, VirtualLoop, _Reader
+from analysis.accelerated.world import World
 from tests.cli import run_here
-from tests.conftest import ROOT, result_directory
-
-sys.path.append(str(ROOT / "analysis"))  # studies are no package: they are run as scripts
-
-from accelerating.loads import Loads
-from accelerating.samplers import SimulatedProcesses, SimulatedSampler
-from accelerating.servers import Beginnings, Life, Server, World
-from accelerating.virtual_time import HostTime, VirtualClock, VirtualLoop, _Reader
-
-from aging.deployments import Endpoint
+from tests.conftest import result_directory
 
 __all__ = ["Life", "Server", "VirtualCampaign", "small_campaign"]
 
@@ -226,10 +225,13 @@ class VirtualCampaign:
             for cue in self._cues:
                 if cue.load <= len(self._anchors):
                     self._plan(cue)
-            try:
-                ran: CompletedProcess[str] | None = run_here(self._folder, verb, *arguments)
-            except Killed:
-                ran = None
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # a load process that is killed closes no file
+                try:
+                    ran: CompletedProcess[str] | None = run_here(self._folder, verb, *arguments)
+                except Killed:
+                    ran = None
+                gc.collect()
         if ran is None:
             self._put_back()
             self.output = ""
@@ -283,7 +285,9 @@ class VirtualCampaign:
 
     def _placed(self, campaign: Campaign, catalogue: Catalogue) -> Sequence[Subject[Any]]:
         """The campaign's deployments, with simulated servers behind their options."""
-        loads = {} if campaign.load is None else {o.name: classes_of(campaign.load, o.rate) for o in campaign.deployment}
+        loads = (
+            {} if campaign.load is None else {o.name: classes_of(campaign.load, o.rate) for o in campaign.deployment}
+        )
         made = []
         for options in campaign.deployment:
             subject = catalogue.deployments[options.kind](options, None)
