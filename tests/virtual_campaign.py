@@ -122,6 +122,9 @@ class VirtualCampaign:
         self.file.write_text(text)
         self.output = ""
         """What the last life of the runner printed; empty for one that was killed."""
+        self.kills: list[float] = []
+        """When its runners were killed, in monotonic seconds of their boot."""
+        self.disk_full = False
         self.memory_available = _PLENTY
         self.memory_used = 8e9
         self.taken_ports: dict[int, str] = {}
@@ -132,9 +135,9 @@ class VirtualCampaign:
         self._cues: list[_Cue] = []
         self._births: dict[tuple[str, int], Callable[[Life], object]] = {}
         self._born: dict[str, int] = {}
+        self._following: list[asyncio.Task[None]] = []
         self._world: World | None = None
         self._kept: Path | None = None
-        self.disk_full = False
 
     # What is to happen.
 
@@ -146,6 +149,15 @@ class VirtualCampaign:
         """SIGKILL to the runner: what lies on the disk just then is all that it leaves."""
         self.at(seconds, self._kill, load)
 
+    def kill_after_birth(self, name: str, seconds: float) -> None:
+        """SIGKILL to the runner so many seconds after it has started the first process of a server."""
+
+        def happen(_: Life) -> None:
+            clock = self.world.clock
+            clock.at(clock.host.true + seconds, self._kill)
+
+        self.on_birth(name, happen)
+
     def interrupt(self, seconds: float, load: int = 1) -> None:
         """SIGINT to the runner."""
         self.at(seconds, lambda: os.kill(os.getpid(), signal.SIGINT), load)
@@ -155,7 +167,11 @@ class VirtualCampaign:
 
     def load_dies(self, name: str, seconds: float, load: int = 1) -> None:
         """SIGKILL to a load process."""
-        self.at(seconds, lambda: self.world.loads[name].die(), load)
+
+        def happen() -> None:
+            self.world.loads[name].die()
+
+        self.at(seconds, happen, load)
 
     def falls_silent(self, name: str, seconds: float, lasts: float, load: int = 1) -> None:
         """A server takes requests and answers none."""
@@ -173,6 +189,18 @@ class VirtualCampaign:
     def ends(self, name: str, how: str, after: float = 0.0, life: int = 1) -> None:
         """The ``life``-th process of a server ends ``after`` so many seconds."""
         self.on_birth(name, lambda born: asyncio.get_running_loop().call_later(after, born.die, how), life)
+
+    def on_end(self, name: str, happen: Action) -> None:
+        """Have something happen when the first process of a server has ended."""
+
+        def follow(life: Life) -> None:
+            async def wait() -> None:
+                await life.wait()
+                happen()
+
+            self._following.append(asyncio.get_running_loop().create_task(wait()))
+
+        self.on_birth(name, follow)
 
     # The lives of its runner.
 
@@ -205,8 +233,7 @@ class VirtualCampaign:
 
     def problems(self, deployment: str | None = None) -> set[str]:
         """The kinds of the problems of the campaign, or of one deployment."""
-        told = self.findings["problems"]
-        return {one["kind"] for one in told if deployment in (None, one["deployment"])}
+        return {one["kind"] for one in self.findings["problems"] if deployment in (None, one["deployment"])}
 
     # How it is done.
 
@@ -217,8 +244,7 @@ class VirtualCampaign:
 
     def _live(self, verb: str, *arguments: str | Path, without: Collection[str] = ()) -> int | None:
         clock = VirtualClock(self._host, seed=1)
-        world = self._world = World(clock, {}, 1, frozenset(without), self._load_began)
-        world.disk_full = self.disk_full
+        self._world = World(clock, {}, 1, frozenset(without), self._load_began)
         self._kept = None
         with pytest.MonkeyPatch.context() as patch:
             self._simulate(patch, clock)
@@ -273,7 +299,7 @@ class VirtualCampaign:
             (aging.clock, "_BOOT_ID", boot),
             (aging.sampling, "_Reader", _Reader),
             (Catalogue, "discovered", lambda: catalogue),
-            (Room, "of", lambda _folder: Room(0 if world.disk_full else _PLENTY, None)),
+            (Room, "of", lambda _folder: Room(0 if self.disk_full else _PLENTY, None)),
             (Memory, "now", lambda: Memory(self.memory_available, "the host")),
         ):
             patch.setattr(where, name, stand_in)
@@ -325,6 +351,7 @@ class VirtualCampaign:
 
     def _kill(self) -> None:
         self._host = self.world.clock.host
+        self.kills.append(self._host.mono)
         self._kept = self._folder / "killed"
         shutil.copytree(self.root, self._kept)
         raise Killed
