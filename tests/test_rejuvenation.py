@@ -123,7 +123,7 @@ deployments = ["leak"]
 
 @pytest.mark.parametrize(
     "policy",
-    ['policy = "periodic"\nevery = "15s"', 'policy = "threshold"\nindicator = "process_fds"\nabove = 1\nwindow = "5s"'],
+    ['policy = "periodic"\nevery = "20s"', 'policy = "threshold"\nindicator = "process_fds"\nabove = 1\nwindow = "5s"'],
 )
 def test_a_rejuvenation_restarts_and_loses_no_request(tmp_path: Path, policy: str) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign('name = "clean"', 'name = "leak"', tables=RENEWED + policy))

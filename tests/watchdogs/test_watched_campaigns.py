@@ -24,7 +24,7 @@ def test_below_the_disk_floor_a_campaign_ends_in_order_and_is_resumed_when_there
 
 
 def test_a_server_that_hangs_is_told_and_that_it_answers_again(tmp_path: Path) -> None:
-    campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, tables='watchdogs.silent_after = "6s"'))
+    campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, head='watchdogs.silent_after = "6s"'))
     campaign.falls_silent("clean", 15, lasts=20)
     assert campaign.run() == 0, campaign.output
     for kind in ("watchdog", "watchdog_over"):
@@ -35,7 +35,7 @@ def test_a_server_that_hangs_is_told_and_that_it_answers_again(tmp_path: Path) -
 
 
 def test_before_the_memory_ends_the_one_that_grew_most_goes_and_the_others_stay(tmp_path: Path) -> None:
-    campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, tables='watchdogs.memory_floor = "1GiB"'))
+    campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, head='watchdogs.memory_floor = "1GiB"'))
     campaign.at(30, lambda: setattr(campaign, "memory_available", 2**29))
     campaign.on_end("leak", lambda: setattr(campaign, "memory_available", 2**33))
     assert campaign.run() == 0, campaign.output
@@ -47,7 +47,7 @@ def test_before_the_memory_ends_the_one_that_grew_most_goes_and_the_others_stay(
 
 
 def test_where_no_deployment_has_grown_nobody_is_ended_for_a_lack_of_memory(tmp_path: Path) -> None:
-    campaign = VirtualCampaign(tmp_path, small_campaign('name = "clean"', tables='watchdogs.memory_floor = "1GiB"'))
+    campaign = VirtualCampaign(tmp_path, small_campaign('name = "clean"', head='watchdogs.memory_floor = "1GiB"'))
     campaign.at(30, lambda: setattr(campaign, "memory_available", 2**29))
     assert campaign.run() == 0, campaign.output
     (event,) = campaign.events("watchdog")
