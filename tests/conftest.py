@@ -103,7 +103,7 @@ def wait_for(condition: Callable[[], bool], message: str, seconds: float = 20.0)
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, message
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def write_campaign(

@@ -1,107 +1,17 @@
-"""Campaigns that are killed: started, shot at, taken up again, and what must hold of them afterwards."""
+"""What must hold of a campaign whose runner was killed and which was taken up again."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from aging import open_results
-from aging.belonging import MARKER
-from aging.journal import read_journal
-from aging.keeping import keepers
 from aging.store.results import Results
-from tests.conftest import result_directory, unused_port, wait_for, write_campaign
 
 SAMPLING_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Started:
-    """A campaign under way in a folder of its own."""
-
-    folder: Path
-    runner: subprocess.Popen[bytes]
-
-    @property
-    def root(self) -> Path:
-        wait_for(lambda: any(self.folder.glob("results/*/*/journal.jsonl")), "no journal")
-        return result_directory(self.folder / "results")
-
-    def wait_for_event(self, kind: str, count: int = 1) -> None:
-        root = self.root
-        wait_for(lambda: kinds(root).count(kind) >= count, f"no {kind}", seconds=30.0)
-
-    def kill(self) -> float:
-        """SIGKILL to the runner; when, in monotonic seconds."""
-        at = time.monotonic()
-        self.runner.kill()
-        self.runner.wait()
-        return at
-
-    def output(self) -> str:
-        return (self.folder / "output").read_text()
-
-
-def kinds(root: Path) -> list[str]:
-    return [event.kind for event in read_journal(root / "journal.jsonl")]
-
-
-def campaign(folder: Path, duration: str = "10s", grace: str = "30s", extra: str = "") -> Path:
-    text = f'{extra}\norphan_grace = "{grace}"'
-    path = write_campaign(folder, unused_port(), unused_port(), duration=duration, warmup="1s")
-    path.write_text(path.read_text().replace("schema = 1", f"schema = 1\n{text}"))
-    return path
-
-
-def start(folder: Path, *arguments: str | Path) -> Started:
-    with (folder / "output").open("ab") as output:
-        argv = [sys.executable, "-m", "aging", *map(str, arguments)]
-        return Started(folder, subprocess.Popen(argv, cwd=folder, stdout=output, stderr=subprocess.STDOUT))
-
-
-def aging(folder: Path, *arguments: str | Path, timeout: float = 90.0) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "aging", *map(str, arguments)]
-    return subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
-
-
-def marked(root: Path) -> list[psutil.Process]:
-    """Every living process that carries the campaign's mark."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARKER) == str(root.resolve()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def servers(root: Path) -> set[int]:
-    """The pids of the campaign's reference servers that live."""
-    found = set()
-    for process in marked(root):
-        with contextlib.suppress(psutil.Error):  # another of its processes that has just ended
-            if "aging.reference" in process.cmdline():
-                found.add(process.pid)
-    return found
-
-
-def end_all(root: Path) -> None:
-    """Whatever a test that failed has left."""
-    for pid in (*keepers(str(root.resolve())), *(process.pid for process in marked(root))):
-        os.kill(pid, signal.SIGKILL)
 
 
 def problems(results: Results) -> list[dict[str, Any]]:
@@ -128,7 +38,8 @@ def assert_nothing_lost(
         if any(problem["kind"] == "short" and problem["deployment"] == name for problem in told):
             arrived = 0  # its time had passed before another runner came, and that is told
         else:
-            arrived = max(event.details["requests"] for event in results.events if event.kind == "load_finished")
+            finished = [event.details["requests"] for event in results.events if event.kind == "load_finished"]
+            arrived = max(finished, default=0)  # none where its load was ended, too
         unsent = sum(
             int(problem["message"].split()[0])
             for problem in told

@@ -45,6 +45,18 @@ def test_a_killed_campaign_goes_on_with_the_same_servers(two: VirtualCampaign) -
     assert run_here(two.root, "resume", two.root).returncode == 2, "nothing is left to resume"
 
 
+def test_the_end_of_a_watch_is_not_put_off(tmp_path: Path) -> None:
+    text = 'name = "watch"\nseed = 1\nduration = "60s"\nload.kind = "none"\nsampling.process = "1s"\n'
+    campaign = VirtualCampaign(tmp_path, text + '[[deployment]]\nkind = "reference"\nport = 2000\nname = "there"\n')
+    campaign.kill_after_birth("there", 20)
+    assert campaign.run() is None
+    assert campaign.resume(after=10) == 0, campaign.output
+    kinds = [event.kind for event in campaign.results.events if event.deployment == "there"]
+    assert kinds[2:5] == ["watch_started", "deployment_readopted", "watch_resumed"]
+    (started,), (finished,) = campaign.events("watch_started"), campaign.events("watch_finished")
+    assert finished.stamp.mono - started.stamp.mono == pytest.approx(60.0, abs=0.1)
+
+
 def test_before_there_is_load_and_without_servers_it_goes_on_all_the_same(two: VirtualCampaign) -> None:
     two.kill_after_birth("leak", 1.0)
     assert two.run() is None
