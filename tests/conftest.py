@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import signal
 import socket
@@ -11,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -111,7 +111,7 @@ def wait_for(condition: Callable[[], bool], message: str, seconds: float = 60.0)
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, message
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def write_campaign(
@@ -185,24 +185,11 @@ def aging(tmp_path: Path) -> Aging:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aging:
+def cli(tmp_path: Path) -> Aging:
     """Call the command line in this process, in an empty folder: a fresh interpreter costs seconds of CPU."""
-    from aging.commands import main
+    from tests.cli import run_here
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # `main` sets it; this puts it back
-
-    def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        argv = [str(argument) for argument in arguments]
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                code = main(argv)
-            except SystemExit as usage:  # argparse's
-                code = usage.code if isinstance(usage.code, int) else 1
-        return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
-
-    return call
+    return partial(run_here, tmp_path)
 
 
 @pytest.fixture

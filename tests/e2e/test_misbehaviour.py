@@ -64,7 +64,7 @@ def worst(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, str, int]:
         [sys.executable, "-m", "aging", "run", str(campaign(folder))],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=200,
         cwd=folder,
         check=False,
     )
