@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from aging.check import Condition, Outcome, check_names, judge, overall, parse_conditions
-from aging.early import Gate, _look
+from aging.core.worker import call
+from aging.early import Gate, _job, look
 from aging.errors import MistakesError
 from aging.model import Control, Finding, Findings, Problem, RunValidity, Validity
 from tests.conftest import Aging
@@ -215,7 +216,7 @@ def test_an_early_look_is_a_process_that_answers(tmp_path: Path) -> None:
     campaign.run()
     for deployment, count in (("leak", 1), ("clean", 0)):
         gate = Gate([LEAK], [deployment], looks=1)
-        assert len(asyncio.run(_look(gate, campaign.results.layout, 0.05))) == count
+        assert len(asyncio.run(call(look, _job(gate, campaign.results.layout, 0.05)))) == count
 
 
 def test_looks_are_refused_where_runs_take_turns(cli: Aging, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ class Started:
         def there() -> bool:
             live = (self.root / deployment / "r01" / "process").glob(f"*{LIVE}")
             rows = (row for file in live for row in read_live(file).rows)
-            return sum(row["generation"] == generation for row in rows) >= count
+            return sum(1 for row in rows if row["generation"] == generation) >= count
 
         self.until(there, f"no samples of {deployment}")
 
