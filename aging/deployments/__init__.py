@@ -350,7 +350,8 @@ class Subject(ABC, Generic[S]):
 
     def finds(self, program: str) -> bool:
         """Whether there is such a program: on the PATH, or where it is said to be."""
-        return shutil.which(str(self.base / program) if os.sep in program else program) is not None
+        # A Path would drop the `./` that tells a file from a program on the PATH.
+        return shutil.which(os.path.join(self.base, program) if os.sep in program else program) is not None
 
     @property
     def essential_key(self) -> str:
