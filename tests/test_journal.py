@@ -13,6 +13,7 @@ import aging.journal
 from aging.belonging import Identity
 from aging.clock import Timeline, boot_id
 from aging.journal import Journal, JournalFollower, RunState, fold, read_journal, superseded
+from aging.store.segments import parse_line
 
 
 def test_state_is_the_fold_of_the_events(tmp_path: Path) -> None:
@@ -128,8 +129,12 @@ def test_a_follower_reads_every_line_once_and_has_the_state_of_them_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, read = tmp_path / "journal.jsonl", list[bytes]()
-    parse_line = aging.journal.parse_line
-    monkeypatch.setattr(aging.journal, "parse_line", lambda line: read.append(line) or parse_line(line))
+
+    def counted(line: bytes) -> dict[str, Any] | None:
+        read.append(line)
+        return parse_line(line)
+
+    monkeypatch.setattr(aging.journal, "parse_line", counted)
     journal = Journal(path)
     journal.record("campaign_started")
     with JournalFollower(path) as follower:

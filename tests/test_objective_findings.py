@@ -74,7 +74,8 @@ CLASSES = {"class": [{"name": "chat", "objectives": OBJECTIVES}, {"name": "batch
 def test_every_class_has_its_series(tmp_path: Path) -> None:
     results = open_results(with_requests(tmp_path / "r", load=CLASSES))
     series = {one.indicator: one for one in Measured(results).of("server", 1)}
-    for metric in ("ttft_seconds", "tpot_seconds", "e2e_seconds", "stall_seconds"):
+    tails = ("ttft_p95_seconds", "tpot_p95_seconds", "e2e_p95_seconds")
+    for metric in ("ttft_seconds", "tpot_seconds", "e2e_seconds", "stall_seconds", *tails):
         assert {f"client_{metric}", f"client_chat_{metric}", f"client_batch_work_{metric}"} <= set(series)
     kept = series["client_chat_slo_attainment_ratio"]
     assert kept.y[:10].mean() > 0.75

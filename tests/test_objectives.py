@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aging.latencies import SINCE, Base, latencies, lateness, time_to_first_token
 from aging.model import RequestRecord
-from aging.objectives import attainments, classes, described, judged, latencies
+from aging.objectives import attainments, classes, described, judged
 
 ANSWERED = RequestRecord(
     index=0,
@@ -47,6 +48,48 @@ def test_latencies_follow_their_definitions() -> None:
     assert seen["ttft"] == pytest.approx(0.5)
     assert seen["tpot"] == pytest.approx(2.0 / 20)
     assert seen["e2e"] == pytest.approx(2.5)
+
+
+HELD = replace(ANSWERED, scheduled=98.0, sent=99.5, held=True)
+QUEUED = replace(ANSWERED, scheduled=98.0, sent=99.5)
+
+
+@pytest.mark.parametrize(
+    ("record", "base", "ttft"),
+    [
+        (QUEUED, "sent", 1.0),
+        (QUEUED, "scheduled", 2.5),
+        (QUEUED, "waited", 1.0),
+        (HELD, "sent", 1.0),
+        (HELD, "waited", 2.5),
+    ],
+)
+def test_a_latency_counts_from_what_its_base_says(record: RequestRecord, base: Base, ttft: float) -> None:
+    seen = latencies(frame(record), base).iloc[0]
+    assert seen["ttft"] == pytest.approx(ttft)
+    assert seen["e2e"] == pytest.approx(ttft + 2.0)
+    assert seen["tpot"] == pytest.approx(0.1)
+    assert base in SINCE
+
+
+def test_a_single_record_has_the_same_time_to_first_token() -> None:
+    kinds = (
+        QUEUED,
+        replace(QUEUED, streaming=False),
+        replace(QUEUED, status="error"),
+        replace(QUEUED, first_token=None),
+    )
+    for base in ("sent", "scheduled"):
+        whole = latencies(frame(*kinds), base)["ttft"]
+        single = [time_to_first_token(asdict(record), base) for record in kinds]
+        assert [None if np.isnan(value) else value for value in whole] == single
+
+
+def test_lateness_is_of_prompt_requests() -> None:
+    late = [replace(ANSWERED, scheduled=100.0 - delay) for delay in (0.0, 0.1, 0.2)]
+    assert lateness(frame(*late)) == pytest.approx(0.198)
+    assert lateness(frame(*late, HELD, replace(ANSWERED, scheduled=0.0, sent=None))) == pytest.approx(0.198)
+    assert lateness(frame(HELD)) == lateness(frame()) == 0.0
 
 
 @pytest.mark.parametrize(("tokens", "each"), [(42, 2.0 / 20), (21, 2.0 / 20)])

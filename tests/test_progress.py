@@ -18,7 +18,7 @@ from aging.store.segments import SegmentWriter
 
 
 def request(status: str = "ok", finished: float = 101.0, ttft: float = 0.05) -> dict[str, object]:
-    return {"status": status, "finished": finished, "sent": 100.0, "first_token": 100.0 + ttft}
+    return {"status": status, "streaming": True, "finished": finished, "sent": 100.0, "first_token": 100.0 + ttft}
 
 
 def sample(mono: float, memory: float) -> dict[str, object]:
@@ -60,8 +60,13 @@ def test_rows_are_given_once_also_across_a_seal(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_listed_again_only_once_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed, listdir = [], os.listdir
-    monkeypatch.setattr(os, "listdir", lambda folder: listed.append(folder) or listdir(folder))
+    listed, listdir = list[Path](), os.listdir
+
+    def counted(folder: Path) -> list[str]:
+        listed.append(folder)
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", counted)
     hours = [tmp_path / f"20261101T{hour:02d}.live.jsonl" for hour in range(3)]
     tail = Tail(tmp_path / "absent", ("k",))
     assert list(tail.new_rows()) == []

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import aging.store.reading
 import aging.store.results
 from aging.derivation import derive
+from aging.journal import read_journal
+from aging.model import Event
 from aging.store.frames import Frames
 from aging.store.results import open_results
 from tests.builders import flat, leak, synthetic
@@ -19,8 +23,12 @@ from tests.builders import flat, leak, synthetic
 def test_the_journal_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthetic(tmp_path, {"a": flat})
     read: list[Path] = []
-    read_journal = aging.store.results.read_journal
-    monkeypatch.setattr(aging.store.results, "read_journal", lambda path: read.append(path) or read_journal(path))
+
+    def counted(path: Path) -> tuple[Event, ...]:
+        read.append(path)
+        return read_journal(path)
+
+    monkeypatch.setattr(aging.store.results, "read_journal", counted)
     results = open_results(tmp_path)
     assert results.state.phase == "completed"
     assert results.events
@@ -32,11 +40,12 @@ def test_an_analysis_with_its_report_reads_every_folder_once(tmp_path: Path, mon
     folders = {path.parent for path in tmp_path.glob("*/r*/*/*")}
     read: Counter[Path] = Counter()
     segments_read = aging.store.reading._segments_read
-    monkeypatch.setattr(
-        aging.store.reading,
-        "_segments_read",
-        lambda folder, columns: read.update([folder]) or segments_read(folder, columns),
-    )
+
+    def counted(folder: Path, columns: Sequence[str] | None) -> Iterator[tuple[pa.Table, str | None]]:
+        read[folder] += 1
+        return segments_read(folder, columns)
+
+    monkeypatch.setattr(aging.store.reading, "_segments_read", counted)
     derive(tmp_path)
     assert {folder: read[folder] for folder in folders} == dict.fromkeys(folders, 1)
 
