@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -37,8 +37,9 @@ from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.deployments import Endpoint, Subject
 from aging.early import Gate, failed
+from aging.indicators import PRIMARY
 from aging.load.classes import classes_of
-from aging.model import Event
+from aging.model import Event, Reading
 from aging.plan import Run
 from aging.settling import HostUse
 from aging.store.results import Results, open_results
@@ -60,6 +61,7 @@ __all__ = ["Life", "Server", "VirtualCampaign", "small_campaign"]
 _PLENTY = 2**50
 _MEMORY_BYTES = 64e6
 _SAME_LOAD_SECONDS = 1.0
+_INDICATORS = {PRIMARY, "process_fds", "process_cpu_seconds_total"}
 
 Action = Callable[[], object]
 
@@ -271,7 +273,7 @@ class VirtualCampaign:
         world = self.world
         boot = self._folder / "boot_id"
         boot.write_text(f"boot-{clock.host.boots}\n")
-        catalogue = replace(Catalogue.discovered(), samplers={SimulatedProcesses.kind: SimulatedProcesses})
+        catalogue = replace(Catalogue.discovered(), samplers={_Processes.kind: _Processes})
 
         def run(whole: Coroutine[Any, Any, Any]) -> Any:
             with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
@@ -378,6 +380,14 @@ class _Origin(Beginnings):
 
 def _endpoint(name: str) -> Endpoint:
     return Endpoint(f"http://simulated/{name}", "local")
+
+
+class _Processes(SimulatedProcesses):
+    """A few of the indicators: every one more is a series more to analyse."""
+
+    def read(self) -> Iterable[Reading]:
+        for reading in super().read():
+            yield replace(reading, values={name: reading.values[name] for name in _INDICATORS & reading.values.keys()})
 
 
 class _Asyncio:

@@ -19,7 +19,7 @@ from tests.e2e.processes import Started, campaign, marked
 RENEWED = """
 [rejuvenation]
 policy = "periodic"
-every = "3s"
+every = "5s"
 deployments = ["renewed"]
 [[deployment]]
 name = "renewed"
@@ -90,9 +90,10 @@ def test_rejuvenation_restarts_a_server_and_loses_no_request(ended: Ended) -> No
 def test_a_second_interrupt_ends_what_would_drain_for_long(tmp_path: Path) -> None:
     file = campaign(tmp_path)
     text = file.read_text().replace('drain = "5s"', 'drain = "10m"').replace('timeout = "5s"', 'timeout = "10m"')
-    file.write_text(text.replace('kind = "reference"', 'kind = "reference"\nstop_timeout = "1s"'))
+    head, _, leak = text.rpartition("[[deployment]]")
+    file.write_text(f'{head.partition("[[deployment]]")[0]}[[deployment]]{leak}stop_timeout = "1s"\n')
     with Started.of(tmp_path, "run", file) as started:
-        started.until_event("load_started", 2)
+        started.until_event("load_started")
         started.until_rows("leak", 5)
         os.kill(started.pid("deployment_started", "leak"), signal.SIGSTOP)  # what it has taken is never answered
         started.runner.send_signal(signal.SIGINT)

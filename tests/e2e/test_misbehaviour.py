@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from aging import open_results
 from aging.logs import cap, older, tail
 from aging.process import MARKER
 from aging.store.results import Results
+from tests.cli import run_here
 from tests.conftest import result_directory, unused_port
 
 HEAD = """
@@ -60,14 +60,7 @@ def campaign(folder: Path) -> Path:
 def worst(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, str, int]:
     """The campaign, its output and its exit code."""
     folder = tmp_path_factory.mktemp("worst")
-    ran = subprocess.run(
-        [sys.executable, "-m", "aging", "run", str(campaign(folder))],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        cwd=folder,
-        check=False,
-    )
+    ran = run_here(folder, "run", campaign(folder))
     return open_results(result_directory(folder / "results")), ran.stdout + ran.stderr, ran.returncode
 
 
