@@ -13,7 +13,7 @@ import pytest
 
 from aging.load_gaps import LoadGap, load_gaps, unsent
 from aging.store.results import Results, open_results
-from tests.test_findings import LOAD_START, flat, synthetic
+from tests.builders import LOAD_START, flat, synthetic
 
 TIMEOUT = 30.0
 

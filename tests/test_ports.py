@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -26,8 +24,7 @@ from aging.ports import FreePorts, named_ports, port_taken
 from aging.preflight import placed
 from aging.serving import Serving
 from aging.store.layout import Layout
-from tests.conftest import Aging, unused_port, wait_for
-from tests.killing import end_all, start
+from tests.conftest import Aging, unused_port
 
 HEAD = """
 schema = 1
@@ -242,42 +239,3 @@ def test_doctor_says_that_a_port_is_chosen(tmp_path: Path, aging: Aging) -> None
     ran = aging("doctor", file)
     assert "ports: a free port is chosen at start for clean\n" in ran.stdout, ran.stdout + ran.stderr
     assert "could start now" in ran.stdout
-
-
-def test_a_resume_from_another_folder_keeps_ports_and_starts_what_lies_where_the_campaign_was_begun(
-    tmp_path: Path,
-) -> None:
-    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
-    there.mkdir()
-    elsewhere.mkdir()
-    (there / "serve").write_text(f'#!/bin/sh\nexec {sys.executable} -m aging.reference --port "$1"\n')
-    (there / "serve").chmod(0o755)
-    own = '[[deployment]]\nname = "own"\nkind = "command"\ncommand = ["./serve", "{port}"]\n'
-    head = HEAD.replace('duration = "2s"', 'duration = "1h"\norphan_grace = "10m"')
-    (there / "ports.toml").write_text("\n".join((head, CLEAN, own)))
-    begun = start(there, "run", "ports.toml")
-    again = None
-    try:
-        wait_for(lambda: any(there.glob("results/*/*/journal.jsonl")), begun.output(), seconds=120)
-        begun.wait_for_event("load_started", 2)
-        before = fold(read_journal(begun.root / "journal.jsonl")).runs
-        begun.kill()
-        pid = before["own", 1].pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        again = start(elsewhere, "resume", begun.root)
-        begun.wait_for_event("deployment_ready", 3)
-        begun.wait_for_event("deployment_readopted")
-        runs = fold(read_journal(begun.root / "journal.jsonl")).runs
-        assert (runs["clean", 1].generation, runs["own", 1].generation) == (1, 2)
-        assert {run.port for run in runs.values()} == {run.port for run in before.values()}
-        assert runs["own", 1].port == before["own", 1].port
-        begun.wait_for_event("load_resumed", 2)
-        again.runner.send_signal(signal.SIGINT)
-        assert again.runner.wait(120) == 130, again.output()
-    finally:
-        if again is not None and again.runner.poll() is None:
-            again.kill()
-        if begun.runner.poll() is None:
-            begun.kill()
-        end_all(begun.root)

@@ -13,8 +13,7 @@ from aging.catalogue import Catalogue
 from aging.findings import analyse
 from aging.indicators import Measured, indicators, is_tail
 from aging.model import Finding
-from tests.test_findings import LOAD_START, RATE, SECONDS
-from tests.test_problems import with_requests
+from tests.builders import LOAD_START, RATE, SECONDS, with_requests
 
 TESTS = Catalogue.discovered().tests
 TAILS = {f"client_{name}_p95_seconds" for name in ("ttft", "tpot", "e2e")}

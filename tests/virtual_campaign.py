@@ -26,7 +26,9 @@ from typing import Any
 import pytest
 
 import aging.campaigning
+import aging.derivation
 import aging.early
+import aging.repeating
 import aging.runner
 import aging.running
 import aging.sampling
@@ -36,15 +38,13 @@ import aging.together
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.deployments import Endpoint, Subject
-from aging.early import Gate, failed
 from aging.indicators import PRIMARY
 from aging.load.classes import classes_of
 from aging.model import Event, Reading
-from aging.plan import Run
 from aging.settling import HostUse
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal
-from aging.validity import validity_of
+from aging.store.segments import Sealer
 from aging.watchdogs.disk import Room
 from aging.watchdogs.memory import Memory
 from analysis.accelerated.deployment import Beginnings
@@ -284,12 +284,12 @@ class VirtualCampaign:
             (aging.campaigning, "_view", _no_view),
             (aging.campaigning, "keep_flat", lambda: None),
             (aging.campaigning, "placed", self._placed),
-            (aging.campaigning, "write_report", lambda _results, _findings, path: path.touch()),
+            (aging.derivation, "write_report", lambda _measured, _findings, path: path.touch()),
             (aging.campaigning, "reap", tuple),
-            (aging.campaigning, "seal_beside", lambda leftovers: [seal(one) for one in leftovers]),
+            (Sealer, "_begin", _seal_here),
             (aging.preflight, "port_taken", self.taken_ports.get),
-            (aging.early, "_look", _look),
-            (aging.runner, "broken_runs", _broken_runs),
+            (aging.early, "call", _call),
+            (aging.repeating, "call", _call),
             (aging.runner, "Keeping", _NoKeeping),
             (aging.running, "Driver", Loads(world)),
             (aging.serving, "send", world.send),
@@ -311,7 +311,7 @@ class VirtualCampaign:
             if ours and getattr(module, "time", None) is time:
                 patch.setattr(module, "time", clock)
 
-    def _placed(self, campaign: Campaign, catalogue: Catalogue) -> Sequence[Subject[Any]]:
+    def _placed(self, campaign: Campaign, catalogue: Catalogue, _base: Path = Path()) -> Sequence[Subject[Any]]:
         """The campaign's deployments, with simulated servers behind their options."""
         loads = (
             {} if campaign.load is None else {o.name: classes_of(campaign.load, o.rate) for o in campaign.deployment}
@@ -417,13 +417,13 @@ async def _no_view(*_: object) -> None:
     """In the place of the live view."""
 
 
-async def _broken_runs(root: Path, runs: Sequence[Run]) -> Mapping[tuple[str, int], Sequence[str]]:
-    """What the retry judge's process answers."""
-    results = open_results(root)
-    judged = [validity_of(results, *run.key) for run in runs]
-    return {(one.deployment, one.replica): list(one.reasons) for one in judged if one.validity == "broken"}
+def _seal_here(sealer: Sealer) -> None:
+    """In the place of a process that seals."""
+    for live in sealer._finished:
+        seal(live)
+    sealer._finished = []
 
 
-async def _look(gate: Gate, layout: Any, level: float) -> list[str]:
-    """What the process of an early look answers."""
-    return [one.message for one in failed(open_results(layout.root), gate, level)]
+async def _call(function: Callable[[Any], Any], argument: Any) -> Any:
+    """In the place of a worker process."""
+    return json.loads(json.dumps(function(json.loads(json.dumps(argument)))))

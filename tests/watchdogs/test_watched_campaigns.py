@@ -14,7 +14,8 @@ def test_below_the_disk_floor_a_campaign_ends_in_order_and_is_resumed_when_there
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO))
     campaign.at(20, lambda: setattr(campaign, "disk_full", True))
     assert campaign.run() == 3, campaign.output
-    assert campaign.results.state.phase == "halted"
+    halted = campaign.results.state
+    assert halted.phase == "halted"
     assert [event.kind for event in campaign.results.events].count("halting") == 1
     assert len(campaign.events("deployment_stopped")) == 2
     campaign.disk_full = False

@@ -1,0 +1,42 @@
+"""Free ports of a real campaign: kept at a resume, also from another folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from aging.journal import fold, read_journal
+from tests.e2e.processes import Started
+from tests.test_ports import CLEAN, HEAD
+
+
+def test_a_resume_from_another_folder_keeps_ports_and_starts_what_lies_where_the_campaign_was_begun(
+    tmp_path: Path,
+) -> None:
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    there.mkdir()
+    elsewhere.mkdir()
+    (there / "serve").write_text(f'#!/bin/sh\nexec {sys.executable} -m aging.reference --port "$1"\n')
+    (there / "serve").chmod(0o755)
+    own = '[[deployment]]\nname = "own"\nkind = "command"\ncommand = ["./serve", "{port}"]\n'
+    head = HEAD.replace('duration = "2s"', 'duration = "1h"\norphan_grace = "10m"')
+    (there / "ports.toml").write_text("\n".join((head, CLEAN, own)))
+    with Started.of(there, "run", "ports.toml") as begun:
+        begun.until_event("load_started", 2)
+        before = fold(read_journal(begun.root / "journal.jsonl")).runs
+        begun.kill()
+        pid = before["own", 1].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        with Started.of(elsewhere, "resume", begun.root) as again:
+            begun.until_event("deployment_ready", 3)
+            begun.until_event("deployment_readopted")
+            runs = fold(read_journal(begun.root / "journal.jsonl")).runs
+            assert (runs["clean", 1].generation, runs["own", 1].generation) == (1, 2)
+            assert {run.port for run in runs.values()} == {run.port for run in before.values()}
+            assert runs["own", 1].port == before["own", 1].port
+            begun.until_event("load_resumed", 2)
+            again.runner.send_signal(signal.SIGINT)
+            assert again.runner.wait(120) == 130, again.output()
