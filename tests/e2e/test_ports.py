@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from aging.journal import fold, read_journal
-from tests.e2e.processes import Started
+from tests.conftest import wait_for
+from tests.e2e.processes import PATIENCE_SECONDS, Started
 from tests.test_ports import CLEAN, HEAD
 
 
@@ -30,13 +31,17 @@ def test_a_resume_from_another_folder_keeps_ports_and_starts_what_lies_where_the
         pid = before["own", 1].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+
+        def until(kind: str, count: int) -> None:
+            wait_for(lambda: len(begun.events(kind)) >= count, f"no {kind}", PATIENCE_SECONDS)
+
         with Started.of(elsewhere, "resume", begun.root) as again:
-            begun.until_event("deployment_ready", 3)
-            begun.until_event("deployment_readopted")
+            until("deployment_ready", 3)
+            until("deployment_readopted", 1)
             runs = fold(read_journal(begun.root / "journal.jsonl")).runs
             assert (runs["clean", 1].generation, runs["own", 1].generation) == (1, 2)
             assert {run.port for run in runs.values()} == {run.port for run in before.values()}
             assert runs["own", 1].port == before["own", 1].port
-            begun.until_event("load_resumed", 2)
+            until("load_resumed", 2)
             again.runner.send_signal(signal.SIGINT)
             assert again.runner.wait(120) == 130, again.output()
