@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from aging.http import Client, HTTPError, Limits
 from aging.model import Reading
 from aging.samplers import EngineMetric, Sampler, Target, Targets
 
@@ -34,23 +34,23 @@ class EngineSampler(Sampler):
         return [_reading(self._http, target, target.metrics_url) for target in self.targets() if target.metrics_url]
 
 
-def _reading(http: httpx.Client, target: Target, url: str) -> Reading:
+def _reading(http: Client, target: Target, url: str) -> Reading:
     try:
         scraped = scrape(http, url)
-    except (httpx.HTTPError, ValueError) as error:
+    except (HTTPError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
         return Reading(target.owner, "engine", target.generation, {}, {"engine": reason})
     common, missing = common_values(scraped, target.engine_metrics)
     return Reading(target.owner, "engine", target.generation, raw_values(scraped) | common, missing)
 
 
-def client() -> httpx.Client:
+def client() -> Client:
     """What scrapes are made with: its own making costs more than ten of them. It holds no connection to a server."""
-    return httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+    return Client(timeout=_TIMEOUT_SECONDS, trust_env=False, limits=Limits(max_keepalive_connections=0))
 
 
-def scrape(http: httpx.Client, url: str) -> Scrape:
-    """What a Prometheus endpoint tells now. Raises httpx.HTTPError, ValueError."""
+def scrape(http: Client, url: str) -> Scrape:
+    """What a Prometheus endpoint tells now. Raises HTTPError, ValueError."""
     return parse_metrics(http.get(url).raise_for_status().text)
 
 
