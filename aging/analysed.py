@@ -1,4 +1,4 @@
-"""One series with what the statistics say of it."""
+"""The indicators of a campaign, each series with what the statistics say of it."""
 
 from __future__ import annotations
 
@@ -15,65 +15,53 @@ from aging.drivers import Driven, driven
 from aging.indicators import PRIMARY, Floats, Series, ages_downwards, resolution
 from aging.model import HARNESS, Verdict
 from aging.plugins import discover
+from aging.series_analysis import SeriesAnalysis, series_analysis
 from aging.threads import one_thread
-from aging.trends import SeriesError, Trend, growth_mechanism
-from aging.trends.observed import Observed
+from aging.trends import SeriesError, growth_mechanism
 from aging.trends.tests import TrendTest
-from aging.trends.trend import LEAST, analyse
+from aging.verdict import of_series
 
 _WORTH_A_POOL = 100_000
 """Samples in all from which a pool of processes saves more than its start costs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Analysed:
-    """A series, its trend (None where it is too short), every test's two-sided p, and remarks.
+class IndicatorAnalysis:
+    """An indicator's series with its statistics, how it grows and what drives that.
 
     Of an indicator that ages downwards the trend is that of its negative: a fall is what ages there.
     """
 
     series: Series
-    trend: Trend | None
-    tests: Mapping[str, float | None]
+    result: SeriesAnalysis
     mechanism: str | None
     driven: Driven | None
-    notes: tuple[str, ...]
 
     @property
     def verdict(self) -> Verdict:
-        """The trend's, but a step, a cycle or a bounded growth of a few pages is stable for all one can tell."""
-        if self.trend is None:
-            return "inconclusive"
-        if self.trend.verdict == "aging" and self.trend.low <= 0:
-            return "inconclusive"  # a rise whose interval reaches below zero contradicts itself
-        small = np.ptp(self.series.y) <= resolution(self.series.indicator)
-        # Of a deployment a sustained growth is told however small; of the harness, once it could disturb anything.
-        passed_over = ("step", "cyclic", "bounded", "aging" if self.series.owner.startswith(HARNESS) else "")
-        return "stable" if small and self.trend.verdict in passed_over else self.trend.verdict
+        """What the series says by itself."""
+        trend, series = self.result.trend, self.series
+        if trend is None:
+            return of_series(None, 0.0, 0.0, 0.0, harness=False)
+        change, least = float(np.ptp(series.y)), resolution(series.indicator)
+        return of_series(trend.verdict, trend.low, change, least, harness=series.owner.startswith(HARNESS))
 
 
-def analyse_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> list[Analysed]:
+def analyse_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> list[IndicatorAnalysis]:
     """Analyse every series, on all cores where that pays; the memory of a process tree also for how it grows."""
     every = list(series)
     sizes = {(one.owner, one.replica, one.generation, one.indicator): one for one in every}
     return [
-        Analysed(one, told.trend, told.tests, _mechanism(one, sizes), _driven(one), told.notes)
-        for one, told in zip(every, _statistics_of(every, tests), strict=True)
+        IndicatorAnalysis(one, result, _mechanism(one, sizes), _driven(one))
+        for one, result in zip(every, _results(every, tests), strict=True)
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Statistics:
-    trend: Trend | None
-    tests: Mapping[str, float | None]
-    notes: tuple[str, ...]
-
-
-def _statistics_of(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> list[_Statistics]:
+def _results(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> list[SeriesAnalysis]:
     if sum(one.t.size for one in series) < _WORTH_A_POOL:
-        return [_statistics(one.t, _towards_worse(one), tests) for one in series]
+        return [series_analysis(one.t, _towards_worse(one), tests) for one in series]
     # Tests go by name: a plug-in's function need not be one that can be sent to another process.
-    task = partial(_statistics_by_name, kinds=tuple(tests))
+    task = partial(_result_by_name, kinds=tuple(tests))
     with ProcessPoolExecutor(mp_context=get_context("forkserver"), initializer=one_thread) as pool:
         return list(pool.map(task, [one.t for one in series], [_towards_worse(one) for one in series]))
 
@@ -83,26 +71,9 @@ def _towards_worse(series: Series) -> Floats:
     return -series.y if ages_downwards(series.indicator) else series.y
 
 
-def _statistics_by_name(t: Floats, y: Floats, kinds: tuple[str, ...]) -> _Statistics:
+def _result_by_name(t: Floats, y: Floats, kinds: tuple[str, ...]) -> SeriesAnalysis:
     known = discover(aging.trends.tests, TrendTest)
-    return _statistics(t, y, {kind: known[kind] for kind in kinds})
-
-
-def _statistics(t: Floats, y: Floats, tests: Mapping[str, TrendTest]) -> _Statistics:
-    try:
-        series = Observed.of(t, y, LEAST)
-        trend = analyse(series, given=t)
-    except SeriesError as error:
-        return _Statistics(None, dict.fromkeys(tests), (str(error),))
-    return _Statistics(trend, {kind: _p(test, series) for kind, test in tests.items()}, trend.notes)
-
-
-def _p(test: TrendTest, series: Observed) -> float | None:
-    try:
-        p = test.on(series).p
-    except SeriesError:
-        return None
-    return None if np.isnan(p) else float(p)
+    return series_analysis(t, y, {kind: known[kind] for kind in kinds})
 
 
 def _driven(series: Series) -> Driven | None:

@@ -83,11 +83,11 @@ class Attachment:
         return self.whereabouts.returns
 
     async def begin(self, campaign: Path, log: Path) -> Attached:  # noqa: ARG002 - its output goes where it went
-        return Attached(self.whereabouts, self.load_start)
+        return await asyncio.to_thread(Attached, self.whereabouts, self.load_start)
 
     async def readopt(self, past: PastLife) -> Attached | None:
         try:
-            found = Attached(self.whereabouts, self.load_start)
+            found = await asyncio.to_thread(Attached, self.whereabouts, self.load_start)
         except AttachError:
             return None
         return found if found.main is not None and found.main == past.main else None

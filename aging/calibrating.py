@@ -6,6 +6,7 @@ The servers run from a folder that goes when this is done, whatever ends it; onl
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,11 +21,12 @@ from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, ste
 from aging.campaign.schema import Campaign
 from aging.deployments import Subject
 from aging.driving import Driver
-from aging.errors import DeploymentError, InconclusiveError
+from aging.errors import DeploymentError, InconclusiveError, needed, writing
 from aging.keeping import Keeping
 from aging.load.classes import classes_of
 from aging.load.job import Job
 from aging.logs import tail
+from aging.ports import FreePorts, named_ports
 from aging.serving import Serving
 from aging.store.layout import Layout
 from aging.store.reading import read_rows
@@ -55,21 +57,22 @@ async def calibrate(
     :class:`InconclusiveError` for a load process that ends before its load does.
     """
     ceilings = []
-    for deployment in deployments:
-        async with _served(deployment) as (serving, layout):
-            measuring = _Measuring(campaign, serving, layout, windows, tell)
-            ceilings.append(await search(serving.name, measuring.measure, limits))
+    with contextlib.closing(FreePorts(named_ports(campaign))) as ports:
+        for deployment in deployments:
+            async with _served(deployment, ports) as (serving, layout):
+                measuring = _Measuring(campaign, serving, layout, windows, tell)
+                ceilings.append(await search(serving.name, measuring.measure, limits))
     return ceilings
 
 
 @asynccontextmanager
-async def _served(deployment: Subject[Any]) -> AsyncIterator[tuple[Serving, Layout]]:
+async def _served(deployment: Subject[Any], ports: FreePorts) -> AsyncIterator[tuple[Serving, Layout]]:
     with TemporaryDirectory(prefix="aging-calibrate-") as folder:
         layout = Layout(Path(folder))
         layout.journal.touch()  # nothing to tell; the keeper that ends what we leave when we are killed looks there
         patience = getattr(deployment.options, "stop_timeout", 0.0)
         keeping = Keeping(layout.root, 0.0, patience, lambda *_, **__: None)
-        serving = Serving(deployment, 1, layout, lambda *_, **__: None)
+        serving = Serving(deployment, 1, layout, lambda *_, **__: None, ports.of(deployment.options.name))
         await keeping.start()
         try:
             await serving.start()
@@ -90,6 +93,7 @@ class _Measuring:
             windows,
             tell,
         )
+        self._load = needed(campaign.load, "the load of a campaign that is calibrated")
         self._steps = 0
         self._answer_seconds = 0.0
 
@@ -112,21 +116,20 @@ class _Measuring:
 
     def _open(self, requests: pd.DataFrame) -> pd.DataFrame:
         """Those that have a rate: a closed loop sends as many as are answered, whatever is asked of it."""
-        assert self._campaign.load is not None
-        closed = [each.name for each in classes_of(self._campaign.load) if each.arrivals.places() is not None]
+        closed = [each.name for each in classes_of(self._load) if each.arrivals.places() is not None]
         return requests[~requests["load_class"].isin(closed)] if closed else requests
 
     async def _drive(self, rate: float, seconds: float, folder: Path) -> float:
         """Drive ``rate`` for so long; the monotonic time that it began at. What is unanswered then is given up."""
-        load, endpoint = self._campaign.load, self._serving.endpoint
-        assert load is not None
-        assert endpoint is not None
-        with (self._layout.root / "load.log").open("ab") as log:
+        endpoint = needed(self._serving.endpoint, f"the endpoint of {self._serving.name}")
+        with writing(self._layout.root):
+            log = (self._layout.root / "load.log").open("ab")
+        with log:
             driver = await Driver.start(self._layout.root, log)
             load_start = time.monotonic() + _LEAD_SECONDS
             job = Job(
                 endpoint=endpoint,
-                load=load.model_copy(update={"drain": _DRAIN_SECONDS}),
+                load=self._load.model_copy(update={"drain": _DRAIN_SECONDS}),
                 rate=rate,
                 seed=self._campaign.seed,
                 duration=seconds,
@@ -149,7 +152,8 @@ class _Measuring:
                 raise DeploymentError(f"{name} died while it was calibrated; its ceiling is not known")
             if load.result() != 0 or driver.finished is None:
                 said = "".join(f"\n  | {line}" for line in tail(self._layout.root / "load.log"))
-                raise InconclusiveError(f"{name}: its load process ended with {load.result()}{said}")
+                why = "" if driver.failure is None else f": {driver.failure}"
+                raise InconclusiveError(f"{name}: its load process ended with {load.result()}{why}{said}")
         finally:
             for task in (load, death):
                 task.cancel()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -23,21 +22,21 @@ from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import folder_name, ticks
 from aging.deployments import Subject
+from aging.derivation import derive
 from aging.early import Gate, watch
-from aging.errors import InconclusiveError
-from aging.findings import analyse, write_findings
+from aging.errors import InconclusiveError, StorageError, writing
 from aging.heap import keep_flat
 from aging.live import lines, show_lines, table
-from aging.load.inputs import Input, read_inputs
+from aging.load.inputs import Input, found_from, read_inputs
 from aging.lock import Lock, owner_of
 from aging.logs import tail
 from aging.manifest import manifest, write_manifest
 from aging.model import HARNESS, Findings
 from aging.plan import rounds
-from aging.preflight import check, notes, placed
+from aging.preflight import Resumption, check, notes, placed
+from aging.process import describe_exit
 from aging.progress import Progress
-from aging.report import write_report
-from aging.resuming import check_resumable, reap, seal_beside, take_up
+from aging.resuming import check_resumable, left_processes, reap, take_up, to_start
 from aging.resumption import left_of
 from aging.runner import Outcome, Runner
 from aging.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
@@ -48,6 +47,8 @@ from aging.store.sealing import seal_tree
 _REFRESH_SECONDS = 1.0
 _PLAIN_SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_START_SECONDS = 60.0
+"""From starting a detached runner to its lock; on a quiet host it takes two, most of them for imports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +83,28 @@ def run_campaign(
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
         runner = Runner(campaign, planned.deployments, planned.catalogue, layout)
-        looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide)
+        looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide, runner.tell)
         return _ran(runner, looking, campaign, layout, console)
 
 
 def resume_campaign(directory: Path, console: Console) -> Ran:
     """Go on with a campaign whose runner has gone, to its end.
 
-    Raises ResultsError, CampaignError, LockedError or NotResumableError before anything is changed.
+    Raises ResultsError, CampaignError, PreflightError, LockedError or NotResumableError before anything is changed.
     """
     results = open_results(directory)
-    layout = results.layout
+    layout, folder = results.layout, results.state.folder
     check_resumable(layout.root, results.state)
-    if (folder := results.state.folder) is not None and Path(folder).is_dir():
-        layout = Layout(layout.root.resolve())
-        os.chdir(folder)  # what the campaign file calls by a relative path is there
+    base = Path(folder) if folder is not None and Path(folder).is_dir() else Path()
     catalogue = Catalogue.discovered()
     text, told = read_campaign(layout.campaign).text, results.manifest["campaign"]
     overrides = {"duration": f"{told['duration_seconds']:f}s", "scale": told.get("scale")}
     parsed = parse_campaign(text, catalogue.kinds(), str(layout.campaign), **overrides)
-    campaign = read_inputs(parsed, str(layout.campaign)).campaign
-    deployments = placed(campaign, catalogue)
+    campaign = read_inputs(found_from(parsed, base), str(layout.campaign)).campaign
+    starting = to_start(layout, results.state, rounds(campaign))
+    resumed = Resumption(base, starting, left_processes(layout, results.state))
+    check(campaign, catalogue, layout.root, str(layout.campaign), resumed)
+    deployments = placed(campaign, catalogue, base)
     taken = take_up(layout)
     with contextlib.closing(taken.lock):
         what = "resumes" if results.events else "results"  # the runner of a detached campaign begins it
@@ -110,7 +112,6 @@ def resume_campaign(directory: Path, console: Console) -> Ran:
         for deployment, replica in left_of(rounds(campaign), taken.past, time.monotonic()).cut_short:
             told_over = f"{deployment}, replica {replica}: its time has passed, and nothing more of it is measured"
             console.print(told_over, highlight=False, markup=False, soft_wrap=True)
-        seal_beside(taken.leftovers)
         runner = Runner(campaign, deployments, catalogue, layout, taken.past)
         return _ran(runner, None, campaign, layout, console)
 
@@ -124,8 +125,10 @@ def detach_campaign(written: Written, results: Path, overrides: Mapping[str, Any
     planned = _planned(written, results, overrides, console)
     _sane(planned, written, results, console)
     layout = prepared(planned, written, results, console)
-    layout.journal.touch()  # a campaign of which nothing has been done: it is resumed from its start
-    with layout.runner_log.open("ab") as log:
+    with writing(layout.root):
+        layout.journal.touch()  # a campaign of which nothing has been done: it is resumed from its start
+        log = layout.runner_log.open("ab")
+    with log:
         process = subprocess.Popen(
             [sys.executable, "-m", "aging", "resume", str(layout.root)],
             stdin=subprocess.DEVNULL,
@@ -133,12 +136,29 @@ def detach_campaign(written: Written, results: Path, overrides: Mapping[str, Any
             stderr=log,
             start_new_session=True,
         )
-    while process.poll() is None:
+    follow_start(layout, process)
+    return Detached(layout, process.pid)
+
+
+def follow_start(layout: Layout, process: subprocess.Popen[bytes], seconds: float = _START_SECONDS) -> None:
+    """Return when the runner that was started has taken the directory's lock.
+
+    Raises InconclusiveError with the end of its log where it has ended instead, or has not begun within ``seconds``:
+    then it is ended, for it would begin unattended later.
+    """
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:
         owner = owner_of(layout.root)
         if owner is not None and owner.pid == process.pid:
-            return Detached(layout, process.pid)
+            return
         time.sleep(_POLL_SECONDS)
-    raise InconclusiveError(f"{layout.root}: its runner ended at once: {' | '.join(tail(layout.runner_log))}")
+    late = process.poll() is None
+    if late:
+        process.kill()
+    status = process.wait()
+    why = f"did not begin within {seconds:g} s and was ended" if late else f"ended at once ({describe_exit(status)})"
+    said = "".join(f"\n  | {line}" for line in tail(layout.runner_log))
+    raise InconclusiveError(f"{layout.root}: its runner {why}; the end of {layout.runner_log}:{said or ' nothing'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +222,9 @@ def _sealed(
     keep_flat()
     outcome = asyncio.run(_watched(runner, looking, campaign, layout, console))
     try:
-        seal_tree(layout.root)
-    except OSError as error:
+        with writing(layout.root):
+            seal_tree(layout.root)
+    except StorageError as error:
         if outcome is not Outcome.HALTED:
             raise
         console.print(f"not everything could be sealed: {error}; `aging resume` will", soft_wrap=True)
@@ -266,20 +287,12 @@ def _pass(smoked: Smoked) -> None:
 
 def prepare(campaign: Campaign, content: Mapping[str, Any], text: str, results: Path) -> Layout:
     """Make the result directory with the campaign file's text verbatim and the manifest's content."""
-    layout = Layout(_new_folder(results / campaign.name, time.time()))
-    layout.run(HARNESS).mkdir(parents=True)
-    layout.campaign.write_bytes(text.encode("utf-8"))
-    write_manifest(content, layout.manifest)
+    with writing(results / campaign.name):
+        layout = Layout(_new_folder(results / campaign.name, time.time()))
+        layout.run(HARNESS).mkdir(parents=True)
+        layout.campaign.write_bytes(text.encode("utf-8"))
+        write_manifest(content, layout.manifest)
     return layout
-
-
-def derive(root: Path) -> Findings:
-    """(Re)build ``findings.json`` and ``report.html`` from what a campaign wrote."""
-    results = open_results(root)
-    findings = analyse(results, Catalogue.discovered().tests)
-    write_findings(findings, results.layout.findings)
-    write_report(results, findings, results.layout.report)
-    return findings
 
 
 async def _watched(

@@ -10,25 +10,9 @@ from enum import Enum
 from aging.errors import Mistake, MistakesError
 from aging.indicators import ages_downwards
 from aging.model import HARNESS, Finding, Findings
+from aging.problem_kinds import described
 
 _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
-
-_BROKEN = (
-    "died",
-    "load_died",
-    "silent",
-    "mute",
-    "failing",
-    "lost",
-    "no_requests",
-    "no_samples",
-    "interrupted",
-    "unfinished",
-    "schedule",
-    "late",
-    "smoke",
-)
-"""Problems after which a deployment that was not found to leak has not been shown not to."""
 
 
 class Outcome(Enum):
@@ -119,7 +103,7 @@ def _why_broken(findings: Findings, deployment: str) -> str | None:
         if run.deployment == deployment and run.validity != "complete":
             return f"replica {run.replica} is {run.validity}: {'; '.join(run.reasons)}"
     for problem in findings.problems:
-        if problem.kind in _BROKEN and problem.deployment in (deployment, None):
+        if described(problem.kind).blocks_gate and problem.deployment in (deployment, None):
             return problem.message
     for control in findings.controls:
         # Its verdict counts, not its rate: one 95 % interval in twenty misses the truth by construction.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aging.belonging import LIFE, Identity, age, mark
-from aging.deployments import Endpoint, PastLife
+from aging.deployments import Endpoint, PastLife, opened
 from aging.errors import AttachError, DeploymentError
 from aging.process import MAIN, Adopted, Child, describe_exit, tree_listens
 
@@ -73,7 +73,8 @@ def here(pid: int, program: str) -> int:
 class ContainerRun:
     """An origin (:class:`aging.deployments.Origin`): ``program run`` with ``arguments``, as container ``name``.
 
-    ``port`` is the one that is listened on inside; ``patience`` seconds lie between SIGTERM and SIGKILL.
+    ``port`` is the one that is listened on inside; ``patience`` seconds lie between SIGTERM and SIGKILL. The program
+    runs in ``folder``.
     """
 
     program: str
@@ -83,6 +84,7 @@ class ContainerRun:
     endpoint: Endpoint
     port: int
     patience: float
+    folder: Path = Path()
     returns: ClassVar[bool] = False
 
     @property
@@ -95,8 +97,8 @@ class ContainerRun:
         return self.endpoint.metrics_url
 
     async def begin(self, campaign: Path, log: Path) -> Contained:
-        with log.open("ab") as output:
-            child = await Child.start(self.command, {LIFE: mark(log)}, campaign, output)
+        with opened(log) as output:
+            child = await Child.start(self.command, {LIFE: mark(log)}, campaign, output, folder=self.folder)
         life = Contained(self, child, time.monotonic())
         try:
             await life.appear()

@@ -1,7 +1,8 @@
 """How much disk a campaign needs, from how many rows it will write and what a row takes.
 
-Bytes a row are measured (``analysis/disk.py``): a sealed row is a Parquet file's share, of the hour that is still
-open each row is a line of JSON. Rows of devices, and of engines with many metrics, vary most: the sum is a reckoning.
+Bytes a row are measured (``analysis/benchmarks/row_sizes.py``): a sealed row is a Parquet file's share, of the hour
+that is still open each row is a line of JSON. Rows of devices, and of engines with many metrics, vary most: the sum is
+an estimate.
 """
 
 from __future__ import annotations

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from aging.indicators import Series, resolution
 from aging.model import Dose
 from aging.trends import SeriesError, attribute_growth, dose_response, sen_slope_autocorrelated
 
 _HOUR = 3600.0
-_Z975 = float(norm.ppf(0.975))
+_Z975 = float(ndtri(0.975))
 _LEAST = 12
 _REFUTED = 0.05
 

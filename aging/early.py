@@ -8,11 +8,10 @@ pass, for a leak that has not shown may still come.
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,16 +19,16 @@ from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.check import Condition, Judgement, Outcome, judge
 from aging.clock import readable_duration
+from aging.core.worker import WorkerError, call
 from aging.findings import analyse
-from aging.journal import fold, read_journal
+from aging.journal import JournalFollower
+from aging.model import Event
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.trends import look_levels
 
 _POLL_SECONDS = 1.0
 _ALPHA = 0.05
-
-Tell = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,12 @@ class Gate:
     @property
     def levels(self) -> list[float]:
         """The p that a failure must meet at each look, the last at the end."""
-        return [float(level) for level in look_levels(np.arange(1.0, self.looks + 1), _ALPHA)]
+        return [self.level(number) for number in range(1, self.looks + 1)]
+
+    def level(self, look: int, failed: Collection[int] = ()) -> float:
+        """The same at one look, counted from 1. The looks that ``failed`` have spent nothing of the error."""
+        numbers = [number for number in range(1, self.looks + 1) if number not in failed]
+        return float(look_levels(np.array(numbers, dtype=np.float64), _ALPHA)[numbers.index(look)])
 
     def times(self, warmup: float, duration: float) -> list[float]:
         """Seconds from the start of load of the looks before the end."""
@@ -57,54 +61,56 @@ def failed(results: Results, gate: Gate, level: float) -> list[Judgement]:
     return [judgement for judgement in judgements if judgement.outcome is Outcome.FAILED]
 
 
-async def watch(gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None]) -> None:
-    """Look at each planned time; call ``decided`` with the reason, and return, at the first failure."""
+async def watch(
+    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], tell: Callable[..., object]
+) -> None:
+    """Look at each planned time; call ``decided`` with the reason, and return, at the first failure.
+
+    ``tell`` writes the journal: a look that crashes has found nothing, and is recorded.
+    """
     start = await _start_of_load(layout)
-    times = gate.times(campaign.warmup or 0.0, campaign.duration)
-    for number, (at, level) in enumerate(zip(times, gate.levels, strict=False), start=1):
+    crashed: set[int] = set()
+    for number, at in enumerate(gate.times(campaign.warmup or 0.0, campaign.duration), start=1):
         await asyncio.sleep(max(start + at - time.monotonic(), 0.0))
-        if level > 0 and (messages := await _look(gate, layout, level)):
+        level = gate.level(number, crashed)
+        if level == 0:
+            continue
+        try:
+            messages = await call(look, _job(gate, layout, level))
+        except WorkerError as error:
+            crashed.add(number)
+            tell("look_failed", look=number, looks=gate.looks, exit=error.status, log=list(error.lines))
+            continue
+        if messages:
             saved = readable_duration(max(start + campaign.duration - time.monotonic(), 0.0))
             decided(f"look {number} of {gate.looks}, {saved} before the end: {'; '.join(messages)}")
             return
 
 
+def failed_looks(events: Iterable[Event]) -> frozenset[int]:
+    """The looks that crashed, counted from 1."""
+    return frozenset(int(event.details["look"]) for event in events if event.kind == "look_failed")
+
+
 async def _start_of_load(layout: Layout) -> float:
-    while True:
-        starts = [run.load_start for run in fold(read_journal(layout.journal)).runs.values() if run.load_start]
-        if starts:
-            return min(starts)
-        await asyncio.sleep(_POLL_SECONDS)
+    with JournalFollower(layout.journal) as journal:
+        while True:
+            starts = [run.load_start for run in journal.state().runs.values() if run.load_start]
+            if starts:
+                return min(starts)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _look(gate: Gate, layout: Layout, level: float) -> list[str]:
-    """The messages of what has failed, found by a process of its own: an analysis must not show in the runner."""
-    job = {
+def _job(gate: Gate, layout: Layout, level: float) -> dict[str, Any]:
+    return {
         "root": str(layout.root),
         "conditions": [asdict(condition) for condition in gate.conditions],
         "deployments": list(gate.deployments),
         "level": level,
     }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "aging.early"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        said, _ = await process.communicate(json.dumps(job).encode())
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    messages: list[str] = json.loads(said) if process.returncode == 0 else []
-    return messages
 
 
-def main() -> None:
-    """One look: the job comes as JSON, the failed conditions' messages go back as JSON."""
-    job = json.load(sys.stdin)
+def look(job: Mapping[str, Any]) -> list[str]:
+    """The messages of what has failed: what a worker process computes, for an analysis must not show in the runner."""
     gate = Gate([Condition(**condition) for condition in job["conditions"]], job["deployments"], looks=1)
-    told = failed(open_results(job["root"]), gate, job["level"])
-    sys.stdout.write(json.dumps([judgement.message for judgement in told]))
-
-
-if __name__ == "__main__":
-    main()
+    return [judgement.message for judgement in failed(open_results(job["root"], checked=True), gate, job["level"])]

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from aging.deployments import Requirements, environments_folder
-from aging.errors import AgingError
+from aging.errors import AgingError, writing
 
 
 def create(requirements: Requirements) -> Path:
@@ -48,7 +48,8 @@ def create(requirements: Requirements) -> Path:
             f"environment {requirements.name!r}: {_installer()} exited {error.returncode}, its output above says why; "
             f"the same command goes on from what is there: aging env create {requirements.name}"
         ) from None
-    requirements.stamp(environments_folder()).write_text(recipe)
+    with writing(folder):
+        requirements.stamp(environments_folder()).write_text(recipe)
     return folder
 
 

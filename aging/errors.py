@@ -6,18 +6,27 @@
     ├── CampaignError          2   mistakes in a campaign file, all at once
     ├── PreflightError         2   the host is not ready for a valid campaign
     ├── ResultsError           2   a path that is not a result directory
+    ├── PluginError            2   plug-ins that cannot be told apart
     ├── DeploymentError        3   a deployment did not become ready
     │   └── AttachError        2   what is to be watched does not run, or is not told apart
-    └── InconclusiveError      3   too short, too noisy, or a broken run
+    ├── StorageError           3   a write that the disk refused; an OSError, too
+    ├── InconclusiveError      3   too short, too noisy, or a broken run
+    └── WorkerError           70   a process of our own that ended without its result (``aging.core.worker``)
 
-``aging.commands.main`` is the only place that turns one into an exit code.
+``aging.commands.main`` is the only place that turns one into an exit code. StateError is none of them: a bug of ours
+ends with 70 and its trace, as any other exception does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
@@ -71,6 +80,10 @@ class ResultsError(AgingError):
     """A path that is not a readable result directory."""
 
 
+class PluginError(AgingError):
+    """Two plug-ins of one kind; the message names both."""
+
+
 class DeploymentError(AgingError):
     """A deployment that did not become ready; the message carries its last log lines."""
 
@@ -87,3 +100,31 @@ class InconclusiveError(AgingError):
     """A question that the data at hand cannot answer."""
 
     exit_code = ExitCode.INCONCLUSIVE
+
+
+class StorageError(AgingError, OSError):
+    """A write that failed: no room, no right, a broken disk. What goes on without a disk catches it as an OSError."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
+@contextmanager
+def writing(what: Path | str) -> Iterator[None]:
+    """Turn an OSError of the body, which writes ``what``, into a StorageError that names it."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{what} cannot be written: {error.strerror or error}") from error
+
+
+class StateError(RuntimeError):
+    """A step that was asked for before the one that it needs: a bug, and no AgingError, so that its trace is shown."""
+
+
+def needed(value: T | None, what: str) -> T:
+    """The value of optional state that must be there by now. Raises StateError naming ``what`` where it is not."""
+    if value is None:
+        raise StateError(f"{what} is not there yet")
+    return value

@@ -11,9 +11,10 @@ import pandas as pd
 
 from aging.indicators import Floats
 from aging.journal import Phase, RunState
+from aging.latencies import lateness
+from aging.load_gaps import load_gaps, unsent
 from aging.model import Event
 from aging.store.results import Results
-from aging.unsent import undriven, unsent
 
 _GAP_SECONDS = 5.0
 """Shorter gaps hide nothing that grows over hours."""
@@ -35,7 +36,8 @@ class Evidence:
 
     ``window`` is the part of it that was planned for the analysis, ``measured`` how much of that was sampled while a
     load process drove it, or while somebody else did. ``late`` is the 99th percentile of how late requests were sent.
-    ``restarts`` are new lives that no rejuvenation planned.
+    ``restarts`` are new lives that no rejuvenation planned. ``unjudged``: the process that decides whether a run is
+    repeated crashed.
     """
 
     began: bool
@@ -54,6 +56,7 @@ class Evidence:
     suspended: float = 0.0
     clock_step: float = 0.0
     other_schedule: bool = False
+    unjudged: bool = False
 
     @property
     def measured_share(self) -> float | None:
@@ -68,15 +71,17 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     """What a result directory tells of one run, of its last attempt where it was repeated."""
     run = results.state.runs.get((deployment, replica), RunState())
     events = results.events_of(deployment, replica)
+    unjudged = any(event.kind == "retry_judge_failed" for event in events)
     why = next((str(event.details["why"]) for event in reversed(events) if event.kind == "deployment_died"), None)
     if run.load_start is None or run.planned_seconds is None:
         planned = float(results.manifest["campaign"].get("duration_seconds", 0.0))
-        return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why)
-    samples = _ticks(results, deployment, replica)
+        return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why, unjudged=unjudged)
+    # When its process tree was sampled, and in which life: of weeks at 1 Hz nothing else is read.
+    samples = results.tree(deployment, replica, columns=("mono", "generation"))
     seen = np.sort(samples["mono"].to_numpy(dtype=np.float64)) if not samples.empty else np.empty(0)
     driven = seen
-    for gone, back in undriven(results, deployment, replica):
-        driven = driven[(driven <= gone) | (driven >= back)]
+    for gap in load_gaps(results, deployment, replica):
+        driven = driven[(driven <= gap.gone) | (driven >= gap.back)]
     planned_end = run.load_start + run.planned_seconds
     finished = next((event for event in reversed(events) if event.kind in ("load_finished", "load_died")), None)
     died_load = finished if finished is not None and finished.kind == "load_died" else None
@@ -84,7 +89,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     began = run.load_start + (results.manifest["campaign"].get("warmup_seconds") or 0.0)
     # What is not over, or was decided, was not planned to last longer.
     last = min(planned_end, end) if ending in ("unknown", "decided") else planned_end
-    requests = results.samples(deployment, "requests", replica, columns=_REQUESTS)
+    requests = results.requests(deployment, replica, columns=_REQUESTS)
     arrived = int((finished.details.get("requests") if finished else None) or 0)
     # What was due while no load process ran is a gap of ours, and no failure.
     arrived -= 0 if finished is None else unsent(results, finished, requests)
@@ -102,13 +107,14 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         due=arrived,
         requests=len(requests),
         failed=_failed(requests) + max(arrived - len(requests) - 1, 0),  # the last one may have been forestalled
-        late=_late(requests),
+        late=lateness(requests),
         restarts=_restarts(samples, run),
         suspended=sum(float(event.details["seconds"]) for event in around if event.kind == "host_suspended"),
         clock_step=max(
             (abs(float(event.details["seconds"])) for event in around if event.kind == "clock_stepped"), default=0.0
         ),
         other_schedule=ending == "whole" and finished is not None and _differs(finished, planned_hash),
+        unjudged=unjudged,
     )
 
 
@@ -118,12 +124,6 @@ def _why(death: str | None, died_load: Event | None, run: RunState) -> str | Non
     if death is None and run.cut_short:
         return "the rest of its time passed while the campaign had no runner"
     return death
-
-
-def _ticks(results: Results, deployment: str, replica: int) -> pd.DataFrame:
-    """When its process tree was sampled, and in which life: of weeks at 1 Hz nothing else is read."""
-    samples = results.samples(deployment, "process", replica, columns=("mono", "entity", "generation"))
-    return samples if samples.empty else samples[samples["entity"] == "tree"]
 
 
 def _ending(
@@ -159,13 +159,6 @@ def _restarting(events: Sequence[Event]) -> float:
 
 def _failed(requests: pd.DataFrame) -> int:
     return 0 if requests.empty else int(requests["status"].isin(["error", "dropped"]).sum())
-
-
-def _late(requests: pd.DataFrame) -> float:
-    if requests.empty:
-        return 0.0
-    prompt = requests[requests["sent"].notna() & ~requests["held"].astype(bool)]
-    return float(np.quantile(prompt["sent"] - prompt["scheduled"], 0.99)) if len(prompt) else 0.0
 
 
 def _restarts(samples: pd.DataFrame, run: RunState) -> int:

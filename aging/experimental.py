@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aging.analysed import Analysed
+from aging.analysed import IndicatorAnalysis
 from aging.experiments.effects import Effect, Effects, Observation, estimate, name
 from aging.indicators import PRIMARY
 from aging.model import Experiment, FactorEffect, RunValidity
@@ -24,7 +24,7 @@ Factors = Mapping[str, Sequence[Any]]
 
 
 def experiments(
-    manifest: Mapping[str, Any], analysed: Sequence[Analysed], runs: Sequence[RunValidity], test: str
+    manifest: Mapping[str, Any], analysed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str
 ) -> list[Experiment]:
     """The effects on the leak rate per hour and per request, of every deployment that a design was made of.
 
@@ -53,7 +53,7 @@ Found = Mapping[tuple[str, int], _Rates | None]
 """By deployment and replica; None where a run left no series, or is broken."""
 
 
-def _rates(run: RunValidity, analysed: Sequence[Analysed], test: str) -> _Rates | None:
+def _rates(run: RunValidity, analysed: Sequence[IndicatorAnalysis], test: str) -> _Rates | None:
     own = [
         one
         for one in analysed

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from aging.analysed import Analysed, analyse_all
+from aging.analysed import IndicatorAnalysis, analyse_all
 from aging.clock import utc
 from aging.controls import controls
+from aging.errors import writing
 from aging.experimental import experiments
-from aging.indicators import DEVICE_MEMORY, PRIMARY, deployment_series, device_limit, harness_series, run_window
+from aging.indicators import DEVICE_MEMORY, PRIMARY, Measured, device_limit, is_tail
 from aging.model import Attainment, Finding, Findings, RunValidity
 from aging.objectives import attainments, classes
 from aging.problems import problems_of
@@ -25,29 +26,31 @@ from aging.store.results import Results
 from aging.trends import hierarchical_fdr, time_to_exhaustion
 from aging.trends.tests import TrendTest
 from aging.validity import validities
+from aging.verdict import of_finding
 
 SCHEMA = 1
 _HOUR = 3600.0
 
 
-def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
-    """Every finding of a result directory, with the controls' outcome and the measurement's problems."""
-    manifest, limits = results.manifest, _limits(results)
+def analyse(results: Results, tests: Mapping[str, TrendTest], measured: Measured | None = None) -> Findings:
+    """Every finding of a result directory, with the controls' outcome and the measurement's problems.
+
+    ``measured`` is of these results, where the caller needs its windows and series as well.
+    """
+    measured = Measured(results) if measured is None else measured
+    manifest, series = results.manifest, measured.series
     analysis = manifest["campaign"]["analysis"]
-    series = [
-        one
-        for deployment in results.deployments
-        for replica in results.replicas(deployment)
-        for one in deployment_series(results, deployment, replica)
-    ]
-    runs = validities(results)
-    # The harness is a family of controls, not of hypotheses: it must not dilute what is asked of the deployments.
+    runs, limits = validities(results), _limits(results)
+    # Two families must not dilute what is asked of the deployments: the harness, which is a control and no hypothesis,
+    # and the tails of the latencies, which ask again what their medians do.
     analysed = analyse_all(series, tests)
-    findings = [
-        finding
-        for family in (analysed, analyse_all(harness_series(results), tests))
-        for finding in _findings(family, runs, analysis["test"], analysis["q"])
-    ]
+    questions = [one for one in analysed if not is_tail(one.series.indicator)]
+    tails = [one for one in analysed if is_tail(one.series.indicator)]
+    of_deployments, of_tails, of_harness = (
+        _findings(family, runs, analysis["test"], analysis["q"])
+        for family in (questions, tails, analyse_all(measured.harness, tests))
+    )
+    findings = [*sorted((*of_deployments, *of_tails), key=_place), *of_harness]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
     findings = [with_retention(_with_exhaustion(finding, levels, limits), series) for finding in findings]
     started = results.state.started
@@ -58,31 +61,31 @@ def analyse(results: Results, tests: Mapping[str, TrendTest]) -> Findings:
         findings=findings,
         controls=controls(manifest["deployments"], findings, series, loaded=manifest["campaign"]["load"] is not None),
         problems=problems_of(results),
-        objectives=_objectives(results, runs),
+        objectives=_objectives(measured, runs),
         runs=runs,
         experiments=experiments(manifest, analysed, runs, analysis["test"]),
     )
 
 
-def _objectives(results: Results, runs: Sequence[RunValidity]) -> list[Attainment]:
+def _objectives(measured: Measured, runs: Sequence[RunValidity]) -> list[Attainment]:
     """How well every deployment kept the objectives of its load, where it has any; by its sound runs if there are."""
     broken = {(run.deployment, run.replica) for run in runs if run.validity == "broken"}
     kept: list[Attainment] = []
+    results = measured.results
     for deployment in results.deployments:
         objectives = classes(results.load_of(deployment))
         replicas = results.replicas(deployment) if objectives else ()
         sound = [replica for replica in replicas if (deployment, replica) not in broken]
-        windows = {replica: run_window(results, deployment, replica) for replica in sound or replicas}
         found = [
             (results.requests(deployment, replica), window.load_start + window.warmup, window.load_end)
-            for replica, window in windows.items()
-            if window is not None
+            for replica in sound or replicas
+            if (window := measured.windows.get((deployment, replica))) is not None
         ]
         kept += attainments(deployment, [one for one in found if not one[0].empty], objectives)
     return kept
 
 
-def _findings(analysed: Sequence[Analysed], runs: Sequence[RunValidity], test: str, q: float) -> list[Finding]:
+def _findings(analysed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str, q: float) -> list[Finding]:
     """Findings under hierarchical false-discovery control: a growth that does not survive it is not called aging."""
     findings = [sound_finding(group, runs, test) for group in _grouped(analysed)]
     families: dict[str, list[Finding]] = {}
@@ -96,19 +99,21 @@ def _findings(analysed: Sequence[Analysed], runs: Sequence[RunValidity], test: s
     ]
 
 
-def _grouped(analysed: Iterable[Analysed]) -> Iterable[list[Analysed]]:
-    def key(one: Analysed) -> tuple[str, str]:
+def _place(finding: Finding) -> tuple[str, str]:
+    return finding.deployment, finding.indicator
+
+
+def _grouped(analysed: Iterable[IndicatorAnalysis]) -> Iterable[list[IndicatorAnalysis]]:
+    def key(one: IndicatorAnalysis) -> tuple[str, str]:
         return one.series.owner, one.series.indicator
 
     return ([*group] for _, group in groupby(sorted(analysed, key=key), key))
 
 
-def _under_control(finding: Finding, adjusted: float, q: float) -> Finding:
-    finding = replace(finding, q=None if np.isnan(adjusted) else adjusted)
-    if finding.verdict != "aging" or adjusted <= q:
-        return finding
-    note = f"its growth does not survive false-discovery control at {q:g}"
-    return replace(finding, verdict="inconclusive", notes=(*finding.notes, note))
+def _under_control(finding: Finding, adjusted: float, level: float) -> Finding:
+    q = None if np.isnan(adjusted) else adjusted
+    decision = of_finding(finding.verdict, q, level)
+    return replace(finding, q=q, verdict=decision.verdict, notes=(*finding.notes, *decision.notes))
 
 
 def _limits(results: Results) -> dict[tuple[str, str], float]:
@@ -143,5 +148,7 @@ def _finite(value: float) -> float | None:
 def write_findings(findings: Findings, path: Path) -> None:
     """Write ``findings.json`` whole or not at all; every key is there, null where not known."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(asdict(findings), indent=1, allow_nan=False, default=list) + "\n")
-    temporary.replace(path)
+    content = json.dumps(asdict(findings), indent=1, allow_nan=False, default=list) + "\n"
+    with writing(path):
+        temporary.write_text(content)
+        temporary.replace(path)

@@ -1,6 +1,6 @@
 """Aging indicators: aligned series on a time grid, one a generation, ready for the statistics.
 
-Gauges become medians, ``*_total`` counters rates, client latencies medians of what
+Gauges become medians, ``*_total`` counters rates, client latencies medians and 95th percentiles of what
 ended in the cell; attainment is the share of what was judged in it, goodput a count,
 so that a cell in which nothing was good is 0. Gaps stay gaps. No series crosses a generation.
 """
@@ -10,18 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aging.latencies import Base, latencies
+from aging.load_gaps import load_gaps
 from aging.model import HARNESS
-from aging.objectives import Objectives, judged, latencies, of_class
+from aging.objectives import Objectives, judged, of_class
 from aging.objectives import classes as objectives_of
 from aging.samplers import ENGINE_METRICS
 from aging.store.results import Results
-from aging.trends import SeriesError, event_grid, find_warmup, mean_grid, median_grid, rate_grid
-from aging.unsent import undriven
+from aging.trends import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
 
 PRIMARY = "process_anon_swap_bytes"
 """The leak indicator: anonymous memory falls neither when the kernel swaps nor when a sharing process exits."""
@@ -44,7 +46,12 @@ ALLOCATOR = ("allocator_in_use_bytes", "allocator_retained_bytes")
 
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
 
+_BASE: Base = "sent"
+"""What latencies count from as indicators: they are about the server, not about the client's queue."""
+
 _LATENCIES = {name: f"{name}_seconds" for name in ("ttft", "tpot", "e2e", "stall")}
+_TAIL = 0.95
+_TAILS = {name: f"{name}_p95_seconds" for name in ("ttft", "tpot", "e2e")}
 _ATTAINMENT, _GOODPUT = "slo_attainment_ratio", "goodput_requests_per_second"
 
 
@@ -58,9 +65,14 @@ def client_indicator(metric: str, load_class: str = "") -> str:
 
 def indicators(load_classes: Sequence[str] = ()) -> tuple[str, ...]:
     """Everything that becomes a finding, where the load has these classes."""
-    metrics = (*_LATENCIES.values(), _ATTAINMENT, _GOODPUT)
+    metrics = (*_LATENCIES.values(), *_TAILS.values(), _ATTAINMENT, _GOODPUT)
     clients = [client_indicator(metric, name) for name in ("", *load_classes) for metric in metrics]
     return (*_PROCESS, DEVICE_MEMORY, *ALLOCATOR, *ENGINE_METRICS, *clients)
+
+
+def is_tail(indicator: str) -> bool:
+    """Whether it is the 95th percentile of a latency whose median is an indicator, too."""
+    return indicator.startswith("client_") and indicator.endswith(tuple(_TAILS.values()))
 
 
 def ages_downwards(indicator: str) -> bool:
@@ -158,14 +170,14 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
     campaign = results.manifest["campaign"]
     ends = [run.load_start + run.planned_seconds, run.load_end, run.died]
     if run.load_end is None:  # still running, or killed with its runner: it is known as far as it was sampled
-        seen = tree_samples(results, deployment, replica)
+        seen = results.tree(deployment, replica)
         ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
     warmup, grid = campaign["warmup_seconds"] or 0.0, campaign["analysis"]["grid_seconds"]
-    without = undriven(results, deployment, replica)
+    without = [(gap.gone, gap.back) for gap in load_gaps(results, deployment, replica)]
     window = Window(run.load_start, end, warmup, grid, run.phases, run.earlier, without)
     if campaign["warmup_seconds"] is None:
-        window = replace(window, warmup=_found_warmup(tree_samples(results, deployment, replica), window))
+        window = replace(window, warmup=_found_warmup(results.tree(deployment, replica), window))
     return window
 
 
@@ -180,32 +192,67 @@ def _found_warmup(process: pd.DataFrame, window: Window) -> float:
     return 0.0
 
 
-def deployment_series(results: Results, deployment: str, replica: int) -> list[Series]:
-    """Every analysed indicator of one run, a series a generation."""
-    window = run_window(results, deployment, replica)
-    if window is None:
-        return []
-    run = _Run(deployment, replica, window, results.requests(deployment, replica))
-    process, engine = tree_samples(results, deployment, replica), results.samples(deployment, "engine", replica)
-    device = device_samples(results, deployment, replica)
-    allocator = _whole(results.samples(deployment, "allocator", replica))
-    on_device = DEVICE_MEMORY in device and bool((device[DEVICE_MEMORY] > 0).any())  # most servers on a host are not
-    return [
-        *_sampled(process, _PROCESS, run),
-        *_sampled(device, (DEVICE_MEMORY,) if on_device else (), run),
-        *_sampled(allocator, ALLOCATOR, run),
-        *_sampled(engine, ENGINE_METRICS, run),
-        *_client(run, load_classes(results, deployment), objectives_of(results.load_of(deployment))),
-    ]
+@dataclass(frozen=True)
+class Measured:
+    """What the statistics are computed from: the window of every run and the series cut from it, each computed once."""
 
+    results: Results
 
-def tree_samples(results: Results, deployment: str, replica: int) -> pd.DataFrame:
-    """The process samples of a deployment as a whole, those of its components left out."""
-    return _whole(results.samples(deployment, "process", replica))
+    @cached_property
+    def windows(self) -> Mapping[tuple[str, int], Window]:
+        """By deployment and replica, in the order that the runs began; those whose load never started are left out."""
+        found = {run: run_window(self.results, *run) for run in self.results.state.runs}
+        return {run: window for run, window in found.items() if window is not None}
 
+    @cached_property
+    def series(self) -> Sequence[Series]:
+        """Every analysed indicator of every deployment, a series a generation, in the campaign's order."""
+        return [
+            one
+            for deployment in self.results.deployments
+            for replica in self.results.replicas(deployment)
+            for one in self._series_of(deployment, replica)
+        ]
 
-def _whole(samples: pd.DataFrame) -> pd.DataFrame:
-    return samples if samples.empty else samples[samples["entity"] == "tree"]
+    @cached_property
+    def harness(self) -> Sequence[Series]:
+        """The harness's own processes, each as an owner of its own: a control that runs in every campaign."""
+        samples = self.results.samples(HARNESS, "process", columns=("mono", "entity", "generation", *_PROCESS))
+        if not self.windows or samples.empty:
+            return []
+        window = self.harness_window
+        window = replace(window, warmup=max(window.warmup, _SETTLING_SECONDS))
+        return [
+            series
+            for entity, rows in samples.groupby("entity")
+            for series in _sampled(rows, _PROCESS, _Run(f"{HARNESS}/{entity}", 1, window, pd.DataFrame()))
+        ]
+
+    @property
+    def harness_window(self) -> Window:
+        """From the first start of load to the last end; there must be a run that has a window."""
+        windows = list(self.windows.values())
+        first, last = min(one.load_start for one in windows), max(one.load_end for one in windows)
+        return Window(first, last, windows[0].warmup, windows[0].grid)
+
+    def of(self, deployment: str, replica: int) -> Sequence[Series]:
+        """The series of one run."""
+        return [one for one in self.series if (one.owner, one.replica) == (deployment, replica)]
+
+    def _series_of(self, deployment: str, replica: int) -> Iterator[Series]:
+        results, window = self.results, self.windows.get((deployment, replica))
+        if window is None:
+            return
+        run = _Run(deployment, replica, window, results.requests(deployment, replica))
+        device = device_samples(results, deployment, replica)
+        on_device = DEVICE_MEMORY in device and bool(
+            (device[DEVICE_MEMORY] > 0).any()
+        )  # most servers on a host are not
+        yield from _sampled(results.tree(deployment, replica), _PROCESS, run)
+        yield from _sampled(device, (DEVICE_MEMORY,) if on_device else (), run)
+        yield from _sampled(results.tree(deployment, replica, "allocator"), ALLOCATOR, run)
+        yield from _sampled(results.samples(deployment, "engine", replica), ENGINE_METRICS, run)
+        yield from _client(run, load_classes(results, deployment), objectives_of(results.load_of(deployment)))
 
 
 def device_samples(results: Results, deployment: str, replica: int) -> pd.DataFrame:
@@ -222,22 +269,6 @@ def device_limit(results: Results, deployment: str) -> float | None:
         if seen.size:
             return float(seen[-1])
     return None
-
-
-def harness_series(results: Results) -> list[Series]:
-    """The harness's own processes, each as an owner of its own: a control that runs in every campaign."""
-    windows = [run_window(results, *run) for run in results.state.runs]
-    whole = [window for window in windows if window is not None]
-    samples = results.samples(HARNESS, "process", columns=("mono", "entity", "generation", *_PROCESS))
-    if not whole or samples.empty:
-        return []
-    first, last = min(w.load_start for w in whole), max(w.load_end for w in whole)
-    window = Window(first, last, max(whole[0].warmup, _SETTLING_SECONDS), whole[0].grid)
-    return [
-        series
-        for entity, rows in samples.groupby("entity")
-        for series in _sampled(rows, _PROCESS, _Run(f"{HARNESS}/{entity}", 1, window, pd.DataFrame()))
-    ]
 
 
 def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Iterator[Series]:
@@ -273,11 +304,13 @@ def _client(run: _Run, names: Sequence[str], objectives: Mapping[str, Objectives
 
 def _latencies(requests: pd.DataFrame, start: float, window: Window) -> dict[str, tuple[Floats, Floats]]:
     seen = {}
-    for name, seconds in latencies(requests, since=requests["sent"]).items():
-        known = seconds.notna()
+    for column, seconds in latencies(requests, _BASE).items():
+        name, known = str(column), seconds.notna()
+        t, y = _array(requests["finished"][known]) - start, _array(seconds[known])
         if name != "stall" or known.any():  # what older results did not record is no indicator of theirs
-            t = _array(requests["finished"][known]) - start
-            seen[_LATENCIES[str(name)]] = _gridded(median_grid, t, _array(seconds[known]), window)
+            seen[_LATENCIES[name]] = _gridded(median_grid, t, y, window)
+        if name in _TAILS:
+            seen[_TAILS[name]] = _gridded(partial(quantile_grid, q=_TAIL), t, y, window)
     return seen
 
 

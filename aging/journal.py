@@ -6,14 +6,14 @@ import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
 from aging.belonging import Identity
 from aging.clock import Stamp, Timeline, boot_id
+from aging.errors import ResultsError
 from aging.model import Event
-from aging.store.segments import LineFile, parse_line
+from aging.store.segments import LineFile, parse_line, whole_lines
 
 Phase = Literal["preparing", "running", "draining", "completed", "decided", "interrupted", "halted", "failed"]
 
@@ -45,7 +45,7 @@ class Journal:
                 self._reserve.write_bytes(bytes(_RESERVE_BYTES))
 
     def record(self, kind: str, deployment: str | None = None, **details: Any) -> Event:
-        """Append one event, stamped now. Raises OSError where not even the reserve has room for it."""
+        """Append one event, stamped now. Raises StorageError where not even the reserve has room for it."""
         event = Event(self._timeline.stamp(), kind, deployment, details)
         line: dict[str, Any] = {"wall": event.stamp.wall, "mono": event.stamp.mono, "event": kind}
         if deployment is not None:
@@ -69,14 +69,21 @@ _RESERVE_BYTES = 256 * 1024
 
 
 def read_journal(path: Path) -> tuple[Event, ...]:
-    """Every whole line of a journal, oldest first; a line cut short by a kill is passed over."""
-    events = []
-    for line in path.read_bytes().splitlines(keepends=True):
-        row = parse_line(line)
-        if row is not None and {"wall", "mono", "event"} <= row.keys():
-            stamp = Stamp(row.pop("wall"), row.pop("mono"))
-            events.append(Event(stamp, row.pop("event"), row.pop("deployment", None), row))
-    return tuple(events)
+    """Every whole line of a journal, oldest first; a line cut short by a kill is passed over. Raises ResultsError."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
+    lines = content.splitlines(keepends=True)
+    return tuple(event for line in lines if (event := _event(line)) is not None)
+
+
+def _event(line: bytes) -> Event | None:
+    row = parse_line(line)
+    if row is None or not {"wall", "mono", "event"} <= row.keys():
+        return None
+    stamp = Stamp(row.pop("wall"), row.pop("mono"))
+    return Event(stamp, row.pop("event"), row.pop("deployment", None), row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +94,10 @@ class RunState:
     A run that was repeated is what its last ``attempt`` is. Where there is no load of ours the run is ``watched``:
     ``load_start`` to ``load_end`` is when we looked on, and its main process had run for ``earlier`` seconds before.
     ``processes`` are those that we started, by component, until we have seen their end; ``main`` is the main one,
-    whoever started it, ``command`` how the kernel showed its command line. ``ready`` is when this generation was;
-    ``loads`` counts its load processes; ``driven`` tells that its load has come to the end of its schedule, whose last
-    arrival may be due long before the end of the run; ``cut_short`` tells that the rest of its time passed while
-    there was no runner.
+    whoever started it, ``command`` how the kernel showed its command line, ``port`` where it listens. ``ready`` is when
+    this generation was; ``loads`` counts its load processes; ``driven`` tells that its load has come to the end of its
+    schedule, whose last arrival may be due long before the end of the run; ``cut_short`` tells that the rest of its
+    time passed while there was no runner.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -110,6 +117,7 @@ class RunState:
     command: tuple[str, ...] = ()
     ready: float | None = None
     loads: int = 0
+    port: int | None = None
     driven: bool = False
     cut_short: bool = False
 
@@ -161,7 +169,63 @@ class CampaignState:
 
 def fold(events: Iterable[Event]) -> CampaignState:
     """The state after ``events``."""
-    return reduce(_step, events, CampaignState())
+    folded = Fold()
+    for event in events:
+        folded.add(event)
+    return folded.state
+
+
+class Fold:
+    """The state of a campaign, event by event: what an event costs does not grow with the number of runs."""
+
+    def __init__(self) -> None:
+        self._whole = CampaignState()
+        self._runs: dict[tuple[str, int], RunState] = {}
+
+    def add(self, event: Event) -> None:
+        """Take the next event."""
+        alive = self._whole.alive if event.kind == "orphans_ended" else event.stamp.mono  # that one is no runner's
+        self._whole = replace(self._whole, last=event.stamp, alive=alive)
+        if event.deployment is None:
+            self._whole = _step(self._whole, event)
+            return
+        key = (event.deployment, event.details.get("replica", 1))
+        run = _run_step(self._runs.get(key, RunState()), event)
+        if event.kind == "load_finished":  # by itself, if neither the campaign was to end nor its server had ended
+            run = replace(run, driven=self._whole.phase == "running" and run.phase != "died")
+        self._runs[key] = run
+
+    @property
+    def state(self) -> CampaignState:
+        """The state by now."""
+        return replace(self._whole, runs=dict(self._runs))
+
+
+class JournalFollower:
+    """The state of a campaign as its journal grows; every look reads the lines that are new since the last one.
+
+    A context manager: it keeps the journal open. A line that is still being written is left for the next look.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._fold = Fold()
+
+    def __enter__(self) -> JournalFollower:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def state(self) -> CampaignState:
+        """The state after every whole line by now. Raises OSError where the journal cannot be read."""
+        for line in whole_lines(self._file):
+            if (event := _event(line)) is not None:
+                self._fold.add(event)
+        return self._fold.state
 
 
 def superseded(events: Sequence[Event]) -> frozenset[int]:
@@ -179,15 +243,6 @@ def _run_of(event: Event) -> tuple[str | None, int]:
 
 
 def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911 - a table of events
-    state = replace(state, last=event.stamp)
-    if event.kind != "orphans_ended":  # no runner's
-        state = replace(state, alive=event.stamp.mono)
-    if event.deployment is not None:
-        key = (event.deployment, event.details.get("replica", 1))
-        run = _run_step(state.runs.get(key, RunState()), event)
-        if event.kind == "load_finished":  # by itself, if neither the campaign was to end nor its server had ended
-            run = replace(run, driven=state.phase == "running" and run.phase != "died")
-        return replace(state, runs={**state.runs, key: run})
     match event.kind:
         case "campaign_started":
             told = event.details
@@ -268,4 +323,5 @@ def _started(event: Event) -> dict[str, Any]:
     """The processes that an event tells; older journals tell only the main one's pid."""
     processes = {name: Identity(*told) for name, told in event.details.get("processes", {}).items()}
     main = event.details.get("main")
-    return {"processes": processes, "main": None if main is None else Identity(*main), "command": ()}
+    told = {"processes": processes, "main": None if main is None else Identity(*main)}
+    return told | {"command": (), "port": event.details.get("port")}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aging.belonging import LIFE, MARKER, command_line, identity, mark, processes
+from aging.errors import needed
 from aging.keeper import GOODBYE
 
 _PROGRAM = Path(__file__).with_name("keeper.py")
@@ -72,8 +73,7 @@ class Keeping:
             self._keeper = await self._started()
 
     async def _started(self) -> asyncio.subprocess.Process:
-        me = identity(os.getpid())
-        assert me is not None
+        me = needed(identity(os.getpid()), "this process's own entry in /proc")
         # Not marked: it ends what is.
         environment = {name: value for name, value in os.environ.items() if name not in (MARKER, LIFE)}
         return await asyncio.create_subprocess_exec(

@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from aging.clock import readable_duration
-from aging.progress import RunProgress, Snapshot
+from aging.progress import TTFT_BASE, RunProgress, Snapshot
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COURSE_WIDTH = 20
-_LOAD_COLUMNS = ("requests", "errors", "dropped", "TTFT")
+_LOAD_COLUMNS = ("requests", "errors", "dropped", f"TTFT since {TTFT_BASE}")
 
 
 def table(name: str, snapshot: Snapshot) -> Group:
@@ -111,7 +111,7 @@ def _line(run: RunProgress) -> str:
     load = (
         f"{sum(run.requests.values())} requests, "
         f"{run.requests.get('error', 0)} errors, {run.requests.get('dropped', 0)} dropped, "
-        f"TTFT {_milliseconds(run.ttft_seconds)}, "
+        f"TTFT since {TTFT_BASE} {_milliseconds(run.ttft_seconds)}, "
     )
     memory = f"memory {mebibytes(run.memory)} ({_since_start(run)})"
     slope = "" if run.memory_per_second is None else f", {_per_hour(run)} per hour so far"

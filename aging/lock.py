@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from aging.belonging import Identity, identity
-from aging.errors import AgingError
+from aging.errors import AgingError, writing
 
 _NAME = "lock"
 _TAKING_SECONDS = 1.0
@@ -76,7 +76,8 @@ class Lock:
     @classmethod
     def take(cls, directory: Path, role: Role, patience: float = _TAKING_SECONDS) -> Lock:
         """Become the owner. Raises LockedError telling who is, when it is not free within ``patience`` seconds."""
-        handle = os.open(directory / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        with writing(directory / _NAME):
+            handle = os.open(directory / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         deadline = time.monotonic() + patience
         while not _locked(handle, fcntl.LOCK_EX):
             if time.monotonic() >= deadline:

@@ -19,6 +19,7 @@ import psutil
 
 from aging.campaign.schema import Campaign, LoadTable
 from aging.deployments import Subject, environments_folder
+from aging.errors import writing
 from aging.load.classes import classes_of
 from aging.load.inputs import Input
 from aging.load.schedule import schedule_hash
@@ -117,8 +118,9 @@ def host() -> dict[str, str | int | float]:
 def write_manifest(content: Mapping[str, Any], path: Path) -> None:
     """Write ``manifest.json``, whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with writing(path):
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
 
 
 def _experiment(campaign: Campaign) -> dict[str, Any] | None:

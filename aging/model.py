@@ -11,6 +11,9 @@ from aging.clock import Stamp
 HARNESS = "_harness"
 """Owner of every series that belongs to no single deployment: the harness, the host, the devices."""
 
+TREE = "tree"
+"""Entity of a deployment as a whole, of all its processes together; a component's is below it (``tree/prefill``)."""
+
 Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
 
 
@@ -23,6 +26,7 @@ class Reading:
     ``generation`` is which life of the serving process was read.
     A value that could not be had is absent from ``values`` and has its reason in ``missing``.
     ``pids`` are the processes that the values are sums over, where they are.
+    ``stamp`` is when the values were had, on this boot's clock, where that is later than the tick.
     """
 
     owner: str
@@ -31,6 +35,7 @@ class Reading:
     values: Mapping[str, float]
     missing: Mapping[str, str] = field(default_factory=dict)
     pids: Sequence[int] = ()
+    stamp: Stamp | None = field(default=None, compare=False)
 
 
 Status = Literal["ok", "error", "dropped", "aborted", "refused"]

@@ -3,15 +3,15 @@
 Definitions, after DistServe (OSDI '24) and Chiron (arXiv 2501.08090):
 
 - *attainment* is the share of requests that met every objective of their class;
-- *goodput* is the requests per second that did;
-- TPOT is (last token − first token) / (tokens − 1), as in DistServe and in vLLM's benchmark.
+- *goodput* is the requests per second that did.
+
+Latencies are those of :mod:`aging.latencies`, on the base ``waited``.
 
 Errors and drops are missed: they were asked for and not answered. Impolite requests,
 which were to come to nothing, are left out. What a request does not tell is not held
 against it: an answer that is not streamed has no time to its first token, an answer of
 one token no time per further token. Where none of a class's objectives applies to a
-request, it is left out as well. Times count from when a request was sent, or from
-when it was due where a rejuvenation held it back: its users wait for that, too.
+request, it is left out as well.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aging.clock import readable_duration
-from aging.load.options import CHOICES
+from aging.latencies import latencies
 from aging.model import Attainment
 from aging.quantities import parse_duration
 
@@ -36,35 +36,13 @@ Objectives = Mapping[str, float]
 """Seconds by what they bound: ``ttft``, ``tpot``, ``e2e``."""
 
 
-def latencies(requests: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
-    """TTFT, TPOT, E2E and longest stall of every request, in seconds, on the index of ``requests``.
-
-    ``since`` is when each began, in monotonic seconds. NaN where a request has none of
-    it: what was not answered, not streamed, or has one token.
-    """
-    answered = requests["status"] == "ok"
-    streamed = answered & requests["streaming"].astype(bool) & requests["first_token"].notna()
-    tokens = _tokens_of_one_answer(requests)
-    gaps = (requests["last_token"] - requests["first_token"]) / (tokens - 1).where(tokens > 1)
-    stall = requests["stall"] if "stall" in requests else pd.Series(np.nan, requests.index)
-    return pd.DataFrame(
-        {
-            "ttft": (requests["first_token"] - since).where(streamed),
-            "tpot": gaps.where(streamed),
-            "e2e": (requests["last_token"] - since).where(answered),
-            "stall": stall.where(streamed),
-        }
-    ).astype(np.float64)
-
-
 def judged(requests: pd.DataFrame, objectives: Objectives) -> pd.Series:
     """Whether each request that is judged met ``objectives``; the others are not in it."""
     applies = requests["status"].isin(("ok", "error", "dropped")) & ~_impolite(requests)
     if "e2e" not in objectives:
         applies &= requests["streaming"].astype(bool)
     met = requests["status"] == "ok"
-    waited_since = requests["sent"].where(~requests["held"].astype(bool), requests["scheduled"])
-    for name, seconds in latencies(requests, waited_since).items():
+    for name, seconds in latencies(requests, "waited").items():
         if name in objectives:
             met &= ~(seconds > objectives[str(name)])  # what a request has not got it has not missed
     return met[applies]
@@ -153,15 +131,3 @@ def _impolite(requests: pd.DataFrame) -> pd.Series:
     if "fault" not in requests:
         return pd.Series(False, requests.index)
     return requests["fault"].fillna("").astype(bool)
-
-
-def _tokens_of_one_answer(requests: pd.DataFrame) -> pd.Series:
-    """Output tokens; of a request for several answers those of one.
-
-    A usage counts the tokens of all answers (vLLM) or of one (llama.cpp); none has more than were asked for.
-    """
-    tokens = requests["output_tokens"]
-    if "options" not in requests:
-        return tokens
-    several = requests["options"].fillna("").str.split("+").map(lambda options: "n" in options).astype(bool)
-    return tokens.where(~(several & (tokens > requests["output_tokens_asked"])), tokens / CHOICES)

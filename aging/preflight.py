@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import resource
 import shutil
-import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,15 +15,16 @@ import psutil
 
 from aging import probe
 from aging.campaign.mistakes import suggestion
-from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelTable
+from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelTable, SubjectOptions
 from aging.catalogue import Catalogue
 from aging.deployments import ModelFormat, Subject, environments_folder
-from aging.errors import Mistake, PreflightError
+from aging.errors import Mistake, PreflightError, writing
 from aging.huggingface import cached_folder
 from aging.indicators import indicators
 from aging.load.bodies import left_out
 from aging.load.classes import classes_of
 from aging.plan import rounds
+from aging.ports import port_taken
 from aging.trends.interval import LEAST
 from aging.weights import PRESETS, Preset, cached_gguf
 
@@ -46,29 +44,52 @@ def model_cache() -> Path:
     return Path(os.environ.get("AGING_MODELS") or default)
 
 
-def resolve_model(table: ModelTable | None, model_format: ModelFormat) -> str | None:
-    """What a deployment that reads ``model_format`` is to serve; a preset is made on first use."""
+def resolve_model(table: ModelTable | None, model_format: ModelFormat, base: Path = Path()) -> str | None:
+    """What a deployment that reads ``model_format`` is to serve; a preset is made on first use.
+
+    A relative path begins at ``base``.
+    """
     if table is None:
         return None
     if table.preset is not None:
-        return str(_CACHED[model_format](PRESETS[table.preset], model_cache()))
-    return str(Path(table.path).resolve()) if table.path is not None else table.hub
+        with writing(model_cache()):
+            return str(_CACHED[model_format](PRESETS[table.preset], model_cache()))
+    return str((base / table.path).resolve()) if table.path is not None else table.hub
 
 
-def placed(campaign: Campaign, catalogue: Catalogue) -> Sequence[Subject[Any]]:
-    """The campaign's deployments, each with the model that it serves."""
+def placed(campaign: Campaign, catalogue: Catalogue, base: Path = Path()) -> Sequence[Subject[Any]]:
+    """The campaign's deployments, each with the model that it serves. Relative paths of the file begin at ``base``."""
     kinds = [(options, catalogue.deployments[options.kind]) for options in campaign.deployment]
-    return [kind(options, resolve_model(campaign.model, kind.model_format)) for options, kind in kinds]
+    return [kind(options, resolve_model(campaign.model, kind.model_format, base), base) for options, kind in kinds]
 
 
-def check(campaign: Campaign, catalogue: Catalogue, results: Path, source: str) -> None:
-    """Raise :class:`PreflightError` with everything that keeps this host from running ``campaign`` now."""
-    mistakes = [*_results_mistakes(results), *_model_mistakes(campaign, catalogue)]
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What is different where a campaign goes on: relative paths begin at ``base``, and only ``starting`` is started.
+
+    ``ours`` are the processes that it has left: they are ended before, or are re-adopted, and in nobody's way.
+    """
+
+    base: Path
+    starting: Collection[str]
+    ours: Collection[int]
+
+
+def check(
+    campaign: Campaign, catalogue: Catalogue, results: Path, source: str, resumed: Resumption | None = None
+) -> None:
+    """Raise :class:`PreflightError` with everything that keeps this host from running ``campaign`` now.
+
+    Of one that is ``resumed``, only what is still to be started counts.
+    """
+    folder, ours = (Path(), frozenset[int]()) if resumed is None else (resumed.base, resumed.ours)
+    starting = [one for one in campaign.deployment if resumed is None or one.name in resumed.starting]
+    mistakes = [*_results_mistakes(results), *_model_mistakes(campaign, starting, catalogue, folder)]
     told: set[tuple[str, str]] = set()
-    for options in campaign.deployment:
+    for options in starting:
         treatment = campaign.treatments.get(options.name)
         base = options.name if treatment is None else treatment.base
-        for key, what in _deployment_mistakes(catalogue.deployments[options.kind](options, None)):
+        for key, what in _deployment_mistakes(catalogue.deployments[options.kind](options, None, folder), ours):
             if (base, what) not in told:  # all points of a designed experiment would say the same
                 mistakes.append(Mistake(f"deployment[{base}].{key}", what))
             told.add((base, what))
@@ -126,14 +147,14 @@ def _wanted(load: LoadTable) -> set[str]:
     return wanted | {"priority" for each in classes_of(load) if each.priority}
 
 
-def _deployment_mistakes(deployment: Subject[Any]) -> Iterator[tuple[str, str]]:
+def _deployment_mistakes(deployment: Subject[Any], ours: Collection[int]) -> Iterator[tuple[str, str]]:
     """The key that each is about, and what is wrong."""
     if missing := deployment.missing():
         yield deployment.essential_key, missing
     options = deployment.options
     if isinstance(options, DeploymentOptions) and options.allocator_probe and (unmade := probe.missing()):
         yield "allocator_probe", unmade
-    if deployment.port is not None and (taken := port_taken(deployment.port)):
+    if deployment.port is not None and (taken := port_taken(deployment.port, ours)):
         yield "port", taken
 
 
@@ -156,39 +177,21 @@ def _results_mistakes(results: Path) -> Iterator[Mistake]:
         )
 
 
-def _model_mistakes(campaign: Campaign, catalogue: Catalogue) -> Iterator[Mistake]:
+def _model_mistakes(
+    campaign: Campaign, starting: Sequence[SubjectOptions], catalogue: Catalogue, base: Path
+) -> Iterator[Mistake]:
     table = campaign.model
-    if table is not None and table.path is not None and not Path(table.path).exists():
+    if not starting:
+        return
+    if table is not None and table.path is not None and not (base / table.path).exists():
         yield Mistake("model.path", f"there is no {table.path!r}; give an existing file or folder, or a `preset`")
     if table is None:
-        for options in campaign.deployment:
+        for options in starting:
             if catalogue.deployments[options.kind].needs_model:
                 yield Mistake(
                     "model", f"is missing, and {options.name} ({options.kind}) serves one; add a [model] table"
                 )
                 return
-
-
-def port_taken(port: int) -> str | None:
-    """Why a server cannot listen on this loopback port now; None when it can."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return f"port {port} is in use on 127.0.0.1{_by(port)}; choose another or end what listens there"
-            return f"port {port} cannot be used: {error.strerror}"
-    return None
-
-
-def _by(port: int) -> str:
-    """Who listens on a port, as far as this user may know."""
-    with contextlib.suppress(psutil.Error):
-        for socket_ in psutil.net_connections("tcp"):
-            if socket_.status == psutil.CONN_LISTEN and socket_.laddr and socket_.laddr.port == port and socket_.pid:
-                return f" by {psutil.Process(socket_.pid).name()} (pid {socket_.pid})"
-    return ""
 
 
 @dataclass(frozen=True, slots=True)

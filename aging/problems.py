@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from aging.indicators import device_samples, tree_samples
+from aging.indicators import device_samples
+from aging.latencies import lateness
+from aging.load_gaps import unsent
 from aging.model import HARNESS, Event, Problem
+from aging.problem_kinds import KINDS
+from aging.problem_kinds import ProblemKind as Kind
+from aging.process import describe_exit
 from aging.samplers.allocator import AllocatorSampler
 from aging.store.results import Results
 from aging.trends import rate_grid
-from aging.unsent import unsent
 
 _LATE_SECONDS = 0.1
 """A client whose 99th percentile of send lateness is above this did not drive the schedule it was given."""
@@ -35,6 +39,7 @@ def problems_of(results: Results) -> list[Problem]:
     return [
         *_smoke(results),
         *_from_journal(results),
+        *_failed_workers(results),
         *_jumps(results),
         *_unfinished(results),
         *_schedules(results),
@@ -42,14 +47,14 @@ def problems_of(results: Results) -> list[Problem]:
         *_ticks(results),
         *_unread(results),
         *_devices(results),
-        *(Problem(None, "trimmed", note) for note in results.trimmed()),
+        *(Kind.TRIMMED.problem(None, note) for note in results.trimmed()),
     ]
 
 
 def _smoke(results: Results) -> Iterator[Problem]:
     if results.manifest.get("smoke"):
         seconds = results.manifest["campaign"]["duration_seconds"]
-        yield Problem(None, "smoke", f"a smoke run of {seconds:g} s a deployment: what it found is no result")
+        yield Kind.SMOKE.problem(None, f"a smoke run of {seconds:g} s a deployment: what it found is no result")
 
 
 def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a table of events
@@ -59,41 +64,70 @@ def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a t
             case "run_repeated":
                 before, why = event.details["attempt"] - 1, "; ".join(event.details["reasons"])
                 message = f"replica {event.details['replica']}: attempt {before} was broken and is left out: {why}"
-                yield Problem(event.deployment, "repeated", message, at)
+                yield Kind.REPEATED.problem(event.deployment, message, at)
             case "not_settled":
-                yield Problem(
-                    None, "settling", f"a round began before the host had settled: {event.details['why']}", at
+                yield Kind.SETTLING.problem(
+                    None, f"a round began before the host had settled: {event.details['why']}", at
                 )
             case "deployment_died":
                 tail = " | ".join(event.details["log"][-3:])
                 died = f"generation {event.details['generation']} died: {event.details['why']}"
                 message = f"{died}; last log lines: {tail}" if tail else died
-                yield Problem(event.deployment, "died", message, at)
+                yield Kind.DIED.problem(event.deployment, message, at)
             case "load_died":
-                yield Problem(event.deployment, "load_died", f"the load process ended: {event.details['exit']}", at)
+                why = f" ({reason})" if (reason := event.details.get("reason")) else ""
+                message = f"the load process ended: {event.details['exit']}{why}"
+                yield Kind.LOAD_DIED.problem(event.deployment, message, at)
+            case "load_output_ignored":
+                message = f"{event.details['lines']} lines of the load process's output were no events and were ignored"
+                yield Kind.HARNESS.problem(event.deployment, f"{message}; first: {event.details['first']!r}", at)
             case "log_capped":
                 message = f"it printed over {event.details['bytes'] / 2**20:g} MiB; only its newest output is kept"
-                yield Problem(event.deployment, "log", message, at)
+                yield Kind.LOG.problem(event.deployment, message, at)
             case "sampler_failing":
-                yield Problem(None, "sampler", f"{event.details['sampler']}: {event.details['reason']}", at)
+                yield Kind.SAMPLER.problem(None, f"{event.details['sampler']}: {event.details['reason']}", at)
             case "deployment_gone":
                 gone = f"generation {event.details['generation']} {event.details['why']}; another took its place"
-                yield Problem(event.deployment, "restarted", gone, at)
+                yield Kind.RESTARTED.problem(event.deployment, gone, at)
             case "run_cut_short":
-                yield Problem(event.deployment, "short", _cut_short(results, event), at)
+                yield Kind.SHORT.problem(event.deployment, _cut_short(results, event), at)
             case "campaign_resumed":
-                yield Problem(None, "resumed", _absence(event), at)
+                yield Kind.RESUMED.problem(None, _absence(event), at)
                 began, now = results.manifest.get("aging_version"), event.details.get("version")
                 if now is not None and now != began:
-                    yield Problem(None, "resumed", f"begun by aging {began}, and gone on with by aging {now}", at)
+                    yield Kind.RESUMED.problem(None, f"begun by aging {began}, and gone on with by aging {now}", at)
             case "keeper_died" | "task_died":
-                yield Problem(None, "harness", _harness_died(event), at)
+                yield Kind.HARNESS.problem(None, _harness_died(event), at)
             case "watchdog":
-                yield Problem(event.deployment, event.details["trouble"], event.details["message"], at)
+                yield KINDS[event.details["trouble"]].problem(event.deployment, event.details["message"], at)
             case "campaign_interrupted" if results.state.phase == "interrupted":
-                yield Problem(None, "interrupted", "the campaign was interrupted before its end", at)
+                yield Kind.INTERRUPTED.problem(None, "the campaign was interrupted before its end", at)
             case "campaign_halted" if results.state.phase == "halted":
-                yield Problem(None, "interrupted", f"the campaign was halted: {event.details['reason']}", at)
+                yield Kind.INTERRUPTED.problem(None, f"the campaign was halted: {event.details['reason']}", at)
+
+
+def _failed_workers(results: Results) -> Iterator[Problem]:
+    """Processes that judge, or seal, and have crashed: what they would have said is not known."""
+    for event in results.lasting_events:
+        at = _at(results, event)
+        match event.kind:
+            case "retry_judge_failed":
+                unknown = "not known whether it had to be repeated, so it was not: the judge of broken runs failed"
+                message = f"replica {event.details['replica']}: {unknown} ({_how_failed(event)})"
+                yield Kind.UNJUDGED.problem(event.deployment, message, at)
+            case "sealing_failed":
+                count = event.details["files"]
+                left = f"{count} file{' was' if count == 1 else 's were'} left, to be sealed with the next"
+                yield Kind.SEALING.problem(event.deployment, f"sealing failed ({_how_failed(event)}); {left}", at)
+            case "look_failed":
+                which = f"early look {event.details['look']} of {event.details['looks']}"
+                yield Kind.LOOK.problem(None, f"{which} failed and has judged nothing ({_how_failed(event)})", at)
+
+
+def _how_failed(event: Event) -> str:
+    status, log = event.details["exit"], event.details["log"]
+    how = "not started" if status is None else describe_exit(status)
+    return f"{how}: {log[-1]}" if log else how
 
 
 def _absence(resumed: Event) -> str:
@@ -120,20 +154,20 @@ def _jumps(results: Results) -> Iterator[Problem]:
         seconds = sum(event.details["seconds"] for event in suspends)
         often = f"for {seconds:.1f} s" if len(suspends) == 1 else f"{len(suspends)} times, {seconds:.1f} s in all"
         message = f"the host was suspended {often}: that time is in no series and in no rate"
-        yield Problem(None, "suspended", message, _at(results, suspends[0]))
+        yield Kind.SUSPENDED.problem(None, message, _at(results, suspends[0]))
     steps = [event for event in results.events if event.kind == "clock_stepped"]
     if steps:
         most = max((event.details["seconds"] for event in steps), key=abs)
         often = f"by {most:+.1f} s" if len(steps) == 1 else f"{len(steps)} times, by {most:+.1f} s at most"
         message = f"the wall clock was set {often}: nothing is computed from it"
-        yield Problem(None, "clock", message, _at(results, steps[0]))
+        yield Kind.CLOCK.problem(None, message, _at(results, steps[0]))
 
 
 def _unfinished(results: Results) -> Iterator[Problem]:
     if results.state.started is None:
-        yield Problem(None, "unfinished", "the journal does not tell that the campaign started: nothing can be said")
+        yield Kind.UNFINISHED.problem(None, "the journal does not tell that the campaign started: nothing can be said")
     if results.state.phase in ("running", "draining"):
-        yield Problem(None, "unfinished", "the journal has no end: the campaign still runs, or its runner was killed")
+        yield Kind.UNFINISHED.problem(None, "the journal has no end: the campaign still runs, or its runner was killed")
 
 
 def _schedules(results: Results) -> Iterator[Problem]:
@@ -152,17 +186,32 @@ def _schedules(results: Results) -> Iterator[Problem]:
         stopped_early = results.state.phase != "completed" or run.died or run.cut_short
         arrived = event.details.get("requests")
         recorded = results.requests(event.deployment, event.details["replica"])
-        missing = unsent(results, event, recorded)
+        missing, unwritten = unsent(results, event, recorded), _unwritten(results, event)
         if missing:
             message = f"{missing} of {arrived} arrivals were due while no load process ran, and were not sent"
-            yield Problem(event.deployment, "unsent", message, _at(results, event))
+            yield Kind.UNSENT.problem(event.deployment, message, _at(results, event))
+        if unwritten:
+            message = f"{unwritten} request records could not be written to the disk and are missing"
+            yield Kind.LOST.problem(event.deployment, message, _at(results, event))
         # The last request drawn may be the one that the stop forestalled.
-        if arrived is not None and len(recorded) + missing < arrived - 1:
-            message = f"{arrived - len(recorded) - missing} of {arrived} arrivals left no record"
-            yield Problem(event.deployment, "lost", message, _at(results, event))
+        accounted = len(recorded) + missing + unwritten
+        if arrived is not None and accounted < arrived - 1:
+            message = f"{arrived - accounted} of {arrived} arrivals left no record"
+            yield Kind.LOST.problem(event.deployment, message, _at(results, event))
         if event.details["schedule_hash"] != expected and not stopped_early:
             message = f"drove schedule {event.details['schedule_hash']}, not the planned {expected}"
-            yield Problem(event.deployment, "schedule", message, _at(results, event))
+            yield Kind.SCHEDULE.problem(event.deployment, message, _at(results, event))
+
+
+def _unwritten(results: Results, finished: Event) -> int:
+    """Records that the load processes of a run could not write, those before a resume among them."""
+    return sum(
+        event.details.get("unwritten", 0)
+        for event in results.lasting_events
+        if event.kind == "load_finished"
+        and event.deployment == finished.deployment
+        and event.details["replica"] == finished.details["replica"]
+    )
 
 
 def _load(results: Results) -> Iterator[Problem]:
@@ -172,28 +221,27 @@ def _load(results: Results) -> Iterator[Problem]:
         said = _saying(results, deployment, replica)
         requests = results.requests(deployment, replica)
         if requests.empty:
-            yield said("no_requests", "there is no request record")
+            yield said(Kind.NO_REQUESTS, "there is no request record")
             continue
         total = len(requests)
         errors, dropped = requests[requests["status"] == "error"], int((requests["status"] == "dropped").sum())
         if len(errors):
-            kind = "failing" if len(errors) > _FAILING_SHARE * total else "error"
+            kind = Kind.FAILING if len(errors) > _FAILING_SHARE * total else Kind.ERROR
             yield said(
                 kind, f"{len(errors)} of {total} requests failed{_kinds(errors)}; first: {errors['error'].iloc[0]}"
             )
         if dropped:
-            yield said("dropped", f"{dropped} of {total} requests were dropped at the concurrency cap")
-        prompt = requests[requests["sent"].notna() & ~requests["held"]]
-        late = float(np.quantile(prompt["sent"] - prompt["scheduled"], 0.99)) if len(prompt) else 0.0
+            yield said(Kind.DROPPED, f"{dropped} of {total} requests were dropped at the concurrency cap")
+        late = lateness(requests)
         if late > _LATE_SECONDS:
             message = f"1 % of the requests were sent over {late:.3f} s late: the client could not keep its schedule"
-            yield said("late", message)
+            yield said(Kind.LATE, message)
         busy = _busiest_minute(results, deployment, replica)
         if busy > _SATURATED_SHARE:
             message = (
                 f"the load client took {busy:.0%} of a core in its busiest minute: its own delays are in the latencies"
             )
-            yield said("saturated", message)
+            yield said(Kind.SATURATED, message)
 
 
 def _kinds(errors: pd.DataFrame) -> str:
@@ -218,14 +266,14 @@ def _busiest_minute(results: Results, deployment: str, replica: int) -> float:
 def _ticks(results: Results) -> Iterator[Problem]:
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
-        samples = tree_samples(results, deployment, replica)
+        samples = results.tree(deployment, replica)
         if samples.empty:
-            yield said("no_samples", "there are no process samples")
+            yield said(Kind.NO_SAMPLES, "there are no process samples")
             continue
         missed = int(samples["missed"].sum())
         if missed > _MISSED_TICKS_SHARE * len(samples):
             yield said(
-                "ticks", f"{missed} of {missed + len(samples)} sampling ticks were missed: the host was too busy"
+                Kind.TICKS, f"{missed} of {missed + len(samples)} sampling ticks were missed: the host was too busy"
             )
 
 
@@ -236,14 +284,16 @@ def _unread(results: Results) -> Iterator[Problem]:
         said = _saying(results, deployment, replica)
         engine = results.samples(deployment, "engine", replica)
         for name, reason in _never_read(engine):
-            yield said("engine", f"{name} was never read: {reason}")
+            yield said(Kind.ENGINE, f"{name} was never read: {reason}")
         failed = [told["engine"] for told in map(json.loads, _told_missing(engine)) if "engine" in told]
         if _FAILING_SHARE * len(engine) < len(failed) < len(engine):
-            yield said("engine", f"{len(failed)} of {len(engine)} scrapes of its metrics failed; last: {failed[-1]}")
-        tree = tree_samples(results, deployment, replica)
+            yield said(Kind.ENGINE, f"{len(failed)} of {len(engine)} scrapes of its metrics failed; last: {failed[-1]}")
+        tree = results.tree(deployment, replica)
         due = deployment in probed and _allocator_was_due(results, tree)
         if due and results.samples(deployment, "allocator", replica).empty:
-            yield said("unread", "its allocator probe never answered: the server does not use glibc, or not its loader")
+            yield said(
+                Kind.UNREAD, "its allocator probe never answered: the server does not use glibc, or not its loader"
+            )
         unread: dict[str, list[str]] = {}
         for name, reason in _never_read(tree):
             unread.setdefault(reason, []).append(name)
@@ -251,7 +301,7 @@ def _unread(results: Results) -> Iterator[Problem]:
             unread.setdefault(reason, []).append(name)
         for reason, names in unread.items():
             help_ = "; run as root (sudo) to see it" if "permission" in reason else ""
-            yield said("unread", f"{', '.join(names)} never read: {reason}{help_}")
+            yield said(Kind.UNREAD, f"{', '.join(names)} never read: {reason}{help_}")
 
 
 def _allocator_was_due(results: Results, tree: pd.DataFrame) -> bool:
@@ -275,7 +325,7 @@ def _devices(results: Results) -> Iterator[Problem]:
         if len(gone):
             told.append(f"{len(gone)} of {len(rows)} readings failed: {gone.iloc[0]}")
         if told:
-            yield Problem(None, "device", f"{entity}: {'; '.join(told)}")
+            yield Kind.DEVICE.problem(None, f"{entity}: {'; '.join(told)}")
 
 
 _XIDS, _LAST_XID, _UNCORRECTED = "device_xid_errors_total", "device_xid_last_code", "device_ecc_uncorrected_total"
@@ -310,10 +360,10 @@ def _never_read(samples: pd.DataFrame) -> Iterator[tuple[str, str]]:
             yield name, reason
 
 
-def _saying(results: Results, deployment: str, replica: int) -> Callable[[str, str], Problem]:
+def _saying(results: Results, deployment: str, replica: int) -> Callable[[Kind, str], Problem]:
     """Makes problems of one run; which replica is told where there are several."""
     prefix = f"replica {replica}: " if len(results.replicas(deployment)) > 1 else ""
-    return lambda kind, message: Problem(deployment, kind, prefix + message)
+    return lambda kind, message: kind.problem(deployment, prefix + message)
 
 
 def _at(results: Results, event: Event) -> float | None:

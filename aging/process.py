@@ -19,7 +19,7 @@ from typing import IO, Protocol
 import psutil
 
 from aging.belonging import LIFE, MARKER, Identity, identity, lives, mark
-from aging.errors import DeploymentError
+from aging.errors import DeploymentError, needed
 
 __all__ = ["LIFE", "MAIN", "MARKER", "Adopted", "Child", "Children", "Life", "Member"]
 
@@ -55,7 +55,10 @@ class Life(Protocol):
         """Return when it has ended, with how it ended in words."""
 
     def serves(self) -> bool:
-        """Whether its own processes listen where load is sent: what is monitored must be what is loaded."""
+        """Whether its own processes listen where load is sent: what is monitored must be what is loaded.
+
+        It reads the sockets of every process of its own: not to be called in an event loop that also samples.
+        """
 
     async def end(self) -> str | None:
         """End it and return how it ended; None for what was not ours to end and goes on."""
@@ -92,7 +95,7 @@ class Member(ABC):
 
     async def terminate(self, patience: float) -> None:
         """SIGTERM to the group, SIGKILL after ``patience`` seconds; then what is left of the tree and of its life."""
-        family = self._family()
+        family = await asyncio.to_thread(self._family)
         if not self.ended:
             self._signal(signal.SIGTERM)
             try:
@@ -102,7 +105,8 @@ class Member(ABC):
                 self._signal(signal.SIGKILL)
                 await self.wait()
         self._signal(signal.SIGKILL)  # workers that outlived their leader
-        for member in [*family, *marked(self._life)]:
+        strays = await asyncio.to_thread(marked, self._life)
+        for member in [*family, *strays]:
             with contextlib.suppress(psutil.Error):
                 member.kill()  # psutil checks pid and start time: never a stranger that got the pid
 
@@ -123,7 +127,7 @@ class Child(Member):
         """Pid and start time; None where it had ended before anybody could look."""
 
     @classmethod
-    async def start(
+    async def start(  # noqa: PLR0913 - what every process is given, and no two of them belong together
         cls,
         argv: Sequence[str],
         env: Mapping[str, str],
@@ -131,8 +135,11 @@ class Child(Member):
         log: IO[bytes],
         *,
         piped: bool = False,
+        folder: Path = Path(),
     ) -> Child:
         """Start ``argv`` in a session of its own; ``piped`` keeps its standard input and output for the caller.
+
+        ``folder`` is its working directory.
 
         Raises DeploymentError for a program that cannot be run.
         """
@@ -144,6 +151,7 @@ class Child(Member):
                 stderr=log,
                 env=os.environ | dict(env) | {MARKER: mark(campaign)},
                 start_new_session=True,
+                cwd=folder,
             )
         except OSError as error:
             raise DeploymentError(f"{argv[0]} cannot be run: {error.strerror}") from None
@@ -167,14 +175,12 @@ class Child(Member):
 
     def write_line(self, line: str) -> None:
         """Send one line to a piped child; one that has gone reads nothing."""
-        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._process.stdin.write(line.encode() + b"\n")
+            needed(self._process.stdin, "a pipe to the child").write(line.encode() + b"\n")
 
     async def read_line(self) -> bytes:
         """The next line of a piped child, empty when it has closed its output."""
-        assert self._process.stdout is not None
-        return await self._process.stdout.readline()
+        return await needed(self._process.stdout, "a pipe from the child").readline()
 
 
 class Adopted(Member):

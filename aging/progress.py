@@ -9,23 +9,27 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from aging.belonging import identity
 from aging.clock import Timeline
 from aging.indicators import PRIMARY
-from aging.journal import CampaignState, RunState, fold, read_journal
+from aging.journal import CampaignState, JournalFollower, RunState
+from aging.latencies import time_to_first_token
 from aging.lock import owner_of, told_owner
+from aging.model import TREE
 from aging.store.layout import Layout
-from aging.store.segments import LIVE, SEALED, parse_line
+from aging.store.segments import LIVE, SEALED, parse_line, whole_lines
 from aging.trends.slope import theil_sen
 
 _RECENT_SECONDS = 30.0
 _COURSE_POINTS = 40
 _FEWEST_FOR_SLOPE = 10
-_OF_REQUESTS = ("status", "sent", "first_token", "finished")
+_SETTLED_NS = 1_000_000_000
+_OF_REQUESTS = ("status", "streaming", "sent", "first_token", "finished")
+TTFT_BASE: Literal["sent"] = "sent"
 _OF_PROCESSES = ("mono", "entity", PRIMARY)
 
 
@@ -41,11 +45,15 @@ class Tail:
         self._columns = columns
         self._followed: dict[str, BinaryIO] = {}
         self._done = ""
+        self._seen: set[str] = set()
+        self._stood_since: int | None = None
 
     def new_rows(self) -> Iterator[dict[str, Any]]:
         """Whole rows not given before, oldest first."""
-        seen = {name.removesuffix(SEALED).removesuffix(LIVE) for name in _listed(self._folder) if name[:1].isdigit()}
-        names = sorted(name for name in {*seen, *self._followed} if name > self._done)
+        if self._changed():
+            listed = {name.removesuffix(SEALED).removesuffix(LIVE) for name in os.listdir(self._folder)}
+            self._seen = {name for name in listed if name[:1].isdigit()}
+        names = sorted(name for name in {*self._seen, *self._followed} if name > self._done)
         for name in names:
             if name not in self._followed:
                 try:
@@ -54,32 +62,33 @@ class Tail:
                     yield from _sealed_rows(self._folder / f"{name}{SEALED}", self._columns)
                     self._done = name
                     continue
-            yield from _whole_rows(self._followed[name])
+            for line in whole_lines(self._followed[name]):
+                if (row := parse_line(line)) is not None:
+                    yield row
             if name < names[-1]:  # its writer has gone on
                 self._followed.pop(name).close()
                 self._done = name
+
+    def _changed(self) -> bool:
+        """Whether the folder may hold names that it did not at the last look.
+
+        Hundreds of hours need not be listed every second. A change less than a second before a look may share its time
+        with one after it.
+        """
+        try:
+            changed = os.stat(self._folder).st_mtime_ns
+        except FileNotFoundError:  # nothing has been written there yet
+            return False
+        now = time.time_ns()
+        if changed == self._stood_since:
+            return False
+        self._stood_since = changed if now - changed > _SETTLED_NS else None
+        return True
 
     def close(self) -> None:
         """Close what is followed."""
         for live in self._followed.values():
             live.close()
-
-
-def _listed(folder: Path) -> list[str]:
-    """The names in a folder; it is asked every second for days, so no ``Path`` of each is made (:mod:`aging.proc`)."""
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:  # nothing has been written there yet
-        return []
-
-
-def _whole_rows(live: BinaryIO) -> Iterator[dict[str, Any]]:
-    while line := live.readline():
-        if not line.endswith(b"\n"):
-            live.seek(-len(line), os.SEEK_CUR)
-            return
-        if (row := parse_line(line)) is not None:
-            yield row
 
 
 def _sealed_rows(sealed: Path, columns: Collection[str]) -> list[dict[str, Any]]:
@@ -98,6 +107,8 @@ def _sealed_rows(sealed: Path, columns: Collection[str]) -> list[dict[str, Any]]
 @dataclass(frozen=True, slots=True)
 class RunProgress:
     """One run as of now. ``memory`` is anonymous plus swap in bytes; ``course`` its thinned history.
+
+    ``ttft_seconds`` is the median of the last half minute, since requests were sent.
 
     ``memory_per_second`` is the slope of that history since the load, or the watch, began; a look, no finding.
     """
@@ -135,6 +146,7 @@ class Progress:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._journal = JournalFollower(layout.journal)
         self._runs: dict[tuple[str, int], _Follower] = {}
         self._attempts: Mapping[tuple[str, int], int] = {}
 
@@ -142,11 +154,12 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._journal.close()
         for follower in self._runs.values():
             follower.close()
 
     def snapshot(self) -> Snapshot:
-        state = fold(read_journal(self._layout.journal))
+        state = self._journal.state()
         layout = replace(self._layout, attempts=state.attempts)
         for key in state.runs:
             if key in self._runs and state.attempts.get(key) != self._attempts.get(key):
@@ -190,10 +203,10 @@ class _Follower:
     def progress(self, run: RunState) -> RunProgress:
         for row in self._requests.new_rows():
             self._counts[row.get("status", "error")] += 1
-            if row.get("status") == "ok" and row.get("first_token") is not None:
-                self._ttft.append((row["finished"], row["first_token"] - row["sent"]))
+            if (ttft := time_to_first_token(row, TTFT_BASE)) is not None:
+                self._ttft.append((row["finished"], ttft))
         for row in self._process.new_rows():
-            if "/" in row.get("entity", ""):  # a component of it
+            if row.get("entity", TREE) != TREE:  # a component of it
                 continue
             self.seen_until = row.get("mono", self.seen_until)
             if row.get(PRIMARY) is not None and self.seen_until is not None:

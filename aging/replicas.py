@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
-from aging.analysed import Analysed
+from aging.analysed import IndicatorAnalysis
+from aging.errors import needed
 from aging.indicators import ages_downwards, resolution
 from aging.model import Finding, RunValidity, Verdict
 from aging.trends import Pooled, pool, stouffer
+from aging.verdict import of_replicas, of_runs
 
 _HOUR = 3600.0
-_Z975 = float(norm.ppf(0.975))
+_Z975 = float(ndtri(0.975))
 
 
-def sound_finding(group: Sequence[Analysed], runs: Sequence[RunValidity], test: str) -> Finding:
+def sound_finding(group: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str) -> Finding:
     """The finding of one indicator of one deployment, of the ``runs`` that are sound.
 
     What is left of a broken run decides nothing and is averaged with nothing; a short run is told.
@@ -34,7 +35,7 @@ def sound_finding(group: Sequence[Analysed], runs: Sequence[RunValidity], test: 
     left = sorted({one.series.replica for one in group})
     # What one broken run left can be looked at; of several there is no mean.
     alone = finding_of(group, test) if len(left) == 1 else _untested(group[0], len(left))
-    return replace(alone, verdict="inconclusive", p=None, q=None, exhaustion_hours=None, notes=told)
+    return replace(alone, verdict=of_runs(alone.verdict, len(sound)), p=None, q=None, exhaustion_hours=None, notes=told)
 
 
 def _marked(run: RunValidity, *, several: bool) -> str:
@@ -43,14 +44,14 @@ def _marked(run: RunValidity, *, several: bool) -> str:
     return f"{what} {run.validity}{left_out}: {'; '.join(run.reasons)}"
 
 
-def finding_of(group: Sequence[Analysed], test: str) -> Finding:
+def finding_of(group: Sequence[IndicatorAnalysis], test: str) -> Finding:
     """The finding of one indicator of one deployment: the longest generation of each replica stands for it.
 
     One replica is reported as it is. Several are pooled by random effects with
     Hartung and Knapp's interval, their p by Stouffer's method.
     """
     chosen = _longest(group)
-    tested = [one for one in chosen if one.trend is not None]
+    tested = [one for one in chosen if one.result.trend is not None]
     if not tested:
         return _untested(chosen[0], len(chosen))
     single = [_single(one, test) for one in tested]
@@ -58,8 +59,8 @@ def finding_of(group: Sequence[Analysed], test: str) -> Finding:
     return replace(finding, replicas=len(chosen))
 
 
-def _longest(group: Sequence[Analysed]) -> list[Analysed]:
-    longest: dict[int, Analysed] = {}
+def _longest(group: Sequence[IndicatorAnalysis]) -> list[IndicatorAnalysis]:
+    longest: dict[int, IndicatorAnalysis] = {}
     for one in group:
         rival = longest.get(one.series.replica)
         if rival is None or one.series.t.size > rival.series.t.size:
@@ -67,7 +68,7 @@ def _longest(group: Sequence[Analysed]) -> list[Analysed]:
     return [longest[replica] for replica in sorted(longest)]
 
 
-def _untested(one: Analysed, replicas: int) -> Finding:
+def _untested(one: IndicatorAnalysis, replicas: int) -> Finding:
     return Finding(
         deployment=one.series.owner,
         indicator=one.series.indicator,
@@ -82,15 +83,14 @@ def _untested(one: Analysed, replicas: int) -> Finding:
         p=None,
         q=None,
         minimum_detectable_per_hour=None,
-        tests=one.tests,
-        notes=one.notes,
+        tests=one.result.tests,
+        notes=one.result.notes,
     )
 
 
-def _single(one: Analysed, test: str) -> Finding:
-    trend, driven = one.trend, one.driven
+def _single(one: IndicatorAnalysis, test: str) -> Finding:
+    trend, driven = needed(one.result.trend, f"the trend of {one.series.indicator}"), one.driven
     requests, tokens = one.series.per_second("requests"), one.series.per_second("tokens")
-    assert trend is not None
     least = trend.minimum_detectable
     if least is None:  # it never moved: then what would have been worth a word is the least that can be told
         least = resolution(one.series.indicator) / float(np.ptp(one.series.t)) or None
@@ -110,17 +110,17 @@ def _single(one: Analysed, test: str) -> Finding:
         ci_per_token=(low / tokens, high / tokens) if tokens else None,
         driver=driven.driver if driven else None,
         dose=driven.dose if driven else None,
-        p=one.tests.get(test),
+        p=one.result.tests.get(test),
         minimum_detectable_per_hour=None if least is None else least * _HOUR,
         n_effective=trend.n_effective,
         late_slope_per_hour=late * _HOUR,
         exponent=None if exponent is None else (exponent.b, exponent.low, exponent.high),
         mechanism=one.mechanism,
-        notes=(*one.notes, *(driven.notes if driven else ())),
+        notes=(*one.result.notes, *_untested_by(test, one), *(driven.notes if driven else ())),
     )
 
 
-def _pooled(single: Sequence[Finding], analysed: Sequence[Analysed], test: str) -> Finding:
+def _pooled(single: Sequence[Finding], analysed: Sequence[IndicatorAnalysis], test: str) -> Finding:
     per_hour = _pool(single, "per_hour")
     per_request, per_token = _pool(single, "per_request"), _pool(single, "per_token")
     verdict, told = _together(single, analysed)
@@ -166,18 +166,19 @@ def _pool(single: Sequence[Finding], per: str) -> Pooled | None:
     return pool(slopes, errors, method="hartung-knapp")
 
 
-def _together(single: Sequence[Finding], analysed: Sequence[Analysed]) -> tuple[Verdict, tuple[str, ...]]:
+def _together(single: Sequence[Finding], analysed: Sequence[IndicatorAnalysis]) -> tuple[Verdict, tuple[str, ...]]:
     """The replicas' verdict where most agree, and each one's own."""
     told = tuple(
         f"replica {one.series.replica}: {finding.verdict}" + "".join(f"; {note}" for note in finding.notes)
         for one, finding in zip(analysed, single, strict=True)
     )
-    ((verdict, count),) = Counter(finding.verdict for finding in single).most_common(1)
-    if count == len(single):
-        return verdict, told
-    if 2 * count > len(single):
-        return verdict, ("replicas disagree", *told)
-    return "inconclusive", ("replicas disagree", *told)
+    decision = of_replicas([finding.verdict for finding in single])
+    return decision.verdict, (*decision.notes, *told)
+
+
+def _untested_by(test: str, one: IndicatorAnalysis) -> tuple[str, ...]:
+    why = one.result.why_untested(test)
+    return () if why is None else (f"the test '{test}' could not be computed for this series: {why}",)
 
 
 def _combined_p(single: Sequence[Finding], test: str) -> float | None:
@@ -185,7 +186,7 @@ def _combined_p(single: Sequence[Finding], test: str) -> float | None:
     values = [(one.tests.get(test), one.slope_per_hour or 0.0) for one in single]
     if any(p is None for p, _ in values):
         return None
-    z = [float(np.sign(slope) * norm.isf(max(p or 0.0, 1e-300) / 2)) for p, slope in values]
+    z = [float(-np.sign(slope) * ndtri(max(p or 0.0, 1e-300) / 2)) for p, slope in values]
     return float(stouffer(z)[1])
 
 

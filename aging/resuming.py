@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +16,8 @@ from aging.errors import AgingError
 from aging.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
 from aging.keeping import keepers
 from aging.lock import Lock, LockedError, Owner, Role, owner_of, told_owner
-from aging.resumption import Past, is_over, past_of
+from aging.plan import Round, Run
+from aging.resumption import Past, is_over, left_of, past_of
 from aging.store.layout import Layout
 from aging.store.segments import LIVE, SEALED, last_row
 
@@ -39,11 +38,10 @@ class NotResumableError(AgingError):
 
 @dataclass(frozen=True, slots=True)
 class TakenUp:
-    """A campaign that is ours to go on with: its past, its lock, and the files that earlier runners left unsealed."""
+    """A campaign that is ours to go on with: its past and its lock."""
 
     past: Past
     lock: Lock
-    leftovers: Sequence[Path]
 
 
 def check_resumable(directory: Path, state: CampaignState) -> None:
@@ -101,7 +99,30 @@ def take_up(layout: Layout) -> TakenUp:
     except BaseException:
         lock.close()
         raise
-    return TakenUp(past, lock, sorted(layout.root.rglob(f"*{LIVE}")))
+    leftovers = sorted(layout.root.rglob(f"*{LIVE}"))
+    return TakenUp(replace(past, leftovers=leftovers), lock)
+
+
+def to_start(layout: Layout, state: CampaignState, planned: Sequence[Round]) -> frozenset[str]:
+    """The deployments of which a resume would start a server now, since none of theirs can be re-adopted."""
+    layout = replace(layout, attempts=state.attempts)
+    past = past_of(state, last_seen(layout.root), Stamp.now())
+    return frozenset(
+        run.options.name
+        for together in left_of(planned, past, time.monotonic()).rounds
+        for run in together
+        if run.options.ours and not _goes_on(layout, past, run)
+    )
+
+
+def _goes_on(layout: Layout, past: Past, run: Run) -> bool:
+    life = past_life(layout, past, *run.key) if past.begun(*run.key, run.attempt) else None
+    return life is not None and life.proven()
+
+
+def left_processes(layout: Layout, state: CampaignState) -> frozenset[int]:
+    """The processes that the campaign has left, whether they are re-adopted or ended."""
+    return frozenset(one.pid for one in belonging(mark(layout.root), state.recorded()))
 
 
 def past_life(layout: Layout, past: Past, deployment: str, replica: int) -> PastLife | None:
@@ -116,14 +137,6 @@ def last_seen(root: Path) -> float:
     """When a row was last written below ``root``, on the campaign's timeline; 0 where there is none."""
     rows = [row for live in root.rglob(f"*{LIVE}") if (row := last_row(live)) is not None]
     return max((float(row.get("mono") or row.get("finished") or 0.0) for row in rows), default=0.0)
-
-
-def seal_beside(leftovers: Sequence[Path]) -> None:
-    """Have files sealed that nobody writes to, by a process of its own: a campaign does not wait for it."""
-    if leftovers:
-        argv = [sys.executable, "-m", "aging.store.sealing", *map(str, leftovers)]
-        quiet = subprocess.DEVNULL
-        subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
 def _taken(root: Path, role: Role) -> Lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from aging.clock import Stamp, Timeline, boot_id
@@ -28,7 +29,7 @@ class Past:
 
     ``gone_since`` is the last sign of life of the runner before, ``lives`` how many there were. ``lost`` says why
     nothing that it started can still live, where that is so. ``baseline`` is what was in use before anything was
-    started, if that still tells anything.
+    started, if that still tells anything. ``leftovers`` are files that were left unsealed, and nobody writes to.
     """
 
     timeline: Timeline = field(default_factory=Timeline)
@@ -37,6 +38,7 @@ class Past:
     lives: int = 0
     lost: str | None = None
     baseline: Mapping[str, Any] | None = None
+    leftovers: Sequence[Path] = ()
 
     def of(self, deployment: str, replica: int) -> RunState | None:
         """What is known of a run; None for one that had not begun."""

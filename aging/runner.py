@@ -22,10 +22,12 @@ from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.clock import boot_id
 from aging.deployments import Subject
+from aging.errors import StorageError
 from aging.journal import Journal
 from aging.keeping import Keeping
 from aging.model import HARNESS, Reading
 from aging.plan import Round, Run, planned_seconds, repeated, rounds
+from aging.ports import FreePorts, named_ports
 from aging.repeating import broken_runs
 from aging.resumption import Key, Past, left_of
 from aging.running import Running, Stage
@@ -69,6 +71,7 @@ class Runner:
         self._layout = replace(layout, attempts=self._past.attempts)
         self._timeline = self._past.timeline
         self._journal = Journal(layout.journal, self._timeline)
+        self._ports = FreePorts(named_ports(campaign), self._known_ports())
         self._keeping = Keeping(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
         self._together: Together | None = None
         self._settling: Settling | None = None
@@ -80,7 +83,8 @@ class Runner:
         self.halted: str | None = None
         """Why the campaign could not go on, once :meth:`halt` was told; it can be resumed."""
         self._watchdogs = Watchdogs(campaign.watchdogs, layout.root, self._watched, self._journal.record, self.halt)
-        self._sampling = Sampling(self._folder, self._journal.record, self._seen, self._timeline.clocks)
+        clocks, shift = self._timeline.clocks, self._timeline.shift
+        self._sampling = Sampling(self._folder, self._journal.record, self._seen, clocks, shift)
 
     async def run(self) -> Outcome:
         """Run the campaign. One SIGINT or SIGTERM drains and ends it, a second ends it at once."""
@@ -97,9 +101,14 @@ class Runner:
                 loop.remove_signal_handler(number)
         reasons = {Outcome.DECIDED: self.decided, Outcome.HALTED: self.halted}
         self._journal.record(outcome.value, **({"reason": reasons[outcome]} if outcome in reasons else {}))
-        self._journal.close()
         await self._keeping.goodbye()
+        self._ports.close()
+        self._journal.close()  # last: an early look may still crash
         return outcome
+
+    def tell(self, kind: str, **details: Any) -> None:
+        """Write an event of the campaign to its journal."""
+        self._journal.record(kind, **details)
 
     def decide(self, reason: str) -> None:
         """Nothing more needs to be measured: drain and end, as after one interrupt, but decided."""
@@ -125,6 +134,7 @@ class Runner:
         left = left_of(rounds(campaign), self._past, time.monotonic())
         queue, done = deque(left.rounds), list(left.done)
         self._record_begin(left.cut_short)
+        self._sampling.seal(self._past.leftovers)
         await self._keeping.start()
         samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
         samplers.append(asyncio.create_task(self._watch_over()))
@@ -170,7 +180,7 @@ class Runner:
 
     def _ended(self, what: str, error: BaseException | None) -> None:
         """What must not end has, and will begin again. What cannot be written halts the campaign."""
-        if isinstance(error, OSError):
+        if isinstance(error, StorageError):
             self.halt(f"samples cannot be written: {error}")
         else:
             self._journal.record("task_died", task=what, reason=repr(error))
@@ -206,7 +216,7 @@ class Runner:
         mine = [run for run in done if run.attempt <= self._campaign.retries]
         if not mine or self._interrupted.is_set():
             return []
-        self._broken |= (found := await broken_runs(self._layout.root, mine))
+        self._broken |= (found := await broken_runs(self._layout.root, mine, self._journal.record))
         return [run for run in mine if run.key in found]
 
     def _note_attempts(self, together: Round) -> None:
@@ -220,7 +230,8 @@ class Runner:
     async def _round(self, together: Round) -> int:
         """One round; returns how many deployments became ready."""
         self._note_attempts(together)
-        stage = Stage(self._campaign, self._layout, self._timeline, self._journal.record, self._interrupted)
+        tell = self._journal.record
+        stage = Stage(self._campaign, self._layout, self._timeline, tell, self._interrupted, self._ports)
         runs = [self._running(run, stage) for run in together]
         options = self._campaign.rejuvenation
         policy = None if options is None else self._catalogue.policies[options.policy]
@@ -234,6 +245,15 @@ class Runner:
 
     def _running(self, run: Run, stage: Stage) -> Running:
         return Running(run, self._deployments[run.options.name], self._past.begun(*run.key, run.attempt), stage)
+
+    def _known_ports(self) -> dict[str, int]:
+        """Where the servers of earlier runners listened, by deployment; points of one have one."""
+        treatments = self._campaign.treatments
+        return {
+            treatments[name].base if name in treatments else name: run.port
+            for (name, _), run in self._past.runs.items()
+            if run.port is not None and self._deployments[name].chooses_port
+        }
 
     @property
     def _runs(self) -> Sequence[Running]:

@@ -13,13 +13,15 @@ from aging.campaign.schema import Campaign
 from aging.clock import Timeline
 from aging.deployments import Subject
 from aging.driving import Driver
+from aging.errors import needed, writing
 from aging.journal import RunState
 from aging.load.job import Job
 from aging.model import HARNESS
 from aging.plan import Run
+from aging.ports import FreePort, FreePorts
 from aging.serving import Serving
 from aging.store.layout import Layout
-from aging.tasks import cancelled
+from aging.tasks import cancelled, unless
 
 _MOST_LOAD_PROCESSES = 5
 """Of one run: one that dies again and again is no accident."""
@@ -36,10 +38,28 @@ class Stage:
     timeline: Timeline
     tell: Tell
     interrupted: asyncio.Event
+    ports: FreePorts
 
     def load_log(self) -> IO[bytes]:
         """What load processes print."""
-        return (self.layout.run(HARNESS) / "load.log").open("ab")
+        log = self.layout.run(HARNESS) / "load.log"
+        with writing(log):
+            return log.open("ab")
+
+    def port(self, run: Run) -> FreePort:
+        """Where a run's server gets its port from: points of one deployment take turns, and have one."""
+        name = run.options.name
+        treatment = self.campaign.treatments.get(name)
+        return self.ports.of(name if treatment is None else treatment.base)
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """A load that a process was given. ``start`` is monotonic seconds; ``resumed`` is of one that had begun before."""
+
+    driver: Driver
+    start: float
+    resumed: bool
 
 
 class Running:
@@ -48,13 +68,12 @@ class Running:
     def __init__(self, run: Run, deployment: Subject[Any], past: RunState | None, stage: Stage) -> None:
         self.run = run
         self.past = past
-        self.serving = Serving(deployment, run.replica, stage.layout, stage.tell)
+        self.serving = Serving(deployment, run.replica, stage.layout, stage.tell, stage.port(run))
         self.driver: Driver | None = None
         self.loads = 0 if past is None else past.loads
         """Load processes that it has had."""
         self._told = past is not None and past.load_start is not None
-        self._resumed = False
-        self._load_start: float | None = None
+        self._load: _Load | None = None
         self._stage = stage
 
     @property
@@ -79,19 +98,20 @@ class Running:
         else:
             await self.serving.resume(self.past, self._stage.timeline, lost, probe=probe)
 
-    async def prepare(self, log: IO[bytes]) -> None:
-        """Start its load process, which then waits for its job."""
-        self.driver = await Driver.start(self._stage.layout.root, log)
+    async def prepare(self, log: IO[bytes]) -> bool:
+        """Start its load process, which then waits for its job; False where everything is to end before that."""
+        driver = await unless(self._stage.interrupted, Driver.start(self._stage.layout.root, log))
+        if driver is not None:
+            self.driver = driver
+        return driver is not None
 
     def load(self, load_start: float, *, resumed: bool) -> None:
         """Give the load process its job: to send from monotonic time ``load_start`` on, or go on with what began."""
-        stage, run, driver, endpoint = self._stage, self.run, self.driver, self.serving.endpoint
-        assert endpoint is not None
-        assert run.load is not None
-        assert driver is not None
+        stage, run = self._stage, self.run
+        driver = needed(self.driver, f"the load process of {run.options.name}")
         job = Job(
-            endpoint=endpoint,
-            load=run.load,
+            endpoint=needed(self.serving.endpoint, f"the endpoint of {run.options.name}"),
+            load=needed(run.load, f"the load of {run.options.name}"),
             rate=run.options.rate,
             seed=run.seed,
             duration=stage.campaign.duration,
@@ -103,7 +123,7 @@ class Running:
         driver.begin(job)
         if self.serving.generation > 1:
             driver.release(self.serving.generation)
-        self._load_start, self._resumed = load_start, resumed
+        self._load = _Load(driver, load_start, resumed)
         self.loads += 1
         if self._told:
             return
@@ -119,12 +139,13 @@ class Running:
     async def follow(self) -> None:
         """Wait for its load to end; a dead server ends it early, a load process that died is replaced."""
         for _ in range(_MOST_LOAD_PROCESSES):
-            if await self._drive() or not self._may_go_on():
+            load = needed(self._load, f"the load of {self.run.options.name}")
+            if await self._drive(load) or not self._may_go_on(load):
                 return
-            assert self._load_start is not None
             with self._stage.load_log() as log:
-                await self.prepare(log)
-            self.load(self._load_start, resumed=True)
+                if not await self.prepare(log) or not self._may_go_on(load):
+                    return
+            self.load(load.start, resumed=True)
 
     def stop(self) -> None:
         """No more arrivals: the load drains and ends."""
@@ -153,12 +174,11 @@ class Running:
             await cancelled([over, gone])
         self._tell("watch_finished")
 
-    async def _drive(self) -> bool:
+    async def _drive(self, given: _Load) -> bool:
         """Wait for the end of a load process; whether it ended in order."""
-        driver = self.driver
-        assert driver is not None
+        driver = given.driver
         load = asyncio.create_task(driver.wait())
-        told = asyncio.create_task(self._tell_resumed(driver)) if self._resumed else None
+        told = asyncio.create_task(self._tell_resumed(driver)) if given.resumed else None
         death = asyncio.create_task(self.serving.died.wait())
         try:
             await asyncio.wait({load, death}, return_when=asyncio.FIRST_COMPLETED)
@@ -169,18 +189,24 @@ class Running:
             await cancelled([load, death])
             if told is not None:
                 await asyncio.gather(told, return_exceptions=True)
+        for failure in driver.take_failed_seals():
+            self._tell("sealing_failed", **failure)
         finished = driver.finished or {}
         in_order = status == 0 and bool(finished)
+        if driver.ignored:
+            self._tell("load_output_ignored", lines=driver.ignored, first=driver.first_ignored)
         self._tell(
             "load_finished" if in_order else "load_died",
             exit=status,
             schedule_hash=finished.get("schedule_hash"),
             requests=finished.get("requests"),
+            **{name: finished[name] for name in ("unwritten", "dropped") if finished.get(name)},
+            **({} if in_order or driver.failure is None else {"reason": driver.failure}),
         )
         return in_order
 
-    def _may_go_on(self) -> bool:
-        over = self._load_start is None or time.monotonic() >= self._load_start + self._stage.campaign.duration
+    def _may_go_on(self, load: _Load) -> bool:
+        over = time.monotonic() >= load.start + self._stage.campaign.duration
         return not (over or self.serving.died.is_set() or self._stage.interrupted.is_set())
 
     async def _tell_resumed(self, driver: Driver) -> None:

@@ -43,7 +43,8 @@ class Sampling:
     """Runs samplers until cancelled.
 
     ``folder(owner, source)`` is where an owner's rows go now; ``seen`` is handed
-    every good reading (the rejuvenation's live view). ``clocks`` are read at every tick.
+    every good reading (the rejuvenation's live view). ``clocks`` are read at every tick;
+    ``shift`` is how far they are ahead of this boot's monotonic clock, which stamps of readings are on.
     """
 
     def __init__(
@@ -52,18 +53,21 @@ class Sampling:
         tell: Tell,
         seen: Callable[[Reading], None],
         clocks: Callable[[], Clocks] = Clocks.now,
+        shift: float = 0.0,
     ) -> None:
         self._folder = folder
         self._tell = tell
         self._seen = seen
         self._clocks = clocks
+        self._shift = shift
         self._jumps = JumpWatch(tell)
         self._writers: dict[Path, SegmentWriter] = {}
-        self._sealer = Sealer()
+        self._sealer = Sealer(tell)
 
     async def run(self, plan: Plan, start: float) -> None:
         """Tick ``plan``'s sampler from monotonic time ``start`` on."""
         kind = plan.sampler.kind
+        plan.sampler.interval = plan.interval
         reader = _Reader(plan.sampler)
         pending: Future[list[Reading]] | None = None
         failing = False
@@ -86,6 +90,12 @@ class Sampling:
         finally:
             reader.stop()
 
+    def seal(self, leftovers: Iterable[Path]) -> None:
+        """Have files sealed that an earlier runner left and nobody writes to."""
+        for live in leftovers:
+            self._sealer.add(live)
+        self._sealer.go_on()
+
     def finish(self, run: Path) -> None:
         """Close the segments of a run that has ended, below its folder: many runs would keep many files open."""
         for folder in [folder for folder in self._writers if run in folder.parents]:
@@ -95,13 +105,16 @@ class Sampling:
         """Close every segment."""
         for writer in self._writers.values():
             writer.close()
+        self._sealer.wait()
 
     def _write(self, kind: str, stamp: Stamp, tick: Tick, readings: Iterable[Reading]) -> None:
         rows: dict[str, list[dict[str, Any]]] = {}
         for reading in readings:
             if reading.values:
                 self._seen(reading)
-            rows.setdefault(reading.owner, []).append(_row(stamp, tick, reading))
+            own = reading.stamp
+            at = stamp if own is None else Stamp(own.wall, own.mono + self._shift)
+            rows.setdefault(reading.owner, []).append(_row(at, tick, reading))
         for owner, told in rows.items():
             folder = self._folder(owner, kind)
             if folder not in self._writers:
@@ -129,7 +142,7 @@ class _Reader:
         while (future := self._asked.get()) is not None:
             try:
                 readings = list(self._sampler.read())
-            except Exception as error:  # noqa: BLE001 - the one broad except: whatever a sampler does, the campaign goes on
+            except Exception as error:  # noqa: BLE001 - whatever a sampler raises, the campaign goes on
                 future.set_exception(SamplerError(f"{type(error).__name__}: {error}"))
             else:
                 future.set_result(readings)

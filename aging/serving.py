@@ -12,13 +12,15 @@ from typing import Any
 from aging.belonging import command_line, identity, mark
 from aging.clock import Timeline
 from aging.deployments import Endpoint, PastLife, Subject
-from aging.errors import DeploymentError
+from aging.errors import DeploymentError, writing
 from aging.journal import RunState
 from aging.load.bodies import content
 from aging.load.planned import PlannedRequest
 from aging.load.request import Answer, send
 from aging.load.transport import Transport
 from aging.logs import cap, tail
+from aging.model import TREE
+from aging.ports import FreePort
 from aging.process import MAIN, Life, oom_kills
 from aging.samplers import Target
 from aging.store.layout import Layout
@@ -33,9 +35,13 @@ Tell = Callable[..., object]
 
 
 class Serving:
-    """A deployment under test. ``tell(kind, deployment, **details)`` writes the journal."""
+    """A deployment under test. ``tell(kind, deployment, **details)`` writes the journal.
 
-    def __init__(self, deployment: Subject[Any], replica: int, layout: Layout, tell: Tell) -> None:
+    ``port`` is where one whose campaign names no port gets its own from: before its first start, and when it is started
+    under another runner. A restart keeps it, for the load process goes on sending to it.
+    """
+
+    def __init__(self, deployment: Subject[Any], replica: int, layout: Layout, tell: Tell, port: FreePort) -> None:
         self.deployment = deployment
         self.name: str = deployment.options.name
         self.replica = replica
@@ -44,6 +50,7 @@ class Serving:
         self.died = asyncio.Event()
         self._layout = layout
         self._tell = tell
+        self._free_port = port if deployment.chooses_port else None
         self._origin = deployment.origin()
         self._life: Life | None = None
         self._oom_kills = 0
@@ -72,7 +79,7 @@ class Serving:
             return None
         return Target(
             self.name,
-            "tree",
+            TREE,
             self.generation,
             tuple(pid for pids in trees.values() for pid in pids),
             with_descendants=life.with_descendants,
@@ -87,9 +94,12 @@ class Serving:
 
         Without ``probe`` nothing is sent. Raises DeploymentError.
         """
+        if self.deployment.chooses_port:
+            self._choose_port()
         self.generation += 1
         log_path = self._layout.log(self.name, self.generation, self.replica)
-        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(log_path):
+            log_path.parent.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
         self._oom_kills = oom_kills()
         try:
@@ -107,12 +117,17 @@ class Serving:
         self.generation = past.generation
         log = self._layout.log(self.name, self.generation, self.replica)
         began, self._oom_kills = time.monotonic(), oom_kills()
+        if self._free_port is not None and past.port is not None:
+            self._place(past.port)
         life = await self._origin.readopt(PastLife(past.processes, past.main, past.command, log))
         if life is None:
             if past.main is not None:
                 self._say_gone(lost)
+            self._choose_port()  # somebody else may have taken it since
             await self.start(probe=probe)
             return
+        if self._free_port is not None and past.port is not None:
+            self._free_port.hold(past.port)
         self._life = life
         self._log_keeper = asyncio.create_task(self._keep_log(log))
         if past.ready is None:  # the other runner was killed before it was: it answers now, or soon
@@ -121,6 +136,14 @@ class Serving:
         self.ready_since = timeline.here(past.ready)
         self._say("deployment_readopted", pid=past.pid)
         self._watch = asyncio.create_task(self._watch_for_death(life))
+
+    def _choose_port(self) -> None:
+        if self._free_port is not None:
+            self._place(self._free_port.take())
+
+    def _place(self, port: int) -> None:
+        self.deployment = self.deployment.at(port)
+        self._origin = self.deployment.origin()
 
     def _say_gone(self, why: str | None) -> None:
         if why is not None:
@@ -176,10 +199,11 @@ class Serving:
     async def _became(self, life: Life, started: float, *, probe: bool) -> None:
         pids = {name: next(iter(tree), None) for name, tree in life.trees.items()}
         main = pids.pop(MAIN, None)
-        known = None if main is None else identity(main)
+        known, port = None if main is None else identity(main), self.deployment.port
         self._say(
             "deployment_started",
             pid=main,
+            **({} if port is None else {"port": port}),
             command=list(life.command),
             main=None if known is None else astuple(known),
             processes={name: astuple(one) for name, one in life.ours.items()},
@@ -211,7 +235,7 @@ class Serving:
                 answer = await _unless(life, send(transport, endpoint, _PROBE, asked, patience))
                 if answer is None:  # whoever holds its port may take the request and never answer
                     break
-                if answer.error is None and life.serves():
+                if answer.error is None and await asyncio.to_thread(life.serves):
                     return
                 last = answer.error or f"{endpoint.base_url} is served by a process of somebody else"
                 if time.monotonic() - started > timeout:

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from aging.nvml.usage import memory_used
-from aging.preflight import port_taken
+from aging.ports import port_taken
 
 _PAUSE_SECONDS = 1.0
 
@@ -85,7 +85,8 @@ class Settling:
         """Return when the host has settled and the ports are free, when it took too long, or when interrupted."""
         began = time.monotonic()
         while not interrupted.is_set():
-            why = unsettled(self.before, await asyncio.to_thread(host_use), taken_ports(ports))
+            use, taken = await asyncio.to_thread(lambda: (host_use(), taken_ports(ports)))
+            why = unsettled(self.before, use, taken)
             waited = round(time.monotonic() - began, 3)
             if not why:
                 self.tell("settled", seconds=waited)

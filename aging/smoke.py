@@ -13,9 +13,11 @@ from typing import Literal
 
 from aging.campaign.schema import Campaign
 from aging.clock import readable_duration
+from aging.errors import writing
 from aging.evidence import Evidence, evidence_of
-from aging.indicators import PRIMARY, tree_samples
+from aging.indicators import PRIMARY
 from aging.model import Problem
+from aging.problem_kinds import ProblemKind as Kind
 from aging.problems import problems_of
 from aging.store.results import Results
 from aging.validity import limits_of
@@ -75,7 +77,8 @@ def verdicts(results: Results) -> list[SmokeVerdict]:
 def write_verdicts(told: Sequence[SmokeVerdict], path: Path) -> None:
     """Write ``smoke.json``."""
     content = [asdict(verdict) | {"passed": verdict.passed} for verdict in told]
-    path.write_text(json.dumps({"schema": 1, "smoke": content}, indent=1) + "\n", encoding="utf-8")
+    with writing(path):
+        path.write_text(json.dumps({"schema": 1, "smoke": content}, indent=1) + "\n", encoding="utf-8")
 
 
 def _checks(results: Results, name: str, problems: Sequence[Problem]) -> Iterator[SmokeCheck]:
@@ -109,10 +112,10 @@ def _answered(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
 
 
 def _errors(results: Results, evidence: Evidence, problems: Sequence[Problem]) -> SmokeCheck:
-    told = [problem.message for problem in problems if problem.kind in ("error", "failing", "lost")]
+    told = _messages(problems, Kind.ERROR, Kind.FAILING, Kind.LOST)
     if told:
         return SmokeCheck("errors", "fail", "; ".join(told))
-    dropped = [problem.message for problem in problems if problem.kind == "dropped"]
+    dropped = _messages(problems, Kind.DROPPED)
     if not dropped:
         return SmokeCheck("errors", "ok", "no request failed")
     over = (evidence.failed_share or 0.0) > limits_of(results).failed
@@ -120,19 +123,23 @@ def _errors(results: Results, evidence: Evidence, problems: Sequence[Problem]) -
 
 
 def _client(evidence: Evidence, problems: Sequence[Problem]) -> SmokeCheck:
-    told = [problem.message for problem in problems if problem.kind in ("late", "load_died", "schedule")]
+    told = _messages(problems, Kind.LATE, Kind.LOAD_DIED, Kind.SCHEDULE)
     late = f"99 % of the requests were sent within {1000 * evidence.late:.3g} ms"
     return SmokeCheck("client", "fail" if told else "ok", "; ".join(told) or late)
 
 
 def _indicators(results: Results, name: str, problems: Sequence[Problem]) -> SmokeCheck:
-    samples = tree_samples(results, name, 1)
+    samples = results.tree(name)
     seen = 0 if samples.empty or PRIMARY not in samples else int(samples[PRIMARY].notna().sum())
     if seen < _LEAST_SAMPLES:
         return SmokeCheck("indicators", "fail", f"its memory was read {seen} times")
     # Nothing at all of an engine that is said to tell something is a mistake; one metric less may be its release.
-    silent = [one.message for one in problems if one.kind == "engine" and one.message.startswith("engine was never")]
+    silent = [message for message in _messages(problems, Kind.ENGINE) if message.startswith("engine was never")]
     if silent:
         return SmokeCheck("indicators", "fail", "; ".join(silent))
-    told = [problem.message for problem in problems if problem.kind in ("engine", "unread", "ticks")]
+    told = _messages(problems, Kind.ENGINE, Kind.UNREAD, Kind.TICKS)
     return SmokeCheck("indicators", "warn" if told else "ok", "; ".join(told) or f"its memory was read {seen} times")
+
+
+def _messages(problems: Sequence[Problem], *kinds: Kind) -> list[str]:
+    return [problem.message for problem in problems if any(kind.of(problem) for kind in kinds)]

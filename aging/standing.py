@@ -27,8 +27,11 @@ class Standing:
     smoke: bool = False
 
     @classmethod
-    def of(cls, directory: Path) -> Standing:
-        state, owner = fold(read_journal(directory / "journal.jsonl")), owner_of(directory)
+    def of(cls, directory: Path, state: CampaignState | None = None) -> Standing:
+        """``state`` is that of its journal, where it has been read."""
+        if state is None:
+            state = fold(read_journal(directory / "journal.jsonl"))
+        owner = owner_of(directory)
         runner = owner.pid if owner is not None and owner.role == "runner" else None
         return cls(
             directory,

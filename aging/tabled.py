@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from aging.clock import readable_duration
+from aging.series_analysis import SeriesAnalysis, series_analysis
 from aging.tabular import Floats, TableSeries
 from aging.trends import (
     SeriesError,
@@ -21,9 +22,7 @@ from aging.trends import (
     rate_grid,
     sen_slope,
 )
-from aging.trends.observed import Observed
 from aging.trends.tests import TrendTest
-from aging.trends.trend import LEAST, analyse
 
 _HOUR, _MINUTE = 3600.0, 60.0
 _KNOWN_KEYS = (
@@ -33,22 +32,25 @@ _KNOWN_KEYS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Analysed:
+class TableAnalysis:
     """A series as it was analysed: ``t`` seconds since the start of load and ``y``, both shape (n,)."""
 
     column: str
     t: Floats
     y: Floats
-    trend: Trend | None
-    tests: Mapping[str, float | None]
+    result: SeriesAnalysis
     notes: tuple[str, ...]
+
+    @property
+    def trend(self) -> Trend | None:
+        return self.result.trend
 
     def to_json(self) -> dict[str, Any]:
         """The series' entry of ``aging trend --json``; what is not known is None."""
         told = {"column": self.column, "n": int(self.t.size), "verdict": "inconclusive", "notes": list(self.notes)}
         trend = self.trend
         if trend is None:
-            return told | dict.fromkeys(_KNOWN_KEYS) | {"tests": dict(self.tests)}
+            return told | dict.fromkeys(_KNOWN_KEYS) | {"tests": dict(self.result.tests)}
         exponent = trend.exponent
         return told | {
             "verdict": trend.verdict,
@@ -60,7 +62,7 @@ class Analysed:
             "n_effective": trend.n_effective,
             "minimum_detectable_per_hour": _hourly(trend.minimum_detectable),
             "exponent": None if exponent is None else [exponent.b, exponent.low, exponent.high],
-            "tests": dict(self.tests),
+            "tests": dict(self.result.tests),
             "exact": self._exact(),
         }
 
@@ -75,7 +77,7 @@ class Analysed:
 
 def analyse_series(
     series: TableSeries, tests: Mapping[str, TrendTest], resample: float | None, warmup: float | str | None
-) -> Analysed:
+) -> TableAnalysis:
     """Resample, drop the warm-up (seconds, or ``"auto"``) and test; a series that cannot be tested says why."""
     t, y, notes = series.t, series.y, list(series.notes)
     try:
@@ -91,12 +93,13 @@ def analyse_series(
             seconds = find_warmup(t, y) if isinstance(warmup, str) else warmup
             t, y = drop_warmup(t, y, seconds)
             notes.append(f"warm-up left out: the first {seconds:g} s of load{' (found)' if warmup == 'auto' else ''}")
-        one = Observed.of(t, y, LEAST)
-        trend = analyse(one, given=t)
+        result = series_analysis(t, y, tests)
     except SeriesError as error:
-        return Analysed(series.column, t, y, None, dict.fromkeys(tests), (*notes, str(error)))
-    notes += [*trend.notes, *(_on_the_origin(trend, t, y) if series.origin_assumed else ())]
-    return Analysed(series.column, t, y, trend, _p_values(tests, one), tuple(notes))
+        result = SeriesAnalysis.impossible(tests, str(error))
+    notes += result.notes
+    if result.trend is not None and series.origin_assumed:
+        notes += _on_the_origin(result.trend, t, y)
+    return TableAnalysis(series.column, t, y, result, tuple(notes))
 
 
 def _usual_step(t: Floats) -> float:
@@ -131,17 +134,6 @@ def _on_the_origin(trend: Trend, t: Floats, y: Floats) -> tuple[str, ...]:
 
 def _span(seconds: float) -> str:
     return readable_duration(seconds) if seconds >= _MINUTE else f"{seconds:.2g} s"
-
-
-def _p_values(tests: Mapping[str, TrendTest], series: Observed) -> dict[str, float | None]:
-    values: dict[str, float | None] = {}
-    for kind, test in tests.items():
-        try:
-            p = test.on(series).p
-        except SeriesError:
-            p = np.nan
-        values[kind] = None if np.isnan(p) else float(p)
-    return values
 
 
 def _hourly(per_second: float | None) -> float | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -15,6 +17,16 @@ async def cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def unless(interrupted: asyncio.Event, doing: Coroutine[Any, Any, T]) -> T | None:
+    """The result of ``doing``; None where the event was set before there was one, and it is then cancelled."""
+    task, over = asyncio.create_task(doing), asyncio.create_task(interrupted.wait())
+    try:
+        await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        await cancelled([task, over])
 
 
 async def kept_going(

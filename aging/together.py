@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from aging.errors import DeploymentError
+from aging.errors import DeploymentError, needed
 from aging.heap import settle
 from aging.model import Reading
 from aging.rejuvenating import Rejuvenating
@@ -75,7 +75,8 @@ class Together:
 
     async def _load(self, ready: Sequence[Running], log: Any) -> None:
         for run in ready:
-            await run.prepare(log)
+            if not await run.prepare(log):
+                return
         # One that was killed while it told them had told some: all have the same start.
         begun = self._begun(ready)
         load_start = time.monotonic() + _LEAD_SECONDS if begun is None else begun
@@ -98,8 +99,7 @@ class Together:
         followers = [asyncio.create_task(one) for one in followed]
         others = []
         if self._policy is not None:
-            options = self._stage.campaign.rejuvenation
-            assert options is not None
+            options = needed(self._stage.campaign.rejuvenation, "a [rejuvenation] table")
             self._rejuvenating = Rejuvenating(options, self._policy, ready, self._stage.tell)
             others.append(asyncio.create_task(self._rejuvenating.run()))
         # By then everything has been done once; the harness is judged from the end of its first minute on.

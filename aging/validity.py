@@ -14,13 +14,16 @@ from aging.evidence import Evidence, evidence_of
 from aging.model import RunValidity, Validity
 from aging.store.results import Results
 
+_UNJUDGED = "it was not known whether it had to be repeated, for the judge of broken runs failed; it was not repeated"
+
 
 def judge(evidence: Evidence, limits: ValidityTable) -> tuple[Validity, tuple[str, ...]]:
-    """What a run is worth, and the reasons why it is not more."""
+    """What a run is worth, and the reasons why it is not more, or not known to be."""
     broken, short = tuple(_broken(evidence, limits)), tuple(_short(evidence, limits))
+    reasons = (*broken, *short, *((_UNJUDGED,) if evidence.unjudged else ()))
     if broken:
-        return "broken", (*broken, *short)
-    return ("short", short) if short else ("complete", ())
+        return "broken", reasons
+    return ("short" if short else "complete"), reasons
 
 
 def validities(results: Results) -> list[RunValidity]:

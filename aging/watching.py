@@ -77,6 +77,8 @@ class Watchdogs:
         table = self._table
         for run in self._runs():
             driver = run.driver
+            for failure in () if driver is None else driver.take_failed_seals():
+                self._tell("sealing_failed", run.serving.name, replica=run.replica, **failure)
             if driver is None or driver.heard is None or driver.finished is not None or run.serving.age is None:
                 continue
             heard = time.monotonic() - driver.heard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -9,15 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
+from hypothesis import settings
 
 # One thread each: the suite shares two cores with the servers it starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=30)
+settings.register_profile("thorough", derandomize=True, deadline=None, database=None, max_examples=200)
 
 # What is started here inherits them: under `nohup`, or in the background of a script, they would be ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,24 +33,27 @@ ROOT = Path(__file__).resolve().parent.parent
 Aging = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("quick" if config.getoption("markexpr").startswith("not slow") else "thorough")
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
-    """Every test ends the processes it started."""
+    """Every test ends the processes it started; those of a fixture of its module are older than it."""
+    before = _running_children()
     yield
-    deadline = time.monotonic() + 5
-    while (left := _running_children()) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 30
+    while (left := _running_children() - before) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not left, f"left behind: {left}"
+    assert not left, f"left behind: {[process.cmdline() for process in left]}"
 
 
-def _running_children() -> list[str]:
-    running = []
+def _running_children() -> set[psutil.Process]:
+    running = set()
     for child in psutil.Process().children(recursive=True):
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             if child.status() != psutil.STATUS_ZOMBIE:
-                running.append(" ".join(child.cmdline()))
-        except psutil.NoSuchProcess:
-            continue
+                running.add(child)
     return running
 
 
@@ -69,39 +77,41 @@ def free_port() -> Callable[[], int]:
     return unused_port
 
 
-@pytest.fixture
-def reference(free_port: Callable[[], int]) -> Iterator[Callable[..., str]]:
-    """Start reference servers: ``reference("--leak-bytes-per-request", "4096")`` gives the base URL."""
-    servers: list[subprocess.Popen[bytes]] = []
+@contextlib.contextmanager
+def reference_servers() -> Iterator[Callable[..., str]]:
+    """Starts reference servers, ``start("--leak-bytes-per-request", "4096")`` gives the base URL; ends them all."""
+    servers: list[subprocess.Popen[str]] = []
 
     def start(*flags: str) -> str:
-        port = free_port()
-        argv = [sys.executable, "-m", "aging.reference", "--port", str(port), *flags]
-        server = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+        argv = [sys.executable, "-m", "aging.reference", "--port", "0", *flags]
+        server = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         servers.append(server)
-        url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: _answers(url), f"no answer at {url}")
-        return url
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        assert line.startswith("listening on "), line
+        return line.split()[-1]
 
-    yield start
-    for server in servers:
-        server.kill()
-        server.wait()
-
-
-def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+        yield start
+    finally:
+        for server in servers:
+            server.kill()
+            server.communicate()
 
 
-def wait_for(condition: Callable[[], bool], message: str, seconds: float = 20.0) -> None:
+@pytest.fixture
+def reference() -> Iterator[Callable[..., str]]:
+    """Start reference servers of the test's own, in processes of their own."""
+    with reference_servers() as start:
+        yield start
+
+
+def wait_for(condition: Callable[[], bool], message: str, seconds: float = 60.0) -> None:
     """Poll a condition; fail with ``message`` when it never holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, message
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def write_campaign(
@@ -172,6 +182,14 @@ def aging(tmp_path: Path) -> Aging:
         )
 
     return run
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Aging:
+    """Call the command line in this process, in an empty folder: a fresh interpreter costs seconds of CPU."""
+    from tests.cli import run_here
+
+    return partial(run_here, tmp_path)
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ def test_a_keeper_ends_what_is_left_after_its_grace_and_tells(spawn: Spawn, tmp_
     waiting, _ = keeper(tmp_path, grace=1.0)
     assert keepers(mark(tmp_path)) == [waiting.pid]
     began = time.monotonic()
-    _, said = waiting.communicate(timeout=20)  # its input ends, as when the runner is killed
+    _, said = waiting.communicate(timeout=60)  # its input ends, as when the runner is killed
     assert (waiting.returncode, said) == (0, b"")
     assert time.monotonic() - began >= 1.0
     assert identity(server.pid) is None
@@ -193,7 +193,7 @@ def test_the_keeper_of_another_installation_is_one_too(tmp_path: Path) -> None:
 def test_a_keeper_that_is_bid_goodbye_ends_nothing(spawn: Spawn, tmp_path: Path) -> None:
     server = spawn("sleep 61", **{MARKER: mark(tmp_path)})
     waiting, _ = keeper(tmp_path, grace=0.0)
-    waiting.communicate(GOODBYE, timeout=10)
+    waiting.communicate(GOODBYE, timeout=60)
     assert server.poll() is None
 
 
@@ -204,7 +204,7 @@ def test_a_keeper_leaves_all_to_another_runner_that_lives(spawn: Spawn, tmp_path
     owner = {"pid": other.pid, "start": other.start, "host": "here", "since": 0.0, "role": "runner"}
     (tmp_path / "lock").write_text(json.dumps(owner))
     waiting, _ = keeper(tmp_path, grace=0.5)
-    waiting.communicate(timeout=20)
+    waiting.communicate(timeout=60)
     assert waiting.returncode == 0
     assert server.poll() is None
 
@@ -220,14 +220,14 @@ def test_a_keeper_waits_on_for_what_a_runner_left_that_came_and_went_unless_that
     other = known(successor.pid)
     owner = {"pid": other.pid, "start": other.start, "host": "here", "since": 0.0, "role": "runner"}
     (tmp_path / "lock").write_text(json.dumps(owner))
-    waiting, _ = keeper(tmp_path, grace=2.0)
+    waiting, _ = keeper(tmp_path, grace=600.0 if over else 1.5)
+    began = time.monotonic()
     assert waiting.stdin is not None
     waiting.stdin.close()
     successor.kill()
     successor.wait()
-    began = time.monotonic()
-    waiting.wait(20)
-    assert (time.monotonic() - began < 1.5) == over
+    waiting.wait(60)
+    assert over or time.monotonic() - began >= 1.5
     assert waiting.stderr is not None
     assert waiting.stderr.read() == b""
     waiting.stderr.close()
@@ -271,7 +271,7 @@ def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: S
         wait_for(lambda: all(keepers(mark(roots[name])) for name in ("kept", "kept elsewhere")), "no keepers")
         servers = {name: spawn("sleep 61", **{MARKER: mark(root)}) for name, root in roots.items()}
         reap()  # or a campaign of another test, that begins just now
-        assert servers["abandoned"].wait(5) == -signal.SIGTERM
+        assert servers["abandoned"].wait(60) == -signal.SIGTERM
         wait_for(lambda: bool(read_journal(roots["abandoned"] / "journal.jsonl")), "not told")
         (event,) = read_journal(roots["abandoned"] / "journal.jsonl")
         assert event.kind == "orphans_ended"
@@ -279,8 +279,8 @@ def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: S
         assert all(servers[name].poll() is None for name in ("run", "kept", "kept elsewhere", "removed", "unlocked"))
     finally:
         lock.close()
-        other.communicate(GOODBYE, timeout=10)
-        waiting.communicate(GOODBYE, timeout=10)
+        other.communicate(GOODBYE, timeout=60)
+        waiting.communicate(GOODBYE, timeout=60)
 
 
 def test_a_timeline_goes_on_over_boots() -> None:

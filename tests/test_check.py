@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from aging.check import Condition, Outcome, check_names, judge, overall, parse_conditions
-from aging.early import Gate
+from aging.core.worker import call
+from aging.early import Gate, _job, look
 from aging.errors import MistakesError
-from aging.journal import read_journal
 from aging.model import Control, Finding, Findings, Problem, RunValidity, Validity
-from tests.conftest import Aging, result_directory, unused_port
+from tests.conftest import Aging
+from tests.virtual_campaign import VirtualCampaign, small_campaign
 
 LEAK = Condition("process_anon_swap_bytes", "per_request", 256.0)
 
@@ -145,25 +146,29 @@ def test_unknown_names_are_told_together() -> None:
     assert "no indicator is named 'process_anon'; known: process_fds" in str(caught.value)
 
 
-def test_the_gate_tells_a_leak_from_none_and_from_too_short(campaign_file: Callable[..., Path], aging: Aging) -> None:
-    condition = "process_anon_swap_bytes:per_request > 256"
-    file = campaign_file(duration="10s", warmup="1s")
-    leaking = aging("check", file, "--fail", condition, "--deployment", "leak")
-    assert leaking.returncode == 1, leaking.stdout + leaking.stderr
-    assert "failed: leak: process_anon_swap_bytes:per_request > 256" in leaking.stdout
-    clean = aging("check", file, "--fail", condition, "--deployment", "clean")
-    assert clean.returncode == 0, clean.stdout + clean.stderr
-    short = aging("check", file, "--fail", condition, "--deployment", "leak", "--duration", "2500ms")
-    assert short.returncode == 3, short.stdout + short.stderr
+TWO = ('name = "clean"', 'name = "leak"\nleak_per_request = "16KiB"')
+
+
+@pytest.mark.parametrize(
+    ("deployment", "duration", "code"), [("leak", "60s", 1), ("clean", "60s", 0), ("leak", "8s", 3)]
+)
+def test_the_gate_tells_a_leak_from_none_and_from_too_short(
+    tmp_path: Path, deployment: str, duration: str, code: int
+) -> None:
+    asked = ("--fail", "process_anon_swap_bytes:per_request > 256", "--deployment", deployment, "--duration", duration)
+    campaign = VirtualCampaign(tmp_path, small_campaign(*TWO))
+    assert campaign.run(*asked, verb="check") == code, campaign.output
+    outcome = {0: "passed", 1: "failed", 3: "inconclusive"}[code]
+    assert f"{outcome}: {deployment}: process_anon_swap_bytes:per_request > 256" in campaign.output
 
 
 def test_a_wrong_condition_is_told_before_anything_is_started(
-    campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path
+    campaign_file: Callable[..., Path], cli: Aging, tmp_path: Path
 ) -> None:
-    ran = aging("check", campaign_file(), "--fail", "memory > 3")
+    ran = cli("check", campaign_file(), "--fail", "memory > 3")
     assert ran.returncode == 2
     assert "is not a condition" in ran.stderr
-    misspelt = aging("check", campaign_file(), "--fail", "process_anon:per_hour > 3", "--deployment", "laek")
+    misspelt = cli("check", campaign_file(), "--fail", "process_anon:per_hour > 3", "--deployment", "laek")
     assert misspelt.returncode == 2
     assert "no deployment is named 'laek'" in misspelt.stderr
     assert "no indicator is named 'process_anon'" in misspelt.stderr
@@ -186,50 +191,37 @@ def test_looks_share_one_error_and_lie_within_the_window() -> None:
     assert Gate([LEAK], ["a"], looks=1).levels == pytest.approx([0.05])
 
 
-def test_a_leak_is_told_long_before_the_planned_end(aging: Aging, tmp_path: Path) -> None:
-    file = tmp_path / "early.toml"
-    file.write_text(
-        f"""
-schema = 1
-name = "early"
-seed = 2
-duration = "60s"
-load.arrivals = {{ kind = "constant", rate = 20.0 }}
-load.prompt_tokens = {{ median = 4, p95 = 4, min = 4, max = 4 }}
-load.output_tokens = {{ median = 2, p95 = 2, min = 2, max = 2 }}
-sampling.process = "0.1s"
-analysis.grid = "0.1s"
-deployment = [{{ name = "leak", kind = "reference", port = {unused_port()}, leak_per_request = "256KiB" }}]
-"""
-    )
-    asked = ("--fail", "process_anon_swap_bytes:per_request > 1000", "--deployment", "leak", "--looks", "6")
-    began = time.monotonic()
-    ran = aging("check", file, *asked, timeout=100)
-    assert ran.returncode == 1, ran.stdout + ran.stderr
-    assert time.monotonic() - began < 50
-    assert "ended early at look " in ran.stdout
-    assert "failed: leak: process_anon_swap_bytes:per_request > 1000" in ran.stdout
-    events = [event.kind for event in read_journal(result_directory(tmp_path / "results") / "journal.jsonl")]
-    assert events[-1] == "campaign_decided"
-    assert "campaign_interrupted" not in events
+LOOKS = ("--fail", "process_anon_swap_bytes:per_request > 1000", "--deployment", "leak", "--looks", "6")
 
 
-def test_looks_are_refused_where_runs_take_turns(aging: Aging, tmp_path: Path) -> None:
+def test_a_leak_is_told_long_before_the_planned_end(tmp_path: Path) -> None:
+    campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, duration="10m"))
+    assert campaign.run(*LOOKS, verb="check") == 1, campaign.output
+    events = campaign.results.events
+    assert events[-1].kind == "campaign_decided"
+    assert "campaign_interrupted" not in {event.kind for event in events}
+    assert events[-1].stamp.mono - events[0].stamp.mono < 400.0
+    assert "ended early at look " in campaign.output
+    assert "failed: leak: process_anon_swap_bytes:per_request > 1000" in campaign.output
+
+
+def test_a_campaign_without_a_leak_is_never_ended_early(tmp_path: Path) -> None:
+    campaign = VirtualCampaign(tmp_path, small_campaign('name = "leak"', duration="2m"))
+    assert campaign.run(*LOOKS, verb="check") == 0, campaign.output
+    assert campaign.results.events[-1].kind == "campaign_completed"
+
+
+def test_an_early_look_is_a_process_that_answers(tmp_path: Path) -> None:
+    campaign = VirtualCampaign(tmp_path, small_campaign(*TWO))
+    campaign.run()
+    for deployment, count in (("leak", 1), ("clean", 0)):
+        gate = Gate([LEAK], [deployment], looks=1)
+        assert len(asyncio.run(call(look, _job(gate, campaign.results.layout, 0.05)))) == count
+
+
+def test_looks_are_refused_where_runs_take_turns(cli: Aging, tmp_path: Path) -> None:
     file = tmp_path / "turns.toml"
-    file.write_text(
-        """
-schema = 1
-name = "turns"
-seed = 2
-duration = "60s"
-replicas = 2
-load.arrivals = { kind = "constant", rate = 20.0 }
-load.prompt_tokens = { median = 4, p95 = 4, min = 4, max = 4 }
-load.output_tokens = { median = 2, p95 = 2, min = 2, max = 2 }
-deployment = [{ name = "a", kind = "reference", port = 18080 }]
-"""
-    )
-    told = aging("check", file, "--fail", "process_fds:per_hour > 1", "--deployment", "a", "--looks", "3")
-    assert told.returncode == 2
-    assert "runs that take turns" in told.stderr
-    assert aging("check", file, "--fail", "process_fds:per_hour > 1", "--looks", "0").returncode == 2
+    file.write_text(small_campaign('name = "leak"', head="replicas = 2"))
+    assert cli("check", file, *LOOKS).returncode == 2
+    assert cli("check", file, *LOOKS[:-1], "0").returncode == 2
+    assert not (tmp_path / "results").exists()

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from aging.clock import folder_name, hour_name, readable_duration, ticks
+from tests import virtual_time
 
 
 def test_ticks_follow_the_start_and_not_the_work_between_them() -> None:
@@ -21,24 +22,24 @@ def test_ticks_follow_the_start_and_not_the_work_between_them() -> None:
                 return seen
         raise AssertionError
 
-    for k, at in enumerate(asyncio.run(due())):
-        assert k * 0.05 <= at < k * 0.05 + 0.04
+    assert virtual_time.run(due()) == pytest.approx([0.05 * k for k in range(8)], abs=1e-6)
 
 
 def test_ticks_that_passed_unseen_are_counted_and_skipped() -> None:
-    async def after_a_block() -> tuple[int, float]:
+    clock = virtual_time.Clock()
+
+    async def after_a_block() -> tuple[int, int, float]:
         start = time.monotonic()
         stream = ticks(0.2, start)
         await anext(stream)
-        time.sleep(0.92)  # noqa: ASYNC251 - the loop is blocked on purpose
+        clock.now += 0.92  # the loop is blocked
         late = await anext(stream)
         following = await anext(stream)
-        assert following.missed == 0
-        return late.missed, (time.monotonic() - start) % 0.2
+        return late.missed, following.missed, time.monotonic() - start
 
-    missed, phase = asyncio.run(after_a_block())
-    assert missed == 3
-    assert phase < 0.12
+    missed, then, at = virtual_time.run(after_a_block(), clock)
+    assert (missed, then) == (3, 0)
+    assert at == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(4.4, "4s"), (65, "1m 05s"), (3600, "1h 00m"), (777_600, "216h 00m")])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,12 +22,12 @@ def refused(ran: subprocess.CompletedProcess[str], *told: str) -> None:
         assert words in ran.stderr, ran.stderr
 
 
-def test_all_mistakes_of_a_file_come_in_one_message(campaign_file: Write, aging: Aging, tmp_path: Path) -> None:
+def test_all_mistakes_of_a_file_come_in_one_message(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     file = campaign_file(duration="6 s", warmup="9s")
     text = file.read_text().replace("streaming", "x").replace("rate = 30.0", "rate = -1").replace("drain", "dran")
     file.write_text(text.replace('"16KiB"', '"16"'))
     refused(
-        aging("run", file),
+        cli("run", file),
         "small.toml: 4 mistakes",
         "load.arrivals.rate: input should be greater than 0, got -1",
         "load.dran: unknown key; did you mean 'drain'?",
@@ -38,33 +37,26 @@ def test_all_mistakes_of_a_file_come_in_one_message(campaign_file: Write, aging:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small.toml"]
 
 
-def test_a_port_in_use_is_told_before_anything_is_started(campaign_file: Write, aging: Aging, tmp_path: Path) -> None:
+def test_a_port_in_use_is_told_before_anything_is_started(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     file = campaign_file()
     port = int(file.read_text().split("port = ")[1].split()[0])
     with socket.create_server(("127.0.0.1", port)):
-        refused(aging("run", file), f"deployment[clean].port: port {port} is in use on 127.0.0.1")
+        refused(cli("run", file), f"deployment[clean].port: port {port} is in use on 127.0.0.1")
     assert not (tmp_path / "results").exists()
 
 
 def test_missing_runtime_model_and_command_come_together_with_what_helps(
-    campaign_file: Write, tmp_path: Path, free_port: Callable[[], int]
+    campaign_file: Write, cli: Aging, tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("AGING_ENVIRONMENTS", str(tmp_path / "none"))
     file = campaign_file()
     with file.open("a") as text:
         text.write(f'[[deployment]]\nname = "llama"\nkind = "llama-cpp"\nport = {free_port()}\n')
         text.write(
             f'[[deployment]]\nname = "cmd"\nkind = "command"\nport = {free_port()}\ncommand = ["no-such-server"]\n'
         )
-    ran = subprocess.run(
-        [sys.executable, "-m", "aging", "run", str(file)],
-        env=os.environ | {"AGING_ENVIRONMENTS": str(tmp_path / "none")},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     refused(
-        ran,
+        cli("run", file),
         "3 mistakes",
         "deployment[llama].kind: the llama-cpp runtime is not installed; run: aging env create llama-cpp",
         "model: is missing, and llama (llama-cpp) serves one; add a [model] table",
@@ -72,89 +64,93 @@ def test_missing_runtime_model_and_command_come_together_with_what_helps(
     )
 
 
-def test_a_model_path_that_does_not_exist_is_told(campaign_file: Write, aging: Aging) -> None:
+def test_a_model_path_that_does_not_exist_is_told(campaign_file: Write, cli: Aging) -> None:
     file = campaign_file()
     file.write_text(file.read_text().replace("[load]", '[model]\npath = "nowhere.gguf"\n[load]'))
-    refused(aging("run", file), "model.path: there is no 'nowhere.gguf'")
+    refused(cli("run", file), "model.path: there is no 'nowhere.gguf'")
 
 
-def test_a_results_path_that_cannot_be_one_is_told(campaign_file: Write, aging: Aging, tmp_path: Path) -> None:
+def test_a_results_path_that_cannot_be_one_is_told(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    refused(aging("run", campaign_file(), "--results", tmp_path / "file"), "is not a directory")
-    refused(aging("run", campaign_file(), "--results", tmp_path / "file" / "below"), "is not a directory")
+    refused(cli("run", campaign_file(), "--results", tmp_path / "file"), "is not a directory")
+    refused(cli("run", campaign_file(), "--results", tmp_path / "file" / "below"), "is not a directory")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
-def test_a_full_disk_is_told_before_anything_is_started(campaign_file: Write, aging: Aging, tmp_path: Path) -> None:
+def test_a_full_disk_is_told_before_anything_is_started(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", full], check=False, capture_output=True)
     if mounted.returncode:
         pytest.skip("this sandbox does not let us mount")
     try:
-        refused(aging("run", campaign_file(), "--results", full), "MiB are free")
+        refused(cli("run", campaign_file(), "--results", full), "MiB are free")
     finally:
         subprocess.run(["umount", full], check=True)
 
 
 @pytest.mark.parametrize("verb", ["status", "analyze", "report"])
-def test_a_directory_that_is_no_result_directory_is_told(verb: str, aging: Aging, tmp_path: Path) -> None:
-    refused(aging(verb, tmp_path / "none"), "there is no such directory")
-    refused(aging(verb, tmp_path), "is not a result directory (it has no journal.jsonl)")
+def test_a_directory_that_is_no_result_directory_is_told(verb: str, cli: Aging, tmp_path: Path) -> None:
+    refused(cli(verb, tmp_path / "none"), "there is no such directory")
+    refused(cli(verb, tmp_path), "is not a result directory (it has no journal.jsonl)")
     inner = tmp_path / "small" / "20260101T000000Z"
     inner.mkdir(parents=True)
     (inner / "journal.jsonl").touch()
-    refused(aging(verb, tmp_path), f"the latest below it is {inner}")
-    refused(aging(verb, inner), "manifest.json: cannot be read")
+    refused(cli(verb, tmp_path), f"the latest below it is {inner}")
+    refused(cli(verb, inner), "manifest.json: cannot be read")
     (inner / "manifest.json").write_text("{")
-    refused(aging(verb, inner), "manifest.json: is not JSON")
+    refused(cli(verb, inner), "manifest.json: is not JSON")
     (inner / "manifest.json").write_text('{"schema": 99}')
-    refused(aging(verb, inner), "format version 99 is unknown")
+    refused(cli(verb, inner), "format version 99 is unknown")
     (inner / "manifest.json").write_text('{"schema": 1, "seed": 1}')
-    refused(aging(verb, inner), "has no campaign, deployments, schedule_hashes")
+    refused(cli(verb, inner), "has no campaign, deployments, schedule_hashes")
 
 
-def test_validate_tells_every_file(campaign_file: Write, aging: Aging, tmp_path: Path) -> None:
+def test_validate_tells_every_file(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     good = campaign_file()
     bad = tmp_path / "bad.toml"
     bad.write_text("name = 3")
-    ran = aging("validate", good, bad, tmp_path / "none.toml")
+    ran = cli("validate", good, bad, tmp_path / "none.toml")
     refused(ran, "bad.toml:", "none.toml: 1 mistake\n  cannot be read: No such file")
     assert "small.toml: valid: 2 deployments, 2 runs, 6s of load" in ran.stdout
-    assert aging("validate", good).returncode == 0
+    assert cli("validate", good).returncode == 0
 
 
-def test_model_is_made_once_and_unknown_presets_are_told(tmp_path: Path, aging: Aging) -> None:
-    ran = aging("model", "tiny", "--out", tmp_path / "tiny.gguf")
+def test_model_is_made_once_and_unknown_presets_are_told(tmp_path: Path, cli: Aging) -> None:
+    ran = cli("model", "tiny", "--out", tmp_path / "tiny.gguf")
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "tiny.gguf").read_bytes()[:4] == b"GGUF"
-    refused(aging("model", "huge"), "unknown preset 'huge'; known: tiny, tiny-long, small")
-    refused(aging("model", "tiny", "--out", "/proc/none/tiny.gguf"), "cannot be written")
+    refused(cli("model", "huge"), "unknown preset 'huge'; known: tiny, tiny-long, small")
+    refused(cli("model", "tiny", "--out", "/proc/none/tiny.gguf"), "cannot be written")
 
 
-def test_env_lists_what_there_is_and_knows_what_there_is_not(aging: Aging) -> None:
-    assert "llama-cpp" in aging("env", "list").stdout
-    refused(aging("env", "create", "no-such"), "unknown environment 'no-such'; known: llama-cpp")
+def test_env_lists_what_there_is_and_knows_what_there_is_not(cli: Aging) -> None:
+    assert "llama-cpp" in cli("env", "list").stdout
+    refused(cli("env", "create", "no-such"), "unknown environment 'no-such'; known: llama-cpp")
 
 
-def test_doctor_looks_at_the_host(aging: Aging, campaign_file: Write) -> None:
-    ran = aging("doctor", campaign_file())
+def test_doctor_looks_at_the_host(cli: Aging, campaign_file: Write) -> None:
+    ran = cli("doctor", campaign_file())
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for name in ("cores", "memory", "swap", "cgroup", "ulimit", "disk", "clock", "device sampler", "llama-cpp runtime"):
         assert f" {name} " in ran.stdout, name
     assert "could start now" in ran.stdout
 
 
+def test_the_command_is_a_process_whose_exit_code_is_the_verb_s(aging: Aging, tmp_path: Path) -> None:
+    refused(aging("status", tmp_path), "is not a result directory")
+
+
 @pytest.mark.parametrize("arguments", [[], ["no-such-verb"], ["run"], ["check", "x.toml"]])
-def test_wrong_usage_is_exit_2(arguments: list[str], aging: Aging) -> None:
-    ran = aging(*arguments)
+def test_wrong_usage_is_exit_2(arguments: list[str], cli: Aging) -> None:
+    ran = cli(*arguments)
     assert ran.returncode == 2
     assert "usage: aging" in ran.stderr
 
 
-def test_every_verb_explains_itself(aging: Aging) -> None:
-    overview = aging("--help").stdout
+def test_every_verb_explains_itself(cli: Aging) -> None:
+    overview = cli("--help").stdout
     for verb in ("run", "check", "validate", "doctor", "status", "analyze", "report", "model", "env"):
         assert f"    {verb} " in overview
-        assert aging(verb, "--help").returncode == 0
+        assert cli(verb, "--help").returncode == 0
     assert "exit codes: 0 done" in overview

@@ -11,7 +11,6 @@ import pytest
 from aging import open_results
 from aging.campaign import parse_campaign
 from aging.catalogue import Catalogue
-from aging.deployments import Launch
 from aging.deployments.command import Command
 from aging.deployments.llama_cpp import LlamaCpp
 from aging.deployments.llama_cpp_python import LlamaCppPython
@@ -22,13 +21,8 @@ from aging.deployments.transformers import Transformers
 from aging.deployments.triton import Triton
 from aging.deployments.vllm import Vllm
 from aging.errors import CampaignError
+from tests.builders import launch
 from tests.conftest import Aging, result_directory, unused_port
-
-
-def launch(plugin: type, model: str | None = None, **options: object) -> Launch:
-    table = {"name": "a", "kind": plugin.kind, "port": 18080, **options}  # type: ignore[attr-defined]
-    launched: Launch = plugin(plugin.options_table.model_validate(table), model).launch()  # type: ignore[attr-defined]
-    return launched
 
 
 def test_llama_cpp_keeps_its_default_cache_unless_told() -> None:

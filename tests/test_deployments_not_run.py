@@ -17,7 +17,7 @@ from aging.deployments.sglang import Sglang
 from aging.deployments.tensorrt_llm import TensorRtLlm
 from aging.deployments.tgi import Tgi
 from aging.samplers.engine import common_values, parse_metrics, raw_values
-from tests.test_deployments import launch
+from tests.builders import launch
 
 DATA = Path(__file__).parent / "samplers" / "data"
 SCRIPTS = Path(__file__).parent.parent / "aging" / "deployments" / "_scripts"

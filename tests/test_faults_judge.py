@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,7 @@ import pytest
 
 from aging.indicators import PRIMARY
 from aging.store.sealing import seal_tree
-from tests.conftest import ROOT
-
-sys.path.append(str(ROOT / "analysis"))  # studies are no package: they are run as scripts
-
-from faulting.judging import Judgement, judge, rows_of
+from analysis.faults.judge import Judgement, judge, rows_of
 
 KNOWN = 1000.0
 BEGIN, SECONDS = 5000.0, 40.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,120 +14,13 @@ import pytest
 from aging.analysed import analyse_all
 from aging.catalogue import Catalogue
 from aging.findings import analyse, write_findings
-from aging.indicators import DEVICE_MEMORY, PRIMARY, Series, deployment_series, run_window
-from aging.journal import Journal
-from aging.model import HARNESS, Finding, Findings
+from aging.indicators import DEVICE_MEMORY, PRIMARY, Measured, Series, run_window
+from aging.model import HARNESS, Finding
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
+from tests.builders import LOAD_START, MIB, RATE, SECONDS, flat, leak, memory_finding, synthetic, write_run
 from tests.conftest import ROOT
-
-MIB = 2**20
-LOAD_START = 1000.0
-SECONDS = 900
-RATE = 4.0
-
-Course = Callable[[np.ndarray], np.ndarray]
-
-
-def synthetic(
-    root: Path,
-    memory: Mapping[str, Course],
-    *,
-    known: Mapping[str, float] | None = None,
-    generations: int = 1,
-    replicas: int = 1,
-    host: Mapping[str, float] | None = None,
-    warmup: float | None = 60.0,
-) -> Results:
-    """A result directory of deployments whose memory follows ``memory[name](seconds of load)``."""
-    layout = Layout(root)
-    root.mkdir(parents=True, exist_ok=True)
-    analysis = {"grid_seconds": 5.0, "q": 0.1, "test": "series_har"}
-    campaign = {"name": "synthetic", "warmup_seconds": warmup, "analysis": analysis, "load": {}}
-    deployments = [
-        {
-            "name": name,
-            "known_ageing": None
-            if known is None or name not in known
-            else {"indicator": PRIMARY, "per_request": known[name], "per_hour": 0.0},
-        }
-        for name in memory
-    ]
-    manifest = {"schema": 1, "seed": 1, "host": host or {}, "schedule_hashes": {}}
-    manifest |= {"campaign": campaign, "deployments": deployments}
-    layout.manifest.write_text(json.dumps(manifest))
-    journal = Journal(layout.journal)
-    journal.record("campaign_started")
-    for name, course in memory.items():
-        for replica in range(1, replicas + 1):
-            journal.record("deployment_started", name, replica=replica, generation=1, pid=1, command=[])
-            details = {"load_start": LOAD_START, "planned_seconds": float(SECONDS), "pid": 2}
-            journal.record("load_started", name, replica=replica, **details)
-            journal.record("load_finished", name, replica=replica, exit=0, schedule_hash=None)
-            _write(layout, name, replica, course, generations)
-    journal.record("campaign_completed")
-    journal.close()
-    _backdate_end(layout.journal)
-    return open_results(root)
-
-
-def _backdate_end(journal: Path) -> None:
-    """The events were stamped now; the synthetic load ended at its planned end."""
-    lines = [json.loads(line) for line in journal.read_text().splitlines()]
-    for line in lines:
-        if line["event"] == "load_finished":
-            line["mono"] = LOAD_START + SECONDS
-    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def _write(layout: Layout, name: str, replica: int, course: Course, generations: int) -> None:
-    t = np.arange(0.5, SECONDS, 1.0)
-    length = SECONDS / generations
-    process = SegmentWriter(layout.source(name, "process", replica))
-    rows = [
-        {
-            "mono": LOAD_START + at,
-            "entity": "tree",
-            "generation": 1 + int(at // length),
-            "missed": 0,
-            PRIMARY: float(value),
-            "process_cpu_seconds_total": 0.01 * (at % length),
-        }
-        for at, value in zip(t, course(t % length), strict=True)
-    ]
-    process.append(0.0, rows)
-    process.close()
-    requests = SegmentWriter(layout.source(name, "requests", replica))
-    requests.append(0.0, [_request(at, 1 + int(at // length)) for at in np.arange(0.1, SECONDS, 1 / RATE)])
-    requests.close()
-
-
-def _request(at: float, generation: int) -> dict[str, Any]:
-    sent = LOAD_START + at
-    return {
-        "generation": generation,
-        "scheduled": sent,
-        "sent": sent,
-        "first_token": sent + 0.01,
-        "last_token": sent + 0.05,
-        "finished": sent + 0.05,
-        "streaming": True,
-        "prompt_tokens": 15,
-        "output_tokens_asked": 5,
-        "output_tokens": 5,
-        "status": "ok",
-        "error": None,
-        "held": False,
-    }
-
-
-def leak(per_request: float) -> Course:
-    return lambda t: 100 * MIB + np.floor(per_request * RATE * t / 4096) * 4096
-
-
-def flat(t: np.ndarray) -> np.ndarray:
-    return np.full(t.size, 100.0 * MIB)
 
 
 def one_page(t: np.ndarray) -> np.ndarray:
@@ -141,11 +33,6 @@ def one_jump(t: np.ndarray) -> np.ndarray:
 
 def saturating(t: np.ndarray) -> np.ndarray:
     return 100 * MIB + 50 * MIB * (1 - np.exp(-t / 100)) + np.random.default_rng(1).normal(0, 20_000, t.size)
-
-
-def memory_finding(findings: Findings, deployment: str) -> Finding:
-    (found,) = (f for f in findings.findings if (f.deployment, f.indicator) == (deployment, PRIMARY))
-    return found
 
 
 TESTS = Catalogue.discovered().tests
@@ -174,7 +61,7 @@ def test_a_few_pages_are_told_of_a_deployment_and_passed_over_of_the_harness() -
         for owner in ("a", "_harness/client-a")
     }
     assert np.ptp(creep) < 16 * 4096
-    assert told["a"].trend == told["_harness/client-a"].trend
+    assert told["a"].result == told["_harness/client-a"].result
     assert told["a"].verdict == "aging"
     assert told["_harness/client-a"].verdict == "stable"
 
@@ -256,7 +143,7 @@ def test_what_a_device_went_through_is_a_problem(tmp_path: Path) -> None:
 
 def test_no_series_crosses_a_generation(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"saw": leak(5000.0)}, generations=3)
-    memory = [one for one in deployment_series(results, "saw", 1) if one.indicator == PRIMARY]
+    memory = [one for one in Measured(results).of("saw", 1) if one.indicator == PRIMARY]
     assert [one.generation for one in memory] == [1, 2, 3]
     for one in memory:
         assert (np.diff(one.y) >= 0).all()
@@ -287,7 +174,7 @@ def test_a_run_without_an_end_is_known_as_far_as_it_was_sampled(tmp_path: Path) 
 
 def test_counters_become_rates(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": flat})
-    (cpu,) = (one for one in deployment_series(results, "a", 1) if one.indicator == "process_cpu_seconds_total")
+    (cpu,) = (one for one in Measured(results).of("a", 1) if one.indicator == "process_cpu_seconds_total")
     assert cpu.y == pytest.approx(np.full(cpu.y.size, 0.01))
 
 
@@ -323,7 +210,7 @@ def test_replicas_that_disagree_are_told_and_not_averaged_away(tmp_path: Path) -
     results = synthetic(tmp_path / "r", {"odd": leak(5000.0)}, replicas=2)
     for path in results.layout.source("odd", "process", 2).glob("*"):
         path.unlink()
-    _write(results.layout, "odd", 2, flat, 1)
+    write_run(results.layout, "odd", 2, flat, 1)
     finding = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "odd")
     assert finding.verdict == "inconclusive"
     assert finding.notes[0] == "replicas disagree"
@@ -358,7 +245,7 @@ if __name__ == "__main__":
     told = []
     for least in (10**9, 1):
         analysed._WORTH_A_POOL = least
-        told.append([(one.trend, one.tests) for one in analysed.analyse_all(series, Catalogue.discovered().tests)])
+        told.append([one.result for one in analysed.analyse_all(series, Catalogue.discovered().tests)])
     assert told[0] == told[1]
     print(len(told[1]))
 """

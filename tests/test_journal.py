@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import aging.journal
 from aging.belonging import Identity
 from aging.clock import Timeline, boot_id
-from aging.journal import Journal, RunState, fold, read_journal, superseded
+from aging.journal import Journal, JournalFollower, RunState, fold, read_journal, superseded
 
 
 def test_state_is_the_fold_of_the_events(tmp_path: Path) -> None:
@@ -119,3 +122,28 @@ def test_a_repeated_run_begins_anew_and_what_came_before_is_superseded(tmp_path:
         ("deployment_died", "b"),
         ("run_repeated", "a"),
     ]
+
+
+def test_a_follower_reads_every_line_once_and_has_the_state_of_them_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = tmp_path / "journal.jsonl", list[bytes]()
+    parse_line = aging.journal.parse_line
+    monkeypatch.setattr(aging.journal, "parse_line", lambda line: read.append(line) or parse_line(line))
+    journal = Journal(path)
+    journal.record("campaign_started")
+    with JournalFollower(path) as follower:
+        assert follower.state().phase == "running"
+        journal.record("deployment_started", "a", replica=1, generation=1, pid=10, command=[])
+        journal.record("load_started", "a", replica=1, load_start=5.0, planned_seconds=60.0, pid=11)
+        first = follower.state()
+        with path.open("ab") as file:
+            file.write(b'{"wall": 1.0, "mono": 1.0, "event": "load_fin')
+            file.flush()
+            assert follower.state() == first
+            file.write(b'ished", "deployment": "a", "replica": 1}\n')
+        last = follower.state()
+        assert len(read) == 4
+    journal.close()
+    assert last == fold(read_journal(path))
+    assert (first.runs["a", 1].load_end, last.runs["a", 1].load_end) == (None, 1.0)

@@ -22,7 +22,7 @@ from aging.model import Findings, Reading
 from aging.samplers import Sampler
 from aging.sampling import Plan, Sampling
 from aging.store.results import Results, open_results
-from tests.test_findings import LOAD_START, SECONDS, leak, memory_finding, synthetic
+from tests.builders import LOAD_START, SECONDS, leak, memory_finding, synthetic
 
 TESTS = Catalogue.discovered().tests
 HOUR = 3600.0

@@ -28,7 +28,10 @@ def this_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(variable, str(tmp_path / variable))
 
 
-@pytest.mark.parametrize("folder", [NOTEBOOKS, ROOT], ids=["from its folder", "from the root"])
+@pytest.mark.parametrize(
+    "folder",
+    [pytest.param(NOTEBOOKS, id="from its folder"), pytest.param(ROOT, id="from the root", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
 def test_runs_from_top_to_bottom(path: Path, folder: Path, this_interpreter: None) -> None:
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]

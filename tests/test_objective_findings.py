@@ -13,7 +13,7 @@ from aging.analysed import analyse_all
 from aging.catalogue import Catalogue
 from aging.check import Outcome, judge, parse_conditions
 from aging.findings import analyse
-from aging.indicators import Series, ages_downwards, deployment_series
+from aging.indicators import Measured, Series, ages_downwards
 from aging.model import Findings
 from aging.replicas import finding_of
 from aging.report import write_report
@@ -21,7 +21,7 @@ from aging.store.results import open_results
 from aging.store.segments import SegmentWriter
 from aging.summary import show
 from aging.terminal import console
-from tests.test_findings import LOAD_START, SECONDS, synthetic
+from tests.builders import LOAD_START, SECONDS, synthetic
 
 TESTS = Catalogue.discovered().tests
 OBJECTIVES = {"ttft": "0.5s", "e2e": "4s"}
@@ -73,7 +73,7 @@ CLASSES = {"class": [{"name": "chat", "objectives": OBJECTIVES}, {"name": "batch
 
 def test_every_class_has_its_series(tmp_path: Path) -> None:
     results = open_results(with_requests(tmp_path / "r", load=CLASSES))
-    series = {one.indicator: one for one in deployment_series(results, "server", 1)}
+    series = {one.indicator: one for one in Measured(results).of("server", 1)}
     for metric in ("ttft_seconds", "tpot_seconds", "e2e_seconds", "stall_seconds"):
         assert {f"client_{metric}", f"client_chat_{metric}", f"client_batch_work_{metric}"} <= set(series)
     kept = series["client_chat_slo_attainment_ratio"]
@@ -90,7 +90,7 @@ def test_goodput_of_a_dead_spell_is_zero_and_not_missing(tmp_path: Path) -> None
     rows = [json.loads(line) for line in live.read_text().splitlines()]
     spell = (LOAD_START + 300, LOAD_START + 400)
     live.write_text("".join(json.dumps(row) + "\n" for row in rows if not spell[0] < row["finished"] < spell[1]))
-    series = {one.indicator: one for one in deployment_series(open_results(root), "server", 1)}
+    series = {one.indicator: one for one in Measured(open_results(root)).of("server", 1)}
     goodput = series["client_goodput_requests_per_second"]
     during = goodput.y[(goodput.t > 305) & (goodput.t < 395)]
     assert during.size == 18
@@ -154,7 +154,7 @@ def test_findings_summary_report_and_gate_tell_of_objectives(
     assert "synthetic: objectives" in printed
     assert "TTFT ≤ 500ms, E2E ≤ 4s" in printed
 
-    write_report(results, findings, tmp_path / "report.html")
+    write_report(Measured(results), findings, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert 'id="objectives"' in page
     assert "TTFT ≤ 500ms" in page

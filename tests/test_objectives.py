@@ -43,7 +43,7 @@ def verdicts(*records: RequestRecord, bounds: Any = BOUNDS) -> dict[int, bool]:
 
 def test_latencies_follow_their_definitions() -> None:
     requests = frame(ANSWERED)
-    seen = latencies(requests, since=requests["sent"]).iloc[0]
+    seen = latencies(requests, "sent").iloc[0]
     assert seen["ttft"] == pytest.approx(0.5)
     assert seen["tpot"] == pytest.approx(2.0 / 20)
     assert seen["e2e"] == pytest.approx(2.5)
@@ -53,7 +53,7 @@ def test_latencies_follow_their_definitions() -> None:
 def test_tokens_of_all_choices_are_not_one_answers(tokens: int, each: float) -> None:
     # vLLM's usage counts the tokens of both choices, llama.cpp's those of one.
     requests = frame(replace(ANSWERED, options="chat+n", output_tokens=tokens))
-    assert latencies(requests, since=requests["sent"])["tpot"].iloc[0] == pytest.approx(each)
+    assert latencies(requests, "sent")["tpot"].iloc[0] == pytest.approx(each)
 
 
 @pytest.mark.parametrize("bounds", [{"ttft": 0.4}, {"tpot": 0.09}, {"e2e": 2.4}, BOUNDS | {"e2e": 2.4}])
@@ -127,4 +127,4 @@ def test_the_manifests_objectives_are_read_with_their_units() -> None:
 def test_records_of_earlier_releases_can_be_judged() -> None:
     older = frame(ANSWERED).drop(columns=["load_class", "options", "fault", "stall"])
     assert judged(older, BOUNDS).tolist() == [True]
-    assert np.isnan(latencies(older, since=older["sent"])["stall"].iloc[0])
+    assert np.isnan(latencies(older, "sent")["stall"].iloc[0])

@@ -144,19 +144,19 @@ def test_the_disk_need_follows_the_load_and_the_intervals() -> None:
     assert large.open_hour == pytest.approx(small.open_hour), "no more than an hour is ever open"
 
 
-def test_plan_prints_what_will_be_run(campaign_file: Callable[..., Path], aging: Aging) -> None:
+def test_plan_prints_what_will_be_run(campaign_file: Callable[..., Path], cli: Aging) -> None:
     file = campaign_file(extra='[factors]\n"deployment[leak].leak_per_request" = ["4KiB", "16KiB"]')
-    ran = aging("plan", file)
+    ran = cli("plan", file)
     assert ran.returncode == 0, ran.stderr
     assert "leak-p01" in ran.stdout
     assert "duration: 12s of load in 2 rounds" in ran.stdout
     assert "disk: about" in ran.stdout
-    content = json.loads(aging("plan", file, "--json", "--duration", "1h").stdout)
+    content = json.loads(cli("plan", file, "--json", "--duration", "1h").stdout)
     assert content["load_seconds"] == 7200
     assert next(run["deployment"] for run in content["runs"] if run["round"] == 1) == "clean"
     levels = {run["levels"]["deployment[leak].leak_per_request"] for run in content["runs"] if run["levels"]}
     assert levels == {"4KiB", "16KiB"}
     assert content["disk_bytes"]["total"] > 0
-    refused = aging("plan", file, "--duration", "1")
+    refused = cli("plan", file, "--duration", "1")
     assert refused.returncode == 2
     assert "duration: '1' is not a duration" in refused.stderr

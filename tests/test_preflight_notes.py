@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,15 @@ def test_a_rate_beyond_the_client_is_told(rate: float, scale: float, count: int)
     assert all(f"({CLIENT_REQUESTS_PER_SECOND:,})" in note for note in found)
 
 
+def test_the_scale_that_is_asked_for_scales_the_load(cli: Aging, campaign_file: Callable[..., Path]) -> None:
+    def requests_bytes(*scale: str) -> float:
+        planned = json.loads(cli("plan", campaign_file(duration="1h"), *scale, "--json").stdout)
+        return float(planned["disk_bytes"]["sealed"]["requests"])
+
+    assert requests_bytes("--scale", "0.2") == pytest.approx(0.2 * requests_bytes(), rel=0.01)
+
+
+@pytest.mark.slow
 def test_a_campaign_runs_at_the_scale_that_is_asked_for(
     aging: Aging, campaign_file: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -4,51 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from aging.indicators import deployment_series
-from aging.model import HARNESS, RequestRecord, recorded
+from aging.indicators import Measured
+from aging.model import HARNESS
 from aging.problems import problems_of
 from aging.report.traces import latency_trace
-from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal_tree
 from aging.store.segments import SegmentWriter
-from tests.test_findings import LOAD_START, RATE, SECONDS, flat, synthetic
-
-
-def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
-    """A quiet run whose requests number k are as ``changed[k]`` says."""
-    synthetic(root, {"server": flat})
-    folder = Layout(root).source("server", "requests", 1)
-    (old,) = folder.iterdir()
-    old.unlink()
-    writer = SegmentWriter(folder)
-    for k, at in enumerate(np.arange(0.1, SECONDS, 1 / RATE)):
-        sent = LOAD_START + float(at)
-        told: dict[str, Any] = {
-            "index": k,
-            "generation": 1,
-            "scheduled": sent,
-            "sent": sent,
-            "first_token": sent + 0.01,
-            "last_token": sent + 0.05,
-            "finished": sent + 0.05,
-            "streaming": True,
-            "prompt_tokens": 15,
-            "output_tokens_asked": 5,
-            "output_tokens": 5,
-            "http_status": 200,
-            "status": "ok",
-            "error": None,
-            "held": False,
-        }
-        writer.append(0.0, [recorded(RequestRecord(**(told | changed.get(k, {}))))])
-    writer.close()
-    return open_results(root)
+from tests.builders import LOAD_START, RATE, SECONDS, flat, synthetic, with_requests
 
 
 def told(results: Results) -> dict[str, str]:
@@ -64,11 +31,11 @@ def test_what_was_aborted_or_refused_as_planned_is_no_error_and_no_latency(tmp_p
     odd = dict.fromkeys(range(0, 200, 2), LEFT | slow) | dict.fromkeys(range(1, 200, 2), REFUSED)
     results = with_requests(tmp_path / "c", odd)
     assert told(results) == {}
-    trace = latency_trace(results, "server", 1)
+    trace = latency_trace(Measured(results), "server", 1)
     assert trace is not None
     assert (trace.errors, trace.dropped, trace.failures.size) == (0, 0, 0)
     assert trace.overall_p95 == pytest.approx(0.01)
-    ttft = next(one for one in deployment_series(results, "server", 1) if one.indicator == "client_ttft_seconds")
+    ttft = next(one for one in Measured(results).of("server", 1) if one.indicator == "client_ttft_seconds")
     assert ttft.y.max() == pytest.approx(0.01)
 
 
@@ -128,3 +95,26 @@ def test_a_sealed_file_of_which_a_page_has_changed_is_told(tmp_path: Path) -> No
     results = open_results(layout.root)
     assert results.samples("server", "process").empty
     assert "cannot be read and was left out" in told(results)["trimmed"]
+
+
+def test_records_that_were_not_written_and_lines_that_were_ignored_are_problems(tmp_path: Path) -> None:
+    results = with_requests(tmp_path, {})
+    count = len(results.requests("server", 1))
+    lines = [json.loads(line) for line in results.layout.journal.read_text().splitlines()]
+    (end,) = (line for line in lines if line["event"] == "load_finished")
+    end |= {"requests": count + 3, "unwritten": 3}
+    ignored = {"event": "load_output_ignored", "deployment": "server", "replica": 1, "lines": 4, "first": "hello"}
+    lines.insert(lines.index(end), {"wall": 0.0, "mono": LOAD_START + 1.0} | ignored)
+    results.layout.journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert told(open_results(tmp_path)) == {
+        "lost": "3 request records could not be written to the disk and are missing",
+        "harness": "4 lines of the load process's output were no events and were ignored; first: 'hello'",
+    }
+
+
+def test_a_load_process_that_was_ended_is_a_problem_with_the_reason(tmp_path: Path) -> None:
+    results = with_requests(tmp_path, {})
+    died = {"event": "load_died", "deployment": "server", "replica": 1, "exit": -15, "reason": "it was not ready"}
+    with results.layout.journal.open("a") as journal:
+        journal.write(json.dumps({"wall": 0.0, "mono": LOAD_START + 1.0} | died) + "\n")
+    assert told(open_results(tmp_path))["load_died"] == "the load process ended: -15 (it was not ready)"

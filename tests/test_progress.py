@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,28 @@ def test_rows_are_given_once_also_across_a_seal(tmp_path: Path) -> None:
     late = Tail(tmp_path, ("k",))
     assert [row["k"] for row in late.new_rows()] == [0, 1, 2, 3, 4]
     late.close()
+
+
+def test_a_folder_is_listed_again_only_once_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, listdir = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: listed.append(folder) or listdir(folder))
+    hours = [tmp_path / f"20261101T{hour:02d}.live.jsonl" for hour in range(3)]
+    tail = Tail(tmp_path / "absent", ("k",))
+    assert list(tail.new_rows()) == []
+    tail.close()
+    tail = Tail(tmp_path, ("k",))
+    for number, hour in enumerate(hours):
+        hour.write_text(f'{{"k":{number}}}\n')
+        os.utime(tmp_path, (number, number))  # long ago, so that the time of a later change is another
+        assert [row["k"] for row in tail.new_rows()] == [number]
+        assert list(tail.new_rows()) == []
+        assert len(listed) == number + 1
+    os.utime(tmp_path)  # just now: what comes at once may bear the same time
+    looks = 3
+    for _ in range(looks):
+        assert list(tail.new_rows()) == []
+    assert len(listed) >= len(hours) + 1
+    tail.close()
 
 
 def test_a_snapshot_counts_requests_and_follows_memory(layout: Layout) -> None:

@@ -1,278 +1,147 @@
-"""A runner may be killed at any instant: what it started lives on, and another goes on where it was."""
+"""Campaigns in virtual time whose runner is killed, interrupted or halted, and which another runner goes on with."""
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import signal
-import socket
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from aging import open_results
 from aging.belonging import identity
-from aging.journal import fold, read_journal
-from aging.keeping import keepers
-from tests.conftest import wait_for
-from tests.killing import (
-    Started,
-    aging,
-    assert_nothing_lost,
-    assert_the_leak_is_found,
-    campaign,
-    end_all,
-    kinds,
-    marked,
-    problems,
-    servers,
-    start,
-)
+from tests.cli import run_here
+from tests.killing import assert_nothing_lost, assert_the_leak_is_found
+from tests.virtual_campaign import VirtualCampaign, small_campaign
+
+TWO = ('name = "clean"', 'name = "leak"\nleak_per_hour = "112MiB"')
 
 
 @pytest.fixture
-def begun(tmp_path: Path) -> Iterator[Started]:
-    """A campaign whose servers have ten seconds of load before them."""
-    started = start(tmp_path, "run", campaign(tmp_path))
-    yield started
-    if started.runner.poll() is None:
-        started.kill()
-    end_all(started.root)
+def two(tmp_path: Path) -> VirtualCampaign:
+    """A clean server and one that leaks, a minute of load before them."""
+    return VirtualCampaign(tmp_path, small_campaign(*TWO))
 
 
-def test_a_killed_campaign_goes_on_with_the_same_servers(begun: Started) -> None:
-    begun.wait_for_event("load_started", 2)
-    time.sleep(2.5)
-    killed = begun.kill()
-    living = servers(begun.root)
-    assert len(living) == 2
-    time.sleep(1.0)
-    resumed = aging(begun.folder, "resume", begun.root)
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    results = assert_nothing_lost(begun.root, [killed])
+def generations(campaign: VirtualCampaign) -> dict[str, int]:
+    return {name: run.generation for (name, _), run in campaign.results.state.runs.items()}
+
+
+def test_a_killed_campaign_goes_on_with_the_same_servers(two: VirtualCampaign) -> None:
+    two.kill(20)
+    assert two.run() is None
+    assert two.resume(after=10) == 0, two.output
+    results = assert_nothing_lost(two.root, two.kills, interval=1.0)
     assert_the_leak_is_found(results)
-    readopted = [event for event in results.events if event.kind == "deployment_readopted"]
-    assert {event.details["pid"] for event in readopted} == living
+    started = {event.details["pid"] for event in two.events("deployment_started")}
+    assert {event.details["pid"] for event in two.events("deployment_readopted")} == started
     assert set(results.samples("leak", "process")["generation"]) == {1}
     # The load's end is not put off.
-    (back,) = (event for event in results.events if event.kind == "campaign_resumed")
-    starts = {event.details["load_start"] for event in results.events if event.kind == "load_started"}
-    assert len(starts) == 1
-    assert results.requests("leak")["scheduled"].max() < starts.pop() + 10.0
-    told = {problem["kind"] for problem in problems(results)}
-    assert {"resumed", "unsent"} <= told
-    assert back.details["gone_since"] == pytest.approx(killed, abs=1.0)
-    assert not list(begun.root.rglob("*.live.jsonl"))
-    assert not marked(begun.root)
-    refused = aging(begun.folder, "resume", begun.root)
-    assert refused.returncode == 2
-    assert "the campaign has ended (completed); nothing is left to resume" in refused.stderr
+    (start,) = {event.details["load_start"] for event in two.events("load_started")}
+    assert results.requests("leak")["scheduled"].max() < start + 60.0
+    assert {"resumed", "unsent"} <= two.problems()
+    (back,) = two.events("campaign_resumed")
+    assert back.details["gone_since"] == pytest.approx(two.kills[0], abs=2.0)
+    assert not list(two.root.rglob("*.live.jsonl"))
+    assert run_here(two.root, "resume", two.root).returncode == 2, "nothing is left to resume"
 
 
-@pytest.mark.slow
-def test_before_there_is_load_and_without_servers_it_goes_on_all_the_same(begun: Started) -> None:
-    begun.wait_for_event("deployment_started", 1)
-    killed = begun.kill()
-    for process in marked(begun.root):  # one ready or not, one perhaps not even told in the journal
-        process.kill()
-    resumed = aging(begun.folder, "resume", begun.root)
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    results = open_results(begun.root)
+def test_the_end_of_a_watch_is_not_put_off(tmp_path: Path) -> None:
+    text = 'name = "watch"\nseed = 1\nduration = "60s"\nload.kind = "none"\nsampling.process = "1s"\n'
+    campaign = VirtualCampaign(tmp_path, text + '[[deployment]]\nkind = "reference"\nport = 2000\nname = "there"\n')
+    campaign.kill_after_birth("there", 20)
+    assert campaign.run() is None
+    assert campaign.resume(after=10) == 0, campaign.output
+    kinds = [event.kind for event in campaign.results.events if event.deployment == "there"]
+    assert kinds[2:5] == ["watch_started", "deployment_readopted", "watch_resumed"]
+    (started,), (finished,) = campaign.events("watch_started"), campaign.events("watch_finished")
+    assert finished.stamp.mono - started.stamp.mono == pytest.approx(60.0, abs=0.1)
+
+
+def test_before_there_is_load_and_without_servers_it_goes_on_all_the_same(two: VirtualCampaign) -> None:
+    two.kill_after_birth("leak", 1.0)
+    assert two.run() is None
+    assert not two.events("load_started")
+    assert two.resume(without=("clean", "leak")) == 0, two.output
+    results = two.results
     assert results.state.phase == "completed"
-    assert len(results.requests("clean")) > 200
-    assert results.state.runs["clean", 1].generation >= 1
-    assert results.state.runs["clean", 1].load_start > killed  # type: ignore[operator]
+    assert generations(two) == {"clean": 2, "leak": 2}
+    assert len(results.requests("clean")) == 119
 
 
-@pytest.mark.slow
-def test_servers_that_died_meanwhile_begin_a_new_generation_and_what_died_before_stays_dead(begun: Started) -> None:
-    begun.wait_for_event("load_started", 2)
-    time.sleep(1.5)
-    (clean,) = (
-        event.details["pid"]
-        for event in read_journal(begun.root / "journal.jsonl")
-        if event.kind == "deployment_started" and event.deployment == "clean"
-    )
-    os.kill(clean, signal.SIGKILL)
-    begun.wait_for_event("deployment_died")
-    begun.kill()
-    for process in marked(begun.root):
-        process.kill()
-    resumed = aging(begun.folder, "resume", begun.root)
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    results = open_results(begun.root)
-    generations = {name: run.generation for (name, _), run in results.state.runs.items()}
-    assert generations == {"clean": 1, "leak": 2}
-    assert set(results.requests("leak")["generation"]) == {1, 2}
-    assert results.requests("leak")["index"].is_unique
-    died = [problem for problem in problems(results) if problem["kind"] == "died"]
-    assert [problem["deployment"] for problem in died] == ["clean", "leak"]
-    assert "ended while no runner watched it" in died[1]["message"]
+def test_servers_that_died_between_begin_a_new_generation_and_what_died_before_stays_dead(two: VirtualCampaign) -> None:
+    two.server_dies("clean", 10)
+    two.kill(20)
+    two.run()
+    assert two.resume(without=("leak",)) == 0, two.output
+    assert generations(two) == {"clean": 1, "leak": 2}
+    requests = two.results.requests("leak")
+    assert set(requests["generation"]) == {1, 2}
+    assert requests["index"].is_unique
+    assert [event.deployment for event in two.events("deployment_died")] == ["clean", "leak"]
+    died = [one["deployment"] for one in two.findings["problems"] if one["kind"] == "died"]
+    assert died == ["clean", "leak"]
 
 
-@pytest.mark.slow
-def test_who_has_taken_a_port_and_never_answers_keeps_nobody_waiting(begun: Started) -> None:
-    begun.wait_for_event("load_started", 2)
-    begun.kill()
-    started = [e for e in read_journal(begun.root / "journal.jsonl") if e.kind == "deployment_started"]
-    pids = {event.deployment: event.details["pid"] for event in started}
-    manifest = json.loads((begun.root / "manifest.json").read_text())
-    (port,) = (one["options"]["port"] for one in manifest["deployments"] if one["name"] == "leak")
-    os.kill(pids["leak"], signal.SIGKILL)
-    wait_for(lambda: _is_free(port), "its port is not free")
-    with socket.create_server(("127.0.0.1", port)):
-        resumed = aging(begun.folder, "resume", begun.root)
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    events = open_results(begun.root).events
-    (back,) = (event.stamp.mono for event in events if event.kind == "campaign_resumed")
-    died = [event for event in events if event.kind == "deployment_died"]
-    assert "ended before it was ready" in died[-1].details["why"]
-    assert died[-1].stamp.mono - back < 5.0
-    assert any(event.kind == "load_resumed" and event.deployment == "clean" for event in events)
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
-def test_two_runners_on_one_directory_are_refused_and_the_owner_is_told(begun: Started) -> None:
-    begun.wait_for_event("deployment_ready", 2)
-    before = servers(begun.root)
-    second = aging(begun.folder, "resume", begun.root)
-    assert second.returncode == 2, second.stdout
-    assert f"is being run by process {begun.runner.pid} on {os.uname().nodename}, since 2" in second.stderr
-    after = servers(begun.root)
-    assert before == after
-    stopped = aging(begun.folder, "stop", begun.root)
-    assert stopped.returncode == 0, stopped.stderr
-    assert begun.runner.wait(10) == 130, begun.output()
-    assert fold(read_journal(begun.root / "journal.jsonl")).phase == "interrupted"
-    assert not marked(begun.root)
-    again = aging(begun.folder, "stop", begun.root)
-    assert (again.returncode, again.stdout) == (0, "the campaign has ended already (interrupted)\n")
-
-
-@pytest.mark.slow
-def test_what_was_interrupted_can_be_resumed(begun: Started) -> None:
-    begun.wait_for_event("load_started", 2)
-    time.sleep(1.5)
-    begun.runner.send_signal(signal.SIGINT)
-    assert begun.runner.wait(30) == 130, begun.output()
-    resumed = aging(begun.folder, "resume", begun.root)
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    results = assert_nothing_lost(begun.root, [])
+def test_what_was_interrupted_can_be_resumed(two: VirtualCampaign) -> None:
+    two.interrupt(15)
+    assert two.run() == 130
+    assert two.results.state.phase == "interrupted"
+    assert "interrupted" in two.problems()
+    assert two.resume() == 0, two.output
+    results = assert_nothing_lost(two.root, [], interval=1.0)
     assert results.state.phase == "completed"
-    assert "interrupted" not in {problem["kind"] for problem in problems(results)}
+    assert "interrupted" not in two.problems()
     assert set(results.samples("leak", "process")["generation"]) == {1, 2}
 
 
-def test_a_runner_that_is_gone_is_stopped_by_ending_what_it_left(begun: Started) -> None:
-    begun.wait_for_event("load_started", 2)
-    begun.kill()
-    (abandoned,) = json.loads(aging(begun.folder, "status", "--json").stdout)
-    assert (abandoned["state"], abandoned["resumable"], abandoned["runner_pid"]) == ("abandoned", True, None)
-    stopped = aging(begun.folder, "stop", begun.root)
-    assert stopped.returncode == 0, stopped.stderr
-    assert "marked the campaign as interrupted" in stopped.stdout
-    assert not marked(begun.root)
-    (one,) = json.loads(aging(begun.folder, "status", "--json").stdout)
-    assert one["state"] == "interrupted"
-    wait_for(lambda: not keepers(str(begun.root.resolve())), "its keeper is still there", seconds=15)
+def test_a_run_whose_time_has_passed_is_cut_short_and_that_is_told(two: VirtualCampaign) -> None:
+    two.kill(20)
+    two.run()
+    assert two.resume(after=120) == 0, two.output
+    assert {event.deployment for event in two.events("run_cut_short")} == {"clean", "leak"}
+    assert {run["validity"] for run in two.findings["runs"]} != {"complete"}
+    assert len(two.results.requests("leak")) < 45
 
 
-@pytest.mark.slow
-def test_the_dead_client_is_replaced_and_nothing_is_sent_twice(begun: Started) -> None:
-    begun.wait_for_event("load_started", 2)
-    time.sleep(1.5)
-    (client,) = (
-        event.details["pid"]
-        for event in read_journal(begun.root / "journal.jsonl")
-        if event.kind == "load_started" and event.deployment == "leak"
-    )
-    os.kill(client, signal.SIGKILL)
-    assert begun.runner.wait(60) == 0, begun.output()
-    results = open_results(begun.root)
-    assert kinds(begun.root).count("load_resumed") == 1
-    requests = results.requests("leak")
+def test_the_dead_load_process_is_replaced_and_nothing_is_sent_twice(two: VirtualCampaign) -> None:
+    two.load_dies("leak", 20)
+    assert two.run() == 0, two.output
+    assert [event.deployment for event in two.events("load_resumed")] == ["leak"]
+    requests = two.results.requests("leak")
     assert requests["index"].is_unique
-    told = {problem["kind"]: problem["message"] for problem in problems(results) if problem["deployment"] == "leak"}
-    assert "lost" not in told
-    assert "load_died" in told
-    assert len(requests) + int(told["unsent"].split()[0]) >= len(results.requests("clean")) - 1
+    assert "load_died" in two.problems("leak")
+    assert "lost" not in two.problems("leak")
+    (unsent,) = (one for one in two.findings["problems"] if (one["kind"], one["deployment"]) == ("unsent", "leak"))
+    assert len(requests) + int(unsent["message"].split()[0]) >= len(two.results.requests("clean")) - 1
 
 
-@pytest.mark.slow
-def test_a_new_boot_of_the_host_keeps_times_increasing(begun: Started) -> None:
-    begun.wait_for_event("load_started", 2)
-    time.sleep(1.0)
-    begun.kill()
-    for process in marked(begun.root):
-        process.kill()
-    # As if all of it had been written in an earlier boot, whose monotonic clock had come further than ours.
-    further = 1e6
-    for path in (begun.root / "journal.jsonl", *begun.root.rglob("*.live.jsonl")):
-        rows = [json.loads(line) for line in path.read_bytes().splitlines()]
-        for row in rows:
-            for name in ("mono", "load_start", "scheduled", "sent", "first_token", "last_token", "finished"):
-                if row.get(name) is not None:
-                    row[name] += further
-            if "boot" in row:
-                row["boot"] = "another"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert not fold(read_journal(begun.root / "journal.jsonl")).recorded(), "pids of another boot prove nothing"
-    resumed = aging(begun.folder, "resume", begun.root)
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    results = assert_nothing_lost(begun.root, [])
+def test_a_new_boot_of_the_host_keeps_times_increasing(two: VirtualCampaign) -> None:
+    two.kill(20)
+    two.run()
+    assert two.resume(after=15, rebooted=True) == 0, two.output
+    results = assert_nothing_lost(two.root, [], interval=1.0)
     monos = [event.stamp.mono for event in results.events]
     assert monos == sorted(monos)
-    assert monos[-1] - monos[0] < 60.0
-    assert results.requests("leak")["finished"].max() - results.requests("leak")["finished"].min() < 15.0
-    gone = [event.details["why"] for event in results.events if event.kind == "deployment_gone"]
-    assert gone == ["ended with the host, which has been booted anew since"] * 2
+    assert monos[-1] - monos[0] < 120.0
+    requests = results.requests("leak")
+    assert requests["finished"].max() - requests["finished"].min() < 65.0
+    assert [event.deployment for event in two.events("deployment_gone")] == ["clean", "leak"]
+    assert generations(two) == {"clean": 2, "leak": 2}
 
 
-MOMENTS = (("campaign_started", 0.3), ("deployment_started", 0.5), ("deployment_ready", 3.0), ("load_started", 12.0))
-"""What is waited for, and up to how many seconds longer: from the first line to the analysis."""
-
-
-def killed_at_random(folder: Path, seed: int) -> None:
-    """One kill, or two in quick succession, somewhere between the first line of the journal and the last."""
+@pytest.mark.parametrize("seed", range(6))
+def test_a_kill_at_any_instant_loses_nothing(two: VirtualCampaign, seed: int) -> None:
     rng = random.Random(seed)
-    started = start(folder, "run", campaign(folder, duration="10s"))
-    try:
-        root, (kind, longest) = started.root, rng.choices(MOMENTS, weights=(1, 1, 2, 6))[0]
-        started.wait_for_event(kind)
-        time.sleep(rng.uniform(0.0, longest))
-        kills = [started.kill()] if started.runner.poll() is None else []
-        if kills and rng.random() < 0.3:
-            again = start(folder, "resume", root)
-            time.sleep(rng.uniform(0.2, 4.0))
-            sampling = "campaign_resumed" in kinds(root)
-            if again.runner.poll() is None:
-                kills += [again.kill()][: int(sampling)]
-        resumed = aging(folder, "resume", root)
-        if resumed.returncode != 0:  # it was killed while it sealed or analysed, or had come to its end before
-            assert "the campaign has ended (completed)" in resumed.stderr, resumed.stdout + resumed.stderr
-            assert aging(folder, "analyze", root).returncode == 0
-        results = assert_nothing_lost(root, kills)
-        assert results.state.phase == "completed"
-        assert_the_leak_is_found(results)
-        assert not marked(root)
-    finally:
-        end_all(started.root)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(20))
-def test_a_kill_at_any_instant_loses_nothing(tmp_path: Path, seed: int) -> None:
-    killed_at_random(tmp_path, seed)
+    two.kill(first := rng.uniform(-0.4, 66.0))
+    if seed % 2:
+        two.kill(first + rng.uniform(5.0, 12.0))
+    code = two.run()
+    while code is None:
+        code = two.resume(after=rng.uniform(1.0, 6.0))
+    assert code == 0, two.output
+    results = assert_nothing_lost(two.root, two.kills, interval=1.0)
+    assert results.state.phase == "completed"
+    assert_the_leak_is_found(results)
 
 
 def test_this_process_is_known_by_pid_and_start() -> None:

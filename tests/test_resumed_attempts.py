@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from aging import open_results
 from aging.campaign.schema import SubjectOptions
 from aging.clock import Stamp
 from aging.journal import CampaignState, RunState, fold
@@ -20,10 +16,9 @@ from aging.model import Event
 from aging.plan import Round, Run
 from aging.resuming import NotResumableError, check_resumable
 from aging.resumption import Past, left_of
-from tests.conftest import unused_port
-from tests.killing import aging, campaign, end_all, kinds, marked, problems, start
-from tests.test_attempts import FAILS_ONCE
-from tests.test_findings import flat, synthetic
+from tests.builders import flat, synthetic
+from tests.cli import run_here
+from tests.virtual_campaign import VirtualCampaign, small_campaign
 
 NOW = 1000.0
 DONE = RunState(phase="stopped", generation=1, load_start=100.0, planned_seconds=100.0, load_end=200.0)
@@ -138,57 +133,37 @@ def test_a_directory_whose_campaign_file_is_gone_or_damaged_is_refused_in_a_word
     layout.journal.write_text("".join(layout.journal.read_text().splitlines(keepends=True)[:-1]))
     if content is not None:
         layout.campaign.write_bytes(content)
-    refused = aging(tmp_path, "resume", tmp_path)
+    refused = run_here(tmp_path, "resume", tmp_path)
     assert refused.returncode == 2
     assert message in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.slow
 def test_a_campaign_with_retries_that_is_killed_in_its_second_round_and_in_a_repeat_goes_on(tmp_path: Path) -> None:
-    program, port = tmp_path / "flaky.py", unused_port()
-    program.write_text(FAILS_ONCE)
-    command = [sys.executable, str(program), str(tmp_path / "flaky.mark"), "--port", str(port)]
-    flaky = f'[[deployment]]\nname = "flaky"\nkind = "command"\nslot = "one"\nport = {port}\n'
-    flaky += f"command = {json.dumps(command)}\n"
-    file = campaign(tmp_path, duration="14s", extra="retries = 1")
-    clean = '[[deployment]]\nname = "clean"\n'
-    file.write_text(file.read_text().replace(clean, flaky + clean + 'slot = "one"\n'))
-    started = start(tmp_path, "run", file)
-    try:
-        started.wait_for_event("load_started", 3)  # flaky and leak; clean
-        time.sleep(1.0)
-        started.kill()
-        assert "run_repeated" not in kinds(started.root)
-        started = start(tmp_path, "resume", started.root)
-        started.wait_for_event("load_started", 4)  # flaky again
-        time.sleep(1.0)
-        started.kill()
-        resumed = aging(tmp_path, "resume", started.root)
-        assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-        assert not marked(started.root)
-    finally:
-        if started.runner.poll() is None:
-            started.kill()
-        end_all(started.root)
-    results = open_results(started.root)
-    assert results.state.phase == "completed"
-    loads = [event.deployment for event in results.events if event.kind == "load_started"]
+    deployments = ('name = "flaky"\nslot = "one"', 'name = "clean"\nslot = "one"', 'name = "leak"')
+    campaign = VirtualCampaign(tmp_path, small_campaign(*deployments, head="retries = 1"))
+    campaign.server_dies("flaky", 5, how="exit 7")
+    campaign.kill(20, load=2)
+    campaign.kill(20, load=3)
+    assert campaign.run() is None
+    assert not campaign.events("run_repeated")
+    assert campaign.resume() is None
+    assert campaign.resume() == 0, campaign.output
+    assert campaign.results.state.phase == "completed"
+    loads = [event.deployment for event in campaign.events("load_started")]
     assert sorted(map(str, loads[:2])) == ["flaky", "leak"]
     assert loads[2:] == ["clean", "flaky"], "rounds that were over are not begun again"
-    (repeated,) = (event for event in results.events if event.kind == "run_repeated")
+    (repeated,) = campaign.events("run_repeated")
     assert (repeated.deployment, repeated.details["attempt"]) == ("flaky", 2)
     assert "exit 7" in "; ".join(repeated.details["reasons"])
-    readopted = [event.deployment for event in results.events if event.kind == "deployment_readopted"]
-    assert readopted == ["clean", "flaky"]
-    assert {path.name for path in (results.layout.root / "flaky").iterdir()} == {"r01", "r01-2"}
-    requests = results.requests("flaky")
+    assert [event.deployment for event in campaign.events("deployment_readopted")] == ["clean", "flaky"]
+    assert {path.name for path in (campaign.root / "flaky").iterdir()} == {"r01", "r01-2"}
+    requests = campaign.results.requests("flaky")
     assert requests["index"].is_unique
     assert requests["scheduled"].min() > repeated.stamp.mono
-    assert [event.kind for event in results.events].count("baseline") == 1
-    runs = {one["deployment"]: one for one in json.loads(results.layout.findings.read_text())["runs"]}
+    assert len(campaign.events("baseline")) == 1
+    runs = {one["deployment"]: one for one in campaign.findings["runs"]}
     assert (runs["leak"]["attempt"], runs["clean"]["attempt"], runs["flaky"]["attempt"]) == (1, 1, 2)
     assert "broken" not in {runs["clean"]["validity"], runs["flaky"]["validity"]}, "an absence of ours is no failure"
-    told = {problem["kind"] for problem in problems(results)}
-    assert {"repeated", "resumed", "unsent"} <= told
-    assert not {"lost", "schedule", "died"} & told
+    assert {"repeated", "resumed", "unsent"} <= campaign.problems()
+    assert not {"lost", "schedule", "died"} & campaign.problems()

@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import numpy as np
+import psutil
 import pytest
 
-from aging.indicators import PRIMARY, Series
+from aging import probe
+from aging.indicators import ALLOCATOR, PRIMARY, Series
 from aging.model import Finding
 from aging.retention import with_retention
+from aging.samplers import Target
+from aging.samplers.allocator import AllocatorSampler
+from aging.samplers.process import ProcessSampler
 from tests.conftest import Aging, result_directory
+
+Reference = Callable[..., str]
 
 MIB = 2**20
 T = np.linspace(0, 3600, 61)
@@ -57,11 +66,47 @@ def test_another_indicator_is_left_as_it_is() -> None:
     assert with_retention(finding("process_fds"), series) == finding("process_fds")
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler to build the probe with")
-def test_a_leak_of_mapped_memory_is_not_laid_at_the_allocator_s_door(
-    campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+COMPILED = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler to build the probe with")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@COMPILED
+@pytest.mark.usefixtures("cache")
+def test_memory_that_a_server_maps_is_not_in_use_by_its_allocator(reference: Reference) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in probe.environment({}).items():
+            patch.setenv(name, value)
+        url = reference("--leak-bytes-per-request", "65536", "--ttft-seconds", "0", "--token-seconds", "0")
+    (server,) = (child.pid for child in psutil.Process().children() if "aging.reference" in child.cmdline())
+    targets = (Target("leak", "tree", 1, (server,)),)
+    samplers = [kind(lambda: targets) for kind in (ProcessSampler, AllocatorSampler)]
+    values: dict[str, list[float]] = {name: [] for name in (PRIMARY, *ALLOCATOR)}
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        for _ in range(12):
+            for _ in range(20):
+                client.post("/v1/completions", json={"prompt": "a", "max_tokens": 1}).raise_for_status()
+            read = {name: value for sampler in samplers for one in sampler.read() for name, value in one.values.items()}
+            for name, series in values.items():
+                series.append(read[name])
+    t = np.arange(12.0)
+    grown = {name: float(np.polyfit(t, y, 1)[0]) for name, y in values.items()}
+    assert grown[PRIMARY] == pytest.approx(20 * 65536, rel=0.05)
+    assert abs(grown["allocator_in_use_bytes"]) < 0.05 * grown[PRIMARY]
+    told = [Series("leak", 1, 1, name, t, np.asarray(y), {}) for name, y in values.items()]
+    noted = with_retention(replace(finding(), deployment="leak"), told).notes
+    assert any("is not the allocator's" in note for note in noted)
+
+
+@COMPILED
+@pytest.mark.slow
+@pytest.mark.usefixtures("cache")
+def test_a_leak_of_mapped_memory_is_not_laid_at_the_allocator_s_door(
+    campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path
+) -> None:
     file = campaign_file(duration="12s")
     text = file.read_text().replace("[sampling]\n", '[sampling]\nallocator = "250ms"\n')
     file.write_text(text + "allocator_probe = true\n")  # of the leaking server, the last table

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -24,15 +23,16 @@ class Scripted(Sampler):
 
     default_interval = 0.1
 
-    def __init__(self, kind: str, answer: Callable[[int], Iterable[Reading]]) -> None:
+    def __init__(self, kind: str, answer: Callable[[int], Iterable[Reading]], deadline: float = 30.0) -> None:
         super().__init__(lambda: ())
         self.kind = kind  # type: ignore[misc]
+        self.deadline = deadline
+        self.count = 0
         self._answer = answer
-        self._count = 0
 
     def read(self) -> Iterable[Reading]:
-        self._count += 1
-        return self._answer(self._count)
+        self.count += 1
+        return self._answer(self.count)
 
 
 def value(count: int) -> list[Reading]:
@@ -40,10 +40,9 @@ def value(count: int) -> list[Reading]:
 
 
 def sampled(
-    tmp_path: Path, *samplers: Sampler, seconds: float = 1.05, interval: float = 0.1
-) -> list[tuple[str, dict[str, object]]]:
-    """Run samplers side by side; returns what they told the journal."""
-    told: list[tuple[str, dict[str, object]]] = []
+    tmp_path: Path, *samplers: Scripted, until: Callable[[], bool], told: list[tuple[str, dict[str, object]]]
+) -> None:
+    """Run samplers side by side until a condition holds; ``told`` gets what they tell the journal."""
     seen: list[Reading] = []
 
     async def run() -> None:
@@ -53,8 +52,10 @@ def sampled(
             seen.append,
         )
         start = time.monotonic()
-        tasks = [asyncio.create_task(sampling.run(Plan(one, interval, deadline=0.3), start)) for one in samplers]
-        await asyncio.sleep(seconds)
+        tasks = [asyncio.create_task(sampling.run(Plan(one, 0.1, deadline=one.deadline), start)) for one in samplers]
+        async with asyncio.timeout(60.0):
+            while not until():  # noqa: ASYNC110 - threads make it true
+                await asyncio.sleep(0.01)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -62,7 +63,6 @@ def sampled(
 
     asyncio.run(run())
     assert seen
-    return told
 
 
 def rows(folder: Path) -> list[dict[str, object]]:
@@ -72,13 +72,16 @@ def rows(folder: Path) -> list[dict[str, object]]:
 
 def test_readings_become_stamped_rows(tmp_path: Path) -> None:
     before = Stamp.now()
-    told = sampled(tmp_path, Scripted("good", value))
+    told: list[tuple[str, dict[str, object]]] = []
+    good = Scripted("good", value)
+    sampled(tmp_path, good, until=lambda: good.count > 8, told=told)
+    after = Stamp.now()
     found = rows(tmp_path / "a" / "good")
     assert told == []
+    assert len(found) >= 8
     assert [row["x"] for row in found] == [float(k) for k in range(1, len(found) + 1)]
-    assert len(found) == pytest.approx(11, abs=1)
-    assert all(before.mono <= row["mono"] <= before.mono + 1.5 for row in found)  # type: ignore[operator]
-    assert all(before.wall - 0.01 <= row["wall"] <= before.wall + 1.6 for row in found)  # type: ignore[operator]
+    assert all(before.mono <= row["mono"] <= after.mono for row in found)  # type: ignore[operator]
+    assert all(before.wall - 0.01 <= row["wall"] <= after.wall + 0.01 for row in found)  # type: ignore[operator]
 
 
 def test_a_sampler_that_raises_leaves_rows_with_the_reason_and_recovers(tmp_path: Path) -> None:
@@ -87,7 +90,9 @@ def test_a_sampler_that_raises_leaves_rows_with_the_reason_and_recovers(tmp_path
             raise KeyError("gone")
         return value(count)
 
-    told = sampled(tmp_path, Scripted("flaky", flaky))
+    told: list[tuple[str, dict[str, object]]] = []
+    sampler = Scripted("flaky", flaky)
+    sampled(tmp_path, sampler, until=lambda: sampler.count > 9, told=told)
     assert told == [
         ("sampler_failing", {"sampler": "flaky", "reason": "KeyError: 'gone'"}),
         ("sampler_recovered", {"sampler": "flaky"}),
@@ -115,7 +120,7 @@ def test_a_cancellation_that_comes_with_an_answer_ends_the_ticks(tmp_path: Path,
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        await asyncio.wait([task], timeout=0.5)
+        await asyncio.wait([task], timeout=20.0)
         ended = task.done()
         while not task.done():
             task.cancel()
@@ -134,17 +139,33 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
             release.wait(20.0)
         return value(count)
 
-    told = sampled(tmp_path, Scripted("hung", hang), Scripted("good", value))
+    told: list[tuple[str, dict[str, object]]] = []
+    sampler, other = Scripted("hung", hang, deadline=0.5), Scripted("good", value)
+    after: list[int] = []
+
+    def abandoned_for_a_while() -> bool:
+        after.extend([other.count] if told else [])
+        return bool(after) and other.count >= after[0] + 5
+
+    sampled(tmp_path, sampler, other, until=abandoned_for_a_while, told=told)
     assert [kind for kind, _ in told] == ["sampler_failing"]
-    assert told[0][1]["reason"] == "the hung sampler did not answer within 0.3 s"
+    assert told[0][1]["reason"] == "the hung sampler did not answer within 0.5 s"
     reasons = [json.loads(str(row["missing"]))["sampler"] for row in rows(tmp_path / HARNESS / "hung")]
-    assert reasons[0] == "the hung sampler did not answer within 0.3 s"
+    assert reasons[0] == "the hung sampler did not answer within 0.5 s"
     assert set(reasons[1:]) == {"the hung sampler is still reading"}
     assert [row["x"] for row in rows(tmp_path / "a" / "hung")] == [1.0]
     good = rows(tmp_path / "a" / "good")
-    assert len(good) == pytest.approx(11, abs=1)
-    assert median(float(str(row["late"])) for row in good) < 0.1
+    failed = float(str(rows(tmp_path / HARNESS / "hung")[0]["mono"]))
+    assert sum(float(str(row["mono"])) > failed for row in good) >= 5
     release.set()
+
+
+def test_a_reading_with_a_stamp_of_its_own_is_a_row_of_that_time_on_the_campaign_s_timeline(tmp_path: Path) -> None:
+    sampling = Sampling(lambda *_: tmp_path, lambda *_, **__: None, lambda _: None, shift=1000.0)
+    own = Reading("a", "engine", 1, {"x": 1.0}, stamp=Stamp(7.5, 2.5))
+    sampling._write("engine", Stamp(7.0, 1002.0), Tick(0.0, 0), [own, Reading("a", "other", 1, {"x": 2.0})])
+    sampling.close()
+    assert [(row["wall"], row["mono"]) for row in rows(tmp_path)] == [(7.5, 1002.5), (7.0, 1002.0)]
 
 
 def test_the_files_of_a_run_that_has_ended_are_closed_and_the_others_are_not(tmp_path: Path) -> None:

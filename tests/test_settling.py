@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import psutil
+import pytest
 
+from aging import settling
 from aging.settling import HostUse, Settling, host_use, taken_ports, unsettled
 
 MIB = 2.0**20
@@ -67,3 +71,16 @@ def test_an_interrupt_ends_the_wait_at_once_and_nothing_is_said_to_have_settled(
 def test_patience_ends() -> None:
     told, _ = asyncio.run(_wait(patience=0.2, interrupt_after=60.0))
     assert told == ["not_settled"]
+
+
+def test_ports_are_looked_up_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[threading.Thread] = []
+
+    def look(ports: Sequence[int]) -> list[str]:
+        looked.append(threading.current_thread())
+        return [str(port) for port in ports]
+
+    monkeypatch.setattr(settling, "taken_ports", look)
+    asyncio.run(_wait(patience=0.0, interrupt_after=60.0))
+    assert looked
+    assert threading.main_thread() not in looked

@@ -30,8 +30,8 @@ def frame(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"rss": LEAK, "other": FLAT, **columns})
 
 
-def told(aging: Aging, *arguments: str | Path) -> dict[str, dict[str, Any]]:
-    ran = aging("trend", *arguments, "--json")
+def told(cli: Aging, *arguments: str | Path) -> dict[str, dict[str, Any]]:
+    ran = cli("trend", *arguments, "--json")
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout)
     assert answer["schema"] == 1
@@ -56,10 +56,10 @@ def test_any_usual_notion_of_time_gives_the_same_seconds(tmp_path: Path, name: s
     assert series.y == pytest.approx(LEAK)
 
 
-def test_a_leak_is_told_with_all_keys_of_the_contract(aging: Aging, tmp_path: Path) -> None:
+def test_a_leak_is_told_with_all_keys_of_the_contract(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     frame(time=T).to_parquet(path)
-    series = told(aging, path)
+    series = told(cli, path)
     assert series["rss"]["verdict"] == "aging"
     assert series["rss"]["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.01)
     assert series["rss"]["ci_per_hour"][0] <= 5000 * 3600 <= series["rss"]["ci_per_hour"][1]
@@ -70,27 +70,27 @@ def test_a_leak_is_told_with_all_keys_of_the_contract(aging: Aging, tmp_path: Pa
     assert set(series["rss"]["exact"]) == {"S", "var_S", "sen_slope_per_second"}
 
 
-def test_the_long_form_gives_one_series_a_group(aging: Aging, tmp_path: Path) -> None:
+def test_the_long_form_gives_one_series_a_group(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "pidstat.csv"
     long = pd.concat(
         [pd.DataFrame({"Time": T, "PID": 7, "RSS": LEAK}), pd.DataFrame({"Time": T, "PID": 8, "RSS": FLAT})]
     ).sort_values("Time")
     long.to_csv(path, index=False, sep=";")
-    series = told(aging, path, "--per", "PID", "--column", "RSS")
+    series = told(cli, path, "--per", "PID", "--column", "RSS")
     assert {name: one["verdict"] for name, one in series.items()} == {"RSS[PID=7]": "aging", "RSS[PID=8]": "stable"}
 
 
-def test_resampling_warmup_and_counters(aging: Aging, tmp_path: Path) -> None:
+def test_resampling_warmup_and_counters(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     settling = LEAK + 5e7 * (1 - np.exp(-T / 60))
     counter = np.concatenate([np.arange(200.0), np.arange(100.0)]) * 30
     frame(t=T, settling=settling, requests_total=counter).to_csv(path, index=False)
-    series = told(aging, path, "--resample", "60s", "--warmup", "10m")
+    series = told(cli, path, "--resample", "60s", "--warmup", "10m")
     assert series["rss"]["n"] == 40
     assert series["settling"]["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.05)
     assert series["requests_total"]["slope_per_hour"] == pytest.approx(0.0, abs=1e-6)
     assert any("rate per second" in note for note in series["requests_total"]["notes"])
-    found = told(aging, path, "--column", "settling", "--warmup", "auto")["settling"]
+    found = told(cli, path, "--column", "settling", "--warmup", "auto")["settling"]
     assert any("(found)" in note for note in found["notes"])
 
 
@@ -187,26 +187,26 @@ def test_times_that_are_none_are_refused(times: Any) -> None:
         series_of(frame(t=times), "a", Choice(time="t"))
 
 
-def test_an_assumed_start_of_load_is_told_with_what_hangs_on_it(aging: Aging, tmp_path: Path) -> None:
+def test_an_assumed_start_of_load_is_told_with_what_hangs_on_it(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     since = np.linspace(0, 1, N + 1) + 1.001  # a logarithm, seen only after load had run for as long as it is seen
     late = np.cumsum(np.random.default_rng(5).poisson(1000 * np.diff(np.log(since)) / np.log(2))) * 8192.0
     frame(timestamp=EPOCH + T, late=late).to_csv(path, index=False)
-    series = told(aging, path)
+    series = told(cli, path)
     assert "aging even if load began up to 49m 50s before the first sample" in series["rss"]["notes"]
     assert not any("load began" in note for note in series["other"]["notes"])
     (note,) = [note for note in series["late"]["notes"] if "load began" in note]
     assert series["late"]["verdict"] == "aging"
     assert note.startswith("aging only if load began less than ")
     assert note.endswith("which was taken for its start: begun then, its growth would be slowing down")
-    known = told(aging, path, "--load-start", str(EPOCH))
+    known = told(cli, path, "--load-start", str(EPOCH))
     assert not any("load began" in note for one in known.values() for note in one["notes"])
 
 
-def test_too_short_a_series_is_inconclusive_and_says_how_long_it_must_be(aging: Aging, tmp_path: Path) -> None:
+def test_too_short_a_series_is_inconclusive_and_says_how_long_it_must_be(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     frame(t=T).head(5).to_csv(path, index=False)
-    ran = aging("trend", path)
+    ran = cli("trend", path)
     assert ran.returncode == 3
     assert "inconclusive" in ran.stdout
     assert "at least" in ran.stdout
@@ -227,10 +227,10 @@ def test_too_short_a_series_is_inconclusive_and_says_how_long_it_must_be(aging: 
         ("t,rss\n1,2\n", ["--resample", "60"], "is not a duration"),
     ],
 )
-def test_wrong_input_is_told(aging: Aging, tmp_path: Path, content: str, arguments: list[str], words: str) -> None:
+def test_wrong_input_is_told(cli: Aging, tmp_path: Path, content: str, arguments: list[str], words: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(content)
-    ran = aging("trend", path, *arguments)
+    ran = cli("trend", path, *arguments)
     assert ran.returncode == 2, ran.stdout
     assert words in ran.stderr
     assert "Traceback" not in ran.stderr
@@ -246,12 +246,12 @@ def test_files_that_are_none_are_told(tmp_path: Path) -> None:
         read_table(tmp_path / "a.parquet")
 
 
-def test_a_plot_is_drawn(aging: Aging, tmp_path: Path) -> None:
+def test_a_plot_is_drawn(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     frame(t=T).to_csv(path, index=False)
-    assert aging("trend", path, "--plot", tmp_path / "a.png").returncode == 0
+    assert cli("trend", path, "--plot", tmp_path / "a.png").returncode == 0
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
-    ran = aging("trend", path, "--plot", tmp_path / "none" / "a.png")
+    ran = cli("trend", path, "--plot", tmp_path / "none" / "a.png")
     assert ran.returncode == 2
     assert "cannot be written" in ran.stderr
 
@@ -287,8 +287,8 @@ def prometheus() -> Iterator[str]:
         thread.join()
 
 
-def test_a_prometheus_range_is_a_table_too(aging: Aging, prometheus: str) -> None:
-    (series,) = told(aging, "--prometheus", prometheus, "--query", "rss", "--range", "2h").values()
+def test_a_prometheus_range_is_a_table_too(cli: Aging, prometheus: str) -> None:
+    (series,) = told(cli, "--prometheus", prometheus, "--query", "rss", "--range", "2h").values()
     assert series["column"] == 'value[series=rss{pid="7"}]'
     assert series["verdict"] == "aging"
     assert series["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.01)
@@ -297,7 +297,7 @@ def test_a_prometheus_range_is_a_table_too(aging: Aging, prometheus: str) -> Non
 @pytest.mark.parametrize(
     ("query", "words"), [("{", "refused the query '{': parse error"), ("none", "has no data in the last")]
 )
-def test_prometheus_refusals_are_told(aging: Aging, prometheus: str, query: str, words: str) -> None:
-    ran = aging("trend", "--prometheus", prometheus, "--query", query)
+def test_prometheus_refusals_are_told(cli: Aging, prometheus: str, query: str, words: str) -> None:
+    ran = cli("trend", "--prometheus", prometheus, "--query", query)
     assert ran.returncode == 2
     assert words in ran.stderr

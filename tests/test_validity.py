@@ -19,7 +19,7 @@ from aging.catalogue import Catalogue
 from aging.check import Condition, Outcome, judge, overall
 from aging.evidence import Evidence, evidence_of
 from aging.findings import analyse
-from aging.indicators import PRIMARY, deployment_series
+from aging.indicators import PRIMARY, Measured
 from aging.journal import Journal
 from aging.model import Validity
 from aging.replicas import sound_finding
@@ -28,8 +28,7 @@ from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
 from aging.validity import judge as judged
 from aging.validity import validities
-from tests.test_findings import LOAD_START, RATE, SECONDS, flat, leak, memory_finding, synthetic
-from tests.test_problems import with_requests
+from tests.builders import LOAD_START, RATE, SECONDS, flat, leak, memory_finding, synthetic, with_requests
 
 TESTS = Catalogue.discovered().tests
 LIMITS = ValidityTable()
@@ -203,7 +202,7 @@ def test_replicas_of_unequal_length_are_pooled_with_the_short_one_marked(tmp_pat
     assert finding.replicas == 3
     assert finding.slope_per_request == pytest.approx(5000, rel=0.05)
     assert finding.notes[0].startswith("replica 2 is short: it ended after 9m 00s of 15m 00s")
-    series = [one for replica in (1, 2, 3) for one in deployment_series(results, "a", replica)]
+    series = [one for replica in (1, 2, 3) for one in Measured(results).of("a", replica)]
     analysed = [one for one in analyse_all(series, TESTS) if one.series.indicator == PRIMARY]
     assert [one.series.t.size for one in analysed] == [168, 96, 168]
     assert sound_finding(analysed, validities(results), "series_har").n == 96
@@ -253,7 +252,7 @@ def test_what_was_sampled_without_a_load_process_says_nothing_of_ageing_under_lo
     journal.write_text("".join([*before, *(json.dumps(one) + "\n" for one in inserted), finished, completed]))
     results = open_results(tmp_path / "r")
     begin, end = without
-    (memory,) = (one for one in deployment_series(results, "server", 1) if one.indicator == PRIMARY)
+    (memory,) = (one for one in Measured(results).of("server", 1) if one.indicator == PRIMARY)
     assert not ((memory.t > begin + 5.0) & (memory.t < end - 5.0)).any()
     assert memory.t.max() > SECONDS - 10.0 if first is not None else memory.t.max() < 305.0
     (run,) = validities(results)

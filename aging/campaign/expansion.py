@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from aging.campaign.levels import centre
 from aging.campaign.schema import Campaign, DesignTable, SubjectOptions, Treatment
-from aging.errors import Mistake
+from aging.errors import Mistake, needed
 from aging.experiments.designs import Point, chosen_points, fractional_factorial, full_factorial, with_centre
 from aging.experiments.fractions import given_fraction, smallest_fraction
 
@@ -99,8 +99,7 @@ def expanded(
         if not mine:
             made[base.name] = base
         for point in _distinct(points, mine) if mine else ():
-            varied = at[point.number]
-            assert varied is not None
+            varied = needed(at[point.number], f"the campaign of design point {point.number}")
             name = _name(base.name, point, len(points))
             # Points of one deployment share its port, so they take turns.
             made[name] = varied.deployment[place].model_copy(update={"name": name, "slot": base.slot or base.name})
@@ -127,16 +126,16 @@ def points_of(design: DesignTable, factors: Mapping[str, Sequence[Any]]) -> tupl
 
 
 def _fraction(design: DesignTable, factors: Mapping[str, Sequence[Any]]) -> tuple[Point, ...]:
-    assert design.resolution is not None
+    resolution = needed(design.resolution, "the resolution of a fractional design")
     for path, levels in factors.items():
         if len(levels) != 2:
             raise ValueError(f"a fraction is of factors of two levels; {path} has {len(levels)}")
     if not design.generators:
-        return fractional_factorial(factors, smallest_fraction(len(factors), design.resolution))
+        return fractional_factorial(factors, smallest_fraction(len(factors), resolution))
     fraction = given_fraction(len(factors), design.generators)
-    if fraction.resolution < design.resolution:
+    if fraction.resolution < resolution:
         raise ValueError(
-            f"the generators make a design of resolution {fraction.resolution}, not the {design.resolution} asked for; "
+            f"the generators make a design of resolution {fraction.resolution}, not the {resolution} asked for; "
             "leave them out to get one that has it"
         )
     return fractional_factorial(factors, fraction)

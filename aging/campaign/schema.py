@@ -276,7 +276,13 @@ class SubjectOptions(Table):
 class DeploymentOptions(SubjectOptions):
     """Keys that every deployment has which is started by the campaign."""
 
-    port: int = Field(strict=True, ge=1024, le=65535, description="loopback port it listens on")
+    port: int | None = Field(
+        None,
+        strict=True,
+        ge=1024,
+        le=65535,
+        description="loopback port it listens on; absent, a free one is chosen when it is started, and kept",
+    )
     stop_timeout: Duration = Field(15.0, gt=0, description="time from SIGTERM to SIGKILL")
     env: dict[EnvironmentName, EnvironmentValue] = Field(
         default_factory=dict, description="environment variables added to the server's"

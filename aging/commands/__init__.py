@@ -31,7 +31,7 @@ exit codes: 0 done, or gate passed · 1 gate failed (check only) · 2 bad input 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; every error of the package becomes its message and its exit code here."""
+    """Run one verb; every error of the package becomes its message and its exit code here. Any other is a bug."""
     sys.excepthook = _crashed
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = parser(given[:1]).parse_args(given)
@@ -47,9 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
-    except OSError as error:  # a disk that is full, a folder that may not be written
-        print(f"aging: {error}", file=sys.stderr)
-        return ExitCode.INCONCLUSIVE
     return int(code)
 
 

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.errors import AgingError, ExitCode, Mistake, MistakesError
+from aging.errors import AgingError, ExitCode, Mistake, MistakesError, writing
 from aging.quantities import parse_duration
 from aging.terminal import console
 
@@ -80,8 +80,10 @@ def run(options: argparse.Namespace) -> ExitCode:
     ceilings = asyncio.run(calibrate(campaign, deployments, windows, limits, lambda name, step: _tell(out, name, step)))
     found = {one.deployment: rate for one in ceilings if (rate := rate_of(one, options.fraction)) is not None}
     content = json.dumps(described(campaign, ceilings, options.fraction), indent=1) + "\n"
-    path.write_text(content, encoding="utf-8")
-    path.with_suffix(".svg").write_text(curve_plot(ceilings), encoding="utf-8")
+    curve = curve_plot(ceilings)
+    with writing(path):
+        path.write_text(content, encoding="utf-8")
+        path.with_suffix(".svg").write_text(curve, encoding="utf-8")
     for one in ceilings:
         _conclude(out, one, found.get(one.deployment), options.fraction, why_not(one, limits))
     out.print(f"curve: {path}, {path.with_suffix('.svg').name}", soft_wrap=True)
@@ -89,8 +91,10 @@ def run(options: argparse.Namespace) -> ExitCode:
         return ExitCode.INCONCLUSIVE
     if options.write is not None:
         remark = f"{options.fraction * _PERCENT:g} % of its ceiling here (aging calibrate)"
-        options.write.write_text(with_rates(written.text, found, remark), encoding="utf-8")
-        calibration_path(options.write).write_text(content, encoding="utf-8")
+        rated = with_rates(written.text, found, remark)
+        with writing(options.write):
+            options.write.write_text(rated, encoding="utf-8")
+            calibration_path(options.write).write_text(content, encoding="utf-8")
         out.print(f"rates: {options.write}", soft_wrap=True)
     return ExitCode.DONE
 
@@ -127,7 +131,11 @@ def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
 
 
 def _tell(out: Console, name: str, step: Step) -> None:
-    waits = "" if step.ttft_p50 is None else f", first token {step.ttft_p50:.3g} s (p99 {step.ttft_p99:.3g} s)"
+    from aging.calibration import BASE
+    from aging.latencies import SINCE
+
+    p50, p99 = step.ttft_p50, step.ttft_p99
+    waits = "" if p50 is None else f", first token {p50:.3g} s (p99 {p99:.3g} s) {SINCE[BASE]}"
     state = f"saturated: {step.saturated}" if step.saturated else "held"
     out.print(
         f"{name}: {step.rate:.4g} req/s: {step.achieved:.4g} of {step.offered:.4g} answered{waits}: {state}",

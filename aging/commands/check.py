@@ -54,7 +54,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaigning import run_campaign
     from aging.check import Outcome as GateOutcome
     from aging.check import judge, overall, parse_conditions
-    from aging.early import Gate
+    from aging.early import Gate, failed_looks
+    from aging.journal import read_journal
     from aging.runner import Outcome
 
     conditions = parse_conditions(options.fail)
@@ -65,7 +66,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     if ran.decided:
         out.print(f"ended early at {ran.decided}", markup=False, soft_wrap=True)
     # What an early look has decided stays decided; else the end is the last look.
-    judgements = judge(ran.findings, conditions, gate.deployments, 1.0 if ran.decided else gate.levels[-1])
+    last = gate.level(gate.looks, failed_looks(read_journal(ran.layout.journal)))
+    judgements = judge(ran.findings, conditions, gate.deployments, 1.0 if ran.decided else last)
     for judgement in judgements:
         out.print(f"{judgement.outcome.value}: {judgement.message}", markup=False, soft_wrap=True)
     out.print(f"report: {ran.layout.report}", soft_wrap=True)

@@ -37,8 +37,11 @@ def run(options: argparse.Namespace) -> ExitCode:
         campaign = read_inputs(load_campaign(options.file, catalogue.kinds()), str(options.file)).campaign
         check(campaign, catalogue, options.results, source=str(options.file))
         require_calibration(campaign, str(options.file))
-        for note in notes(campaign, placed(campaign, catalogue)):
+        deployments = placed(campaign, catalogue)
+        for note in notes(campaign, deployments):
             out.print(f"note: {note}", soft_wrap=True)
+        if chosen := [one.options.name for one in deployments if one.chooses_port]:
+            out.print(f"ports: a free port is chosen at start for {', '.join(chosen)}", soft_wrap=True)
         out.print(f"{options.file}: could start now")
     return code
 

@@ -60,7 +60,7 @@ def _one(options: argparse.Namespace) -> ExitCode:
         while True:
             snapshot = progress.snapshot()
             if options.json:
-                standing = Standing.of(results.layout.root)
+                standing = Standing.of(results.layout.root, snapshot.state)
                 print(json.dumps(standing.as_json() | {"runs": progress_as_json(snapshot)}, indent=1))
             elif out.is_terminal:
                 if options.watch:

@@ -23,7 +23,7 @@ from aging.terminal import console
 from aging.threads import one_thread
 
 if TYPE_CHECKING:
-    from aging.tabled import Analysed
+    from aging.tabled import TableAnalysis
     from aging.tabular import TableSeries
 
 
@@ -80,8 +80,8 @@ def _read(options: argparse.Namespace) -> list[TableSeries]:
 
         if options.file is not None or options.query is None:
             raise AgingError("--prometheus needs --query, and no FILE")
-        frame = query_range(options.prometheus, options.query, options.range, options.step)
-        return series_of(frame, options.prometheus, Choice("time", ["value"], "series", options.load_start))
+        answer = query_range(options.prometheus, options.query, options.range, options.step)
+        return series_of(answer, options.prometheus, Choice("time", ["value"], "series", options.load_start))
     if options.file is None:
         raise AgingError("name a FILE, or --prometheus URL with --query")
     frame = read_table(options.file)
@@ -89,7 +89,7 @@ def _read(options: argparse.Namespace) -> list[TableSeries]:
     return series_of(frame, str(options.file), choice)
 
 
-def _show(analysed: Sequence[Analysed]) -> None:
+def _show(analysed: Sequence[TableAnalysis]) -> None:
     from rich.table import Table
 
     out = console()
@@ -123,7 +123,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.4g}"
 
 
-def _plot(analysed: Sequence[Analysed], path: Path) -> None:
+def _plot(analysed: Sequence[TableAnalysis], path: Path) -> None:
     import numpy as np
     from matplotlib.figure import Figure
 

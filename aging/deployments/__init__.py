@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import IO, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import Field
 
@@ -24,10 +26,12 @@ from aging import probe
 from aging.belonging import LIFE, Identity, age, command_line, environment, lives, mark
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
 from aging.campaign.units import Flag
-from aging.errors import DeploymentError
+from aging.errors import DeploymentError, needed, writing
 from aging.plugins import discover
 from aging.process import MAIN, Adopted, Child, Children, Life
 from aging.samplers import EngineMetric
+
+ENTRY_POINT_GROUP = "aging.runtimes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +169,15 @@ class PastLife:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An origin: child processes started by us on ``port``, ended with ``patience`` seconds from SIGTERM to SIGKILL."""
+    """An origin: child processes started by us in ``folder`` on ``port``.
+
+    They are ended with ``patience`` seconds from SIGTERM to SIGKILL.
+    """
 
     launch: Launch
     port: int
     patience: float
+    folder: Path = Path()
     returns: ClassVar[bool] = False
 
     @property
@@ -182,10 +190,11 @@ class Started:
 
     async def begin(self, campaign: Path, log: Path) -> Children:
         children: dict[str, Child] = {}
+        marked = {**self.launch.env, LIFE: mark(log)}
         try:
-            with log.open("ab") as output:
+            with opened(log) as output:
                 for name, argv in {MAIN: self.launch.argv, **self.launch.components}.items():
-                    children[name] = await Child.start(argv, {**self.launch.env, LIFE: mark(log)}, campaign, output)
+                    children[name] = await Child.start(argv, marked, campaign, output, folder=self.folder)
         except (asyncio.CancelledError, DeploymentError):  # nobody else knows of those that have started
             for child in children.values():
                 await child.terminate(patience=0.0)
@@ -203,6 +212,12 @@ class Started:
         components = {name: list(argv) for name, argv in self.launch.components.items()}
         told = {"command": list(self.launch.argv), "env": dict(self.launch.env)}
         return told | ({"components": components} if components else {})
+
+
+def opened(log: Path) -> IO[bytes]:
+    """The log that a life's output is appended to. Raises StorageError."""
+    with writing(log):
+        return log.open("ab")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +278,18 @@ def environments_folder() -> Path:
     return Path(os.environ.get("AGING_ENVIRONMENTS") or default)
 
 
+class _Unchosen(int):
+    """Stands for a port in what is only described: as text it is what command lines of campaign files have for it."""
+
+    def __str__(self) -> str:
+        return "{port}"
+
+    def __format__(self, _: str) -> str:
+        return str(self)
+
+
+UNCHOSEN = _Unchosen()
+
 FRONT_UNSUPPORTED = ("logprobs", "n", "priority", "stop", "structured")
 """What our own front (``_scripts/openai_front.py``) has no words for: it passes over them."""
 
@@ -277,7 +304,8 @@ O = TypeVar("O", bound=DeploymentOptions)  # noqa: E741
 class Subject(ABC, Generic[S]):
     """What a campaign puts under test: its options from the campaign file and the model it serves.
 
-    ``model`` is a path on this machine, a hub id, or None when the campaign names none.
+    ``model`` is a path on this machine, a hub id, or None when the campaign names none. ``base`` is the folder that the
+    relative paths of the campaign file begin at: the one that the campaign was started in.
     """
 
     kind: ClassVar[str]
@@ -290,9 +318,10 @@ class Subject(ABC, Generic[S]):
     model_format: ClassVar[ModelFormat] = "gguf"
     """What a random-weight model is made as."""
 
-    def __init__(self, options: S, model: str | None) -> None:
+    def __init__(self, options: S, model: str | None, base: Path = Path()) -> None:
         self.options = options
         self.model = model
+        self.base = base
 
     @abstractmethod
     def origin(self) -> Origin:
@@ -300,8 +329,29 @@ class Subject(ABC, Generic[S]):
 
     @property
     def port(self) -> int | None:
-        """The loopback port that must be free for it; None when it needs none."""
+        """The loopback port that must be free for it; None when it needs none, or has none yet."""
         return None
+
+    @property
+    def chooses_port(self) -> bool:
+        """Whether it is started on a free port, since the campaign names none."""
+        return isinstance(self.options, DeploymentOptions) and self.options.port is None
+
+    def at(self, port: int) -> Self:
+        """The same on this port."""
+        placed = copy(self)
+        placed.options = self.options.model_copy(update={"port": port})
+        return placed
+
+    @property
+    def served(self) -> str:
+        """The model, of a runtime that needs one."""
+        return needed(self.model, f"the model of {self.options.name}")
+
+    def finds(self, program: str) -> bool:
+        """Whether there is such a program: on the PATH, or where it is said to be."""
+        # A Path would drop the `./` that tells a file from a program on the PATH.
+        return shutil.which(os.path.join(self.base, program) if os.sep in program else program) is not None
 
     @property
     def essential_key(self) -> str:
@@ -335,17 +385,20 @@ class Deployment(Subject[O]):
 
     @abstractmethod
     def launch(self) -> Launch:
-        """The command that serves, and how to speak to it."""
+        """The command that serves, and how to speak to it; the options name its port."""
 
     @property
     def port(self) -> int | None:
         return self.options.port
 
     def origin(self) -> Origin:
+        port = self.options.port
+        if port is None:  # it is only described; what is started has a port
+            return self.at(UNCHOSEN).origin()
         launch = self.launch()
         if self.options.allocator_probe:
             launch = replace(launch, env={**launch.env, **probe.environment(launch.env)})
-        return Started(launch, self.options.port, self.options.stop_timeout)
+        return Started(launch, port, self.options.stop_timeout, self.base)
 
 
 def metrics_of(engine: str | None) -> Mapping[str, EngineMetric]:

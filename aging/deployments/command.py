@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -62,7 +61,7 @@ class Command(Deployment[CommandOptions]):
     def missing(self) -> str | None:
         for argv in (self.options.command, *self.options.components.values()):
             program = self._filled(argv)[0]
-            if not shutil.which(program):
+            if not self.finds(program):
                 return f"the command {program!r} is not found on this machine; install it or give its full path"
         return None
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
 from aging.containers import ContainerRun, arguments_of, refusal
-from aging.deployments import EndpointOptions, Subject, metrics_of
+from aging.deployments import UNCHOSEN, EndpointOptions, Subject, metrics_of
 from aging.samplers import EngineMetric
 
 
@@ -45,6 +45,8 @@ class Container(Subject[ContainerOptions]):
 
     def origin(self) -> ContainerRun:
         o = self.options
+        if o.port is None:
+            return self.at(UNCHOSEN).origin()
         model = self.model or "model"
         filled = (part.replace("{port}", str(o.container_port)).replace("{model}", model) for part in o.arguments)
         model_volume = [f"{model}:{model}:ro"] if Path(model).is_absolute() and Path(model).exists() else []
@@ -67,6 +69,7 @@ class Container(Subject[ContainerOptions]):
             endpoint=o.endpoint(f"http://127.0.0.1:{o.port}", self.model, o.metrics),
             port=o.container_port,
             patience=o.stop_timeout,
+            folder=self.base,
         )
 
     @property

@@ -33,13 +33,12 @@ class LlamaCppPython(Deployment[LlamaCppPythonOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
         cache = () if o.cache_size is None else ("--cache", "true", "--cache_size", str(o.cache_size))
         return Launch(
             argv=(
                 str(self.requirements[0].python(environments_folder())),
                 *("-u", "-m", "llama_cpp.server"),
-                *("--model", self.model, "--model_alias", "local"),
+                *("--model", self.served, "--model_alias", "local"),
                 *("--host", "127.0.0.1", "--port", str(o.port)),
                 *("--n_ctx", str(o.context)),
                 *("--n_threads", str(o.threads), "--n_threads_batch", str(o.threads)),

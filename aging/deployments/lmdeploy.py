@@ -47,12 +47,11 @@ class Lmdeploy(Deployment[LmdeployOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
-        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         return Launch(
             argv=(
                 str(self.requirements[0].program(environments_folder(), "lmdeploy")),
-                *("serve", "api_server", self.model),
+                *("serve", "api_server", self.served),
                 *("--model-name", "local"),
                 *("--server-name", "127.0.0.1", "--server-port", str(o.port)),
                 *("--backend", o.backend),

@@ -38,13 +38,12 @@ class MistralRs(Deployment[MistralRsOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
         cache = () if o.prefix_cache is None else ("--prefix-cache", str(o.prefix_cache))
         return Launch(
             argv=(
                 str(self.requirements[0].python(environments_folder())),
                 *("-u", str(_SCRIPT)),
-                *("--model", self.model),
+                *("--model", self.served),
                 *("--port", str(o.port)),
                 *("--parallel", str(o.parallel)),
                 *cache,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
@@ -33,7 +31,7 @@ class Ollama(Deployment[OllamaOptions]):
     needs_model = False
 
     def missing(self) -> str | None:
-        if shutil.which(self.options.program):
+        if self.finds(self.options.program):
             return None
         return (
             f"there is no program {self.options.program!r}; ollama 0.32.15 is at "

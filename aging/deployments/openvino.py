@@ -39,12 +39,11 @@ class OpenVino(Deployment[OpenVinoOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
         return Launch(
             argv=(
                 str(self.requirements[0].python(environments_folder())),
                 *("-u", str(_SCRIPT)),
-                *("--model", self.model),
+                *("--model", self.served),
                 *("--port", str(o.port)),
                 *("--parallel", str(o.parallel)),
                 *("--kv-blocks", str(o.kv_blocks)),

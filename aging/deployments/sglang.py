@@ -57,12 +57,11 @@ class Sglang(Deployment[SglangOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
-        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         return Launch(
             argv=(
                 str(self.requirements[0].program(environments_folder(), "sglang")),
-                *("serve", "--model-path", self.model),
+                *("serve", "--model-path", self.served),
                 *("--served-model-name", "local"),
                 *("--host", "127.0.0.1", "--port", str(o.port)),
                 *("--device", o.device),

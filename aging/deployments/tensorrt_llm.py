@@ -49,18 +49,17 @@ class TensorRtLlm(Deployment[TensorRtLlmOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
         environments, needs = environments_folder(), self.requirements[0]
         settings = {
             "return_perf_metrics": True,  # or there is no /prometheus/metrics
             "kv_cache_config": {"enable_block_reuse": o.block_reuse, "free_gpu_memory_fraction": o.kv_cache_share}
             | ({} if o.kv_tokens is None else {"max_tokens": o.kv_tokens}),
         }
-        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         return Launch(
             argv=(
                 *(str(needs.python(environments)), "-u", str(_SCRIPT), json.dumps(settings)),
-                *(str(needs.program(environments, "trtllm-serve")), "serve", self.model),
+                *(str(needs.program(environments, "trtllm-serve")), "serve", self.served),
                 *("--host", "127.0.0.1", "--port", str(o.port)),
                 *("--backend", o.backend),
                 *("--max_seq_len", str(o.context), "--max_batch_size", str(o.parallel)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -55,7 +54,7 @@ class Tgi(Deployment[TgiOptions]):
     }
 
     def missing(self) -> str | None:
-        if shutil.which(self.options.program):
+        if self.finds(self.options.program):
             return None
         return (
             f"there is no program {self.options.program!r}; TGI 3.3.7 is installed by its own build "
@@ -65,12 +64,11 @@ class Tgi(Deployment[TgiOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
         caching = {} if o.prefix_caching is None else {"PREFIX_CACHING": "1" if o.prefix_caching else "0"}
-        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         return Launch(
             argv=(
-                *(o.program, "--model-id", self.model),
+                *(o.program, "--model-id", self.served),
                 *("--hostname", "127.0.0.1", "--port", str(o.port)),
                 *("--prometheus-port", str(o.prometheus_port)),
                 *("--shard-uds-path", f"/tmp/aging-tgi-{o.port}"),  # or two launchers share one socket

@@ -33,13 +33,12 @@ class Transformers(Deployment[TransformersOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
         batching = ("--continuous-batching", "--cb-block-size", "32", "--cb-num-blocks", str(o.kv_blocks))
-        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         return Launch(
             argv=(
                 str(self.requirements[0].program(environments_folder(), "transformers")),
-                *("serve", self.model),
+                *("serve", self.served),
                 *("--host", "127.0.0.1", "--port", str(o.port)),
                 *("--device", o.device, "--dtype", o.dtype),
                 *("--model-timeout", "-1"),  # or a model that idles is unloaded, and memory falls
@@ -50,7 +49,7 @@ class Transformers(Deployment[TransformersOptions]):
             env={"OMP_NUM_THREADS": str(o.threads)} | offline | o.env,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}",
-                model=self.model,
+                model=self.served,
                 unsupported=("logprobs", "n", "priority", "structured"),  # refused, or passed over
             ),
         )

@@ -49,13 +49,12 @@ class Triton(Deployment[TritonOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
         cache = () if o.cache_ram_mib is None else ("--cache-ram-mib", str(o.cache_ram_mib))
         return Launch(
             argv=(
                 str(self.requirements[0].python(environments_folder())),
                 *("-u", str(_SCRIPT)),
-                *("--model", self.model),
+                *("--model", self.served),
                 *("--port", str(o.port), "--metrics-port", str(o.metrics_port)),
                 *("--context", str(o.context)),
                 *("--parallel", str(o.parallel)),

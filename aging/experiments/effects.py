@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import f as f_distribution
-from scipy.stats import t as t_distribution
+from scipy.special import fdtrc, stdtrit
 
 from aging.experiments.designs import Factors
 
@@ -134,7 +133,7 @@ class _Error:
     def half_width(self, place: int) -> float | None:
         if self.variance is None:
             return None
-        quantile = float(t_distribution.ppf(0.975, self.df))
+        quantile = float(stdtrit(self.df, 0.975))
         return quantile * float(np.sqrt(self.variance * self.spread[place, place]))
 
     def f(self, values: Floats, at: slice) -> float | None:
@@ -232,7 +231,7 @@ def _effect(design: _Design, term: tuple[str, ...], values: Floats, place: int, 
         ci=None if half is None or change is None else (change - scale * half, change + scale * half),
         f=f,
         df=values.size,
-        p=None if f is None else float(f_distribution.sf(f, values.size, error.df)),
+        p=None if f is None else float(fdtrc(values.size, error.df, f)),
         means=() if curvature or len(term) > 1 else _means(design, term[0]),
         aliases=() if curvature else tuple(_aliases(design, term)),
     )
@@ -267,4 +266,4 @@ def _lack_of_fit(residual: float, residual_df: int, pure: float, pure_df: int) -
     df = residual_df - pure_df
     if df <= 0 or pure_df == 0 or pure == 0:
         return None
-    return float(f_distribution.sf(max(residual - pure, 0.0) / df / (pure / pure_df), df, pure_df))
+    return float(fdtrc(df, pure_df, max(residual - pure, 0.0) / df / (pure / pure_df)))

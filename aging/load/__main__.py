@@ -3,9 +3,11 @@
 Standard input: first the job, one JSON line; then one command a line: ``hold``,
 ``release GENERATION``, ``stop``. Standard output: one JSON event a line: ``started``
 when it is ready for its job, ``resumed`` with the first request that it sends of a load that another process
-had begun, ``pulse`` every second, ``full`` when records cannot be written, ``holding``
-when nothing is in flight any more, ``finished`` with the hash of the schedule it drove.
-When its input ends, whoever started it has died: it stops and drains briefly.
+had begun, ``pulse`` every second, ``full`` when records cannot be written,
+``sealing_failed`` when a seal has failed, ``holding`` when nothing is in flight any more,
+``finished`` with the hash of the schedule it drove and the number of records lost.
+Whatever else is printed goes to standard error. When its input ends, whoever started it has died: it stops and drains
+briefly.
 """
 
 from __future__ import annotations
@@ -13,120 +15,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from itertools import chain
+import os
+from collections.abc import Callable
 from typing import Any
 
-from aging.clock import ticks
-from aging.load.client import Client, Limits
-from aging.load.job import Job
-from aging.load.planned import PlannedRequest
-from aging.load.pulse import Pulse
-from aging.load.records import Records
-from aging.load.rehearsal import rehearse
-from aging.model import RequestRecord, recorded
-from aging.store.segments import SegmentWriter
 
-_ORPHAN_DRAIN_SECONDS = 1.0
-_PULSE_SECONDS = 1.0
+def run() -> None:
+    """Take standard output for the events alone, before any import that may print, and drive the load."""
+    say = claimed_output()
+    from aging.load.process import main  # noqa: PLC0415 - see above
+
+    asyncio.run(main(say))
 
 
-async def main() -> None:
-    """Read the job, drive it, obey the commands that come meanwhile."""
-    commands = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    await rehearse()
-    _tell("started")
-    line = (await commands.readline()).decode()
-    if not line:  # whoever started it has died
-        return
-    job = Job.from_json(line)
-    records = Records(SegmentWriter(job.folder), lambda reason: _tell("full", reason=reason))
+def claimed_output() -> Callable[..., None]:
+    """Writes an event to what was standard output; from here on that is standard error, for C libraries, too."""
+    events = os.dup(1)
+    os.dup2(2, 1)
 
-    pulse = Pulse(job.load_start)
+    def say(event: str, **details: Any) -> None:
+        # The reader may be gone; the records are on disk all the same.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(events, (json.dumps({"event": event} | details) + "\n").encode())
 
-    def record(done: RequestRecord) -> None:
-        pulse.recorded(done)
-        records.write(on_timeline(done, job.shift))
-
-    limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
-    client = Client(job.endpoint, limits, job.seed, job.load_start, record)
-    digest = job.digest()
-
-    def arrived(request: PlannedRequest) -> None:
-        digest.add(request)
-        pulse.arrived(request)
-
-    requests, driven = job.requests(), 0.0
-    if job.resumed:  # days of a schedule take a while to be drawn again: commands are heard meanwhile
-        driven = time.monotonic() - job.load_start
-        first = await asyncio.to_thread(not_yet_due, requests, job.load_start, digest.add)
-        _tell("resumed", first=None if first is None else first.number)
-        requests = chain(() if first is None else (first,), requests)
-    load = asyncio.create_task(client.run(requests, job.closed(driven), job.duration, arrived))
-    control = asyncio.create_task(_obey(commands, client))
-    beating = asyncio.create_task(_beat(pulse, client))
-    await asyncio.wait((load, control), return_when=asyncio.FIRST_COMPLETED)
-    if control.done():
-        control.result()
-        client.stop()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_ORPHAN_DRAIN_SECONDS):
-                await load
-    control.cancel()
-    beating.cancel()
-    if load.done() and not load.cancelled():
-        load.result()
-    unwritten = records.close()
-    _tell("finished", schedule_hash=str(digest), requests=digest.requests, unwritten=unwritten)
-
-
-def on_timeline(done: RequestRecord, shift: float) -> dict[str, Any]:
-    """A record's row, its instants on the campaign's timeline."""
-    row = recorded(done)
-    for name in ("scheduled", "sent", "first_token", "last_token", "finished") if shift else ():
-        if row.get(name) is not None:
-            row[name] += shift
-    return row
-
-
-def not_yet_due(
-    requests: Iterator[PlannedRequest], load_start: float, passed_over: Callable[[PlannedRequest], object]
-) -> PlannedRequest | None:
-    """The first request that is due later than now; None where there is none. All before it are ``passed_over``."""
-    for request in requests:
-        if load_start + request.at > time.monotonic():
-            return request
-        passed_over(request)
-    return None
-
-
-async def _beat(pulse: Pulse, client: Client) -> None:
-    async for _ in ticks(_PULSE_SECONDS, time.monotonic()):
-        _tell("pulse", **asdict(pulse.now(client.waiting)))
-
-
-async def _obey(commands: asyncio.StreamReader, client: Client) -> None:
-    """Carry out commands until the input ends."""
-    while line := (await commands.readline()).decode():
-        match line.split():
-            case ["hold"]:
-                await client.hold()
-                _tell("holding")
-            case ["release", generation]:
-                client.release(int(generation))
-            case ["stop"]:
-                client.stop()
-
-
-def _tell(event: str, **details: Any) -> None:
-    # Whoever listened may be gone; the records are on disk all the same.
-    with contextlib.suppress(BrokenPipeError):
-        print(json.dumps({"event": event} | details), flush=True)  # noqa: T201 - the protocol of this process
+    return say
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aging.campaign.schema import Campaign, LoadTable, SubjectOptions
+from aging.campaign.schema import Campaign, ClassTable, LoadTable, SubjectOptions
 from aging.clock import readable_duration
 from aging.errors import CampaignError, Mistake
 from aging.load.arrivals.trace import TraceOptions
@@ -37,6 +37,31 @@ class Inputs:
 
     campaign: Campaign
     files: tuple[Input, ...]
+
+
+def found_from(campaign: Campaign, base: Path) -> Campaign:
+    """The campaign with the files of its load where they are: relative paths begin at ``base``."""
+    if campaign.load is None:
+        return campaign
+    treatments = {
+        name: replace(one, load=None if one.load is None else _found_from(one.load, base))
+        for name, one in campaign.treatments.items()
+    }
+    made = campaign.model_copy(update={"load": _found_from(campaign.load, base)})
+    return made.treated(campaign.deployment, treatments)
+
+
+def _found_from(load: LoadTable, base: Path) -> LoadTable:
+    def tables(owner: LoadTable | ClassTable) -> dict[str, Any]:
+        named = {key: getattr(owner, key) for key in ("arrivals", "prompt_tokens", "output_tokens")}
+        return {
+            key: table.model_copy(update={"file": str(base / table.file)})
+            for key, table in named.items()
+            if isinstance(table, TraceOptions | EmpiricalOptions)
+        }
+
+    classes = tuple(one.model_copy(update=tables(one)) for one in load.classes)
+    return load.model_copy(update=tables(load) | {"classes": classes})
 
 
 def read_inputs(campaign: Campaign, source: str) -> Inputs:

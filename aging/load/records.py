@@ -1,4 +1,4 @@
-"""Request records on their way to the disk: what there is no room for waits in memory, and is told."""
+"""Request records on their way to the disk: those that cannot be written wait in memory, and those lost are counted."""
 
 from __future__ import annotations
 
@@ -14,34 +14,40 @@ _MOST_WAITING = 100_000
 
 
 class Records:
-    """Writes rows in their order. ``full`` is told once why they cannot be written, when they cannot."""
+    """Writes rows in their order. ``full`` is called once with the reason why they cannot be written, when they cannot.
+
+    ``dropped`` counts the oldest rows, which give way when too many wait.
+    """
 
     def __init__(self, writer: SegmentWriter, full: Callable[[str], None]) -> None:
+        self.dropped = 0
         self._writer = writer
         self._full = full
         self._told = False
         self._waiting: deque[dict[str, Any]] = deque(maxlen=_MOST_WAITING)
 
     def write(self, row: dict[str, Any]) -> None:
-        """Write a row, and those that have waited."""
-        self._waiting.append(row)
+        """Write the rows that have waited, and this one."""
         try:
             while self._waiting:
                 self._writer.append(time.time(), [self._waiting[0]])
                 self._waiting.popleft()
+            self._writer.append(time.time(), [row])
         except OSError as error:
+            self.dropped += len(self._waiting) == self._waiting.maxlen
+            self._waiting.append(row)
             if not self._told:
                 self._told = True
                 self._full(str(error))
 
     def close(self) -> int:
-        """Close the file; how many rows could not be written."""
+        """Close the file; how many rows were never written, those dropped among them."""
         left = len(self._waiting)
         if left:
             try:
                 self._writer.append(time.time(), list(self._waiting))
             except OSError:
                 self._writer.close()
-                return left
+                return self.dropped + left
         self._writer.close()
-        return 0
+        return self.dropped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -125,7 +125,7 @@ class Replayed(NamedTuple):
 
 def format_of(selection: Selection) -> TraceFormat:
     """The format a selection names, or the one that recognises it. Raises :class:`TraceError`."""
-    known: dict[str, TraceFormat] = discover(aging.load.traces, TraceFormat)
+    known: Mapping[str, TraceFormat] = discover(aging.load.traces, TraceFormat)
     path = Path(selection.path)
     if not path.exists():
         raise TraceError(f"there is no {selection.path!r}")

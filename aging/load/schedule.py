@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aging.campaign.schema import FaultShares, OptionShares, SharedPrefix
+from aging.errors import needed
 from aging.load.arrivals import Arrived
 from aging.load.classes import LoadClass
 from aging.load.draws import Draws
@@ -136,11 +137,11 @@ class _Columns:
         self, times: Times, outputs: Tokens, alone: list[tuple[int, tuple[int, ...], int]]
     ) -> Iterator[tuple[Any, ...]]:
         """The columns of these requests where some are turns of conversations; ``alone`` is what they would be else."""
-        assert self._sessions is not None
+        sessions = needed(self._sessions, "a table of conversations")
         turns = [Turn(-1, 0, *each, ()) for each in alone]
         (talking,) = np.nonzero(self._in_session.uniform(times.size) < self._session_share)
         for k in talking.tolist():
-            turns[k] = self._sessions.turn(int(times[k]), Message(*alone[k], int(outputs[k])))
+            turns[k] = sessions.turn(int(times[k]), Message(*alone[k], int(outputs[k])))
         return zip(*turns, strict=True)
 
 

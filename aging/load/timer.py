@@ -2,7 +2,7 @@
 
 An event loop sleeps in whole milliseconds, and ends its sleep late rather than early: 0.6 ms in the median. Where the
 kernel has timers that are files (Linux), one of them wakes the loop instead: arrivals are then sent 0.05 ms late in the
-median (``docs/measurement.md``). Python has ``os.timerfd_create`` from 3.13 on.
+median (``docs/measurement.md``). By ``os.timerfd_create`` from Python 3.13 on, by ctypes before.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ import sys
 import time
 from functools import cache
 from types import TracebackType
-
-_ABSOLUTE = 1  # TFD_TIMER_ABSTIME
-_FLAGS = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
 
 
 class Timer:
@@ -65,38 +62,25 @@ class Timer:
             self._waiter.set_result(None)
 
     def _expired(self) -> None:
-        assert self._timerfd is not None
-        if self._timerfd.expired():
+        if self._timerfd is not None and self._timerfd.expired():
             self.ring()
 
 
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 class _TimerFile:
-    """A ``timerfd`` on the monotonic clock. The standard library has it from Python 3.13 on."""
+    """A ``timerfd`` on the monotonic clock."""
 
     def __init__(self) -> None:
-        self._handle = _libc().timerfd_create(time.CLOCK_MONOTONIC, _FLAGS)
-        if self._handle < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create")
-        self._setting = (ctypes.c_long * 4)()  # struct itimerspec: no interval, then seconds and nanoseconds
+        self._handle = _create()
 
     def fileno(self) -> int:
-        handle: int = self._handle
-        return handle
+        return self._handle
 
     def set(self, due: float) -> None:
         """Become readable at the monotonic time ``due``, which is not 0."""
-        seconds = int(due)
-        self._setting[2], self._setting[3] = seconds, int((due - seconds) * 1e9)
-        if _libc().timerfd_settime(self._handle, _ABSOLUTE, self._setting, None) < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_settime")
+        _set(self._handle, due)
 
     def expired(self) -> bool:
-        """Take note that it has expired; False where it was set anew meanwhile."""
+        """Take note that it has expired; False where it was set anew before that."""
         try:
             return bool(os.read(self._handle, 8))
         except BlockingIOError:
@@ -104,3 +88,34 @@ class _TimerFile:
 
     def close(self) -> None:
         os.close(self._handle)
+
+
+if sys.version_info >= (3, 13):
+
+    def _create() -> int:
+        return os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
+
+    def _set(handle: int, due: float) -> None:
+        os.timerfd_settime(handle, flags=os.TFD_TIMER_ABSTIME, initial=due)
+
+else:  # the standard library has none before; this goes with Python 3.12
+
+    def _create() -> int:
+        handle: int = _libc().timerfd_create(time.CLOCK_MONOTONIC, _FLAGS)
+        if handle < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+        return handle
+
+    def _set(handle: int, due: float) -> None:
+        seconds = int(due)
+        # struct itimerspec: no interval, then seconds and nanoseconds
+        setting = (ctypes.c_long * 4)(0, 0, seconds, int((due - seconds) * 1e9))
+        if _libc().timerfd_settime(handle, _ABSOLUTE, setting, None) < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
+
+    @cache
+    def _libc() -> ctypes.CDLL:
+        return ctypes.CDLL(None, use_errno=True)
+
+    _ABSOLUTE = 1  # TFD_TIMER_ABSTIME
+    _FLAGS = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)

@@ -12,6 +12,8 @@ from typing import ClassVar, Generic, TypeVar
 
 from aging.campaign.schema import RejuvenationOptions
 
+ENTRY_POINT_GROUP = "aging.rejuvenation"
+
 O = TypeVar("O", bound=RejuvenationOptions)  # noqa: E741
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from aging.indicators import PRIMARY
+from aging.indicators import PRIMARY, Measured
 from aging.model import HARNESS, Event, Finding, Findings
 from aging.report.traces import LatencyTrace, MemoryTrace, latency_trace, memory_trace
 from aging.store.results import Results
@@ -17,8 +17,12 @@ from aging.store.results import Results
 class Context:
     """A result directory with its findings, and what several sections need of both."""
 
-    results: Results
+    measured: Measured
     findings: Findings
+
+    @property
+    def results(self) -> Results:
+        return self.measured.results
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -59,13 +63,13 @@ class Context:
     @cached_property
     def memory(self) -> Mapping[tuple[str, int], MemoryTrace]:
         """The primary indicator of every run that has one."""
-        traces = {run: memory_trace(self.results, *run, self.found.get((run[0], PRIMARY))) for run in self.runs}
+        traces = {run: memory_trace(self.measured, *run, self.found.get((run[0], PRIMARY))) for run in self.runs}
         return {run: trace for run, trace in traces.items() if trace is not None}
 
     @cached_property
     def latency(self) -> Mapping[tuple[str, int], LatencyTrace]:
         """Times to first token of every run that has requests."""
-        traces = {run: latency_trace(self.results, *run) for run in self.runs}
+        traces = {run: latency_trace(self.measured, *run) for run in self.runs}
         return {run: trace for run, trace in traces.items() if trace is not None}
 
     def since_start(self, event: Event) -> float | None:

@@ -9,7 +9,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aging.calibration import Ceiling, Step
+from aging.calibration import BASE, Ceiling, Step
+from aging.latencies import SINCE
 
 _INCHES = 3.4
 _SATURATED = "#c0392b"
@@ -51,7 +52,8 @@ def _waits(axes: Axes, ceiling: Ceiling, steps: Sequence[Step]) -> None:
     ):
         known = [(step.offered, seconds) for step, seconds in zip(told, of, strict=True) if seconds]
         if known:
-            axes.plot(*zip(*known, strict=True), marker="o", linewidth=1, label=f"time to first token, {name}")
+            label = f"time to first token {SINCE[BASE]}, {name}"
+            axes.plot(*zip(*known, strict=True), marker="o", linewidth=1, label=label)
     if axes.has_data():
         axes.set_yscale("log")
         axes.legend(frameon=False, fontsize=8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -12,13 +11,15 @@ from markupsafe import Markup
 
 import aging.report.sections
 from aging.clock import readable_duration, utc
+from aging.errors import writing
+from aging.indicators import Measured
 from aging.model import Findings
 from aging.plugins import discover
+from aging.problem_kinds import ProblemKind
 from aging.report import words
 from aging.report.context import Context
 from aging.report.sections import Section
 from aging.report.templating import environment
-from aging.store.results import Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,18 @@ class Notice:
     anchor: str
 
 
-def write_report(results: Results, findings: Findings, path: Path) -> None:
+def write_report(measured: Measured, findings: Findings, path: Path) -> None:
     """Write the report whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(page(results, findings), encoding="utf-8", errors="replace")
-    os.replace(temporary, path)
+    content = page(measured, findings)
+    with writing(path):
+        temporary.write_text(content, encoding="utf-8", errors="replace")
+        temporary.replace(path)
 
 
-def page(results: Results, findings: Findings) -> str:
+def page(measured: Measured, findings: Findings) -> str:
     """The report as HTML."""
-    context = Context(results, findings)
+    context = Context(measured, findings)
     campaign = context.manifest["campaign"]
     return (
         environment()
@@ -62,7 +65,7 @@ def page(results: Results, findings: Findings) -> str:
             notices=[*controls_notice(findings), *problems_notice(findings)],
             sections=rendered(context),
             version=context.manifest.get("aging_version", ""),
-            root=results.layout.root.name,
+            root=context.results.layout.root.name,
         )
     )
 
@@ -109,9 +112,9 @@ def controls_notice(findings: Findings) -> Sequence[Notice]:
 
 def problems_notice(findings: Findings) -> Sequence[Notice]:
     """How much went wrong with the measurement, in one line; a death in a line of its own."""
-    died = dict.fromkeys(one.deployment for one in findings.problems if one.kind == "died" and one.deployment)
+    died = dict.fromkeys(one.deployment for one in findings.problems if ProblemKind.DIED.of(one) and one.deployment)
     notices = [Notice(f"{name} died", "bad", "problems") for name in died]
-    rest = sum(problem.kind != "died" for problem in findings.problems)
+    rest = sum(not ProblemKind.DIED.of(problem) for problem in findings.problems)
     if rest:
         more = "more " if died else ""
         notices.append(Notice(f"{rest} {more}{'problem' if rest == 1 else 'problems'} recorded", "warn", "problems"))

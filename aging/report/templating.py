@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from aging.report import quantities, words
@@ -42,6 +42,11 @@ def environment() -> Environment:
     return made
 
 
+@cache
+def _compiled(template: str) -> Template:
+    return environment().from_string(template)
+
+
 def render(template: str, **values: Any) -> Markup:
     """Render a template given as text, such as a section keeps in its own file; ``macros.html.j2`` can be imported."""
-    return Markup(environment().from_string(template).render(values))  # the environment has escaped
+    return Markup(_compiled(template).render(values))  # the environment has escaped

@@ -9,12 +9,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from aging.indicators import PRIMARY, Floats, Series, Window, deployment_series, run_window, tree_samples
+from aging.indicators import PRIMARY, Floats, Measured, Series, Window
+from aging.latencies import Base, latencies
 from aging.model import HARNESS, Event, Finding
-from aging.store.results import Results
 
 BUCKETS = 480
 """Horizontal places of a plot: a longer series keeps the least and the greatest value of each."""
+
+BASE: Base = "sent"
+"""What the time to first token counts from, as that of the indicators does: it is about the server."""
 
 _GAP = 5.0
 """A pause this many times the usual one is a gap, and no line is drawn over it."""
@@ -89,43 +92,43 @@ class LatencyTrace:
     marks: Sequence[Mark]
 
 
-def memory_trace(results: Results, deployment: str, replica: int, finding: Finding | None) -> MemoryTrace | None:
+def memory_trace(measured: Measured, deployment: str, replica: int, finding: Finding | None) -> MemoryTrace | None:
     """The primary indicator of one run; None for a run without load or without samples."""
-    window = run_window(results, deployment, replica)
-    rows = _primary(tree_samples(results, deployment, replica))
+    results, window = measured.results, measured.windows.get((deployment, replica))
+    rows = _primary(results.tree(deployment, replica))
     if window is None or rows.empty:
         return None
-    series = [one for one in deployment_series(results, deployment, replica) if one.indicator == PRIMARY]
+    series = [one for one in measured.of(deployment, replica) if one.indicator == PRIMARY]
     marks = _marks(results.events, deployment, replica, window)
     state = results.state.runs[deployment, replica]
     run = _Run(deployment, replica, rows, finding, "watch" if state.watched else "load")
     return _memory(run, window, series, marks, state.planned_seconds or 0.0)
 
 
-def harness_traces(results: Results, series: Sequence[Series]) -> Iterator[MemoryTrace]:
-    """The primary indicator of each of the harness's own processes; ``series`` as the analysis saw them."""
-    windows = [window for run in results.state.runs if (window := run_window(results, *run)) is not None]
+def harness_traces(measured: Measured) -> Iterator[MemoryTrace]:
+    """The primary indicator of each of the harness's own processes."""
+    results = measured.results
     rows = _primary(results.samples(HARNESS, "process", columns=("mono", "entity", "generation", PRIMARY)))
-    if not windows or rows.empty:
+    if not measured.windows or rows.empty:
         return
-    first, last = min(w.load_start for w in windows), max(w.load_end for w in windows)
-    window = Window(first, last, windows[0].warmup, windows[0].grid)
+    window = measured.harness_window
+    planned = window.load_end - window.load_start
     origin: Origin = "watch" if all(state.watched for state in results.state.runs.values()) else "load"
     for entity, part in rows.groupby("entity"):
         owner = f"{HARNESS}/{entity}"
-        mine = [one for one in series if one.owner == owner and one.indicator == PRIMARY]
-        yield _memory(_Run(owner, 1, part, None, origin), window, mine, (), last - first)
+        mine = [one for one in measured.harness if one.owner == owner and one.indicator == PRIMARY]
+        yield _memory(_Run(owner, 1, part, None, origin), window, mine, (), planned)
 
 
-def latency_trace(results: Results, deployment: str, replica: int) -> LatencyTrace | None:
+def latency_trace(measured: Measured, deployment: str, replica: int) -> LatencyTrace | None:
     """Times to first token of one run; None for a run without load or without requests."""
-    window = run_window(results, deployment, replica)
+    results, window = measured.results, measured.windows.get((deployment, replica))
     rows = results.requests(deployment, replica)
     if window is None or rows.empty:
         return None
-    answered = rows[(rows["status"] == "ok") & rows["streaming"].astype(bool) & rows["first_token"].notna()]
-    ttft = (answered["first_token"] - answered["sent"]).to_numpy(dtype=np.float64)
-    t = answered["finished"].to_numpy(dtype=np.float64) - window.load_start
+    seconds = latencies(rows, BASE)["ttft"].dropna()
+    ttft = seconds.to_numpy(dtype=np.float64)
+    t = rows.loc[seconds.index, "finished"].to_numpy(dtype=np.float64) - window.load_start
     edge = max(window.grid, (window.load_end - window.load_start) / BUCKETS)
     failed = rows[rows["status"].isin(("error", "dropped"))]
     return LatencyTrace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from aging.errors import needed
 from aging.indicators import PRIMARY
 from aging.model import HARNESS, Control, Finding
 from aging.report import quantities
@@ -37,34 +38,6 @@ MARK: Mapping[str, str] = {
     "inconclusive": "?",
 }
 
-PROBLEM: Mapping[str, str] = {
-    "died": "Died",
-    "load_died": "Load ended early",
-    "dropped": "Dropped requests",
-    "error": "Failed requests",
-    "late": "Late sends",
-    "saturated": "Load client at its limit",
-    "sampler": "Sampler failed",
-    "interrupted": "Interrupted",
-    "unfinished": "Unfinished",
-    "schedule": "Wrong schedule",
-    "no_requests": "No requests",
-    "no_samples": "No samples",
-    "ticks": "Missed samples",
-    "trimmed": "Cut file",
-    "unread": "Not readable",
-    "engine": "Engine metric missing",
-    "log": "Log cut short",
-    "suspended": "Host suspended",
-    "clock": "Clock set",
-    "repeated": "Repeated runs",
-    "settling": "Not settled",
-    "smoke": "A smoke run",
-}
-
-GRAVE = frozenset({"died", "load_died", "no_requests", "no_samples", "schedule", "failed"})
-"""Problems that take a verdict's ground away."""
-
 _DRIVER: Mapping[str, str] = {
     "seconds": "the clock more closely than the requests or the tokens",
     "requests": "the requests more closely than the clock or the tokens",
@@ -79,11 +52,6 @@ PHASE: Mapping[str, str] = {
     "interrupted": "interrupted",
     "failed": "failed",
 }
-
-
-def problem_title(kind: str) -> str:
-    """A problem's kind as a heading."""
-    return PROBLEM.get(kind, kind.replace("_", " ").capitalize())
 
 
 def shown_name(deployment: str) -> str:
@@ -149,8 +117,7 @@ def _cause(finding: Finding) -> Iterator[str]:
 
 
 def _between(finding: Finding) -> str:
-    assert finding.exhaustion_hours is not None
-    _, earliest, latest = finding.exhaustion_hours
+    _, earliest, latest = needed(finding.exhaustion_hours, "a time to exhaustion")
     if earliest is None or latest is None:
         return ""
     return f" ({_hours(earliest)} to {_hours(latest)})"

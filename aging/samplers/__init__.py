@@ -14,6 +14,8 @@ from typing import ClassVar, Literal
 
 from aging.model import Reading
 
+ENTRY_POINT_GROUP = "aging.samplers"
+
 
 @dataclass(frozen=True, slots=True)
 class EngineMetric:
@@ -82,6 +84,9 @@ class Sampler(ABC):
 
     kind: ClassVar[str]
     default_interval: ClassVar[float]
+
+    interval: float | None = None
+    """Seconds between two reads, once the sampling loop has begun: what may hang is given up within them."""
 
     def __init__(self, targets: Targets, results: Path = Path()) -> None:
         self.targets = targets

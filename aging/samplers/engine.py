@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
+from threading import Thread
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from aging.clock import Stamp
 from aging.http import Client, HTTPError, Limits
 from aging.model import Reading
 from aging.samplers import EngineMetric, Sampler, Target, Targets
@@ -19,9 +22,16 @@ _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
 Scrape = Mapping[str, Sequence[float]]
 """Values by raw name, one a label set."""
 
+_Answer = tuple[Stamp, str]
+_Asked = tuple[str, int, str]
+"""Owner, generation and URL: what an earlier generation was asked is not the answer of the next."""
+
 
 class EngineSampler(Sampler):
-    """One scrape a deployment that has a metrics endpoint."""
+    """One scrape a deployment that has a metrics endpoint, all at once: each has its own deadline and its own stamp.
+
+    An endpoint that does not answer costs its own readings alone, and is not asked again before it has.
+    """
 
     kind = "engine"
     default_interval = 10.0
@@ -29,29 +39,71 @@ class EngineSampler(Sampler):
     def __init__(self, targets: Targets, results: Path = Path()) -> None:
         super().__init__(targets, results)
         self._http = client()
+        self._answers: Mapping[_Asked, Future[_Answer]] = {}
 
     def read(self) -> Iterable[Reading]:
-        return [_reading(self._http, target, target.metrics_url) for target in self.targets() if target.metrics_url]
+        patience = _TIMEOUT_SECONDS if self.interval is None else min(_TIMEOUT_SECONDS, self.interval)
+        targets = [(target, target.metrics_url) for target in self.targets() if target.metrics_url]
+        before = self._answers
+        self._answers = {
+            (target.owner, target.generation, url): self._ask(url, before.get((target.owner, target.generation, url)))
+            for target, url in targets
+        }
+        wait(self._answers.values(), timeout=patience)
+        return [
+            _reading(target, self._answers[target.owner, target.generation, url], patience) for target, url in targets
+        ]
+
+    def _ask(self, url: str, before: Future[_Answer] | None) -> Future[_Answer]:
+        if before is not None and not before.done():
+            return before
+        answer: Future[_Answer] = Future()
+        # A daemon of its own, and not a pool's: an answer that never comes must not keep the process from its end.
+        Thread(target=_answer, args=(self._http, url, answer), name="scrape", daemon=True).start()
+        return answer
 
 
-def _reading(http: Client, target: Target, url: str) -> Reading:
+def _answer(http: Client, url: str, answer: Future[_Answer]) -> None:
     try:
-        scraped = scrape(http, url)
+        text = _text(http, url)
+        answer.set_result((Stamp.now(), text))
     except (HTTPError, ValueError) as error:
+        answer.set_exception(error)
+    finally:
+        answer.cancel()  # without effect on one that is set
+
+
+def _reading(target: Target, answer: Future[_Answer], patience: float) -> Reading:
+    try:
+        stamp, text = answer.result(timeout=0)
+        scraped = parse_metrics(text)
+    except TimeoutError:
+        reason = f"no whole answer within {patience:g} s"
+    except (HTTPError, CancelledError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
-        return Reading(target.owner, "engine", target.generation, {}, {"engine": reason})
-    common, missing = common_values(scraped, target.engine_metrics)
-    return Reading(target.owner, "engine", target.generation, raw_values(scraped) | common, missing)
+    else:
+        common, missing = common_values(scraped, target.engine_metrics)
+        values = raw_values(scraped) | common
+        return Reading(target.owner, "engine", target.generation, values, missing, stamp=stamp)
+    return Reading(target.owner, "engine", target.generation, {}, {"engine": reason})
 
 
 def client() -> Client:
-    """What scrapes are made with: its own making costs more than ten of them. It holds no connection to a server."""
+    """What scrapes are made with: its own making costs more than ten of them. It holds no connection to a server.
+
+    Not an asynchronous one: that costs 1.6 ms of CPU a scrape instead of 0.6 (threads, four at a time), and leaves a
+    connection open for each that is cancelled while it connects (httpcore 1.0).
+    """
     return Client(timeout=_TIMEOUT_SECONDS, trust_env=False, limits=Limits(max_keepalive_connections=0))
 
 
 def scrape(http: Client, url: str) -> Scrape:
-    """What a Prometheus endpoint tells now. Raises HTTPError, ValueError."""
-    return parse_metrics(http.get(url).raise_for_status().text)
+    """What a Prometheus endpoint says now. Raises HTTPError, ValueError."""
+    return parse_metrics(_text(http, url))
+
+
+def _text(http: Client, url: str) -> str:
+    return http.get(url).raise_for_status().text
 
 
 def recognised(scraped: Scrape, known: Mapping[str, Mapping[str, EngineMetric]]) -> str | None:

@@ -21,16 +21,16 @@ class Rows:
     trimmed: Sequence[str]
 
 
-def read_rows(folder: Path, columns: Sequence[str] | None = None) -> Rows:
+def read_rows(folder: Path, columns: Sequence[str] | None = None, *, checked: bool = False) -> Rows:
     """All rows of a segment folder, oldest first: of these columns as far as there are such, or of all.
 
-    An absent folder has no rows.
+    An absent folder has no rows. ``checked`` reads all columns and keeps these: damage to any of them is noticed.
     """
     tables: list[pa.Table] = []
     trimmed: list[str] = []
-    for table, note in _segments_read(folder, columns):
+    for table, note in _segments_read(folder, None if checked else columns):
         if table.num_rows:
-            tables.append(table)
+            tables.append(table.select(_among(columns, table.column_names)) if checked else table)
         if note:
             trimmed.append(note)
     joined = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})

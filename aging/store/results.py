@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,31 @@ import pyarrow as pa
 
 from aging.errors import ResultsError
 from aging.journal import CampaignState, fold, read_journal, superseded
-from aging.model import HARNESS, REQUEST_DEFAULTS, Event
+from aging.model import HARNESS, REQUEST_DEFAULTS, TREE, Event
+from aging.store.frames import Frames
 from aging.store.layout import Layout
 from aging.store.reading import read_rows, trimmed_in
 from aging.store.segments import LIVE, SEALED
 
 _TYPES = {str: pa.string(), bool: pa.bool_()}
 
+_REQUESTS = "requests"
 _MANIFEST_KEYS = ("campaign", "deployments", "schedule_hashes", "seed")
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a campaign wrote. Times in the frames are monotonic seconds (``mono``) and epoch seconds (``wall``)."""
+    """What a campaign wrote. Times in the frames are monotonic seconds (``mono``) and epoch seconds (``wall``).
+
+    ``events`` is the journal, oldest first, and ``state`` its fold, both as they were when the directory was opened.
+    ``checked`` results read every column of what is read, so that :meth:`trimmed` need not read it again: an analysis
+    asks for most of them, and must tell of damage to any.
+    """
 
     layout: Layout
+    events: tuple[Event, ...] = field(repr=False)
+    state: CampaignState = field(repr=False)
+    checked: bool = False
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
@@ -48,16 +58,6 @@ class Results:
                 f"{self.layout.manifest}: has no {', '.join(missing)}: it was not written by `aging run`"
             )
         return manifest
-
-    @cached_property
-    def events(self) -> tuple[Event, ...]:
-        """The journal, oldest first."""
-        return read_journal(self.layout.journal)
-
-    @cached_property
-    def state(self) -> CampaignState:
-        """The fold of the journal."""
-        return fold(self.events)
 
     def events_of(self, deployment: str, replica: int) -> tuple[Event, ...]:
         """What the journal tells of one run: of its last attempt, where it was repeated."""
@@ -88,17 +88,40 @@ class Results:
     def samples(self, owner: str, source: str, replica: int = 1, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of one sampler (``process``, ``host``, ``engine``, ``device``, …), one column a metric.
 
-        ``owner`` is a deployment, or ``_harness`` for the harness, host and devices. ``columns`` reads no others:
-        of nine days at 1 Hz one metric is there in a second.
+        ``owner`` is a deployment, or ``_harness`` for the harness, host and devices. ``columns`` reads no others,
+        unless the results are ``checked``: of nine days at 1 Hz one metric is there in a second.
         """
-        frame: pd.DataFrame = read_rows(self.layout.source(owner, source, replica), columns).table.to_pandas()
+        folder = self.layout.source(owner, source, replica)
+        frame = self._frames.get(folder, columns)
+        if frame is None:
+            rows = read_rows(folder, columns, checked=self.checked)
+            if self.checked or columns is None:
+                self._trimmed[folder] = rows.trimmed
+            frame = (_told_in_full(rows.table, columns) if source == _REQUESTS else rows.table).to_pandas()
+            self._frames.put(folder, columns, frame)
+            frame = frame.copy(deep=False)
         return frame
 
-    def requests(self, deployment: str, replica: int = 1) -> pd.DataFrame:
-        """One row a request, in the order they ended; columns are those of ``RequestRecord``."""
-        table = read_rows(self.layout.source(deployment, "requests", replica)).table
-        frame: pd.DataFrame = _told_in_full(table).to_pandas()
-        return frame
+    def tree(
+        self, deployment: str, replica: int = 1, source: str = "process", columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Rows of a sampler about a deployment as a whole, those of its components left out."""
+        asked = None if columns is None else ("entity", *columns)
+        rows = self.samples(deployment, source, replica, asked)
+        return rows if rows.empty else rows[rows["entity"] == TREE]
+
+    def requests(self, deployment: str, replica: int = 1, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row a request, in the order they ended; columns are those of ``RequestRecord``, or these of them."""
+        return self.samples(deployment, _REQUESTS, replica, columns)
+
+    @cached_property
+    def _frames(self) -> Frames:
+        return Frames()
+
+    @cached_property
+    def _trimmed(self) -> dict[Path, Sequence[str]]:
+        """What could not be read of the folders that were read whole."""
+        return {}
 
     def replicas(self, deployment: str) -> tuple[int, ...]:
         """Replicas that left data."""
@@ -112,17 +135,22 @@ class Results:
         notes = [
             f"{folder.relative_to(self.layout.root)}/{note}"
             for folder in dict.fromkeys(folders)
-            for note in trimmed_in(folder)
+            for note in (self._trimmed[folder] if folder in self._trimmed else trimmed_in(folder))
         ]
         broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
         return notes + ([f"journal.jsonl: {broken} lines are not whole and were left out"] if broken else [])
 
 
-def _told_in_full(requests: pa.Table) -> pa.Table:
-    """Request records with what they left out: the columns that none of them told, and the defaults of the others."""
+def _told_in_full(requests: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    """Request records with what they left out: the columns that none of them told, and the defaults of the others.
+
+    ``columns`` are those that were asked for; None stands for all.
+    """
     if not requests.num_rows:
         return requests
     for name, default in REQUEST_DEFAULTS.items():
+        if columns is not None and name not in columns:
+            continue
         kind = _TYPES.get(type(default), pa.string() if name == "failure" else pa.float64())
         if name not in requests.column_names:
             requests = requests.append_column(name, pa.nulls(requests.num_rows, kind))
@@ -132,8 +160,8 @@ def _told_in_full(requests: pa.Table) -> pa.Table:
     return requests
 
 
-def open_results(path: str | Path) -> Results:
-    """Open a result directory. Raises :class:`ResultsError` saying what it is instead, where it is none."""
+def open_results(path: str | Path, *, checked: bool = False) -> Results:
+    """Open a result directory, ``checked`` for an analysis. Raises :class:`ResultsError` for what is none."""
     root = Path(path)
     if not root.exists():
         raise ResultsError(f"{root}: there is no such directory")
@@ -143,7 +171,9 @@ def open_results(path: str | Path) -> Results:
         hint = f"; the latest below it is {inside[-1].parent}" if inside else ""
         raise ResultsError(f"{root}: is not a result directory (it has no journal.jsonl){hint}")
     layout = Layout(root)
-    results = Results(replace(layout, attempts=fold(read_journal(layout.journal)).attempts))
+    events = read_journal(layout.journal)
+    state = fold(events)
+    results = Results(replace(layout, attempts=state.attempts), events, state, checked)
     results.manifest  # noqa: B018 - an unreadable manifest is told now, not halfway
     return results
 

@@ -16,12 +16,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aging.errors import StorageError
 from aging.store.segments import LIVE, SEALED, batches, left_out, sealed_twin
 
 LEFT_OUT = b"aging.left_out"
 """Key of a Parquet file's metadata: which lines of its live file were not whole. The live file has gone by then."""
 
 _TEMPORARY = ".tmp"
+_MOST_TOLD = 4
+"""Failures that are told one by one: whoever started this reads them only once it has ended, and a pipe is small."""
+
 _BATCH_ROWS = 20_000
 """As Python objects a row takes kilobytes, as Arrow's columns a hundred bytes."""
 
@@ -48,10 +52,10 @@ def seal(live: Path) -> Path | None:
     try:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         _fsync(temporary)
-    except OSError:  # no room: the live file stays what it is
+        temporary.replace(target)
+    except OSError as error:  # no room: the live file stays what it is
         temporary.unlink(missing_ok=True)
-        raise
-    temporary.replace(target)
+        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
     _fsync(live.parent)
     live.unlink(missing_ok=True)
     return target
@@ -60,7 +64,7 @@ def seal(live: Path) -> Path | None:
 def seal_tree(root: Path) -> None:
     """Seal every live file below ``root`` (nobody may be writing there); clear what interrupted seals left.
 
-    Raises OSError where there is no room: what is not sealed can be read all the same, and is sealed another time.
+    Raises StorageError where there is no room: what is not sealed can be read all the same, and is sealed another time.
     """
     for temporary in root.rglob(f"*{SEALED}*{_TEMPORARY}"):
         temporary.unlink(missing_ok=True)
@@ -98,13 +102,20 @@ def _fsync(path: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Seal live files that nobody writes to any more."""
+    """Seal live files that nobody writes to any more; exit 1 with a line for each that cannot be."""
     os.nice(19)  # every folder's hour ends at once; the servers under test come first
+    failures = []
     for live in map(Path, arguments):
-        if live.exists() and not whole_twin(live):
-            seal(live)
-        else:
-            live.unlink(missing_ok=True)
+        try:
+            if live.exists() and not whole_twin(live):
+                seal(live)
+            else:
+                live.unlink(missing_ok=True)
+        except OSError as error:  # the others may have room, or lie where one may write
+            failures.append(f"{live}: {error.strerror or error}")
+    if failures:
+        more = [f"and {len(failures) - _MOST_TOLD} more"] if len(failures) > _MOST_TOLD else []
+        sys.exit("\n".join([*more, *failures[-_MOST_TOLD:]]))
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from aging.clock import hour_name
+from aging.errors import writing
 
 LIVE = ".live.jsonl"
 SEALED = ".parquet"
@@ -27,6 +28,7 @@ SEALED = ".parquet"
 _TAIL_BYTES = 64 * 1024
 _HOUR_SECONDS = 3600
 _SEALING_SECONDS = 10.0
+_TOLD_LINES = 5
 
 # json.dumps would make one anew for each row.
 _encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -38,42 +40,54 @@ class LineFile:
     """Whole lines appended to a file, by one ``write`` call an append.
 
     What does not fit on the disk is not there at all: a line that was cut short would spoil the next one, too.
-    Raises OSError then.
+    Raises StorageError then.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = io.FileIO(path, "a+")
+        self._path = path
+        with writing(path):
+            self._file = io.FileIO(path, "a+")
         self._size = self._file.seek(0, os.SEEK_END)
         if self._size and os.pread(self._file.fileno(), 1, self._size - 1) != b"\n":  # its writer was killed
             self.append(b"\n")
 
     def append(self, lines: bytes) -> None:
-        try:
-            written = self._file.write(lines)
-            if written != len(lines):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
-        except OSError:
-            os.ftruncate(self._file.fileno(), self._size)  # takes no room
-            raise
+        with writing(self._path):
+            try:
+                written = self._file.write(lines)
+                if written != len(lines):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                os.ftruncate(self._file.fileno(), self._size)  # takes no room
+                raise
         self._size += len(lines)
 
     def sync(self) -> None:
         """Return when everything is on the disk."""
-        os.fsync(self._file.fileno())
+        with writing(self._path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
+
+
+def _unheard(_kind: str, **_details: Any) -> None:
+    """For writers without a journal."""
 
 
 class Sealer:
     """Seals finished hours by short-lived processes, one at a time.
 
     So neither the time nor the memory of Parquet is ever the sampling loop's or the load client's; what finishes while
-    one is under way is sealed by the next, together: imports are most of its cost.
+    one is under way is sealed by the next, together: imports are most of its cost. What one could not seal is told by
+    ``tell("sealing_failed", …)`` and is the next one's, too, but begins none: on a full disk each would fail alike.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[..., object] = _unheard) -> None:
+        self._tell = tell
         self._finished: list[Path] = []
+        self._unsealed: list[Path] = []
+        self._sealing: list[Path] = []
         self._process: subprocess.Popen[bytes] | None = None
 
     def add(self, live: Path) -> None:
@@ -82,20 +96,49 @@ class Sealer:
 
     def go_on(self) -> None:
         """Begin to seal what was added, unless a seal is under way; never waits."""
-        if not self._finished or (self._process is not None and self._process.poll() is None):
-            return
-        self._process = subprocess.Popen([sys.executable, "-m", "aging.store.sealing", *map(str, self._finished)])
-        self._finished.clear()
+        if self._process is not None:
+            if self._process.poll() is None:
+                return
+            self._end(self._process)
+        if self._finished:
+            self._begin()
 
     def wait(self) -> None:
         """Return when no seal is under way; one that does not come to its end is ended, and leaves what there was."""
-        if self._process is not None:
-            try:
-                self._process.wait(_SEALING_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        if self._process is None:
+            return
+        try:
+            self._process.wait(_SEALING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
             self._process = None
+            self._keep()
+        else:
+            self._end(self._process)
+
+    def _begin(self) -> None:
+        self._sealing = [*self._unsealed, *self._finished]
+        self._finished, self._unsealed = [], []
+        argv = [sys.executable, "-m", "aging.store.sealing", *map(str, self._sealing)]
+        try:
+            # A session of its own: Ctrl-C in the runner's terminal would end it half way.
+            self._process = subprocess.Popen(argv, stderr=subprocess.PIPE, start_new_session=True)
+        except OSError as error:
+            self._fail(None, [str(error)])
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        _, said = process.communicate()  # it has ended: what it said fits into the pipe
+        self._process = None
+        if process.returncode != 0:
+            self._fail(process.returncode, said.decode(errors="replace").splitlines()[-_TOLD_LINES:])
+
+    def _fail(self, status: int | None, log: Sequence[str]) -> None:
+        self._keep()
+        self._tell("sealing_failed", files=len(self._unsealed), exit=status, log=list(log))
+
+    def _keep(self) -> None:
+        self._unsealed = [live for live in self._sealing if live.exists()]
 
 
 class SegmentWriter:
@@ -105,7 +148,8 @@ class SegmentWriter:
     """
 
     def __init__(self, folder: Path, sealer: Sealer | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._hour = -1
         self._name = ""
@@ -115,10 +159,10 @@ class SegmentWriter:
     def append(self, wall: float, rows: Iterable[Row]) -> None:
         """Write rows of the UTC hour of epoch seconds ``wall``; the first row of a new hour seals the one before."""
         hour = int(wall // _HOUR_SECONDS)
-        if self._file is None or hour > self._hour:  # a clock that is stepped back stays in the open hour
-            self._roll(hour)
-        assert self._file is not None
-        self._file.append("".join([_encoded(row) + "\n" for row in rows]).encode())
+        file = self._file
+        if file is None or hour > self._hour:  # a clock that is stepped back stays in the open hour
+            file = self._roll(hour)
+        file.append("".join([_encoded(row) + "\n" for row in rows]).encode())
         self._sealer.go_on()
 
     def close(self) -> None:
@@ -131,13 +175,14 @@ class SegmentWriter:
             self._file = None
         self._sealer.wait()
 
-    def _roll(self, hour: int) -> None:
+    def _roll(self, hour: int) -> LineFile:
         if self._file is not None:
             self._file.close()
             self._file = None
             self._sealer.add(self._folder / f"{self._name}{LIVE}")
         self._hour, self._name = hour, self._free_name(hour_name(hour * _HOUR_SECONDS))
-        self._file = LineFile(self._folder / f"{self._name}{LIVE}")
+        self._file = file = LineFile(self._folder / f"{self._name}{LIVE}")
+        return file
 
     def _free_name(self, hour: str) -> str:
         # A later writer may meet an hour that exists already; a suffix keeps the names in order.
@@ -199,6 +244,15 @@ def last_row(live: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return next((row for line in reversed(tail.splitlines(keepends=True)) if (row := parse_line(line))), None)
+
+
+def whole_lines(live: BinaryIO) -> Iterator[bytes]:
+    """The lines from where a file was read to; one that is still being written is left for the next time."""
+    while line := live.readline():
+        if not line.endswith(b"\n"):
+            live.seek(-len(line), os.SEEK_CUR)
+            return
+        yield line
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +27,18 @@ def slope_variance(residuals: Floats, noise: Sequence[Autoregression]) -> float:
     gives it. The greatest of the models' variances is returned.
     """
     n = residuals.size
-    # The coordinates are combinations of t and the cosines, so nothing of shape (9, n) is ever formed.
-    combine = np.linalg.inv(np.linalg.cholesky(_products(n, np.eye(1, n)[0])))
+    combine = _combine(n)
     projections = (combine @ _coefficients(residuals))[1:] ** 2
     given = (
         np.diag(combine @ _products(n, autoregressive_autocorrelation(model.phi, n)) @ combine.T) for model in noise
     )
     return max(at_level_shown(np.maximum(each, 1e-12), projections) for each in given)
+
+
+@lru_cache(maxsize=8)  # all series of a run have one length
+def _combine(n: int) -> Floats:
+    """Return what makes orthonormal coordinates of t and the cosines: nothing of shape (9, n) is ever formed."""
+    return np.linalg.inv(np.linalg.cholesky(_products(n, np.eye(1, n)[0])))
 
 
 def at_level_shown(given: Floats, projections: Floats) -> float:
@@ -83,12 +89,17 @@ def _frequencies(n: int) -> Floats:
     return np.arange(COSINES + 1, dtype=np.float64) * (np.pi / n)
 
 
+@lru_cache(maxsize=8)
+def _within_row(n: int) -> Floats:
+    angles = np.outer(np.arange(_ROW), _frequencies(n))
+    return np.concatenate((np.cos(angles), np.sin(angles)), axis=1)
+
+
 def _slow_fourier(x: Floats) -> NDArray[np.complex128]:
     """Return sum_h x_h exp(i pi j h / n), j = 0..8, shape (9,), for ``x`` of shape (n,): rows first, then over rows."""
     n, turn = x.size, _frequencies(x.size)
     rows = n // _ROW
-    angles = np.outer(np.arange(_ROW), turn)
-    within = np.concatenate((np.cos(angles), np.sin(angles)), axis=1)
+    within = _within_row(n)
     sums = np.empty((rows + 1, within.shape[1]))
     np.matmul(x[: rows * _ROW].reshape(rows, _ROW), within, out=sums[:rows])
     sums[rows] = x[rows * _ROW :] @ within[: n - rows * _ROW]

@@ -64,6 +64,7 @@ def _bound(grid: Floats, mass: Floats, width: float, share: float, scale: float)
 
     if excess(_FARTHEST * scale) >= 0:
         return math.inf
+
     return float(brentq(excess, 0.0, _FARTHEST * scale, xtol=1e-12 * scale))
 
 

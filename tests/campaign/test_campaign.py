@@ -9,40 +9,9 @@ import pytest
 
 from aging.campaign import load_campaign, parse_campaign
 from aging.campaign.schema import Campaign
-from aging.catalogue import Catalogue
 from aging.errors import CampaignError
+from tests.builders import GOOD, KINDS, mistakes
 from tests.conftest import ROOT
-
-KINDS = Catalogue.discovered().kinds()
-
-GOOD = """
-schema = 1
-name = "good"
-seed = 1
-duration = "3m"
-warmup = "30s"
-[model]
-preset = "tiny"
-[load]
-arrivals = { kind = "poisson", rate = 8.0 }
-prompt_tokens = { median = 48, p95 = 96, min = 8, max = 192 }
-output_tokens = { median = 12, p95 = 24, min = 4, max = 48 }
-[[deployment]]
-name = "a"
-kind = "reference"
-port = 18083
-leak_per_request = "16KiB"
-[[deployment]]
-name = "b"
-kind = "llama-cpp"
-port = 18084
-"""
-
-
-def mistakes(text: str) -> dict[str, str]:
-    with pytest.raises(CampaignError) as caught:
-        parse_campaign(text, KINDS)
-    return {mistake.where: mistake.what for mistake in caught.value.mistakes}
 
 
 def test_a_good_file_is_read_with_units_resolved() -> None:

@@ -7,7 +7,7 @@ import pytest
 from aging.campaign import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.errors import CampaignError
-from tests.campaign.test_campaign import GOOD, KINDS, mistakes
+from tests.builders import GOOD, KINDS, mistakes
 
 CACHE = '"deployment[b].cache_ram_mib" = [0, 64]\n'
 RATE = '"load.arrivals.rate" = [1.0, 4.0]\n'

@@ -14,6 +14,21 @@ from pathlib import Path
 Talk = Callable[[socket.socket, threading.Event], None]
 """What a server does with a connection, until it returns or the event is set."""
 
+SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+CLOSED = SSE + b"Connection: close\r\n\r\n"
+CHUNKED = SSE + b"Transfer-Encoding: chunked\r\n\r\n"
+TOKEN = b'data: {"choices":[{"text":" a","finish_reason":null}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def sized(head: bytes, body: bytes) -> bytes:
+    return head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
 
 @contextlib.contextmanager
 def talking(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,19 @@ from aging.deployments import Endpoint
 from aging.load.bodies import OVERSIZED_BYTES, body, content, left_out, path
 from aging.load.options import CHOICES, unique_schema
 from aging.load.planned import PlannedRequest
+from tests.conftest import reference_servers
 
 PLAIN = PlannedRequest(number=7, at=0.0, prompt_tokens=3, output_tokens=64, streaming=False)
 COMPLETIONS = Endpoint("http://127.0.0.1:1", "m", body={"ignore_eos": True, "min_tokens": 4})
 CHAT = replace(COMPLETIONS, path="/v1/chat/completions")
 GENERATE = replace(COMPLETIONS, path="/v2/models/m/generate_stream")
 SAID = (" ka ko", " be bi", " du da")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[httpx.Client]:
+    with reference_servers() as start, httpx.Client(base_url=start(), trust_env=False) as client:
+        yield client
 
 
 def test_a_plain_request_says_nothing_of_options() -> None:
@@ -112,23 +119,18 @@ def test_an_oversized_body_is_well_formed(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize(("fault", "status"), [("malformed", 400), ("not-found", 404), ("oversized", 413)])
-def test_the_reference_server_refuses_faults_as_a_server_would(
-    reference: Callable[..., str], fault: Any, status: int
-) -> None:
+def test_the_reference_server_refuses_faults_as_a_server_would(server: httpx.Client, fault: Any, status: int) -> None:
     request = PLAIN._replace(fault=fault)
-    url = reference() + path(COMPLETIONS, request)
-    answer = httpx.post(url, content=content(COMPLETIONS, request, SAID), trust_env=False)
+    answer = server.post(path(COMPLETIONS, request), content=content(COMPLETIONS, request, SAID))
     assert answer.status_code == status
     assert answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("chat", [(), ("chat",)])
 @pytest.mark.parametrize("streaming", [False, True])
-def test_the_reference_server_answers_every_option(reference: Callable[..., str], chat: Any, streaming: bool) -> None:
+def test_the_reference_server_answers_every_option(server: httpx.Client, chat: Any, streaming: bool) -> None:
     request = PLAIN._replace(options=(*chat, "n", "logprobs", "stop", "structured"), streaming=streaming)
-    answer = httpx.post(
-        reference() + path(COMPLETIONS, request), content=content(COMPLETIONS, request, SAID), trust_env=False
-    )
+    answer = server.post(path(COMPLETIONS, request), content=content(COMPLETIONS, request, SAID))
     assert answer.status_code == 200
     lines = [line[6:] for line in answer.text.splitlines() if line.startswith("data: {")]
     events = [json.loads(line) for line in lines] if streaming else [answer.json()]
@@ -147,15 +149,15 @@ def test_the_reference_server_answers_every_option(reference: Callable[..., str]
     assert usage["completion_tokens"] > 10
 
 
-def test_a_stop_word_ends_the_reference_servers_answer_before_it(reference: Callable[..., str]) -> None:
-    url = reference() + "/v1/completions"
+def test_a_stop_word_ends_the_reference_servers_answer_before_it(server: httpx.Client) -> None:
+    url = "/v1/completions"
     asked: dict[str, Any] = {"prompt": "a", "max_tokens": 32}
-    whole = httpx.post(url, json=asked, trust_env=False).json()["choices"][0]
+    whole = server.post(url, json=asked).json()["choices"][0]
     words = whole["text"].split(" ")[1:]
-    cut = httpx.post(url, json=asked | {"stop": [words[5]]}, trust_env=False).json()["choices"][0]
+    cut = server.post(url, json=asked | {"stop": [words[5]]}).json()["choices"][0]
     assert (whole["finish_reason"], cut["finish_reason"]) == ("length", "stop")
     assert cut["text"].split(" ")[1:] == words[:5]
-    stream = httpx.post(url, json=asked | {"stop": words[0], "stream": True}, trust_env=False).text
+    stream = server.post(url, json=asked | {"stop": words[0], "stream": True}).text
     assert stream.count('"finish_reason":"stop"') == 1
 
 
@@ -171,9 +173,7 @@ def test_a_stop_word_ends_the_reference_servers_answer_before_it(reference: Call
         {"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "colour"}}}},
     ],
 )
-def test_the_reference_server_refuses_options_that_are_none(
-    reference: Callable[..., str], wrong: dict[str, Any]
-) -> None:
-    answer = httpx.post(reference() + "/v1/completions", json={"prompt": "a"} | wrong, trust_env=False)
+def test_the_reference_server_refuses_options_that_are_none(server: httpx.Client, wrong: dict[str, Any]) -> None:
+    answer = server.post("/v1/completions", json={"prompt": "a"} | wrong)
     assert answer.status_code == 400
     assert next(iter(wrong)) in answer.json()["error"]["message"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aging.campaign import parse_campaign
 from aging.catalogue import Catalogue
 from aging.errors import CampaignError
-from aging.store.results import open_results
-from tests.conftest import Aging, result_directory, unused_port
+from tests.conftest import unused_port
+from tests.virtual_campaign import VirtualCampaign
 
 KINDS = Catalogue.discovered().kinds()
 
@@ -116,7 +114,7 @@ def test_a_closed_loop_has_no_rate_that_a_deployment_could_scale() -> None:
     )
 
 
-def test_a_campaign_replays_a_trace_beside_a_class_of_its_own(tmp_path: Path, aging: Aging) -> None:
+def test_a_campaign_replays_a_trace_beside_a_class_of_its_own(tmp_path: Path) -> None:
     rows = "".join(f"{second},ChatGPT,{second + 5},3,0,Conversation log\n" * 10 for second in range(40))
     head = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
     (tmp_path / "burst.csv").write_text(head + rows)
@@ -129,18 +127,17 @@ arrivals = {{ kind = "trace", file = "burst.csv", time_scale = 2, max_prompt = 6
 name = "steady"
 arrivals = {{ kind = "constant", rate = 5 }}
 """
-    (tmp_path / "c.toml").write_text(campaign(load, head='duration = "4s"\nwarmup = "1s"\nanalysis.grid = "200ms"'))
-    ran = aging("run", "c.toml")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    text = campaign(load, head='duration = "4s"\nwarmup = "1s"\nanalysis.grid = "200ms"')
+    replayed = VirtualCampaign(tmp_path, text)
+    assert replayed.run() == 0, replayed.output
     told = "burst.csv: 400 rows, 380 (95.00%) beyond 6 tokens clipped, 0 failures left out, "
     told += "400 replayed at 20 per second"
-    assert f"load.class[replayed].arrivals: {told}" in ran.stdout
-    results = open_results(result_directory(tmp_path / "results"))
+    assert f"load.class[replayed].arrivals: {told}" in replayed.output
+    results = replayed.results
     (file,) = results.manifest["load_files"]
     assert (file["file"], file["told"], len(file["sha256"])) == ("burst.csv", told, 64)
     requests = results.requests("a")
     assert ((requests["index"] >= 10**12).sum(), len(requests)) == (19, 99)
     (finished,) = [event for event in results.events if event.kind == "load_finished"]
     assert finished.details["schedule_hash"] == results.manifest["schedule_hashes"]["a/r01"]
-    findings: dict[str, Any] = json.loads(results.layout.findings.read_text())
-    assert not [problem for problem in findings["problems"] if problem["kind"] in ("schedule", "lost")]
+    assert not {"schedule", "lost"} & replayed.problems()

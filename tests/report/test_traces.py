@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from aging.indicators import Measured
 from aging.report.plots import memory_limits, outside
 from aging.report.traces import BUCKETS, broken_at_gaps, latency_trace, memory_trace, thinned
 from tests.report.conftest import FOUR, MIB, Build, Made, Server, leaking
@@ -36,7 +37,7 @@ def test_no_line_is_drawn_over_a_gap() -> None:
 
 def test_the_slope_is_the_findings_and_passes_through_the_middle_of_what_was_analysed(build: Build) -> None:
     results = build(Made([Server("leaky", 31 * MIB, 57.6 * MIB)]))
-    trace = memory_trace(results, "leaky", 1, leaking("leaky"))
+    trace = memory_trace(Measured(results), "leaky", 1, leaking("leaky"))
     assert trace is not None
     assert trace.fit is not None
     assert trace.fit.slope == pytest.approx(57.6 * MIB / 3600)
@@ -48,7 +49,7 @@ def test_the_slope_is_the_findings_and_passes_through_the_middle_of_what_was_ana
 
 def test_every_generation_has_its_own_line_and_its_own_warm_up(build: Build) -> None:
     results = build(Made([Server("restarted", restarts_at=(60.0, 120.0))]))
-    trace = memory_trace(results, "restarted", 1, None)
+    trace = memory_trace(Measured(results), "restarted", 1, None)
     assert trace is not None
     assert len(trace.raw) == 3
     assert [begin for begin, _ in trace.warmups] == [0.0, 60.0, 120.0]
@@ -58,7 +59,7 @@ def test_every_generation_has_its_own_line_and_its_own_warm_up(build: Build) -> 
 
 def test_a_slow_leak_stays_visible_beside_a_large_warm_up(build: Build) -> None:
     results = build(Made([Server("slow", 2000 * MIB, 3 * MIB)]))
-    trace = memory_trace(results, "slow", 1, None)
+    trace = memory_trace(Measured(results), "slow", 1, None)
     assert trace is not None
     early = replace(trace.raw[0], y=np.where(trace.raw[0].t < 5, 0.0, trace.raw[0].y))
     trace = replace(trace, raw=[early])
@@ -72,7 +73,7 @@ def test_the_latency_is_that_of_streamed_answers_that_succeeded(build: Build) ->
     results = build(Made([FOUR[0]]))
     requests = results.requests("llama-no-cache")
     ok = requests[(requests["status"] == "ok") & requests["streaming"]]
-    trace = latency_trace(results, "llama-no-cache", 1)
+    trace = latency_trace(Measured(results), "llama-no-cache", 1)
     assert trace is not None
     assert trace.overall_median == pytest.approx(float((ok["first_token"] - ok["sent"]).median()))
     assert trace.errors == int((requests["status"] == "error").sum()) > 0
@@ -81,5 +82,5 @@ def test_the_latency_is_that_of_streamed_answers_that_succeeded(build: Build) ->
 
 def test_a_run_without_load_has_no_traces(build: Build) -> None:
     results = build(Made([Server("unready", loaded=False)]))
-    assert memory_trace(results, "unready", 1, None) is None
-    assert latency_trace(results, "unready", 1) is None
+    assert memory_trace(Measured(results), "unready", 1, None) is None
+    assert latency_trace(Measured(results), "unready", 1) is None

@@ -34,14 +34,14 @@ def campaign(libraries: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     argv = [sys.executable, "-m", "aging", "run", str(file)]
     with subprocess.Popen(argv, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as running:
-        wait_for(lambda: len(_pids(folder)) == 2, "the deployments were not started")
+        wait_for(lambda: len(_pids(folder)) == 2, "the deployments were not started", seconds=90.0)
         pids = _pids(folder)
         fresh.write_text(
             f"{DEVICE}\ncompute {pids['clean']} {GIB}\ncompute {pids['leak']} {2 * GIB} 0 {RATE}\nxid 31\n"
         )
         fresh.replace(script)
         try:
-            output, _ = running.communicate(timeout=120)
+            output, _ = running.communicate(timeout=100)
         finally:
             running.kill()
     assert running.returncode == 0, output

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,6 +21,8 @@ from aging.deployments.vllm import Vllm
 from aging.model import Reading
 from aging.samplers import ENGINE_METRICS, EngineMetric, Target, engine
 from aging.samplers.engine import EngineSampler, common_values, parse_metrics, raw_values
+from aging.sampling import Plan, Sampling
+from aging.store.reading import read_rows
 
 METRICS = """\
 # HELP vllm:num_requests_running Number of requests in model execution batches.
@@ -56,10 +62,12 @@ class Engine:
         self.body = METRICS.encode()
         self.silent = threading.Event()
         self.released = threading.Event()
+        self.asked = 0
         told = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                told.asked += 1
                 if told.silent.is_set():
                     told.released.wait(30)
                     return
@@ -154,9 +162,113 @@ def test_a_server_that_is_gone_costs_its_own_reading_only(server: Engine) -> Non
 def test_a_server_that_does_not_answer_is_given_up(server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_TIMEOUT_SECONDS", 0.2)
     server.silent.set()
-    start = time.monotonic()
-    assert server.reading().missing["engine"].startswith("ReadTimeout: ")
-    assert time.monotonic() - start < 3
+    assert server.reading().missing == {"engine": "no whole answer within 0.2 s"}
+
+
+@contextlib.contextmanager
+def endpoints(count: int, *, answer: bool) -> Iterator[list[str]]:
+    """Endpoints that are connected to and never answer; or that answer once all of them have been asked."""
+    asked = threading.Barrier(count)
+
+    def serve(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError, threading.BrokenBarrierError):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                asked.wait(60.0)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nup 1\n")
+
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        threads = [threading.Thread(target=serve, args=(one,), daemon=True) for one in listeners if answer]
+        for thread in threads:
+            thread.start()
+        try:
+            yield [f"http://127.0.0.1:{one.getsockname()[1]}/metrics" for one in listeners]
+        finally:
+            asked.abort()
+            for thread in threads:
+                thread.join()
+
+
+def test_every_endpoint_is_asked_before_the_first_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_TIMEOUT_SECONDS", 10.0)
+    with endpoints(3, answer=True) as urls:
+        readings = list(EngineSampler(lambda: [_target(url, url) for url in urls]).read())
+    assert [reading.values for reading in readings] == [{"engine_up": 1.0}] * 3
+
+
+def test_endpoints_that_never_answer_cost_their_own_readings_only(server: Engine) -> None:
+    before = time.monotonic()
+    with endpoints(3, answer=False) as urls:
+        sampler = EngineSampler(lambda: [*(_target(url, url) for url in urls), _target(server.url)])
+        *hung, good = sampler.read()
+    after = time.monotonic()
+    assert [reading.missing["engine"] for reading in hung] == ["no whole answer within 3 s"] * 3
+    assert good.values == VALUES
+    assert good.stamp is not None
+    assert before < good.stamp.mono < after - 1.0, "its values are stamped when they came, not when all was over"
+
+
+def test_endpoints_that_never_answer_cost_no_row_of_another(server: Engine, tmp_path: Path) -> None:
+    events: list[str] = []
+
+    async def run(urls: list[str]) -> None:
+        good = 0
+        enough, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def see(reading: Reading) -> None:
+            nonlocal good
+            good += reading.owner == "vllm"
+            if good >= 3:
+                enough.set()
+
+        targets = [*(_target(url, f"hung{number}") for number, url in enumerate(urls)), _target(server.url)]
+        sampling = Sampling(lambda owner, source: tmp_path / owner / source, lambda kind, **_: events.append(kind), see)
+        task = loop.create_task(sampling.run(Plan(EngineSampler(lambda: targets), 1.0), loop.time()))
+        try:
+            async with asyncio.timeout(60.0):
+                await enough.wait()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            sampling.close()
+
+    with endpoints(3, answer=False) as urls:
+        asyncio.run(run(urls))
+    assert events == [], "the sampler as a whole never failed"
+    counts = {folder.parent.name: read_rows(folder).table.num_rows for folder in tmp_path.glob("*/engine")}
+    assert counts.keys() == {"vllm", "hung0", "hung1", "hung2"}
+    assert len(set(counts.values())) == 1, "each endpoint has a row of each tick"
+
+
+def test_no_answer_is_waited_for_beyond_the_next_reading() -> None:
+    with endpoints(1, answer=False) as (url,):
+        sampler = EngineSampler(lambda: [_target(url)])
+        sampler.interval = 0.1
+        (reading,) = sampler.read()
+    assert reading.missing == {"engine": "no whole answer within 0.1 s"}
+
+
+def test_an_endpoint_is_not_asked_again_while_it_has_not_answered(server: Engine) -> None:
+    server.silent.set()
+    sampler = EngineSampler(lambda: [_target(server.url)])
+    sampler.interval = 0.05
+    for _ in range(5):
+        (reading,) = sampler.read()
+        assert reading.values == {}
+    assert server.asked == 1
+
+
+def test_the_answer_to_a_generation_that_has_ended_is_not_the_next_one_s(server: Engine) -> None:
+    server.silent.set()
+    targets = [_target(server.url)]
+    sampler = EngineSampler(lambda: targets)
+    sampler.interval = 0.05
+    list(sampler.read())
+    targets[0] = replace(targets[0], generation=6)
+    list(sampler.read())
+    assert server.asked == 2
 
 
 def test_a_proxy_of_the_environment_is_not_asked(server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,11 +208,12 @@ def test_columns_are_read_alone_as_far_as_there_are_such(tmp_path: Path) -> None
     assert read_rows(tmp_path, ("d",)).table.column_names == []
 
 
-@pytest.mark.parametrize("step", range(7))
-def test_a_seal_that_is_killed_at_any_call_keeps_every_row_once(tmp_path: Path, step: int) -> None:
-    live = tmp_path / "19700101T00.live.jsonl"
-    live.write_text("".join(json.dumps({"k": k}) + "\n" for k in range(5)))
-    # Killed before the step-th of the calls that change anything on the disk.
+def test_a_seal_that_is_killed_at_any_call_keeps_every_row_once(tmp_path: Path) -> None:
+    content = "".join(json.dumps({"k": k}) + "\n" for k in range(5))
+    for step in range(7):
+        (tmp_path / str(step)).mkdir()
+        (tmp_path / str(step) / "19700101T00.live.jsonl").write_text(content)
+    # A child for each step, killed before the step-th of the calls that change anything on the disk.
     program = (
         "import os, signal, sys; from pathlib import Path; import pyarrow.parquet as pq\n"
         "from aging.store import sealing\n"
@@ -220,18 +221,24 @@ def test_a_seal_that_is_killed_at_any_call_keeps_every_row_once(tmp_path: Path, 
         "def counted(function):\n"
         "    def call(*arguments, **keywords):\n"
         "        global calls\n"
-        "        if calls == int(sys.argv[2]):\n"
+        "        if calls == step:\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
         "        calls += 1\n"
         "        return function(*arguments, **keywords)\n"
         "    return call\n"
         "pq.write_table, os.fsync = counted(pq.write_table), counted(os.fsync)\n"
         "Path.replace, Path.unlink = counted(Path.replace), counted(Path.unlink)\n"
-        "sealing.seal(Path(sys.argv[1]))\n"
+        "for step in range(7):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        sealing.seal(Path(sys.argv[1]) / str(step) / '19700101T00.live.jsonl')\n"
+        "        os._exit(0)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
-    ran = subprocess.run([sys.executable, "-c", program, str(live), str(step)], check=False)
-    assert ran.returncode == (-signal.SIGKILL if step < 5 else 0)
-    assert [row["k"] for row in rows_of(tmp_path)] == list(range(5))
-    seal_tree(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["19700101T00.parquet"]
-    assert [row["k"] for row in rows_of(tmp_path)] == list(range(5))
+    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True, text=True)
+    assert [int(line) for line in ran.stdout.splitlines()] == 5 * [-signal.SIGKILL] + 2 * [0]
+    for folder in sorted(tmp_path.iterdir()):
+        assert [row["k"] for row in rows_of(folder)] == list(range(5))
+        seal_tree(folder)
+        assert [path.name for path in folder.iterdir()] == ["19700101T00.parquet"]
+        assert [row["k"] for row in rows_of(folder)] == list(range(5))

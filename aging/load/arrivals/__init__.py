@@ -15,6 +15,8 @@ from aging.load.draws import Draws
 from aging.load.instants import Times
 from aging.load.phases import Phase
 
+ENTRY_POINT_GROUP = "aging.arrivals"
+
 __all__ = ["Arrivals", "Arrived", "Phase", "Places", "Traced"]
 
 O = TypeVar("O", bound=ArrivalsOptions)  # noqa: E741

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from aging.campaign.schema import LengthsOptions
 from aging.load.draws import Draws
 
+ENTRY_POINT_GROUP = "aging.lengths"
+
 O = TypeVar("O", bound=LengthsOptions)  # noqa: E741
 
 Tokens = NDArray[np.int64]

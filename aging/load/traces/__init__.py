@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+ENTRY_POINT_GROUP = "aging.traces"
+
 SECOND = 1_000_000_000
 
 

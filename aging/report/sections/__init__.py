@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 from aging.report.context import Context
 
+ENTRY_POINT_GROUP = "aging.report_sections"
+
 
 class Section(ABC):
     """One part of the report. ``kind`` is its anchor, ``title`` its heading; lower ``order`` comes first."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.indicators import PRIMARY, harness_series
+from aging.indicators import PRIMARY
 from aging.model import HARNESS, Finding
 from aging.report.context import Context
 from aging.report.plots import SMALL, memory_plot
@@ -42,7 +42,7 @@ class Harness(Section):
     order = 70
 
     def render(self, context: Context) -> Markup:
-        traces = harness_traces(context.results, harness_series(context.results))
+        traces = harness_traces(context.measured)
         plots = [_plot(trace, context.found.get((trace.owner, PRIMARY))) for trace in traces]
         return render(_TEMPLATE, plots=plots) if plots else Markup()
 

@@ -33,7 +33,8 @@ _TEMPLATE = """
 </tbody>
 {% endfor %}
 </table></div>
-<p class="note">q is p after false-discovery control over the whole campaign; n is the number of grid points.
+<p class="note">q is p after false-discovery control over the whole campaign, of the 95th percentiles of latencies
+by themselves; n is the number of grid points.
 A counter (<code>_total</code>) is analysed as its rate per second.</p>
 {% if tests %}
 {% call fold("p of every trend test") %}

@@ -6,16 +6,18 @@ from typing import Any
 
 from markupsafe import Markup
 
+from aging.latencies import SINCE
 from aging.report.context import Context
 from aging.report.plots import LOW, SMALL, LatencyScale, Shape, latency_plot, latency_scale
 from aging.report.sections import Section
 from aging.report.templating import render
+from aging.report.traces import BASE
 
 _TEMPLATE = """
 {% from "macros.html.j2" import run_name %}
 <p class="legend"><span><i class="data"></i>median</span><span><i class="band"></i>up to the 95th percentile</span>
 {% if failures %}<span><i class="tick"></i>failed or dropped requests</span>{% endif %}
-<span>all plots share their axes</span></p>
+<span>seconds of a request {{ since }}; all plots share their axes</span></p>
 {% for plots in rows %}
 <div class="plots {{ size }}">
 {% for plot in plots %}
@@ -50,7 +52,13 @@ class Latency(Section):
         shape = SMALL if context.replicated else LOW
         rows = [[_plot(context, run, scale, shape) for run in row if run in traces] for row in context.rows_of_runs()]
         failures = any(trace.failures.size for trace in traces.values())
-        return render(_TEMPLATE, rows=rows, failures=failures, size="small" if context.replicated else "large")
+        return render(
+            _TEMPLATE,
+            rows=rows,
+            failures=failures,
+            since=SINCE[BASE],
+            size="small" if context.replicated else "large",
+        )
 
 
 def _plot(context: Context, run: tuple[str, int], scale: LatencyScale, shape: Shape) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.model import Problem
-from aging.report import words
+from aging.problem_kinds import ProblemKind, described
 from aging.report.context import Context
 from aging.report.sections import Section
 from aging.report.templating import render
@@ -49,14 +49,14 @@ class Problems(Section):
 
     def render(self, context: Context) -> Markup:
         problems = context.findings.problems
-        kinds = sorted(dict.fromkeys(problem.kind for problem in problems), key=lambda kind: kind not in words.GRAVE)
+        kinds = {problem.kind: described(problem.kind) for problem in problems}
         groups = [
             {
-                "title": words.problem_title(kind),
-                "grave": kind in words.GRAVE,
+                "title": known.title,
+                "grave": known.severity == "grave",
                 "rows": [_row(context, problem) for problem in problems if problem.kind == kind],
             }
-            for kind in kinds
+            for kind, known in sorted(kinds.items(), key=lambda one: one[1].severity != "grave")
         ]
         timed = any(problem.at_seconds is not None for problem in problems)
         loaded = bool(context.manifest["campaign"]["load"])
@@ -65,7 +65,7 @@ class Problems(Section):
 
 def _row(context: Context, problem: Problem) -> dict[str, Any]:
     message, log = problem.message, []
-    if problem.kind == "died" and problem.deployment is not None:
+    if ProblemKind.DIED.of(problem) and problem.deployment is not None:
         event = context.last_event("deployment_died", problem.deployment, problem.at_seconds)
         if event is not None:  # the log is shown as lines, not run together in the message
             log = [str(line) for line in event.details.get("log", ())]

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from aging.clock import readable_duration
 from aging.indicators import PRIMARY
+from aging.problem_kinds import ProblemKind
 from aging.report import words
 from aging.report.context import Context
 from aging.report.sections import Section
@@ -65,7 +66,7 @@ class Verdicts(Section):
     def render(self, context: Context) -> Markup:
         kinds = {one["name"]: one.get("kind", "") for one in context.manifest["deployments"]}
         names = [*context.under_test, *(name for name in context.results.deployments if name in context.known_ageing)]
-        died = {problem.deployment for problem in context.findings.problems if problem.kind == "died"}
+        died = {problem.deployment for problem in context.findings.problems if ProblemKind.DIED.of(problem)}
         rows = []
         for name in names:
             finding = context.found.get((name, PRIMARY))

@@ -16,6 +16,8 @@ from scipy.special import ndtr
 
 from aging.trends.observed import Observed
 
+ENTRY_POINT_GROUP = "aging.trend_tests"
+
 
 @dataclass(frozen=True, slots=True)
 class TestResult:

@@ -1,0 +1,1 @@
+"""Values, clocks and processes: what every other room builds on."""

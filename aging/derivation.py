@@ -1,0 +1,26 @@
+"""From what a campaign wrote to ``findings.json`` and ``report.html``.
+
+Apart from what runs a campaign: neither an HTTP client nor a runtime's plug-in is needed to read results.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aging.trends.tests
+from aging.findings import analyse, write_findings
+from aging.indicators import Measured
+from aging.model import Findings
+from aging.plugins import discover
+from aging.report import write_report
+from aging.store.results import open_results
+from aging.trends.tests import TrendTest
+
+
+def derive(root: Path) -> Findings:
+    """(Re)build ``findings.json`` and ``report.html`` from what a campaign wrote."""
+    measured = Measured(open_results(root, checked=True))
+    findings = analyse(measured.results, discover(aging.trends.tests, TrendTest), measured)
+    write_findings(findings, measured.results.layout.findings)
+    write_report(measured, findings, measured.results.layout.report)
+    return findings

@@ -1,0 +1,92 @@
+"""The one definition of each latency. What it counts from is always said: a queue in the client is in one and not in
+the other.
+
+- TTFT: to the first token of an answer that is streamed.
+- TPOT: (last token − first token) / (tokens − 1), as in DistServe and in vLLM's benchmark; it has no base.
+- E2E: to the last token.
+- lateness: how long after it was due a request was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from aging.load.options import CHOICES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Base = Literal["sent", "scheduled", "waited"]
+"""``sent``: the server's part alone. ``scheduled``: from when the request was due, the client's queue included.
+``waited``: from when it was sent, or due where a rejuvenation held it back; its users wait for that, too."""
+
+SINCE: Mapping[Base, str] = {
+    "sent": "since it was sent",
+    "scheduled": "since it was due",
+    "waited": "since it was sent, or due where a rejuvenation held it back",
+}
+"""A base in words, of a request."""
+
+_LATE_QUANTILE = 0.99
+
+
+def latencies(requests: pd.DataFrame, base: Base) -> pd.DataFrame:
+    """TTFT, TPOT, E2E and longest stall of every request, in seconds, on the index of ``requests``.
+
+    NaN where a request has none of it: what was not answered, not streamed, or has one token.
+    """
+    import pandas as pd  # noqa: PLC0415 - the live view takes a record at a time, and must do without
+
+    since = _beginning(requests, base)
+    answered = requests["status"] == "ok"
+    streamed = answered & requests["streaming"].astype(bool) & requests["first_token"].notna()
+    tokens = _tokens_of_one_answer(requests)
+    gaps = (requests["last_token"] - requests["first_token"]) / (tokens - 1).where(tokens > 1)
+    stall = requests["stall"] if "stall" in requests else pd.Series(np.nan, requests.index)
+    return pd.DataFrame(
+        {
+            "ttft": (requests["first_token"] - since).where(streamed),
+            "tpot": gaps.where(streamed),
+            "e2e": (requests["last_token"] - since).where(answered),
+            "stall": stall.where(streamed),
+        }
+    ).astype(np.float64)
+
+
+def time_to_first_token(record: Mapping[str, Any], base: Literal["sent", "scheduled"]) -> float | None:
+    """TTFT of one record, in seconds; None where it has none, as in :func:`latencies`."""
+    if record.get("status") != "ok" or not record.get("streaming") or record.get("first_token") is None:
+        return None
+    return float(record["first_token"] - record[base])
+
+
+def lateness(requests: pd.DataFrame) -> float:
+    """The 99th percentile of the requests' lateness, in seconds; those that a rejuvenation held back are left out.
+
+    0 where none was sent.
+    """
+    if requests.empty:
+        return 0.0
+    prompt = requests[requests["sent"].notna() & ~requests["held"].astype(bool)]
+    return float(np.quantile(prompt["sent"] - prompt["scheduled"], _LATE_QUANTILE)) if len(prompt) else 0.0
+
+
+def _beginning(requests: pd.DataFrame, base: Base) -> pd.Series:
+    if base == "waited":
+        return requests["sent"].where(~requests["held"].astype(bool), requests["scheduled"])
+    return requests[base]
+
+
+def _tokens_of_one_answer(requests: pd.DataFrame) -> pd.Series:
+    """Output tokens; of a request for several answers those of one.
+
+    A usage counts the tokens of all answers (vLLM) or of one (llama.cpp); none has more than were asked for.
+    """
+    tokens = requests["output_tokens"]
+    if "options" not in requests:
+        return tokens
+    several = requests["options"].fillna("").str.split("+").map(lambda options: "n" in options).astype(bool)
+    return tokens.where(~(several & (tokens > requests["output_tokens_asked"])), tokens / CHOICES)

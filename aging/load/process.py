@@ -1,0 +1,116 @@
+"""A load process, from its job to its last event; ``aging.load.__main__`` describes what it reads and writes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
+
+from aging.clock import ticks
+from aging.load.client import Client, Limits
+from aging.load.job import Job
+from aging.load.planned import PlannedRequest
+from aging.load.pulse import Pulse
+from aging.load.records import Records
+from aging.load.rehearsal import rehearse
+from aging.model import RequestRecord, recorded
+from aging.store.segments import Sealer, SegmentWriter
+
+_ORPHAN_DRAIN_SECONDS = 1.0
+_PULSE_SECONDS = 1.0
+
+Say = Callable[..., None]
+"""Writes an event for the runner: ``say(event, **details)``."""
+
+
+async def main(say: Say) -> None:
+    """Read the job, drive it, and obey the commands that come with it."""
+    commands = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    await rehearse()
+    say("started")
+    line = (await commands.readline()).decode()
+    if not line:  # whoever started it has died
+        return
+    job = Job.from_json(line)
+    records = Records(SegmentWriter(job.folder, Sealer(say)), lambda reason: say("full", reason=reason))
+
+    pulse = Pulse(job.load_start)
+
+    def record(done: RequestRecord) -> None:
+        pulse.recorded(done)
+        records.write(on_timeline(done, job.shift))
+
+    limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
+    client = Client(job.endpoint, limits, job.seed, job.load_start, record)
+    digest = job.digest()
+
+    def arrived(request: PlannedRequest) -> None:
+        digest.add(request)
+        pulse.arrived(request)
+
+    requests, driven = job.requests(), 0.0
+    if job.resumed:  # days of a schedule take a while to be drawn again: commands are heard meanwhile
+        driven = time.monotonic() - job.load_start
+        first = await asyncio.to_thread(not_yet_due, requests, job.load_start, digest.add)
+        say("resumed", first=None if first is None else first.number)
+        requests = chain(() if first is None else (first,), requests)
+    load = asyncio.create_task(client.run(requests, job.closed(driven), job.duration, arrived))
+    control = asyncio.create_task(_obey(commands, client, say))
+    beating = asyncio.create_task(_beat(pulse, client, say))
+    await asyncio.wait((load, control), return_when=asyncio.FIRST_COMPLETED)
+    if control.done():
+        control.result()
+        client.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ORPHAN_DRAIN_SECONDS):
+                await load
+    control.cancel()
+    beating.cancel()
+    if load.done() and not load.cancelled():
+        load.result()
+    lost = {"unwritten": records.close(), "dropped": records.dropped}
+    say("finished", schedule_hash=str(digest), requests=digest.requests, **lost)
+
+
+def on_timeline(done: RequestRecord, shift: float) -> dict[str, Any]:
+    """A record's row, its instants on the campaign's timeline."""
+    row = recorded(done)
+    for name in ("scheduled", "sent", "first_token", "last_token", "finished") if shift else ():
+        if row.get(name) is not None:
+            row[name] += shift
+    return row
+
+
+def not_yet_due(
+    requests: Iterator[PlannedRequest], load_start: float, passed_over: Callable[[PlannedRequest], object]
+) -> PlannedRequest | None:
+    """The first request that is due later than now; None where there is none. All before it are ``passed_over``."""
+    for request in requests:
+        if load_start + request.at > time.monotonic():
+            return request
+        passed_over(request)
+    return None
+
+
+async def _beat(pulse: Pulse, client: Client, say: Say) -> None:
+    async for _ in ticks(_PULSE_SECONDS, time.monotonic()):
+        say("pulse", **asdict(pulse.now(client.waiting)))
+
+
+async def _obey(commands: asyncio.StreamReader, client: Client, say: Say) -> None:
+    """Carry out commands until the input ends."""
+    while line := (await commands.readline()).decode():
+        match line.split():
+            case ["hold"]:
+                await client.hold()
+                say("holding")
+            case ["release", generation]:
+                client.release(int(generation))
+            case ["stop"]:
+                client.stop()

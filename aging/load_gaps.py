@@ -1,0 +1,74 @@
+"""When no load process drove a run that was under way, and the arrivals that were due then: no server failed them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from aging.model import Event
+from aging.quantities import parse_duration
+from aging.store.results import Results
+
+
+@dataclass(frozen=True, slots=True)
+class LoadGap:
+    """A stretch of a run without a load process, in monotonic seconds.
+
+    From when one had ended, or its runner had, to when the next could send; ``back`` is infinite where nothing was left
+    to send by then, and ``first`` the index of the first request that the next one sent, if any. What ages by its load
+    does not age in a gap, and says nothing there of how it ages under load.
+    """
+
+    gone: float
+    back: float
+    first: int | None
+
+
+def load_gaps(results: Results, deployment: str, replica: int) -> Sequence[LoadGap]:
+    """The gaps of one run, of its last attempt where it was repeated.
+
+    A gap begins with the first event that tells of an end, and ends when a load process goes on: a runner that is
+    found gone after its load process had died does not begin it anew.
+    """
+    found: list[LoadGap] = []
+    began, gone = False, math.nan
+    for event in results.lasting_events:
+        mine = event.deployment == deployment and event.details.get("replica", 1) == replica
+        if mine and event.kind == "load_started":
+            began, gone = True, math.nan
+        elif event.kind == "campaign_resumed" and began and math.isnan(gone):
+            gone = event.details["gone_since"]
+        elif mine and event.kind == "load_died" and math.isnan(gone):
+            gone = event.stamp.mono
+        elif mine and event.kind == "load_resumed" and not math.isnan(gone):
+            first = event.details["first"]
+            found.append(LoadGap(gone, math.inf if first is None else event.stamp.mono, first))
+            gone = math.nan
+    return found
+
+
+def unsent(results: Results, finished: Event, recorded: pd.DataFrame) -> int:
+    """Arrivals without a record that were due, or in flight, in a gap of a run's load.
+
+    ``finished`` is how the load ended, ``recorded`` what it left (``index`` and ``scheduled``). Such have an index
+    below the first that the next load process sent, and above the last that was answered before the gap.
+    """
+    deployment, replica = finished.deployment, finished.details["replica"]
+    if recorded.empty or deployment is None:
+        return 0
+    gaps = load_gaps(results, deployment, replica)
+    if not gaps:
+        return 0
+    load = results.load_of(deployment)
+    told = 0.0 if load is None else load["timeout"]
+    patience = parse_duration(told) if isinstance(told, str) else float(told)
+    known, missing = set(recorded["index"]), set[int]()
+    for gap in gaps:
+        before = recorded[recorded["scheduled"] <= gap.gone - patience]
+        begin = 0 if before.empty else int(before["index"].max())
+        end = finished.details["requests"] if gap.first is None else gap.first
+        missing |= {index for index in range(begin, end or 0) if index not in known}
+    return len(missing)

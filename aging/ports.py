@@ -1,0 +1,152 @@
+"""Loopback ports: whether one is taken, by whom, and a free one for each deployment whose campaign names none."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import re
+import socket
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+import psutil
+
+from aging.campaign.schema import Campaign
+from aging.errors import DeploymentError
+
+_LOWEST, _HIGHEST = 20_000, 65_535
+_LEAST_CHOICE = 1_000
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LIKE_A_PORT = re.compile(r"(?<!\d)\d{4,5}(?!\d)")
+
+
+def port_taken(port: int, ours: Collection[int] = ()) -> str | None:
+    """Why a server cannot listen on this loopback port; None when it can, or once the processes ``ours`` have ended."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return f"port {port} cannot be used: {error.strerror}"
+            pid = _listener(port)
+            if pid is not None and pid in ours:
+                return None
+            return f"port {port} is in use on 127.0.0.1{_by(pid)}; choose another or end what listens there"
+    return None
+
+
+def _listener(port: int) -> int | None:
+    """The process that listens on a port, as far as this user may know."""
+    with contextlib.suppress(psutil.Error):
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+                return one.pid
+    return None
+
+
+def _by(pid: int | None) -> str:
+    with contextlib.suppress(psutil.Error):
+        if pid is not None:
+            return f" by {psutil.Process(pid).name()} (pid {pid})"
+    return ""
+
+
+def named_ports(campaign: Campaign) -> frozenset[int]:
+    """Every number in the tables of the deployments that could be a port: in a key, a command line or an address."""
+    texts = [options.model_dump_json() for options in campaign.deployment]
+    return frozenset(int(number) for text in texts for number in _LIKE_A_PORT.findall(text))
+
+
+class FreePorts:
+    """Free loopback ports, one for each deployment of a campaign, kept until :meth:`close`.
+
+    ``named`` are never given. ``known`` are those that an earlier runner of the campaign has given, by deployment.
+    A port that is given to one process of this package on this host is given to no other, also before its server
+    listens: it is reserved by the name of an abstract socket, which the kernel frees with its process.
+    """
+
+    def __init__(self, named: Collection[int] = (), known: Mapping[str, int] | None = None) -> None:
+        self._named = frozenset(named)
+        self._given: dict[str, int] = dict(known or {})
+        self._reserved: dict[int, socket.socket | None] = {}
+
+    def of(self, deployment: str) -> FreePort:
+        """The port of one deployment."""
+        return FreePort(self, deployment)
+
+    def take(self, deployment: str) -> int:
+        """The deployment's port where it is free, else another that is. Raises DeploymentError where none is."""
+        kept = self._given.get(deployment)
+        if kept is not None and self._is_free(kept):
+            return kept
+        others = {port for name, port in self._given.items() if name != deployment}
+        choice = [port for port in _choice() if port not in self._named | others]
+        for port in SystemRandom().sample(choice, len(choice)):
+            if self._is_free(port):
+                self._given[deployment] = port
+                return port
+        raise DeploymentError(f"{deployment}: no loopback port is free; name one in the campaign file: port = NUMBER")
+
+    def hold(self, deployment: str, port: int) -> None:
+        """The deployment's server listens on this port already."""
+        self._given[deployment] = port
+        self._reserve(port)
+
+    def close(self) -> None:
+        """Let others have them."""
+        for held in self._reserved.values():
+            if held is not None:
+                held.close()
+        self._reserved.clear()
+
+    def _is_free(self, port: int) -> bool:
+        return self._reserve(port) and port_taken(port) is None
+
+    def _reserve(self, port: int) -> bool:
+        """Whether this process may have the port."""
+        if port in self._reserved:
+            return True
+        held = None
+        if sys.platform == "linux":
+            held = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                held.bind(f"\0aging-port.{port}")
+            except OSError:
+                held.close()
+                return False
+        self._reserved[port] = held
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class FreePort:
+    """The port of one deployment of a campaign that names none for it."""
+
+    ports: FreePorts
+    deployment: str
+
+    def take(self) -> int:
+        """See :meth:`FreePorts.take`."""
+        return self.ports.take(self.deployment)
+
+    def hold(self, port: int) -> None:
+        """See :meth:`FreePorts.hold`."""
+        self.ports.hold(self.deployment, port)
+
+
+def _choice() -> range:
+    """Ports outside of those that the kernel gives to outgoing connections.
+
+    While a server is restarted, one of the many connections of a load client could get its port and keep it.
+    """
+    try:
+        first, last = map(int, _EPHEMERAL.read_text().split())
+    except (OSError, ValueError):
+        return range(_LOWEST, _HIGHEST + 1)
+    below, above = range(_LOWEST, first), range(max(last + 1, _LOWEST), _HIGHEST + 1)
+    longest = max(below, above, key=len)
+    return longest if len(longest) >= _LEAST_CHOICE else range(_LOWEST, _HIGHEST + 1)

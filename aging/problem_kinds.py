@@ -1,0 +1,92 @@
+"""Every kind of problem that a measurement can have: its title, how grave it is, and whether it blocks the gate.
+
+The report's headings, the CI gate and the smoke run read this table, and a problem is made from a member of it alone,
+so that no kind can be emitted that they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from aging.model import Problem
+
+Severity = Literal["grave", "warning"]
+"""``grave``: it takes away the ground that a verdict stands on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a reader of a problem's kind is shown, and what follows from it.
+
+    ``blocks_gate``: after it, a deployment in which no leak was found has not been shown to have none.
+    """
+
+    title: str
+    severity: Severity
+    blocks_gate: bool
+
+
+class ProblemKind(Enum):
+    """A kind of problem: its key in ``findings.json``, title, severity, and whether it blocks the gate."""
+
+    DIED = "died", "Died", "grave", True
+    LOAD_DIED = "load_died", "Load ended early", "grave", True
+    FAILING = "failing", "Many failed requests", "grave", True
+    NO_REQUESTS = "no_requests", "No requests", "grave", True
+    NO_SAMPLES = "no_samples", "No samples", "grave", True
+    SCHEDULE = "schedule", "Wrong schedule", "grave", True
+
+    SILENT = "silent", "No answers", "warning", True
+    MUTE = "mute", "No heartbeat of the load process", "warning", True
+    LOST = "lost", "Lost request records", "warning", True
+    LATE = "late", "Late sends", "warning", True
+    INTERRUPTED = "interrupted", "Interrupted", "warning", True
+    UNFINISHED = "unfinished", "Unfinished", "warning", True
+    LOOK = "look", "Early look failed", "warning", True
+    SMOKE = "smoke", "A smoke run", "warning", True
+
+    ERROR = "error", "Failed requests", "warning", False
+    DROPPED = "dropped", "Dropped requests", "warning", False
+    UNSENT = "unsent", "Requests not sent", "warning", False
+    BEHIND = "behind", "Load client behind its schedule", "warning", False
+    SATURATED = "saturated", "Load client at its limit", "warning", False
+    RESTARTED = "restarted", "Server replaced", "warning", False
+    REPEATED = "repeated", "Repeated runs", "warning", False
+    SHORT = "short", "Load cut short", "warning", False
+    RESUMED = "resumed", "Resumed", "warning", False
+    HARNESS = "harness", "Fault of the harness", "warning", False
+    MEMORY = "memory", "Little memory left", "warning", False
+    DEVICE = "device", "Device faults", "warning", False
+    SETTLING = "settling", "Not settled", "warning", False
+    SUSPENDED = "suspended", "Host suspended", "warning", False
+    CLOCK = "clock", "Clock set", "warning", False
+    SAMPLER = "sampler", "Sampler failed", "warning", False
+    TICKS = "ticks", "Missed samples", "warning", False
+    ENGINE = "engine", "Engine metric missing", "warning", False
+    UNREAD = "unread", "Not readable", "warning", False
+    TRIMMED = "trimmed", "Cut file", "warning", False
+    SEALING = "sealing", "Sealing failed", "warning", False
+    UNJUDGED = "unjudged", "Validity not judged", "warning", False
+    LOG = "log", "Log cut short", "warning", False
+
+    def __init__(self, key: str, title: str, severity: Severity, blocks_gate: bool) -> None:
+        self.key, self.title, self.severity, self.blocks_gate = key, title, severity, blocks_gate
+
+    def problem(self, deployment: str | None, message: str, at_seconds: float | None = None) -> Problem:
+        """A problem of this kind; ``at_seconds`` from the campaign's start."""
+        return Problem(deployment, self.key, message, at_seconds)
+
+    def of(self, problem: Problem) -> bool:
+        """Whether a problem is of this kind."""
+        return problem.kind == self.key
+
+
+KINDS: Mapping[str, ProblemKind] = {kind.key: kind for kind in ProblemKind}
+
+
+def described(kind: str) -> ProblemKind | Description:
+    """What is known of a kind that was read; the ``findings.json`` of another release may have kinds of its own."""
+    return KINDS.get(kind) or Description(kind.replace("_", " ").capitalize(), "warning", False)

@@ -1,0 +1,65 @@
+"""The statistics of one series, of a campaign's indicator or of a table's column: its trend and every test's p."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aging.trends.observed import Observed
+from aging.trends.series import SeriesError
+from aging.trends.tests import TrendTest
+from aging.trends.trend import LEAST, Trend, analyse
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesAnalysis:
+    """The trend of a series (None where it is too short), every test's two-sided p, and remarks.
+
+    ``untested`` says of each test without a p why it has none.
+    """
+
+    trend: Trend | None
+    tests: Mapping[str, float | None]
+    untested: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def impossible(cls, tests: Mapping[str, TrendTest], reason: str) -> SeriesAnalysis:
+        """Of a series that cannot be analysed."""
+        return cls(None, dict.fromkeys(tests), dict.fromkeys(tests, reason), (reason,))
+
+    def why_untested(self, test: str) -> str | None:
+        """Why the series has no p of this test; None where it has one."""
+        if self.tests.get(test) is not None:
+            return None
+        return self.untested.get(test, "there is no such test here")
+
+
+def series_analysis(t: Floats, y: Floats, tests: Mapping[str, TrendTest]) -> SeriesAnalysis:
+    """Analyse ``y`` at ``t`` seconds since the start of load, both shape (n,)."""
+    try:
+        series = Observed.of(t, y, LEAST)
+        trend = analyse(series, given=t)
+    except SeriesError as error:
+        return SeriesAnalysis.impossible(tests, str(error))
+    results = {kind: _tested(test, series) for kind, test in tests.items()}
+    return SeriesAnalysis(
+        trend,
+        {kind: None if np.isnan(p) else float(p) for kind, (p, _) in results.items()},
+        {kind: why for kind, (p, why) in results.items() if np.isnan(p)},
+        trend.notes,
+    )
+
+
+def _tested(test: TrendTest, series: Observed) -> tuple[float, str]:
+    """The p of a test, NaN where it has none, and why it has none."""
+    try:
+        result = test.on(series)
+    except SeriesError as error:
+        return np.nan, str(error)
+    return result.p, result.note or "the test gave no p value"

@@ -1,0 +1,60 @@
+"""The simulated host around a campaign: which servers and loads it runs, which are silent, whether its disk is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from aging.belonging import Identity
+from aging.deployments import Endpoint
+from aging.load.request import Answer
+from analysis.accelerated.servers import Life, Server
+from analysis.accelerated.virtual_time import VirtualClock
+
+
+class LoadHandle(Protocol):
+    """What the scenario can do to a load process."""
+
+    def die(self) -> None:
+        """End at once, as by SIGKILL."""
+
+
+@dataclass
+class World:
+    """What there is beside the campaign: servers that live, those that are silent, room on the disk.
+
+    ``gone`` are the deployments whose server ended while nobody watched.
+    """
+
+    clock: VirtualClock
+    servers: Mapping[str, Server]
+    seed: int
+    gone: frozenset[str] = frozenset()
+    began_load: Callable[[Path, float], None] = lambda _folder, _at: None
+    lives: dict[str, Life] = field(default_factory=dict)
+    loads: dict[str, LoadHandle] = field(default_factory=dict)
+    silences: dict[str, tuple[float, float]] = field(default_factory=dict)
+    disk_full: bool = False
+
+    def life_of(self, endpoint: Endpoint) -> Life | None:
+        return self.lives.get(endpoint.base_url.rpartition("/")[2])
+
+    def identity(self, pid: int) -> Identity | None:
+        """In the place of :func:`aging.belonging.identity`."""
+        living = (life.identity for life in self.lives.values() if life.how is None)
+        return next((one for one in living if one.pid == pid), None)
+
+    def command_line(self, pid: int) -> tuple[str, ...]:
+        """In the place of :func:`aging.belonging.command_line`."""
+        return ("simulated",) if self.identity(pid) else ()
+
+    async def send(self, _transport: object, endpoint: Endpoint, *_: object) -> Answer:
+        """In the place of :func:`aging.load.request.send`: the probe for readiness."""
+        await asyncio.sleep(0.02)
+        life = self.life_of(endpoint)
+        if life is None or life.how is not None or self.clock.monotonic() - life.born < life.server.ready:
+            return Answer(status="error", failure="connect", error="ConnectError: connection refused")
+        return Answer(http_status=200)

@@ -1,0 +1,1 @@
+"""What measuring costs: CPU, memory, lateness, bytes; ``python -m analysis.benchmarks`` prints the table."""

@@ -1,0 +1,64 @@
+"""A function in a fresh interpreter: its result, or a typed failure; never an empty result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from aging.core.worker import WorkerError, call
+from tests.core import worker_functions as functions
+
+
+def failure(function: Callable[[Any], Any], argument: Any = None) -> WorkerError:
+    with pytest.raises(WorkerError) as caught:
+        asyncio.run(call(function, argument))
+    return caught.value
+
+
+def test_the_result_comes_back_whatever_is_printed() -> None:
+    assert asyncio.run(call(functions.doubled, [1, 2])) == [2, 4]
+
+
+def test_an_exception_is_a_failure_with_its_last_lines() -> None:
+    error = failure(functions.refused, "no such thing")
+    assert error.status == 1
+    assert error.lines[-1] == "ValueError: no such thing"
+    assert 1 < len(error.lines) <= 5
+    assert "refused failed (exit 1): ValueError: no such thing" in str(error)
+
+
+def test_a_signal_is_a_failure() -> None:
+    error = failure(functions.killed)
+    assert (error.status, error.lines, error.how) == (-9, (), "killed by SIGKILL")
+
+
+def test_an_end_without_a_result_is_a_failure_whatever_its_exit_status() -> None:
+    assert failure(functions.left).status == 0
+
+
+def test_a_worker_that_cannot_be_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aging.core.worker.sys.executable", "/no/such/python")
+    error = failure(functions.doubled, [1])
+    assert error.status is None
+    assert "No such file" in error.lines[0]
+
+
+def test_cancelling_ends_the_process(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+
+    async def cancelled() -> int:
+        task = asyncio.create_task(call(functions.endless, str(started)))
+        async with asyncio.timeout(60):
+            while not started.exists() or not started.read_text():  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return int(started.read_text())
+
+    assert not psutil.pid_exists(asyncio.run(cancelled()))

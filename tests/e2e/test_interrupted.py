@@ -1,0 +1,104 @@
+"""Real campaigns of which a server is killed, another is rejuvenated, and whose runner is interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from aging.store.results import Results
+from tests.conftest import unused_port
+from tests.e2e.processes import Started, campaign, marked
+
+RENEWED = """
+[rejuvenation]
+policy = "periodic"
+every = "3s"
+deployments = ["renewed"]
+[[deployment]]
+name = "renewed"
+kind = "reference"
+port = {port}
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A campaign that was interrupted ``at`` a monotonic second."""
+
+    code: int
+    at: float
+    results: Results
+    left: int
+    """Processes of it that lived when its runner had ended."""
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
+    folder = tmp_path_factory.mktemp("interrupted")
+    file = campaign(folder, extra=RENEWED.format(port=unused_port()))
+    with Started.of(folder, "run", file) as started:
+        started.until_event("load_started", 3)
+        started.until_rows("leak")
+        os.kill(started.pid("deployment_started", "leak"), signal.SIGKILL)
+        started.until_event("deployment_died")
+        started.until_event("rejuvenation_completed", 2)
+        at = time.monotonic()
+        started.until_rows("clean", after=at)
+        started.runner.send_signal(signal.SIGINT)
+        code = started.ended()
+        yield Ended(code, at, started.results, len(marked(started.root)))
+
+
+def test_a_server_that_is_killed_takes_only_itself(ended: Ended) -> None:
+    (died,) = (event for event in ended.results.events if event.kind == "deployment_died")
+    assert died.deployment == "leak"
+    assert died.details["why"] == "killed by SIGKILL"
+    assert len(ended.results.requests("clean")) > len(ended.results.requests("leak"))
+    told = json.loads(ended.results.layout.findings.read_text())["problems"]
+    assert {one["deployment"] for one in told if one["kind"] == "died"} == {"leak"}
+    assert "killed by SIGKILL" in ended.results.layout.report.read_text()
+
+
+def test_one_interrupt_drains_seals_and_leaves_an_analysed_campaign(ended: Ended) -> None:
+    assert ended.code == 130
+    assert ended.results.state.phase == "interrupted"
+    assert (ended.results.requests("clean")["status"] == "ok").all()
+    assert not list(ended.results.layout.root.rglob("*.live.jsonl"))
+    assert ended.results.layout.report.exists()
+    assert ended.left == 0
+
+
+def test_rejuvenation_restarts_a_server_and_loses_no_request(ended: Ended) -> None:
+    completed = [event for event in ended.results.events if event.kind == "rejuvenation_completed"]
+    assert {event.deployment for event in completed} == {"renewed"}
+    renewed, clean = ended.results.requests("renewed"), ended.results.requests("clean")
+    before = renewed[renewed["scheduled"] < completed[1].stamp.mono]
+    assert (before["status"] == "ok").all()
+    assert before["held"].any()
+    assert before["generation"].nunique() >= 2
+    assert len(before) == (clean["scheduled"] < completed[1].stamp.mono).sum()
+    assert ended.results.samples("renewed", "process")["generation"].nunique() >= 2
+
+
+def test_a_second_interrupt_ends_what_would_drain_for_long(tmp_path: Path) -> None:
+    file = campaign(tmp_path)
+    text = file.read_text().replace('drain = "5s"', 'drain = "10m"').replace('timeout = "5s"', 'timeout = "10m"')
+    file.write_text(text.replace('kind = "reference"', 'kind = "reference"\nstop_timeout = "1s"'))
+    with Started.of(tmp_path, "run", file) as started:
+        started.until_event("load_started", 2)
+        started.until_rows("leak", 5)
+        os.kill(started.pid("deployment_started", "leak"), signal.SIGSTOP)  # what it has taken is never answered
+        started.runner.send_signal(signal.SIGINT)
+        started.until_event("interrupt")
+        started.runner.send_signal(signal.SIGINT)
+        assert started.ended() == 130, started.output()
+        assert started.events("interrupt")[-1].details["count"] == 2
+        assert started.results.state.phase == "interrupted"
+        assert not marked(started.root)

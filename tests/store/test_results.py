@@ -1,0 +1,74 @@
+"""A result directory is read once: its journal when it is opened, its folders when an analysis asks for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import aging.store.reading
+import aging.store.results
+from aging.derivation import derive
+from aging.store.frames import Frames
+from aging.store.results import open_results
+from tests.builders import flat, leak, synthetic
+
+
+def test_the_journal_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synthetic(tmp_path, {"a": flat})
+    read: list[Path] = []
+    read_journal = aging.store.results.read_journal
+    monkeypatch.setattr(aging.store.results, "read_journal", lambda path: read.append(path) or read_journal(path))
+    results = open_results(tmp_path)
+    assert results.state.phase == "completed"
+    assert results.events
+    assert len(read) == 1
+
+
+def test_an_analysis_with_its_report_reads_every_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synthetic(tmp_path, {"a": flat, "b": leak(5000.0)}, replicas=2, warmup=None)
+    folders = {path.parent for path in tmp_path.glob("*/r*/*/*")}
+    read: Counter[Path] = Counter()
+    segments_read = aging.store.reading._segments_read
+    monkeypatch.setattr(
+        aging.store.reading,
+        "_segments_read",
+        lambda folder, columns: read.update([folder]) or segments_read(folder, columns),
+    )
+    derive(tmp_path)
+    assert {folder: read[folder] for folder in folders} == dict.fromkeys(folders, 1)
+
+
+def test_frames_are_the_callers_own(tmp_path: Path) -> None:
+    results = synthetic(tmp_path, {"a": flat})
+    first = results.samples("a", "process")
+    first["mono"] = 0.0
+    first.loc[:, "generation"] = 7
+    again = results.samples("a", "process")
+    assert again["mono"].min() > 0
+    assert set(again["generation"]) == {1}
+
+
+def test_a_frame_with_more_columns_answers_for_fewer_and_not_the_reverse() -> None:
+    frames = Frames()
+    frames.put("k", ("a", "b", "absent"), pd.DataFrame({"a": [1.0], "b": [2.0]}))
+    found = frames.get("k", ("b", "absent"))
+    assert found is not None
+    assert list(found) == ["b"]
+    assert frames.get("k", ("a", "c")) is None
+    assert frames.get("k", None) is None
+    assert frames.get("other", ("a",)) is None
+
+
+def test_the_frames_used_last_are_kept_within_the_capacity() -> None:
+    frames = Frames(capacity=2 * 8000)
+    frame = pd.DataFrame({"a": [0.0] * 1000})
+    for key in ("one", "two"):
+        frames.put(key, None, frame)
+    assert frames.get("one", None) is not None
+    frames.put("three", None, frame)
+    assert [frames.get(key, None) is not None for key in ("one", "two", "three")] == [True, False, True]
+    frames.put("one", None, pd.DataFrame({"a": [0.0] * 3000}))  # over the capacity by itself
+    assert [frames.get(key, None) is not None for key in ("one", "three")] == [False, True]

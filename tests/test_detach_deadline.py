@@ -1,0 +1,61 @@
+"""`aging run --detach` waits for its runner for so long, and no longer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from aging.campaigning import follow_start
+from aging.errors import InconclusiveError
+from aging.lock import Lock
+from aging.store.layout import Layout
+
+
+def child(layout: Layout, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+    with layout.runner_log.open("ab") as log:
+        return subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=log, stderr=log)
+
+
+def refusal(layout: Layout, process: subprocess.Popen[bytes], seconds: float) -> str:
+    with pytest.raises(InconclusiveError) as caught:
+        follow_start(layout, process, seconds)
+    assert process.poll() is not None, "it is not left to begin later"
+    return str(caught.value)
+
+
+def test_a_runner_that_does_not_begin_is_ended_and_its_log_is_told(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ready = tmp_path / "printed"
+    program = "import pathlib, sys, time; print('still importing', flush=True); pathlib.Path(sys.argv[1]).touch()"
+    process = child(layout, f"{program}; time.sleep(3600)", str(ready))
+    while not ready.exists():
+        assert process.poll() is None
+    message = refusal(layout, process, 0.2)
+    assert "did not begin within 0.2 s" in message
+    assert "still importing" in message
+
+
+def test_a_runner_that_ends_at_once_is_told_with_its_exit_and_its_log(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    message = refusal(layout, child(layout, "import sys; sys.exit('no luck')"), 60.0)
+    assert "exit 1" in message
+    assert "no luck" in message
+
+
+def test_a_runner_that_has_taken_the_lock_has_begun(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    program = (
+        "import sys, pathlib; from aging.lock import Lock; lock = Lock.take(pathlib.Path(sys.argv[1]), 'runner');"
+        "sys.stdin.read()"
+    )
+    with layout.runner_log.open("ab") as log:
+        argv: Sequence[str] = [sys.executable, "-c", program, str(tmp_path)]
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=log, stderr=log)
+    follow_start(layout, process, 60.0)
+    assert process.poll() is None
+    process.communicate()
+    Lock.take(tmp_path, "runner").close()

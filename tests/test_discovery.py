@@ -1,0 +1,190 @@
+"""Plug-ins of other distributions: one that is broken, a stranger, or a duplicate costs no more than itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import aging.samplers
+import aging.trends.tests
+from aging import plugins
+from aging.errors import ExitCode, PluginError
+from aging.plugins import discover
+from aging.samplers import Sampler
+from aging.samplers.process import ProcessSampler
+from aging.trends.tests import TrendTest
+from tests.conftest import Aging
+
+GROUPS = {
+    "aging.deployments": "aging.runtimes",
+    "aging.samplers": "aging.samplers",
+    "aging.load.arrivals": "aging.arrivals",
+    "aging.load.lengths": "aging.lengths",
+    "aging.load.traces": "aging.traces",
+    "aging.trends.tests": "aging.trend_tests",
+    "aging.rejuvenation": "aging.rejuvenation",
+    "aging.report.sections": "aging.report_sections",
+}
+"""Entry-point groups by plug-in folder. Other distributions know them by these names: a change breaks them all."""
+
+FORMER = {
+    "aging.runtimes": "aging.deployments",
+    "aging.arrivals": "aging.load.arrivals",
+    "aging.lengths": "aging.load.lengths",
+    "aging.traces": "aging.load.traces",
+    "aging.trend_tests": "aging.trends.tests",
+    "aging.report_sections": "aging.report.sections",
+}
+"""The names of 0.1, that of a group is left out where it has not changed."""
+
+SAMPLER = """
+from aging.samplers import Sampler
+
+class Own(Sampler):
+    kind = "{kind}"
+    default_interval = 1.0
+
+    def read(self):
+        return []
+"""
+
+TREND_TEST = """
+from aging.trends.tests import TrendTest
+
+Own = TrendTest("{kind}", None)
+"""
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a distribution of one module, here and in processes started from here."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path) + os.pathsep + os.environ.get("PYTHONPATH", ""))
+
+    names: list[str] = []
+
+    def installed(name: str, text: str, *groups: str) -> None:
+        folder = tmp_path / f"{name}-1.5.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
+        lines = "".join(f"[{group}]\n{name} = {name}:Own\n" for group in groups or ("aging.samplers",))
+        (folder / "entry_points.txt").write_text(lines)
+        (tmp_path / f"{name}.py").write_text(text)
+        names.append(name)
+        _forget()
+
+    _forget()
+    yield installed
+    _forget()
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def _forget() -> None:
+    discover.cache_clear()
+    plugins._entry_points.cache_clear()
+
+
+def samplers() -> dict[str, type[Sampler]]:
+    return dict(discover(aging.samplers, Sampler))
+
+
+@pytest.mark.parametrize(("folder", "group"), GROUPS.items())
+def test_the_name_of_a_group_stays(folder: str, group: str) -> None:
+    assert group == import_module(folder).ENTRY_POINT_GROUP
+
+
+def test_the_names_of_0_1_are_read() -> None:
+    assert plugins._FORMER_GROUPS == FORMER
+
+
+def test_a_plugin_in_a_group_of_0_1_is_found_with_a_warning(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    install("older", TREND_TEST.format(kind="older"), "aging.trends.tests")
+    assert discover(aging.trends.tests, TrendTest)["older"].kind == "older"
+    (warning,) = caplog.messages
+    assert "older 1.5" in warning
+    assert "'aging.trends.tests'" in warning
+    assert "'aging.trend_tests'" in warning
+
+
+def test_a_plugin_in_the_old_and_the_new_group_is_one_and_no_warning(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("both", TREND_TEST.format(kind="both"), "aging.trends.tests", "aging.trend_tests")
+    assert "both" in discover(aging.trends.tests, TrendTest)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("import no_such_module_at_all", "ModuleNotFoundError: No module named 'no_such_module_at_all'"),
+        ("raise RuntimeError('no device')", "RuntimeError: no device"),
+        ("x = (", "SyntaxError: '(' was never closed"),
+        ("", "AttributeError: module 'broken' has no attribute 'Own'"),
+    ],
+)
+def test_a_plugin_that_cannot_be_imported_is_a_warning_with_its_distribution_and_the_error(
+    install: Install, caplog: pytest.LogCaptureFixture, text: str, error: str
+) -> None:
+    before = samplers()
+    install("broken", text)
+    assert samplers() == before
+    samplers()
+    (warning,) = caplog.messages
+    assert "broken 1.5 (broken:Own in aging.samplers)" in warning
+    assert error in warning
+
+
+def test_a_broken_plugin_ends_no_verb(install: Install, campaign_file: Callable[..., Path], aging: Aging) -> None:
+    install("broken", "raise RuntimeError('no device')")
+    ran = aging("validate", campaign_file())
+    assert ran.returncode == ExitCode.DONE, ran.stderr
+    assert ran.stderr.count("RuntimeError: no device") == 1
+
+
+def test_what_is_no_plugin_is_a_warning(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    before = samplers()
+    install("stranger", "class Own: pass")
+    assert samplers() == before
+    (warning,) = caplog.messages
+    assert "stranger 1.5" in warning
+    assert "Sampler" in warning
+
+
+def test_a_third_party_never_takes_the_place_of_a_built_in_kind(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("taker", SAMPLER.format(kind="process"))
+    assert samplers()["process"] is ProcessSampler
+    (warning,) = caplog.messages
+    assert "taker 1.5" in warning
+    assert "aging.samplers.process" in warning
+
+
+def test_two_third_parties_of_one_kind_are_refused_with_both_named(
+    install: Install, campaign_file: Callable[..., Path], aging: Aging
+) -> None:
+    install("first", SAMPLER.format(kind="own"))
+    install("second", SAMPLER.format(kind="own"))
+    with pytest.raises(PluginError, match="'own'") as caught:
+        samplers()
+    assert "first 1.5 (first:Own" in str(caught.value)
+    assert "second 1.5 (second:Own" in str(caught.value)
+    ran = aging("validate", campaign_file())
+    assert ran.returncode == ExitCode.BAD_INPUT
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_plugin_is_looked_for_once_a_process(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("own", SAMPLER.format(kind="own"))
+    assert "own" in samplers()
+    monkeypatch.setattr(plugins, "import_module", None)
+    assert "own" in samplers()

@@ -1,0 +1,77 @@
+"""What an error that nobody expected becomes: a disk that cannot be written is inconclusive, our own bug is 70."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aging.errors import ExitCode, StorageError, writing
+from aging.journal import Journal
+from aging.lock import Lock
+from aging.store.segments import LineFile
+from tests.builders import flat, synthetic
+
+RAISING = """
+import sys
+from aging.commands import main, plan
+def run(options):
+    raise {error}
+plan.run = run
+sys.exit(main(["plan", "x.toml"]))
+"""
+
+
+def exit_of(error: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", RAISING.format(error=error)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("error", ["FileNotFoundError(2, 'No such file', 'x')", "OSError(24, 'Too many open files')"])
+def test_an_os_error_that_no_write_raised_is_a_bug(error: str) -> None:
+    ran = exit_of(error)
+    assert ran.returncode == ExitCode.CRASHED
+    assert "Traceback" in ran.stderr
+
+
+def test_a_write_that_failed_is_inconclusive_and_told_in_a_line() -> None:
+    ran = exit_of("__import__('aging.errors').errors.StorageError('x cannot be written: No space left on device')")
+    assert (ran.returncode, ran.stderr) == (3, "aging: x cannot be written: No space left on device\n")
+
+
+def test_writing_names_what_could_not_be_written(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"x\.json cannot be written: No space left on device"), writing("x.json"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(StorageError, match="inner cannot be written"), writing("outer"), writing("inner"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    assert isinstance(StorageError("x"), OSError), "those that go on without a disk catch it as what it is"
+
+
+def test_rows_events_and_locks_that_cannot_be_written_are_storage_errors(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"none/a\.live\.jsonl cannot be written"):
+        LineFile(tmp_path / "none" / "a.live.jsonl")
+    with pytest.raises(StorageError):
+        Journal(tmp_path / "none" / "journal.jsonl")
+    with pytest.raises(StorageError):
+        Lock.take(tmp_path / "none", "runner")
+    full = LineFile(Path("/dev/full"))
+    with pytest.raises(StorageError, match="/dev/full cannot be written"):
+        full.append(b"{}\n")
+    full.close()
+
+
+def test_a_report_that_cannot_be_written_is_inconclusive(tmp_path: Path) -> None:
+    root = tmp_path / "c"
+    synthetic(root, {"server": flat})
+    (root / "findings.json").mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-m", "aging", "analyze", str(root)], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 3, ran.stderr
+    assert "findings.json cannot be written" in ran.stderr
+    assert "Traceback" not in ran.stderr

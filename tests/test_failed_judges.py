@@ -1,0 +1,153 @@
+"""A process that judges and crashes has judged nothing: the journal, the findings and the gate say so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aging.campaign import parse_campaign
+from aging.campaign.schema import Campaign, SubjectOptions
+from aging.catalogue import Catalogue
+from aging.check import Condition, Outcome, judge, overall
+from aging.early import Gate, failed_looks, watch
+from aging.findings import analyse
+from aging.indicators import PRIMARY
+from aging.journal import Journal
+from aging.model import Event
+from aging.plan import Run
+from aging.problems import problems_of
+from aging.repeating import broken_runs
+from aging.store.layout import Layout
+from aging.store.results import Results, open_results
+from aging.trends import look_levels
+from aging.validity import validities
+from tests.builders import flat, leak, synthetic
+
+LEAK = Condition(PRIMARY, "per_request", 256.0)
+
+
+class Told:
+    """Stands for the journal."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str | None, dict[str, Any]]] = []
+
+    def __call__(self, kind: str, deployment: str | None = None, **details: Any) -> None:
+        self.events.append((kind, deployment, details))
+
+
+def run(name: str, attempt: int = 1) -> Run:
+    return Run(SubjectOptions(name=name, kind="k"), 1, 7, None, attempt)
+
+
+def with_events(root: Path, *events: tuple[str, str | None, dict[str, Any]], leaking: bool = False) -> Results:
+    """A quiet run, or a leaking one, with these further events before its end."""
+    synthetic(root, {"server": leak(4096.0) if leaking else flat})
+    layout = Layout(root)
+    lines = layout.journal.read_text().splitlines(keepends=True)
+    layout.journal.write_text("".join(lines[:-1]))
+    journal = Journal(layout.journal)
+    for kind, deployment, details in events:
+        journal.record(kind, deployment, **details)
+    journal.record("campaign_completed")
+    journal.close()
+    return open_results(root)
+
+
+# The judge of what is to be repeated.
+
+
+def test_a_judge_that_crashes_is_an_event_of_every_run_that_it_was_asked_of(tmp_path: Path) -> None:
+    told = Told()  # there is no result directory to judge
+    assert asyncio.run(broken_runs(tmp_path, [run("a"), run("b", attempt=2)], told)) == {}
+    assert [(kind, deployment) for kind, deployment, _ in told.events] == [
+        ("retry_judge_failed", "a"),
+        ("retry_judge_failed", "b"),
+    ]
+    details = told.events[1][2]
+    assert (details["replica"], details["attempt"], details["exit"]) == (1, 2, 1)
+    assert "is not a result directory" in details["log"][-1]
+
+
+def test_a_judge_that_answers_is_no_event(tmp_path: Path) -> None:
+    synthetic(tmp_path / "c", {"a": flat})
+    told = Told()
+    assert asyncio.run(broken_runs(tmp_path / "c", [run("a")], told)) == {}
+    assert told.events == []
+
+
+def test_a_run_that_could_not_be_judged_says_so(tmp_path: Path) -> None:
+    details = {"replica": 1, "attempt": 1, "exit": -9, "log": ["MemoryError"]}
+    results = with_events(tmp_path / "c", ("retry_judge_failed", "server", details))
+    (validity,) = validities(results)
+    assert validity.validity == "complete", "what is measured is judged by what was measured"
+    assert any("not known whether" in reason for reason in validity.reasons)
+    (problem,) = (one for one in problems_of(results) if one.kind == "unjudged")
+    assert problem.deployment == "server"
+    assert "killed by SIGKILL" in problem.message
+    assert "MemoryError" in problem.message
+
+
+# Early looks.
+
+
+def campaign() -> Campaign:
+    text = """
+schema = 1
+name = "looks"
+seed = 1
+duration = "100s"
+load.arrivals = { kind = "constant", rate = 1.0 }
+load.prompt_tokens = { median = 1, p95 = 1, min = 1, max = 1 }
+load.output_tokens = { median = 1, p95 = 1, min = 1, max = 1 }
+deployment = [{ name = "server", kind = "reference", port = 18080 }]
+"""
+    return parse_campaign(text, Catalogue.discovered().kinds())
+
+
+def test_a_look_that_crashes_is_an_event(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")  # and no manifest: there is nothing that could be looked at
+    began = time.monotonic() - 1000.0
+    journal.record("load_started", "server", replica=1, load_start=began, planned_seconds=100.0)
+    journal.close()
+    told, decided = Told(), list[str]()
+    gate = Gate([LEAK], ["server"], looks=3)
+    asyncio.run(watch(gate, campaign(), Layout(tmp_path), decided.append, told))
+    assert decided == []
+    assert [(kind, details["look"], details["looks"]) for kind, _, details in told.events] == [
+        ("look_failed", 1, 3),
+        ("look_failed", 2, 3),
+    ]
+    assert all(details["exit"] == 1 and "manifest" in details["log"][-1] for _, _, details in told.events)
+
+
+def test_what_a_crashed_look_did_not_spend_is_left_to_the_later_ones() -> None:
+    gate = Gate([LEAK], ["server"], looks=4)
+    assert gate.level(4) == pytest.approx(gate.levels[-1])
+    # As if it had never been planned.
+    assert gate.level(4, {2, 3}) == pytest.approx(float(look_levels(np.array([1.0, 4.0]), 0.05)[-1]))
+    assert gate.level(4, {1, 2, 3}) == pytest.approx(0.05)
+    assert gate.level(4, {2, 3}) > gate.level(4)
+    assert failed_looks([Event(None, "look_failed", None, {"look": 2})]) == {2}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("leaking", "outcome"), [(False, Outcome.INCONCLUSIVE), (True, Outcome.FAILED)])
+def test_a_gate_is_undecided_after_a_crashed_look_unless_it_has_failed(
+    tmp_path: Path, leaking: bool, outcome: Outcome
+) -> None:
+    details = {"look": 2, "looks": 3, "exit": 1, "log": ["KeyError: 'x'"]}
+    results = with_events(tmp_path / "c", ("look_failed", None, details), leaking=leaking)
+    findings = analyse(results, Catalogue.discovered().tests)
+    (problem,) = (one for one in findings.problems if one.kind == "look")
+    assert "look 2 of 3" in problem.message
+    assert "KeyError" in problem.message
+    judgements = judge(findings, [LEAK], ["server"])
+    assert overall(judgements) is outcome
+    without = with_events(tmp_path / "d", leaking=leaking)
+    decided = overall(judge(analyse(without, Catalogue.discovered().tests), [LEAK], ["server"]))
+    assert decided is (Outcome.FAILED if leaking else Outcome.PASSED), "the look alone makes the difference"

@@ -1,0 +1,283 @@
+"""A deployment without a port gets a free one: its own, kept, and no other campaign's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aging.campaign import parse_campaign
+from aging.campaign.schema import Campaign
+from aging.catalogue import Catalogue
+from aging.clock import Timeline
+from aging.deployments import Subject
+from aging.errors import CampaignError, DeploymentError
+from aging.journal import Journal, RunState, fold, read_journal
+from aging.manifest import manifest
+from aging.ports import FreePorts, named_ports, port_taken
+from aging.preflight import placed
+from aging.serving import Serving
+from aging.store.layout import Layout
+from tests.conftest import Aging, unused_port, wait_for
+from tests.killing import end_all, start
+
+HEAD = """
+schema = 1
+name = "ports"
+seed = 1
+duration = "2s"
+settle = "0s"
+load.arrivals = { kind = "constant", rate = 10.0 }
+load.prompt_tokens = { median = 4, p95 = 4, min = 4, max = 4 }
+load.output_tokens = { median = 2, p95 = 2, min = 2, max = 2 }
+load.drain = "2s"
+validity.late = "60s"
+sampling.process = "200ms"
+analysis.grid = "200ms"
+"""
+CLEAN = '[[deployment]]\nname = "clean"\nkind = "reference"\n'
+LEAK = '[[deployment]]\nname = "leak"\nkind = "reference"\nleak_per_request = "16KiB"\n'
+CONTAINER = '[[deployment]]\nname = "boxed"\nkind = "container"\nimage = "x"\nprogram = "podman"\n'
+COMMAND = """[[deployment]]
+name = "mine"
+kind = "command"
+command = ["serve", "--port={port}", "--metrics", "23456"]
+components = { decode = ["decode", "{port}"] }
+metrics = "/metrics"
+"""
+
+
+def campaign(*tables: str, head: str = HEAD) -> Campaign:
+    return parse_campaign("\n".join((head, *tables)), Catalogue.discovered().kinds())
+
+
+def subjects(*tables: str) -> list[Subject[Any]]:
+    return list(placed(campaign(*tables), Catalogue.discovered()))
+
+
+# The ports.
+
+
+def test_no_two_deployments_and_no_two_campaigns_have_one() -> None:
+    with contextlib.closing(FreePorts()) as mine, contextlib.closing(FreePorts()) as others:
+        given = [one.take(f"d{k}") for k in range(20) for one in (mine, others)]
+        assert len(set(given)) == 40
+        assert all(port_taken(port) is None for port in given)
+        assert mine.take("d3") == given[6], "a deployment keeps its own"
+
+
+def test_a_port_that_the_file_names_or_that_is_taken_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aging.ports._choice", lambda: range(23_450, 23_453))
+    with socket.create_server(("127.0.0.1", 23_451)), contextlib.closing(FreePorts(named={23_450})) as ports:
+        assert ports.take("a") == 23_452
+        with pytest.raises(DeploymentError, match="no loopback port is free"):
+            ports.take("b")
+
+
+def test_another_port_takes_the_place_of_one_that_was_taken_since() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as stranger,
+        contextlib.closing(FreePorts(known={"a": stranger.getsockname()[1]})) as ports,
+    ):
+        assert ports.take("a") != stranger.getsockname()[1]
+
+
+def test_ports_are_free_again_once_their_campaign_has_ended() -> None:
+    ports = FreePorts()
+    port = ports.take("a")
+    with contextlib.closing(FreePorts(known={"b": port})) as others:
+        assert others.take("b") != port
+    ports.close()
+    with contextlib.closing(FreePorts(known={"b": port})) as others:
+        assert others.take("b") == port
+
+
+def test_every_number_that_could_be_a_port_is_one_that_the_file_names() -> None:
+    attach = '[[deployment]]\nname = "there"\nkind = "attach"\npid = 1\nurl = "http://127.0.0.1:21212"\n'
+    named = named_ports(campaign(CLEAN.replace("clean", "fixed") + "port = 22222\n", COMMAND, attach))
+    assert {22222, 23456, 21212} <= named
+
+
+# What is described before there is a port.
+
+
+def test_the_manifest_has_the_placeholder_where_the_port_will_be() -> None:
+    told = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ())["deployments"]
+    assert told[0]["endpoint"] == "http://127.0.0.1:{port}/v1/completions"
+    assert told[0]["command"][3:5] == ["--port", "{port}"]
+    assert told[1]["command"] == ["serve", "--port={port}", "--metrics", "23456"]
+    assert told[1]["components"] == {"decode": ["decode", "{port}"]}
+    assert told[1]["options"]["port"] is None
+
+
+def test_a_chosen_port_is_in_the_command_lines_and_the_endpoint() -> None:
+    (server,) = subjects(COMMAND)
+    assert server.chooses_port
+    assert server.port is None
+    placed_at = server.at(21_000)
+    assert (placed_at.port, placed_at.chooses_port) == (21_000, False)
+    origin: Any = placed_at.origin()
+    assert origin.launch.argv == ("serve", "--port=21000", "--metrics", "23456")
+    assert origin.launch.components == {"decode": ("decode", "21000")}
+    assert origin.metrics_url == "http://127.0.0.1:21000/metrics"
+    assert origin.port == 21_000
+
+
+def test_a_container_publishes_the_chosen_port() -> None:
+    (boxed,) = subjects(CONTAINER)
+    origin: Any = boxed.at(21_000).origin()
+    assert "127.0.0.1:21000:8000" in origin.arguments
+    assert origin.name == "aging-boxed-21000"
+
+
+def test_a_port_that_is_none_is_still_a_mistake() -> None:
+    with pytest.raises(CampaignError, match=r"deployment\[clean\]\.port"):
+        campaign(CLEAN + "port = 80\n")
+
+
+# A server's life.
+
+
+class Lives:
+    """Servings of one reference server, one runner after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.layout = Layout(folder)
+        self.journal = Journal(self.layout.journal)
+        (self.subject,) = subjects(CLEAN)
+
+    def serving(self, ports: FreePorts) -> Serving:
+        return Serving(self.subject, 1, self.layout, self.journal.record, ports.of("clean"))
+
+    @property
+    def state(self) -> RunState:
+        return fold(read_journal(self.layout.journal)).runs["clean", 1]
+
+    def started(self) -> list[int]:
+        return [
+            event.details["port"] for event in read_journal(self.layout.journal) if event.kind == "deployment_started"
+        ]
+
+
+def test_the_journal_tells_the_port_and_a_restart_keeps_it(tmp_path: Path) -> None:
+    async def live() -> None:
+        with contextlib.closing(FreePorts()) as ports:
+            serving = lives.serving(ports)
+            await serving.start()
+            first = serving.endpoint
+            await serving.stop()
+            await serving.start()
+            assert serving.endpoint == first
+            assert serving.endpoint is not None
+            assert serving.endpoint.base_url == f"http://127.0.0.1:{lives.started()[0]}"
+            await serving.stop()
+
+    lives = Lives(tmp_path)
+    asyncio.run(live())
+    one, two = lives.started()
+    assert one == two == lives.state.port
+    lives.journal.close()
+
+
+@pytest.mark.parametrize("ended", ["goes on", "ended", "ended, and a stranger has its port"])
+def test_another_runner_keeps_the_port_as_long_as_it_can(tmp_path: Path, ended: str) -> None:
+    async def live() -> None:
+        with contextlib.closing(FreePorts()) as ports:
+            before = lives.serving(ports)
+            await before.start()
+            past = lives.state
+            assert past.port is not None
+            if ended != "goes on":
+                await before.stop()
+        strangers = socket.create_server(("127.0.0.1", past.port)) if "stranger" in ended else contextlib.nullcontext()
+        with strangers, contextlib.closing(FreePorts(known={"clean": past.port})) as ports:
+            after = lives.serving(ports)
+            await after.resume(past, Timeline(), None)
+            assert after.endpoint is not None
+            kept = after.endpoint.base_url == f"http://127.0.0.1:{past.port}"
+            assert kept == ("stranger" not in ended)
+            assert after.generation == (1 if ended == "goes on" else 2)
+            await after.stop()
+            await before.stop()
+
+    lives = Lives(tmp_path)
+    asyncio.run(live())
+    lives.journal.close()
+
+
+# Whole campaigns.
+
+
+def test_two_campaigns_of_one_file_run_at_the_same_time(tmp_path: Path) -> None:
+    file = tmp_path / "ports.toml"
+    file.write_text("\n".join((HEAD, CLEAN, LEAK)))
+    argv = [sys.executable, "-m", "aging", "run", str(file), "--results"]
+    runs = [
+        subprocess.Popen([*argv, str(tmp_path / name)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for name in ("one", "two")
+    ]
+    said = [process.communicate(timeout=300)[0] for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], said
+    ports = []
+    for name in ("one", "two"):
+        (journal,) = (tmp_path / name).glob("ports/*/journal.jsonl")
+        state = fold(read_journal(journal))
+        assert state.phase == "completed"
+        assert {run.phase for run in state.runs.values()} == {"stopped"}
+        ports += [run.port for run in state.runs.values()]
+    assert len(ports) == len(set(ports)) == 4
+
+
+def test_doctor_says_that_a_port_is_chosen(tmp_path: Path, aging: Aging) -> None:
+    file = tmp_path / "ports.toml"
+    file.write_text("\n".join((HEAD, CLEAN, LEAK + f"port = {unused_port()}\n")))
+    ran = aging("doctor", file)
+    assert "ports: a free port is chosen at start for clean\n" in ran.stdout, ran.stdout + ran.stderr
+    assert "could start now" in ran.stdout
+
+
+def test_a_resume_from_another_folder_keeps_ports_and_starts_what_lies_where_the_campaign_was_begun(
+    tmp_path: Path,
+) -> None:
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    there.mkdir()
+    elsewhere.mkdir()
+    (there / "serve").write_text(f'#!/bin/sh\nexec {sys.executable} -m aging.reference --port "$1"\n')
+    (there / "serve").chmod(0o755)
+    own = '[[deployment]]\nname = "own"\nkind = "command"\ncommand = ["./serve", "{port}"]\n'
+    head = HEAD.replace('duration = "2s"', 'duration = "1h"\norphan_grace = "10m"')
+    (there / "ports.toml").write_text("\n".join((head, CLEAN, own)))
+    begun = start(there, "run", "ports.toml")
+    again = None
+    try:
+        wait_for(lambda: any(there.glob("results/*/*/journal.jsonl")), begun.output(), seconds=120)
+        begun.wait_for_event("load_started", 2)
+        before = fold(read_journal(begun.root / "journal.jsonl")).runs
+        begun.kill()
+        pid = before["own", 1].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        again = start(elsewhere, "resume", begun.root)
+        begun.wait_for_event("deployment_ready", 3)
+        begun.wait_for_event("deployment_readopted")
+        runs = fold(read_journal(begun.root / "journal.jsonl")).runs
+        assert (runs["clean", 1].generation, runs["own", 1].generation) == (1, 2)
+        assert {run.port for run in runs.values()} == {run.port for run in before.values()}
+        assert runs["own", 1].port == before["own", 1].port
+        begun.wait_for_event("load_resumed", 2)
+        again.runner.send_signal(signal.SIGINT)
+        assert again.runner.wait(120) == 130, again.output()
+    finally:
+        if again is not None and again.runner.poll() is None:
+            again.kill()
+        if begun.runner.poll() is None:
+            begun.kill()
+        end_all(begun.root)

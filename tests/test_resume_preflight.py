@@ -1,0 +1,171 @@
+"""What a resume would have to start is checked before anything is changed; relative paths begin where it was begun."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from rich.console import Console
+
+from aging.belonging import MARKER, identity, mark
+from aging.campaign import parse_campaign
+from aging.campaigning import prepare, resume_campaign
+from aging.catalogue import Catalogue
+from aging.clock import boot_id
+from aging.deployments.command import Command
+from aging.errors import PreflightError
+from aging.journal import Journal, fold, read_journal
+from aging.load.inputs import found_from, read_inputs
+from aging.manifest import manifest
+from aging.plan import rounds
+from aging.ports import port_taken
+from aging.preflight import placed, resolve_model
+from aging.resuming import left_processes, to_start
+from aging.store.layout import Layout
+from tests.conftest import unused_port, wait_for
+
+HEAD = """
+schema = 1
+name = "again"
+seed = 1
+duration = "1h"
+load.arrivals = { kind = "constant", rate = 1.0 }
+load.prompt_tokens = { kind = "fixed", tokens = 4 }
+load.output_tokens = { kind = "fixed", tokens = 2 }
+"""
+
+
+def table(name: str, kind: str, **keys: Any) -> str:
+    lines = [f'name = "{name}"', f'kind = "{kind}"', *(f"{key} = {value}" for key, value in keys.items())]
+    return "\n".join(("[[deployment]]", *lines, ""))
+
+
+def left(folder: Path, text: str, base: Path) -> Layout:
+    """The directory of a campaign that was started in ``base``, and whose runner was killed before any server."""
+    campaign = parse_campaign(text, Catalogue.discovered().kinds())
+    layout = prepare(campaign, manifest(campaign, (), ()) | {"deployments": []}, text, folder)
+    journal = Journal(layout.journal)
+    journal.record("campaign_started", name="again", pid=1, boot=boot_id(), folder=str(base))
+    journal.close()
+    return layout
+
+
+def contents(root: Path) -> Mapping[Path, bytes]:
+    return {file: file.read_bytes() for file in root.rglob("*") if file.is_file()}
+
+
+def refusal(layout: Layout) -> str:
+    before, here = contents(layout.root), Path.cwd()
+    with pytest.raises(PreflightError) as caught:
+        resume_campaign(layout.root, Console(quiet=True))
+    assert contents(layout.root) == before, "nothing was changed"
+    assert Path.cwd() == here
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_a_port_that_a_stranger_has_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        message = refusal(left(tmp_path, HEAD + table("server", "reference", port=port), tmp_path))
+    assert f"deployment[server].port: port {port} is in use" in message
+    assert "end what listens there" in message
+
+
+def test_a_runtime_that_is_missing_by_now_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGING_ENVIRONMENTS", str(tmp_path / "none"))
+    (tmp_path / "m.gguf").touch()
+    text = HEAD + 'model.path = "m.gguf"\n' + table("llama", "llama-cpp", port=unused_port())
+    assert "run: aging env create llama-cpp" in refusal(left(tmp_path, text, tmp_path))
+
+
+def test_a_disk_without_room_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = left(tmp_path, HEAD + table("server", "reference", port=unused_port()), tmp_path)
+
+    class Usage(NamedTuple):
+        free: int
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1))
+    assert "MiB are free" in refusal(layout)
+
+
+def test_paths_are_looked_for_where_the_campaign_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    there.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        text = HEAD + 'model.path = "m.gguf"\n' + table("own", "command", port=port, command='["./serve", "{model}"]')
+        layout = left(tmp_path / "results", text, there)
+        message = refusal(layout)
+        assert "there is no 'm.gguf'" in message
+        assert "the command './serve' is not found" in message
+        (there / "m.gguf").touch()
+        (there / "serve").write_text("#!/bin/sh\n")
+        (there / "serve").chmod(0o755)
+        message = refusal(layout)  # the port alone is left
+    assert "1 mistake\n" in message
+    assert "in use" in message
+
+
+def test_a_folder_that_a_campaign_was_started_in_holds_its_models_and_its_load_files(tmp_path: Path) -> None:
+    (tmp_path / "lengths.csv").write_text("n\n3\n4\n")
+    text = HEAD.replace(
+        '{ kind = "fixed", tokens = 4 }', '{ kind = "empirical", file = "lengths.csv", column = "n", max = 16 }'
+    )
+    campaign = parse_campaign(
+        text + 'model.path = "m.gguf"\n' + table("own", "command", command='["x"]'), Catalogue.discovered().kinds()
+    )
+    (file,) = read_inputs(found_from(campaign, tmp_path), "x").files
+    assert file.file == "lengths.csv"
+    assert resolve_model(campaign.model, "gguf", tmp_path) == str(tmp_path / "m.gguf")
+    (own,) = placed(campaign, Catalogue.discovered(), tmp_path)
+    assert isinstance(own, Command)
+    started: Any = own.at(21_000).origin()
+    assert started.folder == tmp_path
+
+
+def test_what_the_campaign_has_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    port = unused_port()
+    layout = left(tmp_path, HEAD + table("server", "reference", port=port), tmp_path)
+    program = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); sys.stdin.read()"
+    argv = [sys.executable, "-c", program, str(port)]
+    server = subprocess.Popen(argv, stdin=subprocess.PIPE, env=os.environ | {MARKER: mark(layout.root)})
+    try:
+        wait_for(lambda: port_taken(port) is not None, "it does not listen", seconds=60)
+        ours = left_processes(layout, fold(read_journal(layout.journal)))
+        assert server.pid in ours
+        assert port_taken(port, ours) is None
+        assert str(server.pid) in str(port_taken(port))
+    finally:
+        server.communicate()
+
+
+def test_what_goes_on_is_not_started(tmp_path: Path) -> None:
+    text = HEAD + table("lives", "reference", port=unused_port()) + table("dead", "reference", port=unused_port())
+    layout = left(tmp_path, text, tmp_path)
+    campaign = parse_campaign(text, Catalogue.discovered().kinds())
+    log = layout.log("lives", 1, 1)
+    program = "import sys; sys.stdin.read()"
+    environment = os.environ | {MARKER: mark(layout.root), "AGING_LIFE": mark(log)}
+    server = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, env=environment)
+    try:
+        known = identity(server.pid)
+        assert known is not None
+        journal = Journal(layout.journal)
+        for name, processes in (("lives", {"main": [known.pid, known.start]}), ("dead", {"main": [1, 1]})):
+            told = {"replica": 1, "generation": 1, "pid": 1, "command": [], "processes": processes, "main": None}
+            journal.record("deployment_started", name, **told)
+        journal.close()
+        state = fold(read_journal(layout.journal))
+        wait_for(lambda: to_start(layout, state, rounds(campaign)) == {"dead"}, "it is not known", seconds=30)
+    finally:
+        server.communicate()

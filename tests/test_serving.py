@@ -1,0 +1,40 @@
+"""A server's readiness: what it costs the loop that samples the others."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
+
+import pytest
+
+from aging import serving
+from aging.serving import Serving
+
+
+def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[threading.Thread] = []
+
+    class Life:
+        trees: ClassVar = {"main": (1,)}
+
+        def serves(self) -> bool:
+            looked.append(threading.current_thread())
+            return True
+
+        async def wait(self) -> str:
+            await asyncio.Event().wait()
+            return "never"
+
+    async def answered(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(error=None)
+
+    monkeypatch.setattr(serving, "send", answered)
+    monkeypatch.setattr(serving, "content", lambda *_: b"")
+    options = SimpleNamespace(name="a", ready_timeout=60.0)
+    deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
+    served = Serving(cast("Any", deployment), 1, cast("Any", None), lambda *_, **__: None, cast("Any", None))
+    asyncio.run(served._until_ready(cast("Any", Life()), cast("Any", None), 0.0))
+    assert len(looked) == 1
+    assert looked[0] is not threading.main_thread()

@@ -1,0 +1,98 @@
+"""The verdict of a finding: every rule by itself, and those that only a whole campaign shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aging.catalogue import Catalogue
+from aging.findings import analyse
+from aging.model import Verdict
+from aging.store.results import Results, open_results
+from aging.verdict import of_finding, of_replicas, of_runs, of_series
+from tests.builders import leak, memory_finding, synthetic
+
+TESTS = Catalogue.discovered().tests
+
+
+def with_test(results: Results, test: str) -> Results:
+    manifest = json.loads(results.layout.manifest.read_text())
+    manifest["campaign"]["analysis"]["test"] = test
+    results.layout.manifest.write_text(json.dumps(manifest))
+    return open_results(results.layout.root)
+
+
+@pytest.mark.parametrize(
+    ("test", "why"),
+    [("seasonal", "the series is not longer than one period"), ("no_such_test", "there is no such test here")],
+)
+def test_a_finding_whose_test_could_not_be_computed_says_so(tmp_path: Path, test: str, why: str) -> None:
+    finding = memory_finding(analyse(with_test(synthetic(tmp_path, {"a": leak(5000.0)}), test), TESTS), "a")
+    assert (finding.verdict, finding.p, finding.q) == ("inconclusive", None, None)
+    assert f"the test '{test}' could not be computed for this series: {why}" in finding.notes
+    assert not any("false-discovery" in note for note in finding.notes)
+
+
+def test_replicas_whose_test_could_not_be_computed_say_so_each(tmp_path: Path) -> None:
+    results = with_test(synthetic(tmp_path, {"a": leak(5000.0)}, replicas=2), "seasonal")
+    finding = memory_finding(analyse(results, TESTS), "a")
+    assert (finding.verdict, finding.p) == ("inconclusive", None)
+    assert [note.count("'seasonal' could not be computed") for note in finding.notes] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("trend", "low", "change", "harness", "verdict"),
+    [
+        (None, 0.0, 0.0, False, "inconclusive"),
+        ("aging", 1.0, 99.0, False, "aging"),
+        ("aging", -1.0, 99.0, False, "inconclusive"),
+        ("aging", 1.0, 9.0, False, "aging"),
+        ("aging", 1.0, 9.0, True, "stable"),
+        ("step", 1.0, 9.0, False, "stable"),
+        ("cyclic", 1.0, 9.0, False, "stable"),
+        ("bounded", 1.0, 9.0, False, "stable"),
+        ("bounded", 1.0, 11.0, False, "bounded"),
+        ("inconclusive", 1.0, 9.0, True, "inconclusive"),
+    ],
+)
+def test_what_a_series_says(trend: Verdict | None, low: float, change: float, harness: bool, verdict: Verdict) -> None:
+    assert of_series(trend, low, change, resolution=10.0, harness=harness) == verdict
+
+
+@pytest.mark.parametrize(
+    ("replicas", "verdict", "agree"),
+    [
+        (["aging"], "aging", True),
+        (["aging", "aging", "aging"], "aging", True),
+        (["aging", "aging", "stable"], "aging", False),
+        (["aging", "stable"], "inconclusive", False),
+        (["aging", "stable", "bounded"], "inconclusive", False),
+    ],
+)
+def test_what_replicas_say_together(replicas: list[Verdict], verdict: Verdict, agree: bool) -> None:
+    decision = of_replicas(replicas)
+    assert decision.verdict == verdict
+    assert decision.notes == (() if agree else ("replicas disagree",))
+
+
+def test_broken_runs_decide_nothing() -> None:
+    assert (of_runs("aging", sound=1), of_runs("aging", sound=0)) == ("aging", "inconclusive")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "q", "decided", "noted"),
+    [
+        ("aging", 0.05, "aging", False),
+        ("aging", 0.2, "inconclusive", True),
+        ("aging", None, "inconclusive", False),
+        ("bounded", 0.2, "bounded", False),
+        ("stable", None, "stable", False),
+    ],
+)
+def test_only_a_growth_that_survives_false_discovery_control_is_aging(
+    verdict: Verdict, q: float | None, decided: Verdict, noted: bool
+) -> None:
+    decision = of_finding(verdict, q, level=0.1)
+    assert (decision.verdict, bool(decision.notes)) == (decided, noted)

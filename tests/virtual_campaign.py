@@ -1,0 +1,419 @@
+"""Whole campaigns in virtual time: the command line, the runner and the analysis of the package, in this process.
+
+Clocks, servers, load processes and samplers are those of the accelerated study (``analysis/accelerated``): time stands
+still while anybody works and jumps to the next appointment when nobody does. A campaign of minutes takes as long as its
+rows take to write, on however busy a host. What needs processes, sockets or signals is in ``tests/e2e``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from subprocess import CompletedProcess
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import aging.campaigning
+import aging.early
+import aging.runner
+import aging.running
+import aging.sampling
+import aging.serving
+import aging.settling
+import aging.together
+from aging.campaign.schema import Campaign
+from aging.catalogue import Catalogue
+from aging.deployments import Endpoint, Subject
+from aging.early import Gate, failed
+from aging.load.classes import classes_of
+from aging.model import Event
+from aging.plan import Run
+from aging.settling import HostUse
+from aging.store.results import Results, open_results
+from aging.store.sealing import seal
+from aging.validity import validity_of
+from aging.watchdogs.disk import Room
+from aging.watchdogs.memory import Memory
+from analysis.accelerated.deployment import Beginnings
+from analysis.accelerated.loads import Loads
+from analysis.accelerated.samplers import SimulatedProcesses, SimulatedSampler
+from analysis.accelerated.servers import Life, Server
+from analysis.accelerated.virtual_time import HostTime, VirtualClock, VirtualLoop, _Reader
+from analysis.accelerated.world import World
+from tests.cli import run_here
+from tests.conftest import result_directory
+
+__all__ = ["Life", "Server", "VirtualCampaign", "small_campaign"]
+
+_PLENTY = 2**50
+_MEMORY_BYTES = 64e6
+_SAME_LOAD_SECONDS = 1.0
+
+Action = Callable[[], object]
+
+
+def small_campaign(
+    *deployments: str,
+    duration: str = "60s",
+    head: str = "",
+    tables: str = "",
+    rate: float = 2.0,
+    tick: str = "1s",
+) -> str:
+    """A campaign file: ``deployments`` are the keys of a reference server each, beside its kind; port 1000 is next."""
+    text = f"""
+schema = 1
+name = "small"
+seed = 7
+duration = "{duration}"
+{head}
+[load]
+arrivals = {{ kind = "constant", rate = {rate} }}
+prompt_tokens = {{ median = 8, p95 = 16, min = 2, max = 32 }}
+output_tokens = {{ median = 4, p95 = 8, min = 1, max = 16 }}
+timeout = "5s"
+drain = "5s"
+[sampling]
+process = "{tick}"
+[analysis]
+grid = "1s"
+{tables}
+"""
+    for number, keys in enumerate(deployments):
+        text += f'[[deployment]]\nkind = "reference"\nport = {2000 + number}\n{keys}\n'
+    return text
+
+
+class Killed(BaseException):
+    """The runner has been killed: nothing of it does anything any more."""
+
+
+@dataclass
+class _Cue:
+    """What is to happen ``seconds`` after the load of the ``load``-th round, repeats included, began."""
+
+    load: int
+    seconds: float
+    happen: Action
+    done: bool = False
+
+
+class VirtualCampaign:
+    """One campaign in ``folder``, through as many lives of its runner as the test has it live.
+
+    ``servers`` are the simulated servers by deployment; one that is not given is steady, or leaks at the rate that its
+    options say. ``at`` and ``on_birth`` say what is to happen; ``run`` and ``resume`` return when the runner has ended.
+    """
+
+    def __init__(self, folder: Path, text: str, servers: Mapping[str, Server] | None = None) -> None:
+        self.file = folder / "small.toml"
+        self.file.write_text(text)
+        self.output = ""
+        """What the last life of the runner printed; empty for one that was killed."""
+        self.kills: list[float] = []
+        """When its runners were killed, in monotonic seconds of their boot."""
+        self.disk_full = False
+        self.memory_available = _PLENTY
+        self.memory_used = 8e9
+        self.taken_ports: dict[int, str] = {}
+        self._folder = folder
+        self._servers = dict(servers or {})
+        self._host = HostTime()
+        self._anchors: list[float] = []
+        self._cues: list[_Cue] = []
+        self._births: dict[tuple[str, int], Callable[[Life], object]] = {}
+        self._born: dict[str, int] = {}
+        self._following: list[asyncio.Task[None]] = []
+        self._world: World | None = None
+        self._kept: Path | None = None
+
+    # What is to happen.
+
+    def at(self, seconds: float, happen: Action, load: int = 1) -> None:
+        """Have something happen ``seconds`` after the ``load``-th load began; repeats begin loads of their own."""
+        self._cues.append(_Cue(load, seconds, happen))
+
+    def kill(self, seconds: float, load: int = 1) -> None:
+        """SIGKILL to the runner: what lies on the disk just then is all that it leaves."""
+        self.at(seconds, self._kill, load)
+
+    def kill_after_birth(self, name: str, seconds: float) -> None:
+        """SIGKILL to the runner so many seconds after it has started the first process of a server."""
+
+        def happen(_: Life) -> None:
+            clock = self.world.clock
+            clock.at(clock.host.true + seconds, self._kill)
+
+        self.on_birth(name, happen)
+
+    def interrupt(self, seconds: float, load: int = 1) -> None:
+        """SIGINT to the runner."""
+        self.at(seconds, lambda: os.kill(os.getpid(), signal.SIGINT), load)
+
+    def server_dies(self, name: str, seconds: float, load: int = 1, how: str = "killed by SIGKILL") -> None:
+        self.at(seconds, lambda: self.world.lives[name].die(how), load)
+
+    def load_dies(self, name: str, seconds: float, load: int = 1) -> None:
+        """SIGKILL to a load process."""
+
+        def happen() -> None:
+            self.world.loads[name].die()
+
+        self.at(seconds, happen, load)
+
+    def falls_silent(self, name: str, seconds: float, lasts: float, load: int = 1) -> None:
+        """A server takes requests and answers none."""
+
+        def happen() -> None:
+            now = self.world.clock.monotonic()
+            self.world.silences[name] = now, now + lasts
+
+        self.at(seconds, happen, load)
+
+    def on_birth(self, name: str, happen: Callable[[Life], object], life: int = 1) -> None:
+        """Have something happen to the ``life``-th process of a server when it has been started."""
+        self._births[name, life] = happen
+
+    def ends(self, name: str, how: str, after: float = 0.0, life: int = 1) -> None:
+        """The ``life``-th process of a server ends ``after`` so many seconds."""
+        self.on_birth(name, lambda born: asyncio.get_running_loop().call_later(after, born.die, how), life)
+
+    def on_end(self, name: str, happen: Action) -> None:
+        """Have something happen when the first process of a server has ended."""
+
+        def follow(life: Life) -> None:
+            async def wait() -> None:
+                await life.wait()
+                happen()
+
+            self._following.append(asyncio.get_running_loop().create_task(wait()))
+
+        self.on_birth(name, follow)
+
+    # The lives of its runner.
+
+    def run(self, *arguments: str | Path, verb: str = "run") -> int | None:
+        """``aging run``, or another verb, on the file; the exit code, or None where the runner was killed."""
+        return self._live(verb, self.file, *arguments)
+
+    def resume(self, after: float = 5.0, *, without: Collection[str] = (), rebooted: bool = False) -> int | None:
+        """``aging resume`` after so many seconds. The servers of ``without`` ended meanwhile, unless all did."""
+        self._host = self._host.rebooted(after) if rebooted else self._host.later(after)
+        return self._live("resume", self.root, without=without)
+
+    # What it left.
+
+    @property
+    def root(self) -> Path:
+        return result_directory(self._folder / "results")
+
+    @property
+    def results(self) -> Results:
+        return open_results(self.root)
+
+    @property
+    def findings(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.results.layout.findings.read_text())
+        return told
+
+    def events(self, kind: str, deployment: str | None = None) -> list[Event]:
+        return [e for e in self.results.events if e.kind == kind and deployment in (None, e.deployment)]
+
+    def problems(self, deployment: str | None = None) -> set[str]:
+        """The kinds of the problems of the campaign, or of one deployment."""
+        return {one["kind"] for one in self.findings["problems"] if deployment in (None, one["deployment"])}
+
+    # How it is done.
+
+    @property
+    def world(self) -> World:
+        assert self._world is not None
+        return self._world
+
+    def _live(self, verb: str, *arguments: str | Path, without: Collection[str] = ()) -> int | None:
+        clock = VirtualClock(self._host, seed=1)
+        self._world = World(clock, {}, 1, frozenset(without), self._load_began)
+        self._kept = None
+        with pytest.MonkeyPatch.context() as patch:
+            self._simulate(patch, clock)
+            for cue in self._cues:
+                if cue.load <= len(self._anchors):
+                    self._plan(cue)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # a load process that is killed closes no file
+                try:
+                    ran: CompletedProcess[str] | None = run_here(self._folder, verb, *arguments)
+                except Killed:
+                    ran = None
+                gc.collect()
+        if ran is None:
+            self._put_back()
+            self.output = ""
+            return None
+        self._host = clock.host
+        self.output = ran.stdout + ran.stderr
+        return ran.returncode
+
+    def _simulate(self, patch: pytest.MonkeyPatch, clock: VirtualClock) -> None:
+        """Put what is simulated in its place."""
+        world = self.world
+        boot = self._folder / "boot_id"
+        boot.write_text(f"boot-{clock.host.boots}\n")
+        catalogue = replace(Catalogue.discovered(), samplers={SimulatedProcesses.kind: SimulatedProcesses})
+
+        def run(whole: Coroutine[Any, Any, Any]) -> Any:
+            with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
+                return runner.run(whole)
+
+        for where, name, stand_in in (
+            (aging.campaigning, "asyncio", _Asyncio(run)),
+            (aging.campaigning, "_view", _no_view),
+            (aging.campaigning, "keep_flat", lambda: None),
+            (aging.campaigning, "placed", self._placed),
+            (aging.campaigning, "write_report", lambda _results, _findings, path: path.touch()),
+            (aging.campaigning, "reap", tuple),
+            (aging.campaigning, "seal_beside", lambda leftovers: [seal(one) for one in leftovers]),
+            (aging.preflight, "port_taken", self.taken_ports.get),
+            (aging.early, "_look", _look),
+            (aging.runner, "broken_runs", _broken_runs),
+            (aging.runner, "Keeping", _NoKeeping),
+            (aging.running, "Driver", Loads(world)),
+            (aging.serving, "send", world.send),
+            (aging.serving, "identity", world.identity),
+            (aging.serving, "command_line", world.command_line),
+            (aging.settling, "host_use", lambda: HostUse(self.memory_used, 64e9)),
+            (aging.settling, "port_taken", self.taken_ports.get),
+            (aging.together, "settle", lambda _spare: None),
+            (aging.clock, "_BOOT_ID", boot),
+            (aging.sampling, "_Reader", _Reader),
+            (Catalogue, "discovered", lambda: catalogue),
+            (Room, "of", lambda _folder: Room(0 if self.disk_full else _PLENTY, None)),
+            (Memory, "now", lambda: Memory(self.memory_available, "the host")),
+        ):
+            patch.setattr(where, name, stand_in)
+        patch.setattr(SimulatedSampler, "world", world, raising=False)
+        for name, module in list(sys.modules.items()):
+            ours = name.partition(".")[0] == "aging" and isinstance(module, ModuleType)
+            if ours and getattr(module, "time", None) is time:
+                patch.setattr(module, "time", clock)
+
+    def _placed(self, campaign: Campaign, catalogue: Catalogue) -> Sequence[Subject[Any]]:
+        """The campaign's deployments, with simulated servers behind their options."""
+        loads = (
+            {} if campaign.load is None else {o.name: classes_of(campaign.load, o.rate) for o in campaign.deployment}
+        )
+        made = []
+        for options in campaign.deployment:
+            subject = catalogue.deployments[options.kind](options, None)
+            known = subject.known_ageing()
+            rate = sum(each.arrivals.mean_rate() for each in loads.get(options.name, ()))
+            leak = 0.0 if known is None else known.per_hour + 3600 * rate * known.per_request
+            steady = Server(options.name, _MEMORY_BYTES, leak=leak, ready=2.0, processes=1, ttft=0.1, token=0.01)
+            self.world.servers = {**self.world.servers, options.name: self._servers.get(options.name, steady)}
+            origin = _Origin(self.world, self.world.servers[options.name], _endpoint(options.name), self._begun)
+            subject.origin = lambda origin=origin: origin  # type: ignore[method-assign,misc]
+            made.append(subject)
+        return made
+
+    def _begun(self, name: str, life: Life) -> None:
+        self._born[name] = self._born.get(name, 0) + 1
+        if happen := self._births.get((name, self._born[name])):
+            happen(life)
+
+    def _load_began(self, _folder: Path, ahead: float) -> None:
+        true = self.world.clock.host.true + ahead
+        if self._anchors and true - self._anchors[-1] < _SAME_LOAD_SECONDS:  # another run of the round, or resumed
+            return
+        self._anchors.append(true)
+        for cue in self._cues:
+            if cue.load == len(self._anchors):
+                self._plan(cue)
+
+    def _plan(self, cue: _Cue) -> None:
+        def happen() -> None:
+            if not cue.done and self._kept is None:
+                cue.done = True
+                cue.happen()
+
+        self.world.clock.at(self._anchors[cue.load - 1] + cue.seconds, happen)
+
+    def _kill(self) -> None:
+        self._host = self.world.clock.host
+        self.kills.append(self._host.mono)
+        self._kept = self._folder / "killed"
+        shutil.copytree(self.root, self._kept)
+        raise Killed
+
+    def _put_back(self) -> None:
+        """What lay on the disk at the kill: what the runner's tasks did when they were cancelled has never been."""
+        assert self._kept is not None
+        root = self.root
+        shutil.rmtree(root)
+        self._kept.rename(root)
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin(Beginnings):
+    """Simulated lives of which the campaign is told."""
+
+    begun: Callable[[str, Life], object]
+
+    async def begin(self, campaign: Path, log: Path) -> Life:
+        life = await Beginnings.begin(self, campaign, log)
+        self.begun(self.server.name, life)
+        return life
+
+
+def _endpoint(name: str) -> Endpoint:
+    return Endpoint(f"http://simulated/{name}", "local")
+
+
+class _Asyncio:
+    """In the place of the module, for what begins a loop of its own."""
+
+    def __init__(self, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self.run = run
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+
+class _NoKeeping:
+    """In the place of :class:`aging.keeping.Keeping`: there is no process that a keeper would have to end."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    async def start(self) -> None:
+        pass
+
+    async def goodbye(self) -> None:
+        pass
+
+
+async def _no_view(*_: object) -> None:
+    """In the place of the live view."""
+
+
+async def _broken_runs(root: Path, runs: Sequence[Run]) -> Mapping[tuple[str, int], Sequence[str]]:
+    """What the retry judge's process answers."""
+    results = open_results(root)
+    judged = [validity_of(results, *run.key) for run in runs]
+    return {(one.deployment, one.replica): list(one.reasons) for one in judged if one.validity == "broken"}
+
+
+async def _look(gate: Gate, layout: Any, level: float) -> list[str]:
+    """What the process of an early look answers."""
+    return [one.message for one in failed(open_results(layout.root), gate, level)]

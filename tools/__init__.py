@@ -1,0 +1,1 @@
+"""Documentation generators; a test compares what they make with the committed pages."""
