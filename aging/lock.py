@@ -2,7 +2,8 @@
 
 ``flock`` on ``DIR/lock``. The file's content tells the owner's pid, start and host; it stays when the
 owner has gone, so that it is the lock itself that says whether there is an owner, never the content.
-The standard library alone.
+The standard library alone: the keeper, which stands by for days, holds the lock and imports nothing else. No figure
+speaks for it against a library such as filelock; what one would add is a dependency around the same ``flock``.
 """
 
 from __future__ import annotations

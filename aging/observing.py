@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 
-import httpx
-
 import aging.deployments
 from aging.attached import Attached, LoadStart, Whereabouts
 from aging.campaign import Written
 from aging.deployments import Subject
 from aging.errors import AttachError
+from aging.http import HTTPError
 from aging.plugins import discover
 from aging.quantities import parse_duration
 from aging.samplers.engine import client, recognised, scrape
@@ -57,7 +56,7 @@ def _metrics_lines(url: str) -> list[str]:
     try:
         with client() as http:
             scraped = scrape(http, url)
-    except (httpx.HTTPError, ValueError) as error:
+    except (HTTPError, ValueError) as error:
         raise AttachError(f"{url} tells no metrics: {str(error).splitlines()[0] or type(error).__name__}") from None
     known = {kind: plugin.engine_metrics for kind, plugin in discover(aging.deployments, Subject).items()}
     engine = recognised(scraped, known)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-import httpx
 import numpy as np
 
+from aging import http
 from aging.errors import AgingError
 from aging.table_files import Column
 
@@ -21,9 +21,9 @@ def query_range(url: str, query: str, seconds: float, step: float) -> dict[str, 
     end = time.time()
     asked = {"query": query, "start": f"{end - seconds:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
     try:
-        answer = httpx.get(f"{url.rstrip('/')}/api/v1/query_range", params=asked, timeout=_TIMEOUT_SECONDS)
+        answer = http.get(f"{url.rstrip('/')}/api/v1/query_range", params=asked, timeout=_TIMEOUT_SECONDS)
         content = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (http.HTTPError, http.InvalidURL, ValueError) as error:
         raise AgingError(f"{url}: is no Prometheus server that answers: {error}") from None
     if content.get("status") != "success":
         raise AgingError(f"{url}: refused the query {query!r}: {content.get('error', answer.status_code)}")

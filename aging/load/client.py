@@ -16,8 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import httpx
-
+from aging import http
 from aging.deployments import Endpoint
 from aging.load.bodies import content
 from aging.load.planned import ClosedLoop, PlannedRequest
@@ -64,7 +63,7 @@ class Client:
         load_start: float,
         record: Callable[[RequestRecord], None],
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: http.AsyncBaseTransport | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._limits = limits

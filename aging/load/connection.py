@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-import httpx
-
+from aging import http
 from aging.load.responses import Head, ResponseParser, TruncatedError
 
 Sink = Callable[[bytes, float], bool]
@@ -42,7 +41,7 @@ class Connection(asyncio.BufferedProtocol):
         self._sent_whole = False
         self._waiter: asyncio.Future[None] | None = None
         # A kept exception would hold, by its traceback, the frames that hold this connection: only its words stay.
-        self._failure: tuple[type[httpx.TransportError], str] | None = None
+        self._failure: tuple[type[http.TransportError], str] | None = None
         self.idle_since = 0.0
 
     # What the transport calls.
@@ -60,7 +59,7 @@ class Connection(asyncio.BufferedProtocol):
         elif self._failure is None:
             try:
                 pieces = self._parser.feed(bytes(_RECEIVED[:nbytes]))
-            except httpx.RemoteProtocolError as error:
+            except http.RemoteProtocolError as error:
                 self._fail(type(error), str(error))
             else:
                 self._deliver(pieces, now)
@@ -89,7 +88,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._transport is not None and not self._transport.is_closing()
 
     async def ask(self, head: bytes, body: bytes) -> Head:
-        """Send a request, and wait for the head of its response. Raises :class:`httpx.TransportError`."""
+        """Send a request, and wait for the head of its response. Raises :class:`http.TransportError`."""
         parser = self._parser = ResponseParser()
         self._failure, self._satisfied, self._sent_whole = None, False, False
         self._write(head + body if len(body) <= _PART_BYTES else head)
@@ -108,7 +107,7 @@ class Connection(asyncio.BufferedProtocol):
     async def read_into(self, sink: Sink) -> None:
         """Hand the body to ``sink``, each piece as it is received, until it ends or enough of it has come.
 
-        Raises :class:`httpx.TransportError`.
+        Raises :class:`http.TransportError`.
         """
         queued, self._pieces = self._pieces, deque()
         while queued and not self._satisfied:
@@ -121,7 +120,7 @@ class Connection(asyncio.BufferedProtocol):
             self._sink = None
 
     async def read(self) -> bytes | None:
-        """The next piece of the body; None at its end. Raises :class:`httpx.TransportError`."""
+        """The next piece of the body; None at its end. Raises :class:`http.TransportError`."""
         while not self._pieces:
             if self._over:
                 return None
@@ -147,7 +146,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _write(self, data: bytes | memoryview) -> None:
         if self._transport is None:
-            self._fail(httpx.WriteError, "the connection was closed before the request was sent")
+            self._fail(http.WriteError, "the connection was closed before the request was sent")
         else:
             self._transport.write(data)
 
@@ -175,9 +174,9 @@ class Connection(asyncio.BufferedProtocol):
         if self._parser is None or self._parser.complete or self._failure is not None:
             return
         if exc is not None:
-            self._fail(httpx.ReadError, f"the connection was lost: {type(exc).__name__}: {exc}")
+            self._fail(http.ReadError, f"the connection was lost: {type(exc).__name__}: {exc}")
         elif not self._parser.begun:
-            self._fail(httpx.ReadError, "the connection was closed without an answer")
+            self._fail(http.ReadError, "the connection was closed without an answer")
         else:
             try:
                 self._parser.end()
@@ -185,12 +184,12 @@ class Connection(asyncio.BufferedProtocol):
                 self._fail(type(error), str(error))
             self._wake()
 
-    def _fail(self, kind: type[httpx.TransportError], words: str) -> None:
+    def _fail(self, kind: type[http.TransportError], words: str) -> None:
         self._failure = kind, words
         self._wake()
 
     async def _progress(self) -> None:
-        """Wait until something has happened. Raises :class:`httpx.TransportError` where it was the end."""
+        """Wait until something has happened. Raises :class:`http.TransportError` where it was the end."""
         if self._failure is None:
             if self._transport is not None:
                 self._waiting_bytes = 0

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
-
+from aging import http
 from aging.load.planned import PlannedRequest
 from aging.model import Failure, Status
 
@@ -45,7 +44,7 @@ def outcome(request: PlannedRequest, failure: Failure | None, http_status: int |
         return "aborted"
     if failure is None:
         return "ok"
-    rightly = http_status is not None and httpx.codes.is_client_error(http_status)
+    rightly = http_status is not None and http.codes.is_client_error(http_status)
     if request.fault in _REFUSABLE and failure == "http" and rightly:
         return "refused"
     if request.fault == "oversized" and failure == "reset":  # it closed while we were still sending
@@ -53,7 +52,7 @@ def outcome(request: PlannedRequest, failure: Failure | None, http_status: int |
     return "error"
 
 
-async def probe(url: httpx.URL) -> None:
+async def probe(url: http.URL) -> None:
     """Connect and close without a byte, like the health checks of load balancers. Raises :class:`OSError`."""
     port = url.port or (443 if url.scheme == "https" else 80)
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, url.host, port)

@@ -6,8 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
+from aging import http
 from aging.load.connection import Sink
 from aging.load.impolite import enough
 from aging.load.planned import PlannedRequest
@@ -50,11 +49,11 @@ class Reading:
         if self.failure is None:
             self.failure, self.error = failure, error
 
-    def begin(self, response: httpx.Response) -> bool:
+    def begin(self, response: http.Response) -> bool:
         """Take the head of the answer; whether its body is wanted."""
         self.http_status = response.status_code
         self._kind = response.headers.get("content-type", "")
-        if response.status_code == httpx.codes.OK and self._disconnects:
+        if response.status_code == http.codes.OK and self._disconnects:
             self.left = True
         if response.has_redirect_location:
             self.fail("redirect", f"HTTP {self.http_status}: redirected to {response.headers['location']}")
@@ -63,7 +62,7 @@ class Reading:
     def take(self, piece: bytes, now: float) -> bool:
         """Take a piece of body, received at monotonic time ``now``; whether more is wanted."""
         self._bytes += len(piece)
-        if self.http_status != httpx.codes.OK:
+        if self.http_status != http.codes.OK:
             self._body += piece
             return self._bytes < _REFUSAL_BYTES
         if self._bytes > self._most_bytes:
@@ -82,7 +81,7 @@ class Reading:
         """Judge the answer: its body has ended, or no more of it is wanted."""
         if self.failure is not None or self.left:
             return
-        if self.http_status != httpx.codes.OK:
+        if self.http_status != http.codes.OK:
             self.fail("http", f"HTTP {self.http_status}: {self._body.decode(errors='replace')}")
         elif self._stream is None:
             self._end_whole()
@@ -95,7 +94,7 @@ class Reading:
         if stream is None:
             tokens = {"tokens": self._tokens, "counted": self._counted}
             return tokens | {"last_token": self._received} if self._tokens is not None else tokens
-        if self.http_status != httpx.codes.OK:
+        if self.http_status != http.codes.OK:
             return {}
         return {
             "first_token": stream.first_token,
@@ -130,7 +129,7 @@ class Reading:
             self.fail("no-token", "the answer held no token")
 
 
-async def read_into(stream: httpx.AsyncByteStream, sink: Sink) -> None:
+async def read_into(stream: http.AsyncByteStream, sink: Sink) -> None:
     """Hand a body to ``sink`` with the time each piece was received, as well as the transport can tell."""
     if isinstance(stream, ReceivedStream):
         await stream.read_into(sink)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import httpx
-
+from aging import http
 from aging.deployments import Endpoint
 from aging.load.bodies import path
 from aging.load.impolite import impatience, outcome, probe
@@ -22,13 +21,13 @@ _WORDS = 200
 """Most characters of an error that are recorded."""
 
 _FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
-    (httpx.ConnectError, "connect"),
-    (httpx.InvalidURL, "connect"),
+    (http.ConnectError, "connect"),
+    (http.InvalidURL, "connect"),
     (TooLongError, "too-long"),
     (TruncatedError, "truncated"),
-    (httpx.NetworkError, "reset"),
-    (httpx.TimeoutException, "timeout"),
-    (httpx.TransportError, "garbage"),
+    (http.NetworkError, "reset"),
+    (http.TimeoutException, "timeout"),
+    (http.TransportError, "garbage"),
 )
 """What an exception of a transport means; the first that fits."""
 
@@ -51,7 +50,7 @@ class Answer:
 
 
 async def send(
-    transport: httpx.AsyncBaseTransport, endpoint: Endpoint, request: PlannedRequest, content: bytes, patience: float
+    transport: http.AsyncBaseTransport, endpoint: Endpoint, request: PlannedRequest, content: bytes, patience: float
 ) -> Answer:
     """Send one request and read its whole answer, or as much as its fault wants.
 
@@ -67,25 +66,25 @@ async def send(
             reading.fail("timeout", f"not answered within {patience:g} s")
         else:
             reading.left = True
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+    except (http.TransportError, http.InvalidURL) as error:
         reading.fail(_failure(error), f"{type(error).__name__}: {error}")
     return _judged(request, reading)
 
 
 async def _exchange(
-    transport: httpx.AsyncBaseTransport, endpoint: Endpoint, request: PlannedRequest, content: bytes, reading: Reading
+    transport: http.AsyncBaseTransport, endpoint: Endpoint, request: PlannedRequest, content: bytes, reading: Reading
 ) -> None:
     url = _url(endpoint.base_url, path(endpoint, request))
     if request.fault == "probe":
         try:
             await probe(url)
         except (OSError, UnicodeError) as error:
-            raise httpx.ConnectError(str(error)) from None
+            raise http.ConnectError(str(error)) from None
         reading.left = True
         return
-    asked = httpx.Request("POST", url, headers=_HEADERS[endpoint.reuse_connections], content=content)
+    asked = http.Request("POST", url, headers=_HEADERS[endpoint.reuse_connections], content=content)
     response = await transport.handle_async_request(asked)
-    assert isinstance(response.stream, httpx.AsyncByteStream)
+    assert isinstance(response.stream, http.AsyncByteStream)
     try:
         if reading.begin(response):
             await read_into(response.stream, reading.take)
@@ -102,8 +101,8 @@ _HEADERS: Mapping[bool, Mapping[str, str]] = {
 
 
 @lru_cache(maxsize=16)
-def _url(base_url: str, path: str) -> httpx.URL:
-    return httpx.URL(base_url.rstrip("/") + path)
+def _url(base_url: str, path: str) -> http.URL:
+    return http.URL(base_url.rstrip("/") + path)
 
 
 def _failure(error: Exception) -> Failure:

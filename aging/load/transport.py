@@ -15,8 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from functools import cached_property
 
-import httpx
-
+from aging import http
 from aging.load.connection import Connection, Sink
 
 _KEPT_SECONDS = 4.0
@@ -28,7 +27,7 @@ _PORTS = {"http": 80, "https": 443}
 _Origin = tuple[str, str, int]
 
 
-class ReceivedStream(httpx.AsyncByteStream):
+class ReceivedStream(http.AsyncByteStream):
     """The body of a response, by pieces or into a sink."""
 
     def __init__(self, connection: Connection, released: Callable[[Connection], None]) -> None:
@@ -42,7 +41,7 @@ class ReceivedStream(httpx.AsyncByteStream):
     async def read_into(self, sink: Sink) -> None:
         """Hand over every piece as it is received until the end, or until ``sink`` wants no more.
 
-        Raises :class:`httpx.TransportError`.
+        Raises :class:`http.TransportError`.
         """
         if self._connection is not None:
             await self._connection.read_into(sink)
@@ -54,7 +53,7 @@ class ReceivedStream(httpx.AsyncByteStream):
             self._released(connection)
 
 
-class Transport(httpx.AsyncBaseTransport):
+class Transport(http.AsyncBaseTransport):
     """HTTP/1.1 over kept connections, any number at a time.
 
     For ``https`` it trusts what ``tls`` does; by default the authorities that OpenSSL does: the system's, or those of
@@ -71,8 +70,8 @@ class Transport(httpx.AsyncBaseTransport):
     def _tls(self) -> ssl.SSLContext:
         return self._given_tls or ssl.create_default_context()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; its response is there with its head. Raises :class:`httpx.TransportError`."""
+    async def handle_async_request(self, request: http.Request) -> http.Response:
+        """Send a request; its response is there with its head. Raises :class:`http.TransportError`."""
         body = await request.aread()
         connection = await self._connection(request.url)
         try:
@@ -82,7 +81,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise
         kept = request.headers.get("connection", "").lower() != "close"
         stream = ReceivedStream(connection, self._release if kept else Connection.abort)
-        return httpx.Response(head.status, headers=list(head.headers), stream=stream)
+        return http.Response(head.status, headers=list(head.headers), stream=stream)
 
     async def aclose(self) -> None:
         """End every connection."""
@@ -92,7 +91,7 @@ class Transport(httpx.AsyncBaseTransport):
             self._all_lost.clear()
             await self._all_lost.wait()
 
-    async def _connection(self, url: httpx.URL) -> Connection:
+    async def _connection(self, url: http.URL) -> Connection:
         origin = url.scheme, url.host, url.port or _PORTS[url.scheme]
         idle = self._idle[origin]
         while idle:
@@ -107,7 +106,7 @@ class Transport(httpx.AsyncBaseTransport):
         try:
             _, connection = await loop.create_connection(lambda: Connection(self._lost), host, port, ssl=tls)
         except (OSError, UnicodeError) as error:  # ssl.SSLError is the former, a name that is none the latter
-            raise httpx.ConnectError(str(error) or type(error).__name__) from None
+            raise http.ConnectError(str(error) or type(error).__name__) from None
         if connection.usable:
             self._open[connection] = origin
         return connection
@@ -126,7 +125,7 @@ class Transport(httpx.AsyncBaseTransport):
             self._all_lost.set()
 
 
-def _head(request: httpx.Request) -> bytes:
+def _head(request: http.Request) -> bytes:
     lines = [b"%b %b HTTP/1.1" % (request.method.encode(), request.url.raw_path)]
     lines.extend(b"%b: %b" % header for header in request.headers.raw)
     return b"\r\n".join((*lines, b"", b""))

@@ -9,10 +9,10 @@ from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from threading import Thread
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from aging.clock import Stamp
+from aging.http import Client, HTTPError, Limits
 from aging.model import Reading
 from aging.samplers import EngineMetric, Sampler, Target, Targets
 
@@ -63,11 +63,11 @@ class EngineSampler(Sampler):
         return answer
 
 
-def _answer(http: httpx.Client, url: str, answer: Future[_Answer]) -> None:
+def _answer(http: Client, url: str, answer: Future[_Answer]) -> None:
     try:
         text = _text(http, url)
         answer.set_result((Stamp.now(), text))
-    except (httpx.HTTPError, ValueError) as error:
+    except (HTTPError, ValueError) as error:
         answer.set_exception(error)
     finally:
         answer.cancel()  # without effect on one that is set
@@ -79,7 +79,7 @@ def _reading(target: Target, answer: Future[_Answer], patience: float) -> Readin
         scraped = parse_metrics(text)
     except TimeoutError:
         reason = f"no whole answer within {patience:g} s"
-    except (httpx.HTTPError, CancelledError, ValueError) as error:
+    except (HTTPError, CancelledError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
     else:
         common, missing = common_values(scraped, target.engine_metrics)
@@ -88,21 +88,21 @@ def _reading(target: Target, answer: Future[_Answer], patience: float) -> Readin
     return Reading(target.owner, "engine", target.generation, {}, {"engine": reason})
 
 
-def client() -> httpx.Client:
+def client() -> Client:
     """What scrapes are made with: its own making costs more than ten of them. It holds no connection to a server.
 
     Not an asynchronous one: that costs 1.6 ms of CPU a scrape instead of 0.6 (threads, four at a time), and leaves a
     connection open for each that is cancelled while it connects (httpcore 1.0).
     """
-    return httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+    return Client(timeout=_TIMEOUT_SECONDS, trust_env=False, limits=Limits(max_keepalive_connections=0))
 
 
-def scrape(http: httpx.Client, url: str) -> Scrape:
-    """What a Prometheus endpoint says now. Raises httpx.HTTPError, ValueError."""
+def scrape(http: Client, url: str) -> Scrape:
+    """What a Prometheus endpoint says now. Raises HTTPError, ValueError."""
     return parse_metrics(_text(http, url))
 
 
-def _text(http: httpx.Client, url: str) -> str:
+def _text(http: Client, url: str) -> str:
     return http.get(url).raise_for_status().text
 
 
