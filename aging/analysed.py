@@ -11,12 +11,12 @@ from multiprocessing import get_context
 import numpy as np
 
 import aging.trends.tests
+from aging.core.blas_threads import one_thread
+from aging.core.plugins import discover
+from aging.core.records import HARNESS, Verdict
 from aging.drivers import Driven, driven
 from aging.indicators import PRIMARY, Floats, Series, ages_downwards, resolution
-from aging.model import HARNESS, Verdict
-from aging.plugins import discover
 from aging.series_analysis import SeriesAnalysis, series_analysis
-from aging.threads import one_thread
 from aging.trends import SeriesError, growth_mechanism
 from aging.trends.tests import TrendTest
 from aging.verdict import of_series

@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 import psutil
 
-from aging.belonging import Identity, identity
 from aging.containers import container_pid
+from aging.core.errors import AttachError
+from aging.core.processes.child import MAIN
+from aging.core.processes.ownership import Identity, identity
 from aging.deployments import Endpoint, PastLife
-from aging.errors import AttachError
-from aging.process import MAIN
 
 _POLL_SECONDS = 0.25
 _TICKS = os.sysconf("SC_CLK_TCK")

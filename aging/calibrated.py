@@ -17,7 +17,7 @@ from typing import Any
 
 from aging.calibration import Ceiling
 from aging.campaign.schema import Campaign
-from aging.errors import Mistake, PreflightError
+from aging.core.errors import Mistake, PreflightError
 from aging.manifest import host, resolved
 
 SCHEMA = 1

@@ -19,13 +19,13 @@ import pandas as pd
 
 from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of
 from aging.campaign.schema import Campaign
+from aging.core.errors import DeploymentError, InconclusiveError, needed, writing
+from aging.core.processes.logs import tail
 from aging.deployments import Subject
 from aging.driving import Driver
-from aging.errors import DeploymentError, InconclusiveError, needed, writing
 from aging.keeping import Keeping
 from aging.load.classes import classes_of
 from aging.load.job import Job
-from aging.logs import tail
 from aging.ports import FreePorts, named_ports
 from aging.serving import Serving
 from aging.store.layout import Layout

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aging.errors import needed
+from aging.core.errors import needed
 from aging.latencies import Base, latencies
 
 Bound = Literal["time", "rate", "client", "floor"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import tomlkit
 from tomlkit.items import InlineTable, SingleKey, Table
 
-from aging.errors import AgingError
+from aging.core.errors import AgingError
 
 _RATE = "rate"
 

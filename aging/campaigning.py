@@ -20,21 +20,21 @@ from aging.calibrated import require_calibration
 from aging.campaign import Written, parse_campaign, read_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
-from aging.clock import folder_name, ticks
+from aging.core.allocator import keep_flat
+from aging.core.clock import folder_name, ticks
+from aging.core.errors import InconclusiveError, StorageError, writing
+from aging.core.processes.child import describe_exit
+from aging.core.processes.logs import tail
+from aging.core.records import HARNESS, Findings
 from aging.deployments import Subject
 from aging.derivation import derive
 from aging.early import Gate, watch
-from aging.errors import InconclusiveError, StorageError, writing
-from aging.heap import keep_flat
 from aging.live import lines, show_lines, table
 from aging.load.inputs import Input, found_from, read_inputs
 from aging.lock import Lock, owner_of
-from aging.logs import tail
 from aging.manifest import manifest, write_manifest
-from aging.model import HARNESS, Findings
 from aging.plan import rounds
 from aging.preflight import Resumption, check, notes, placed
-from aging.process import describe_exit
 from aging.progress import Progress
 from aging.resuming import check_resumable, left_processes, reap, take_up, to_start
 from aging.resumption import left_of

@@ -13,10 +13,10 @@ import aging.rejuvenation
 import aging.samplers
 import aging.trends.tests
 from aging.campaign import Kinds
+from aging.core.plugins import discover
 from aging.deployments import Subject
 from aging.load.arrivals import Arrivals
 from aging.load.lengths import Lengths
-from aging.plugins import discover
 from aging.rejuvenation import Policy
 from aging.samplers import Sampler
 from aging.trends.tests import TrendTest

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from aging.errors import Mistake, MistakesError
+from aging.core.errors import Mistake, MistakesError
+from aging.core.records import HARNESS, Finding, Findings
 from aging.indicators import ages_downwards
-from aging.model import HARNESS, Finding, Findings
 from aging.problem_kinds import described
 
 _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")

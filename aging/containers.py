@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from aging.belonging import LIFE, Identity, age, mark
+from aging.core.errors import AttachError, DeploymentError
+from aging.core.processes.child import MAIN, Adopted, Child, describe_exit, tree_listens
+from aging.core.processes.ownership import LIFE, Identity, age, mark
 from aging.deployments import Endpoint, PastLife, opened
-from aging.errors import AttachError, DeploymentError
-from aging.process import MAIN, Adopted, Child, describe_exit, tree_listens
 
 PROGRAMS = ("docker", "podman")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import aging.trends.tests
+from aging.core.plugins import discover
+from aging.core.records import Findings
 from aging.findings import analyse, write_findings
 from aging.indicators import Measured
-from aging.model import Findings
-from aging.plugins import discover
 from aging.report import write_report
 from aging.store.results import open_results
 from aging.trends.tests import TrendTest

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from aging.core.records import Dose
 from aging.indicators import Series, resolution
-from aging.model import Dose
 from aging.trends import SeriesError, attribute_growth, dose_response, sen_slope_autocorrelated
 
 _HOUR = 3600.0

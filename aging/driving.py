@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from aging.core.blas_threads import ONE_THREAD
+from aging.core.processes.child import Child
 from aging.load.job import Job
 from aging.load.pulse import Beat
-from aging.process import Child
 from aging.store.segments import parse_line
-from aging.threads import ONE_THREAD
 
 _STOP_PATIENCE_SECONDS = 5.0
 _MUTE_SECONDS = 20.0

@@ -18,11 +18,11 @@ import numpy as np
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.check import Condition, Judgement, Outcome, judge
-from aging.clock import readable_duration
+from aging.core.clock import readable_duration
+from aging.core.records import Event
 from aging.core.worker import WorkerError, call
 from aging.findings import analyse
 from aging.journal import JournalFollower
-from aging.model import Event
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.trends import look_levels

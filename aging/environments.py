@@ -14,8 +14,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from aging.core.errors import AgingError, writing
 from aging.deployments import Requirements, environments_folder
-from aging.errors import AgingError, writing
 
 
 def create(requirements: Requirements) -> Path:

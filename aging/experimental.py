@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from aging.analysed import IndicatorAnalysis
+from aging.core.records import Experiment, FactorEffect, RunValidity
 from aging.experiments.effects import Effect, Effects, Observation, estimate, name
 from aging.indicators import PRIMARY
-from aging.model import Experiment, FactorEffect, RunValidity
 from aging.replicas import finding_of
 from aging.trends.multiplicity import benjamini_hochberg
 

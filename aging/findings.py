@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from aging.analysed import IndicatorAnalysis, analyse_all
-from aging.clock import utc
 from aging.controls import controls
-from aging.errors import writing
+from aging.core.clock import utc
+from aging.core.errors import writing
+from aging.core.records import Attainment, Finding, Findings, RunValidity
 from aging.experimental import experiments
 from aging.indicators import DEVICE_MEMORY, PRIMARY, Measured, device_limit, is_tail
-from aging.model import Attainment, Finding, Findings, RunValidity
 from aging.objectives import attainments, classes
 from aging.problems import problems_of
 from aging.replicas import sound_finding

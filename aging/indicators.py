@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aging.core.records import HARNESS
 from aging.latencies import Base, latencies
 from aging.load_gaps import load_gaps
-from aging.model import HARNESS
 from aging.objectives import Objectives, judged, of_class
 from aging.objectives import classes as objectives_of
 from aging.samplers import ENGINE_METRICS

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from aging.belonging import Identity
-from aging.clock import Stamp, Timeline, boot_id
-from aging.errors import ResultsError
-from aging.model import Event
+from aging.core.clock import Stamp, Timeline, boot_id
+from aging.core.errors import ResultsError
+from aging.core.processes.ownership import Identity
+from aging.core.records import Event
 from aging.store.segments import LineFile, parse_line, whole_lines
 
 Phase = Literal["preparing", "running", "draining", "completed", "decided", "interrupted", "halted", "failed"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aging.clock import Clocks
+from aging.core.clock import Clocks
 
 STEP_SECONDS = 0.5
 SUSPEND_SECONDS = 1.0

@@ -18,7 +18,7 @@ from pathlib import Path
 # -I leaves the script's folder out of the path, -S everything that is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from aging.belonging import Identity, belonging, end, lives, mark
+from aging.core.processes.ownership import Identity, belonging, end, lives, mark
 from aging.lock import Lock, LockedError, told_owner
 
 # The journal comes when it is needed: what waits for days should be small.
@@ -80,7 +80,7 @@ def _over(root: Path) -> bool:
 
 def _clear(root: Path, patience: float, died: float) -> None:
     """End what is the campaign's. The journal has one writer at a time: whoever holds the lock."""
-    from aging.clock import Timeline  # noqa: PLC0415
+    from aging.core.clock import Timeline  # noqa: PLC0415
     from aging.journal import Journal, fold, read_journal  # noqa: PLC0415
 
     path, campaign = root / "journal.jsonl", mark(root)

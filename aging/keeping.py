@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from aging.belonging import LIFE, MARKER, command_line, identity, mark, processes
-from aging.errors import needed
+from aging.core.errors import needed
+from aging.core.processes.ownership import LIFE, MARKER, command_line, identity, mark, processes
 from aging.keeper import GOODBYE
 
 _PROGRAM = Path(__file__).with_name("keeper.py")

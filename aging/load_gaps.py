@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from aging.model import Event
-from aging.quantities import parse_duration
+from aging.core.quantities import parse_duration
+from aging.core.records import Event
 from aging.store.results import Results
 
 

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from aging.belonging import Identity, identity
-from aging.errors import AgingError, writing
+from aging.core.errors import AgingError, writing
+from aging.core.processes.ownership import Identity, identity
 
 _NAME = "lock"
 _TAKING_SECONDS = 1.0

@@ -18,8 +18,8 @@ from typing import Any
 import psutil
 
 from aging.campaign.schema import Campaign, LoadTable
+from aging.core.errors import writing
 from aging.deployments import Subject, environments_folder
-from aging.errors import writing
 from aging.load.classes import classes_of
 from aging.load.inputs import Input
 from aging.load.schedule import schedule_hash

@@ -8,11 +8,11 @@ import re
 import aging.deployments
 from aging.attached import Attached, LoadStart, Whereabouts
 from aging.campaign import Written
+from aging.core.errors import AttachError
+from aging.core.http import HTTPError
+from aging.core.plugins import discover
+from aging.core.quantities import parse_duration
 from aging.deployments import Subject
-from aging.errors import AttachError
-from aging.http import HTTPError
-from aging.plugins import discover
-from aging.quantities import parse_duration
 from aging.samplers.engine import client, recognised, scrape
 
 _POINTS = 240

@@ -15,7 +15,7 @@ from random import SystemRandom
 import psutil
 
 from aging.campaign.schema import Campaign
-from aging.errors import DeploymentError
+from aging.core.errors import DeploymentError
 
 _LOWEST, _HIGHEST = 20_000, 65_535
 _LEAST_CHOICE = 1_000

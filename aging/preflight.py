@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 import psutil
 
-from aging import probe
 from aging.campaign.mistakes import suggestion
 from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelTable, SubjectOptions
 from aging.catalogue import Catalogue
+from aging.core import malloc_probe
+from aging.core.errors import Mistake, PreflightError, writing
 from aging.deployments import ModelFormat, Subject, environments_folder
-from aging.errors import Mistake, PreflightError, writing
 from aging.huggingface import cached_folder
 from aging.indicators import indicators
 from aging.load.bodies import left_out
@@ -152,7 +152,7 @@ def _deployment_mistakes(deployment: Subject[Any], ours: Collection[int]) -> Ite
     if missing := deployment.missing():
         yield deployment.essential_key, missing
     options = deployment.options
-    if isinstance(options, DeploymentOptions) and options.allocator_probe and (unmade := probe.missing()):
+    if isinstance(options, DeploymentOptions) and options.allocator_probe and (unmade := malloc_probe.missing()):
         yield "allocator_probe", unmade
     if deployment.port is not None and (taken := port_taken(deployment.port, ours)):
         yield "port", taken

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from aging.core.processes.child import describe_exit
+from aging.core.records import HARNESS, Event, Problem
 from aging.indicators import device_samples
 from aging.latencies import lateness
 from aging.load_gaps import unsent
-from aging.model import HARNESS, Event, Problem
 from aging.problem_kinds import KINDS
 from aging.problem_kinds import ProblemKind as Kind
-from aging.process import describe_exit
 from aging.samplers.allocator import AllocatorSampler
 from aging.store.results import Results
 from aging.trends import rate_grid

@@ -13,13 +13,13 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from aging.belonging import identity
-from aging.clock import Timeline
+from aging.core.clock import Timeline
+from aging.core.processes.ownership import identity
+from aging.core.records import TREE
 from aging.indicators import PRIMARY
 from aging.journal import CampaignState, JournalFollower, RunState
 from aging.latencies import time_to_first_token
 from aging.lock import owner_of, told_owner
-from aging.model import TREE
 from aging.store.layout import Layout
 from aging.store.segments import LIVE, SEALED, parse_line, whole_lines
 from aging.trends.slope import theil_sen

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from aging import http
-from aging.errors import AgingError
+from aging.core import http
+from aging.core.errors import AgingError
 from aging.table_files import Column
 
 _TIMEOUT_SECONDS = 60.0

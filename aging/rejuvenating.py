@@ -9,12 +9,12 @@ from typing import Any
 
 from aging.campaign.mistakes import suggestion
 from aging.campaign.schema import RejuvenationOptions
-from aging.clock import ticks
-from aging.errors import DeploymentError
-from aging.model import Reading
+from aging.core.clock import ticks
+from aging.core.errors import DeploymentError
+from aging.core.records import Reading
+from aging.core.tasks import cancelled
 from aging.rejuvenation import Policy
 from aging.running import Running, Tell
-from aging.tasks import cancelled
 
 _INTERVAL_SECONDS = 1.0
 _BLIND_AFTER_SECONDS = 90.0

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from aging.analysed import IndicatorAnalysis
-from aging.errors import needed
+from aging.core.errors import needed
+from aging.core.records import Finding, RunValidity, Verdict
 from aging.indicators import ages_downwards, resolution
-from aging.model import Finding, RunValidity, Verdict
 from aging.trends import Pooled, pool, stouffer
 from aging.verdict import of_replicas, of_runs
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aging.belonging import Identity, belonging, campaigns, end, kin, lives, mark, send
-from aging.clock import Stamp, Timeline
+from aging.core.clock import Stamp, Timeline
+from aging.core.errors import AgingError
+from aging.core.processes.ownership import Identity, belonging, campaigns, end, kin, lives, mark, send
 from aging.deployments import PastLife
-from aging.errors import AgingError
 from aging.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
 from aging.keeping import keepers
 from aging.lock import Lock, LockedError, Owner, Role, owner_of, told_owner

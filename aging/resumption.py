@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from aging.clock import Stamp, Timeline, boot_id
+from aging.core.clock import Stamp, Timeline, boot_id
 from aging.journal import CampaignState, RunState
 from aging.plan import Round, Run, side_by_side
 

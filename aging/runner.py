@@ -20,12 +20,13 @@ from typing import Any
 
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
-from aging.clock import boot_id
+from aging.core.clock import boot_id
+from aging.core.errors import StorageError
+from aging.core.records import HARNESS, Reading
+from aging.core.tasks import cancelled, kept_going
 from aging.deployments import Subject
-from aging.errors import StorageError
 from aging.journal import Journal
 from aging.keeping import Keeping
-from aging.model import HARNESS, Reading
 from aging.plan import Round, Run, planned_seconds, repeated, rounds
 from aging.ports import FreePorts, named_ports
 from aging.repeating import broken_runs
@@ -35,7 +36,6 @@ from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.settling import Settling
 from aging.store.layout import Layout
-from aging.tasks import cancelled, kept_going
 from aging.together import Together
 from aging.watching import Watchdogs, Watched
 

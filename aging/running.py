@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from aging.campaign.schema import Campaign
-from aging.clock import Timeline
+from aging.core.clock import Timeline
+from aging.core.errors import needed, writing
+from aging.core.records import HARNESS
+from aging.core.tasks import cancelled, unless
 from aging.deployments import Subject
 from aging.driving import Driver
-from aging.errors import needed, writing
 from aging.journal import RunState
 from aging.load.job import Job
-from aging.model import HARNESS
 from aging.plan import Run
 from aging.ports import FreePort, FreePorts
 from aging.serving import Serving
 from aging.store.layout import Layout
-from aging.tasks import cancelled, unless
 
 _MOST_LOAD_PROCESSES = 5
 """Of one run: one that dies again and again is no accident."""

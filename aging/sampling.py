@@ -16,9 +16,9 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from aging.clock import Clocks, Stamp, Tick, ticks
+from aging.core.clock import Clocks, Stamp, Tick, ticks
+from aging.core.records import HARNESS, Reading
 from aging.jumps import JumpWatch
-from aging.model import HARNESS, Reading
 from aging.samplers import Sampler
 from aging.store.segments import Sealer, SegmentWriter
 

@@ -9,19 +9,19 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from aging.belonging import command_line, identity, mark
-from aging.clock import Timeline
+from aging.core.clock import Timeline
+from aging.core.errors import DeploymentError, writing
+from aging.core.processes.child import MAIN, Life, oom_kills
+from aging.core.processes.logs import cap, tail
+from aging.core.processes.ownership import command_line, identity, mark
+from aging.core.records import TREE
 from aging.deployments import Endpoint, PastLife, Subject
-from aging.errors import DeploymentError, writing
 from aging.journal import RunState
 from aging.load.bodies import content
 from aging.load.planned import PlannedRequest
 from aging.load.request import Answer, send
 from aging.load.transport import Transport
-from aging.logs import cap, tail
-from aging.model import TREE
 from aging.ports import FreePort
-from aging.process import MAIN, Life, oom_kills
 from aging.samplers import Target
 from aging.store.layout import Layout
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from aging.campaign.schema import Campaign
-from aging.clock import readable_duration
-from aging.errors import writing
+from aging.core.clock import readable_duration
+from aging.core.errors import writing
+from aging.core.records import Problem
 from aging.evidence import Evidence, evidence_of
 from aging.indicators import PRIMARY
-from aging.model import Problem
 from aging.problem_kinds import ProblemKind as Kind
 from aging.problems import problems_of
 from aging.store.results import Results

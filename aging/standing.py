@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aging.clock import utc
+from aging.core.clock import utc
 from aging.journal import RESUMABLE, CampaignState, fold, read_journal
 from aging.lock import owner_of
 from aging.progress import Snapshot

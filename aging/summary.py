@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from aging.clock import readable_duration
+from aging.core.clock import readable_duration
+from aging.core.records import HARNESS, Control, Experiment, FactorEffect, Finding, Findings, RunValidity
 from aging.indicators import PRIMARY
-from aging.model import HARNESS, Control, Experiment, FactorEffect, Finding, Findings, RunValidity
 from aging.objectives import described
 from aging.smoke import SmokeVerdict
 

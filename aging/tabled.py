@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aging.clock import readable_duration
+from aging.core.clock import readable_duration
 from aging.series_analysis import SeriesAnalysis, series_analysis
 from aging.tabular import Floats, TableSeries
 from aging.trends import (

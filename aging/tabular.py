@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aging.errors import Mistake, MistakesError
+from aging.core.errors import Mistake, MistakesError
 from aging.table_files import Column, read_csv, read_parquet
 
 Floats = NDArray[np.float64]

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from aging.errors import DeploymentError, needed
-from aging.heap import settle
-from aging.model import Reading
+from aging.core.allocator import settle
+from aging.core.errors import DeploymentError, needed
+from aging.core.records import Reading
+from aging.core.tasks import cancelled
 from aging.rejuvenating import Rejuvenating
 from aging.rejuvenation import Policy
 from aging.running import Running, Stage
-from aging.tasks import cancelled
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""

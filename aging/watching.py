@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aging.campaign.schema import WatchdogsTable
-from aging.clock import ticks
+from aging.core.clock import ticks
+from aging.core.records import HARNESS, Reading
 from aging.driving import Driver
 from aging.indicators import PRIMARY
-from aging.model import HARNESS, Reading
 from aging.serving import Serving
 from aging.watchdogs import disk, load, memory
 from aging.watchdogs.alarm import Alarms

@@ -2,7 +2,7 @@
 
 A model has the llama architecture; here it becomes a GGUF file, in
 :mod:`aging.huggingface` a Hugging Face folder. Its tokenizer knows every word of
-``aging.load.corpus`` as one token, and its weights are random but for one
+``aging.core.words`` as one token, and its weights are random but for one
 dimension that makes everything but such words impossible to sample: replies
 are as long as they were asked to be, and stream as one readable word a token.
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aging.load.corpus import WORDS
+from aging.core.words import WORDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

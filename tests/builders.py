@@ -12,11 +12,11 @@ import pytest
 
 from aging.campaign import parse_campaign
 from aging.catalogue import Catalogue
+from aging.core.errors import CampaignError
+from aging.core.records import Finding, Findings, RequestRecord, recorded
 from aging.deployments import Launch
-from aging.errors import CampaignError
 from aging.indicators import PRIMARY
 from aging.journal import Journal
-from aging.model import Finding, Findings, RequestRecord, recorded
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter

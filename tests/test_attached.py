@@ -15,8 +15,8 @@ import pytest
 import aging.attached
 from aging.attached import Attached, Attachment, Whereabouts, age
 from aging.catalogue import Catalogue
+from aging.core.errors import AttachError
 from aging.deployments import PastLife
-from aging.errors import AttachError
 from tests.conftest import Aging, wait_for
 from tests.foreign import IDLE, LOAD, PARENT, WATCH, Program, contained, programs, with_docker, written
 

@@ -15,14 +15,26 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aging.belonging import LIFE, MARKER, Entry, Identity, belonging, end, identity, kin, lives, mark, send
-from aging.clock import Stamp, Timeline
+from aging.core.clock import Stamp, Timeline
+from aging.core.processes.child import MAIN
+from aging.core.processes.ownership import (
+    LIFE,
+    MARKER,
+    Entry,
+    Identity,
+    belonging,
+    end,
+    identity,
+    kin,
+    lives,
+    mark,
+    send,
+)
 from aging.deployments import PastLife
 from aging.journal import Journal, read_journal
 from aging.keeper import GOODBYE
 from aging.keeping import keepers
 from aging.lock import Lock, LockedError, owner_of
-from aging.process import MAIN
 from aging.resuming import reap
 from tests.conftest import wait_for
 

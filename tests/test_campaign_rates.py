@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from aging.campaign_rates import with_rates
-from aging.errors import AgingError
+from aging.core.errors import AgingError
 
 FILE = """\
 name = "f"   # kept

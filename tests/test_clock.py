@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from aging.clock import folder_name, hour_name, readable_duration, ticks
+from aging.core.clock import folder_name, hour_name, readable_duration, ticks
 from tests import virtual_time
 
 

@@ -11,6 +11,7 @@ import pytest
 from aging import open_results
 from aging.campaign import parse_campaign
 from aging.catalogue import Catalogue
+from aging.core.errors import CampaignError
 from aging.deployments.command import Command
 from aging.deployments.llama_cpp import LlamaCpp
 from aging.deployments.llama_cpp_python import LlamaCppPython
@@ -20,7 +21,6 @@ from aging.deployments.reference import Reference
 from aging.deployments.transformers import Transformers
 from aging.deployments.triton import Triton
 from aging.deployments.vllm import Vllm
-from aging.errors import CampaignError
 from tests.builders import launch
 from tests.conftest import Aging, result_directory, unused_port
 

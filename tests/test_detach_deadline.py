@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aging.campaigning import follow_start
-from aging.errors import InconclusiveError
+from aging.core.errors import InconclusiveError
 from aging.lock import Lock
 from aging.store.layout import Layout
 

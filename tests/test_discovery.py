@@ -12,9 +12,9 @@ import pytest
 
 import aging.samplers
 import aging.trends.tests
-from aging import plugins
-from aging.errors import ExitCode, PluginError
-from aging.plugins import discover
+from aging.core import plugins
+from aging.core.errors import ExitCode, PluginError
+from aging.core.plugins import discover
 from aging.samplers import Sampler
 from aging.samplers.process import ProcessSampler
 from aging.trends.tests import TrendTest

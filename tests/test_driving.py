@@ -14,9 +14,9 @@ from typing import IO, Any, cast
 import pytest
 
 from aging import driving
+from aging.core.processes.child import Child
 from aging.driving import Driver
 from aging.load.pulse import Beat
-from aging.process import Child
 from aging.running import Running, Stage, _Load
 
 PULSE = {"event": "pulse", "waiting": 3, "quiet": 0.5, "late": 0.0}
@@ -35,7 +35,7 @@ STRAY = (
 
 
 class Scripted:
-    """In the place of :class:`aging.process.Child`: says what it is given, then ends, or says nothing more."""
+    """In the place of :class:`aging.core.processes.child.Child`: says what it is given, then ends, or says nothing more."""
 
     pid = 1
 

@@ -14,11 +14,11 @@ from aging.campaign import parse_campaign
 from aging.campaign.schema import Campaign, SubjectOptions
 from aging.catalogue import Catalogue
 from aging.check import Condition, Outcome, judge, overall
+from aging.core.records import Event
 from aging.early import Gate, failed_looks, watch
 from aging.findings import analyse
 from aging.indicators import PRIMARY
 from aging.journal import Journal
-from aging.model import Event
 from aging.plan import Run
 from aging.problems import problems_of
 from aging.repeating import broken_runs

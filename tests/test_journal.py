@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import aging.journal
-from aging.belonging import Identity
-from aging.clock import Timeline, boot_id
+from aging.core.clock import Timeline, boot_id
+from aging.core.processes.ownership import Identity
 from aging.journal import Journal, JournalFollower, RunState, fold, read_journal, superseded
 from aging.store.segments import parse_line
 

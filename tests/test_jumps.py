@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from aging.catalogue import Catalogue
-from aging.clock import Clocks
+from aging.core.clock import Clocks
+from aging.core.records import Findings, Reading
 from aging.findings import analyse
 from aging.indicators import PRIMARY
 from aging.journal import Journal
 from aging.jumps import JumpWatch
-from aging.model import Findings, Reading
 from aging.samplers import Sampler
 from aging.sampling import Plan, Sampling
 from aging.store.results import Results, open_results

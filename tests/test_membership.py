@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aging.membership import Membership, Processes
-from aging.process import LIFE, marked
+from aging.core.processes.child import LIFE, marked
+from aging.core.processes.tree import Membership, Processes
 from aging.samplers import Target
 from tests.conftest import wait_for
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aging.core.records import RequestRecord
 from aging.latencies import SINCE, Base, latencies, lateness, time_to_first_token
-from aging.model import RequestRecord
 from aging.objectives import attainments, classes, described, judged
 
 ANSWERED = RequestRecord(

@@ -15,9 +15,9 @@ import pytest
 from aging.campaign import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
-from aging.clock import Timeline
+from aging.core.clock import Timeline
+from aging.core.errors import CampaignError, DeploymentError
 from aging.deployments import Subject
-from aging.errors import CampaignError, DeploymentError
 from aging.journal import Journal, RunState, fold, read_journal
 from aging.manifest import manifest
 from aging.ports import FreePorts, named_ports, port_taken

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aging.core.records import HARNESS
 from aging.indicators import Measured
-from aging.model import HARNESS
 from aging.problems import problems_of
 from aging.report.traces import latency_trace
 from aging.store.results import Results, open_results

@@ -13,11 +13,11 @@ from threading import Thread, current_thread, main_thread
 import psutil
 import pytest
 
-from aging import process
-from aging.belonging import LIFE, identity
-from aging.errors import DeploymentError
-from aging.logs import tail
-from aging.process import MARKER, Adopted, Child, describe_exit
+from aging.core.errors import DeploymentError
+from aging.core.processes import child
+from aging.core.processes.child import MARKER, Adopted, Child, describe_exit
+from aging.core.processes.logs import tail
+from aging.core.processes.ownership import LIFE, identity
 from tests.conftest import wait_for
 
 
@@ -129,7 +129,7 @@ def test_processes_are_searched_beside_the_event_loop(tmp_path: Path, monkeypatc
         searched.append(current_thread())
         return []
 
-    monkeypatch.setattr(process, "marked", search)
+    monkeypatch.setattr(child, "marked", search)
     monkeypatch.setattr(Child, "_family", search)
 
     async def run() -> None:

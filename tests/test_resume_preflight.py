@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from aging.belonging import MARKER, identity, mark
 from aging.campaign import parse_campaign
 from aging.campaigning import prepare, resume_campaign
 from aging.catalogue import Catalogue
-from aging.clock import boot_id
+from aging.core.clock import boot_id
+from aging.core.errors import PreflightError
+from aging.core.processes.ownership import MARKER, identity, mark
 from aging.deployments.command import Command
-from aging.errors import PreflightError
 from aging.journal import Journal, fold, read_journal
 from aging.load.inputs import found_from, read_inputs
 from aging.manifest import manifest

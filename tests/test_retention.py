@@ -13,9 +13,9 @@ import numpy as np
 import psutil
 import pytest
 
-from aging import probe
+from aging.core import malloc_probe
+from aging.core.records import Finding
 from aging.indicators import ALLOCATOR, PRIMARY, Series
-from aging.model import Finding
 from aging.retention import with_retention
 from aging.samplers import Target
 from aging.samplers.allocator import AllocatorSampler
@@ -78,7 +78,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("cache")
 def test_memory_that_a_server_maps_is_not_in_use_by_its_allocator(reference: Reference) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in probe.environment({}).items():
+        for name, value in malloc_probe.environment({}).items():
             patch.setenv(name, value)
         url = reference("--leak-bytes-per-request", "65536", "--ttft-seconds", "0", "--token-seconds", "0")
     (server,) = (child.pid for child in psutil.Process().children() if "aging.reference" in child.cmdline())

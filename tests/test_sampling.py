@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aging.clock import Stamp, Tick
-from aging.model import HARNESS, Reading
+from aging.core.clock import Stamp, Tick
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Sampler
 from aging.sampling import Plan, Sampling
 from aging.store.reading import read_rows

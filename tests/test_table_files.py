@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from aging import table_files
-from aging.errors import MistakesError
+from aging.core.errors import MistakesError
 from aging.table_files import Column, read_csv, read_parquet
 from aging.tabular import Choice, read_table, series_of
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aging.errors import MistakesError
+from aging.core.errors import MistakesError
 from aging.tabled import analyse_series
 from aging.tabular import Choice, read_table, series_of
 from tests.conftest import Aging

@@ -17,11 +17,11 @@ from aging.analysed import analyse_all
 from aging.campaign.schema import ValidityTable
 from aging.catalogue import Catalogue
 from aging.check import Condition, Outcome, judge, overall
+from aging.core.records import Validity
 from aging.evidence import Evidence, evidence_of
 from aging.findings import analyse
 from aging.indicators import PRIMARY, Measured
 from aging.journal import Journal
-from aging.model import Validity
 from aging.replicas import sound_finding
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results

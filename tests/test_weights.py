@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 import pytest
 
-from aging.load.corpus import WORDS
+from aging.core.words import WORDS
 from aging.weights import PRESETS, SMALL, TINY, Preset, cached_gguf, make_gguf, vocabulary
 
 RANKS = {pair: rank for rank, pair in enumerate(vocabulary().merges)}

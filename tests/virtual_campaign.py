@@ -37,10 +37,10 @@ import aging.settling
 import aging.together
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
+from aging.core.records import Event, Reading
 from aging.deployments import Endpoint, Subject
 from aging.indicators import PRIMARY
 from aging.load.classes import classes_of
-from aging.model import Event, Reading
 from aging.settling import HostUse
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal
@@ -298,7 +298,7 @@ class VirtualCampaign:
             (aging.settling, "host_use", lambda: HostUse(self.memory_used, 64e9)),
             (aging.settling, "port_taken", self.taken_ports.get),
             (aging.together, "settle", lambda _spare: None),
-            (aging.clock, "_BOOT_ID", boot),
+            (aging.core.clock, "_BOOT_ID", boot),
             (aging.sampling, "_Reader", _Reader),
             (Catalogue, "discovered", lambda: catalogue),
             (Room, "of", lambda _folder: Room(0 if self.disk_full else _PLENTY, None)),

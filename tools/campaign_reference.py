@@ -17,8 +17,6 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from aging import quantities
-from aging.campaign import units
 from aging.campaign.schema import (
     AnalysisTable,
     Campaign,
@@ -39,6 +37,7 @@ from aging.campaign.schema import (
     WatchdogsTable,
 )
 from aging.catalogue import Catalogue
+from aging.core import quantities, units
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "campaign.md"
 

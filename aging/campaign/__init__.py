@@ -19,9 +19,9 @@ from aging.campaign.schema import (
     RejuvenationOptions,
     SubjectOptions,
 )
-from aging.campaign.units import parse_warmup
-from aging.errors import CampaignError, Mistake
-from aging.quantities import parse_duration
+from aging.core.errors import CampaignError, Mistake
+from aging.core.quantities import parse_duration
+from aging.core.units import parse_warmup
 
 __all__ = ["Kinds", "Written", "load_campaign", "parse_campaign", "read_campaign"]
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from aging.campaign.levels import centre
 from aging.campaign.schema import Campaign, DesignTable, SubjectOptions, Treatment
-from aging.errors import Mistake, needed
+from aging.core.errors import Mistake, needed
 from aging.experiments.designs import Point, chosen_points, fractional_factorial, full_factorial, with_centre
 from aging.experiments.fractions import given_fraction, smallest_fraction
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aging.quantities import parse_duration, parse_size
+from aging.core.quantities import parse_duration, parse_size
 
 
 def centre(levels: Sequence[Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aging.campaign.mistakes import Choice, by_kind, checked
 from aging.campaign.schema import ArrivalsOptions, ClassTable, LengthsOptions, LoadTable, SubjectOptions
-from aging.errors import CampaignError, Mistake
+from aging.core.errors import CampaignError, Mistake
 
 _LENGTHS = ("prompt_tokens", "output_tokens")
 _CLOSED = "closed"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from aging.errors import Mistake
+from aging.core.errors import Mistake
 
 
 def checked(table: type[BaseModel], raw: Any, where: str, mistakes: list[Mistake]) -> Any:

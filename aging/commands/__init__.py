@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from aging.errors import AgingError, ExitCode
+from aging.core.errors import AgingError, ExitCode
 
 _VERBS = (
     *("run", "resume", "stop", "status", "observe", "check", "plan", "calibrate"),

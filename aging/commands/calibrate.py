@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.errors import AgingError, ExitCode, Mistake, MistakesError, writing
-from aging.quantities import parse_duration
+from aging.core.errors import AgingError, ExitCode, Mistake, MistakesError, writing
+from aging.core.quantities import parse_duration
 from aging.terminal import console
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.errors import AgingError, ExitCode
+from aging.core.errors import AgingError, ExitCode
 from aging.terminal import console
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from aging.errors import ExitCode
+from aging.core.errors import ExitCode
 from aging.terminal import console
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from aging.errors import AgingError, ExitCode
+from aging.core.errors import AgingError, ExitCode
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,9 +14,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     import aging.deployments
+    from aging.core.plugins import discover
     from aging.deployments import Subject
     from aging.environments import create, remove, state
-    from aging.plugins import discover
 
     plugins = discover(aging.deployments, Subject).values()
     known = {needs.name: needs for plugin in plugins for needs in plugin.requirements}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aging.errors import ExitCode
+from aging.core.errors import ExitCode
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.errors import AgingError
+    from aging.core.errors import AgingError
     from aging.huggingface import cached_folder, make_folder
     from aging.preflight import model_cache
     from aging.weights import PRESETS, cached_gguf, make_gguf

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aging.commands.run import told
-from aging.errors import ExitCode
-from aging.quantities import parse_duration
+from aging.core.errors import ExitCode
+from aging.core.quantities import parse_duration
 from aging.terminal import console
 
 _LEAST_SECONDS = 15

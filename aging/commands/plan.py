@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aging.errors import ExitCode
+from aging.core.errors import ExitCode
 from aging.terminal import console
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _as_json(campaign: Campaign, plan: Timetable, need: DiskNeed) -> dict[str, A
 def _show(campaign: Campaign, plan: Timetable, need: DiskNeed) -> None:
     from rich.table import Table
 
-    from aging.clock import readable_duration
+    from aging.core.clock import readable_duration
     from aging.summary import bytes_text
 
     out = console()

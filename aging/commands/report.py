@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aging.errors import ExitCode
-from aging.threads import one_thread
+from aging.core.blas_threads import one_thread
+from aging.core.errors import ExitCode
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from aging.commands.run import told
-from aging.errors import ExitCode
+from aging.core.errors import ExitCode
 from aging.terminal import console
 
 

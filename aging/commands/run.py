@@ -15,8 +15,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.errors import AgingError, ExitCode
-from aging.quantities import parse_duration
+from aging.core.errors import AgingError, ExitCode
+from aging.core.quantities import parse_duration
 from aging.terminal import console
 
 _LEAST_SMOKE_SECONDS = 5

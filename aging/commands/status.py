@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from aging.errors import AgingError, ExitCode
+from aging.core.errors import AgingError, ExitCode
 from aging.terminal import console
 
 _REFRESH_SECONDS = 1.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aging.errors import ExitCode
+from aging.core.errors import ExitCode
 from aging.terminal import console
 
 

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.errors import AgingError, ExitCode
-from aging.quantities import parse_duration
+from aging.core.blas_threads import one_thread
+from aging.core.errors import AgingError, ExitCode
+from aging.core.quantities import parse_duration
 from aging.terminal import console
-from aging.threads import one_thread
 
 if TYPE_CHECKING:
     from aging.tabled import TableAnalysis
@@ -57,7 +57,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
     import aging.trends.tests
-    from aging.plugins import discover
+    from aging.core.plugins import discover
     from aging.tabled import analyse_series
     from aging.trends.tests import TrendTest
 

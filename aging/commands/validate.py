@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from aging.clock import readable_duration
-from aging.errors import CampaignError, ExitCode
+from aging.core.clock import readable_duration
+from aging.core.errors import CampaignError, ExitCode
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from aging.errors import AgingError, ExitCode
-from aging.process import describe_exit
+from aging.core.errors import AgingError, ExitCode
+from aging.core.processes.child import describe_exit
 
 _LINES = 5
 """Of a traceback the last ones name the error; the whole of it would fill a journal."""

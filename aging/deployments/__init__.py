@@ -22,13 +22,13 @@ from typing import IO, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import Field
 
-from aging import probe
-from aging.belonging import LIFE, Identity, age, command_line, environment, lives, mark
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
-from aging.campaign.units import Flag
-from aging.errors import DeploymentError, needed, writing
-from aging.plugins import discover
-from aging.process import MAIN, Adopted, Child, Children, Life
+from aging.core import malloc_probe
+from aging.core.errors import DeploymentError, needed, writing
+from aging.core.plugins import discover
+from aging.core.processes.child import MAIN, Adopted, Child, Children, Life
+from aging.core.processes.ownership import LIFE, Identity, age, command_line, environment, lives, mark
+from aging.core.units import Flag
 from aging.samplers import EngineMetric
 
 ENTRY_POINT_GROUP = "aging.runtimes"
@@ -397,7 +397,7 @@ class Deployment(Subject[O]):
             return self.at(UNCHOSEN).origin()
         launch = self.launch()
         if self.options.allocator_probe:
-            launch = replace(launch, env={**launch.env, **probe.environment(launch.env)})
+            launch = replace(launch, env={**launch.env, **malloc_probe.environment(launch.env)})
         return Started(launch, port, self.options.stop_timeout, self.base)
 
 

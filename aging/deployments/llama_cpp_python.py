@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.campaign.units import Size
+from aging.core.units import Size
 from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from aging.campaign.schema import DeploymentOptions
-from aging.campaign.units import Duration, Size
+from aging.core.units import Duration, Size
 from aging.deployments import Deployment, Endpoint, KnownAgeing, Launch
 from aging.reference.ageing import Ageing
 from aging.samplers import EngineMetric

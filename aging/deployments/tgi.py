@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.campaign.units import Flag
+from aging.core.units import Flag
 from aging.deployments import Deployment, Endpoint, Launch
 from aging.samplers import EngineMetric
 

@@ -10,9 +10,9 @@ from typing import Any
 import aging.load.arrivals
 import aging.load.lengths
 from aging.campaign.schema import ClassTable, FaultShares, LoadTable, OptionShares, PromptsTable
+from aging.core.plugins import discover
 from aging.load.arrivals import Arrivals
 from aging.load.lengths import Lengths
-from aging.plugins import discover
 
 
 @dataclass(frozen=True, slots=True)

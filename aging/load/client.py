@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from aging import http
+from aging.core import http
+from aging.core.records import RequestRecord
 from aging.deployments import Endpoint
 from aging.load.bodies import content
 from aging.load.planned import ClosedLoop, PlannedRequest
@@ -24,7 +25,6 @@ from aging.load.prompts import messages
 from aging.load.request import Answer, send
 from aging.load.timer import Timer
 from aging.load.transport import Transport
-from aging.model import RequestRecord
 
 _AHEAD = 8
 """Requests that are written before they are due: an arrival must not wait for the words of the one before it."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from aging import http
+from aging.core import http
 from aging.load.responses import Head, ResponseParser, TruncatedError
 
 Sink = Callable[[bytes, float], bool]

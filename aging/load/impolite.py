@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 
-from aging import http
+from aging.core import http
+from aging.core.records import Failure, Status
 from aging.load.planned import PlannedRequest
-from aging.model import Failure, Status
 
 IMPATIENCE_SECONDS = 0.5
 """How long a request with the fault ``timeout`` waits for the end of its answer."""

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from random import Random
 from typing import Any, Literal
 
-from aging.load.corpus import WORDS, text
+from aging.core.words import WORDS, text
 
 Protocol = Literal["completions", "chat", "generate"]
 """OpenAI's completions, its chat completions, Triton's generate extension."""

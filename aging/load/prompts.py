@@ -12,7 +12,7 @@ from hashlib import shake_128
 
 import numpy as np
 
-from aging.load.corpus import WORDS, text
+from aging.core.words import WORDS, text
 from aging.load.planned import BLOCK_TOKENS, CLASS_STRIDE, PlannedRequest
 
 _SPACED = np.array([text((word,)) for word in WORDS], dtype=object)

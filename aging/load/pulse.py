@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aging.core.records import RequestRecord
 from aging.load.planned import PlannedRequest
-from aging.model import RequestRecord
 
 
 @dataclass(frozen=True, slots=True)

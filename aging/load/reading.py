@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from aging import http
+from aging.core import http
+from aging.core.records import Failure
 from aging.load.connection import Sink
 from aging.load.impolite import enough
 from aging.load.planned import PlannedRequest
 from aging.load.sse import StreamedAnswer, choices, completion_tokens, generated_tokens, parsed, said
 from aging.load.transport import ReceivedStream
-from aging.model import Failure
 
 _BODY_BYTES, _BODY_BYTES_A_TOKEN = 16 * 2**20, 16 * 2**10
 """Most of an answer: log-probabilities of some twenty alternatives are two kilobytes a token."""

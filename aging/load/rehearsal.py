@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from aging.core.allocator import settle
 from aging.deployments import Endpoint
-from aging.heap import settle
 from aging.load.client import Client, Limits
 from aging.load.planned import PlannedRequest
 from aging.reference.ageing import Ageing, Ager

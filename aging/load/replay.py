@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import aging.load.traces
-from aging.errors import AgingError
+from aging.core.errors import AgingError
+from aging.core.plugins import discover
 from aging.load.draws import Draws
 from aging.load.traces import SECOND, Row, TraceFormat, Wrong
-from aging.plugins import discover
 
 _COPY_GAPS = 10
 """Repeated requests come within so many mean gaps of the first: longer bursts stay."""

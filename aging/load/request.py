@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from aging import http
+from aging.core import http
+from aging.core.records import Failure, Status
 from aging.deployments import Endpoint
 from aging.load.bodies import path
 from aging.load.impolite import impatience, outcome, probe
 from aging.load.planned import PlannedRequest
 from aging.load.reading import Reading, read_into
 from aging.load.responses import TooLongError, TruncatedError
-from aging.model import Failure, Status
 
 _WORDS = 200
 """Most characters of an error that are recorded."""

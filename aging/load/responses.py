@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from aging import http
+from aging.core import http
 
 HEAD_LIMIT_BYTES = 64 * 1024
 """Most of a head, of the informational responses before it and of trailers."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aging.campaign.schema import FaultShares, OptionShares, SharedPrefix
-from aging.errors import needed
+from aging.core.errors import needed
 from aging.load.arrivals import Arrived
 from aging.load.classes import LoadClass
 from aging.load.draws import Draws

@@ -15,7 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from functools import cached_property
 
-from aging import http
+from aging.core import http
 from aging.load.connection import Connection, Sink
 
 _KEPT_SECONDS = 4.0

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import RejuvenationOptions
-from aging.campaign.units import Positive
-from aging.clock import readable_duration
+from aging.core.clock import readable_duration
+from aging.core.units import Positive
 from aging.rejuvenation import Policy
 
 

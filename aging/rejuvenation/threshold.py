@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import RejuvenationOptions
-from aging.campaign.units import Positive
+from aging.core.units import Positive
 from aging.rejuvenation import Policy
 
 

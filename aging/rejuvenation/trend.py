@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import RejuvenationOptions
-from aging.campaign.units import Duration, Positive
-from aging.clock import readable_duration
+from aging.core.clock import readable_duration
+from aging.core.units import Duration, Positive
 from aging.rejuvenation import Policy
 from aging.trends.watch import TrendWatch
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from markupsafe import Markup
 
 import aging.report.sections
-from aging.clock import readable_duration, utc
-from aging.errors import writing
+from aging.core.clock import readable_duration, utc
+from aging.core.errors import writing
+from aging.core.plugins import discover
+from aging.core.records import Findings
 from aging.indicators import Measured
-from aging.model import Findings
-from aging.plugins import discover
 from aging.problem_kinds import ProblemKind
 from aging.report import words
 from aging.report.context import Context

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from aging.errors import needed
+from aging.core.errors import needed
+from aging.core.records import HARNESS, Control, Finding
 from aging.indicators import PRIMARY
-from aging.model import HARNESS, Control, Finding
 from aging.report import quantities
 
 MEANING: Mapping[str, str] = {

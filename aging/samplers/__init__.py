@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from aging.model import Reading
+from aging.core.records import Reading
 
 ENTRY_POINT_GROUP = "aging.samplers"
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from aging import probe
-from aging.membership import Membership
-from aging.model import HARNESS, Reading
+from aging.core import malloc_probe
+from aging.core.processes.tree import Membership
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Sampler, Target, Targets
 
 
@@ -34,7 +34,7 @@ def _readings(members: Iterable[tuple[Target, Sequence[int]]]) -> Iterator[Readi
         heaps, reasons = {}, []
         for pid in pids:
             try:
-                heaps[pid] = probe.ask(pid)
+                heaps[pid] = malloc_probe.ask(pid)
             except ConnectionRefusedError:  # it has no probe, or has ended
                 continue
             except OSError as error:
@@ -45,7 +45,7 @@ def _readings(members: Iterable[tuple[Target, Sequence[int]]]) -> Iterator[Readi
             yield Reading(target.owner, target.entity, target.generation, _sums(heaps.values()), {}, tuple(heaps))
 
 
-def _sums(heaps: Collection[probe.Heap]) -> dict[str, float]:
+def _sums(heaps: Collection[malloc_probe.Heap]) -> dict[str, float]:
     return {
         "allocator_in_use_bytes": sum(heap.in_use for heap in heaps),
         "allocator_retained_bytes": sum(heap.retained for heap in heaps),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from aging.model import HARNESS, Reading
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Sampler, Target, Targets
 from aging.samplers.kernel import Answer, Question, answered, keyed, number
 from aging.samplers.process import ended

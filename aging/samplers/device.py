@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pynvml
 
-from aging.membership import Membership
-from aging.model import HARNESS, Reading
+from aging.core.processes.tree import Membership
+from aging.core.records import HARNESS, Reading
 from aging.nvml import LIBRARY_LOST, Device
 from aging.nvml.errors import Xids
 from aging.nvml.identity import in_mig_mode, in_time, instance_handles, why_unavailable

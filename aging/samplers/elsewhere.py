@@ -6,7 +6,7 @@ import time
 
 import psutil
 
-from aging.membership import Processes
+from aging.core.processes.tree import Processes
 
 REDUCED = (
     "there is no Linux /proc here: resident and virtual memory, descriptors, threads and CPU through psutil;"

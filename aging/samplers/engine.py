@@ -11,9 +11,9 @@ from threading import Thread
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from aging.clock import Stamp
-from aging.http import Client, HTTPError, Limits
-from aging.model import Reading
+from aging.core.clock import Stamp
+from aging.core.http import Client, HTTPError, Limits
+from aging.core.records import Reading
 from aging.samplers import EngineMetric, Sampler, Target, Targets
 
 _TIMEOUT_SECONDS = 3.0

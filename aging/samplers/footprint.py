@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from aging import proc
-from aging.membership import Membership
-from aging.model import HARNESS, Reading
+from aging.core.processes import procfs
+from aging.core.processes.tree import Membership
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Sampler, Target, Targets
 from aging.samplers.process import ended
 
@@ -69,7 +69,7 @@ def _reading(target: Target, pids: Sequence[int]) -> Reading:
 def memory_of(pid: int) -> dict[str, int]:
     """PSS and USS in bytes. Raises OSError for a process that ended or is somebody else's."""
     fields = {}
-    for line in proc.read(pid, "smaps_rollup").splitlines()[1:]:
+    for line in procfs.read(pid, "smaps_rollup").splitlines()[1:]:
         key, _, text = line.partition(":")
         fields[key] = int(text.split()[0]) * _KIB
     if not fields:
@@ -83,7 +83,7 @@ def memory_of(pid: int) -> dict[str, int]:
 def files_of(pid: int) -> Counter[str]:
     """Open files by kind. Raises OSError for a process that ended or is somebody else's."""
     counts: Counter[str] = Counter()
-    folder = proc.name(pid, "fd")
+    folder = procfs.name(pid, "fd")
     for name in os.listdir(folder):
         try:
             link = os.readlink(f"{folder}/{name}")

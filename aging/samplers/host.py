@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from aging.clock import Clocks
-from aging.model import HARNESS, Reading
+from aging.core.clock import Clocks
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Sampler, Targets
 from aging.samplers.kernel import Answer, Question, answered, keyed
 

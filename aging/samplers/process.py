@@ -15,9 +15,9 @@ from typing import Protocol
 
 import psutil
 
-from aging import proc
-from aging.membership import Membership, Processes
-from aging.model import HARNESS, Reading
+from aging.core.processes import procfs
+from aging.core.processes.tree import Membership, Processes
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Sampler, Target, Targets, elsewhere
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -80,7 +80,7 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
     those of the main thread: the kernel tells no more at this price.
     """
     values: dict[str, float] = {}
-    for key, text in _fields(proc.read(pid, "status")):
+    for key, text in _fields(procfs.read(pid, "status")):
         if name := _STATUS.get(key):
             values[name] = int(text.split()[0]) * _KIB
         elif name := _COUNTS.get(key):
@@ -89,12 +89,12 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
         values["process_anon_swap_bytes"] = values["process_anon_bytes"] + values.get("process_swap_bytes", 0.0)
         values["process_shared_bytes"] = values["process_file_bytes"] + values["process_shmem_bytes"]
         try:
-            values["process_fds"] = len(os.listdir(proc.name(pid, "fd")))
+            values["process_fds"] = len(os.listdir(procfs.name(pid, "fd")))
         except PermissionError:
             missing["process_fds"] = "permission denied"
     else:  # a zombie: its thread is none
         values.pop("process_threads", None)
-    stat = proc.read(pid, "stat").rpartition(")")[2].split()
+    stat = procfs.read(pid, "stat").rpartition(")")[2].split()
     own, reaped = (7, 9, 11, 12), (8, 10, 13, 14)  # faults minor and major, ticks of user and system time
     minor, major, *ticks = (int(stat[at]) for at in own)
     if with_reaped:
@@ -104,7 +104,7 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
     values["process_minor_faults_total"], values["process_major_faults_total"] = minor, major
     values["process_uptime_seconds"] = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat[19]) / _TICKS
     try:
-        values.update({_IO[key]: int(text) for key, text in _fields(proc.read(pid, "io")) if key in _IO})
+        values.update({_IO[key]: int(text) for key, text in _fields(procfs.read(pid, "io")) if key in _IO})
     except PermissionError:
         missing.update(dict.fromkeys(_IO.values(), "permission denied"))
     return values

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from aging.errors import ResultsError
+from aging.core.errors import ResultsError
+from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE, Event
 from aging.journal import CampaignState, fold, read_journal, superseded
-from aging.model import HARNESS, REQUEST_DEFAULTS, TREE, Event
 from aging.store.frames import Frames
 from aging.store.layout import Layout
 from aging.store.reading import read_rows, trimmed_in

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aging.errors import StorageError
+from aging.core.errors import StorageError
 from aging.store.segments import LIVE, SEALED, batches, left_out, sealed_twin
 
 LEFT_OUT = b"aging.left_out"

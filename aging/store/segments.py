@@ -19,8 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from aging.clock import hour_name
-from aging.errors import writing
+from aging.core.clock import hour_name
+from aging.core.errors import writing
 
 LIVE = ".live.jsonl"
 SEALED = ".parquet"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from aging.belonging import Identity
+from aging.core.processes.child import MAIN
+from aging.core.processes.ownership import Identity
 from aging.deployments import Endpoint, PastLife, Subject
 from aging.deployments.vllm import Vllm
-from aging.process import MAIN
 from aging.samplers import EngineMetric
 from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.world import World

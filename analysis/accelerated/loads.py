@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aging.clock import ticks
+from aging.core.clock import ticks
 from aging.load.job import Job
 from aging.load.pulse import Beat
 from analysis.accelerated.requests import Requests

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from aging.model import HARNESS, Reading
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Sampler, Target
 from aging.samplers.engine import common_values, raw_values
 from analysis.accelerated.indicators import (

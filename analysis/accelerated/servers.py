@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aging.belonging import Identity
-from aging.process import MAIN
+from aging.core.processes.child import MAIN
+from aging.core.processes.ownership import Identity
 
 _STOP_SECONDS = 3.0
 
@@ -37,7 +37,7 @@ class Server:
 
 
 class Life:
-    """One generation of a server, as :class:`aging.process.Life` has it; ``identity`` counts from the host's boot."""
+    """One generation of a server, as :class:`aging.core.processes.child.Life` has it; ``identity`` counts from the host's boot."""
 
     with_descendants = True
     command: Sequence[str] = ("simulated",)

@@ -38,7 +38,7 @@ from aging.campaign import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.campaigning import prepare
 from aging.catalogue import Catalogue
-from aging.heap import keep_flat
+from aging.core.allocator import keep_flat
 from aging.lock import Lock
 from aging.manifest import manifest
 from aging.resuming import check_resumable, take_up

@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-import aging.clock
+import aging.core.clock
 import aging.sampling
-from aging.model import Reading
+from aging.core.records import Reading
 from aging.samplers import Sampler
 
 _EPOCH = 1_800_000_000.0
@@ -206,7 +206,7 @@ class _Reader(aging.sampling._Reader):
 def live_by(clock: VirtualClock, boot_file: Path) -> None:
     """Have every module of the package see this host's clocks, and which of its boots this is."""
     boot_file.write_text(f"boot-{clock.host.boots}\n")
-    aging.clock._BOOT_ID = boot_file
+    aging.core.clock._BOOT_ID = boot_file
     aging.sampling._Reader = _Reader  # type: ignore[misc]
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "aging" and isinstance(module, ModuleType) and getattr(module, "time", 0) is time:

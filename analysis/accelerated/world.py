@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from aging.belonging import Identity
+from aging.core.processes.ownership import Identity
 from aging.deployments import Endpoint
 from aging.load.request import Answer
 from analysis.accelerated.servers import Life, Server
@@ -43,12 +43,12 @@ class World:
         return self.lives.get(endpoint.base_url.rpartition("/")[2])
 
     def identity(self, pid: int) -> Identity | None:
-        """In the place of :func:`aging.belonging.identity`."""
+        """In the place of :func:`aging.core.processes.ownership.identity`."""
         living = (life.identity for life in self.lives.values() if life.how is None)
         return next((one for one in living if one.pid == pid), None)
 
     def command_line(self, pid: int) -> tuple[str, ...]:
-        """In the place of :func:`aging.belonging.command_line`."""
+        """In the place of :func:`aging.core.processes.ownership.command_line`."""
         return ("simulated",) if self.identity(pid) else ()
 
     async def send(self, _transport: object, endpoint: Endpoint, *_: object) -> Answer:

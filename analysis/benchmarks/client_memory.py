@@ -26,11 +26,11 @@ from typing import get_args
 
 import httpx
 
+from aging.core.records import RequestRecord, recorded
 from aging.deployments import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.planned import ClosedLoop, Fault, PlannedRequest
 from aging.load.rehearsal import rehearse
-from aging.model import RequestRecord, recorded
 from aging.store.segments import SegmentWriter
 from analysis.benchmarks import truth_server
 

@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 
 import aging.sampling
-from aging.clock import Clocks, Tick
-from aging.heap import keep_flat, settle
+from aging.core.allocator import keep_flat, settle
+from aging.core.clock import Clocks, Tick
+from aging.core.records import HARNESS
 from aging.journal import Journal
-from aging.model import HARNESS
 from aging.progress import Progress
 from aging.samplers import Target
 from aging.samplers.engine import EngineSampler
@@ -72,7 +72,7 @@ class FastClock:
         return Clocks(_WALL + self.now, self.now, self.now)
 
     async def ticks(self, interval: float, start: float) -> AsyncIterator[Tick]:
-        """As :func:`aging.clock.ticks`, of this clock."""
+        """As :func:`aging.core.clock.ticks`, of this clock."""
         due = start
         self._busy += 1
         while True:

@@ -29,13 +29,13 @@ from statistics import median
 import httpx
 import numpy as np
 
+from aging.core.records import RequestRecord
 from aging.deployments import Endpoint
 from aging.load.bodies import content
 from aging.load.client import Client, Limits
 from aging.load.planned import ClosedLoop, PlannedRequest
 from aging.load.prompts import messages
 from aging.load.transport import Transport
-from aging.model import RequestRecord
 from analysis import ROOT
 from analysis.benchmarks import truth_server
 from analysis.benchmarks.figures import Line

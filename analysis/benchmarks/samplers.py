@@ -14,7 +14,7 @@ from statistics import median
 
 import psutil
 
-from aging.model import Reading
+from aging.core.records import Reading
 from aging.samplers import Target
 from aging.samplers.process import ProcessSampler, read_process
 from analysis.benchmarks.figures import REPEATS, Call, Line, medians

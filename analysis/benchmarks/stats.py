@@ -18,8 +18,8 @@ from scipy import stats
 
 import aging.trends.tests
 from aging.analysed import analyse_all
+from aging.core.plugins import discover
 from aging.indicators import Series
-from aging.plugins import discover
 from aging.trends import hamed_rao, mann_kendall, sen_slope, trend_test
 from aging.trends.tests import TrendTest
 from analysis.benchmarks.figures import Call, Line, medians

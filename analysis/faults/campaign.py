@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from aging.belonging import MARKER, Identity, environment, identity, lives, processes
+from aging.core.processes.ownership import MARKER, Identity, environment, identity, lives, processes
+from aging.core.records import Event
 from aging.journal import read_journal
 from aging.keeping import keepers
-from aging.model import Event
 
 LEAK_BYTES = 16 * 1024
 SECONDS = 16.0

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aging import open_results
+from aging.core.records import HARNESS, Event
 from aging.indicators import PRIMARY
-from aging.model import HARNESS, Event
 from aging.store.reading import read_rows
 from aging.store.results import Results
 

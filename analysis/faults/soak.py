@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from aging import open_results
-from aging.quantities import parse_duration
+from aging.core.quantities import parse_duration
 from aging.store.results import Results
 
 _AGING = (sys.executable, "-m", "aging")

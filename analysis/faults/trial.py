@@ -212,7 +212,7 @@ def _command(verb: str, root: str, folder: str, output: str) -> None:
 
 def _opened(root: str) -> int:
     """What a notebook does."""
-    from aging.errors import AgingError  # noqa: PLC0415
+    from aging.core.errors import AgingError  # noqa: PLC0415
 
     try:
         results = open_results(root)

@@ -13,7 +13,7 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 import aging.trends.tests
-from aging.plugins import discover
+from aging.core.plugins import discover
 from aging.trends.tests import TrendTest
 from analysis.methods.signals import HOUR, Floats, ar1
 from analysis.methods.study import LENGTHS, conduct, generator, on_all_cores, progress

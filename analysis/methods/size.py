@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import aging.trends.tests
-from aging.plugins import discover
+from aging.core.plugins import discover
 from aging.trends import series_har
 from aging.trends.tests import TrendTest
 from analysis.methods.signals import NOISE, Case, sampled

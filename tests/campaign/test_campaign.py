@@ -9,7 +9,7 @@ import pytest
 
 from aging.campaign import load_campaign, parse_campaign
 from aging.campaign.schema import Campaign
-from aging.errors import CampaignError
+from aging.core.errors import CampaignError
 from tests.builders import GOOD, KINDS, mistakes
 from tests.conftest import ROOT
 

@@ -6,7 +6,7 @@ import pytest
 
 from aging.campaign import parse_campaign
 from aging.campaign.schema import Campaign
-from aging.errors import CampaignError
+from aging.core.errors import CampaignError
 from tests.builders import GOOD, KINDS, mistakes
 
 CACHE = '"deployment[b].cache_ram_mib" = [0, 64]\n'

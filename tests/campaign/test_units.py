@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aging.quantities import parse_duration, parse_size
+from aging.core.quantities import parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

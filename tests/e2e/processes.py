@@ -17,10 +17,10 @@ from typing import Self
 import psutil
 
 from aging import open_results
-from aging.belonging import MARKER
+from aging.core.processes.ownership import MARKER
+from aging.core.records import Event
 from aging.journal import read_journal
 from aging.keeping import keepers
-from aging.model import Event
 from aging.store.results import Results
 from aging.store.segments import LIVE, read_live
 from tests.conftest import result_directory, unused_port, wait_for, write_campaign

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from aging import open_results
-from aging.logs import cap, older, tail
-from aging.process import MARKER
+from aging.core.processes.child import MARKER
+from aging.core.processes.logs import cap, older, tail
 from aging.store.results import Results
 from tests.cli import run_here
 from tests.conftest import result_directory, unused_port

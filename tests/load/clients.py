@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from aging.core.records import RequestRecord
 from aging.deployments import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.planned import PlannedRequest
-from aging.model import RequestRecord
 
 LIMITS = Limits(concurrency_cap=64, timeout=5.0, drain=5.0)
 

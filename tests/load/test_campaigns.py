@@ -8,7 +8,7 @@ import pytest
 
 from aging.campaign import parse_campaign
 from aging.catalogue import Catalogue
-from aging.errors import CampaignError
+from aging.core.errors import CampaignError
 from tests.conftest import unused_port
 from tests.virtual_campaign import VirtualCampaign
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from aging.load.corpus import WORDS, text
+from aging.core.words import WORDS, text
 
 
 def test_there_are_1024_distinct_pronounceable_words() -> None:

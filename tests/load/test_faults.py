@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.model import Failure
+from aging.core.records import Failure
 from tests.load.clients import LIMITS, drive, requests
 from tests.load.servers import (
     CHUNKED,

@@ -11,9 +11,9 @@ from typing import Literal
 import httpx
 import pytest
 
+from aging.core.records import RequestRecord
 from aging.load.impolite import DISCONNECT_SECONDS, IMPATIENCE_SECONDS
 from aging.load.planned import Fault, PlannedRequest
-from aging.model import RequestRecord
 from tests.conftest import wait_for
 from tests.load import virtual
 from tests.load.clients import LIMITS, drive

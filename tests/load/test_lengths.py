@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from aging.errors import AgingError
+from aging.core.errors import AgingError
 from aging.load.classes import length_kinds
 from aging.load.draws import Draws
 from aging.load.lengths import Lengths

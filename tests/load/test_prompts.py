@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from aging.load.corpus import WORDS
+from aging.core.words import WORDS
 from aging.load.planned import BLOCK_TOKENS, CLASS_STRIDE, PlannedRequest
 from aging.load.prompts import messages, words
 from tests.load.workloads import planned

@@ -14,7 +14,7 @@ import pytest
 
 from aging.campaign import parse_campaign
 from aging.catalogue import Catalogue
-from aging.errors import CampaignError
+from aging.core.errors import CampaignError
 from aging.load.inputs import Inputs, read_inputs
 from aging.load.planned import PlannedRequest
 from aging.load.prompts import messages

@@ -11,8 +11,8 @@ from aging import open_results
 from aging.campaign import parse_campaign
 from aging.campaign.schema import Campaign, LoadTable
 from aging.catalogue import Catalogue
+from aging.core.errors import CampaignError
 from aging.disk import disk_need
-from aging.errors import CampaignError
 from aging.load.classes import classes_of
 from aging.load.inputs import read_inputs
 from aging.manifest import schedule_hashes

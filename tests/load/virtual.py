@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from aging.core.records import RequestRecord
 from aging.deployments import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.planned import PlannedRequest
-from aging.model import RequestRecord
 from tests import virtual_time
 
 LOAD_START = virtual_time.START + 1.0

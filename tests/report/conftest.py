@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aging.core.records import HARNESS, Control, Finding, Findings
 from aging.indicators import PRIMARY
 from aging.journal import Journal
-from aging.model import HARNESS, Control, Finding, Findings
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
@@ -72,8 +72,8 @@ class _Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr("aging.clock.time.time", lambda: WALL + self.now)
-        monkeypatch.setattr("aging.clock.time.monotonic", lambda: MONO + self.now)
+        monkeypatch.setattr("aging.core.clock.time.time", lambda: WALL + self.now)
+        monkeypatch.setattr("aging.core.clock.time.monotonic", lambda: MONO + self.now)
 
 
 Build = Callable[[Made], Results]

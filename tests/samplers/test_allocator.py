@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from aging import probe
-from aging.errors import DeploymentError
-from aging.model import HARNESS, Reading
+from aging.core import malloc_probe
+from aging.core.errors import DeploymentError
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Target
 from aging.samplers.allocator import AllocatorSampler
 from tests.conftest import wait_for
@@ -93,7 +93,7 @@ def started(env: dict[str, str]) -> Iterator[Child]:
 
 @pytest.fixture
 def child(cache: Path) -> Iterator[Child]:
-    yield from started(dict(probe.environment({})))
+    yield from started(dict(malloc_probe.environment({})))
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_server_without_the_probe_is_passed_over(plain: Child) -> None:
 
 
 def test_a_server_that_has_stopped_is_missing_with_the_reason(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(malloc_probe, "_PATIENCE_SECONDS", 0.1)
     os.kill(child.pid, 19)  # SIGSTOP
     os.waitid(os.P_PID, child.pid, os.WSTOPPED)
     (found,) = readings(child.pid)
@@ -149,12 +149,12 @@ def test_a_server_that_has_stopped_is_missing_with_the_reason(child: Child, monk
 
 
 def test_what_was_preloaded_stays_preloaded(cache: Path) -> None:
-    assert probe.environment({"LD_PRELOAD": "libfirst.so"})["LD_PRELOAD"].endswith(".so:libfirst.so")
+    assert malloc_probe.environment({"LD_PRELOAD": "libfirst.so"})["LD_PRELOAD"].endswith(".so:libfirst.so")
 
 
 def test_without_a_compiler_it_is_said_before_anything_starts(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(cache))
-    assert "no C compiler" in (probe.missing() or "")
+    assert "no C compiler" in (malloc_probe.missing() or "")
     with pytest.raises(DeploymentError, match="no C compiler"):
-        probe.environment({})
+        malloc_probe.environment({})
     assert not list(cache.glob("aging/*"))

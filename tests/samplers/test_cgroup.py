@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.model import HARNESS, Reading
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Target, cgroup
 from aging.samplers.cgroup import CgroupSampler, read_mounts
 from aging.samplers.process import ProcessSampler

@@ -16,7 +16,7 @@ from typing import IO, Any
 import pytest
 
 import aging.samplers
-from aging.model import HARNESS
+from aging.core.records import HARNESS
 from aging.store.reading import read_rows
 
 ROOT = Path(aging.samplers.__file__).parents[2]

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from aging.model import HARNESS
+from aging.core.records import HARNESS
 from aging.nvml.identity import devices
 from aging.samplers import Target
 from aging.samplers.device import DeviceSampler

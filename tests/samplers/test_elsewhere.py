@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from aging.model import HARNESS
+from aging.core.records import HARNESS
 from aging.samplers import Target, elsewhere, process
 from aging.samplers.process import ProcessSampler
 

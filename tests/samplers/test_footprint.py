@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from aging.model import HARNESS, Reading
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Target
 from aging.samplers.footprint import FootprintSampler
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aging.clock import Clocks
-from aging.model import HARNESS, Reading
+from aging.core.clock import Clocks
+from aging.core.records import HARNESS, Reading
 from aging.samplers import host
 from aging.samplers.host import HostSampler
 from aging.samplers.kernel import keyed

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 import aging.samplers
-from aging.model import HARNESS, Reading
+from aging.core.records import HARNESS, Reading
 from aging.samplers import Target
 from aging.samplers.process import ProcessSampler, read_tree
 

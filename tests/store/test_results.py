@@ -12,9 +12,9 @@ import pytest
 
 import aging.store.reading
 import aging.store.results
+from aging.core.records import Event
 from aging.derivation import derive
 from aging.journal import read_journal
-from aging.model import Event
 from aging.store.frames import Frames
 from aging.store.results import open_results
 from tests.builders import flat, leak, synthetic

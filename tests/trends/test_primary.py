@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aging import plugins
+from aging.core import plugins
 from aging.trends import SeriesError, classify_shape, sen_slope_autocorrelated, series_har
 from aging.trends import tests as trend_tests
 from aging.trends.autoregression import autoregressive_autocorrelation

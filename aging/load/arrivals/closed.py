@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
-from aging.campaign.units import Duration
+from aging.core.units import Duration
 from aging.load.arrivals import Arrivals, Places
 from aging.load.draws import Draws
 from aging.load.instants import Times

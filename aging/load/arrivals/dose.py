@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from aging.campaign.schema import ArrivalsOptions
-from aging.campaign.units import Duration
+from aging.core.units import Duration
 from aging.load.arrivals import Arrivals, Phase
 from aging.load.draws import Draws
 from aging.load.instants import Times, poisson_in

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from aging.campaign.schema import ArrivalsOptions
-from aging.campaign.units import Positive
+from aging.core.units import Positive
 from aging.load.arrivals import Arrivals, Phase
 from aging.load.draws import Draws
 from aging.load.instants import Times, poisson_in

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from aging.campaign.schema import ArrivalsOptions
-from aging.campaign.units import Positive
+from aging.core.units import Positive
 from aging.load.arrivals import Arrivals, Phase
 from aging.load.draws import Draws
 from aging.load.instants import SECOND, Times, poisson

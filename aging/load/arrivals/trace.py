@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
-from aging.campaign.units import Duration, Flag, Positive
+from aging.core.units import Duration, Flag, Positive
 from aging.load.arrivals import Arrivals, Arrived, Traced
 from aging.load.draws import Draws
 from aging.load.instants import Times

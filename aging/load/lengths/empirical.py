@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from aging.campaign.schema import LengthsOptions
-from aging.errors import AgingError
+from aging.core.errors import AgingError
 from aging.load.draws import Draws
 from aging.load.lengths import Lengths, Tokens
 from aging.load.textlines import UnreadableError, csv_rows, tokens

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from aging.model import HARNESS, Control
+from aging.core.records import HARNESS, Control
 from aging.report import quantities, words
 from aging.report.context import Context
 from aging.report.sections import Section

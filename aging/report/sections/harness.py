@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from aging.core.records import HARNESS, Finding
 from aging.indicators import PRIMARY
-from aging.model import HARNESS, Finding
 from aging.report.context import Context
 from aging.report.plots import SMALL, memory_plot
 from aging.report.sections import Section

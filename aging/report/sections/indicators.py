@@ -6,7 +6,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from aging.model import HARNESS
+from aging.core.records import HARNESS
 from aging.report.context import Context
 from aging.report.sections import Section
 from aging.report.templating import render

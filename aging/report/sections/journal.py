@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.model import Event
+from aging.core.records import Event
 from aging.report.context import Context
 from aging.report.sections import Section
 from aging.report.templating import render

@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.clock import readable_duration
-from aging.model import Attainment
+from aging.core.clock import readable_duration
+from aging.core.records import Attainment
 from aging.objectives import described
 from aging.report.context import Context
 from aging.report.sections import Section

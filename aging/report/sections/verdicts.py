@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.clock import readable_duration
+from aging.core.clock import readable_duration
 from aging.indicators import PRIMARY
 from aging.problem_kinds import ProblemKind
 from aging.report import words

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
-from aging.clock import Stamp
+from aging.core.clock import Stamp
 
 HARNESS = "_harness"
 """Owner of every series that belongs to no single deployment: the harness, the host, the devices."""

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aging.errors import DeploymentError
+from aging.core.errors import DeploymentError
 
 PROBE = "AGING_PROBE"
 """Environment variable of a process that has the probe."""

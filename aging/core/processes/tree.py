@@ -12,8 +12,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from aging import proc
-from aging.process import LIFE
+from aging.core.processes import procfs
+from aging.core.processes.child import LIFE
 from aging.samplers import Target
 
 
@@ -32,7 +32,7 @@ class Processes:
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
-                    stat = proc.read(int(entry), "stat")
+                    stat = procfs.read(int(entry), "stat")
                 except (FileNotFoundError, ProcessLookupError, PermissionError):  # it ended, or hidepid hides it
                     continue
                 fields, pid = stat.rpartition(")")[2].split(), int(entry)
@@ -88,7 +88,7 @@ class Membership:
         marked: dict[str, list[int]] = {}
         for pid, _ in new if lives else ():
             try:
-                environment = proc.read(pid, "environ")
+                environment = procfs.read(pid, "environ")
             except OSError:  # it ended, or is somebody else's
                 continue
             for entry in environment.split("\0"):

@@ -18,8 +18,8 @@ from typing import IO, Protocol
 
 import psutil
 
-from aging.belonging import LIFE, MARKER, Identity, identity, lives, mark
-from aging.errors import DeploymentError, needed
+from aging.core.errors import DeploymentError, needed
+from aging.core.processes.ownership import LIFE, MARKER, Identity, identity, lives, mark
 
 __all__ = ["LIFE", "MAIN", "MARKER", "Adopted", "Child", "Children", "Life", "Member"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, Strict
 
-from aging.quantities import parse_duration, parse_size
+from aging.core.quantities import parse_duration, parse_size
 
 
 def _written(seconds: float) -> str:

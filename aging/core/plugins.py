@@ -17,7 +17,7 @@ from multiprocessing import parent_process
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from aging.errors import PluginError
+from aging.core.errors import PluginError
 
 _FORMER_GROUPS = {
     "aging.runtimes": "aging.deployments",
@@ -32,13 +32,13 @@ _FORMER_GROUPS = {
 
 @cache
 def discover(package: ModuleType, base: type) -> Mapping[str, Any]:
-    """Map ``kind`` to plug-in for every file of ``package``, then every entry point in its ``ENTRY_POINT_GROUP``.
+    """Map ``kind`` to plug-in for every file of ``package``, then every entry point in the ``ENTRY_POINT_GROUP`` beside ``base``.
 
     Looked for once a process. Raises PluginError where two are of one kind and neither is built in.
     """
     found = _built_in(package, base)
     homes = dict.fromkeys(found, "")
-    for point, thing in _installed(package.ENTRY_POINT_GROUP, base):
+    for point, thing in _installed(import_module(base.__module__).ENTRY_POINT_GROUP, base):
         name = _described(point)
         home = homes.setdefault(thing.kind, name)
         if not home:
