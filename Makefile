@@ -36,11 +36,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "aging needs Python 3.11 or newer; try: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt aging/trends/_reordering.c
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt aging/stats/slope/_reordering.c
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt aging/trends/_reordering.c
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt aging/stats/slope/_reordering.c
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/.installed
 

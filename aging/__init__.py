@@ -1,7 +1,7 @@
 """Does your LLM serving system age? How fast, of what, and when must it be rejuvenated?
 
 ``aging.open_results(path)`` gives a campaign's data as pandas frames;
-``aging.trends`` is the statistics as a library of its own.
+``aging.stats`` is the statistics as a library of its own.
 """
 
 from __future__ import annotations

@@ -10,15 +10,15 @@ from multiprocessing import get_context
 
 import numpy as np
 
-import aging.trends.tests
+import aging.stats.trend_tests
 from aging.core.blas_threads import one_thread
 from aging.core.plugins import discover
 from aging.core.records import HARNESS, Verdict
 from aging.drivers import Driven, driven
 from aging.indicators import PRIMARY, Floats, Series, ages_downwards, resolution
 from aging.series_analysis import SeriesAnalysis, series_analysis
-from aging.trends import SeriesError, growth_mechanism
-from aging.trends.tests import TrendTest
+from aging.stats import SeriesError, growth_mechanism
+from aging.stats.trend_tests.base import TrendTest
 from aging.verdict import of_series
 
 _WORTH_A_POOL = 100_000
@@ -72,7 +72,7 @@ def _towards_worse(series: Series) -> Floats:
 
 
 def _result_by_name(t: Floats, y: Floats, kinds: tuple[str, ...]) -> SeriesAnalysis:
-    known = discover(aging.trends.tests, TrendTest)
+    known = discover(aging.stats.trend_tests, TrendTest)
     return series_analysis(t, y, {kind: known[kind] for kind in kinds})
 
 

@@ -11,7 +11,7 @@ import aging.load.arrivals
 import aging.load.lengths
 import aging.rejuvenation
 import aging.samplers
-import aging.trends.tests
+import aging.stats.trend_tests
 from aging.campaign import Kinds
 from aging.core.plugins import discover
 from aging.deployments import Subject
@@ -19,7 +19,7 @@ from aging.load.arrivals import Arrivals
 from aging.load.lengths import Lengths
 from aging.rejuvenation import Policy
 from aging.samplers import Sampler
-from aging.trends.tests import TrendTest
+from aging.stats.trend_tests.base import TrendTest
 from aging.weights import PRESETS
 
 
@@ -43,7 +43,7 @@ class Catalogue:
             lengths=discover(aging.load.lengths, Lengths),
             samplers=discover(aging.samplers, Sampler),
             policies=discover(aging.rejuvenation, Policy),
-            tests=discover(aging.trends.tests, TrendTest),
+            tests=discover(aging.stats.trend_tests, TrendTest),
         )
 
     def kinds(self) -> Kinds:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import aging.trends.tests
+import aging.stats.trend_tests
 from aging.core.plugins import discover
 from aging.core.records import Findings
 from aging.findings import analyse, write_findings
 from aging.indicators import Measured
 from aging.report import write_report
+from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import open_results
-from aging.trends.tests import TrendTest
 
 
 def derive(root: Path) -> Findings:
     """(Re)build ``findings.json`` and ``report.html`` from what a campaign wrote."""
     measured = Measured(open_results(root, checked=True))
-    findings = analyse(measured.results, discover(aging.trends.tests, TrendTest), measured)
+    findings = analyse(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
     write_findings(findings, measured.results.layout.findings)
     write_report(measured, findings, measured.results.layout.report)
     return findings

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from aging.core.records import Dose
 from aging.indicators import Series, resolution
-from aging.trends import SeriesError, attribute_growth, dose_response, sen_slope_autocorrelated
+from aging.stats import SeriesError, attribute_growth, dose_response, sen_slope_autocorrelated
 
 _HOUR = 3600.0
 _Z975 = float(ndtri(0.975))

@@ -23,9 +23,9 @@ from aging.core.records import Event
 from aging.core.worker import WorkerError, call
 from aging.findings import analyse
 from aging.journal import JournalFollower
+from aging.stats import look_levels
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
-from aging.trends import look_levels
 
 _POLL_SECONDS = 1.0
 _ALPHA = 0.05

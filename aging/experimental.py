@@ -12,10 +12,10 @@ import numpy as np
 
 from aging.analysed import IndicatorAnalysis
 from aging.core.records import Experiment, FactorEffect, RunValidity
-from aging.experiments.effects import Effect, Effects, Observation, estimate, name
 from aging.indicators import PRIMARY
 from aging.replicas import finding_of
-from aging.trends.multiplicity import benjamini_hochberg
+from aging.stats.factor_effects import Effect, Effects, Observation, estimate, name
+from aging.stats.multiple.fdr import benjamini_hochberg
 
 _HOUR = 3600.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

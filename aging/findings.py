@@ -22,9 +22,9 @@ from aging.objectives import attainments, classes
 from aging.problems import problems_of
 from aging.replicas import sound_finding
 from aging.retention import with_retention
+from aging.stats import hierarchical_fdr, time_to_exhaustion
+from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import Results
-from aging.trends import hierarchical_fdr, time_to_exhaustion
-from aging.trends.tests import TrendTest
 from aging.validity import validities
 from aging.verdict import of_finding
 

@@ -22,8 +22,8 @@ from aging.load_gaps import load_gaps
 from aging.objectives import Objectives, judged, of_class
 from aging.objectives import classes as objectives_of
 from aging.samplers import ENGINE_METRICS
+from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
 from aging.store.results import Results
-from aging.trends import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
 
 PRIMARY = "process_anon_swap_bytes"
 """The leak indicator: anonymous memory falls neither when the kernel swaps nor when a sharing process exits."""

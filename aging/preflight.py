@@ -25,7 +25,7 @@ from aging.load.bodies import left_out
 from aging.load.classes import classes_of
 from aging.plan import rounds
 from aging.ports import port_taken
-from aging.trends.interval import LEAST
+from aging.stats.slope.interval import LEAST
 from aging.weights import PRESETS, Preset, cached_gguf
 
 _CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}

@@ -17,8 +17,8 @@ from aging.load_gaps import unsent
 from aging.problem_kinds import KINDS
 from aging.problem_kinds import ProblemKind as Kind
 from aging.samplers.allocator import AllocatorSampler
+from aging.stats import rate_grid
 from aging.store.results import Results
-from aging.trends import rate_grid
 
 _LATE_SECONDS = 0.1
 """A client whose 99th percentile of send lateness is above this did not drive the schedule it was given."""

@@ -20,9 +20,9 @@ from aging.indicators import PRIMARY
 from aging.journal import CampaignState, JournalFollower, RunState
 from aging.latencies import time_to_first_token
 from aging.lock import owner_of, told_owner
+from aging.stats.slope.sen import theil_sen
 from aging.store.layout import Layout
 from aging.store.segments import LIVE, SEALED, parse_line, whole_lines
-from aging.trends.slope import theil_sen
 
 _RECENT_SECONDS = 30.0
 _COURSE_POINTS = 40

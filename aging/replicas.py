@@ -12,7 +12,7 @@ from aging.analysed import IndicatorAnalysis
 from aging.core.errors import needed
 from aging.core.records import Finding, RunValidity, Verdict
 from aging.indicators import ages_downwards, resolution
-from aging.trends import Pooled, pool, stouffer
+from aging.stats import Pooled, pool, stouffer
 from aging.verdict import of_replicas, of_runs
 
 _HOUR = 3600.0

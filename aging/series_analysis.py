@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aging.trends.observed import Observed
-from aging.trends.series import SeriesError
-from aging.trends.tests import TrendTest
-from aging.trends.trend import LEAST, Trend, analyse
+from aging.stats.series.prepared import Observed
+from aging.stats.series.validation import SeriesError
+from aging.stats.trend import LEAST, Trend, analyse
+from aging.stats.trend_tests.base import TrendTest
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from aging.core.clock import readable_duration
 from aging.series_analysis import SeriesAnalysis, series_analysis
-from aging.tabular import Floats, TableSeries
-from aging.trends import (
+from aging.stats import (
     SeriesError,
     Trend,
     drop_warmup,
@@ -22,7 +21,8 @@ from aging.trends import (
     rate_grid,
     sen_slope,
 )
-from aging.trends.tests import TrendTest
+from aging.stats.trend_tests.base import TrendTest
+from aging.tabular import Floats, TableSeries
 
 _HOUR, _MINUTE = 3600.0, 60.0
 _KNOWN_KEYS = (

@@ -1,6 +1,6 @@
 """How the verdict of a finding is decided: every rule, in order. Values in, a value out.
 
-1. A series has the verdict of its trend (:mod:`aging.trends.trend`); one without a trend is inconclusive, and so is a
+1. A series has the verdict of its trend (:mod:`aging.stats.trend`); one without a trend is inconclusive, and so is a
    growth whose interval reaches below zero. A change too small to matter is stable (:func:`of_series`).
 2. Replicas have the verdict of most of them, or none (:func:`of_replicas`).
 3. Runs that are all broken decide nothing (:func:`of_runs`).

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import aging.samplers
-import aging.trends.tests
+import aging.stats.trend_tests
 from aging.core import plugins
 from aging.core.errors import ExitCode, PluginError
 from aging.core.plugins import discover
 from aging.samplers import Sampler
 from aging.samplers.process import ProcessSampler
-from aging.trends.tests import TrendTest
+from aging.stats.trend_tests.base import TrendTest
 from tests.conftest import Aging
 
 GROUPS = {
@@ -26,7 +26,7 @@ GROUPS = {
     "aging.load.arrivals": "aging.arrivals",
     "aging.load.lengths": "aging.lengths",
     "aging.load.traces": "aging.traces",
-    "aging.trends.tests": "aging.trend_tests",
+    "aging.stats.trend_tests": "aging.trend_tests",
     "aging.rejuvenation": "aging.rejuvenation",
     "aging.report.sections": "aging.report_sections",
 }
@@ -37,7 +37,7 @@ FORMER = {
     "aging.arrivals": "aging.load.arrivals",
     "aging.lengths": "aging.load.lengths",
     "aging.traces": "aging.load.traces",
-    "aging.trend_tests": "aging.trends.tests",
+    "aging.trend_tests": "aging.stats.trend_tests",
     "aging.report_sections": "aging.report.sections",
 }
 """The names of 0.1, that of a group is left out where it has not changed."""
@@ -106,19 +106,19 @@ def test_the_names_of_0_1_are_read() -> None:
 
 
 def test_a_plugin_in_a_group_of_0_1_is_found_with_a_warning(install: Install, caplog: pytest.LogCaptureFixture) -> None:
-    install("older", TREND_TEST.format(kind="older"), "aging.trends.tests")
-    assert discover(aging.trends.tests, TrendTest)["older"].kind == "older"
+    install("older", TREND_TEST.format(kind="older"), "aging.stats.trend_tests")
+    assert discover(aging.stats.trend_tests, TrendTest)["older"].kind == "older"
     (warning,) = caplog.messages
     assert "older 1.5" in warning
-    assert "'aging.trends.tests'" in warning
+    assert "'aging.stats.trend_tests'" in warning
     assert "'aging.trend_tests'" in warning
 
 
 def test_a_plugin_in_the_old_and_the_new_group_is_one_and_no_warning(
     install: Install, caplog: pytest.LogCaptureFixture
 ) -> None:
-    install("both", TREND_TEST.format(kind="both"), "aging.trends.tests", "aging.trend_tests")
-    assert "both" in discover(aging.trends.tests, TrendTest)
+    install("both", TREND_TEST.format(kind="both"), "aging.stats.trend_tests", "aging.trend_tests")
+    assert "both" in discover(aging.stats.trend_tests, TrendTest)
     assert caplog.messages == []
 
 

@@ -22,9 +22,9 @@ from aging.journal import Journal
 from aging.plan import Run
 from aging.problems import problems_of
 from aging.repeating import broken_runs
+from aging.stats import look_levels
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
-from aging.trends import look_levels
 from aging.validity import validities
 from tests.builders import flat, leak, synthetic
 

@@ -10,8 +10,8 @@ import pytest
 from aging.rejuvenation.periodic import Periodic, PeriodicOptions
 from aging.rejuvenation.threshold import Threshold, ThresholdOptions
 from aging.rejuvenation.trend import TrendOptions, TrendPolicy
-from aging.trends import SeriesError
-from aging.trends.watch import TrendWatch
+from aging.stats import SeriesError
+from aging.stats.sequential_watch import TrendWatch
 from tests.virtual_campaign import VirtualCampaign, small_campaign
 
 MEMORY = "process_anon_swap_bytes"

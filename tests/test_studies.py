@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aging import open_results
-from aging.trends import mann_kendall
+from aging.stats import mann_kendall
 from aging.validity import validities
 from analysis.accelerated.scenario import Injection, Study
 from analysis.accelerated.study import SEED, run_lives

@@ -56,12 +56,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
-    import aging.trends.tests
+    import aging.stats.trend_tests
     from aging.core.plugins import discover
+    from aging.stats.trend_tests.base import TrendTest
     from aging.tabled import analyse_series
-    from aging.trends.tests import TrendTest
 
-    tests = discover(aging.trends.tests, TrendTest)
+    tests = discover(aging.stats.trend_tests, TrendTest)
     analysed = [analyse_series(one, tests, options.resample, options.warmup) for one in _read(options)]
     if options.json:
         print(json.dumps({"schema": 1, "series": [one.to_json() for one in analysed]}, indent=1, allow_nan=False))

@@ -11,7 +11,7 @@ from aging.campaign.schema import RejuvenationOptions
 from aging.core.clock import readable_duration
 from aging.core.units import Duration, Positive
 from aging.rejuvenation import Policy
-from aging.trends.watch import TrendWatch
+from aging.stats.sequential_watch import TrendWatch
 
 
 class TrendOptions(RejuvenationOptions):

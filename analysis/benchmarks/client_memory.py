@@ -112,7 +112,7 @@ def _requests(told: argparse.Namespace, seed: int) -> Iterator[PlannedRequest]:
 def _judge(samples: array[float], statuses: Counter[str]) -> None:
     import numpy as np  # noqa: PLC0415 - not in the memory that is measured
 
-    from aging.trends import trend_test  # noqa: PLC0415
+    from aging.stats import trend_test  # noqa: PLC0415
 
     for status, times in statuses.most_common():
         print(f"{status:<22} {times:>9,}")

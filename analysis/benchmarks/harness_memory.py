@@ -176,7 +176,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, watched() as targets:
         memory = asyncio.run(simulate(options.hours, Path(folder), targets))
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    from aging.trends import drop_warmup, find_warmup, trend_test  # noqa: PLC0415 - not while it is weighed
+    from aging.stats import drop_warmup, find_warmup, trend_test  # noqa: PLC0415 - not while it is weighed
 
     t = 60.0 * np.arange(1, memory.size + 1)
     t, y = t[~np.isnan(memory)], memory[~np.isnan(memory)]

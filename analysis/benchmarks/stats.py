@@ -16,12 +16,12 @@ import numpy as np
 import pymannkendall
 from scipy import stats
 
-import aging.trends.tests
+import aging.stats.trend_tests
 from aging.analysed import analyse_all
 from aging.core.plugins import discover
 from aging.indicators import Series
-from aging.trends import hamed_rao, mann_kendall, sen_slope, trend_test
-from aging.trends.tests import TrendTest
+from aging.stats import hamed_rao, mann_kendall, sen_slope, trend_test
+from aging.stats.trend_tests.base import TrendTest
 from analysis.benchmarks.figures import Call, Line, medians
 
 _SIZES = (1_000, 10_000, 100_000, 777_600)
@@ -82,7 +82,7 @@ def trends() -> Iterator[Line]:
 
 def campaign() -> Iterator[Line]:
     """The published campaign, 216 hours of 6 deployments × 60 indicators, every test reported; wall time."""
-    tests = discover(aging.trends.tests, TrendTest)
+    tests = discover(aging.stats.trend_tests, TrendTest)
     for what, n, analysed in (("60 s medians", 216 * 60, _CAMPAIGN), ("1 Hz", 216 * 3600, _CAMPAIGN_AT_1_HZ)):
         series = [_indicator(n, k) for k in range(analysed)]
         began = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aging.trends import look_levels, mann_kendall, series_har
+from aging.stats import look_levels, mann_kendall, series_har
 from analysis.methods.power import detectable
 from analysis.methods.signals import ar1
 from analysis.methods.study import conduct, generator, on_all_cores, progress

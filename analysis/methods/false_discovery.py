@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from aging.trends import benjamini_hochberg, benjamini_yekutieli, hierarchical_fdr
+from aging.stats import benjamini_hochberg, benjamini_yekutieli, hierarchical_fdr
 from analysis.methods.study import conduct, generator
 
 DEPLOYMENTS, INDICATORS, AGEING, AGEING_INDICATORS, EFFECT = 6, 60, 2, 10, 4.5

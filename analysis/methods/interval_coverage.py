@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aging.trends import sen_slope, sen_slope_autocorrelated
+from aging.stats import sen_slope, sen_slope_autocorrelated
 from analysis.methods.signals import ar1, line
 from analysis.methods.study import conduct, generator, on_all_cores, progress
 

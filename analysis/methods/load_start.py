@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aging.trends import origin_range, trend_test
+from aging.stats import origin_range, trend_test
 from analysis.methods.signals import Floats
 from analysis.methods.study import conduct, generator, on_all_cores, progress
 

@@ -12,16 +12,16 @@ import pandas as pd
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-import aging.trends.tests
+import aging.stats.trend_tests
 from aging.core.plugins import discover
-from aging.trends.tests import TrendTest
+from aging.stats.trend_tests.base import TrendTest
 from analysis.methods.signals import HOUR, Floats, ar1
 from analysis.methods.study import LENGTHS, conduct, generator, on_all_cores, progress
 
 ALPHA, POWER = 0.05, 0.8
 PHIS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95)
 REPLICATES, _QUICK = 400, 5
-TESTS: Mapping[str, TrendTest] = discover(aging.trends.tests, TrendTest)
+TESTS: Mapping[str, TrendTest] = discover(aging.stats.trend_tests, TrendTest)
 
 
 def whitened(y: Floats, phi: float) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from aging.trends import drop_warmup, hamed_rao, mann_kendall, series_har, trend_test
+from aging.stats import drop_warmup, hamed_rao, mann_kendall, series_har, trend_test
 from analysis import ROOT
 from analysis.methods.study import conduct
 

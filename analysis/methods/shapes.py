@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from aging.trends import classify_shape, find_warmup
+from aging.stats import classify_shape, find_warmup
 from analysis.methods.signals import Floats, ar1, line
 from analysis.methods.study import conduct, generator, on_all_cores, progress
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-import aging.trends.tests
+import aging.stats.trend_tests
 from aging.core.plugins import discover
-from aging.trends import series_har
-from aging.trends.tests import TrendTest
+from aging.stats import series_har
+from aging.stats.trend_tests.base import TrendTest
 from analysis.methods.signals import NOISE, Case, sampled
 from analysis.methods.study import LENGTHS, conduct, generator, on_all_cores, progress
 
@@ -23,7 +23,7 @@ PRIMARY = "series_har"
 REPLICATES, COMPATIBILITY_REPLICATES = 2000, 250
 _QUICK, _QUICK_COMPATIBILITY = 100, 10
 
-TESTS: Mapping[str, TrendTest] = discover(aging.trends.tests, TrendTest)
+TESTS: Mapping[str, TrendTest] = discover(aging.stats.trend_tests, TrendTest)
 COMPATIBILITY = tuple(sorted(set(TESTS) - {PRIMARY}))
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from aging.trends import trend_test
+from aging.stats import trend_test
 from analysis.methods.signals import GROWING, LEAKS, NOISE, sampled
 from analysis.methods.study import LENGTHS, conduct, generator, on_all_cores, progress
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aging.experiments.designs import fractional_factorial, full_factorial, with_centre
-from aging.experiments.effects import Effect, Effects, Observation, estimate, name
 from aging.experiments.fractions import given_fraction, smallest_fraction
+from aging.stats.factor_effects import Effect, Effects, Observation, estimate, name
 
 Factors = Mapping[str, Sequence[Any]]
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from aging.trends import pre_whitening, seasonal, three_pw, trend_free_pre_whitening, yue_wang
-from aging.trends.tests.seasonal import DAY, SEASONAL
+from aging.stats import pre_whitening, seasonal, three_pw, trend_free_pre_whitening, yue_wang
+from aging.stats.trend_tests.seasonal import DAY, SEASONAL
 from tests.trends.signals import autoregressive
 
 YEARS = np.arange(100)

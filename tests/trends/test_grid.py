@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aging.trends import SeriesError, drop_warmup, median_grid, quantile_grid, rate_grid, trend_test
+from aging.stats import SeriesError, drop_warmup, median_grid, quantile_grid, rate_grid, trend_test
 
 
 def test_medians_stand_at_cell_centres_and_empty_cells_are_absent() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from aging.trends import (
+from aging.stats import (
     growth_exponent,
     mann_kendall,
     pool,
@@ -22,7 +22,7 @@ from aging.trends import (
     stouffer,
     trend_test,
 )
-from aging.trends.pooling import Method
+from aging.stats.multiple.pooling import Method
 
 Series = tuple[np.ndarray, np.ndarray]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
 
-from aging.trends import SeriesError, benjamini_hochberg, benjamini_yekutieli
+from aging.stats import SeriesError, benjamini_hochberg, benjamini_yekutieli
 
 
 def test_q_is_that_of_scipy() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aging.trends import SeriesError, origin_range, trend_test
+from aging.stats import SeriesError, origin_range, trend_test
 from tests.trends.signals import PAGE, autoregressive, separate_losses
 
 T = np.arange(600.0)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from aging.trends import SeriesError, attribute_growth, dose_response, find_warmup
+from aging.stats import SeriesError, attribute_growth, dose_response, find_warmup
 from tests.trends.signals import autoregressive, separate_losses
 
 T = np.arange(600.0)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aging.trends import (
+from aging.stats import (
     SeriesError,
     benjamini_hochberg,
     growth_mechanism,

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from aging.core import plugins
-from aging.trends import SeriesError, classify_shape, sen_slope_autocorrelated, series_har
-from aging.trends import tests as trend_tests
-from aging.trends.autoregression import autoregressive_autocorrelation
-from aging.trends.kendall import average_ranks
-from aging.trends.noise import detrend, inflation, models
+from aging.stats import SeriesError, classify_shape, sen_slope_autocorrelated, series_har, trend_tests
+from aging.stats.noise.autoregression import autoregressive_autocorrelation
+from aging.stats.noise.models import detrend, inflation, models
+from aging.stats.slope.kendall import average_ranks
 from tests.trends.signals import autoregressive, separate_losses
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "trend_vectors.json").read_text())[

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from aging.trends import SeriesError, hamed_rao, mann_kendall, sen_slope
-from aging.trends import selection as selection_module
-from aging.trends.kendall import average_ranks
-from aging.trends.selection import select_slopes
+from aging.stats import SeriesError, hamed_rao, mann_kendall, sen_slope
+from aging.stats.slope import pairwise_selection as selection_module
+from aging.stats.slope.kendall import average_ranks
+from aging.stats.slope.pairwise_selection import select_slopes
 
 DATA = Path(__file__).parent / "data"
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "trend_vectors.json").read_text())["series"]

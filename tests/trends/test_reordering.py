@@ -7,14 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from aging.trends import hamed_rao, mann_kendall, reordering, sen_slope, series_har
-from aging.trends import inversions as in_numpy
-from aging.trends import selection as selection_module
-from aging.trends.selection import select_slopes
+from aging.stats import hamed_rao, mann_kendall, sen_slope, series_har
+from aging.stats.slope import inversions as in_numpy
+from aging.stats.slope import pairwise_selection as selection_module
+from aging.stats.slope import reordering
+from aging.stats.slope.pairwise_selection import select_slopes
 from tests.trends.signals import autoregressive
 
 try:
-    from aging.trends import _reordering as compiled
+    from aging.stats.slope import _reordering as compiled
 except ImportError:
     compiled = None  # type: ignore[assignment]
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aging.trends import SeriesError, assess_growth, drop_warmup, growth_exponent, hamed_rao, trend_test
-from aging.trends.sawtooth import trailing_minimum
+from aging.stats import SeriesError, assess_growth, drop_warmup, growth_exponent, hamed_rao, trend_test
+from aging.stats.growth.sawtooth import trailing_minimum
 from tests.trends.signals import PAGE, autoregressive, high_water_mark, separate_losses, staircase
 
 DATA = Path(__file__).parent / "data"

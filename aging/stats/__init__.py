@@ -1,0 +1,78 @@
+"""Trend statistics as pure functions of arrays: t in seconds, y in the indicator's unit."""
+
+from aging.stats.growth.attribution import Attribution, attribute_growth
+from aging.stats.growth.dose_response import DoseResponse, Driver, dose_response
+from aging.stats.growth.exhaustion import Exhaustion, time_to_exhaustion
+from aging.stats.growth.exponent import Exponent, growth_exponent
+from aging.stats.growth.load_start_sensitivity import OriginRange, origin_range
+from aging.stats.growth.mechanism import growth_mechanism
+from aging.stats.growth.shape import classify_shape
+from aging.stats.growth.sustained import Growth, assess_growth
+from aging.stats.multiple.fdr import benjamini_hochberg, benjamini_yekutieli
+from aging.stats.multiple.group_sequential import look_levels
+from aging.stats.multiple.hierarchical_fdr import hierarchical_fdr, simes
+from aging.stats.multiple.pooling import Pooled, pool, stouffer
+from aging.stats.series.grid import event_grid, mean_grid, median_grid, quantile_grid, rate_grid
+from aging.stats.series.validation import SeriesError
+from aging.stats.series.warmup import drop_warmup, find_warmup
+from aging.stats.slope.interval import AutocorrelatedSlope, sen_slope_autocorrelated
+from aging.stats.slope.minimum_detectable import minimum_detectable
+from aging.stats.slope.sen import Slope, sen_slope
+from aging.stats.trend import Trend, trend_test
+from aging.stats.trend_tests.hamed_rao import hamed_rao
+from aging.stats.trend_tests.mann_kendall import mann_kendall
+from aging.stats.trend_tests.pre_whitening import pre_whitening
+from aging.stats.trend_tests.seasonal import seasonal
+from aging.stats.trend_tests.series_har import series_har
+from aging.stats.trend_tests.three_pw import three_pw
+from aging.stats.trend_tests.trend_free_pre_whitening import trend_free_pre_whitening
+from aging.stats.trend_tests.yue_wang import yue_wang
+
+__all__ = [
+    "Attribution",
+    "AutocorrelatedSlope",
+    "DoseResponse",
+    "Driver",
+    "Exhaustion",
+    "Exponent",
+    "Growth",
+    "OriginRange",
+    "Pooled",
+    "SeriesError",
+    "Slope",
+    "Trend",
+    "assess_growth",
+    "attribute_growth",
+    "benjamini_hochberg",
+    "benjamini_yekutieli",
+    "classify_shape",
+    "dose_response",
+    "drop_warmup",
+    "event_grid",
+    "find_warmup",
+    "growth_exponent",
+    "growth_mechanism",
+    "hamed_rao",
+    "hierarchical_fdr",
+    "look_levels",
+    "mann_kendall",
+    "mean_grid",
+    "median_grid",
+    "minimum_detectable",
+    "origin_range",
+    "pool",
+    "pre_whitening",
+    "quantile_grid",
+    "rate_grid",
+    "seasonal",
+    "sen_slope",
+    "sen_slope_autocorrelated",
+    "series_har",
+    "simes",
+    "stouffer",
+    "three_pw",
+    "time_to_exhaustion",
+    "trend_free_pre_whitening",
+    "trend_test",
+    "yue_wang",
+]

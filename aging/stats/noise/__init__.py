@@ -1,0 +1,1 @@
+"""Autocorrelated noise: its models, their order, long-run variance and pre-whitening."""

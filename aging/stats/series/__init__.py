@@ -1,0 +1,1 @@
+"""A series before it is tested: validation, grids, warm-up, block medians."""

@@ -1,0 +1,1 @@
+"""Trend tests, one file each; the contract is in :mod:`aging.stats.trend_tests.base`."""
