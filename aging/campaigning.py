@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.live import Live
 
 from aging.calibrated import require_calibration
-from aging.campaign import Written, parse_campaign, read_campaign
+from aging.campaign.load import Written, parse_campaign, read_campaign
+from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.core.allocator import keep_flat
@@ -33,7 +34,6 @@ from aging.live import lines, show_lines, table
 from aging.load.inputs import Input, found_from, read_inputs
 from aging.lock import Lock, owner_of
 from aging.manifest import manifest, write_manifest
-from aging.plan import rounds
 from aging.preflight import Resumption, check, notes, placed
 from aging.progress import Progress
 from aging.resuming import check_resumable, left_processes, reap, take_up, to_start

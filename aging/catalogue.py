@@ -12,7 +12,7 @@ import aging.load.lengths
 import aging.rejuvenation
 import aging.samplers
 import aging.stats.trend_tests
-from aging.campaign import Kinds
+from aging.campaign.load import Kinds
 from aging.core.plugins import discover
 from aging.deployments import Subject
 from aging.load.arrivals import Arrivals

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from aging.campaign.plan import Run, rounds
 from aging.campaign.schema import Campaign
 from aging.load.classes import LoadClass, classes_of
 from aging.load.schedule import class_draws
-from aging.plan import Run, rounds
 from aging.samplers import Sampler
 
 _HOUR = 3600.0

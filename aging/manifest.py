@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
 from aging.core.errors import writing
 from aging.deployments import Subject, environments_folder
@@ -24,7 +25,6 @@ from aging.load.classes import classes_of
 from aging.load.inputs import Input
 from aging.load.schedule import schedule_hash
 from aging.nvml.identity import devices
-from aging.plan import rounds
 
 SCHEMA = 1
 

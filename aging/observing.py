@@ -7,7 +7,7 @@ import re
 
 import aging.deployments
 from aging.attached import Attached, LoadStart, Whereabouts
-from aging.campaign import Written
+from aging.campaign.load import Written
 from aging.core.errors import AttachError
 from aging.core.http import HTTPError
 from aging.core.plugins import discover

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import psutil
 
-from aging.campaign.mistakes import suggestion
+from aging.campaign.errors import suggestion
+from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelTable, SubjectOptions
 from aging.catalogue import Catalogue
 from aging.core import malloc_probe
@@ -23,7 +24,6 @@ from aging.huggingface import cached_folder
 from aging.indicators import indicators
 from aging.load.bodies import left_out
 from aging.load.classes import classes_of
-from aging.plan import rounds
 from aging.ports import port_taken
 from aging.stats.slope.interval import LEAST
 from aging.weights import PRESETS, Preset, cached_gguf

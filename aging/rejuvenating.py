@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from aging.campaign.mistakes import suggestion
+from aging.campaign.errors import suggestion
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.clock import ticks
 from aging.core.errors import DeploymentError

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aging.campaign.plan import Run
 from aging.core.worker import WorkerError, call
-from aging.plan import Run
 
 Reasons = Mapping[tuple[str, int], Sequence[str]]
 """Why a run is broken, by deployment and replica."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aging.campaign.plan import Round, Run
 from aging.core.clock import Stamp, Timeline
 from aging.core.errors import AgingError
 from aging.core.processes.ownership import Identity, belonging, campaigns, end, kin, lives, mark, send
@@ -16,7 +17,6 @@ from aging.deployments import PastLife
 from aging.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
 from aging.keeping import keepers
 from aging.lock import Lock, LockedError, Owner, Role, owner_of, told_owner
-from aging.plan import Round, Run
 from aging.resumption import Past, is_over, left_of, past_of
 from aging.store.layout import Layout
 from aging.store.segments import LIVE, SEALED, last_row

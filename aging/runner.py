@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from aging.campaign.plan import Round, Run, planned_seconds, repeated, rounds
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.core.clock import boot_id
@@ -27,7 +28,6 @@ from aging.core.tasks import cancelled, kept_going
 from aging.deployments import Subject
 from aging.journal import Journal
 from aging.keeping import Keeping
-from aging.plan import Round, Run, planned_seconds, repeated, rounds
 from aging.ports import FreePorts, named_ports
 from aging.repeating import broken_runs
 from aging.resumption import Key, Past, left_of

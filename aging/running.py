@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from aging.campaign.plan import Run
 from aging.campaign.schema import Campaign
 from aging.core.clock import Timeline
 from aging.core.errors import needed, writing
@@ -18,7 +19,6 @@ from aging.deployments import Subject
 from aging.driving import Driver
 from aging.journal import RunState
 from aging.load.job import Job
-from aging.plan import Run
 from aging.ports import FreePort, FreePorts
 from aging.serving import Serving
 from aging.store.layout import Layout

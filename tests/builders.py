@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
 from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
 from aging.core.records import Finding, Findings, RequestRecord, recorded

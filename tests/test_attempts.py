@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from aging.campaign.plan import Run
 from aging.campaign.schema import SubjectOptions
-from aging.plan import Run
 from aging.repeating import broken_runs
 from tests.cli import run_here
 from tests.virtual_campaign import VirtualCampaign, small_campaign

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from aging.campaign_rates import with_rates
+from aging.campaign.rates import with_rates
 from aging.core.errors import AgingError
 
 FILE = """\

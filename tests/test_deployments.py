@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aging import open_results
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
 from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
 from aging.deployments.command import Command

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
+from aging.campaign.plan import Run
 from aging.campaign.schema import Campaign, SubjectOptions
 from aging.catalogue import Catalogue
 from aging.check import Condition, Outcome, judge, overall
@@ -19,7 +20,6 @@ from aging.early import Gate, failed_looks, watch
 from aging.findings import analyse
 from aging.indicators import PRIMARY
 from aging.journal import Journal
-from aging.plan import Run
 from aging.problems import problems_of
 from aging.repeating import broken_runs
 from aging.stats import look_levels

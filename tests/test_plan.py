@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aging.campaign import load_campaign, parse_campaign
+from aging.campaign.load import load_campaign, parse_campaign
+from aging.campaign.plan import Run, planned_seconds, repeated, rounds
 from aging.campaign.schema import Campaign
+from aging.campaign.timetable import timetable
 from aging.catalogue import Catalogue
 from aging.disk import disk_need
-from aging.plan import Run, planned_seconds, repeated, rounds
-from aging.timetable import timetable
 from tests.conftest import ROOT, Aging
 
 CATALOGUE = Catalogue.discovered()

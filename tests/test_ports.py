@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.core.clock import Timeline

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
 from aging.catalogue import Catalogue
 from aging.load.inputs import read_inputs
 from aging.preflight import CLIENT_REQUESTS_PER_SECOND, notes, placed

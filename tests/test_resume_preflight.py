@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
+from aging.campaign.plan import rounds
 from aging.campaigning import prepare, resume_campaign
 from aging.catalogue import Catalogue
 from aging.core.clock import boot_id
@@ -24,7 +25,6 @@ from aging.deployments.command import Command
 from aging.journal import Journal, fold, read_journal
 from aging.load.inputs import found_from, read_inputs
 from aging.manifest import manifest
-from aging.plan import rounds
 from aging.ports import port_taken
 from aging.preflight import placed, resolve_model
 from aging.resuming import left_processes, to_start

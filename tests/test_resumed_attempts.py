@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from aging.campaign.plan import Round, Run
 from aging.campaign.schema import SubjectOptions
 from aging.core.clock import Stamp
 from aging.core.records import Event
 from aging.journal import CampaignState, RunState, fold
-from aging.plan import Round, Run
 from aging.resuming import NotResumableError, check_resumable
 from aging.resumption import Past, left_of
 from tests.builders import flat, synthetic

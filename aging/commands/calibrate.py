@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.calibrated import calibration_path, described, rate_of
     from aging.calibrating import calibrate
     from aging.calibration import why_not
-    from aging.campaign import parse_campaign, read_campaign
-    from aging.campaign_rates import with_rates
+    from aging.campaign.load import parse_campaign, read_campaign
+    from aging.campaign.rates import with_rates
     from aging.catalogue import Catalogue
     from aging.load.classes import classes_of
     from aging.load.inputs import read_inputs

@@ -50,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.campaign import read_campaign
+    from aging.campaign.load import read_campaign
     from aging.campaigning import run_campaign
     from aging.check import Outcome as GateOutcome
     from aging.check import judge, overall, parse_conditions
@@ -90,11 +90,11 @@ def _looks(text: str) -> int:
 
 def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], looks: int) -> list[str]:
     """The deployments to judge; wrong names are told before hours of load."""
-    from aging.campaign import load_campaign
+    from aging.campaign.load import load_campaign
+    from aging.campaign.plan import rounds
     from aging.catalogue import Catalogue
     from aging.check import check_names
     from aging.indicators import indicators
-    from aging.plan import rounds
 
     catalogue = Catalogue.discovered()
     campaign = load_campaign(file, catalogue.kinds())

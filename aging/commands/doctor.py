@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.calibrated import require_calibration
-    from aging.campaign import load_campaign
+    from aging.campaign.load import load_campaign
     from aging.catalogue import Catalogue
     from aging.load.inputs import read_inputs
     from aging.preflight import check, notes, placed

@@ -17,8 +17,8 @@ from aging.terminal import console
 
 if TYPE_CHECKING:
     from aging.campaign.schema import Campaign
+    from aging.campaign.timetable import Timetable
     from aging.disk import DiskNeed
-    from aging.timetable import Timetable
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.campaign import load_campaign
+    from aging.campaign.load import load_campaign
+    from aging.campaign.timetable import timetable
     from aging.catalogue import Catalogue
     from aging.disk import disk_need
     from aging.load.inputs import read_inputs
-    from aging.timetable import timetable
 
     catalogue = Catalogue.discovered()
     overrides = {"duration": options.duration, "scale": options.scale}

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _smoke(options: argparse.Namespace) -> ExitCode:
-    from aging.campaign import read_campaign
+    from aging.campaign.load import read_campaign
     from aging.campaigning import run_smoke
     from aging.commands.doctor import show_checks
     from aging.runner import Outcome
@@ -77,7 +77,7 @@ def _duration(text: str) -> float:
 
 
 def _campaign(options: argparse.Namespace) -> ExitCode:
-    from aging.campaign import read_campaign
+    from aging.campaign.load import read_campaign
     from aging.campaigning import detach_campaign, run_campaign
 
     out = console()

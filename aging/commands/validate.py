@@ -18,10 +18,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.campaign import load_campaign
+    from aging.campaign.load import load_campaign
+    from aging.campaign.plan import planned_seconds, rounds
     from aging.catalogue import Catalogue
     from aging.load.inputs import read_inputs
-    from aging.plan import planned_seconds, rounds
 
     kinds = Catalogue.discovered().kinds()
     code = ExitCode.DONE

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from aging.campaign.loads import typed_load
+from aging.campaign.load_tables import typed_load
 from aging.campaign.schema import LoadTable
 from aging.deployments import Endpoint
 from aging.load.arrivals import Phase

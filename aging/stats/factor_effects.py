@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtrit
 
-from aging.experiments.designs import Factors
+from aging.campaign.design.points import Factors
 
 Floats = NDArray[np.float64]
 

@@ -34,7 +34,7 @@ import aging.runner
 import aging.running
 import aging.serving
 import aging.settling
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.campaigning import prepare
 from aging.catalogue import Catalogue

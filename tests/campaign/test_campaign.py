@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.campaign import load_campaign, parse_campaign
+from aging.campaign.load import load_campaign, parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.errors import CampaignError
 from tests.builders import GOOD, KINDS, mistakes

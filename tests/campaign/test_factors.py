@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.errors import CampaignError
 from tests.builders import GOOD, KINDS, mistakes

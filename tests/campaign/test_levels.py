@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aging.campaign.levels import centre
+from aging.campaign.factor_levels import centre
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
 from aging.catalogue import Catalogue
 from tools.campaign_reference import EXAMPLE, PAGE, page
 

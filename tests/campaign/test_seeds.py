@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aging.campaign import load_campaign
+from aging.campaign.load import load_campaign
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.load.classes import classes_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aging.experiments.designs import full_factorial
+from aging.campaign.design.points import full_factorial
 
 
 def test_a_full_design_has_every_combination_once_in_standard_order() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aging.experiments.designs import fractional_factorial, full_factorial, with_centre
-from aging.experiments.fractions import given_fraction, smallest_fraction
+from aging.campaign.design.fractions import given_fraction, smallest_fraction
+from aging.campaign.design.points import fractional_factorial, full_factorial, with_centre
 from aging.stats.factor_effects import Effect, Effects, Observation, estimate, name
 
 Factors = Mapping[str, Sequence[Any]]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aging.experiments.fractions import _KNOWN, LETTERS, given_fraction, smallest_fraction
+from aging.campaign.design.fractions import _KNOWN, LETTERS, given_fraction, smallest_fraction
 
 # NIST/SEMATECH e-Handbook of Statistical Methods, 5.3.3.4.7: runs and resolution by number of factors.
 NIST = {

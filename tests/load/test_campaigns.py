@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
 from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
 from tests.conftest import unused_port

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from aging import open_results
-from aging.campaign import parse_campaign
+from aging.campaign.load import parse_campaign
+from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
 from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
@@ -16,7 +17,6 @@ from aging.disk import disk_need
 from aging.load.classes import classes_of
 from aging.load.inputs import read_inputs
 from aging.manifest import schedule_hashes
-from aging.plan import rounds
 from tests.conftest import Aging, result_directory, unused_port
 
 CATALOGUE = Catalogue.discovered()

@@ -16,11 +16,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from aging.campaign.levels import centre
+from aging.campaign.design.fractions import given_fraction, smallest_fraction
+from aging.campaign.design.points import Point, chosen_points, fractional_factorial, full_factorial, with_centre
+from aging.campaign.factor_levels import centre
 from aging.campaign.schema import Campaign, DesignTable, SubjectOptions, Treatment
 from aging.core.errors import Mistake, needed
-from aging.experiments.designs import Point, chosen_points, fractional_factorial, full_factorial, with_centre
-from aging.experiments.fractions import given_fraction, smallest_fraction
 
 Raw = Mapping[str, Any]
 Checked = tuple[Campaign | None, Sequence[Mistake]]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign
-from aging.plan import rounds
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from aging.experiments.fractions import Fraction
+from aging.campaign.design.fractions import Fraction
 
 Factors = Mapping[str, Sequence[Any]]
 """Levels by factor."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aging.campaign.mistakes import Choice, by_kind, checked
+from aging.campaign.errors import Choice, by_kind, checked
 from aging.campaign.schema import ArrivalsOptions, ClassTable, LengthsOptions, LoadTable, SubjectOptions
 from aging.core.errors import CampaignError, Mistake
 
