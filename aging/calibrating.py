@@ -29,7 +29,7 @@ from aging.load.job import Job
 from aging.ports import FreePorts, named_ports
 from aging.serving import Serving
 from aging.store.layout import Layout
-from aging.store.reading import read_rows
+from aging.store.reader import read_rows
 
 _LEAD_SECONDS = 0.5
 _SETTLES_IN = 2.0

@@ -32,7 +32,6 @@ from aging.derivation import derive
 from aging.early import Gate, watch
 from aging.live import lines, show_lines, table
 from aging.load.inputs import Input, found_from, read_inputs
-from aging.lock import Lock, owner_of
 from aging.manifest import manifest, write_manifest
 from aging.preflight import Resumption, check, notes, placed
 from aging.progress import Progress
@@ -41,6 +40,7 @@ from aging.resumption import left_of
 from aging.runner import Outcome, Runner
 from aging.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
 from aging.store.layout import Layout
+from aging.store.lock import Lock, owner_of
 from aging.store.results import open_results
 from aging.store.sealing import seal_tree
 

@@ -22,8 +22,8 @@ from aging.core.clock import readable_duration
 from aging.core.records import Event
 from aging.core.worker import WorkerError, call
 from aging.findings import analyse
-from aging.journal import JournalFollower
 from aging.stats import look_levels
+from aging.store.journal import JournalFollower
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from aging.core.records import Event
 from aging.indicators import Floats
-from aging.journal import Phase, RunState
 from aging.latencies import lateness
 from aging.load_gaps import load_gaps, unsent
+from aging.store.journal import Phase, RunState
 from aging.store.results import Results
 
 _GAP_SECONDS = 5.0

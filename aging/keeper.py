@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from aging.core.processes.ownership import Identity, belonging, end, lives, mark
-from aging.lock import Lock, LockedError, told_owner
+from aging.store.lock import Lock, LockedError, told_owner
 
 # The journal comes when it is needed: what waits for days should be small.
 
@@ -73,7 +73,7 @@ def _outlives(one: Identity, seconds: float) -> bool:
 
 
 def _over(root: Path) -> bool:
-    from aging.journal import fold, read_journal  # noqa: PLC0415
+    from aging.store.journal import fold, read_journal  # noqa: PLC0415
 
     return fold(read_journal(root / "journal.jsonl")).ended is not None
 
@@ -81,7 +81,7 @@ def _over(root: Path) -> bool:
 def _clear(root: Path, patience: float, died: float) -> None:
     """End what is the campaign's. The journal has one writer at a time: whoever holds the lock."""
     from aging.core.clock import Timeline  # noqa: PLC0415
-    from aging.journal import Journal, fold, read_journal  # noqa: PLC0415
+    from aging.store.journal import Journal, fold, read_journal  # noqa: PLC0415
 
     path, campaign = root / "journal.jsonl", mark(root)
     state = fold(read_journal(path))

@@ -17,11 +17,11 @@ from aging.core.clock import Timeline
 from aging.core.processes.ownership import identity
 from aging.core.records import TREE
 from aging.indicators import PRIMARY
-from aging.journal import CampaignState, JournalFollower, RunState
 from aging.latencies import time_to_first_token
-from aging.lock import owner_of, told_owner
 from aging.stats.slope.sen import theil_sen
+from aging.store.journal import CampaignState, JournalFollower, RunState
 from aging.store.layout import Layout
+from aging.store.lock import owner_of, told_owner
 from aging.store.segments import LIVE, SEALED, parse_line, whole_lines
 
 _RECENT_SECONDS = 30.0

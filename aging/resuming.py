@@ -14,11 +14,11 @@ from aging.core.clock import Stamp, Timeline
 from aging.core.errors import AgingError
 from aging.core.processes.ownership import Identity, belonging, campaigns, end, kin, lives, mark, send
 from aging.deployments import PastLife
-from aging.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
 from aging.keeping import keepers
-from aging.lock import Lock, LockedError, Owner, Role, owner_of, told_owner
 from aging.resumption import Past, is_over, left_of, past_of
+from aging.store.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
 from aging.store.layout import Layout
+from aging.store.lock import Lock, LockedError, Owner, Role, owner_of, told_owner
 from aging.store.segments import LIVE, SEALED, last_row
 
 _STRAGGLER_SECONDS = 1.5

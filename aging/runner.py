@@ -26,7 +26,6 @@ from aging.core.errors import StorageError
 from aging.core.records import HARNESS, Reading
 from aging.core.tasks import cancelled, kept_going
 from aging.deployments import Subject
-from aging.journal import Journal
 from aging.keeping import Keeping
 from aging.ports import FreePorts, named_ports
 from aging.repeating import broken_runs
@@ -35,6 +34,7 @@ from aging.running import Running, Stage
 from aging.samplers import Target
 from aging.sampling import Plan, Sampling
 from aging.settling import Settling
+from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.together import Together
 from aging.watching import Watchdogs, Watched

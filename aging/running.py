@@ -17,10 +17,10 @@ from aging.core.records import HARNESS
 from aging.core.tasks import cancelled, unless
 from aging.deployments import Subject
 from aging.driving import Driver
-from aging.journal import RunState
 from aging.load.job import Job
 from aging.ports import FreePort, FreePorts
 from aging.serving import Serving
+from aging.store.journal import RunState
 from aging.store.layout import Layout
 
 _MOST_LOAD_PROCESSES = 5

@@ -16,13 +16,13 @@ from aging.core.processes.logs import cap, tail
 from aging.core.processes.ownership import command_line, identity, mark
 from aging.core.records import TREE
 from aging.deployments import Endpoint, PastLife, Subject
-from aging.journal import RunState
 from aging.load.bodies import content
 from aging.load.planned import PlannedRequest
 from aging.load.request import Answer, send
 from aging.load.transport import Transport
 from aging.ports import FreePort
 from aging.samplers import Target
+from aging.store.journal import RunState
 from aging.store.layout import Layout
 
 _PROBE = PlannedRequest(number=-1, at=0.0, prompt_tokens=4, output_tokens=2, streaming=True)

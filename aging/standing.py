@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from aging.core.clock import utc
-from aging.journal import RESUMABLE, CampaignState, fold, read_journal
-from aging.lock import owner_of
 from aging.progress import Snapshot
 from aging.resuming import is_smoke
+from aging.store.journal import RESUMABLE, CampaignState, fold, read_journal
+from aging.store.lock import owner_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from aging.core.errors import CampaignError
 from aging.core.records import Finding, Findings, RequestRecord, recorded
 from aging.deployments import Launch
 from aging.indicators import PRIMARY
-from aging.journal import Journal
+from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter

@@ -31,11 +31,11 @@ from aging.core.processes.ownership import (
     send,
 )
 from aging.deployments import PastLife
-from aging.journal import Journal, read_journal
 from aging.keeper import GOODBYE
 from aging.keeping import keepers
-from aging.lock import Lock, LockedError, owner_of
 from aging.resuming import reap
+from aging.store.journal import Journal, read_journal
+from aging.store.lock import Lock, LockedError, owner_of
 from tests.conftest import wait_for
 
 Spawn = Callable[..., subprocess.Popen[bytes]]
@@ -248,7 +248,7 @@ def test_a_keeper_waits_on_for_what_a_runner_left_that_came_and_went_unless_that
 def test_a_lock_has_one_owner_who_is_told_and_goes_with_it(tmp_path: Path) -> None:
     assert owner_of(tmp_path) is None
     program = (
-        "import sys, time; from pathlib import Path; from aging.lock import Lock\n"
+        "import sys, time; from pathlib import Path; from aging.store.lock import Lock\n"
         "lock = Lock.take(Path(sys.argv[1]), 'runner'); print('taken', flush=True); time.sleep(60)\n"
     )
     holder = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)

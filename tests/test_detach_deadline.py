@@ -11,8 +11,8 @@ import pytest
 
 from aging.campaigning import follow_start
 from aging.core.errors import InconclusiveError
-from aging.lock import Lock
 from aging.store.layout import Layout
+from aging.store.lock import Lock
 
 
 def child(layout: Layout, program: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -49,7 +49,7 @@ def test_a_runner_that_ends_at_once_is_told_with_its_exit_and_its_log(tmp_path: 
 def test_a_runner_that_has_taken_the_lock_has_begun(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     program = (
-        "import sys, pathlib; from aging.lock import Lock; lock = Lock.take(pathlib.Path(sys.argv[1]), 'runner');"
+        "import sys, pathlib; from aging.store.lock import Lock; lock = Lock.take(pathlib.Path(sys.argv[1]), 'runner');"
         "sys.stdin.read()"
     )
     with layout.runner_log.open("ab") as log:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from aging.core.errors import ExitCode, StorageError, writing
-from aging.journal import Journal
-from aging.lock import Lock
+from aging.store.journal import Journal
+from aging.store.lock import Lock
 from aging.store.segments import LineFile
 from tests.builders import flat, synthetic
 

@@ -19,10 +19,10 @@ from aging.core.records import Event
 from aging.early import Gate, failed_looks, watch
 from aging.findings import analyse
 from aging.indicators import PRIMARY
-from aging.journal import Journal
 from aging.problems import problems_of
 from aging.repeating import broken_runs
 from aging.stats import look_levels
+from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.validity import validities

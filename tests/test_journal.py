@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-import aging.journal
+import aging.store.journal
 from aging.core.clock import Timeline, boot_id
 from aging.core.processes.ownership import Identity
-from aging.journal import Journal, JournalFollower, RunState, fold, read_journal, superseded
+from aging.store.journal import Journal, JournalFollower, RunState, fold, read_journal, superseded
 from aging.store.segments import parse_line
 
 
@@ -134,7 +134,7 @@ def test_a_follower_reads_every_line_once_and_has_the_state_of_them_all(
         read.append(line)
         return parse_line(line)
 
-    monkeypatch.setattr(aging.journal, "parse_line", counted)
+    monkeypatch.setattr(aging.store.journal, "parse_line", counted)
     journal = Journal(path)
     journal.record("campaign_started")
     with JournalFollower(path) as follower:

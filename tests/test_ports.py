@@ -18,11 +18,11 @@ from aging.catalogue import Catalogue
 from aging.core.clock import Timeline
 from aging.core.errors import CampaignError, DeploymentError
 from aging.deployments import Subject
-from aging.journal import Journal, RunState, fold, read_journal
 from aging.manifest import manifest
 from aging.ports import FreePorts, named_ports, port_taken
 from aging.preflight import placed
 from aging.serving import Serving
+from aging.store.journal import Journal, RunState, fold, read_journal
 from aging.store.layout import Layout
 from tests.conftest import Aging, unused_port
 

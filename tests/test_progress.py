@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from aging.journal import Journal
 from aging.live import headline, lines, sparkline, table
 from aging.progress import Progress, Tail
+from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.sealing import seal
 from aging.store.segments import SegmentWriter

@@ -22,12 +22,12 @@ from aging.core.clock import boot_id
 from aging.core.errors import PreflightError
 from aging.core.processes.ownership import MARKER, identity, mark
 from aging.deployments.command import Command
-from aging.journal import Journal, fold, read_journal
 from aging.load.inputs import found_from, read_inputs
 from aging.manifest import manifest
 from aging.ports import port_taken
 from aging.preflight import placed, resolve_model
 from aging.resuming import left_processes, to_start
+from aging.store.journal import Journal, fold, read_journal
 from aging.store.layout import Layout
 from tests.conftest import unused_port, wait_for
 

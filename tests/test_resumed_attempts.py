@@ -13,9 +13,9 @@ from aging.campaign.plan import Round, Run
 from aging.campaign.schema import SubjectOptions
 from aging.core.clock import Stamp
 from aging.core.records import Event
-from aging.journal import CampaignState, RunState, fold
 from aging.resuming import NotResumableError, check_resumable
 from aging.resumption import Past, left_of
+from aging.store.journal import CampaignState, RunState, fold
 from tests.builders import flat, synthetic
 from tests.cli import run_here
 from tests.virtual_campaign import VirtualCampaign, small_campaign

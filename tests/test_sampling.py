@@ -15,7 +15,7 @@ from aging.core.clock import Stamp, Tick
 from aging.core.records import HARNESS, Reading
 from aging.samplers import Sampler
 from aging.sampling import Plan, Sampling
-from aging.store.reading import read_rows
+from aging.store.reader import read_rows
 
 
 class Scripted(Sampler):

@@ -21,8 +21,8 @@ from aging.core.records import Validity
 from aging.evidence import Evidence, evidence_of
 from aging.findings import analyse
 from aging.indicators import PRIMARY, Measured
-from aging.journal import Journal
 from aging.replicas import sound_finding
+from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter

@@ -55,8 +55,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.check import Outcome as GateOutcome
     from aging.check import judge, overall, parse_conditions
     from aging.early import Gate, failed_looks
-    from aging.journal import read_journal
     from aging.runner import Outcome
+    from aging.store.journal import read_journal
 
     conditions = parse_conditions(options.fail)
     gate = Gate(conditions, _judged(options.file, conditions, options.deployment, options.looks), options.looks)

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from aging.core.errors import ResultsError
 from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE, Event
-from aging.journal import CampaignState, fold, read_journal, superseded
 from aging.store.frames import Frames
+from aging.store.journal import CampaignState, fold, read_journal, superseded
 from aging.store.layout import Layout
-from aging.store.reading import read_rows, trimmed_in
+from aging.store.reader import read_rows, trimmed_in
 from aging.store.segments import LIVE, SEALED
 
 _TYPES = {str: pa.string(), bool: pa.bool_()}

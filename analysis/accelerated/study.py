@@ -39,11 +39,11 @@ from aging.campaign.schema import Campaign
 from aging.campaigning import prepare
 from aging.catalogue import Catalogue
 from aging.core.allocator import keep_flat
-from aging.lock import Lock
 from aging.manifest import manifest
 from aging.resuming import check_resumable, take_up
 from aging.runner import Outcome, Runner
 from aging.settling import HostUse
+from aging.store.lock import Lock
 from aging.store.results import open_results
 from aging.store.sealing import seal_tree
 from aging.watchdogs.disk import Room

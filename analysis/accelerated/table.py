@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from aging.core.records import Event
-from aging.journal import read_journal
+from aging.store.journal import read_journal
 from aging.store.results import Results, open_results
 from analysis.accelerated.scenario import Study, servers
 from analysis.accelerated.virtual_time import HostTime

@@ -27,7 +27,6 @@ import aging.sampling
 from aging.core.allocator import keep_flat, settle
 from aging.core.clock import Clocks, Tick
 from aging.core.records import HARNESS
-from aging.journal import Journal
 from aging.progress import Progress
 from aging.samplers import Target
 from aging.samplers.engine import EngineSampler
@@ -35,6 +34,7 @@ from aging.samplers.footprint import FootprintSampler
 from aging.samplers.host import HostSampler
 from aging.samplers.process import ProcessSampler, read_process
 from aging.sampling import Plan, Sampling
+from aging.store.journal import Journal
 from aging.store.layout import Layout
 from analysis import ROOT
 

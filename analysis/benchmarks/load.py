@@ -23,7 +23,7 @@ from aging.deployments import Endpoint
 from aging.load.bodies import body
 from aging.load.job import Job, load_table
 from aging.load.prompts import messages
-from aging.store.reading import read_rows
+from aging.store.reader import read_rows
 from analysis.benchmarks.figures import Line
 
 _RATE = 50.0

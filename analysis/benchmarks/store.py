@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from aging.samplers.process import read_process
-from aging.store.reading import read_rows
+from aging.store.reader import read_rows
 from aging.store.sealing import seal
 from aging.store.segments import LIVE, SEALED, Row, SegmentWriter
 from analysis.benchmarks.figures import Line, cpu_of_children, medians

@@ -18,8 +18,8 @@ from random import Random
 
 from aging.core.processes.ownership import MARKER, Identity, environment, identity, lives, processes
 from aging.core.records import Event
-from aging.journal import read_journal
 from aging.keeping import keepers
+from aging.store.journal import read_journal
 
 LEAK_BYTES = 16 * 1024
 SECONDS = 16.0

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from aging import open_results
 from aging.core.records import HARNESS, Event
 from aging.indicators import PRIMARY
-from aging.store.reading import read_rows
+from aging.store.reader import read_rows
 from aging.store.results import Results
 
 SLACK_SECONDS = 1.0

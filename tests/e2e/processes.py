@@ -19,8 +19,8 @@ import psutil
 from aging import open_results
 from aging.core.processes.ownership import MARKER
 from aging.core.records import Event
-from aging.journal import read_journal
 from aging.keeping import keepers
+from aging.store.journal import read_journal
 from aging.store.results import Results
 from aging.store.segments import LIVE, read_live
 from tests.conftest import result_directory, unused_port, wait_for, write_campaign

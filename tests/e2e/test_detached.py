@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from aging import open_results
-from aging.journal import Journal
-from aging.lock import owner_of
+from aging.store.journal import Journal
+from aging.store.lock import owner_of
 from tests.cli import run_here
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, campaign, end_all, kinds_of, marked

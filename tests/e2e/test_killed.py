@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aging.journal import fold, read_journal
+from aging.store.journal import fold, read_journal
 from aging.store.results import Results
 from tests.cli import run_here
 from tests.conftest import wait_for

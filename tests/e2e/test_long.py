@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.journal import fold, read_journal
+from aging.store.journal import fold, read_journal
 from tests.cli import run_here
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, Started, campaign, keepers_of, kinds_of, listening, marked

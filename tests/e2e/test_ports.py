@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from aging.journal import fold, read_journal
+from aging.store.journal import fold, read_journal
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, Started
 from tests.test_ports import CLEAN, HEAD

@@ -14,7 +14,7 @@ import pytest
 
 from aging.core.records import HARNESS, Control, Finding, Findings
 from aging.indicators import PRIMARY
-from aging.journal import Journal
+from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter

@@ -17,7 +17,7 @@ import pytest
 
 import aging.samplers
 from aging.core.records import HARNESS
-from aging.store.reading import read_rows
+from aging.store.reader import read_rows
 
 ROOT = Path(aging.samplers.__file__).parents[2]
 GIB = 2**30

@@ -22,7 +22,7 @@ from aging.deployments.vllm import Vllm
 from aging.samplers import ENGINE_METRICS, EngineMetric, Target, engine
 from aging.samplers.engine import EngineSampler, common_values, parse_metrics, raw_values
 from aging.sampling import Plan, Sampling
-from aging.store.reading import read_rows
+from aging.store.reader import read_rows
 
 METRICS = """\
 # HELP vllm:num_requests_running Number of requests in model execution batches.

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from aging.journal import Journal
 from aging.problems import problems_of
 from aging.sampling import Sampling
-from aging.store.reading import read_rows
+from aging.store.journal import Journal
+from aging.store.reader import read_rows
 from aging.store.results import open_results
 from aging.store.segments import LIVE, Sealer, SegmentWriter
 from tests.builders import flat, synthetic

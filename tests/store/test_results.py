@@ -10,12 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-import aging.store.reading
+import aging.store.reader
 import aging.store.results
 from aging.core.records import Event
 from aging.derivation import derive
-from aging.journal import read_journal
 from aging.store.frames import Frames
+from aging.store.journal import read_journal
 from aging.store.results import open_results
 from tests.builders import flat, leak, synthetic
 
@@ -39,13 +39,13 @@ def test_an_analysis_with_its_report_reads_every_folder_once(tmp_path: Path, mon
     synthetic(tmp_path, {"a": flat, "b": leak(5000.0)}, replicas=2, warmup=None)
     folders = {path.parent for path in tmp_path.glob("*/r*/*/*")}
     read: Counter[Path] = Counter()
-    segments_read = aging.store.reading._segments_read
+    segments_read = aging.store.reader._segments_read
 
     def counted(folder: Path, columns: Sequence[str] | None) -> Iterator[tuple[pa.Table, str | None]]:
         read[folder] += 1
         return segments_read(folder, columns)
 
-    monkeypatch.setattr(aging.store.reading, "_segments_read", counted)
+    monkeypatch.setattr(aging.store.reader, "_segments_read", counted)
     derive(tmp_path)
     assert {folder: read[folder] for folder in folders} == dict.fromkeys(folders, 1)
 

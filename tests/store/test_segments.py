@@ -15,7 +15,7 @@ import pytest
 
 from aging.store import sealing
 from aging.store import segments as segments_module
-from aging.store.reading import read_rows, trimmed_in
+from aging.store.reader import read_rows, trimmed_in
 from aging.store.sealing import seal, seal_tree
 from aging.store.segments import SegmentWriter, read_live, segments
 
