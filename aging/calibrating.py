@@ -21,7 +21,7 @@ from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, ste
 from aging.campaign.schema import Campaign
 from aging.core.errors import DeploymentError, InconclusiveError, needed, writing
 from aging.core.processes.logs import tail
-from aging.deployments import Subject
+from aging.deployments.base import Subject
 from aging.driving import Driver
 from aging.keeping import Keeping
 from aging.load.classes import classes_of

@@ -27,7 +27,7 @@ from aging.core.errors import InconclusiveError, StorageError, writing
 from aging.core.processes.child import describe_exit
 from aging.core.processes.logs import tail
 from aging.core.records import HARNESS, Findings
-from aging.deployments import Subject
+from aging.deployments.base import Subject
 from aging.derivation import derive
 from aging.early import Gate, watch
 from aging.live import lines, show_lines, table

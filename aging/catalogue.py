@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import aging.deployments
+import aging.deployments.runtimes
 import aging.load.arrivals
 import aging.load.lengths
 import aging.rejuvenation
@@ -14,13 +14,13 @@ import aging.samplers
 import aging.stats.trend_tests
 from aging.campaign.load import Kinds
 from aging.core.plugins import discover
-from aging.deployments import Subject
+from aging.deployments.base import Subject
+from aging.deployments.models.gguf import PRESETS
 from aging.load.arrivals import Arrivals
 from aging.load.lengths import Lengths
 from aging.rejuvenation import Policy
 from aging.samplers import Sampler
 from aging.stats.trend_tests.base import TrendTest
-from aging.weights import PRESETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Catalogue:
     def discovered(cls) -> Catalogue:
         """The plug-ins of this installation."""
         return cls(
-            deployments=discover(aging.deployments, Subject),
+            deployments=discover(aging.deployments.runtimes, Subject),
             arrivals=discover(aging.load.arrivals, Arrivals),
             lengths=discover(aging.load.lengths, Lengths),
             samplers=discover(aging.samplers, Sampler),

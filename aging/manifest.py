@@ -20,7 +20,7 @@ import psutil
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
 from aging.core.errors import writing
-from aging.deployments import Subject, environments_folder
+from aging.deployments.base import Subject, environments_folder
 from aging.load.classes import classes_of
 from aging.load.inputs import Input
 from aging.load.schedule import schedule_hash

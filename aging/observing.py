@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 
-import aging.deployments
-from aging.attached import Attached, LoadStart, Whereabouts
+import aging.deployments.runtimes
 from aging.campaign.load import Written
 from aging.core.errors import AttachError
 from aging.core.http import HTTPError
 from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
-from aging.deployments import Subject
+from aging.deployments.base import Subject
+from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
 from aging.samplers.engine import client, recognised, scrape
 
 _POINTS = 240
@@ -58,7 +58,7 @@ def _metrics_lines(url: str) -> list[str]:
             scraped = scrape(http, url)
     except (HTTPError, ValueError) as error:
         raise AttachError(f"{url} tells no metrics: {str(error).splitlines()[0] or type(error).__name__}") from None
-    known = {kind: plugin.engine_metrics for kind, plugin in discover(aging.deployments, Subject).items()}
+    known = {kind: plugin.engine_metrics for kind, plugin in discover(aging.deployments.runtimes, Subject).items()}
     engine = recognised(scraped, known)
     return [f"metrics = {_toml(url)}", *([] if engine is None else [f"engine = {_toml(engine)}"])]
 

@@ -19,14 +19,14 @@ from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelT
 from aging.catalogue import Catalogue
 from aging.core import malloc_probe
 from aging.core.errors import Mistake, PreflightError, writing
-from aging.deployments import ModelFormat, Subject, environments_folder
-from aging.huggingface import cached_folder
+from aging.deployments.base import ModelFormat, Subject, environments_folder
+from aging.deployments.models.gguf import PRESETS, Preset, cached_gguf
+from aging.deployments.models.huggingface import cached_folder
 from aging.indicators import indicators
 from aging.load.bodies import left_out
 from aging.load.classes import classes_of
 from aging.ports import port_taken
 from aging.stats.slope.interval import LEAST
-from aging.weights import PRESETS, Preset, cached_gguf
 
 _CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}
 

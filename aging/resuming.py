@@ -13,7 +13,7 @@ from aging.campaign.plan import Round, Run
 from aging.core.clock import Stamp, Timeline
 from aging.core.errors import AgingError
 from aging.core.processes.ownership import Identity, belonging, campaigns, end, kin, lives, mark, send
-from aging.deployments import PastLife
+from aging.deployments.base import PastLife
 from aging.keeping import keepers
 from aging.resumption import Past, is_over, left_of, past_of
 from aging.store.journal import RESUMABLE, CampaignState, Journal, fold, read_journal

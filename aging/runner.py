@@ -25,7 +25,7 @@ from aging.core.clock import boot_id
 from aging.core.errors import StorageError
 from aging.core.records import HARNESS, Reading
 from aging.core.tasks import cancelled, kept_going
-from aging.deployments import Subject
+from aging.deployments.base import Subject
 from aging.keeping import Keeping
 from aging.ports import FreePorts, named_ports
 from aging.repeating import broken_runs

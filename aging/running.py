@@ -15,7 +15,7 @@ from aging.core.clock import Timeline
 from aging.core.errors import needed, writing
 from aging.core.records import HARNESS
 from aging.core.tasks import cancelled, unless
-from aging.deployments import Subject
+from aging.deployments.base import Subject
 from aging.driving import Driver
 from aging.load.job import Job
 from aging.ports import FreePort, FreePorts

@@ -15,7 +15,7 @@ from aging.core.processes.child import MAIN, Life, oom_kills
 from aging.core.processes.logs import cap, tail
 from aging.core.processes.ownership import command_line, identity, mark
 from aging.core.records import TREE
-from aging.deployments import Endpoint, PastLife, Subject
+from aging.deployments.base import Endpoint, PastLife, Subject
 from aging.load.bodies import content
 from aging.load.planned import PlannedRequest
 from aging.load.request import Answer, send

@@ -14,7 +14,7 @@ from aging.campaign.load import parse_campaign
 from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
 from aging.core.records import Finding, Findings, RequestRecord, recorded
-from aging.deployments import Launch
+from aging.deployments.base import Launch
 from aging.indicators import PRIMARY
 from aging.store.journal import Journal
 from aging.store.layout import Layout

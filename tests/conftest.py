@@ -83,7 +83,7 @@ def reference_servers() -> Iterator[Callable[..., str]]:
     servers: list[subprocess.Popen[str]] = []
 
     def start(*flags: str) -> str:
-        argv = [sys.executable, "-m", "aging.reference", "--port", "0", *flags]
+        argv = [sys.executable, "-m", "aging.deployments.reference_server", "--port", "0", *flags]
         server = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         servers.append(server)
         assert server.stdout is not None

@@ -92,7 +92,15 @@ def with_docker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def contained(image: str = "server:1") -> str:
     port = unused_port()
-    server = [sys.executable, "-m", "aging.reference", "--port", "{port}", "--leak-bytes-per-request", "4096"]
+    server = [
+        sys.executable,
+        "-m",
+        "aging.deployments.reference_server",
+        "--port",
+        "{port}",
+        "--leak-bytes-per-request",
+        "4096",
+    ]
     return (
         f'name = "boxed"\nkind = "container"\nport = {port}\ncontainer_port = {port}\nimage = "{image}"\n'
         f'arguments = {json.dumps(server)}\nmetrics = "/metrics"\nenv = {{ COLOUR = "red" }}'

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-import aging.attached
-from aging.attached import Attached, Attachment, Whereabouts, age
+import aging.deployments.origins.attached
 from aging.catalogue import Catalogue
 from aging.core.errors import AttachError
-from aging.deployments import PastLife
+from aging.deployments.base import PastLife
+from aging.deployments.origins.attached import Attached, Attachment, Whereabouts, age
 from tests.conftest import Aging, wait_for
 from tests.foreign import IDLE, LOAD, PARENT, WATCH, Program, contained, programs, with_docker, written
 
@@ -98,7 +98,7 @@ def test_a_control_group_is_its_members_and_those_of_the_groups_below(
     (group / "worker").mkdir(parents=True)
     (group / "cgroup.procs").write_text(f"{first.pid}\n{os.getpid()}\n")
     (group / "worker" / "cgroup.procs").write_text(f"{second.pid}\n")
-    monkeypatch.setattr(aging.attached, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(aging.deployments.origins.attached, "_CGROUPS", tmp_path)
     attached = Attached(Whereabouts("cgroup", "/system.slice/server.service"), "process")
     assert attached.trees == {"main": (first.pid, second.pid)}
     assert not attached.with_descendants

@@ -30,7 +30,7 @@ from aging.core.processes.ownership import (
     mark,
     send,
 )
-from aging.deployments import PastLife
+from aging.deployments.base import PastLife
 from aging.keeper import GOODBYE
 from aging.keeping import keepers
 from aging.resuming import reap

@@ -12,15 +12,15 @@ from aging import open_results
 from aging.campaign.load import parse_campaign
 from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
-from aging.deployments.command import Command
-from aging.deployments.llama_cpp import LlamaCpp
-from aging.deployments.llama_cpp_python import LlamaCppPython
-from aging.deployments.mistralrs import MistralRs
-from aging.deployments.openvino import OpenVino
-from aging.deployments.reference import Reference
-from aging.deployments.transformers import Transformers
-from aging.deployments.triton import Triton
-from aging.deployments.vllm import Vllm
+from aging.deployments.runtimes.command import Command
+from aging.deployments.runtimes.llama_cpp import LlamaCpp
+from aging.deployments.runtimes.llama_cpp_python import LlamaCppPython
+from aging.deployments.runtimes.mistralrs import MistralRs
+from aging.deployments.runtimes.openvino import OpenVino
+from aging.deployments.runtimes.reference import Reference
+from aging.deployments.runtimes.transformers import Transformers
+from aging.deployments.runtimes.triton import Triton
+from aging.deployments.runtimes.vllm import Vllm
 from tests.builders import launch
 from tests.conftest import Aging, result_directory, unused_port
 

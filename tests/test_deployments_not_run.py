@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from aging.deployments import Launch, Subject
-from aging.deployments.lmdeploy import Lmdeploy
-from aging.deployments.ollama import Ollama
-from aging.deployments.sglang import Sglang
-from aging.deployments.tensorrt_llm import TensorRtLlm
-from aging.deployments.tgi import Tgi
+from aging.deployments.base import Launch, Subject
+from aging.deployments.runtimes.lmdeploy import Lmdeploy
+from aging.deployments.runtimes.ollama import Ollama
+from aging.deployments.runtimes.sglang import Sglang
+from aging.deployments.runtimes.tensorrt_llm import TensorRtLlm
+from aging.deployments.runtimes.tgi import Tgi
 from aging.samplers.engine import common_values, parse_metrics, raw_values
 from tests.builders import launch
 

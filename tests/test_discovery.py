@@ -21,7 +21,7 @@ from aging.stats.trend_tests.base import TrendTest
 from tests.conftest import Aging
 
 GROUPS = {
-    "aging.deployments": "aging.runtimes",
+    "aging.deployments.runtimes": "aging.runtimes",
     "aging.samplers": "aging.samplers",
     "aging.load.arrivals": "aging.arrivals",
     "aging.load.lengths": "aging.lengths",
@@ -33,7 +33,7 @@ GROUPS = {
 """Entry-point groups by plug-in folder. Other distributions know them by these names: a change breaks them all."""
 
 FORMER = {
-    "aging.runtimes": "aging.deployments",
+    "aging.runtimes": "aging.deployments.runtimes",
     "aging.arrivals": "aging.load.arrivals",
     "aging.lengths": "aging.load.lengths",
     "aging.traces": "aging.load.traces",

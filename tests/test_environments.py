@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from aging.core.errors import AgingError
-from aging.deployments import Requirements
-from aging.environments import create, remove, state
+from aging.deployments.base import Requirements
+from aging.deployments.environments import create, remove, state
 
 ENGINE = Requirements("engine", ("engine==1.0", "helper==2.0"), left_out=("sound",))
 

@@ -17,7 +17,7 @@ from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.core.clock import Timeline
 from aging.core.errors import CampaignError, DeploymentError
-from aging.deployments import Subject
+from aging.deployments.base import Subject
 from aging.manifest import manifest
 from aging.ports import FreePorts, named_ports, port_taken
 from aging.preflight import placed

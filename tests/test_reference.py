@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from aging.reference.ageing import PAGE_BYTES, Ageing
-from aging.reference.completions import BadRequestError, parse
+from aging.deployments.reference_server.completions import BadRequestError, parse
+from aging.deployments.reference_server.leak import PAGE_BYTES, Ageing
 
 SLACK_BYTES = 96 * 1024
 """What Python's own allocator may take meanwhile: 16 KiB were seen over 3,500 requests; a leak here is megabytes."""
@@ -60,7 +60,17 @@ class Server:
 
 @contextmanager
 def running(*flags: str) -> Iterator[Server]:
-    command = [sys.executable, "-m", "aging.reference", "--port", "0", "--ttft-seconds", "0", "--token-seconds", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "aging.deployments.reference_server",
+        "--port",
+        "0",
+        "--ttft-seconds",
+        "0",
+        "--token-seconds",
+        "0",
+    ]
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -288,7 +298,7 @@ def test_an_idle_connection_does_not_delay_the_end(start: Callable[..., Server])
 
 def test_a_port_in_use_is_one_line_and_status_2(clean: Server) -> None:
     port = clean.url.rpartition(":")[2]
-    command = [sys.executable, "-m", "aging.reference", "--port", port]
+    command = [sys.executable, "-m", "aging.deployments.reference_server", "--port", port]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
@@ -296,7 +306,15 @@ def test_a_port_in_use_is_one_line_and_status_2(clean: Server) -> None:
 
 
 def test_ageing_that_cannot_be_is_status_2() -> None:
-    command = [sys.executable, "-m", "aging.reference", "--port", "0", "--leak-bytes-per-request", "-1"]
+    command = [
+        sys.executable,
+        "-m",
+        "aging.deployments.reference_server",
+        "--port",
+        "0",
+        "--leak-bytes-per-request",
+        "-1",
+    ]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 2
     assert "leak_bytes_per_request" in ended.stderr

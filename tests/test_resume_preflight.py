@@ -21,7 +21,7 @@ from aging.catalogue import Catalogue
 from aging.core.clock import boot_id
 from aging.core.errors import PreflightError
 from aging.core.processes.ownership import MARKER, identity, mark
-from aging.deployments.command import Command
+from aging.deployments.runtimes.command import Command
 from aging.load.inputs import found_from, read_inputs
 from aging.manifest import manifest
 from aging.ports import port_taken

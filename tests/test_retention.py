@@ -81,7 +81,9 @@ def test_memory_that_a_server_maps_is_not_in_use_by_its_allocator(reference: Ref
         for name, value in malloc_probe.environment({}).items():
             patch.setenv(name, value)
         url = reference("--leak-bytes-per-request", "65536", "--ttft-seconds", "0", "--token-seconds", "0")
-    (server,) = (child.pid for child in psutil.Process().children() if "aging.reference" in child.cmdline())
+    (server,) = (
+        child.pid for child in psutil.Process().children() if "aging.deployments.reference_server" in child.cmdline()
+    )
     targets = (Target("leak", "tree", 1, (server,)),)
     samplers = [kind(lambda: targets) for kind in (ProcessSampler, AllocatorSampler)]
     values: dict[str, list[float]] = {name: [] for name in (PRIMARY, *ALLOCATOR)}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aging.core.words import WORDS
-from aging.weights import PRESETS, SMALL, TINY, Preset, cached_gguf, make_gguf, vocabulary
+from aging.deployments.models.gguf import PRESETS, SMALL, TINY, Preset, cached_gguf, make_gguf, vocabulary
 
 RANKS = {pair: rank for rank, pair in enumerate(vocabulary().merges)}
 

@@ -38,7 +38,7 @@ import aging.together
 from aging.campaign.schema import Campaign
 from aging.catalogue import Catalogue
 from aging.core.records import Event, Reading
-from aging.deployments import Endpoint, Subject
+from aging.deployments.base import Endpoint, Subject
 from aging.indicators import PRIMARY
 from aging.load.classes import classes_of
 from aging.settling import HostUse

@@ -13,12 +13,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    import aging.deployments
+    import aging.deployments.runtimes
     from aging.core.plugins import discover
-    from aging.deployments import Subject
-    from aging.environments import create, remove, state
+    from aging.deployments.base import Subject
+    from aging.deployments.environments import create, remove, state
 
-    plugins = discover(aging.deployments, Subject).values()
+    plugins = discover(aging.deployments.runtimes, Subject).values()
     known = {needs.name: needs for plugin in plugins for needs in plugin.requirements}
     if options.action == "list":
         for name, requirements in known.items():

@@ -27,9 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.core.errors import AgingError
-    from aging.huggingface import cached_folder, make_folder
+    from aging.deployments.models.gguf import PRESETS, cached_gguf, make_gguf
+    from aging.deployments.models.huggingface import cached_folder, make_folder
     from aging.preflight import model_cache
-    from aging.weights import PRESETS, cached_gguf, make_gguf
 
     preset = PRESETS.get(options.preset)
     if preset is None:

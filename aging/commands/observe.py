@@ -28,7 +28,7 @@ _LEAST_SECONDS = 15
 """A verdict takes twelve samples, one a second."""
 
 if TYPE_CHECKING:
-    from aging.attached import Whereabouts
+    from aging.deployments.origins.attached import Whereabouts
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _whereabouts(options: argparse.Namespace) -> Whereabouts:
-    from aging.attached import Whereabouts
+    from aging.deployments.origins.attached import Whereabouts
 
     o = options
     return Whereabouts.given(pid=o.pid, process=o.name, container=o.container, cgroup=o.cgroup)

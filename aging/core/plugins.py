@@ -20,7 +20,7 @@ from typing import Any
 from aging.core.errors import PluginError
 
 _FORMER_GROUPS = {
-    "aging.runtimes": "aging.deployments",
+    "aging.runtimes": "aging.deployments.runtimes",
     "aging.arrivals": "aging.load.arrivals",
     "aging.lengths": "aging.load.lengths",
     "aging.traces": "aging.load.traces",

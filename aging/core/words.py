@@ -1,6 +1,6 @@
 """A small language of our own: pronounceable words for prompts, made on the spot and the same everywhere.
 
-Nothing has to be downloaded, and a tokenizer can be built (``aging.weights``)
+Nothing has to be downloaded, and a tokenizer can be built (``aging.deployments.models.gguf``)
 for which one word is one token, so that a prompt of n words is n tokens.
 """
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.options import SAYABLE, Protocol, fields
 from aging.load.planned import PlannedRequest
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from aging.core import http
 from aging.core.records import RequestRecord
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.bodies import content
 from aging.load.planned import ClosedLoop, PlannedRequest
 from aging.load.prompts import messages

@@ -21,7 +21,7 @@ _SPACED = np.array([text((word,)) for word in WORDS], dtype=object)
 def messages(request: PlannedRequest, seed: int) -> tuple[str, ...]:
     """The conversation so far, user and assistant in turn, the user's newest message last.
 
-    The words are the corpus's, one token each with a model of :mod:`aging.weights`; together they are
+    The words are the corpus's, one token each with a model of :mod:`aging.deployments.models.gguf`; together they are
     ``request.prompt_tokens``. What the assistant said is made up: no answer is waited for.
     """
     home = f"{seed}/{request.load_class}"

@@ -12,11 +12,11 @@ import asyncio
 import time
 
 from aging.core.allocator import settle
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
+from aging.deployments.reference_server.leak import Ageing, Ager
+from aging.deployments.reference_server.server import Pace, ReferenceServer
 from aging.load.client import Client, Limits
 from aging.load.planned import PlannedRequest
-from aging.reference.ageing import Ageing, Ager
-from aging.reference.server import Pace, ReferenceServer
 
 _REQUESTS = 300
 _TOKENS = 48

@@ -10,7 +10,7 @@ from typing import Any
 
 from aging.core import http
 from aging.core.records import Failure, Status
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.bodies import path
 from aging.load.impolite import impatience, outcome, probe
 from aging.load.planned import PlannedRequest

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity
-from aging.deployments import Endpoint, PastLife, Subject
-from aging.deployments.vllm import Vllm
+from aging.deployments.base import Endpoint, PastLife, Subject
+from aging.deployments.runtimes.vllm import Vllm
 from aging.samplers import EngineMetric
 from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.world import World
@@ -21,7 +21,7 @@ _FIRST_PID = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Beginnings:
-    """An origin (:class:`aging.deployments.Origin`) of simulated lives."""
+    """An origin (:class:`aging.deployments.base.Origin`) of simulated lives."""
 
     world: World
     server: Server

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aging.core.processes.ownership import Identity
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.request import Answer
 from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.virtual_time import VirtualClock

@@ -27,7 +27,7 @@ from typing import get_args
 import httpx
 
 from aging.core.records import RequestRecord, recorded
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.planned import ClosedLoop, Fault, PlannedRequest
 from aging.load.rehearsal import rehearse

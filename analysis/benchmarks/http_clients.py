@@ -22,12 +22,12 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from aging.campaign.schema import LoadTable
-from aging.deployments import Endpoint
-from aging.huggingface import cached_folder
+from aging.deployments.base import Endpoint
+from aging.deployments.models.gguf import PRESETS
+from aging.deployments.models.huggingface import cached_folder
 from aging.load.arrivals.poisson import PoissonOptions
 from aging.load.job import Job
 from aging.preflight import model_cache
-from aging.weights import PRESETS
 from analysis.benchmarks.figures import Line
 from analysis.benchmarks.load_client import server
 

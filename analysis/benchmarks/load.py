@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 import psutil
 
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.bodies import body
 from aging.load.job import Job, load_table
 from aging.load.prompts import messages
@@ -56,7 +56,7 @@ def load_client() -> Iterator[Line]:
 
 @contextlib.contextmanager
 def _reference_server() -> Iterator[str]:
-    argv = (sys.executable, "-m", "aging.reference", "--port", "0")
+    argv = (sys.executable, "-m", "aging.deployments.reference_server", "--port", "0")
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:

@@ -30,7 +30,7 @@ import httpx
 import numpy as np
 
 from aging.core.records import RequestRecord
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.bodies import content
 from aging.load.client import Client, Limits
 from aging.load.planned import ClosedLoop, PlannedRequest

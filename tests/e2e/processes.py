@@ -159,7 +159,7 @@ def servers(root: Path) -> set[int]:
     found = set()
     for process in marked(root):
         with contextlib.suppress(psutil.Error):  # another of its processes that has just ended
-            if "aging.reference" in process.cmdline():
+            if "aging.deployments.reference_server" in process.cmdline():
                 found.add(process.pid)
     return found
 

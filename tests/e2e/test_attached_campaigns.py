@@ -158,11 +158,13 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     """Under load: a server that ran already, a container, and a server with a component that ends."""
     folder = tmp_path_factory.mktemp("loaded")
     (script := folder / "prefill.py").write_text(PREFILL)
-    server = json.dumps([sys.executable, "-m", "aging.reference", "--port", "{port}"])
+    server = json.dumps([sys.executable, "-m", "aging.deployments.reference_server", "--port", "{port}"])
     with pytest.MonkeyPatch.context() as patch, reference_servers() as reference:
         boxes = with_docker(folder, patch)
         url = reference("--leak-bytes-per-request", "16384")
-        (there,) = (child for child in psutil.Process().children() if "aging.reference" in child.cmdline())
+        (there,) = (
+            child for child in psutil.Process().children() if "aging.deployments.reference_server" in child.cmdline()
+        )
         parts = f'name = "parts"\nkind = "command"\nport = {unused_port()}\ncommand = {server}\n'
         parts += f"components.prefill = {json.dumps([sys.executable, str(script), str(folder / 'end')])}"
         file = written(

@@ -19,7 +19,7 @@ from tests.test_calibration import campaign
 DIES_UNDER_LOAD = """
 import pathlib, subprocess, sys, time, urllib.request
 port = sys.argv[1]
-server = subprocess.Popen([sys.executable, "-m", "aging.reference", "--port", port])
+server = subprocess.Popen([sys.executable, "-m", "aging.deployments.reference_server", "--port", port])
 def requests():
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:

@@ -27,7 +27,7 @@ load.prompt_tokens = { median = 8, p95 = 16, min = 2, max = 32 }
 load.output_tokens = { median = 4, p95 = 8, min = 1, max = 16 }
 sampling.process = "200ms"
 """
-REFERENCE = f"{sys.executable} -m aging.reference --port $0"
+REFERENCE = f"{sys.executable} -m aging.deployments.reference_server --port $0"
 COMMANDS = {
     "good": f"exec {REFERENCE}",
     "ends-at-once": "echo loading; echo 'no kernel image is available' >&2; exit 7",

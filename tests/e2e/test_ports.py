@@ -19,7 +19,9 @@ def test_a_resume_from_another_folder_keeps_ports_and_starts_what_lies_where_the
     there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
     there.mkdir()
     elsewhere.mkdir()
-    (there / "serve").write_text(f'#!/bin/sh\nexec {sys.executable} -m aging.reference --port "$1"\n')
+    (there / "serve").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -m aging.deployments.reference_server --port "$1"\n'
+    )
     (there / "serve").chmod(0o755)
     own = '[[deployment]]\nname = "own"\nkind = "command"\ncommand = ["./serve", "{port}"]\n'
     head = HEAD.replace('duration = "2s"', 'duration = "1h"\norphan_grace = "10m"')

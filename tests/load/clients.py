@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aging.core.records import RequestRecord
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.planned import PlannedRequest
 

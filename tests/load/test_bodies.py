@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.bodies import OVERSIZED_BYTES, body, content, left_out, path
 from aging.load.options import CHOICES, unique_schema
 from aging.load.planned import PlannedRequest

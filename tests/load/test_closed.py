@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aging.core.records import RequestRecord
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.client import Client
 from aging.load.planned import ClosedLoop, PlannedRequest
 from tests.load.clients import LIMITS, requests

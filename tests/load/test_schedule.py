@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.classes import classes_of
 from aging.load.job import Job, load_table
 from aging.load.planned import CLASS_STRIDE, PlannedRequest

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 import aging.load.transport
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.client import Client
 from aging.load.planned import ClosedLoop, Fault, PlannedRequest
 from aging.load.transport import Transport

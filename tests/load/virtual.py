@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from aging.core.records import RequestRecord
-from aging.deployments import Endpoint
+from aging.deployments.base import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.planned import PlannedRequest
 from tests import virtual_time

@@ -16,9 +16,9 @@ import pytest
 
 from aging.catalogue import Catalogue
 from aging.core.records import Reading
-from aging.deployments.llama_cpp import LlamaCpp
-from aging.deployments.triton import Triton
-from aging.deployments.vllm import Vllm
+from aging.deployments.runtimes.llama_cpp import LlamaCpp
+from aging.deployments.runtimes.triton import Triton
+from aging.deployments.runtimes.vllm import Vllm
 from aging.samplers import ENGINE_METRICS, EngineMetric, Target, engine
 from aging.samplers.engine import EngineSampler, common_values, parse_metrics, raw_values
 from aging.sampling import Plan, Sampling

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.deployments import Deployment, Endpoint, Launch
+from aging.deployments.base import Deployment, Endpoint, Launch
 
 
 class OllamaOptions(DeploymentOptions):

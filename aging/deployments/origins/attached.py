@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 import psutil
 
-from aging.containers import container_pid
 from aging.core.errors import AttachError
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity, identity
-from aging.deployments import Endpoint, PastLife
+from aging.deployments.base import Endpoint, PastLife
+from aging.deployments.origins.container import container_pid
 
 _POLL_SECONDS = 0.25
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -71,7 +71,7 @@ class Whereabouts:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An origin (:class:`aging.deployments.Origin`): a life that somebody else began."""
+    """An origin (:class:`aging.deployments.base.Origin`): a life that somebody else began."""
 
     whereabouts: Whereabouts
     endpoint: Endpoint | None

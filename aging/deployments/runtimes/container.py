@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.containers import ContainerRun, arguments_of, refusal
-from aging.deployments import UNCHOSEN, EndpointOptions, Subject, metrics_of
+from aging.deployments.base import UNCHOSEN, EndpointOptions, Subject, metrics_of
+from aging.deployments.origins.container import ContainerRun, arguments_of, refusal
 from aging.samplers import EngineMetric
 
 

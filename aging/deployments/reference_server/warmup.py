@@ -12,8 +12,8 @@ import json
 import socket
 from typing import Any
 
-from aging.reference.ageing import Ageing, Ager
-from aging.reference.server import Pace, ReferenceServer
+from aging.deployments.reference_server.leak import Ageing, Ager
+from aging.deployments.reference_server.server import Pace, ReferenceServer
 
 _CLIENTS = 32
 _PROMPT = "word " * 4000

@@ -9,10 +9,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.deployments.base import Deployment, Endpoint, Launch, Requirements, environments_folder
 from aging.samplers import EngineMetric
 
-_SCRIPT = Path(__file__).parent / "_scripts" / "triton_server.py"
+_SCRIPT = Path(__file__).parents[1] / "_scripts" / "triton_server.py"
 
 
 class TritonOptions(DeploymentOptions):

@@ -9,9 +9,17 @@ from dataclasses import dataclass
 
 import h11
 
-from aging.reference.ageing import Ager
-from aging.reference.completions import Asked, BadRequestError, Events, error_reply, models_reply, parse, whole_reply
-from aging.reference.connection import MAX_BODY_BYTES, BodyTooLargeError, Connection
+from aging.deployments.reference_server.completions import (
+    Asked,
+    BadRequestError,
+    Events,
+    error_reply,
+    models_reply,
+    parse,
+    whole_reply,
+)
+from aging.deployments.reference_server.connection import MAX_BODY_BYTES, BodyTooLargeError, Connection
+from aging.deployments.reference_server.leak import Ager
 
 _TICK_SECONDS = 0.1
 _ROUTES = {

@@ -1,6 +1,6 @@
 """Random-weight models as Hugging Face folders, made without torch and without a hub.
 
-The same tensors and the same tokenizer as the GGUF of :mod:`aging.weights`, in
+The same tensors and the same tokenizer as the GGUF of :mod:`aging.deployments.models.gguf`, in
 the layout that ``transformers``, vLLM and SGLang load.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aging.weights import (
+from aging.deployments.models.gguf import (
     BOS,
     CHAT_TEMPLATE,
     EOS,

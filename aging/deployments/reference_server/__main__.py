@@ -1,4 +1,4 @@
-"""``python -m aging.reference``: start the reference server from command-line flags."""
+"""``python -m aging.deployments.reference_server``: start the reference server from command-line flags."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
-from aging.reference.ageing import Ageing, Ager
-from aging.reference.rehearsal import rehearse
-from aging.reference.server import Pace, ReferenceServer
+from aging.deployments.reference_server.leak import Ageing, Ager
+from aging.deployments.reference_server.server import Pace, ReferenceServer
+from aging.deployments.reference_server.warmup import rehearse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m aging.reference", description=sys.modules["aging.reference"].__doc__
+        prog="python -m aging.deployments.reference_server",
+        description=sys.modules["aging.deployments.reference_server"].__doc__,
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True, help="0 = any free port, told in the first line of output")

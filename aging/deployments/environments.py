@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from aging.core.errors import AgingError, writing
-from aging.deployments import Requirements, environments_folder
+from aging.deployments.base import Requirements, environments_folder
 
 
 def create(requirements: Requirements) -> Path:

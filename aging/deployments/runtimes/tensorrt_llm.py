@@ -11,10 +11,10 @@ from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
 from aging.core.units import Flag
-from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.deployments.base import Deployment, Endpoint, Launch, Requirements, environments_folder
 from aging.samplers import EngineMetric
 
-_SCRIPT = Path(__file__).parent / "_scripts" / "trtllm_server.py"
+_SCRIPT = Path(__file__).parents[1] / "_scripts" / "trtllm_server.py"
 
 
 class TensorRtLlmOptions(DeploymentOptions):

@@ -1,7 +1,7 @@
 """Random-weight models, made on the spot: memory aging lives in the serving code, not in the weights.
 
 A model has the llama architecture; here it becomes a GGUF file, in
-:mod:`aging.huggingface` a Hugging Face folder. Its tokenizer knows every word of
+:mod:`aging.deployments.models.huggingface` a Hugging Face folder. Its tokenizer knows every word of
 ``aging.core.words`` as one token, and its weights are random but for one
 dimension that makes everything but such words impossible to sample: replies
 are as long as they were asked to be, and stream as one readable word a token.

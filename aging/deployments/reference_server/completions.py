@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from aging.reference.documents import SchemaError, document
+from aging.deployments.reference_server.documents import SchemaError, document
 
 MODEL = "reference"
 MAX_OUTPUT_TOKENS = 32_768

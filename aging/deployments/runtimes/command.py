@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from aging.campaign.schema import DeploymentOptions
 from aging.core.processes.child import MAIN
-from aging.deployments import Deployment, EndpointOptions, Launch, metrics_of
+from aging.deployments.base import Deployment, EndpointOptions, Launch, metrics_of
 from aging.samplers import EngineMetric
 
 CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]

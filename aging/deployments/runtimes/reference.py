@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from aging.campaign.schema import DeploymentOptions
 from aging.core.units import Duration, Size
-from aging.deployments import Deployment, Endpoint, KnownAgeing, Launch
-from aging.reference.ageing import Ageing
+from aging.deployments.base import Deployment, Endpoint, KnownAgeing, Launch
+from aging.deployments.reference_server.leak import Ageing
 from aging.samplers import EngineMetric
 
 
@@ -52,7 +52,7 @@ class ReferenceOptions(DeploymentOptions):
 
 
 class Reference(Deployment[ReferenceOptions]):
-    """``python -m aging.reference`` with this interpreter."""
+    """``python -m aging.deployments.reference_server`` with this interpreter."""
 
     kind = "reference"
     options_table = ReferenceOptions
@@ -69,7 +69,7 @@ class Reference(Deployment[ReferenceOptions]):
         flags = {"port": o.port, "ttft_seconds": o.ttft, "token_seconds": o.token} | asdict(o.ageing())
         arguments = (part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", f"{value}"))
         return Launch(
-            argv=(sys.executable, "-m", "aging.reference", *arguments),
+            argv=(sys.executable, "-m", "aging.deployments.reference_server", *arguments),
             env=o.env,
             endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="reference", metrics_path="/metrics"),
         )

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
-from aging.attached import Attachment, LoadStart, Whereabouts
 from aging.campaign.schema import SubjectOptions
 from aging.core.errors import AttachError
-from aging.deployments import EndpointOptions, Subject, metrics_of
+from aging.deployments.base import EndpointOptions, Subject, metrics_of
+from aging.deployments.origins.attached import Attachment, LoadStart, Whereabouts
 from aging.samplers import EngineMetric
 
 _URL = r"^https?://[^/]+/?$"

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
 from aging.core.units import Size
-from aging.deployments import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.deployments.base import Deployment, Endpoint, Launch, Requirements, environments_folder
 
 
 class LlamaCppPythonOptions(DeploymentOptions):

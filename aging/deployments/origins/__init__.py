@@ -1,0 +1,1 @@
+"""Where the processes of a deployment come from: started here, a container, or running already."""
