@@ -10,7 +10,7 @@ import aging.deployments.runtimes
 import aging.load.arrivals
 import aging.load.lengths
 import aging.rejuvenation
-import aging.samplers
+import aging.sampling.samplers
 import aging.stats.trend_tests
 from aging.campaign.load import Kinds
 from aging.core.plugins import discover
@@ -19,7 +19,7 @@ from aging.deployments.models.gguf import PRESETS
 from aging.load.arrivals import Arrivals
 from aging.load.lengths import Lengths
 from aging.rejuvenation import Policy
-from aging.samplers import Sampler
+from aging.sampling.base import Sampler
 from aging.stats.trend_tests.base import TrendTest
 
 
@@ -41,7 +41,7 @@ class Catalogue:
             deployments=discover(aging.deployments.runtimes, Subject),
             arrivals=discover(aging.load.arrivals, Arrivals),
             lengths=discover(aging.load.lengths, Lengths),
-            samplers=discover(aging.samplers, Sampler),
+            samplers=discover(aging.sampling.samplers, Sampler),
             policies=discover(aging.rejuvenation, Policy),
             tests=discover(aging.stats.trend_tests, TrendTest),
         )

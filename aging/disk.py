@@ -15,7 +15,7 @@ from aging.campaign.plan import Run, rounds
 from aging.campaign.schema import Campaign
 from aging.load.classes import LoadClass, classes_of
 from aging.load.schedule import class_draws
-from aging.samplers import Sampler
+from aging.sampling.base import Sampler
 
 _HOUR = 3600.0
 _JOURNAL_BYTES = 64 * 2**10

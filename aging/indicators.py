@@ -21,7 +21,7 @@ from aging.latencies import Base, latencies
 from aging.load_gaps import load_gaps
 from aging.objectives import Objectives, judged, of_class
 from aging.objectives import classes as objectives_of
-from aging.samplers import ENGINE_METRICS
+from aging.sampling.base import ENGINE_METRICS
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
 from aging.store.results import Results
 

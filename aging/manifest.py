@@ -24,7 +24,7 @@ from aging.deployments.base import Subject, environments_folder
 from aging.load.classes import classes_of
 from aging.load.inputs import Input
 from aging.load.schedule import schedule_hash
-from aging.nvml.identity import devices
+from aging.sampling.nvml.identity import devices
 
 SCHEMA = 1
 

@@ -13,7 +13,7 @@ from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.deployments.base import Subject
 from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
-from aging.samplers.engine import client, recognised, scrape
+from aging.sampling.samplers.engine import client, recognised, scrape
 
 _POINTS = 240
 """Grid cells of a watch: enough for every statistic, few enough that each is a median of several samples."""

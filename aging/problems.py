@@ -16,7 +16,7 @@ from aging.latencies import lateness
 from aging.load_gaps import unsent
 from aging.problem_kinds import KINDS
 from aging.problem_kinds import ProblemKind as Kind
-from aging.samplers.allocator import AllocatorSampler
+from aging.sampling.samplers.allocator import AllocatorSampler
 from aging.stats import rate_grid
 from aging.store.results import Results
 

@@ -31,8 +31,8 @@ from aging.ports import FreePorts, named_ports
 from aging.repeating import broken_runs
 from aging.resumption import Key, Past, left_of
 from aging.running import Running, Stage
-from aging.samplers import Target
-from aging.sampling import Plan, Sampling
+from aging.sampling.base import Target
+from aging.sampling.loop import Plan, Sampling
 from aging.settling import Settling
 from aging.store.journal import Journal
 from aging.store.layout import Layout

@@ -21,7 +21,7 @@ from aging.load.planned import PlannedRequest
 from aging.load.request import Answer, send
 from aging.load.transport import Transport
 from aging.ports import FreePort
-from aging.samplers import Target
+from aging.sampling.base import Target
 from aging.store.journal import RunState
 from aging.store.layout import Layout
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-from aging.nvml.usage import memory_used
 from aging.ports import port_taken
+from aging.sampling.nvml.memory_used import memory_used
 
 _PAUSE_SECONDS = 1.0
 

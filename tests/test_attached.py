@@ -197,7 +197,7 @@ def test_a_container_that_is_not_there_is_told(
 
 
 def test_an_engines_metrics_are_recognised(reference: Callable[..., str], program: Program) -> None:
-    from aging.samplers.engine import parse_metrics, recognised
+    from aging.sampling.samplers.engine import parse_metrics, recognised
 
     known = {kind: plugin.engine_metrics for kind, plugin in Catalogue.discovered().deployments.items()}
     data = Path(__file__).parent / "samplers" / "data"

@@ -16,7 +16,7 @@ from aging.deployments.runtimes.ollama import Ollama
 from aging.deployments.runtimes.sglang import Sglang
 from aging.deployments.runtimes.tensorrt_llm import TensorRtLlm
 from aging.deployments.runtimes.tgi import Tgi
-from aging.samplers.engine import common_values, parse_metrics, raw_values
+from aging.sampling.samplers.engine import common_values, parse_metrics, raw_values
 from tests.builders import launch
 
 DATA = Path(__file__).parent / "samplers" / "data"

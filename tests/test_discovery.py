@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-import aging.samplers
+import aging.sampling.samplers
 import aging.stats.trend_tests
 from aging.core import plugins
 from aging.core.errors import ExitCode, PluginError
 from aging.core.plugins import discover
-from aging.samplers import Sampler
-from aging.samplers.process import ProcessSampler
+from aging.sampling.base import Sampler
+from aging.sampling.samplers.process import ProcessSampler
 from aging.stats.trend_tests.base import TrendTest
 from tests.conftest import Aging
 
 GROUPS = {
     "aging.deployments.runtimes": "aging.runtimes",
-    "aging.samplers": "aging.samplers",
+    "aging.sampling.samplers": "aging.sampling.samplers",
     "aging.load.arrivals": "aging.arrivals",
     "aging.load.lengths": "aging.lengths",
     "aging.load.traces": "aging.traces",
@@ -74,7 +74,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         folder = tmp_path / f"{name}-1.5.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
-        lines = "".join(f"[{group}]\n{name} = {name}:Own\n" for group in groups or ("aging.samplers",))
+        lines = "".join(f"[{group}]\n{name} = {name}:Own\n" for group in groups or ("aging.sampling.samplers",))
         (folder / "entry_points.txt").write_text(lines)
         (tmp_path / f"{name}.py").write_text(text)
         names.append(name)
@@ -93,7 +93,7 @@ def _forget() -> None:
 
 
 def samplers() -> dict[str, type[Sampler]]:
-    return dict(discover(aging.samplers, Sampler))
+    return dict(discover(aging.sampling.samplers, Sampler))
 
 
 @pytest.mark.parametrize(("folder", "group"), GROUPS.items())
@@ -139,7 +139,7 @@ def test_a_plugin_that_cannot_be_imported_is_a_warning_with_its_distribution_and
     assert samplers() == before
     samplers()
     (warning,) = caplog.messages
-    assert "broken 1.5 (broken:Own in aging.samplers)" in warning
+    assert "broken 1.5 (broken:Own in aging.sampling.samplers)" in warning
     assert error in warning
 
 
@@ -166,7 +166,7 @@ def test_a_third_party_never_takes_the_place_of_a_built_in_kind(
     assert samplers()["process"] is ProcessSampler
     (warning,) = caplog.messages
     assert "taker 1.5" in warning
-    assert "aging.samplers.process" in warning
+    assert "aging.sampling.samplers.process" in warning
 
 
 def test_two_third_parties_of_one_kind_are_refused_with_both_named(

@@ -17,9 +17,9 @@ from aging.core.clock import Clocks
 from aging.core.records import Findings, Reading
 from aging.findings import analyse
 from aging.indicators import PRIMARY
-from aging.jumps import JumpWatch
-from aging.samplers import Sampler
-from aging.sampling import Plan, Sampling
+from aging.sampling.base import Sampler
+from aging.sampling.clock_jumps import JumpWatch
+from aging.sampling.loop import Plan, Sampling
 from aging.store.journal import Journal
 from aging.store.results import Results, open_results
 from tests.builders import LOAD_START, SECONDS, leak, memory_finding, synthetic

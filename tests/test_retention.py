@@ -17,9 +17,9 @@ from aging.core import malloc_probe
 from aging.core.records import Finding
 from aging.indicators import ALLOCATOR, PRIMARY, Series
 from aging.retention import with_retention
-from aging.samplers import Target
-from aging.samplers.allocator import AllocatorSampler
-from aging.samplers.process import ProcessSampler
+from aging.sampling.base import Target
+from aging.sampling.samplers.allocator import AllocatorSampler
+from aging.sampling.samplers.process import ProcessSampler
 from tests.conftest import Aging, result_directory
 
 Reference = Callable[..., str]

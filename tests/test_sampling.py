@@ -13,8 +13,8 @@ import pytest
 
 from aging.core.clock import Stamp, Tick
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Sampler
-from aging.sampling import Plan, Sampling
+from aging.sampling.base import Sampler
+from aging.sampling.loop import Plan, Sampling
 from aging.store.reader import read_rows
 
 

@@ -31,7 +31,7 @@ import aging.early
 import aging.repeating
 import aging.runner
 import aging.running
-import aging.sampling
+import aging.sampling.loop
 import aging.serving
 import aging.settling
 import aging.together
@@ -299,7 +299,7 @@ class VirtualCampaign:
             (aging.settling, "port_taken", self.taken_ports.get),
             (aging.together, "settle", lambda _spare: None),
             (aging.core.clock, "_BOOT_ID", boot),
-            (aging.sampling, "_Reader", _Reader),
+            (aging.sampling.loop, "_Reader", _Reader),
             (Catalogue, "discovered", lambda: catalogue),
             (Room, "of", lambda _folder: Room(0 if self.disk_full else _PLENTY, None)),
             (Memory, "now", lambda: Memory(self.memory_available, "the host")),

@@ -29,7 +29,7 @@ from aging.core.plugins import discover
 from aging.core.processes.child import MAIN, Adopted, Child, Children, Life
 from aging.core.processes.ownership import LIFE, Identity, age, command_line, environment, lives, mark
 from aging.core.units import Flag
-from aging.samplers import EngineMetric
+from aging.sampling.base import EngineMetric
 
 ENTRY_POINT_GROUP = "aging.runtimes"
 

@@ -11,7 +11,7 @@ from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity
 from aging.deployments.base import Endpoint, PastLife, Subject
 from aging.deployments.runtimes.vllm import Vllm
-from aging.samplers import EngineMetric
+from aging.sampling.base import EngineMetric
 from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.world import World
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Sampler, Target
-from aging.samplers.engine import common_values, raw_values
+from aging.sampling.base import Sampler, Target
+from aging.sampling.samplers.engine import common_values, raw_values
 from analysis.accelerated.indicators import (
     Column,
     Indicators,
@@ -95,7 +95,7 @@ class SimulatedSampler(Sampler):
 
 
 class SimulatedProcesses(SimulatedSampler):
-    """Of :class:`aging.samplers.process.ProcessSampler`."""
+    """Of :class:`aging.sampling.samplers.process.ProcessSampler`."""
 
     kind = "process"
     default_interval = 1.0
@@ -158,7 +158,7 @@ def _pcie_columns(_key: Sequence[int]) -> dict[str, Column]:
 
 
 class SimulatedDevices(SimulatedSampler):
-    """Of :class:`aging.samplers.device.DeviceSampler`: a board a slot."""
+    """Of :class:`aging.sampling.samplers.device.DeviceSampler`: a board a slot."""
 
     kind = "device"
     default_interval = 1.0
@@ -259,7 +259,7 @@ def _host_columns(_key: Sequence[int]) -> dict[str, Column]:
 
 
 class SimulatedHost(SimulatedSampler):
-    """Of :class:`aging.samplers.host.HostSampler`."""
+    """Of :class:`aging.sampling.samplers.host.HostSampler`."""
 
     kind = "host"
     default_interval = 5.0
@@ -314,7 +314,7 @@ def _engine_columns(_key: Sequence[int]) -> dict[str, Column]:
 
 
 class SimulatedEngines(SimulatedSampler):
-    """Of :class:`aging.samplers.engine.EngineSampler`: a scrape that needs no reading of text."""
+    """Of :class:`aging.sampling.samplers.engine.EngineSampler`: a scrape that needs no reading of text."""
 
     kind = "engine"
     default_interval = 10.0
@@ -338,7 +338,7 @@ _FILES = ("socket", "pipe", "anonymous", "file", "other")
 
 
 class SimulatedFootprints(SimulatedSampler):
-    """Of :class:`aging.samplers.footprint.FootprintSampler`."""
+    """Of :class:`aging.sampling.samplers.pss.FootprintSampler`."""
 
     kind = "footprint"
     default_interval = 60.0

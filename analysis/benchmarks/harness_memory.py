@@ -23,17 +23,17 @@ from pathlib import Path
 
 import numpy as np
 
-import aging.sampling
+import aging.sampling.loop
 from aging.core.allocator import keep_flat, settle
 from aging.core.clock import Clocks, Tick
 from aging.core.records import HARNESS
 from aging.progress import Progress
-from aging.samplers import Target
-from aging.samplers.engine import EngineSampler
-from aging.samplers.footprint import FootprintSampler
-from aging.samplers.host import HostSampler
-from aging.samplers.process import ProcessSampler, read_process
-from aging.sampling import Plan, Sampling
+from aging.sampling.base import Target
+from aging.sampling.loop import Plan, Sampling
+from aging.sampling.samplers.engine import EngineSampler
+from aging.sampling.samplers.host import HostSampler
+from aging.sampling.samplers.process import ProcessSampler, read_process
+from aging.sampling.samplers.pss import FootprintSampler
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from analysis import ROOT
@@ -119,7 +119,7 @@ def watched() -> Iterator[list[Target]]:
 async def simulate(hours: int, root: Path, targets: list[Target]) -> np.ndarray:
     """Anonymous memory plus swap of this process at every simulated minute, in bytes; shape (60 * hours,)."""
     clock = FastClock()
-    aging.sampling.ticks = clock.ticks  # type: ignore[attr-defined]
+    aging.sampling.loop.ticks = clock.ticks  # type: ignore[attr-defined]
     layout, journal = Layout(root), Journal(root / "journal.jsonl")
     journal.record("campaign_started", name="harness", pid=0, duration=hours * 3600.0)
     own = Target(HARNESS, "runner", 1, (os.getpid(),), with_descendants=False)

@@ -24,12 +24,12 @@ from random import Random
 
 import numpy as np
 
-from aging.samplers import Target
-from aging.samplers.engine import EngineSampler
-from aging.samplers.footprint import FootprintSampler, memory_of
-from aging.samplers.host import HostSampler
-from aging.samplers.process import ProcessSampler
-from aging.sampling import Plan, Sampling
+from aging.sampling.base import Target
+from aging.sampling.loop import Plan, Sampling
+from aging.sampling.samplers.engine import EngineSampler
+from aging.sampling.samplers.host import HostSampler
+from aging.sampling.samplers.process import ProcessSampler
+from aging.sampling.samplers.pss import FootprintSampler, memory_of
 from analysis import ROOT
 
 ARMS = ("nobody", "sampling", "uss")

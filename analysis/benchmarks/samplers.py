@@ -15,8 +15,8 @@ from statistics import median
 import psutil
 
 from aging.core.records import Reading
-from aging.samplers import Target
-from aging.samplers.process import ProcessSampler, read_process
+from aging.sampling.base import Target
+from aging.sampling.samplers.process import ProcessSampler, read_process
 from analysis.benchmarks.figures import REPEATS, Call, Line, medians
 
 _TARGETS = 6

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aging.samplers.process import read_process
+from aging.sampling.samplers.process import read_process
 from aging.store.reader import read_rows
 from aging.store.sealing import seal
 from aging.store.segments import LIVE, SEALED, Row, SegmentWriter

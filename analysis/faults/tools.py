@@ -108,7 +108,7 @@ def faulty_sampler(folder: Path, how: str) -> Mapping[str, str]:
     told = folder / "faulty-1.0.dist-info"
     told.mkdir(parents=True, exist_ok=True)
     (told / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
-    (told / "entry_points.txt").write_text("[aging.samplers]\nfaulty = faulty:Faulty\n")
+    (told / "entry_points.txt").write_text("[aging.sampling.samplers]\nfaulty = faulty:Faulty\n")
     (folder / "faulty.py").write_text(_SAMPLER)
     path = os.pathsep.join(part for part in (str(folder), os.environ.get("PYTHONPATH")) if part)
     return {"PYTHONPATH": path, "FAULTS_SAMPLER": how}

@@ -14,8 +14,8 @@ import pytest
 from aging.core import malloc_probe
 from aging.core.errors import DeploymentError
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Target
-from aging.samplers.allocator import AllocatorSampler
+from aging.sampling.base import Target
+from aging.sampling.samplers.allocator import AllocatorSampler
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler to build the probe with")

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Target, cgroup
-from aging.samplers.cgroup import CgroupSampler, read_mounts
-from aging.samplers.process import ProcessSampler
+from aging.sampling.base import Target
+from aging.sampling.samplers import cgroup
+from aging.sampling.samplers.cgroup import CgroupSampler, read_mounts
+from aging.sampling.samplers.process import ProcessSampler
 from tests.conftest import wait_for
 
 MIB = 2**20

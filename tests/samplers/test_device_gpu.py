@@ -12,9 +12,9 @@ from itertools import pairwise
 import pytest
 
 from aging.core.records import HARNESS
-from aging.nvml.identity import devices
-from aging.samplers import Target
-from aging.samplers.device import DeviceSampler
+from aging.sampling.base import Target
+from aging.sampling.nvml.identity import devices
+from aging.sampling.samplers.device import DeviceSampler
 
 pytestmark = pytest.mark.gpu
 

@@ -11,8 +11,10 @@ import psutil
 import pytest
 
 from aging.core.records import HARNESS
-from aging.samplers import Target, elsewhere, process
-from aging.samplers.process import ProcessSampler
+from aging.sampling import psutil_fallback
+from aging.sampling.base import Target
+from aging.sampling.samplers import process
+from aging.sampling.samplers.process import ProcessSampler
 
 MIB = 2**20
 BUSY = """
@@ -57,7 +59,7 @@ def test_elsewhere_it_says_that_it_is_reduced(monkeypatch: pytest.MonkeyPatch) -
     assert ProcessSampler.unavailable() == "there is no /proc here"  # Linux without it: psutil has nothing either
     monkeypatch.setattr(psutil, "LINUX", False)
     assert ProcessSampler.unavailable() is None
-    assert ProcessSampler.reduced() == elsewhere.REDUCED
+    assert ProcessSampler.reduced() == psutil_fallback.REDUCED
 
 
 @pytest.mark.parametrize("with_descendants", [True, False])

@@ -19,9 +19,10 @@ from aging.core.records import Reading
 from aging.deployments.runtimes.llama_cpp import LlamaCpp
 from aging.deployments.runtimes.triton import Triton
 from aging.deployments.runtimes.vllm import Vllm
-from aging.samplers import ENGINE_METRICS, EngineMetric, Target, engine
-from aging.samplers.engine import EngineSampler, common_values, parse_metrics, raw_values
-from aging.sampling import Plan, Sampling
+from aging.sampling.base import ENGINE_METRICS, EngineMetric, Target
+from aging.sampling.loop import Plan, Sampling
+from aging.sampling.samplers import engine
+from aging.sampling.samplers.engine import EngineSampler, common_values, parse_metrics, raw_values
 from aging.store.reader import read_rows
 
 METRICS = """\

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Target
-from aging.samplers.footprint import FootprintSampler
+from aging.sampling.base import Target
+from aging.sampling.samplers.pss import FootprintSampler
 
 MIB = 1 << 20
 CHILD = f"""

@@ -10,9 +10,9 @@ import pytest
 
 from aging.core.clock import Clocks
 from aging.core.records import HARNESS, Reading
-from aging.samplers import host
-from aging.samplers.host import HostSampler
-from aging.samplers.kernel import keyed
+from aging.sampling.kernel_files import keyed
+from aging.sampling.samplers import host
+from aging.sampling.samplers.host import HostSampler
 
 PSI = Path("/proc/pressure/memory").exists()
 MIB = 2**20

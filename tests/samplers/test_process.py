@@ -15,12 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-import aging.samplers
+import aging.sampling.samplers
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Target
-from aging.samplers.process import ProcessSampler, read_tree
+from aging.sampling.base import Target
+from aging.sampling.samplers.process import ProcessSampler, read_tree
 
-ROOT = Path(aging.samplers.__file__).parents[2]
+ROOT = Path(aging.sampling.base.__file__).parents[2]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MIB = 2**20
 NO_SUCH_PID = 2**22 + 1  # above the kernel's PID_MAX_LIMIT

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aging.problems import problems_of
-from aging.sampling import Sampling
+from aging.sampling.loop import Sampling
 from aging.store.journal import Journal
 from aging.store.reader import read_rows
 from aging.store.results import open_results

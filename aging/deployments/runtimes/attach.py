@@ -12,7 +12,7 @@ from aging.campaign.schema import SubjectOptions
 from aging.core.errors import AttachError
 from aging.deployments.base import EndpointOptions, Subject, metrics_of
 from aging.deployments.origins.attached import Attachment, LoadStart, Whereabouts
-from aging.samplers import EngineMetric
+from aging.sampling.base import EngineMetric
 
 _URL = r"^https?://[^/]+/?$"
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.deployments.base import UNCHOSEN, EndpointOptions, Subject, metrics_of
 from aging.deployments.origins.container import ContainerRun, arguments_of, refusal
-from aging.samplers import EngineMetric
+from aging.sampling.base import EngineMetric
 
 
 class ContainerOptions(EndpointOptions, DeploymentOptions):

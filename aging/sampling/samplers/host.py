@@ -17,8 +17,8 @@ import psutil
 
 from aging.core.clock import Clocks
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Sampler, Targets
-from aging.samplers.kernel import Answer, Question, answered, keyed
+from aging.sampling.base import Sampler, Targets
+from aging.sampling.kernel_files import Answer, Question, answered, keyed
 
 _PROC = Path("/proc")
 _TMP = Path("/tmp")

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 from aging.core.records import Reading
 
-ENTRY_POINT_GROUP = "aging.samplers"
+ENTRY_POINT_GROUP = "aging.sampling.samplers"
 
 
 @dataclass(frozen=True, slots=True)

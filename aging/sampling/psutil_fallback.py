@@ -28,7 +28,7 @@ _LINUX_ONLY = (
 
 
 def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]:
-    """One process's indicators, like :func:`aging.samplers.process.read_process`; of a zombie there are none.
+    """One process's indicators, like :func:`aging.sampling.samplers.process.read_process`; of a zombie there are none.
 
     Raises ProcessLookupError when it has ended, PermissionError where it may not be seen.
     """

@@ -18,7 +18,8 @@ import psutil
 from aging.core.processes import procfs
 from aging.core.processes.tree import Membership, Processes
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Sampler, Target, Targets, elsewhere
+from aging.sampling import psutil_fallback
+from aging.sampling.base import Sampler, Target, Targets
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _KIB = 1024
@@ -57,13 +58,13 @@ class ProcessSampler(Sampler):
 
     @classmethod
     def reduced(cls) -> str | None:
-        return None if _proc_is_here() else elsewhere.REDUCED
+        return None if _proc_is_here() else psutil_fallback.REDUCED
 
     def __init__(self, targets: Targets, results: Path = Path()) -> None:
         super().__init__(targets, results)
         here = _proc_is_here()
-        self._membership = Membership(Processes.seen if here else elsewhere.processes)
-        self._read_process: ReadProcess = read_process if here else elsewhere.read_process
+        self._membership = Membership(Processes.seen if here else psutil_fallback.processes)
+        self._read_process: ReadProcess = read_process if here else psutil_fallback.read_process
 
     def read(self) -> Iterable[Reading]:
         whole_and_parts = [part for target in self.targets() for part in (target, *target.parts())]

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from aging.core.records import HARNESS, Reading
-from aging.samplers import Sampler, Target, Targets
-from aging.samplers.kernel import Answer, Question, answered, keyed, number
-from aging.samplers.process import ended
+from aging.sampling.base import Sampler, Target, Targets
+from aging.sampling.kernel_files import Answer, Question, answered, keyed, number
+from aging.sampling.samplers.process import ended
 
 _ROOT = Path("/")
 _PROC = Path("/proc")

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pynvml
 
-from aging.nvml import LIBRARY_LOST, Device
+from aging.sampling.nvml import LIBRARY_LOST, Device
 
 _NOT_AVAILABLE = (2**32 - 1, 2**64 - 1)  # NVML_VALUE_NOT_AVAILABLE, 32 and 64 bit
 FREE = "device_memory_free_bytes"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pynvml
 
-from aging.nvml import LIBRARY_LOST, Device
-from aging.nvml.questions import XIDS
+from aging.sampling.nvml import LIBRARY_LOST, Device
+from aging.sampling.nvml.queries import XIDS
 
 _LAST_XID = "device_xid_last_code"
 

@@ -1,0 +1,1 @@
+"""Samplers, one file each; the contract is in :mod:`aging.sampling.base`."""
