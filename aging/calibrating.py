@@ -24,8 +24,8 @@ from aging.core.processes.logs import tail
 from aging.deployments.base import Subject
 from aging.driving import Driver
 from aging.keeping import Keeping
-from aging.load.classes import classes_of
 from aging.load.job import Job
+from aging.load.schedule.classes import classes_of
 from aging.ports import FreePorts, named_ports
 from aging.serving import Serving
 from aging.store.layout import Layout

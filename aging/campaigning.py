@@ -31,7 +31,7 @@ from aging.deployments.base import Subject
 from aging.derivation import derive
 from aging.early import Gate, watch
 from aging.live import lines, show_lines, table
-from aging.load.inputs import Input, found_from, read_inputs
+from aging.load.schedule.input_files import Input, found_from, read_inputs
 from aging.manifest import manifest, write_manifest
 from aging.preflight import Resumption, check, notes, placed
 from aging.progress import Progress

@@ -16,8 +16,8 @@ from aging.campaign.load import Kinds
 from aging.core.plugins import discover
 from aging.deployments.base import Subject
 from aging.deployments.models.gguf import PRESETS
-from aging.load.arrivals import Arrivals
-from aging.load.lengths import Lengths
+from aging.load.arrivals.base import Arrivals
+from aging.load.lengths.base import Lengths
 from aging.rejuvenation import Policy
 from aging.sampling.base import Sampler
 from aging.stats.trend_tests.base import TrendTest

@@ -13,8 +13,8 @@ from math import ceil
 
 from aging.campaign.plan import Run, rounds
 from aging.campaign.schema import Campaign
-from aging.load.classes import LoadClass, classes_of
-from aging.load.schedule import class_draws
+from aging.load.schedule.classes import LoadClass, classes_of
+from aging.load.schedule.schedule import class_draws
 from aging.sampling.base import Sampler
 
 _HOUR = 3600.0

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 from aging.core.blas_threads import ONE_THREAD
 from aging.core.processes.child import Child
+from aging.load.heartbeat import Beat
 from aging.load.job import Job
-from aging.load.pulse import Beat
 from aging.store.segments import parse_line
 
 _STOP_PATIENCE_SECONDS = 5.0

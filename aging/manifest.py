@@ -21,9 +21,9 @@ from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
 from aging.core.errors import writing
 from aging.deployments.base import Subject, environments_folder
-from aging.load.classes import classes_of
-from aging.load.inputs import Input
-from aging.load.schedule import schedule_hash
+from aging.load.schedule.classes import classes_of
+from aging.load.schedule.input_files import Input
+from aging.load.schedule.schedule import schedule_hash
 from aging.sampling.nvml.identity import devices
 
 SCHEMA = 1

@@ -23,8 +23,8 @@ from aging.deployments.base import ModelFormat, Subject, environments_folder
 from aging.deployments.models.gguf import PRESETS, Preset, cached_gguf
 from aging.deployments.models.huggingface import cached_folder
 from aging.indicators import indicators
-from aging.load.bodies import left_out
-from aging.load.classes import classes_of
+from aging.load.requests.bodies import left_out
+from aging.load.schedule.classes import classes_of
 from aging.ports import port_taken
 from aging.stats.slope.interval import LEAST
 

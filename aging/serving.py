@@ -16,10 +16,10 @@ from aging.core.processes.logs import cap, tail
 from aging.core.processes.ownership import command_line, identity, mark
 from aging.core.records import TREE
 from aging.deployments.base import Endpoint, PastLife, Subject
-from aging.load.bodies import content
-from aging.load.planned import PlannedRequest
-from aging.load.request import Answer, send
-from aging.load.transport import Transport
+from aging.load.http.transport import Transport
+from aging.load.requests.bodies import content
+from aging.load.requests.send import Answer, send
+from aging.load.schedule.planned_request import PlannedRequest
 from aging.ports import FreePort
 from aging.sampling.base import Target
 from aging.store.journal import RunState

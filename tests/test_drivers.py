@@ -10,7 +10,7 @@ import pytest
 from aging.drivers import Driven, driven
 from aging.indicators import PRIMARY, Series
 from aging.load.arrivals.dose import Dose, DoseOptions
-from aging.load.draws import Draws
+from aging.load.schedule.rng import Draws
 
 KIB = 1024.0
 T = np.arange(1.0, 1201.0)

@@ -16,7 +16,7 @@ import pytest
 from aging import driving
 from aging.core.processes.child import Child
 from aging.driving import Driver
-from aging.load.pulse import Beat
+from aging.load.heartbeat import Beat
 from aging.running import Running, Stage, _Load
 
 PULSE = {"event": "pulse", "waiting": 3, "quiet": 0.5, "late": 0.0}

@@ -10,7 +10,7 @@ import pytest
 
 from aging.campaign.load import parse_campaign
 from aging.catalogue import Catalogue
-from aging.load.inputs import read_inputs
+from aging.load.schedule.input_files import read_inputs
 from aging.preflight import CLIENT_REQUESTS_PER_SECOND, notes, placed
 from aging.store.results import open_results
 from tests.conftest import Aging, result_directory

@@ -12,7 +12,7 @@ import pytest
 import aging
 from aging.check import Condition, Outcome, judge
 from aging.core.records import Finding, Findings, Problem
-from aging.load.pulse import Beat
+from aging.load.heartbeat import Beat
 from aging.problem_kinds import KINDS, ProblemKind, described
 from aging.watchdogs.load import troubles
 from tests.conftest import ROOT

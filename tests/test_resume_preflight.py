@@ -22,7 +22,7 @@ from aging.core.clock import boot_id
 from aging.core.errors import PreflightError
 from aging.core.processes.ownership import MARKER, identity, mark
 from aging.deployments.runtimes.command import Command
-from aging.load.inputs import found_from, read_inputs
+from aging.load.schedule.input_files import found_from, read_inputs
 from aging.manifest import manifest
 from aging.ports import port_taken
 from aging.preflight import placed, resolve_model

@@ -40,7 +40,7 @@ from aging.catalogue import Catalogue
 from aging.core.records import Event, Reading
 from aging.deployments.base import Endpoint, Subject
 from aging.indicators import PRIMARY
-from aging.load.classes import classes_of
+from aging.load.schedule.classes import classes_of
 from aging.settling import HostUse
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal

@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import parse_campaign, read_campaign
     from aging.campaign.rates import with_rates
     from aging.catalogue import Catalogue
-    from aging.load.classes import classes_of
-    from aging.load.inputs import read_inputs
+    from aging.load.schedule.classes import classes_of
+    from aging.load.schedule.input_files import read_inputs
     from aging.preflight import check, placed
     from aging.report.curve import curve_plot
 

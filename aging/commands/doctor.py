@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.calibrated import require_calibration
     from aging.campaign.load import load_campaign
     from aging.catalogue import Catalogue
-    from aging.load.inputs import read_inputs
+    from aging.load.schedule.input_files import read_inputs
     from aging.preflight import check, notes, placed
 
     out = console()

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.timetable import timetable
     from aging.catalogue import Catalogue
     from aging.disk import disk_need
-    from aging.load.inputs import read_inputs
+    from aging.load.schedule.input_files import read_inputs
 
     catalogue = Catalogue.discovered()
     overrides = {"duration": options.duration, "scale": options.scale}

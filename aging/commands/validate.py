@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import load_campaign
     from aging.campaign.plan import planned_seconds, rounds
     from aging.catalogue import Catalogue
-    from aging.load.inputs import read_inputs
+    from aging.load.schedule.input_files import read_inputs
 
     kinds = Catalogue.discovered().kinds()
     code = ExitCode.DONE

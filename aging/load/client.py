@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from aging.core import http
 from aging.core.records import RequestRecord
 from aging.deployments.base import Endpoint
-from aging.load.bodies import content
-from aging.load.planned import ClosedLoop, PlannedRequest
-from aging.load.prompts import messages
-from aging.load.request import Answer, send
+from aging.load.http.transport import Transport
+from aging.load.requests.bodies import content
+from aging.load.requests.prompts import messages
+from aging.load.requests.send import Answer, send
+from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
 from aging.load.timer import Timer
-from aging.load.transport import Transport
 
 _AHEAD = 8
 """Requests that are written before they are due: an arrival must not wait for the words of the one before it."""

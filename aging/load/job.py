@@ -10,10 +10,10 @@ from pathlib import Path
 from aging.campaign.load_tables import typed_load
 from aging.campaign.schema import LoadTable
 from aging.deployments.base import Endpoint
-from aging.load.arrivals import Phase
-from aging.load.classes import LoadClass, arrival_kinds, classes_of, length_kinds
-from aging.load.planned import ClosedLoop, PlannedRequest
-from aging.load.schedule import ScheduleHash, class_draws, closed_loops, merged
+from aging.load.arrivals.base import Phase
+from aging.load.schedule.classes import LoadClass, arrival_kinds, classes_of, length_kinds
+from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
+from aging.load.schedule.schedule import ScheduleHash, class_draws, closed_loops, merged
 
 _MOST_A_SECOND = 1_000_000
 """More requests than a closed loop ever sends."""

@@ -14,11 +14,11 @@ from typing import Any
 from aging.core.clock import ticks
 from aging.core.records import RequestRecord, recorded
 from aging.load.client import Client, Limits
+from aging.load.heartbeat import Pulse
 from aging.load.job import Job
-from aging.load.planned import PlannedRequest
-from aging.load.pulse import Pulse
-from aging.load.records import Records
-from aging.load.rehearsal import rehearse
+from aging.load.record_writer import Records
+from aging.load.schedule.planned_request import PlannedRequest
+from aging.load.warmup import rehearse
 from aging.store.segments import Sealer, SegmentWriter
 
 _ORPHAN_DRAIN_SECONDS = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aging.load.pulse import Beat
+from aging.load.heartbeat import Beat
 
 MUTE_SECONDS = 10.0
 """A load process tells its pulse every second."""

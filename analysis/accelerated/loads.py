@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aging.core.clock import ticks
+from aging.load.heartbeat import Beat
 from aging.load.job import Job
-from aging.load.pulse import Beat
 from analysis.accelerated.requests import Requests
 from analysis.accelerated.world import World
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from aging.core.records import Failure, RequestRecord, Status
+from aging.load.heartbeat import Beat, Pulse
 from aging.load.job import Job
-from aging.load.planned import PlannedRequest
 from aging.load.process import not_yet_due, on_timeline
-from aging.load.pulse import Beat, Pulse
-from aging.load.records import Records
+from aging.load.record_writer import Records
+from aging.load.schedule.planned_request import PlannedRequest
 from aging.store.segments import SegmentWriter
 from analysis.accelerated.servers import Server
 from analysis.accelerated.world import World

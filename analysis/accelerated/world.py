@@ -10,7 +10,7 @@ from typing import Protocol
 
 from aging.core.processes.ownership import Identity
 from aging.deployments.base import Endpoint
-from aging.load.request import Answer
+from aging.load.requests.send import Answer
 from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.virtual_time import VirtualClock
 
@@ -52,7 +52,7 @@ class World:
         return ("simulated",) if self.identity(pid) else ()
 
     async def send(self, _transport: object, endpoint: Endpoint, *_: object) -> Answer:
-        """In the place of :func:`aging.load.request.send`: the probe for readiness."""
+        """In the place of :func:`aging.load.requests.send.send`: the probe for readiness."""
         await asyncio.sleep(0.02)
         life = self.life_of(endpoint)
         if life is None or life.how is not None or self.clock.monotonic() - life.born < life.server.ready:

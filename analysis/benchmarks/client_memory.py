@@ -29,8 +29,8 @@ import httpx
 from aging.core.records import RequestRecord, recorded
 from aging.deployments.base import Endpoint
 from aging.load.client import Client, Limits
-from aging.load.planned import ClosedLoop, Fault, PlannedRequest
-from aging.load.rehearsal import rehearse
+from aging.load.schedule.planned_request import ClosedLoop, Fault, PlannedRequest
+from aging.load.warmup import rehearse
 from aging.store.segments import SegmentWriter
 from analysis.benchmarks import truth_server
 

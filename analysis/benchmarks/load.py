@@ -20,9 +20,9 @@ import numpy as np
 import psutil
 
 from aging.deployments.base import Endpoint
-from aging.load.bodies import body
 from aging.load.job import Job, load_table
-from aging.load.prompts import messages
+from aging.load.requests.bodies import body
+from aging.load.requests.prompts import messages
 from aging.store.reader import read_rows
 from analysis.benchmarks.figures import Line
 

@@ -31,11 +31,11 @@ import numpy as np
 
 from aging.core.records import RequestRecord
 from aging.deployments.base import Endpoint
-from aging.load.bodies import content
 from aging.load.client import Client, Limits
-from aging.load.planned import ClosedLoop, PlannedRequest
-from aging.load.prompts import messages
-from aging.load.transport import Transport
+from aging.load.http.transport import Transport
+from aging.load.requests.bodies import content
+from aging.load.requests.prompts import messages
+from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
 from analysis import ROOT
 from analysis.benchmarks import truth_server
 from analysis.benchmarks.figures import Line

@@ -10,7 +10,7 @@ from typing import Any
 from aging.core.records import RequestRecord
 from aging.deployments.base import Endpoint
 from aging.load.client import Client, Limits
-from aging.load.planned import PlannedRequest
+from aging.load.schedule.planned_request import PlannedRequest
 
 LIMITS = Limits(concurrency_cap=64, timeout=5.0, drain=5.0)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from aging.load.arrivals import Arrivals
-from aging.load.classes import arrival_kinds
-from aging.load.draws import Draws
+from aging.load.arrivals.base import Arrivals
+from aging.load.schedule.classes import arrival_kinds
+from aging.load.schedule.rng import Draws
 from tests.load.workloads import gaps, planned, variation
 
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from aging.deployments.base import Endpoint
-from aging.load.bodies import OVERSIZED_BYTES, body, content, left_out, path
-from aging.load.options import CHOICES, unique_schema
-from aging.load.planned import PlannedRequest
+from aging.load.requests.bodies import OVERSIZED_BYTES, body, content, left_out, path
+from aging.load.requests.options import CHOICES, unique_schema
+from aging.load.schedule.planned_request import PlannedRequest
 from tests.conftest import reference_servers
 
 PLAIN = PlannedRequest(number=7, at=0.0, prompt_tokens=3, output_tokens=64, streaming=False)

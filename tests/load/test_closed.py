@@ -13,7 +13,7 @@ import pytest
 from aging.core.records import RequestRecord
 from aging.deployments.base import Endpoint
 from aging.load.client import Client
-from aging.load.planned import ClosedLoop, PlannedRequest
+from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
 from tests.load.clients import LIMITS, requests
 
 

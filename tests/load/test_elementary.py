@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from aging.load.draws import Draws
-from aging.load.elementary import exp, log, normal_quantile, sine_of_turns
+from aging.load.schedule.portable_math import exp, log, normal_quantile, sine_of_turns
+from aging.load.schedule.rng import Draws
 
 U = Draws("test").uniform(20_000)
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from aging.core.records import RequestRecord
-from aging.load.impolite import DISCONNECT_SECONDS, IMPATIENCE_SECONDS
-from aging.load.planned import Fault, PlannedRequest
+from aging.load.requests.client_faults import DISCONNECT_SECONDS, IMPATIENCE_SECONDS
+from aging.load.schedule.planned_request import Fault, PlannedRequest
 from tests.conftest import wait_for
 from tests.load import virtual
 from tests.load.clients import LIMITS, drive

@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from aging.core.errors import AgingError
-from aging.load.classes import length_kinds
-from aging.load.draws import Draws
-from aging.load.lengths import Lengths
+from aging.load.lengths.base import Lengths
+from aging.load.schedule.classes import length_kinds
+from aging.load.schedule.rng import Draws
 
 
 def lengths(**table: Any) -> Lengths[Any]:

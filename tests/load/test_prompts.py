@@ -8,8 +8,8 @@ from collections import defaultdict
 import pytest
 
 from aging.core.words import WORDS
-from aging.load.planned import BLOCK_TOKENS, CLASS_STRIDE, PlannedRequest
-from aging.load.prompts import messages, words
+from aging.load.requests.prompts import messages, words
+from aging.load.schedule.planned_request import BLOCK_TOKENS, CLASS_STRIDE, PlannedRequest
 from tests.load.workloads import planned
 
 

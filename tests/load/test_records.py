@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from aging.load import records as records_module
-from aging.load.records import Records
+from aging.load import record_writer as records_module
+from aging.load.record_writer import Records
 
 
 class Disk:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aging.load.responses import HEAD_LIMIT_BYTES, ResponseParser, TooLongError, TruncatedError
+from aging.load.http.response_parser import HEAD_LIMIT_BYTES, ResponseParser, TooLongError, TruncatedError
 
 HEADS = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from aging.deployments.base import Endpoint
-from aging.load.classes import classes_of
 from aging.load.job import Job, load_table
-from aging.load.planned import CLASS_STRIDE, PlannedRequest
-from aging.load.schedule import ScheduleHash, closed_loops, merged, schedule_hash
+from aging.load.schedule.classes import classes_of
+from aging.load.schedule.planned_request import CLASS_STRIDE, PlannedRequest
+from aging.load.schedule.schedule import ScheduleHash, closed_loops, merged, schedule_hash
 from tests.load.workloads import BASE, planned
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from aging.load.sse import LINE_LIMIT_BYTES, StreamedAnswer
+from aging.load.http.sse import LINE_LIMIT_BYTES, StreamedAnswer
 
 
 def fed(*events: object, done: bool = True) -> StreamedAnswer:

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from aging.load.token_gaps import TokenGaps
+from aging.load.http.token_timing import TokenGaps
 
 
 def filled(times: list[float]) -> TokenGaps:

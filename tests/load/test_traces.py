@@ -15,9 +15,9 @@ import pytest
 from aging.campaign.load import parse_campaign
 from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
-from aging.load.inputs import Inputs, read_inputs
-from aging.load.planned import PlannedRequest
-from aging.load.prompts import messages
+from aging.load.requests.prompts import messages
+from aging.load.schedule.input_files import Inputs, read_inputs
+from aging.load.schedule.planned_request import PlannedRequest
 from aging.store.results import open_results
 from aging.store.sealing import seal
 from aging.store.segments import SegmentWriter

@@ -15,11 +15,11 @@ from typing import Literal
 import httpx
 import pytest
 
-import aging.load.transport
+import aging.load.http.transport
 from aging.deployments.base import Endpoint
 from aging.load.client import Client
-from aging.load.planned import ClosedLoop, Fault, PlannedRequest
-from aging.load.transport import Transport
+from aging.load.http.transport import Transport
+from aging.load.schedule.planned_request import ClosedLoop, Fault, PlannedRequest
 from tests.conftest import reference_servers
 from tests.load.clients import LIMITS
 from tests.load.servers import Talk, answering, read_request, talking
@@ -54,7 +54,7 @@ def test_connections_are_kept_or_not_as_the_runtime_wants(reuse: bool, expected:
 
 def test_an_old_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(aging.load.transport, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(aging.load.http.transport, "time", SimpleNamespace(monotonic=lambda: now))
     connections: list[int] = []
 
     async def ask(url: str) -> None:

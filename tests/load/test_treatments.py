@@ -14,8 +14,8 @@ from aging.campaign.schema import Campaign, LoadTable
 from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
 from aging.disk import disk_need
-from aging.load.classes import classes_of
-from aging.load.inputs import read_inputs
+from aging.load.schedule.classes import classes_of
+from aging.load.schedule.input_files import read_inputs
 from aging.manifest import schedule_hashes
 from tests.conftest import Aging, result_directory, unused_port
 

@@ -13,7 +13,7 @@ import pytest
 from aging.core.records import RequestRecord
 from aging.deployments.base import Endpoint
 from aging.load.client import Client, Limits
-from aging.load.planned import PlannedRequest
+from aging.load.schedule.planned_request import PlannedRequest
 from tests import virtual_time
 
 LOAD_START = virtual_time.START + 1.0

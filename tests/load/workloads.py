@@ -6,10 +6,10 @@ import itertools
 import math
 from typing import Any
 
-from aging.load.classes import classes_of
 from aging.load.job import load_table
-from aging.load.planned import PlannedRequest
-from aging.load.schedule import merged
+from aging.load.schedule.classes import classes_of
+from aging.load.schedule.planned_request import PlannedRequest
+from aging.load.schedule.schedule import merged
 
 BASE: dict[str, Any] = {
     "arrivals": {"kind": "poisson", "rate": 50.0},

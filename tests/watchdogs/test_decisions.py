@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from aging.core.records import RequestRecord
-from aging.load.planned import PlannedRequest
-from aging.load.pulse import Beat, Pulse
+from aging.load.heartbeat import Beat, Pulse
+from aging.load.schedule.planned_request import PlannedRequest
 from aging.watchdogs import disk, load, memory
 from aging.watchdogs.alarm import Alarms
 from aging.watchdogs.disk import Room

@@ -16,9 +16,9 @@ from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
 from aging.core.units import Duration
-from aging.load.arrivals import Arrivals, Places
-from aging.load.draws import Draws
-from aging.load.instants import Times
+from aging.load.arrivals.base import Arrivals, Places
+from aging.load.schedule.arrival_times import Times
+from aging.load.schedule.rng import Draws
 
 _CHUNK = 64
 

@@ -11,11 +11,11 @@ from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
 from aging.core.units import Positive
-from aging.load.arrivals import Arrivals, Phase
-from aging.load.draws import Draws
-from aging.load.elementary import sine_of_turns
-from aging.load.instants import CHUNK, SECOND, Times, poisson
-from aging.load.phases import until
+from aging.load.arrivals.base import Arrivals, Phase
+from aging.load.schedule.arrival_times import CHUNK, SECOND, Times, poisson
+from aging.load.schedule.phases import until
+from aging.load.schedule.portable_math import sine_of_turns
+from aging.load.schedule.rng import Draws
 
 _STRETCHES = 8
 

@@ -14,10 +14,10 @@ from pydantic import Field, field_validator
 
 from aging.campaign.schema import ArrivalsOptions
 from aging.core.units import Duration
-from aging.load.arrivals import Arrivals, Phase
-from aging.load.draws import Draws
-from aging.load.instants import Times, poisson_in
-from aging.load.phases import until
+from aging.load.arrivals.base import Arrivals, Phase
+from aging.load.schedule.arrival_times import Times, poisson_in
+from aging.load.schedule.phases import until
+from aging.load.schedule.rng import Draws
 
 
 class DoseOptions(ArrivalsOptions):

@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
-from aging.load.arrivals import Arrivals
-from aging.load.draws import Draws
-from aging.load.elementary import Floats, exp, log, normal_quantile
-from aging.load.instants import CHUNK, SECOND, Times, running
+from aging.load.arrivals.base import Arrivals
+from aging.load.schedule.arrival_times import CHUNK, SECOND, Times, running
+from aging.load.schedule.portable_math import Floats, exp, log, normal_quantile
+from aging.load.schedule.rng import Draws
 
 
 class GammaOptions(ArrivalsOptions):

@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
-from aging.load.arrivals import Arrivals
-from aging.load.draws import Draws
-from aging.load.instants import Times, poisson
+from aging.load.arrivals.base import Arrivals
+from aging.load.schedule.arrival_times import Times, poisson
+from aging.load.schedule.rng import Draws
 
 
 class PoissonOptions(ArrivalsOptions):

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
 from aging.core.units import Duration, Flag, Positive
-from aging.load.arrivals import Arrivals, Arrived, Traced
-from aging.load.draws import Draws
-from aging.load.instants import Times
-from aging.load.replay import Pace, Replayed, Selection, facts, replay
+from aging.load.arrivals.base import Arrivals, Arrived, Traced
+from aging.load.schedule.arrival_times import Times
+from aging.load.schedule.rng import Draws
+from aging.load.schedule.trace_replay import Pace, Replayed, Selection, facts, replay
 
 _CHUNK = 64
 

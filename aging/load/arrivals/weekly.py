@@ -11,10 +11,10 @@ from pydantic import Field, field_validator
 
 from aging.campaign.schema import ArrivalsOptions
 from aging.core.units import Duration
-from aging.load.arrivals import Arrivals, Phase
-from aging.load.draws import Draws
-from aging.load.instants import Times, poisson_in
-from aging.load.phases import until
+from aging.load.arrivals.base import Arrivals, Phase
+from aging.load.schedule.arrival_times import Times, poisson_in
+from aging.load.schedule.phases import until
+from aging.load.schedule.rng import Draws
 
 _HOUR = 3600.0
 _DAYS = (1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.4)

@@ -13,10 +13,10 @@ from pydantic import Field, model_validator
 
 from aging.campaign.schema import LengthsOptions
 from aging.core.errors import AgingError
-from aging.load.draws import Draws
-from aging.load.lengths import Lengths, Tokens
-from aging.load.textlines import UnreadableError, csv_rows, tokens
-from aging.load.traces import Wrong
+from aging.load.lengths.base import Lengths, Tokens
+from aging.load.schedule.rng import Draws
+from aging.load.schedule.text_reader import UnreadableError, csv_rows, tokens
+from aging.load.traces.base import Wrong
 
 
 class EmpiricalOptions(LengthsOptions):

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from aging.campaign.schema import LengthsOptions
-from aging.load.draws import Draws
-from aging.load.lengths import Lengths, Tokens
+from aging.load.lengths.base import Lengths, Tokens
+from aging.load.schedule.rng import Draws
 
 
 class FixedOptions(LengthsOptions):

@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from aging.campaign.schema import LengthsOptions
-from aging.load.draws import Draws
-from aging.load.elementary import exp, log, normal_quantile
-from aging.load.lengths import Lengths, Tokens
+from aging.load.lengths.base import Lengths, Tokens
+from aging.load.schedule.portable_math import exp, log, normal_quantile
+from aging.load.schedule.rng import Draws
 
 _Z95 = 1.6448536269514722  # 95 % quantile of the standard normal distribution
 

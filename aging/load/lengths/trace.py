@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from aging.campaign.schema import LengthsOptions
-from aging.load.draws import Draws
-from aging.load.lengths import Lengths, Tokens
+from aging.load.lengths.base import Lengths, Tokens
+from aging.load.schedule.rng import Draws
 
 
 class TraceLengthsOptions(LengthsOptions):

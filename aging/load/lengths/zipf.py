@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from aging.campaign.schema import LengthsOptions
-from aging.load.draws import Draws
-from aging.load.elementary import Floats, exp, log
-from aging.load.lengths import Lengths, Tokens
+from aging.load.lengths.base import Lengths, Tokens
+from aging.load.schedule.portable_math import Floats, exp, log
+from aging.load.schedule.rng import Draws
 
 
 class ZipfOptions(LengthsOptions):

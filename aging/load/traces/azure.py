@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from aging.load.textlines import UnreadableError, csv_rows, lines, tokens
-from aging.load.traces import SECOND, Row, TraceFormat, Wrong
+from aging.load.schedule.text_reader import UnreadableError, csv_rows, lines, tokens
+from aging.load.traces.base import SECOND, Row, TraceFormat, Wrong
 
 _TIME, _PROMPT, _OUTPUT = "TIMESTAMP", "ContextTokens", "GeneratedTokens"
 _SECONDS = len("2023-11-16 18:15:46")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from aging.load.textlines import UnreadableError, csv_rows, lines, number, tokens
-from aging.load.traces import SECOND, Row, TraceFormat, Wrong
+from aging.load.schedule.text_reader import UnreadableError, csv_rows, lines, number, tokens
+from aging.load.traces.base import SECOND, Row, TraceFormat, Wrong
 
 _TIME, _PROMPT, _OUTPUT = "Timestamp", "Request tokens", "Response tokens"
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aging.load.textlines import UnreadableError, lines, number, tokens
-from aging.load.traces import SECOND, Row, TraceFormat, Wrong
+from aging.load.schedule.text_reader import UnreadableError, lines, number, tokens
+from aging.load.traces.base import SECOND, Row, TraceFormat, Wrong
 
 _TIME, _PROMPT, _OUTPUT, _BLOCKS = "timestamp", "input_length", "output_length", "hash_ids"
 _BLOCK_IDS = 2**40

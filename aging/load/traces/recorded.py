@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aging.load.textlines import MOST_TOKENS
-from aging.load.traces import SECOND, Row, TraceFormat, Wrong
+from aging.load.schedule.text_reader import MOST_TOKENS
+from aging.load.traces.base import SECOND, Row, TraceFormat, Wrong
 from aging.store.segments import LIVE, parse_line, segments
 
 _TIME, _PROMPT, _OUTPUT = "scheduled", "prompt_tokens", "output_tokens_asked"

@@ -8,11 +8,11 @@ from typing import Any
 
 from aging.core import http
 from aging.core.records import Failure
-from aging.load.connection import Sink
-from aging.load.impolite import enough
-from aging.load.planned import PlannedRequest
-from aging.load.sse import StreamedAnswer, choices, completion_tokens, generated_tokens, parsed, said
-from aging.load.transport import ReceivedStream
+from aging.load.http.connection import Sink
+from aging.load.http.sse import StreamedAnswer, choices, completion_tokens, generated_tokens, parsed, said
+from aging.load.http.transport import ReceivedStream
+from aging.load.requests.client_faults import enough
+from aging.load.schedule.planned_request import PlannedRequest
 
 _BODY_BYTES, _BODY_BYTES_A_TOKEN = 16 * 2**20, 16 * 2**10
 """Most of an answer: log-probabilities of some twenty alternatives are two kilobytes a token."""
@@ -89,7 +89,7 @@ class Reading:
             self._end_stream(self._stream)
 
     def measured(self) -> Mapping[str, Any]:
-        """Tokens and their times, by the names of :class:`aging.load.request.Answer`."""
+        """Tokens and their times, by the names of :class:`aging.load.requests.send.Answer`."""
         stream = self._stream
         if stream is None:
             tokens = {"tokens": self._tokens, "counted": self._counted}

@@ -11,7 +11,7 @@ from typing import Any
 
 from aging.campaign.schema import ArrivalsOptions, Campaign, ClassTable, LoadTable
 from aging.load.arrivals.closed import ClosedOptions
-from aging.load.classes import arrival_kinds
+from aging.load.schedule.classes import arrival_kinds
 
 
 def scaled(campaign: Campaign) -> Campaign:

@@ -11,11 +11,11 @@ from typing import Any
 from aging.core import http
 from aging.core.records import Failure, Status
 from aging.deployments.base import Endpoint
-from aging.load.bodies import path
-from aging.load.impolite import impatience, outcome, probe
-from aging.load.planned import PlannedRequest
-from aging.load.reading import Reading, read_into
-from aging.load.responses import TooLongError, TruncatedError
+from aging.load.http.answer import Reading, read_into
+from aging.load.http.response_parser import TooLongError, TruncatedError
+from aging.load.requests.bodies import path
+from aging.load.requests.client_faults import impatience, outcome, probe
+from aging.load.schedule.planned_request import PlannedRequest
 
 _WORDS = 200
 """Most characters of an error that are recorded."""

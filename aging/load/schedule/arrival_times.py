@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from aging.load.draws import Draws
-from aging.load.elementary import Floats
-from aging.load.phases import Phase
+from aging.load.schedule.phases import Phase
+from aging.load.schedule.portable_math import Floats
+from aging.load.schedule.rng import Draws
 
 Times = NDArray[np.int64]
 """Nanoseconds from the start of load, not falling; shape (n,)."""

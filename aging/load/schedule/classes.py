@@ -11,8 +11,8 @@ import aging.load.arrivals
 import aging.load.lengths
 from aging.campaign.schema import ClassTable, FaultShares, LoadTable, OptionShares, PromptsTable
 from aging.core.plugins import discover
-from aging.load.arrivals import Arrivals
-from aging.load.lengths import Lengths
+from aging.load.arrivals.base import Arrivals
+from aging.load.lengths.base import Lengths
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import asyncio
 
 from aging.core import http
 from aging.core.records import Failure, Status
-from aging.load.planned import PlannedRequest
+from aging.load.schedule.planned_request import PlannedRequest
 
 IMPATIENCE_SECONDS = 0.5
 """How long a request with the fault ``timeout`` waits for the end of its answer."""

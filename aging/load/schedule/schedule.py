@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from aging.campaign.schema import FaultShares, OptionShares, SharedPrefix
 from aging.core.errors import needed
-from aging.load.arrivals import Arrived
-from aging.load.classes import LoadClass
-from aging.load.draws import Draws
-from aging.load.instants import SECOND, Times
-from aging.load.lengths import Tokens
-from aging.load.planned import BLOCK_TOKENS, CLASS_STRIDE, ClosedLoop, Fault, Option, PlannedRequest
-from aging.load.sessions import Conversations, Message, Turn
+from aging.load.arrivals.base import Arrived
+from aging.load.lengths.base import Tokens
+from aging.load.schedule.arrival_times import SECOND, Times
+from aging.load.schedule.classes import LoadClass
+from aging.load.schedule.conversations import Conversations, Message, Turn
+from aging.load.schedule.planned_request import BLOCK_TOKENS, CLASS_STRIDE, ClosedLoop, Fault, Option, PlannedRequest
+from aging.load.schedule.rng import Draws
 
 FAILED = "failed"
 """Class of a trace's failures where they are replayed."""

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import cached_property
 
 from aging.core import http
-from aging.load.connection import Connection, Sink
+from aging.load.http.connection import Connection, Sink
 
 _KEPT_SECONDS = 4.0
 """An idle connection is not used again after this: uvicorn, which most engines are served by, closes one after 5 s,

@@ -13,7 +13,7 @@ from hashlib import shake_128
 import numpy as np
 
 from aging.core.words import WORDS, text
-from aging.load.planned import BLOCK_TOKENS, CLASS_STRIDE, PlannedRequest
+from aging.load.schedule.planned_request import BLOCK_TOKENS, CLASS_STRIDE, PlannedRequest
 
 _SPACED = np.array([text((word,)) for word in WORDS], dtype=object)
 

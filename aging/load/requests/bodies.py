@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from aging.deployments.base import Endpoint
-from aging.load.options import SAYABLE, Protocol, fields
-from aging.load.planned import PlannedRequest
+from aging.load.requests.options import SAYABLE, Protocol, fields
+from aging.load.schedule.planned_request import PlannedRequest
 
 OVERSIZED_BYTES = 9 * 2**20
 """More than the reference server reads, and over a million words: beyond the context of any model that is served."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Philox
 from numpy.typing import NDArray
 
-from aging.load.elementary import Floats, log
+from aging.load.schedule.portable_math import Floats, log
 
 
 class Draws:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from aging.load.traces import Wrong
+from aging.load.traces.base import Wrong
 
 LONGEST_LINE = 1 << 22
 MOST_TOKENS = 10_000_000

@@ -16,7 +16,7 @@ from aging.deployments.base import Endpoint
 from aging.deployments.reference_server.leak import Ageing, Ager
 from aging.deployments.reference_server.server import Pace, ReferenceServer
 from aging.load.client import Client, Limits
-from aging.load.planned import PlannedRequest
+from aging.load.schedule.planned_request import PlannedRequest
 
 _REQUESTS = 300
 _TOKENS = 48

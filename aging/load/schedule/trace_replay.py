@@ -14,8 +14,8 @@ from typing import NamedTuple
 import aging.load.traces
 from aging.core.errors import AgingError
 from aging.core.plugins import discover
-from aging.load.draws import Draws
-from aging.load.traces import SECOND, Row, TraceFormat, Wrong
+from aging.load.schedule.rng import Draws
+from aging.load.traces.base import SECOND, Row, TraceFormat, Wrong
 
 _COPY_GAPS = 10
 """Repeated requests come within so many mean gaps of the first: longer bursts stay."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aging.core.records import RequestRecord
-from aging.load.planned import PlannedRequest
+from aging.load.schedule.planned_request import PlannedRequest
 
 
 @dataclass(frozen=True, slots=True)

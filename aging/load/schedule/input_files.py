@@ -13,9 +13,9 @@ from aging.core.clock import readable_duration
 from aging.core.errors import CampaignError, Mistake
 from aging.load.arrivals.trace import TraceOptions
 from aging.load.lengths.empirical import EmpiricalOptions, counts
-from aging.load.replay import Facts, TraceError, facts
-from aging.load.scaling import scaled
-from aging.load.traces import SECOND
+from aging.load.schedule.scaling import scaled
+from aging.load.schedule.trace_replay import Facts, TraceError, facts
+from aging.load.traces.base import SECOND
 
 _MOST_TOLD = 10
 _MOST_COPIES = 1000

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from aging.core.records import Failure
-from aging.load.token_gaps import TokenGaps
+from aging.load.http.token_timing import TokenGaps
 
 LINE_LIMIT_BYTES = 1024 * 1024
 """Most of one line of a stream: an event of thousands of log-probabilities is a fraction of it."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import cast
 
 from aging.core import http
-from aging.load.responses import Head, ResponseParser, TruncatedError
+from aging.load.http.response_parser import Head, ResponseParser, TruncatedError
 
 Sink = Callable[[bytes, float], bool]
 """Takes a piece of body and the monotonic time it was received; returns whether more is wanted."""
