@@ -18,7 +18,7 @@ from typing import Any
 from aging.calibration import Ceiling
 from aging.campaign.schema import Campaign
 from aging.core.errors import Mistake, PreflightError
-from aging.manifest import host, resolved
+from aging.runner.manifest import host, resolved
 
 SCHEMA = 1
 _OF_HOST = ("name", "machine", "cores", "memory_bytes")

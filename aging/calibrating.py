@@ -22,12 +22,12 @@ from aging.campaign.schema import Campaign
 from aging.core.errors import DeploymentError, InconclusiveError, needed, writing
 from aging.core.processes.logs import tail
 from aging.deployments.base import Subject
-from aging.driving import Driver
-from aging.keeping import Keeping
 from aging.load.job import Job
 from aging.load.schedule.classes import classes_of
-from aging.ports import FreePorts, named_ports
-from aging.serving import Serving
+from aging.runner.free_ports import FreePorts, named_ports
+from aging.runner.keeper_client import Keeping
+from aging.runner.load_process import Driver
+from aging.runner.server import Serving
 from aging.store.layout import Layout
 from aging.store.reader import read_rows
 

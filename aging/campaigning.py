@@ -20,7 +20,6 @@ from aging.calibrated import require_calibration
 from aging.campaign.load import Written, parse_campaign, read_campaign
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign
-from aging.catalogue import Catalogue
 from aging.core.allocator import keep_flat
 from aging.core.clock import folder_name, ticks
 from aging.core.errors import InconclusiveError, StorageError, writing
@@ -32,12 +31,13 @@ from aging.derivation import derive
 from aging.early import Gate, watch
 from aging.live import lines, show_lines, table
 from aging.load.schedule.input_files import Input, found_from, read_inputs
-from aging.manifest import manifest, write_manifest
-from aging.preflight import Resumption, check, notes, placed
 from aging.progress import Progress
-from aging.resuming import check_resumable, left_processes, reap, take_up, to_start
-from aging.resumption import left_of
-from aging.runner import Outcome, Runner
+from aging.runner.campaign import Outcome, Runner
+from aging.runner.catalogue import Catalogue
+from aging.runner.manifest import manifest, write_manifest
+from aging.runner.preflight import Resumption, check, notes, placed
+from aging.runner.resume_plan import left_of
+from aging.runner.takeover import check_resumable, left_processes, reap, take_up, to_start
 from aging.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
 from aging.store.layout import Layout
 from aging.store.lock import Lock, owner_of

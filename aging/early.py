@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from aging.campaign.schema import Campaign
-from aging.catalogue import Catalogue
 from aging.check import Condition, Judgement, Outcome, judge
 from aging.core.clock import readable_duration
 from aging.core.records import Event
 from aging.core.worker import WorkerError, call
 from aging.findings import analyse
+from aging.runner.catalogue import Catalogue
 from aging.stats import look_levels
 from aging.store.journal import JournalFollower
 from aging.store.layout import Layout

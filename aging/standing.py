@@ -9,7 +9,7 @@ from typing import Any
 
 from aging.core.clock import utc
 from aging.progress import Snapshot
-from aging.resuming import is_smoke
+from aging.runner.takeover import is_smoke
 from aging.store.journal import RESUMABLE, CampaignState, fold, read_journal
 from aging.store.lock import owner_of
 

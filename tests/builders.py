@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from aging.campaign.load import parse_campaign
-from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
 from aging.core.records import Finding, Findings, RequestRecord, recorded
 from aging.deployments.base import Launch
 from aging.indicators import PRIMARY
+from aging.runner.catalogue import Catalogue
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results

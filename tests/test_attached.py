@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 import aging.deployments.origins.attached
-from aging.catalogue import Catalogue
 from aging.core.errors import AttachError
 from aging.deployments.base import PastLife
 from aging.deployments.origins.attached import Attached, Attachment, Whereabouts, age
+from aging.runner.catalogue import Catalogue
 from tests.conftest import Aging, wait_for
 from tests.foreign import IDLE, LOAD, PARENT, WATCH, Program, contained, programs, with_docker, written
 

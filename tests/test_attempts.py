@@ -10,7 +10,7 @@ import pytest
 
 from aging.campaign.plan import Run
 from aging.campaign.schema import SubjectOptions
-from aging.repeating import broken_runs
+from aging.runner.retries import broken_runs
 from tests.cli import run_here
 from tests.virtual_campaign import VirtualCampaign, small_campaign
 

@@ -31,16 +31,16 @@ from aging.core.processes.ownership import (
     send,
 )
 from aging.deployments.base import PastLife
-from aging.keeper import GOODBYE
-from aging.keeping import keepers
-from aging.resuming import reap
+from aging.runner.keeper import GOODBYE
+from aging.runner.keeper_client import keepers
+from aging.runner.takeover import reap
 from aging.store.journal import Journal, read_journal
 from aging.store.lock import Lock, LockedError, owner_of
 from tests.conftest import wait_for
 
 Spawn = Callable[..., subprocess.Popen[bytes]]
 
-KEEPER = Path(sys.modules["aging.keeper"].__file__ or "")
+KEEPER = Path(sys.modules["aging.runner.keeper"].__file__ or "")
 DEAF = (
     "trap '' TERM; (trap '' TERM; exec sleep 61) & setsid sh -c 'trap \"\" TERM; sleep 61; sleep 61' & "
     "sleep 61; sleep 61"

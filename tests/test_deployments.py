@@ -10,7 +10,6 @@ import pytest
 
 from aging import open_results
 from aging.campaign.load import parse_campaign
-from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
 from aging.deployments.runtimes.command import Command
 from aging.deployments.runtimes.llama_cpp import LlamaCpp
@@ -21,6 +20,7 @@ from aging.deployments.runtimes.reference import Reference
 from aging.deployments.runtimes.transformers import Transformers
 from aging.deployments.runtimes.triton import Triton
 from aging.deployments.runtimes.vllm import Vllm
+from aging.runner.catalogue import Catalogue
 from tests.builders import launch
 from tests.conftest import Aging, result_directory, unused_port
 

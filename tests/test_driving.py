@@ -13,11 +13,11 @@ from typing import IO, Any, cast
 
 import pytest
 
-from aging import driving
 from aging.core.processes.child import Child
-from aging.driving import Driver
 from aging.load.heartbeat import Beat
-from aging.running import Running, Stage, _Load
+from aging.runner import load_process
+from aging.runner.load_process import Driver
+from aging.runner.run import Running, Stage, _Load
 
 PULSE = {"event": "pulse", "waiting": 3, "quiet": 0.5, "late": 0.0}
 FINISHED = {"event": "finished", "schedule_hash": "ab12", "requests": 7, "unwritten": 0}
@@ -130,7 +130,7 @@ def test_what_is_printed_before_the_first_event_is_passed_over(monkeypatch: pyte
 
 
 def test_a_process_that_is_never_ready_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driving, "_START_SECONDS", 0.05)
+    monkeypatch.setattr(load_process, "_START_SECONDS", 0.05)
 
     async def run() -> tuple[Driver, int]:
         started_as(monkeypatch, Scripted(ends=False))

@@ -13,14 +13,14 @@ import pytest
 from aging.campaign.load import parse_campaign
 from aging.campaign.plan import Run
 from aging.campaign.schema import Campaign, SubjectOptions
-from aging.catalogue import Catalogue
 from aging.check import Condition, Outcome, judge, overall
 from aging.core.records import Event
 from aging.early import Gate, failed_looks, watch
 from aging.findings import analyse
 from aging.indicators import PRIMARY
 from aging.problems import problems_of
-from aging.repeating import broken_runs
+from aging.runner.catalogue import Catalogue
+from aging.runner.retries import broken_runs
 from aging.stats import look_levels
 from aging.store.journal import Journal
 from aging.store.layout import Layout

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from aging.analysed import analyse_all
-from aging.catalogue import Catalogue
 from aging.core.records import HARNESS, Finding
 from aging.findings import analyse, write_findings
 from aging.indicators import DEVICE_MEMORY, PRIMARY, Measured, Series, run_window
+from aging.runner.catalogue import Catalogue
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter

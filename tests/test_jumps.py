@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aging.catalogue import Catalogue
 from aging.core.clock import Clocks
 from aging.core.records import Findings, Reading
 from aging.findings import analyse
 from aging.indicators import PRIMARY
+from aging.runner.catalogue import Catalogue
 from aging.sampling.base import Sampler
 from aging.sampling.clock_jumps import JumpWatch
 from aging.sampling.loop import Plan, Sampling

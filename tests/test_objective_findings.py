@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from aging.analysed import analyse_all
-from aging.catalogue import Catalogue
 from aging.check import Outcome, judge, parse_conditions
 from aging.core.records import Findings
 from aging.findings import analyse
 from aging.indicators import Measured, Series, ages_downwards
 from aging.replicas import finding_of
 from aging.report import write_report
+from aging.runner.catalogue import Catalogue
 from aging.store.results import open_results
 from aging.store.segments import SegmentWriter
 from aging.summary import show

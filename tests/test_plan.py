@@ -16,8 +16,8 @@ from aging.campaign.load import load_campaign, parse_campaign
 from aging.campaign.plan import Run, planned_seconds, repeated, rounds
 from aging.campaign.schema import Campaign
 from aging.campaign.timetable import timetable
-from aging.catalogue import Catalogue
-from aging.disk import disk_need
+from aging.runner.catalogue import Catalogue
+from aging.runner.disk_estimate import disk_need
 from tests.conftest import ROOT, Aging
 
 CATALOGUE = Catalogue.discovered()

@@ -14,14 +14,14 @@ import pytest
 
 from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
-from aging.catalogue import Catalogue
 from aging.core.clock import Timeline
 from aging.core.errors import CampaignError, DeploymentError
 from aging.deployments.base import Subject
-from aging.manifest import manifest
-from aging.ports import FreePorts, named_ports, port_taken
-from aging.preflight import placed
-from aging.serving import Serving
+from aging.runner.catalogue import Catalogue
+from aging.runner.free_ports import FreePorts, named_ports, port_taken
+from aging.runner.manifest import manifest
+from aging.runner.preflight import placed
+from aging.runner.server import Serving
 from aging.store.journal import Journal, RunState, fold, read_journal
 from aging.store.layout import Layout
 from tests.conftest import Aging, unused_port
@@ -72,7 +72,7 @@ def test_no_two_deployments_and_no_two_campaigns_have_one() -> None:
 
 
 def test_a_port_that_the_file_names_or_that_is_taken_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aging.ports._choice", lambda: range(23_450, 23_453))
+    monkeypatch.setattr("aging.runner.free_ports._choice", lambda: range(23_450, 23_453))
     with socket.create_server(("127.0.0.1", 23_451)), contextlib.closing(FreePorts(named={23_450})) as ports:
         assert ports.take("a") == 23_452
         with pytest.raises(DeploymentError, match="no loopback port is free"):

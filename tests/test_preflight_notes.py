@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from aging.campaign.load import parse_campaign
-from aging.catalogue import Catalogue
 from aging.load.schedule.input_files import read_inputs
-from aging.preflight import CLIENT_REQUESTS_PER_SECOND, notes, placed
+from aging.runner.catalogue import Catalogue
+from aging.runner.preflight import CLIENT_REQUESTS_PER_SECOND, notes, placed
 from aging.store.results import open_results
 from tests.conftest import Aging, result_directory
 

@@ -14,7 +14,7 @@ from aging.check import Condition, Outcome, judge
 from aging.core.records import Finding, Findings, Problem
 from aging.load.heartbeat import Beat
 from aging.problem_kinds import KINDS, ProblemKind, described
-from aging.watchdogs.load import troubles
+from aging.runner.watchdogs.load import troubles
 from tests.conftest import ROOT
 
 SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in Path(aging.__file__).parent.rglob("*.py")}

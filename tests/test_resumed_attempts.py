@@ -13,8 +13,8 @@ from aging.campaign.plan import Round, Run
 from aging.campaign.schema import SubjectOptions
 from aging.core.clock import Stamp
 from aging.core.records import Event
-from aging.resuming import NotResumableError, check_resumable
-from aging.resumption import Past, left_of
+from aging.runner.resume_plan import Past, left_of
+from aging.runner.takeover import NotResumableError, check_resumable
 from aging.store.journal import CampaignState, RunState, fold
 from tests.builders import flat, synthetic
 from tests.cli import run_here

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from aging import serving
-from aging.serving import Serving
+from aging.runner import server
+from aging.runner.server import Serving
 
 
 def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,8 +30,8 @@ def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.Monk
     async def answered(*_: object) -> SimpleNamespace:
         return SimpleNamespace(error=None)
 
-    monkeypatch.setattr(serving, "send", answered)
-    monkeypatch.setattr(serving, "content", lambda *_: b"")
+    monkeypatch.setattr(server, "send", answered)
+    monkeypatch.setattr(server, "content", lambda *_: b"")
     options = SimpleNamespace(name="a", ready_timeout=60.0)
     deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
     served = Serving(cast("Any", deployment), 1, cast("Any", None), lambda *_, **__: None, cast("Any", None))

@@ -13,8 +13,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from aging import settling
-from aging.settling import HostUse, Settling, host_use, taken_ports, unsettled
+from aging.runner import settle
+from aging.runner.settle import HostUse, Settling, host_use, taken_ports, unsettled
 
 MIB = 2.0**20
 BEFORE = HostUse(memory=4000 * MIB, total=24_000 * MIB, devices={"gpu0": 500 * MIB, "gpu1": 500 * MIB})
@@ -80,7 +80,7 @@ def test_ports_are_looked_up_beside_the_event_loop(monkeypatch: pytest.MonkeyPat
         looked.append(threading.current_thread())
         return [str(port) for port in ports]
 
-    monkeypatch.setattr(settling, "taken_ports", look)
+    monkeypatch.setattr(settle, "taken_ports", look)
     asyncio.run(_wait(patience=0.0, interrupt_after=60.0))
     assert looked
     assert threading.main_thread() not in looked

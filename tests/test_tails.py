@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import aging.indicators
-from aging.catalogue import Catalogue
 from aging.core.records import Finding
 from aging.findings import analyse
 from aging.indicators import Measured, indicators, is_tail
+from aging.runner.catalogue import Catalogue
 from tests.builders import LOAD_START, RATE, SECONDS, with_requests
 
 TESTS = Catalogue.discovered().tests

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from aging.analysed import analyse_all
 from aging.campaign.schema import ValidityTable
-from aging.catalogue import Catalogue
 from aging.check import Condition, Outcome, judge, overall
 from aging.core.records import Validity
 from aging.evidence import Evidence, evidence_of
 from aging.findings import analyse
 from aging.indicators import PRIMARY, Measured
 from aging.replicas import sound_finding
+from aging.runner.catalogue import Catalogue
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results

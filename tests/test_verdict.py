@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aging.catalogue import Catalogue
 from aging.core.records import Verdict
 from aging.findings import analyse
+from aging.runner.catalogue import Catalogue
 from aging.store.results import Results, open_results
 from aging.verdict import of_finding, of_replicas, of_runs, of_series
 from tests.builders import leak, memory_finding, synthetic

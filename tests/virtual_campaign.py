@@ -28,25 +28,25 @@ import pytest
 import aging.campaigning
 import aging.derivation
 import aging.early
-import aging.repeating
-import aging.runner
-import aging.running
+import aging.runner.campaign
+import aging.runner.retries
+import aging.runner.round
+import aging.runner.run
+import aging.runner.server
+import aging.runner.settle
 import aging.sampling.loop
-import aging.serving
-import aging.settling
-import aging.together
 from aging.campaign.schema import Campaign
-from aging.catalogue import Catalogue
 from aging.core.records import Event, Reading
 from aging.deployments.base import Endpoint, Subject
 from aging.indicators import PRIMARY
 from aging.load.schedule.classes import classes_of
-from aging.settling import HostUse
+from aging.runner.catalogue import Catalogue
+from aging.runner.settle import HostUse
+from aging.runner.watchdogs.disk import Room
+from aging.runner.watchdogs.memory import Memory
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal
 from aging.store.segments import Sealer
-from aging.watchdogs.disk import Room
-from aging.watchdogs.memory import Memory
 from analysis.accelerated.deployment import Beginnings
 from analysis.accelerated.loads import Loads
 from analysis.accelerated.samplers import SimulatedProcesses, SimulatedSampler
@@ -287,17 +287,17 @@ class VirtualCampaign:
             (aging.derivation, "write_report", lambda _measured, _findings, path: path.touch()),
             (aging.campaigning, "reap", tuple),
             (Sealer, "_begin", _seal_here),
-            (aging.preflight, "port_taken", self.taken_ports.get),
+            (aging.runner.preflight, "port_taken", self.taken_ports.get),
             (aging.early, "call", _call),
-            (aging.repeating, "call", _call),
-            (aging.runner, "Keeping", _NoKeeping),
-            (aging.running, "Driver", Loads(world)),
-            (aging.serving, "send", world.send),
-            (aging.serving, "identity", world.identity),
-            (aging.serving, "command_line", world.command_line),
-            (aging.settling, "host_use", lambda: HostUse(self.memory_used, 64e9)),
-            (aging.settling, "port_taken", self.taken_ports.get),
-            (aging.together, "settle", lambda _spare: None),
+            (aging.runner.retries, "call", _call),
+            (aging.runner.campaign, "Keeping", _NoKeeping),
+            (aging.runner.run, "Driver", Loads(world)),
+            (aging.runner.server, "send", world.send),
+            (aging.runner.server, "identity", world.identity),
+            (aging.runner.server, "command_line", world.command_line),
+            (aging.runner.settle, "host_use", lambda: HostUse(self.memory_used, 64e9)),
+            (aging.runner.settle, "port_taken", self.taken_ports.get),
+            (aging.runner.round, "settle", lambda _spare: None),
             (aging.core.clock, "_BOOT_ID", boot),
             (aging.sampling.loop, "_Reader", _Reader),
             (Catalogue, "discovered", lambda: catalogue),
@@ -401,7 +401,7 @@ class _Asyncio:
 
 
 class _NoKeeping:
-    """In the place of :class:`aging.keeping.Keeping`: there is no process that a keeper would have to end."""
+    """In the place of :class:`aging.runner.keeper_client.Keeping`: there is no process that a keeper would have to end."""
 
     def __init__(self, *_: object) -> None:
         pass

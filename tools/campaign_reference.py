@@ -36,8 +36,8 @@ from aging.campaign.schema import (
     ValidityTable,
     WatchdogsTable,
 )
-from aging.catalogue import Catalogue
 from aging.core import quantities, units
+from aging.runner.catalogue import Catalogue
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "campaign.md"
 

@@ -48,11 +48,11 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.calibration import why_not
     from aging.campaign.load import parse_campaign, read_campaign
     from aging.campaign.rates import with_rates
-    from aging.catalogue import Catalogue
     from aging.load.schedule.classes import classes_of
     from aging.load.schedule.input_files import read_inputs
-    from aging.preflight import check, placed
     from aging.report.curve import curve_plot
+    from aging.runner.catalogue import Catalogue
+    from aging.runner.preflight import check, placed
 
     windows, limits = _bounds(options)
     path = calibration_path(options.file)

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.check import Outcome as GateOutcome
     from aging.check import judge, overall, parse_conditions
     from aging.early import Gate, failed_looks
-    from aging.runner import Outcome
+    from aging.runner.campaign import Outcome
     from aging.store.journal import read_journal
 
     conditions = parse_conditions(options.fail)
@@ -92,9 +92,9 @@ def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], l
     """The deployments to judge; wrong names are told before hours of load."""
     from aging.campaign.load import load_campaign
     from aging.campaign.plan import rounds
-    from aging.catalogue import Catalogue
     from aging.check import check_names
     from aging.indicators import indicators
+    from aging.runner.catalogue import Catalogue
 
     catalogue = Catalogue.discovered()
     campaign = load_campaign(file, catalogue.kinds())

@@ -26,9 +26,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.calibrated import require_calibration
     from aging.campaign.load import load_campaign
-    from aging.catalogue import Catalogue
     from aging.load.schedule.input_files import read_inputs
-    from aging.preflight import check, notes, placed
+    from aging.runner.catalogue import Catalogue
+    from aging.runner.preflight import check, notes, placed
 
     out = console()
     code = show_checks(options.results, out)
@@ -48,8 +48,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 def show_checks(results: Path, out: Console) -> ExitCode:
     """Print whether this host is ready to be measured on, with results in this folder; BAD_INPUT when it is not."""
-    from aging.catalogue import Catalogue
-    from aging.preflight import host_checks
+    from aging.runner.catalogue import Catalogue
+    from aging.runner.preflight import host_checks
 
     checks = host_checks(results, Catalogue.discovered())
     for one in checks:

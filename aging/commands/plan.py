@@ -18,7 +18,7 @@ from aging.terminal import console
 if TYPE_CHECKING:
     from aging.campaign.schema import Campaign
     from aging.campaign.timetable import Timetable
-    from aging.disk import DiskNeed
+    from aging.runner.disk_estimate import DiskNeed
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import load_campaign
     from aging.campaign.timetable import timetable
-    from aging.catalogue import Catalogue
-    from aging.disk import disk_need
     from aging.load.schedule.input_files import read_inputs
+    from aging.runner.catalogue import Catalogue
+    from aging.runner.disk_estimate import disk_need
 
     catalogue = Catalogue.discovered()
     overrides = {"duration": options.duration, "scale": options.scale}

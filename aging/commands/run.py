@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from aging.campaigning import Ran
-    from aging.runner import Outcome
+    from aging.runner.campaign import Outcome
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def _smoke(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import read_campaign
     from aging.campaigning import run_smoke
     from aging.commands.doctor import show_checks
-    from aging.runner import Outcome
+    from aging.runner.campaign import Outcome
     from aging.summary import show_smoke
 
     out = console()
@@ -108,7 +108,7 @@ def told(ran: Ran, out: Console) -> ExitCode:
 
 def exit_code(outcome: Outcome) -> ExitCode:
     """A campaign in which nothing could be measured is inconclusive, not done."""
-    from aging.runner import Outcome
+    from aging.runner.campaign import Outcome
 
     match outcome:
         case Outcome.COMPLETED | Outcome.DECIDED:

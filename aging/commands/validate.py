@@ -20,8 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import load_campaign
     from aging.campaign.plan import planned_seconds, rounds
-    from aging.catalogue import Catalogue
     from aging.load.schedule.input_files import read_inputs
+    from aging.runner.catalogue import Catalogue
 
     kinds = Catalogue.discovered().kinds()
     code = ExitCode.DONE

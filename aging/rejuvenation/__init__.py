@@ -1,6 +1,6 @@
 """Rejuvenation: policies, one a file, that say when; the base contract.
 
-The action (``restart``) is carried out by ``aging.rejuvenating``: drain, SIGTERM, relaunch,
+The action (``restart``) is carried out by ``aging.runner.rejuvenator``: drain, SIGTERM, relaunch,
 ready; the load client holds arrivals meanwhile and loses none.
 """
 

@@ -30,24 +30,24 @@ from typing import Any
 
 import psutil
 
-import aging.runner
-import aging.running
-import aging.serving
-import aging.settling
+import aging.runner.campaign
+import aging.runner.run
+import aging.runner.server
+import aging.runner.settle
 from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.campaigning import prepare
-from aging.catalogue import Catalogue
 from aging.core.allocator import keep_flat
-from aging.manifest import manifest
-from aging.resuming import check_resumable, take_up
-from aging.runner import Outcome, Runner
-from aging.settling import HostUse
+from aging.runner.campaign import Outcome, Runner
+from aging.runner.catalogue import Catalogue
+from aging.runner.manifest import manifest
+from aging.runner.settle import HostUse
+from aging.runner.takeover import check_resumable, take_up
+from aging.runner.watchdogs.disk import Room
+from aging.runner.watchdogs.memory import Memory
 from aging.store.lock import Lock
 from aging.store.results import open_results
 from aging.store.sealing import seal_tree
-from aging.watchdogs.disk import Room
-from aging.watchdogs.memory import Memory
 from analysis import ROOT
 from analysis.accelerated.deployment import SimulatedDeployment
 from analysis.accelerated.loads import Loads
@@ -88,7 +88,7 @@ def parsed(text: str) -> Campaign:
 
 def simulate(world: World, clock: VirtualClock, boot: Path) -> None:
     """Put what is simulated in its place."""
-    judge = aging.runner.broken_runs  # type: ignore[attr-defined]
+    judge = aging.runner.campaign.broken_runs  # type: ignore[attr-defined]
 
     async def judged(*asked: Any) -> Any:
         with clock.standing():
@@ -96,13 +96,13 @@ def simulate(world: World, clock: VirtualClock, boot: Path) -> None:
 
     use = HostUse(66e9, 270e9, {"gpu0": 1e9, "gpu1": 1e9, "gpu2": 1e9})
     for where, name, stand_in in (
-        (aging.running, "Driver", Loads(world)),
-        (aging.runner, "broken_runs", judged),
-        (aging.serving, "send", world.send),
-        (aging.serving, "identity", world.identity),
-        (aging.serving, "command_line", world.command_line),
-        (aging.settling, "host_use", lambda: use),
-        (aging.settling, "port_taken", lambda _port: None),
+        (aging.runner.run, "Driver", Loads(world)),
+        (aging.runner.campaign, "broken_runs", judged),
+        (aging.runner.server, "send", world.send),
+        (aging.runner.server, "identity", world.identity),
+        (aging.runner.server, "command_line", world.command_line),
+        (aging.runner.settle, "host_use", lambda: use),
+        (aging.runner.settle, "port_taken", lambda _port: None),
         (Room, "of", lambda _folder: Room(0 if world.disk_full else _PLENTY, None)),
         (Memory, "now", lambda: Memory(_PLENTY, "the host")),
     ):

@@ -27,7 +27,7 @@ from aging.deployments.models.gguf import PRESETS
 from aging.deployments.models.huggingface import cached_folder
 from aging.load.arrivals.poisson import PoissonOptions
 from aging.load.job import Job
-from aging.preflight import model_cache
+from aging.runner.preflight import model_cache
 from analysis.benchmarks.figures import Line
 from analysis.benchmarks.load_client import server
 

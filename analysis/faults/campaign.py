@@ -18,7 +18,7 @@ from random import Random
 
 from aging.core.processes.ownership import MARKER, Identity, environment, identity, lives, processes
 from aging.core.records import Event
-from aging.keeping import keepers
+from aging.runner.keeper_client import keepers
 from aging.store.journal import read_journal
 
 LEAK_BYTES = 16 * 1024

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aging.campaign.load import parse_campaign
-from aging.catalogue import Catalogue
+from aging.runner.catalogue import Catalogue
 from tools.campaign_reference import EXAMPLE, PAGE, page
 
 

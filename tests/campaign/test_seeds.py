@@ -10,10 +10,10 @@ import pytest
 
 from aging.campaign.load import load_campaign
 from aging.campaign.schema import Campaign
-from aging.catalogue import Catalogue
 from aging.load.schedule.classes import classes_of
 from aging.load.schedule.input_files import read_inputs
 from aging.load.schedule.schedule import closed_loops, merged
+from aging.runner.catalogue import Catalogue
 
 SEEDS = Path(__file__).resolve().parents[2] / "campaigns" / "seeds"
 KINDS = Catalogue.discovered().kinds()

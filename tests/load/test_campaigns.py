@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from aging.campaign.load import parse_campaign
-from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
+from aging.runner.catalogue import Catalogue
 from tests.conftest import unused_port
 from tests.virtual_campaign import VirtualCampaign
 

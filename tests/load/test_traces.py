@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from aging.campaign.load import parse_campaign
-from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
 from aging.load.requests.prompts import messages
 from aging.load.schedule.input_files import Inputs, read_inputs
 from aging.load.schedule.planned_request import PlannedRequest
+from aging.runner.catalogue import Catalogue
 from aging.store.results import open_results
 from aging.store.sealing import seal
 from aging.store.segments import SegmentWriter

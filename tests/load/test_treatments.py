@@ -11,12 +11,12 @@ from aging import open_results
 from aging.campaign.load import parse_campaign
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
-from aging.catalogue import Catalogue
 from aging.core.errors import CampaignError
-from aging.disk import disk_need
 from aging.load.schedule.classes import classes_of
 from aging.load.schedule.input_files import read_inputs
-from aging.manifest import schedule_hashes
+from aging.runner.catalogue import Catalogue
+from aging.runner.disk_estimate import disk_need
+from aging.runner.manifest import schedule_hashes
 from tests.conftest import Aging, result_directory, unused_port
 
 CATALOGUE = Catalogue.discovered()

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from aging.catalogue import Catalogue
 from aging.core.records import Reading
 from aging.deployments.runtimes.llama_cpp import LlamaCpp
 from aging.deployments.runtimes.triton import Triton
 from aging.deployments.runtimes.vllm import Vllm
+from aging.runner.catalogue import Catalogue
 from aging.sampling.base import ENGINE_METRICS, EngineMetric, Target
 from aging.sampling.loop import Plan, Sampling
 from aging.sampling.samplers import engine

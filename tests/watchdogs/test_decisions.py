@@ -11,10 +11,10 @@ import pytest
 from aging.core.records import RequestRecord
 from aging.load.heartbeat import Beat, Pulse
 from aging.load.schedule.planned_request import PlannedRequest
-from aging.watchdogs import disk, load, memory
-from aging.watchdogs.alarm import Alarms
-from aging.watchdogs.disk import Room
-from aging.watchdogs.memory import Memory
+from aging.runner.watchdogs import disk, load, memory
+from aging.runner.watchdogs.alarms import Alarms
+from aging.runner.watchdogs.disk import Room
+from aging.runner.watchdogs.memory import Memory
 
 
 @pytest.mark.parametrize(

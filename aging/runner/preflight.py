@@ -16,7 +16,6 @@ import psutil
 from aging.campaign.errors import suggestion
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelTable, SubjectOptions
-from aging.catalogue import Catalogue
 from aging.core import malloc_probe
 from aging.core.errors import Mistake, PreflightError, writing
 from aging.deployments.base import ModelFormat, Subject, environments_folder
@@ -25,7 +24,8 @@ from aging.deployments.models.huggingface import cached_folder
 from aging.indicators import indicators
 from aging.load.requests.bodies import left_out
 from aging.load.schedule.classes import classes_of
-from aging.ports import port_taken
+from aging.runner.catalogue import Catalogue
+from aging.runner.free_ports import port_taken
 from aging.stats.slope.interval import LEAST
 
 _CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}

@@ -14,8 +14,8 @@ from aging.core.clock import Stamp, Timeline
 from aging.core.errors import AgingError
 from aging.core.processes.ownership import Identity, belonging, campaigns, end, kin, lives, mark, send
 from aging.deployments.base import PastLife
-from aging.keeping import keepers
-from aging.resumption import Past, is_over, left_of, past_of
+from aging.runner.keeper_client import keepers
+from aging.runner.resume_plan import Past, is_over, left_of, past_of
 from aging.store.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock, LockedError, Owner, Role, owner_of, told_owner

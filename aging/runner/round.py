@@ -12,9 +12,9 @@ from aging.core.allocator import settle
 from aging.core.errors import DeploymentError, needed
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
-from aging.rejuvenating import Rejuvenating
 from aging.rejuvenation import Policy
-from aging.running import Running, Stage
+from aging.runner.rejuvenator import Rejuvenating
+from aging.runner.run import Running, Stage
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""

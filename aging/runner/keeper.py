@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 # -I leaves the script's folder out of the path, -S everything that is installed.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from aging.core.processes.ownership import Identity, belonging, end, lives, mark
 from aging.store.lock import Lock, LockedError, told_owner

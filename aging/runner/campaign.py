@@ -20,24 +20,24 @@ from typing import Any
 
 from aging.campaign.plan import Round, Run, planned_seconds, repeated, rounds
 from aging.campaign.schema import Campaign
-from aging.catalogue import Catalogue
 from aging.core.clock import boot_id
 from aging.core.errors import StorageError
 from aging.core.records import HARNESS, Reading
 from aging.core.tasks import cancelled, kept_going
 from aging.deployments.base import Subject
-from aging.keeping import Keeping
-from aging.ports import FreePorts, named_ports
-from aging.repeating import broken_runs
-from aging.resumption import Key, Past, left_of
-from aging.running import Running, Stage
+from aging.runner.catalogue import Catalogue
+from aging.runner.free_ports import FreePorts, named_ports
+from aging.runner.keeper_client import Keeping
+from aging.runner.resume_plan import Key, Past, left_of
+from aging.runner.retries import broken_runs
+from aging.runner.round import Together
+from aging.runner.run import Running, Stage
+from aging.runner.settle import Settling
+from aging.runner.watchdogs.monitor import Watchdogs, Watched
 from aging.sampling.base import Target
 from aging.sampling.loop import Plan, Sampling
-from aging.settling import Settling
 from aging.store.journal import Journal
 from aging.store.layout import Layout
-from aging.together import Together
-from aging.watching import Watchdogs, Watched
 
 
 class Outcome(Enum):

@@ -10,12 +10,12 @@ from pathlib import Path
 from aging.campaign.schema import WatchdogsTable
 from aging.core.clock import ticks
 from aging.core.records import HARNESS, Reading
-from aging.driving import Driver
 from aging.indicators import PRIMARY
-from aging.serving import Serving
-from aging.watchdogs import disk, load, memory
-from aging.watchdogs.alarm import Alarms
-from aging.watchdogs.memory import Memory
+from aging.runner.load_process import Driver
+from aging.runner.server import Serving
+from aging.runner.watchdogs import disk, load, memory
+from aging.runner.watchdogs.alarms import Alarms
+from aging.runner.watchdogs.memory import Memory
 
 _INTERVAL_SECONDS = 1.0
 _CONFIRMED = 3

@@ -20,7 +20,7 @@ from aging.load.http.transport import Transport
 from aging.load.requests.bodies import content
 from aging.load.requests.send import Answer, send
 from aging.load.schedule.planned_request import PlannedRequest
-from aging.ports import FreePort
+from aging.runner.free_ports import FreePort
 from aging.sampling.base import Target
 from aging.store.journal import RunState
 from aging.store.layout import Layout

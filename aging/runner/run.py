@@ -16,10 +16,10 @@ from aging.core.errors import needed, writing
 from aging.core.records import HARNESS
 from aging.core.tasks import cancelled, unless
 from aging.deployments.base import Subject
-from aging.driving import Driver
 from aging.load.job import Job
-from aging.ports import FreePort, FreePorts
-from aging.serving import Serving
+from aging.runner.free_ports import FreePort, FreePorts
+from aging.runner.load_process import Driver
+from aging.runner.server import Serving
 from aging.store.journal import RunState
 from aging.store.layout import Layout
 

@@ -14,7 +14,7 @@ from aging.core.errors import DeploymentError
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
 from aging.rejuvenation import Policy
-from aging.running import Running, Tell
+from aging.runner.run import Running, Tell
 
 _INTERVAL_SECONDS = 1.0
 _BLIND_AFTER_SECONDS = 90.0

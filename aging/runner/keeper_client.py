@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aging.core.errors import needed
 from aging.core.processes.ownership import LIFE, MARKER, command_line, identity, mark, processes
-from aging.keeper import GOODBYE
+from aging.runner.keeper import GOODBYE
 
 _PROGRAM = Path(__file__).with_name("keeper.py")
 _BARE = ("-I", "-S")

@@ -1,0 +1,1 @@
+"""Runs a campaign and writes its result directory; never imports the analysis."""
