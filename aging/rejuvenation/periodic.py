@@ -9,7 +9,7 @@ from pydantic import Field
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.clock import readable_duration
 from aging.core.units import Positive
-from aging.rejuvenation import Policy
+from aging.rejuvenation.base import Policy
 
 
 class PeriodicOptions(RejuvenationOptions):

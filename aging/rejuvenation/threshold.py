@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.units import Positive
-from aging.rejuvenation import Policy
+from aging.rejuvenation.base import Policy
 
 
 class ThresholdOptions(RejuvenationOptions):

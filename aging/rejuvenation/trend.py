@@ -10,7 +10,7 @@ from pydantic import Field
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.clock import readable_duration
 from aging.core.units import Duration, Positive
-from aging.rejuvenation import Policy
+from aging.rejuvenation.base import Policy
 from aging.stats.sequential_watch import TrendWatch
 
 

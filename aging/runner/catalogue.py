@@ -18,7 +18,7 @@ from aging.deployments.base import Subject
 from aging.deployments.models.gguf import PRESETS
 from aging.load.arrivals.base import Arrivals
 from aging.load.lengths.base import Lengths
-from aging.rejuvenation import Policy
+from aging.rejuvenation.base import Policy
 from aging.sampling.base import Sampler
 from aging.stats.trend_tests.base import TrendTest
 

@@ -13,7 +13,7 @@ from aging.core.clock import ticks
 from aging.core.errors import DeploymentError
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
-from aging.rejuvenation import Policy
+from aging.rejuvenation.base import Policy
 from aging.runner.run import Running, Tell
 
 _INTERVAL_SECONDS = 1.0

@@ -12,7 +12,7 @@ from aging.core.allocator import settle
 from aging.core.errors import DeploymentError, needed
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
-from aging.rejuvenation import Policy
+from aging.rejuvenation.base import Policy
 from aging.runner.rejuvenator import Rejuvenating
 from aging.runner.run import Running, Stage
 
