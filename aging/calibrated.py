@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aging.calibration import Ceiling
 from aging.campaign.schema import Campaign
 from aging.core.errors import Mistake, PreflightError
+from aging.findings.saturation import Ceiling
 from aging.runner.manifest import host, resolved
 
 SCHEMA = 1

@@ -17,11 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of
 from aging.campaign.schema import Campaign
 from aging.core.errors import DeploymentError, InconclusiveError, needed, writing
 from aging.core.processes.logs import tail
 from aging.deployments.base import Subject
+from aging.findings.saturation import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of
 from aging.load.job import Job
 from aging.load.schedule.classes import classes_of
 from aging.runner.free_ports import FreePorts, named_ports

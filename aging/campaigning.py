@@ -29,6 +29,7 @@ from aging.core.records import HARNESS, Findings
 from aging.deployments.base import Subject
 from aging.derivation import derive
 from aging.early import Gate, watch
+from aging.findings.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
 from aging.live import lines, show_lines, table
 from aging.load.schedule.input_files import Input, found_from, read_inputs
 from aging.progress import Progress
@@ -38,7 +39,6 @@ from aging.runner.manifest import manifest, write_manifest
 from aging.runner.preflight import Resumption, check, notes, placed
 from aging.runner.resume_plan import left_of
 from aging.runner.takeover import check_resumable, left_processes, reap, take_up, to_start
-from aging.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
 from aging.store.layout import Layout
 from aging.store.lock import Lock, owner_of
 from aging.store.results import open_results

@@ -9,8 +9,8 @@ from enum import Enum
 
 from aging.core.errors import Mistake, MistakesError
 from aging.core.records import HARNESS, Finding, Findings
-from aging.indicators import ages_downwards
-from aging.problem_kinds import described
+from aging.findings.problem_kinds import described
+from aging.findings.series import ages_downwards
 
 _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
 

@@ -20,7 +20,7 @@ from aging.check import Condition, Judgement, Outcome, judge
 from aging.core.clock import readable_duration
 from aging.core.records import Event
 from aging.core.worker import WorkerError, call
-from aging.findings import analyse
+from aging.findings.build import analyse
 from aging.runner.catalogue import Catalogue
 from aging.stats import look_levels
 from aging.store.journal import JournalFollower

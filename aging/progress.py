@@ -16,8 +16,8 @@ import numpy as np
 from aging.core.clock import Timeline
 from aging.core.processes.ownership import identity
 from aging.core.records import TREE
-from aging.indicators import PRIMARY
-from aging.latencies import time_to_first_token
+from aging.findings.latencies import time_to_first_token
+from aging.findings.series import PRIMARY
 from aging.stats.slope.sen import theil_sen
 from aging.store.journal import CampaignState, JournalFollower, RunState
 from aging.store.layout import Layout

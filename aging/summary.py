@@ -11,9 +11,9 @@ from rich.text import Text
 
 from aging.core.clock import readable_duration
 from aging.core.records import HARNESS, Control, Experiment, FactorEffect, Finding, Findings, RunValidity
-from aging.indicators import PRIMARY
-from aging.objectives import described
-from aging.smoke import SmokeVerdict
+from aging.findings.series import PRIMARY
+from aging.findings.slo import described
+from aging.findings.smoke import SmokeVerdict
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
 _LEAST_PROBABILITY = 1e-12

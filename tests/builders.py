@@ -14,7 +14,7 @@ from aging.campaign.load import parse_campaign
 from aging.core.errors import CampaignError
 from aging.core.records import Finding, Findings, RequestRecord, recorded
 from aging.deployments.base import Launch
-from aging.indicators import PRIMARY
+from aging.findings.series import PRIMARY
 from aging.runner.catalogue import Catalogue
 from aging.store.journal import Journal
 from aging.store.layout import Layout

@@ -12,7 +12,7 @@ import pytest
 
 import aging.calibrating
 from aging.calibrated import rate_of
-from aging.calibration import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of, why_not
+from aging.findings.saturation import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of, why_not
 from tests.conftest import Aging, unused_port
 
 LIMITS = Limits(start=1.0, most=500.0, seconds=1e6)

@@ -7,8 +7,8 @@ from itertools import takewhile
 import numpy as np
 import pytest
 
-from aging.drivers import Driven, driven
-from aging.indicators import PRIMARY, Series
+from aging.findings.growth_driver import Driven, driven
+from aging.findings.series import PRIMARY, Series
 from aging.load.arrivals.dose import Dose, DoseOptions
 from aging.load.schedule.rng import Draws
 

@@ -16,16 +16,16 @@ from aging.campaign.schema import Campaign, SubjectOptions
 from aging.check import Condition, Outcome, judge, overall
 from aging.core.records import Event
 from aging.early import Gate, failed_looks, watch
-from aging.findings import analyse
-from aging.indicators import PRIMARY
-from aging.problems import problems_of
+from aging.findings.build import analyse
+from aging.findings.problems import problems_of
+from aging.findings.run_validity import validities
+from aging.findings.series import PRIMARY
 from aging.runner.catalogue import Catalogue
 from aging.runner.retries import broken_runs
 from aging.stats import look_levels
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
-from aging.validity import validities
 from tests.builders import flat, leak, synthetic
 
 LEAK = Condition(PRIMARY, "per_request", 256.0)

@@ -14,8 +14,8 @@ import pytest
 
 from aging.core.clock import Clocks
 from aging.core.records import Findings, Reading
-from aging.findings import analyse
-from aging.indicators import PRIMARY
+from aging.findings.build import analyse
+from aging.findings.series import PRIMARY
 from aging.runner.catalogue import Catalogue
 from aging.sampling.base import Sampler
 from aging.sampling.clock_jumps import JumpWatch

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aging.load_gaps import LoadGap, load_gaps, unsent
+from aging.findings.load_gaps import LoadGap, load_gaps, unsent
 from aging.store.results import Results, open_results
 from tests.builders import LOAD_START, flat, synthetic
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aging.analysed import analyse_all
 from aging.check import Outcome, judge, parse_conditions
 from aging.core.records import Findings
-from aging.findings import analyse
-from aging.indicators import Measured, Series, ages_downwards
-from aging.replicas import finding_of
+from aging.findings.build import analyse
+from aging.findings.indicator_analysis import analyse_all
+from aging.findings.pool_replicas import finding_of
+from aging.findings.series import Measured, Series, ages_downwards
 from aging.report import write_report
 from aging.runner.catalogue import Catalogue
 from aging.store.results import open_results

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from aging.core.records import RequestRecord
-from aging.latencies import SINCE, Base, latencies, lateness, time_to_first_token
-from aging.objectives import attainments, classes, described, judged
+from aging.findings.latencies import SINCE, Base, latencies, lateness, time_to_first_token
+from aging.findings.slo import attainments, classes, described, judged
 
 ANSWERED = RequestRecord(
     index=0,

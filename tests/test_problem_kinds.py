@@ -12,8 +12,8 @@ import pytest
 import aging
 from aging.check import Condition, Outcome, judge
 from aging.core.records import Finding, Findings, Problem
+from aging.findings.problem_kinds import KINDS, ProblemKind, described
 from aging.load.heartbeat import Beat
-from aging.problem_kinds import KINDS, ProblemKind, described
 from aging.runner.watchdogs.load import troubles
 from tests.conftest import ROOT
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from aging.core.records import HARNESS
-from aging.indicators import Measured
-from aging.problems import problems_of
+from aging.findings.problems import problems_of
+from aging.findings.series import Measured
 from aging.report.traces import latency_trace
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal_tree

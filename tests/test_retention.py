@@ -15,8 +15,8 @@ import pytest
 
 from aging.core import malloc_probe
 from aging.core.records import Finding
-from aging.indicators import ALLOCATOR, PRIMARY, Series
-from aging.retention import with_retention
+from aging.findings.allocator_retention import with_retention
+from aging.findings.series import ALLOCATOR, PRIMARY, Series
 from aging.sampling.base import Target
 from aging.sampling.samplers.allocator import AllocatorSampler
 from aging.sampling.samplers.process import ProcessSampler

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aging import table_files
 from aging.core.errors import MistakesError
-from aging.table_files import Column, read_csv, read_parquet
-from aging.tabular import Choice, read_table, series_of
+from aging.findings import table_files
+from aging.findings.table_files import Column, read_csv, read_parquet
+from aging.findings.table_reader import Choice, read_table, series_of
 
 ODD = {
     "semicolons": "t;rss\n1;2,5\n2;3\n",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import aging.indicators
+import aging.findings.series
 from aging.core.records import Finding
-from aging.findings import analyse
-from aging.indicators import Measured, indicators, is_tail
+from aging.findings.build import analyse
+from aging.findings.series import Measured, indicators, is_tail
 from aging.runner.catalogue import Catalogue
 from tests.builders import LOAD_START, RATE, SECONDS, with_requests
 
@@ -57,7 +57,7 @@ def test_a_tail_is_the_95th_percentile_of_what_ended_in_the_cell(tmp_path: Path)
 def test_tails_leave_every_other_finding_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = with_requests(tmp_path, slower_tail(growing=True))
     whole = analyse(results, TESTS).findings
-    monkeypatch.setattr(aging.indicators, "_TAILS", {})
+    monkeypatch.setattr(aging.findings.series, "_TAILS", {})
     without = analyse(results, TESTS).findings
     assert [one for one in whole if one.indicator not in TAILS] == without
     assert all(one.q is not None for one in whole)

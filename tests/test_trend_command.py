@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from aging.core.errors import MistakesError
-from aging.tabled import analyse_series
-from aging.tabular import Choice, read_table, series_of
+from aging.findings.table_analysis import analyse_series
+from aging.findings.table_reader import Choice, read_table, series_of
 from tests.conftest import Aging
 
 N = 300

@@ -13,21 +13,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aging.analysed import analyse_all
 from aging.campaign.schema import ValidityTable
 from aging.check import Condition, Outcome, judge, overall
 from aging.core.records import Validity
-from aging.evidence import Evidence, evidence_of
-from aging.findings import analyse
-from aging.indicators import PRIMARY, Measured
-from aging.replicas import sound_finding
+from aging.findings.build import analyse
+from aging.findings.indicator_analysis import analyse_all
+from aging.findings.pool_replicas import sound_finding
+from aging.findings.run_evidence import Evidence, evidence_of
+from aging.findings.run_validity import judge as judged
+from aging.findings.run_validity import validities
+from aging.findings.series import PRIMARY, Measured
 from aging.runner.catalogue import Catalogue
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
-from aging.validity import judge as judged
-from aging.validity import validities
 from tests.builders import LOAD_START, RATE, SECONDS, flat, leak, memory_finding, synthetic, with_requests
 
 TESTS = Catalogue.discovered().tests

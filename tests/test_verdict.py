@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from aging.core.records import Verdict
-from aging.findings import analyse
+from aging.findings.build import analyse
+from aging.findings.verdict import of_finding, of_replicas, of_runs, of_series
 from aging.runner.catalogue import Catalogue
 from aging.store.results import Results, open_results
-from aging.verdict import of_finding, of_replicas, of_runs, of_series
 from tests.builders import leak, memory_finding, synthetic
 
 TESTS = Catalogue.discovered().tests

@@ -38,7 +38,7 @@ import aging.sampling.loop
 from aging.campaign.schema import Campaign
 from aging.core.records import Event, Reading
 from aging.deployments.base import Endpoint, Subject
-from aging.indicators import PRIMARY
+from aging.findings.series import PRIMARY
 from aging.load.schedule.classes import classes_of
 from aging.runner.catalogue import Catalogue
 from aging.runner.settle import HostUse

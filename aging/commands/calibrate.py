@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from aging.calibrating import Windows
-    from aging.calibration import Ceiling, Limits, Step
+    from aging.findings.saturation import Ceiling, Limits, Step
 
 _PERCENT = 100
 
@@ -45,9 +45,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.calibrated import calibration_path, described, rate_of
     from aging.calibrating import calibrate
-    from aging.calibration import why_not
     from aging.campaign.load import parse_campaign, read_campaign
     from aging.campaign.rates import with_rates
+    from aging.findings.saturation import why_not
     from aging.load.schedule.classes import classes_of
     from aging.load.schedule.input_files import read_inputs
     from aging.report.curve import curve_plot
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
     """What the options bound. Raises MistakesError with every option that bounds nothing."""
     from aging.calibrating import Windows
-    from aging.calibration import Limits
+    from aging.findings.saturation import Limits
 
     mistakes: list[Mistake] = []
     seconds = {}
@@ -131,8 +131,8 @@ def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
 
 
 def _tell(out: Console, name: str, step: Step) -> None:
-    from aging.calibration import BASE
-    from aging.latencies import SINCE
+    from aging.findings.latencies import SINCE
+    from aging.findings.saturation import BASE
 
     p50, p99 = step.ttft_p50, step.ttft_p99
     waits = "" if p50 is None else f", first token {p50:.3g} s (p99 {p99:.3g} s) {SINCE[BASE]}"

@@ -23,8 +23,8 @@ from aging.core.quantities import parse_duration
 from aging.terminal import console
 
 if TYPE_CHECKING:
-    from aging.tabled import TableAnalysis
-    from aging.tabular import TableSeries
+    from aging.findings.table_analysis import TableAnalysis
+    from aging.findings.table_reader import TableSeries
 
 
 def _duration(text: str) -> float:
@@ -58,8 +58,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
     import aging.stats.trend_tests
     from aging.core.plugins import discover
+    from aging.findings.table_analysis import analyse_series
     from aging.stats.trend_tests.base import TrendTest
-    from aging.tabled import analyse_series
 
     tests = discover(aging.stats.trend_tests, TrendTest)
     analysed = [analyse_series(one, tests, options.resample, options.warmup) for one in _read(options)]
@@ -73,10 +73,10 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _read(options: argparse.Namespace) -> list[TableSeries]:
-    from aging.tabular import Choice, read_table, series_of
+    from aging.findings.table_reader import Choice, read_table, series_of
 
     if options.prometheus is not None:
-        from aging.prometheus import query_range
+        from aging.findings.prometheus import query_range
 
         if options.file is not None or options.query is None:
             raise AgingError("--prometheus needs --query, and no FILE")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from aging.core.records import HARNESS, Event, Finding, Findings
-from aging.indicators import PRIMARY, Measured
+from aging.findings.series import PRIMARY, Measured
 from aging.report.traces import LatencyTrace, MemoryTrace, latency_trace, memory_trace
 from aging.store.results import Results
 

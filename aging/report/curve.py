@@ -9,8 +9,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aging.calibration import BASE, Ceiling, Step
-from aging.latencies import SINCE
+from aging.findings.latencies import SINCE
+from aging.findings.saturation import BASE, Ceiling, Step
 
 _INCHES = 3.4
 _SATURATED = "#c0392b"

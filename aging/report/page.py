@@ -14,8 +14,8 @@ from aging.core.clock import readable_duration, utc
 from aging.core.errors import writing
 from aging.core.plugins import discover
 from aging.core.records import Findings
-from aging.indicators import Measured
-from aging.problem_kinds import ProblemKind
+from aging.findings.problem_kinds import ProblemKind
+from aging.findings.series import Measured
 from aging.report import words
 from aging.report.context import Context
 from aging.report.sections import Section

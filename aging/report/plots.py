@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from aging.indicators import PRIMARY
+from aging.findings.series import PRIMARY
 from aging.report import svg
 from aging.report.quantities import unit_of
 from aging.report.traces import LatencyTrace, Mark, MemoryTrace, Trace

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from aging.core.records import HARNESS, Event, Finding
-from aging.indicators import PRIMARY, Floats, Measured, Series, Window
-from aging.latencies import Base, latencies
+from aging.findings.latencies import Base, latencies
+from aging.findings.series import PRIMARY, Floats, Measured, Series, Window
 
 BUCKETS = 480
 """Horizontal places of a plot: a longer series keeps the least and the greatest value of each."""

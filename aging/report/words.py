@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aging.core.errors import needed
 from aging.core.records import HARNESS, Control, Finding
-from aging.indicators import PRIMARY
+from aging.findings.series import PRIMARY
 from aging.report import quantities
 
 MEANING: Mapping[str, str] = {

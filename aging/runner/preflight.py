@@ -21,7 +21,7 @@ from aging.core.errors import Mistake, PreflightError, writing
 from aging.deployments.base import ModelFormat, Subject, environments_folder
 from aging.deployments.models.gguf import PRESETS, Preset, cached_gguf
 from aging.deployments.models.huggingface import cached_folder
-from aging.indicators import indicators
+from aging.findings.series import indicators
 from aging.load.requests.bodies import left_out
 from aging.load.schedule.classes import classes_of
 from aging.runner.catalogue import Catalogue

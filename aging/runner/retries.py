@@ -34,8 +34,8 @@ async def broken_runs(root: Path, runs: Sequence[Run], tell: Callable[..., objec
 
 def judged(asked: Mapping[str, Any]) -> list[Any]:
     """The broken ones of the runs asked for, with the reasons: what the worker process computes."""
+    from aging.findings.run_validity import validity_of  # noqa: PLC0415
     from aging.store.results import open_results  # noqa: PLC0415 - what it takes is never the runner's
-    from aging.validity import validity_of  # noqa: PLC0415
 
     results = open_results(asked["root"])
     runs = [validity_of(results, name, replica) for name, replica in asked["runs"]]

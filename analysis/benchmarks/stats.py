@@ -17,9 +17,9 @@ import pymannkendall
 from scipy import stats
 
 import aging.stats.trend_tests
-from aging.analysed import analyse_all
 from aging.core.plugins import discover
-from aging.indicators import Series
+from aging.findings.indicator_analysis import analyse_all
+from aging.findings.series import Series
 from aging.stats import hamed_rao, mann_kendall, sen_slope, trend_test
 from aging.stats.trend_tests.base import TrendTest
 from analysis.benchmarks.figures import Call, Line, medians

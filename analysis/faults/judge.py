@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from aging import open_results
 from aging.core.records import HARNESS, Event
-from aging.indicators import PRIMARY
+from aging.findings.series import PRIMARY
 from aging.store.reader import read_rows
 from aging.store.results import Results
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from aging.core.records import HARNESS, Control, Finding, Findings
-from aging.indicators import PRIMARY
+from aging.findings.series import PRIMARY
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results

@@ -14,7 +14,7 @@ import pytest
 import aging.report.sections
 from aging.core.plugins import discover
 from aging.core.records import HARNESS, Experiment, FactorEffect, Finding, Findings, Problem, RunValidity
-from aging.indicators import PRIMARY, Measured
+from aging.findings.series import PRIMARY, Measured
 from aging.report import write_report
 from aging.report.page import page
 from aging.report.sections import Section

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aging.indicators import Measured
+from aging.findings.series import Measured
 from aging.report.plots import memory_limits, outside
 from aging.report.traces import BUCKETS, broken_at_gaps, latency_trace, memory_trace, thinned
 from tests.report.conftest import FOUR, MIB, Build, Made, Server, leaking

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aging.problems import problems_of
+from aging.findings.problems import problems_of
 from aging.sampling.loop import Sampling
 from aging.store.journal import Journal
 from aging.store.reader import read_rows

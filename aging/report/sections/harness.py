@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.core.records import HARNESS, Finding
-from aging.indicators import PRIMARY
+from aging.findings.series import PRIMARY
 from aging.report.context import Context
 from aging.report.plots import SMALL, memory_plot
 from aging.report.sections import Section

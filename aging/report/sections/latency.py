@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.latencies import SINCE
+from aging.findings.latencies import SINCE
 from aging.report.context import Context
 from aging.report.plots import LOW, SMALL, LatencyScale, Shape, latency_plot, latency_scale
 from aging.report.sections import Section

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.indicators import PRIMARY
+from aging.findings.series import PRIMARY
 from aging.report import quantities
 from aging.report.context import Context
 from aging.report.plots import LARGE, SMALL, Shape, memory_plot, outside

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from aging.core.clock import readable_duration
 from aging.core.records import Attainment
-from aging.objectives import described
+from aging.findings.slo import described
 from aging.report.context import Context
 from aging.report.sections import Section
 from aging.report.templating import render

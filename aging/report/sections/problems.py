@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.core.records import Problem
-from aging.problem_kinds import ProblemKind, described
+from aging.findings.problem_kinds import ProblemKind, described
 from aging.report.context import Context
 from aging.report.sections import Section
 from aging.report.templating import render

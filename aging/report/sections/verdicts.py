@@ -8,8 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.core.clock import readable_duration
-from aging.indicators import PRIMARY
-from aging.problem_kinds import ProblemKind
+from aging.findings.problem_kinds import ProblemKind
+from aging.findings.series import PRIMARY
 from aging.report import words
 from aging.report.context import Context
 from aging.report.sections import Section

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from aging.core.records import Event
-from aging.indicators import Floats
-from aging.latencies import lateness
-from aging.load_gaps import load_gaps, unsent
+from aging.findings.latencies import lateness
+from aging.findings.load_gaps import load_gaps, unsent
+from aging.findings.series import Floats
 from aging.store.journal import Phase, RunState
 from aging.store.results import Results
 

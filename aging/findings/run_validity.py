@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from aging.campaign.schema import ValidityTable
 from aging.core.clock import readable_duration
 from aging.core.records import RunValidity, Validity
-from aging.evidence import Evidence, evidence_of
+from aging.findings.run_evidence import Evidence, evidence_of
 from aging.store.results import Results
 
 _UNJUDGED = "it was not known whether it had to be repeated, for the judge of broken runs failed; it was not repeated"

@@ -17,10 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aging.core.records import HARNESS
-from aging.latencies import Base, latencies
-from aging.load_gaps import load_gaps
-from aging.objectives import Objectives, judged, of_class
-from aging.objectives import classes as objectives_of
+from aging.findings.latencies import Base, latencies
+from aging.findings.load_gaps import load_gaps
+from aging.findings.slo import Objectives, judged, of_class
+from aging.findings.slo import classes as objectives_of
 from aging.sampling.base import ENGINE_METRICS
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
 from aging.store.results import Results

@@ -5,7 +5,7 @@ Definitions, after DistServe (OSDI '24) and Chiron (arXiv 2501.08090):
 - *attainment* is the share of requests that met every objective of their class;
 - *goodput* is the requests per second that did.
 
-Latencies are those of :mod:`aging.latencies`, on the base ``waited``.
+Latencies are those of :mod:`aging.findings.latencies`, on the base ``waited``.
 
 Errors and drops are missed: they were asked for and not answered. Impolite requests,
 which were to come to nothing, are left out. What a request does not tell is not held
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from aging.core.clock import readable_duration
 from aging.core.quantities import parse_duration
 from aging.core.records import Attainment
-from aging.latencies import latencies
+from aging.findings.latencies import latencies
 
 _EDGE_SECONDS = 3600.0
 """The first and the last hour are compared; of shorter runs the halves."""

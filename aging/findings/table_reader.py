@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aging.core.errors import Mistake, MistakesError
-from aging.table_files import Column, read_csv, read_parquet
+from aging.findings.table_files import Column, read_csv, read_parquet
 
 Floats = NDArray[np.float64]
 

@@ -15,12 +15,12 @@ from aging.campaign.schema import Campaign
 from aging.core.clock import readable_duration
 from aging.core.errors import writing
 from aging.core.records import Problem
-from aging.evidence import Evidence, evidence_of
-from aging.indicators import PRIMARY
-from aging.problem_kinds import ProblemKind as Kind
-from aging.problems import problems_of
+from aging.findings.problem_kinds import ProblemKind as Kind
+from aging.findings.problems import problems_of
+from aging.findings.run_evidence import Evidence, evidence_of
+from aging.findings.run_validity import limits_of
+from aging.findings.series import PRIMARY
 from aging.store.results import Results
-from aging.validity import limits_of
 
 SUFFIX = ".smoke"
 """Ends the name of a smoke run's folder and campaign."""

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import ndtri
 
-from aging.analysed import IndicatorAnalysis
 from aging.core.errors import needed
 from aging.core.records import Finding, RunValidity, Verdict
-from aging.indicators import ages_downwards, resolution
+from aging.findings.indicator_analysis import IndicatorAnalysis
+from aging.findings.series import ages_downwards, resolution
+from aging.findings.verdict import of_replicas, of_runs
 from aging.stats import Pooled, pool, stouffer
-from aging.verdict import of_replicas, of_runs
 
 _HOUR = 3600.0
 _Z975 = float(ndtri(0.975))

@@ -11,11 +11,11 @@ import pandas as pd
 
 from aging.core.processes.child import describe_exit
 from aging.core.records import HARNESS, Event, Problem
-from aging.indicators import device_samples
-from aging.latencies import lateness
-from aging.load_gaps import unsent
-from aging.problem_kinds import KINDS
-from aging.problem_kinds import ProblemKind as Kind
+from aging.findings.latencies import lateness
+from aging.findings.load_gaps import unsent
+from aging.findings.problem_kinds import KINDS
+from aging.findings.problem_kinds import ProblemKind as Kind
+from aging.findings.series import device_samples
 from aging.sampling.samplers.allocator import AllocatorSampler
 from aging.stats import rate_grid
 from aging.store.results import Results

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from aging.core.clock import readable_duration
-from aging.series_analysis import SeriesAnalysis, series_analysis
+from aging.findings.series_analysis import SeriesAnalysis, series_analysis
+from aging.findings.table_reader import Floats, TableSeries
 from aging.stats import (
     SeriesError,
     Trend,
@@ -22,7 +23,6 @@ from aging.stats import (
     sen_slope,
 )
 from aging.stats.trend_tests.base import TrendTest
-from aging.tabular import Floats, TableSeries
 
 _HOUR, _MINUTE = 3600.0, 60.0
 _KNOWN_KEYS = (

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from aging.core.records import Dose
-from aging.indicators import Series, resolution
+from aging.findings.series import Series, resolution
 from aging.stats import SeriesError, attribute_growth, dose_response, sen_slope_autocorrelated
 
 _HOUR = 3600.0

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aging.core.errors import needed
-from aging.latencies import Base, latencies
+from aging.findings.latencies import Base, latencies
 
 Bound = Literal["time", "rate", "client", "floor"]
 """What ended a search that did not find both sides of the ceiling."""

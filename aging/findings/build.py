@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from aging.analysed import IndicatorAnalysis, analyse_all
-from aging.controls import controls
 from aging.core.clock import utc
 from aging.core.errors import writing
 from aging.core.records import Attainment, Finding, Findings, RunValidity
-from aging.experimental import experiments
-from aging.indicators import DEVICE_MEMORY, PRIMARY, Measured, device_limit, is_tail
-from aging.objectives import attainments, classes
-from aging.problems import problems_of
-from aging.replicas import sound_finding
-from aging.retention import with_retention
+from aging.findings.allocator_retention import with_retention
+from aging.findings.controls import controls
+from aging.findings.factor_effects import experiments
+from aging.findings.indicator_analysis import IndicatorAnalysis, analyse_all
+from aging.findings.pool_replicas import sound_finding
+from aging.findings.problems import problems_of
+from aging.findings.run_validity import validities
+from aging.findings.series import DEVICE_MEMORY, PRIMARY, Measured, device_limit, is_tail
+from aging.findings.slo import attainments, classes
+from aging.findings.verdict import of_finding
 from aging.stats import hierarchical_fdr, time_to_exhaustion
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import Results
-from aging.validity import validities
-from aging.verdict import of_finding
 
 SCHEMA = 1
 _HOUR = 3600.0

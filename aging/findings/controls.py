@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from aging.core.records import HARNESS, Control, Finding
-from aging.indicators import PRIMARY, Series
+from aging.findings.series import PRIMARY, Series
 
 _HOUR = 3600.0
 

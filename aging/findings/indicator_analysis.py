@@ -14,12 +14,12 @@ import aging.stats.trend_tests
 from aging.core.blas_threads import one_thread
 from aging.core.plugins import discover
 from aging.core.records import HARNESS, Verdict
-from aging.drivers import Driven, driven
-from aging.indicators import PRIMARY, Floats, Series, ages_downwards, resolution
-from aging.series_analysis import SeriesAnalysis, series_analysis
+from aging.findings.growth_driver import Driven, driven
+from aging.findings.series import PRIMARY, Floats, Series, ages_downwards, resolution
+from aging.findings.series_analysis import SeriesAnalysis, series_analysis
+from aging.findings.verdict import of_series
 from aging.stats import SeriesError, growth_mechanism
 from aging.stats.trend_tests.base import TrendTest
-from aging.verdict import of_series
 
 _WORTH_A_POOL = 100_000
 """Samples in all from which a pool of processes saves more than its start costs."""

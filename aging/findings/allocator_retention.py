@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from aging.core.records import Finding
-from aging.indicators import ALLOCATOR, PRIMARY, Series, resolution
+from aging.findings.series import ALLOCATOR, PRIMARY, Series, resolution
 
 _ENDS = 0.1
 """Share of a series at each end whose median is its level there."""

@@ -1,0 +1,1 @@
+"""From a result directory to findings: aligned series, verdicts, problems, controls."""
