@@ -30,9 +30,9 @@ from aging.deployments.base import Subject
 from aging.derivation import derive
 from aging.early import Gate, watch
 from aging.findings.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
-from aging.live import lines, show_lines, table
 from aging.load.schedule.input_files import Input, found_from, read_inputs
-from aging.progress import Progress
+from aging.report.live import lines, show_lines, table
+from aging.report.progress import Progress
 from aging.runner.campaign import Outcome, Runner
 from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest, write_manifest

@@ -16,10 +16,10 @@ from aging.findings.indicator_analysis import analyse_all
 from aging.findings.pool_replicas import finding_of
 from aging.findings.series import Measured, Series, ages_downwards
 from aging.report import write_report
+from aging.report.terminal import show
 from aging.runner.catalogue import Catalogue
 from aging.store.results import open_results
 from aging.store.segments import SegmentWriter
-from aging.summary import show
 from aging.terminal import console
 from tests.builders import LOAD_START, SECONDS, synthetic
 

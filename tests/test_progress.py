@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from aging.live import headline, lines, sparkline, table
-from aging.progress import Progress, Tail
+from aging.report.live import headline, lines, sparkline, table
+from aging.report.progress import Progress, Tail
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.sealing import seal

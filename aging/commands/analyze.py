@@ -17,8 +17,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
     from aging.derivation import derive
+    from aging.report.terminal import show
     from aging.store.layout import Layout
-    from aging.summary import show
 
     out = console()
     show(derive(options.directory), out)

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.findings.saturation import why_not
     from aging.load.schedule.classes import classes_of
     from aging.load.schedule.input_files import read_inputs
-    from aging.report.curve import curve_plot
+    from aging.report.calibration_curve import curve_plot
     from aging.runner.catalogue import Catalogue
     from aging.runner.preflight import check, placed
 

@@ -62,7 +62,7 @@ def _show(campaign: Campaign, plan: Timetable, need: DiskNeed) -> None:
     from rich.table import Table
 
     from aging.core.clock import readable_duration
-    from aging.summary import bytes_text
+    from aging.report.terminal import bytes_text
 
     out = console()
     treated = any(run.levels for run in plan.runs)

@@ -51,8 +51,8 @@ def _smoke(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import read_campaign
     from aging.campaigning import run_smoke
     from aging.commands.doctor import show_checks
+    from aging.report.terminal import show_smoke
     from aging.runner.campaign import Outcome
-    from aging.summary import show_smoke
 
     out = console()
     written = read_campaign(options.file)
@@ -93,7 +93,7 @@ def _campaign(options: argparse.Namespace) -> ExitCode:
 
 def told(ran: Ran, out: Console) -> ExitCode:
     """Print what a campaign found and where that is written; its exit code."""
-    from aging.summary import show
+    from aging.report.terminal import show
 
     show(ran.findings, out)
     out.print(f"findings: {ran.layout.findings}", soft_wrap=True)

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _all(options: argparse.Namespace) -> ExitCode:
-    from aging.standing import campaigns_below
+    from aging.report.campaign_list import campaigns_below
 
     found = campaigns_below(options.results)
     if options.json:
@@ -48,9 +48,9 @@ def _all(options: argparse.Namespace) -> ExitCode:
 
 
 def _one(options: argparse.Namespace) -> ExitCode:
-    from aging.live import lines, show_lines, table
-    from aging.progress import Progress
-    from aging.standing import Standing, progress_as_json
+    from aging.report.campaign_list import Standing, progress_as_json
+    from aging.report.live import lines, show_lines, table
+    from aging.report.progress import Progress
     from aging.store.results import open_results
 
     results = open_results(options.directory)

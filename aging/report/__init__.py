@@ -5,6 +5,6 @@ run to what a plot can show, ``plots`` and ``svg`` draw it; ``quantities`` and
 ``words`` put numbers and verdicts as people read them.
 """
 
-from aging.report.page import write_report
+from aging.report.html.page import write_report
 
 __all__ = ["write_report"]

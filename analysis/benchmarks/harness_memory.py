@@ -27,7 +27,7 @@ import aging.sampling.loop
 from aging.core.allocator import keep_flat, settle
 from aging.core.clock import Clocks, Tick
 from aging.core.records import HARNESS
-from aging.progress import Progress
+from aging.report.progress import Progress
 from aging.sampling.base import Target
 from aging.sampling.loop import Plan, Sampling
 from aging.sampling.samplers.engine import EngineSampler

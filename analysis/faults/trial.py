@@ -27,7 +27,9 @@ _FINE = (0, 2, 3, 130)
 """Exit codes that say something on purpose."""
 
 _commands = multiprocessing.get_context("forkserver")
-_commands.set_forkserver_preload(["aging.campaigning", "aging.standing", "aging.live", "aging.summary"])
+_commands.set_forkserver_preload(
+    ["aging.campaigning", "aging.report.campaign_list", "aging.report.live", "aging.report.terminal"]
+)
 
 
 @dataclass(frozen=True)

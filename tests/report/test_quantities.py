@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aging.report import quantities
+from aging.report import format
 
 MIB = 2.0**20
 
@@ -34,7 +34,7 @@ def plain(text: str) -> str:
 def test_a_slope_is_written_in_the_unit_its_indicator_tells(
     indicator: str, value: float | None, per: str, written: str
 ) -> None:
-    assert plain(quantities.slope(indicator, value, per)) == written
+    assert plain(format.slope(indicator, value, per)) == written
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,22 @@ def test_a_slope_is_written_in_the_unit_its_indicator_tells(
 def test_a_limit_that_is_not_zero_never_reads_as_zero(
     limits: tuple[float | None, float | None] | None, written: str
 ) -> None:
-    assert plain(quantities.interval("process_anon_swap_bytes", limits, "h")) == written
+    assert plain(format.interval("process_anon_swap_bytes", limits, "h")) == written
 
 
 def test_settings_take_their_unit_from_their_key() -> None:
-    assert plain(quantities.setting("memory_bytes", 8 * 2**30)) == "8.00 GiB"
-    assert plain(quantities.setting("warmup_seconds", 3600.0)) == "1h 00m"
-    assert plain(quantities.setting("grid_seconds", 2.5)) == "2.5 s"
-    assert quantities.setting("q", 0.1) == "0.1"
-    assert quantities.setting("seed", 20260611) == "20260611"
-    assert quantities.setting("model", None) == "–"
-    assert quantities.setting("with_descendants", True) == "yes"
+    assert plain(format.setting("memory_bytes", 8 * 2**30)) == "8.00 GiB"
+    assert plain(format.setting("warmup_seconds", 3600.0)) == "1h 00m"
+    assert plain(format.setting("grid_seconds", 2.5)) == "2.5 s"
+    assert format.setting("q", 0.1) == "0.1"
+    assert format.setting("seed", 20260611) == "20260611"
+    assert format.setting("model", None) == "–"
+    assert format.setting("with_descendants", True) == "yes"
 
 
 def test_probabilities_and_times() -> None:
-    assert plain(quantities.probability(1e-9)) == "< 0.001"
-    assert quantities.probability(0.0344) == "0.034"
-    assert quantities.clock(26 * 3600 + 62) == "26:01:02"
-    assert quantities.clock(-2.0) == "−0:00:02"
-    assert quantities.clock(None) == "–"
+    assert plain(format.probability(1e-9)) == "< 0.001"
+    assert format.probability(0.0344) == "0.034"
+    assert format.clock(26 * 3600 + 62) == "26:01:02"
+    assert format.clock(-2.0) == "−0:00:02"
+    assert format.clock(None) == "–"

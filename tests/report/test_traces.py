@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from aging.findings.series import Measured
-from aging.report.plots import memory_limits, outside
-from aging.report.traces import BUCKETS, broken_at_gaps, latency_trace, memory_trace, thinned
+from aging.report.html.plot_data import BUCKETS, broken_at_gaps, latency_trace, memory_trace, thinned
+from aging.report.html.plots import memory_limits, outside
 from tests.report.conftest import FOUR, MIB, Build, Made, Server, leaking
 
 

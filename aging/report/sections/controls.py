@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from aging.core.records import HARNESS, Control
-from aging.report import quantities, words
-from aging.report.context import Context
-from aging.report.sections import Section
-from aging.report.templating import render
+from aging.report import format, wording
+from aging.report.html.context import Context
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import chip, mark, measured %}
@@ -76,14 +76,14 @@ class Controls(Section):
             return Markup()
         # The harness's processes are many and dull: one row for all that passed.
         harness = [one for one in controls if one.deployment.startswith(f"{HARNESS}/") and one.passed]
-        open_ = sum(words.undecided(one) for one in controls)
+        open_ = sum(wording.undecided(one) for one in controls)
         return render(
             _TEMPLATE,
             controls=[one for one in controls if one not in harness],
             failed=sum(not control.passed for control in controls),
             total=len(controls),
             undecided=open_,
-            harness_undecided=sum(words.undecided(one) for one in harness),
+            harness_undecided=sum(wording.undecided(one) for one in harness),
             harness=harness,
             steepest=_steepest(harness),
             verdicts=sorted({one.verdict for one in harness}),
@@ -93,6 +93,6 @@ class Controls(Section):
 def _steepest(controls: Sequence[Control]) -> str:
     known = [one for one in controls if one.slope_per_hour is not None]
     if not known:
-        return quantities.NONE
+        return format.NONE
     steepest = max(known, key=lambda one: one.slope_per_hour or 0.0)
-    return quantities.slope(steepest.indicator, steepest.slope_per_hour, "h")
+    return format.slope(steepest.indicator, steepest.slope_per_hour, "h")

@@ -8,11 +8,11 @@ from markupsafe import Markup
 
 from aging.core.records import HARNESS, Finding
 from aging.findings.series import PRIMARY
-from aging.report.context import Context
-from aging.report.plots import SMALL, memory_plot
-from aging.report.sections import Section
-from aging.report.templating import render
-from aging.report.traces import MemoryTrace, harness_traces
+from aging.report.html.context import Context
+from aging.report.html.plot_data import MemoryTrace, harness_traces
+from aging.report.html.plots import SMALL, memory_plot
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import chip, run_name %}

@@ -7,9 +7,9 @@ from itertools import groupby
 from markupsafe import Markup
 
 from aging.core.records import HARNESS
-from aging.report.context import Context
-from aging.report.sections import Section
-from aging.report.templating import render
+from aging.report.html.context import Context
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import chip, fold %}

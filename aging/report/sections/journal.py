@@ -8,9 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.core.records import Event
-from aging.report.context import Context
-from aging.report.sections import Section
-from aging.report.templating import render
+from aging.report.html.context import Context
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
 
 _MOST = 1000
 """More events than this are shown from both ends."""

@@ -7,11 +7,11 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.findings.latencies import SINCE
-from aging.report.context import Context
-from aging.report.plots import LOW, SMALL, LatencyScale, Shape, latency_plot, latency_scale
-from aging.report.sections import Section
-from aging.report.templating import render
-from aging.report.traces import BASE
+from aging.report.html.context import Context
+from aging.report.html.plot_data import BASE
+from aging.report.html.plots import LOW, SMALL, LatencyScale, Shape, latency_plot, latency_scale
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import run_name %}

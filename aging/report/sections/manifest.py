@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from aging.report.context import Context
-from aging.report.sections import Section
-from aging.report.templating import render
+from aging.report.html.context import Context
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import fold, tree %}

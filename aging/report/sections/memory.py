@@ -7,11 +7,11 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.findings.series import PRIMARY
-from aging.report import quantities
-from aging.report.context import Context
-from aging.report.plots import LARGE, SMALL, Shape, memory_plot, outside
-from aging.report.sections import Section
-from aging.report.templating import render
+from aging.report import format
+from aging.report.html.context import Context
+from aging.report.html.plots import LARGE, SMALL, Shape, memory_plot, outside
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import chip, run_name %}
@@ -62,7 +62,7 @@ def _plot(context: Context, deployment: str, replica: int, shape: Shape) -> dict
     }
     if trace is None:
         return shown
-    grown = quantities.slope(PRIMARY, finding.slope_per_hour if finding else None, "h")
+    grown = format.slope(PRIMARY, finding.slope_per_hour if finding else None, "h")
     label = f"Memory of {deployment}, replica {replica}, over time; slope {grown}"
     notes = []
     if outside(trace):

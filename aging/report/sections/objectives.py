@@ -11,10 +11,10 @@ from markupsafe import Markup
 from aging.core.clock import readable_duration
 from aging.core.records import Attainment
 from aging.findings.slo import described
-from aging.report.context import Context
-from aging.report.sections import Section
-from aging.report.templating import render
-from aging.summary import goodput_text, share_text
+from aging.report.html.context import Context
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
+from aging.report.terminal import goodput_text, share_text
 
 _TEMPLATE = """
 <p class="note">A request is good when it met every objective of its class; attainment is the share of such requests,

@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from aging.core.records import Problem
 from aging.findings.problem_kinds import ProblemKind, described
-from aging.report.context import Context
-from aging.report.sections import Section
-from aging.report.templating import render
+from aging.report.html.context import Context
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% if groups %}

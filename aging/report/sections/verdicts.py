@@ -10,10 +10,10 @@ from markupsafe import Markup
 from aging.core.clock import readable_duration
 from aging.findings.problem_kinds import ProblemKind
 from aging.findings.series import PRIMARY
-from aging.report import words
-from aging.report.context import Context
-from aging.report.sections import Section
-from aging.report.templating import render
+from aging.report import wording
+from aging.report.html.context import Context
+from aging.report.html.templates import render
+from aging.report.sections.base import Section
 
 _HOUR = 3600.0
 
@@ -77,10 +77,10 @@ class Verdicts(Section):
                     "control": name in context.known_ageing,
                     "finding": finding,
                     "died": name in died,
-                    "tone": words.TONE.get(finding.verdict, "mute") if finding else "mute",
-                    "meaning": words.explained(finding),
-                    "details": words.details(finding),
-                    "detectable": words.detectable(finding),
+                    "tone": wording.TONE.get(finding.verdict, "mute") if finding else "mute",
+                    "meaning": wording.explained(finding),
+                    "details": wording.details(finding),
+                    "detectable": wording.detectable(finding),
                 }
             )
         window = _window(context.manifest["campaign"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from aging.core.records import HARNESS, Event, Finding, Findings
 from aging.findings.series import PRIMARY, Measured
-from aging.report.traces import LatencyTrace, MemoryTrace, latency_trace, memory_trace
+from aging.report.html.plot_data import LatencyTrace, MemoryTrace, latency_trace, memory_trace
 from aging.store.results import Results
 
 

@@ -10,9 +10,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from aging.findings.series import PRIMARY
-from aging.report import svg
-from aging.report.quantities import unit_of
-from aging.report.traces import LatencyTrace, Mark, MemoryTrace, Trace
+from aging.report.format import unit_of
+from aging.report.html import svg
+from aging.report.html.plot_data import LatencyTrace, Mark, MemoryTrace, Trace
 
 _LEAST_SPAN = 2.0**20
 _LEAST_SHARE = 0.01

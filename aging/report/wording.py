@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aging.core.errors import needed
 from aging.core.records import HARNESS, Control, Finding
 from aging.findings.series import PRIMARY
-from aging.report import quantities
+from aging.report import format
 
 MEANING: Mapping[str, str] = {
     "aging": "It grew, and the growth goes on: its rate did not fall as time passed.",
@@ -95,7 +95,7 @@ def details(finding: Finding | None) -> list[str]:
         return []
     told = []
     if finding.late_slope_per_hour is not None and finding.verdict in ("aging", "bounded", "inconclusive"):
-        told.append(f"Second half alone: {quantities.slope(finding.indicator, finding.late_slope_per_hour, 'h')}.")
+        told.append(f"Second half alone: {format.slope(finding.indicator, finding.late_slope_per_hour, 'h')}.")
     if finding.exponent is not None:
         power, low, high = finding.exponent
         told.append(f"Power of growth {power:.2f} [{low:.2f}, {high:.2f}]; constant leak 1, high-water mark 0.")
@@ -108,8 +108,8 @@ def details(finding: Finding | None) -> list[str]:
 
 def _cause(finding: Finding) -> Iterator[str]:
     if finding.slope_per_token is not None and finding.ci_per_token is not None:
-        rate = quantities.slope(finding.indicator, finding.slope_per_token, "token", beside=finding.ci_per_token)
-        yield f"Growth per token {rate} [{quantities.interval(finding.indicator, finding.ci_per_token, 'token')}]."
+        rate = format.slope(finding.indicator, finding.slope_per_token, "token", beside=finding.ci_per_token)
+        yield f"Growth per token {rate} [{format.interval(finding.indicator, finding.ci_per_token, 'token')}]."
     if finding.driver is not None:
         yield f"It follows {_DRIVER[finding.driver]}."
     elif finding.dose is None:
@@ -130,10 +130,10 @@ def _hours(hours: float) -> str:
 def detectable(finding: Finding | None) -> str:
     """The smallest growth that would have been found, for every verdict that is not ``aging``."""
     if finding is None or finding.verdict == "aging":
-        return quantities.NONE
+        return format.NONE
     if finding.minimum_detectable_per_hour is None:
         return "not known"
-    return quantities.size(finding.indicator, finding.minimum_detectable_per_hour, "h")
+    return format.size(finding.indicator, finding.minimum_detectable_per_hour, "h")
 
 
 @dataclass(frozen=True, slots=True)

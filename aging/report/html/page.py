@@ -16,10 +16,10 @@ from aging.core.plugins import discover
 from aging.core.records import Findings
 from aging.findings.problem_kinds import ProblemKind
 from aging.findings.series import Measured
-from aging.report import words
-from aging.report.context import Context
-from aging.report.sections import Section
-from aging.report.templating import environment
+from aging.report import wording
+from aging.report.html.context import Context
+from aging.report.html.templates import environment
+from aging.report.sections.base import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ def page(measured: Measured, findings: Findings) -> str:
         .render(
             name=findings.campaign,
             description=campaign.get("description"),
-            css=Markup(resources.files("aging.report").joinpath("report.css").read_text("utf-8")),
+            css=Markup(resources.files("aging.report.html").joinpath("report.css").read_text("utf-8")),
             facts=facts(context),
-            headline=words.headline(context.under_test or context.results.deployments, context.found),
+            headline=wording.headline(context.under_test or context.results.deployments, context.found),
             notices=[*controls_notice(findings), *problems_notice(findings)],
             sections=rendered(context),
             version=context.manifest.get("aging_version", ""),
@@ -80,7 +80,7 @@ def rendered(context: Context) -> Sequence[Rendered]:
 def facts(context: Context) -> Sequence[tuple[str, str]]:
     """What a reader needs to place the campaign: when, how long, how often, and how it ended."""
     state, campaign = context.results.state, context.manifest["campaign"]
-    found = [("Campaign", words.PHASE.get(state.phase, state.phase))]
+    found = [("Campaign", wording.PHASE.get(state.phase, state.phase))]
     if state.started is not None:
         found.append(("Started", f"{utc(state.started.wall):%Y-%m-%d %H:%M} UTC"))
     if isinstance(seconds := campaign.get("duration_seconds"), int | float):
@@ -102,7 +102,7 @@ def controls_notice(findings: Findings) -> Sequence[Notice]:
     total, passed = len(findings.controls), sum(control.passed for control in findings.controls)
     if not total:
         return [Notice("No controls in this campaign: nothing shows what the instrument can see", "mute", "verdicts")]
-    open_ = sum(words.undecided(control) for control in findings.controls)
+    open_ = sum(wording.undecided(control) for control in findings.controls)
     if passed == total and open_:
         return [Notice(f"Controls: {open_} of {total} undecided, none otherwise than expected", "mute", "controls")]
     if passed == total:

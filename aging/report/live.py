@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aging.core.clock import readable_duration
-from aging.progress import TTFT_BASE, RunProgress, Snapshot
+from aging.report.progress import TTFT_BASE, RunProgress, Snapshot
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COURSE_WIDTH = 20

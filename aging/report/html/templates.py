@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from aging.report import quantities, words
+from aging.report import format, wording
 
 
 @cache
@@ -16,28 +16,28 @@ def environment() -> Environment:
     """An environment that escapes whatever a template is given and fails on a misspelt name."""
     made = Environment(
         autoescape=True,
-        loader=PackageLoader("aging", "report"),
+        loader=PackageLoader("aging.report", "html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.globals |= {
-        "slope": quantities.slope,
-        "interval": quantities.interval,
-        "size": quantities.size,
-        "level": quantities.level,
-        "NONE": quantities.NONE,
-        "TONE": words.TONE,
-        "MARK": words.MARK,
+        "slope": format.slope,
+        "interval": format.interval,
+        "size": format.size,
+        "level": format.level,
+        "NONE": format.NONE,
+        "TONE": wording.TONE,
+        "MARK": wording.MARK,
     }
     made.filters |= {
-        "clock": quantities.clock,
-        "count": quantities.count,
-        "probability": quantities.probability,
-        "setting": lambda value, name: quantities.setting(name, value),
-        "outcome": words.outcome,
-        "shown_name": words.shown_name,
-        "undecided": words.undecided,
+        "clock": format.clock,
+        "count": format.count,
+        "probability": format.probability,
+        "setting": lambda value, name: format.setting(name, value),
+        "outcome": wording.outcome,
+        "shown_name": wording.shown_name,
+        "undecided": wording.undecided,
     }
     return made
 

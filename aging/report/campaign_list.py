@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aging.core.clock import utc
-from aging.progress import Snapshot
+from aging.report.progress import Snapshot
 from aging.runner.takeover import is_smoke
 from aging.store.journal import RESUMABLE, CampaignState, fold, read_journal
 from aging.store.lock import owner_of
