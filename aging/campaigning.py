@@ -20,6 +20,7 @@ from aging.calibrated import require_calibration
 from aging.campaign.load import Written, parse_campaign, read_campaign
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign
+from aging.check.early_stop import Gate, watch
 from aging.core.allocator import keep_flat
 from aging.core.clock import folder_name, ticks
 from aging.core.errors import InconclusiveError, StorageError, writing
@@ -28,7 +29,6 @@ from aging.core.processes.logs import tail
 from aging.core.records import HARNESS, Findings
 from aging.deployments.base import Subject
 from aging.derivation import derive
-from aging.early import Gate, watch
 from aging.findings.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
 from aging.load.schedule.input_files import Input, found_from, read_inputs
 from aging.report.live import lines, show_lines, table

@@ -13,9 +13,9 @@ import pytest
 from aging.campaign.load import parse_campaign
 from aging.campaign.plan import Run
 from aging.campaign.schema import Campaign, SubjectOptions
-from aging.check import Condition, Outcome, judge, overall
+from aging.check.conditions import Condition, Outcome, judge, overall
+from aging.check.early_stop import Gate, failed_looks, watch
 from aging.core.records import Event
-from aging.early import Gate, failed_looks, watch
 from aging.findings.build import analyse
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aging.check import Outcome, judge, parse_conditions
+from aging.check.conditions import Outcome, judge, parse_conditions
 from aging.core.records import Findings
 from aging.findings.build import analyse
 from aging.findings.indicator_analysis import analyse_all

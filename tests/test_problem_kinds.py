@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import aging
-from aging.check import Condition, Outcome, judge
+from aging.check.conditions import Condition, Outcome, judge
 from aging.core.records import Finding, Findings, Problem
 from aging.findings.problem_kinds import KINDS, ProblemKind, described
 from aging.load.heartbeat import Beat

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aging.campaign.schema import ValidityTable
-from aging.check import Condition, Outcome, judge, overall
+from aging.check.conditions import Condition, Outcome, judge, overall
 from aging.core.records import Validity
 from aging.findings.build import analyse
 from aging.findings.indicator_analysis import analyse_all

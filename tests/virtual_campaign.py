@@ -26,8 +26,8 @@ from typing import Any
 import pytest
 
 import aging.campaigning
+import aging.check.early_stop
 import aging.derivation
-import aging.early
 import aging.runner.campaign
 import aging.runner.retries
 import aging.runner.round
@@ -288,7 +288,7 @@ class VirtualCampaign:
             (aging.campaigning, "reap", tuple),
             (Sealer, "_begin", _seal_here),
             (aging.runner.preflight, "port_taken", self.taken_ports.get),
-            (aging.early, "call", _call),
+            (aging.check.early_stop, "call", _call),
             (aging.runner.retries, "call", _call),
             (aging.runner.campaign, "Keeping", _NoKeeping),
             (aging.runner.run, "Driver", Loads(world)),

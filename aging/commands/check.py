@@ -26,7 +26,7 @@ from aging.core.errors import AgingError, ExitCode
 from aging.terminal import console
 
 if TYPE_CHECKING:
-    from aging.check import Condition
+    from aging.check.conditions import Condition
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +52,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import read_campaign
     from aging.campaigning import run_campaign
-    from aging.check import Outcome as GateOutcome
-    from aging.check import judge, overall, parse_conditions
-    from aging.early import Gate, failed_looks
+    from aging.check.conditions import Outcome as GateOutcome
+    from aging.check.conditions import judge, overall, parse_conditions
+    from aging.check.early_stop import Gate, failed_looks
     from aging.runner.campaign import Outcome
     from aging.store.journal import read_journal
 
@@ -92,7 +92,7 @@ def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], l
     """The deployments to judge; wrong names are told before hours of load."""
     from aging.campaign.load import load_campaign
     from aging.campaign.plan import rounds
-    from aging.check import check_names
+    from aging.check.conditions import check_names
     from aging.findings.series import indicators
     from aging.runner.catalogue import Catalogue
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from aging.campaign.schema import Campaign
-from aging.check import Condition, Judgement, Outcome, judge
+from aging.check.conditions import Condition, Judgement, Outcome, judge
 from aging.core.clock import readable_duration
 from aging.core.records import Event
 from aging.core.worker import WorkerError, call

@@ -1,0 +1,1 @@
+"""The CI gate: conditions on findings, and looks at a running campaign."""
