@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import aging.calibrating
-from aging.calibrated import rate_of
+import aging.app.calibrate
+from aging.app.calibration_file import rate_of
 from aging.findings.saturation import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of, why_not
 from tests.conftest import Aging, unused_port
 
@@ -158,7 +158,7 @@ def test_what_is_not_saturated_is_refused(cli: Aging, tmp_path: Path, monkeypatc
     async def never_saturated(*_: object) -> list[Ceiling]:
         return [await search("control", Queue(100.0).measure, Limits(start=1.0, most=20.0))]
 
-    monkeypatch.setattr(aging.calibrating, "calibrate", never_saturated)
+    monkeypatch.setattr(aging.app.calibrate, "calibrate", never_saturated)
     made = cli("calibrate", campaign(tmp_path), "--max-rate", "20", "--write", tmp_path / "out.toml")
     assert made.returncode == 3
     (one,) = json.loads((tmp_path / "small.calibration.json").read_text())["deployments"]

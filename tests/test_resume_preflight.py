@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
+from aging.app.run import prepare, resume_campaign
 from aging.campaign.load import parse_campaign
 from aging.campaign.plan import rounds
-from aging.campaigning import prepare, resume_campaign
 from aging.core.clock import boot_id
 from aging.core.errors import PreflightError
 from aging.core.processes.ownership import MARKER, identity, mark

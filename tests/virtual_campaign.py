@@ -25,9 +25,9 @@ from typing import Any
 
 import pytest
 
-import aging.campaigning
+import aging.app.analyze
+import aging.app.run
 import aging.check.early_stop
-import aging.derivation
 import aging.runner.campaign
 import aging.runner.retries
 import aging.runner.round
@@ -280,12 +280,12 @@ class VirtualCampaign:
                 return runner.run(whole)
 
         for where, name, stand_in in (
-            (aging.campaigning, "asyncio", _Asyncio(run)),
-            (aging.campaigning, "_view", _no_view),
-            (aging.campaigning, "keep_flat", lambda: None),
-            (aging.campaigning, "placed", self._placed),
-            (aging.derivation, "write_report", lambda _measured, _findings, path: path.touch()),
-            (aging.campaigning, "reap", tuple),
+            (aging.app.run, "asyncio", _Asyncio(run)),
+            (aging.app.run, "_view", _no_view),
+            (aging.app.run, "keep_flat", lambda: None),
+            (aging.app.run, "placed", self._placed),
+            (aging.app.analyze, "write_report", lambda _measured, _findings, path: path.touch()),
+            (aging.app.run, "reap", tuple),
             (Sealer, "_begin", _seal_here),
             (aging.runner.preflight, "port_taken", self.taken_ports.get),
             (aging.check.early_stop, "call", _call),

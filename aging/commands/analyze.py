@@ -16,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
-    from aging.derivation import derive
+    from aging.app.analyze import derive
     from aging.report.terminal import show
     from aging.store.layout import Layout
 

@@ -21,7 +21,7 @@ from aging.terminal import console
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from aging.calibrating import Windows
+    from aging.app.calibrate import Windows
     from aging.findings.saturation import Ceiling, Limits, Step
 
 _PERCENT = 100
@@ -43,8 +43,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.calibrated import calibration_path, described, rate_of
-    from aging.calibrating import calibrate
+    from aging.app.calibrate import calibrate
+    from aging.app.calibration_file import calibration_path, described, rate_of
     from aging.campaign.load import parse_campaign, read_campaign
     from aging.campaign.rates import with_rates
     from aging.findings.saturation import why_not
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
     """What the options bound. Raises MistakesError with every option that bounds nothing."""
-    from aging.calibrating import Windows
+    from aging.app.calibrate import Windows
     from aging.findings.saturation import Limits
 
     mistakes: list[Mistake] = []

@@ -50,8 +50,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    from aging.app.run import run_campaign
     from aging.campaign.load import read_campaign
-    from aging.campaigning import run_campaign
     from aging.check.conditions import Outcome as GateOutcome
     from aging.check.conditions import judge, overall, parse_conditions
     from aging.check.early_stop import Gate, failed_looks

@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.calibrated import require_calibration
+    from aging.app.calibration_file import require_calibration
     from aging.campaign.load import load_campaign
     from aging.load.schedule.input_files import read_inputs
     from aging.runner.catalogue import Catalogue

@@ -54,8 +54,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.campaigning import run_campaign
-    from aging.observing import observation
+    from aging.app.observe import observation
+    from aging.app.run import run_campaign
 
     out = console()
     written = observation(_whereabouts(options), options.duration, options.metrics, options.load_start)

@@ -15,7 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
-    from aging.derivation import derive
+    from aging.app.analyze import derive
     from aging.store.layout import Layout
 
     derive(options.directory)

@@ -24,7 +24,7 @@ _LEAST_SMOKE_SECONDS = 5
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from aging.campaigning import Ran
+    from aging.app.run import Ran
     from aging.runner.campaign import Outcome
 
 
@@ -48,8 +48,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _smoke(options: argparse.Namespace) -> ExitCode:
+    from aging.app.run import run_smoke
     from aging.campaign.load import read_campaign
-    from aging.campaigning import run_smoke
     from aging.commands.doctor import show_checks
     from aging.report.terminal import show_smoke
     from aging.runner.campaign import Outcome
@@ -77,8 +77,8 @@ def _duration(text: str) -> float:
 
 
 def _campaign(options: argparse.Namespace) -> ExitCode:
+    from aging.app.run import detach_campaign, run_campaign
     from aging.campaign.load import read_campaign
-    from aging.campaigning import detach_campaign, run_campaign
 
     out = console()
     overrides = {"duration": options.duration, "scale": options.scale}

@@ -34,9 +34,9 @@ import aging.runner.campaign
 import aging.runner.run
 import aging.runner.server
 import aging.runner.settle
+from aging.app.run import prepare
 from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
-from aging.campaigning import prepare
 from aging.core.allocator import keep_flat
 from aging.runner.campaign import Outcome, Runner
 from aging.runner.catalogue import Catalogue

@@ -28,7 +28,7 @@ _FINE = (0, 2, 3, 130)
 
 _commands = multiprocessing.get_context("forkserver")
 _commands.set_forkserver_preload(
-    ["aging.campaigning", "aging.report.campaign_list", "aging.report.live", "aging.report.terminal"]
+    ["aging.app.run", "aging.report.campaign_list", "aging.report.live", "aging.report.terminal"]
 )
 
 

@@ -16,7 +16,8 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from aging.calibrated import require_calibration
+from aging.app.analyze import derive
+from aging.app.calibration_file import require_calibration
 from aging.campaign.load import Written, parse_campaign, read_campaign
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign
@@ -28,7 +29,6 @@ from aging.core.processes.child import describe_exit
 from aging.core.processes.logs import tail
 from aging.core.records import HARNESS, Findings
 from aging.deployments.base import Subject
-from aging.derivation import derive
 from aging.findings.smoke import SmokeVerdict, smoke_campaign, verdicts, write_verdicts
 from aging.load.schedule.input_files import Input, found_from, read_inputs
 from aging.report.live import lines, show_lines, table

@@ -1,0 +1,1 @@
+"""From a campaign file to findings: the only room that knows both the runner and the findings."""
