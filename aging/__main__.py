@@ -6,7 +6,7 @@ import sys
 def run() -> int:
     """The exit code of the command line's verb."""
     try:
-        from aging.commands import main  # noqa: PLC0415 - its imports may be interrupted, too
+        from aging.cli.main import main  # noqa: PLC0415 - its imports may be interrupted, too
 
         return main()
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from aging.commands import main
+from aging.cli.main import main
 
 
 def run_here(folder: Path, *arguments: str | Path) -> CompletedProcess[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from aging.check.conditions import Outcome, judge, parse_conditions
+from aging.cli.console import console
 from aging.core.records import Findings
 from aging.findings.build import analyse
 from aging.findings.indicator_analysis import analyse_all
@@ -20,7 +21,6 @@ from aging.report.terminal import show
 from aging.runner.catalogue import Catalogue
 from aging.store.results import open_results
 from aging.store.segments import SegmentWriter
-from aging.terminal import console
 from tests.builders import LOAD_START, SECONDS, synthetic
 
 TESTS = Catalogue.discovered().tests

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.commands import parser
+from aging.cli.main import parser
 
 HEAVY = {
     *("httpx", "jinja2", "matplotlib", "pandas", "psutil", "pyarrow", "pydantic", "statsmodels"),

@@ -13,7 +13,7 @@
     ├── InconclusiveError      3   too short, too noisy, or a broken run
     └── WorkerError           70   a process of our own that ended without its result (``aging.core.worker``)
 
-``aging.commands.main`` is the only place that turns one into an exit code. StateError is none of them: a bug of ours
+``aging.cli.main.main`` is the only place that turns one into an exit code. StateError is none of them: a bug of ours
 ends with 70 and its trace, as any other exception does.
 """
 

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli.console import console
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode
 from aging.core.quantities import parse_duration
-from aging.terminal import console
 
 if TYPE_CHECKING:
     from aging.findings.table_analysis import TableAnalysis

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from aging.cli.console import console
 from aging.core.errors import ExitCode
-from aging.terminal import console
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

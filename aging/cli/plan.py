@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aging.cli.console import console
 from aging.core.errors import ExitCode
-from aging.terminal import console
 
 if TYPE_CHECKING:
     from aging.campaign.schema import Campaign

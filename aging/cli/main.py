@@ -73,7 +73,7 @@ def parser(asked: Collection[str] = _VERBS) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name in asked:
-            verb = import_module(f"{__name__}.{name}")
+            verb = import_module(f"{__package__}.{name}")
             verb.arguments(sub)
             sub.set_defaults(run=verb.run)
     return root

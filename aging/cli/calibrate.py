@@ -14,9 +14,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli.console import console
 from aging.core.errors import AgingError, ExitCode, Mistake, MistakesError, writing
 from aging.core.quantities import parse_duration
-from aging.terminal import console
 
 if TYPE_CHECKING:
     from rich.console import Console

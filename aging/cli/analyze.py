@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from aging.cli.console import console
 from aging.core.blas_threads import one_thread
 from aging.core.errors import ExitCode
-from aging.terminal import console
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

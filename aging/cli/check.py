@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli.console import console
 from aging.core.errors import AgingError, ExitCode
-from aging.terminal import console
 
 if TYPE_CHECKING:
     from aging.check.conditions import Condition

@@ -15,9 +15,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli.console import console
 from aging.core.errors import AgingError, ExitCode
 from aging.core.quantities import parse_duration
-from aging.terminal import console
 
 _LEAST_SMOKE_SECONDS = 5
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 def _smoke(options: argparse.Namespace) -> ExitCode:
     from aging.app.run import run_smoke
     from aging.campaign.load import read_campaign
-    from aging.commands.doctor import show_checks
+    from aging.cli.doctor import show_checks
     from aging.report.terminal import show_smoke
     from aging.runner.campaign import Outcome
 

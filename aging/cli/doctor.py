@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from aging.cli.console import console
 from aging.core.errors import ExitCode
-from aging.terminal import console
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aging.commands.run import told
+from aging.cli.console import console
+from aging.cli.run import told
 from aging.core.errors import ExitCode
-from aging.terminal import console
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

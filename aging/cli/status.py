@@ -10,8 +10,8 @@ import json
 import time
 from pathlib import Path
 
+from aging.cli.console import console
 from aging.core.errors import AgingError, ExitCode
-from aging.terminal import console
 
 _REFRESH_SECONDS = 1.0
 

@@ -19,10 +19,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.commands.run import told
+from aging.cli.console import console
+from aging.cli.run import told
 from aging.core.errors import ExitCode
 from aging.core.quantities import parse_duration
-from aging.terminal import console
 
 _LEAST_SECONDS = 15
 """A verdict takes twelve samples, one a second."""
