@@ -12,9 +12,10 @@ import pytest
 
 from aging.campaign.load import parse_campaign
 from aging.core.errors import CampaignError
-from aging.core.records import Finding, Findings, RequestRecord, recorded
-from aging.deployments.base import Launch
-from aging.findings.series import PRIMARY
+from aging.core.metrics import PRIMARY
+from aging.core.records import RequestRecord, recorded
+from aging.deployments.lifecycle import Launch
+from aging.findings.types import Finding, Findings
 from aging.runner.catalogue import Catalogue
 from aging.store.journal import Journal
 from aging.store.layout import Layout

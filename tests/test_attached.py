@@ -14,7 +14,7 @@ import pytest
 
 import aging.deployments.origins.attached
 from aging.core.errors import AttachError
-from aging.deployments.base import PastLife
+from aging.deployments.lifecycle import PastLife
 from aging.deployments.origins.attached import Attached, Attachment, Whereabouts, age
 from aging.runner.catalogue import Catalogue
 from tests.conftest import Aging, wait_for

@@ -30,10 +30,10 @@ from aging.core.processes.ownership import (
     mark,
     send,
 )
-from aging.deployments.base import PastLife
+from aging.deployments.lifecycle import PastLife
 from aging.runner.keeper import GOODBYE
 from aging.runner.keeper_client import keepers
-from aging.runner.takeover import reap
+from aging.runner.stop import reap
 from aging.store.journal import Journal, read_journal
 from aging.store.lock import Lock, LockedError, owner_of
 from tests.conftest import wait_for

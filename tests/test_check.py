@@ -12,8 +12,8 @@ import pytest
 from aging.check.conditions import Condition, Outcome, check_names, judge, overall, parse_conditions
 from aging.check.early_stop import Gate, _job, look
 from aging.core.errors import MistakesError
-from aging.core.records import Control, Finding, Findings, Problem, RunValidity, Validity
 from aging.core.worker import call
+from aging.findings.types import Control, Finding, Findings, Problem, RunValidity, Validity
 from tests.conftest import Aging
 from tests.virtual_campaign import VirtualCampaign, small_campaign
 

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from aging.core.clock import folder_name, hour_name, readable_duration, ticks
+from aging.core.clock import ticks
+from aging.core.format import folder_name, hour_name, readable_duration
 from tests import virtual_time
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from aging.deployments.base import Launch, Subject
+from aging.deployments.base import Subject
+from aging.deployments.lifecycle import Launch
 from aging.deployments.runtimes.lmdeploy import Lmdeploy
 from aging.deployments.runtimes.ollama import Ollama
 from aging.deployments.runtimes.sglang import Sglang

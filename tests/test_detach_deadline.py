@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.app.run import follow_start
+from aging.app.detach import follow_start
 from aging.core.errors import InconclusiveError
 from aging.store.layout import Layout
 from aging.store.lock import Lock

@@ -7,8 +7,9 @@ from itertools import takewhile
 import numpy as np
 import pytest
 
+from aging.core.metrics import PRIMARY
 from aging.findings.growth_driver import Driven, driven
-from aging.findings.series import PRIMARY, Series
+from aging.findings.series import Series
 from aging.load.arrivals.dose import Dose, DoseOptions
 from aging.load.schedule.rng import Draws
 

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from aging.core.errors import AgingError
-from aging.deployments.base import Requirements
-from aging.deployments.environments import create, remove, state
+from aging.deployments.environments import Requirements, create, remove, state
 
 ENGINE = Requirements("engine", ("engine==1.0", "helper==2.0"), left_out=("sound",))
 

@@ -15,11 +15,11 @@ from aging.campaign.plan import Run
 from aging.campaign.schema import Campaign, SubjectOptions
 from aging.check.conditions import Condition, Outcome, judge, overall
 from aging.check.early_stop import Gate, failed_looks, watch
+from aging.core.metrics import PRIMARY
 from aging.core.records import Event
 from aging.findings.build import analyse
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
-from aging.findings.series import PRIMARY
 from aging.runner.catalogue import Catalogue
 from aging.runner.retries import broken_runs
 from aging.stats import look_levels

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aging.findings.series import PRIMARY
+from aging.core.metrics import PRIMARY
 from aging.store.sealing import seal_tree
 from analysis.faults.judge import Judgement, judge, rows_of
 

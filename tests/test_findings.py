@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aging.core.records import HARNESS, Finding
+from aging.core.metrics import DEVICE_MEMORY, PRIMARY
+from aging.core.records import HARNESS
 from aging.findings.build import analyse, write_findings
 from aging.findings.indicator_analysis import analyse_all
-from aging.findings.series import DEVICE_MEMORY, PRIMARY, Measured, Series, run_window
+from aging.findings.series import Measured, Series, run_window
+from aging.findings.types import Finding
 from aging.runner.catalogue import Catalogue
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results

@@ -12,8 +12,9 @@ import pytest
 import aging.store.journal
 from aging.core.clock import Timeline, boot_id
 from aging.core.processes.ownership import Identity
-from aging.store.journal import Journal, JournalFollower, RunState, fold, read_journal, superseded
+from aging.store.journal import Journal, JournalFollower, read_journal
 from aging.store.segments import parse_line
+from aging.store.state import RunState, fold, superseded
 
 
 def test_state_is_the_fold_of_the_events(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from aging.core.clock import Clocks
-from aging.core.records import Findings, Reading
+from aging.core.metrics import PRIMARY
+from aging.core.records import Reading
 from aging.findings.build import analyse
-from aging.findings.series import PRIMARY
+from aging.findings.types import Findings
 from aging.runner.catalogue import Catalogue
 from aging.sampling.base import Sampler
 from aging.sampling.clock_jumps import JumpWatch

@@ -14,7 +14,7 @@ import pytest
 
 from aging.core.processes.child import LIFE, marked
 from aging.core.processes.tree import Membership, Processes
-from aging.sampling.base import Target
+from aging.core.targets import Target
 from tests.conftest import wait_for
 
 # Starts a worker by way of a short-lived process, as a daemon would: nobody's child when it runs.

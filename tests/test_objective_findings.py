@@ -11,11 +11,12 @@ import pytest
 
 from aging.check.conditions import Outcome, judge, parse_conditions
 from aging.cli.console import console
-from aging.core.records import Findings
+from aging.core.metrics import ages_downwards
 from aging.findings.build import analyse
 from aging.findings.indicator_analysis import analyse_all
 from aging.findings.pool_replicas import finding_of
-from aging.findings.series import Measured, Series, ages_downwards
+from aging.findings.series import Measured, Series
+from aging.findings.types import Findings
 from aging.report import write_report
 from aging.report.terminal import show
 from aging.runner.catalogue import Catalogue

@@ -16,14 +16,16 @@ from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.clock import Timeline
 from aging.core.errors import CampaignError, DeploymentError
+from aging.core.ports import port_taken
 from aging.deployments.base import Subject
 from aging.runner.catalogue import Catalogue
-from aging.runner.free_ports import FreePorts, named_ports, port_taken
+from aging.runner.free_ports import FreePorts, named_ports
 from aging.runner.manifest import manifest
 from aging.runner.preflight import placed
 from aging.runner.server import Serving
-from aging.store.journal import Journal, RunState, fold, read_journal
+from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
+from aging.store.state import RunState, fold
 from tests.conftest import Aging, unused_port
 
 HEAD = """

@@ -11,8 +11,8 @@ import pytest
 
 import aging
 from aging.check.conditions import Condition, Outcome, judge
-from aging.core.records import Finding, Findings, Problem
 from aging.findings.problem_kinds import KINDS, ProblemKind, described
+from aging.findings.types import Finding, Findings, Problem
 from aging.load.heartbeat import Beat
 from aging.runner.watchdogs.load import troubles
 from tests.conftest import ROOT

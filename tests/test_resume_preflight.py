@@ -14,21 +14,23 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from aging.app.run import prepare, resume_campaign
+from aging.app.prepare import prepare
+from aging.app.resume import resume_campaign
 from aging.campaign.load import parse_campaign
 from aging.campaign.plan import rounds
 from aging.core.clock import boot_id
 from aging.core.errors import PreflightError
+from aging.core.ports import port_taken
 from aging.core.processes.ownership import MARKER, identity, mark
 from aging.deployments.runtimes.command import Command
 from aging.load.schedule.input_files import found_from, read_inputs
 from aging.runner.catalogue import Catalogue
-from aging.runner.free_ports import port_taken
 from aging.runner.manifest import manifest
 from aging.runner.preflight import placed, resolve_model
 from aging.runner.takeover import left_processes, to_start
-from aging.store.journal import Journal, fold, read_journal
+from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
+from aging.store.state import fold
 from tests.conftest import unused_port, wait_for
 
 HEAD = """

@@ -15,7 +15,7 @@ from aging.core.clock import Stamp
 from aging.core.records import Event
 from aging.runner.resume_plan import Past, left_of
 from aging.runner.takeover import NotResumableError, check_resumable
-from aging.store.journal import CampaignState, RunState, fold
+from aging.store.state import CampaignState, RunState, fold
 from tests.builders import flat, synthetic
 from tests.cli import run_here
 from tests.virtual_campaign import VirtualCampaign, small_campaign

@@ -14,10 +14,11 @@ import psutil
 import pytest
 
 from aging.core import malloc_probe
-from aging.core.records import Finding
+from aging.core.metrics import ALLOCATOR, PRIMARY
+from aging.core.targets import Target
 from aging.findings.allocator_retention import with_retention
-from aging.findings.series import ALLOCATOR, PRIMARY, Series
-from aging.sampling.base import Target
+from aging.findings.series import Series
+from aging.findings.types import Finding
 from aging.sampling.samplers.allocator import AllocatorSampler
 from aging.sampling.samplers.process import ProcessSampler
 from tests.conftest import Aging, result_directory

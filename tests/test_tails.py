@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import aging.findings.series
-from aging.core.records import Finding
+from aging.core.metrics import indicators, is_tail
 from aging.findings.build import analyse
-from aging.findings.series import Measured, indicators, is_tail
+from aging.findings.series import Measured
+from aging.findings.types import Finding
 from aging.runner.catalogue import Catalogue
 from tests.builders import LOAD_START, RATE, SECONDS, with_requests
 

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 
 from aging.campaign.schema import ValidityTable
 from aging.check.conditions import Condition, Outcome, judge, overall
-from aging.core.records import Validity
+from aging.core.metrics import PRIMARY
 from aging.findings.build import analyse
 from aging.findings.indicator_analysis import analyse_all
 from aging.findings.pool_replicas import sound_finding
 from aging.findings.run_evidence import Evidence, evidence_of
 from aging.findings.run_validity import judge as judged
 from aging.findings.run_validity import validities
-from aging.findings.series import PRIMARY, Measured
+from aging.findings.series import Measured
+from aging.findings.types import Validity
 from aging.runner.catalogue import Catalogue
 from aging.store.journal import Journal
 from aging.store.layout import Layout

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aging.core.records import Verdict
 from aging.findings.build import analyse
+from aging.findings.types import Verdict
 from aging.findings.verdict import of_finding, of_replicas, of_runs, of_series
 from aging.runner.catalogue import Catalogue
 from aging.store.results import Results, open_results

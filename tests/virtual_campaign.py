@@ -36,9 +36,10 @@ import aging.runner.server
 import aging.runner.settle
 import aging.sampling.loop
 from aging.campaign.schema import Campaign
+from aging.core.endpoint import Endpoint
+from aging.core.metrics import PRIMARY
 from aging.core.records import Event, Reading
-from aging.deployments.base import Endpoint, Subject
-from aging.findings.series import PRIMARY
+from aging.deployments.base import Subject
 from aging.load.schedule.classes import classes_of
 from aging.runner.catalogue import Catalogue
 from aging.runner.settle import HostUse

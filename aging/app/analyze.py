@@ -9,9 +9,9 @@ from pathlib import Path
 
 import aging.stats.trend_tests
 from aging.core.plugins import discover
-from aging.core.records import Findings
 from aging.findings.build import analyse, write_findings
 from aging.findings.series import Measured
+from aging.findings.types import Findings
 from aging.report import write_report
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import open_results

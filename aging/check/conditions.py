@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from aging.core.errors import Mistake, MistakesError
-from aging.core.records import HARNESS, Finding, Findings
+from aging.core.metrics import ages_downwards
+from aging.core.records import HARNESS
 from aging.findings.problem_kinds import described
-from aging.findings.series import ages_downwards
+from aging.findings.types import Finding, Findings
 
 _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
 

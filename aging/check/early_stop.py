@@ -17,7 +17,7 @@ import numpy as np
 
 from aging.campaign.schema import Campaign
 from aging.check.conditions import Condition, Judgement, Outcome, judge
-from aging.core.clock import readable_duration
+from aging.core.format import readable_duration
 from aging.core.records import Event
 from aging.core.worker import WorkerError, call
 from aging.findings.build import analyse

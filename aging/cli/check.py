@@ -93,7 +93,7 @@ def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], l
     from aging.campaign.load import load_campaign
     from aging.campaign.plan import rounds
     from aging.check.conditions import check_names
-    from aging.findings.series import indicators
+    from aging.core.metrics import indicators
     from aging.runner.catalogue import Catalogue
 
     catalogue = Catalogue.discovered()

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 def show_checks(results: Path, out: Console) -> ExitCode:
     """Print whether this host is ready to be measured on, with results in this folder; BAD_INPUT when it is not."""
     from aging.runner.catalogue import Catalogue
-    from aging.runner.preflight import host_checks
+    from aging.runner.host_checks import host_checks
 
     checks = host_checks(results, Catalogue.discovered())
     for one in checks:

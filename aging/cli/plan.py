@@ -61,7 +61,7 @@ def _as_json(campaign: Campaign, plan: Timetable, need: DiskNeed) -> dict[str, A
 def _show(campaign: Campaign, plan: Timetable, need: DiskNeed) -> None:
     from rich.table import Table
 
-    from aging.core.clock import readable_duration
+    from aging.core.format import readable_duration
     from aging.report.terminal import bytes_text
 
     out = console()

@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.app.run import resume_campaign
+    from aging.app.resume import resume_campaign
 
     out = console()
     return told(resume_campaign(options.directory, out), out)

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _smoke(options: argparse.Namespace) -> ExitCode:
-    from aging.app.run import run_smoke
+    from aging.app.smoke import run_smoke
     from aging.campaign.load import read_campaign
     from aging.cli.doctor import show_checks
     from aging.report.terminal import show_smoke
@@ -77,7 +77,8 @@ def _duration(text: str) -> float:
 
 
 def _campaign(options: argparse.Namespace) -> ExitCode:
-    from aging.app.run import detach_campaign, run_campaign
+    from aging.app.detach import detach_campaign
+    from aging.app.run import run_campaign
     from aging.campaign.load import read_campaign
 
     out = console()

@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.runner.takeover import stop
+    from aging.runner.stop import stop
     from aging.store.results import open_results
 
     out = console()

@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from aging.core.clock import readable_duration
 from aging.core.errors import CampaignError, ExitCode
+from aging.core.format import readable_duration
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,65 +7,30 @@ launched by a command line derives from :class:`Subject` and names another origi
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import shutil
 import sys
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
 from aging.core import malloc_probe
-from aging.core.errors import DeploymentError, needed, writing
+from aging.core.endpoint import Endpoint
+from aging.core.errors import needed
 from aging.core.plugins import discover
-from aging.core.processes.child import MAIN, Adopted, Child, Children, Life
-from aging.core.processes.ownership import LIFE, Identity, age, command_line, environment, lives, mark
+from aging.core.targets import EngineMetric
 from aging.core.units import Flag
-from aging.sampling.base import EngineMetric
+from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.lifecycle import Launch, Origin
+from aging.deployments.origins.child import Started
 
 ENTRY_POINT_GROUP = "aging.runtimes"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """How a serving deployment is spoken to.
-
-    ``base_url`` + ``path`` takes an OpenAI-style completion, or a request of
-    Triton's generate extension where the path ends in ``/generate_stream``;
-    ``body`` is merged into every request (what this runtime needs to honour
-    lengths exactly); ``reuse_connections`` is false for runtimes that close after
-    a stream; ``metrics_port`` is told where the metrics have one of their own.
-    ``unsupported`` are the options of a load (``n``, ``logprobs``, …, and ``priority``)
-    that this runtime refuses: its requests do not ask for them.
-    """
-
-    base_url: str
-    model: str
-    path: str = "/v1/completions"
-    metrics_path: str | None = None
-    body: Mapping[str, Any] = field(default_factory=dict)
-    reuse_connections: bool = True
-    metrics_port: int | None = None
-    unsupported: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "unsupported", tuple(self.unsupported))  # JSON knows lists alone
-
-    @property
-    def metrics_url(self) -> str | None:
-        """Where its Prometheus metrics are, if anywhere."""
-        if self.metrics_path is None:
-            return None
-        base = self.base_url if self.metrics_port is None else f"http://127.0.0.1:{self.metrics_port}"
-        return base + self.metrics_path
 
 
 class EndpointOptions(Table):
@@ -100,182 +65,12 @@ class EndpointOptions(Table):
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
-    """The command line of a serving process and the environment variables added to the harness's own.
-
-    ``components`` are the command lines of further processes of the same deployment, by name.
-    """
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-    endpoint: Endpoint
-    components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-class Origin(Protocol):
-    """Where the lives of what is under test come from, and how they are spoken to."""
-
-    @property
-    def endpoint(self) -> Endpoint | None:
-        """Where load is sent; None where there is nowhere to."""
-
-    @property
-    def metrics_url(self) -> str | None:
-        """Where its Prometheus metrics are, if anywhere."""
-
-    @property
-    def returns(self) -> bool:
-        """Whether, after its end, another life may begin without our doing."""
-
-    async def begin(self, campaign: Path, log: Path) -> Life:
-        """The next life; its output is appended to ``log``. Raises DeploymentError when there is none."""
-
-    async def readopt(self, past: PastLife) -> Life | None:
-        """The life that an earlier runner followed, if it still goes on; None when it does not."""
-
-    def described(self) -> Mapping[str, Any]:
-        """What the manifest tells of it: command lines, images, whereabouts."""
-
-
-@dataclass(frozen=True, slots=True)
-class PastLife:
-    """What the journal tells of a life that a runner which has gone had begun or found.
-
-    ``processes`` are those that it started, by component; ``main`` is the main one, whoever started it.
-    ``command`` is its command line as the kernel showed it when it was ready; ``log`` the log that marks it.
-    """
-
-    processes: Mapping[str, Identity]
-    main: Identity | None
-    command: tuple[str, ...]
-    log: Path
-
-    def proven(self) -> bool:
-        """Whether every process that was started still lives, and is no other.
-
-        Pid and start time must agree, and then the mark of this life in its environment; where a program that
-        sets its title has wiped that, its command line.
-        """
-        return bool(self.processes) and all(
-            lives(one) and self._told(one.pid, main=name == MAIN) for name, one in self.processes.items()
-        )
-
-    def _told(self, pid: int, *, main: bool) -> bool:
-        marks = environment(pid)
-        if marks:
-            return marks.get(LIFE) == mark(self.log)
-        return main and bool(self.command) and command_line(pid) == self.command
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """An origin: child processes started by us in ``folder`` on ``port``.
-
-    They are ended with ``patience`` seconds from SIGTERM to SIGKILL.
-    """
-
-    launch: Launch
-    port: int
-    patience: float
-    folder: Path = Path()
-    returns: ClassVar[bool] = False
-
-    @property
-    def endpoint(self) -> Endpoint:
-        return self.launch.endpoint
-
-    @property
-    def metrics_url(self) -> str | None:
-        return self.launch.endpoint.metrics_url
-
-    async def begin(self, campaign: Path, log: Path) -> Children:
-        children: dict[str, Child] = {}
-        marked = {**self.launch.env, LIFE: mark(log)}
-        try:
-            with opened(log) as output:
-                for name, argv in {MAIN: self.launch.argv, **self.launch.components}.items():
-                    children[name] = await Child.start(argv, marked, campaign, output, folder=self.folder)
-        except (asyncio.CancelledError, DeploymentError):  # nobody else knows of those that have started
-            for child in children.values():
-                await child.terminate(patience=0.0)
-            raise
-        return Children(children, self.launch.argv, self.port, self.patience, time.monotonic())
-
-    async def readopt(self, past: PastLife) -> Children | None:
-        if not past.proven():
-            return None
-        members = {name: Adopted(one, mark(past.log)) for name, one in past.processes.items()}
-        born = time.monotonic() - age(past.processes[MAIN].pid)
-        return Children(members, self.launch.argv, self.port, self.patience, born)
-
-    def described(self) -> Mapping[str, Any]:
-        components = {name: list(argv) for name, argv in self.launch.components.items()}
-        told = {"command": list(self.launch.argv), "env": dict(self.launch.env)}
-        return told | ({"components": components} if components else {})
-
-
-def opened(log: Path) -> IO[bytes]:
-    """The log that a life's output is appended to. Raises StorageError."""
-    with writing(log):
-        return log.open("ab")
-
-
-@dataclass(frozen=True, slots=True)
 class KnownAgeing:
     """What a control is configured to do: ``per_request`` and ``per_hour`` units of ``indicator``; 0 is clean."""
 
     indicator: str
     per_request: float
     per_hour: float
-
-
-@dataclass(frozen=True, slots=True)
-class Requirements:
-    """An isolated environment a runtime needs: its name and pinned packages.
-
-    ``left_out`` names dependencies of the packages that are not installed (what
-    serving text does not need, or what no registry has). Everything else that
-    pip brings is held to ``_pins/NAME.txt`` where there is one.
-    """
-
-    name: str
-    pins: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
-
-    def python(self, environments: Path) -> Path:
-        """The environment's interpreter, whether it exists or not."""
-        return self.program(environments, "python")
-
-    def program(self, environments: Path, name: str) -> Path:
-        """A program of the environment, whether it exists or not."""
-        return environments / self.name / "bin" / name
-
-    def stamp(self, environments: Path) -> Path:
-        """The file that is written last, when the environment is whole."""
-        return environments / self.name / "aging-pins.json"
-
-    @property
-    def constraints(self) -> Path | None:
-        """Versions of all that the pins bring along; None where nobody has written them down."""
-        path = _PINS / f"{self.name}.txt"
-        return path if path.is_file() else None
-
-    @property
-    def recipe(self) -> tuple[str, ...]:
-        """All that determines what is installed."""
-        held = self.constraints.read_text().split() if self.constraints else ()
-        return (*self.pins, *(f"without {name}" for name in self.left_out), *held)
-
-    def installed(self, environments: Path) -> bool:
-        """Whether the environment is whole and made after just this recipe."""
-        stamp = self.stamp(environments)
-        return stamp.exists() and tuple(json.loads(stamp.read_text())) == self.recipe
-
-
-def environments_folder() -> Path:
-    """Where runtime environments live: ``$AGING_ENVIRONMENTS``, or the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "environments"
-    return Path(os.environ.get("AGING_ENVIRONMENTS") or default)
 
 
 class _Unchosen(int):
@@ -295,7 +90,6 @@ FRONT_UNSUPPORTED = ("logprobs", "n", "priority", "stop", "structured")
 
 ModelFormat = Literal["gguf", "huggingface"]
 
-_PINS = Path(__file__).parent / "_pins"
 
 S = TypeVar("S", bound=SubjectOptions)
 O = TypeVar("O", bound=DeploymentOptions)  # noqa: E741

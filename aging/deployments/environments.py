@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sysconfig
 import venv
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -15,7 +17,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from aging.core.errors import AgingError, writing
-from aging.deployments.base import Requirements, environments_folder
 
 
 def create(requirements: Requirements) -> Path:
@@ -108,3 +109,55 @@ def _install(python: Path, requirements: Requirements, arguments: Sequence[str])
     else:
         command = [uv, "pip", "install", "--python", str(python)]
     subprocess.run([*command, *held, *arguments], check=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """An isolated environment a runtime needs: its name and pinned packages.
+
+    ``left_out`` names dependencies of the packages that are not installed (what
+    serving text does not need, or what no registry has). Everything else that
+    pip brings is held to ``_pins/NAME.txt`` where there is one.
+    """
+
+    name: str
+    pins: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def python(self, environments: Path) -> Path:
+        """The environment's interpreter, whether it exists or not."""
+        return self.program(environments, "python")
+
+    def program(self, environments: Path, name: str) -> Path:
+        """A program of the environment, whether it exists or not."""
+        return environments / self.name / "bin" / name
+
+    def stamp(self, environments: Path) -> Path:
+        """The file that is written last, when the environment is whole."""
+        return environments / self.name / "aging-pins.json"
+
+    @property
+    def constraints(self) -> Path | None:
+        """Versions of all that the pins bring along; None where nobody has written them down."""
+        path = _PINS / f"{self.name}.txt"
+        return path if path.is_file() else None
+
+    @property
+    def recipe(self) -> tuple[str, ...]:
+        """All that determines what is installed."""
+        held = self.constraints.read_text().split() if self.constraints else ()
+        return (*self.pins, *(f"without {name}" for name in self.left_out), *held)
+
+    def installed(self, environments: Path) -> bool:
+        """Whether the environment is whole and made after just this recipe."""
+        stamp = self.stamp(environments)
+        return stamp.exists() and tuple(json.loads(stamp.read_text())) == self.recipe
+
+
+def environments_folder() -> Path:
+    """Where runtime environments live: ``$AGING_ENVIRONMENTS``, or the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "environments"
+    return Path(os.environ.get("AGING_ENVIRONMENTS") or default)
+
+
+_PINS = Path(__file__).parent / "_pins"

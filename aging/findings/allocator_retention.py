@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from aging.core.records import Finding
-from aging.findings.series import ALLOCATOR, PRIMARY, Series, resolution
+from aging.core.metrics import ALLOCATOR, PRIMARY, resolution
+from aging.findings.series import Series
+from aging.findings.types import Finding
 
 _ENDS = 0.1
 """Share of a series at each end whose median is its level there."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from aging.core.clock import utc
 from aging.core.errors import writing
-from aging.core.records import Attainment, Finding, Findings, RunValidity
+from aging.core.format import utc
+from aging.core.metrics import DEVICE_MEMORY, PRIMARY, is_tail
 from aging.findings.allocator_retention import with_retention
 from aging.findings.controls import controls
 from aging.findings.factor_effects import experiments
@@ -21,8 +21,9 @@ from aging.findings.indicator_analysis import IndicatorAnalysis, analyse_all
 from aging.findings.pool_replicas import sound_finding
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
-from aging.findings.series import DEVICE_MEMORY, PRIMARY, Measured, device_limit, is_tail
+from aging.findings.series import Measured, device_limit
 from aging.findings.slo import attainments, classes
+from aging.findings.types import Attainment, Finding, Findings, RunValidity
 from aging.findings.verdict import of_finding
 from aging.stats import hierarchical_fdr, time_to_exhaustion
 from aging.stats.trend_tests.base import TrendTest

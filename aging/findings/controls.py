@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from aging.core.records import HARNESS, Control, Finding
-from aging.findings.series import PRIMARY, Series
+from aging.core.metrics import PRIMARY
+from aging.core.records import HARNESS
+from aging.findings.series import Series
+from aging.findings.types import Control, Finding
 
 _HOUR = 3600.0
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aging.core.records import Experiment, FactorEffect, RunValidity
+from aging.core.metrics import PRIMARY
 from aging.findings.indicator_analysis import IndicatorAnalysis
 from aging.findings.pool_replicas import finding_of
-from aging.findings.series import PRIMARY
+from aging.findings.types import Experiment, FactorEffect, RunValidity
 from aging.stats.factor_effects import Effect, Effects, Observation, estimate, name
 from aging.stats.multiple.fdr import benjamini_hochberg
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from aging.core.records import Dose
-from aging.findings.series import Series, resolution
+from aging.core.metrics import resolution
+from aging.findings.series import Series
+from aging.findings.types import Dose
 from aging.stats import SeriesError, attribute_growth, dose_response, sen_slope_autocorrelated
 
 _HOUR = 3600.0

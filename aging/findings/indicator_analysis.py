@@ -12,11 +12,13 @@ import numpy as np
 
 import aging.stats.trend_tests
 from aging.core.blas_threads import one_thread
+from aging.core.metrics import PRIMARY, ages_downwards, resolution
 from aging.core.plugins import discover
-from aging.core.records import HARNESS, Verdict
+from aging.core.records import HARNESS
 from aging.findings.growth_driver import Driven, driven
-from aging.findings.series import PRIMARY, Floats, Series, ages_downwards, resolution
+from aging.findings.series import Floats, Series
 from aging.findings.series_analysis import SeriesAnalysis, series_analysis
+from aging.findings.types import Verdict
 from aging.findings.verdict import of_series
 from aging.stats import SeriesError, growth_mechanism
 from aging.stats.trend_tests.base import TrendTest

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from aging.load.requests.options import CHOICES
+from aging.core.records import CHOICES
 
 if TYPE_CHECKING:
     import pandas as pd

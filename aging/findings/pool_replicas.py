@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from aging.core.errors import needed
-from aging.core.records import Finding, RunValidity, Verdict
+from aging.core.metrics import ages_downwards, resolution
 from aging.findings.indicator_analysis import IndicatorAnalysis
-from aging.findings.series import ages_downwards, resolution
+from aging.findings.types import Finding, RunValidity, Verdict
 from aging.findings.verdict import of_replicas, of_runs
 from aging.stats import Pooled, pool, stouffer
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from aging.core.records import Problem
+from aging.findings.types import Problem
 
 Severity = Literal["grave", "warning"]
 """``grave``: it takes away the ground that a verdict stands on."""

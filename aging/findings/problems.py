@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from aging.core.processes.child import describe_exit
-from aging.core.records import HARNESS, Event, Problem
+from aging.core.records import HARNESS, Event
 from aging.findings.latencies import lateness
 from aging.findings.load_gaps import unsent
 from aging.findings.problem_kinds import KINDS
 from aging.findings.problem_kinds import ProblemKind as Kind
 from aging.findings.series import device_samples
+from aging.findings.types import Problem
 from aging.sampling.samplers.allocator import AllocatorSampler
 from aging.stats import rate_grid
 from aging.store.results import Results

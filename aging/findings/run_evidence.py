@@ -13,8 +13,8 @@ from aging.core.records import Event
 from aging.findings.latencies import lateness
 from aging.findings.load_gaps import load_gaps, unsent
 from aging.findings.series import Floats
-from aging.store.journal import Phase, RunState
 from aging.store.results import Results
+from aging.store.state import Phase, RunState
 
 _GAP_SECONDS = 5.0
 """Shorter gaps hide nothing that grows over hours."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aging.campaign.schema import ValidityTable
-from aging.core.clock import readable_duration
-from aging.core.records import RunValidity, Validity
+from aging.core.format import readable_duration
 from aging.findings.run_evidence import Evidence, evidence_of
+from aging.findings.types import RunValidity, Validity
 from aging.store.results import Results
 
 _UNJUDGED = "it was not known whether it had to be repeated, for the judge of broken runs failed; it was not repeated"

@@ -7,7 +7,6 @@ so that a cell in which nothing was good is 0. Gaps stay gaps. No series crosses
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,72 +15,33 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aging.core.metrics import (
+    _ATTAINMENT,
+    _GOODPUT,
+    _LATENCIES,
+    _PROCESS,
+    _TAILS,
+    ALLOCATOR,
+    DEVICE_MEMORY,
+    PRIMARY,
+    client_indicator,
+)
 from aging.core.records import HARNESS
+from aging.core.targets import ENGINE_METRICS
 from aging.findings.latencies import Base, latencies
 from aging.findings.load_gaps import load_gaps
 from aging.findings.slo import Objectives, judged, of_class
 from aging.findings.slo import classes as objectives_of
-from aging.sampling.base import ENGINE_METRICS
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
 from aging.store.results import Results
-
-PRIMARY = "process_anon_swap_bytes"
-"""The leak indicator: anonymous memory falls neither when the kernel swaps nor when a sharing process exits."""
-
-_PROCESS = (
-    PRIMARY,
-    "process_rss_bytes",
-    "process_vms_bytes",
-    "process_shared_bytes",
-    "process_fds",
-    "process_threads",
-    "process_cpu_seconds_total",
-)
-
-DEVICE_MEMORY = "device_process_memory_bytes"
-"""What the processes of a deployment hold of the devices' memory."""
-
-ALLOCATOR = ("allocator_in_use_bytes", "allocator_retained_bytes")
-"""What the allocators of a deployment hold for the program, and what they keep that it has freed."""
 
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
 
 _BASE: Base = "sent"
 """What latencies count from as indicators: they are about the server, not about the client's queue."""
 
-_LATENCIES = {name: f"{name}_seconds" for name in ("ttft", "tpot", "e2e", "stall")}
 _TAIL = 0.95
-_TAILS = {name: f"{name}_p95_seconds" for name in ("ttft", "tpot", "e2e")}
-_ATTAINMENT, _GOODPUT = "slo_attainment_ratio", "goodput_requests_per_second"
 
-
-def client_indicator(metric: str, load_class: str = "") -> str:
-    """What a metric of the client is called, for all requests or for those of one class.
-
-    The class stands in the middle, since the unit is read from the end: ``client_batch_ttft_seconds``.
-    """
-    return f"client_{load_class.replace('-', '_')}_{metric}" if load_class else f"client_{metric}"
-
-
-def indicators(load_classes: Sequence[str] = ()) -> tuple[str, ...]:
-    """Everything that becomes a finding, where the load has these classes."""
-    metrics = (*_LATENCIES.values(), *_TAILS.values(), _ATTAINMENT, _GOODPUT)
-    clients = [client_indicator(metric, name) for name in ("", *load_classes) for metric in metrics]
-    return (*_PROCESS, DEVICE_MEMORY, *ALLOCATOR, *ENGINE_METRICS, *clients)
-
-
-def is_tail(indicator: str) -> bool:
-    """Whether it is the 95th percentile of a latency whose median is an indicator, too."""
-    return indicator.startswith("client_") and indicator.endswith(tuple(_TAILS.values()))
-
-
-def ages_downwards(indicator: str) -> bool:
-    """Whether less of the indicator is worse."""
-    return indicator.startswith("client_") and indicator.endswith((_ATTAINMENT, _GOODPUT))
-
-
-_RESOLUTION_BYTES = 16 * os.sysconf("SC_PAGE_SIZE")
-_DEVICE_PAGE_BYTES = 2 * 2**20
 
 _SETTLING_SECONDS = 60.0
 """The runner and the clients do everything for the first time in their first minute."""
@@ -115,18 +75,6 @@ class Series:
         if counts is None or counts.size < 2 or counts[-1] == counts[0]:
             return None
         return float((counts[-1] - counts[0]) / (self.t[-1] - self.t[0]))
-
-
-def resolution(indicator: str) -> float:
-    """The least change, in the indicator's unit, that is worth a word.
-
-    Memory moves in whole pages, and an allocator takes a few of them now and then
-    in the most idle of processes; a device's pages are of 2 MiB. This bounds what is
-    called a step or a bounded growth; a sustained growth is aging however small.
-    """
-    if indicator == DEVICE_MEMORY:
-        return float(_DEVICE_PAGE_BYTES)
-    return float(_RESOLUTION_BYTES) if indicator.endswith("_bytes") else 0.0
 
 
 @dataclass(frozen=True, slots=True)

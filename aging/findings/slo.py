@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aging.core.clock import readable_duration
+from aging.core.format import readable_duration
 from aging.core.quantities import parse_duration
-from aging.core.records import Attainment
 from aging.findings.latencies import latencies
+from aging.findings.types import Attainment
 
 _EDGE_SECONDS = 3600.0
 """The first and the last hour are compared; of shorter runs the halves."""

@@ -11,19 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from aging.campaign.schema import Campaign
-from aging.core.clock import readable_duration
 from aging.core.errors import writing
-from aging.core.records import Problem
+from aging.core.format import readable_duration
+from aging.core.metrics import PRIMARY
 from aging.findings.problem_kinds import ProblemKind as Kind
 from aging.findings.problems import problems_of
 from aging.findings.run_evidence import Evidence, evidence_of
 from aging.findings.run_validity import limits_of
-from aging.findings.series import PRIMARY
+from aging.findings.types import Problem
 from aging.store.results import Results
-
-SUFFIX = ".smoke"
-"""Ends the name of a smoke run's folder and campaign."""
 
 _LEAST_SAMPLES = 3
 
@@ -47,22 +43,6 @@ class SmokeVerdict:
     @property
     def passed(self) -> bool:
         return all(check.status != "fail" for check in self.checks)
-
-
-def smoke_campaign(campaign: Campaign, seconds: float) -> Campaign:
-    """The campaign with every deployment once, for ``seconds``, and nothing of what takes long."""
-    changes = {
-        "name": campaign.name + SUFFIX,
-        "duration": seconds,
-        "warmup": 0.0,
-        "replicas": 1,
-        "cooldown": 0.0,
-        "retries": 0,
-        "rejuvenation": None,
-        "orphan_grace": 0.0,
-        "sanity": 0.0,
-    }
-    return campaign.model_copy(update=changes)
 
 
 def verdicts(results: Results) -> list[SmokeVerdict]:

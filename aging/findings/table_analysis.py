@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aging.core.clock import readable_duration
+from aging.core.format import readable_duration
 from aging.findings.series_analysis import SeriesAnalysis, series_analysis
 from aging.findings.table_reader import Floats, TableSeries
 from aging.stats import (

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aging.core.records import Verdict
+from aging.findings.types import Verdict
 
 _PASSED_OVER: frozenset[Verdict] = frozenset(("step", "cyclic", "bounded"))
 """Of a few pages they are stable for all one can tell; a sustained growth of a deployment counts however small."""

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aging.core import http
+from aging.core.endpoint import Endpoint
 from aging.core.records import RequestRecord
-from aging.deployments.base import Endpoint
 from aging.load.http.transport import Transport
 from aging.load.requests.bodies import content
 from aging.load.requests.prompts import messages

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aging.campaign.load_tables import typed_load
 from aging.campaign.schema import LoadTable
-from aging.deployments.base import Endpoint
+from aging.core.endpoint import Endpoint
 from aging.load.arrivals.base import Phase
 from aging.load.schedule.classes import LoadClass, arrival_kinds, classes_of, length_kinds
 from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest

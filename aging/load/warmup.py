@@ -12,7 +12,7 @@ import asyncio
 import time
 
 from aging.core.allocator import settle
-from aging.deployments.base import Endpoint
+from aging.core.endpoint import Endpoint
 from aging.deployments.reference_server.leak import Ageing, Ager
 from aging.deployments.reference_server.server import Pace, ReferenceServer
 from aging.load.client import Client, Limits

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import RejuvenationOptions
-from aging.core.clock import readable_duration
+from aging.core.format import readable_duration
 from aging.core.units import Positive
 from aging.rejuvenation.base import Policy
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import RejuvenationOptions
-from aging.core.clock import readable_duration
+from aging.core.format import readable_duration
 from aging.core.units import Duration, Positive
 from aging.rejuvenation.base import Policy
 from aging.stats.sequential_watch import TrendWatch

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aging.core.clock import utc
+from aging.core.format import utc
 from aging.report.progress import Snapshot
-from aging.runner.takeover import is_smoke
-from aging.store.journal import RESUMABLE, CampaignState, fold, read_journal
+from aging.store.journal import read_journal
 from aging.store.lock import owner_of
+from aging.store.results import is_smoke
+from aging.store.state import RESUMABLE, CampaignState, fold
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aging.core.clock import readable_duration
+from aging.core.format import readable_duration
 
 NONE = "–"
 """Stands for what is not known."""

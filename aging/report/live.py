@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from aging.core.clock import readable_duration
+from aging.core.format import readable_duration
 from aging.report.progress import TTFT_BASE, RunProgress, Snapshot
 
 _BARS = "▁▂▃▄▅▆▇█"

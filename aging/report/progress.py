@@ -14,15 +14,16 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from aging.core.clock import Timeline
+from aging.core.metrics import PRIMARY
 from aging.core.processes.ownership import identity
 from aging.core.records import TREE
 from aging.findings.latencies import time_to_first_token
-from aging.findings.series import PRIMARY
 from aging.stats.slope.sen import theil_sen
-from aging.store.journal import CampaignState, JournalFollower, RunState
+from aging.store.journal import JournalFollower
 from aging.store.layout import Layout
 from aging.store.lock import owner_of, told_owner
 from aging.store.segments import LIVE, SEALED, parse_line, whole_lines
+from aging.store.state import CampaignState, RunState
 
 _RECENT_SECONDS = 30.0
 _COURSE_POINTS = 40

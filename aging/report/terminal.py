@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from aging.core.clock import readable_duration
-from aging.core.records import HARNESS, Control, Experiment, FactorEffect, Finding, Findings, RunValidity
-from aging.findings.series import PRIMARY
+from aging.core.format import readable_duration
+from aging.core.metrics import PRIMARY
+from aging.core.records import HARNESS
 from aging.findings.slo import described
 from aging.findings.smoke import SmokeVerdict
+from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
 _LEAST_PROBABILITY = 1e-12

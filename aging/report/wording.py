@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aging.core.errors import needed
-from aging.core.records import HARNESS, Control, Finding
-from aging.findings.series import PRIMARY
+from aging.core.metrics import PRIMARY
+from aging.core.records import HARNESS
+from aging.findings.types import Control, Finding
 from aging.report import format
 
 MEANING: Mapping[str, str] = {

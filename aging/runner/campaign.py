@@ -23,6 +23,7 @@ from aging.campaign.schema import Campaign
 from aging.core.clock import boot_id
 from aging.core.errors import StorageError
 from aging.core.records import HARNESS, Reading
+from aging.core.targets import Target
 from aging.core.tasks import cancelled, kept_going
 from aging.deployments.base import Subject
 from aging.runner.catalogue import Catalogue
@@ -34,7 +35,6 @@ from aging.runner.round import Together
 from aging.runner.run import Running, Stage
 from aging.runner.settle import Settling
 from aging.runner.watchdogs.monitor import Watchdogs, Watched
-from aging.sampling.base import Target
 from aging.sampling.loop import Plan, Sampling
 from aging.store.journal import Journal
 from aging.store.layout import Layout

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import re
 import socket
 import sys
@@ -12,47 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
-import psutil
-
 from aging.campaign.schema import Campaign
 from aging.core.errors import DeploymentError
+from aging.core.ports import port_taken
 
 _LOWEST, _HIGHEST = 20_000, 65_535
 _LEAST_CHOICE = 1_000
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LIKE_A_PORT = re.compile(r"(?<!\d)\d{4,5}(?!\d)")
-
-
-def port_taken(port: int, ours: Collection[int] = ()) -> str | None:
-    """Why a server cannot listen on this loopback port; None when it can, or once the processes ``ours`` have ended."""
-    with socket.socket() as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind(("127.0.0.1", port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                return f"port {port} cannot be used: {error.strerror}"
-            pid = _listener(port)
-            if pid is not None and pid in ours:
-                return None
-            return f"port {port} is in use on 127.0.0.1{_by(pid)}; choose another or end what listens there"
-    return None
-
-
-def _listener(port: int) -> int | None:
-    """The process that listens on a port, as far as this user may know."""
-    with contextlib.suppress(psutil.Error):
-        for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
-                return one.pid
-    return None
-
-
-def _by(pid: int | None) -> str:
-    with contextlib.suppress(psutil.Error):
-        if pid is not None:
-            return f" by {psutil.Process(pid).name()} (pid {pid})"
-    return ""
 
 
 def named_ports(campaign: Campaign) -> frozenset[int]:

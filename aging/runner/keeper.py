@@ -73,7 +73,8 @@ def _outlives(one: Identity, seconds: float) -> bool:
 
 
 def _over(root: Path) -> bool:
-    from aging.store.journal import fold, read_journal  # noqa: PLC0415
+    from aging.store.journal import read_journal  # noqa: PLC0415
+    from aging.store.state import fold  # noqa: PLC0415
 
     return fold(read_journal(root / "journal.jsonl")).ended is not None
 
@@ -81,7 +82,8 @@ def _over(root: Path) -> bool:
 def _clear(root: Path, patience: float, died: float) -> None:
     """End what is the campaign's. The journal has one writer at a time: whoever holds the lock."""
     from aging.core.clock import Timeline  # noqa: PLC0415
-    from aging.store.journal import Journal, fold, read_journal  # noqa: PLC0415
+    from aging.store.journal import Journal, read_journal  # noqa: PLC0415
+    from aging.store.state import fold  # noqa: PLC0415
 
     path, campaign = root / "journal.jsonl", mark(root)
     state = fold(read_journal(path))

@@ -20,7 +20,8 @@ import psutil
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
 from aging.core.errors import writing
-from aging.deployments.base import Subject, environments_folder
+from aging.deployments.base import Subject
+from aging.deployments.environments import environments_folder
 from aging.load.schedule.classes import classes_of
 from aging.load.schedule.input_files import Input
 from aging.load.schedule.schedule import schedule_hash

@@ -9,7 +9,7 @@ from typing import Any
 
 from aging.campaign.plan import Round, Run, side_by_side
 from aging.core.clock import Stamp, Timeline, boot_id
-from aging.store.journal import CampaignState, RunState
+from aging.store.state import CampaignState, RunState
 
 _SLACK_SECONDS = 1.0
 """A load that ended this little before its time has ended in time."""

@@ -20,8 +20,8 @@ from aging.load.job import Job
 from aging.runner.free_ports import FreePort, FreePorts
 from aging.runner.load_process import Driver
 from aging.runner.server import Serving
-from aging.store.journal import RunState
 from aging.store.layout import Layout
+from aging.store.state import RunState
 
 _MOST_LOAD_PROCESSES = 5
 """Of one run: one that dies again and again is no accident."""

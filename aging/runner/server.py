@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from aging.core.clock import Timeline
+from aging.core.endpoint import Endpoint
 from aging.core.errors import DeploymentError, writing
 from aging.core.processes.child import MAIN, Life, oom_kills
 from aging.core.processes.logs import cap, tail
 from aging.core.processes.ownership import command_line, identity, mark
 from aging.core.records import TREE
-from aging.deployments.base import Endpoint, PastLife, Subject
+from aging.core.targets import Target
+from aging.deployments.base import Subject
+from aging.deployments.lifecycle import PastLife
 from aging.load.http.transport import Transport
 from aging.load.requests.bodies import content
 from aging.load.requests.send import Answer, send
 from aging.load.schedule.planned_request import PlannedRequest
 from aging.runner.free_ports import FreePort
-from aging.sampling.base import Target
-from aging.store.journal import RunState
 from aging.store.layout import Layout
+from aging.store.state import RunState
 
 _PROBE = PlannedRequest(number=-1, at=0.0, prompt_tokens=4, output_tokens=2, streaming=True)
 _PROBE_TIMEOUT_SECONDS = 30.0

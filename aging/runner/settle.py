@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from aging.runner.free_ports import port_taken
+from aging.core.ports import port_taken
 from aging.sampling.nvml.memory_used import memory_used
 
 _PAUSE_SECONDS = 1.0

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aging.campaign.plan import Round, Run
-from aging.core.clock import Stamp, Timeline
+from aging.core.clock import Stamp
 from aging.core.errors import AgingError
-from aging.core.processes.ownership import Identity, belonging, campaigns, end, kin, lives, mark, send
-from aging.deployments.base import PastLife
-from aging.runner.keeper_client import keepers
+from aging.core.processes.ownership import Identity, belonging, end, kin, mark
+from aging.deployments.lifecycle import PastLife
 from aging.runner.resume_plan import Past, is_over, left_of, past_of
-from aging.store.journal import RESUMABLE, CampaignState, Journal, fold, read_journal
+from aging.store.journal import read_journal
 from aging.store.layout import Layout
-from aging.store.lock import Lock, LockedError, Owner, Role, owner_of, told_owner
+from aging.store.lock import Lock, LockedError, Role, owner_of
+from aging.store.results import is_smoke
 from aging.store.segments import LIVE, SEALED, last_row
+from aging.store.state import RESUMABLE, CampaignState, fold
 
 _STRAGGLER_SECONDS = 1.5
 """A load process sees that its runner has gone, and drains for a second."""
@@ -75,14 +74,6 @@ def _untold(root: Path, state: CampaignState) -> Sequence[Path]:
 
 def _holds_rows(folder: Path) -> bool:
     return any(folder.glob(f"*{SEALED}")) or any(last_row(live) is not None for live in folder.glob(f"*{LIVE}"))
-
-
-def is_smoke(directory: Path) -> bool:
-    """Whether what lies there is a smoke run's, which is no campaign to go on with."""
-    try:
-        return bool(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("smoke"))
-    except (OSError, ValueError):
-        return False
 
 
 def take_up(layout: Layout) -> TakenUp:
@@ -163,75 +154,3 @@ def _end_the_rest(layout: Layout, state: CampaignState, past: Past) -> None:
     while rest() and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     end(rest, _PATIENCE_SECONDS)
-
-
-def stop(directory: Path, layout: Layout) -> Iterator[str]:
-    """End a campaign, as one Ctrl-C would, and what is left of one whose runner has gone; says what it does.
-
-    Raises AgingError for a campaign that is run on another host.
-    """
-    owner = owner_of(layout.root)
-    if owner is not None and owner.role == "runner":
-        if not owner.here:
-            raise AgingError(f"{directory}: {owner}; stop it there")
-        yield from _stop_runner(layout, owner)
-        return
-    lock = _taken(layout.root, "stop")
-    state = fold(read_journal(layout.journal))
-    ended = end(lambda: belonging(mark(layout.root), state.recorded()), _PATIENCE_SECONDS)
-    if state.ended is None and state.started is not None:
-        same = past_of(state, last_seen(layout.root), Stamp.now())
-        journal = Journal(layout.journal, same.timeline)
-        journal.record("campaign_interrupted", by="aging stop", pids=[one.pid for one in ended])
-        journal.close()
-        yield f"its runner had gone; ended what it had left ({_count(ended)}) and marked the campaign as interrupted"
-        yield f"aging analyze {directory} tells what it found, aging resume {directory} goes on"
-    elif ended:
-        yield f"the campaign had ended ({state.phase}); ended what it had left ({_count(ended)})"
-    else:
-        yield f"the campaign has ended already ({state.phase})"
-    lock.close()
-
-
-def _stop_runner(layout: Layout, owner: Owner) -> Iterator[str]:
-    if fold(read_journal(layout.journal)).ended is None:
-        send(owner.identity, signal.SIGINT)
-        yield f"told its runner (pid {owner.pid}) to drain, seal and end; waiting for it"
-    else:
-        yield f"it has ended; its runner (pid {owner.pid}) is sealing and analysing; waiting for it"
-    while lives(owner.identity):
-        time.sleep(_POLL_SECONDS)
-    yield "ended"
-
-
-def reap() -> Sequence[str]:
-    """End what campaigns left that nobody runs, and nobody waits for; what was done, in words.
-
-    A campaign that is being run, or whose servers still wait to be re-adopted, is left alone, as is one whose
-    directory is not there: nothing would prove that nobody runs it.
-    """
-    told = []
-    for campaign in campaigns():
-        root = Path(campaign)
-        # Without a lock's file it was not run by a release that locks: whether somebody runs it cannot be told.
-        if not root.is_absolute() or told_owner(root) is None or not (root / "journal.jsonl").is_file():
-            continue
-        if owner_of(root) is not None or keepers(campaign):
-            continue
-        try:
-            lock = Lock.take(root, "stop")
-        except (LockedError, OSError):  # somebody was faster, or it is somebody else's
-            continue
-        state = fold(read_journal(root / "journal.jsonl"))
-        ended = end(lambda: belonging(campaign, state.recorded()), _PATIENCE_SECONDS)  # noqa: B023 - called at once
-        if ended:
-            journal = Journal(root / "journal.jsonl", Timeline(state.shift))
-            journal.record("orphans_ended", pids=[one.pid for one in ended])
-            journal.close()
-            told.append(f"ended what a runner that was killed had left of {root} ({_count(ended)})")
-        lock.close()
-    return told
-
-
-def _count(ended: Sequence[Identity]) -> str:
-    return f"{len(ended)} process{'' if len(ended) == 1 else 'es'}"

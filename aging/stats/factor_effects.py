@@ -16,8 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtrit
 
-from aging.campaign.design.points import Factors
-
 Floats = NDArray[np.float64]
 
 _SAME = 1e-9
@@ -267,3 +265,7 @@ def _lack_of_fit(residual: float, residual_df: int, pure: float, pure_df: int) -
     if df <= 0 or pure_df == 0 or pure == 0:
         return None
     return float(fdtrc(df, pure_df, max(residual - pure, 0.0) / df / (pure / pure_df)))
+
+
+Factors = Mapping[str, Sequence[Any]]
+"""Levels by factor."""

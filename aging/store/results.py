@@ -15,10 +15,11 @@ import pyarrow as pa
 from aging.core.errors import ResultsError
 from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE, Event
 from aging.store.frames import Frames
-from aging.store.journal import CampaignState, fold, read_journal, superseded
+from aging.store.journal import read_journal
 from aging.store.layout import Layout
 from aging.store.reader import read_rows, trimmed_in
 from aging.store.segments import LIVE, SEALED
+from aging.store.state import CampaignState, fold, superseded
 
 _TYPES = {str: pa.string(), bool: pa.bool_()}
 
@@ -179,3 +180,11 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
 
 
 __all__ = ["HARNESS", "Results", "open_results"]
+
+
+def is_smoke(directory: Path) -> bool:
+    """Whether what lies there is a smoke run's, which is no campaign to go on with."""
+    try:
+        return bool(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("smoke"))
+    except (OSError, ValueError):
+        return False

@@ -19,8 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from aging.core.clock import hour_name
 from aging.core.errors import writing
+from aging.core.format import hour_name
 
 LIVE = ".live.jsonl"
 SEALED = ".parquet"

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from aging.core.endpoint import Endpoint
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity
-from aging.deployments.base import Endpoint, PastLife, Subject
+from aging.core.targets import EngineMetric
+from aging.deployments.base import Subject
+from aging.deployments.lifecycle import PastLife
 from aging.deployments.runtimes.vllm import Vllm
-from aging.sampling.base import EngineMetric
 from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.world import World
 
@@ -21,7 +23,7 @@ _FIRST_PID = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Beginnings:
-    """An origin (:class:`aging.deployments.base.Origin`) of simulated lives."""
+    """An origin (:class:`aging.deployments.lifecycle.Origin`) of simulated lives."""
 
     world: World
     server: Server

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Sampler, Target
+from aging.core.targets import Target
+from aging.sampling.base import Sampler
 from aging.sampling.samplers.engine import common_values, raw_values
 from analysis.accelerated.indicators import (
     Column,

@@ -34,7 +34,7 @@ import aging.runner.campaign
 import aging.runner.run
 import aging.runner.server
 import aging.runner.settle
-from aging.app.run import prepare
+from aging.app.prepare import prepare
 from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.allocator import keep_flat

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from aging.core.endpoint import Endpoint
 from aging.core.processes.ownership import Identity
-from aging.deployments.base import Endpoint
 from aging.load.requests.send import Answer
 from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.virtual_time import VirtualClock

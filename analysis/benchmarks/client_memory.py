@@ -26,8 +26,8 @@ from typing import get_args
 
 import httpx
 
+from aging.core.endpoint import Endpoint
 from aging.core.records import RequestRecord, recorded
-from aging.deployments.base import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.schedule.planned_request import ClosedLoop, Fault, PlannedRequest
 from aging.load.warmup import rehearse

@@ -27,8 +27,8 @@ import aging.sampling.loop
 from aging.core.allocator import keep_flat, settle
 from aging.core.clock import Clocks, Tick
 from aging.core.records import HARNESS
+from aging.core.targets import Target
 from aging.report.progress import Progress
-from aging.sampling.base import Target
 from aging.sampling.loop import Plan, Sampling
 from aging.sampling.samplers.engine import EngineSampler
 from aging.sampling.samplers.host import HostSampler

@@ -22,12 +22,12 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from aging.campaign.schema import LoadTable
-from aging.deployments.base import Endpoint
+from aging.core.endpoint import Endpoint
+from aging.deployments.models.cache import model_cache
 from aging.deployments.models.gguf import PRESETS
 from aging.deployments.models.huggingface import cached_folder
 from aging.load.arrivals.poisson import PoissonOptions
 from aging.load.job import Job
-from aging.runner.preflight import model_cache
 from analysis.benchmarks.figures import Line
 from analysis.benchmarks.load_client import server
 

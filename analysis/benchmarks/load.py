@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 import psutil
 
-from aging.deployments.base import Endpoint
+from aging.core.endpoint import Endpoint
 from aging.load.job import Job, load_table
 from aging.load.requests.bodies import body
 from aging.load.requests.prompts import messages

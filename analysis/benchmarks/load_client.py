@@ -29,8 +29,8 @@ from statistics import median
 import httpx
 import numpy as np
 
+from aging.core.endpoint import Endpoint
 from aging.core.records import RequestRecord
-from aging.deployments.base import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.http.transport import Transport
 from aging.load.requests.bodies import content

@@ -24,7 +24,7 @@ from random import Random
 
 import numpy as np
 
-from aging.sampling.base import Target
+from aging.core.targets import Target
 from aging.sampling.loop import Plan, Sampling
 from aging.sampling.samplers.engine import EngineSampler
 from aging.sampling.samplers.host import HostSampler

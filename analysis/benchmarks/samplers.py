@@ -15,7 +15,7 @@ from statistics import median
 import psutil
 
 from aging.core.records import Reading
-from aging.sampling.base import Target
+from aging.core.targets import Target
 from aging.sampling.samplers.process import ProcessSampler, read_process
 from analysis.benchmarks.figures import REPEATS, Call, Line, medians
 

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aging import open_results
+from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS, Event
-from aging.findings.series import PRIMARY
 from aging.store.reader import read_rows
 from aging.store.results import Results
 

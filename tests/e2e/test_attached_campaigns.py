@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from aging import open_results
-from aging.findings.series import PRIMARY
+from aging.core.metrics import PRIMARY
 from aging.store.results import Results
 from tests.conftest import Aging, reference_servers, result_directory, unused_port
 from tests.e2e.processes import Started

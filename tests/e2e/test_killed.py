@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from aging.store.journal import fold, read_journal
+from aging.store.journal import read_journal
 from aging.store.results import Results
+from aging.store.state import fold
 from tests.cli import run_here
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, Started, campaign, keepers_of, marked, servers

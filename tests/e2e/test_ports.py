@@ -7,7 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from aging.store.journal import fold, read_journal
+from aging.store.journal import read_journal
+from aging.store.state import fold
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, Started
 from tests.test_ports import CLEAN, HEAD

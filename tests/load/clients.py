@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from aging.core.endpoint import Endpoint
 from aging.core.records import RequestRecord
-from aging.deployments.base import Endpoint
 from aging.load.client import Client, Limits
 from aging.load.schedule.planned_request import PlannedRequest
 

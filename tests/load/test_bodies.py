@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from aging.deployments.base import Endpoint
+from aging.core.endpoint import Endpoint
+from aging.core.records import CHOICES
 from aging.load.requests.bodies import OVERSIZED_BYTES, body, content, left_out, path
-from aging.load.requests.options import CHOICES, unique_schema
+from aging.load.requests.options import unique_schema
 from aging.load.schedule.planned_request import PlannedRequest
 from tests.conftest import reference_servers
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from aging.core.endpoint import Endpoint
 from aging.core.records import RequestRecord
-from aging.deployments.base import Endpoint
 from aging.load.client import Client
 from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
 from tests.load.clients import LIMITS, requests

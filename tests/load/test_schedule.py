@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aging.deployments.base import Endpoint
+from aging.core.endpoint import Endpoint
 from aging.load.job import Job, load_table
 from aging.load.schedule.classes import classes_of
 from aging.load.schedule.planned_request import CLASS_STRIDE, PlannedRequest

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 import aging.load.http.transport
-from aging.deployments.base import Endpoint
+from aging.core.endpoint import Endpoint
 from aging.load.client import Client
 from aging.load.http.transport import Transport
 from aging.load.schedule.planned_request import ClosedLoop, Fault, PlannedRequest

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aging.core.records import HARNESS, Control, Finding, Findings
-from aging.findings.series import PRIMARY
+from aging.core.metrics import PRIMARY
+from aging.core.records import HARNESS
+from aging.findings.types import Control, Finding, Findings
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 import aging.report.sections
+from aging.core.metrics import PRIMARY
 from aging.core.plugins import discover
-from aging.core.records import HARNESS, Experiment, FactorEffect, Finding, Findings, Problem, RunValidity
-from aging.findings.series import PRIMARY, Measured
+from aging.core.records import HARNESS
+from aging.findings.series import Measured
+from aging.findings.types import Experiment, FactorEffect, Finding, Findings, Problem, RunValidity
 from aging.report import write_report
 from aging.report.html.page import page
 from aging.report.sections.base import Section

@@ -14,7 +14,7 @@ import pytest
 from aging.core import malloc_probe
 from aging.core.errors import DeploymentError
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Target
+from aging.core.targets import Target
 from aging.sampling.samplers.allocator import AllocatorSampler
 from tests.conftest import wait_for
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Target
+from aging.core.targets import Target
 from aging.sampling.samplers import cgroup
 from aging.sampling.samplers.cgroup import CgroupSampler, read_mounts
 from aging.sampling.samplers.process import ProcessSampler

@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 
 from aging.core.records import HARNESS
-from aging.sampling.base import Target
+from aging.core.targets import Target
 from aging.sampling.nvml.identity import devices
 from aging.sampling.samplers.device import DeviceSampler
 

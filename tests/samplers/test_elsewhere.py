@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from aging.core.records import HARNESS
+from aging.core.targets import Target
 from aging.sampling import psutil_fallback
-from aging.sampling.base import Target
 from aging.sampling.samplers import process
 from aging.sampling.samplers.process import ProcessSampler
 

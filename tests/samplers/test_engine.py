@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from aging.core.records import Reading
+from aging.core.targets import ENGINE_METRICS, EngineMetric, Target
 from aging.deployments.runtimes.llama_cpp import LlamaCpp
 from aging.deployments.runtimes.triton import Triton
 from aging.deployments.runtimes.vllm import Vllm
 from aging.runner.catalogue import Catalogue
-from aging.sampling.base import ENGINE_METRICS, EngineMetric, Target
 from aging.sampling.loop import Plan, Sampling
 from aging.sampling.samplers import engine
 from aging.sampling.samplers.engine import EngineSampler, common_values, parse_metrics, raw_values

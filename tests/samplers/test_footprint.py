@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Target
+from aging.core.targets import Target
 from aging.sampling.samplers.pss import FootprintSampler
 
 MIB = 1 << 20

@@ -17,7 +17,7 @@ import pytest
 
 import aging.sampling.samplers
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Target
+from aging.core.targets import Target
 from aging.sampling.samplers.process import ProcessSampler, read_tree
 
 ROOT = Path(aging.sampling.base.__file__).parents[2]

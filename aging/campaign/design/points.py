@@ -11,9 +11,7 @@ from itertools import product
 from typing import Any
 
 from aging.campaign.design.fractions import Fraction
-
-Factors = Mapping[str, Sequence[Any]]
-"""Levels by factor."""
+from aging.stats.factor_effects import Factors
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
+
+from aging.core.errors import writing
 
 _TAIL_BYTES = 4096
 
@@ -45,3 +48,9 @@ def tail(log: Path, lines: int = 8) -> list[str]:
         except OSError:
             continue
     return text.decode(errors="replace").splitlines()[-lines:]
+
+
+def opened(log: Path) -> IO[bytes]:
+    """The log that a life's output is appended to. Raises StorageError."""
+    with writing(log):
+        return log.open("ab")

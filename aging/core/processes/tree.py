@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from aging.core.processes import procfs
 from aging.core.processes.child import LIFE
-from aging.sampling.base import Target
+from aging.core.targets import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 import psutil
 
+from aging.core.endpoint import Endpoint
 from aging.core.errors import AttachError
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity, identity
-from aging.deployments.base import Endpoint, PastLife
+from aging.deployments.lifecycle import PastLife
 from aging.deployments.origins.container import container_pid
 
 _POLL_SECONDS = 0.25
@@ -71,7 +72,7 @@ class Whereabouts:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An origin (:class:`aging.deployments.base.Origin`): a life that somebody else began."""
+    """An origin (:class:`aging.deployments.lifecycle.Origin`): a life that somebody else began."""
 
     whereabouts: Whereabouts
     endpoint: Endpoint | None

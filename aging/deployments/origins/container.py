@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from aging.core.endpoint import Endpoint
 from aging.core.errors import AttachError, DeploymentError
 from aging.core.processes.child import MAIN, Adopted, Child, describe_exit, tree_listens
+from aging.core.processes.logs import opened
 from aging.core.processes.ownership import LIFE, Identity, age, mark
-from aging.deployments.base import Endpoint, PastLife, opened
+from aging.deployments.lifecycle import PastLife
 
 PROGRAMS = ("docker", "podman")
 
@@ -71,7 +73,7 @@ def here(pid: int, program: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ContainerRun:
-    """An origin (:class:`aging.deployments.base.Origin`): ``program run`` with ``arguments``, as container ``name``.
+    """An origin (:class:`aging.deployments.lifecycle.Origin`): ``program run`` with ``arguments``, as container ``name``.
 
     ``port`` is the one that is listened on inside; ``patience`` seconds lie between SIGTERM and SIGKILL. The program
     runs in ``folder``.

@@ -10,9 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from aging.campaign.schema import SubjectOptions
 from aging.core.errors import AttachError
+from aging.core.targets import EngineMetric
 from aging.deployments.base import EndpointOptions, Subject, metrics_of
 from aging.deployments.origins.attached import Attachment, LoadStart, Whereabouts
-from aging.sampling.base import EngineMetric
 
 _URL = r"^https?://[^/]+/?$"
 

@@ -9,8 +9,9 @@ from pydantic import Field, StringConstraints, field_validator
 
 from aging.campaign.schema import DeploymentOptions
 from aging.core.processes.child import MAIN
-from aging.deployments.base import Deployment, EndpointOptions, Launch, metrics_of
-from aging.sampling.base import EngineMetric
+from aging.core.targets import EngineMetric
+from aging.deployments.base import Deployment, EndpointOptions, metrics_of
+from aging.deployments.lifecycle import Launch
 
 CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
 ComponentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]

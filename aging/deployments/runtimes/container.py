@@ -9,9 +9,9 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.core.targets import EngineMetric
 from aging.deployments.base import UNCHOSEN, EndpointOptions, Subject, metrics_of
 from aging.deployments.origins.container import ContainerRun, arguments_of, refusal
-from aging.sampling.base import EngineMetric
 
 
 class ContainerOptions(EndpointOptions, DeploymentOptions):

@@ -9,8 +9,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.deployments.base import Deployment, Endpoint, Launch, Requirements, environments_folder
-from aging.sampling.base import EngineMetric
+from aging.core.endpoint import Endpoint
+from aging.core.targets import EngineMetric
+from aging.deployments.base import Deployment
+from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.lifecycle import Launch
 
 _SCRIPT = Path(__file__).parents[1] / "_scripts" / "xllamacpp_server.py"
 

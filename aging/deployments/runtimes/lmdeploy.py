@@ -9,9 +9,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.core.endpoint import Endpoint
+from aging.core.targets import EngineMetric
 from aging.core.units import Flag
-from aging.deployments.base import Deployment, Endpoint, Launch, Requirements, environments_folder
-from aging.sampling.base import EngineMetric
+from aging.deployments.base import Deployment
+from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.lifecycle import Launch
 
 
 class LmdeployOptions(DeploymentOptions):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
-from aging.deployments.base import Deployment, Endpoint, Launch
+from aging.core.endpoint import Endpoint
+from aging.deployments.base import Deployment
+from aging.deployments.lifecycle import Launch
 
 
 class OllamaOptions(DeploymentOptions):

@@ -10,10 +10,12 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from aging.campaign.schema import DeploymentOptions
+from aging.core.endpoint import Endpoint
+from aging.core.targets import EngineMetric
 from aging.core.units import Duration, Size
-from aging.deployments.base import Deployment, Endpoint, KnownAgeing, Launch
+from aging.deployments.base import Deployment, KnownAgeing
+from aging.deployments.lifecycle import Launch
 from aging.deployments.reference_server.leak import Ageing
-from aging.sampling.base import EngineMetric
 
 
 class ReferenceOptions(DeploymentOptions):

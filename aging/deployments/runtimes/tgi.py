@@ -9,9 +9,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.core.endpoint import Endpoint
+from aging.core.targets import EngineMetric
 from aging.core.units import Flag
-from aging.deployments.base import Deployment, Endpoint, Launch
-from aging.sampling.base import EngineMetric
+from aging.deployments.base import Deployment
+from aging.deployments.lifecycle import Launch
 
 
 class TgiOptions(DeploymentOptions):

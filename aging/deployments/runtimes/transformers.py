@@ -8,8 +8,11 @@ from typing import Literal
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
+from aging.core.endpoint import Endpoint
 from aging.core.units import Flag
-from aging.deployments.base import Deployment, Endpoint, Launch, Requirements, environments_folder
+from aging.deployments.base import Deployment
+from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.lifecycle import Launch
 
 
 class TransformersOptions(DeploymentOptions):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from aging.deployments.base import Endpoint
+from aging.core.endpoint import Endpoint
 from aging.load.requests.options import SAYABLE, Protocol, fields
 from aging.load.schedule.planned_request import PlannedRequest
 

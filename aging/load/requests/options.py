@@ -12,6 +12,7 @@ from collections.abc import Collection
 from random import Random
 from typing import Any, Literal
 
+from aging.core.records import CHOICES
 from aging.core.words import WORDS, text
 
 Protocol = Literal["completions", "chat", "generate"]
@@ -28,8 +29,6 @@ A structured answer is asked for in chats: OpenAI's completions have no ``respon
 and llama.cpp's pass over it. Triton's extension hands numbers and texts to its model, no lists.
 """
 
-CHOICES = 2
-"""Answers that a request with ``n`` asks for: the least that makes a server branch."""
 
 LOGPROBS = 5
 """Alternatives told a token: the most that OpenAI's completions take; vLLM's default limit is 20."""

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from aging.core import http
+from aging.core.endpoint import Endpoint
 from aging.core.records import Failure, Status
-from aging.deployments.base import Endpoint
 from aging.load.http.answer import Reading, read_into
 from aging.load.http.response_parser import TooLongError, TruncatedError
 from aging.load.requests.bodies import path

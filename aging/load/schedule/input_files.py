@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from aging.campaign.schema import Campaign, ClassTable, LoadTable, SubjectOptions
-from aging.core.clock import readable_duration
 from aging.core.errors import CampaignError, Mistake
+from aging.core.format import readable_duration
 from aging.load.arrivals.trace import TraceOptions
 from aging.load.lengths.empirical import EmpiricalOptions, counts
 from aging.load.schedule.scaling import scaled

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from aging.core.records import HARNESS, Event, Finding, Findings
-from aging.findings.series import PRIMARY, Measured
+from aging.core.metrics import PRIMARY
+from aging.core.records import HARNESS, Event
+from aging.findings.series import Measured
+from aging.findings.types import Finding, Findings
 from aging.report.html.plot_data import LatencyTrace, MemoryTrace, latency_trace, memory_trace
 from aging.store.results import Results
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from markupsafe import Markup
 
 import aging.report.sections
-from aging.core.clock import readable_duration, utc
 from aging.core.errors import writing
+from aging.core.format import readable_duration, utc
 from aging.core.plugins import discover
-from aging.core.records import Findings
 from aging.findings.problem_kinds import ProblemKind
 from aging.findings.series import Measured
+from aging.findings.types import Findings
 from aging.report import wording
 from aging.report.html.context import Context
 from aging.report.html.templates import environment

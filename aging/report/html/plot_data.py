@@ -9,9 +9,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from aging.core.records import HARNESS, Event, Finding
+from aging.core.metrics import PRIMARY
+from aging.core.records import HARNESS, Event
 from aging.findings.latencies import Base, latencies
-from aging.findings.series import PRIMARY, Floats, Measured, Series, Window
+from aging.findings.series import Floats, Measured, Series, Window
+from aging.findings.types import Finding
 
 BUCKETS = 480
 """Horizontal places of a plot: a longer series keeps the least and the greatest value of each."""

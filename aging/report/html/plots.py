@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from aging.findings.series import PRIMARY
+from aging.core.metrics import PRIMARY
 from aging.report.format import unit_of
 from aging.report.html import svg
 from aging.report.html.plot_data import LatencyTrace, Mark, MemoryTrace, Trace

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from aging.core.records import HARNESS, Control
+from aging.core.records import HARNESS
+from aging.findings.types import Control
 from aging.report import format, wording
 from aging.report.html.context import Context
 from aging.report.html.templates import render

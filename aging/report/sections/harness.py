@@ -6,8 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core.records import HARNESS, Finding
-from aging.findings.series import PRIMARY
+from aging.core.metrics import PRIMARY
+from aging.core.records import HARNESS
+from aging.findings.types import Finding
 from aging.report.html.context import Context
 from aging.report.html.plot_data import MemoryTrace, harness_traces
 from aging.report.html.plots import SMALL, memory_plot

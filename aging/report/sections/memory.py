@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.findings.series import PRIMARY
+from aging.core.metrics import PRIMARY
 from aging.report import format
 from aging.report.html.context import Context
 from aging.report.html.plots import LARGE, SMALL, Shape, memory_plot, outside

@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core.clock import readable_duration
-from aging.core.records import Attainment
+from aging.core.format import readable_duration
 from aging.findings.slo import described
+from aging.findings.types import Attainment
 from aging.report.html.context import Context
 from aging.report.html.templates import render
 from aging.report.sections.base import Section

@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core.records import Problem
 from aging.findings.problem_kinds import ProblemKind, described
+from aging.findings.types import Problem
 from aging.report.html.context import Context
 from aging.report.html.templates import render
 from aging.report.sections.base import Section

@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core.clock import readable_duration
+from aging.core.format import readable_duration
+from aging.core.metrics import PRIMARY
 from aging.findings.problem_kinds import ProblemKind
-from aging.findings.series import PRIMARY
 from aging.report import wording
 from aging.report.html.context import Context
 from aging.report.html.templates import render

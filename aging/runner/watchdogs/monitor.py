@@ -9,8 +9,8 @@ from pathlib import Path
 
 from aging.campaign.schema import WatchdogsTable
 from aging.core.clock import ticks
+from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS, Reading
-from aging.findings.series import PRIMARY
 from aging.runner.load_process import Driver
 from aging.runner.server import Serving
 from aging.runner.watchdogs import disk, load, memory

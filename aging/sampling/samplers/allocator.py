@@ -11,7 +11,8 @@ from pathlib import Path
 from aging.core import malloc_probe
 from aging.core.processes.tree import Membership
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Sampler, Target, Targets
+from aging.core.targets import Target, Targets
+from aging.sampling.base import Sampler
 
 
 class AllocatorSampler(Sampler):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Sampler, Target, Targets
+from aging.core.targets import Target, Targets
+from aging.sampling.base import Sampler
 from aging.sampling.kernel_files import Answer, Question, answered, keyed, number
 from aging.sampling.samplers.process import ended
 

@@ -17,7 +17,8 @@ import pynvml
 
 from aging.core.processes.tree import Membership
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Sampler, Target, Targets
+from aging.core.targets import Target, Targets
+from aging.sampling.base import Sampler
 from aging.sampling.nvml import LIBRARY_LOST, Device
 from aging.sampling.nvml.errors import Xids
 from aging.sampling.nvml.identity import in_mig_mode, in_time, instance_handles, why_unavailable

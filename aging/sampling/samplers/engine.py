@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from aging.core.clock import Stamp
 from aging.core.http import Client, HTTPError, Limits
 from aging.core.records import Reading
-from aging.sampling.base import EngineMetric, Sampler, Target, Targets
+from aging.core.targets import EngineMetric, Target, Targets
+from aging.sampling.base import Sampler
 
 _TIMEOUT_SECONDS = 3.0
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")

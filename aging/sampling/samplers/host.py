@@ -17,7 +17,8 @@ import psutil
 
 from aging.core.clock import Clocks
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Sampler, Targets
+from aging.core.targets import Targets
+from aging.sampling.base import Sampler
 from aging.sampling.kernel_files import Answer, Question, answered, keyed
 
 _PROC = Path("/proc")

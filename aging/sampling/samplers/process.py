@@ -18,8 +18,9 @@ import psutil
 from aging.core.processes import procfs
 from aging.core.processes.tree import Membership, Processes
 from aging.core.records import HARNESS, Reading
+from aging.core.targets import Target, Targets
 from aging.sampling import psutil_fallback
-from aging.sampling.base import Sampler, Target, Targets
+from aging.sampling.base import Sampler
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _KIB = 1024

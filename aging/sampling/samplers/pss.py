@@ -17,7 +17,8 @@ from pathlib import Path
 from aging.core.processes import procfs
 from aging.core.processes.tree import Membership
 from aging.core.records import HARNESS, Reading
-from aging.sampling.base import Sampler, Target, Targets
+from aging.core.targets import Target, Targets
+from aging.sampling.base import Sampler
 from aging.sampling.samplers.process import ended
 
 _KIB = 1024

@@ -1,0 +1,42 @@
+"""Whether a loopback port is taken, and by which process."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Collection
+
+import psutil
+
+
+def port_taken(port: int, ours: Collection[int] = ()) -> str | None:
+    """Why a server cannot listen on this loopback port; None when it can, or once the processes ``ours`` have ended."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return f"port {port} cannot be used: {error.strerror}"
+            pid = _listener(port)
+            if pid is not None and pid in ours:
+                return None
+            return f"port {port} is in use on 127.0.0.1{_by(pid)}; choose another or end what listens there"
+    return None
+
+
+def _listener(port: int) -> int | None:
+    """The process that listens on a port, as far as this user may know."""
+    with contextlib.suppress(psutil.Error):
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+                return one.pid
+    return None
+
+
+def _by(pid: int | None) -> str:
+    with contextlib.suppress(psutil.Error):
+        if pid is not None:
+            return f" by {psutil.Process(pid).name()} (pid {pid})"
+    return ""

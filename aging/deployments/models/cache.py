@@ -1,0 +1,12 @@
+"""The folder that keeps generated models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def model_cache() -> Path:
+    """Where models made locally are kept: ``$AGING_MODELS``, or the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "models"
+    return Path(os.environ.get("AGING_MODELS") or default)
