@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aging.campaign.plan import Run
+from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import SubjectOptions
 from aging.runner.retries import broken_runs
 from tests.cli import run_here
@@ -54,7 +54,7 @@ def test_the_judge_of_repeats_is_a_process_that_answers(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*FLAKY))
     campaign.server_dies("flaky", 5, how="exit 7")
     campaign.run()
-    asked = [Run(SubjectOptions(name=name, kind="reference"), 1, 7, None) for name in ("clean", "flaky")]
+    asked = [PlannedRun(SubjectOptions(name=name, kind="reference"), 1, 7, None) for name in ("clean", "flaky")]
     found = asyncio.run(broken_runs(campaign.root, asked, lambda *_, **__: None))
     assert list(found) == [("flaky", 1)]
     assert "exit 7" in "; ".join(found["flaky", 1])

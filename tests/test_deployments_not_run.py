@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.deployments.lifecycle import Launch
 from aging.deployments.runtimes.lmdeploy import Lmdeploy
 from aging.deployments.runtimes.ollama import Ollama
@@ -29,7 +29,7 @@ def environments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGING_ENVIRONMENTS", "/e")
 
 
-def subject(plugin: type[Subject[Any]], **options: object) -> Subject[Any]:
+def subject(plugin: type[DeploymentBase[Any]], **options: object) -> DeploymentBase[Any]:
     return plugin(
         plugin.options_table.model_validate({"name": "a", "kind": plugin.kind, "port": 18080, **options}), None
     )
@@ -155,7 +155,7 @@ def test_a_program_that_is_not_there_is_told_with_where_to_get_it(tmp_path: Path
 
 
 @pytest.mark.parametrize("plugin", [Sglang, Lmdeploy, TensorRtLlm])
-def test_what_pip_installs_is_asked_of_the_environment(plugin: type[Subject[Any]]) -> None:
+def test_what_pip_installs_is_asked_of_the_environment(plugin: type[DeploymentBase[Any]]) -> None:
     assert str(subject(plugin).missing()).endswith(f"aging env create {plugin.kind}")
 
 
@@ -184,7 +184,7 @@ def test_what_pip_installs_is_asked_of_the_environment(plugin: type[Subject[Any]
     ],
 )
 def test_every_metric_with_a_common_name_is_one_that_the_release_defines(
-    name: str, plugin: type[Subject[Any]], told: dict[str, float]
+    name: str, plugin: type[DeploymentBase[Any]], told: dict[str, float]
 ) -> None:
     text = (DATA / f"{name}.txt").read_text()
     assert text.splitlines()[0].startswith("# written from the source of")

@@ -16,8 +16,8 @@ import pytest
 from aging.core.processes.child import Child
 from aging.load.heartbeat import Beat
 from aging.runner import load_process
-from aging.runner.load_process import Driver
-from aging.runner.run import Running, Stage, _Load
+from aging.runner.load_process import LoadProcess
+from aging.runner.run import ActiveRun, RunContext, _Load
 
 PULSE = {"event": "pulse", "waiting": 3, "quiet": 0.5, "late": 0.0}
 FINISHED = {"event": "finished", "schedule_hash": "ab12", "requests": 7, "unwritten": 0}
@@ -65,14 +65,14 @@ class Scripted:
         self.ended.set()
 
 
-def listening(child: Scripted) -> Driver:
-    driver = Driver(cast("Any", child))
+def listening(child: Scripted) -> LoadProcess:
+    driver = LoadProcess(cast("Any", child))
     driver.begin(cast("Any", SimpleNamespace(to_json=lambda: "{}", load_start=0.0, duration=1e9)))
     return driver
 
 
 def test_lines_that_are_no_events_are_counted_and_the_events_after_them_are_heard() -> None:
-    async def run() -> Driver:
+    async def run() -> LoadProcess:
         driver = listening(Scripted(*STRAY, ValueError("longer than the limit"), PULSE, *STRAY, FINISHED))
         assert await driver.wait() == 0
         return driver
@@ -120,9 +120,9 @@ def started_as(monkeypatch: pytest.MonkeyPatch, child: Scripted) -> None:
 
 
 def test_what_is_printed_before_the_first_event_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run() -> Driver:
+    async def run() -> LoadProcess:
         started_as(monkeypatch, Scripted(*STRAY, {"event": "started"}, FINISHED))
-        return await Driver.start(Path(), cast("IO[bytes]", None))
+        return await LoadProcess.start(Path(), cast("IO[bytes]", None))
 
     driver = asyncio.run(run())
     assert driver.ignored == len(STRAY)
@@ -132,9 +132,9 @@ def test_what_is_printed_before_the_first_event_is_passed_over(monkeypatch: pyte
 def test_a_process_that_is_never_ready_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_process, "_START_SECONDS", 0.05)
 
-    async def run() -> tuple[Driver, int]:
+    async def run() -> tuple[LoadProcess, int]:
         started_as(monkeypatch, Scripted(ends=False))
-        driver = await Driver.start(Path(), cast("IO[bytes]", None))
+        driver = await LoadProcess.start(Path(), cast("IO[bytes]", None))
         return driver, await driver.wait()
 
     driver, status = asyncio.run(run())
@@ -156,7 +156,7 @@ class Held:
         options = SimpleNamespace(name="a")
         deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
         run = SimpleNamespace(options=options, replica=1)
-        self.running = Running(cast("Any", run), cast("Any", deployment), None, cast("Stage", stage))
+        self.running = ActiveRun(cast("Any", run), cast("Any", deployment), None, cast("RunContext", stage))
 
     def _tell(self, kind: str, _: str, **details: object) -> None:
         self.events.append((kind, details))
@@ -182,8 +182,8 @@ def test_a_load_process_is_not_replaced_once_the_campaign_is_interrupted(monkeyp
         held = Held(monkeypatch)
         driver = cast("Any", SimpleNamespace(finished=None, ignored=0, failure=None))
         held.running._load = _Load(driver, 0.0, resumed=False)
-        monkeypatch.setattr(Running, "_drive", lambda *_: asyncio.sleep(0, result=False))
-        monkeypatch.setattr(Running, "_may_go_on", lambda one, _: not one._stage.interrupted.is_set())
+        monkeypatch.setattr(ActiveRun, "_drive", lambda *_: asyncio.sleep(0, result=False))
+        monkeypatch.setattr(ActiveRun, "_may_go_on", lambda one, _: not one._stage.interrupted.is_set())
         following = asyncio.create_task(held.running.follow())
         await asyncio.sleep(0)
         held.interrupted.set()

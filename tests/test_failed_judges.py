@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aging.campaign.load import parse_campaign
-from aging.campaign.plan import Run
+from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign, SubjectOptions
 from aging.check.conditions import Condition, Outcome, judge, overall
 from aging.check.early_stop import Gate, failed_looks, watch
@@ -41,8 +41,8 @@ class Told:
         self.events.append((kind, deployment, details))
 
 
-def run(name: str, attempt: int = 1) -> Run:
-    return Run(SubjectOptions(name=name, kind="k"), 1, 7, None, attempt)
+def run(name: str, attempt: int = 1) -> PlannedRun:
+    return PlannedRun(SubjectOptions(name=name, kind="k"), 1, 7, None, attempt)
 
 
 def with_events(root: Path, *events: tuple[str, str | None, dict[str, Any]], leaking: bool = False) -> Results:

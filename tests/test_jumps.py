@@ -19,7 +19,7 @@ from aging.findings.build import analyse
 from aging.findings.types import Findings
 from aging.runner.catalogue import Catalogue
 from aging.sampling.base import Sampler
-from aging.sampling.clock_jumps import JumpWatch
+from aging.sampling.clock_jumps import ClockJumpDetector
 from aging.sampling.loop import Plan, Sampling
 from aging.store.journal import Journal
 from aging.store.results import Results, open_results
@@ -32,7 +32,7 @@ NOON = 1_800_000_000.0
 
 def looked_at(*seen: Clocks) -> list[tuple[str, dict[str, Any]]]:
     told: list[tuple[str, dict[str, Any]]] = []
-    watch = JumpWatch(lambda kind, **details: told.append((kind, details)))
+    watch = ClockJumpDetector(lambda kind, **details: told.append((kind, details)))
     for clocks in seen:
         watch.look(clocks)
     return told

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aging.campaign.load import load_campaign, parse_campaign
-from aging.campaign.plan import Run, planned_seconds, repeated, rounds
+from aging.campaign.plan import PlannedRun, planned_seconds, repeated, rounds
 from aging.campaign.schema import Campaign
 from aging.campaign.timetable import timetable
 from aging.runner.catalogue import Catalogue
@@ -43,7 +43,7 @@ output_tokens = { median = 2, p95 = 2, min = 2, max = 2 }
     return parse_campaign(text + load + factors + tables, CATALOGUE.kinds())
 
 
-def told(run: Run) -> tuple[str, int]:
+def told(run: PlannedRun) -> tuple[str, int]:
     return run.options.name, run.replica
 
 

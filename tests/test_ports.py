@@ -17,12 +17,12 @@ from aging.campaign.schema import Campaign
 from aging.core.clock import Timeline
 from aging.core.errors import CampaignError, DeploymentError
 from aging.core.ports import port_taken
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.runner.catalogue import Catalogue
 from aging.runner.free_ports import FreePorts, named_ports
 from aging.runner.manifest import manifest
 from aging.runner.preflight import placed
-from aging.runner.server import Serving
+from aging.runner.server import Server
 from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
 from aging.store.state import RunState, fold
@@ -58,7 +58,7 @@ def campaign(*tables: str, head: str = HEAD) -> Campaign:
     return parse_campaign("\n".join((head, *tables)), Catalogue.discovered().kinds())
 
 
-def subjects(*tables: str) -> list[Subject[Any]]:
+def subjects(*tables: str) -> list[DeploymentBase[Any]]:
     return list(placed(campaign(*tables), Catalogue.discovered()))
 
 
@@ -153,8 +153,8 @@ class Lives:
         self.journal = Journal(self.layout.journal)
         (self.subject,) = subjects(CLEAN)
 
-    def serving(self, ports: FreePorts) -> Serving:
-        return Serving(self.subject, 1, self.layout, self.journal.record, ports.of("clean"))
+    def serving(self, ports: FreePorts) -> Server:
+        return Server(self.subject, 1, self.layout, self.journal.record, ports.of("clean"))
 
     @property
     def state(self) -> RunState:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from aging.campaign.plan import Round, Run
+from aging.campaign.plan import PlannedRound, PlannedRun
 from aging.campaign.schema import SubjectOptions
 from aging.core.clock import Stamp
 from aging.core.records import Event
-from aging.runner.resume_plan import Past, left_of
+from aging.runner.resume_plan import PriorState, left_of
 from aging.runner.takeover import NotResumableError, check_resumable
 from aging.store.state import CampaignState, RunState, fold
 from tests.builders import flat, synthetic
@@ -25,16 +25,16 @@ DONE = RunState(phase="stopped", generation=1, load_start=100.0, planned_seconds
 UNDER_WAY = RunState(phase="loading", generation=1, load_start=950.0, planned_seconds=100.0)
 
 
-def run(name: str, attempt: int = 1) -> Run:
-    return Run(SubjectOptions(name=name, kind="k", slot="s" if name in "ab" else None), 1, 7, None, attempt)
+def run(name: str, attempt: int = 1) -> PlannedRun:
+    return PlannedRun(SubjectOptions(name=name, kind="k", slot="s" if name in "ab" else None), 1, 7, None, attempt)
 
 
-PLANNED: Sequence[Round] = ((run("a"), run("c")), (run("b"),))
+PLANNED: Sequence[PlannedRound] = ((run("a"), run("c")), (run("b"),))
 
 
 def left(**runs: RunState) -> tuple[list[list[tuple[str, int]]], list[tuple[str, int]], list[str]]:
     """By name and attempt: the rounds that are left, the runs that are done; the names of those cut short."""
-    known = Past(runs={(name, 1): state for name, state in runs.items()}, gone_since=NOW, lives=1)
+    known = PriorState(runs={(name, 1): state for name, state in runs.items()}, gone_since=NOW, lives=1)
     found = left_of(PLANNED, known, NOW)
     rounds = [[(one.options.name, one.attempt) for one in together] for together in found.rounds]
     return rounds, [(one.options.name, one.attempt) for one in found.done], [name for name, _ in found.cut_short]
@@ -88,7 +88,7 @@ def test_a_repeat_goes_on_as_the_attempt_that_it_was_and_what_was_planned_is_don
 
 
 def test_what_another_attempt_left_is_not_gone_on_with() -> None:
-    known = Past(runs={("a", 1): DONE, ("b", 1): RunState(attempt=2)})
+    known = PriorState(runs={("a", 1): DONE, ("b", 1): RunState(attempt=2)})
     assert known.begun("a", 1, 1) == DONE
     assert known.begun("a", 1, 2) is None
     assert known.begun("b", 1, 2) is None, "it was told, but none of its servers was started"

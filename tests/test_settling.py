@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from aging.runner import settle
-from aging.runner.settle import HostUse, Settling, host_use, taken_ports, unsettled
+from aging.runner.settle import HostIdleWait, HostUse, host_use, taken_ports, unsettled
 
 MIB = 2.0**20
 BEFORE = HostUse(memory=4000 * MIB, total=24_000 * MIB, devices={"gpu0": 500 * MIB, "gpu1": 500 * MIB})
@@ -58,7 +58,7 @@ async def _wait(patience: float, interrupt_after: float) -> tuple[list[str], flo
     interrupted = asyncio.Event()
     asyncio.get_running_loop().call_later(interrupt_after, interrupted.set)
     began = time.monotonic()
-    await Settling(never, patience, lambda kind, **_: told.append(kind)).wait([], interrupted)
+    await HostIdleWait(never, patience, lambda kind, **_: told.append(kind)).wait([], interrupted)
     return told, time.monotonic() - began
 
 

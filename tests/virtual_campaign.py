@@ -39,7 +39,7 @@ from aging.campaign.schema import Campaign
 from aging.core.endpoint import Endpoint
 from aging.core.metrics import PRIMARY
 from aging.core.records import Event, Reading
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.load.schedule.classes import classes_of
 from aging.runner.catalogue import Catalogue
 from aging.runner.settle import HostUse
@@ -312,7 +312,7 @@ class VirtualCampaign:
             if ours and getattr(module, "time", None) is time:
                 patch.setattr(module, "time", clock)
 
-    def _placed(self, campaign: Campaign, catalogue: Catalogue, _base: Path = Path()) -> Sequence[Subject[Any]]:
+    def _placed(self, campaign: Campaign, catalogue: Catalogue, _base: Path = Path()) -> Sequence[DeploymentBase[Any]]:
         """The campaign's deployments, with simulated servers behind their options."""
         loads = (
             {} if campaign.load is None else {o.name: classes_of(campaign.load, o.rate) for o in campaign.deployment}
@@ -402,7 +402,7 @@ class _Asyncio:
 
 
 class _NoKeeping:
-    """In the place of :class:`aging.runner.keeper_client.Keeping`: there is no process that a keeper would have to end."""
+    """In the place of :class:`aging.runner.keeper_client.KeeperClient`: there is no process that a keeper would have to end."""
 
     def __init__(self, *_: object) -> None:
         pass

@@ -20,14 +20,14 @@ import pandas as pd
 from aging.campaign.schema import Campaign
 from aging.core.errors import DeploymentError, InconclusiveError, needed, writing
 from aging.core.processes.logs import tail
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.findings.saturation import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of
 from aging.load.job import Job
 from aging.load.schedule.classes import classes_of
 from aging.runner.free_ports import FreePorts, named_ports
-from aging.runner.keeper_client import Keeping
-from aging.runner.load_process import Driver
-from aging.runner.server import Serving
+from aging.runner.keeper_client import KeeperClient
+from aging.runner.load_process import LoadProcess
+from aging.runner.server import Server
 from aging.store.layout import Layout
 from aging.store.reader import read_rows
 
@@ -49,7 +49,7 @@ class Windows:
 
 
 async def calibrate(
-    campaign: Campaign, deployments: Sequence[Subject[Any]], windows: Windows, limits: Limits, tell: TellStep
+    campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], windows: Windows, limits: Limits, tell: TellStep
 ) -> list[Ceiling]:
     """The ceiling of every deployment under the campaign's load, one after the other, each alone on the machine.
 
@@ -66,13 +66,13 @@ async def calibrate(
 
 
 @asynccontextmanager
-async def _served(deployment: Subject[Any], ports: FreePorts) -> AsyncIterator[tuple[Serving, Layout]]:
+async def _served(deployment: DeploymentBase[Any], ports: FreePorts) -> AsyncIterator[tuple[Server, Layout]]:
     with TemporaryDirectory(prefix="aging-calibrate-") as folder:
         layout = Layout(Path(folder))
         layout.journal.touch()  # nothing to tell; the keeper that ends what we leave when we are killed looks there
         patience = getattr(deployment.options, "stop_timeout", 0.0)
-        keeping = Keeping(layout.root, 0.0, patience, lambda *_, **__: None)
-        serving = Serving(deployment, 1, layout, lambda *_, **__: None, ports.of(deployment.options.name))
+        keeping = KeeperClient(layout.root, 0.0, patience, lambda *_, **__: None)
+        serving = Server(deployment, 1, layout, lambda *_, **__: None, ports.of(deployment.options.name))
         await keeping.start()
         try:
             await serving.start()
@@ -85,7 +85,7 @@ async def _served(deployment: Subject[Any], ports: FreePorts) -> AsyncIterator[t
 class _Measuring:
     """Drives one deployment at the rates that the search asks for."""
 
-    def __init__(self, campaign: Campaign, serving: Serving, layout: Layout, windows: Windows, tell: TellStep) -> None:
+    def __init__(self, campaign: Campaign, serving: Server, layout: Layout, windows: Windows, tell: TellStep) -> None:
         self._campaign, self._serving, self._layout, self._windows, self._tell = (
             campaign,
             serving,
@@ -125,7 +125,7 @@ class _Measuring:
         with writing(self._layout.root):
             log = (self._layout.root / "load.log").open("ab")
         with log:
-            driver = await Driver.start(self._layout.root, log)
+            driver = await LoadProcess.start(self._layout.root, log)
             load_start = time.monotonic() + _LEAD_SECONDS
             job = Job(
                 endpoint=endpoint,
@@ -143,7 +143,7 @@ class _Measuring:
                 await asyncio.shield(driver.kill())
         return load_start
 
-    async def _until_over(self, driver: Driver) -> None:
+    async def _until_over(self, driver: LoadProcess) -> None:
         name = self._serving.name
         load, death = asyncio.create_task(driver.wait()), asyncio.create_task(self._serving.died.wait())
         try:

@@ -12,9 +12,9 @@ from typing import Any
 
 from rich.console import Console
 
-from aging.app.prepare import _planned, prepared
+from aging.app.prepare import make_result_directory, prepare_campaign
 from aging.app.smoke import _sane
-from aging.campaign.load import Written
+from aging.campaign.load import CampaignText
 from aging.core.errors import InconclusiveError, writing
 from aging.core.processes.child import describe_exit
 from aging.core.processes.logs import tail
@@ -28,15 +28,15 @@ _START_SECONDS = 60.0
 """From starting a detached runner to its lock; on a quiet host it takes two, most of them for imports."""
 
 
-def detach_campaign(written: Written, results: Path, overrides: Mapping[str, Any], console: Console) -> Detached:
+def detach_campaign(written: CampaignText, results: Path, overrides: Mapping[str, Any], console: Console) -> Detached:
     """Check a campaign and have it run by a process of its own, which outlives this one and its terminal.
 
     Raises CampaignError or PreflightError before anything is started or written, InconclusiveError when that
     process has ended at once, or the sanity run that the campaign asks for was not passed.
     """
-    planned = _planned(written, results, overrides, console)
+    planned = prepare_campaign(written, results, overrides, console)
     _sane(planned, written, results, console)
-    layout = prepared(planned, written, results, console)
+    layout = make_result_directory(planned, written, results, console)
     with writing(layout.root):
         layout.journal.touch()  # a campaign of which nothing has been done: it is resumed from its start
         log = layout.runner_log.open("ab")

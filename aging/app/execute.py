@@ -27,7 +27,7 @@ _REFRESH_SECONDS = 1.0
 _PLAIN_SECONDS = 60.0
 
 
-def _sealed(
+def seal(
     runner: Runner,
     looking: Coroutine[Any, Any, None] | None,
     campaign: Campaign,
@@ -36,7 +36,7 @@ def _sealed(
 ) -> Outcome:
     """Run to the end, and seal what there is."""
     keep_flat()
-    outcome = asyncio.run(_watched(runner, looking, campaign, layout, console))
+    outcome = asyncio.run(run_watched(runner, looking, campaign, layout, console))
     try:
         with writing(layout.root):
             seal_tree(layout.root)
@@ -47,7 +47,7 @@ def _sealed(
     return outcome
 
 
-async def _watched(
+async def run_watched(
     runner: Runner,
     looking: Coroutine[Any, Any, None] | None,
     campaign: Campaign,

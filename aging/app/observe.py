@@ -6,12 +6,12 @@ import json
 import re
 
 import aging.deployments.runtimes
-from aging.campaign.load import Written
+from aging.campaign.load import CampaignText
 from aging.core.errors import AttachError
 from aging.core.http import HTTPError
 from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
 from aging.sampling.samplers.engine import client, recognised, scrape
 
@@ -23,7 +23,7 @@ _LONGEST_CELL = 60
 
 def observation(
     whereabouts: Whereabouts, duration: str, metrics: str | None = None, load_start: LoadStart = "process"
-) -> Written:
+) -> CampaignText:
     """The campaign.
 
     Raises AttachError where there is nothing to watch or no metrics, ValueError for a duration that is none.
@@ -49,7 +49,7 @@ def observation(
         "[analysis]",
         f"grid = {_toml(f'{grid}s')}",
     ]
-    return Written("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
+    return CampaignText("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
 
 
 def _metrics_lines(url: str) -> list[str]:
@@ -58,7 +58,9 @@ def _metrics_lines(url: str) -> list[str]:
             scraped = scrape(http, url)
     except (HTTPError, ValueError) as error:
         raise AttachError(f"{url} tells no metrics: {str(error).splitlines()[0] or type(error).__name__}") from None
-    known = {kind: plugin.engine_metrics for kind, plugin in discover(aging.deployments.runtimes, Subject).items()}
+    known = {
+        kind: plugin.engine_metrics for kind, plugin in discover(aging.deployments.runtimes, DeploymentBase).items()
+    }
     engine = recognised(scraped, known)
     return [f"metrics = {_toml(url)}", *([] if engine is None else [f"engine = {_toml(engine)}"])]
 

@@ -13,12 +13,12 @@ from typing import Any
 from rich.console import Console
 
 from aging.app.calibration_file import require_calibration
-from aging.campaign.load import Written, parse_campaign
+from aging.campaign.load import CampaignText, parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.errors import writing
 from aging.core.format import folder_name
 from aging.core.records import HARNESS
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.load.schedule.input_files import Input, read_inputs
 from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest, write_manifest
@@ -28,26 +28,28 @@ from aging.store.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class _Planned:
+class PreparedCampaign:
     """A campaign that could start now."""
 
     campaign: Campaign
-    deployments: Sequence[Subject[Any]]
+    deployments: Sequence[DeploymentBase[Any]]
     catalogue: Catalogue
     files: Sequence[Input]
 
 
-def _planned(written: Written, results: Path, overrides: Mapping[str, Any], console: Console) -> _Planned:
+def prepare_campaign(
+    written: CampaignText, results: Path, overrides: Mapping[str, Any], console: Console
+) -> PreparedCampaign:
     catalogue = Catalogue.discovered()
     inputs = read_inputs(parse_campaign(written.text, catalogue.kinds(), written.source, **overrides), written.source)
     for told in reap():
         console.print(told, highlight=False, soft_wrap=True)
     check(inputs.campaign, catalogue, results, source=written.source)
     require_calibration(inputs.campaign, written.source)
-    return _Planned(inputs.campaign, placed(inputs.campaign, catalogue), catalogue, inputs.files)
+    return PreparedCampaign(inputs.campaign, placed(inputs.campaign, catalogue), catalogue, inputs.files)
 
 
-def prepared(planned: _Planned, written: Written, results: Path, console: Console) -> Layout:
+def make_result_directory(planned: PreparedCampaign, written: CampaignText, results: Path, console: Console) -> Layout:
     """The result directory of a campaign that is about to start; what is worth a note before it does is told."""
     content = manifest(planned.campaign, planned.deployments, planned.files)
     layout = prepare(planned.campaign, content, written.text, results)

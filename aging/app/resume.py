@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aging.app.run import Ran, _ran
+from aging.app.run import CampaignRun, _ran
 from aging.campaign.load import parse_campaign, read_campaign
 from aging.campaign.plan import rounds
 from aging.load.schedule.input_files import found_from, read_inputs
@@ -16,11 +16,11 @@ from aging.runner.campaign import Runner
 from aging.runner.catalogue import Catalogue
 from aging.runner.preflight import Resumption, check, placed
 from aging.runner.resume_plan import left_of
-from aging.runner.takeover import check_resumable, left_processes, take_up, to_start
+from aging.runner.takeover import check_resumable, left_processes, take_over, to_start
 from aging.store.results import open_results
 
 
-def resume_campaign(directory: Path, console: Console) -> Ran:
+def resume_campaign(directory: Path, console: Console) -> CampaignRun:
     """Go on with a campaign whose runner has gone, to its end.
 
     Raises ResultsError, CampaignError, PreflightError, LockedError or NotResumableError before anything is changed.
@@ -38,7 +38,7 @@ def resume_campaign(directory: Path, console: Console) -> Ran:
     resumed = Resumption(base, starting, left_processes(layout, results.state))
     check(campaign, catalogue, layout.root, str(layout.campaign), resumed)
     deployments = placed(campaign, catalogue, base)
-    taken = take_up(layout)
+    taken = take_over(layout)
     with contextlib.closing(taken.lock):
         what = "resumes" if results.events else "results"  # the runner of a detached campaign begins it
         console.print(f"{what}: {layout.root}", highlight=False, soft_wrap=True)

@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from aging.app.analyze import derive
-from aging.app.execute import _sealed
-from aging.app.prepare import _planned, prepared
+from aging.app.execute import seal
+from aging.app.prepare import make_result_directory, prepare_campaign
 from aging.app.smoke import _sane
-from aging.campaign.load import Written
+from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
 from aging.check.early_stop import Gate, watch
 from aging.findings.types import Findings
@@ -24,7 +24,7 @@ from aging.store.lock import Lock
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CampaignRun:
     """A campaign that has been run and analysed."""
 
     outcome: Outcome
@@ -35,21 +35,21 @@ class Ran:
 
 
 def run_campaign(
-    written: Written,
+    written: CampaignText,
     results: Path,
     overrides: Mapping[str, Any],
     console: Console,
     gate: Gate | None = None,
-) -> Ran:
+) -> CampaignRun:
     """Check, run, seal, analyse and report a campaign; end it early once it has failed ``gate``.
 
     ``overrides`` stand in for top-level keys of the file.
     Raises CampaignError or PreflightError before anything is started or written, and InconclusiveError where the
     sanity run that the campaign asks for was not passed.
     """
-    planned = _planned(written, results, overrides, console)
+    planned = prepare_campaign(written, results, overrides, console)
     _sane(planned, written, results, console)
-    campaign, layout = planned.campaign, prepared(planned, written, results, console)
+    campaign, layout = planned.campaign, make_result_directory(planned, written, results, console)
     if gate is not None:  # a gate that was killed is run again from its start
         campaign = campaign.model_copy(update={"orphan_grace": 0.0})
     with contextlib.closing(Lock.take(layout.root, "runner")):
@@ -65,6 +65,6 @@ def _ran(
     campaign: Campaign,
     layout: Layout,
     console: Console,
-) -> Ran:
-    outcome = _sealed(runner, looking, campaign, layout, console)
-    return Ran(outcome, layout, derive(layout.root), runner.decided or runner.halted)
+) -> CampaignRun:
+    outcome = seal(runner, looking, campaign, layout, console)
+    return CampaignRun(outcome, layout, derive(layout.root), runner.decided or runner.halted)

@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
-from aging.app.execute import _sealed
-from aging.app.prepare import _Planned, _planned, prepare
-from aging.campaign.load import Written
+from aging.app.execute import seal
+from aging.app.prepare import PreparedCampaign, prepare, prepare_campaign
+from aging.campaign.load import CampaignText
 from aging.campaign.smoke import smoke_campaign
 from aging.core.errors import InconclusiveError
 from aging.findings.smoke import SmokeVerdict, verdicts, write_verdicts
@@ -24,7 +24,7 @@ from aging.store.results import open_results
 
 
 @dataclass(frozen=True, slots=True)
-class Smoked:
+class SmokeRun:
     """A smoke run that has been judged."""
 
     outcome: Outcome
@@ -33,16 +33,18 @@ class Smoked:
 
 
 def run_smoke(
-    written: Written, results: Path, overrides: Mapping[str, Any], seconds: float, console: Console
-) -> Smoked:
+    written: CampaignText, results: Path, overrides: Mapping[str, Any], seconds: float, console: Console
+) -> SmokeRun:
     """Check the host and the campaign, run every deployment for ``seconds``, seal and judge.
 
     Raises CampaignError or PreflightError before anything is started or written.
     """
-    return _smoke(_planned(written, results, overrides, console), written, results, seconds, console)
+    return _smoke(prepare_campaign(written, results, overrides, console), written, results, seconds, console)
 
 
-def _smoke(planned: _Planned, written: Written, results: Path, seconds: float, console: Console) -> Smoked:
+def _smoke(
+    planned: PreparedCampaign, written: CampaignText, results: Path, seconds: float, console: Console
+) -> SmokeRun:
     """A smoke run of a campaign that could start now. Nobody resumes it: its servers end with it, even if killed."""
     campaign = smoke_campaign(planned.campaign, seconds)
     content = manifest(campaign, planned.deployments, planned.files) | {"smoke": True}
@@ -50,19 +52,19 @@ def _smoke(planned: _Planned, written: Written, results: Path, seconds: float, c
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"smoke run, no results: {layout.root}", highlight=False, soft_wrap=True)
         runner = Runner(campaign, planned.deployments, planned.catalogue, layout)
-        outcome = _sealed(runner, None, campaign, layout, console)
+        outcome = seal(runner, None, campaign, layout, console)
         told = verdicts(open_results(layout.root))
         write_verdicts(told, layout.smoke)
-    return Smoked(outcome, layout, told)
+    return SmokeRun(outcome, layout, told)
 
 
-def _sane(planned: _Planned, written: Written, results: Path, console: Console) -> None:
+def _sane(planned: PreparedCampaign, written: CampaignText, results: Path, console: Console) -> None:
     """Have the sanity run that the campaign asks for, if it does. Raises InconclusiveError when it is not passed."""
     if planned.campaign.sanity:
         _pass(_smoke(planned, written, results, planned.campaign.sanity, console))
 
 
-def _pass(smoked: Smoked) -> None:
+def _pass(smoked: SmokeRun) -> None:
     """Raise InconclusiveError with what failed in a smoke run, or for one that was interrupted."""
     if smoked.outcome is Outcome.INTERRUPTED:
         raise KeyboardInterrupt

@@ -23,7 +23,7 @@ from aging.core.errors import CampaignError, Mistake
 from aging.core.quantities import parse_duration
 from aging.core.units import parse_warmup
 
-__all__ = ["Kinds", "Written", "load_campaign", "parse_campaign", "read_campaign"]
+__all__ = ["CampaignText", "Kinds", "load_campaign", "parse_campaign", "read_campaign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Kinds:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class CampaignText:
     """The text of a campaign file, and what it is called in messages."""
 
     text: str
@@ -55,10 +55,10 @@ def load_campaign(path: Path, kinds: Kinds, **overrides: Any) -> Campaign:
     return parse_campaign(read_campaign(path).text, kinds, source=str(path), **overrides)
 
 
-def read_campaign(path: Path) -> Written:
+def read_campaign(path: Path) -> CampaignText:
     """A campaign file, verbatim. Raises :class:`CampaignError` where it cannot be read."""
     try:
-        return Written(path.read_bytes().decode("utf-8"), str(path))
+        return CampaignText(path.read_bytes().decode("utf-8"), str(path))
     except OSError as error:
         raise CampaignError(str(path), [Mistake("", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:

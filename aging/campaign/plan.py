@@ -19,7 +19,7 @@ _REPLICA_SEEDS = 1_000_003
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PlannedRun:
     """One deployment, one replica. Equal replicas have equal seeds, so every deployment gets the same load.
 
     ``attempt`` counts its repeats: a run that ended broken may be run again.
@@ -36,15 +36,15 @@ class Run:
         """What tells it from other runs: its deployment and replica."""
         return self.options.name, self.replica
 
-    def again(self) -> Run:
+    def again(self) -> PlannedRun:
         """The same run, another attempt."""
         return replace(self, attempt=self.attempt + 1)
 
 
-Round = tuple[Run, ...]
+PlannedRound = tuple[PlannedRun, ...]
 
 
-def rounds(campaign: Campaign) -> tuple[Round, ...]:
+def rounds(campaign: Campaign) -> tuple[PlannedRound, ...]:
     """The campaign as rounds of runs that start together.
 
     Every replica is finished before the next begins (round-robin), so that a drift of the host hits all deployments
@@ -65,14 +65,14 @@ def rounds(campaign: Campaign) -> tuple[Round, ...]:
     return _together(lanes)
 
 
-def repeated(runs: Sequence[Run]) -> tuple[Round, ...]:
+def repeated(runs: Sequence[PlannedRun]) -> tuple[PlannedRound, ...]:
     """The rounds in which broken runs are repeated: as they are planned, after all that are planned."""
     return side_by_side([run.again() for run in runs])
 
 
-def side_by_side(runs: Sequence[Run]) -> tuple[Round, ...]:
+def side_by_side(runs: Sequence[PlannedRun]) -> tuple[PlannedRound, ...]:
     """Rounds of these runs, in this order in each slot."""
-    slots: dict[str, list[Run]] = {}
+    slots: dict[str, list[PlannedRun]] = {}
     for run in runs:
         slots.setdefault(slot_of(run.options), []).append(run)
     return _together(list(slots.values()))
@@ -89,10 +89,10 @@ def planned_seconds(campaign: Campaign) -> float:
     return count * campaign.duration + (count - 1) * campaign.cooldown
 
 
-def _run(campaign: Campaign, options: SubjectOptions, replica: int) -> Run:
+def _run(campaign: Campaign, options: SubjectOptions, replica: int) -> PlannedRun:
     treatment = campaign.treatments.get(options.name)
     load = campaign.load if treatment is None else treatment.load
-    return Run(options, replica, campaign.seed + _REPLICA_SEEDS * (replica - 1), load)
+    return PlannedRun(options, replica, campaign.seed + _REPLICA_SEEDS * (replica - 1), load)
 
 
 def _ordered(campaign: Campaign, slot: str, lane: Sequence[SubjectOptions], replica: int) -> Sequence[SubjectOptions]:
@@ -113,5 +113,5 @@ def _ordered(campaign: Campaign, slot: str, lane: Sequence[SubjectOptions], repl
     return sorted(lane, key=key)
 
 
-def _together(lanes: Sequence[Sequence[Run]]) -> tuple[Round, ...]:
+def _together(lanes: Sequence[Sequence[PlannedRun]]) -> tuple[PlannedRound, ...]:
     return tuple(tuple(run for run in together if run is not None) for together in zip_longest(*lanes))

@@ -15,10 +15,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     import aging.deployments.runtimes
     from aging.core.plugins import discover
-    from aging.deployments.base import Subject
+    from aging.deployments.base import DeploymentBase
     from aging.deployments.environments import create, remove, state
 
-    plugins = discover(aging.deployments.runtimes, Subject).values()
+    plugins = discover(aging.deployments.runtimes, DeploymentBase).values()
     known = {needs.name: needs for plugin in plugins for needs in plugin.requirements}
     if options.action == "list":
         for name, requirements in known.items():

@@ -24,7 +24,7 @@ _LEAST_SMOKE_SECONDS = 5
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from aging.app.run import Ran
+    from aging.app.run import CampaignRun
     from aging.runner.campaign import Outcome
 
 
@@ -92,7 +92,7 @@ def _campaign(options: argparse.Namespace) -> ExitCode:
     return told(run_campaign(written, options.results, overrides, out), out)
 
 
-def told(ran: Ran, out: Console) -> ExitCode:
+def told(ran: CampaignRun, out: Console) -> ExitCode:
     """Print what a campaign found and where that is written; its exit code."""
     from aging.report.terminal import show
 

@@ -48,7 +48,7 @@ def _all(options: argparse.Namespace) -> ExitCode:
 
 
 def _one(options: argparse.Namespace) -> ExitCode:
-    from aging.report.campaign_list import Standing, progress_as_json
+    from aging.report.campaign_list import CampaignStatus, progress_as_json
     from aging.report.live import lines, show_lines, table
     from aging.report.progress import Progress
     from aging.store.results import open_results
@@ -60,7 +60,7 @@ def _one(options: argparse.Namespace) -> ExitCode:
         while True:
             snapshot = progress.snapshot()
             if options.json:
-                standing = Standing.of(results.layout.root, snapshot.state)
+                standing = CampaignStatus.of(results.layout.root, snapshot.state)
                 print(json.dumps(standing.as_json() | {"runs": progress_as_json(snapshot)}, indent=1))
             elif out.is_terminal:
                 if options.watch:

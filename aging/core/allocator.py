@@ -31,7 +31,7 @@ def keep_flat() -> None:
         libc.mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM_BYTES)
 
 
-def settle(spare: int) -> None:
+def prefill_allocator(spare: int) -> None:
     """To be called when everything has been done once, and before anybody measures.
 
     Python's allocator takes memory by the megabyte, but a page of it counts when it is first used, and the last pages

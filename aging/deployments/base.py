@@ -2,7 +2,7 @@
 
 A new runtime is a new file with one subclass of :class:`Deployment`. It says how
 the runtime is launched and spoken to; it starts nothing itself. What is not
-launched by a command line derives from :class:`Subject` and names another origin.
+launched by a command line derives from :class:`DeploymentBase` and names another origin.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from aging.core.targets import EngineMetric
 from aging.core.units import Flag
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch, Origin
-from aging.deployments.origins.child import Started
+from aging.deployments.origins.child import LaunchedProcesses
 
 ENTRY_POINT_GROUP = "aging.runtimes"
 
@@ -95,7 +95,7 @@ S = TypeVar("S", bound=SubjectOptions)
 O = TypeVar("O", bound=DeploymentOptions)  # noqa: E741
 
 
-class Subject(ABC, Generic[S]):
+class DeploymentBase(ABC, Generic[S]):
     """What a campaign puts under test: its options from the campaign file and the model it serves.
 
     ``model`` is a path on this machine, a hub id, or None when the campaign names none. ``base`` is the folder that the
@@ -174,7 +174,7 @@ class Subject(ABC, Generic[S]):
         return None
 
 
-class Deployment(Subject[O]):
+class Deployment(DeploymentBase[O]):
     """A serving configuration that the campaign launches by a command line."""
 
     @abstractmethod
@@ -192,12 +192,12 @@ class Deployment(Subject[O]):
         launch = self.launch()
         if self.options.allocator_probe:
             launch = replace(launch, env={**launch.env, **malloc_probe.environment(launch.env)})
-        return Started(launch, port, self.options.stop_timeout, self.base)
+        return LaunchedProcesses(launch, port, self.options.stop_timeout, self.base)
 
 
 def metrics_of(engine: str | None) -> Mapping[str, EngineMetric]:
     """The metrics of a deployment kind that have a common name; none of no kind."""
     if engine is None:
         return {}
-    kinds: Mapping[str, type[Subject[Any]]] = discover(sys.modules[__name__], Subject)
+    kinds: Mapping[str, type[DeploymentBase[Any]]] = discover(sys.modules[__name__], DeploymentBase)
     return kinds[engine].engine_metrics

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from aging.core.allocator import settle
+from aging.core.allocator import prefill_allocator
 from aging.core.endpoint import Endpoint
 from aging.deployments.reference_server.leak import Ageing, Ager
 from aging.deployments.reference_server.server import Pace, ReferenceServer
@@ -30,7 +30,7 @@ async def rehearse() -> None:
     """Drive a clean reference server of this process for a moment, with kept and with closed connections."""
     for reuse_connections in (True, False):
         await _rehearse(reuse_connections)
-    settle(_SPARE_BYTES)
+    prefill_allocator(_SPARE_BYTES)
 
 
 async def _rehearse(reuse_connections: bool) -> None:

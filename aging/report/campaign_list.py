@@ -16,7 +16,7 @@ from aging.store.state import RESUMABLE, CampaignState, fold
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CampaignStatus:
     """One campaign. ``state`` is its phase, or ``abandoned`` where it has not ended and nobody runs it."""
 
     directory: Path
@@ -28,7 +28,7 @@ class Standing:
     smoke: bool = False
 
     @classmethod
-    def of(cls, directory: Path, state: CampaignState | None = None) -> Standing:
+    def of(cls, directory: Path, state: CampaignState | None = None) -> CampaignStatus:
         """``state`` is that of its journal, where it has been read."""
         if state is None:
             state = fold(read_journal(directory / "journal.jsonl"))
@@ -68,9 +68,9 @@ class Standing:
         return f"{self.directory}: {self.state}{since}{by}{'; can be resumed' if self.resumable else ''}"
 
 
-def campaigns_below(results: Path) -> Sequence[Standing]:
+def campaigns_below(results: Path) -> Sequence[CampaignStatus]:
     """Every campaign below a folder of results, the oldest first."""
-    return [Standing.of(journal.parent) for journal in sorted(results.glob("*/*/journal.jsonl"))]
+    return [CampaignStatus.of(journal.parent) for journal in sorted(results.glob("*/*/journal.jsonl"))]
 
 
 def progress_as_json(snapshot: Snapshot) -> list[dict[str, Any]]:

@@ -18,22 +18,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from aging.campaign.plan import Round, Run, planned_seconds, repeated, rounds
+from aging.campaign.plan import PlannedRound, PlannedRun, planned_seconds, repeated, rounds
 from aging.campaign.schema import Campaign
 from aging.core.clock import boot_id
 from aging.core.errors import StorageError
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target
 from aging.core.tasks import cancelled, kept_going
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.runner.catalogue import Catalogue
 from aging.runner.free_ports import FreePorts, named_ports
-from aging.runner.keeper_client import Keeping
-from aging.runner.resume_plan import Key, Past, left_of
+from aging.runner.keeper_client import KeeperClient
+from aging.runner.resume_plan import Key, PriorState, left_of
 from aging.runner.retries import broken_runs
-from aging.runner.round import Together
-from aging.runner.run import Running, Stage
-from aging.runner.settle import Settling
+from aging.runner.round import Round
+from aging.runner.run import ActiveRun, RunContext
+from aging.runner.settle import HostIdleWait
 from aging.runner.watchdogs.monitor import Watchdogs, Watched
 from aging.sampling.loop import Plan, Sampling
 from aging.store.journal import Journal
@@ -59,22 +59,22 @@ class Runner:
     def __init__(
         self,
         campaign: Campaign,
-        deployments: Sequence[Subject[Any]],
+        deployments: Sequence[DeploymentBase[Any]],
         catalogue: Catalogue,
         layout: Layout,
-        past: Past | None = None,
+        past: PriorState | None = None,
     ) -> None:
         self._campaign = campaign
         self._deployments = {deployment.options.name: deployment for deployment in deployments}
         self._catalogue = catalogue
-        self._past = past or Past()
+        self._past = past or PriorState()
         self._layout = replace(layout, attempts=self._past.attempts)
         self._timeline = self._past.timeline
         self._journal = Journal(layout.journal, self._timeline)
         self._ports = FreePorts(named_ports(campaign), self._known_ports())
-        self._keeping = Keeping(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
-        self._together: Together | None = None
-        self._settling: Settling | None = None
+        self._keeping = KeeperClient(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
+        self._together: Round | None = None
+        self._settling: HostIdleWait | None = None
         self._broken: dict[Key, Sequence[str]] = {}
         self._interrupts = 0
         self._interrupted = asyncio.Event()
@@ -142,7 +142,7 @@ class Runner:
         try:
             if campaign.settle and (len(rounds(campaign)) > 1 or campaign.retries):
                 noted = self._past.baseline
-                self._settling = await Settling.begin(campaign.settle, self._journal.record, noted)
+                self._settling = await HostIdleWait.begin(campaign.settle, self._journal.record, noted)
             first = not self._past.runs
             while not self._interrupted.is_set():
                 if not queue:
@@ -201,17 +201,17 @@ class Runner:
         for deployment, replica in cut_short:
             self._journal.record("run_cut_short", deployment, replica=replica, at=self._past.gone_since)
 
-    def _under_way(self, run: Run) -> bool:
+    def _under_way(self, run: PlannedRun) -> bool:
         return self._past.begun(*run.key, run.attempt) is not None
 
-    async def _settle(self, together: Round) -> None:
+    async def _settle(self, together: PlannedRound) -> None:
         """Cool down, then wait until memory and the next round's ports are as before the first one."""
         await self._pause(self._campaign.cooldown)
         if self._settling is not None:
             ports = [port for run in together if (port := self._deployments[run.options.name].port) is not None]
             await self._settling.wait(ports, self._interrupted)
 
-    async def _broken_in(self, done: Sequence[Run]) -> list[Run]:
+    async def _broken_in(self, done: Sequence[PlannedRun]) -> list[PlannedRun]:
         """The runs of these that are to be repeated."""
         mine = [run for run in done if run.attempt <= self._campaign.retries]
         if not mine or self._interrupted.is_set():
@@ -219,7 +219,7 @@ class Runner:
         self._broken |= (found := await broken_runs(self._layout.root, mine, self._journal.record))
         return [run for run in mine if run.key in found]
 
-    def _note_attempts(self, together: Round) -> None:
+    def _note_attempts(self, together: PlannedRound) -> None:
         """A repeated run gets folders of its own, and the journal tells why it is repeated."""
         for run in together:
             if run.attempt > self._past.attempt(*run.key):
@@ -227,15 +227,15 @@ class Runner:
                 details = {"replica": run.replica, "attempt": run.attempt, "reasons": list(self._broken[run.key])}
                 self._journal.record("run_repeated", run.options.name, **details)
 
-    async def _round(self, together: Round) -> int:
+    async def _round(self, together: PlannedRound) -> int:
         """One round; returns how many deployments became ready."""
         self._note_attempts(together)
         tell = self._journal.record
-        stage = Stage(self._campaign, self._layout, self._timeline, tell, self._interrupted, self._ports)
+        stage = RunContext(self._campaign, self._layout, self._timeline, tell, self._interrupted, self._ports)
         runs = [self._running(run, stage) for run in together]
         options = self._campaign.rejuvenation
         policy = None if options is None else self._catalogue.policies[options.policy]
-        self._together = Together(runs, stage, policy, self._past.lost)
+        self._together = Round(runs, stage, policy, self._past.lost)
         try:
             return await self._together.run()
         finally:
@@ -243,8 +243,8 @@ class Runner:
                 self._sampling.finish(self._layout.run(run.serving.name, run.run.replica))
             self._together = None
 
-    def _running(self, run: Run, stage: Stage) -> Running:
-        return Running(run, self._deployments[run.options.name], self._past.begun(*run.key, run.attempt), stage)
+    def _running(self, run: PlannedRun, stage: RunContext) -> ActiveRun:
+        return ActiveRun(run, self._deployments[run.options.name], self._past.begun(*run.key, run.attempt), stage)
 
     def _known_ports(self) -> dict[str, int]:
         """Where the servers of earlier runners listened, by deployment; points of one have one."""
@@ -256,7 +256,7 @@ class Runner:
         }
 
     @property
-    def _runs(self) -> Sequence[Running]:
+    def _runs(self) -> Sequence[ActiveRun]:
         return () if self._together is None else self._together.runs
 
     async def _pause(self, seconds: float) -> None:

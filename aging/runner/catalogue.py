@@ -14,7 +14,7 @@ import aging.sampling.samplers
 import aging.stats.trend_tests
 from aging.campaign.load import Kinds
 from aging.core.plugins import discover
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.deployments.models.gguf import PRESETS
 from aging.load.arrivals.base import Arrivals
 from aging.load.lengths.base import Lengths
@@ -27,7 +27,7 @@ from aging.stats.trend_tests.base import TrendTest
 class Catalogue:
     """What a campaign can be made of."""
 
-    deployments: Mapping[str, type[Subject[Any]]]
+    deployments: Mapping[str, type[DeploymentBase[Any]]]
     arrivals: Mapping[str, type[Arrivals[Any]]]
     lengths: Mapping[str, type[Lengths[Any]]]
     samplers: Mapping[str, type[Sampler]]
@@ -38,7 +38,7 @@ class Catalogue:
     def discovered(cls) -> Catalogue:
         """The plug-ins of this installation."""
         return cls(
-            deployments=discover(aging.deployments.runtimes, Subject),
+            deployments=discover(aging.deployments.runtimes, DeploymentBase),
             arrivals=discover(aging.load.arrivals, Arrivals),
             lengths=discover(aging.load.lengths, Lengths),
             samplers=discover(aging.sampling.samplers, Sampler),

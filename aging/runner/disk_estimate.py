@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from aging.campaign.plan import Run, rounds
+from aging.campaign.plan import PlannedRun, rounds
 from aging.campaign.schema import Campaign
 from aging.load.schedule.classes import LoadClass, classes_of
 from aging.load.schedule.schedule import class_draws
@@ -85,7 +85,7 @@ def _writers(kind: str, runs: int, size: RowSize) -> int:
     return runs + (1 + runs if kind == "process" else 0)
 
 
-def _requests(campaign: Campaign, run: Run) -> float:
+def _requests(campaign: Campaign, run: PlannedRun) -> float:
     """Requests expected in one run, of all its classes; of a load in phases all of its phases' together."""
     if run.load is None:
         return 0.0

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import psutil
 
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.deployments.environments import environments_folder
 from aging.runner.catalogue import Catalogue
 from aging.runner.preflight import _COMFORTABLE_DISK_BYTES, _COMFORTABLE_OPEN_FILES, _results_mistakes
@@ -114,7 +114,7 @@ def _samplers(catalogue: Catalogue) -> Iterator[Check]:
             yield Check(f"{kind} sampler", "ok", "available")
 
 
-def _runtimes(deployments: Mapping[str, type[Subject[Any]]]) -> Iterator[Check]:
+def _runtimes(deployments: Mapping[str, type[DeploymentBase[Any]]]) -> Iterator[Check]:
     for deployment in deployments.values():
         for needs in deployment.requirements:
             whole = needs.installed(environments_folder())

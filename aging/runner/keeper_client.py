@@ -28,7 +28,7 @@ def _keeps(arguments: Sequence[str], campaign: str) -> bool:
     return arguments[1:3] == _BARE and Path(arguments[3]).name == _PROGRAM.name and arguments[4:5] == (campaign,)
 
 
-class Keeping:
+class KeeperClient:
     """Sees to it that a keeper waits beside this process until :meth:`goodbye`.
 
     ``grace`` is for how many seconds it lets servers live on without a runner, ``patience`` its seconds from

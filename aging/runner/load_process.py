@@ -28,7 +28,7 @@ _SHOWN = 200
 """Characters of a line that is no event."""
 
 
-class Driver:
+class LoadProcess:
     """One deployment's load process (``python -m aging.load``)."""
 
     def __init__(self, child: Child) -> None:
@@ -52,7 +52,7 @@ class Driver:
         self._due = math.inf
 
     @classmethod
-    async def start(cls, campaign: Path, log: IO[bytes]) -> Driver:
+    async def start(cls, campaign: Path, log: IO[bytes]) -> LoadProcess:
         """Start the process; it imports what it needs and waits for its job.
 
         One that is not ready for it in time is ended: its :attr:`failure` says so, and its load ends as it begins.

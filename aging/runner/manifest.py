@@ -20,7 +20,7 @@ import psutil
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
 from aging.core.errors import writing
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.deployments.environments import environments_folder
 from aging.load.schedule.classes import classes_of
 from aging.load.schedule.input_files import Input
@@ -34,7 +34,7 @@ _LIST_PACKAGES = (
 )
 
 
-def manifest(campaign: Campaign, deployments: Sequence[Subject[Any]], files: Sequence[Input]) -> dict[str, Any]:
+def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> dict[str, Any]:
     """The manifest of a campaign that is about to start, whose load reads ``files``."""
     return {
         "schema": SCHEMA,
@@ -145,7 +145,7 @@ def _load(load: LoadTable | None) -> dict[str, Any] | None:
     return None if load is None else load.model_dump(mode="json", by_alias=True)
 
 
-def _deployment(deployment: Subject[Any], campaign: Campaign) -> dict[str, Any]:
+def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> dict[str, Any]:
     origin, known, needs = deployment.origin(), deployment.known_ageing(), deployment.environment
     return {
         "name": deployment.options.name,

@@ -16,7 +16,7 @@ from aging.core import malloc_probe
 from aging.core.errors import Mistake, PreflightError, writing
 from aging.core.metrics import indicators
 from aging.core.ports import port_taken
-from aging.deployments.base import ModelFormat, Subject
+from aging.deployments.base import DeploymentBase, ModelFormat
 from aging.deployments.models.cache import model_cache
 from aging.deployments.models.gguf import PRESETS, Preset, cached_gguf
 from aging.deployments.models.huggingface import cached_folder
@@ -48,7 +48,7 @@ def resolve_model(table: ModelTable | None, model_format: ModelFormat, base: Pat
     return str((base / table.path).resolve()) if table.path is not None else table.hub
 
 
-def placed(campaign: Campaign, catalogue: Catalogue, base: Path = Path()) -> Sequence[Subject[Any]]:
+def placed(campaign: Campaign, catalogue: Catalogue, base: Path = Path()) -> Sequence[DeploymentBase[Any]]:
     """The campaign's deployments, each with the model that it serves. Relative paths of the file begin at ``base``."""
     kinds = [(options, catalogue.deployments[options.kind]) for options in campaign.deployment]
     return [kind(options, resolve_model(campaign.model, kind.model_format, base), base) for options, kind in kinds]
@@ -88,7 +88,7 @@ def check(
         raise PreflightError(source, mistakes)
 
 
-def notes(campaign: Campaign, deployments: Sequence[Subject[Any]]) -> list[str]:
+def notes(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]]) -> list[str]:
     """What a reader must know of this campaign before it runs, a sentence each."""
     loads = {run.options.name: run.load for together in rounds(campaign) for run in together}
     told = [*_too_short(campaign), *_never_read(campaign), *_left_out(loads, deployments)]
@@ -122,7 +122,7 @@ def _never_read(campaign: Campaign) -> Iterator[str]:
         yield f"rejuvenation.indicator: {waited_for!r} is none of those analysed; {suggestion(waited_for, known)}"
 
 
-def _left_out(loads: Mapping[str, LoadTable | None], deployments: Sequence[Subject[Any]]) -> Iterator[str]:
+def _left_out(loads: Mapping[str, LoadTable | None], deployments: Sequence[DeploymentBase[Any]]) -> Iterator[str]:
     for deployment in deployments:
         endpoint, load = deployment.origin().endpoint, loads[deployment.options.name]
         missing = () if endpoint is None or load is None else left_out(endpoint, _wanted(load))
@@ -138,7 +138,7 @@ def _wanted(load: LoadTable) -> set[str]:
     return wanted | {"priority" for each in classes_of(load) if each.priority}
 
 
-def _deployment_mistakes(deployment: Subject[Any], ours: Collection[int]) -> Iterator[tuple[str, str]]:
+def _deployment_mistakes(deployment: DeploymentBase[Any], ours: Collection[int]) -> Iterator[tuple[str, str]]:
     """The key that each is about, and what is wrong."""
     if missing := deployment.missing():
         yield deployment.essential_key, missing

@@ -14,18 +14,18 @@ from aging.core.errors import DeploymentError
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
 from aging.rejuvenation.base import Policy
-from aging.runner.run import Running, Tell
+from aging.runner.run import ActiveRun, Tell
 
 _INTERVAL_SECONDS = 1.0
 _BLIND_AFTER_SECONDS = 90.0
 """Since a generation was ready: every sampler has read something by then."""
 
 
-class Rejuvenating:
+class Rejuvenator:
     """Has a policy for each of ``runs`` that the campaign names: a new one for each generation."""
 
     def __init__(
-        self, options: RejuvenationOptions, policy: Callable[[Any], Policy[Any]], runs: Sequence[Running], tell: Tell
+        self, options: RejuvenationOptions, policy: Callable[[Any], Policy[Any]], runs: Sequence[ActiveRun], tell: Tell
     ) -> None:
         named = options.deployments
         self._runs = {run.serving.name: run for run in runs if not named or run.serving.name in named}
@@ -61,7 +61,7 @@ class Rejuvenating:
         finally:
             await cancelled(list(restarting.values()))
 
-    def _tell_blind(self, run: Running) -> None:
+    def _tell_blind(self, run: ActiveRun) -> None:
         """A policy whose indicator nobody reads never fires, and its campaign is another one than was meant."""
         name = run.serving.name
         self._told_blind.add(name)
@@ -71,7 +71,7 @@ class Rejuvenating:
                 why = f"rejuvenation waits for {indicator!r}, which no sampler reads; {suggestion(indicator, read)}"
                 self._tell("watchdog", name, replica=run.run.replica, trouble="unread", message=why)
 
-    async def _restart(self, run: Running, reason: str) -> None:
+    async def _restart(self, run: ActiveRun, reason: str) -> None:
         """Drain, SIGTERM, relaunch, ready; arrivals wait meanwhile."""
         serving, driver = run.serving, run.driver
         told = {"replica": serving.replica, "generation": serving.generation, "action": "restart", "reason": reason}

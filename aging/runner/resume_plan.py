@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from aging.campaign.plan import Round, Run, side_by_side
+from aging.campaign.plan import PlannedRound, PlannedRun, side_by_side
 from aging.core.clock import Stamp, Timeline, boot_id
 from aging.store.state import CampaignState, RunState
 
@@ -24,7 +24,7 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PriorState:
     """The campaign's past; empty when it begins. Times are on ``timeline``.
 
     ``gone_since`` is the last sign of life of the runner before, ``lives`` how many there were. ``lost`` says why
@@ -76,10 +76,10 @@ class Past:
         ]
 
 
-def past_of(state: CampaignState, last_seen: float, now: Stamp) -> Past:
+def past_of(state: CampaignState, last_seen: float, now: Stamp) -> PriorState:
     """The past of a campaign that goes on now. ``last_seen`` is when its files were last written to."""
     if state.last is None or state.started is None:
-        return Past()
+        return PriorState()
     same_boot = state.boot == boot_id()
     timeline = Timeline.after(state.last, state.shift, now, same_boot=same_boot)
     lost = None
@@ -89,7 +89,7 @@ def past_of(state: CampaignState, last_seen: float, now: Stamp) -> Past:
         lost = _CLEARED[state.cleared]
     runs = state.runs if lost is None else {key: replace(run, processes={}) for key, run in state.runs.items()}
     baseline = state.baseline if same_boot else None
-    return Past(timeline, runs, max(last_seen, state.alive), state.lives, lost, baseline)
+    return PriorState(timeline, runs, max(last_seen, state.alive), state.lives, lost, baseline)
 
 
 def is_over(run: RunState, now: float) -> bool:
@@ -110,18 +110,18 @@ def _ended_in_time(run: RunState) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class RemainingWork:
     """What there is still to do: the ``rounds`` that are left, the runs that are ``done``, those ``cut_short``.
 
     What of the done is broken may yet be repeated, after all rounds.
     """
 
-    rounds: Sequence[Round]
-    done: Sequence[Run]
+    rounds: Sequence[PlannedRound]
+    done: Sequence[PlannedRun]
     cut_short: Sequence[Key]
 
 
-def left_of(planned: Sequence[Round], past: Past, now: float) -> Left:
+def left_of(planned: Sequence[PlannedRound], past: PriorState, now: float) -> RemainingWork:
     """What is left of the planned rounds at monotonic time ``now`` of this boot.
 
     A round begins when the one before it is over: what came before the last that has begun is done, however it
@@ -130,21 +130,21 @@ def left_of(planned: Sequence[Round], past: Past, now: float) -> Left:
     runs = [replace(run, attempt=past.attempt(*run.key)) for together in planned for run in together]
     begun = [place for place, one in enumerate(planned) if any(past.of(*run.key) for run in one)]
     current = max(begun, default=0)
-    latest: Sequence[Run] = planned[current]
+    latest: Sequence[PlannedRun] = planned[current]
     after = planned[current + 1 :]
     if again := [run for run in runs if run.attempt > 1]:
         latest, after = _loaded_last(again, past), ()
     going_on = side_by_side([run for run in latest if not past.over(*run.key, now)])
     ahead = {run.key for together in (*going_on, *after) for run in together}
     missed = past.cut_short(now)
-    return Left(
+    return RemainingWork(
         rounds=(*going_on, *after),
         done=[run for run in runs if run.key not in ahead],
         cut_short=[run.key for run in latest if run.key in missed],
     )
 
 
-def _loaded_last(runs: Sequence[Run], past: Past) -> Sequence[Run]:
+def _loaded_last(runs: Sequence[PlannedRun], past: PriorState) -> Sequence[PlannedRun]:
     """Those of the runs whose load began last (all of a round have one start), or has not begun yet."""
     starts = {run.key: known.load_start for run in runs if (known := past.of(*run.key)) is not None}
     last = max((start for start in starts.values() if start is not None), default=0.0)

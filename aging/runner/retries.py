@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aging.campaign.plan import Run
+from aging.campaign.plan import PlannedRun
 from aging.core.worker import WorkerError, call
 
 Reasons = Mapping[tuple[str, int], Sequence[str]]
 """Why a run is broken, by deployment and replica."""
 
 
-async def broken_runs(root: Path, runs: Sequence[Run], tell: Callable[..., object]) -> Reasons:
+async def broken_runs(root: Path, runs: Sequence[PlannedRun], tell: Callable[..., object]) -> Reasons:
     """The runs that ended broken, with the reasons. Nobody may be writing to their folders.
 
     Where the judge crashes no run is known to be broken, and ``tell`` writes that to the journal for each of them.

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from aging.core.allocator import settle
+from aging.core.allocator import prefill_allocator
 from aging.core.errors import DeploymentError, needed
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
 from aging.rejuvenation.base import Policy
-from aging.runner.rejuvenator import Rejuvenating
-from aging.runner.run import Running, Stage
+from aging.runner.rejuvenator import Rejuvenator
+from aging.runner.run import ActiveRun, RunContext
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""
@@ -23,7 +23,7 @@ _SETTLES_AFTER_SECONDS = 30.0
 _SPARE_BYTES = 2**20
 
 
-class Together:
+class Round:
     """A round under way. A deployment that dies takes only its own load with it.
 
     ``policy`` makes one of the kind that the campaign asks for; ``lost`` says why no server of a runner before this one
@@ -31,13 +31,17 @@ class Together:
     """
 
     def __init__(
-        self, runs: Sequence[Running], stage: Stage, policy: Callable[[Any], Policy[Any]] | None, lost: str | None
+        self,
+        runs: Sequence[ActiveRun],
+        stage: RunContext,
+        policy: Callable[[Any], Policy[Any]] | None,
+        lost: str | None,
     ) -> None:
         self.runs = runs
         self._stage = stage
         self._policy = policy
         self._lost = lost
-        self._rejuvenating: Rejuvenating | None = None
+        self._rejuvenating: Rejuvenator | None = None
 
     async def run(self) -> int:
         """From launch to stop; returns how many deployments became ready."""
@@ -55,7 +59,7 @@ class Together:
         if self._rejuvenating is not None:
             self._rejuvenating.see(reading)
 
-    async def _start_all(self) -> list[Running]:
+    async def _start_all(self) -> list[ActiveRun]:
         starts = {asyncio.create_task(run.serve(self._lost)): run for run in self.runs}
         interrupted = asyncio.create_task(self._stage.interrupted.wait())
         pending: set[asyncio.Task[Any]] = set(starts)
@@ -73,7 +77,7 @@ class Together:
                     ready.append(run)
         return ready
 
-    async def _load(self, ready: Sequence[Running], log: Any) -> None:
+    async def _load(self, ready: Sequence[ActiveRun], log: Any) -> None:
         for run in ready:
             if not await run.prepare(log):
                 return
@@ -89,28 +93,28 @@ class Together:
             await cancelled([stop])
         self._stage.tell("load_ended")
 
-    async def _watch(self, ready: Sequence[Running]) -> None:
+    async def _watch(self, ready: Sequence[ActiveRun]) -> None:
         """Look on; whatever drives the deployments is not ours."""
         begun = self._begun(ready)
         start = time.monotonic() if begun is None else begun
         await self._until_all(ready, [run.watch(start) for run in ready])
 
-    async def _until_all(self, ready: Sequence[Running], followed: Sequence[Coroutine[Any, Any, None]]) -> None:
+    async def _until_all(self, ready: Sequence[ActiveRun], followed: Sequence[Coroutine[Any, Any, None]]) -> None:
         followers = [asyncio.create_task(one) for one in followed]
         others = []
         if self._policy is not None:
             options = needed(self._stage.campaign.rejuvenation, "a [rejuvenation] table")
-            self._rejuvenating = Rejuvenating(options, self._policy, ready, self._stage.tell)
+            self._rejuvenating = Rejuvenator(options, self._policy, ready, self._stage.tell)
             others.append(asyncio.create_task(self._rejuvenating.run()))
         # By then everything has been done once; the harness is judged from the end of its first minute on.
-        settling = asyncio.get_running_loop().call_later(_SETTLES_AFTER_SECONDS, settle, _SPARE_BYTES)
+        settling = asyncio.get_running_loop().call_later(_SETTLES_AFTER_SECONDS, prefill_allocator, _SPARE_BYTES)
         try:
             await asyncio.gather(*followers)
         finally:
             settling.cancel()
             await cancelled([*followers, *others])
 
-    def _begun(self, runs: Sequence[Running]) -> float | None:
+    def _begun(self, runs: Sequence[ActiveRun]) -> float | None:
         """When the load of a round began that another runner had begun, in monotonic seconds of this boot."""
         starts = [run.begun_at for run in runs if run.begun_at is not None]
         return self._stage.timeline.here(min(starts)) if starts else None

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from aging.campaign.plan import Run
+from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign
 from aging.core.clock import Timeline
 from aging.core.errors import needed, writing
 from aging.core.records import HARNESS
 from aging.core.tasks import cancelled, unless
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.load.job import Job
 from aging.runner.free_ports import FreePort, FreePorts
-from aging.runner.load_process import Driver
-from aging.runner.server import Serving
+from aging.runner.load_process import LoadProcess
+from aging.runner.server import Server
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
@@ -30,7 +30,7 @@ Tell = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class RunContext:
     """What the runs of a round share. ``tell`` writes the journal; ``interrupted`` is set when everything is to end."""
 
     campaign: Campaign
@@ -46,7 +46,7 @@ class Stage:
         with writing(log):
             return log.open("ab")
 
-    def port(self, run: Run) -> FreePort:
+    def port(self, run: PlannedRun) -> FreePort:
         """Where a run's server gets its port from: points of one deployment take turns, and have one."""
         name = run.options.name
         treatment = self.campaign.treatments.get(name)
@@ -57,19 +57,21 @@ class Stage:
 class _Load:
     """A load that a process was given. ``start`` is monotonic seconds; ``resumed`` is of one that had begun before."""
 
-    driver: Driver
+    driver: LoadProcess
     start: float
     resumed: bool
 
 
-class Running:
+class ActiveRun:
     """A run from its launch to its end. ``past`` is what a runner before this one knew of it, where it had begun."""
 
-    def __init__(self, run: Run, deployment: Subject[Any], past: RunState | None, stage: Stage) -> None:
+    def __init__(
+        self, run: PlannedRun, deployment: DeploymentBase[Any], past: RunState | None, stage: RunContext
+    ) -> None:
         self.run = run
         self.past = past
-        self.serving = Serving(deployment, run.replica, stage.layout, stage.tell, stage.port(run))
-        self.driver: Driver | None = None
+        self.serving = Server(deployment, run.replica, stage.layout, stage.tell, stage.port(run))
+        self.driver: LoadProcess | None = None
         self.loads = 0 if past is None else past.loads
         """Load processes that it has had."""
         self._told = past is not None and past.load_start is not None
@@ -100,7 +102,7 @@ class Running:
 
     async def prepare(self, log: IO[bytes]) -> bool:
         """Start its load process, which then waits for its job; False where everything is to end before that."""
-        driver = await unless(self._stage.interrupted, Driver.start(self._stage.layout.root, log))
+        driver = await unless(self._stage.interrupted, LoadProcess.start(self._stage.layout.root, log))
         if driver is not None:
             self.driver = driver
         return driver is not None
@@ -209,7 +211,7 @@ class Running:
         over = time.monotonic() >= load.start + self._stage.campaign.duration
         return not (over or self.serving.died.is_set() or self._stage.interrupted.is_set())
 
-    async def _tell_resumed(self, driver: Driver) -> None:
+    async def _tell_resumed(self, driver: LoadProcess) -> None:
         self._tell("load_resumed", first=await driver.resumed(), pid=driver.pid)
 
     def _tell(self, kind: str, **details: Any) -> None:

@@ -17,7 +17,7 @@ from aging.core.processes.logs import cap, tail
 from aging.core.processes.ownership import command_line, identity, mark
 from aging.core.records import TREE
 from aging.core.targets import Target
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.deployments.lifecycle import PastLife
 from aging.load.http.transport import Transport
 from aging.load.requests.bodies import content
@@ -36,14 +36,16 @@ _LOG_PAUSE_SECONDS = (0.05, 1.0)
 Tell = Callable[..., object]
 
 
-class Serving:
+class Server:
     """A deployment under test. ``tell(kind, deployment, **details)`` writes the journal.
 
     ``port`` is where one whose campaign names no port gets its own from: before its first start, and when it is started
     under another runner. A restart keeps it, for the load process goes on sending to it.
     """
 
-    def __init__(self, deployment: Subject[Any], replica: int, layout: Layout, tell: Tell, port: FreePort) -> None:
+    def __init__(
+        self, deployment: DeploymentBase[Any], replica: int, layout: Layout, tell: Tell, port: FreePort
+    ) -> None:
         self.deployment = deployment
         self.name: str = deployment.options.name
         self.replica = replica

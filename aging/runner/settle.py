@@ -62,7 +62,7 @@ def taken_ports(ports: Sequence[int]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class HostIdleWait:
     """Waits for the host to be as it was ``before``, for at most ``patience`` seconds. ``tell`` writes the journal."""
 
     before: HostUse
@@ -72,7 +72,7 @@ class Settling:
     @classmethod
     async def begin(
         cls, patience: float, tell: Callable[..., object], noted: Mapping[str, Any] | None = None
-    ) -> Settling:
+    ) -> HostIdleWait:
         """Note how the host is now, before anything is started; or go by what was ``noted`` then, where that was."""
         if noted is not None:
             total = float(psutil.virtual_memory().total)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aging.campaign.plan import Round, Run
+from aging.campaign.plan import PlannedRound, PlannedRun
 from aging.core.clock import Stamp
 from aging.core.errors import AgingError
 from aging.core.processes.ownership import Identity, belonging, end, kin, mark
 from aging.deployments.lifecycle import PastLife
-from aging.runner.resume_plan import Past, is_over, left_of, past_of
+from aging.runner.resume_plan import PriorState, is_over, left_of, past_of
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock, LockedError, Role, owner_of
@@ -36,10 +36,10 @@ class NotResumableError(AgingError):
 
 
 @dataclass(frozen=True, slots=True)
-class TakenUp:
+class Takeover:
     """A campaign that is ours to go on with: its past and its lock."""
 
-    past: Past
+    past: PriorState
     lock: Lock
 
 
@@ -76,7 +76,7 @@ def _holds_rows(folder: Path) -> bool:
     return any(folder.glob(f"*{SEALED}")) or any(last_row(live) is not None for live in folder.glob(f"*{LIVE}"))
 
 
-def take_up(layout: Layout) -> TakenUp:
+def take_over(layout: Layout) -> Takeover:
     """Take a campaign over. What can be re-adopted is left alone, all else that is the campaign's is ended.
 
     Raises LockedError.
@@ -91,10 +91,10 @@ def take_up(layout: Layout) -> TakenUp:
         lock.close()
         raise
     leftovers = sorted(layout.root.rglob(f"*{LIVE}"))
-    return TakenUp(replace(past, leftovers=leftovers), lock)
+    return Takeover(replace(past, leftovers=leftovers), lock)
 
 
-def to_start(layout: Layout, state: CampaignState, planned: Sequence[Round]) -> frozenset[str]:
+def to_start(layout: Layout, state: CampaignState, planned: Sequence[PlannedRound]) -> frozenset[str]:
     """The deployments of which a resume would start a server now, since none of theirs can be re-adopted."""
     layout = replace(layout, attempts=state.attempts)
     past = past_of(state, last_seen(layout.root), Stamp.now())
@@ -106,7 +106,7 @@ def to_start(layout: Layout, state: CampaignState, planned: Sequence[Round]) -> 
     )
 
 
-def _goes_on(layout: Layout, past: Past, run: Run) -> bool:
+def _goes_on(layout: Layout, past: PriorState, run: PlannedRun) -> bool:
     life = past_life(layout, past, *run.key) if past.begun(*run.key, run.attempt) else None
     return life is not None and life.proven()
 
@@ -116,7 +116,7 @@ def left_processes(layout: Layout, state: CampaignState) -> frozenset[int]:
     return frozenset(one.pid for one in belonging(mark(layout.root), state.recorded()))
 
 
-def past_life(layout: Layout, past: Past, deployment: str, replica: int) -> PastLife | None:
+def past_life(layout: Layout, past: PriorState, deployment: str, replica: int) -> PastLife | None:
     """The life of a run that a runner left, whether it still goes on or not; None where it had none."""
     run = past.of(deployment, replica)
     if run is None or is_over(run, past.timeline.of(time.monotonic())):
@@ -141,7 +141,7 @@ def _taken(root: Path, role: Role) -> Lock:
                 raise
 
 
-def _end_the_rest(layout: Layout, state: CampaignState, past: Past) -> None:
+def _end_the_rest(layout: Layout, state: CampaignState, past: PriorState) -> None:
     """End all that is the campaign's but for the servers that go on; load processes end by themselves in a moment."""
     recorded = state.recorded()
 

@@ -14,7 +14,7 @@ STEP_SECONDS = 0.5
 SUSPEND_SECONDS = 1.0
 
 
-class JumpWatch:
+class ClockJumpDetector:
     """Compares the clocks of one look with those of the look before.
 
     ``tell(kind, **details)`` is told ``clock_stepped`` or ``host_suspended`` with the seconds. A clock that is

@@ -19,7 +19,7 @@ from typing import Any
 from aging.core.clock import Clocks, Stamp, Tick, ticks
 from aging.core.records import HARNESS, Reading
 from aging.sampling.base import Sampler
-from aging.sampling.clock_jumps import JumpWatch
+from aging.sampling.clock_jumps import ClockJumpDetector
 from aging.store.segments import Sealer, SegmentWriter
 
 Tell = Callable[..., object]
@@ -60,7 +60,7 @@ class Sampling:
         self._seen = seen
         self._clocks = clocks
         self._shift = shift
-        self._jumps = JumpWatch(tell)
+        self._jumps = ClockJumpDetector(tell)
         self._writers: dict[Path, SegmentWriter] = {}
         self._sealer = Sealer(tell)
 

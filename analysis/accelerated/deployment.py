@@ -11,7 +11,7 @@ from aging.core.endpoint import Endpoint
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity
 from aging.core.targets import EngineMetric
-from aging.deployments.base import Subject
+from aging.deployments.base import DeploymentBase
 from aging.deployments.lifecycle import PastLife
 from aging.deployments.runtimes.vllm import Vllm
 from analysis.accelerated.servers import Life, Server
@@ -54,7 +54,7 @@ class Beginnings:
         return {"simulated": self.server.name}
 
 
-class SimulatedDeployment(Subject[Any]):
+class SimulatedDeployment(DeploymentBase[Any]):
     """A deployment of the campaign file with a simulated server behind its options."""
 
     kind = "simulated"

@@ -17,7 +17,7 @@ _FIRST_LOAD_PID = 50_000_000
 
 
 class SimulatedLoad:
-    """In the place of :class:`aging.runner.load_process.Driver`: the load of one run, within this very process, in seconds' steps.
+    """In the place of :class:`aging.runner.load_process.LoadProcess`: the load of one run, within this very process, in seconds' steps.
 
     Its schedule, pulse, records and their files are those of ``python -m aging.load``; what is simulated is the
     server's answer and the way there.
@@ -105,7 +105,7 @@ class SimulatedLoad:
 
 @dataclass(frozen=True, slots=True)
 class Loads:
-    """In the place of the class :class:`aging.runner.load_process.Driver`: starts simulated ones."""
+    """In the place of the class :class:`aging.runner.load_process.LoadProcess`: starts simulated ones."""
 
     world: World
 

@@ -42,7 +42,7 @@ from aging.runner.campaign import Outcome, Runner
 from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest
 from aging.runner.settle import HostUse
-from aging.runner.takeover import check_resumable, take_up
+from aging.runner.takeover import check_resumable, take_over
 from aging.runner.watchdogs.disk import Room
 from aging.runner.watchdogs.memory import Memory
 from aging.store.lock import Lock
@@ -136,7 +136,7 @@ def live(study: Study, hours: float, seed: int) -> Outcome:
         check_resumable(layout.root, results.state)
         campaign = parsed(layout.campaign.read_text(encoding="utf-8"))
         deployments = [SimulatedDeployment(options, world) for options in campaign.deployment]
-        taken = take_up(layout)
+        taken = take_over(layout)
         lock, past = taken.lock, taken.past
     Happening(study, world, hours)
     keep_flat()

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import aging.sampling.loop
-from aging.core.allocator import keep_flat, settle
+from aging.core.allocator import keep_flat, prefill_allocator
 from aging.core.clock import Clocks, Tick
 from aging.core.records import HARNESS
 from aging.core.targets import Target
@@ -161,7 +161,7 @@ async def _weigh(clock: FastClock, memory: np.ndarray) -> None:
         if minute < memory.size:
             memory[minute] = read_process(os.getpid(), {}, with_reaped=False)["process_anon_swap_bytes"]
         if minute == 0:
-            settle(_SPARE_BYTES)  # as the runner does in the first minute of a load
+            prefill_allocator(_SPARE_BYTES)  # as the runner does in the first minute of a load
         minute += 1
         if minute % 360 == 0:
             print(f"{minute // 60} h: {memory[minute - 1] / 2**20:.2f} MiB", file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ from aging.deployments.lifecycle import Launch, PastLife
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class LaunchedProcesses:
     """An origin: child processes started by us in ``folder`` on ``port``.
 
     They are ended with ``patience`` seconds from SIGTERM to SIGKILL.

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from aging.campaign.schema import SubjectOptions
 from aging.core.errors import AttachError
 from aging.core.targets import EngineMetric
-from aging.deployments.base import EndpointOptions, Subject, metrics_of
+from aging.deployments.base import DeploymentBase, EndpointOptions, metrics_of
 from aging.deployments.origins.attached import Attachment, LoadStart, Whereabouts
 
 _URL = r"^https?://[^/]+/?$"
@@ -64,7 +64,7 @@ class AttachOptions(EndpointOptions, SubjectOptions):
         return Whereabouts.given(pid=self.pid, process=self.process, container=self.container, cgroup=self.cgroup)
 
 
-class Attach(Subject[AttachOptions]):
+class Attach(DeploymentBase[AttachOptions]):
     """The processes where they are said to be."""
 
     kind = "attach"

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
 from aging.core.targets import EngineMetric
-from aging.deployments.base import UNCHOSEN, EndpointOptions, Subject, metrics_of
+from aging.deployments.base import UNCHOSEN, DeploymentBase, EndpointOptions, metrics_of
 from aging.deployments.origins.container import ContainerRun, arguments_of, refusal
 
 
@@ -32,7 +32,7 @@ class ContainerOptions(EndpointOptions, DeploymentOptions):
     metrics: str | None = Field(None, pattern="^/", description="path of the Prometheus endpoint, if there is one")
 
 
-class Container(Subject[ContainerOptions]):
+class Container(DeploymentBase[ContainerOptions]):
     """``docker run`` in the foreground: the container ends with it, and it with the campaign."""
 
     kind = "container"

@@ -11,8 +11,8 @@ from aging.campaign.schema import WatchdogsTable
 from aging.core.clock import ticks
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS, Reading
-from aging.runner.load_process import Driver
-from aging.runner.server import Serving
+from aging.runner.load_process import LoadProcess
+from aging.runner.server import Server
 from aging.runner.watchdogs import disk, load, memory
 from aging.runner.watchdogs.alarms import Alarms
 from aging.runner.watchdogs.memory import Memory
@@ -27,8 +27,8 @@ class Watched:
     """A run that is going on, with its load process if it has one."""
 
     replica: int
-    serving: Serving
-    driver: Driver | None
+    serving: Server
+    driver: LoadProcess | None
 
 
 class Watchdogs:
@@ -106,6 +106,6 @@ class Watchdogs:
             self._tell("watchdog", name, replica=ours[name].replica, trouble="memory", message=f"{why}: it was ended")
             await ours[name].serving.give_up(f"ended by the campaign: {why}")
 
-    def _grown(self, serving: Serving) -> float:
+    def _grown(self, serving: Server) -> float:
         first, last = self._sizes.get((serving.name, serving.generation), (0.0, 0.0))
         return last - first

@@ -15,7 +15,7 @@ from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target, Targets
 from aging.sampling.base import Sampler
 from aging.sampling.kernel_files import Answer, Question, answered, keyed, number
-from aging.sampling.samplers.process import ended
+from aging.sampling.samplers.process import ended_message
 
 _ROOT = Path("/")
 _PROC = Path("/proc")
@@ -197,7 +197,7 @@ def _places(target: Target, mounts: Sequence[Mount]) -> Mapping[str, Group | str
     try:
         paths = _paths((_PROC / str(pid) / "cgroup").read_text())
     except (FileNotFoundError, ProcessLookupError):
-        return dict.fromkeys(_CONTROLLERS, ended(target))
+        return dict.fromkeys(_CONTROLLERS, ended_message(target))
     except PermissionError:  # /proc mounted with hidepid
         return dict.fromkeys(_CONTROLLERS, f"pid {pid}: permission denied")
     return {controller: _place(controller, paths, mounts) for controller in _CONTROLLERS}

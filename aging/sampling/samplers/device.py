@@ -24,7 +24,7 @@ from aging.sampling.nvml.errors import Xids
 from aging.sampling.nvml.identity import in_mig_mode, in_time, instance_handles, why_unavailable
 from aging.sampling.nvml.processes import Usage, process_memory
 from aging.sampling.nvml.queries import FREE, MEMORY, THROUGHPUT, TOGETHER, read_device
-from aging.sampling.samplers.process import ended
+from aging.sampling.samplers.process import ended_message
 
 _PROC = Path("/proc")
 _WSL = Path("/dev/dxg")
@@ -227,7 +227,7 @@ def _why_unknown(
     if failures:
         return "; ".join(f"{entity}: {reason}" for entity, reason in failures.items())
     if not any(_exists(pid) for pid in target.pids):
-        return ended(target)
+        return ended_message(target)
     pids = {pid for part in listed for pid in part.usage or ()}
     for part in listed:
         usage = part.usage or {}

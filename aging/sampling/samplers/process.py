@@ -133,14 +133,14 @@ def read_tree(target: Target, pids: Sequence[int], read: ReadProcess = read_proc
         for name, value in values.items():
             totals[name] = totals.get(name, 0.0) + value
     if not seen:
-        return Reading(target.owner, target.entity, target.generation, {}, {"process": ended(target)})
+        return Reading(target.owner, target.entity, target.generation, {}, {"process": ended_message(target)})
     totals["process_count"] = len(seen)
     for name in missing:
         totals.pop(name, None)  # a sum that lacks a term is a wrong number
     return Reading(target.owner, target.entity, target.generation, totals, missing, seen)
 
 
-def ended(target: Target) -> str:
+def ended_message(target: Target) -> str:
     """That nothing of the target runs any more, in words."""
     return f"pid {' '.join(map(str, target.pids))} has ended"
 

@@ -19,7 +19,7 @@ from aging.core.processes.tree import Membership
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target, Targets
 from aging.sampling.base import Sampler
-from aging.sampling.samplers.process import ended
+from aging.sampling.samplers.process import ended_message
 
 _KIB = 1024
 _KINDS = {"socket:": "socket", "pipe:": "pipe", "anon_inode:": "anonymous", "/": "file"}
@@ -63,7 +63,7 @@ def _reading(target: Target, pids: Sequence[int]) -> Reading:
         files.update(more_files)
         seen.append(pid)
     if not seen:
-        return Reading(target.owner, target.entity, target.generation, {}, {"footprint": ended(target)})
+        return Reading(target.owner, target.entity, target.generation, {}, {"footprint": ended_message(target)})
     return Reading(target.owner, target.entity, target.generation, {**memory, **files}, {}, seen)
 
 
