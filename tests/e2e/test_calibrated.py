@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.app.test_calibrate import campaign
 from tests.conftest import Aging, wait_for
 from tests.e2e.processes import listening
-from tests.test_calibration import campaign
 
 DIES_UNDER_LOAD = """
 import pathlib, subprocess, sys, time, urllib.request

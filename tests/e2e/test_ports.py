@@ -11,7 +11,7 @@ from aging.store.journal import read_journal
 from aging.store.state import fold
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, Started
-from tests.test_ports import CLEAN, HEAD
+from tests.runner.test_free_ports import CLEAN, HEAD
 
 
 def test_a_resume_from_another_folder_keeps_ports_and_starts_what_lies_where_the_campaign_was_begun(

@@ -9,7 +9,7 @@ import pytest
 
 from aging.stats import pre_whitening, seasonal, three_pw, trend_free_pre_whitening, yue_wang
 from aging.stats.trend_tests.seasonal import DAY, SEASONAL
-from tests.trends.signals import autoregressive
+from tests.stats.signals import autoregressive
 
 YEARS = np.arange(100)
 

@@ -12,7 +12,7 @@ from aging.stats.slope import inversions as in_numpy
 from aging.stats.slope import pairwise_selection as selection_module
 from aging.stats.slope import reordering
 from aging.stats.slope.pairwise_selection import select_slopes
-from tests.trends.signals import autoregressive
+from tests.stats.signals import autoregressive
 
 try:
     from aging.stats.slope import _reordering as compiled

@@ -15,7 +15,7 @@ from aging.stats import SeriesError, classify_shape, sen_slope_autocorrelated, s
 from aging.stats.noise.autoregression import autoregressive_autocorrelation
 from aging.stats.noise.models import detrend, inflation, models
 from aging.stats.slope.kendall import average_ranks
-from tests.trends.signals import autoregressive, separate_losses
+from tests.stats.signals import autoregressive, separate_losses
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "trend_vectors.json").read_text())[
     "series"

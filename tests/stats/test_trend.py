@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aging.stats import SeriesError, assess_growth, drop_warmup, growth_exponent, hamed_rao, trend_test
 from aging.stats.growth.sawtooth import trailing_minimum
-from tests.trends.signals import PAGE, autoregressive, high_water_mark, separate_losses, staircase
+from tests.stats.signals import PAGE, autoregressive, high_water_mark, separate_losses, staircase
 
 DATA = Path(__file__).parent / "data"
 KIB_PER_HOUR = 1024 / 3600

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aging.stats import SeriesError, origin_range, trend_test
-from tests.trends.signals import PAGE, autoregressive, separate_losses
+from tests.stats.signals import PAGE, autoregressive, separate_losses
 
 T = np.arange(600.0)
 

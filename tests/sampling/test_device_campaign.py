@@ -13,7 +13,7 @@ import pytest
 
 from aging import open_results
 from tests.conftest import result_directory, unused_port, wait_for, write_campaign
-from tests.samplers.test_device import DEVICE, GIB, ROOT
+from tests.sampling.test_device import DEVICE, GIB, ROOT
 
 RATE = 32 * 2**20
 FREE = 60 * GIB

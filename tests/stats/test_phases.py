@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aging.stats import SeriesError, attribute_growth, dose_response, find_warmup
-from tests.trends.signals import autoregressive, separate_losses
+from tests.stats.signals import autoregressive, separate_losses
 
 T = np.arange(600.0)
 
