@@ -187,7 +187,7 @@ def aging(tmp_path: Path) -> Aging:
 @pytest.fixture
 def cli(tmp_path: Path) -> Aging:
     """Call the command line in this process, in an empty folder: a fresh interpreter costs seconds of CPU."""
-    from tests.cli import run_here
+    from tests.command_line import run_here
 
     return partial(run_here, tmp_path)
 

@@ -18,6 +18,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import ModuleType
@@ -54,7 +55,7 @@ from analysis.accelerated.samplers import SimulatedProcesses, SimulatedSampler
 from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.virtual_time import HostTime, VirtualClock, VirtualLoop, _Reader
 from analysis.accelerated.world import World
-from tests.cli import run_here
+from tests.command_line import run_here
 from tests.conftest import result_directory
 
 __all__ = ["Life", "Server", "VirtualCampaign", "small_campaign"]
@@ -402,7 +403,7 @@ class _Asyncio:
 
 
 class _NoKeeping:
-    """In the place of :class:`aging.runner.keeper_client.KeeperClient`: there is no process that a keeper would have to end."""
+    """Stands in for :class:`aging.runner.keeper_client.KeeperClient`: there is no process for a keeper to end."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -425,6 +426,9 @@ def _seal_here(sealer: Sealer) -> None:
     sealer._finished = []
 
 
-async def _call(function: Callable[[Any], Any], argument: Any) -> Any:
+async def _call(function: Callable[[Any], Any] | str, argument: Any) -> Any:
     """In the place of a worker process."""
+    if isinstance(function, str):
+        module, _, name = function.partition(":")
+        return await _call(getattr(import_module(module), name), argument)
     return json.loads(json.dumps(function(json.loads(json.dumps(argument)))))

@@ -32,7 +32,9 @@ _FORMER_GROUPS = {
 
 @cache
 def discover(package: ModuleType, base: type) -> Mapping[str, Any]:
-    """Map ``kind`` to plug-in for every file of ``package``, then every entry point in the ``ENTRY_POINT_GROUP`` beside ``base``.
+    """Map ``kind`` to plug-in for every file of ``package``, then every entry point of the group of ``base``.
+
+    The group is the ``ENTRY_POINT_GROUP`` of the module of ``base``.
 
     Looked for once a process. Raises PluginError where two are of one kind and neither is built in.
     """

@@ -40,13 +40,13 @@ class WorkerError(AgingError):
         return "not started" if self.status is None else describe_exit(self.status)
 
 
-async def call(function: Callable[[Any], Any], argument: Any) -> Any:
+async def call(function: Callable[[Any], Any] | str, argument: Any) -> Any:
     """The result of ``function(argument)``, which a process of its own has computed; both are JSON values.
 
-    ``function`` is a module's own, so that it can be imported by its name. Cancelling ends the process. Raises
-    WorkerError where the process ended without a result.
+    ``function`` is a module's own, so that it can be imported by its name, or that name, ``MODULE:FUNCTION``, where the
+    caller must not import it. Cancelling ends the process. Raises WorkerError if the process ended without a result.
     """
-    name = f"{function.__module__}:{function.__qualname__}"
+    name = function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}"
     try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", __name__, name),

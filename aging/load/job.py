@@ -80,7 +80,7 @@ class Job:
 
 
 def load_table(raw: dict[str, object]) -> LoadTable:
-    """A load as a campaign file has it, with the tables of its kinds. Raises :class:`~aging.core.errors.CampaignError`."""
+    """A load as a campaign file has it, with the tables of its kinds. Raises CampaignError."""
     arrivals = {kind: plugin.options_table for kind, plugin in arrival_kinds().items()}
     lengths = {kind: plugin.options_table for kind, plugin in length_kinds().items()}
     return typed_load(raw, arrivals, lengths)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from aging.campaign.plan import PlannedRun
 from aging.core.worker import WorkerError, call
+
+_JUDGE = "aging.findings.judge_runs:broken"
+"""By name: what it imports is never the runner's."""
 
 Reasons = Mapping[tuple[str, int], Sequence[str]]
 """Why a run is broken, by deployment and replica."""
@@ -23,20 +25,10 @@ async def broken_runs(root: Path, runs: Sequence[PlannedRun], tell: Callable[...
     """
     asked = {"root": str(root), "runs": [[run.options.name, run.replica] for run in runs]}
     try:
-        found = await call(judged, asked)
+        found = await call(_JUDGE, asked)
     except WorkerError as error:
         for run in runs:
             which = {"replica": run.replica, "attempt": run.attempt}
             tell("retry_judge_failed", run.options.name, **which, exit=error.status, log=list(error.lines))
         return {}
     return {(name, replica): reasons for name, replica, reasons in found}
-
-
-def judged(asked: Mapping[str, Any]) -> list[Any]:
-    """The broken ones of the runs asked for, with the reasons: what the worker process computes."""
-    from aging.findings.run_validity import validity_of  # noqa: PLC0415
-    from aging.store.results import open_results  # noqa: PLC0415 - what it takes is never the runner's
-
-    results = open_results(asked["root"])
-    runs = [validity_of(results, name, replica) for name, replica in asked["runs"]]
-    return [[one.deployment, one.replica, list(one.reasons)] for one in runs if one.validity == "broken"]

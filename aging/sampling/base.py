@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from aging.core.records import Reading
-from aging.core.targets import Targets
+from aging.core.targets import Target, Targets
+
 
 ENTRY_POINT_GROUP = "aging.sampling.samplers"
 
@@ -46,3 +47,8 @@ class Sampler(ABC):
     @abstractmethod
     def read(self) -> Iterable[Reading]:
         """One reading an entity, now. Values are in the unit that their name says."""
+
+
+def ended_message(target: Target) -> str:
+    """That nothing of the target runs any more, in words."""
+    return f"pid {' '.join(map(str, target.pids))} has ended"

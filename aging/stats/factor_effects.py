@@ -22,6 +22,9 @@ _SAME = 1e-9
 _LONGEST_ALIAS = 3
 """Interactions of more factors are not named as aliases: they are assumed not to be there, and the list explodes."""
 
+Factors = Mapping[str, Sequence[Any]]
+"""The levels of each factor, in order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -265,7 +268,3 @@ def _lack_of_fit(residual: float, residual_df: int, pure: float, pure_df: int) -
     if df <= 0 or pure_df == 0 or pure == 0:
         return None
     return float(fdtrc(df, pure_df, max(residual - pure, 0.0) / df / (pure / pure_df)))
-
-
-Factors = Mapping[str, Sequence[Any]]
-"""Levels by factor."""

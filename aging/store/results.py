@@ -180,11 +180,3 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
 
 
 __all__ = ["HARNESS", "Results", "open_results"]
-
-
-def is_smoke(directory: Path) -> bool:
-    """Whether what lies there is a smoke run's, which is no campaign to go on with."""
-    try:
-        return bool(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("smoke"))
-    except (OSError, ValueError):
-        return False

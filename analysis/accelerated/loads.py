@@ -17,7 +17,8 @@ _FIRST_LOAD_PID = 50_000_000
 
 
 class SimulatedLoad:
-    """In the place of :class:`aging.runner.load_process.LoadProcess`: the load of one run, within this very process, in seconds' steps.
+    """Stands in for :class:`aging.runner.load_process.LoadProcess`: the load of one run, in this process, in steps of
+    seconds.
 
     Its schedule, pulse, records and their files are those of ``python -m aging.load``; what is simulated is the
     server's answer and the way there.

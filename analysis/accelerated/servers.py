@@ -37,7 +37,7 @@ class Server:
 
 
 class Life:
-    """One generation of a server, as :class:`aging.core.processes.child.Life` has it; ``identity`` counts from the host's boot."""
+    """One generation of a server (:class:`aging.core.processes.child.Life`); ``identity`` counts from the boot."""
 
     with_descendants = True
     command: Sequence[str] = ("simulated",)

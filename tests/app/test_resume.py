@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aging.core.processes.ownership import identity
-from tests.cli import run_here
+from tests.command_line import run_here
 from tests.killing import assert_nothing_lost, assert_the_leak_is_found
 from tests.virtual_campaign import VirtualCampaign, small_campaign
 

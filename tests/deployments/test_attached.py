@@ -17,7 +17,7 @@ from aging.core.errors import AttachError
 from aging.deployments.lifecycle import PastLife
 from aging.deployments.origins.attached import Attached, Attachment, Whereabouts, age
 from aging.runner.catalogue import Catalogue
-from tests.conftest import Aging, wait_for
+from tests.conftest import ROOT, Aging, wait_for
 from tests.foreign import IDLE, LOAD, PARENT, WATCH, Program, contained, programs, with_docker, written
 
 
@@ -200,7 +200,7 @@ def test_an_engines_metrics_are_recognised(reference: Callable[..., str], progra
     from aging.sampling.samplers.engine import parse_metrics, recognised
 
     known = {kind: plugin.engine_metrics for kind, plugin in Catalogue.discovered().deployments.items()}
-    data = Path(__file__).parent / "samplers" / "data"
+    data = ROOT / "tests" / "sampling" / "data"
     for file in data.glob("*.txt"):
         kind, _, _ = file.stem.rpartition("-")
         expected = kind if known[kind] else None  # nothing of it has a common name

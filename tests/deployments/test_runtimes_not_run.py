@@ -19,9 +19,10 @@ from aging.deployments.runtimes.tensorrt_llm import TensorRtLlm
 from aging.deployments.runtimes.tgi import Tgi
 from aging.sampling.samplers.engine import common_values, parse_metrics, raw_values
 from tests.builders import launch
+from tests.conftest import ROOT
 
-DATA = Path(__file__).parent / "samplers" / "data"
-SCRIPTS = Path(__file__).parent.parent / "aging" / "deployments" / "_scripts"
+DATA = ROOT / "tests" / "sampling" / "data"
+SCRIPTS = ROOT / "aging" / "deployments" / "_scripts"
 
 
 @pytest.fixture(autouse=True)

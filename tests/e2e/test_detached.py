@@ -15,7 +15,7 @@ import pytest
 from aging import open_results
 from aging.store.journal import Journal
 from aging.store.lock import owner_of
-from tests.cli import run_here
+from tests.command_line import run_here
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, campaign, end_all, kinds_of, marked
 

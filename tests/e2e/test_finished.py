@@ -12,7 +12,7 @@ import pytest
 from aging import open_results
 from aging.core.records import Event
 from aging.store.results import Results
-from tests.cli import run_here
+from tests.command_line import run_here
 from tests.conftest import result_directory, unused_port, write_campaign
 
 

@@ -16,7 +16,7 @@ import pytest
 from aging.store.journal import read_journal
 from aging.store.results import Results
 from aging.store.state import fold
-from tests.cli import run_here
+from tests.command_line import run_here
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, Started, campaign, keepers_of, marked, servers
 from tests.killing import assert_nothing_lost

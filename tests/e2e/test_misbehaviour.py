@@ -15,7 +15,7 @@ from aging import open_results
 from aging.core.processes.child import MARKER
 from aging.core.processes.logs import cap, older, tail
 from aging.store.results import Results
-from tests.cli import run_here
+from tests.command_line import run_here
 from tests.conftest import result_directory, unused_port
 
 HEAD = """

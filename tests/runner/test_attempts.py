@@ -11,7 +11,7 @@ import pytest
 from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import SubjectOptions
 from aging.runner.retries import broken_runs
-from tests.cli import run_here
+from tests.command_line import run_here
 from tests.virtual_campaign import VirtualCampaign, small_campaign
 
 TURNS = ('name = "clean"\nslot = "one"', 'name = "leak"\nslot = "one"')

@@ -35,7 +35,7 @@ STRAY = (
 
 
 class Scripted:
-    """In the place of :class:`aging.core.processes.child.Child`: says what it is given, then ends, or says nothing more."""
+    """Stands in for :class:`aging.core.processes.child.Child`: says what it is given, then ends, or is silent."""
 
     pid = 1
 

@@ -17,7 +17,7 @@ from aging.runner.resume_plan import PriorState, left_of
 from aging.runner.takeover import NotResumableError, check_resumable
 from aging.store.state import CampaignState, RunState, fold
 from tests.builders import flat, synthetic
-from tests.cli import run_here
+from tests.command_line import run_here
 from tests.virtual_campaign import VirtualCampaign, small_campaign
 
 NOW = 1000.0

@@ -15,11 +15,10 @@ from typing import IO, Any
 
 import pytest
 
-import aging.sampling.samplers
 from aging.core.records import HARNESS
 from aging.store.reader import read_rows
+from tests.conftest import ROOT
 
-ROOT = Path(aging.sampling.base.__file__).parents[2]
 GIB = 2**30
 MEMORY, LIMIT = "device_process_memory_bytes", "device_process_memory_limit_bytes"
 NO_SUCH_PID = 2**22 + 1  # above the kernel's PID_MAX_LIMIT

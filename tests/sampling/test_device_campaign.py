@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from aging import open_results
-from tests.conftest import result_directory, unused_port, wait_for, write_campaign
-from tests.sampling.test_device import DEVICE, GIB, ROOT
+from tests.conftest import ROOT, result_directory, unused_port, wait_for, write_campaign
+from tests.sampling.test_device import DEVICE, GIB
 
 RATE = 32 * 2**20
 FREE = 60 * GIB

@@ -15,12 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-import aging.sampling.samplers
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target
 from aging.sampling.samplers.process import ProcessSampler, read_tree
+from tests.conftest import ROOT
 
-ROOT = Path(aging.sampling.base.__file__).parents[2]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MIB = 2**20
 NO_SUCH_PID = 2**22 + 1  # above the kernel's PID_MAX_LIMIT

@@ -15,6 +15,7 @@ from aging.stats import SeriesError, classify_shape, sen_slope_autocorrelated, s
 from aging.stats.noise.autoregression import autoregressive_autocorrelation
 from aging.stats.noise.models import detrend, inflation, models
 from aging.stats.slope.kendall import average_ranks
+from aging.stats.trend_tests.base import TrendTest
 from tests.stats.signals import autoregressive, separate_losses
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "trend_vectors.json").read_text())[
@@ -120,7 +121,7 @@ def test_a_cycle_of_which_a_gap_hides_most_is_not_known_to_be_one() -> None:
 
 
 def test_every_test_is_found_as_a_plugin() -> None:
-    found = plugins.discover(trend_tests, trend_tests.TrendTest)
+    found = plugins.discover(trend_tests, TrendTest)
     assert {"mann_kendall", "hamed_rao", "series_har"} <= set(found)
     y = autoregressive(np.random.default_rng(0), 80, 0.5)
     for test in found.values():

@@ -11,7 +11,9 @@ from itertools import product
 from typing import Any
 
 from aging.campaign.design.fractions import Fraction
-from aging.stats.factor_effects import Factors
+
+Factors = Mapping[str, Sequence[Any]]
+"""The levels of each factor, in order."""
 
 
 @dataclass(frozen=True, slots=True)

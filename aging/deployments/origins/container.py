@@ -73,7 +73,7 @@ def here(pid: int, program: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ContainerRun:
-    """An origin (:class:`aging.deployments.lifecycle.Origin`): ``program run`` with ``arguments``, as container ``name``.
+    """An :class:`~aging.deployments.lifecycle.Origin`: ``program run`` with ``arguments``, as container ``name``.
 
     ``port`` is the one that is listened on inside; ``patience`` seconds lie between SIGTERM and SIGKILL. The program
     runs in ``folder``.

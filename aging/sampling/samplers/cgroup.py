@@ -13,9 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target, Targets
-from aging.sampling.base import Sampler
+from aging.sampling.base import Sampler, ended_message
 from aging.sampling.kernel_files import Answer, Question, answered, keyed, number
-from aging.sampling.samplers.process import ended_message
 
 _ROOT = Path("/")
 _PROC = Path("/proc")

@@ -18,13 +18,12 @@ import pynvml
 from aging.core.processes.tree import Membership
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target, Targets
-from aging.sampling.base import Sampler
+from aging.sampling.base import Sampler, ended_message
 from aging.sampling.nvml import LIBRARY_LOST, Device
 from aging.sampling.nvml.errors import Xids
 from aging.sampling.nvml.identity import in_mig_mode, in_time, instance_handles, why_unavailable
 from aging.sampling.nvml.processes import Usage, process_memory
 from aging.sampling.nvml.queries import FREE, MEMORY, THROUGHPUT, TOGETHER, read_device
-from aging.sampling.samplers.process import ended_message
 
 _PROC = Path("/proc")
 _WSL = Path("/dev/dxg")

@@ -20,7 +20,7 @@ from aging.core.processes.tree import Membership, Processes
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target, Targets
 from aging.sampling import psutil_fallback
-from aging.sampling.base import Sampler
+from aging.sampling.base import Sampler, ended_message
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _KIB = 1024
@@ -138,11 +138,6 @@ def read_tree(target: Target, pids: Sequence[int], read: ReadProcess = read_proc
     for name in missing:
         totals.pop(name, None)  # a sum that lacks a term is a wrong number
     return Reading(target.owner, target.entity, target.generation, totals, missing, seen)
-
-
-def ended_message(target: Target) -> str:
-    """That nothing of the target runs any more, in words."""
-    return f"pid {' '.join(map(str, target.pids))} has ended"
 
 
 def _proc_is_here() -> bool:

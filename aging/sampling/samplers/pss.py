@@ -18,8 +18,7 @@ from aging.core.processes import procfs
 from aging.core.processes.tree import Membership
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target, Targets
-from aging.sampling.base import Sampler
-from aging.sampling.samplers.process import ended_message
+from aging.sampling.base import Sampler, ended_message
 
 _KIB = 1024
 _KINDS = {"socket:": "socket", "pipe:": "pipe", "anon_inode:": "anonymous", "/": "file"}
