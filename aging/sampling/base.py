@@ -14,8 +14,7 @@ from typing import ClassVar
 from aging.core.records import Reading
 from aging.core.targets import Target, Targets
 
-
-ENTRY_POINT_GROUP = "aging.sampling.samplers"
+ENTRY_POINT_GROUP = "aging.samplers"
 
 
 class Sampler(ABC):

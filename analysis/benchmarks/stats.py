@@ -30,7 +30,7 @@ _CAMPAIGN, _CAMPAIGN_AT_1_HZ = 6 * 60, 24
 _FRESH = """
 import sys, time
 import numpy as np
-from aging.trends import trend_test
+from aging.stats import trend_test
 
 def peak():  # of this process alone: ru_maxrss begins at what its parent held
     with open("/proc/self/status") as status:

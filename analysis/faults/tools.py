@@ -52,8 +52,8 @@ time_t time(time_t *told) {
 
 _SAMPLER = '''
 import os, time
-from aging.model import HARNESS, Reading
-from aging.samplers import Sampler
+from aging.core.records import HARNESS, Reading
+from aging.sampling.base import Sampler
 
 class Faulty(Sampler):
     """From its fourth second on it misbehaves for three reads."""

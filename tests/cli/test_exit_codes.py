@@ -18,7 +18,8 @@ from tests.builders import flat, synthetic
 
 RAISING = """
 import sys
-from aging.commands import main, plan
+from aging.cli import plan
+from aging.cli.main import main
 def run(options):
     raise {error}
 plan.run = run

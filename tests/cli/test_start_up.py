@@ -1,4 +1,4 @@
-"""A command imports what it needs and nothing that takes long beside: measured figures in `docs/measurement.md`."""
+"""A command imports what it needs and nothing that takes long beside: measured figures in `docs/evidence.md`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVEN_LIGHT = {"asyncio", "importlib.metadata", "numpy", "rich", "scipy"}
 
 CODE = """
 import sys
-from aging.commands import main
+from aging.cli.main import main
 try:
     main(sys.argv[1:])
 finally:

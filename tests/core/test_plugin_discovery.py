@@ -21,29 +21,29 @@ from aging.stats.trend_tests.base import TrendTest
 from tests.conftest import Aging
 
 GROUPS = {
-    "aging.deployments.runtimes": "aging.runtimes",
-    "aging.sampling.samplers": "aging.sampling.samplers",
-    "aging.load.arrivals": "aging.arrivals",
-    "aging.load.lengths": "aging.lengths",
-    "aging.load.traces": "aging.traces",
-    "aging.stats.trend_tests": "aging.trend_tests",
-    "aging.rejuvenation": "aging.rejuvenation",
-    "aging.report.sections": "aging.report_sections",
+    "aging.deployments.base": "aging.runtimes",
+    "aging.sampling.base": "aging.samplers",
+    "aging.load.arrivals.base": "aging.arrivals",
+    "aging.load.lengths.base": "aging.lengths",
+    "aging.load.traces.base": "aging.traces",
+    "aging.stats.trend_tests.base": "aging.trend_tests",
+    "aging.rejuvenation.base": "aging.rejuvenation",
+    "aging.report.sections.base": "aging.report_sections",
 }
 """Entry-point groups by plug-in folder. Other distributions know them by these names: a change breaks them all."""
 
 FORMER = {
-    "aging.runtimes": "aging.deployments.runtimes",
+    "aging.runtimes": "aging.deployments",
     "aging.arrivals": "aging.load.arrivals",
     "aging.lengths": "aging.load.lengths",
     "aging.traces": "aging.load.traces",
-    "aging.trend_tests": "aging.stats.trend_tests",
+    "aging.trend_tests": "aging.trends.tests",
     "aging.report_sections": "aging.report.sections",
 }
 """The names of 0.1, that of a group is left out where it has not changed."""
 
 SAMPLER = """
-from aging.samplers import Sampler
+from aging.sampling.base import Sampler
 
 class Own(Sampler):
     kind = "{kind}"
@@ -54,7 +54,7 @@ class Own(Sampler):
 """
 
 TREND_TEST = """
-from aging.trends.tests import TrendTest
+from aging.stats.trend_tests.base import TrendTest
 
 Own = TrendTest("{kind}", None)
 """
@@ -74,7 +74,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         folder = tmp_path / f"{name}-1.5.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
-        lines = "".join(f"[{group}]\n{name} = {name}:Own\n" for group in groups or ("aging.sampling.samplers",))
+        lines = "".join(f"[{group}]\n{name} = {name}:Own\n" for group in groups or ("aging.samplers",))
         (folder / "entry_points.txt").write_text(lines)
         (tmp_path / f"{name}.py").write_text(text)
         names.append(name)
@@ -106,18 +106,18 @@ def test_the_names_of_0_1_are_read() -> None:
 
 
 def test_a_plugin_in_a_group_of_0_1_is_found_with_a_warning(install: Install, caplog: pytest.LogCaptureFixture) -> None:
-    install("older", TREND_TEST.format(kind="older"), "aging.stats.trend_tests")
+    install("older", TREND_TEST.format(kind="older"), "aging.trends.tests")
     assert discover(aging.stats.trend_tests, TrendTest)["older"].kind == "older"
     (warning,) = caplog.messages
     assert "older 1.5" in warning
-    assert "'aging.stats.trend_tests'" in warning
+    assert "'aging.trends.tests'" in warning
     assert "'aging.trend_tests'" in warning
 
 
 def test_a_plugin_in_the_old_and_the_new_group_is_one_and_no_warning(
     install: Install, caplog: pytest.LogCaptureFixture
 ) -> None:
-    install("both", TREND_TEST.format(kind="both"), "aging.stats.trend_tests", "aging.trend_tests")
+    install("both", TREND_TEST.format(kind="both"), "aging.trends.tests", "aging.trend_tests")
     assert "both" in discover(aging.stats.trend_tests, TrendTest)
     assert caplog.messages == []
 
@@ -139,7 +139,7 @@ def test_a_plugin_that_cannot_be_imported_is_a_warning_with_its_distribution_and
     assert samplers() == before
     samplers()
     (warning,) = caplog.messages
-    assert "broken 1.5 (broken:Own in aging.sampling.samplers)" in warning
+    assert "broken 1.5 (broken:Own in aging.samplers)" in warning
     assert error in warning
 
 

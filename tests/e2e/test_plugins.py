@@ -15,10 +15,10 @@ from aging import open_results
 from tests.conftest import result_directory
 
 FILES = {
-    "deployments/slow_reference.py": """
+    "deployments/runtimes/slow_reference.py": """
 from typing import Literal
 from pydantic import Field
-from aging.deployments.reference import Reference, ReferenceOptions
+from aging.deployments.runtimes.reference import Reference, ReferenceOptions
 
 class SlowOptions(ReferenceOptions):
     slowness: float = Field(1.0, description="how slow")
@@ -27,9 +27,9 @@ class SlowReference(Reference):
     kind = "slow-reference"
     options_table = SlowOptions
 """,
-    "samplers/tick.py": """
-from aging.model import HARNESS, Reading
-from aging.samplers import Sampler
+    "sampling/samplers/tick.py": """
+from aging.core.records import HARNESS, Reading
+from aging.sampling.base import Sampler
 
 class TickSampler(Sampler):
     kind = "tick"
@@ -43,7 +43,7 @@ from itertools import count
 from typing import Literal
 import numpy as np
 from aging.campaign.schema import ArrivalsOptions
-from aging.load.arrivals import Arrivals
+from aging.load.arrivals.base import Arrivals
 
 class PairsOptions(ArrivalsOptions):
     kind: Literal["pairs"]
@@ -67,7 +67,7 @@ class Pairs(Arrivals):
 from typing import Literal
 import numpy as np
 from aging.campaign.schema import LengthsOptions
-from aging.load.lengths import Lengths
+from aging.load.lengths.base import Lengths
 
 class EitherOptions(LengthsOptions):
     kind: Literal["either"]
@@ -81,15 +81,15 @@ class Either(Lengths):
     def tokens(self, draws, count, traced):
         return np.where(draws.uniform(count) < 0.5, self.options.one, self.options.other)
 """,
-    "trends/tests/coin.py": """
-from aging.trends.tests import TestResult, TrendTest
+    "stats/trend_tests/coin.py": """
+from aging.stats.trend_tests.base import TestResult, TrendTest
 
 COIN = TrendTest("coin", lambda series: TestResult(s=0.0, var_s=1.0, z=0.0, p=0.5))
 """,
     "rejuvenation/never.py": """
 from typing import Literal
 from aging.campaign.schema import RejuvenationOptions
-from aging.rejuvenation import Policy
+from aging.rejuvenation.base import Policy
 
 class NeverOptions(RejuvenationOptions):
     policy: Literal["never"]

@@ -239,7 +239,7 @@ ON_ALL_CORES = """
 import numpy as np
 from aging import analysed
 from aging.catalogue import Catalogue
-from aging.indicators import Series
+from aging.findings.series import Series
 
 if __name__ == "__main__":
     t = np.arange(60.0, 660.0)

@@ -296,8 +296,8 @@ def test_a_descendant_that_vanished_after_the_walk_is_left_out(child: Child) -> 
 
 STRANGER = """
 import json, os, sys
-from aging.samplers import Target
-from aging.samplers.process import ProcessSampler, read_tree
+from aging.core.targets import Target
+from aging.sampling.samplers.process import ProcessSampler, read_tree
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)
