@@ -32,7 +32,7 @@ from aging.sampling.nvml import identity
 from aging.core.targets import Target
 from aging.sampling.base import Sampler
 from aging.sampling.samplers.device import DeviceSampler
-from aging.sampling import Plan, Sampling
+from aging.sampling.loop import Plan, Sampling
 
 targets = []
 sampler = DeviceSampler(lambda: targets)

@@ -16,7 +16,7 @@ def environment() -> Environment:
     """An environment that escapes whatever a template is given and fails on a misspelt name."""
     made = Environment(
         autoescape=True,
-        loader=PackageLoader("aging.report.html", "html"),
+        loader=PackageLoader("aging.report", "html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
