@@ -29,6 +29,7 @@ import aging.app.analyze
 import aging.app.run
 import aging.check.early_stop
 import aging.runner.campaign
+import aging.runner.preflight
 import aging.runner.retries
 import aging.runner.round
 import aging.runner.run
@@ -287,10 +288,10 @@ class VirtualCampaign:
             (aging.app.run, "placed", self._placed),
             (aging.app.analyze, "write_report", lambda _measured, _findings, path: path.touch()),
             (aging.app.run, "reap", tuple),
-            (Sealer, "_begin", _seal_here),
-            (aging.runner.preflight, "port_taken", self.taken_ports.get),
+            (aging.runner.preflight, "port_taken", lambda port, _ours: self.taken_ports.get(port)),
             (aging.check.early_stop, "call", _call),
             (aging.runner.retries, "call", _call),
+            (Sealer, "_begin", _seal_here),
             (aging.runner.campaign, "Keeping", _NoKeeping),
             (aging.runner.run, "Driver", Loads(world)),
             (aging.runner.server, "send", world.send),
@@ -419,10 +420,10 @@ async def _no_view(*_: object) -> None:
 
 
 def _seal_here(sealer: Sealer) -> None:
-    """In the place of a process that seals."""
+    """In the place of a sealing process."""
     for live in sealer._finished:
         seal(live)
-    sealer._finished = []
+    sealer._finished.clear()
 
 
 async def _call(function: Callable[[Any], Any], argument: Any) -> Any:

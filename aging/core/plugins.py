@@ -20,11 +20,11 @@ from typing import Any
 from aging.core.errors import PluginError
 
 _FORMER_GROUPS = {
-    "aging.runtimes": "aging.deployments.runtimes",
+    "aging.runtimes": "aging.deployments",
     "aging.arrivals": "aging.load.arrivals",
     "aging.lengths": "aging.load.lengths",
     "aging.traces": "aging.load.traces",
-    "aging.trend_tests": "aging.stats.trend_tests",
+    "aging.trend_tests": "aging.trends.tests",
     "aging.report_sections": "aging.report.sections",
 }
 """Entry-point groups by the names that 0.1 read. They stay as they are wherever modules move, and go after 0.2."""

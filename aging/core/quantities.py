@@ -1,7 +1,8 @@
 """Durations and sizes as people write them, with their units: ``90s``, ``1h30m``, ``16KiB``.
 
 Imports nothing but the standard library: a verb's options are read before anything else is imported. Written by hand
-since pydantic reads ISO 8601 durations alone and importing it takes 60 ms, `aging --help` 65 (``docs/measurement.md``).
+since pydantic reads ISO 8601 durations alone, and importing it takes 60 ms, as long as the whole `aging --help`
+(``docs/evidence.md``).
 """
 
 from __future__ import annotations

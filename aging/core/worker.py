@@ -15,6 +15,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode
 from aging.core.processes.child import describe_exit
 
@@ -71,7 +72,8 @@ async def call(function: Callable[[Any], Any], argument: Any) -> Any:
 
 
 def main(name: str) -> None:
-    """Compute one result."""
+    """Compute one result, with one thread: the process that waits for it measures on this host."""
+    one_thread()
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as results:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         module, _, function = name.partition(":")

@@ -2,7 +2,7 @@
 
 An event loop sleeps in whole milliseconds, and ends its sleep late rather than early: 0.6 ms in the median. Where the
 kernel has timers that are files (Linux), one of them wakes the loop instead: arrivals are then sent 0.05 ms late in the
-median (``docs/measurement.md``). By ``os.timerfd_create`` from Python 3.13 on, by ctypes before.
+median (``docs/evidence.md``). By ``os.timerfd_create`` from Python 3.13 on, by ctypes before.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-CAPACITY_BYTES = 512 * 2**20
+CAPACITY_BYTES = 256 * 2**20
 """Of a campaign of an hour everything; of one of nine days at 1 Hz the rows of one or two runs (155 MB a million rows
 of 20 columns), so that what is computed for a run reads it once and memory stays bounded."""
 

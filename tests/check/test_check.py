@@ -214,8 +214,8 @@ def test_a_campaign_without_a_leak_is_never_ended_early(tmp_path: Path) -> None:
 def test_an_early_look_is_a_process_that_answers(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO))
     campaign.run()
-    gate = Gate([LEAK], ["clean", "leak"], looks=1)
-    (message,) = asyncio.run(call(look, _job(gate, campaign.results.layout, 0.05)))
+    job = _job(Gate([LEAK], ["clean", "leak"], looks=1), campaign.results.layout, 0.05)
+    (message,) = asyncio.run(call(look, job))
     assert message.startswith("leak: ")
 
 

@@ -1,4 +1,4 @@
-"""A command imports what it needs and nothing that takes long beside: measured figures in `docs/measurement.md`."""
+"""A command imports what it needs and nothing that takes long beside: measured figures in `docs/evidence.md`."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ def test_a_csv_file_that_pandas_does_not_read_without_help(content: str, tmp_pat
 
 def plain(values: Column) -> list[object]:
     """Numbers as floats, everything missing as None; a text that is a whole number as that number."""
-    known = [None if value is None or value != value else value for value in values.tolist()]  # noqa: PLR0124
+    known: list[Any] = [None if value is None or value != value else value for value in values.tolist()]  # noqa: PLR0124
     return [float(one) if isinstance(one, int | float) or str(one).isdigit() else one for one in known]
 
 

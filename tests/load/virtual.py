@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from aging.core.endpoint import Endpoint
 from aging.core.records import RequestRecord
 from aging.load.client import Client, Limits
-from aging.load.schedule.planned_request import PlannedRequest
+from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
 from tests import virtual_time
 
 LOAD_START = virtual_time.START + 1.0
@@ -59,15 +60,24 @@ Script = Callable[[Client], Coroutine[Any, Any, None]]
 
 
 def drive(
-    server: Served, planned: Sequence[PlannedRequest], limits: Limits, script: Script | None = None
+    server: Served,
+    planned: Sequence[PlannedRequest],
+    limits: Limits,
+    script: Script | None = None,
+    *,
+    closed: Sequence[ClosedLoop] = (),
+    duration: float = math.inf,
 ) -> list[RequestRecord]:
-    """Drive a server in memory with a schedule that begins at ``LOAD_START``; ``script`` steers the client."""
+    """Drive a server in memory with a schedule that begins at ``LOAD_START``; ``script`` steers the client.
+
+    Closed loops go on for ``duration``.
+    """
     records: list[RequestRecord] = []
 
     async def run() -> None:
         client = Client(Endpoint("http://server", "m"), limits, 1, LOAD_START, records.append, transport=server)
         steering = asyncio.create_task(script(client)) if script else None
-        await client.run(planned)
+        await client.run(planned, closed, duration)
         if steering is not None:
             await steering
 

@@ -21,7 +21,7 @@ def test_below_the_disk_floor_a_campaign_ends_in_order_and_is_resumed_when_there
     campaign.disk_full = False
     assert campaign.resume() == 0, campaign.output
     assert_nothing_lost(campaign.root, [], interval=1.0)
-    assert campaign.results.state.phase == "completed"
+    assert campaign.events("campaign_completed")
 
 
 def test_a_server_that_hangs_is_told_and_that_it_answers_again(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def assess_growth(t: Floats, y: Floats) -> Growth:
 
 
 def growth_decision(t: Floats, y: Floats) -> Decision:
-    """The decision of :func:`assess_growth` alone, without the exponent: a twelfth of its time."""
+    """The decision of :func:`assess_growth` alone, without the exponent: a seventh to an eleventh of its time."""
     return _decided(t, y).decision
 
 

@@ -2,7 +2,7 @@
 
 Without it numpy takes two to five times the time (``docs/methods.md``). What it serves, Sen's slope and Kendall's S, is
 written by hand since ``scipy.stats.theilslopes`` takes ten times as long at n = 1,000 and 224 GiB at n = 100,000
-(``docs/measurement.md``).
+(``docs/evidence.md``).
 """
 
 from __future__ import annotations
