@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from aging.runner import server
-from aging.runner.server import Server
+from aging.runner.server import Server, _unless
 
 
 def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +38,20 @@ def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.Monk
     asyncio.run(served._until_ready(cast("Any", Life()), cast("Any", None), 0.0))
     assert len(looked) == 1
     assert looked[0] is not threading.main_thread()
+
+
+def test_a_server_that_ends_while_nobody_answers_for_it_ends_the_wait() -> None:
+    class Ending:
+        async def wait(self) -> str:
+            return "exit 1"
+
+    async def asked() -> object:
+        life: Any = Ending()
+        never: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        async def unanswered() -> Any:
+            return await never
+
+        return await _unless(life, unanswered())
+
+    assert asyncio.run(asked()) is None
