@@ -27,7 +27,9 @@ from typing import Any
 import pytest
 
 import aging.app.analyze
-import aging.app.run
+import aging.app.execute
+import aging.app.prepare
+import aging.app.resume
 import aging.check.early_stop
 import aging.runner.campaign
 import aging.runner.preflight
@@ -283,24 +285,25 @@ class VirtualCampaign:
                 return runner.run(whole)
 
         for where, name, stand_in in (
-            (aging.app.run, "asyncio", _Asyncio(run)),
-            (aging.app.run, "_view", _no_view),
-            (aging.app.run, "keep_flat", lambda: None),
-            (aging.app.run, "placed", self._placed),
+            (aging.app.execute, "asyncio", _Asyncio(run)),
+            (aging.app.execute, "_view", _no_view),
+            (aging.app.execute, "keep_flat", lambda: None),
+            (aging.app.prepare, "placed", self._placed),
+            (aging.app.resume, "placed", self._placed),
             (aging.app.analyze, "write_report", lambda _measured, _findings, path: path.touch()),
-            (aging.app.run, "reap", tuple),
+            (aging.app.prepare, "reap", tuple),
             (aging.runner.preflight, "port_taken", lambda port, _ours: self.taken_ports.get(port)),
             (aging.check.early_stop, "call", _call),
             (aging.runner.retries, "call", _call),
             (Sealer, "_begin", _seal_here),
-            (aging.runner.campaign, "Keeping", _NoKeeping),
-            (aging.runner.run, "Driver", Loads(world)),
+            (aging.runner.campaign, "KeeperClient", _NoKeeping),
+            (aging.runner.run, "LoadProcess", Loads(world)),
             (aging.runner.server, "send", world.send),
             (aging.runner.server, "identity", world.identity),
             (aging.runner.server, "command_line", world.command_line),
             (aging.runner.settle, "host_use", lambda: HostUse(self.memory_used, 64e9)),
             (aging.runner.settle, "port_taken", self.taken_ports.get),
-            (aging.runner.round, "settle", lambda _spare: None),
+            (aging.runner.round, "prefill_allocator", lambda _spare: None),
             (aging.core.clock, "_BOOT_ID", boot),
             (aging.sampling.loop, "_Reader", _Reader),
             (Catalogue, "discovered", lambda: catalogue),

@@ -96,7 +96,7 @@ def simulate(world: World, clock: VirtualClock, boot: Path) -> None:
 
     use = HostUse(66e9, 270e9, {"gpu0": 1e9, "gpu1": 1e9, "gpu2": 1e9})
     for where, name, stand_in in (
-        (aging.runner.run, "Driver", Loads(world)),
+        (aging.runner.run, "LoadProcess", Loads(world)),
         (aging.runner.campaign, "broken_runs", judged),
         (aging.runner.server, "send", world.send),
         (aging.runner.server, "identity", world.identity),

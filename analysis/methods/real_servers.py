@@ -1,7 +1,7 @@
 """Four real servers under steady load for 40 minutes, and what each method says of their memory.
 
 Random-weight models, 2 requests a second, no errors; medians of 10 s of anonymous
-memory plus swap (``tests/trends/data``), the first five minutes left out.
+memory plus swap (``tests/stats/data``), the first five minutes left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from aging.stats import drop_warmup, hamed_rao, mann_kendall, series_har, trend_
 from analysis import ROOT
 from analysis.methods.study import conduct
 
-DATA = ROOT / "tests" / "trends" / "data"
+DATA = ROOT / "tests" / "stats" / "data"
 SERVERS = {
     "xllamacpp-default": "llama.cpp, host prompt cache at its default",
     "xllamacpp-cacheram0": "llama.cpp, host prompt cache off",

@@ -41,7 +41,9 @@ def test_an_os_error_that_no_write_raised_is_a_bug(error: str) -> None:
 
 
 def test_a_write_that_failed_is_inconclusive_and_told_in_a_line() -> None:
-    ran = exit_of("__import__('aging.core.errors').errors.StorageError('x cannot be written: No space left on device')")
+    ran = exit_of(
+        "__import__('aging.core.errors').core.errors.StorageError('x cannot be written: No space left on device')"
+    )
     assert (ran.returncode, ran.stderr) == (3, "aging: x cannot be written: No space left on device\n")
 
 

@@ -7,7 +7,7 @@ import sys
 
 CODE = """
 import os, sys
-from aging.threads import one_thread
+from aging.core.blas_threads import one_thread
 assert "numpy" not in sys.modules, "too late: it has read the environment"
 os.environ.clear()
 one_thread()

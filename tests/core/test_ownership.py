@@ -277,8 +277,8 @@ def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: S
     lock = Lock.take(roots["run"], "runner")
     waiting, _ = keeper(roots["kept"], grace=60.0)
     elsewhere = tmp_path / "another installation" / "aging"
-    shutil.copytree(KEEPER.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
-    other, _ = keeper(roots["kept elsewhere"], 60.0, elsewhere / "keeper.py")
+    shutil.copytree(KEEPER.parents[1], elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
+    other, _ = keeper(roots["kept elsewhere"], 60.0, elsewhere / "runner" / "keeper.py")
     try:
         wait_for(lambda: all(keepers(mark(roots[name])) for name in ("kept", "kept elsewhere")), "no keepers")
         servers = {name: spawn("sleep 61", **{MARKER: mark(root)}) for name, root in roots.items()}

@@ -237,8 +237,8 @@ def test_the_power_of_growth_and_what_is_undecided_are_told(tmp_path: Path) -> N
 
 ON_ALL_CORES = """
 import numpy as np
-from aging import analysed
-from aging.catalogue import Catalogue
+from aging.findings import indicator_analysis
+from aging.runner.catalogue import Catalogue
 from aging.findings.series import Series
 
 if __name__ == "__main__":
@@ -246,8 +246,8 @@ if __name__ == "__main__":
     series = [Series("a", 1, 1, f"x{k}", t, k * 100.0 * t + np.sin(t * (k + 1)), {}) for k in range(4)]
     told = []
     for least in (10**9, 1):
-        analysed._WORTH_A_POOL = least
-        told.append([one.result for one in analysed.analyse_all(series, Catalogue.discovered().tests)])
+        indicator_analysis._WORTH_A_POOL = least
+        told.append([one.result for one in indicator_analysis.analyse_all(series, Catalogue.discovered().tests)])
     assert told[0] == told[1]
     print(len(told[1]))
 """

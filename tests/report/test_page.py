@@ -405,17 +405,19 @@ def test_every_section_says_its_kind_title_and_order() -> None:
 
 def test_a_new_section_is_one_new_file(four: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "greeting.py").write_text(
-        "from aging.report.sections import Section\n"
+        "from aging.report.sections.base import Section\n"
         "from aging.report.html.templates import render\n"
         "class Greeting(Section):\n"
         "    kind, title, order = 'greeting', 'Greeting', 15\n"
         "    def render(self, context):\n"
         "        return render('<p>{{ name }} says hello & more</p>', name=context.findings.campaign)\n"
     )
-    monkeypatch.setattr(aging.report.sections, "__path__", [*aging.report.sections.base.__path__, str(tmp_path)])
+    monkeypatch.setattr(aging.report.sections, "__path__", [*aging.report.sections.__path__, str(tmp_path)])
+    discover.cache_clear()
     outline = read(four, findings_of(QUICK))
     assert "synthetic says hello" in outline.text("greeting")
     assert list(outline.texts).index("greeting") == list(outline.texts).index("verdicts") + 1
+    discover.cache_clear()
 
 
 def test_the_primary_indicator_is_named_in_the_table(four: Results) -> None:
