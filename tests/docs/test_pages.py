@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from aging.core.plugins import _FORMER_GROUPS
 from aging.findings.problem_kinds import ProblemKind
 from tests.conftest import ROOT
 
@@ -21,3 +24,22 @@ def test_the_index_names_every_page(page: Path) -> None:
 @pytest.mark.parametrize("kind", ProblemKind, ids=lambda kind: kind.key)
 def test_every_kind_of_problem_is_on_the_page(kind: ProblemKind, page: str) -> None:
     assert f"`{kind.key}`" in (DOCS / page).read_text(encoding="utf-8")
+
+
+def _moved() -> list[tuple[str, str]]:
+    """The rows of imports under "Names that moved" in CHANGELOG.md."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("\nImports.")[2]
+    return [(old, new) for old, new in re.findall(r"^\| (`aging\..+?) \| (.+?) \|$", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(("old", "new"), _moved(), ids=lambda cell: re.findall(r"`([^`]+)`", cell)[0])
+def test_a_name_that_moved_is_where_the_changelog_says(old: str, new: str) -> None:
+    module, *own = re.findall(r"`([^`]+)`", new.partition(";")[0])
+    names = own or re.findall(r"`([^`]+)`", old)[1:]
+    assert all(hasattr(import_module(module), name) for name in names)
+
+
+def test_the_entry_point_groups_that_moved_are_those_that_are_read() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("### Names that moved")[2]
+    groups = {new: old for old, new in re.findall(r"^\| `(aging\.[\w.]+)` \| `(aging\.\w+)` \|$", text, re.MULTILINE)}
+    assert _FORMER_GROUPS.items() <= groups.items()
