@@ -19,7 +19,7 @@ PINNED = {
 
 def needed(requirement: Requirement, seen: set[tuple[str, str]]) -> set[str]:
     """The names that a requirement brings along, itself included, as far as they are installed here."""
-    names = {canonicalize_name(requirement.name)}
+    names: set[str] = {canonicalize_name(requirement.name)}
     for extra in ("", *sorted(requirement.extras)):
         if (key := (requirement.name, extra)) in seen:
             continue

@@ -21,9 +21,9 @@ def test_the_index_names_every_page(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["findings.md", "troubleshooting.md"])
-@pytest.mark.parametrize("kind", ProblemKind, ids=lambda kind: kind.key)
-def test_every_kind_of_problem_is_on_the_page(kind: ProblemKind, page: str) -> None:
-    assert f"`{kind.key}`" in (DOCS / page).read_text(encoding="utf-8")
+def test_every_kind_of_problem_is_on_the_page(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert [kind.key for kind in ProblemKind if f"`{kind.key}`" not in text] == []
 
 
 def _moved() -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ FILES = sorted({*(ROOT / "campaigns").rglob("*.toml"), *(ROOT / "results").glob(
 FINDINGS = sorted((ROOT / "results").glob("*/findings.json"))
 
 
+@cache
 def schema(name: str) -> Draft202012Validator:
     written = json.loads((ROOT / "docs" / "schemas" / name).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(written)
