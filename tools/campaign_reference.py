@@ -142,7 +142,7 @@ def _top_level() -> Iterator[str]:
     yield "These keys stand before the first `[table]` of the file; the tables follow in any order.\n"
     tables = set(_TABLES)
     yield _keys(Campaign, without=tables)
-    yield "`warmup` must be shorter than `duration`: something has to be left to analyse.\n"
+    yield "`warmup` must be shorter than `duration`: something has to be left to analyze.\n"
     rows = [
         (f"[`{_TABLES[name]}`](#{name})", "**required**" if field.is_required() else "optional", _description(field))
         for name, field in Campaign.model_fields.items()
@@ -207,7 +207,7 @@ def _analysis(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[analysis]`\n"
     yield f"{_doc(AnalysisTable)}\n"
     yield _keys(AnalysisTable)
-    tests = listed(kind for kind, test in catalogue.tests.items() if _is_ours(test.run.__module__))
+    tests = listed(kind for kind, test in catalogue.tests.items() if _is_built_in(test.run.__module__))
     yield f"The tests there are: {tests}.\n"
 
 
@@ -263,7 +263,7 @@ def _deployments(catalogue: Catalogue) -> Iterator[str]:
     yield "One such table for every deployment. Names must differ, and so must ports. All kinds have these keys:\n"
     common = set(DeploymentOptions.model_fields)
     yield _keys(SubjectOptions)
-    yield "All but `attach`, which starts nothing, have these, too:\n"
+    yield "All but `attach`, which starts nothing, also have these:\n"
     yield _keys(DeploymentOptions, without=SubjectOptions.model_fields)
     for kind, plugin in _built_in(catalogue.deployments):
         yield f'### `kind = "{kind}"`\n'
@@ -385,9 +385,9 @@ def _doc(thing: Any) -> str:
 
 
 def _built_in(plugins: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Our own plug-ins: those of other distributions are documented by them."""
-    return ((kind, plugin) for kind, plugin in plugins.items() if _is_ours(plugin.__module__))
+    """The built-in plug-ins; other distributions document theirs."""
+    return ((kind, plugin) for kind, plugin in plugins.items() if _is_built_in(plugin.__module__))
 
 
-def _is_ours(module: str) -> bool:
+def _is_built_in(module: str) -> bool:
     return module.partition(".")[0] == "aging"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -43,3 +44,13 @@ def test_the_entry_point_groups_that_moved_are_those_that_are_read() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("### Names that moved")[2]
     groups = {new: old for old, new in re.findall(r"^\| `(aging\.[\w.]+)` \| `(aging\.\w+)` \|$", text, re.MULTILINE)}
     assert _FORMER_GROUPS.items() <= groups.items()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    cited = re.search(r"^version: (\S+)\ndate-released: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    newest = re.search(r"^## (\d\S*) - (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert cited is not None
+    assert newest is not None
+    assert cited.groups() == newest.groups()
+    assert newest[1] == version
