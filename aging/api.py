@@ -96,14 +96,18 @@ def run(
         written = read_campaign(Path(campaign))
     else:
         raise InputError(f"campaign must be a campaign file or its text, not {type(campaign).__name__}")
-    overrides = {"duration": f"{duration:g}s" if isinstance(duration, int | float) else duration, "scale": scale}
+    overrides = {"duration": duration if duration is None else _written(duration), "scale": scale}
     ran = run_in_child(written, Path(results), overrides, _ignore if quiet else _show)
     found = load_results(ran.root)
     if ran.outcome in ("FAILED", "HALTED"):
-        runs = found.runs
-        why = ran.decided or "; ".join(f"{one.deployment}: {one.reasons}" for one in runs.itertuples() if one.reasons)
+        reasons = zip(found.runs["deployment"], found.runs["reasons"], strict=True)
+        why = ran.decided or "; ".join(f"{name}: {reason}" for name, reason in reasons if reason)
         raise InconclusiveError(f"{ran.root}: the campaign {ran.outcome.lower()}: {why}")
     return found
+
+
+def _written(duration: str | float) -> str:
+    return duration if isinstance(duration, str) else f"{float(duration):g}s"
 
 
 def _show(line: str) -> None:
@@ -332,8 +336,8 @@ class Results:
         ``ttft`` (time to first token) and ``e2e`` (to the last) count from ``base``: ``"sent"`` is the server's part
         alone, ``"scheduled"`` includes the wait in the client's queue, ``"waited"`` counts from when it was sent, or
         due where a rejuvenation held it back. ``tpot`` is the time per further token, ``stall`` the longest wait for
-        one. NaN where a request has none: it failed, or was not streamed. ``aging.findings.latencies`` defines them; the
-        indicators of the findings count from ``"sent"``.
+        one. NaN where a request has none: it failed, or was not streamed. They are those of
+        ``aging.findings.latencies``; the indicators of the findings count from ``"sent"``.
         """
         if base not in (known := ("sent", "scheduled", "waited")):
             raise InputError(f"base: {base!r} is unknown; {suggestion(base, known)}")

@@ -55,16 +55,16 @@ def trend_axes(analysis: TableAnalysis, axes: Axes | None) -> Axes:
     return axes
 
 
-def _prepared(axes: Any, title: str) -> Axes:
+def _prepared(given: Any, title: str) -> Axes:
     """The caller's axes, or those of a new figure that pyplot shows."""
-    if axes is None:
+    if given is None:
         from matplotlib import pyplot  # noqa: PLC0415 - looks for a display, which the report does not need
 
-        _, axes = pyplot.subplots(figsize=_INCHES, layout="constrained")
-    elif not isinstance(axes, Axes):
-        raise InputError(
-            f"axes must be one matplotlib Axes, not {type(axes).__name__} (of an array, take one: axes[0])"
-        )
+        axes = pyplot.figure(figsize=_INCHES, layout="constrained").add_subplot()
+    elif isinstance(given, Axes):
+        axes = given
+    else:
+        raise InputError(f"axes: {type(given).__name__} is no matplotlib Axes; of an array of them pass one, axes[0]")
     svg.bare(axes, svg.SCREEN)
     axes.set_title(title, loc="left", fontsize=11, color=svg.SCREEN.ink, pad=22)
     return axes
