@@ -63,7 +63,7 @@ def run_in_child(
     answer: list[bytes] = []
     relays = (
         threading.Thread(target=_relay, args=(process.stderr, show, last), daemon=True),
-        threading.Thread(target=lambda out: answer.append(out.read()), args=(process.stdout,), daemon=True),
+        threading.Thread(target=_collect, args=(process.stdout, answer), daemon=True),
     )
     interrupted = False
     try:
@@ -96,10 +96,16 @@ def _wait(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _relay(lines: IO[bytes], show: Callable[[str], object], last: deque[str]) -> None:
-    for line in lines:
-        text = line.decode(errors="replace").rstrip("\n")
-        last.append(text)
-        show(text)
+    with lines:
+        for line in lines:
+            text = line.decode(errors="replace").rstrip("\n")
+            last.append(text)
+            show(text)
+
+
+def _collect(out: IO[bytes], answer: list[bytes]) -> None:
+    with out:
+        answer.append(out.read())
 
 
 def _answered(status: int, answer: bytes, last: deque[str]) -> ChildRun:
