@@ -13,7 +13,8 @@ import pytest
 
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY
 from aging.core.records import HARNESS
-from aging.findings.build import analyse, write_findings
+from aging.findings.build import analyse
+from aging.findings.findings_file import write_findings
 from aging.findings.indicator_analysis import analyse_all
 from aging.findings.series import Measured, Series, run_window
 from aging.findings.types import Finding
