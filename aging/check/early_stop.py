@@ -42,7 +42,7 @@ class Gate:
 
     def level(self, look: int, failed: Collection[int] = ()) -> float:
         """The same at one look, counted from 1. The looks that ``failed`` have spent nothing of the error."""
-        from aging.stats import look_levels  # noqa: PLC0415 - scipy: a worker process or the end asks for a level
+        from aging.stats.multiple.group_sequential import look_levels  # noqa: PLC0415 - scipy, not for the runner
 
         numbers = [number for number in range(1, self.looks + 1) if number not in failed]
         return float(look_levels(numbers, _ALPHA)[numbers.index(look)])
