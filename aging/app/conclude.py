@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from aging.core.worker import call
+from aging.core.worker import WorkerError, call
 from aging.runner.campaign import Outcome
 from aging.store.layout import Layout
 
@@ -27,7 +27,12 @@ def conclude(function: str, layout: Layout, outcome: Outcome, console: Console) 
     want of room: then that is a note. WorkerError where the other process crashed; what was measured is kept.
     """
     job = {"root": str(layout.root), "halted": outcome is Outcome.HALTED}
-    answer = asyncio.run(call(function, job, shown=True))
+    try:
+        answer = asyncio.run(call(function, job, shown=True))
+    except WorkerError:
+        again = "" if function == SMOKE else f"; its findings can be computed again: aging analyze {layout.root}"
+        console.print(f"measured: {layout.root}{again}", soft_wrap=True)
+        raise
     if answer["unsealed"] is not None:
         console.print(f"not everything could be sealed: {answer['unsealed']}; `aging resume` will", soft_wrap=True)
     return answer["found"]
