@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 
@@ -28,6 +29,9 @@ MEANINGS: Mapping[ExitCode, tuple[str, str]] = {
     ExitCode.CRASHED: ("a defect in `aging`; a traceback follows", "report it with `manifest.json`"),
     ExitCode.INTERRUPTED: ("interrupted by Ctrl-C or `aging stop`", "`aging resume DIR` to continue"),
 }
+
+_NOT_IMPORTED = re.compile(r"\._scripts|\.__main__$|^aging\.trends$")
+"""Programs, and a former name, which warns."""
 
 _HEAD = f"""\
 # Exit codes
@@ -65,7 +69,7 @@ def page() -> str:
 def errors_below(root: type[AgingError]) -> Iterator[type[AgingError]]:
     """Every class of the package derived from ``root``, itself included."""
     for module in pkgutil.walk_packages(aging.__path__, "aging."):
-        if "._scripts" not in module.name and not module.name.endswith(".__main__"):
+        if not _NOT_IMPORTED.search(module.name):
             import_module(module.name)
     return _below(root)
 

@@ -19,12 +19,15 @@ harness, the host and the devices; `r01` is the replica (`r01-2` the second atte
 Parquet file, the hour being written a file of JSON lines. Read both alike:
 
 ```python
-import aging
+from aging.store.results import open_results
 
-results = aging.open_results("results/first-look")
-results.samples("reference-leak", "process")  # one row a tick
-results.requests("reference-leak")  # one row a request
+stored = open_results("results/first-look")
+stored.samples("reference-leak", "process")  # pandas, one row a tick
+stored.requests("reference-leak")  # one row a request
 ```
+
+`aging.load_results` is more convenient ([api.md](api.md)): it indexes rows by seconds of load, gives `wall` as a time
+in UTC, and adds latencies.
 
 Times are seconds of `CLOCK_MONOTONIC` on the campaign's timeline, which goes on over a reboot
 ([running.md](running.md#what-a-resume-does)). Columns are only ever added: a result of an earlier release lacks the
@@ -45,7 +48,7 @@ _REQUESTS = """
 ## requests
 
 One row a request of the load, in the order they ended. A column whose value is the default is left out of the file;
-`Results.requests` fills it in.
+both readers fill it in.
 
 """
 
