@@ -202,7 +202,7 @@ def _gaps(results: Results, *, over: bool) -> Iterator[str]:
 
     Of a campaign that is not ``over``, and is told not to be, nothing is asked after its last sample.
     """
-    interval = float(results.manifest["campaign"]["sampling_seconds"].get("process", 1.0))
+    interval = results.manifest.campaign.sampling_seconds.get("process", 1.0)
     for (name, replica), run in results.state.runs.items():
         if run.load_start is None or run.planned_end is None:
             continue
