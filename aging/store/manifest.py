@@ -116,8 +116,8 @@ class Host(_Part):
     """The machine."""
 
     name: str = ""
-    memory_limit_bytes: float | None = None
-    open_files_limit: float | None = None
+    memory_limit_bytes: int | float | None = None
+    open_files_limit: int | float | None = None
 
 
 class Manifest(_Part):
@@ -168,11 +168,3 @@ def read_manifest(path: Path) -> Manifest:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ResultsError(f"{path}: {where}: {first['msg']}: it was not written by `aging run`") from None
-
-
-def is_smoke(directory: Path) -> bool:
-    """Whether what lies there is a smoke run's, which is no campaign to go on with."""
-    try:
-        return bool(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("smoke"))
-    except (OSError, ValueError):
-        return False
