@@ -389,7 +389,7 @@ class Results:
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the report as one HTML file, to the result directory unless ``path`` names a place; where it is."""
-        from aging.report import write_report  # noqa: PLC0415 - its libraries take half a second
+        from aging.report.html.page import write_report  # noqa: PLC0415 - its libraries take half a second
 
         target = self.stored.layout.report if path is None else Path(path)
         if target.is_dir():
@@ -398,7 +398,7 @@ class Results:
         return target
 
     def __repr__(self) -> str:
-        name = self.stored.manifest["campaign"]["name"]
+        name = self.stored.manifest.campaign.name
         return f"<aging.Results of {name} ({self.phase}) in {self.path}: {', '.join(self.deployments)}>"
 
     @cached_property
