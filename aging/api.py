@@ -398,7 +398,7 @@ class Results:
         return target
 
     def __repr__(self) -> str:
-        name = self.stored.manifest["campaign"]["name"]
+        name = self.stored.manifest.campaign.name
         return f"<aging.Results of {name} ({self.phase}) in {self.path}: {', '.join(self.deployments)}>"
 
     @cached_property

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from aging.core.records import Event
 from aging.findings.run_validity import validities
 from aging.findings.types import Finding
+from aging.store.events import Event
 from aging.store.results import Results
 
 _PAIRS = ("ci_per_hour", "ci_per_request", "ci_per_token")
@@ -49,8 +49,8 @@ def events_frame(results: Results) -> pd.DataFrame:
             "seconds": event.stamp.mono - began.mono if began is not None else float("nan"),
             "event": event.kind,
             "deployment": event.deployment,
-            "replica": None if event.deployment is None else event.details.get("replica", 1),
-            "details": dict(event.details),
+            "replica": None if event.deployment is None else event.replica,
+            "details": event.details,
         }
         for event in results.events
     ]
@@ -90,4 +90,5 @@ def _wall(events: Sequence[Event], mono: float | None) -> pd.Timestamp | None:
     if mono is None or not events:
         return None
     nearest = min((event.stamp for event in events), key=lambda stamp: abs(stamp.mono - mono))
-    return pd.Timestamp(nearest.wall + (mono - nearest.mono), unit="s", tz="UTC").round("ms")  # as exact as two clocks are alike
+    # The two clocks agree to about a millisecond.
+    return pd.Timestamp(nearest.wall + (mono - nearest.mono), unit="s", tz="UTC").round("ms")
