@@ -1,25 +1,22 @@
 """Writes ``docs/events.md``, the reference of the journal's events, from the dataclasses of ``aging.store.events``.
 
-Run ``python -m tools.event_reference`` after a change of them; a test compares the committed page with what it makes.
+``make docs`` writes it; a test compares the committed page with what this makes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, fields
-from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from aging.store.events import KINDS, Event, RunEvent, ServerEvent
+from tools.markdown import made_by
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
-
-_HEAD = """\
+_HEAD = f"""\
 # Events
 
-Written by `python -m tools.event_reference` from `aging/store/events.py`; do not edit.
-
+{made_by("event_reference", "aging/store/events.py")}
 `journal.jsonl` in a result directory has one JSON object a line, in the order of time, each on the disk before the
 campaign goes on. Every line has these keys; those of its kind come after them.
 
@@ -90,8 +87,3 @@ def _default(one: Field[Any]) -> str:
     if one.default is MISSING:
         return "—" if one.default_factory is MISSING else "`{}`"
     return {None: "`null`", (): "`[]`"}.get(one.default, f"`{one.default!r}`".replace("'", '"'))
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(f"wrote {PAGE}")

@@ -31,7 +31,7 @@ in UTC, and adds latencies.
 
 Times are seconds of `CLOCK_MONOTONIC` on the campaign's timeline, which goes on over a reboot
 ([running.md](running.md#what-a-resume-does)). Columns are only ever added: a result of an earlier release lacks the
-newer ones. `findings.json` is described in [findings.md](findings.md).
+newer ones. The other files: [events.md](events.md) (`journal.jsonl`), [findings.md](findings.md) (`findings.json`).
 
 {made_by("row_reference", "aging/core/row_columns.py")}
 """
