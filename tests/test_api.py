@@ -134,7 +134,8 @@ def test_a_series_is_the_one_that_is_judged() -> None:
     findings = results.findings().set_index(["deployment", "indicator"])
     series = results.series("llama-cpp-default", "process_rss_bytes")
     assert series.name == "process_rss_bytes"
-    found, finding = aging.trend(series), findings.loc[("llama-cpp-default", "process_rss_bytes")].to_dict()
+    finding: dict[str, Any] = findings.T.to_dict()[("llama-cpp-default", "process_rss_bytes")]
+    found = aging.trend(series)
     assert found.slope_per_hour == pytest.approx(finding["slope_per_hour"])
     assert found.ci_per_hour == pytest.approx((finding["ci_per_hour_low"], finding["ci_per_hour_high"]))
     assert (found.verdict, found.n) == (finding["verdict"], finding["n"])
