@@ -398,8 +398,7 @@ class Results:
         return target
 
     def __repr__(self) -> str:
-        name = self.stored.manifest["campaign"]["name"]
-        return f"<aging.Results of {name} ({self.phase}) in {self.path}: {', '.join(self.deployments)}>"
+        return f"<aging.Results of {self.path} ({self.phase}): {', '.join(self.deployments)}>"
 
     @cached_property
     def _measured(self) -> Measured:

@@ -20,6 +20,7 @@ from matplotlib import pyplot
 import aging
 from aging.core.errors import AgingError, CampaignError, InputError
 from aging.core.metrics import PRIMARY
+from aging.findings.types import Finding
 from tests.builders import SECONDS, flat, leak, synthetic
 from tests.conftest import ROOT
 
@@ -73,8 +74,8 @@ def test_every_public_name_is_there_and_listed() -> None:
     for name in aging.__all__:
         assert getattr(aging, name) is not None
         assert name in dir(aging)
-    assert aging.testing.check_sampler
-    assert aging.stats.sen_slope
+    assert "check_sampler" in aging.testing.__all__
+    assert "sen_slope" in aging.stats.__all__
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
         aging.no_such_name  # noqa: B018
     assert aging.open_results is aging.load_results
@@ -97,7 +98,7 @@ def test_results_have_names_runs_and_events(folder: Path) -> None:
     assert results.deployments == ("leaking", "steady")
     assert results.phase == "completed"
     assert results.path == folder
-    assert "synthetic (completed)" in repr(results)
+    assert repr(results) == f"<aging.Results of {folder} (completed): leaking, steady>"
     runs = results.runs
     assert list(runs["deployment"]) == ["leaking", "steady"]
     assert set(runs["validity"]) == {"complete"}
@@ -107,7 +108,7 @@ def test_results_have_names_runs_and_events(folder: Path) -> None:
     assert events["event"].iloc[-1] == "campaign_completed"
     assert str(events["wall"].dtype) == "datetime64[ns, UTC]"
     assert set(events["replica"].dropna()) == {1}
-    assert results.manifest["seed"] == 1
+    assert results.manifest == results.stored.manifest
 
 
 def test_samples_and_requests_are_indexed_by_seconds_of_load() -> None:
@@ -131,18 +132,21 @@ def test_samples_and_requests_are_indexed_by_seconds_of_load() -> None:
 
 def test_a_series_is_the_one_that_is_judged() -> None:
     results = aging.load_results(ROOT / "results" / "first-look")
-    findings = results.findings().set_index(["deployment", "indicator"])
+
+    def finding(indicator: str) -> Finding:
+        every = results.findings(raw=True).findings
+        return next(one for one in every if (one.deployment, one.indicator) == ("llama-cpp-default", indicator))
+
     series = results.series("llama-cpp-default", "process_rss_bytes")
     assert series.name == "process_rss_bytes"
-    found, finding = aging.trend(series), findings.loc[("llama-cpp-default", "process_rss_bytes")]
-    assert found.slope_per_hour == pytest.approx(finding["slope_per_hour"])
-    assert found.ci_per_hour == pytest.approx((finding["ci_per_hour_low"], finding["ci_per_hour_high"]))
-    assert (found.verdict, found.n) == (finding["verdict"], finding["n"])
+    found, judged = aging.trend(series), finding("process_rss_bytes")
+    assert (found.slope_per_hour, found.ci_per_hour) == (judged.slope_per_hour, judged.ci_per_hour)
+    assert (found.verdict, found.n, found.p) == (judged.verdict, judged.n, judged.p)
+    row = results.findings().query("deployment == 'llama-cpp-default' and indicator == 'process_rss_bytes'").iloc[0]
+    assert (row["ci_per_hour_low"], row["ci_per_hour_high"]) == judged.ci_per_hour
     cpu = results.series("llama-cpp-default", "process_cpu_seconds_total")
     assert cpu.name == "process_cpu_seconds_total per second", "a rate must not be taken for a counter again"
-    assert aging.trend(cpu).slope_per_hour == pytest.approx(
-        findings.loc[("llama-cpp-default", "process_cpu_seconds_total"), "slope_per_hour"]
-    )
+    assert aging.trend(cpu).slope_per_hour == finding("process_cpu_seconds_total").slope_per_hour
     assert results.series("_harness/runner", PRIMARY).size > 12
 
 
@@ -380,8 +384,7 @@ def test_missing_values_are_left_out_with_a_note() -> None:
     found = aging.trend(T, y)
     assert found.n == T.size - 73
     assert found.notes[0] == "73 of 720 rows without a finite time and value were left out"
-    times = dates("UTC").to_series().reset_index(drop=True)
-    times[3] = pd.NaT
+    times = [None if k == 3 else time for k, time in enumerate(dates("UTC"))]
     assert aging.trend(times, Y).n == T.size - 1
 
 
