@@ -270,6 +270,8 @@ def test_a_path_that_is_no_result_directory_says_what_it_is(tmp_path: Path, fold
         (lambda r: r.samples("leaking", "device"), "left no rows of 'device'; known: process, requests"),
         (lambda r: r.samples("leaking", "process", 2), "no replica 2; it has: 1"),
         (lambda r: r.samples("leaking", "process", columns=["procss_fds"]), "has no column 'procss_fds'"),
+        (lambda r: r.samples("leaking", "process", "1"), "no replica '1'; it has: 1"),
+        (lambda r: r.samples("leaking", "process", columns="mono"), "give a list of names, like ['mono']"),
         (lambda r: r.requests("nobody"), "no deployment 'nobody'; known: _harness, leaking, steady"),
         (lambda r: r.requests("leaking", base="due"), "base: 'due' is unknown; known: scheduled, sent, waited"),
         (lambda r: r.series("leaking", "process_anon_swap"), "did you mean 'process_anon_swap_bytes'"),
@@ -366,7 +368,7 @@ def test_the_start_of_load_the_grid_and_the_warm_up() -> None:
     assert "60 rows before the start of load were left out" in found.notes
     assert aging.trend(series, load_start=START + pd.Timedelta("1h")).n == 660
     assert aging.trend(T, Y, load_start=3600).n == 660
-    assert aging.trend(T, Y, resample=300).n == 144
+    assert aging.trend(T, Y, resample=300).n == aging.trend(T, Y, resample=timedelta(minutes=5)).n == 144
     assert aging.trend(series, warmup="auto").n <= series.size
 
 
@@ -430,6 +432,7 @@ BAD: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     ),
     "no grid": ((T, Y), {"resample": 0}, "resample: 0 is not a positive number of seconds"),
     "warm-up": ((T, Y), {"warmup": "-3s"}, "warmup: '-3s' is not a duration"),
+    "a list of warm-ups": ((T, Y), {"warmup": [1]}, "warmup: [1] is no span of time; give seconds, or text like '90s'"),
     "all warm-up": ((T, Y), {"warmup": "2d"}, "y: "),
     "later start": ((T, Y), {"load_start": 1e6}, "all of its rows lie before the start of load (1000000.0)"),
     "a date for seconds": ((T, Y), {"load_start": "2026-11-21"}, "give seconds, as its times are"),
@@ -452,8 +455,10 @@ def test_what_cannot_be_judged_says_what_would_be_right(case: str) -> None:
 def test_a_campaign_that_cannot_run_is_refused_with_its_mistakes(tmp_path: Path) -> None:
     with pytest.raises(CampaignError, match=r"none.toml.*\n.*cannot be read: No such file"):
         aging.run(tmp_path / "none.toml")
-    with pytest.raises(InputError, match="must be a campaign file or its text, not int"):
+    with pytest.raises(InputError, match="must be a campaign file or its text, not 7"):
         aging.run(7)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"duration: -3\.0 is not a positive number of seconds"):
+        aging.run("\n", duration=-3.0)
 
 
 def test_mistakes_come_back_from_the_process_that_found_them(tmp_path: Path) -> None:
