@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools import campaign_reference, exit_code_reference, json_schemas, metric_reference, row_reference
+from tools import (
+    campaign_reference,
+    event_reference,
+    exit_code_reference,
+    json_schemas,
+    metric_reference,
+    row_reference,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -13,6 +20,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/campaign.md": campaign_reference.page,
     "docs/indicators.md": metric_reference.page,
     "docs/rows.md": row_reference.page,
+    "docs/events.md": event_reference.page,
     "docs/exit-codes.md": exit_code_reference.page,
     "docs/schemas/campaign.schema.json": json_schemas.campaign_schema,
     "docs/schemas/findings.schema.json": json_schemas.findings_schema,
