@@ -27,7 +27,6 @@ from aging.load.schedule.input_files import Input
 from aging.load.schedule.schedule import schedule_hash
 from aging.sampling.nvml.identity import devices
 from aging.store.manifest import (
-    SCHEMA,
     Analysis,
     CampaignSettings,
     Host,
@@ -37,6 +36,7 @@ from aging.store.manifest import (
     ManifestDeployment,
     Treatment,
 )
+from aging.store.manifest_file import SCHEMA
 
 _LIST_PACKAGES = (
     "import json, importlib.metadata as m;print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"

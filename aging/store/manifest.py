@@ -6,7 +6,6 @@ know are kept, so that a report shows them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aging.core.errors import ResultsError
 from aging.core.quantities import parse_duration
-
-SCHEMA = 1
-
-_KEYS = ("campaign", "deployments", "schedule_hashes", "seed")
+from aging.store.manifest_file import manifest_content
 
 
 class _Part(BaseModel):
@@ -149,22 +145,16 @@ class Manifest(_Part):
         return self.campaign.load if treatment is None else treatment.load
 
 
-def read_manifest(path: Path) -> Manifest:
-    """The manifest in this file. Raises ResultsError."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ResultsError(f"{path}: is not JSON: {error}") from None
-    version = content.get("schema") if isinstance(content, dict) else None
-    if version != SCHEMA:
-        raise ResultsError(f"{path}: format version {version!r} is unknown; this release reads {SCHEMA}")
-    if missing := [key for key in _KEYS if key not in content]:
-        raise ResultsError(f"{path}: has no {', '.join(missing)}: it was not written by `aging run`")
+def checked(content: Mapping[str, Any], path: Path) -> Manifest:
+    """The manifest that the file at ``path`` holds. Raises ResultsError."""
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ResultsError(f"{path}: {where}: {first['msg']}: it was not written by `aging run`") from None
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in this file. Raises ResultsError."""
+    return checked(manifest_content(path), path)

@@ -5,18 +5,18 @@ To open one and to read its journal and manifest needs neither pandas nor pyarro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aging.core.errors import ResultsError
 from aging.core.records import HARNESS, TREE
 from aging.store.events import Event
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
-from aging.store.manifest import Manifest, read_manifest
+from aging.store.manifest_file import manifest_content
 from aging.store.segments import LIVE, SEALED
 from aging.store.state import CampaignState, fold, superseded
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aging.store.frames import Frames
+    from aging.store.manifest import Manifest
 
 _REQUESTS = "requests"
 
@@ -45,7 +46,19 @@ class Results:
     @cached_property
     def manifest(self) -> Manifest:
         """Host, versions, seed, schedule hash, and the campaign with its defaults filled in."""
-        return read_manifest(self.layout.manifest)
+        from aging.store.manifest import checked  # noqa: PLC0415 - what follows a campaign needs its name alone
+
+        return checked(self.content, self.layout.manifest)
+
+    @cached_property
+    def content(self) -> Mapping[str, Any]:
+        """``manifest.json``, its values unchecked."""
+        return manifest_content(self.layout.manifest)
+
+    @property
+    def name(self) -> str:
+        """The campaign's name."""
+        return str(self.content["campaign"]["name"])
 
     def events_of(self, deployment: str, replica: int) -> tuple[Event, ...]:
         """What the journal tells of one run: of its last attempt, where it was repeated."""
@@ -139,7 +152,7 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
     events = read_journal(layout.journal)
     state = fold(events)
     results = Results(replace(layout, attempts=state.attempts), events, state, checked)
-    results.manifest  # noqa: B018 - an unreadable manifest is told now, not halfway
+    results.content  # noqa: B018 - an unreadable manifest is told now, not halfway
     return results
 
 

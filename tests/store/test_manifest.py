@@ -84,6 +84,7 @@ def test_a_point_of_a_design_has_a_load_of_its_own() -> None:
     ("changed", "message"),
     [
         ({"schema": 2}, "format version 2 is unknown; this release reads 1"),
+        ({"campaign": {}}, "has no campaign.name: "),
         ({"campaign": {"name": "c"}}, "campaign.load: "),
         ({"deployments": [{"kind": "x"}]}, "deployments.0.name: "),
         ({"seed": "x"}, "seed: "),
