@@ -67,7 +67,9 @@ def fresh(code: str) -> str:
 
 def test_importing_aging_imports_nothing_else() -> None:
     code = "import sys; before = set(sys.modules); import aging; print(*sorted(set(sys.modules) - before))"
-    assert fresh(code).split() == ["__future__", "aging"]
+    assert fresh(code).split() in (["aging"], ["__future__", "aging"]), (
+        "an editable installation has __future__ already"
+    )
 
 
 def test_every_public_name_is_there_and_listed() -> None:

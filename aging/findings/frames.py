@@ -48,8 +48,8 @@ def events_frame(results: Results) -> pd.DataFrame:
             "seconds": event.stamp.mono - began.mono if began is not None else float("nan"),
             "event": event.kind,
             "deployment": event.deployment,
-            "replica": None if event.deployment is None else event.details.get("replica", 1),
-            "details": dict(event.details),
+            "replica": None if event.deployment is None else event.replica,
+            "details": event.details,
         }
         for event in results.events
     ]
@@ -89,6 +89,5 @@ def _wall(results: Results, mono: float | None) -> pd.Timestamp | None:
     if mono is None:
         return None
     nearest = min((event.stamp for event in results.events), key=lambda stamp: abs(stamp.mono - mono))
-    return pd.Timestamp(nearest.wall + (mono - nearest.mono), unit="s", tz="UTC").round(
-        "ms"
-    )  # as exact as two clocks are alike
+    # The two clocks agree to about a millisecond.
+    return pd.Timestamp(nearest.wall + (mono - nearest.mono), unit="s", tz="UTC").round("ms")
