@@ -35,6 +35,7 @@ from aging.findings.table_analysis import TableAnalysis, analyse_series
 from aging.findings.types import Finding, Findings
 from aging.report import format, wording
 from aging.stats.trend_tests.base import TrendTest
+from aging.store.manifest import Manifest
 from aging.store.results import Results as StoredResults
 from aging.store.results import open_results as open_stored
 
@@ -318,7 +319,7 @@ class Results:
         return self.stored.deployments
 
     @property
-    def manifest(self) -> Any:
+    def manifest(self) -> Manifest:
         """What exactly was run: campaign, deployments, host, versions, seed."""
         return self.stored.manifest
 
