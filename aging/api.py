@@ -26,15 +26,16 @@ from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.core.records import HARNESS
 from aging.findings.build import analyse
+from aging.findings.findings_file import read_if_known
 from aging.findings.frames import events_frame, findings_frame, runs_frame, utc_times
 from aging.findings.latencies import Base, latencies
 from aging.findings.pandas_series import series_of_arrays, series_of_pandas
-from aging.findings.read_findings import read_findings
 from aging.findings.series import Measured, Series, load_classes
 from aging.findings.table_analysis import TableAnalysis, analyse_series
 from aging.findings.types import Finding, Findings
 from aging.report import format, wording
 from aging.stats.trend_tests.base import TrendTest
+from aging.store.manifest import Manifest
 from aging.store.results import Results as StoredResults
 from aging.store.results import open_results as open_stored
 
@@ -318,7 +319,7 @@ class Results:
         return self.stored.deployments
 
     @property
-    def manifest(self) -> Any:
+    def manifest(self) -> Manifest:
         """What exactly was run: campaign, deployments, host, versions, seed."""
         return self.stored.manifest
 
@@ -424,7 +425,7 @@ class Results:
     def _findings(self) -> Findings:
         state, file = self.stored.state, self.stored.layout.findings
         if state.phase in _ENDED and state.last is not None and _modified(file) >= state.last.wall:
-            written = read_findings(file)
+            written = read_if_known(file)
             if written is not None:
                 return written
         return analyse(self.stored, discover(aging.stats.trend_tests, TrendTest), self._measured)
