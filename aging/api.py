@@ -25,10 +25,10 @@ from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.core.records import HARNESS
 from aging.findings.build import analyse
+from aging.findings.findings_file import read_findings
 from aging.findings.frames import events_frame, findings_frame, runs_frame, utc_times
 from aging.findings.latencies import Base, latencies
 from aging.findings.pandas_series import series_of_arrays, series_of_pandas
-from aging.findings.read_findings import read_findings
 from aging.findings.series import Measured, Series, load_classes
 from aging.findings.table_analysis import TableAnalysis, analyse_series
 from aging.findings.types import Finding, Findings
@@ -389,7 +389,7 @@ class Results:
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the report as one HTML file, to the result directory unless ``path`` names a place; where it is."""
-        from aging.report import write_report  # noqa: PLC0415 - its libraries take half a second
+        from aging.report.html.page import write_report  # noqa: PLC0415 - its libraries take half a second
 
         target = self.stored.layout.report if path is None else Path(path)
         if target.is_dir():

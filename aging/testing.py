@@ -40,7 +40,7 @@ from aging.core.records import Reading
 from aging.core.targets import ENGINE_METRICS, Target
 from aging.deployments.base import Deployment, DeploymentBase
 from aging.findings.build import analyse
-from aging.findings.read_findings import read_findings
+from aging.findings.findings_file import read_findings
 from aging.findings.series import Measured
 from aging.load.arrivals.base import Arrivals
 from aging.load.lengths.base import Lengths

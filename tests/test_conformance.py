@@ -23,7 +23,7 @@ from aging.core.plugins import discover
 from aging.core.records import Reading
 from aging.deployments.base import Deployment
 from aging.deployments.lifecycle import Launch
-from aging.findings.read_findings import read_findings
+from aging.findings.findings_file import read_findings
 from aging.findings.series import Measured
 from aging.load.arrivals.poisson import Poisson, PoissonOptions
 from aging.load.lengths.fixed import Fixed, FixedOptions

@@ -20,13 +20,12 @@ from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
 from aging.findings.series import Measured, device_limit
 from aging.findings.slo import attainments, classes
-from aging.findings.types import Attainment, Finding, Findings, RunValidity
+from aging.findings.types import SCHEMA, Attainment, Finding, Findings, RunValidity
 from aging.findings.verdict import of_finding
 from aging.stats import hierarchical_fdr, time_to_exhaustion
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import Results
 
-SCHEMA = 1
 _HOUR = 3600.0
 
 

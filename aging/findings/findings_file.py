@@ -6,15 +6,19 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from aging.core.errors import writing
-from aging.findings.types import Findings
+from aging.findings.types import SCHEMA, Findings
 
 
-def read_findings(path: Path) -> Findings:
-    """The findings that an analysis of this release has written to ``path``."""
-    return TypeAdapter(Findings).validate_json(path.read_bytes())
+def read_findings(path: Path) -> Findings | None:
+    """The findings of a file; None where there is none, or none that this release reads."""
+    try:
+        findings = TypeAdapter(Findings).validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return findings if findings.schema == SCHEMA else None
 
 
 def write_findings(findings: Findings, path: Path) -> None:

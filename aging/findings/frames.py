@@ -90,4 +90,6 @@ def _wall(events: Sequence[Event], mono: float | None) -> pd.Timestamp | None:
     if mono is None or not events:
         return None
     nearest = min((event.stamp for event in events), key=lambda stamp: abs(stamp.mono - mono))
-    return pd.Timestamp(nearest.wall + (mono - nearest.mono), unit="s", tz="UTC").round("ms")  # as exact as two clocks are alike
+    return pd.Timestamp(nearest.wall + (mono - nearest.mono), unit="s", tz="UTC").round(
+        "ms"
+    )  # as exact as two clocks are alike

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+SCHEMA = 1
+"""Version of ``findings.json``."""
+
 Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
 
 
