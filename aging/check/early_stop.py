@@ -16,8 +16,8 @@ from typing import Any
 from aging.campaign.schema import Campaign
 from aging.check.conditions import Condition
 from aging.core.format import readable_duration
-from aging.core.records import Event
 from aging.core.worker import WorkerError, call
+from aging.store.events import Event, Journalize, LookFailed
 from aging.store.journal import JournalFollower
 from aging.store.layout import Layout
 
@@ -53,7 +53,7 @@ class Gate:
 
 
 async def watch(
-    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], tell: Callable[..., object]
+    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], tell: Journalize
 ) -> None:
     """Look at each planned time; call ``decided`` with the reason, and return, at the first failure.
 
@@ -67,7 +67,7 @@ async def watch(
             messages = await call(_LOOK, _job(gate, layout, number, crashed))
         except WorkerError as error:
             crashed.add(number)
-            tell("look_failed", look=number, looks=gate.looks, exit=error.status, log=list(error.lines))
+            tell(LookFailed(look=number, looks=gate.looks, exit=error.status, log=list(error.lines)))
             continue
         if messages:
             saved = readable_duration(max(start + campaign.duration - time.monotonic(), 0.0))
@@ -77,7 +77,7 @@ async def watch(
 
 def failed_looks(events: Iterable[Event]) -> frozenset[int]:
     """The looks that crashed, counted from 1."""
-    return frozenset(int(event.details["look"]) for event in events if event.kind == "look_failed")
+    return frozenset(event.look for event in events if isinstance(event, LookFailed))
 
 
 async def _start_of_load(layout: Layout) -> float:

@@ -18,6 +18,7 @@ from aging.findings.problems import problems_of
 from aging.findings.run_evidence import Evidence, evidence_of
 from aging.findings.run_validity import limits_of
 from aging.findings.types import Problem, SmokeCheck, SmokeVerdict
+from aging.store.events import DeploymentReady
 from aging.store.results import Results
 
 _LEAST_SAMPLES = 3
@@ -45,7 +46,7 @@ def _checks(results: Results, name: str, problems: Sequence[Problem]) -> Iterato
         yield SmokeCheck("ready", "fail", f"it never was ready: {evidence.why or 'the campaign ended before'}")
         return
     yield _ready(results, name, evidence)
-    if results.load_of(name) is not None:
+    if results.manifest.load_of(name) is not None:
         yield _answered(results, name, evidence)
         yield _errors(results, evidence, problems)
         yield _client(evidence, problems)
@@ -56,7 +57,7 @@ def _ready(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
     if evidence.ending == "early":
         lasted = readable_duration(evidence.lasted)
         return SmokeCheck("ready", "fail", f"it ended after {lasted} of load: {evidence.why or 'no reason is known'}")
-    took = [event.details["seconds"] for event in results.events_of(name, 1) if event.kind == "deployment_ready"]
+    took = [event.seconds for event in results.events_of(name, 1) if isinstance(event, DeploymentReady)]
     return SmokeCheck("ready", "ok", f"ready after {took[0]:.1f} s" if took else "ready")
 
 

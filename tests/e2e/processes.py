@@ -17,8 +17,8 @@ from typing import Self
 import psutil
 
 from aging.core.processes.ownership import MARKER
-from aging.core.records import Event
 from aging.runner.keeper_client import keepers
+from aging.store.events import Event
 from aging.store.journal import read_journal
 from aging.store.results import Results, open_results
 from aging.store.segments import LIVE, read_live
