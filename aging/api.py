@@ -26,7 +26,7 @@ from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.core.records import HARNESS
 from aging.findings.build import analyse
-from aging.findings.findings_file import read_if_known
+from aging.findings.findings_file import read_findings
 from aging.findings.frames import events_frame, findings_frame, runs_frame, utc_times
 from aging.findings.latencies import Base, latencies
 from aging.findings.pandas_series import series_of_arrays, series_of_pandas
@@ -425,7 +425,7 @@ class Results:
     def _findings(self) -> Findings:
         state, file = self.stored.state, self.stored.layout.findings
         if state.phase in _ENDED and state.last is not None and _modified(file) >= state.last.wall:
-            written = read_if_known(file)
+            written = read_findings(file)
             if written is not None:
                 return written
         return analyse(self.stored, discover(aging.stats.trend_tests, TrendTest), self._measured)

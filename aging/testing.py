@@ -40,7 +40,7 @@ from aging.core.records import Reading
 from aging.core.targets import ENGINE_METRICS, Target
 from aging.deployments.base import Deployment, DeploymentBase
 from aging.findings.build import analyse
-from aging.findings.findings_file import read_if_known
+from aging.findings.findings_file import read_findings
 from aging.findings.series import Measured
 from aging.load.arrivals.base import Arrivals
 from aging.load.lengths.base import Lengths
@@ -383,7 +383,7 @@ def _context(results: Results | str | os.PathLike[str]) -> Context:
     import aging.stats.trend_tests  # noqa: PLC0415
 
     measured = Measured(results if isinstance(results, Results) else open_results(Path(results)))
-    written = read_if_known(measured.results.layout.findings)
+    written = read_findings(measured.results.layout.findings)
     return Context(
         measured, written or analyse(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
     )

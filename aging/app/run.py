@@ -17,6 +17,7 @@ from aging.app.smoke import _sane
 from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
 from aging.check.early_stop import Gate, watch
+from aging.core.errors import needed
 from aging.findings.findings_file import read_findings
 from aging.findings.types import Findings
 from aging.runner.campaign import Outcome, Runner
@@ -69,4 +70,5 @@ def _ran(
 ) -> CampaignRun:
     outcome = measure(runner, looking, campaign, layout, console)
     conclude(ANALYSIS, layout, outcome, console)
-    return CampaignRun(outcome, layout, read_findings(layout.findings), runner.decided or runner.halted)
+    findings = needed(read_findings(layout.findings), f"{layout.findings}, which the analysis has just written,")
+    return CampaignRun(outcome, layout, findings, runner.decided or runner.halted)

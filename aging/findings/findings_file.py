@@ -12,15 +12,10 @@ from aging.core.errors import writing
 from aging.findings.types import SCHEMA, Findings
 
 
-def read_findings(path: Path) -> Findings:
-    """The findings that an analysis of this release has written to ``path``."""
-    return TypeAdapter(Findings).validate_json(path.read_bytes())
-
-
-def read_if_known(path: Path) -> Findings | None:
+def read_findings(path: Path) -> Findings | None:
     """The findings of a file; None where there is none, or none that this release reads."""
     try:
-        findings = read_findings(path)
+        findings = TypeAdapter(Findings).validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
     return findings if findings.schema == SCHEMA else None

@@ -281,7 +281,9 @@ def test_findings_are_written_whole_with_null_for_what_is_not_known(tmp_path: Pa
     written = json.loads((tmp_path / "findings.json").read_text())
     assert [f["indicator"] for f in written["findings"]] == [f.indicator for f in findings.findings]
     assert all(set(f) == set(Finding.__slots__) for f in written["findings"])
-    write_findings(read_findings(tmp_path / "findings.json"), tmp_path / "again.json")
+    again = read_findings(tmp_path / "findings.json")
+    assert again is not None
+    write_findings(again, tmp_path / "again.json")
     assert json.loads((tmp_path / "again.json").read_text()) == written
     assert list(tmp_path.glob("*.tmp")) == []
 
