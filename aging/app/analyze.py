@@ -1,6 +1,6 @@
-"""From what a campaign wrote to ``findings.json`` and ``report.html``.
+"""From a result directory to ``findings.json`` and ``report.html``.
 
-Apart from what runs a campaign: neither an HTTP client nor a runtime's plug-in is needed to read results.
+It imports nothing that runs a campaign: neither an HTTP client nor the plug-ins of runtimes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aging.store.results import open_results
 
 
 def derive(root: Path) -> Findings:
-    """(Re)build ``findings.json`` and ``report.html`` from what a campaign wrote."""
+    """Rebuild ``findings.json`` and ``report.html`` of a result directory."""
     measured = Measured(open_results(root, checked=True))
     findings = analyse(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
     write_findings(findings, measured.results.layout.findings)

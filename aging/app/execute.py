@@ -22,8 +22,6 @@ from aging.store.layout import Layout
 from aging.store.sealing import seal_tree
 
 _REFRESH_SECONDS = 1.0
-
-
 _PLAIN_SECONDS = 60.0
 
 
@@ -62,7 +60,7 @@ async def run_watched(
     finally:
         for task in beside:
             task.cancel()
-            # Whoever looked may have gone (``| head``): the campaign goes on without being seen.
+            # The reader of the pipe may have closed it (``| head``): the campaign continues without a view.
             with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
                 await task
 
@@ -78,7 +76,7 @@ async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:
                     live.update(table(campaign.name, progress.snapshot()), refresh=True)
         else:
             shown = time.monotonic()
-            # Followed every second all the same: a minute's rows at once would be a step in our own memory.
+            # Read every second: the rows of a minute at once would show as a step in this process's memory.
             async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
                 snapshot = progress.snapshot()
                 if time.monotonic() - shown >= _PLAIN_SECONDS:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from aging.app.prepare import prepare
+from aging.app.prepare import make_result_directory
 from aging.app.resume import resume_campaign
 from aging.campaign.load import parse_campaign
 from aging.campaign.plan import rounds
@@ -52,7 +52,7 @@ def table(name: str, kind: str, **keys: Any) -> str:
 def left(folder: Path, text: str, base: Path) -> Layout:
     """The directory of a campaign that was started in ``base``, and whose runner was killed before any server."""
     campaign = parse_campaign(text, Catalogue.discovered().kinds())
-    layout = prepare(campaign, manifest(campaign, (), ()) | {"deployments": []}, text, folder)
+    layout = make_result_directory(campaign, manifest(campaign, (), ()) | {"deployments": []}, text, folder)
     journal = Journal(layout.journal)
     journal.record("campaign_started", name="again", pid=1, boot=boot_id(), folder=str(base))
     journal.close()
