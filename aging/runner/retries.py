@@ -1,6 +1,6 @@
-"""Which runs of a round ended broken and are to be repeated.
+"""Finds the runs that ended broken.
 
-Judged by a worker process: reading the samples of days must show neither in the runner's memory nor in its ticks.
+A worker process judges them: reading the samples of days must not show in the runner's memory or tick times.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from aging.campaign.plan import PlannedRun
 from aging.core.worker import WorkerError, call
 
 _JUDGE = "aging.findings.judge_runs:broken"
-"""By name: what it imports is never the runner's."""
+"""By name, so that the runner does not import it."""
 
 Reasons = Mapping[tuple[str, int], Sequence[str]]
 """Why a run is broken, by deployment and replica."""

@@ -1,4 +1,4 @@
-"""One deployment under test: begun, proven ready, watched, restarted, stopped or left alone."""
+"""One deployment under test: started, proven ready, watched, restarted, stopped or left running."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aging.core.clock import Timeline
 from aging.core.endpoint import Endpoint
@@ -37,10 +38,10 @@ Journalize = Callable[..., object]
 
 
 class Server:
-    """A deployment under test. ``tell(kind, deployment, **details)`` writes the journal.
+    """A deployment under test. ``record_event`` writes the journal.
 
-    ``port`` is where one whose campaign names no port gets its own from: before its first start, and when it is started
-    under another runner. A restart keeps it, for the load process goes on sending to it.
+    ``port`` supplies the port if the campaign names no port: before the first start, and at the first start under
+    another runner. A restart keeps the port, because the load process keeps sending to it.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Server:
         return None if self._life is None else self._life.born
 
     def target(self) -> Target | None:
-        """What the samplers watch; None while there is no process."""
+        """The target of the samplers; None while no process runs."""
         life = self._life
         trees = {} if life is None else life.trees
         if life is None or not trees:
@@ -94,9 +95,9 @@ class Server:
         )
 
     async def start(self, *, probe: bool = True) -> None:
-        """Begin the next generation and wait for a completed request, where there is somewhere to send one.
+        """Start the next generation and wait until it completes a probe request, if it has an endpoint.
 
-        Without ``probe`` nothing is sent. Raises DeploymentError.
+        Without ``probe`` no request is sent. Raises DeploymentError.
         """
         if self.deployment.chooses_port:
             self._choose_port()
@@ -114,9 +115,9 @@ class Server:
         await self._await_ready(life, started, probe=probe)
 
     async def resume(self, prior: RunState, timeline: Timeline, lost: str | None, *, probe: bool = True) -> None:
-        """Go on with the generation that a runner which has gone had begun; begin the next where that has ended.
+        """Re-adopt the generation that an earlier runner started; start the next one if it has ended.
 
-        ``lost`` is why it has, where that is known. Raises DeploymentError.
+        ``lost`` is why it has ended, if known. Raises DeploymentError.
         """
         self.generation = prior.generation
         log = self._layout.log(self.name, self.generation, self.replica)
@@ -127,14 +128,14 @@ class Server:
         if life is None:
             if prior.main is not None:
                 self._record_gone(lost)
-            self._choose_port()  # somebody else may have taken it since
+            self._choose_port()  # another process may use the old one
             await self.start(probe=probe)
             return
         if self._free_port is not None and prior.port is not None:
             self._free_port.hold(prior.port)
         self._life = life
         self._log_keeper = asyncio.create_task(self._keep_log(log))
-        if prior.ready is None:  # the other runner was killed before it was: it answers now, or soon
+        if prior.ready is None:  # that runner was killed before the server was ready
             await self._await_ready(life, began, probe=probe)
             return
         self.ready_since = timeline.here(prior.ready)
@@ -153,11 +154,11 @@ class Server:
         if why is not None:
             self._record("deployment_gone", why=why)
         else:
-            unseen = "ended while no runner watched it, so that its exit status is not known"
-            self._record("deployment_died", why=unseen, log=self._log_tail())
+            why = "exited while the runner was down (status unknown)"
+            self._record("deployment_died", why=why, log=self._log_tail())
 
     async def follow_restarts(self) -> None:
-        """Follow what somebody else starts again into its next generations; return when there will be none."""
+        """Follow a process that is restarted from outside into its next generations; return when it will not return."""
         await self.died.wait()
         while self._origin.returns:
             started = time.monotonic()
@@ -175,7 +176,7 @@ class Server:
             await self.died.wait()
 
     async def end_for_good(self, why: str) -> None:
-        """End it for good: as a death would, it takes its own load with it, and the others go on."""
+        """End the server for good: like a death, this ends only its own load."""
         for task in (self._watch, self._log_keeper):
             if task is not None:
                 task.cancel()
@@ -187,7 +188,7 @@ class Server:
             self.died.set()
 
     async def stop(self) -> None:
-        """End what was begun; a death from here on is no news."""
+        """Stop the server; its end is not journaled as a death."""
         for task in (self._watch, self._log_keeper):
             if task is not None:
                 task.cancel()
@@ -216,7 +217,7 @@ class Server:
         if probe and self._origin.endpoint is not None:
             try:
                 await self._until_ready(life, self._origin.endpoint, started)
-            except DeploymentError:  # the others get the machine to themselves
+            except DeploymentError:  # free the host for the other deployments
                 await life.end()
                 self._life = None
                 raise
@@ -237,11 +238,11 @@ class Server:
                 left = max(started + timeout - time.monotonic(), 0.1)
                 patience = min(_PROBE_TIMEOUT_SECONDS, left)
                 answer = await _answer_or_end(life, send(transport, endpoint, _PROBE, asked, patience))
-                if answer is None:  # whoever holds its port may take the request and never answer
+                if answer is None:  # another process on its port may accept the request and never answer
                     break
                 if answer.error is None and await asyncio.to_thread(life.serves):
                     return
-                last = answer.error or f"{endpoint.base_url} is served by a process of somebody else"
+                last = answer.error or f"Port {urlsplit(endpoint.base_url).port} is in use by another process."
                 if time.monotonic() - started > timeout:
                     raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
                 await asyncio.sleep(_PROBE_PAUSE_SECONDS)
@@ -257,26 +258,26 @@ class Server:
     async def _watch_for_death(self, life: Life) -> None:
         how = await life.wait()
         self.ready_since = None
-        await life.end()  # workers that outlive their leader would keep its port and its memory
+        await life.end()  # workers that outlive their leader would keep its port and memory
         self._record("deployment_died", why=self._explain_exit(how), log=self._log_tail())
         self.died.set()
 
     def _explain_exit(self, how: str) -> str:
-        struck = "SIGKILL" in how and oom_kills() > self._oom_kills
-        return f"{how}; the kernel's out-of-memory killer has struck meanwhile" if struck else how
+        oom_killed = "SIGKILL" in how and oom_kills() > self._oom_kills
+        return f"{how}; the kernel's out-of-memory killer ended a process in that time" if oom_killed else how
 
     async def _keep_log(self, log: Path) -> None:
-        """A server that prints without end must not fill the disk: the faster it prints, the closer it is followed."""
-        most, told, pause = self.deployment.options.log_size, False, _LOG_PAUSE_SECONDS[0]
+        """Cap the log, so that endless output does not fill the disk; faster growth, shorter pauses."""
+        limit, recorded, pause = self.deployment.options.log_size, False, _LOG_PAUSE_SECONDS[0]
         while True:
             try:
-                capped = cap(log, most)
-            except OSError:  # no room to keep its newest part: it has been emptied all the same
+                capped = cap(log, limit)
+            except OSError:  # no room to keep the newest part: the log was emptied
                 capped = True
             if capped:
-                if not told:
-                    self._record("log_capped", bytes=most)
-                told = True
+                if not recorded:
+                    self._record("log_capped", bytes=limit)
+                recorded = True
             pause = _LOG_PAUSE_SECONDS[0] if capped else min(2 * pause, _LOG_PAUSE_SECONDS[1])
             await asyncio.sleep(pause)
 
@@ -285,7 +286,7 @@ class Server:
 
 
 async def _answer_or_end(life: Life, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
-    """What is answered; None where the life has ended before."""
+    """The answer; None if the process ends first."""
     answer, end = asyncio.create_task(answering), asyncio.create_task(life.wait())
     try:
         await asyncio.wait({answer, end}, return_when=asyncio.FIRST_COMPLETED)

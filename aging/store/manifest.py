@@ -1,4 +1,4 @@
-"""The manifest of a result directory: what exactly was run."""
+"""What the manifest of a result directory says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def is_smoke(directory: Path) -> bool:
-    """Whether what lies there is a smoke run's, which is no campaign to go on with."""
+    """Whether a result directory is that of a smoke run, which cannot be resumed."""
     try:
         return bool(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("smoke"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Reading a segment folder, the hour still being written included."""
+"""Reads a segment folder, including the hour that is still being written."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from aging.store.segments import SEALED, live_twin, read_live, sealed_twin, segm
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A folder's rows as one Arrow table, and what had to be left out."""
+    """A folder's rows as one Arrow table, and a message per file with unreadable rows."""
 
     table: pa.Table
     trimmed: Sequence[str]
 
 
 def read_rows(folder: Path, columns: Sequence[str] | None = None, *, checked: bool = False) -> Rows:
-    """All rows of a segment folder, oldest first: of these columns as far as there are such, or of all.
+    """All rows of a segment folder, oldest first, with those of these columns that exist, or all columns.
 
-    An absent folder has no rows. ``checked`` reads all columns and keeps these: damage to any of them is noticed.
+    A missing folder has no rows. ``checked`` reads all columns and keeps these, so that damage to any is noticed.
     """
     tables: list[pa.Table] = []
     trimmed: list[str] = []
@@ -38,7 +38,7 @@ def read_rows(folder: Path, columns: Sequence[str] | None = None, *, checked: bo
 
 
 def trimmed_in(folder: Path) -> Sequence[str]:
-    """What of a folder cannot be read, whichever columns are asked for; one file at a time is in memory."""
+    """A message per file of a folder with unreadable rows; one file at a time is in memory."""
     return [note for _, note in _segments_read(folder, None) if note]
 
 
@@ -51,14 +51,14 @@ def _segments_read(folder: Path, columns: Sequence[str] | None) -> Iterator[tupl
             live = live_twin(path)
             if live == path or not live.exists():
                 yield pa.table({}), f"{path.name}: cannot be read and was left out: {reason}"
-            else:  # it is damaged, but what it was made of is still there
+            else:  # damaged, but its live file still exists
                 yield _read_segment(live, columns)
 
 
 def _read_segment_or_twin(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, str | None]:
     try:
         return _read_segment(path, columns)
-    except FileNotFoundError:  # sealed between our listing and our reading: its twin has the rows
+    except FileNotFoundError:  # sealed after the folder was listed: its twin has the rows
         return _read_segment(sealed_twin(path), columns)
 
 

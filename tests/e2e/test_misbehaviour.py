@@ -69,7 +69,7 @@ def problems(results: Results, deployment: str) -> dict[str, str]:
     return {one["kind"]: one["message"] for one in told["problems"] if one["deployment"] == deployment}
 
 
-def test_the_good_one_is_measured_to_the_end(worst: tuple[Results, str, int]) -> None:
+def test_good_server_measured_to_end(worst: tuple[Results, str, int]) -> None:
     results, output, code = worst
     assert code == 0, output
     assert "Traceback" not in output
@@ -87,20 +87,20 @@ def test_the_good_one_is_measured_to_the_end(worst: tuple[Results, str, int]) ->
         ("prints-without-end", "last log lines: a line that says nothing at all"),
     ],
 )
-def test_why_there_was_no_start_is_told(worst: tuple[Results, str, int], deployment: str, message: str) -> None:
+def test_start_failure_reason(worst: tuple[Results, str, int], deployment: str, message: str) -> None:
     results, _, _ = worst
     assert message in problems(results, deployment)["died"]
     assert results.requests(deployment).empty
 
 
-def test_output_without_end_does_not_fill_the_disk(worst: tuple[Results, str, int]) -> None:
+def test_endless_output_is_capped(worst: tuple[Results, str, int]) -> None:
     results, _, _ = worst
     log = results.layout.log("prints-without-end", 1)
     assert older(log).stat().st_size == 128 * 1024
     assert problems(results, "prints-without-end")["log"] == "it printed over 0.25 MiB; only its newest output is kept"
 
 
-def test_the_deaf_are_ended_with_all_that_left_their_group(worst: tuple[Results, str, int]) -> None:
+def test_unresponsive_servers_killed(worst: tuple[Results, str, int]) -> None:
     results, _, _ = worst
     (stopped,) = (e for e in results.events if e.kind == "deployment_stopped" and e.deployment == "deaf")
     assert stopped.details["exit"] == "killed by SIGKILL"
@@ -114,7 +114,7 @@ def test_the_deaf_are_ended_with_all_that_left_their_group(worst: tuple[Results,
     assert left == []
 
 
-def test_a_log_is_capped_at_its_newest_half_and_goes_on_where_it_is(tmp_path: Path) -> None:
+def test_log_keeps_newest_half(tmp_path: Path) -> None:
     log = tmp_path / "1.log"
     server = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(server, b"first\n" + b"x" * 1000 + b"\nnewest line\n")

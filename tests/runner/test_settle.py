@@ -20,13 +20,13 @@ MIB = 2.0**20
 BEFORE = HostUse(memory=4000 * MIB, total=24_000 * MIB, devices={"gpu0": 500 * MIB, "gpu1": 500 * MIB})
 
 
-def test_a_host_that_is_as_before_or_freer_has_settled() -> None:
+def test_settled_as_before_or_freer() -> None:
     assert differences(BEFORE, BEFORE, []) == ()
     assert differences(BEFORE, replace(BEFORE, memory=100 * MIB, devices={"gpu0": 0.0}), []) == ()
     assert differences(BEFORE, replace(BEFORE, memory=4400 * MIB), []) == (), "2 % of 24,000 MiB come and go"
 
 
-def test_each_thing_that_is_held_is_told() -> None:
+def test_each_difference_reported() -> None:
     now = replace(BEFORE, memory=5000 * MIB, devices={"gpu0": 600 * MIB, "gpu1": 510 * MIB, "gpu2": 9000 * MIB})
     assert differences(BEFORE, now, ["port 9 is in use"]) == (
         "port 9 is in use",
@@ -35,13 +35,13 @@ def test_each_thing_that_is_held_is_told() -> None:
     )
 
 
-def test_a_small_host_is_given_a_quarter_of_a_gibibyte() -> None:
+def test_small_host_tolerance() -> None:
     small = HostUse(memory=500 * MIB, total=1000 * MIB)
     assert differences(small, replace(small, memory=750 * MIB), []) == ()
     assert differences(small, replace(small, memory=760 * MIB), []) != ()
 
 
-def test_this_host_is_read_and_a_port_that_is_listened_on_is_taken() -> None:
+def test_host_use_and_port_in_use() -> None:
     use = host_use()
     assert 0 < use.memory < use.total
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -62,18 +62,18 @@ async def _wait(patience: float, interrupt_after: float) -> tuple[list[str], flo
     return told, time.monotonic() - began
 
 
-def test_an_interrupt_ends_the_wait_at_once_and_nothing_is_said_to_have_settled() -> None:
+def test_interrupt_ends_wait() -> None:
     told, seconds = asyncio.run(_wait(patience=60.0, interrupt_after=0.1))
     assert told == []
     assert seconds < 5.0
 
 
-def test_patience_ends() -> None:
+def test_patience_exceeded() -> None:
     told, _ = asyncio.run(_wait(patience=0.2, interrupt_after=60.0))
     assert told == ["not_settled"]
 
 
-def test_ports_are_looked_up_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_port_lookup_off_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[threading.Thread] = []
 
     def look(ports: Sequence[int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The watchdogs of a running campaign: read every second, and what follows from what they see."""
+"""The loop over the watchdogs: reads every second, and acts on their decisions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from aging.runner.watchdogs.memory import Memory
 
 _INTERVAL_SECONDS = 1.0
 _CONFIRMED = 3
-"""Looks in a row before somebody is ended: a moment's peak is no exhaustion."""
+"""Consecutive looks before a server is ended: a short peak is not exhaustion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A run that is going on, with its load process if it has one."""
+    """A run under way, with its load process if it has one."""
 
     replica: int
     server: Server
@@ -34,7 +34,7 @@ class Watched:
 class Watchdogs:
     """Watches disk, memory and loads until cancelled.
 
-    ``runs`` are those of now; ``record_event`` writes the journal; ``halt`` ends the campaign in order.
+    ``runs`` returns the runs under way; ``record_event`` writes the journal; ``halt`` ends the campaign in order.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Watchdogs:
         self._shortage_reported = False
 
     def see(self, reading: Reading) -> None:
-        """A reading of what a deployment holds: how much it has grown since its generation was ready."""
+        """Note the growth of a deployment since its generation became ready."""
         if reading.owner == HARNESS or (size := reading.values.get(PRIMARY)) is None:
             return
         if any(run.server.name == reading.owner and run.server.age is not None for run in self._runs()):
@@ -87,8 +87,8 @@ class Watchdogs:
             ):
                 continue
             heard = time.monotonic() - load_process.heard
-            told = load.troubles(load_process.beat, heard, table.silent_after, table.late_after)
-            self._alarms.look((run.server.name, run.replica), told)
+            troubles = load.troubles(load_process.beat, heard, table.silent_after, table.late_after)
+            self._alarms.look((run.server.name, run.replica), troubles)
             if load_process.full is not None:
                 self._halt(f"request records cannot be written: {load_process.full}")
 
