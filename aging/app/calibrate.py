@@ -71,8 +71,8 @@ async def _running_server(deployment: DeploymentBase[Any], ports: FreePorts) -> 
         layout = Layout(Path(folder))
         layout.journal.touch()  # empty; the keeper reads it when this process is killed
         patience = getattr(deployment.options, "stop_timeout", 0.0)
-        keeper = KeeperClient(layout.root, 0.0, patience, lambda *_, **__: None)
-        server = Server(deployment, 1, layout, lambda *_, **__: None, ports.of(deployment.options.name))
+        keeper = KeeperClient(layout.root, 0.0, patience, lambda _: None)
+        server = Server(deployment, 1, layout, lambda _: None, ports.of(deployment.options.name))
         await keeper.start()
         try:
             await server.start()

@@ -19,6 +19,7 @@ from aging.findings.problems import problems_of
 from aging.findings.run_evidence import Evidence, evidence_of
 from aging.findings.run_validity import limits_of
 from aging.findings.types import Problem
+from aging.store.events import DeploymentReady
 from aging.store.results import Results
 
 _LEAST_SAMPLES = 3
@@ -78,7 +79,7 @@ def _ready(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
     if evidence.ending == "early":
         lasted = readable_duration(evidence.lasted)
         return SmokeCheck("ready", "fail", f"it ended after {lasted} of load: {evidence.why or 'no reason is known'}")
-    took = [event.details["seconds"] for event in results.events_of(name, 1) if event.kind == "deployment_ready"]
+    took = [event.seconds for event in results.events_of(name, 1) if isinstance(event, DeploymentReady)]
     return SmokeCheck("ready", "ok", f"ready after {took[0]:.1f} s" if took else "ready")
 
 

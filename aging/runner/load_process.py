@@ -13,6 +13,7 @@ from aging.core.blas_threads import ONE_THREAD
 from aging.core.processes.child import Child
 from aging.load.heartbeat import Beat
 from aging.load.job import Job
+from aging.store.events import SealingFailed
 from aging.store.segments import parse_line
 
 _STOP_PATIENCE_SECONDS = 5.0
@@ -43,7 +44,7 @@ class LoadProcess:
         """When its last event arrived, in monotonic seconds; None before it has a job."""
         self.full: str | None = None
         """Why it cannot write its records; None if it can."""
-        self._failed_seals: list[dict[str, Any]] = []
+        self._failed_seals: list[SealingFailed] = []
         self.failure: str | None = None
         """Why it was killed; None if it ended by itself."""
         self.ignored = 0
@@ -85,8 +86,8 @@ class LoadProcess:
         """The first request of a resumed load; None if no request is left, or the process has died."""
         return await asyncio.shield(self._resumed)
 
-    def take_failed_seals(self) -> list[dict[str, Any]]:
-        """Details of the failed seals that the process reported since the last call."""
+    def take_failed_seals(self) -> list[SealingFailed]:
+        """The failed seals that the process reported since the last call."""
         failed, self._failed_seals = self._failed_seals, []
         return failed
 
@@ -164,8 +165,8 @@ class LoadProcess:
                 self._set_first(first)
             case {"event": "finished", "schedule_hash": str(), "requests": int()}:
                 self.finished = event
-            case {"event": "sealing_failed", **details}:
-                self._failed_seals.append({str(name): value for name, value in details.items()})
+            case {"event": "sealing_failed", "files": int(files), "exit": int() | None as status, "log": list(log)}:
+                self._failed_seals.append(SealingFailed(files=files, exit=status, log=log))
             case _:
                 return False
         return True

@@ -14,7 +14,8 @@ from aging.core.errors import DeploymentError
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
 from aging.rejuvenation.base import Policy
-from aging.runner.run import ActiveRun, Journalize
+from aging.runner.run import ActiveRun
+from aging.store.events import Journalize, RejuvenationCompleted, RejuvenationStarted, Watchdog
 
 _INTERVAL_SECONDS = 1.0
 _BLIND_AFTER_SECONDS = 90.0
@@ -73,13 +74,15 @@ class Rejuvenator:
         for indicator in self._policies[name].indicators:
             if indicator not in read:
                 why = f"No sampler reads the rejuvenation indicator {indicator!r}; {suggestion(indicator, read)}"
-                self._record_event("watchdog", name, replica=run.run.replica, trouble="unread", message=why)
+                self._record_event(Watchdog(deployment=name, replica=run.run.replica, trouble="unread", message=why))
 
     async def _restart(self, run: ActiveRun, reason: str) -> None:
         """Drain, SIGTERM, relaunch, ready; arrivals wait until then."""
         server, load_process = run.server, run.load_process
-        details = {"replica": server.replica, "generation": server.generation, "action": "restart", "reason": reason}
-        self._record_event("rejuvenation_started", server.name, **details)
+        name, replica = server.name, server.replica
+        self._record_event(
+            RejuvenationStarted(deployment=name, replica=replica, generation=server.generation, reason=reason)
+        )
         began = time.monotonic()
         if load_process is not None:
             await load_process.hold()
@@ -91,5 +94,6 @@ class Rejuvenator:
         if load_process is not None:
             load_process.release(server.generation)
         seconds = round(time.monotonic() - began, 3)
-        details = {"replica": server.replica, "generation": server.generation, "seconds": seconds}
-        self._record_event("rejuvenation_completed", server.name, **details)
+        self._record_event(
+            RejuvenationCompleted(deployment=name, replica=replica, generation=server.generation, seconds=seconds)
+        )

@@ -15,6 +15,7 @@ from aging.core.tasks import cancelled
 from aging.rejuvenation.base import Policy
 from aging.runner.rejuvenator import Rejuvenator
 from aging.runner.run import ActiveRun, RunContext
+from aging.store.events import LoadEnded
 
 _LEAD_SECONDS = 0.5
 """From sending the jobs to the shared start of load."""
@@ -91,7 +92,7 @@ class Round:
             await self._until_all(ready, [run.follow() for run in ready])
         finally:
             await cancelled([stop])
-        self._context.record_event("load_ended")
+        self._context.record_event(LoadEnded())
 
     async def _watch(self, ready: Sequence[ActiveRun]) -> None:
         """Observe deployments whose load comes from elsewhere."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign
@@ -20,13 +19,13 @@ from aging.load.job import Job
 from aging.runner.free_ports import FreePort, FreePorts
 from aging.runner.load_process import LoadProcess
 from aging.runner.server import Server
+from aging.store import events
+from aging.store.events import Journalize, RunKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
 _MOST_LOAD_PROCESSES = 5
 """Per run: a load process that dies again and again is not an accident."""
-
-Journalize = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,16 @@ class _Load:
     load_process: LoadProcess
     start: float
     resumed: bool
+
+
+class _End(TypedDict):
+    """How a load process ended, as its event has it."""
+
+    exit: int
+    schedule_hash: str | None
+    requests: int | None
+    unwritten: int
+    dropped: int
 
 
 class ActiveRun:
@@ -130,12 +139,14 @@ class ActiveRun:
         if self._start_recorded:
             return
         self._start_recorded = True
-        self._record_event(
-            "load_started",
-            load_start=context.timeline.of(load_start),
-            planned_seconds=context.campaign.duration,
-            phases=[(phase.start, phase.end) for phase in job.phases()],
-            pid=load_process.pid,
+        context.record_event(
+            events.LoadStarted(
+                **self._which,
+                load_start=context.timeline.of(load_start),
+                planned_seconds=context.campaign.duration,
+                phases=[(phase.start, phase.end) for phase in job.phases()],
+                pid=load_process.pid,
+            )
         )
 
     async def follow(self) -> None:
@@ -158,14 +169,16 @@ class ActiveRun:
         """Observe from monotonic time ``start`` for the planned time, or until the process has ended for good."""
         context = self._context
         if self._start_recorded:
-            self._record_event("watch_resumed")
+            context.record_event(events.WatchResumed(**self._which))
         else:
             born = self.server.born
-            self._record_event(
-                "watch_started",
-                load_start=context.timeline.of(start),
-                planned_seconds=context.campaign.duration,
-                earlier=0.0 if born is None else max(start - born, 0.0),
+            context.record_event(
+                events.WatchStarted(
+                    **self._which,
+                    load_start=context.timeline.of(start),
+                    planned_seconds=context.campaign.duration,
+                    earlier=0.0 if born is None else max(start - born, 0.0),
+                )
             )
         over = asyncio.create_task(context.interrupted.wait())
         gone = asyncio.create_task(self.server.follow_restarts())
@@ -174,7 +187,7 @@ class ActiveRun:
             await asyncio.wait({over, gone}, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancelled([over, gone])
-        self._record_event("watch_finished")
+        context.record_event(events.WatchFinished(**self._which))
 
     async def _drive(self, given: _Load) -> bool:
         """Wait until a load process ends; whether it ended in order."""
@@ -192,19 +205,24 @@ class ActiveRun:
             if resumed is not None:
                 await asyncio.gather(resumed, return_exceptions=True)
         for failure in load_process.take_failed_seals():
-            self._record_event("sealing_failed", **failure)
+            self._context.record_event(replace(failure, **self._which))
         finished = load_process.finished or {}
         in_order = status == 0 and bool(finished)
         if load_process.ignored:
-            self._record_event("load_output_ignored", lines=load_process.ignored, first=load_process.first_ignored)
-        self._record_event(
-            "load_finished" if in_order else "load_died",
-            exit=status,
-            schedule_hash=finished.get("schedule_hash"),
-            requests=finished.get("requests"),
-            **{name: finished[name] for name in ("unwritten", "dropped") if finished.get(name)},
-            **({} if in_order or load_process.failure is None else {"reason": load_process.failure}),
-        )
+            self._context.record_event(
+                events.LoadOutputIgnored(**self._which, lines=load_process.ignored, first=load_process.first_ignored)
+            )
+        end: _End = {
+            "exit": status,
+            "schedule_hash": finished.get("schedule_hash"),
+            "requests": finished.get("requests"),
+            "unwritten": finished.get("unwritten") or 0,
+            "dropped": finished.get("dropped") or 0,
+        }
+        if in_order:
+            self._context.record_event(events.LoadFinished(**self._which, **end))
+        else:
+            self._context.record_event(events.LoadDied(**self._which, **end, reason=load_process.failure))
         return in_order
 
     def _may_continue(self, load: _Load) -> bool:
@@ -212,7 +230,10 @@ class ActiveRun:
         return not (over or self.server.died.is_set() or self._context.interrupted.is_set())
 
     async def _record_resumed(self, load_process: LoadProcess) -> None:
-        self._record_event("load_resumed", first=await load_process.resumed(), pid=load_process.pid)
+        self._context.record_event(
+            events.LoadResumed(**self._which, first=await load_process.resumed(), pid=load_process.pid)
+        )
 
-    def _record_event(self, kind: str, **details: Any) -> None:
-        self._context.record_event(kind, self.run.options.name, replica=self.run.replica, **details)
+    @property
+    def _which(self) -> RunKey:
+        return {"deployment": self.run.options.name, "replica": self.run.replica}

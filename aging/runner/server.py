@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from aging.load.requests.bodies import content
 from aging.load.requests.send import Answer, send
 from aging.load.schedule.planned_request import PlannedRequest
 from aging.runner.free_ports import FreePort
+from aging.store import events
+from aging.store.events import Journalize, ServerKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
@@ -33,8 +35,6 @@ _PROBE_TIMEOUT_SECONDS = 30.0
 _PROBE_PAUSE_SECONDS = 0.1
 _RETURN_PAUSE_SECONDS = 1.0
 _LOG_PAUSE_SECONDS = (0.05, 1.0)
-
-Journalize = Callable[..., object]
 
 
 class Server:
@@ -139,7 +139,7 @@ class Server:
             await self._await_ready(life, began, probe=probe)
             return
         self.ready_since = timeline.here(prior.ready)
-        self._record("deployment_readopted", pid=prior.pid)
+        self._record_event(events.DeploymentReadopted(**self._which, pid=prior.pid))
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
     def _choose_port(self) -> None:
@@ -152,10 +152,10 @@ class Server:
 
     def _record_gone(self, why: str | None) -> None:
         if why is not None:
-            self._record("deployment_gone", why=why)
+            self._record_event(events.DeploymentGone(**self._which, why=why))
         else:
             why = "exited while the runner was down (status unknown)"
-            self._record("deployment_died", why=why, log=self._log_tail())
+            self._record_death(why, self._log_tail())
 
     async def follow_restarts(self) -> None:
         """Follow a process that is restarted from outside into its next generations; return when it will not return."""
@@ -184,7 +184,7 @@ class Server:
         self.ready_since = None
         if self._life is not None:
             await self._life.end()
-            self._record("deployment_died", why=why, log=self._log_tail())
+            self._record_death(why, self._log_tail())
             self.died.set()
 
     async def stop(self) -> None:
@@ -199,20 +199,24 @@ class Server:
             how = await self._life.end()
             self._life = None
             if alive:
-                self._record("deployment_stopped", exit=how) if how is not None else self._record("deployment_left")
+                which = self._which
+                stopped = events.DeploymentLeft(**which) if how is None else events.DeploymentStopped(**which, exit=how)
+                self._record_event(stopped)
 
     async def _await_ready(self, life: Life, started: float, *, probe: bool) -> None:
         pids = {name: next(iter(tree), None) for name, tree in life.trees.items()}
         main = pids.pop(MAIN, None)
         known, port = None if main is None else identity(main), self.deployment.port
-        self._record(
-            "deployment_started",
-            pid=main,
-            **({} if port is None else {"port": port}),
-            command=list(life.command),
-            main=None if known is None else astuple(known),
-            processes={name: astuple(one) for name, one in life.ours.items()},
-            **({"components": pids} if pids else {}),
+        self._record_event(
+            events.DeploymentStarted(
+                **self._which,
+                pid=main,
+                port=port,
+                command=list(life.command),
+                main=None if known is None else astuple(known),
+                processes={name: astuple(one) for name, one in life.ours.items()},
+                components=pids,
+            )
         )
         if probe and self._origin.endpoint is not None:
             try:
@@ -223,11 +227,16 @@ class Server:
                 raise
         self.ready_since = time.monotonic()
         seen = [] if main is None else list(command_line(main))
-        self._record("deployment_ready", seconds=round(self.ready_since - started, 3), seen=seen)
+        seconds = round(self.ready_since - started, 3)
+        self._record_event(events.DeploymentReady(**self._which, seconds=seconds, seen=seen))
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
-    def _record(self, kind: str, **details: Any) -> None:
-        self._record_event(kind, self.name, replica=self.replica, generation=self.generation, **details)
+    def _record_death(self, why: str, log: Sequence[str]) -> None:
+        self._record_event(events.DeploymentDied(**self._which, why=why, log=log))
+
+    @property
+    def _which(self) -> ServerKey:
+        return {"deployment": self.name, "replica": self.replica, "generation": self.generation}
 
     async def _until_ready(self, life: Life, endpoint: Endpoint, started: float) -> None:
         timeout = self.deployment.options.ready_timeout
@@ -250,7 +259,7 @@ class Server:
 
     def _not_ready(self, what: str) -> DeploymentError:
         lines = self._log_tail()
-        self._record("deployment_died", why=what, log=lines)
+        self._record_death(what, lines)
         self.died.set()
         shown = "".join(f"\n  | {line}" for line in lines)
         return DeploymentError(f"{self.name}: {what}{shown}")
@@ -259,7 +268,7 @@ class Server:
         how = await life.wait()
         self.ready_since = None
         await life.end()  # workers that outlive their leader would keep its port and memory
-        self._record("deployment_died", why=self._explain_exit(how), log=self._log_tail())
+        self._record_death(self._explain_exit(how), self._log_tail())
         self.died.set()
 
     def _explain_exit(self, how: str) -> str:
@@ -276,7 +285,7 @@ class Server:
                 capped = True
             if capped:
                 if not recorded:
-                    self._record("log_capped", bytes=limit)
+                    self._record_event(events.LogCapped(**self._which, bytes=limit))
                 recorded = True
             pause = _LOG_PAUSE_SECONDS[0] if capped else min(2 * pause, _LOG_PAUSE_SECONDS[1])
             await asyncio.sleep(pause)

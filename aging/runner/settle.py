@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import psutil
 
 from aging.core.ports import port_taken
 from aging.sampling.nvml.memory_used import memory_used
+from aging.store.events import Baseline, Journalize, NotSettled, Settled
 
 _PAUSE_SECONDS = 1.0
 
@@ -66,18 +66,16 @@ class HostIdleWait:
 
     before: HostUse
     patience: float
-    record_event: Callable[..., object]
+    record_event: Journalize
 
     @classmethod
-    async def begin(
-        cls, patience: float, record_event: Callable[..., object], noted: Mapping[str, Any] | None = None
-    ) -> HostIdleWait:
+    async def begin(cls, patience: float, record_event: Journalize, noted: Baseline | None = None) -> HostIdleWait:
         """Record the state of the host before the first start, or use the one that was ``noted`` then."""
         if noted is not None:
             total = float(psutil.virtual_memory().total)
-            return cls(HostUse(noted["memory_bytes"], total, noted["device_bytes"]), patience, record_event)
+            return cls(HostUse(noted.memory_bytes, total, noted.device_bytes), patience, record_event)
         use = await asyncio.to_thread(host_use)
-        record_event("baseline", memory_bytes=use.memory, device_bytes=dict(use.devices))
+        record_event(Baseline(memory_bytes=use.memory, device_bytes=dict(use.devices)))
         return cls(use, patience, record_event)
 
     async def wait(self, ports: Sequence[int], interrupted: asyncio.Event) -> None:
@@ -88,10 +86,10 @@ class HostIdleWait:
             why = differences(self.before, use, taken)
             waited = round(time.monotonic() - began, 3)
             if not why:
-                self.record_event("settled", seconds=waited)
+                self.record_event(Settled(seconds=waited))
                 return
             if waited >= self.patience:
-                self.record_event("not_settled", seconds=waited, why="; ".join(why))
+                self.record_event(NotSettled(seconds=waited, why="; ".join(why)))
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(_PAUSE_SECONDS, self.patience)):

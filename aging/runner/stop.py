@@ -13,6 +13,7 @@ from aging.core.processes.ownership import Identity, belonging, campaigns, end, 
 from aging.runner.keeper_client import keepers
 from aging.runner.resume_plan import prior_state
 from aging.runner.takeover import POLL_SECONDS, STOP_PATIENCE_SECONDS, last_seen, take_lock
+from aging.store.events import CampaignInterrupted, OrphansEnded
 from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock, LockedError, Owner, owner_of, recorded_owner
@@ -36,7 +37,7 @@ def stop(directory: Path, layout: Layout) -> Iterator[str]:
     if state.ended is None and state.started is not None:
         prior = prior_state(state, last_seen(layout.root), Stamp.now())
         journal = Journal(layout.journal, prior.timeline)
-        journal.record("campaign_interrupted", by="aging stop", pids=[one.pid for one in ended])
+        journal.record(CampaignInterrupted(by="aging stop", pids=[one.pid for one in ended]))
         journal.close()
         yield f"The runner was gone; ended its processes ({_count(ended)}) and marked the campaign as interrupted."
         yield f"For its findings: aging analyze {directory}. To continue: aging resume {directory}"
@@ -80,7 +81,7 @@ def reap() -> Sequence[str]:
         ended = end(lambda: belonging(campaign, state.recorded()), STOP_PATIENCE_SECONDS)  # noqa: B023 - called at once
         if ended:
             journal = Journal(root / "journal.jsonl", Timeline(state.shift))
-            journal.record("orphans_ended", pids=[one.pid for one in ended])
+            journal.record(OrphansEnded(pids=[one.pid for one in ended]))
             journal.close()
             messages.append(f"Ended the processes that a killed runner left of {root} ({_count(ended)}).")
         lock.close()

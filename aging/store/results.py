@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from aging.core.errors import ResultsError
-from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE, Event
+from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE
+from aging.store.events import Event
 from aging.store.frames import Frames
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
@@ -62,11 +63,7 @@ class Results:
 
     def events_of(self, deployment: str, replica: int) -> tuple[Event, ...]:
         """The events of one run; of its last attempt if it was repeated."""
-        return tuple(
-            event
-            for event in self.lasting_events
-            if event.deployment == deployment and event.details.get("replica", 1) == replica
-        )
+        return tuple(event for event in self.lasting_events if event.of_run(deployment, replica))
 
     @cached_property
     def lasting_events(self) -> tuple[Event, ...]:

@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from aging.core.errors import writing
 from aging.core.format import hour_name
+from aging.store.events import Event, Journalize, SealingFailed
 
 LIVE = ".live.jsonl"
 SEALED = ".parquet"
@@ -71,7 +72,7 @@ class LineFile:
         self._file.close()
 
 
-def _ignore_event(_kind: str, **_details: Any) -> None:
+def _ignore_event(_event: Event) -> None:
     """The write end of writers without a journal."""
 
 
@@ -83,7 +84,7 @@ class Sealer:
     ``sealing_failed`` and added to the next seal, but do not start one: on a full disk each would fail alike.
     """
 
-    def __init__(self, record_event: Callable[..., object] = _ignore_event) -> None:
+    def __init__(self, record_event: Journalize = _ignore_event) -> None:
         self._record_event = record_event
         self._finished: list[Path] = []
         self._unsealed: list[Path] = []
@@ -135,7 +136,7 @@ class Sealer:
 
     def _fail(self, status: int | None, log: Sequence[str]) -> None:
         self._keep()
-        self._record_event("sealing_failed", files=len(self._unsealed), exit=status, log=list(log))
+        self._record_event(SealingFailed(files=len(self._unsealed), exit=status, log=list(log)))
 
     def _keep(self) -> None:
         self._unsealed = [live for live in self._sealing if live.exists()]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from aging.core.records import Event
+from aging.store.events import Event
 from aging.store.journal import read_journal
 from aging.store.results import Results, open_results
 from analysis.accelerated.scenario import Study, servers

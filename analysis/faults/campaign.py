@@ -17,8 +17,8 @@ from pathlib import Path
 from random import Random
 
 from aging.core.processes.ownership import MARKER, Identity, environment, identity, lives, processes
-from aging.core.records import Event
 from aging.runner.keeper_client import keepers
+from aging.store.events import Event
 from aging.store.journal import read_journal
 
 LEAK_BYTES = 16 * 1024

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from aging import open_results
 from aging.core.metrics import PRIMARY
-from aging.core.records import HARNESS, Event
+from aging.core.records import HARNESS
+from aging.store.events import Event
 from aging.store.reader import read_rows
 from aging.store.results import Results
 

@@ -55,7 +55,7 @@ def test_judge_process_answers(tmp_path: Path) -> None:
     campaign.server_dies("flaky", 5, how="exit 7")
     campaign.run()
     asked = [PlannedRun(SubjectOptions(name=name, kind="reference"), 1, 7, None) for name in ("clean", "flaky")]
-    found = asyncio.run(broken_runs(campaign.root, asked, lambda *_, **__: None))
+    found = asyncio.run(broken_runs(campaign.root, asked, lambda _: None))
     assert list(found) == [("flaky", 1)]
     assert "exit 7" in "; ".join(found["flaky", 1])
 

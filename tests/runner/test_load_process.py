@@ -18,6 +18,7 @@ from aging.load.heartbeat import Beat
 from aging.runner import load_process
 from aging.runner.load_process import LoadProcess
 from aging.runner.run import ActiveRun, RunContext, _Load
+from aging.store.events import Event
 
 PULSE = {"event": "pulse", "waiting": 3, "quiet": 0.5, "late": 0.0}
 FINISHED = {"event": "finished", "schedule_hash": "ab12", "requests": 7, "unwritten": 0}
@@ -161,8 +162,8 @@ class Held:
         run = SimpleNamespace(options=options, replica=1)
         self.running = ActiveRun(cast("Any", run), cast("Any", deployment), None, cast("RunContext", stage))
 
-    def _record_event(self, kind: str, _: str, **details: object) -> None:
-        self.events.append((kind, details))
+    def _record_event(self, event: Event) -> None:
+        self.events.append((event.kind, event.details))
 
 
 def test_interrupt_during_start(monkeypatch: pytest.MonkeyPatch) -> None:

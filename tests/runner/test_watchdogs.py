@@ -65,7 +65,7 @@ def test_load_troubles(beat: Beat | None, heard: float, kinds: set[str]) -> None
 
 def test_alarm_begin_and_end() -> None:
     events: list[tuple[str, Any]] = []
-    alarms = Alarms(lambda event, _, **details: events.append((event, details["trouble"])))
+    alarms = Alarms(lambda event: events.append((event.kind, event.details["trouble"])))
     for troubles in ({"silent": "x"}, {"silent": "y"}, {"silent": "z", "behind": "x"}, {"behind": "x"}, {}, {}):
         alarms.look(("a", 1), troubles)
     begins, overs = ("watchdog", "silent"), ("watchdog_over", "silent")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+from aging.store.events import Journalize, Watchdog, WatchdogOver
 
 Subject = tuple[str, int]
 """A run: deployment and replica."""
@@ -11,7 +13,7 @@ Subject = tuple[str, int]
 class Alarms:
     """Journals the troubles of runs."""
 
-    def __init__(self, record_event: Callable[..., object]) -> None:
+    def __init__(self, record_event: Journalize) -> None:
         self._record_event = record_event
         self._ringing: dict[Subject, set[str]] = {}
 
@@ -19,7 +21,8 @@ class Alarms:
         """Journal the changes: ``troubles`` are the current messages by kind."""
         before, (deployment, replica) = self._ringing.get(subject, set()), subject
         for kind in troubles.keys() - before:
-            self._record_event("watchdog", deployment, replica=replica, trouble=kind, message=troubles[kind])
+            message = troubles[kind]
+            self._record_event(Watchdog(deployment=deployment, replica=replica, trouble=kind, message=message))
         for kind in before - troubles.keys():
-            self._record_event("watchdog_over", deployment, replica=replica, trouble=kind)
+            self._record_event(WatchdogOver(deployment=deployment, replica=replica, trouble=kind))
         self._ringing[subject] = set(troubles)

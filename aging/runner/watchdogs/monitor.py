@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aging.campaign.schema import WatchdogsTable
@@ -16,6 +16,7 @@ from aging.runner.server import Server
 from aging.runner.watchdogs import disk, load, memory
 from aging.runner.watchdogs.alarms import Alarms
 from aging.runner.watchdogs.memory import Memory
+from aging.store.events import Journalize, Watchdog
 
 _INTERVAL_SECONDS = 1.0
 _CONFIRMED = 3
@@ -42,7 +43,7 @@ class Watchdogs:
         table: WatchdogsTable,
         results: Path,
         runs: Callable[[], Sequence[Watched]],
-        record_event: Callable[..., object],
+        record_event: Journalize,
         halt: Callable[[str], None],
     ) -> None:
         self._table = table
@@ -78,7 +79,7 @@ class Watchdogs:
         for run in self._runs():
             load_process = run.load_process
             for failure in () if load_process is None else load_process.take_failed_seals():
-                self._record_event("sealing_failed", run.server.name, replica=run.replica, **failure)
+                self._record_event(replace(failure, deployment=run.server.name, replica=run.replica))
             if (
                 load_process is None
                 or load_process.heard is None
@@ -105,15 +106,15 @@ class Watchdogs:
         if (name := memory.offender(growth)) is None:
             if not self._shortage_reported:
                 self._record_event(
-                    "watchdog", trouble="memory", message=f"{reason}; none of this campaign's servers has grown"
+                    Watchdog(trouble="memory", message=f"{reason}; none of this campaign's servers has grown")
                 )
             self._shortage_reported = True
         else:
             why = f"{reason}; {name} has grown most, by {growth[name] / 2**20:.0f} MiB"
-            self._record_event(
-                "watchdog", name, replica=servers[name].replica, trouble="memory", message=f"{why}: it was ended"
-            )
-            await servers[name].server.end_for_good(f"ended by the campaign: {why}")
+            run = servers[name]
+            ended = f"{why}: it was ended"
+            self._record_event(Watchdog(deployment=name, replica=run.replica, trouble="memory", message=ended))
+            await run.server.end_for_good(f"ended by the campaign: {why}")
 
     def _grown(self, server: Server) -> float:
         first, last = self._sizes.get((server.name, server.generation), (0.0, 0.0))
