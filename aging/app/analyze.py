@@ -5,16 +5,20 @@ It imports nothing that runs a campaign: neither an HTTP client nor the plug-ins
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import aging.stats.trend_tests
 from aging.core.plugins import discover
-from aging.findings.build import analyse, write_findings
+from aging.findings.build import analyse
+from aging.findings.findings_file import write_findings
 from aging.findings.series import Measured
 from aging.findings.types import Findings
-from aging.report import write_report
+from aging.report.html.page import write_report
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import open_results
+from aging.store.sealing import seal_all
 
 
 def derive(root: Path) -> Findings:
@@ -24,3 +28,11 @@ def derive(root: Path) -> Findings:
     write_findings(findings, measured.results.layout.findings)
     write_report(measured, findings, measured.results.layout.report)
     return findings
+
+
+def seal_and_analyze(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Seal and analyze the campaign of ``job["root"]``, in a worker process; the findings are in its files."""
+    root = Path(job["root"])
+    unsealed = seal_all(root, tolerated=job["halted"])
+    derive(root)
+    return {"unsealed": unsealed, "found": None}

@@ -10,13 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
-from aging.app.analyze import derive
-from aging.app.execute import seal
+from aging.app.conclude import ANALYSIS, conclude
+from aging.app.execute import measure
 from aging.app.prepare import make_result_directory, prepare_campaign, print_notes
 from aging.app.smoke import run_sanity_check
 from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
 from aging.check.early_stop import Gate, watch
+from aging.findings.findings_file import read_findings
 from aging.findings.types import Findings
 from aging.runner.campaign import CampaignRunner, Outcome
 from aging.store.layout import Layout
@@ -73,5 +74,6 @@ def run_to_findings(
     console: Console,
 ) -> CampaignRun:
     """Run a campaign whose lock the caller holds to its end, and analyze it."""
-    outcome = seal(runner, looking, campaign, layout, console)
-    return CampaignRun(outcome, layout, derive(layout.root), runner.decided or runner.halted)
+    outcome = measure(runner, looking, campaign, layout, console)
+    conclude(ANALYSIS, layout, outcome, console)
+    return CampaignRun(outcome, layout, read_findings(layout.findings), runner.decided or runner.halted)

@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aging.core.format import readable_duration
 from aging.core.quantities import parse_duration
 from aging.findings.latencies import latencies
 from aging.findings.types import Attainment
@@ -60,17 +59,6 @@ def classes(load: Mapping[str, Any] | None) -> dict[str, Objectives]:
         for name, objectives in told.items()
         if objectives
     }
-
-
-def described(objectives: Objectives) -> str:
-    """Objectives as people say them: ``TTFT ≤ 1s, TPOT ≤ 50ms``."""
-    return ", ".join(f"{name.upper()} ≤ {_short(seconds)}" for name, seconds in objectives.items())
-
-
-def _short(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:g}ms"
-    return readable_duration(seconds) if seconds >= 60 else f"{seconds:g}s"
 
 
 def of_class(requests: pd.DataFrame, name: str) -> pd.DataFrame:

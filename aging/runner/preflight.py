@@ -23,7 +23,7 @@ from aging.deployments.models.huggingface import cached_folder
 from aging.load.requests.bodies import left_out
 from aging.load.schedule.classes import classes_of
 from aging.runner.catalogue import Catalogue
-from aging.stats.slope.interval import LEAST
+from aging.stats.series.validation import LEAST_FOR_INTERVAL
 
 _CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}
 
@@ -105,10 +105,10 @@ def notes(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]]) -> lis
 
 def _too_short(campaign: Campaign) -> Iterator[str]:
     window, grid = campaign.duration - (campaign.warmup or 0.0), campaign.analysis.grid
-    if window < LEAST * grid:
+    if window < LEAST_FOR_INTERVAL * grid:
         yield (
             f"duration: {window:g} s after the warm-up are {int(window / grid)} points of analysis.grid = {grid:g} s; "
-            f"a finding needs at least {LEAST}. Increase duration, or reduce analysis.grid."
+            f"a finding needs at least {LEAST_FOR_INTERVAL}. Increase duration, or reduce analysis.grid."
         )
 
 

@@ -1,4 +1,7 @@
-"""A result directory as pandas frames; it may still be written."""
+"""A result directory as pandas frames; it may still be written.
+
+Opening one and reading its journal and manifest imports neither pandas nor pyarrow, as for `aging status`.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from aging.core.errors import ResultsError
-from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE
+from aging.core.records import HARNESS, TREE
 from aging.store.events import Event
-from aging.store.frames import Frames
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
-from aging.store.reader import read_rows, trimmed_in
 from aging.store.segments import LIVE, SEALED
 from aging.store.state import CampaignState, fold, superseded
 
-_TYPES = {str: pa.string(), bool: pa.bool_()}
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aging.store.frames import Frames
 
 _REQUESTS = "requests"
 _MANIFEST_KEYS = ("campaign", "deployments", "schedule_hashes", "seed")
@@ -89,13 +90,16 @@ class Results:
         ``owner`` is a deployment, or ``_harness`` for the harness, host and devices. With ``columns`` only those are
         read, unless the results are ``checked``: one metric of nine days at 1 Hz takes a second.
         """
+        from aging.store.reader import read_requests, read_rows  # noqa: PLC0415 - pyarrow: rows need it, a look does not
+
         folder = self.layout.source(owner, source, replica)
         frame = self._frames.get(folder, columns)
         if frame is None:
-            rows = read_rows(folder, columns, checked=self.checked)
+            read = read_requests if source == _REQUESTS else read_rows
+            rows = read(folder, columns, checked=self.checked)
             if self.checked or columns is None:
                 self._trimmed[folder] = rows.trimmed
-            frame = (_with_defaults(rows.table, columns) if source == _REQUESTS else rows.table).to_pandas()
+            frame = rows.table.to_pandas()
             self._frames.put(folder, columns, frame)
             frame = frame.copy(deep=False)
         return frame
@@ -114,6 +118,8 @@ class Results:
 
     @cached_property
     def _frames(self) -> Frames:
+        from aging.store.frames import Frames  # noqa: PLC0415 - pandas, as above
+
         return Frames()
 
     @cached_property
@@ -127,6 +133,8 @@ class Results:
 
     def trimmed(self) -> list[str]:
         """One message per file of the directory that cannot be read completely."""
+        from aging.store.reader import trimmed_in  # noqa: PLC0415 - pyarrow, as above
+
         folders = sorted({path.parent for path in self.layout.root.glob(f"*/r*/*/*{LIVE}")}) + sorted(
             {path.parent for path in self.layout.root.glob(f"*/r*/*/*{SEALED}")}
         )
@@ -137,25 +145,6 @@ class Results:
         ]
         broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
         return notes + ([f"journal.jsonl: {broken} incomplete lines were left out"] if broken else [])
-
-
-def _with_defaults(requests: pa.Table, columns: Sequence[str] | None) -> pa.Table:
-    """Request records with the defaults of the fields that they left out.
-
-    ``columns`` are the requested ones; None stands for all.
-    """
-    if not requests.num_rows:
-        return requests
-    for name, default in REQUEST_DEFAULTS.items():
-        if columns is not None and name not in columns:
-            continue
-        kind = _TYPES.get(type(default), pa.string() if name == "failure" else pa.float64())
-        if name not in requests.column_names:
-            requests = requests.append_column(name, pa.nulls(requests.num_rows, kind))
-        if default is not None:
-            place = requests.column_names.index(name)
-            requests = requests.set_column(place, name, requests[name].cast(kind).fill_null(default))
-    return requests
 
 
 def open_results(path: str | Path, *, checked: bool = False) -> Results:

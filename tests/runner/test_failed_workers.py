@@ -70,7 +70,7 @@ def test_judge_crash_journaled_per_run(tmp_path: Path) -> None:
         ("retry_judge_failed", "b"),
     ]
     details = told.events[1][2]
-    assert (details["replica"], details["attempt"], details["exit"]) == (1, 2, 1)
+    assert (details["replica"], details["attempt"], details["exit"]) == (1, 2, 2)
     assert "is not a result directory" in details["log"][-1]
 
 
@@ -123,7 +123,7 @@ def test_look_crash_journaled(tmp_path: Path) -> None:
         ("look_failed", 1, 3),
         ("look_failed", 2, 3),
     ]
-    assert all(details["exit"] == 1 and "manifest" in details["log"][-1] for _, _, details in told.events)
+    assert all(details["exit"] == 2 and "manifest" in details["log"][-1] for _, _, details in told.events)
 
 
 def test_crashed_look_spends_no_alpha() -> None:
