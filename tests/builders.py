@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aging.campaign.load import parse_campaign
-from aging.core.errors import CampaignError
+from aging.core.errors import CampaignError, Mistake
 from aging.core.metrics import PRIMARY
 from aging.core.records import RequestRecord, recorded
 from aging.deployments.lifecycle import Launch
@@ -189,10 +189,11 @@ def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
     return open_results(root)
 
 
-def mistakes(text: str) -> dict[str, str]:
+def mistakes(text: str) -> dict[str, Mistake]:
+    """The mistakes of a campaign file, by key."""
     with pytest.raises(CampaignError) as caught:
         parse_campaign(text, KINDS)
-    return {mistake.where: mistake.what for mistake in caught.value.mistakes}
+    return {mistake.where: mistake for mistake in caught.value.mistakes}
 
 
 def launch(plugin: type, model: str | None = None, **options: object) -> Launch:

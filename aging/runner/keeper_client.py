@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from aging.core.errors import needed
+from aging.core.errors import require
 from aging.core.processes.ownership import LIFE, MARKER, command_line, identity, mark, processes
 from aging.runner.keeper import GOODBYE
 
@@ -73,7 +73,7 @@ class KeeperClient:
             self._keeper = await self._started()
 
     async def _started(self) -> asyncio.subprocess.Process:
-        me = needed(identity(os.getpid()), "this process's own entry in /proc")
+        me = require(identity(os.getpid()), "this process's own entry in /proc")
         # Not marked: it ends what is.
         environment = {name: value for name, value in os.environ.items() if name not in (MARKER, LIFE)}
         return await asyncio.create_subprocess_exec(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from aging.core.allocator import prefill_allocator
-from aging.core.errors import DeploymentError, needed
+from aging.core.errors import DeploymentError, require
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
 from aging.rejuvenation.base import Policy
@@ -103,7 +103,7 @@ class Round:
         followers = [asyncio.create_task(one) for one in followed]
         others = []
         if self._policy is not None:
-            options = needed(self._stage.campaign.rejuvenation, "a [rejuvenation] table")
+            options = require(self._stage.campaign.rejuvenation, "a [rejuvenation] table")
             self._rejuvenating = Rejuvenator(options, self._policy, ready, self._stage.tell)
             others.append(asyncio.create_task(self._rejuvenating.run()))
         # By then everything has been done once; the harness is judged from the end of its first minute on.

@@ -12,7 +12,7 @@ from typing import IO, Any
 from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign
 from aging.core.clock import Timeline
-from aging.core.errors import needed, writing
+from aging.core.errors import require, writing
 from aging.core.records import HARNESS
 from aging.core.tasks import cancelled, unless
 from aging.deployments.base import DeploymentBase
@@ -110,10 +110,10 @@ class ActiveRun:
     def load(self, load_start: float, *, resumed: bool) -> None:
         """Give the load process its job: to send from monotonic time ``load_start`` on, or go on with what began."""
         stage, run = self._stage, self.run
-        driver = needed(self.driver, f"the load process of {run.options.name}")
+        driver = require(self.driver, f"the load process of {run.options.name}")
         job = Job(
-            endpoint=needed(self.serving.endpoint, f"the endpoint of {run.options.name}"),
-            load=needed(run.load, f"the load of {run.options.name}"),
+            endpoint=require(self.serving.endpoint, f"the endpoint of {run.options.name}"),
+            load=require(run.load, f"the load of {run.options.name}"),
             rate=run.options.rate,
             seed=run.seed,
             duration=stage.campaign.duration,
@@ -141,7 +141,7 @@ class ActiveRun:
     async def follow(self) -> None:
         """Wait for its load to end; a dead server ends it early, a load process that died is replaced."""
         for _ in range(_MOST_LOAD_PROCESSES):
-            load = needed(self._load, f"the load of {self.run.options.name}")
+            load = require(self._load, f"the load of {self.run.options.name}")
             if await self._drive(load) or not self._may_go_on(load):
                 return
             with self._stage.load_log() as log:

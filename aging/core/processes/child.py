@@ -18,7 +18,7 @@ from typing import IO, Protocol
 
 import psutil
 
-from aging.core.errors import DeploymentError, needed
+from aging.core.errors import DeploymentError, require
 from aging.core.processes.ownership import LIFE, MARKER, Identity, identity, lives, mark
 
 __all__ = ["LIFE", "MAIN", "MARKER", "Adopted", "Child", "Children", "Life", "Member"]
@@ -176,11 +176,11 @@ class Child(Member):
     def write_line(self, line: str) -> None:
         """Send one line to a piped child; one that has gone reads nothing."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            needed(self._process.stdin, "a pipe to the child").write(line.encode() + b"\n")
+            require(self._process.stdin, "a pipe to the child").write(line.encode() + b"\n")
 
     async def read_line(self) -> bytes:
         """The next line of a piped child, empty when it has closed its output."""
-        return await needed(self._process.stdout, "a pipe from the child").readline()
+        return await require(self._process.stdout, "a pipe from the child").readline()
 
 
 class Adopted(Member):
