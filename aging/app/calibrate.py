@@ -37,7 +37,7 @@ _SETTLES_IN = 2.0
 
 _DRAIN_SECONDS = 2.0
 
-TellStep = Callable[[str, Step], object]
+OnStep = Callable[[str, Step], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Windows:
 
 
 async def calibrate(
-    campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], windows: Windows, limits: Limits, tell: TellStep
+    campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], windows: Windows, limits: Limits, on_step: OnStep
 ) -> list[Ceiling]:
     """The ceiling of every deployment under the campaign's load, one after the other, each alone on the machine.
 
@@ -59,39 +59,39 @@ async def calibrate(
     ceilings = []
     with contextlib.closing(FreePorts(named_ports(campaign))) as ports:
         for deployment in deployments:
-            async with _served(deployment, ports) as (serving, layout):
-                measuring = _Measuring(campaign, serving, layout, windows, tell)
-                ceilings.append(await search(serving.name, measuring.measure, limits))
+            async with _running_server(deployment, ports) as (server, layout):
+                measuring = _Measuring(campaign, server, layout, windows, on_step)
+                ceilings.append(await search(server.name, measuring.measure, limits))
     return ceilings
 
 
 @asynccontextmanager
-async def _served(deployment: DeploymentBase[Any], ports: FreePorts) -> AsyncIterator[tuple[Server, Layout]]:
+async def _running_server(deployment: DeploymentBase[Any], ports: FreePorts) -> AsyncIterator[tuple[Server, Layout]]:
     with TemporaryDirectory(prefix="aging-calibrate-") as folder:
         layout = Layout(Path(folder))
         layout.journal.touch()  # nothing to tell; the keeper that ends what we leave when we are killed looks there
         patience = getattr(deployment.options, "stop_timeout", 0.0)
-        keeping = KeeperClient(layout.root, 0.0, patience, lambda *_, **__: None)
-        serving = Server(deployment, 1, layout, lambda *_, **__: None, ports.of(deployment.options.name))
-        await keeping.start()
+        keeper = KeeperClient(layout.root, 0.0, patience, lambda *_, **__: None)
+        server = Server(deployment, 1, layout, lambda *_, **__: None, ports.of(deployment.options.name))
+        await keeper.start()
         try:
-            await serving.start()
-            yield serving, layout
+            await server.start()
+            yield server, layout
         finally:
-            await serving.stop()
-            await keeping.goodbye()
+            await server.stop()
+            await keeper.goodbye()
 
 
 class _Measuring:
     """Drives one deployment at the rates that the search asks for."""
 
-    def __init__(self, campaign: Campaign, serving: Server, layout: Layout, windows: Windows, tell: TellStep) -> None:
-        self._campaign, self._serving, self._layout, self._windows, self._tell = (
+    def __init__(self, campaign: Campaign, server: Server, layout: Layout, windows: Windows, on_step: OnStep) -> None:
+        self._campaign, self._server, self._layout, self._windows, self._on_step = (
             campaign,
-            serving,
+            server,
             layout,
             windows,
-            tell,
+            on_step,
         )
         self._load = require(campaign.load, "the load of a campaign that is calibrated")
         self._steps = 0
@@ -106,12 +106,12 @@ class _Measuring:
         load_start = await self._drive(rate, settle + window, folder)
         requests = read_rows(folder, None).table.to_pandas()
         if requests.empty:
-            raise InconclusiveError(f"{self._serving.name}: no request was sent in {settle + window:.0f} s")
+            raise InconclusiveError(f"{self._server.name}: no request was sent in {settle + window:.0f} s")
         begin = load_start + settle
         step = step_of(self._open(requests), rate, begin, begin + window)
         if step.saturated is None and step.e2e_p50 is not None:
             self._answer_seconds = step.e2e_p50
-        self._tell(self._serving.name, step)
+        self._on_step(self._server.name, step)
         return step
 
     def _open(self, requests: pd.DataFrame) -> pd.DataFrame:
@@ -121,11 +121,11 @@ class _Measuring:
 
     async def _drive(self, rate: float, seconds: float, folder: Path) -> float:
         """Drive ``rate`` for so long; the monotonic time that it began at. What is unanswered then is given up."""
-        endpoint = require(self._serving.endpoint, f"the endpoint of {self._serving.name}")
+        endpoint = require(self._server.endpoint, f"the endpoint of {self._server.name}")
         with writing(self._layout.root):
             log = (self._layout.root / "load.log").open("ab")
         with log:
-            driver = await LoadProcess.start(self._layout.root, log)
+            load_process = await LoadProcess.start(self._layout.root, log)
             load_start = time.monotonic() + _LEAD_SECONDS
             job = Job(
                 endpoint=endpoint,
@@ -137,22 +137,22 @@ class _Measuring:
                 folder=folder,
             )
             try:
-                driver.begin(job)
-                await self._until_over(driver)
+                load_process.begin(job)
+                await self._until_over(load_process)
             finally:
-                await asyncio.shield(driver.kill())
+                await asyncio.shield(load_process.kill())
         return load_start
 
-    async def _until_over(self, driver: LoadProcess) -> None:
-        name = self._serving.name
-        load, death = asyncio.create_task(driver.wait()), asyncio.create_task(self._serving.died.wait())
+    async def _until_over(self, load_process: LoadProcess) -> None:
+        name = self._server.name
+        load, death = asyncio.create_task(load_process.wait()), asyncio.create_task(self._server.died.wait())
         try:
             await asyncio.wait({load, death}, return_when=asyncio.FIRST_COMPLETED)
             if death.done():
                 raise DeploymentError(f"{name} died while it was calibrated; its ceiling is not known")
-            if load.result() != 0 or driver.finished is None:
+            if load.result() != 0 or load_process.finished is None:
                 said = "".join(f"\n  | {line}" for line in tail(self._layout.root / "load.log"))
-                why = "" if driver.failure is None else f": {driver.failure}"
+                why = "" if load_process.failure is None else f": {load_process.failure}"
                 raise InconclusiveError(f"{name}: its load process ended with {load.result()}{why}{said}")
         finally:
             for task in (load, death):

@@ -17,7 +17,7 @@ from aging.core.clock import ticks
 from aging.core.errors import StorageError, writing
 from aging.report.live import lines, show_lines, table
 from aging.report.progress import Progress
-from aging.runner.campaign import Outcome, Runner
+from aging.runner.campaign import CampaignRunner, Outcome
 from aging.store.layout import Layout
 from aging.store.sealing import seal_tree
 
@@ -28,7 +28,7 @@ _PLAIN_SECONDS = 60.0
 
 
 def seal(
-    runner: Runner,
+    runner: CampaignRunner,
     looking: Coroutine[Any, Any, None] | None,
     campaign: Campaign,
     layout: Layout,
@@ -48,7 +48,7 @@ def seal(
 
 
 async def run_watched(
-    runner: Runner,
+    runner: CampaignRunner,
     looking: Coroutine[Any, Any, None] | None,
     campaign: Campaign,
     layout: Layout,

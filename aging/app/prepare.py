@@ -22,7 +22,7 @@ from aging.deployments.base import DeploymentBase
 from aging.load.schedule.input_files import Input, read_inputs
 from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest, write_manifest
-from aging.runner.preflight import check, notes, placed
+from aging.runner.preflight import check, notes, resolve_deployments
 from aging.runner.stop import reap
 from aging.store.layout import Layout
 
@@ -46,7 +46,7 @@ def prepare_campaign(
         console.print(told, highlight=False, soft_wrap=True)
     check(inputs.campaign, catalogue, results, source=written.source)
     require_calibration(inputs.campaign, written.source)
-    return PreparedCampaign(inputs.campaign, placed(inputs.campaign, catalogue), catalogue, inputs.files)
+    return PreparedCampaign(inputs.campaign, resolve_deployments(inputs.campaign, catalogue), catalogue, inputs.files)
 
 
 def make_result_directory(planned: PreparedCampaign, written: CampaignText, results: Path, console: Console) -> Layout:

@@ -12,10 +12,10 @@ from aging.app.run import CampaignRun, _ran
 from aging.campaign.load import parse_campaign, read_campaign
 from aging.campaign.plan import rounds
 from aging.load.schedule.input_files import found_from, read_inputs
-from aging.runner.campaign import Runner
+from aging.runner.campaign import CampaignRunner
 from aging.runner.catalogue import Catalogue
-from aging.runner.preflight import Resumption, check, placed
-from aging.runner.resume_plan import left_of
+from aging.runner.preflight import Resumption, check, resolve_deployments
+from aging.runner.resume_plan import remaining_work
 from aging.runner.takeover import check_resumable, left_processes, take_over, to_start
 from aging.store.results import open_results
 
@@ -37,13 +37,13 @@ def resume_campaign(directory: Path, console: Console) -> CampaignRun:
     starting = to_start(layout, results.state, rounds(campaign))
     resumed = Resumption(base, starting, left_processes(layout, results.state))
     check(campaign, catalogue, layout.root, str(layout.campaign), resumed)
-    deployments = placed(campaign, catalogue, base)
+    deployments = resolve_deployments(campaign, catalogue, base)
     taken = take_over(layout)
     with contextlib.closing(taken.lock):
         what = "resumes" if results.events else "results"  # the runner of a detached campaign begins it
         console.print(f"{what}: {layout.root}", highlight=False, soft_wrap=True)
-        for deployment, replica in left_of(rounds(campaign), taken.past, time.monotonic()).cut_short:
+        for deployment, replica in remaining_work(rounds(campaign), taken.prior, time.monotonic()).cut_short:
             told_over = f"{deployment}, replica {replica}: its time has passed, and nothing more of it is measured"
             console.print(told_over, highlight=False, markup=False, soft_wrap=True)
-        runner = Runner(campaign, deployments, catalogue, layout, taken.past)
+        runner = CampaignRunner(campaign, deployments, catalogue, layout, taken.prior)
         return _ran(runner, None, campaign, layout, console)

@@ -18,7 +18,7 @@ from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
 from aging.check.early_stop import Gate, watch
 from aging.findings.types import Findings
-from aging.runner.campaign import Outcome, Runner
+from aging.runner.campaign import CampaignRunner, Outcome
 from aging.store.layout import Layout
 from aging.store.lock import Lock
 
@@ -54,13 +54,17 @@ def run_campaign(
         campaign = campaign.model_copy(update={"orphan_grace": 0.0})
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
-        runner = Runner(campaign, planned.deployments, planned.catalogue, layout)
-        looking = None if gate is None or gate.looks == 1 else watch(gate, campaign, layout, runner.decide, runner.tell)
+        runner = CampaignRunner(campaign, planned.deployments, planned.catalogue, layout)
+        looking = (
+            None
+            if gate is None or gate.looks == 1
+            else watch(gate, campaign, layout, runner.decide, runner.record_event)
+        )
         return _ran(runner, looking, campaign, layout, console)
 
 
 def _ran(
-    runner: Runner,
+    runner: CampaignRunner,
     looking: Coroutine[Any, Any, None] | None,
     campaign: Campaign,
     layout: Layout,

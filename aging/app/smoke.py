@@ -16,7 +16,7 @@ from aging.campaign.load import CampaignText
 from aging.campaign.smoke import smoke_campaign
 from aging.core.errors import InconclusiveError
 from aging.findings.smoke import SmokeVerdict, verdicts, write_verdicts
-from aging.runner.campaign import Outcome, Runner
+from aging.runner.campaign import CampaignRunner, Outcome
 from aging.runner.manifest import manifest
 from aging.store.layout import Layout
 from aging.store.lock import Lock
@@ -51,7 +51,7 @@ def _smoke(
     layout = prepare(campaign, content, written.text, results)
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"smoke run, no results: {layout.root}", highlight=False, soft_wrap=True)
-        runner = Runner(campaign, planned.deployments, planned.catalogue, layout)
+        runner = CampaignRunner(campaign, planned.deployments, planned.catalogue, layout)
         outcome = seal(runner, None, campaign, layout, console)
         told = verdicts(open_results(layout.root))
         write_verdicts(told, layout.smoke)

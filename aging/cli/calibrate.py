@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.load.schedule.input_files import read_inputs
     from aging.report.calibration_curve import curve_plot
     from aging.runner.catalogue import Catalogue
-    from aging.runner.preflight import check, placed
+    from aging.runner.preflight import check, resolve_deployments
 
     windows, limits = _bounds(options)
     path = calibration_path(options.file)
@@ -74,7 +74,9 @@ def run(options: argparse.Namespace) -> ExitCode:
         )
     check(campaign, catalogue, path.parent, source=written.source)
     deployments = [
-        one for one in placed(campaign, catalogue) if not options.deployment or one.options.name in options.deployment
+        one
+        for one in resolve_deployments(campaign, catalogue)
+        if not options.deployment or one.options.name in options.deployment
     ]
     out = console()
     ceilings = asyncio.run(calibrate(campaign, deployments, windows, limits, lambda name, step: _tell(out, name, step)))

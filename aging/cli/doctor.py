@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import load_campaign
     from aging.load.schedule.input_files import read_inputs
     from aging.runner.catalogue import Catalogue
-    from aging.runner.preflight import check, notes, placed
+    from aging.runner.preflight import check, notes, resolve_deployments
 
     out = console()
     code = show_checks(options.results, out)
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> ExitCode:
         campaign = read_inputs(load_campaign(options.file, catalogue.kinds()), str(options.file)).campaign
         check(campaign, catalogue, options.results, source=str(options.file))
         require_calibration(campaign, str(options.file))
-        deployments = placed(campaign, catalogue)
+        deployments = resolve_deployments(campaign, catalogue)
         for note in notes(campaign, deployments):
             out.print(f"note: {note}", soft_wrap=True)
         if chosen := [one.options.name for one in deployments if one.chooses_port]:

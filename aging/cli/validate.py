@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> ExitCode:
             code = ExitCode.BAD_INPUT
         else:
             campaign = inputs.campaign
-            runs = sum(len(together) for together in rounds(campaign))
+            runs = sum(len(planned_round) for planned_round in rounds(campaign))
             what = "of watching" if campaign.load is None else "of load"
             counts = f"{_some(len(campaign.deployment), 'deployment')}, {_some(runs, 'run')}"
             print(f"{file}: valid: {counts}, {readable_duration(planned_seconds(campaign))} {what}")

@@ -66,15 +66,15 @@ def disk_need(campaign: Campaign, samplers: Mapping[str, type[Sampler]]) -> Disk
     open_hour = 0.0
     for kind, sampler in samplers.items():
         size, interval = ROWS.get(kind, ROWS["process"]), campaign.sampling.get(kind, sampler.default_interval)
-        per_second = [_writers(kind, len(together), size) / interval for together in planned]
+        per_second = [_writers(kind, len(planned_round), size) / interval for planned_round in planned]
         sealed[kind] = sum(per_second) * campaign.duration * size.sealed
         open_hour += max(per_second) * min(campaign.duration, _HOUR) * size.line
-    counts = [sum(_requests(campaign, run) for run in together) for together in planned]
+    counts = [sum(_requests(campaign, run) for run in planned_round) for planned_round in planned]
     size = ROWS["requests"]
     sealed["requests"] = sum(counts) * size.sealed
     sealed["journal"] = float(_JOURNAL_BYTES * len(planned))
     open_hour += max(counts) * min(_HOUR / campaign.duration, 1.0) * size.line
-    logs = sum(float(run.options.log_size) for together in planned for run in together)
+    logs = sum(float(run.options.log_size) for planned_round in planned for run in planned_round)
     return DiskNeed(sealed, open_hour, logs)
 
 

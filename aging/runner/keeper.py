@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from aging.core.processes.ownership import Identity, belonging, end, lives, mark
-from aging.store.lock import Lock, LockedError, told_owner
+from aging.store.lock import Lock, LockedError, recorded_owner
 
 # The journal comes when it is needed: what waits for days should be small.
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
     died = time.monotonic()
     while time.monotonic() < died + float(grace):
         # Told by the lock's content: the lock itself may be held for an instant by a process that is just ending.
-        owner = told_owner(root)
+        owner = recorded_owner(root)
         if owner is not None and owner.identity != runner:
             if owner.role != "runner" or _outlives(owner.identity, _HANDOVER_SECONDS):
                 return  # all has been ended, or it has a keeper of its own by now

@@ -32,14 +32,14 @@ class KeeperClient:
     """Sees to it that a keeper waits beside this process until :meth:`goodbye`.
 
     ``grace`` is for how many seconds it lets servers live on without a runner, ``patience`` its seconds from
-    SIGTERM to SIGKILL. ``tell`` writes the journal.
+    SIGTERM to SIGKILL. ``record_event`` writes the journal.
     """
 
-    def __init__(self, directory: Path, grace: float, patience: float, tell: Callable[..., object]) -> None:
+    def __init__(self, directory: Path, grace: float, patience: float, record_event: Callable[..., object]) -> None:
         self._directory = directory
         self._grace = grace
         self._patience = patience
-        self._tell = tell
+        self._record_event = record_event
         self._keeper: asyncio.subprocess.Process | None = None
         self._guard: asyncio.Task[None] | None = None
 
@@ -68,7 +68,7 @@ class KeeperClient:
     async def _replace(self) -> None:
         while self._keeper is not None:
             status = await self._keeper.wait()
-            self._tell("keeper_died", exit=status)
+            self._record_event("keeper_died", exit=status)
             await asyncio.sleep(_PAUSE_SECONDS)
             self._keeper = await self._started()
 

@@ -58,17 +58,17 @@ class LoadProcess:
         One that is not ready for it in time is ended: its :attr:`failure` says so, and its load ends as it begins.
         """
         argv = (sys.executable, "-m", "aging.load")
-        driver = cls(await Child.start(argv, ONE_THREAD, campaign, log, piped=True))
+        process = cls(await Child.start(argv, ONE_THREAD, campaign, log, piped=True))
         try:
             async with asyncio.timeout(_START_SECONDS):
-                await driver._until_started()
+                await process._until_started()
         except TimeoutError:
-            driver.failure = f"it was not ready for its job within {_START_SECONDS:g} s"
-            await driver.kill()
+            process.failure = f"it was not ready for its job within {_START_SECONDS:g} s"
+            await process.kill()
         except asyncio.CancelledError:
-            await asyncio.shield(driver.kill())
+            await asyncio.shield(process.kill())
             raise
-        return driver
+        return process
 
     @property
     def pid(self) -> int:
@@ -131,13 +131,13 @@ class LoadProcess:
     async def _listen(self) -> None:
         try:
             while line := await self._next_line():
-                if self._took(parse_line(line)):
+                if self._handle(parse_line(line)):
                     self.heard = time.monotonic()
                 else:
                     self._ignore(line)
         finally:  # nobody is to wait for what is not heard any more
             self._holding.set()
-            self._take_first(None)
+            self._set_first(None)
 
     async def _next_line(self) -> bytes:
         while True:
@@ -146,7 +146,7 @@ class LoadProcess:
             except ValueError as error:  # longer than a stream's limit
                 self._ignore(str(error).encode())
 
-    def _took(self, event: dict[str, Any] | None) -> bool:
+    def _handle(self, event: dict[str, Any] | None) -> bool:
         """Note what an event says; whether it is one."""
         match event:
             case {
@@ -161,7 +161,7 @@ class LoadProcess:
             case {"event": "full", "reason": str(reason)}:
                 self.full = reason
             case {"event": "resumed", "first": int() | None as first}:
-                self._take_first(first)
+                self._set_first(first)
             case {"event": "finished", "schedule_hash": str(), "requests": int()}:
                 self.finished = event
             case {"event": "sealing_failed", **details}:
@@ -170,7 +170,7 @@ class LoadProcess:
                 return False
         return True
 
-    def _take_first(self, first: int | None) -> None:
+    def _set_first(self, first: int | None) -> None:
         if not self._resumed.done():
             self._resumed.set_result(first)
 

@@ -85,8 +85,8 @@ def schedule_hashes(campaign: Campaign) -> dict[str, str]:
     """The hash of the load of every run, by ``deployment/rNN``; equal where the load is equal. No load, no hash."""
     known: dict[tuple[str, float | None, int], str] = {}
     hashes = {}
-    for together in rounds(campaign):
-        for run in together:
+    for planned_round in rounds(campaign):
+        for run in planned_round:
             if run.load is None:
                 continue
             key = (json.dumps(_load(run.load)), run.options.rate, run.seed)

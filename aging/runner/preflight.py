@@ -48,7 +48,7 @@ def resolve_model(table: ModelTable | None, model_format: ModelFormat, base: Pat
     return str((base / table.path).resolve()) if table.path is not None else table.hub
 
 
-def placed(campaign: Campaign, catalogue: Catalogue, base: Path = Path()) -> Sequence[DeploymentBase[Any]]:
+def resolve_deployments(campaign: Campaign, catalogue: Catalogue, base: Path = Path()) -> Sequence[DeploymentBase[Any]]:
     """The campaign's deployments, each with the model that it serves. Relative paths of the file begin at ``base``."""
     kinds = [(options, catalogue.deployments[options.kind]) for options in campaign.deployment]
     return [kind(options, resolve_model(campaign.model, kind.model_format, base), base) for options, kind in kinds]
@@ -90,7 +90,7 @@ def check(
 
 def notes(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]]) -> list[str]:
     """What a reader must know of this campaign before it runs, a sentence each."""
-    loads = {run.options.name: run.load for together in rounds(campaign) for run in together}
+    loads = {run.options.name: run.load for planned_round in rounds(campaign) for run in planned_round}
     told = [*_too_short(campaign), *_never_read(campaign), *_left_out(loads, deployments)]
     for options in campaign.deployment:
         load = loads[options.name]

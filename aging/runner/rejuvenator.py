@@ -14,7 +14,7 @@ from aging.core.errors import DeploymentError
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
 from aging.rejuvenation.base import Policy
-from aging.runner.run import ActiveRun, Tell
+from aging.runner.run import ActiveRun, Journalize
 
 _INTERVAL_SECONDS = 1.0
 _BLIND_AFTER_SECONDS = 90.0
@@ -25,21 +25,25 @@ class Rejuvenator:
     """Has a policy for each of ``runs`` that the campaign names: a new one for each generation."""
 
     def __init__(
-        self, options: RejuvenationOptions, policy: Callable[[Any], Policy[Any]], runs: Sequence[ActiveRun], tell: Tell
+        self,
+        options: RejuvenationOptions,
+        policy: Callable[[Any], Policy[Any]],
+        runs: Sequence[ActiveRun],
+        record_event: Journalize,
     ) -> None:
         named = options.deployments
-        self._runs = {run.serving.name: run for run in runs if not named or run.serving.name in named}
+        self._runs = {run.server.name: run for run in runs if not named or run.server.name in named}
         self._options = options
         self._policy = policy
         self._policies = {name: policy(options) for name in self._runs}
-        self._tell = tell
+        self._record_event = record_event
         self._read: dict[str, set[str]] = {name: set() for name in self._runs}
-        self._told_blind: set[str] = set()
+        self._blind_reported: set[str] = set()
 
     def see(self, reading: Reading) -> None:
         """A reading of a deployment: what its policy decides by."""
         run = self._runs.get(reading.owner)
-        if run is None or run.serving.generation != reading.generation or (age := run.serving.age) is None:
+        if run is None or run.server.generation != reading.generation or (age := run.server.age) is None:
             return
         self._read[reading.owner].update(reading.values)
         self._policies[reading.owner].observe(age, reading.values)
@@ -50,42 +54,42 @@ class Rejuvenator:
         try:
             async for _ in ticks(_INTERVAL_SECONDS, time.monotonic()):
                 for name, run in self._runs.items():
-                    age = run.serving.age
+                    age = run.server.age
                     if age is None or (name in restarting and not restarting[name].done()):
                         continue
-                    if age > _BLIND_AFTER_SECONDS and name not in self._told_blind:
-                        self._tell_blind(run)
+                    if age > _BLIND_AFTER_SECONDS and name not in self._blind_reported:
+                        self._record_blind(run)
                     if reason := self._policies[name].reason(age):
                         self._policies[name] = self._policy(self._options)
                         restarting[name] = asyncio.create_task(self._restart(run, reason))
         finally:
             await cancelled(list(restarting.values()))
 
-    def _tell_blind(self, run: ActiveRun) -> None:
+    def _record_blind(self, run: ActiveRun) -> None:
         """A policy whose indicator nobody reads never fires, and its campaign is another one than was meant."""
-        name = run.serving.name
-        self._told_blind.add(name)
+        name = run.server.name
+        self._blind_reported.add(name)
         read = self._read[name]
         for indicator in self._policies[name].indicators:
             if indicator not in read:
                 why = f"rejuvenation waits for {indicator!r}, which no sampler reads; {suggestion(indicator, read)}"
-                self._tell("watchdog", name, replica=run.run.replica, trouble="unread", message=why)
+                self._record_event("watchdog", name, replica=run.run.replica, trouble="unread", message=why)
 
     async def _restart(self, run: ActiveRun, reason: str) -> None:
         """Drain, SIGTERM, relaunch, ready; arrivals wait meanwhile."""
-        serving, driver = run.serving, run.driver
-        told = {"replica": serving.replica, "generation": serving.generation, "action": "restart", "reason": reason}
-        self._tell("rejuvenation_started", serving.name, **told)
+        server, load_process = run.server, run.load_process
+        told = {"replica": server.replica, "generation": server.generation, "action": "restart", "reason": reason}
+        self._record_event("rejuvenation_started", server.name, **told)
         began = time.monotonic()
-        if driver is not None:
-            await driver.hold()
-        await serving.stop()
+        if load_process is not None:
+            await load_process.hold()
+        await server.stop()
         try:
-            await serving.start()
+            await server.start()
         except DeploymentError:
             return  # journalled as a death; the follower ends the load
-        if driver is not None:
-            driver.release(serving.generation)
+        if load_process is not None:
+            load_process.release(server.generation)
         seconds = round(time.monotonic() - began, 3)
-        told = {"replica": serving.replica, "generation": serving.generation, "seconds": seconds}
-        self._tell("rejuvenation_completed", serving.name, **told)
+        told = {"replica": server.replica, "generation": server.generation, "seconds": seconds}
+        self._record_event("rejuvenation_completed", server.name, **told)

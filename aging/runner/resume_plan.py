@@ -46,23 +46,23 @@ class PriorState:
 
     def attempt(self, deployment: str, replica: int) -> int:
         """The last attempt at a run."""
-        past = self.of(deployment, replica)
-        return 1 if past is None else past.attempt
+        prior = self.of(deployment, replica)
+        return 1 if prior is None else prior.attempt
 
     @property
     def attempts(self) -> Mapping[Key, int]:
         """The last attempt at each run that was repeated."""
         return {key: run.attempt for key, run in self.runs.items() if run.attempt > 1}
 
-    def begun(self, deployment: str, replica: int, attempt: int) -> RunState | None:
+    def attempt_state(self, deployment: str, replica: int, attempt: int) -> RunState | None:
         """What is known of this attempt at a run; None where none of its servers was started."""
-        past = self.of(deployment, replica)
-        return past if past is not None and past.attempt == attempt and past.generation else None
+        prior = self.of(deployment, replica)
+        return prior if prior is not None and prior.attempt == attempt and prior.generation else None
 
     def over(self, deployment: str, replica: int, now: float) -> bool:
         """Whether there is nothing left to do of a run at monotonic time ``now`` of this boot."""
-        past = self.of(deployment, replica)
-        return past is not None and is_over(past, self.timeline.of(now))
+        prior = self.of(deployment, replica)
+        return prior is not None and is_over(prior, self.timeline.of(now))
 
     def cut_short(self, now: float) -> Sequence[Key]:
         """The runs whose load was under way when there was no runner any more, and whose time has passed by ``now``."""
@@ -76,7 +76,7 @@ class PriorState:
         ]
 
 
-def past_of(state: CampaignState, last_seen: float, now: Stamp) -> PriorState:
+def prior_state(state: CampaignState, last_seen: float, now: Stamp) -> PriorState:
     """The past of a campaign that goes on now. ``last_seen`` is when its files were last written to."""
     if state.last is None or state.started is None:
         return PriorState()
@@ -121,22 +121,22 @@ class RemainingWork:
     cut_short: Sequence[Key]
 
 
-def left_of(planned: Sequence[PlannedRound], past: PriorState, now: float) -> RemainingWork:
+def remaining_work(planned: Sequence[PlannedRound], prior: PriorState, now: float) -> RemainingWork:
     """What is left of the planned rounds at monotonic time ``now`` of this boot.
 
     A round begins when the one before it is over: what came before the last that has begun is done, however it
     ended. Repeats come after all that is planned; one that was under way goes on as the attempt that it was.
     """
-    runs = [replace(run, attempt=past.attempt(*run.key)) for together in planned for run in together]
-    begun = [place for place, one in enumerate(planned) if any(past.of(*run.key) for run in one)]
-    current = max(begun, default=0)
+    runs = [replace(run, attempt=prior.attempt(*run.key)) for planned_round in planned for run in planned_round]
+    current_or_earlier = [place for place, one in enumerate(planned) if any(prior.of(*run.key) for run in one)]
+    current = max(current_or_earlier, default=0)
     latest: Sequence[PlannedRun] = planned[current]
     after = planned[current + 1 :]
     if again := [run for run in runs if run.attempt > 1]:
-        latest, after = _loaded_last(again, past), ()
-    going_on = side_by_side([run for run in latest if not past.over(*run.key, now)])
-    ahead = {run.key for together in (*going_on, *after) for run in together}
-    missed = past.cut_short(now)
+        latest, after = _loaded_last(again, prior), ()
+    going_on = side_by_side([run for run in latest if not prior.over(*run.key, now)])
+    ahead = {run.key for planned_round in (*going_on, *after) for run in planned_round}
+    missed = prior.cut_short(now)
     return RemainingWork(
         rounds=(*going_on, *after),
         done=[run for run in runs if run.key not in ahead],
@@ -144,8 +144,8 @@ def left_of(planned: Sequence[PlannedRound], past: PriorState, now: float) -> Re
     )
 
 
-def _loaded_last(runs: Sequence[PlannedRun], past: PriorState) -> Sequence[PlannedRun]:
+def _loaded_last(runs: Sequence[PlannedRun], prior: PriorState) -> Sequence[PlannedRun]:
     """Those of the runs whose load began last (all of a round have one start), or has not begun yet."""
-    starts = {run.key: known.load_start for run in runs if (known := past.of(*run.key)) is not None}
+    starts = {run.key: known.load_start for run in runs if (known := prior.of(*run.key)) is not None}
     last = max((start for start in starts.values() if start is not None), default=0.0)
     return [run for run in runs if (start := starts[run.key]) is None or start >= last - _SLACK_SECONDS]

@@ -18,10 +18,10 @@ Reasons = Mapping[tuple[str, int], Sequence[str]]
 """Why a run is broken, by deployment and replica."""
 
 
-async def broken_runs(root: Path, runs: Sequence[PlannedRun], tell: Callable[..., object]) -> Reasons:
-    """The runs that ended broken, with the reasons. Nobody may be writing to their folders.
+async def broken_runs(root: Path, runs: Sequence[PlannedRun], record_event: Callable[..., object]) -> Reasons:
+    """The runs that ended broken, with the reasons. No process may be writing to their folders.
 
-    Where the judge crashes no run is known to be broken, and ``tell`` writes that to the journal for each of them.
+    If the judge crashes, no run counts as broken, and ``record_event`` journals the crash for each run.
     """
     asked = {"root": str(root), "runs": [[run.options.name, run.replica] for run in runs]}
     try:
@@ -29,6 +29,6 @@ async def broken_runs(root: Path, runs: Sequence[PlannedRun], tell: Callable[...
     except WorkerError as error:
         for run in runs:
             which = {"replica": run.replica, "attempt": run.attempt}
-            tell("retry_judge_failed", run.options.name, **which, exit=error.status, log=list(error.lines))
+            record_event("retry_judge_failed", run.options.name, **which, exit=error.status, log=list(error.lines))
         return {}
     return {(name, replica): reasons for name, replica, reasons in found}

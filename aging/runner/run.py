@@ -26,17 +26,17 @@ from aging.store.state import RunState
 _MOST_LOAD_PROCESSES = 5
 """Of one run: one that dies again and again is no accident."""
 
-Tell = Callable[..., object]
+Journalize = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What the runs of a round share. ``tell`` writes the journal; ``interrupted`` is set when everything is to end."""
+    """What the runs of a round share. ``record_event`` writes the journal; ``interrupted`` is set to end it all."""
 
     campaign: Campaign
     layout: Layout
     timeline: Timeline
-    tell: Tell
+    record_event: Journalize
     interrupted: asyncio.Event
     ports: FreePorts
 
@@ -57,36 +57,36 @@ class RunContext:
 class _Load:
     """A load that a process was given. ``start`` is monotonic seconds; ``resumed`` is of one that had begun before."""
 
-    driver: LoadProcess
+    load_process: LoadProcess
     start: float
     resumed: bool
 
 
 class ActiveRun:
-    """A run from its launch to its end. ``past`` is what a runner before this one knew of it, where it had begun."""
+    """A run from its launch to its end. ``prior`` is what a runner before this one knew of it, where it had begun."""
 
     def __init__(
-        self, run: PlannedRun, deployment: DeploymentBase[Any], past: RunState | None, stage: RunContext
+        self, run: PlannedRun, deployment: DeploymentBase[Any], prior: RunState | None, context: RunContext
     ) -> None:
         self.run = run
-        self.past = past
-        self.serving = Server(deployment, run.replica, stage.layout, stage.tell, stage.port(run))
-        self.driver: LoadProcess | None = None
-        self.loads = 0 if past is None else past.loads
+        self.prior = prior
+        self.server = Server(deployment, run.replica, context.layout, context.record_event, context.port(run))
+        self.load_process: LoadProcess | None = None
+        self.loads = 0 if prior is None else prior.loads
         """Load processes that it has had."""
-        self._told = past is not None and past.load_start is not None
+        self._told = prior is not None and prior.load_start is not None
         self._load: _Load | None = None
-        self._stage = stage
+        self._context = context
 
     @property
     def folder(self) -> Path:
         """Where its request records go."""
-        return self._stage.layout.source(self.run.options.name, "requests", self.run.replica)
+        return self._context.layout.source(self.run.options.name, "requests", self.run.replica)
 
     @property
-    def begun_at(self) -> float | None:
+    def prior_start(self) -> float | None:
         """When its load, or its watch, began under a runner before this one, on the campaign's timeline."""
-        return None if self.past is None else self.past.load_start
+        return None if self.prior is None else self.prior.load_start
 
     async def serve(self, lost: str | None) -> None:
         """Start its server, or take over the one that a runner before this one left.
@@ -94,48 +94,48 @@ class ActiveRun:
         ``lost`` says why none can still live, where that is so. Raises DeploymentError, which the journal then tells.
         """
         # Where the campaign drives no load, no request is ours: whatever runs is ready.
-        probe = self._stage.campaign.load is not None
-        if self.past is None:
-            await self.serving.start(probe=probe)
+        probe = self._context.campaign.load is not None
+        if self.prior is None:
+            await self.server.start(probe=probe)
         else:
-            await self.serving.resume(self.past, self._stage.timeline, lost, probe=probe)
+            await self.server.resume(self.prior, self._context.timeline, lost, probe=probe)
 
     async def prepare(self, log: IO[bytes]) -> bool:
         """Start its load process, which then waits for its job; False where everything is to end before that."""
-        driver = await unless(self._stage.interrupted, LoadProcess.start(self._stage.layout.root, log))
-        if driver is not None:
-            self.driver = driver
-        return driver is not None
+        load_process = await unless(self._context.interrupted, LoadProcess.start(self._context.layout.root, log))
+        if load_process is not None:
+            self.load_process = load_process
+        return load_process is not None
 
     def load(self, load_start: float, *, resumed: bool) -> None:
         """Give the load process its job: to send from monotonic time ``load_start`` on, or go on with what began."""
-        stage, run = self._stage, self.run
-        driver = require(self.driver, f"the load process of {run.options.name}")
+        context, run = self._context, self.run
+        load_process = require(self.load_process, f"the load process of {run.options.name}")
         job = Job(
-            endpoint=require(self.serving.endpoint, f"the endpoint of {run.options.name}"),
+            endpoint=require(self.server.endpoint, f"the endpoint of {run.options.name}"),
             load=require(run.load, f"the load of {run.options.name}"),
             rate=run.options.rate,
             seed=run.seed,
-            duration=stage.campaign.duration,
+            duration=context.campaign.duration,
             load_start=load_start,
             folder=self.folder,
             resumed=resumed,
-            shift=stage.timeline.shift,
+            shift=context.timeline.shift,
         )
-        driver.begin(job)
-        if self.serving.generation > 1:
-            driver.release(self.serving.generation)
-        self._load = _Load(driver, load_start, resumed)
+        load_process.begin(job)
+        if self.server.generation > 1:
+            load_process.release(self.server.generation)
+        self._load = _Load(load_process, load_start, resumed)
         self.loads += 1
         if self._told:
             return
         self._told = True
-        self._tell(
+        self._record_event(
             "load_started",
-            load_start=stage.timeline.of(load_start),
-            planned_seconds=stage.campaign.duration,
+            load_start=context.timeline.of(load_start),
+            planned_seconds=context.campaign.duration,
             phases=[(phase.start, phase.end) for phase in job.phases()],
-            pid=driver.pid,
+            pid=load_process.pid,
         )
 
     async def follow(self) -> None:
@@ -144,75 +144,75 @@ class ActiveRun:
             load = require(self._load, f"the load of {self.run.options.name}")
             if await self._drive(load) or not self._may_go_on(load):
                 return
-            with self._stage.load_log() as log:
+            with self._context.load_log() as log:
                 if not await self.prepare(log) or not self._may_go_on(load):
                     return
             self.load(load.start, resumed=True)
 
     def stop(self) -> None:
         """No more arrivals: the load drains and ends."""
-        if self.driver is not None:
-            self.driver.stop()
+        if self.load_process is not None:
+            self.load_process.stop()
 
     async def watch(self, start: float) -> None:
         """Look on from monotonic time ``start`` for as long as a load would take, or until there is nobody left."""
-        stage = self._stage
+        context = self._context
         if self._told:
-            self._tell("watch_resumed")
+            self._record_event("watch_resumed")
         else:
-            born = self.serving.born
-            self._tell(
+            born = self.server.born
+            self._record_event(
                 "watch_started",
-                load_start=stage.timeline.of(start),
-                planned_seconds=stage.campaign.duration,
+                load_start=context.timeline.of(start),
+                planned_seconds=context.campaign.duration,
                 earlier=0.0 if born is None else max(start - born, 0.0),
             )
-        over = asyncio.create_task(stage.interrupted.wait())
-        gone = asyncio.create_task(self.serving.gone_for_good())
-        left = start + stage.campaign.duration - time.monotonic()
+        over = asyncio.create_task(context.interrupted.wait())
+        gone = asyncio.create_task(self.server.follow_restarts())
+        left = start + context.campaign.duration - time.monotonic()
         try:
             await asyncio.wait({over, gone}, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancelled([over, gone])
-        self._tell("watch_finished")
+        self._record_event("watch_finished")
 
     async def _drive(self, given: _Load) -> bool:
         """Wait for the end of a load process; whether it ended in order."""
-        driver = given.driver
-        load = asyncio.create_task(driver.wait())
-        told = asyncio.create_task(self._tell_resumed(driver)) if given.resumed else None
-        death = asyncio.create_task(self.serving.died.wait())
+        load_process = given.load_process
+        load = asyncio.create_task(load_process.wait())
+        told = asyncio.create_task(self._tell_resumed(load_process)) if given.resumed else None
+        death = asyncio.create_task(self.server.died.wait())
         try:
             await asyncio.wait({load, death}, return_when=asyncio.FIRST_COMPLETED)
             if death.done() and not load.done():
-                driver.stop()
+                load_process.stop()
             status = await load
         finally:
             await cancelled([load, death])
             if told is not None:
                 await asyncio.gather(told, return_exceptions=True)
-        for failure in driver.take_failed_seals():
-            self._tell("sealing_failed", **failure)
-        finished = driver.finished or {}
+        for failure in load_process.take_failed_seals():
+            self._record_event("sealing_failed", **failure)
+        finished = load_process.finished or {}
         in_order = status == 0 and bool(finished)
-        if driver.ignored:
-            self._tell("load_output_ignored", lines=driver.ignored, first=driver.first_ignored)
-        self._tell(
+        if load_process.ignored:
+            self._record_event("load_output_ignored", lines=load_process.ignored, first=load_process.first_ignored)
+        self._record_event(
             "load_finished" if in_order else "load_died",
             exit=status,
             schedule_hash=finished.get("schedule_hash"),
             requests=finished.get("requests"),
             **{name: finished[name] for name in ("unwritten", "dropped") if finished.get(name)},
-            **({} if in_order or driver.failure is None else {"reason": driver.failure}),
+            **({} if in_order or load_process.failure is None else {"reason": load_process.failure}),
         )
         return in_order
 
     def _may_go_on(self, load: _Load) -> bool:
-        over = time.monotonic() >= load.start + self._stage.campaign.duration
-        return not (over or self.serving.died.is_set() or self._stage.interrupted.is_set())
+        over = time.monotonic() >= load.start + self._context.campaign.duration
+        return not (over or self.server.died.is_set() or self._context.interrupted.is_set())
 
-    async def _tell_resumed(self, driver: LoadProcess) -> None:
-        self._tell("load_resumed", first=await driver.resumed(), pid=driver.pid)
+    async def _tell_resumed(self, load_process: LoadProcess) -> None:
+        self._record_event("load_resumed", first=await load_process.resumed(), pid=load_process.pid)
 
-    def _tell(self, kind: str, **details: Any) -> None:
-        self._stage.tell(kind, self.run.options.name, replica=self.run.replica, **details)
+    def _record_event(self, kind: str, **details: Any) -> None:
+        self._context.record_event(kind, self.run.options.name, replica=self.run.replica, **details)

@@ -33,7 +33,7 @@ _PROBE_PAUSE_SECONDS = 0.1
 _RETURN_PAUSE_SECONDS = 1.0
 _LOG_PAUSE_SECONDS = (0.05, 1.0)
 
-Tell = Callable[..., object]
+Journalize = Callable[..., object]
 
 
 class Server:
@@ -44,7 +44,7 @@ class Server:
     """
 
     def __init__(
-        self, deployment: DeploymentBase[Any], replica: int, layout: Layout, tell: Tell, port: FreePort
+        self, deployment: DeploymentBase[Any], replica: int, layout: Layout, record_event: Journalize, port: FreePort
     ) -> None:
         self.deployment = deployment
         self.name: str = deployment.options.name
@@ -53,7 +53,7 @@ class Server:
         self.ready_since: float | None = None
         self.died = asyncio.Event()
         self._layout = layout
-        self._tell = tell
+        self._record_event = record_event
         self._free_port = port if deployment.chooses_port else None
         self._origin = deployment.origin()
         self._life: Life | None = None
@@ -111,52 +111,52 @@ class Server:
         except DeploymentError as error:
             raise self._not_ready(str(error)) from None
         self._log_keeper = asyncio.create_task(self._keep_log(log_path))
-        await self._became(life, started, probe=probe)
+        await self._await_ready(life, started, probe=probe)
 
-    async def resume(self, past: RunState, timeline: Timeline, lost: str | None, *, probe: bool = True) -> None:
+    async def resume(self, prior: RunState, timeline: Timeline, lost: str | None, *, probe: bool = True) -> None:
         """Go on with the generation that a runner which has gone had begun; begin the next where that has ended.
 
         ``lost`` is why it has, where that is known. Raises DeploymentError.
         """
-        self.generation = past.generation
+        self.generation = prior.generation
         log = self._layout.log(self.name, self.generation, self.replica)
         began, self._oom_kills = time.monotonic(), oom_kills()
-        if self._free_port is not None and past.port is not None:
-            self._place(past.port)
-        life = await self._origin.readopt(PastLife(past.processes, past.main, past.command, log))
+        if self._free_port is not None and prior.port is not None:
+            self._use_port(prior.port)
+        life = await self._origin.readopt(PastLife(prior.processes, prior.main, prior.command, log))
         if life is None:
-            if past.main is not None:
-                self._say_gone(lost)
+            if prior.main is not None:
+                self._record_gone(lost)
             self._choose_port()  # somebody else may have taken it since
             await self.start(probe=probe)
             return
-        if self._free_port is not None and past.port is not None:
-            self._free_port.hold(past.port)
+        if self._free_port is not None and prior.port is not None:
+            self._free_port.hold(prior.port)
         self._life = life
         self._log_keeper = asyncio.create_task(self._keep_log(log))
-        if past.ready is None:  # the other runner was killed before it was: it answers now, or soon
-            await self._became(life, began, probe=probe)
+        if prior.ready is None:  # the other runner was killed before it was: it answers now, or soon
+            await self._await_ready(life, began, probe=probe)
             return
-        self.ready_since = timeline.here(past.ready)
-        self._say("deployment_readopted", pid=past.pid)
+        self.ready_since = timeline.here(prior.ready)
+        self._record("deployment_readopted", pid=prior.pid)
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
     def _choose_port(self) -> None:
         if self._free_port is not None:
-            self._place(self._free_port.take())
+            self._use_port(self._free_port.take())
 
-    def _place(self, port: int) -> None:
+    def _use_port(self, port: int) -> None:
         self.deployment = self.deployment.at(port)
         self._origin = self.deployment.origin()
 
-    def _say_gone(self, why: str | None) -> None:
+    def _record_gone(self, why: str | None) -> None:
         if why is not None:
-            self._say("deployment_gone", why=why)
+            self._record("deployment_gone", why=why)
         else:
             unseen = "ended while no runner watched it, so that its exit status is not known"
-            self._say("deployment_died", why=unseen, log=self._log_tail())
+            self._record("deployment_died", why=unseen, log=self._log_tail())
 
-    async def gone_for_good(self) -> None:
+    async def follow_restarts(self) -> None:
         """Follow what somebody else starts again into its next generations; return when there will be none."""
         await self.died.wait()
         while self._origin.returns:
@@ -171,10 +171,10 @@ class Server:
             self.generation += 1
             self._life = life
             self.died.clear()
-            await self._became(life, started, probe=False)
+            await self._await_ready(life, started, probe=False)
             await self.died.wait()
 
-    async def give_up(self, why: str) -> None:
+    async def end_for_good(self, why: str) -> None:
         """End it for good: as a death would, it takes its own load with it, and the others go on."""
         for task in (self._watch, self._log_keeper):
             if task is not None:
@@ -183,7 +183,7 @@ class Server:
         self.ready_since = None
         if self._life is not None:
             await self._life.end()
-            self._say("deployment_died", why=why, log=self._log_tail())
+            self._record("deployment_died", why=why, log=self._log_tail())
             self.died.set()
 
     async def stop(self) -> None:
@@ -198,13 +198,13 @@ class Server:
             how = await self._life.end()
             self._life = None
             if alive:
-                self._say("deployment_stopped", exit=how) if how is not None else self._say("deployment_left")
+                self._record("deployment_stopped", exit=how) if how is not None else self._record("deployment_left")
 
-    async def _became(self, life: Life, started: float, *, probe: bool) -> None:
+    async def _await_ready(self, life: Life, started: float, *, probe: bool) -> None:
         pids = {name: next(iter(tree), None) for name, tree in life.trees.items()}
         main = pids.pop(MAIN, None)
         known, port = None if main is None else identity(main), self.deployment.port
-        self._say(
+        self._record(
             "deployment_started",
             pid=main,
             **({} if port is None else {"port": port}),
@@ -222,11 +222,11 @@ class Server:
                 raise
         self.ready_since = time.monotonic()
         seen = [] if main is None else list(command_line(main))
-        self._say("deployment_ready", seconds=round(self.ready_since - started, 3), seen=seen)
+        self._record("deployment_ready", seconds=round(self.ready_since - started, 3), seen=seen)
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
-    def _say(self, kind: str, **details: Any) -> None:
-        self._tell(kind, self.name, replica=self.replica, generation=self.generation, **details)
+    def _record(self, kind: str, **details: Any) -> None:
+        self._record_event(kind, self.name, replica=self.replica, generation=self.generation, **details)
 
     async def _until_ready(self, life: Life, endpoint: Endpoint, started: float) -> None:
         timeout = self.deployment.options.ready_timeout
@@ -236,7 +236,7 @@ class Server:
             while life.trees:
                 left = max(started + timeout - time.monotonic(), 0.1)
                 patience = min(_PROBE_TIMEOUT_SECONDS, left)
-                answer = await _unless(life, send(transport, endpoint, _PROBE, asked, patience))
+                answer = await _answer_or_end(life, send(transport, endpoint, _PROBE, asked, patience))
                 if answer is None:  # whoever holds its port may take the request and never answer
                     break
                 if answer.error is None and await asyncio.to_thread(life.serves):
@@ -245,11 +245,11 @@ class Server:
                 if time.monotonic() - started > timeout:
                     raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
                 await asyncio.sleep(_PROBE_PAUSE_SECONDS)
-        raise self._not_ready(f"ended before it was ready ({self._because(await life.wait())})")
+        raise self._not_ready(f"ended before it was ready ({self._explain_exit(await life.wait())})")
 
     def _not_ready(self, what: str) -> DeploymentError:
         lines = self._log_tail()
-        self._say("deployment_died", why=what, log=lines)
+        self._record("deployment_died", why=what, log=lines)
         self.died.set()
         shown = "".join(f"\n  | {line}" for line in lines)
         return DeploymentError(f"{self.name}: {what}{shown}")
@@ -258,10 +258,10 @@ class Server:
         how = await life.wait()
         self.ready_since = None
         await life.end()  # workers that outlive their leader would keep its port and its memory
-        self._say("deployment_died", why=self._because(how), log=self._log_tail())
+        self._record("deployment_died", why=self._explain_exit(how), log=self._log_tail())
         self.died.set()
 
-    def _because(self, how: str) -> str:
+    def _explain_exit(self, how: str) -> str:
         struck = "SIGKILL" in how and oom_kills() > self._oom_kills
         return f"{how}; the kernel's out-of-memory killer has struck meanwhile" if struck else how
 
@@ -275,7 +275,7 @@ class Server:
                 capped = True
             if capped:
                 if not told:
-                    self._say("log_capped", bytes=most)
+                    self._record("log_capped", bytes=most)
                 told = True
             pause = _LOG_PAUSE_SECONDS[0] if capped else min(2 * pause, _LOG_PAUSE_SECONDS[1])
             await asyncio.sleep(pause)
@@ -284,7 +284,7 @@ class Server:
         return tail(self._layout.log(self.name, self.generation, self.replica))
 
 
-async def _unless(life: Life, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
+async def _answer_or_end(life: Life, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
     """What is answered; None where the life has ended before."""
     answer, end = asyncio.create_task(answering), asyncio.create_task(life.wait())
     try:

@@ -43,7 +43,7 @@ def host_use() -> HostUse:
     return HostUse(float(memory.total - memory.available), float(memory.total), memory_used())
 
 
-def unsettled(before: HostUse, now: HostUse, taken: Sequence[str]) -> tuple[str, ...]:
+def differences(before: HostUse, now: HostUse, taken: Sequence[str]) -> tuple[str, ...]:
     """What is not yet as it was ``before``; ``taken`` tells the ports that are."""
     found = list(taken)
     if now.memory > before.memory + max(_MEMORY_SHARE * before.total, _LEAST_MEMORY_BYTES):
@@ -56,43 +56,43 @@ def unsettled(before: HostUse, now: HostUse, taken: Sequence[str]) -> tuple[str,
     return tuple(found)
 
 
-def taken_ports(ports: Sequence[int]) -> list[str]:
+def ports_in_use(ports: Sequence[int]) -> list[str]:
     """Why each of these loopback ports cannot be listened on now."""
     return [told for port in ports if (told := port_taken(port)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class HostIdleWait:
-    """Waits for the host to be as it was ``before``, for at most ``patience`` seconds. ``tell`` writes the journal."""
+    """Waits until the host is as ``before``, at most ``patience`` seconds. ``record_event`` writes the journal."""
 
     before: HostUse
     patience: float
-    tell: Callable[..., object]
+    record_event: Callable[..., object]
 
     @classmethod
     async def begin(
-        cls, patience: float, tell: Callable[..., object], noted: Mapping[str, Any] | None = None
+        cls, patience: float, record_event: Callable[..., object], noted: Mapping[str, Any] | None = None
     ) -> HostIdleWait:
         """Note how the host is now, before anything is started; or go by what was ``noted`` then, where that was."""
         if noted is not None:
             total = float(psutil.virtual_memory().total)
-            return cls(HostUse(noted["memory_bytes"], total, noted["device_bytes"]), patience, tell)
+            return cls(HostUse(noted["memory_bytes"], total, noted["device_bytes"]), patience, record_event)
         use = await asyncio.to_thread(host_use)
-        tell("baseline", memory_bytes=use.memory, device_bytes=dict(use.devices))
-        return cls(use, patience, tell)
+        record_event("baseline", memory_bytes=use.memory, device_bytes=dict(use.devices))
+        return cls(use, patience, record_event)
 
     async def wait(self, ports: Sequence[int], interrupted: asyncio.Event) -> None:
         """Return when the host has settled and the ports are free, when it took too long, or when interrupted."""
         began = time.monotonic()
         while not interrupted.is_set():
-            use, taken = await asyncio.to_thread(lambda: (host_use(), taken_ports(ports)))
-            why = unsettled(self.before, use, taken)
+            use, taken = await asyncio.to_thread(lambda: (host_use(), ports_in_use(ports)))
+            why = differences(self.before, use, taken)
             waited = round(time.monotonic() - began, 3)
             if not why:
-                self.tell("settled", seconds=waited)
+                self.record_event("settled", seconds=waited)
                 return
             if waited >= self.patience:
-                self.tell("not_settled", seconds=waited, why="; ".join(why))
+                self.record_event("not_settled", seconds=waited, why="; ".join(why))
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(_PAUSE_SECONDS, self.patience)):

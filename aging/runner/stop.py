@@ -11,11 +11,11 @@ from aging.core.clock import Stamp, Timeline
 from aging.core.errors import AgingError
 from aging.core.processes.ownership import Identity, belonging, campaigns, end, lives, mark, send
 from aging.runner.keeper_client import keepers
-from aging.runner.resume_plan import past_of
-from aging.runner.takeover import _PATIENCE_SECONDS, _POLL_SECONDS, _taken, last_seen
+from aging.runner.resume_plan import prior_state
+from aging.runner.takeover import _PATIENCE_SECONDS, _POLL_SECONDS, last_seen, take_lock
 from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
-from aging.store.lock import Lock, LockedError, Owner, owner_of, told_owner
+from aging.store.lock import Lock, LockedError, Owner, owner_of, recorded_owner
 from aging.store.state import fold
 
 
@@ -30,11 +30,11 @@ def stop(directory: Path, layout: Layout) -> Iterator[str]:
             raise AgingError(f"{directory}: {owner}; stop it there")
         yield from _stop_runner(layout, owner)
         return
-    lock = _taken(layout.root, "stop")
+    lock = take_lock(layout.root, "stop")
     state = fold(read_journal(layout.journal))
     ended = end(lambda: belonging(mark(layout.root), state.recorded()), _PATIENCE_SECONDS)
     if state.ended is None and state.started is not None:
-        same = past_of(state, last_seen(layout.root), Stamp.now())
+        same = prior_state(state, last_seen(layout.root), Stamp.now())
         journal = Journal(layout.journal, same.timeline)
         journal.record("campaign_interrupted", by="aging stop", pids=[one.pid for one in ended])
         journal.close()
@@ -68,7 +68,7 @@ def reap() -> Sequence[str]:
     for campaign in campaigns():
         root = Path(campaign)
         # Without a lock's file it was not run by a release that locks: whether somebody runs it cannot be told.
-        if not root.is_absolute() or told_owner(root) is None or not (root / "journal.jsonl").is_file():
+        if not root.is_absolute() or recorded_owner(root) is None or not (root / "journal.jsonl").is_file():
             continue
         if owner_of(root) is not None or keepers(campaign):
             continue

@@ -12,7 +12,7 @@ from aging.core.clock import Stamp
 from aging.core.errors import AgingError
 from aging.core.processes.ownership import Identity, belonging, end, kin, mark
 from aging.deployments.lifecycle import PastLife
-from aging.runner.resume_plan import PriorState, is_over, left_of, past_of
+from aging.runner.resume_plan import PriorState, is_over, prior_state, remaining_work
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock, LockedError, Role, owner_of
@@ -39,7 +39,7 @@ class NotResumableError(AgingError):
 class Takeover:
     """A campaign that is ours to go on with: its past and its lock."""
 
-    past: PriorState
+    prior: PriorState
     lock: Lock
 
 
@@ -50,7 +50,7 @@ def check_resumable(directory: Path, state: CampaignState) -> None:
         raise LockedError(directory, owner)
     if is_smoke(directory):
         raise NotResumableError(f"{directory}: was a smoke run, which is no campaign; nothing of it is resumed")
-    if untold := _untold(directory, state):
+    if untold := _uncovered(directory, state):
         what = f"its journal is damaged or empty: it does not tell of what is in {untold[0].relative_to(directory)}"
         raise NotResumableError(f"{directory}: {what}; begun again, it would mix with that. `aging analyze` reads it")
     if state.phase not in RESUMABLE:
@@ -58,7 +58,7 @@ def check_resumable(directory: Path, state: CampaignState) -> None:
         raise NotResumableError(f"{directory}: the campaign has ended ({state.phase}); nothing is left to resume{left}")
 
 
-def _untold(root: Path, state: CampaignState) -> Sequence[Path]:
+def _uncovered(root: Path, state: CampaignState) -> Sequence[Path]:
     """Folders with rows of a campaign, or of a load, that the journal does not tell the beginning of: it is damaged."""
     folders = sorted({file.parent for file in root.glob("*/r*/*/*") if file.name.endswith((LIVE, SEALED))})
     if state.started is None:
@@ -81,33 +81,33 @@ def take_over(layout: Layout) -> Takeover:
 
     Raises LockedError.
     """
-    lock = _taken(layout.root, "runner")
+    lock = take_lock(layout.root, "runner")
     try:
         state = fold(read_journal(layout.journal))
         layout = replace(layout, attempts=state.attempts)
-        past = past_of(state, last_seen(layout.root), Stamp.now())
-        _end_the_rest(layout, state, past)
+        prior = prior_state(state, last_seen(layout.root), Stamp.now())
+        _end_leftovers(layout, state, prior)
     except BaseException:
         lock.close()
         raise
     leftovers = sorted(layout.root.rglob(f"*{LIVE}"))
-    return Takeover(replace(past, leftovers=leftovers), lock)
+    return Takeover(replace(prior, leftovers=leftovers), lock)
 
 
 def to_start(layout: Layout, state: CampaignState, planned: Sequence[PlannedRound]) -> frozenset[str]:
     """The deployments of which a resume would start a server now, since none of theirs can be re-adopted."""
     layout = replace(layout, attempts=state.attempts)
-    past = past_of(state, last_seen(layout.root), Stamp.now())
+    prior = prior_state(state, last_seen(layout.root), Stamp.now())
     return frozenset(
         run.options.name
-        for together in left_of(planned, past, time.monotonic()).rounds
-        for run in together
-        if run.options.ours and not _goes_on(layout, past, run)
+        for planned_round in remaining_work(planned, prior, time.monotonic()).rounds
+        for run in planned_round
+        if run.options.ours and not _can_be_readopted(layout, prior, run)
     )
 
 
-def _goes_on(layout: Layout, past: PriorState, run: PlannedRun) -> bool:
-    life = past_life(layout, past, *run.key) if past.begun(*run.key, run.attempt) else None
+def _can_be_readopted(layout: Layout, prior: PriorState, run: PlannedRun) -> bool:
+    life = past_life(layout, prior, *run.key) if prior.attempt_state(*run.key, run.attempt) else None
     return life is not None and life.proven()
 
 
@@ -116,10 +116,10 @@ def left_processes(layout: Layout, state: CampaignState) -> frozenset[int]:
     return frozenset(one.pid for one in belonging(mark(layout.root), state.recorded()))
 
 
-def past_life(layout: Layout, past: PriorState, deployment: str, replica: int) -> PastLife | None:
+def past_life(layout: Layout, prior: PriorState, deployment: str, replica: int) -> PastLife | None:
     """The life of a run that a runner left, whether it still goes on or not; None where it had none."""
-    run = past.of(deployment, replica)
-    if run is None or is_over(run, past.timeline.of(time.monotonic())):
+    run = prior.of(deployment, replica)
+    if run is None or is_over(run, prior.timeline.of(time.monotonic())):
         return None
     return PastLife(run.processes, run.main, run.command, layout.log(deployment, run.generation, replica))
 
@@ -130,7 +130,7 @@ def last_seen(root: Path) -> float:
     return max((float(row.get("mono") or row.get("finished") or 0.0) for row in rows), default=0.0)
 
 
-def _taken(root: Path, role: Role) -> Lock:
+def take_lock(root: Path, role: Role) -> Lock:
     """The lock. A keeper that clears up is waited for. Raises LockedError for a campaign that is being run."""
     deadline = time.monotonic() + _CLEARING_SECONDS
     while True:
@@ -141,12 +141,12 @@ def _taken(root: Path, role: Role) -> Lock:
                 raise
 
 
-def _end_the_rest(layout: Layout, state: CampaignState, past: PriorState) -> None:
+def _end_leftovers(layout: Layout, state: CampaignState, prior: PriorState) -> None:
     """End all that is the campaign's but for the servers that go on; load processes end by themselves in a moment."""
     recorded = state.recorded()
 
     def rest() -> Sequence[Identity]:
-        kept = [life for key in past.runs if (life := past_life(layout, past, *key)) is not None and life.proven()]
+        kept = [life for key in prior.runs if (life := past_life(layout, prior, *key)) is not None and life.proven()]
         spared = kin([one for life in kept for one in life.processes.values()], {mark(life.log) for life in kept})
         return [one for one in belonging(mark(layout.root), recorded) if one not in spared]
 

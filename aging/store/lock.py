@@ -82,7 +82,7 @@ class Lock:
         while not _locked(handle, fcntl.LOCK_EX):
             if time.monotonic() >= deadline:
                 os.close(handle)
-                raise LockedError(directory, told_owner(directory))
+                raise LockedError(directory, recorded_owner(directory))
             time.sleep(_POLL_SECONDS)
         me = identity(os.getpid()) or Identity(os.getpid(), 0)
         owner = Owner(me.pid, me.start, platform.node(), time.time(), role)
@@ -107,10 +107,10 @@ def owner_of(directory: Path) -> Owner | None:
             return None
     finally:
         os.close(handle)
-    return told_owner(directory)
+    return recorded_owner(directory)
 
 
-def told_owner(directory: Path) -> Owner | None:
+def recorded_owner(directory: Path) -> Owner | None:
     """The owner that the file tells, whether it still is one or not; None where none is told."""
     try:
         return Owner(**json.loads((directory / _NAME).read_text()))

@@ -73,8 +73,8 @@ def test_what_stays_broken_is_repeated_only_so_often_and_the_gate_is_undecided(t
 
 def test_the_next_run_of_a_slot_waits_until_its_port_is_free_again(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="settle = '20s'"))
-    campaign.at(10, lambda: campaign.taken_ports.update({2001: "port 2001 is in use"}))
-    campaign.at(68, campaign.taken_ports.clear)
+    campaign.at(10, lambda: campaign.ports_in_use.update({2001: "port 2001 is in use"}))
+    campaign.at(68, campaign.ports_in_use.clear)
     assert campaign.run() == 0
     (settled,) = campaign.events("settled")
     assert 3.0 < settled.details["seconds"] < 10.0
@@ -97,7 +97,7 @@ def test_the_next_run_waits_until_memory_has_been_given_back(tmp_path: Path) -> 
 
 def test_a_host_that_does_not_settle_is_told_and_the_campaign_goes_on(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="settle = '500ms'"))
-    campaign.at(10, lambda: campaign.taken_ports.update({2001: "port 2001 is in use"}))
+    campaign.at(10, lambda: campaign.ports_in_use.update({2001: "port 2001 is in use"}))
     assert campaign.run() == 0
     (told,) = campaign.events("not_settled")
     assert "port 2001 is in use" in told.details["why"]

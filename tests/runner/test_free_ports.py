@@ -21,7 +21,7 @@ from aging.deployments.base import DeploymentBase
 from aging.runner.catalogue import Catalogue
 from aging.runner.free_ports import FreePorts, named_ports
 from aging.runner.manifest import manifest
-from aging.runner.preflight import placed
+from aging.runner.preflight import resolve_deployments
 from aging.runner.server import Server
 from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
@@ -59,7 +59,7 @@ def campaign(*tables: str, head: str = HEAD) -> Campaign:
 
 
 def subjects(*tables: str) -> list[DeploymentBase[Any]]:
-    return list(placed(campaign(*tables), Catalogue.discovered()))
+    return list(resolve_deployments(campaign(*tables), Catalogue.discovered()))
 
 
 # The ports.

@@ -174,7 +174,7 @@ def test_an_interrupt_ends_the_wait_for_a_load_process_and_the_process(monkeypat
 
     held = asyncio.run(run())
     assert held.child.ended.is_set()
-    assert held.running.driver is None
+    assert held.running.load_process is None
 
 
 def test_a_load_process_is_not_replaced_once_the_campaign_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from aging.campaign.load import parse_campaign
 from aging.load.schedule.input_files import read_inputs
 from aging.runner.catalogue import Catalogue
-from aging.runner.preflight import CLIENT_REQUESTS_PER_SECOND, notes, placed
+from aging.runner.preflight import CLIENT_REQUESTS_PER_SECOND, notes, resolve_deployments
 from aging.store.results import open_results
 from tests.conftest import Aging, result_directory
 
@@ -42,7 +42,7 @@ def told(rate: float = 1.0, options: str = "", more: str = "") -> list[str]:
     catalogue = Catalogue.discovered()
     text = FILE.format(rate=rate, options=options, more=more)
     campaign = read_inputs(parse_campaign(text, catalogue.kinds()), "n").campaign
-    return notes(campaign, placed(campaign, catalogue))
+    return notes(campaign, resolve_deployments(campaign, catalogue))
 
 
 def test_a_window_with_too_few_points_for_a_finding_is_told() -> None:
@@ -72,7 +72,7 @@ def test_a_priority_that_goes_nowhere_is_told() -> None:
     catalogue = Catalogue.discovered()
     text = FILE.format(rate=1.0, options=both, more="").replace('"n", "structured"', '"priority"')
     campaign = read_inputs(parse_campaign(text, catalogue.kinds()), "n").campaign
-    assert notes(campaign, placed(campaign, catalogue)) == [
+    assert notes(campaign, resolve_deployments(campaign, catalogue)) == [
         "own: requests do not ask for priority: its server does not take it"
     ]
 

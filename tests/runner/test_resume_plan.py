@@ -13,7 +13,7 @@ from aging.campaign.plan import PlannedRound, PlannedRun
 from aging.campaign.schema import SubjectOptions
 from aging.core.clock import Stamp
 from aging.core.records import Event
-from aging.runner.resume_plan import PriorState, left_of
+from aging.runner.resume_plan import PriorState, remaining_work
 from aging.runner.takeover import NotResumableError, check_resumable
 from aging.store.state import CampaignState, RunState, fold
 from tests.builders import flat, synthetic
@@ -35,7 +35,7 @@ PLANNED: Sequence[PlannedRound] = ((run("a"), run("c")), (run("b"),))
 def left(**runs: RunState) -> tuple[list[list[tuple[str, int]]], list[tuple[str, int]], list[str]]:
     """By name and attempt: the rounds that are left, the runs that are done; the names of those cut short."""
     known = PriorState(runs={(name, 1): state for name, state in runs.items()}, gone_since=NOW, lives=1)
-    found = left_of(PLANNED, known, NOW)
+    found = remaining_work(PLANNED, known, NOW)
     rounds = [[(one.options.name, one.attempt) for one in together] for together in found.rounds]
     return rounds, [(one.options.name, one.attempt) for one in found.done], [name for name, _ in found.cut_short]
 
@@ -89,9 +89,9 @@ def test_a_repeat_goes_on_as_the_attempt_that_it_was_and_what_was_planned_is_don
 
 def test_what_another_attempt_left_is_not_gone_on_with() -> None:
     known = PriorState(runs={("a", 1): DONE, ("b", 1): RunState(attempt=2)})
-    assert known.begun("a", 1, 1) == DONE
-    assert known.begun("a", 1, 2) is None
-    assert known.begun("b", 1, 2) is None, "it was told, but none of its servers was started"
+    assert known.attempt_state("a", 1, 1) == DONE
+    assert known.attempt_state("a", 1, 2) is None
+    assert known.attempt_state("b", 1, 2) is None, "it was told, but none of its servers was started"
 
 
 def test_rows_that_the_journal_does_not_tell_of_are_mixed_with_no_others(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from aging.deployments.runtimes.command import Command
 from aging.load.schedule.input_files import found_from, read_inputs
 from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest
-from aging.runner.preflight import placed, resolve_model
+from aging.runner.preflight import resolve_deployments, resolve_model
 from aging.runner.takeover import left_processes, to_start
 from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
@@ -129,7 +129,7 @@ def test_a_folder_that_a_campaign_was_started_in_holds_its_models_and_its_load_f
     (file,) = read_inputs(found_from(campaign, tmp_path), "x").files
     assert file.file == "lengths.csv"
     assert resolve_model(campaign.model, "gguf", tmp_path) == str(tmp_path / "m.gguf")
-    (own,) = placed(campaign, Catalogue.discovered(), tmp_path)
+    (own,) = resolve_deployments(campaign, Catalogue.discovered(), tmp_path)
     assert isinstance(own, Command)
     started: Any = own.at(21_000).origin()
     assert started.folder == tmp_path

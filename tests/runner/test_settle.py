@@ -14,21 +14,21 @@ import psutil
 import pytest
 
 from aging.runner import settle
-from aging.runner.settle import HostIdleWait, HostUse, host_use, taken_ports, unsettled
+from aging.runner.settle import HostIdleWait, HostUse, differences, host_use, ports_in_use
 
 MIB = 2.0**20
 BEFORE = HostUse(memory=4000 * MIB, total=24_000 * MIB, devices={"gpu0": 500 * MIB, "gpu1": 500 * MIB})
 
 
 def test_a_host_that_is_as_before_or_freer_has_settled() -> None:
-    assert unsettled(BEFORE, BEFORE, []) == ()
-    assert unsettled(BEFORE, replace(BEFORE, memory=100 * MIB, devices={"gpu0": 0.0}), []) == ()
-    assert unsettled(BEFORE, replace(BEFORE, memory=4400 * MIB), []) == (), "2 % of 24,000 MiB come and go"
+    assert differences(BEFORE, BEFORE, []) == ()
+    assert differences(BEFORE, replace(BEFORE, memory=100 * MIB, devices={"gpu0": 0.0}), []) == ()
+    assert differences(BEFORE, replace(BEFORE, memory=4400 * MIB), []) == (), "2 % of 24,000 MiB come and go"
 
 
 def test_each_thing_that_is_held_is_told() -> None:
     now = replace(BEFORE, memory=5000 * MIB, devices={"gpu0": 600 * MIB, "gpu1": 510 * MIB, "gpu2": 9000 * MIB})
-    assert unsettled(BEFORE, now, ["port 9 is in use"]) == (
+    assert differences(BEFORE, now, ["port 9 is in use"]) == (
         "port 9 is in use",
         "1,000 MiB more memory in use than at the start",
         "100 MiB more of gpu0 in use than at the start",
@@ -37,8 +37,8 @@ def test_each_thing_that_is_held_is_told() -> None:
 
 def test_a_small_host_is_given_a_quarter_of_a_gibibyte() -> None:
     small = HostUse(memory=500 * MIB, total=1000 * MIB)
-    assert unsettled(small, replace(small, memory=750 * MIB), []) == ()
-    assert unsettled(small, replace(small, memory=760 * MIB), []) != ()
+    assert differences(small, replace(small, memory=750 * MIB), []) == ()
+    assert differences(small, replace(small, memory=760 * MIB), []) != ()
 
 
 def test_this_host_is_read_and_a_port_that_is_listened_on_is_taken() -> None:
@@ -47,9 +47,9 @@ def test_this_host_is_read_and_a_port_that_is_listened_on_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         who = f"{psutil.Process().name()} (pid {os.getpid()})"
-        (told,) = taken_ports([port])
+        (told,) = ports_in_use([port])
         assert told == f"port {port} is in use on 127.0.0.1 by {who}; choose another or end what listens there"
-    assert taken_ports([port]) == []
+    assert ports_in_use([port]) == []
 
 
 async def _wait(patience: float, interrupt_after: float) -> tuple[list[str], float]:
@@ -80,7 +80,7 @@ def test_ports_are_looked_up_beside_the_event_loop(monkeypatch: pytest.MonkeyPat
         looked.append(threading.current_thread())
         return [str(port) for port in ports]
 
-    monkeypatch.setattr(settle, "taken_ports", look)
+    monkeypatch.setattr(settle, "ports_in_use", look)
     asyncio.run(_wait(patience=0.0, interrupt_after=60.0))
     assert looked
     assert threading.main_thread() not in looked

@@ -11,15 +11,15 @@ Subject = tuple[str, int]
 class Alarms:
     """Tells troubles of runs by ``tell(event, deployment, **details)``."""
 
-    def __init__(self, tell: Callable[..., object]) -> None:
-        self._tell = tell
+    def __init__(self, record_event: Callable[..., object]) -> None:
+        self._record_event = record_event
         self._ringing: dict[Subject, set[str]] = {}
 
     def look(self, subject: Subject, troubles: Mapping[str, str]) -> None:
         """What is wrong now, in words by kind."""
         before, (deployment, replica) = self._ringing.get(subject, set()), subject
         for kind in troubles.keys() - before:
-            self._tell("watchdog", deployment, replica=replica, trouble=kind, message=troubles[kind])
+            self._record_event("watchdog", deployment, replica=replica, trouble=kind, message=troubles[kind])
         for kind in before - troubles.keys():
-            self._tell("watchdog_over", deployment, replica=replica, trouble=kind)
+            self._record_event("watchdog_over", deployment, replica=replica, trouble=kind)
         self._ringing[subject] = set(troubles)
