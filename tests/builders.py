@@ -13,7 +13,7 @@ import pytest
 from aging.campaign.load import parse_campaign
 from aging.core.errors import CampaignError, Mistake
 from aging.core.metrics import PRIMARY
-from aging.core.records import RequestRecord, recorded
+from aging.core.records import RequestRecord, request_row
 from aging.deployments.lifecycle import Launch
 from aging.findings.types import Finding, Findings
 from aging.runner.catalogue import Catalogue
@@ -184,7 +184,7 @@ def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
             "error": None,
             "held": False,
         }
-        writer.append(0.0, [recorded(RequestRecord(**(told | changed.get(k, {}))))])
+        writer.append(0.0, [request_row(RequestRecord(**(told | changed.get(k, {}))))])
     writer.close()
     return open_results(root)
 

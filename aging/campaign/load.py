@@ -176,7 +176,7 @@ def _rejuvenation_mistakes(
     if rejuvenation is None:
         return
     for options in deployments:
-        if not options.ours and (not rejuvenation.deployments or options.name in rejuvenation.deployments):
+        if not options.owned and (not rejuvenation.deployments or options.name in rejuvenation.deployments):
             yield Mistake(
                 "rejuvenation.deployments",
                 f"the campaign does not start {options.name}, so it cannot restart it; name only other deployments",

@@ -287,7 +287,7 @@ class RejuvenationOptions(Table):
 class SubjectOptions(Table):
     """Keys common to all deployments; each kind adds its own."""
 
-    ours: ClassVar[bool] = True
+    owned: ClassVar[bool] = True
     """Whether the campaign starts it, and so may restart it."""
 
     name: str = Field(

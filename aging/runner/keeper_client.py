@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aging.core.errors import require
-from aging.core.processes.ownership import LIFE, MARKER, command_line, identity, mark, processes
+from aging.core.processes.ownership import GENERATION_MARKER, MARKER, command_line, identity, mark, processes
 from aging.runner.keeper import GOODBYE
 
 _PROGRAM = Path(__file__).with_name("keeper.py")
@@ -75,7 +75,7 @@ class KeeperClient:
     async def _started(self) -> asyncio.subprocess.Process:
         me = require(identity(os.getpid()), "this process's own entry in /proc")
         # Not marked: it ends what is.
-        environment = {name: value for name, value in os.environ.items() if name not in (MARKER, LIFE)}
+        environment = {name: value for name, value in os.environ.items() if name not in (MARKER, GENERATION_MARKER)}
         return await asyncio.create_subprocess_exec(
             *(sys.executable, *_BARE, str(_PROGRAM), mark(self._directory)),
             *(str(me.pid), str(me.start), str(self._grace), str(self._patience)),

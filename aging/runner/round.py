@@ -11,7 +11,7 @@ from typing import Any
 from aging.core.allocator import prefill_allocator
 from aging.core.errors import DeploymentError, require
 from aging.core.records import Reading
-from aging.core.tasks import cancelled
+from aging.core.tasks import cancel_all
 from aging.rejuvenation.base import Policy
 from aging.runner.rejuvenator import Rejuvenator
 from aging.runner.run import ActiveRun, RunContext
@@ -68,7 +68,7 @@ class Round:
                 _, pending = await asyncio.wait({*pending, interrupted}, return_when=asyncio.FIRST_COMPLETED)
                 pending.discard(interrupted)
         finally:
-            await cancelled([interrupted, *pending])
+            await cancel_all([interrupted, *pending])
         ready = []
         for task, run in starts.items():
             if not task.cancelled():
@@ -90,7 +90,7 @@ class Round:
         try:
             await self._until_all(ready, [run.follow() for run in ready])
         finally:
-            await cancelled([stop])
+            await cancel_all([stop])
         self._context.record_event("load_ended")
 
     async def _watch(self, ready: Sequence[ActiveRun]) -> None:
@@ -112,7 +112,7 @@ class Round:
             await asyncio.gather(*followers)
         finally:
             settling.cancel()
-            await cancelled([*followers, *others])
+            await cancel_all([*followers, *others])
 
     def _prior_start(self, runs: Sequence[ActiveRun]) -> float | None:
         """When the load of a round began that another runner had begun, in monotonic seconds of this boot."""

@@ -14,7 +14,7 @@ from aging.campaign.schema import Campaign
 from aging.core.clock import Timeline
 from aging.core.errors import require, writing
 from aging.core.records import HARNESS
-from aging.core.tasks import cancelled, unless
+from aging.core.tasks import cancel_all, run_unless
 from aging.deployments.base import DeploymentBase
 from aging.load.job import Job
 from aging.runner.free_ports import FreePort, FreePorts
@@ -102,7 +102,7 @@ class ActiveRun:
 
     async def prepare(self, log: IO[bytes]) -> bool:
         """Start its load process, which then waits for its job; False where everything is to end before that."""
-        load_process = await unless(self._context.interrupted, LoadProcess.start(self._context.layout.root, log))
+        load_process = await run_unless(self._context.interrupted, LoadProcess.start(self._context.layout.root, log))
         if load_process is not None:
             self.load_process = load_process
         return load_process is not None
@@ -173,7 +173,7 @@ class ActiveRun:
         try:
             await asyncio.wait({over, gone}, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await cancelled([over, gone])
+            await cancel_all([over, gone])
         self._record_event("watch_finished")
 
     async def _drive(self, given: _Load) -> bool:
@@ -188,7 +188,7 @@ class ActiveRun:
                 load_process.stop()
             status = await load
         finally:
-            await cancelled([load, death])
+            await cancel_all([load, death])
             if told is not None:
                 await asyncio.gather(told, return_exceptions=True)
         for failure in load_process.take_failed_seals():

@@ -12,13 +12,13 @@ from typing import Any
 from aging.core.clock import Timeline
 from aging.core.endpoint import Endpoint
 from aging.core.errors import DeploymentError, writing
-from aging.core.processes.child import MAIN, Life, oom_kills
-from aging.core.processes.logs import cap, tail
+from aging.core.processes.child import MAIN, ServerProcess, oom_kills
+from aging.core.processes.logs import tail, truncate_log
 from aging.core.processes.ownership import command_line, identity, mark
 from aging.core.records import TREE
 from aging.core.targets import Target
 from aging.deployments.base import DeploymentBase
-from aging.deployments.lifecycle import PastLife
+from aging.deployments.lifecycle import PriorServer
 from aging.load.http.transport import Transport
 from aging.load.requests.bodies import content
 from aging.load.requests.send import Answer, send
@@ -56,7 +56,7 @@ class Server:
         self._record_event = record_event
         self._free_port = port if deployment.chooses_port else None
         self._origin = deployment.origin()
-        self._life: Life | None = None
+        self._life: ServerProcess | None = None
         self._oom_kills = 0
         self._watch: asyncio.Task[None] | None = None
         self._log_keeper: asyncio.Task[None] | None = None
@@ -88,7 +88,7 @@ class Server:
             tuple(pid for pids in trees.values() for pid in pids),
             with_descendants=life.with_descendants,
             components=trees if len(trees) > 1 else {},
-            life=mark(self._layout.log(self.name, self.generation, self.replica)),
+            mark=mark(self._layout.log(self.name, self.generation, self.replica)),
             metrics_url=self._origin.metrics_url,
             engine_metrics=self.deployment.common_metrics(),
         )
@@ -123,7 +123,7 @@ class Server:
         began, self._oom_kills = time.monotonic(), oom_kills()
         if self._free_port is not None and prior.port is not None:
             self._use_port(prior.port)
-        life = await self._origin.readopt(PastLife(prior.processes, prior.main, prior.command, log))
+        life = await self._origin.readopt(PriorServer(prior.processes, prior.main, prior.command, log))
         if life is None:
             if prior.main is not None:
                 self._record_gone(lost)
@@ -200,7 +200,7 @@ class Server:
             if alive:
                 self._record("deployment_stopped", exit=how) if how is not None else self._record("deployment_left")
 
-    async def _await_ready(self, life: Life, started: float, *, probe: bool) -> None:
+    async def _await_ready(self, life: ServerProcess, started: float, *, probe: bool) -> None:
         pids = {name: next(iter(tree), None) for name, tree in life.trees.items()}
         main = pids.pop(MAIN, None)
         known, port = None if main is None else identity(main), self.deployment.port
@@ -210,7 +210,7 @@ class Server:
             **({} if port is None else {"port": port}),
             command=list(life.command),
             main=None if known is None else astuple(known),
-            processes={name: astuple(one) for name, one in life.ours.items()},
+            processes={name: astuple(one) for name, one in life.owned.items()},
             **({"components": pids} if pids else {}),
         )
         if probe and self._origin.endpoint is not None:
@@ -228,7 +228,7 @@ class Server:
     def _record(self, kind: str, **details: Any) -> None:
         self._record_event(kind, self.name, replica=self.replica, generation=self.generation, **details)
 
-    async def _until_ready(self, life: Life, endpoint: Endpoint, started: float) -> None:
+    async def _until_ready(self, life: ServerProcess, endpoint: Endpoint, started: float) -> None:
         timeout = self.deployment.options.ready_timeout
         last = "no request was answered"
         asked = content(endpoint, _PROBE, (" a b c d",))
@@ -254,7 +254,7 @@ class Server:
         shown = "".join(f"\n  | {line}" for line in lines)
         return DeploymentError(f"{self.name}: {what}{shown}")
 
-    async def _watch_for_death(self, life: Life) -> None:
+    async def _watch_for_death(self, life: ServerProcess) -> None:
         how = await life.wait()
         self.ready_since = None
         await life.end()  # workers that outlive their leader would keep its port and its memory
@@ -270,7 +270,7 @@ class Server:
         most, told, pause = self.deployment.options.log_size, False, _LOG_PAUSE_SECONDS[0]
         while True:
             try:
-                capped = cap(log, most)
+                capped = truncate_log(log, most)
             except OSError:  # no room to keep its newest part: it has been emptied all the same
                 capped = True
             if capped:
@@ -284,7 +284,7 @@ class Server:
         return tail(self._layout.log(self.name, self.generation, self.replica))
 
 
-async def _answer_or_end(life: Life, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
+async def _answer_or_end(life: ServerProcess, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
     """What is answered; None where the life has ended before."""
     answer, end = asyncio.create_task(answering), asyncio.create_task(life.wait())
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aging.core.clock import Stamp, Timeline
 from aging.core.errors import AgingError
-from aging.core.processes.ownership import Identity, belonging, campaigns, end, lives, mark, send
+from aging.core.processes.ownership import Identity, campaign_processes, campaigns, end, is_running, mark, send
 from aging.runner.keeper_client import keepers
 from aging.runner.resume_plan import prior_state
 from aging.runner.takeover import _PATIENCE_SECONDS, _POLL_SECONDS, last_seen, take_lock
@@ -32,7 +32,7 @@ def stop(directory: Path, layout: Layout) -> Iterator[str]:
         return
     lock = take_lock(layout.root, "stop")
     state = fold(read_journal(layout.journal))
-    ended = end(lambda: belonging(mark(layout.root), state.recorded()), _PATIENCE_SECONDS)
+    ended = end(lambda: campaign_processes(mark(layout.root), state.recorded()), _PATIENCE_SECONDS)
     if state.ended is None and state.started is not None:
         same = prior_state(state, last_seen(layout.root), Stamp.now())
         journal = Journal(layout.journal, same.timeline)
@@ -53,7 +53,7 @@ def _stop_runner(layout: Layout, owner: Owner) -> Iterator[str]:
         yield f"told its runner (pid {owner.pid}) to drain, seal and end; waiting for it"
     else:
         yield f"it has ended; its runner (pid {owner.pid}) is sealing and analysing; waiting for it"
-    while lives(owner.identity):
+    while is_running(owner.identity):
         time.sleep(_POLL_SECONDS)
     yield "ended"
 
@@ -77,7 +77,7 @@ def reap() -> Sequence[str]:
         except (LockedError, OSError):  # somebody was faster, or it is somebody else's
             continue
         state = fold(read_journal(root / "journal.jsonl"))
-        ended = end(lambda: belonging(campaign, state.recorded()), _PATIENCE_SECONDS)  # noqa: B023 - called at once
+        ended = end(lambda: campaign_processes(campaign, state.recorded()), _PATIENCE_SECONDS)  # noqa: B023 - called at once
         if ended:
             journal = Journal(root / "journal.jsonl", Timeline(state.shift))
             journal.record("orphans_ended", pids=[one.pid for one in ended])
