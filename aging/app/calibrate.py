@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from aging.campaign.schema import Campaign
-from aging.core.errors import DeploymentError, InconclusiveError, needed, writing
+from aging.core.errors import DeploymentError, InconclusiveError, require, writing
 from aging.core.processes.logs import tail
 from aging.deployments.base import DeploymentBase
 from aging.findings.saturation import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of
@@ -93,7 +93,7 @@ class _Measuring:
             windows,
             on_step,
         )
-        self._load = needed(campaign.load, "the load of a campaign that is calibrated")
+        self._load = require(campaign.load, "the load of a campaign that is calibrated")
         self._steps = 0
         self._answer_seconds = 0.0
 
@@ -121,7 +121,7 @@ class _Measuring:
 
     async def _drive(self, rate: float, seconds: float, folder: Path) -> float:
         """Send load at ``rate`` for so long; return its monotonic start. Requests still unanswered are dropped."""
-        endpoint = needed(self._server.endpoint, f"the endpoint of {self._server.name}")
+        endpoint = require(self._server.endpoint, f"the endpoint of {self._server.name}")
         with writing(self._layout.root):
             log = (self._layout.root / "load.log").open("ab")
         with log:

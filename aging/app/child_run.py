@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from aging.campaign.load import CampaignText
 from aging.core import errors
-from aging.core.errors import AgingError, Mistake, MistakesError
+from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError
 from aging.core.worker import WorkerError
 
 _LINES = 5
@@ -127,7 +127,7 @@ def _error(kind: str, message: str, subject: str | None, mistakes: list[Mapping[
     """The exception that ended the run, of its own class."""
     found = getattr(errors, kind, AgingError)
     if issubclass(found, MistakesError):
-        return found(subject or "", [Mistake(**one) for one in mistakes])
+        return found(subject or "", [Mistake(one["where"], one["what"], MistakeCode(one["code"])) for one in mistakes])
     raised: AgingError = found(message)
     return raised
 

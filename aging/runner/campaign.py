@@ -24,7 +24,7 @@ from aging.core.clock import boot_id
 from aging.core.errors import StorageError
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target
-from aging.core.tasks import cancelled, kept_going
+from aging.core.tasks import cancel_all, keep_going
 from aging.deployments.base import DeploymentBase
 from aging.runner.catalogue import Catalogue
 from aging.runner.free_ports import FreePorts, named_ports
@@ -172,7 +172,7 @@ class CampaignRunner:
                 started += await self._run_round(planned_round)
                 done.extend(planned_round)
         finally:
-            await cancelled(samplers)
+            await cancel_all(samplers)
             self._sampling.close()
         if self._interrupts:
             return Outcome.INTERRUPTED
@@ -186,10 +186,10 @@ class CampaignRunner:
         async def run() -> None:
             await self._sampling.run(plan, time.monotonic())
 
-        await kept_going(run, lambda error: self._task_failed(f"the {plan.sampler.kind} sampler", error))
+        await keep_going(run, lambda error: self._task_failed(f"the {plan.sampler.kind} sampler", error))
 
     async def _watch_over(self) -> None:
-        await kept_going(self._watchdogs.run, lambda error: self._task_failed("the watchdogs", error))
+        await keep_going(self._watchdogs.run, lambda error: self._task_failed("the watchdogs", error))
 
     def _task_failed(self, what: str, error: BaseException | None) -> None:
         """Journal the crash of a task that is restarted. A failed write halts the campaign."""

@@ -18,7 +18,7 @@ from pathlib import Path
 # -I removes the script's folder from the path, -S all installed packages.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from aging.core.processes.ownership import Identity, belonging, end, lives, mark
+from aging.core.processes.ownership import Identity, campaign_processes, end, is_running, mark
 from aging.store.lock import Lock, LockedError, recorded_owner
 
 # The journal is imported on demand: a process that waits for days should be small.
@@ -66,7 +66,7 @@ def _received_goodbye() -> bool:
 def _runs_for(one: Identity, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if not lives(one):
+        if not is_running(one):
             return False
         time.sleep(_POLL_SECONDS)
     return True
@@ -88,7 +88,7 @@ def _end_processes(root: Path, patience: float, died: float) -> None:
 
     path, campaign = root / "journal.jsonl", mark(root)
     state = fold(read_journal(path))
-    ended = end(lambda: belonging(campaign, state.recorded()), patience)
+    ended = end(lambda: campaign_processes(campaign, state.recorded()), patience)
     if ended:
         journal = Journal(path, Timeline(state.shift))
         after = round(time.monotonic() - died, 3)

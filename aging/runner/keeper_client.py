@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from aging.core.errors import needed
-from aging.core.processes.ownership import LIFE, MARKER, command_line, identity, mark, processes
+from aging.core.errors import require
+from aging.core.processes.ownership import GENERATION_MARKER, MARKER, command_line, identity, mark, processes
 from aging.runner.keeper import GOODBYE
 from aging.store.events import Journalize, KeeperDied
 
@@ -74,9 +74,9 @@ class KeeperClient:
             self._keeper = await self._launch()
 
     async def _launch(self) -> asyncio.subprocess.Process:
-        me = needed(identity(os.getpid()), "this process's own entry in /proc")
+        me = require(identity(os.getpid()), "this process's own entry in /proc")
         # Without the mark: the keeper ends the processes that carry it.
-        environment = {name: value for name, value in os.environ.items() if name not in (MARKER, LIFE)}
+        environment = {name: value for name, value in os.environ.items() if name not in (MARKER, GENERATION_MARKER)}
         return await asyncio.create_subprocess_exec(
             *(sys.executable, *_BARE, str(_PROGRAM), mark(self._directory)),
             *(str(me.pid), str(me.start), str(self._grace), str(self._patience)),

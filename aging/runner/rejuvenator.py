@@ -12,7 +12,7 @@ from aging.campaign.schema import RejuvenationOptions
 from aging.core.clock import ticks
 from aging.core.errors import DeploymentError
 from aging.core.records import Reading
-from aging.core.tasks import cancelled
+from aging.core.tasks import cancel_all
 from aging.rejuvenation.base import Policy
 from aging.runner.run import ActiveRun
 from aging.store.events import Journalize, RejuvenationCompleted, RejuvenationStarted, Watchdog
@@ -64,7 +64,7 @@ class Rejuvenator:
                         self._policies[name] = self._policy(self._options)
                         restarting[name] = asyncio.create_task(self._restart(run, reason))
         finally:
-            await cancelled(list(restarting.values()))
+            await cancel_all(list(restarting.values()))
 
     def _record_blind(self, run: ActiveRun) -> None:
         """Journal that no sampler reads a policy's indicator: the policy never fires."""

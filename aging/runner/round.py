@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from aging.core.allocator import prefill_allocator
-from aging.core.errors import DeploymentError, needed
+from aging.core.errors import DeploymentError, require
 from aging.core.records import Reading
-from aging.core.tasks import cancelled
+from aging.core.tasks import cancel_all
 from aging.rejuvenation.base import Policy
 from aging.runner.rejuvenator import Rejuvenator
 from aging.runner.run import ActiveRun, RunContext
@@ -69,7 +69,7 @@ class Round:
                 _, pending = await asyncio.wait({*pending, interrupted}, return_when=asyncio.FIRST_COMPLETED)
                 pending.discard(interrupted)
         finally:
-            await cancelled([interrupted, *pending])
+            await cancel_all([interrupted, *pending])
         ready = []
         for task, run in starts.items():
             if not task.cancelled():
@@ -91,7 +91,7 @@ class Round:
         try:
             await self._until_all(ready, [run.follow() for run in ready])
         finally:
-            await cancelled([stop])
+            await cancel_all([stop])
         self._context.record_event(LoadEnded())
 
     async def _watch(self, ready: Sequence[ActiveRun]) -> None:
@@ -104,7 +104,7 @@ class Round:
         followers = [asyncio.create_task(one) for one in followed]
         others = []
         if self._policy is not None:
-            options = needed(self._context.campaign.rejuvenation, "a [rejuvenation] table")
+            options = require(self._context.campaign.rejuvenation, "a [rejuvenation] table")
             self._rejuvenator = Rejuvenator(options, self._policy, ready, self._context.record_event)
             others.append(asyncio.create_task(self._rejuvenator.run()))
         # By then every code path has run once; the harness is judged from the end of its first minute.
@@ -113,7 +113,7 @@ class Round:
             await asyncio.gather(*followers)
         finally:
             prefill.cancel()
-            await cancelled([*followers, *others])
+            await cancel_all([*followers, *others])
 
     def _prior_start(self, runs: Sequence[ActiveRun]) -> float | None:
         """When an earlier runner started the load of this round, in monotonic seconds of this boot."""

@@ -11,9 +11,9 @@ from typing import IO, Any, TypedDict
 from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign
 from aging.core.clock import Timeline
-from aging.core.errors import needed, writing
+from aging.core.errors import require, writing
 from aging.core.records import HARNESS
-from aging.core.tasks import cancelled, unless
+from aging.core.tasks import cancel_all, run_unless
 from aging.deployments.base import DeploymentBase
 from aging.load.job import Job
 from aging.runner.free_ports import FreePort, FreePorts
@@ -111,7 +111,7 @@ class ActiveRun:
 
     async def prepare(self, log: IO[bytes]) -> bool:
         """Start its load process, which then waits for its job; False if the campaign is interrupted before."""
-        load_process = await unless(self._context.interrupted, LoadProcess.start(self._context.layout.root, log))
+        load_process = await run_unless(self._context.interrupted, LoadProcess.start(self._context.layout.root, log))
         if load_process is not None:
             self.load_process = load_process
         return load_process is not None
@@ -119,10 +119,10 @@ class ActiveRun:
     def load(self, load_start: float, *, resumed: bool) -> None:
         """Send the load process its job: start at monotonic time ``load_start``, or continue a load."""
         context, run = self._context, self.run
-        load_process = needed(self.load_process, f"the load process of {run.options.name}")
+        load_process = require(self.load_process, f"the load process of {run.options.name}")
         job = Job(
-            endpoint=needed(self.server.endpoint, f"the endpoint of {run.options.name}"),
-            load=needed(run.load, f"the load of {run.options.name}"),
+            endpoint=require(self.server.endpoint, f"the endpoint of {run.options.name}"),
+            load=require(run.load, f"the load of {run.options.name}"),
             rate=run.options.rate,
             seed=run.seed,
             duration=context.campaign.duration,
@@ -152,7 +152,7 @@ class ActiveRun:
     async def follow(self) -> None:
         """Wait until its load ends. A dead server ends it early; a dead load process is replaced."""
         for _ in range(_MOST_LOAD_PROCESSES):
-            load = needed(self._load, f"the load of {self.run.options.name}")
+            load = require(self._load, f"the load of {self.run.options.name}")
             if await self._drive(load) or not self._may_continue(load):
                 return
             with self._context.load_log() as log:
@@ -186,7 +186,7 @@ class ActiveRun:
         try:
             await asyncio.wait({over, gone}, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await cancelled([over, gone])
+            await cancel_all([over, gone])
         context.record_event(events.WatchFinished(**self._which))
 
     async def _drive(self, given: _Load) -> bool:
@@ -201,7 +201,7 @@ class ActiveRun:
                 load_process.stop()
             status = await load
         finally:
-            await cancelled([load, death])
+            await cancel_all([load, death])
             if resumed is not None:
                 await asyncio.gather(resumed, return_exceptions=True)
         for failure in load_process.take_failed_seals():

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 from aging.core.clock import Timeline
 from aging.core.endpoint import Endpoint
 from aging.core.errors import DeploymentError, writing
-from aging.core.processes.child import MAIN, Life, oom_kills
-from aging.core.processes.logs import cap, tail
+from aging.core.processes.child import MAIN, ServerProcess, oom_kills
+from aging.core.processes.logs import tail, truncate_log
 from aging.core.processes.ownership import command_line, identity, mark
 from aging.core.records import TREE
 from aging.core.targets import Target
 from aging.deployments.base import DeploymentBase
-from aging.deployments.lifecycle import PastLife
+from aging.deployments.lifecycle import PriorServer
 from aging.load.http.transport import Transport
 from aging.load.requests.bodies import content
 from aging.load.requests.send import Answer, send
@@ -57,7 +57,7 @@ class Server:
         self._record_event = record_event
         self._free_port = port if deployment.chooses_port else None
         self._origin = deployment.origin()
-        self._life: Life | None = None
+        self._life: ServerProcess | None = None
         self._oom_kills = 0
         self._watch: asyncio.Task[None] | None = None
         self._log_keeper: asyncio.Task[None] | None = None
@@ -89,7 +89,7 @@ class Server:
             tuple(pid for pids in trees.values() for pid in pids),
             with_descendants=life.with_descendants,
             components=trees if len(trees) > 1 else {},
-            life=mark(self._layout.log(self.name, self.generation, self.replica)),
+            mark=mark(self._layout.log(self.name, self.generation, self.replica)),
             metrics_url=self._origin.metrics_url,
             engine_metrics=self.deployment.common_metrics(),
         )
@@ -124,7 +124,7 @@ class Server:
         began, self._oom_kills = time.monotonic(), oom_kills()
         if self._free_port is not None and prior.port is not None:
             self._use_port(prior.port)
-        life = await self._origin.readopt(PastLife(prior.processes, prior.main, prior.command, log))
+        life = await self._origin.readopt(PriorServer(prior.processes, prior.main, prior.command, log))
         if life is None:
             if prior.main is not None:
                 self._record_gone(lost)
@@ -203,7 +203,7 @@ class Server:
                 stopped = events.DeploymentLeft(**which) if how is None else events.DeploymentStopped(**which, exit=how)
                 self._record_event(stopped)
 
-    async def _await_ready(self, life: Life, started: float, *, probe: bool) -> None:
+    async def _await_ready(self, life: ServerProcess, started: float, *, probe: bool) -> None:
         pids = {name: next(iter(tree), None) for name, tree in life.trees.items()}
         main = pids.pop(MAIN, None)
         known, port = None if main is None else identity(main), self.deployment.port
@@ -214,7 +214,7 @@ class Server:
                 port=port,
                 command=list(life.command),
                 main=None if known is None else astuple(known),
-                processes={name: astuple(one) for name, one in life.ours.items()},
+                processes={name: astuple(one) for name, one in life.owned.items()},
                 components=pids,
             )
         )
@@ -238,7 +238,7 @@ class Server:
     def _which(self) -> ServerKey:
         return {"deployment": self.name, "replica": self.replica, "generation": self.generation}
 
-    async def _until_ready(self, life: Life, endpoint: Endpoint, started: float) -> None:
+    async def _until_ready(self, life: ServerProcess, endpoint: Endpoint, started: float) -> None:
         timeout = self.deployment.options.ready_timeout
         last = "no request was answered"
         asked = content(endpoint, _PROBE, (" a b c d",))
@@ -264,7 +264,7 @@ class Server:
         shown = "".join(f"\n  | {line}" for line in lines)
         return DeploymentError(f"{self.name}: {what}{shown}")
 
-    async def _watch_for_death(self, life: Life) -> None:
+    async def _watch_for_death(self, life: ServerProcess) -> None:
         how = await life.wait()
         self.ready_since = None
         await life.end()  # workers that outlive their leader would keep its port and memory
@@ -280,7 +280,7 @@ class Server:
         limit, recorded, pause = self.deployment.options.log_size, False, _LOG_PAUSE_SECONDS[0]
         while True:
             try:
-                capped = cap(log, limit)
+                capped = truncate_log(log, limit)
             except OSError:  # no room to keep the newest part: the log was emptied
                 capped = True
             if capped:
@@ -294,7 +294,7 @@ class Server:
         return tail(self._layout.log(self.name, self.generation, self.replica))
 
 
-async def _answer_or_end(life: Life, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
+async def _answer_or_end(life: ServerProcess, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
     """The answer; None if the process ends first."""
     answer, end = asyncio.create_task(answering), asyncio.create_task(life.wait())
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aging.core.clock import Stamp, Timeline
 from aging.core.errors import AgingError
-from aging.core.processes.ownership import Identity, belonging, campaigns, end, lives, mark, send
+from aging.core.processes.ownership import Identity, campaign_processes, campaigns, end, is_running, mark, send
 from aging.runner.keeper_client import keepers
 from aging.runner.resume_plan import prior_state
 from aging.runner.takeover import POLL_SECONDS, STOP_PATIENCE_SECONDS, last_seen, take_lock
@@ -33,7 +33,7 @@ def stop(directory: Path, layout: Layout) -> Iterator[str]:
         return
     lock = take_lock(layout.root, "stop")
     state = fold(read_journal(layout.journal))
-    ended = end(lambda: belonging(mark(layout.root), state.recorded()), STOP_PATIENCE_SECONDS)
+    ended = end(lambda: campaign_processes(mark(layout.root), state.recorded()), STOP_PATIENCE_SECONDS)
     if state.ended is None and state.started is not None:
         prior = prior_state(state, last_seen(layout.root), Stamp.now())
         journal = Journal(layout.journal, prior.timeline)
@@ -54,7 +54,7 @@ def _stop_runner(layout: Layout, owner: Owner) -> Iterator[str]:
         yield f"Interrupted the runner (pid {owner.pid}); waiting for it to drain, seal and end."
     else:
         yield f"The campaign has ended; waiting for its runner (pid {owner.pid}) to seal and analyze."
-    while lives(owner.identity):
+    while is_running(owner.identity):
         time.sleep(POLL_SECONDS)
     yield "The runner has ended."
 
@@ -78,7 +78,7 @@ def reap() -> Sequence[str]:
         except (LockedError, OSError):  # another process was faster, or another user owns it
             continue
         state = fold(read_journal(root / "journal.jsonl"))
-        ended = end(lambda: belonging(campaign, state.recorded()), STOP_PATIENCE_SECONDS)  # noqa: B023 - called at once
+        ended = end(lambda: campaign_processes(campaign, state.recorded()), STOP_PATIENCE_SECONDS)  # noqa: B023 - called at once
         if ended:
             journal = Journal(root / "journal.jsonl", Timeline(state.shift))
             journal.record(OrphansEnded(pids=[one.pid for one in ended]))

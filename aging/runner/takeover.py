@@ -10,8 +10,8 @@ from pathlib import Path
 from aging.campaign.plan import PlannedRound, PlannedRun
 from aging.core.clock import Stamp
 from aging.core.errors import AgingError
-from aging.core.processes.ownership import Identity, belonging, end, kin, mark
-from aging.deployments.lifecycle import PastLife
+from aging.core.processes.ownership import Identity, campaign_processes, end, generation_processes, mark
+from aging.deployments.lifecycle import PriorServer
 from aging.runner.resume_plan import PriorState, is_over, prior_state, remaining_work
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
@@ -103,7 +103,7 @@ def to_start(layout: Layout, state: CampaignState, planned: Sequence[PlannedRoun
         run.options.name
         for planned_round in remaining_work(planned, prior, time.monotonic()).rounds
         for run in planned_round
-        if run.options.ours and not _can_be_readopted(layout, prior, run)
+        if run.options.owned and not _can_be_readopted(layout, prior, run)
     )
 
 
@@ -114,15 +114,15 @@ def _can_be_readopted(layout: Layout, prior: PriorState, run: PlannedRun) -> boo
 
 def left_processes(layout: Layout, state: CampaignState) -> frozenset[int]:
     """The pids of the campaign's processes, whether they are re-adopted or ended."""
-    return frozenset(one.pid for one in belonging(mark(layout.root), state.recorded()))
+    return frozenset(one.pid for one in campaign_processes(mark(layout.root), state.recorded()))
 
 
-def past_life(layout: Layout, prior: PriorState, deployment: str, replica: int) -> PastLife | None:
+def past_life(layout: Layout, prior: PriorState, deployment: str, replica: int) -> PriorServer | None:
     """The server process of a run that an earlier runner left, running or not; None if it had none."""
     run = prior.of(deployment, replica)
     if run is None or is_over(run, prior.timeline.of(time.monotonic())):
         return None
-    return PastLife(run.processes, run.main, run.command, layout.log(deployment, run.generation, replica))
+    return PriorServer(run.processes, run.main, run.command, layout.log(deployment, run.generation, replica))
 
 
 def last_seen(root: Path) -> float:
@@ -148,8 +148,10 @@ def _end_leftovers(layout: Layout, state: CampaignState, prior: PriorState) -> N
 
     def rest() -> Sequence[Identity]:
         kept = [life for key in prior.runs if (life := past_life(layout, prior, *key)) is not None and life.proven()]
-        spared = kin([one for life in kept for one in life.processes.values()], {mark(life.log) for life in kept})
-        return [one for one in belonging(mark(layout.root), recorded) if one not in spared]
+        spared = generation_processes(
+            [one for life in kept for one in life.processes.values()], {mark(life.log) for life in kept}
+        )
+        return [one for one in campaign_processes(mark(layout.root), recorded) if one not in spared]
 
     deadline = time.monotonic() + _STRAGGLER_SECONDS
     while rest() and time.monotonic() < deadline:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from aging.core.processes.child import MARKER
-from aging.core.processes.logs import cap, older, tail
+from aging.core.processes.logs import rotated_path, tail, truncate_log
 from aging.store.results import Results, open_results
 from tests.command_line import run_here
 from tests.conftest import result_directory, unused_port
@@ -95,7 +95,7 @@ def test_start_failure_reason(worst: tuple[Results, str, int], deployment: str, 
 def test_endless_output_is_capped(worst: tuple[Results, str, int]) -> None:
     results, _, _ = worst
     log = results.layout.log("prints-without-end", 1)
-    assert older(log).stat().st_size == 128 * 1024
+    assert rotated_path(log).stat().st_size == 128 * 1024
     assert problems(results, "prints-without-end")["log"] == "it printed over 0.25 MiB; only its newest output is kept"
 
 
@@ -117,12 +117,12 @@ def test_log_keeps_newest_half(tmp_path: Path) -> None:
     log = tmp_path / "1.log"
     server = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(server, b"first\n" + b"x" * 1000 + b"\nnewest line\n")
-    assert not cap(log, 2000)
-    assert cap(log, 1000)
-    assert older(log).stat().st_size == 500
+    assert not truncate_log(log, 2000)
+    assert truncate_log(log, 1000)
+    assert rotated_path(log).stat().st_size == 500
     assert tail(log, 1) == ["newest line"]
     os.write(server, b"and on\n")
     os.close(server)
     assert log.read_bytes() == b"and on\n"
     assert tail(log, 2) == ["newest line", "and on"]
-    assert not cap(tmp_path / "none", 1)
+    assert not truncate_log(tmp_path / "none", 1)

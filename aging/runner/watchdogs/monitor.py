@@ -100,7 +100,7 @@ class Watchdogs:
             return
         self._short = 0
         servers = {
-            run.server.name: run for run in self._runs() if run.server.deployment.options.ours and run.server.born
+            run.server.name: run for run in self._runs() if run.server.deployment.options.owned and run.server.born
         }
         growth = {name: self._grown(run.server) for name, run in servers.items()}
         if (name := memory.offender(growth)) is None:
