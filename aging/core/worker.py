@@ -58,8 +58,8 @@ async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bo
 
     ``function`` is a module-level function, or its name ``MODULE:FUNCTION`` if the caller must not import it. Its
     output, and its traceback if it crashes, are the ``lines`` of the error, or go to the caller's standard error if
-    ``shown``. Cancelling ends the process. Raises ReportedError for an error of the package, and WorkerError if the process ends
-    without a result.
+    ``shown``. Cancelling ends the process. Raises ReportedError for an error of the package, and WorkerError if the
+    process ends without a result.
     """
     name = function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}"
     try:

@@ -80,7 +80,7 @@ def test_port_in_use(tmp_path: Path) -> None:
         port = stranger.getsockname()[1]
         message = refusal(left(tmp_path, HEAD + table("server", "reference", port=port), tmp_path))
     assert f"deployment[server].port: port {port} is in use" in message
-    assert "end what listens there" in message
+    assert "choose another port" in message
 
 
 def test_runtime_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
