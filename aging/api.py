@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AgingError", "Results", "TrendResult", "analyze", "load_results", "open_results", "run", "trend"]
 
+Span = str | float | timedelta
+"""A length of time: text with its unit (``"90s"``), seconds, or a timedelta."""
+
 _HOUR = 3600.0
 _ENDED = ("completed", "decided", "interrupted", "halted", "failed")
 _SINCE_LOAD, _SINCE_FIRST = "seconds_of_load", "seconds_since_first_row"
@@ -71,7 +75,7 @@ def analyze(path: str | os.PathLike[str]) -> Results:
 def run(
     campaign: str | os.PathLike[str],
     *,
-    duration: str | float | None = None,
+    duration: Span | None = None,
     scale: float | None = None,
     results: str | os.PathLike[str] = "results",
     quiet: bool = False,
@@ -92,10 +96,10 @@ def run(
 
     if isinstance(campaign, str) and "\n" in campaign:
         written = CampaignText(campaign, "campaign")
-    elif isinstance(campaign, str | os.PathLike):
+    elif isinstance(campaign, str | os.PathLike) and str(campaign):
         written = read_campaign(Path(campaign))
     else:
-        raise InputError(f"campaign must be a campaign file or its text, not {type(campaign).__name__}")
+        raise InputError(f"campaign must be a campaign file or its text, not {campaign!r}")
     overrides = {"duration": duration if duration is None else _written(duration), "scale": scale}
     ran = run_in_child(written, Path(results), overrides, _ignore if quiet else _show)
     found = load_results(ran.root)
@@ -106,8 +110,12 @@ def run(
     return found
 
 
-def _written(duration: str | float) -> str:
-    return duration if isinstance(duration, str) else f"{float(duration):g}s"
+def _written(duration: Span) -> str:
+    """A duration as a campaign file has it."""
+    if isinstance(duration, str):
+        return duration  # whose mistakes come with those of the file
+    seconds = _seconds("duration", duration)
+    return f"{seconds:f}s"
 
 
 def _show(line: str) -> None:
@@ -124,8 +132,8 @@ def trend(
     /,
     *,
     load_start: Any = None,
-    resample: str | float | None = None,
-    warmup: str | float | None = None,
+    resample: Span | None = None,
+    warmup: Span | None = None,
 ) -> TrendResult: ...
 @overload
 def trend(
@@ -134,8 +142,8 @@ def trend(
     /,
     *,
     load_start: Any = None,
-    resample: str | float | None = None,
-    warmup: str | float | None = None,
+    resample: Span | None = None,
+    warmup: Span | None = None,
 ) -> TrendResult: ...
 def trend(
     first: Any,
@@ -143,8 +151,8 @@ def trend(
     /,
     *,
     load_start: Any = None,
-    resample: str | float | None = None,
-    warmup: str | float | None = None,
+    resample: Span | None = None,
+    warmup: Span | None = None,
 ) -> TrendResult:
     """Judge one series: ``aging.trend(series)`` or ``aging.trend(t, y)``.
 
@@ -169,17 +177,23 @@ def trend(
     return TrendResult(analysis)
 
 
-def _seconds(name: str, value: str | float | None) -> float | None:
-    """A span of time that a caller gave, as text with its unit or as seconds."""
+def _seconds(name: str, value: Span | None) -> float | None:
+    """A span of time that a caller gave, as text with its unit, as seconds or as a timedelta."""
     if value is None:
         return None
     try:
-        seconds = parse_duration(value) if isinstance(value, str) else float(value)
-    except (TypeError, ValueError) as error:
+        seconds = parse_duration(value) if isinstance(value, str) else _plain_seconds(value)
+    except ValueError as error:
         raise InputError(f"{name}: {error}") from None
+    except TypeError:
+        raise InputError(f"{name}: {value!r} is no span of time; give seconds, or text like '90s'") from None
     if not (np.isfinite(seconds) and seconds >= 0) or (name == "resample" and seconds == 0):
         raise InputError(f"{name}: {value!r} is not a positive number of seconds")
     return seconds
+
+
+def _plain_seconds(value: float | timedelta) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)
 
 
 @dataclass(frozen=True, repr=False)
@@ -325,6 +339,8 @@ class Results:
         frame = self._rows(deployment, source, replica)
         if columns is None:
             return self._indexed(frame, deployment, replica, "mono")
+        if isinstance(columns, str):
+            raise InputError(f"columns: {columns!r} is one name; give a list of names, like [{columns!r}]")
         for column in columns:
             _check(column, frame.columns, f"{source} of {deployment} has no column {column!r}")
         kept = [name for name in frame.columns if name in ("wall", "mono", "entity", "generation", *columns)]
@@ -359,7 +375,7 @@ class Results:
             self._no_series(deployment, replica, indicator, found)
         if generation is not None and generation not in mine:
             raise InputError(
-                f"{deployment} has no series of {indicator} of generation {generation}; it has: {_listed(mine)}"
+                f"{deployment} has no series of {indicator} of generation {generation!r}; it has: {_listed(mine)}"
             )
         one = max(mine.values(), key=lambda one: one.t.size) if generation is None else mine[generation]
         name = f"{indicator} per second" if indicator.endswith("_total") else indicator
@@ -398,8 +414,7 @@ class Results:
         return target
 
     def __repr__(self) -> str:
-        name = self.stored.manifest["campaign"]["name"]
-        return f"<aging.Results of {name} ({self.phase}) in {self.path}: {', '.join(self.deployments)}>"
+        return f"<aging.Results of {self.path} ({self.phase}): {', '.join(self.deployments)}>"
 
     @cached_property
     def _measured(self) -> Measured:
@@ -423,7 +438,7 @@ class Results:
         left = self.stored.replicas(deployment)
         if deployment in self.deployments and replica not in left:
             there = f"it has: {_listed(left)}" if left else f"it has not begun yet (the campaign is {self.phase})"
-            raise InputError(f"{deployment} has no replica {replica}; {there}")
+            raise InputError(f"{deployment} has no replica {replica!r}; {there}")
 
     def _rows(self, deployment: str, source: str, replica: int) -> pd.DataFrame:
         self._check_run(deployment, replica, (HARNESS,))

@@ -187,8 +187,8 @@ def check_trend_test(test: TrendTest, size: float = 0.15) -> None:
     assert isinstance(test, TrendTest), f"{test!r} must be an aging.stats.trend_tests.base.TrendTest"
     assert _KIND.fullmatch(test.kind), f"kind {test.kind!r} must consist of lower-case letters, digits and _"
     rng = np.random.default_rng(1)
-    t = np.arange(240) * 3600.0
-    noise = rng.standard_normal((200, t.size))
+    t: NDArray[np.float64] = np.arange(240.0) * 3600.0
+    noise: NDArray[np.float64] = rng.standard_normal((200, t.size))
     ps = np.array([_p(test, t, y, "white noise") for y in noise])
     share, unknown = float(np.mean(ps < 0.05)), float(np.mean(np.isnan(ps)))
     assert unknown <= size, f"{test.kind}: {unknown:.0%} of 200 series of white noise have no p; at most {size:.0%} may"

@@ -25,6 +25,7 @@ from aging.runner.manifest import manifest, write_manifest
 from aging.runner.preflight import check, notes, resolve_deployments
 from aging.runner.stop import reap
 from aging.store.layout import Layout
+from aging.store.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class PreparedCampaign:
     catalogue: Catalogue
     files: Sequence[Input]
 
-    def manifest(self) -> dict[str, Any]:
-        """The content of its manifest."""
+    def manifest(self) -> Manifest:
+        """Its manifest."""
         return manifest(self.campaign, self.deployments, self.files)
 
 
@@ -66,7 +67,7 @@ def print_notes(prepared: PreparedCampaign, console: Console) -> None:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 
 
-def make_result_directory(campaign: Campaign, content: Mapping[str, Any], text: str, results: Path) -> Layout:
+def make_result_directory(campaign: Campaign, content: Manifest, text: str, results: Path) -> Layout:
     """Make a result directory with the campaign file's text verbatim and this content of the manifest."""
     with writing(results / campaign.name):
         layout = Layout(_new_folder(results / campaign.name, time.time()))

@@ -30,8 +30,8 @@ def resume_campaign(directory: Path, console: Console) -> CampaignRun:
     check_resumable(layout.root, results.state)
     base = Path(folder) if folder is not None and Path(folder).is_dir() else Path()
     catalogue = Catalogue.discovered()
-    text, recorded = read_campaign(layout.campaign).text, results.manifest["campaign"]
-    overrides = {"duration": f"{recorded['duration_seconds']:f}s", "scale": recorded.get("scale")}
+    text, recorded = read_campaign(layout.campaign).text, results.manifest.campaign
+    overrides = {"duration": f"{recorded.duration_seconds:f}s", "scale": recorded.scale}
     parsed = parse_campaign(text, catalogue.kinds(), str(layout.campaign), **overrides)
     campaign = read_inputs(found_from(parsed, base), str(layout.campaign)).campaign
     starting = to_start(layout, results.state, rounds(campaign))

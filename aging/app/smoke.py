@@ -48,7 +48,7 @@ def _run_prepared(
 ) -> SmokeRun:
     """A smoke run is never resumed: its servers end with it, also when its runner is killed."""
     campaign = smoke_campaign(prepared.campaign, seconds)
-    content = replace(prepared, campaign=campaign).manifest() | {"smoke": True}
+    content = replace(prepared, campaign=campaign).manifest().model_copy(update={"smoke": True})
     layout = make_result_directory(campaign, content, campaign_text.text, results)
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"smoke run, no results: {layout.root}", highlight=False, soft_wrap=True)

@@ -10,7 +10,6 @@ import pandas as pd
 
 from aging.findings.run_validity import validities
 from aging.findings.types import Finding
-from aging.store.events import Event
 from aging.store.results import Results
 
 _PAIRS = ("ci_per_hour", "ci_per_request", "ci_per_token")
@@ -29,8 +28,8 @@ def runs_frame(results: Results) -> pd.DataFrame:
                 "attempt": one.attempt,
                 "validity": one.validity,
                 "reasons": "; ".join(one.reasons),
-                "start": _wall(results.events, start),
-                "end": _wall(results.events, end),
+                "start": _wall(results, start),
+                "end": _wall(results, end),
                 "measured_share": one.measured_share,
                 "failed_share": one.failed_share,
             }
@@ -49,8 +48,8 @@ def events_frame(results: Results) -> pd.DataFrame:
             "seconds": event.stamp.mono - began.mono if began is not None else float("nan"),
             "event": event.kind,
             "deployment": event.deployment,
-            "replica": None if event.deployment is None else event.details.get("replica", 1),
-            "details": dict(event.details),
+            "replica": None if event.deployment is None else event.replica,
+            "details": event.details,
         }
         for event in results.events
     ]
@@ -85,9 +84,10 @@ _COLUMNS = [
 ]
 
 
-def _wall(events: Sequence[Event], mono: float | None) -> pd.Timestamp | None:
+def _wall(results: Results, mono: float | None) -> pd.Timestamp | None:
     """A monotonic time by the clock on the wall, as the nearest event had both."""
-    if mono is None or not events:
+    if mono is None:
         return None
-    nearest = min((event.stamp for event in events), key=lambda stamp: abs(stamp.mono - mono))
+    nearest = min((event.stamp for event in results.events), key=lambda stamp: abs(stamp.mono - mono))
+    # The two clocks agree to about a millisecond.
     return pd.Timestamp(nearest.wall + (mono - nearest.mono), unit="s", tz="UTC").round("ms")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from aging.core.quantities import parse_duration
 from aging.store.events import CampaignResumed, LoadDied, LoadFinished, LoadResumed, LoadStarted
 from aging.store.results import Results
 
@@ -62,9 +61,8 @@ def unsent(results: Results, finished: LoadFinished | LoadDied, recorded: pd.Dat
     gaps = load_gaps(results, deployment, replica)
     if not gaps:
         return 0
-    load = results.load_of(deployment)
-    told = 0.0 if load is None else load["timeout"]
-    patience = parse_duration(told) if isinstance(told, str) else float(told)
+    load = results.manifest.load_of(deployment)
+    patience = 0.0 if load is None else load.timeout_seconds
     known, missing = set(recorded["index"]), set[int]()
     for gap in gaps:
         before = recorded[recorded["scheduled"] <= gap.gone - patience]

@@ -55,8 +55,8 @@ def problems_of(results: Results) -> list[Problem]:
 
 
 def _smoke(results: Results) -> Iterator[Problem]:
-    if results.manifest.get("smoke"):
-        seconds = results.manifest["campaign"]["duration_seconds"]
+    if results.manifest.smoke:
+        seconds = results.manifest.campaign.duration_seconds
         yield Kind.SMOKE.problem(None, f"a smoke run of {seconds:g} s a deployment: what it found is no result")
 
 
@@ -94,7 +94,7 @@ def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a t
                 yield Kind.SHORT.problem(event.deployment, _cut_short(results, event), at)
             case events.CampaignResumed():
                 yield Kind.RESUMED.problem(None, _absence(event), at)
-                began, now = results.manifest.get("aging_version"), event.version
+                began, now = results.manifest.aging_version, event.version
                 if now is not None and now != began:
                     yield Kind.RESUMED.problem(None, f"begun by aging {began}, and gone on with by aging {now}", at)
             case events.KeeperDied() | events.TaskDied():
@@ -171,7 +171,7 @@ def _unfinished(results: Results) -> Iterator[Problem]:
 
 
 def _schedules(results: Results) -> Iterator[Problem]:
-    planned = results.manifest["schedule_hashes"]
+    planned = results.manifest.schedule_hashes
     # Of a load that was interrupted and resumed, the last end is that of the whole.
     ends = {
         (event.deployment, event.replica): event
@@ -211,7 +211,7 @@ def _unwritten(results: Results, finished: events.LoadFinished) -> int:
 
 
 def _load(results: Results) -> Iterator[Problem]:
-    if results.manifest["campaign"]["load"] is None:
+    if results.manifest.campaign.load is None:
         return
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
@@ -275,7 +275,7 @@ def _ticks(results: Results) -> Iterator[Problem]:
 
 def _unread(results: Results) -> Iterator[Problem]:
     """What a new release of an engine has renamed, or we may not see, is silence unless it is told here."""
-    probed = {one["name"] for one in results.manifest["deployments"] if one.get("options", {}).get("allocator_probe")}
+    probed = {one.name for one in results.manifest.deployments if one.options.get("allocator_probe")}
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
         engine = results.samples(deployment, "engine", replica)
@@ -302,9 +302,7 @@ def _unread(results: Results) -> Iterator[Problem]:
 
 def _allocator_was_due(results: Results, tree: pd.DataFrame) -> bool:
     """Whether the sampler had two turns while the server lived."""
-    interval = results.manifest["campaign"]["sampling_seconds"].get(
-        AllocatorSampler.kind, AllocatorSampler.default_interval
-    )
+    interval = results.manifest.campaign.sampling_seconds.get(AllocatorSampler.kind, AllocatorSampler.default_interval)
     return not tree.empty and float(np.ptp(tree["mono"])) > 2 * interval
 
 

@@ -83,7 +83,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     unjudged = any(isinstance(event, RetryJudgeFailed) for event in events)
     why = next((event.why for event in reversed(events) if isinstance(event, DeploymentDied)), None)
     if run.load_start is None or run.planned_seconds is None:
-        planned = float(results.manifest["campaign"].get("duration_seconds", 0.0))
+        planned = results.manifest.campaign.duration_seconds
         return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why, unjudged=unjudged)
     # When its process tree was sampled, and in which life: of weeks at 1 Hz nothing else is read.
     samples = results.tree(deployment, replica, columns=("mono", "generation"))
@@ -95,7 +95,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     finished = next((event for event in reversed(events) if isinstance(event, LoadFinished | LoadDied)), None)
     died_load = finished if isinstance(finished, LoadDied) else None
     ending, end = _ending(results, run, planned_end, seen, load_died=died_load is not None)
-    began = run.load_start + (results.manifest["campaign"].get("warmup_seconds") or 0.0)
+    began = run.load_start + (results.manifest.campaign.warmup_seconds or 0.0)
     # What is not over, or was decided, was not planned to last longer.
     last = min(planned_end, end) if ending in ("unknown", "decided") else planned_end
     requests = results.requests(deployment, replica, columns=_REQUESTS)
@@ -103,7 +103,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     # What was due while no load process ran is a gap of ours, and no failure.
     arrived -= 0 if finished is None else unsent(results, finished, requests)
     around = [event for event in results.events if run.load_start <= event.stamp.mono <= max(end, run.load_start)]
-    planned_hash = results.manifest["schedule_hashes"].get(f"{deployment}/r{replica:02d}")
+    planned_hash = results.manifest.schedule_hashes.get(f"{deployment}/r{replica:02d}")
     return Evidence(
         began=True,
         ending=ending,

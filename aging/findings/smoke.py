@@ -46,7 +46,7 @@ def _checks(results: Results, name: str, problems: Sequence[Problem]) -> Iterato
         yield SmokeCheck("ready", "fail", f"it never was ready: {evidence.why or 'the campaign ended before'}")
         return
     yield _ready(results, name, evidence)
-    if results.load_of(name) is not None:
+    if results.manifest.load_of(name) is not None:
         yield _answered(results, name, evidence)
         yield _errors(results, evidence, problems)
         yield _client(evidence, problems)

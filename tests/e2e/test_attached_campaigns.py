@@ -199,7 +199,7 @@ def test_load_on_attached_server(loaded: Ended) -> None:
 
 def test_container_lifecycle(loaded: Ended) -> None:
     results = loaded.results
-    (deployment,) = (one for one in results.manifest["deployments"] if one["name"] == "boxed")
+    (deployment,) = (one.as_json() for one in results.manifest.deployments if one.name == "boxed")
     assert deployment["image_id"] == "sha256:abc"
     assert deployment["image_digests"] == ["registry/server@sha256:def"]
     assert deployment["command"][:7] == ["docker", "run", "--rm", "--pull", "never", "--name", deployment["command"][6]]

@@ -124,7 +124,7 @@ def test_plugin_is_one_file(tmp_path: Path, campaign_file: Callable[..., Path]) 
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     results = open_results(result_directory(tmp_path / "results"))
-    assert results.manifest["deployments"][0]["kind"] == "slow-reference"
+    assert results.manifest.deployments[0].kind == "slow-reference"
     assert results.samples("_harness", "tick")["tick_targets"].max() == 5
     scheduled = results.requests("clean")["scheduled"]
     assert (scheduled.sort_values().diff().dropna() < 1e-6).sum() == len(scheduled) // 2

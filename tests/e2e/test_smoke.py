@@ -74,8 +74,8 @@ def test_smoke_failures(tmp_path: Path, campaign_file: Write, cli: Aging) -> Non
     root = result_directory(tmp_path / "results")
     assert root.parent.name == "small.smoke"
     results = open_results(root)
-    assert results.manifest["smoke"] is True
-    assert results.manifest["campaign"]["duration_seconds"] == 10.0
+    assert results.manifest.smoke
+    assert results.manifest.campaign.duration_seconds == 10.0
     assert not results.layout.findings.exists()
     assert not results.layout.report.exists()
     assert cli("resume", root).returncode == 2, "it is no campaign"

@@ -310,7 +310,7 @@ def test_an_engine_metric_that_was_never_read_is_told(tmp_path: Path) -> None:
 def test_results_of_an_older_release_are_opened_and_judged(name: str) -> None:
     """Their manifests know of neither validity nor attempts nor experiments."""
     results = open_results(ROOT / "results" / name)
-    assert "validity" not in results.manifest["campaign"]
+    assert "validity" not in results.manifest.as_json()["campaign"]
     before = json.loads(results.layout.findings.read_text())
     assert "runs" not in before
     findings = analyse(results, TESTS)

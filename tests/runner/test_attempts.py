@@ -111,7 +111,7 @@ def test_runs_in_turn_get_same_load(tmp_path: Path) -> None:
     order = [(str(event.deployment), event.details["replica"]) for event in campaign.events("load_started")]
     assert order == [("clean", 1), ("leak", 1), ("clean", 2), ("leak", 2)]
     results = campaign.results
-    hashes = results.manifest["schedule_hashes"]
+    hashes = results.manifest.schedule_hashes
     assert hashes["clean/r01"] == hashes["leak/r01"] != hashes["clean/r02"] == hashes["leak/r02"]
     for deployment, replica in order:
         assert len(results.requests(deployment, replica)) == 119  # at 2 a second over 60 s, the first after a half

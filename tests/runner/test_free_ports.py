@@ -109,7 +109,7 @@ def test_named_ports_of_campaign() -> None:
 
 
 def test_manifest_has_port_placeholder() -> None:
-    told = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ())["deployments"]
+    told = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ()).as_json()["deployments"]
     assert told[0]["endpoint"] == "http://127.0.0.1:{port}/v1/completions"
     assert told[0]["command"][3:5] == ["--port", "{port}"]
     assert told[1]["command"] == ["serve", "--port={port}", "--metrics", "23456"]

@@ -54,7 +54,7 @@ def table(name: str, kind: str, **keys: Any) -> str:
 def left(folder: Path, text: str, base: Path) -> Layout:
     """The directory of a campaign that was started in ``base``, and whose runner was killed before any server."""
     campaign = parse_campaign(text, Catalogue.discovered().kinds())
-    layout = make_result_directory(campaign, manifest(campaign, (), ()) | {"deployments": []}, text, folder)
+    layout = make_result_directory(campaign, manifest(campaign, (), ()), text, folder)
     journal = Journal(layout.journal)
     journal.record(event("campaign_started", name="again", pid=1, boot=boot_id(), folder=str(base)))
     journal.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
@@ -13,6 +12,7 @@ from aging.findings.series import Measured
 from aging.findings.types import Finding, Findings
 from aging.report.html.plot_data import LatencyTrace, MemoryTrace, latency_trace, memory_trace
 from aging.store.events import DeploymentDied, Event
+from aging.store.manifest import Manifest
 from aging.store.results import Results
 
 
@@ -28,7 +28,7 @@ class Context:
         return self.measured.results
 
     @property
-    def manifest(self) -> Mapping[str, Any]:
+    def manifest(self) -> Manifest:
         return self.results.manifest
 
     @cached_property
@@ -39,7 +39,7 @@ class Context:
     @cached_property
     def known_ageing(self) -> frozenset[str]:
         """Deployments that are controls: their ageing is configured, and is no news."""
-        return frozenset(one["name"] for one in self.manifest["deployments"] if one.get("known_ageing") is not None)
+        return frozenset(one.name for one in self.manifest.deployments if one.known_ageing is not None)
 
     @cached_property
     def under_test(self) -> Sequence[str]:

@@ -59,7 +59,7 @@ class Problems(Section):
             for kind, known in sorted(kinds.items(), key=lambda one: one[1].severity != "grave")
         ]
         timed = any(problem.at_seconds is not None for problem in problems)
-        loaded = bool(context.manifest["campaign"]["load"])
+        loaded = context.manifest.campaign.load is not None
         return render(_TEMPLATE, groups=groups, timed=timed, loaded=loaded)
 
 
