@@ -173,7 +173,7 @@ def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
     writer = SegmentWriter(folder)
     for k, at in enumerate(np.arange(0.1, SECONDS, 1 / RATE)):
         sent = LOAD_START + float(at)
-        told: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "index": k,
             "generation": 1,
             "scheduled": sent,
@@ -190,7 +190,7 @@ def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
             "error": None,
             "held": False,
         }
-        writer.append(0.0, [request_row(RequestRecord(**(told | changed.get(k, {}))))])
+        writer.append(0.0, [request_row(RequestRecord(**(defaults | changed.get(k, {}))))])
     writer.close()
     return open_results(root)
 

@@ -234,8 +234,8 @@ class VirtualCampaign:
 
     @property
     def findings(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.results.layout.findings.read_text())
-        return told
+        found: dict[str, Any] = json.loads(self.results.layout.findings.read_text())
+        return found
 
     def events(self, kind: str, deployment: str | None = None) -> list[Event]:
         return [e for e in self.results.events if e.kind == kind and deployment in (None, e.deployment)]
@@ -379,7 +379,7 @@ class VirtualCampaign:
 
 @dataclass(frozen=True, slots=True)
 class _Origin(Beginnings):
-    """Simulated lives of which the campaign is told."""
+    """Simulated server processes whose starts are reported to the campaign."""
 
     begun: Callable[[str, Life], object]
 

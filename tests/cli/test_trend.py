@@ -1,4 +1,4 @@
-"""``aging trend``: the tables people have, read as they are; wrong ones told."""
+"""``aging trend``: common table formats, and errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def frame(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"rss": LEAK, "other": FLAT, **columns})
 
 
-def told(cli: Aging, *arguments: str | Path) -> dict[str, dict[str, Any]]:
+def trend_json(cli: Aging, *arguments: str | Path) -> dict[str, dict[str, Any]]:
     ran = cli("trend", *arguments, "--json")
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout)
@@ -59,7 +59,7 @@ def test_time_formats(tmp_path: Path, name: str, times: Any) -> None:
 def test_json_keys_of_a_leak(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     frame(time=T).to_parquet(path)
-    series = told(cli, path)
+    series = trend_json(cli, path)
     assert series["rss"]["verdict"] == "aging"
     assert series["rss"]["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.01)
     assert series["rss"]["ci_per_hour"][0] <= 5000 * 3600 <= series["rss"]["ci_per_hour"][1]
@@ -76,7 +76,7 @@ def test_long_format(cli: Aging, tmp_path: Path) -> None:
         [pd.DataFrame({"Time": T, "PID": 7, "RSS": LEAK}), pd.DataFrame({"Time": T, "PID": 8, "RSS": FLAT})]
     ).sort_values("Time")
     long.to_csv(path, index=False, sep=";")
-    series = told(cli, path, "--per", "PID", "--column", "RSS")
+    series = trend_json(cli, path, "--per", "PID", "--column", "RSS")
     assert {name: one["verdict"] for name, one in series.items()} == {"RSS[PID=7]": "aging", "RSS[PID=8]": "stable"}
 
 
@@ -85,12 +85,12 @@ def test_resample_warmup_and_counters(cli: Aging, tmp_path: Path) -> None:
     settling = LEAK + 5e7 * (1 - np.exp(-T / 60))
     counter = np.concatenate([np.arange(200.0), np.arange(100.0)]) * 30
     frame(t=T, settling=settling, requests_total=counter).to_csv(path, index=False)
-    series = told(cli, path, "--resample", "60s", "--warmup", "10m")
+    series = trend_json(cli, path, "--resample", "60s", "--warmup", "10m")
     assert series["rss"]["n"] == 40
     assert series["settling"]["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.05)
     assert series["requests_total"]["slope_per_hour"] == pytest.approx(0.0, abs=1e-6)
     assert any("rate per second" in note for note in series["requests_total"]["notes"])
-    found = told(cli, path, "--column", "settling", "--warmup", "auto")["settling"]
+    found = trend_json(cli, path, "--column", "settling", "--warmup", "auto")["settling"]
     assert any("(found)" in note for note in found["notes"])
 
 
@@ -192,14 +192,14 @@ def test_assumed_load_start_noted(cli: Aging, tmp_path: Path) -> None:
     since = np.linspace(0, 1, N + 1) + 1.001  # a logarithm, seen only after load had run for as long as it is seen
     late = np.cumsum(np.random.default_rng(5).poisson(1000 * np.diff(np.log(since)) / np.log(2))) * 8192.0
     frame(timestamp=EPOCH + T, late=late).to_csv(path, index=False)
-    series = told(cli, path)
+    series = trend_json(cli, path)
     assert "aging even if load began up to 49m 50s before the first sample" in series["rss"]["notes"]
     assert not any("load began" in note for note in series["other"]["notes"])
     (note,) = [note for note in series["late"]["notes"] if "load began" in note]
     assert series["late"]["verdict"] == "aging"
     assert note.startswith("aging only if load began less than ")
     assert note.endswith("which was taken for its start: begun then, its growth would be slowing down")
-    known = told(cli, path, "--load-start", str(EPOCH))
+    known = trend_json(cli, path, "--load-start", str(EPOCH))
     assert not any("load began" in note for one in known.values() for note in one["notes"])
 
 
@@ -288,7 +288,7 @@ def prometheus() -> Iterator[str]:
 
 
 def test_prometheus_range(cli: Aging, prometheus: str) -> None:
-    (series,) = told(cli, "--prometheus", prometheus, "--query", "rss", "--range", "2h").values()
+    (series,) = trend_json(cli, "--prometheus", prometheus, "--query", "rss", "--range", "2h").values()
     assert series["column"] == 'value[series=rss{pid="7"}]'
     assert series["verdict"] == "aging"
     assert series["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.01)

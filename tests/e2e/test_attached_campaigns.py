@@ -40,8 +40,8 @@ sys.exit(3)
 
 
 def findings(results: Results) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(results.layout.findings.read_text())
-    return told
+    found: dict[str, Any] = json.loads(results.layout.findings.read_text())
+    return found
 
 
 def kinds_of_events(results: Results, deployment: str) -> list[str]:
@@ -57,14 +57,14 @@ def test_observe_growing_process(tmp_path: Path, cli: Aging) -> None:
         assert ran.returncode == 0, ran.stderr
         assert creeping.poll() is None
     results = open_results(result_directory(tmp_path / "results"))
-    told = findings(results)
+    found = findings(results)
     (memory,) = [
-        one for one in told["findings"] if (one["deployment"], one["indicator"]) == ("creeping-server", PRIMARY)
+        one for one in found["findings"] if (one["deployment"], one["indicator"]) == ("creeping-server", PRIMARY)
     ]
     assert memory["verdict"] == "aging"
     assert memory["slope_per_hour"] == pytest.approx(LEAK_PER_HOUR, rel=0.1)
     assert memory["slope_per_request"] is None
-    assert {problem["kind"] for problem in told["problems"]} <= {"ticks"}  # a busy testing machine's
+    assert {problem["kind"] for problem in found["problems"]} <= {"ticks"}  # a busy testing machine's
     assert kinds_of_events(results, "creeping-server")[-1] == "deployment_left"
     assert "creeping-server  aging" in ran.stdout
     assert "first token" not in results.layout.report.read_text().casefold()
@@ -125,9 +125,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
 
 def test_end_and_next_generation(watched: Ended) -> None:
     assert watched.code == 130, watched.output
-    told = [kind for kind in kinds_of_events(watched.results, "mortal") if not kind.startswith("watch")]
+    found = [kind for kind in kinds_of_events(watched.results, "mortal") if not kind.startswith("watch")]
     lives = ["deployment_started", "deployment_ready"]
-    assert told == [*lives, "deployment_readopted", "deployment_died", *lives, "deployment_left"]
+    assert found == [*lives, "deployment_readopted", "deployment_died", *lives, "deployment_left"]
     assert sorted(watched.results.samples("mortal", "process")["generation"].unique()) == [1, 2]
     assert kinds_of_events(watched.results, "once")[-2:] == ["deployment_died", "watch_finished"]
     died = {one["deployment"] for one in findings(watched.results)["problems"] if one["kind"] == "died"}
@@ -137,8 +137,8 @@ def test_end_and_next_generation(watched: Ended) -> None:
 def test_resumed_observation_leaves_process_running(watched: Ended) -> None:
     assert len(watched.survivors) == 2
     for name in ("there", "tgi"):
-        told = kinds_of_events(watched.results, name)
-        assert told[told.index("watch_started") :] == [
+        found = kinds_of_events(watched.results, name)
+        assert found[found.index("watch_started") :] == [
             *("watch_started", "deployment_readopted", "watch_resumed", "watch_finished", "deployment_left"),
         ]
         assert set(watched.results.samples(name, "process")["generation"]) == {1}

@@ -45,8 +45,8 @@ def test_required_calibration(aging: Aging, tmp_path: Path) -> None:
     flags = ("--step", "1500ms", "--settle", "300ms", "--from-rate", "20", "--precision", "0.7")
     made = aging("calibrate", file, *flags, "--write", out, timeout=180)
     assert made.returncode == 0, made.stdout + made.stderr
-    told = json.loads((tmp_path / "small.calibration.json").read_text())
-    (one,) = told["deployments"]
+    found = json.loads((tmp_path / "small.calibration.json").read_text())
+    (one,) = found["deployments"]
     assert 5 <= one["ceiling"] < one["saturated"] <= 160
     assert one["rate"] == pytest.approx(0.85 * one["ceiling"], rel=1e-3)
     assert "<svg" in (tmp_path / "small.calibration.svg").read_text()

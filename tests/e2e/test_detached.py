@@ -43,9 +43,9 @@ def test_detached_campaign_survives_terminal(tmp_path: Path) -> None:
         wait_for(lambda: kinds_of(root).count("load_started") == 2, "no load", PATIENCE_SECONDS)
         assert psutil.Process(runner).is_running()
         assert os.getsid(runner) == runner
-        told = json.loads(run_here(tmp_path, "status", "--json", root).stdout)
-        assert (told["state"], told["runner_pid"], told["resumable"]) == ("running", runner, False)
-        assert {run["deployment"] for run in told["runs"]} == {"clean", "leak"}
+        found = json.loads(run_here(tmp_path, "status", "--json", root).stdout)
+        assert (found["state"], found["runner_pid"], found["resumable"]) == ("running", runner, False)
+        assert {run["deployment"] for run in found["runs"]} == {"clean", "leak"}
         stopped = run_here(tmp_path, "stop", root)
         assert stopped.returncode == 0, stopped.stderr
         watched = run_here(tmp_path, "status", "--watch", root)  # until it has ended, and it has

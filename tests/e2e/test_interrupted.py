@@ -66,8 +66,8 @@ def test_killed_server_ends_only_its_load(ended: Ended) -> None:
     assert died.deployment == "leak"
     assert died.details["why"] == "killed by SIGKILL"
     assert len(ended.results.requests("clean")) > len(ended.results.requests("leak"))
-    told = json.loads(ended.results.layout.findings.read_text())["problems"]
-    assert {one["deployment"] for one in told if one["kind"] == "died"} == {"leak"}
+    found = json.loads(ended.results.layout.findings.read_text())["problems"]
+    assert {one["deployment"] for one in found if one["kind"] == "died"} == {"leak"}
     assert "killed by SIGKILL" in ended.results.layout.report.read_text()
 
 

@@ -83,8 +83,8 @@ def test_no_loss_no_duplicate(analysed: Results) -> None:
     assert analysed.requests("leak")["index"].is_unique
     starts = {event.details["load_start"] for event in analysed.events if event.kind == "load_started"}
     assert len(starts) == 1, "the load's end is not put off"
-    told = {problem["kind"] for problem in json.loads(analysed.layout.findings.read_text())["problems"]}
-    assert "resumed" in told
+    found = {problem["kind"] for problem in json.loads(analysed.layout.findings.read_text())["problems"]}
+    assert "resumed" in found
 
 
 def test_leftover_processes_ended(story: Story) -> None:

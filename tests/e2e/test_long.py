@@ -117,7 +117,7 @@ def test_disk_full_mid_campaign(tmp_path: Path, small_disk: Path, room: int, flo
         assert run_here(tmp_path, "resume", root).returncode == 0
         results = started.results
         assert results.state.phase == "completed"
-        assert not [told for told in problems(results) if told["kind"] == "trimmed"]
+        assert not [found for found in problems(results) if found["kind"] == "trimmed"]
         assert results.requests("leak")["index"].is_unique
 
 
@@ -162,8 +162,8 @@ def test_stopped_load_process(tmp_path: Path) -> None:
         started.until_event("load_started", 2)
         os.kill(started.pid("load_started", "leak"), signal.SIGSTOP)
         assert started.ended() == 0, started.output()
-        told = {problem["kind"] for problem in problems(started.results) if problem["deployment"] == "leak"}
-        assert {"mute", "load_died"} <= told
+        found = {problem["kind"] for problem in problems(started.results) if problem["deployment"] == "leak"}
+        assert {"mute", "load_died"} <= found
 
 
 def test_killed_load_process_replaced(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Servers that do what servers do at their worst: one campaign, each told clearly, and the good one goes on."""
+"""Misbehaving servers: one campaign, a clear problem for each, and the good server continues."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def worst(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, str, int]:
 
 
 def problems(results: Results, deployment: str) -> dict[str, str]:
-    told: dict[str, Any] = json.loads(results.layout.findings.read_text())
-    return {one["kind"]: one["message"] for one in told["problems"] if one["deployment"] == deployment}
+    found: dict[str, Any] = json.loads(results.layout.findings.read_text())
+    return {one["kind"]: one["message"] for one in found["problems"] if one["deployment"] == deployment}
 
 
 def test_good_server_measured_to_end(worst: tuple[Results, str, int]) -> None:

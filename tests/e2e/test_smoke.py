@@ -56,10 +56,10 @@ def with_server(file: Path, folder: Path, script: str, name: str, *arguments: st
 
 def smoke_failures(results: Results) -> dict[str, set[str]]:
     """Which checks failed each deployment; a client that was late is left out: that is this host's doing."""
-    told = json.loads(results.layout.smoke.read_text())["smoke"]
+    found = json.loads(results.layout.smoke.read_text())["smoke"]
     return {
         one["deployment"]: {check["name"] for check in one["checks"] if check["status"] == "fail"} - {"client"}
-        for one in told
+        for one in found
     }
 
 

@@ -42,7 +42,7 @@ def test_broken_run_repeated_in_own_folder(repeated: VirtualCampaign) -> None:
         "flaky": (2, "complete"),
     }
     assert "repeated" in repeated.problems("flaky")
-    assert "died" not in repeated.problems("flaky"), "what is left out is told once, as repeated"
+    assert "died" not in repeated.problems("flaky"), "a repeated run is reported once, as repeated"
     # Both attempts had the identical load; the second is whole.
     results = repeated.results
     assert len(results.requests("flaky")) == len(results.requests("clean"))
@@ -99,8 +99,8 @@ def test_host_does_not_settle(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="settle = '500ms'"))
     campaign.at(10, lambda: campaign.ports_in_use.update({2001: "port 2001 is in use"}))
     assert campaign.run() == 0
-    (told,) = campaign.events("not_settled")
-    assert "port 2001 is in use" in told.details["why"]
+    (not_settled,) = campaign.events("not_settled")
+    assert "port 2001 is in use" in not_settled.details["why"]
     assert len(campaign.events("load_finished")) == 2
     assert "settling" in campaign.problems()
 

@@ -31,7 +31,7 @@ from tests.builders import event, flat, leak, synthetic
 LEAK = Condition(PRIMARY, "per_request", 256.0)
 
 
-class Told:
+class Recorder:
     """Stands for the journal."""
 
     def __init__(self) -> None:
@@ -63,22 +63,22 @@ def with_events(root: Path, *events: tuple[str, str | None, dict[str, Any]], lea
 
 
 def test_judge_crash_journaled_per_run(tmp_path: Path) -> None:
-    told = Told()  # there is no result directory to judge
-    assert asyncio.run(broken_runs(tmp_path, [run("a"), run("b", attempt=2)], told)) == {}
-    assert [(kind, deployment) for kind, deployment, _ in told.events] == [
+    recorder = Recorder()  # there is no result directory to judge
+    assert asyncio.run(broken_runs(tmp_path, [run("a"), run("b", attempt=2)], recorder)) == {}
+    assert [(kind, deployment) for kind, deployment, _ in recorder.events] == [
         ("retry_judge_failed", "a"),
         ("retry_judge_failed", "b"),
     ]
-    details = told.events[1][2]
+    details = recorder.events[1][2]
     assert (details["replica"], details["attempt"], details["exit"]) == (1, 2, 2)
     assert "is not a result directory" in details["log"][-1]
 
 
 def test_judge_answers_without_event(tmp_path: Path) -> None:
     synthetic(tmp_path / "c", {"a": flat})
-    told = Told()
-    assert asyncio.run(broken_runs(tmp_path / "c", [run("a")], told)) == {}
-    assert told.events == []
+    recorder = Recorder()
+    assert asyncio.run(broken_runs(tmp_path / "c", [run("a")], recorder)) == {}
+    assert recorder.events == []
 
 
 def test_unjudged_run_is_marked(tmp_path: Path) -> None:
@@ -115,15 +115,15 @@ def test_look_crash_journaled(tmp_path: Path) -> None:
     began = time.monotonic() - 1000.0
     journal.record(event("load_started", "server", replica=1, load_start=began, planned_seconds=100.0))
     journal.close()
-    told, decided = Told(), list[str]()
+    recorder, decided = Recorder(), list[str]()
     gate = Gate([LEAK], ["server"], looks=3)
-    asyncio.run(watch(gate, campaign(), Layout(tmp_path), decided.append, told))
+    asyncio.run(watch(gate, campaign(), Layout(tmp_path), decided.append, recorder))
     assert decided == []
-    assert [(kind, details["look"], details["looks"]) for kind, _, details in told.events] == [
+    assert [(kind, details["look"], details["looks"]) for kind, _, details in recorder.events] == [
         ("look_failed", 1, 3),
         ("look_failed", 2, 3),
     ]
-    assert all(details["exit"] == 2 and "manifest" in details["log"][-1] for _, _, details in told.events)
+    assert all(details["exit"] == 2 and "manifest" in details["log"][-1] for _, _, details in recorder.events)
 
 
 def test_crashed_look_spends_no_alpha() -> None:

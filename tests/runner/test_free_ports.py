@@ -109,12 +109,12 @@ def test_named_ports_of_campaign() -> None:
 
 
 def test_manifest_has_port_placeholder() -> None:
-    told = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ()).as_json()["deployments"]
-    assert told[0]["endpoint"] == "http://127.0.0.1:{port}/v1/completions"
-    assert told[0]["command"][3:5] == ["--port", "{port}"]
-    assert told[1]["command"] == ["serve", "--port={port}", "--metrics", "23456"]
-    assert told[1]["components"] == {"decode": ["decode", "{port}"]}
-    assert told[1]["options"]["port"] is None
+    described = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ()).as_json()["deployments"]
+    assert described[0]["endpoint"] == "http://127.0.0.1:{port}/v1/completions"
+    assert described[0]["command"][3:5] == ["--port", "{port}"]
+    assert described[1]["command"] == ["serve", "--port={port}", "--metrics", "23456"]
+    assert described[1]["components"] == {"decode": ["decode", "{port}"]}
+    assert described[1]["options"]["port"] is None
 
 
 def test_chosen_port_in_command_and_endpoint() -> None:

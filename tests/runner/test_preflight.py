@@ -38,7 +38,7 @@ port = 18004
 """
 
 
-def told(rate: float = 1.0, options: str = "", more: str = "") -> list[str]:
+def notes_of(rate: float = 1.0, options: str = "", more: str = "") -> list[str]:
     catalogue = Catalogue.discovered()
     text = FILE.format(rate=rate, options=options, more=more)
     campaign = read_inputs(parse_campaign(text, catalogue.kinds()), "n").campaign
@@ -46,32 +46,32 @@ def told(rate: float = 1.0, options: str = "", more: str = "") -> list[str]:
 
 
 def test_note_window_too_short() -> None:
-    (note,) = told(more='warmup = "50m"\n[analysis]\ngrid = "1m"')
+    (note,) = notes_of(more='warmup = "50m"\n[analysis]\ngrid = "1m"')
     for part in ("duration: 600 s", "10 points", "analysis.grid = 60 s", "at least 12"):
         assert part in note
 
 
 def test_note_unknown_rejuvenation_indicator() -> None:
     table = '[rejuvenation]\npolicy = "threshold"\nabove = 1.0\nindicator = "process_anon_swap_byte{s}"'
-    assert told(more=table.format(s="s")) == []
-    (note,) = told(more=table.format(s=""))
+    assert notes_of(more=table.format(s="s")) == []
+    (note,) = notes_of(more=table.format(s=""))
     assert note.startswith("rejuvenation.indicator: unknown indicator 'process_anon_swap_byte'")
     assert "'process_anon_swap_bytes'" in note
 
 
 def test_no_note_for_supported_options() -> None:
-    assert told(options="[load.options]\nchat = 0.5\nstop = 0.1") == []
+    assert notes_of(options="[load.options]\nchat = 0.5\nstop = 0.1") == []
 
 
 def test_note_unsupported_options() -> None:
-    (note,) = told(options="[load.options]\nn = 0.1\nstructured = 0.2\nstop = 0.3")
+    (note,) = notes_of(options="[load.options]\nn = 0.1\nstructured = 0.2\nstop = 0.3")
     assert note.startswith("own: ")
     assert "n, structured" in note
 
 
 def test_note_unsupported_priority() -> None:
     both = '[[load.class]]\nname = "a"\npriority = -1\n[[load.class]]\nname = "b"'
-    assert told(options=both) == []
+    assert notes_of(options=both) == []
     catalogue = Catalogue.discovered()
     text = FILE.format(rate=1.0, options=both, more="").replace('"n", "structured"', '"priority"')
     campaign = read_inputs(parse_campaign(text, catalogue.kinds()), "n").campaign
@@ -82,7 +82,7 @@ def test_note_unsupported_priority() -> None:
 
 @pytest.mark.parametrize(("rate", "scale", "count"), [(1.0, 1.0, 0), (5000.0, 1.0, 2), (5000.0, 0.01, 0)])
 def test_note_rate_above_client_limit(rate: float, scale: float, count: int) -> None:
-    found = told(rate, more=f"scale = {scale}")
+    found = notes_of(rate, more=f"scale = {scale}")
     assert len(found) == count
     assert all(f"({CLIENT_REQUESTS_PER_SECOND:,})" in note for note in found)
 

@@ -147,7 +147,7 @@ def test_unread_indicator_journaled_once(tmp_path: Path, indicator: str, unread:
     text = small_campaign('name = "clean"', 'name = "leak"', tables=RENEWED + policy, duration="120s")
     campaign = VirtualCampaign(tmp_path, text)
     assert campaign.run() == 0, campaign.output
-    told = campaign.events("watchdog")
-    assert [(event.deployment, event.details["trouble"]) for event in told] == [("leak", "unread")] * unread
-    assert all(repr(MEMORY) in event.details["message"] for event in told), "what was meant is suggested"
+    alarms = campaign.events("watchdog")
+    assert [(event.deployment, event.details["trouble"]) for event in alarms] == [("leak", "unread")] * unread
+    assert all(repr(MEMORY) in event.details["message"] for event in alarms), "what was meant is suggested"
     assert not campaign.events("rejuvenation_started")

@@ -47,30 +47,31 @@ def test_host_use_and_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         who = f"{psutil.Process().name()} (pid {os.getpid()})"
-        (told,) = ports_in_use([port])
-        assert told == f"port {port} is in use on 127.0.0.1 by {who}; choose another or end what listens there"
+        (found,) = ports_in_use([port])
+        assert f"port {port} is in use" in found
+        assert who in found
     assert ports_in_use([port]) == []
 
 
 async def _wait(patience: float, interrupt_after: float) -> tuple[list[str], float]:
-    told: list[str] = []
+    found: list[str] = []
     never = HostUse(memory=-(2.0**50), total=1.0)
     interrupted = asyncio.Event()
     asyncio.get_running_loop().call_later(interrupt_after, interrupted.set)
     began = time.monotonic()
-    await HostIdleWait(never, patience, lambda event: told.append(event.kind)).wait([], interrupted)
-    return told, time.monotonic() - began
+    await HostIdleWait(never, patience, lambda event: found.append(event.kind)).wait([], interrupted)
+    return found, time.monotonic() - began
 
 
 def test_interrupt_ends_wait() -> None:
-    told, seconds = asyncio.run(_wait(patience=60.0, interrupt_after=0.1))
-    assert told == []
+    found, seconds = asyncio.run(_wait(patience=60.0, interrupt_after=0.1))
+    assert found == []
     assert seconds < 5.0
 
 
 def test_patience_exceeded() -> None:
-    told, _ = asyncio.run(_wait(patience=0.2, interrupt_after=60.0))
-    assert told == ["not_settled"]
+    found, _ = asyncio.run(_wait(patience=0.2, interrupt_after=60.0))
+    assert found == ["not_settled"]
 
 
 def test_port_lookup_off_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,9 +86,9 @@ def test_fold_runners_and_processes(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     me: dict[str, Any] = {"pid": 10, "boot": boot_id()}
     journal.record(event("campaign_started", folder="/f", **me))
-    told: dict[str, Any] = {"replica": 1, "generation": 1}
-    journal.record(event("deployment_started", "a", pid=5, command=[], main=[5, 7], processes={"main": [5, 7]}, **told))
-    journal.record(event("deployment_ready", "a", seconds=1.0, seen=["serve"], **told))
+    run: dict[str, Any] = {"replica": 1, "generation": 1}
+    journal.record(event("deployment_started", "a", pid=5, command=[], main=[5, 7], processes={"main": [5, 7]}, **run))
+    journal.record(event("deployment_ready", "a", seconds=1.0, seen=["serve"], **run))
     state = fold(read_journal(tmp_path / "journal.jsonl"))
     assert state.recorded() == [Identity(5, 7)]
     assert state.runs["a", 1].command == ("serve",)
@@ -100,7 +100,7 @@ def test_fold_runners_and_processes(tmp_path: Path) -> None:
     state = fold(read_journal(tmp_path / "journal.jsonl"))
     assert (state.phase, state.ended, state.runners, state.shift, state.folder) == ("running", None, 2, 3.0, "/f")
     assert (state.runs["a", 1].loads, state.runs["a", 1].load_end, state.runs["a", 1].planned_end) == (2, None, 65.0)
-    journal.record(event("deployment_died", "a", why="x", log=[], **told))
+    journal.record(event("deployment_died", "a", why="x", log=[], **run))
     assert not fold(read_journal(tmp_path / "journal.jsonl")).recorded()
     journal.close()
 
