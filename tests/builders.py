@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from aging.campaign.load import parse_campaign
-from aging.core.errors import CampaignError
+from aging.core.errors import CampaignError, Mistake
 from aging.core.metrics import PRIMARY
-from aging.core.records import RequestRecord, recorded
+from aging.core.records import RequestRecord, request_row
 from aging.deployments.lifecycle import Launch
 from aging.findings.types import Finding, Findings
 from aging.runner.catalogue import Catalogue
@@ -173,7 +173,7 @@ def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
     writer = SegmentWriter(folder)
     for k, at in enumerate(np.arange(0.1, SECONDS, 1 / RATE)):
         sent = LOAD_START + float(at)
-        told: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "index": k,
             "generation": 1,
             "scheduled": sent,
@@ -190,15 +190,16 @@ def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
             "error": None,
             "held": False,
         }
-        writer.append(0.0, [recorded(RequestRecord(**(told | changed.get(k, {}))))])
+        writer.append(0.0, [request_row(RequestRecord(**(defaults | changed.get(k, {}))))])
     writer.close()
     return open_results(root)
 
 
-def mistakes(text: str) -> dict[str, str]:
+def mistakes(text: str) -> dict[str, Mistake]:
+    """The mistakes of a campaign file, by key."""
     with pytest.raises(CampaignError) as caught:
         parse_campaign(text, KINDS)
-    return {mistake.where: mistake.what for mistake in caught.value.mistakes}
+    return {mistake.where: mistake for mistake in caught.value.mistakes}
 
 
 def launch(plugin: type, model: str | None = None, **options: object) -> Launch:

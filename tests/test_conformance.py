@@ -87,7 +87,9 @@ TRACES = {
 @pytest.fixture(scope="module")
 def first_look() -> Context:
     measured = Measured(open_results(ROOT / "results" / "first-look"))
-    return Context(measured, read_findings(measured.results.layout.findings))
+    findings = read_findings(measured.results.layout.findings)
+    assert findings is not None
+    return Context(measured, findings)
 
 
 @pytest.mark.parametrize("kind", sorted(BUILT_IN.deployments))

@@ -136,7 +136,7 @@ class VirtualCampaign:
         self.disk_full = False
         self.memory_available = _PLENTY
         self.memory_used = 8e9
-        self.taken_ports: dict[int, str] = {}
+        self.ports_in_use: dict[int, str] = {}
         self._folder = folder
         self._servers = dict(servers or {})
         self._host = HostTime()
@@ -234,8 +234,8 @@ class VirtualCampaign:
 
     @property
     def findings(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.results.layout.findings.read_text())
-        return told
+        found: dict[str, Any] = json.loads(self.results.layout.findings.read_text())
+        return found
 
     def events(self, kind: str, deployment: str | None = None) -> list[Event]:
         return [e for e in self.results.events if e.kind == kind and deployment in (None, e.deployment)]
@@ -290,11 +290,11 @@ class VirtualCampaign:
             (aging.app.execute, "asyncio", _Asyncio(run)),
             (aging.app.execute, "_view", _no_view),
             (aging.app.execute, "keep_flat", lambda: None),
-            (aging.app.prepare, "placed", self._placed),
-            (aging.app.resume, "placed", self._placed),
+            (aging.app.prepare, "resolve_deployments", self._resolve_deployments),
+            (aging.app.resume, "resolve_deployments", self._resolve_deployments),
             (aging.app.analyze, "write_report", lambda _measured, _findings, path: path.touch()),
             (aging.app.prepare, "reap", tuple),
-            (aging.runner.preflight, "port_taken", lambda port, _ours: self.taken_ports.get(port)),
+            (aging.runner.preflight, "port_taken", lambda port, _ours: self.ports_in_use.get(port)),
             (aging.app.conclude, "call", _call),
             (aging.check.early_stop, "call", _call),
             (aging.runner.retries, "call", _call),
@@ -305,7 +305,7 @@ class VirtualCampaign:
             (aging.runner.server, "identity", world.identity),
             (aging.runner.server, "command_line", world.command_line),
             (aging.runner.settle, "host_use", lambda: HostUse(self.memory_used, 64e9)),
-            (aging.runner.settle, "port_taken", self.taken_ports.get),
+            (aging.runner.settle, "port_taken", self.ports_in_use.get),
             (aging.runner.round, "prefill_allocator", lambda _spare: None),
             (aging.core.clock, "_BOOT_ID", boot),
             (aging.sampling.loop, "_Reader", _Reader),
@@ -320,7 +320,9 @@ class VirtualCampaign:
             if ours and getattr(module, "time", None) is time:
                 patch.setattr(module, "time", clock)
 
-    def _placed(self, campaign: Campaign, catalogue: Catalogue, _base: Path = Path()) -> Sequence[DeploymentBase[Any]]:
+    def _resolve_deployments(
+        self, campaign: Campaign, catalogue: Catalogue, _base: Path = Path()
+    ) -> Sequence[DeploymentBase[Any]]:
         """The campaign's deployments, with simulated servers behind their options."""
         loads = (
             {} if campaign.load is None else {o.name: classes_of(campaign.load, o.rate) for o in campaign.deployment}
@@ -377,7 +379,7 @@ class VirtualCampaign:
 
 @dataclass(frozen=True, slots=True)
 class _Origin(Beginnings):
-    """Simulated lives of which the campaign is told."""
+    """Simulated server processes whose starts are reported to the campaign."""
 
     begun: Callable[[str, Life], object]
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/campaign.md": campaign_reference.page,
+    "docs/events.md": event_reference.page,
     "docs/indicators.md": metric_reference.page,
     "docs/rows.md": row_reference.page,
     "docs/events.md": event_reference.page,

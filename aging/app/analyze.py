@@ -1,6 +1,6 @@
-"""From what a campaign wrote to ``findings.json`` and ``report.html``.
+"""From a result directory to ``findings.json`` and ``report.html``.
 
-Apart from what runs a campaign: neither an HTTP client nor a runtime's plug-in is needed to read results.
+It imports nothing that runs a campaign: neither an HTTP client nor the plug-ins of runtimes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from aging.store.sealing import seal_all
 
 
 def derive(root: Path) -> Findings:
-    """(Re)build ``findings.json`` and ``report.html`` from what a campaign wrote."""
+    """Rebuild ``findings.json`` and ``report.html`` of a result directory."""
     measured = Measured(open_results(root, checked=True))
     findings = analyse(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
     write_findings(findings, measured.results.layout.findings)
@@ -30,8 +30,8 @@ def derive(root: Path) -> Findings:
     return findings
 
 
-def concluded(job: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A worker's function: seal and analyse the campaign of ``job["root"]``; the findings are in its files."""
+def seal_and_analyze(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Seal and analyze the campaign of ``job["root"]``, in a worker process; the findings are in its files."""
     root = Path(job["root"])
     unsealed = seal_all(root, tolerated=job["halted"])
     derive(root)

@@ -1,10 +1,10 @@
-"""A campaign that is run by a process of its own, for a caller with an event loop, signals and memory of its own.
+"""Runs a campaign in a child process, for a caller with an event loop and signal handlers.
 
-A notebook's kernel or a test may have a running event loop, and signal handlers that are not ours to replace; and the
-runner is one of the campaign's controls, whose memory must be that of a runner alone. So ``python -m
-aging.app.child_run`` runs it: a campaign as one line of JSON on standard input, the answer on standard output, what
-``aging run`` prints on standard error. It has a session of its own, so that an interrupt reaches it once, from here;
-when its standard input ends, its caller has gone, and it drains and ends.
+A notebook kernel or a test may have a running event loop and signal handlers that must stay; and the runner's memory is
+one of the campaign's controls, so it must be that of a runner alone. ``python -m aging.app.child_run`` reads a campaign
+as one line of JSON from standard input, and writes its result to standard output and the output of ``aging run`` to
+standard error. It has its own session, so that an interrupt reaches it once. When its standard input closes, the caller
+has ended, and the campaign drains and ends.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from typing import IO, Any
 
 from aging.campaign.load import CampaignText
 from aging.core import errors
-from aging.core.errors import AgingError, Mistake, MistakesError
+from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError
 from aging.core.worker import WorkerError
 
 _LINES = 5
 _RELAY_SECONDS = 5.0
-"""For the last lines, once the process has ended: what it leaves behind may hold its standard error open."""
+"""For the last lines after its exit: processes that it started may keep its standard error open."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChildRun:
-    """How a campaign ended, where its results are, and why it was ended before its time, if it was."""
+    """The outcome of a campaign, its result directory, and why it ended early, if it did."""
 
     outcome: str
     root: Path
@@ -41,14 +41,19 @@ class ChildRun:
 
 
 def run_in_child(
-    written: CampaignText, results: Path, overrides: Mapping[str, Any], show: Callable[[str], object]
+    campaign_text: CampaignText, results: Path, overrides: Mapping[str, Any], show: Callable[[str], object]
 ) -> ChildRun:
-    """Run a campaign to its end; ``show`` takes what ``aging run`` prints, a line each.
+    """Run a campaign to its end; ``show`` gets each line that ``aging run`` prints.
 
-    One KeyboardInterrupt drains and ends it, a second ends it at once, as with ``aging run``; it is raised again once
-    the process has ended. Raises what ``aging.app.run.run_campaign`` does, and WorkerError if the process crashed.
+    One KeyboardInterrupt drains and ends it, a second ends it at once, as with ``aging run``; it is raised again after
+    the process has ended. Raises the errors of ``aging.app.run.run_campaign``, and WorkerError if the process crashed.
     """
-    asked = {"text": written.text, "source": written.source, "results": str(results), "overrides": dict(overrides)}
+    job = {
+        "text": campaign_text.text,
+        "source": campaign_text.source,
+        "results": str(results),
+        "overrides": dict(overrides),
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
@@ -69,7 +74,7 @@ def run_in_child(
     try:
         for relay in relays:
             relay.start()
-        process.stdin.write(json.dumps(asked).encode() + b"\n")
+        process.stdin.write(json.dumps(job).encode() + b"\n")
         process.stdin.flush()
         interrupted = _wait(process)
     finally:
@@ -77,14 +82,14 @@ def run_in_child(
         process.wait()
         for relay in relays:
             relay.join(_RELAY_SECONDS)
-    told = _answered(process.returncode, b"".join(answer), last)
+    run = _answered(process.returncode, b"".join(answer), last)
     if interrupted:
-        raise KeyboardInterrupt(f"interrupted; what was measured is in {told.root}")
-    return told
+        raise KeyboardInterrupt(f"interrupted; its results are in {run.root}")
+    return run
 
 
 def _wait(process: subprocess.Popen[bytes]) -> bool:
-    """Wait for the process to end; whether that was asked for here."""
+    """Wait until the process has ended; whether this process interrupted it."""
     interrupted = False
     while True:
         try:
@@ -110,30 +115,30 @@ def _collect(out: IO[bytes], answer: list[bytes]) -> None:
 
 def _answered(status: int, answer: bytes, last: deque[str]) -> ChildRun:
     try:
-        told = json.loads(answer)
+        result = json.loads(answer)
     except ValueError:
         raise WorkerError(__name__, status, tuple(last)) from None
-    if "error" in told:
-        raise _error(**told["error"])
-    return ChildRun(told["outcome"], Path(told["root"]), told["decided"])
+    if "error" in result:
+        raise _error(**result["error"])
+    return ChildRun(result["outcome"], Path(result["root"]), result["decided"])
 
 
 def _error(kind: str, message: str, subject: str | None, mistakes: list[Mapping[str, str]]) -> AgingError:
     """The exception that ended the run, of its own class."""
     found = getattr(errors, kind, AgingError)
     if issubclass(found, MistakesError):
-        return found(subject or "", [Mistake(**one) for one in mistakes])
+        return found(subject or "", [Mistake(one["where"], one["what"], MistakeCode(one["code"])) for one in mistakes])
     raised: AgingError = found(message)
     return raised
 
 
 def main() -> None:
-    """Run one campaign and answer."""
-    asked = json.loads(sys.stdin.buffer.readline())
+    """Run one campaign and write its result."""
+    job = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_the_caller, daemon=True).start()
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        json.dump(_run(asked), answers)
+        json.dump(_run(job), answers)
 
 
 def _end_with_the_caller() -> None:
@@ -142,21 +147,21 @@ def _end_with_the_caller() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _run(asked: Mapping[str, Any]) -> dict[str, Any]:
-    from rich.console import Console  # noqa: PLC0415 - the caller of this process needs neither
+def _run(job: Mapping[str, Any]) -> dict[str, Any]:
+    from rich.console import Console  # noqa: PLC0415 - the parent process imports neither
 
     from aging.app.run import run_campaign  # noqa: PLC0415
 
-    written = CampaignText(asked["text"], asked["source"])
+    campaign_text = CampaignText(job["text"], job["source"])
     try:
-        ran = run_campaign(written, Path(asked["results"]), asked["overrides"], Console(stderr=True))
+        run = run_campaign(campaign_text, Path(job["results"]), job["overrides"], Console(stderr=True))
     except AgingError as error:
         mistakes = [asdict(one) for one in error.mistakes] if isinstance(error, MistakesError) else []
         subject = error.subject if isinstance(error, MistakesError) else None
         return {
             "error": {"kind": type(error).__name__, "message": str(error), "subject": subject, "mistakes": mistakes}
         }
-    return {"outcome": ran.outcome.name, "root": str(ran.layout.root), "decided": ran.decided}
+    return {"outcome": run.outcome.name, "root": str(run.layout.root), "decided": run.decided}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What follows a measurement, in a fresh interpreter: sealing, then the analysis or a smoke run's verdicts.
+"""Seals and analyzes results in a fresh interpreter.
 
-The process that measures never imports pandas, pyarrow, scipy, statsmodels, matplotlib or jinja2 for it: it holds half
-the memory (``docs/evidence.md``), and a sanity run leaves nothing of them to the campaign that it precedes.
+So the process that measures never imports pandas, pyarrow, scipy, statsmodels, matplotlib or jinja2: that halves its
+memory (``docs/evidence.md``), also for a campaign that follows its sanity run.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ from aging.core.worker import WorkerError, call
 from aging.runner.campaign import Outcome
 from aging.store.layout import Layout
 
-ANALYSIS = "aging.app.analyze:concluded"
-SMOKE = "aging.app.judge_smoke:concluded"
-"""By name: what they import is never the caller's."""
+ANALYSIS = "aging.app.analyze:seal_and_analyze"
+SMOKE = "aging.app.judge_smoke:seal_and_judge"
+"""By name, so that the caller does not import them."""
 
 
 def conclude(function: str, layout: Layout, outcome: Outcome, console: Console) -> Any:
-    """Seal what a campaign of this ``outcome`` has left and have ``function`` read it; what that found.
+    """Seal the results of a campaign and return what ``function`` finds in them.
 
-    Raises StorageError's message and exit code where something cannot be sealed, unless the campaign was halted for
-    want of room: then that is a note. WorkerError where the other process crashed; what was measured is kept.
+    Raises an error with StorageError's message and exit code if a file cannot be sealed, unless the campaign was halted
+    for lack of room: then that is printed. Raises WorkerError if the worker process crashed; the results are kept.
     """
     job = {"root": str(layout.root), "halted": outcome is Outcome.HALTED}
     try:
         answer = asyncio.run(call(function, job, shown=True))
     except WorkerError:
-        again = "" if function == SMOKE else f"; its findings can be computed again: aging analyze {layout.root}"
-        console.print(f"measured: {layout.root}{again}", soft_wrap=True)
+        hint = "" if function == SMOKE else f". To compute its findings: aging analyze {layout.root}"
+        console.print(f"results: {layout.root}{hint}", soft_wrap=True)
         raise
     if answer["unsealed"] is not None:
-        console.print(f"not everything could be sealed: {answer['unsealed']}; `aging resume` will", soft_wrap=True)
+        console.print(
+            f"Not all files could be sealed: {answer['unsealed']}. `aging resume` seals them.", soft_wrap=True
+        )
     return answer["found"]

@@ -1,4 +1,4 @@
-"""The verdicts of a smoke run that has ended: what a worker process computes for the one that ran it."""
+"""Judges a smoke run, in a worker process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aging.store.results import open_results
 from aging.store.sealing import seal_all
 
 
-def concluded(job: Mapping[str, Any]) -> Mapping[str, Any]:
+def seal_and_judge(job: Mapping[str, Any]) -> Mapping[str, Any]:
     """Seal and judge the smoke run of ``job["root"]``."""
     unsealed = seal_all(Path(job["root"]), tolerated=job["halted"])
     results = open_results(job["root"])

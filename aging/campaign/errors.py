@@ -1,4 +1,4 @@
-"""Mistakes of a campaign file in the words of who wrote it."""
+"""From pydantic's validation errors to mistakes that name the keys of the campaign file."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from aging.core.errors import Mistake
+from aging.core.errors import Mistake, MistakeCode
 
 
-def checked(table: type[BaseModel], raw: Any, where: str, mistakes: list[Mistake]) -> Any:
-    """The table, or None after its mistakes were added to ``mistakes`` with their keys."""
+def validate_table(table: type[BaseModel], raw: Any, where: str, mistakes: list[Mistake]) -> Any:
+    """The validated table, or None if ``raw`` has mistakes; they are appended to ``mistakes`` with their keys."""
     try:
         return table.model_validate(raw)
     except ValidationError as error:
@@ -24,12 +24,27 @@ def checked(table: type[BaseModel], raw: Any, where: str, mistakes: list[Mistake
 def _mistake(table: type[BaseModel], details: Any, where: str) -> Mistake:
     path = _path(where, details["loc"])
     if details["type"] == "extra_forbidden":
-        return Mistake(path, f"unknown key; {suggestion(details['loc'][-1], _keys(table, details['loc'][:-1]))}")
-    return Mistake(path.removesuffix(".[key]"), _in_words(details))
+        what = f"unknown key; {suggestion(details['loc'][-1], _keys(table, details['loc'][:-1]))}"
+        return Mistake(path, what, MistakeCode.UNKNOWN_KEY)
+    return Mistake(path.removesuffix(".[key]"), _message(details), _code(details["type"]))
 
 
-def _in_words(details: Any) -> str:  # noqa: PLR0911 - a table of words
-    """What was wrong and what would be right, as the writer of a TOML file calls it."""
+_CODES = {"missing": MistakeCode.MISSING_KEY, "too_short": MistakeCode.OUT_OF_RANGE, "string_too_long": "out-of-range"}
+
+
+def _code(kind: str) -> MistakeCode:
+    """The code of one of pydantic's error types (https://docs.pydantic.dev/latest/errors/validation_errors/)."""
+    if kind in _CODES:
+        return MistakeCode(_CODES[kind])
+    if kind.startswith(("greater_than", "less_than", "finite")):
+        return MistakeCode.OUT_OF_RANGE
+    if kind.endswith(("_type", "_parsing", "int_from_float")):
+        return MistakeCode.WRONG_TYPE
+    return MistakeCode.INVALID_VALUE
+
+
+def _message(details: Any) -> str:  # noqa: PLR0911 - a table of messages
+    """What is wrong and what would be right, in the terms of TOML."""
     given, context = details["input"], details.get("ctx", {})
     match details["type"]:
         case "missing":
@@ -78,7 +93,7 @@ def _path(where: str, loc: tuple[Any, ...]) -> str:
 
 
 def suggestion(word: Any, known: Any) -> str:
-    """What somebody who wrote ``word`` may have meant."""
+    """The known name that is closest to ``word``, or all of them, as the end of a message."""
     options = sorted(option for option in known if isinstance(option, str))
     close = get_close_matches(str(word), options, n=1)
     return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(options)
@@ -86,23 +101,24 @@ def suggestion(word: Any, known: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Plug-ins that a table names with ``key``: what they are called in messages, and their tables by kind."""
+    """The plug-ins that a table chooses from with ``key``: their noun in messages, and their option tables by kind."""
 
     key: str
     noun: str
     tables: Mapping[str, type[BaseModel]]
 
 
-def by_kind(table: Any, where: str, choice: Choice, mistakes: list[Mistake]) -> BaseModel | None:
-    """A table whose keys depend on the plug-in that it names; None after its mistakes were told."""
+def validate_by_kind(table: Any, where: str, choice: Choice, mistakes: list[Mistake]) -> BaseModel | None:
+    """The validated options of the plug-in that ``table`` names; None if it has mistakes, which are appended."""
     key, known = choice.key, choice.tables
     if not isinstance(table, dict):
-        mistakes.append(Mistake(where, f"must be a table with `{key}`, got {table!r}"))
+        mistakes.append(Mistake(where, f"must be a table with `{key}`, got {table!r}", MistakeCode.WRONG_TYPE))
         return None
     kind = table.get(key)
     if not isinstance(kind, str) or kind not in known:
         what = f"`{key}` is missing" if kind is None else f"unknown {choice.noun} {kind!r}"
-        mistakes.append(Mistake(f"{where}.{key}", f"{what}; {suggestion(kind, known)}"))
+        code = MistakeCode.MISSING_KEY if kind is None else MistakeCode.UNKNOWN_NAME
+        mistakes.append(Mistake(f"{where}.{key}", f"{what}; {suggestion(kind, known)}", code))
         return None
-    found: BaseModel | None = checked(known[kind], table, where, mistakes)
+    found: BaseModel | None = validate_table(known[kind], table, where, mistakes)
     return found

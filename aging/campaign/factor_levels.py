@@ -1,4 +1,4 @@
-"""Levels of factors as quantities: what lies halfway between two of them."""
+"""Levels of factors as quantities, and the centre between two levels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from aging.core.quantities import parse_duration, parse_size
 
 
 def centre(levels: Sequence[Any]) -> Any:
-    """What lies halfway between two levels, written as they are. Raises ValueError where nothing does."""
+    """The mean of two levels, in their unit. Raises ValueError if they are not two quantities of one kind."""
     if len(levels) != 2:
-        raise ValueError(f"a centre point needs two levels of every factor, got {len(levels)}")
+        raise ValueError(f"a centre point requires two levels of every factor, got {len(levels)}")
     low, high = (quantity(level) for level in levels)
     if low is None or high is None:
         raise ValueError(
-            f"there is nothing halfway between {levels[0]!r} and {levels[1]!r}; only quantities have a centre"
+            f"{levels[0]!r} and {levels[1]!r} have no centre; only quantities have one, so remove `centre_points`"
         )
     middle = (low.value + high.value) / 2
     if low.unit != high.unit:
@@ -41,7 +41,7 @@ class Quantity:
 
 
 def quantity(level: Any) -> Quantity | None:
-    """A number, a duration or a size as it is written in a campaign file; None for anything else."""
+    """A number, a duration or a size as in a campaign file; None for any other value."""
     if isinstance(level, bool):
         return None
     if isinstance(level, int | float):

@@ -1,8 +1,8 @@
-"""From factors to deployments: a designed experiment spelt out, each of its mistakes told with its key.
+"""Expands the factors of a designed experiment into deployments, and reports each mistake with its key.
 
-A factor is a key path of the campaign file, whose levels are put in its place: ``load.arrivals.rate``,
-``deployment[NAME].KEY``, or ``deployment.KEY`` for every deployment whose kind has such a key. Each level is checked
-by itself, as if it stood in the file, then each point as a whole.
+A factor is a key path of the campaign file whose value is replaced by its levels: ``load.arrivals.rate``,
+``deployment[NAME].KEY``, or ``deployment.KEY`` for every deployment whose kind has that key. Each level is validated
+alone, as if it were in the file, then each point as a whole.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aging.campaign.design.fractions import given_fraction, smallest_fraction
 from aging.campaign.design.points import Point, chosen_points, fractional_factorial, full_factorial, with_centre
 from aging.campaign.factor_levels import centre
 from aging.campaign.schema import Campaign, DesignTable, SubjectOptions, Treatment
-from aging.core.errors import Mistake, needed
+from aging.core.errors import Mistake, MistakeCode, require
 
 Raw = Mapping[str, Any]
 Checked = tuple[Campaign | None, Sequence[Mistake]]
@@ -34,7 +34,7 @@ _MOST_POINTS = 512
 
 @dataclass(frozen=True, slots=True)
 class _Factor:
-    """One factor: the path as it is written, its levels, and the places of the deployments that it concerns."""
+    """One factor: its path as in the file, its levels, and the indices of the deployments that it applies to."""
 
     path: str
     levels: Sequence[Any]
@@ -43,7 +43,7 @@ class _Factor:
     places: Sequence[int]
 
     def put(self, raw: dict[str, Any], level: Any) -> None:
-        """Put a level where the path says. Raises TypeError where something else than a table is on the way."""
+        """Set the key at the path to a level. Raises TypeError if a part of the path is not a table."""
         for table in [raw["load"]] if self.of_load else [raw["deployment"][place] for place in self.places]:
             inner = table
             for key in self.keys[:-1]:
@@ -54,39 +54,39 @@ class _Factor:
 def design_mistakes(
     raw: Raw, known: Mapping[str, type[BaseModel]], check: Callable[[Raw], Checked], before: Sequence[Mistake]
 ) -> list[Mistake]:
-    """What is wrong with the factors and the design of a file that has the mistakes ``before`` anyway.
+    """The mistakes in the factors and the design of a file; ``before`` are its mistakes without them.
 
-    ``known`` are the kinds of deployments with their keys; ``check`` checks a file without factors.
+    ``known`` are the option tables of deployments by kind; ``check`` validates a file without factors.
     """
     mistakes: list[Mistake] = []
     factors = list(_factors(raw, known, mistakes))
     if not raw.get("factors") and "design" in raw:
-        mistakes.append(Mistake("design", "there is nothing to design; name what varies in [factors]"))
+        what = "there are no factors; list keys and their levels in [factors]"
+        mistakes.append(Mistake("design", what, MistakeCode.CONFLICT))
     if factors and isinstance(load := raw.get("load"), dict) and load.get("require_calibration") is True:
-        many = "a calibration is of one load, and [factors] make many of it; leave this out"
-        mistakes.append(Mistake("load.require_calibration", many))
+        what = "a calibration is valid for one load, and [factors] make several; leave this out"
+        mistakes.append(Mistake("load.require_calibration", what, MistakeCode.CONFLICT))
     design = _design(raw)
     if mistakes or before or design is None or not factors:
-        return [*mistakes, *_of_levels(raw, factors, check, before)]
+        return [*mistakes, *_level_mistakes(raw, factors, check, before)]
     try:
         points = points_of(design, _levels(factors))
     except ValueError as error:
-        return [*_of_levels(raw, factors, check, before), Mistake("design", str(error))]
+        return [*_level_mistakes(raw, factors, check, before), Mistake("design", str(error))]
     names = {table["name"] for table in raw["deployment"]}
     for base in names:
         if clash := names & {_name(base, point, len(points)) for point in points}:
-            mistakes.append(
-                Mistake("deployment.name", f"{', '.join(clash)} is the name of a point of {base}; rename it")
-            )
-    wrong = list(_of_points(raw, factors, points, check))
-    # A level that is wrong by itself may be right beside those of other factors, and then nothing is wrong.
-    return [*mistakes, *((_of_levels(raw, factors, check, before) or wrong) if wrong else ())]
+            what = f"{', '.join(clash)} is the name of a point of {base}; rename it"
+            mistakes.append(Mistake("deployment.name", what, MistakeCode.DUPLICATE_NAME))
+    wrong = list(_point_mistakes(raw, factors, points, check))
+    # A level that is invalid alone can be valid together with levels of other factors: then nothing is reported.
+    return [*mistakes, *((_level_mistakes(raw, factors, check, before) or wrong) if wrong else ())]
 
 
-def expanded(
+def expand_factors(
     campaign: Campaign, raw: Raw, known: Mapping[str, type[BaseModel]], check: Callable[[Raw], Checked]
 ) -> Campaign:
-    """The campaign with a deployment for every point of its design; a file without mistakes is expected."""
+    """The campaign with one deployment per point of its design. ``raw`` must be free of mistakes."""
     factors = list(_factors(raw, known, []))
     if not factors:
         return campaign
@@ -99,17 +99,17 @@ def expanded(
         if not mine:
             made[base.name] = base
         for point in _distinct(points, mine) if mine else ():
-            varied = needed(at[point.number], f"the campaign of design point {point.number}")
+            varied = require(at[point.number], f"the campaign of design point {point.number}")
             name = _name(base.name, point, len(points))
             # Points of one deployment share its port, so they take turns.
             made[name] = varied.deployment[place].model_copy(update={"name": name, "slot": base.slot or base.name})
             levels = {path: point.levels[path] for path in mine}
             treatments[name] = Treatment(base.name, point.number, point.centre, levels, varied.load)
-    return _renamed(campaign, treatments).treated(list(made.values()), treatments)
+    return _renamed(campaign, treatments).with_treatments(list(made.values()), treatments)
 
 
 def points_of(design: DesignTable, factors: Mapping[str, Sequence[Any]]) -> tuple[Point, ...]:
-    """The points of a design over these factors. Raises ValueError saying why there are none and what would be."""
+    """The points of a design over these factors. Raises ValueError with the reason and the remedy."""
     match design.kind:
         case "full":
             count = prod(len(levels) for levels in factors.values())
@@ -126,17 +126,17 @@ def points_of(design: DesignTable, factors: Mapping[str, Sequence[Any]]) -> tupl
 
 
 def _fraction(design: DesignTable, factors: Mapping[str, Sequence[Any]]) -> tuple[Point, ...]:
-    resolution = needed(design.resolution, "the resolution of a fractional design")
+    resolution = require(design.resolution, "the resolution of a fractional design")
     for path, levels in factors.items():
         if len(levels) != 2:
-            raise ValueError(f"a fraction is of factors of two levels; {path} has {len(levels)}")
+            raise ValueError(f"a fractional design requires two levels per factor; {path} has {len(levels)}")
     if not design.generators:
         return fractional_factorial(factors, smallest_fraction(len(factors), resolution))
     fraction = given_fraction(len(factors), design.generators)
     if fraction.resolution < resolution:
         raise ValueError(
-            f"the generators make a design of resolution {fraction.resolution}, not the {resolution} asked for; "
-            "leave them out to get one that has it"
+            f"the generators give a design of resolution {fraction.resolution}, not the requested {resolution}; "
+            "leave them out to use those of a published table"
         )
     return fractional_factorial(factors, fraction)
 
@@ -145,12 +145,12 @@ def _custom(rows: Sequence[Sequence[Any]], factors: Mapping[str, Sequence[Any]])
     for number, row in enumerate(rows, start=1):
         if len(row) != len(factors):
             raise ValueError(
-                f"row {number} has {len(row)} levels; there are {len(factors)} factors: {', '.join(factors)}"
+                f"row {number} has {len(row)} levels, but there are {len(factors)} factors: {', '.join(factors)}"
             )
         for level, (path, levels) in zip(row, factors.items(), strict=True):
             if level not in levels:
                 raise ValueError(
-                    f"row {number}: {level!r} is no level of {path}; they are {', '.join(map(repr, levels))}"
+                    f"row {number}: {level!r} is not a level of {path}; known: {', '.join(map(repr, levels))}"
                 )
     return chosen_points([dict(zip(factors, row, strict=True)) for row in rows])
 
@@ -167,39 +167,41 @@ def _factors(raw: Raw, known: Mapping[str, type[BaseModel]], mistakes: list[Mist
             mistakes.append(Mistake(where, what))
             continue
         if not isinstance(levels, list) or len(levels) < 2:
-            continue  # the table's own check has said so
+            continue  # validate_table has reported it
         if len({repr(level) for level in levels}) < len(levels):
-            mistakes.append(Mistake(where, f"has a level twice: {', '.join(map(repr, levels))}"))
+            what = f"has a level twice: {', '.join(map(repr, levels))}"
+            mistakes.append(Mistake(where, what, MistakeCode.DUPLICATE_NAME))
             continue
         factor = _Factor(path, levels, match["keys"].split("."), of_load=match["load"] is not None, places=())
         if factor.of_load:
-            yield from _of_load(raw, where, factor, mistakes)
+            yield from _load_factor(raw, where, factor, mistakes)
             continue
-        places, wrong = _of_deployments(raw, known, factor, match["name"])
+        places, wrong = _deployment_indices(raw, known, factor, match["name"])
         if places:
             yield replace(factor, places=places)
         else:
-            mistakes.append(Mistake(where, wrong))
+            mistakes.append(Mistake(where, wrong, MistakeCode.UNKNOWN_NAME))
 
 
-def _of_load(raw: Raw, where: str, factor: _Factor, mistakes: list[Mistake]) -> Iterator[_Factor]:
+def _load_factor(raw: Raw, where: str, factor: _Factor, mistakes: list[Mistake]) -> Iterator[_Factor]:
     rated = [str(table.get("name")) for table in _deployments(raw) if "rate" in table]
     if factor.keys == ["arrivals", "rate"] and rated:
         what = (
-            f"would change nothing for {', '.join(rated)}, with a rate of their own; leave that out or vary it instead"
+            f"has no effect on {', '.join(rated)}, which have a `rate`; "
+            "remove it there, or vary `deployment.rate` instead"
         )
-        mistakes.append(Mistake(where, what))
+        mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
     elif isinstance(raw.get("load"), dict):
         yield factor
 
 
-def _of_deployments(
+def _deployment_indices(
     raw: Raw, known: Mapping[str, type[BaseModel]], factor: _Factor, name: str | None
 ) -> tuple[Sequence[int], str]:
-    """The places of the deployments that a factor concerns, and what is wrong where there are none."""
+    """The indices of the deployments that a factor applies to, and the message for a factor without any."""
     tables = list(_deployments(raw))
     if factor.keys[0] in _IDENTITY:
-        return (), f"{factor.keys[0]} tells deployments apart; it cannot be a factor"
+        return (), f"{factor.keys[0]} identifies a deployment and cannot be a factor; vary another key"
     if name is None:
         places = [place for place, table in enumerate(tables) if factor.keys[0] in _keys(table, known)]
         return places, f"no deployment's kind has a key {factor.keys[0]!r}"
@@ -207,7 +209,7 @@ def _of_deployments(
     return places, f"no deployment is named {name!r}; there are: {', '.join(str(one.get('name')) for one in tables)}"
 
 
-def _of_points(
+def _point_mistakes(
     raw: Raw, factors: Sequence[_Factor], points: Sequence[Point], check: Callable[[Raw], Checked]
 ) -> Iterator[Mistake]:
     for point in points:
@@ -215,37 +217,38 @@ def _of_points(
         try:
             varied = _at(raw, factors, point)
         except (TypeError, AttributeError):
-            yield Mistake(where, "a key path leads through something that is no table")
+            yield Mistake(where, "a part of a key path is not a table", MistakeCode.WRONG_TYPE)
             continue
         for mistake in check(varied)[1]:
-            yield Mistake(where, f"{_told(point)}: {mistake}")
+            yield Mistake(where, f"{_levels_text(point)}: {mistake}", mistake.code)
 
 
-def _of_levels(
+def _level_mistakes(
     raw: Raw, factors: Sequence[_Factor], check: Callable[[Raw], Checked], before: Sequence[Mistake]
 ) -> list[Mistake]:
-    """What each level would be told if it stood in the file by itself; what all of a factor would be told, once."""
-    return [mistake for factor in factors for mistake in _of_factor(raw, factor, check, before)]
+    """The mistakes of each level alone in the file; a mistake of all levels of a factor is reported once."""
+    return [mistake for factor in factors for mistake in _factor_mistakes(raw, factor, check, before)]
 
 
-def _of_factor(
+def _factor_mistakes(
     raw: Raw, factor: _Factor, check: Callable[[Raw], Checked], before: Sequence[Mistake]
 ) -> Iterator[Mistake]:
-    told: dict[str, list[Any]] = {}
+    found: dict[tuple[str, MistakeCode], list[Any]] = {}
     for level in factor.levels:
         varied = _without_design(raw)
         try:
             factor.put(varied, level)
         except (TypeError, AttributeError):
-            told.setdefault(f"there is no table {'.'.join(factor.keys[:-1])}", []).append(level)
+            what = f"there is no table {'.'.join(factor.keys[:-1])}"
+            found.setdefault((what, MistakeCode.UNKNOWN_KEY), []).append(level)
             continue
         for mistake in check(varied)[1]:
             if mistake not in before:
-                told.setdefault(mistake.what, []).append(level)
-    for what, levels in told.items():
+                found.setdefault((mistake.what, mistake.code), []).append(level)
+    for (what, code), levels in found.items():
         distinct = list(dict.fromkeys(map(repr, levels)))
         which = "" if len(distinct) == len(factor.levels) else f"level {', '.join(distinct)}: "
-        yield Mistake(f'factors."{factor.path}"', which + what)
+        yield Mistake(f'factors."{factor.path}"', which + what, code)
 
 
 def _at(raw: Raw, factors: Sequence[_Factor], point: Point) -> dict[str, Any]:
@@ -260,7 +263,7 @@ def _without_design(raw: Raw) -> dict[str, Any]:
 
 
 def _distinct(points: Sequence[Point], paths: Sequence[str]) -> Iterator[Point]:
-    """The points that differ in these factors; a centre point is one however often it comes."""
+    """The points that differ in these factors; repeats of a centre point are kept."""
     seen = set()
     for point in points:
         key = tuple(repr(point.levels[path]) for path in paths)
@@ -270,7 +273,7 @@ def _distinct(points: Sequence[Point], paths: Sequence[str]) -> Iterator[Point]:
 
 
 def _renamed(campaign: Campaign, treatments: Mapping[str, Treatment]) -> Campaign:
-    """What names deployments means all points of each."""
+    """The campaign with every deployment named in [rejuvenation] replaced by its points."""
     rejuvenation = campaign.rejuvenation
     if rejuvenation is None or not rejuvenation.deployments:
         return campaign
@@ -284,7 +287,7 @@ def _design(raw: Raw) -> DesignTable | None:
     try:
         return DesignTable.model_validate(table)
     except ValueError:
-        return None  # the campaign's own check has said why
+        return None  # validate_table has reported it
 
 
 def _levels(factors: Sequence[_Factor]) -> dict[str, Sequence[Any]]:
@@ -305,5 +308,5 @@ def _name(base: str, point: Point, points: int) -> str:
     return f"{base}-p{point.number:0{max(len(str(points)), 2)}d}"
 
 
-def _told(point: Point) -> str:
+def _levels_text(point: Point) -> str:
     return ", ".join(f"{path} = {level!r}" for path, level in point.levels.items())

@@ -1,4 +1,4 @@
-"""The campaign file: read, checked as a whole, every mistake reported at once with its key."""
+"""Reads and validates a campaign file; all mistakes are reported together, each with its key."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aging.campaign.errors import Choice, by_kind, checked, suggestion
-from aging.campaign.factors import design_mistakes, expanded
-from aging.campaign.load_tables import of_load, with_kinds
+from aging.campaign.errors import Choice, suggestion, validate_by_kind, validate_table
+from aging.campaign.factors import design_mistakes, expand_factors
+from aging.campaign.load_tables import load_mistakes, typed_tables
 from aging.campaign.schema import (
     ArrivalsOptions,
     Campaign,
@@ -19,7 +19,7 @@ from aging.campaign.schema import (
     RejuvenationOptions,
     SubjectOptions,
 )
-from aging.core.errors import CampaignError, Mistake
+from aging.core.errors import CampaignError, Mistake, MistakeCode
 from aging.core.quantities import parse_duration
 from aging.core.units import parse_warmup
 
@@ -28,7 +28,7 @@ __all__ = ["CampaignText", "Kinds", "load_campaign", "parse_campaign", "read_cam
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """The plug-ins a campaign file may name, as the tables their keys are checked against."""
+    """The plug-ins that a campaign file can name; those with keys of their own as option tables by kind."""
 
     deployments: Mapping[str, type[SubjectOptions]]
     arrivals: Mapping[str, type[ArrivalsOptions]]
@@ -41,62 +41,64 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class CampaignText:
-    """The text of a campaign file, and what it is called in messages."""
+    """The text of a campaign file, and its name in messages."""
 
     text: str
     source: str
 
 
 def load_campaign(path: Path, kinds: Kinds, **overrides: Any) -> Campaign:
-    """Read and check a campaign file; ``overrides`` replace top-level keys, as written in TOML.
+    """Read and validate a campaign file; ``overrides`` replace top-level keys, as written in TOML.
 
-    Raises :class:`CampaignError` with every mistake found.
+    Raises :class:`CampaignError` with every mistake.
     """
     return parse_campaign(read_campaign(path).text, kinds, source=str(path), **overrides)
 
 
 def read_campaign(path: Path) -> CampaignText:
-    """A campaign file, verbatim. Raises :class:`CampaignError` where it cannot be read."""
+    """Read a campaign file, verbatim. Raises :class:`CampaignError` if it cannot be read."""
     try:
         return CampaignText(path.read_bytes().decode("utf-8"), str(path))
     except OSError as error:
-        raise CampaignError(str(path), [Mistake("", f"cannot be read: {error.strerror}")]) from None
+        unreadable = Mistake("", f"cannot be read: {error.strerror}", MistakeCode.UNREADABLE_FILE)
+        raise CampaignError(str(path), [unreadable]) from None
     except UnicodeDecodeError as error:
-        raise CampaignError(str(path), [Mistake("", f"is not UTF-8 text: {error.reason}")]) from None
+        unreadable = Mistake("", f"is not UTF-8 text: {error.reason}", MistakeCode.UNREADABLE_FILE)
+        raise CampaignError(str(path), [unreadable]) from None
 
 
 def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **overrides: Any) -> Campaign:
-    """Check the text of a campaign file. Raises :class:`CampaignError` with every mistake found."""
+    """Validate the text of a campaign file. Raises :class:`CampaignError` with every mistake."""
     try:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CampaignError(source, [Mistake("", f"is not TOML: {error}")]) from None
+        raise CampaignError(source, [Mistake("", f"is not TOML: {error}", MistakeCode.NOT_TOML)]) from None
     raw |= {key: value for key, value in overrides.items() if value is not None}
 
-    def checked(raw: Mapping[str, Any]) -> tuple[Campaign | None, list[Mistake]]:
-        return _checked(dict(raw), kinds)
+    def validate(raw: Mapping[str, Any]) -> tuple[Campaign | None, list[Mistake]]:
+        return _validate(dict(raw), kinds)
 
-    campaign, mistakes = checked(raw)
-    mistakes += design_mistakes(raw, kinds.deployments, checked, mistakes)
+    campaign, mistakes = validate(raw)
+    mistakes += design_mistakes(raw, kinds.deployments, validate, mistakes)
     if mistakes or campaign is None:
         raise CampaignError(source, mistakes)
-    return expanded(campaign, raw, kinds.deployments, checked)
+    return expand_factors(campaign, raw, kinds.deployments, validate)
 
 
-def _checked(raw: dict[str, Any], kinds: Kinds) -> tuple[Campaign | None, list[Mistake]]:
-    """The campaign of a parsed file, its factors not yet spelt out, and every mistake found."""
+def _validate(raw: dict[str, Any], kinds: Kinds) -> tuple[Campaign | None, list[Mistake]]:
+    """The campaign of a parsed file, its factors not yet expanded, and every mistake."""
     mistakes: list[Mistake] = []
-    campaign: Campaign | None = checked(Campaign, raw, "", mistakes)
+    campaign: Campaign | None = validate_table(Campaign, raw, "", mistakes)
     parts = _Parts(raw, kinds, mistakes)
     deployments = tuple(parts.deployments())
-    load = with_kinds(
+    load = typed_tables(
         None if campaign is None else campaign.load, raw.get("load"), kinds.arrivals, kinds.lengths, mistakes
     )
     rejuvenation = parts.rejuvenation()
     mistakes.extend(_cross_checks(raw, kinds))
     if campaign is not None:
-        mistakes.extend(of_load(load, deployments))
-    mistakes.extend(_of_rejuvenation(rejuvenation, deployments))
+        mistakes.extend(load_mistakes(load, deployments))
+    mistakes.extend(_rejuvenation_mistakes(rejuvenation, deployments))
     if mistakes or campaign is None:
         return None, mistakes
     updates = {"deployment": deployments, "load": load, "rejuvenation": rejuvenation}
@@ -116,7 +118,8 @@ class _Parts:
         for number, table in enumerate(tables):
             name = table.get("name") if isinstance(table, dict) else None
             where = f"deployment[{name if isinstance(name, str) else number}]"
-            options = by_kind(table, where, Choice("kind", "deployment", self._kinds.deployments), self._mistakes)
+            choice = Choice("kind", "deployment", self._kinds.deployments)
+            options = validate_by_kind(table, where, choice, self._mistakes)
             if isinstance(options, SubjectOptions):
                 yield options
 
@@ -124,12 +127,13 @@ class _Parts:
         if "rejuvenation" not in self._raw:
             return None
         table, policies = self._raw["rejuvenation"], self._kinds.policies
-        options = by_kind(table, "rejuvenation", Choice("policy", "rejuvenation policy", policies), self._mistakes)
+        choice = Choice("policy", "rejuvenation policy", policies)
+        options = validate_by_kind(table, "rejuvenation", choice, self._mistakes)
         return options if isinstance(options, RejuvenationOptions) else None
 
 
 def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
-    """What no single table can know."""
+    """Mistakes that involve several tables, or names of plug-ins."""
     listed = raw.get("deployment")
     tables = [table for table in listed if isinstance(table, dict)] if isinstance(listed, list) else []
     for key in ("name", "port"):
@@ -137,50 +141,54 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
         for value, count in counts.items():
             if count > 1:
                 where = ", ".join(str(table.get("name", "?")) for table in tables if table.get(key) == value)
-                yield Mistake(f"deployment.{key}", f"{value!r} is used {count} times ({where}); each needs its own")
+                what = f"{value!r} is used {count} times ({where}); choose a different {key} for each"
+                yield Mistake(f"deployment.{key}", what, MistakeCode.DUPLICATE_NAME)
     for table in tables:
         engine = table.get("engine")
         if isinstance(engine, str) and engine not in kinds.deployments:
             what = f"unknown deployment kind {engine!r}; {suggestion(engine, kinds.deployments)}"
-            yield Mistake(f"deployment[{table.get('name', '?')}].engine", what)
-    yield from _window(raw)
+            yield Mistake(f"deployment[{table.get('name', '?')}].engine", what, MistakeCode.UNKNOWN_NAME)
+    yield from _window_mistakes(raw)
     names = {table["name"] for table in tables if isinstance(table.get("name"), str)}
     rejuvenation = raw.get("rejuvenation")
     if isinstance(rejuvenation, dict) and isinstance(rejuvenation.get("deployments"), list):
         for name in rejuvenation["deployments"]:
             if isinstance(name, str) and name not in names:
-                yield Mistake("rejuvenation.deployments", f"no deployment is named {name!r}; {suggestion(name, names)}")
+                what = f"no deployment is named {name!r}; {suggestion(name, names)}"
+                yield Mistake("rejuvenation.deployments", what, MistakeCode.UNKNOWN_NAME)
     for sampler in raw["sampling"] if isinstance(raw.get("sampling"), dict) else ():
         if sampler not in kinds.samplers:
-            yield Mistake(f"sampling.{sampler}", f"unknown sampler; {suggestion(sampler, kinds.samplers)}")
+            what = f"unknown sampler; {suggestion(sampler, kinds.samplers)}"
+            yield Mistake(f"sampling.{sampler}", what, MistakeCode.UNKNOWN_NAME)
     test = raw["analysis"].get("test") if isinstance(raw.get("analysis"), dict) else None
     if isinstance(test, str) and test not in kinds.tests:
-        yield Mistake("analysis.test", f"unknown trend test {test!r}; {suggestion(test, kinds.tests)}")
+        what = f"unknown trend test {test!r}; {suggestion(test, kinds.tests)}"
+        yield Mistake("analysis.test", what, MistakeCode.UNKNOWN_NAME)
     preset = raw["model"].get("preset") if isinstance(raw.get("model"), dict) else None
     if isinstance(preset, str) and preset not in kinds.presets:
-        yield Mistake("model.preset", f"unknown preset {preset!r}; {suggestion(preset, kinds.presets)}")
+        what = f"unknown preset {preset!r}; {suggestion(preset, kinds.presets)}"
+        yield Mistake("model.preset", what, MistakeCode.UNKNOWN_NAME)
 
 
-def _of_rejuvenation(
+def _rejuvenation_mistakes(
     rejuvenation: RejuvenationOptions | None, deployments: Sequence[SubjectOptions]
 ) -> Iterator[Mistake]:
     if rejuvenation is None:
         return
     for options in deployments:
-        if not options.ours and (not rejuvenation.deployments or options.name in rejuvenation.deployments):
+        if not options.owned and (not rejuvenation.deployments or options.name in rejuvenation.deployments):
             yield Mistake(
                 "rejuvenation.deployments",
-                f"{options.name} was not started by the campaign, so it is never restarted; name the others only",
+                f"the campaign does not start {options.name}, so it cannot restart it; name only other deployments",
+                MistakeCode.CONFLICT,
             )
 
 
-def _window(raw: dict[str, Any]) -> Iterator[Mistake]:
+def _window_mistakes(raw: dict[str, Any]) -> Iterator[Mistake]:
     try:
         warmup, duration = parse_warmup(raw.get("warmup", "0s")), parse_duration(raw["duration"])
     except (KeyError, ValueError):
-        return  # the table's own check has said so
+        return  # validate_table has reported it
     if warmup is not None and warmup >= duration:
-        yield Mistake(
-            "warmup",
-            f"{warmup:g} s is not shorter than the duration of {duration:g} s: nothing would be left to analyse",
-        )
+        what = f"{warmup:g} s is not shorter than the duration of {duration:g} s; shorten the warm-up"
+        yield Mistake("warmup", what, MistakeCode.CONFLICT)

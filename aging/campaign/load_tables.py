@@ -1,4 +1,4 @@
-"""The load's tables whose keys depend on what they name, and what no single table of it can know."""
+"""Validates the tables under `[load]` whose keys depend on their `kind`, and the load as a whole."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aging.campaign.errors import Choice, by_kind, checked
+from aging.campaign.errors import Choice, validate_by_kind, validate_table
 from aging.campaign.schema import ArrivalsOptions, ClassTable, LengthsOptions, LoadTable, SubjectOptions
-from aging.core.errors import CampaignError, Mistake
+from aging.core.errors import CampaignError, Mistake, MistakeCode
 
 _LENGTHS = ("prompt_tokens", "output_tokens")
 _CLOSED = "closed"
 _TRACE = "trace"
 
 
-def with_kinds(
+def typed_tables(
     load: LoadTable | None,
     raw: Any,
     arrivals: Mapping[str, type[ArrivalsOptions]],
     lengths: Mapping[str, type[LengthsOptions]],
     mistakes: list[Mistake],
 ) -> LoadTable | None:
-    """The load with its arrivals and lengths as tables of their kinds; mistakes in ``raw`` are added to ``mistakes``.
+    """The load with typed option tables of its arrivals and lengths; mistakes in ``raw`` are appended to ``mistakes``.
 
-    ``load`` is ``raw`` as its own table has it, None where that had mistakes, or where no load is driven.
+    ``load`` is the validated ``raw``; None if it has mistakes, or if no load is sent.
     """
     if not isinstance(raw, dict) or raw.get("kind") == "none":
         return None
@@ -41,39 +41,40 @@ def with_kinds(
 def typed_load(
     raw: Any, arrivals: Mapping[str, type[ArrivalsOptions]], lengths: Mapping[str, type[LengthsOptions]]
 ) -> LoadTable:
-    """A load that is driven, from its table as written. Raises :class:`CampaignError` with every mistake."""
+    """The load of a parsed `[load]` table. Raises :class:`CampaignError` with every mistake."""
     mistakes: list[Mistake] = []
-    load: LoadTable | None = checked(LoadTable, raw, "load", mistakes)
-    typed = with_kinds(load, raw, arrivals, lengths, mistakes)
+    load: LoadTable | None = validate_table(LoadTable, raw, "load", mistakes)
+    typed = typed_tables(load, raw, arrivals, lengths, mistakes)
     if mistakes or typed is None:
         raise CampaignError("load", mistakes)
     return typed
 
 
-def of_load(load: LoadTable | None, deployments: Sequence[SubjectOptions]) -> Iterator[Mistake]:
-    """What the load's tables do not know of each other, and what deployments say of it."""
+def load_mistakes(load: LoadTable | None, deployments: Sequence[SubjectOptions]) -> Iterator[Mistake]:
+    """Mistakes that involve several tables of the load, or the load and a deployment."""
     for options in deployments:
         where = f"deployment[{options.name}]"
         if load is None and options.rate is not None:
-            yield Mistake(f"{where}.rate", "there is no load to scale; leave it out, or describe a load in [load]")
+            what = "there is no load to scale; leave it out, or describe a load in [load]"
+            yield Mistake(f"{where}.rate", what, MistakeCode.CONFLICT)
         if load is not None and not options.answers:
-            yield Mistake(
-                f"{where}.url", 'is missing: the load needs an address; give it, or write `kind = "none"` under [load]'
-            )
+            what = 'is missing: the load requires an address; add it, or write `kind = "none"` under [load]'
+            yield Mistake(f"{where}.url", what, MistakeCode.MISSING_KEY)
         if load is not None and options.rate is not None and _all_closed(load):
-            yield Mistake(f"{where}.rate", "a closed loop has no rate to scale; leave it out, or give open arrivals")
+            what = "a closed loop has no rate to scale; leave it out, or use open arrivals"
+            yield Mistake(f"{where}.rate", what, MistakeCode.CONFLICT)
     if load is None:
         return
-    yield from _names(load.classes)
+    yield from _duplicate_names(load.classes)
     contexts = [(options.longest_sequence, options.name) for options in deployments if options.longest_sequence]
     for where, one in (("load", None), *((f"load.class[{one.name}]", one) for one in load.classes)):
         if one is None and load.classes:
             continue
-        yield from _of_class(where, _Effective(load, one), min(contexts, default=None))
+        yield from _class_mistakes(where, _Effective(load, one), min(contexts, default=None))
 
 
 class _Effective:
-    """What holds for a class: its own tables, else the load's."""
+    """The tables of a class: its own, or else the load's."""
 
     def __init__(self, load: LoadTable, one: ClassTable | None) -> None:
         self._load, self._one = load, one
@@ -83,19 +84,22 @@ class _Effective:
         return getattr(self._load, key) if own is None else own
 
 
-def _of_class(where: str, one: _Effective, context: tuple[int, str] | None) -> Iterator[Mistake]:
+def _class_mistakes(where: str, one: _Effective, context: tuple[int, str] | None) -> Iterator[Mistake]:
     arrivals, prompt, output = (one[key] for key in ("arrivals", *_LENGTHS))
     replayed = arrivals is not None and arrivals.kind == _TRACE
     for key in _LENGTHS:
         lengths = one[key]
         if lengths is not None and lengths.kind == _TRACE and arrivals is not None and not replayed:
-            yield Mistake(f"{where}.{key}", f"takes lengths from a trace, but the arrivals are {arrivals.kind!r}")
+            what = f"takes lengths from a trace, but the arrivals are {arrivals.kind!r}; use the same trace for both"
+            yield Mistake(f"{where}.{key}", what, MistakeCode.CONFLICT)
     prompts = one["prompts"]
     if replayed and (prompts.sessions or prompts.shared_prefix):
-        yield Mistake(f"{where}.prompts", "a replayed trace brings its own conversations and prefixes; leave this out")
+        what = "a replayed trace contains its own conversations and prefixes; leave this out"
+        yield Mistake(f"{where}.prompts", what, MistakeCode.CONFLICT)
     longest, answer = (None if each is None else each.longest for each in (prompt, output))
     if one["options"].long and prompt is not None and longest is None:
-        yield Mistake(f"{where}.options.long", "needs prompt lengths with a longest one; those of a trace have none")
+        what = "requires prompt lengths with a maximum, and those of a trace have none; leave this out"
+        yield Mistake(f"{where}.options.long", what, MistakeCode.CONFLICT)
     if context is None or longest is None:
         return
     sessions = prompts.sessions
@@ -104,9 +108,9 @@ def _of_class(where: str, one: _Effective, context: tuple[int, str] | None) -> I
         whole = max(whole, min(sessions.turns * whole, sessions.max_tokens or sessions.turns * whole))
     if whole > context[0]:
         what = "prompts of up to" if answer is None else "prompt and answer of up to"
-        shorten = "; shorten `max`" if sessions is None else "; shorten `max`, or give `prompts.sessions.max_tokens`"
-        told = f"{what} {whole:,} tokens do not fit the context of {context[0]:,} tokens of {context[1]}{shorten}"
-        yield Mistake(f"{where}.prompt_tokens", told)
+        remedy = "reduce `max`" if sessions is None else "reduce `max`, or set `prompts.sessions.max_tokens`"
+        message = f"{what} {whole:,} tokens do not fit the context of {context[0]:,} tokens of {context[1]}; {remedy}"
+        yield Mistake(f"{where}.prompt_tokens", message, MistakeCode.CONFLICT)
 
 
 def _kinds_of(
@@ -116,42 +120,46 @@ def _kinds_of(
     lengths: Mapping[str, type[LengthsOptions]],
     mistakes: list[Mistake],
 ) -> dict[str, Any]:
-    """The tables of their kinds among a load's or a class's; a replayed trace brings its own lengths."""
+    """The typed option tables of a load or a class, by key; the lengths of a replayed trace are those of the trace."""
     found: dict[str, Any] = {}
     if (raw := table.get("arrivals")) is not None:
-        found["arrivals"] = by_kind(raw, f"{where}.arrivals", Choice("kind", "arrival process", arrivals), mistakes)
+        choice = Choice("kind", "arrival process", arrivals)
+        found["arrivals"] = validate_by_kind(raw, f"{where}.arrivals", choice, mistakes)
     for key in _LENGTHS:
         raw_lengths = table.get(key)
         if raw_lengths is None and isinstance(raw, dict) and raw.get("kind") == _TRACE:
             raw_lengths = {"kind": _TRACE}
         if raw_lengths is not None:
             given = {"kind": "log-normal"} | raw_lengths if isinstance(raw_lengths, dict) else raw_lengths
-            found[key] = by_kind(given, f"{where}.{key}", Choice("kind", "kind of lengths", lengths), mistakes)
+            choice = Choice("kind", "kind of lengths", lengths)
+            found[key] = validate_by_kind(given, f"{where}.{key}", choice, mistakes)
     return found
 
 
 def _missing(raw: Mapping[str, Any], classes: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
-    """What neither the load says nor every class of it."""
+    """Keys that are in neither the load nor every class of it."""
     for key in ("arrivals", *_LENGTHS):
-        if _says(raw, key):
+        if _has_key(raw, key):
             continue
-        lacking = [str(one.get("name")) for one in classes if not _says(one, key)]
+        without = [str(one.get("name")) for one in classes if not _has_key(one, key)]
         if not classes:
-            yield Mistake(f"load.{key}", "is missing")
-        elif lacking:
-            yield Mistake(f"load.{key}", f"is missing, and so it is for the classes {', '.join(lacking)}")
+            yield Mistake(f"load.{key}", "is missing", MistakeCode.MISSING_KEY)
+        elif without:
+            what = f"is missing, and the classes {', '.join(without)} do not have it either"
+            yield Mistake(f"load.{key}", what, MistakeCode.MISSING_KEY)
 
 
-def _says(table: Mapping[str, Any], key: str) -> bool:
+def _has_key(table: Mapping[str, Any], key: str) -> bool:
     arrivals = table.get("arrivals")
     replayed = isinstance(arrivals, dict) and arrivals.get("kind") == _TRACE
     return table.get(key) is not None or (key in _LENGTHS and replayed)
 
 
-def _names(classes: Sequence[ClassTable]) -> Iterator[Mistake]:
+def _duplicate_names(classes: Sequence[ClassTable]) -> Iterator[Mistake]:
     for name, count in Counter(one.name for one in classes).items():
         if count > 1:
-            yield Mistake("load.class.name", f"{name!r} is used {count} times; each class needs its own")
+            what = f"{name!r} is used {count} times; choose a different name for each class"
+            yield Mistake("load.class.name", what, MistakeCode.DUPLICATE_NAME)
 
 
 def _all_closed(load: LoadTable) -> bool:

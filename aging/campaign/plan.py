@@ -1,8 +1,8 @@
-"""Which runs there are, in which order, and which of them run together.
+"""The runs of a campaign, their order, and the rounds in which they run side by side.
 
-Deployments of one slot take turns; slots run side by side in rounds, whose loads begin at one shared instant: at any
-time all deployments are at the same place of the same schedule, and what disturbs the host disturbs all of a round
-alike. All runs are equally long, so what a slot waits for is the slowest start and stop of a round, not its load.
+Deployments of one slot run one after the other; slots run side by side in rounds, whose loads begin at one shared
+instant. So all deployments of a round are at the same position of the same schedule, and a disturbance of the host
+affects them equally. All runs are equally long: a slot waits only for the slowest start and stop of a round.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from random import Random
 from aging.campaign.schema import Campaign, LoadTable, SubjectOptions
 
 _REPLICA_SEEDS = 1_000_003
-"""Distance between the seeds of two replicas: campaigns whose seeds are neighbours share none."""
+"""Distance between the seeds of two replicas, so that campaigns with adjacent seeds share no seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """One deployment, one replica. Equal replicas have equal seeds, so every deployment gets the same load.
+    """One deployment in one replica. All deployments of a replica have the same seed, so they receive the same load.
 
-    ``attempt`` counts its repeats: a run that ended broken may be run again.
+    ``attempt`` is 1, and more where a broken run is repeated.
     """
 
     options: SubjectOptions
@@ -33,11 +33,11 @@ class PlannedRun:
 
     @property
     def key(self) -> tuple[str, int]:
-        """What tells it from other runs: its deployment and replica."""
+        """Deployment and replica, which identify the run."""
         return self.options.name, self.replica
 
-    def again(self) -> PlannedRun:
-        """The same run, another attempt."""
+    def next_attempt(self) -> PlannedRun:
+        """The same run with the next attempt number."""
         return replace(self, attempt=self.attempt + 1)
 
 
@@ -47,9 +47,9 @@ PlannedRound = tuple[PlannedRun, ...]
 def rounds(campaign: Campaign) -> tuple[PlannedRound, ...]:
     """The campaign as rounds of runs that start together.
 
-    Every replica is finished before the next begins (round-robin), so that a drift of the host hits all deployments
-    alike. Within a replica they come as written, or in an order drawn by the seed; points of a designed experiment
-    always in one that is drawn, the same in every slot. A deployment without a slot has one to itself.
+    A replica is finished before the next begins (round-robin), so that a drift of the host affects all deployments
+    equally. Within a replica deployments are in file order, or in an order drawn from the seed; points of a designed
+    experiment are always in a drawn order, the same in every slot. A deployment without `slot` has a slot of its own.
     """
     slots: dict[str, list[SubjectOptions]] = {}
     for options in campaign.deployment:
@@ -62,29 +62,29 @@ def rounds(campaign: Campaign) -> tuple[PlannedRound, ...]:
         ]
         for slot, lane in slots.items()
     ]
-    return _together(lanes)
+    return _zip_lanes(lanes)
 
 
 def repeated(runs: Sequence[PlannedRun]) -> tuple[PlannedRound, ...]:
-    """The rounds in which broken runs are repeated: as they are planned, after all that are planned."""
-    return side_by_side([run.again() for run in runs])
+    """The rounds that repeat broken runs, after all planned rounds."""
+    return side_by_side([run.next_attempt() for run in runs])
 
 
 def side_by_side(runs: Sequence[PlannedRun]) -> tuple[PlannedRound, ...]:
-    """Rounds of these runs, in this order in each slot."""
+    """Rounds of these runs; the order within each slot is kept."""
     slots: dict[str, list[PlannedRun]] = {}
     for run in runs:
         slots.setdefault(slot_of(run.options), []).append(run)
-    return _together(list(slots.values()))
+    return _zip_lanes(list(slots.values()))
 
 
 def slot_of(options: SubjectOptions) -> str:
-    """The slot that a deployment runs in: its own where it names none."""
+    """The slot of a deployment; one of its own if the file names none."""
     return options.slot or f"\0{options.name}"
 
 
 def planned_seconds(campaign: Campaign) -> float:
-    """Load time of the whole campaign; starts and stops of servers, settling and repeats come on top."""
+    """Load time of the whole campaign in seconds, without starts and stops of servers, settling and repeats."""
     count = len(rounds(campaign))
     return count * campaign.duration + (count - 1) * campaign.cooldown
 
@@ -96,7 +96,7 @@ def _run(campaign: Campaign, options: SubjectOptions, replica: int) -> PlannedRu
 
 
 def _ordered(campaign: Campaign, slot: str, lane: Sequence[SubjectOptions], replica: int) -> Sequence[SubjectOptions]:
-    """A slot's deployments in one replica's order; each order has a generator of its own, seeded by name."""
+    """A slot's deployments in the order of one replica; every order has a separately seeded generator."""
     place = {options.name: number for number, options in enumerate(lane)}
     if campaign.order == "random":
         names = sorted(place)
@@ -113,5 +113,5 @@ def _ordered(campaign: Campaign, slot: str, lane: Sequence[SubjectOptions], repl
     return sorted(lane, key=key)
 
 
-def _together(lanes: Sequence[Sequence[PlannedRun]]) -> tuple[PlannedRound, ...]:
+def _zip_lanes(lanes: Sequence[Sequence[PlannedRun]]) -> tuple[PlannedRound, ...]:
     return tuple(tuple(run for run in together if run is not None) for together in zip_longest(*lanes))

@@ -1,4 +1,4 @@
-"""Calibrated rates, written into the text of a campaign file."""
+"""Writes calibrated rates into the text of a campaign file."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _RATE = "rate"
 
 
 def with_rates(text: str, rates: Mapping[str, float], remark: str) -> str:
-    """The text of a campaign file with ``rate = …`` in each named deployment's table; all else stays as it is.
+    """The text of a campaign file with ``rate = …`` in the table of each named deployment, otherwise unchanged.
 
-    ``remark`` becomes its comment, but in an inline table, which can have none.
-    Raises :class:`AgingError` where the text cannot be kept as it is.
+    ``rates`` are requests per second by deployment. ``remark`` is the comment of each rate; an inline table has none.
+    Raises :class:`AgingError` if other parts of the text would change.
     """
     document = tomlkit.parse(text)
-    unchanged = tomlkit.dumps(document) == text  # not where the tables of one array stand apart
+    unchanged = tomlkit.dumps(document) == text  # tomlkit reorders an array of tables that other tables interrupt
     for table in document["deployment"]:
         if table["name"] in rates:
-            _set_rate(table, _written(rates[table["name"]]), remark)
+            _set_rate(table, _rounded(rates[table["name"]]), remark)
     filled = tomlkit.dumps(document)
     if not unchanged or not _has_rates(filled, text, rates):
         wanted = "; ".join(f"{name}: rate = {rate:g}" for name, rate in rates.items())
-        raise AgingError(f"the rates could not be written into the file's text; write them by hand: {wanted}")
+        raise AgingError(f"the rates cannot be written without other changes to the file; edit it by hand: {wanted}")
     return filled
 
 
 def _set_rate(table: Table | InlineTable, rate: float, remark: str) -> None:
-    """Replace the rate where there is one; else write it below the name."""
+    """Replace the rate, or insert it below the name."""
     written = tomlkit.item(rate)
     if isinstance(table, InlineTable):
         table[_RATE] = written
@@ -47,17 +47,17 @@ def _set_rate(table: Table | InlineTable, rate: float, remark: str) -> None:
     body.insert(place + 1, (SingleKey(_RATE), written))
 
 
-def _written(rate: float) -> float:
+def _rounded(rate: float) -> float:
     return float(f"{rate:g}")
 
 
 def _has_rates(filled: str, text: str, rates: Mapping[str, float]) -> bool:
-    """Whether the file is what it was but for the rates."""
+    """Whether ``filled`` differs from ``text`` only in the rates."""
     try:
         now, before = tomllib.loads(filled), tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return False
     for table in before["deployment"]:
         if table["name"] in rates:
-            table["rate"] = _written(rates[table["name"]])
+            table["rate"] = _rounded(rates[table["name"]])
     return now == before

@@ -1,7 +1,7 @@
-"""The keys of a campaign file. Every key has a description; the reference page is made from them.
+"""The keys of a campaign file. ``docs/campaign.md`` is generated from their descriptions.
 
-``extra="forbid"`` everywhere: a misspelt key that was ignored would run another
-campaign than the one that was written.
+``extra="forbid"`` everywhere: ignoring a misspelt key would run a campaign
+other than the one in the file.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ class Table(BaseModel):
 
 
 class ModelTable(Table):
-    """The model under the deployments: made locally with random weights, or named."""
+    """The model that the deployments serve: random weights made on this host, a local path, or a hub id."""
 
     preset: str | None = Field(
         None,
-        description="random-weight model made locally and cached: `tiny`, `tiny-long` (context of 32,768) or `small`",
+        description="random-weight model, made on this host and cached: `tiny`, `tiny-long` (context of "
+        "32,768 tokens) or `small`",
     )
-    path: str | None = Field(None, description="a model file or folder on this machine")
-    hub: str | None = Field(None, description="a hub id that the deployments download themselves")
+    path: str | None = Field(None, description="model file or folder on this host")
+    hub: str | None = Field(None, description="id of a model on a hub; the deployments download it themselves")
 
     @model_validator(mode="after")
     def _one_source(self) -> ModelTable:
@@ -43,17 +44,19 @@ class ModelTable(Table):
 
 
 class ArrivalsOptions(Table):
-    """Keys that every arrival process has; each kind adds its own."""
+    """Keys common to all arrival processes; each kind adds its own."""
 
     kind: str
 
 
 class Objectives(Table):
-    """What an answer must keep within to count as good; an answer that misses one of them is missed."""
+    """Latency limits of one request; it attains its objectives when it stays within every given limit."""
 
-    ttft: Positive | None = Field(None, description="longest time to the first token")
-    tpot: Positive | None = Field(None, description="longest mean time per output token after the first")
-    e2e: Positive | None = Field(None, description="longest time to the whole answer")
+    ttft: Positive | None = Field(None, description="longest time to first token; no limit by default")
+    tpot: Positive | None = Field(
+        None, description="longest mean time per output token after the first; no limit by default"
+    )
+    e2e: Positive | None = Field(None, description="longest time to the last token; no limit by default")
 
     @model_validator(mode="after")
     def _some(self) -> Objectives:
@@ -63,135 +66,157 @@ class Objectives(Table):
 
 
 class LengthsOptions(Table):
-    """Keys that every distribution of lengths has; each kind adds its own."""
+    """Keys common to all length distributions; each kind adds its own."""
 
     kind: str
 
     @property
     def longest(self) -> int | None:
-        """The most tokens it ever gives; None where only a file tells."""
+        """Upper bound in tokens; None if it is known only after a file is read."""
         return None
 
 
 class SharedPrefix(Table):
-    """Prompts that begin alike, as with one system prompt for many users."""
+    """Prefixes that several prompts have in common, such as a system prompt."""
 
-    share: float = Field(gt=0, le=1, description="share of the prompts that begin with a shared prefix")
+    share: float = Field(gt=0, le=1, description="fraction of the prompts that begin with a shared prefix")
     tokens: int = Field(
-        ge=1, le=1_000_000, description="length of a prefix; a shorter prompt begins with all but its last token of it"
+        ge=1,
+        le=1_000_000,
+        description="length of a prefix, in tokens; a prompt that is not longer shares all its tokens but the last",
     )
-    count: int = Field(1, ge=1, le=1_000_000, description="how many prefixes there are; each is as likely")
+    count: int = Field(1, ge=1, le=1_000_000, description="number of different prefixes, each equally likely")
 
 
 class Sessions(Table):
-    """Conversations of several turns: each prompt begins with all that was said before."""
+    """Conversations of several turns: each prompt contains the prompts and answers of the earlier turns."""
 
-    share: float = Field(gt=0, le=1, description="share of the requests that are turns of conversations")
-    turns: int = Field(ge=2, le=1000, description="turns of a conversation")
-    think: Duration = Field(10.0, ge=0, description="least time from a turn's arrival to the next one's")
+    share: float = Field(gt=0, le=1, description="fraction of the requests that belong to a conversation")
+    turns: int = Field(ge=2, le=1000, description="number of turns of each conversation")
+    think: Duration = Field(10.0, ge=0, description="shortest time between the arrivals of two turns")
     max_tokens: int | None = Field(
-        None, ge=1, description="a conversation ends before its next prompt and answer would be longer than this"
+        None,
+        ge=1,
+        description="longest context of a conversation, in tokens: it ends before prompt plus answer exceed "
+        "this; no limit by default",
     )
 
 
 class PromptsTable(Table):
-    """What prompts have in common; by default nothing."""
+    """Text that prompts have in common. By default every prompt is different."""
 
-    shared_prefix: SharedPrefix | None = Field(None, description="prompts that begin alike")
-    sessions: Sessions | None = Field(None, description="conversations of several turns")
+    shared_prefix: SharedPrefix | None = Field(None, description="prefixes shared by several prompts; none by default")
+    sessions: Sessions | None = Field(None, description="conversations of several turns; none by default")
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class OptionShares(Table):
-    """Shares of requests that ask for more than a plain completion, each drawn independently of the others."""
+    """Fractions of the requests that use an option of the API; each option is drawn independently of the others."""
 
-    chat: Share = Field(0.0, description="chat completions instead of completions")
-    n: Share = Field(0.0, description="several answers to one prompt")
-    logprobs: Share = Field(0.0, description="log-probabilities with every token")
-    stop: Share = Field(0.0, description="stop words")
-    structured: Share = Field(0.0, description="structured output, each by a schema of its own")
-    long: Share = Field(0.0, description="prompts of the longest length that `prompt_tokens` has")
+    chat: Share = Field(0.0, description="fraction sent as chat completions instead of completions")
+    n: Share = Field(0.0, description="fraction that asks for two answers to one prompt (`n = 2`)")
+    logprobs: Share = Field(0.0, description="fraction that asks for log-probabilities of every token")
+    stop: Share = Field(0.0, description="fraction with stop words")
+    structured: Share = Field(
+        0.0, description="fraction that asks for structured output, each request with a different JSON schema"
+    )
+    long: Share = Field(0.0, description="fraction of prompts with the maximum length of `prompt_tokens`")
 
 
 class FaultShares(Table):
-    """Shares of requests that are impolite, each in one way; together at most 1. What real leaks come from."""
+    """Fractions of the requests with a client fault. A request has at most one fault, so the sum is at most 1."""
 
-    abort: Share = Field(0.0, description="closed by the client in the middle of the answer")
-    timeout: Share = Field(0.0, description="given up by an impatient client before it is answered")
-    disconnect: Share = Field(0.0, description="closed by the client before the first token")
-    probe: Share = Field(0.0, description="a connection that is opened and closed, without a request")
-    oversized: Share = Field(0.0, description="a prompt far beyond every context")
-    malformed: Share = Field(0.0, description="a body that is not JSON")
-    not_found: Share = Field(0.0, alias="not-found", description="a path that there is not")
+    abort: Share = Field(0.0, description="fraction whose connection the client closes in the middle of the answer")
+    timeout: Share = Field(0.0, description="fraction that the client gives up before the answer begins")
+    disconnect: Share = Field(0.0, description="fraction whose connection the client closes before the first token")
+    probe: Share = Field(
+        0.0, description="fraction replaced by a connection that is opened and closed without a request"
+    )
+    oversized: Share = Field(0.0, description="fraction with a prompt far longer than any context")
+    malformed: Share = Field(0.0, description="fraction with a body that is not JSON")
+    not_found: Share = Field(0.0, alias="not-found", description="fraction sent to a path that does not exist")
 
     @model_validator(mode="after")
     def _exclusive(self) -> FaultShares:
         total = sum(getattr(self, name) for name in type(self).model_fields)
         if total > 1 + 1e-9:
-            raise ValueError(f"the shares add up to {total:g}; a request is impolite in one way, so at most to 1")
+            raise ValueError(
+                f"the shares add up to {total:g}; a request has at most one fault, so keep the sum at or below 1"
+            )
         return self
 
 
 class ClassTable(Table):
-    """A class of requests with a load of its own; what it leaves out is as in `[load]`."""
+    """One class of requests. The classes are merged into one load; a key that is left out has its value in `[load]`."""
 
     name: str = Field(
-        max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$", description="unique name: lower case letters, digits, dashes"
+        max_length=64,
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        description="unique name of lower-case letters, digits and dashes",
     )
-    arrivals: Any = Field(None, description="its arrival process")
-    prompt_tokens: Any = Field(None, description="its prompt lengths")
-    output_tokens: Any = Field(None, description="its output lengths")
-    streaming_share: Share | None = Field(None, description="share of its requests that stream their answer")
-    prompts: PromptsTable | None = Field(None, description="what its prompts have in common")
-    options: OptionShares | None = Field(None, description="what its requests ask for")
-    faults: FaultShares | None = Field(None, description="how its requests are impolite")
+    arrivals: Any = Field(None, description="arrival process of this class")
+    prompt_tokens: Any = Field(None, description="distribution of prompt lengths, in tokens")
+    output_tokens: Any = Field(None, description="distribution of output lengths, in tokens")
+    streaming_share: Share | None = Field(None, description="fraction of the requests that stream the answer")
+    prompts: PromptsTable | None = Field(None, description="text that the prompts have in common")
+    options: OptionShares | None = Field(None, description="options that the requests use")
+    faults: FaultShares | None = Field(None, description="client faults of the requests")
     priority: int = Field(
-        0, ge=-1000, le=1000, description="told to engines that schedule by it: lower is served first; 0: not told"
+        0,
+        ge=-1000,
+        le=1000,
+        description="priority sent with each request, for engines that schedule by it (lower is served "
+        "first); 0 sends none",
     )
-    objectives: Objectives | None = Field(None, description="service level objectives of its requests")
+    objectives: Objectives | None = Field(None, description="latency limits of the requests; none by default")
 
 
 class LoadTable(Table):
-    """The load that every deployment gets; a deployment's `rate` key scales its arrivals alone."""
+    """The load that every deployment receives. A deployment's `rate` key changes only its arrival rate."""
 
     kind: Literal["open"] = Field(
         "open",
-        description='`"open"`: arrivals come when they are due, whatever the server does. `"none"`: no request is '
-        "sent, deployments are only watched, and the table has no other key",
+        description='`"open"`: requests are sent at their scheduled times, however slow the server is. '
+        '`"none"`: no request is sent, the deployments are only sampled, and the table has no other key',
     )
     arrivals: Any = Field(
-        None, description="arrival process: a table with `kind` and that kind's keys; needed unless every class has one"
+        None, description="arrival process: a table with `kind` and its keys; required unless every class has one"
     )
     prompt_tokens: Any = Field(
         None,
-        description="distribution of prompt lengths: a table with `kind` (`log-normal` when absent) and that kind's "
-        "keys; a replayed trace brings its own",
+        description="distribution of prompt lengths, in tokens: a table with `kind` (default `log-normal`) and its "
+        "keys; not required when a trace is replayed",
     )
-    output_tokens: Any = Field(None, description="distribution of the output lengths asked for, in the same way")
-    streaming_share: float = Field(0.7, ge=0, le=1, description="share of requests that stream their answer")
+    output_tokens: Any = Field(
+        None, description="distribution of the requested output lengths, in tokens; same form as `prompt_tokens`"
+    )
+    streaming_share: float = Field(0.7, ge=0, le=1, description="fraction of the requests that stream the answer")
     concurrency_cap: int = Field(
         64,
         ge=1,
-        description="requests of open arrivals in flight per deployment; those beyond it are dropped and recorded; "
-        "a closed loop has its own places",
+        description="most open-loop requests in flight per deployment; further ones are dropped and recorded. "
+        "A closed loop has its own `concurrency`",
     )
-    timeout: Duration = Field(60.0, gt=0, description="longest time one request may take")
-    drain: Duration = Field(30.0, ge=0, description="longest wait for requests in flight when the load ends")
-    objectives: Objectives | None = Field(None, description="service level objectives of its requests")
+    timeout: Duration = Field(60.0, gt=0, description="longest time of one request; then it is an error")
+    drain: Duration = Field(
+        30.0, ge=0, description="longest wait for requests in flight when the load ends; then they are cut"
+    )
+    objectives: Objectives | None = Field(None, description="latency limits of the requests; none by default")
     require_calibration: Flag = Field(
         False,
-        description="refuse to run unless `aging calibrate` has found the ceilings of just these deployments here",
+        description="refuse to run unless `aging calibrate` has measured the capacity of these deployments "
+        "on this host",
     )
-    prompts: PromptsTable = Field(default_factory=PromptsTable, description="what prompts have in common")
-    options: OptionShares = Field(default_factory=OptionShares, description="what requests ask for")
-    faults: FaultShares = Field(default_factory=FaultShares, description="how requests are impolite")
+    prompts: PromptsTable = Field(default_factory=PromptsTable, description="text that prompts have in common")
+    options: OptionShares = Field(default_factory=OptionShares, description="options that requests use")
+    faults: FaultShares = Field(default_factory=FaultShares, description="client faults of requests")
     classes: tuple[ClassTable, ...] = Field((), alias="class", description="classes of requests, merged into one load")
 
 
 def _load_or_none(raw: Any) -> Any:
-    """``kind = "none"`` is a load table of its own, without any other key."""
+    """``kind = "none"`` is a table without any other key."""
     if not isinstance(raw, dict) or "kind" not in raw:
         return raw
     if raw["kind"] not in ("open", "none"):
@@ -199,157 +224,210 @@ def _load_or_none(raw: Any) -> Any:
     if raw["kind"] == "open":
         return raw
     if more := [key for key in raw if key != "kind"]:
-        raise ValueError(f'`kind = "none"` drives no load, so it says nothing more; leave out {", ".join(more)}')
+        raise ValueError(
+            f'`kind = "none"` sends no requests, so the table has no other key; leave out {", ".join(more)}'
+        )
     return None
 
 
 Load = Annotated[LoadTable | None, BeforeValidator(_load_or_none)]
-"""The load, or None where deployments are only watched."""
+"""The load, or None if deployments are only sampled."""
 
 
 class AnalysisTable(Table):
-    """How the series become verdicts."""
+    """How the sampled series are analyzed."""
 
-    grid: Duration = Field(60.0, gt=0, description="width of the time grid whose medians are analysed")
-    q: float = Field(0.10, gt=0, lt=1, description="false-discovery rate over the campaign's findings")
-    test: str = Field("series_har", description="trend test that decides; the others are reported beside it")
+    grid: Duration = Field(60.0, gt=0, description="bin width of the time grid; the median of each bin is analyzed")
+    q: float = Field(0.10, gt=0, lt=1, description="false-discovery rate over all findings of the campaign")
+    test: str = Field(
+        "series_har", description="trend test that decides the verdict; the results of the others are reported as well"
+    )
 
 
 class WatchdogsTable(Table):
-    """What the runner watches besides what it measures."""
+    """Limits at which the runner ends a deployment or the campaign, or records a problem."""
 
     disk_floor: Size = Field(
-        100 * 2**20, ge=0, description="least room for results; with less the campaign ends in order, to be resumed"
+        100 * 2**20,
+        ge=0,
+        description="least free disk space for results; below it the campaign stops and can be resumed",
     )
-    inode_floor: int = Field(1000, ge=0, description="the same in files that can still be made")
+    inode_floor: int = Field(
+        1000,
+        ge=0,
+        description="least number of files that can still be created; below it the campaign stops and can be resumed",
+    )
     memory_floor: Size = Field(
         256 * 2**20,
         ge=0,
-        description="least memory of the host, or of our control group; with less the deployment that has grown most "
-        'is ended before the kernel kills anybody. "0B" for never',
+        description="least available memory of the host, or of the runner's control group; below it the "
+        'deployment that has grown most is ended, before the kernel kills a process. `"0B"` turns this off',
     )
     silent_after: Duration = Field(
-        120.0, gt=0, description="a server that answers nothing for so long with requests in flight is told"
+        120.0,
+        gt=0,
+        description="a server with requests in flight that answers nothing for this long is recorded as a problem",
     )
-    late_after: Duration = Field(5.0, gt=0, description="a client that is so far behind its schedule is told")
+    late_after: Duration = Field(
+        5.0, gt=0, description="a load client that is this far behind its schedule is recorded as a problem"
+    )
 
 
 class RejuvenationOptions(Table):
-    """Keys that every rejuvenation policy has; each policy adds its own."""
+    """Keys common to all rejuvenation policies; each policy adds its own."""
 
     policy: str
-    action: Literal["restart"] = Field("restart", description="what is done: drain, SIGTERM, relaunch, ready")
-    deployments: Sequence[str] = Field((), description="deployments it applies to; empty for all")
+    action: Literal["restart"] = Field(
+        "restart",
+        description="what is done: requests drain, SIGTERM, a new server starts, the load continues when it is ready",
+    )
+    deployments: Sequence[str] = Field((), description="names of the deployments it applies to; all by default")
 
 
 class SubjectOptions(Table):
-    """Keys that every deployment has; each kind adds its own."""
+    """Keys common to all deployments; each kind adds its own."""
 
-    ours: ClassVar[bool] = True
-    """Whether it is started by us, and so may be restarted by us."""
+    owned: ClassVar[bool] = True
+    """Whether the campaign starts it, and so may restart it."""
 
     name: str = Field(
-        max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$", description="unique name: lower case letters, digits, dashes"
+        max_length=64,
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        description="unique name of lower-case letters, digits and dashes",
     )
-    kind: str = Field(description="which runtime serves it")
-    slot: str | None = Field(None, description="what may run at the same time; deployments of one slot take turns")
+    kind: str = Field(description="runtime that serves it")
+    slot: str | None = Field(
+        None,
+        description="deployments of one slot run one after the other, different slots side by side; a slot of "
+        "its own by default",
+    )
     rate: float | None = Field(
-        None, gt=0, le=100_000, description="requests per second of this deployment instead of the load's"
+        None,
+        gt=0,
+        le=100_000,
+        description="arrival rate of this deployment, in requests per second; by default that of the load",
     )
-    ready_timeout: Duration = Field(120.0, gt=0, description="longest time from launch to the first completed request")
+    ready_timeout: Duration = Field(
+        120.0, gt=0, description="longest time from the start to the first completed request; then the start has failed"
+    )
     log_size: Size = Field(
-        16 * 2**20, ge=2**12, description="most of its output that is kept; what is older than the newest half goes"
+        16 * 2**20,
+        ge=2**12,
+        description="most output that is kept; beyond it everything but the newest half is deleted",
     )
 
     @property
     def longest_sequence(self) -> int | None:
-        """Tokens of prompt and answer together that it serves at most; None where the file does not tell."""
+        """Most tokens of prompt and answer together; None if the file does not contain it."""
         context: int | None = getattr(self, "context", None)
         return context
 
     @property
     def answers(self) -> bool:
-        """Whether there is an address that load can be sent to."""
+        """Whether it has an address that load can be sent to."""
         return True
 
 
 class DeploymentOptions(SubjectOptions):
-    """Keys that every deployment has which is started by the campaign."""
+    """Keys common to all deployments that the campaign starts."""
 
     port: int | None = Field(
         None,
         strict=True,
         ge=1024,
         le=65535,
-        description="loopback port it listens on; absent, a free one is chosen when it is started, and kept",
+        description="loopback port to listen on; by default a free port, chosen at the first start and kept on resume",
     )
-    stop_timeout: Duration = Field(15.0, gt=0, description="time from SIGTERM to SIGKILL")
+    stop_timeout: Duration = Field(15.0, gt=0, description="time from SIGTERM to SIGKILL when it is stopped")
     env: dict[EnvironmentName, EnvironmentValue] = Field(
-        default_factory=dict, description="environment variables added to the server's"
+        default_factory=dict, description="environment variables added to those of the runner"
     )
     allocator_probe: Flag = Field(
         False,
-        description="load a small library into it that tells what its allocator keeps of freed memory (glibc only)",
+        description="load a small library into the server that reports how much freed memory its allocator "
+        "keeps (glibc only)",
     )
 
 
 class ValidityTable(Table):
-    """When a run is `short` (its findings are marked) and when it is `broken` (it is told, and never averaged)."""
+    """Limits beyond which a run is `short` (its findings are marked) or `broken` (reported, never averaged)."""
 
     complete: float = Field(
-        0.98, ge=0, le=1, description="share of the planned window that must have been sampled; less is `short`"
+        0.98, ge=0, le=1, description="least fraction of the planned window that was sampled; below it a run is `short`"
     )
     least: float = Field(
-        0.25, ge=0, le=1, description="the same share below which a run that ended by itself is `broken`"
+        0.25,
+        ge=0,
+        le=1,
+        description="least fraction of the planned window that was sampled in a run that ended by itself; "
+        "below it the run is `broken`",
     )
     failed: float = Field(
-        0.1, ge=0, le=1, description="share of requests that failed or were dropped above which it is `broken`"
+        0.1,
+        ge=0,
+        le=1,
+        description="largest fraction of requests that failed or were dropped; above it a run is `broken`",
     )
     late: Duration = Field(
-        1.0, gt=0, description="99th percentile of how late requests were sent, above which it is `broken`"
+        1.0,
+        gt=0,
+        description="largest 99th percentile of the delay between scheduled and sent; above it a run is `broken`",
     )
-    restarts: int = Field(
-        0, ge=0, description="new lives of its server that no rejuvenation planned; more make it `short`"
+    restarts: int = Field(0, ge=0, description="most unplanned restarts of the server; with more a run is `short`")
+    suspended: Duration = Field(
+        0.0, ge=0, description="longest time that the host was suspended during the run; above it the run is `short`"
     )
-    suspended: Duration = Field(0.0, ge=0, description="time that the host was suspended in it; more makes it `short`")
     clock_step: Duration = Field(
-        60.0, ge=0, description="by how much the wall clock was set in it; more makes it `short`"
+        60.0, ge=0, description="largest change of the wall clock during the run; above it the run is `short`"
     )
 
 
 class DesignTable(Table):
-    """Which combinations of the levels of [`[factors]`](#factors) are run."""
+    """Which combinations of the levels of [`[factors]`](#factors) are run; by default all of them."""
 
     kind: Literal["full", "fractional", "custom"] = Field(
         "full",
         description='`"full"`: every combination; `"fractional"`: a regular 2^(k−p) fraction of two-level factors; '
-        '`"custom"`: `rows`',
+        '`"custom"`: those in `rows`',
     )
     resolution: int | None = Field(
-        None, ge=3, le=11, description="least resolution of the fraction: 3 (main effects are told apart) to 11"
+        None,
+        ge=3,
+        le=11,
+        description="least resolution of a fractional design; 3 separates main effects from each other; "
+        "required by `fractional`",
     )
     generators: tuple[str, ...] = Field(
-        (), description='of the fraction, like ["D = ABC"], by the factors\' places; without them a known one is taken'
+        (),
+        description='generators of a fractional design, like `["D = ABC"]`, factors by position; by default '
+        "those of a published table",
     )
-    rows: tuple[tuple[Any, ...], ...] = Field((), description="points of a custom design: a level of each factor")
-    centre_points: int = Field(0, ge=0, le=100, description="runs halfway between all low and high levels")
+    rows: tuple[tuple[Any, ...], ...] = Field(
+        (), description="points of a custom design: one list per point, with a level of each factor"
+    )
+    centre_points: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="number of additional points halfway between the low and high level of every factor",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> DesignTable:
         if (self.resolution is None) == (self.kind == "fractional"):
-            raise ValueError('`kind = "fractional"` needs `resolution`, like 4; no other kind has one')
+            raise ValueError('`kind = "fractional"` requires `resolution`, like 4; the other kinds have none')
         if self.generators and self.kind != "fractional":
-            raise ValueError('`generators` are of `kind = "fractional"`')
+            raise ValueError('`generators` requires `kind = "fractional"`')
         if bool(self.rows) != (self.kind == "custom"):
-            raise ValueError('`kind = "custom"` needs `rows`, a list of lists; no other kind has them')
+            raise ValueError('`kind = "custom"` requires `rows`, a list of lists; the other kinds have none')
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """What a design makes of one deployment: the ``base`` it was made of, the design's ``point``, and its load.
+    """One deployment at one ``point`` of a design, made from the deployment ``base``, with its load.
 
-    ``levels`` are those of the factors that concern the base, by their key paths.
+    ``levels`` are those of the factors that apply to the base, by key path.
     """
 
     base: str
@@ -362,74 +440,85 @@ class Treatment:
 class Campaign(Table):
     """A whole campaign file."""
 
-    schema_version: Literal[1] = Field(1, alias="schema", description="version of this format")
+    schema_version: Literal[1] = Field(1, alias="schema", description="version of the file format")
     name: str = Field(
-        max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the folder under the results"
+        max_length=64,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="name of the campaign and of its folder under `results/`",
     )
-    description: str = Field("", description="one line for the report")
-    seed: int = Field(ge=0, description="everything random follows from it")
+    description: str = Field("", description="one line of text for the report")
+    seed: int = Field(
+        ge=0, description="seed of every random choice; two campaigns with equal files send equal requests"
+    )
     duration: Duration = Field(
-        gt=0, le=_LONGEST_SECONDS, description="length of the load of one run, warm-up included; at most 366 days"
+        gt=0, le=_LONGEST_SECONDS, description="length of the load of each run, including the warm-up; at most 366 days"
     )
-    warmup: WarmUp = Field(0.0, description='start of the load that the analysis leaves out; "auto" finds it')
-    replicas: int = Field(1, ge=1, le=1000, description="repeats of every deployment, each with a seed of its own")
+    warmup: WarmUp = Field(
+        0.0, description='start of the load that the analysis leaves out; `"auto"` finds its end from the data'
+    )
+    replicas: int = Field(
+        1, ge=1, le=1000, description="number of runs of every deployment, each with a different seed"
+    )
     order: Literal["round-robin", "random"] = Field(
         "round-robin",
-        description="order of a slot's deployments within a replica: as written, or drawn by the seed; "
-        "points of a designed experiment always come in random order",
+        description="order of the deployments of a slot within a replica: as in the file, or drawn from the seed; "
+        "points of a designed experiment are always in random order",
     )
-    cooldown: Duration = Field(0.0, ge=0, description="pause between two runs of one slot")
+    cooldown: Duration = Field(0.0, ge=0, description="pause between two rounds of runs")
     orphan_grace: Duration = Field(
         300.0,
         ge=0,
-        description="how long servers live on after their runner was killed, so that `aging resume` can go on with "
-        'them; then they are ended. "0s" ends them at once',
+        description="how long servers keep running after the runner was killed, so that `aging resume` can "
+        "take them over; "
+        'then they are stopped. `"0s"` stops them at once',
     )
     settle: Duration = Field(
         60.0,
         ge=0,
-        description="longest wait, after the cooldown, until memory and ports are back where they were at the start",
+        description="longest wait after the cooldown until memory and ports are back to their state at the start",
     )
     sanity: Duration = Field(
         0.0,
         ge=0,
-        description="a smoke run of every deployment of this length comes first; the campaign starts only if all pass",
+        description="length of a smoke run of every deployment before the start; the campaign starts only if "
+        'all pass. `"0s"`: none',
     )
-    retries: int = Field(0, ge=0, le=10, description="how often a run that ended broken is repeated")
-    model: ModelTable | None = Field(None, description="the model the deployments serve")
+    retries: int = Field(0, ge=0, le=10, description="how many times a broken run is repeated")
+    model: ModelTable | None = Field(None, description="the model that the deployments serve")
     scale: float = Field(
         1.0,
         gt=0,
         le=1000,
-        description="the load's rates (and places of closed loops) are multiplied by this; lengths stay as they are",
+        description="factor on all rates of the load and on the concurrency of closed loops; lengths do not change",
     )
-    load: Load = Field(description='the load that every deployment gets, or `kind = "none"`')
-    sampling: dict[str, Positive] = Field(
-        default_factory=dict, description="seconds between two readings, by sampler; each has its default"
-    )
-    analysis: AnalysisTable = Field(default_factory=AnalysisTable, description="how the series become verdicts")
+    load: Load = Field(description='the requests that every deployment receives, or `kind = "none"`')
+    sampling: dict[str, Positive] = Field(default_factory=dict, description="sampling interval of each sampler")
+    analysis: AnalysisTable = Field(default_factory=AnalysisTable, description="how the sampled series are analyzed")
     watchdogs: WatchdogsTable = Field(
-        default_factory=WatchdogsTable, description="when a campaign ends itself, and what it tells meanwhile"
+        default_factory=WatchdogsTable, description="limits at which the runner intervenes or records a problem"
     )
-    validity: ValidityTable = Field(default_factory=ValidityTable, description="when a run is short, and when broken")
+    validity: ValidityTable = Field(
+        default_factory=ValidityTable, description="limits beyond which a run is `short` or `broken`"
+    )
     factors: dict[str, Annotated[tuple[Any, ...], Field(min_length=2)]] = Field(
-        default_factory=dict, description="a designed experiment: key paths of deployments or of the load, and levels"
+        default_factory=dict,
+        description="designed experiment: keys of deployments or of the load, and the levels to compare",
     )
-    design: DesignTable = Field(
-        default_factory=DesignTable, description="which combinations of the factors' levels are run"
+    design: DesignTable = Field(default_factory=DesignTable, description="which combinations of the levels are run")
+    rejuvenation: Any = Field(
+        None, description="when a deployment is restarted during the campaign: a table with `policy`"
     )
-    rejuvenation: Any = Field(None, description="when a deployment is restarted: a table with `policy`")
-    deployment: tuple[Any, ...] = Field(min_length=1, description="the deployments under test")
+    deployment: tuple[Any, ...] = Field(min_length=1, description="a deployment under test; at least one")
 
     _treatments: Mapping[str, Treatment] = PrivateAttr(default_factory=dict)
 
     @property
     def treatments(self) -> Mapping[str, Treatment]:
-        """What a designed experiment made of its deployments, by their names; empty without factors."""
+        """The points of a designed experiment, by deployment name; empty without factors."""
         return self._treatments
 
-    def treated(self, deployments: Sequence[SubjectOptions], treatments: Mapping[str, Treatment]) -> Campaign:
-        """The same campaign of the deployments that its design has made."""
+    def with_treatments(self, deployments: Sequence[SubjectOptions], treatments: Mapping[str, Treatment]) -> Campaign:
+        """This campaign with the deployments and treatments that its design made."""
         made = self.model_copy(update={"deployment": tuple(deployments)})
         made._treatments = dict(treatments)
         return made

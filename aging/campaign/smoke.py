@@ -5,11 +5,11 @@ from __future__ import annotations
 from aging.campaign.schema import Campaign
 
 SUFFIX = ".smoke"
-"""Ends the name of a smoke run's folder and campaign."""
+"""Suffix of the name of a smoke run and of its folder."""
 
 
 def smoke_campaign(campaign: Campaign, seconds: float) -> Campaign:
-    """The campaign with every deployment once, for ``seconds``, and nothing of what takes long."""
+    """The campaign with one run of ``seconds`` per deployment and no pauses, repeats or rejuvenation."""
     changes = {
         "name": campaign.name + SUFFIX,
         "duration": seconds,

@@ -1,4 +1,4 @@
-"""What a campaign will do and when, as far as its file tells."""
+"""The timetable of a campaign, computed from its file alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aging.campaign.schema import Campaign
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """One run: its round and slot, when its load begins at the earliest (seconds from the start), and its levels."""
+    """One run: its round, its slot, the earliest start of its load (seconds from the campaign's), and its levels."""
 
     round: int
     begins: float
@@ -25,7 +25,7 @@ class PlannedRun:
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """The runs in order. Seconds: the load's and the pauses', and the most that starting and settling may add."""
+    """The runs in order; seconds of load and of pauses, and the most seconds that starts and settling can add."""
 
     runs: Sequence[PlannedRun]
     load: float
@@ -34,7 +34,7 @@ class Timetable:
 
 
 def timetable(campaign: Campaign) -> Timetable:
-    """The timetable of a campaign. Starts of servers and settling are not in ``begins``: they take what they take."""
+    """The timetable of a campaign. ``begins`` excludes starts of servers and settling, whose lengths are unknown."""
     planned = rounds(campaign)
     step = campaign.duration + campaign.cooldown
     runs = [

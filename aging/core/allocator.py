@@ -1,4 +1,7 @@
-"""Keeps the allocators from making this process seem to grow: the harness must be flat where it measures growth."""
+"""Allocator settings that keep the memory of this process flat, in the runner and the load processes only.
+
+A harness whose own memory grows could not measure the growth of others; ``docs/evidence.md`` has the figures.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,19 @@ _KEPT_BYTES = 16 * 2**20
 _MAPPED_FROM_BYTES = 128 * 1024
 
 _COLLECTIONS = (700, 3, 3)
-"""Asyncio leaves a cycle of every connection and of every timeout. Collected seldom they pile up by the megabyte; full
-collections are cheap where all that the process began with is frozen."""
+"""Asyncio leaves a reference cycle per connection and per timeout; rare collections let them grow to megabytes. Full
+collections are cheap since the objects of the start are frozen."""
 
 _SIZES = (16, 64, 100, 128, 200, 256, 400, 470, 1500, 6000)
-"""Of blocks, in bytes: up to 512 with an object's header they are Python's own allocator's, above the C library's."""
+"""Block sizes in bytes; with the object header, Python's allocator serves up to 512, the C library larger ones."""
 
 
 def keep_flat() -> None:
-    """One heap for all threads, and big blocks mapped one by one, so that they go back to the kernel when freed.
+    """Set glibc to one heap for all threads and to map large blocks separately, so that freeing returns them.
 
-    By default each thread has a heap of its own, and the size from which blocks are mapped rises with those that
-    were freed: a table of some megabytes that is now and then made anew, by whichever thread it happens to, then
-    leaves its size in the heap of every thread in turn. Other C libraries are left as they are.
+    By default each thread has a separate heap, and glibc raises the mapping threshold when large blocks are freed: a
+    table of megabytes that different threads rebuild would then leave its size in the heap of each. No effect with
+    other C libraries.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_ARENA_MAX, 1)
@@ -32,10 +35,10 @@ def keep_flat() -> None:
 
 
 def prefill_allocator(spare: int) -> None:
-    """To be called when everything has been done once, and before anybody measures.
+    """Allocate and free ``spare`` bytes of blocks of each size; call it after start-up and before measurements.
 
-    Python's allocator takes memory by the megabyte, but a page of it counts when it is first used, and the last pages
-    of what it has taken are first used after hours. So ``spare`` bytes of blocks of each size are taken and given back.
+    Python's allocator reserves memory by the megabyte, but a page becomes resident at its first use, which can be
+    hours later.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Time: stamps that carry wall and monotonic seconds, and ticks that do not drift."""
+"""Time: stamps with wall and monotonic seconds, and ticks without drift."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ _AT_ONCE_SECONDS = 0.001
 class Stamp:
     """One instant on both clocks.
 
-    ``wall`` is seconds since the epoch (for people and file names); ``mono`` is
-    ``CLOCK_MONOTONIC`` seconds, comparable between processes of one boot and
-    untouched by clock steps (for everything that is computed).
+    ``wall`` is seconds since the epoch, for display and file names; ``mono`` is ``CLOCK_MONOTONIC`` seconds, for
+    computation: comparable between processes of one boot, and unaffected by clock steps.
     """
 
     wall: float
@@ -35,8 +34,8 @@ class Stamp:
 class Clocks:
     """One instant on three clocks.
 
-    ``boot`` is ``CLOCK_BOOTTIME``: monotonic time that goes on while the host is suspended. Where
-    there is none it is ``mono``, and a suspend looks like a step of the wall clock.
+    ``boot`` is ``CLOCK_BOOTTIME``: monotonic time that also advances while the host is suspended. On systems without
+    it ``boot`` equals ``mono``, and a suspend looks like a step of the wall clock.
     """
 
     wall: float
@@ -45,7 +44,7 @@ class Clocks:
 
     @classmethod
     def now(cls) -> Clocks:
-        """All three within a millisecond, unless the host is too busy for that."""
+        """All three, read within a millisecond unless the host is too busy."""
         for _ in range(_ATTEMPTS):
             mono = time.monotonic()
             clocks = cls(time.time(), mono, mono if _BOOT is None else time.clock_gettime(_BOOT))
@@ -59,31 +58,30 @@ class Clocks:
 
     @property
     def suspended(self) -> float:
-        """Seconds that the host was suspended since it was booted."""
+        """Seconds of suspend since the boot of the host."""
         return self.boot - self.mono
 
     @property
     def offset(self) -> float:
-        """Wall time less time since boot: it changes when the wall clock is set, and then only."""
+        """Wall time minus time since boot; it changes only when the wall clock is set."""
         return self.wall - self.boot
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A campaign's own monotonic seconds: ``CLOCK_MONOTONIC`` plus ``shift``.
+    """Monotonic seconds of a campaign: ``CLOCK_MONOTONIC`` plus ``shift``.
 
-    That clock begins anew with every boot of the host, and a campaign goes on: what is written is on the campaign's
-    timeline, and increases across boots. Up to the first boot after its start ``shift`` is 0.
+    ``CLOCK_MONOTONIC`` restarts at every boot of the host. Stored times are on the campaign's timeline, which
+    increases across boots; ``shift`` is 0 until the first reboot.
     """
 
     shift: float = 0.0
 
     @classmethod
     def after(cls, last: Stamp, before: float, now: Stamp, *, same_boot: bool) -> Timeline:
-        """The timeline that goes on after ``last``, a stamp of one whose shift was ``before``; ``now`` is this boot's.
+        """The timeline that continues after ``last``, a stamp on a timeline with shift ``before``.
 
-        Over a boot only the wall clock has gone on, and how long the host was off is what it says, if not less
-        than nothing.
+        ``now`` is of this boot. Across a reboot the time off is the difference of the wall clock, at least 0.
         """
         if same_boot and now.mono + before >= last.mono:
             return cls(before)
@@ -99,16 +97,16 @@ class Timeline:
         return Clocks(now.wall, now.mono + self.shift, now.boot + self.shift)
 
     def of(self, monotonic: float) -> float:
-        """This boot's ``CLOCK_MONOTONIC`` seconds on the campaign's timeline."""
+        """The campaign's seconds at ``CLOCK_MONOTONIC`` seconds of this boot."""
         return monotonic + self.shift
 
     def here(self, mono: float) -> float:
-        """The campaign's seconds as this boot's ``CLOCK_MONOTONIC``."""
+        """``CLOCK_MONOTONIC`` seconds of this boot at the campaign's seconds."""
         return mono - self.shift
 
 
 def boot_id() -> str:
-    """Which boot of this host this is; empty where the kernel does not tell."""
+    """The kernel's id of this boot; empty if it is unavailable."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -117,17 +115,17 @@ def boot_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One turn of a periodic loop: how late it woke and how many turns were missed before it."""
+    """One turn of a periodic loop: seconds that it was late, and the number of turns missed before it."""
 
     late: float
     missed: int
 
 
 async def ticks(interval: float, start: float) -> AsyncIterator[Tick]:
-    """Yield every ``interval`` seconds from monotonic time ``start`` on, without drift.
+    """Yield every ``interval`` seconds from monotonic time ``start``, without drift.
 
-    The next due time is always the previous due time plus ``interval``; turns
-    that have wholly passed are counted in ``missed``, never replayed in a burst.
+    Each due time is the previous one plus ``interval``. Turns that have passed completely are counted in ``missed``
+    and not replayed.
     """
     due = start
     while True:

@@ -1,4 +1,4 @@
-"""How a server is spoken to."""
+"""The address and the dialect of a server."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """How a serving deployment is spoken to.
+    """Where and how requests are sent to a deployment.
 
-    ``base_url`` + ``path`` takes an OpenAI-style completion, or a request of
-    Triton's generate extension where the path ends in ``/generate_stream``;
-    ``body`` is merged into every request (what this runtime needs to honour
-    lengths exactly); ``reuse_connections`` is false for runtimes that close after
-    a stream; ``metrics_port`` is told where the metrics have one of their own.
-    ``unsupported`` are the options of a load (``n``, ``logprobs``, …, and ``priority``)
-    that this runtime refuses: its requests do not ask for them.
+    ``base_url`` + ``path`` accepts OpenAI-style completions, or requests of Triton's generate extension if the path
+    ends in ``/generate_stream``. ``body`` is merged into every request, with what the runtime requires to produce
+    exact lengths. ``reuse_connections`` is false for runtimes that close the connection after a stream.
+    ``metrics_port`` is set if the metrics have a different port. ``unsupported`` are load options (``n``,
+    ``logprobs``, …, and ``priority``) that the runtime refuses; they are left out of its requests.
     """
 
     base_url: str
@@ -30,11 +28,11 @@ class Endpoint:
     unsupported: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "unsupported", tuple(self.unsupported))  # JSON knows lists alone
+        object.__setattr__(self, "unsupported", tuple(self.unsupported))  # JSON has only lists
 
     @property
     def metrics_url(self) -> str | None:
-        """Where its Prometheus metrics are, if anywhere."""
+        """URL of the Prometheus metrics; None without."""
         if self.metrics_path is None:
             return None
         base = self.base_url if self.metrics_port is None else f"http://127.0.0.1:{self.metrics_port}"

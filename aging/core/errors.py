@@ -1,4 +1,4 @@
-"""Everything the package raises on purpose, and the exit code each becomes.
+"""The package's exceptions, and the exit code of each.
 
 ::
 
@@ -6,16 +6,16 @@
     ├── CampaignError          2   mistakes in a campaign file, all at once
     ├── PreflightError         2   the host is not ready for a valid campaign
     ├── ResultsError           2   a path that is not a result directory
-    ├── PluginError            2   plug-ins that cannot be told apart
+    ├── PluginError            2   two plug-ins of one kind
     ├── InputError             2   a value given to a function of the public API; a ValueError, too
     ├── DeploymentError        3   a deployment did not become ready
-    │   └── AttachError        2   what is to be watched does not run, or is not told apart
-    ├── StorageError           3   a write that the disk refused; an OSError, too
+    │   └── AttachError        2   the process to attach to does not run, or several match
+    ├── StorageError           3   a write that the disk refused; also an OSError
     ├── InconclusiveError      3   too short, too noisy, or a broken run
-    └── WorkerError           70   a process of our own that ended without its result (``aging.core.worker``)
+    └── WorkerError           70   a worker process that ended without a result (``aging.core.worker``)
 
-``aging.cli.main.main`` is the only place that turns one into an exit code. StateError is none of them: a bug of ours
-ends with 70 and its trace, as any other exception does.
+``aging.cli.main.main`` alone turns an exception into an exit code. StateError is not an AgingError: like any other
+exception it is a bug of the package, and ends with 70 and its traceback.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
-    """Process exit codes; a CI job tells a failed gate (1) from an undecided one (3) and from our own bug (70)."""
+    """Process exit codes. They separate a failed gate (1), an undecided one (3) and a bug of the package (70)."""
 
     DONE = 0
     GATE_FAILED = 1
@@ -41,25 +41,41 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+class MistakeCode(StrEnum):
+    """What is wrong with an input. Stable, unlike the text of a message: tests and programs rely on the code."""
+
+    CONFLICT = "conflict"
+    DUPLICATE_NAME = "duplicate-name"
+    INVALID_VALUE = "invalid-value"
+    MISSING_KEY = "missing-key"
+    NOT_TOML = "not-toml"
+    OUT_OF_RANGE = "out-of-range"
+    UNKNOWN_KEY = "unknown-key"
+    UNKNOWN_NAME = "unknown-name"
+    UNREADABLE_FILE = "unreadable-file"
+    WRONG_TYPE = "wrong-type"
+
+
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing wrong with the input: where it stands, what is wrong, what would be right."""
+    """One mistake in the input: the key, and what is wrong and would be right."""
 
     where: str
     what: str
+    code: MistakeCode = MistakeCode.INVALID_VALUE
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what
 
 
 class AgingError(Exception):
-    """Root of the package's exceptions."""
+    """Base of the package's exceptions."""
 
     exit_code = ExitCode.BAD_INPUT
 
 
 class MistakesError(AgingError):
-    """Several mistakes in one thing, reported together."""
+    """Several mistakes in one input, reported together."""
 
     def __init__(self, subject: str, mistakes: Sequence[Mistake]) -> None:
         self.subject = subject
@@ -96,7 +112,7 @@ class DeploymentError(AgingError):
 
 
 class AttachError(DeploymentError):
-    """What is to be watched does not run, or cannot be told from something else; the message says what there is."""
+    """The process to attach to does not run, or several match; the message lists the candidates."""
 
     exit_code = ExitCode.BAD_INPUT
 
@@ -108,7 +124,7 @@ class InconclusiveError(AgingError):
 
 
 class StorageError(AgingError, OSError):
-    """A write that failed: no room, no right, a broken disk. What goes on without a disk catches it as an OSError."""
+    """A failed write: disk full, no permission, I/O error. Code that continues without a disk catches OSError."""
 
     exit_code = ExitCode.INCONCLUSIVE
 
@@ -125,11 +141,11 @@ def writing(what: Path | str) -> Iterator[None]:
 
 
 class StateError(RuntimeError):
-    """A step that was asked for before the one that it needs: a bug, and no AgingError, so that its trace is shown."""
+    """A step before the one that it requires: a bug, so not an AgingError, and its traceback is shown."""
 
 
-def needed(value: T | None, what: str) -> T:
-    """The value of optional state that must be there by now. Raises StateError naming ``what`` where it is not."""
+def require(value: T | None, what: str) -> T:
+    """Return ``value``, optional state that must be set by now. Raises StateError naming ``what`` if it is None."""
     if value is None:
-        raise StateError(f"{what} is not there yet")
+        raise StateError(f"{what} is not set")
     return value

@@ -1,4 +1,4 @@
-"""Numbers and times as people and file names read them."""
+"""Formats times and durations for display and for file names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def hour_name(wall: float) -> str:
 
 
 def readable_duration(seconds: float) -> str:
-    """``3m 05s``: a duration as people read it."""
+    """``3m 05s``: a duration for display."""
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)

@@ -1,7 +1,7 @@
-"""The HTTP library, imported here alone: httpx today; a change to its successor is a change of this file.
+"""The HTTP library (httpx), imported only here, so that replacing it changes one file.
 
-The load client sends through a transport of its own (:mod:`aging.load.http.transport`) and takes from here its
-contract, requests, responses and errors; scrapes and queries use the library's own client.
+The load client sends through :mod:`aging.load.http.transport` and uses the library's transport contract, requests,
+responses and errors; scrapes and queries use the library's client.
 """
 
 from httpx import (

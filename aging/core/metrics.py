@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from aging.core.targets import ENGINE_METRICS
 
 PRIMARY = "process_anon_swap_bytes"
-"""The leak indicator: anonymous memory falls neither when the kernel swaps nor when a sharing process exits."""
+"""The leak indicator: anonymous memory plus swap, unaffected by swapping and by exits of page-sharing processes."""
 
 
 _PROCESS = (
@@ -23,11 +23,11 @@ _PROCESS = (
 
 
 DEVICE_MEMORY = "device_process_memory_bytes"
-"""What the processes of a deployment hold of the devices' memory."""
+"""Device memory held by the processes of a deployment."""
 
 
 ALLOCATOR = ("allocator_in_use_bytes", "allocator_retained_bytes")
-"""What the allocators of a deployment hold for the program, and what they keep that it has freed."""
+"""Memory that the allocators of a deployment hold in use, and freed memory that they retain."""
 
 
 _LATENCIES = {name: f"{name}_seconds" for name in ("ttft", "tpot", "e2e", "stall")}
@@ -40,27 +40,27 @@ _ATTAINMENT, _GOODPUT = "slo_attainment_ratio", "goodput_requests_per_second"
 
 
 def client_indicator(metric: str, load_class: str = "") -> str:
-    """What a metric of the client is called, for all requests or for those of one class.
+    """The name of a client metric, of all requests or of one class.
 
-    The class stands in the middle, since the unit is read from the end: ``client_batch_ttft_seconds``.
+    The class is in the middle, ``client_batch_ttft_seconds``, since the unit is the suffix.
     """
     return f"client_{load_class.replace('-', '_')}_{metric}" if load_class else f"client_{metric}"
 
 
 def indicators(load_classes: Sequence[str] = ()) -> tuple[str, ...]:
-    """Everything that becomes a finding, where the load has these classes."""
+    """The names of all indicators that become findings, for a load with these classes."""
     metrics = (*_LATENCIES.values(), *_TAILS.values(), _ATTAINMENT, _GOODPUT)
     clients = [client_indicator(metric, name) for name in ("", *load_classes) for metric in metrics]
     return (*_PROCESS, DEVICE_MEMORY, *ALLOCATOR, *ENGINE_METRICS, *clients)
 
 
 def is_tail(indicator: str) -> bool:
-    """Whether it is the 95th percentile of a latency whose median is an indicator, too."""
+    """Whether the indicator is the 95th percentile of a latency."""
     return indicator.startswith("client_") and indicator.endswith(tuple(_TAILS.values()))
 
 
 def ages_downwards(indicator: str) -> bool:
-    """Whether less of the indicator is worse."""
+    """Whether a decrease of the indicator is worse."""
     return indicator.startswith("client_") and indicator.endswith((_ATTAINMENT, _GOODPUT))
 
 
@@ -71,11 +71,10 @@ _DEVICE_PAGE_BYTES = 2 * 2**20
 
 
 def resolution(indicator: str) -> float:
-    """The least change, in the indicator's unit, that is worth a word.
+    """The smallest relevant change, in the unit of the indicator; 0 if any change is.
 
-    Memory moves in whole pages, and an allocator takes a few of them now and then
-    in the most idle of processes; a device's pages are of 2 MiB. This bounds what is
-    called a step or a bounded growth; a sustained growth is aging however small.
+    Memory changes by whole pages, and an allocator takes a few now and then even in an idle process; device pages
+    are of 2 MiB. A smaller change is neither a step nor bounded growth; sustained growth is aging however small.
     """
     if indicator == DEVICE_MEMORY:
         return float(_DEVICE_PAGE_BYTES)

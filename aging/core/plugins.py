@@ -1,8 +1,8 @@
 """Discovery of plug-ins: one file in a plug-in folder, or one entry point of another distribution.
 
-A plug-in is a subclass of the folder's base contract, or an instance of it,
-with a ``kind``; its file needs no registration anywhere. A fault of another distribution's plug-in costs that plug-in
-alone, and is a warning of the logger ``aging``: a line on standard error, unless logging is configured otherwise.
+A plug-in is a subclass or an instance of the folder's base contract, with a ``kind``; its file is not registered
+elsewhere. A plug-in of another distribution that cannot be loaded is left out, with a warning of the logger
+``aging``: by default a line on standard error.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _FORMER_GROUPS = {
     "aging.trend_tests": "aging.trends.tests",
     "aging.report_sections": "aging.report.sections",
 }
-"""Entry-point groups by the names that 0.1 read. They stay as they are wherever modules move, and go after 0.2."""
+"""Entry-point groups of release 0.1 by their present names; read until 0.3."""
 
 
 @cache
 def discover(package: ModuleType, base: type) -> Mapping[str, Any]:
     """Map ``kind`` to plug-in for every file of ``package``, then every entry point of the group of ``base``.
 
-    The group is the ``ENTRY_POINT_GROUP`` of the module of ``base``.
+    The group is ``ENTRY_POINT_GROUP`` in the module of ``base``. The result is cached per process.
 
-    Looked for once a process. Raises PluginError where two are of one kind and neither is built in.
+    Raises PluginError if two plug-ins of other distributions have the same kind.
     """
     found = _built_in(package, base)
     homes = dict.fromkeys(found, "")
@@ -46,9 +46,9 @@ def discover(package: ModuleType, base: type) -> Mapping[str, Any]:
         if not home:
             known = found[thing.kind]
             own = known.__module__ if isinstance(known, type) else package.__name__
-            _warn(f"{name} is left out: its kind {thing.kind!r} is that of a built-in plug-in ({own}); rename it")
+            _warn(f"{name} is left out: the built-in plug-in {own} has the same kind {thing.kind!r}; rename the kind")
         elif found.setdefault(thing.kind, thing) is not thing:
-            raise PluginError(f"{home} and {name} are both of kind {thing.kind!r}; uninstall one, or rename its kind")
+            raise PluginError(f"{home} and {name} both have kind {thing.kind!r}; uninstall one, or rename its kind")
     return MappingProxyType(dict(sorted(found.items())))
 
 
@@ -62,22 +62,22 @@ def _built_in(package: ModuleType, base: type) -> dict[str, Any]:
                 continue
             home = homes.setdefault(thing.kind, module.__name__)
             if found.setdefault(thing.kind, thing) is not thing:
-                raise PluginError(f"{home} and {module.__name__} are both of kind {thing.kind!r}; rename one")
+                raise PluginError(f"{home} and {module.__name__} both have kind {thing.kind!r}; rename one")
     return found
 
 
 def _installed(group: str, base: type) -> Iterator[tuple[EntryPoint, Any]]:
-    """The plug-ins of other distributions that can be used, each with the entry point that names it."""
+    """The loadable plug-ins of other distributions, each with its entry point."""
     for point in _points(group):
         try:
             thing = point.load()
-        except Exception as error:  # noqa: BLE001 - an import runs code of others: any error may come of it
-            _warn(f"{_described(point)} is left out, since its import failed: {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - an import runs third-party code, which can raise anything
+            _warn(f"{_described(point)} is left out: its import failed with {type(error).__name__}: {error}")
             continue
         if _is_plugin(thing, base):
             yield point, thing
         else:
-            _warn(f"{_described(point)} is left out: it is no {base.__name__} with a kind")
+            _warn(f"{_described(point)} is left out: it is not a {base.__name__} with a kind")
 
 
 def _points(group: str) -> Iterator[EntryPoint]:
@@ -86,7 +86,7 @@ def _points(group: str) -> Iterator[EntryPoint]:
     known = {(_distribution(point), point.value) for point in present}
     for point in _select(_FORMER_GROUPS.get(group, "")):
         if (_distribution(point), point.value) not in known:
-            _warn(f"{_described(point)}: its entry-point group {point.group!r} is called {group!r} from aging 0.3 on")
+            _warn(f"{_described(point)}: entry-point group {point.group!r} is renamed; use {group!r} before aging 0.3")
             yield point
 
 

@@ -1,4 +1,4 @@
-"""Whether a loopback port is taken, and by which process."""
+"""Whether a loopback port is in use, and by which process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Collection
 import psutil
 
 
-def port_taken(port: int, ours: Collection[int] = ()) -> str | None:
-    """Why a server cannot listen on this loopback port; None when it can, or once the processes ``ours`` have ended."""
+def port_taken(port: int, own_pids: Collection[int] = ()) -> str | None:
+    """Why a server cannot listen on a loopback port; None if it can, or if a process in ``own_pids`` holds the port."""
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -20,14 +20,14 @@ def port_taken(port: int, ours: Collection[int] = ()) -> str | None:
             if error.errno != errno.EADDRINUSE:
                 return f"port {port} cannot be used: {error.strerror}"
             pid = _listener(port)
-            if pid is not None and pid in ours:
+            if pid is not None and pid in own_pids:
                 return None
-            return f"port {port} is in use on 127.0.0.1{_by(pid)}; choose another or end what listens there"
+            return f"port {port} is in use on 127.0.0.1{_by(pid)}; choose another port or stop that process"
     return None
 
 
 def _listener(port: int) -> int | None:
-    """The process that listens on a port, as far as this user may know."""
+    """The pid that listens on a port; None if this user may not see it."""
     with contextlib.suppress(psutil.Error):
         for one in psutil.net_connections("tcp"):
             if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:

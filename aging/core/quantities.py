@@ -1,8 +1,7 @@
-"""Durations and sizes as people write them, with their units: ``90s``, ``1h30m``, ``16KiB``.
+"""Parses durations and sizes with units: ``90s``, ``1h30m``, ``16KiB``. Standard library only.
 
-Imports nothing but the standard library: a verb's options are read before anything else is imported. Written by hand
-since pydantic reads ISO 8601 durations alone, and importing it takes 60 ms, as long as the whole `aging --help`
-(``docs/evidence.md``).
+Options of a verb are parsed before other imports. pydantic reads only ISO 8601 durations, and importing it takes
+60 ms, as long as the whole `aging --help` (``docs/evidence.md``).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)")
 
 
 def parse_duration(text: Any) -> float:
-    """Seconds of ``45s``, ``3m``, ``1h30m``, ``9d``. Raises ValueError saying what would be right."""
+    """Seconds of ``45s``, ``3m``, ``1h30m``, ``9d``. Raises ValueError with examples."""
     wrong = f'{text!r} is not a duration; write a number with its unit, like "45s", "3m", "1h30m" or "9d"'
     if not isinstance(text, str):
         raise ValueError(wrong)
@@ -25,7 +24,7 @@ def parse_duration(text: Any) -> float:
 
 
 def parse_size(text: Any) -> int:
-    """Bytes of ``4096B``, ``16KiB``, ``1.5GiB``. Raises ValueError saying what would be right."""
+    """Bytes of ``4096B``, ``16KiB``, ``1.5GiB``. Raises ValueError with examples."""
     wrong = f'{text!r} is not a size; write a number with its unit, like "4096B", "16KiB" or "1.5GiB"'
     if not isinstance(text, str):
         raise ValueError(wrong)

@@ -1,4 +1,4 @@
-"""The value types that travel along the data path. Frozen; nothing here does anything."""
+"""The frozen value types of the data path: readings, request records, events."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from typing import Any, Literal
 from aging.core.clock import Stamp
 
 HARNESS = "_harness"
-"""Owner of every series that belongs to no single deployment: the harness, the host, the devices."""
+"""Owner of the series of the harness, the host and the devices, which belong to no single deployment."""
 
 TREE = "tree"
-"""Entity of a deployment as a whole, of all its processes together; a component's is below it (``tree/prefill``)."""
+"""Entity of all processes of a deployment together; that of a component is below it (``tree/prefill``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a sampler saw of one entity at one tick.
+    """The values that a sampler read from one entity at one tick.
 
-    ``owner`` is the deployment the values belong to (or :data:`HARNESS`);
-    ``entity`` tells things of one owner apart (``tree``, ``gpu0``, ``client-vllm``);
-    ``generation`` is which life of the serving process was read.
-    A value that could not be had is absent from ``values`` and has its reason in ``missing``.
-    ``pids`` are the processes that the values are sums over, where they are.
-    ``stamp`` is when the values were had, on this boot's clock, where that is later than the tick.
+    ``owner`` is the deployment (or :data:`HARNESS`); ``entity`` identifies a part of it (``tree``, ``gpu0``,
+    ``client-vllm``); ``generation`` counts the starts of the server. A value that could not be read is absent from
+    ``values`` and has its reason in ``missing``. ``pids`` are the processes that the values are summed over, if any.
+    ``stamp`` is the time of the reading on this boot's clock, if later than the tick.
     """
 
     owner: str
@@ -37,28 +35,26 @@ class Reading:
 
 
 Status = Literal["ok", "error", "dropped", "aborted", "refused"]
-"""What became of a request; see :class:`RequestRecord`."""
+"""Outcome of a request; see :class:`RequestRecord`."""
 
 Failure = Literal[
     "connect", "timeout", "reset", "truncated", "garbage", "too-long", "http", "redirect", "reported", "no-token", "cut"
 ]
-"""Why a request is an error: no connection could be made · no whole answer in its time · the connection was lost ·
-the answer ended before its end · what came is no answer · a part of it was over a limit · another HTTP status than
-200 · a redirect, which is not followed · the stream told of an error · a whole answer without a token · the run
-ended first."""
+"""Kind of an error, in this order: no connection · no complete answer within the timeout · connection lost · answer
+ended early · not an HTTP or SSE answer · a part exceeded a limit · HTTP status other than 200 · a redirect, which is
+not followed · an error reported in the stream · a complete answer without a token · cut by the end of the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request of the schedule: what was planned, what was sent, what came back.
+    """One request of the schedule: as planned, as sent, and its answer.
 
-    All times are ``CLOCK_MONOTONIC`` seconds. ``status`` is ``ok``, ``error``,
-    ``dropped`` (over the concurrency cap, never sent), or for an impolite request what
-    was to come of it: ``aborted`` (by us, as planned) or ``refused`` (by the server,
-    rightly). ``failure`` is the kind of an error (:data:`Failure`), ``error`` its words. ``held`` tells
-    that it waited for a rejuvenation to end. ``itl_p50``, ``itl_p99`` and ``stall`` are
-    the median, the 99th percentile and the longest of the times between tokens, in
-    seconds; ``counted`` that ``output_tokens`` was counted by us, for want of a usage.
+    All times are ``CLOCK_MONOTONIC`` seconds. ``status`` is ``ok``, ``error``, ``dropped`` (over the concurrency cap,
+    never sent), or the intended outcome of a client fault: ``aborted`` (by the client) or ``refused`` (by the
+    server). ``failure`` is the kind of an error (:data:`Failure`), ``error`` its message. ``held`` is true if it
+    waited for a rejuvenation. ``itl_p50``, ``itl_p99`` and ``stall`` are the median, the 99th percentile and the
+    maximum of the times between tokens, in seconds. ``counted`` is true if the client counted ``output_tokens``
+    because the answer had no usage.
     """
 
     index: int
@@ -86,16 +82,16 @@ class RequestRecord:
     fault: str = ""
 
 
-_ALWAYS = tuple(told.name for told in fields(RequestRecord) if told.default is MISSING)
+_ALWAYS = tuple(column.name for column in fields(RequestRecord) if column.default is MISSING)
 
 REQUEST_DEFAULTS: Mapping[str, Any] = {
-    told.name: told.default for told in fields(RequestRecord) if told.default is not MISSING
+    column.name: column.default for column in fields(RequestRecord) if column.default is not MISSING
 }
-"""What a record means that does not tell these."""
+"""Values of the columns that a stored record leaves out."""
 
 
-def recorded(request: RequestRecord) -> dict[str, Any]:
-    """The record as a row: what is as :data:`REQUEST_DEFAULTS` has it is left out."""
+def request_row(request: RequestRecord) -> dict[str, Any]:
+    """The record as a row for storage, without values that equal :data:`REQUEST_DEFAULTS`."""
     row = {name: getattr(request, name) for name in _ALWAYS}
     for name, default in REQUEST_DEFAULTS.items():
         if (value := getattr(request, name)) != default:
@@ -104,4 +100,4 @@ def recorded(request: RequestRecord) -> dict[str, Any]:
 
 
 CHOICES = 2
-"""Answers that a request with ``n`` asks for: the least that makes a server branch."""
+"""Number of answers of a request with ``n``: the smallest that makes a server branch."""

@@ -1,4 +1,4 @@
-"""What samplers watch: the processes of one owner and where they answer."""
+"""Targets of the samplers: the processes of one owner and their metrics address."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class EngineMetric:
-    """Where an engine tells something that others tell, too.
+    """The source of a common engine metric in one engine.
 
-    ``raw`` are its Prometheus names, newest release first; the first that a scrape
-    has is taken. Label sets (engines, ranks) are summed for counts, averaged for
-    ratios; ``scale`` turns percent into a ratio.
+    ``raw`` are Prometheus names, newest release first; the first one in a scrape is used. Label sets (engines, ranks)
+    are summed for counts and averaged for ratios; ``scale`` converts percent to a ratio.
     """
 
     raw: tuple[str, ...]
@@ -32,18 +31,16 @@ ENGINE_METRICS = (
     "engine_prompt_tokens_total",
     "engine_generation_tokens_total",
 )
-"""The common names of what engines say about themselves; a deployment tells which of its own mean these."""
+"""Common names of engine metrics; every deployment maps the metrics of its engine to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Processes that are watched as one: whose they are, which life of them, and where they answer.
+    """Processes that are sampled as one: their owner, their generation, and their metrics address.
 
-    ``pids`` are the roots of their trees. ``with_descendants`` is false where the
-    roots are all there is: for the harness's own processes (the servers are its
-    children, and are not its own) and for control groups. ``components`` names
-    the roots of a deployment that has several parts. ``life`` marks the environment
-    of everything that it has started.
+    ``pids`` are the roots of their trees. ``with_descendants`` is false if descendants do not count: for the
+    harness, whose children are the servers, and for control groups. ``components`` are the roots by component.
+    ``mark`` is the generation mark in the environment of all processes of the target.
     """
 
     owner: str
@@ -52,15 +49,15 @@ class Target:
     pids: tuple[int, ...]
     with_descendants: bool = True
     components: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    life: str | None = None
+    mark: str | None = None
     metrics_url: str | None = None
     engine_metrics: Mapping[str, EngineMetric] = field(default_factory=dict)
 
     def parts(self) -> Iterator[Target]:
-        """Its components as targets of their own: ``tree/prefill``."""
+        """Its components as separate targets: ``tree/prefill``."""
         for name, pids in self.components.items():
-            yield replace(self, entity=f"{self.entity}/{name}", pids=pids, components={}, life=None)
+            yield replace(self, entity=f"{self.entity}/{name}", pids=pids, components={}, mark=None)
 
 
 Targets = Callable[[], Sequence[Target]]
-"""What is watched now; it changes when a deployment is restarted."""
+"""Returns the present targets; they change when a deployment is restarted."""

@@ -1,4 +1,4 @@
-"""Types of a campaign file's keys: durations and sizes with their units, and truth values."""
+"""Types of the keys of a campaign file: durations, sizes, booleans."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def _written(seconds: float) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(_written, return_type=str)]
-"""A duration in seconds, written with its unit."""
+"""A duration in seconds; in the file a text with units."""
 
 
 def parse_warmup(text: Any) -> float | None:
-    """Seconds of a duration, or None for ``auto``. Raises ValueError saying what would be right."""
+    """Seconds of a duration, or None for ``auto``. Raises ValueError with examples."""
     if text == "auto":
         return None
     try:
@@ -29,13 +29,13 @@ def parse_warmup(text: Any) -> float | None:
 
 
 WarmUp = Annotated[float | None, BeforeValidator(parse_warmup)]
-"""A duration in seconds, or None: to be found from the data."""
+"""A duration in seconds, or None if the analysis determines it from the data."""
 
 Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(lambda n: f"{n}B", return_type=str)]
-"""A size in bytes, written with its unit."""
+"""A size in bytes; in the file a text with a unit."""
 
 Positive = Annotated[Duration, Field(gt=0)]
-"""A duration that is not zero."""
+"""A duration above zero."""
 
 Flag = Annotated[bool, Strict()]
-"""true or false, and no word that might mean either."""
+"""true or false; no other value is converted."""

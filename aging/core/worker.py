@@ -1,9 +1,9 @@
-"""One function called in a fresh interpreter: its argument and its result travel as JSON.
+"""Calls a function in a fresh interpreter, with argument and result as JSON.
 
-Reading the samples of days must show neither in the memory of the process that measures nor in its event loop.
-``python -m aging.core.worker MODULE:FUNCTION`` is the other side: the argument comes on standard input, the result
-goes to standard output. What the function prints goes to standard error, so that no library spoils the result.
-An error of the package is a result of its own kind: the caller raises it with the same message and exit code.
+So reading days of samples affects neither the memory nor the event loop of the measuring process.
+``python -m aging.core.worker MODULE:FUNCTION`` is the other side: it reads the argument from standard input and
+writes the result to standard output. Output of the function itself goes to standard error.
+An error of the package travels as a result: the caller raises it with the same message and exit code.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from aging.core.errors import AgingError, ExitCode
 from aging.core.processes.child import describe_exit
 
 _LINES = 5
-"""Of a traceback the last ones name the error; the whole of it would fill a journal."""
+"""Last lines of a traceback that are kept: they contain the error, and the journal stays small."""
 
 
 class WorkerError(AgingError):
-    """A worker process that ended without a result: its exit status (None where it was not started), its last lines."""
+    """A worker process ended without a result; ``status`` is its exit status, None if it was not started."""
 
     exit_code = ExitCode.CRASHED
 
@@ -40,12 +40,12 @@ class WorkerError(AgingError):
 
     @property
     def how(self) -> str:
-        """How it ended, in words."""
+        """Description of its end (``exit 3``)."""
         return "not started" if self.status is None else describe_exit(self.status)
 
 
 class ReportedError(WorkerError):
-    """An error of the package that the function raised: its message and its exit code, as if it were raised here."""
+    """An error of the package that the function raised, with its message and exit code."""
 
     def __init__(self, function: str, message: str, exit_code: int) -> None:
         super().__init__(function, exit_code, tuple(message.splitlines()))
@@ -54,12 +54,12 @@ class ReportedError(WorkerError):
 
 
 async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False) -> Any:
-    """The result of ``function(argument)``, which a process of its own has computed; both are JSON values.
+    """The result of ``function(argument)``, computed in a new process; both are JSON values.
 
-    ``function`` is a module's own, so that it can be imported by its name, or that name, ``MODULE:FUNCTION``, where the
-    caller must not import it. What it prints, and its trace where it crashes, is an error's ``lines``, or goes to the
-    caller's standard error where that is to be ``shown``. Cancelling ends the process. Raises ReportedError for an
-    error of the package, and WorkerError if the process ended without a result.
+    ``function`` is a module-level function, or its name ``MODULE:FUNCTION`` if the caller must not import it. Its
+    output, and its traceback if it crashes, are the ``lines`` of the error, or go to the caller's standard error if
+    ``shown``. Cancelling ends the process. Raises ReportedError for an error of the package, and WorkerError if the
+    process ends without a result.
     """
     name = function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}"
     try:
@@ -80,7 +80,7 @@ async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bo
         raise
     try:
         answer = json.loads(result) if process.returncode == 0 else None
-    except ValueError:  # it has ended itself with 0 before the result was written
+    except ValueError:  # the function ended the process with status 0
         answer = None
     if answer is None:
         lines = (errors or b"").decode(errors="replace").splitlines()
@@ -91,7 +91,7 @@ async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bo
 
 
 def main(name: str) -> None:
-    """Compute one result, with one thread: the process that waits for it measures on this host."""
+    """Compute one result with one BLAS thread, since the parent measures on this host."""
     one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to both; the other process ends this one
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as results:

@@ -22,7 +22,7 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
 from aging.core import malloc_probe
 from aging.core.endpoint import Endpoint
-from aging.core.errors import needed
+from aging.core.errors import require
 from aging.core.plugins import discover
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
@@ -140,7 +140,7 @@ class DeploymentBase(ABC, Generic[S]):
     @property
     def served(self) -> str:
         """The model, of a runtime that needs one."""
-        return needed(self.model, f"the model of {self.options.name}")
+        return require(self.model, f"the model of {self.options.name}")
 
     def finds(self, program: str) -> bool:
         """Whether there is such a program: on the PATH, or where it is said to be."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from aging.core.endpoint import Endpoint
-from aging.core.processes.child import MAIN, Life
-from aging.core.processes.ownership import LIFE, Identity, command_line, environment, lives, mark
+from aging.core.processes.child import MAIN, ServerProcess
+from aging.core.processes.ownership import GENERATION_MARKER, Identity, command_line, environment, is_running, mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class Origin(Protocol):
     def returns(self) -> bool:
         """Whether, after its end, another life may begin without our doing."""
 
-    async def begin(self, campaign: Path, log: Path) -> Life:
+    async def begin(self, campaign: Path, log: Path) -> ServerProcess:
         """The next life; its output is appended to ``log``. Raises DeploymentError when there is none."""
 
-    async def readopt(self, past: PastLife) -> Life | None:
+    async def readopt(self, past: PriorServer) -> ServerProcess | None:
         """The life that an earlier runner followed, if it still goes on; None when it does not."""
 
     def described(self) -> Mapping[str, Any]:
@@ -51,7 +51,7 @@ class Origin(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PastLife:
+class PriorServer:
     """What the journal tells of a life that a runner which has gone had begun or found.
 
     ``processes`` are those that it started, by component; ``main`` is the main one, whoever started it.
@@ -70,11 +70,11 @@ class PastLife:
         sets its title has wiped that, its command line.
         """
         return bool(self.processes) and all(
-            lives(one) and self._told(one.pid, main=name == MAIN) for name, one in self.processes.items()
+            is_running(one) and self._told(one.pid, main=name == MAIN) for name, one in self.processes.items()
         )
 
     def _told(self, pid: int, *, main: bool) -> bool:
         marks = environment(pid)
         if marks:
-            return marks.get(LIFE) == mark(self.log)
+            return marks.get(GENERATION_MARKER) == mark(self.log)
         return main and bool(self.command) and command_line(pid) == self.command

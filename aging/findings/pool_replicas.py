@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import ndtri
 
-from aging.core.errors import needed
+from aging.core.errors import require
 from aging.core.metrics import ages_downwards, resolution
 from aging.findings.indicator_analysis import IndicatorAnalysis
 from aging.findings.types import Finding, RunValidity, Verdict
@@ -89,7 +89,7 @@ def _untested(one: IndicatorAnalysis, replicas: int) -> Finding:
 
 
 def _single(one: IndicatorAnalysis, test: str) -> Finding:
-    trend, driven = needed(one.result.trend, f"the trend of {one.series.indicator}"), one.driven
+    trend, driven = require(one.result.trend, f"the trend of {one.series.indicator}"), one.driven
     requests, tokens = one.series.per_second("requests"), one.series.per_second("tokens")
     least = trend.minimum_detectable
     if least is None:  # it never moved: then what would have been worth a word is the least that can be told

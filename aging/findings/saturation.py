@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aging.core.errors import needed
+from aging.core.errors import require
 from aging.findings.latencies import Base, latencies
 
 Bound = Literal["time", "rate", "client", "floor"]
@@ -146,7 +146,7 @@ def _next(
 ) -> tuple[float | None, Bound | None]:
     """The rate to measure next; None when there is none, with the bound that was met, if one was."""
     if lowest is None:
-        held = needed(held, "a rate that was held")
+        held = require(held, "a rate that was held")
         return (None, "rate") if held >= limits.most else (min(held * _GROWTH, limits.most), None)
     if held is None:
         return (None, "floor") if lowest <= limits.least else (max(lowest / _GROWTH, limits.least), None)

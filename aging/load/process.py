@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 from aging.core.clock import ticks
-from aging.core.records import RequestRecord, recorded
+from aging.core.records import RequestRecord, request_row
 from aging.load.client import Client, Limits
 from aging.load.heartbeat import Pulse
 from aging.load.job import Job
@@ -81,7 +81,7 @@ async def main(say: Say) -> None:
 
 def on_timeline(done: RequestRecord, shift: float) -> dict[str, Any]:
     """A record's row, its instants on the campaign's timeline."""
-    row = recorded(done)
+    row = request_row(done)
     for name in ("scheduled", "sent", "first_token", "last_token", "finished") if shift else ():
         if row.get(name) is not None:
             row[name] += shift

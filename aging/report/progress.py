@@ -19,7 +19,7 @@ from aging.core.records import TREE
 from aging.findings.latencies import time_to_first_token
 from aging.store.journal import JournalFollower
 from aging.store.layout import Layout
-from aging.store.lock import owner_of, told_owner
+from aging.store.lock import owner_of, recorded_owner
 from aging.store.segments import LIVE, SEALED, parse_line, whole_lines
 from aging.store.state import CampaignState, RunState
 
@@ -176,7 +176,7 @@ def _runner_lives(layout: Layout, state: CampaignState) -> bool:
     if (owner := owner_of(layout.root)) is not None:
         return owner.role == "runner"
     # A directory of an earlier release has no lock.
-    return told_owner(layout.root) is None and state.pid is not None and identity(state.pid) is not None
+    return recorded_owner(layout.root) is None and state.pid is not None and identity(state.pid) is not None
 
 
 class _Follower:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from aging.core.errors import needed
+from aging.core.errors import require
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Control, Finding
@@ -118,7 +118,7 @@ def _cause(finding: Finding) -> Iterator[str]:
 
 
 def _between(finding: Finding) -> str:
-    _, earliest, latest = needed(finding.exhaustion_hours, "a time to exhaustion")
+    _, earliest, latest = require(finding.exhaustion_hours, "a time to exhaustion")
     if earliest is None or latest is None:
         return ""
     return f" ({_hours(earliest)} to {_hours(latest)})"

@@ -1,6 +1,6 @@
-"""The runner: a campaign from the first launch to the last seal.
+"""The runner: a campaign from its first launch to its last sealed file.
 
-Rounds of runs, one after the other, while the samplers and the watchdogs tick; then the repeats of those that broke.
+Rounds run one after the other, with samplers and watchdogs beside them; then the broken runs are repeated.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from aging.core.clock import boot_id
 from aging.core.errors import StorageError
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target
-from aging.core.tasks import cancelled, kept_going
+from aging.core.tasks import cancel_all, keep_going
 from aging.deployments.base import DeploymentBase
 from aging.runner.catalogue import Catalogue
 from aging.runner.free_ports import FreePorts, named_ports
 from aging.runner.keeper_client import KeeperClient
-from aging.runner.resume_plan import Key, PriorState, left_of
+from aging.runner.resume_plan import Key, PriorState, remaining_work
 from aging.runner.retries import broken_runs
 from aging.runner.round import Round
 from aging.runner.run import ActiveRun, RunContext
@@ -51,10 +51,10 @@ class Outcome(Enum):
     FAILED = "campaign_failed"
 
 
-class Runner:
-    """Runs one campaign into one result directory, of which the caller holds the lock.
+class CampaignRunner:
+    """Runs one campaign into one result directory, whose lock the caller holds.
 
-    ``deployments`` are the campaign's, each with its model. ``past`` is what it goes on with.
+    ``deployments`` are the campaign's, each with its model. ``prior`` is the state that an earlier runner left.
     """
 
     def __init__(
@@ -63,29 +63,29 @@ class Runner:
         deployments: Sequence[DeploymentBase[Any]],
         catalogue: Catalogue,
         layout: Layout,
-        past: PriorState | None = None,
+        prior: PriorState | None = None,
     ) -> None:
         self._campaign = campaign
         self._deployments = {deployment.options.name: deployment for deployment in deployments}
         self._catalogue = catalogue
-        self._past = past or PriorState()
-        self._layout = replace(layout, attempts=self._past.attempts)
-        self._timeline = self._past.timeline
+        self._prior = prior or PriorState()
+        self._layout = replace(layout, attempts=self._prior.attempts)
+        self._timeline = self._prior.timeline
         self._journal = Journal(layout.journal, self._timeline)
-        self._ports = FreePorts(named_ports(campaign), self._known_ports())
-        self._keeping = KeeperClient(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
-        self._together: Round | None = None
-        self._settling: HostIdleWait | None = None
+        self._ports = FreePorts(named_ports(campaign), self._earlier_ports())
+        self._keeper = KeeperClient(layout.root, campaign.orphan_grace, _patience(campaign), self._journal.record)
+        self._round: Round | None = None
+        self._idle_wait: HostIdleWait | None = None
         self._broken: dict[Key, Sequence[str]] = {}
         self._interrupts = 0
         self._interrupted = asyncio.Event()
         self.decided: str | None = None
-        """Why nothing more needed to be measured, once :meth:`decide` was told."""
+        """The reason given to :meth:`decide`, once it was called."""
         self.halted: str | None = None
-        """Why the campaign could not go on, once :meth:`halt` was told; it can be resumed."""
+        """The reason given to :meth:`halt`, once it was called; the campaign can be resumed."""
         self._watchdogs = Watchdogs(campaign.watchdogs, layout.root, self._watched, self._journal.record, self.halt)
         clocks, shift = self._timeline.clocks, self._timeline.shift
-        self._sampling = Sampling(self._folder, self._journal.record, self._seen, clocks, shift)
+        self._sampling = Sampling(self._folder, self._journal.record, self._on_reading, clocks, shift)
 
     async def run(self) -> Outcome:
         """Run the campaign. One SIGINT or SIGTERM drains and ends it, a second ends it at once."""
@@ -101,7 +101,7 @@ class Runner:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
         self._journal.record(self._end(outcome))
-        await self._keeping.goodbye()
+        await self._keeper.goodbye()
         self._ports.close()
         self._journal.close()  # last: an early look may still crash
         return outcome
@@ -119,17 +119,17 @@ class Runner:
             case Outcome.FAILED:
                 return events.CampaignFailed()
 
-    def tell(self, event: events.Event) -> None:
+    def record_event(self, event: events.Event) -> None:
         """Write an event of the campaign to its journal."""
         self._journal.record(event)
 
     def decide(self, reason: str) -> None:
-        """Nothing more needs to be measured: drain and end, as after one interrupt, but decided."""
+        """Drain and end as after one interrupt, because the result is decided."""
         self.decided = reason
         self._interrupted.set()
 
     def halt(self, reason: str) -> None:
-        """The campaign cannot go on here and now: drain and end, as after one interrupt, to be resumed."""
+        """Drain and end as after one interrupt, because the campaign cannot continue now; it can be resumed."""
         if self.halted is None:
             self.halted = reason
             self._journal.record(events.Halting(reason=reason))
@@ -144,35 +144,35 @@ class Runner:
 
     async def _whole(self) -> Outcome:
         campaign = self._campaign
-        left = left_of(rounds(campaign), self._past, time.monotonic())
+        left = remaining_work(rounds(campaign), self._prior, time.monotonic())
         queue, done = deque(left.rounds), list(left.done)
         self._record_begin(left.cut_short)
-        self._sampling.seal(self._past.leftovers)
-        await self._keeping.start()
+        self._sampling.seal(self._prior.leftovers)
+        await self._keeper.start()
         samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
         samplers.append(asyncio.create_task(self._watch_over()))
-        started = sum(past.load_start is not None for past in self._past.runs.values())
+        started = sum(prior.load_start is not None for prior in self._prior.runs.values())
         try:
             if campaign.settle and (len(rounds(campaign)) > 1 or campaign.retries):
-                noted = self._past.baseline
-                self._settling = await HostIdleWait.begin(campaign.settle, self._journal.record, noted)
-            first = not self._past.runs
+                noted = self._prior.baseline
+                self._idle_wait = await HostIdleWait.begin(campaign.settle, self._journal.record, noted)
+            first = not self._prior.runs
             while not self._interrupted.is_set():
                 if not queue:
-                    queue.extend(repeated(await self._broken_in(done)))
+                    queue.extend(repeated(await self._runs_to_repeat(done)))
                     done = []
                 if not queue:
                     break
-                together = queue.popleft()
-                if not first and not any(self._under_way(run) for run in together):
-                    await self._settle(together)
+                planned_round = queue.popleft()
+                if not first and not any(self._is_under_way(run) for run in planned_round):
+                    await self._wait_until_idle(planned_round)
                 if self._interrupted.is_set():
                     break
                 first = False
-                started += await self._round(together)
-                done.extend(together)
+                started += await self._run_round(planned_round)
+                done.extend(planned_round)
         finally:
-            await cancelled(samplers)
+            await cancel_all(samplers)
             self._sampling.close()
         if self._interrupts:
             return Outcome.INTERRUPTED
@@ -186,20 +186,20 @@ class Runner:
         async def run() -> None:
             await self._sampling.run(plan, time.monotonic())
 
-        await kept_going(run, lambda error: self._ended(f"the {plan.sampler.kind} sampler", error))
+        await keep_going(run, lambda error: self._task_failed(f"the {plan.sampler.kind} sampler", error))
 
     async def _watch_over(self) -> None:
-        await kept_going(self._watchdogs.run, lambda error: self._ended("the watchdogs", error))
+        await keep_going(self._watchdogs.run, lambda error: self._task_failed("the watchdogs", error))
 
-    def _ended(self, what: str, error: BaseException | None) -> None:
-        """What must not end has, and will begin again. What cannot be written halts the campaign."""
+    def _task_failed(self, what: str, error: BaseException | None) -> None:
+        """Journal the crash of a task that is restarted. A failed write halts the campaign."""
         if isinstance(error, StorageError):
             self.halt(f"samples cannot be written: {error}")
         else:
             self._journal.record(events.TaskDied(task=what, reason=repr(error)))
 
     def _record_begin(self, cut_short: Sequence[Key]) -> None:
-        pid, boot, release, gone_since = os.getpid(), boot_id(), version("llm-aging"), self._past.gone_since
+        pid, boot, release, gone_since = os.getpid(), boot_id(), version("llm-aging"), self._prior.gone_since
         if gone_since is None:
             started = events.CampaignStarted(
                 name=self._campaign.name,
@@ -219,65 +219,66 @@ class Runner:
         for deployment, replica in cut_short:
             self._journal.record(events.RunCutShort(deployment=deployment, replica=replica, at=gone_since))
 
-    def _under_way(self, run: PlannedRun) -> bool:
-        return self._past.begun(*run.key, run.attempt) is not None
+    def _is_under_way(self, run: PlannedRun) -> bool:
+        return self._prior.attempt_state(*run.key, run.attempt) is not None
 
-    async def _settle(self, together: PlannedRound) -> None:
-        """Cool down, then wait until memory and the next round's ports are as before the first one."""
+    async def _wait_until_idle(self, planned_round: PlannedRound) -> None:
+        """Cool down, then wait until memory is as before the first round and the next round's ports are free."""
         await self._pause(self._campaign.cooldown)
-        if self._settling is not None:
-            ports = [port for run in together if (port := self._deployments[run.options.name].port) is not None]
-            await self._settling.wait(ports, self._interrupted)
+        if self._idle_wait is not None:
+            ports = [port for run in planned_round if (port := self._deployments[run.options.name].port) is not None]
+            await self._idle_wait.wait(ports, self._interrupted)
 
-    async def _broken_in(self, done: Sequence[PlannedRun]) -> list[PlannedRun]:
-        """The runs of these that are to be repeated."""
-        mine = [run for run in done if run.attempt <= self._campaign.retries]
-        if not mine or self._interrupted.is_set():
+    async def _runs_to_repeat(self, done: Sequence[PlannedRun]) -> list[PlannedRun]:
+        """The broken ones of these runs that have a retry left."""
+        candidates = [run for run in done if run.attempt <= self._campaign.retries]
+        if not candidates or self._interrupted.is_set():
             return []
-        self._broken |= (found := await broken_runs(self._layout.root, mine, self._journal.record))
-        return [run for run in mine if run.key in found]
+        self._broken |= (found := await broken_runs(self._layout.root, candidates, self._journal.record))
+        return [run for run in candidates if run.key in found]
 
-    def _note_attempts(self, together: PlannedRound) -> None:
-        """A repeated run gets folders of its own, and the journal tells why it is repeated."""
-        for run in together:
-            if run.attempt > self._past.attempt(*run.key):
+    def _record_attempts(self, planned_round: PlannedRound) -> None:
+        """Give repeated runs their own folders, and journal why they are repeated."""
+        for run in planned_round:
+            if run.attempt > self._prior.attempt(*run.key):
                 self._layout = replace(self._layout, attempts={**self._layout.attempts, run.key: run.attempt})
                 name, reasons = run.options.name, list(self._broken[run.key])
                 self._journal.record(
                     events.RunRepeated(deployment=name, replica=run.replica, attempt=run.attempt, reasons=reasons)
                 )
 
-    async def _round(self, together: PlannedRound) -> int:
-        """One round; returns how many deployments became ready."""
-        self._note_attempts(together)
-        tell = self._journal.record
-        stage = RunContext(self._campaign, self._layout, self._timeline, tell, self._interrupted, self._ports)
-        runs = [self._running(run, stage) for run in together]
+    async def _run_round(self, planned_round: PlannedRound) -> int:
+        """Run one round; return the number of deployments that became ready."""
+        self._record_attempts(planned_round)
+        record_event = self._journal.record
+        context = RunContext(self._campaign, self._layout, self._timeline, record_event, self._interrupted, self._ports)
+        runs = [self._active_run(run, context) for run in planned_round]
         options = self._campaign.rejuvenation
         policy = None if options is None else self._catalogue.policies[options.policy]
-        self._together = Round(runs, stage, policy, self._past.lost)
+        self._round = Round(runs, context, policy, self._prior.lost)
         try:
-            return await self._together.run()
+            return await self._round.run()
         finally:
             for run in runs:
-                self._sampling.finish(self._layout.run(run.serving.name, run.run.replica))
-            self._together = None
+                self._sampling.finish(self._layout.run(run.server.name, run.run.replica))
+            self._round = None
 
-    def _running(self, run: PlannedRun, stage: RunContext) -> ActiveRun:
-        return ActiveRun(run, self._deployments[run.options.name], self._past.begun(*run.key, run.attempt), stage)
+    def _active_run(self, run: PlannedRun, context: RunContext) -> ActiveRun:
+        prior = self._prior.attempt_state(*run.key, run.attempt)
+        return ActiveRun(run, self._deployments[run.options.name], prior, context)
 
-    def _known_ports(self) -> dict[str, int]:
-        """Where the servers of earlier runners listened, by deployment; points of one have one."""
+    def _earlier_ports(self) -> dict[str, int]:
+        """Ports of the servers of earlier runners, by deployment; points of one deployment share a port."""
         treatments = self._campaign.treatments
         return {
             treatments[name].base if name in treatments else name: run.port
-            for (name, _), run in self._past.runs.items()
+            for (name, _), run in self._prior.runs.items()
             if run.port is not None and self._deployments[name].chooses_port
         }
 
     @property
     def _runs(self) -> Sequence[ActiveRun]:
-        return () if self._together is None else self._together.runs
+        return () if self._round is None else self._round.runs
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -297,37 +298,37 @@ class Runner:
         return plans
 
     def _targets(self) -> list[Target]:
-        targets = [target for run in self._runs if (target := run.serving.target()) is not None]
-        lives = self._past.lives + 1  # another process is another life, of the harness, too
-        own = [Target(HARNESS, "runner", lives, (os.getpid(),), with_descendants=False)]
+        targets = [target for run in self._runs if (target := run.server.target()) is not None]
+        generation = self._prior.runners + 1  # each runner process is a generation of the harness
+        own = [Target(HARNESS, "runner", generation, (os.getpid(),), with_descendants=False)]
         own += [
             Target(
                 HARNESS,
-                f"client-{run.serving.name}",
-                self._past.lives + run.loads,
-                (run.driver.pid,),
+                f"client-{run.server.name}",
+                self._prior.runners + run.loads,
+                (run.load_process.pid,),
                 with_descendants=False,
             )
             for run in self._runs
-            if run.driver is not None and run.driver.finished is None
+            if run.load_process is not None and run.load_process.finished is None
         ]
         return targets + own
 
     def _folder(self, owner: str, source: str) -> Path:
-        replicas = {run.serving.name: run.run.replica for run in self._runs}
+        replicas = {run.server.name: run.run.replica for run in self._runs}
         return self._layout.source(owner, source, replicas.get(owner, 1))
 
     def _watched(self) -> Sequence[Watched]:
-        return [Watched(run.run.replica, run.serving, run.driver) for run in self._runs]
+        return [Watched(run.run.replica, run.server, run.load_process) for run in self._runs]
 
-    def _seen(self, reading: Reading) -> None:
-        if "/" in reading.entity:  # a component: its deployment is what policies know
+    def _on_reading(self, reading: Reading) -> None:
+        if "/" in reading.entity:  # a component; policies and watchdogs use its deployment's readings
             return
         self._watchdogs.see(reading)
-        if self._together is not None:
-            self._together.see(reading)
+        if self._round is not None:
+            self._round.see(reading)
 
 
 def _patience(campaign: Campaign) -> float:
-    """The longest that any server of ours may take to end, in seconds."""
+    """The longest stop_timeout of the campaign's deployments, in seconds."""
     return max(getattr(options, "stop_timeout", 0.0) for options in campaign.deployment)

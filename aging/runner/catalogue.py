@@ -1,4 +1,4 @@
-"""Every plug-in there is, by room and kind."""
+"""All plug-ins of this installation, by room and kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What a campaign can be made of."""
+    """The plug-ins that a campaign can use, by kind."""
 
     deployments: Mapping[str, type[DeploymentBase[Any]]]
     arrivals: Mapping[str, type[Arrivals[Any]]]
@@ -56,7 +56,7 @@ class Catalogue:
         return discover(aging.stats.trend_tests, TrendTest)
 
     def kinds(self) -> Kinds:
-        """The catalogue as the campaign file's checker needs it."""
+        """The kinds that a campaign file may name."""
         return Kinds(
             deployments={kind: plugin.options_table for kind, plugin in self.deployments.items()},
             arrivals={kind: plugin.options_table for kind, plugin in self.arrivals.items()},

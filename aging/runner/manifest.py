@@ -1,4 +1,4 @@
-"""The manifest: everything needed to know, later and elsewhere, what was measured on what."""
+"""Writes the manifest: what was measured, with which versions, on which host."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _LIST_PACKAGES = (
 
 
 def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> Manifest:
-    """The manifest of a campaign that is about to start, whose load reads ``files``."""
+    """The manifest of a campaign that is about to start; ``files`` are the inputs of its load."""
     return Manifest(
         schema=SCHEMA,
         aging_version=version("llm-aging"),
@@ -63,7 +63,7 @@ def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], fil
 
 
 def _settings(campaign: Campaign) -> CampaignSettings:
-    """The campaign with every default filled in; durations in seconds say so in their names."""
+    """The campaign with all defaults filled in."""
     analysis = campaign.analysis
     return CampaignSettings(
         name=campaign.name,
@@ -88,11 +88,11 @@ def _settings(campaign: Campaign) -> CampaignSettings:
 
 
 def schedule_hashes(campaign: Campaign) -> dict[str, str]:
-    """The hash of the load of every run, by ``deployment/rNN``; equal where the load is equal. No load, no hash."""
+    """The hash of the load of every run, by ``deployment/rNN``; equal for equal load. No load, no hash."""
     known: dict[tuple[str, float | None, int], str] = {}
     hashes = {}
-    for together in rounds(campaign):
-        for run in together:
+    for planned_round in rounds(campaign):
+        for run in planned_round:
             if run.load is None:
                 continue
             key = (json.dumps(resolved_load(run.load)), run.options.rate, run.seed)
@@ -103,7 +103,7 @@ def schedule_hashes(campaign: Campaign) -> dict[str, str]:
 
 
 def host() -> dict[str, str | int | float]:
-    """The machine, in words and numbers."""
+    """The host: name, kernel, cores, memory and limits."""
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     return {
         "name": platform.node(),
@@ -139,7 +139,7 @@ def _experiment(campaign: Campaign) -> dict[str, Any] | None:
 
 
 def _treatment(campaign: Campaign, name: str) -> Treatment | None:
-    """What a designed experiment made of a deployment."""
+    """The treatment that a designed experiment gave a deployment."""
     treatment = campaign.treatments.get(name)
     if treatment is None:
         return None
@@ -179,14 +179,14 @@ def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> Manifest
 
 @cache
 def _packages(python: Path) -> Mapping[str, str]:
-    """What is installed in a runtime's environment, as its own interpreter sees it."""
+    """Installed packages and versions of a runtime's environment, read by its own interpreter."""
     listed = subprocess.run([python, "-c", _LIST_PACKAGES], capture_output=True, check=True, text=True)
     packages: Mapping[str, str] = json.loads(listed.stdout)
     return packages
 
 
 def _cgroup_limit() -> int | None:
-    """The memory limit of the control group at the root of what this process sees, v2 or v1."""
+    """The memory limit of the control group (v2 or v1) at the root that this process sees."""
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         if (text := _text(Path(path))).isdigit():
             return int(text)

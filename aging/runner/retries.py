@@ -1,6 +1,6 @@
-"""Which runs of a round ended broken and are to be repeated.
+"""Finds the runs that ended broken.
 
-Judged by a worker process: reading the samples of days must show neither in the runner's memory nor in its ticks.
+A worker process judges them: reading the samples of days must not show in the runner's memory or tick times.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from aging.core.worker import WorkerError, call
 from aging.store.events import Journalize, RetryJudgeFailed
 
 _JUDGE = "aging.findings.judge_runs:broken"
-"""By name: what it imports is never the runner's."""
+"""By name, so that the runner does not import it."""
 
 Reasons = Mapping[tuple[str, int], Sequence[str]]
 """Why a run is broken, by deployment and replica."""
 
 
-async def broken_runs(root: Path, runs: Sequence[PlannedRun], tell: Journalize) -> Reasons:
-    """The runs that ended broken, with the reasons. Nobody may be writing to their folders.
+async def broken_runs(root: Path, runs: Sequence[PlannedRun], record_event: Journalize) -> Reasons:
+    """The runs that ended broken, with the reasons. No process may be writing to their folders.
 
-    Where the judge crashes no run is known to be broken, and ``tell`` writes that to the journal for each of them.
+    If the judge crashes, no run counts as broken, and ``record_event`` journals the crash for each run.
     """
     asked = {"root": str(root), "runs": [[run.options.name, run.replica] for run in runs]}
     try:
@@ -30,7 +30,7 @@ async def broken_runs(root: Path, runs: Sequence[PlannedRun], tell: Journalize) 
     except WorkerError as error:
         for run in runs:
             name, log = run.options.name, list(error.lines)
-            tell(
+            record_event(
                 RetryJudgeFailed(deployment=name, replica=run.replica, attempt=run.attempt, exit=error.status, log=log)
             )
         return {}

@@ -1,4 +1,4 @@
-"""One run that is under way: its server, and its load process or the time that it is only watched."""
+"""One run under way: its server, and its load process or its time of observation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import IO, Any, TypedDict
 from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign
 from aging.core.clock import Timeline
-from aging.core.errors import needed, writing
+from aging.core.errors import require, writing
 from aging.core.records import HARNESS
-from aging.core.tasks import cancelled, unless
+from aging.core.tasks import cancel_all, run_unless
 from aging.deployments.base import DeploymentBase
 from aging.load.job import Job
 from aging.runner.free_ports import FreePort, FreePorts
@@ -25,17 +25,17 @@ from aging.store.layout import Layout
 from aging.store.state import RunState
 
 _MOST_LOAD_PROCESSES = 5
-"""Of one run: one that dies again and again is no accident."""
+"""Per run: a load process that dies again and again is not an accident."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What the runs of a round share. ``tell`` writes the journal; ``interrupted`` is set when everything is to end."""
+    """What the runs of a round share. ``record_event`` writes the journal; ``interrupted`` is set to end it all."""
 
     campaign: Campaign
     layout: Layout
     timeline: Timeline
-    tell: Journalize
+    record_event: Journalize
     interrupted: asyncio.Event
     ports: FreePorts
 
@@ -46,7 +46,7 @@ class RunContext:
             return log.open("ab")
 
     def port(self, run: PlannedRun) -> FreePort:
-        """Where a run's server gets its port from: points of one deployment take turns, and have one."""
+        """The source of the server's port: points of one deployment run in turn and share a port."""
         name = run.options.name
         treatment = self.campaign.treatments.get(name)
         return self.ports.of(name if treatment is None else treatment.base)
@@ -54,9 +54,9 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """A load that a process was given. ``start`` is monotonic seconds; ``resumed`` is of one that had begun before."""
+    """The load of a process. ``start`` is monotonic seconds; ``resumed``: the load had started before."""
 
-    driver: LoadProcess
+    load_process: LoadProcess
     start: float
     resumed: bool
 
@@ -72,144 +72,146 @@ class _End(TypedDict):
 
 
 class ActiveRun:
-    """A run from its launch to its end. ``past`` is what a runner before this one knew of it, where it had begun."""
+    """A run from its launch to its end. ``prior`` is its state under an earlier runner, if it had started."""
 
     def __init__(
-        self, run: PlannedRun, deployment: DeploymentBase[Any], past: RunState | None, stage: RunContext
+        self, run: PlannedRun, deployment: DeploymentBase[Any], prior: RunState | None, context: RunContext
     ) -> None:
         self.run = run
-        self.past = past
-        self.serving = Server(deployment, run.replica, stage.layout, stage.tell, stage.port(run))
-        self.driver: LoadProcess | None = None
-        self.loads = 0 if past is None else past.loads
-        """Load processes that it has had."""
-        self._told = past is not None and past.load_start is not None
+        self.prior = prior
+        self.server = Server(deployment, run.replica, context.layout, context.record_event, context.port(run))
+        self.load_process: LoadProcess | None = None
+        self.loads = 0 if prior is None else prior.loads
+        """The number of its load processes so far."""
+        self._start_recorded = prior is not None and prior.load_start is not None
         self._load: _Load | None = None
-        self._stage = stage
+        self._context = context
 
     @property
     def folder(self) -> Path:
-        """Where its request records go."""
-        return self._stage.layout.source(self.run.options.name, "requests", self.run.replica)
+        """The folder of its request records."""
+        return self._context.layout.source(self.run.options.name, "requests", self.run.replica)
 
     @property
-    def begun_at(self) -> float | None:
-        """When its load, or its watch, began under a runner before this one, on the campaign's timeline."""
-        return None if self.past is None else self.past.load_start
+    def prior_start(self) -> float | None:
+        """When an earlier runner started its load or observation, on the campaign's timeline."""
+        return None if self.prior is None else self.prior.load_start
 
     async def serve(self, lost: str | None) -> None:
-        """Start its server, or take over the one that a runner before this one left.
+        """Start its server, or take over the server that an earlier runner left.
 
-        ``lost`` says why none can still live, where that is so. Raises DeploymentError, which the journal then tells.
+        ``lost`` is why no such server can still run, if so. Raises DeploymentError, after journaling it.
         """
-        # Where the campaign drives no load, no request is ours: whatever runs is ready.
-        probe = self._stage.campaign.load is not None
-        if self.past is None:
-            await self.serving.start(probe=probe)
+        # A campaign without load sends no probe either: a running process counts as ready.
+        probe = self._context.campaign.load is not None
+        if self.prior is None:
+            await self.server.start(probe=probe)
         else:
-            await self.serving.resume(self.past, self._stage.timeline, lost, probe=probe)
+            await self.server.resume(self.prior, self._context.timeline, lost, probe=probe)
 
     async def prepare(self, log: IO[bytes]) -> bool:
-        """Start its load process, which then waits for its job; False where everything is to end before that."""
-        driver = await unless(self._stage.interrupted, LoadProcess.start(self._stage.layout.root, log))
-        if driver is not None:
-            self.driver = driver
-        return driver is not None
+        """Start its load process, which then waits for its job; False if the campaign is interrupted before."""
+        load_process = await run_unless(self._context.interrupted, LoadProcess.start(self._context.layout.root, log))
+        if load_process is not None:
+            self.load_process = load_process
+        return load_process is not None
 
     def load(self, load_start: float, *, resumed: bool) -> None:
-        """Give the load process its job: to send from monotonic time ``load_start`` on, or go on with what began."""
-        stage, run = self._stage, self.run
-        driver = needed(self.driver, f"the load process of {run.options.name}")
+        """Send the load process its job: start at monotonic time ``load_start``, or continue a load."""
+        context, run = self._context, self.run
+        load_process = require(self.load_process, f"the load process of {run.options.name}")
         job = Job(
-            endpoint=needed(self.serving.endpoint, f"the endpoint of {run.options.name}"),
-            load=needed(run.load, f"the load of {run.options.name}"),
+            endpoint=require(self.server.endpoint, f"the endpoint of {run.options.name}"),
+            load=require(run.load, f"the load of {run.options.name}"),
             rate=run.options.rate,
             seed=run.seed,
-            duration=stage.campaign.duration,
+            duration=context.campaign.duration,
             load_start=load_start,
             folder=self.folder,
             resumed=resumed,
-            shift=stage.timeline.shift,
+            shift=context.timeline.shift,
         )
-        driver.begin(job)
-        if self.serving.generation > 1:
-            driver.release(self.serving.generation)
-        self._load = _Load(driver, load_start, resumed)
+        load_process.begin(job)
+        if self.server.generation > 1:
+            load_process.release(self.server.generation)
+        self._load = _Load(load_process, load_start, resumed)
         self.loads += 1
-        if self._told:
+        if self._start_recorded:
             return
-        self._told = True
-        stage.tell(
+        self._start_recorded = True
+        context.record_event(
             events.LoadStarted(
                 **self._which,
-                load_start=stage.timeline.of(load_start),
-                planned_seconds=stage.campaign.duration,
+                load_start=context.timeline.of(load_start),
+                planned_seconds=context.campaign.duration,
                 phases=[(phase.start, phase.end) for phase in job.phases()],
-                pid=driver.pid,
+                pid=load_process.pid,
             )
         )
 
     async def follow(self) -> None:
-        """Wait for its load to end; a dead server ends it early, a load process that died is replaced."""
+        """Wait until its load ends. A dead server ends it early; a dead load process is replaced."""
         for _ in range(_MOST_LOAD_PROCESSES):
-            load = needed(self._load, f"the load of {self.run.options.name}")
-            if await self._drive(load) or not self._may_go_on(load):
+            load = require(self._load, f"the load of {self.run.options.name}")
+            if await self._drive(load) or not self._may_continue(load):
                 return
-            with self._stage.load_log() as log:
-                if not await self.prepare(log) or not self._may_go_on(load):
+            with self._context.load_log() as log:
+                if not await self.prepare(log) or not self._may_continue(load):
                     return
             self.load(load.start, resumed=True)
 
     def stop(self) -> None:
-        """No more arrivals: the load drains and ends."""
-        if self.driver is not None:
-            self.driver.stop()
+        """Stop arrivals: the load drains and ends."""
+        if self.load_process is not None:
+            self.load_process.stop()
 
     async def watch(self, start: float) -> None:
-        """Look on from monotonic time ``start`` for as long as a load would take, or until there is nobody left."""
-        stage = self._stage
-        if self._told:
-            stage.tell(events.WatchResumed(**self._which))
+        """Observe from monotonic time ``start`` for the planned time, or until the process has ended for good."""
+        context = self._context
+        if self._start_recorded:
+            context.record_event(events.WatchResumed(**self._which))
         else:
-            born = self.serving.born
-            stage.tell(
+            born = self.server.born
+            context.record_event(
                 events.WatchStarted(
                     **self._which,
-                    load_start=stage.timeline.of(start),
-                    planned_seconds=stage.campaign.duration,
+                    load_start=context.timeline.of(start),
+                    planned_seconds=context.campaign.duration,
                     earlier=0.0 if born is None else max(start - born, 0.0),
                 )
             )
-        over = asyncio.create_task(stage.interrupted.wait())
-        gone = asyncio.create_task(self.serving.gone_for_good())
-        left = start + stage.campaign.duration - time.monotonic()
+        over = asyncio.create_task(context.interrupted.wait())
+        gone = asyncio.create_task(self.server.follow_restarts())
+        left = start + context.campaign.duration - time.monotonic()
         try:
             await asyncio.wait({over, gone}, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await cancelled([over, gone])
-        stage.tell(events.WatchFinished(**self._which))
+            await cancel_all([over, gone])
+        context.record_event(events.WatchFinished(**self._which))
 
     async def _drive(self, given: _Load) -> bool:
-        """Wait for the end of a load process; whether it ended in order."""
-        driver = given.driver
-        load = asyncio.create_task(driver.wait())
-        told = asyncio.create_task(self._tell_resumed(driver)) if given.resumed else None
-        death = asyncio.create_task(self.serving.died.wait())
+        """Wait until a load process ends; whether it ended in order."""
+        load_process = given.load_process
+        load = asyncio.create_task(load_process.wait())
+        resumed = asyncio.create_task(self._record_resumed(load_process)) if given.resumed else None
+        death = asyncio.create_task(self.server.died.wait())
         try:
             await asyncio.wait({load, death}, return_when=asyncio.FIRST_COMPLETED)
             if death.done() and not load.done():
-                driver.stop()
+                load_process.stop()
             status = await load
         finally:
-            await cancelled([load, death])
-            if told is not None:
-                await asyncio.gather(told, return_exceptions=True)
-        for failure in driver.take_failed_seals():
-            self._stage.tell(replace(failure, **self._which))
-        finished = driver.finished or {}
+            await cancel_all([load, death])
+            if resumed is not None:
+                await asyncio.gather(resumed, return_exceptions=True)
+        for failure in load_process.take_failed_seals():
+            self._context.record_event(replace(failure, **self._which))
+        finished = load_process.finished or {}
         in_order = status == 0 and bool(finished)
-        if driver.ignored:
-            self._stage.tell(events.LoadOutputIgnored(**self._which, lines=driver.ignored, first=driver.first_ignored))
+        if load_process.ignored:
+            self._context.record_event(
+                events.LoadOutputIgnored(**self._which, lines=load_process.ignored, first=load_process.first_ignored)
+            )
         end: _End = {
             "exit": status,
             "schedule_hash": finished.get("schedule_hash"),
@@ -218,17 +220,19 @@ class ActiveRun:
             "dropped": finished.get("dropped") or 0,
         }
         if in_order:
-            self._stage.tell(events.LoadFinished(**self._which, **end))
+            self._context.record_event(events.LoadFinished(**self._which, **end))
         else:
-            self._stage.tell(events.LoadDied(**self._which, **end, reason=driver.failure))
+            self._context.record_event(events.LoadDied(**self._which, **end, reason=load_process.failure))
         return in_order
 
-    def _may_go_on(self, load: _Load) -> bool:
-        over = time.monotonic() >= load.start + self._stage.campaign.duration
-        return not (over or self.serving.died.is_set() or self._stage.interrupted.is_set())
+    def _may_continue(self, load: _Load) -> bool:
+        over = time.monotonic() >= load.start + self._context.campaign.duration
+        return not (over or self.server.died.is_set() or self._context.interrupted.is_set())
 
-    async def _tell_resumed(self, driver: LoadProcess) -> None:
-        self._stage.tell(events.LoadResumed(**self._which, first=await driver.resumed(), pid=driver.pid))
+    async def _record_resumed(self, load_process: LoadProcess) -> None:
+        self._context.record_event(
+            events.LoadResumed(**self._which, first=await load_process.resumed(), pid=load_process.pid)
+        )
 
     @property
     def _which(self) -> RunKey:

@@ -92,7 +92,7 @@ class Sampling:
         """Have files sealed that an earlier runner left and nobody writes to."""
         for live in leftovers:
             self._sealer.add(live)
-        self._sealer.go_on()
+        self._sealer.start_next()
 
     def finish(self, run: Path) -> None:
         """Close the segments of a run that has ended, below its folder: many runs would keep many files open."""

@@ -1,7 +1,7 @@
-"""The manifest of a result directory: what exactly was run.
+"""The manifest of a result directory: what was run.
 
-Results of earlier releases stay readable: what one did not write has a default, and keys that this release does not
-know are kept, so that a report shows them.
+Results of earlier releases stay readable: missing keys have defaults, and unknown keys are kept, so that a report
+shows them.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class CampaignSettings(_Part):
 
 
 class Treatment(_Part):
-    """What a designed experiment made of a deployment."""
+    """The treatment that a designed experiment gave a deployment."""
 
     base: str
     point: int
@@ -87,7 +87,7 @@ class Treatment(_Part):
 
 
 class KnownAgeing(_Part):
-    """By how much a control ages: the indicator's unit a request, and an hour."""
+    """The configured leak of a control, in the indicator's unit per request and per hour."""
 
     indicator: str
     per_request: float = 0.0
@@ -95,7 +95,7 @@ class KnownAgeing(_Part):
 
 
 class ManifestDeployment(_Part):
-    """One deployment as it was run; what only its kind has is kept as it is."""
+    """One deployment as it was run; keys of its kind are kept unchanged."""
 
     name: str
     kind: str = ""
@@ -109,7 +109,7 @@ class ManifestDeployment(_Part):
 
 
 class Host(_Part):
-    """The machine."""
+    """The host."""
 
     name: str = ""
     memory_limit_bytes: int | float | None = None
@@ -139,7 +139,7 @@ class Manifest(_Part):
         return next((one for one in self.deployments if one.name == name), None)
 
     def load_of(self, name: str) -> Load | None:
-        """The load that a deployment was given, a point of a designed experiment its own; None where there was none."""
+        """The load of a deployment; in a designed experiment that of its point. None without load."""
         made = self.deployment(name)
         treatment = None if made is None else made.treatment
         return self.campaign.load if treatment is None else treatment.load

@@ -1,6 +1,6 @@
-"""A result directory as pandas sees it: complete, or still being written.
+"""A result directory as pandas frames; it may still be written.
 
-To open one and to read its journal and manifest needs neither pandas nor pyarrow: the runner and `aging status` do it.
+Opening one and reading its journal and manifest imports neither pandas nor pyarrow, as for `aging status`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _REQUESTS = "requests"
 
 @dataclass(frozen=True)
 class Results:
-    """What a campaign wrote. Times in the frames are monotonic seconds (``mono``) and epoch seconds (``wall``).
+    """The results of a campaign. Times in the frames are monotonic seconds (``mono``) and epoch seconds (``wall``).
 
     ``events`` is the journal, oldest first, and ``state`` its fold, both as they were when the directory was opened.
-    ``checked`` results read every column of what is read, so that :meth:`trimmed` need not read it again: an analysis
-    asks for most of them, and must tell of damage to any.
+    ``checked`` results read every column, so that :meth:`trimmed` does not read again: an analysis uses most columns
+    and must report damage to any.
     """
 
     layout: Layout
@@ -61,12 +61,12 @@ class Results:
         return str(self.content["campaign"]["name"])
 
     def events_of(self, deployment: str, replica: int) -> tuple[Event, ...]:
-        """What the journal tells of one run: of its last attempt, where it was repeated."""
+        """The events of one run; of its last attempt if it was repeated."""
         return tuple(event for event in self.lasting_events if event.of_run(deployment, replica))
 
     @cached_property
     def lasting_events(self) -> tuple[Event, ...]:
-        """The journal without what earlier attempts at repeated runs left."""
+        """The journal without the events of earlier attempts at repeated runs."""
         gone = superseded(self.events)
         return tuple(event for place, event in enumerate(self.events) if place not in gone)
 
@@ -78,8 +78,8 @@ class Results:
     def samples(self, owner: str, source: str, replica: int = 1, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of one sampler (``process``, ``host``, ``engine``, ``device``, …), one column a metric.
 
-        ``owner`` is a deployment, or ``_harness`` for the harness, host and devices. ``columns`` reads no others,
-        unless the results are ``checked``: of nine days at 1 Hz one metric is there in a second.
+        ``owner`` is a deployment, or ``_harness`` for the harness, host and devices. With ``columns`` only those are
+        read, unless the results are ``checked``: one metric of nine days at 1 Hz takes a second.
         """
         from aging.store.reader import read_requests, read_rows  # noqa: PLC0415 - pyarrow: rows need it, a look does not
 
@@ -98,13 +98,13 @@ class Results:
     def tree(
         self, deployment: str, replica: int = 1, source: str = "process", columns: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """Rows of a sampler about a deployment as a whole, those of its components left out."""
-        asked = None if columns is None else ("entity", *columns)
-        rows = self.samples(deployment, source, replica, asked)
+        """Rows of a sampler about a deployment as a whole, without those of its components."""
+        wanted = None if columns is None else ("entity", *columns)
+        rows = self.samples(deployment, source, replica, wanted)
         return rows if rows.empty else rows[rows["entity"] == TREE]
 
     def requests(self, deployment: str, replica: int = 1, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """One row a request, in the order they ended; columns are those of ``RequestRecord``, or these of them."""
+        """One row per request, in the order of their ends, with the columns of ``RequestRecord``, or these of them."""
         return self.samples(deployment, _REQUESTS, replica, columns)
 
     @cached_property
@@ -115,15 +115,15 @@ class Results:
 
     @cached_property
     def _trimmed(self) -> dict[Path, Sequence[str]]:
-        """What could not be read of the folders that were read whole."""
+        """Unreadable files of the folders that were read completely."""
         return {}
 
     def replicas(self, deployment: str) -> tuple[int, ...]:
-        """Replicas that left data."""
+        """Replicas with data."""
         return tuple(sorted(replica for name, replica in self.state.runs if name == deployment))
 
     def trimmed(self) -> list[str]:
-        """What of the directory's files could not be read, one message a file."""
+        """One message per file of the directory that cannot be read completely."""
         from aging.store.reader import trimmed_in  # noqa: PLC0415 - pyarrow, as above
 
         folders = sorted({path.parent for path in self.layout.root.glob(f"*/r*/*/*{LIVE}")}) + sorted(
@@ -135,14 +135,14 @@ class Results:
             for note in (self._trimmed[folder] if folder in self._trimmed else trimmed_in(folder))
         ]
         broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
-        return notes + ([f"journal.jsonl: {broken} lines are not whole and were left out"] if broken else [])
+        return notes + ([f"journal.jsonl: {broken} incomplete lines were left out"] if broken else [])
 
 
 def open_results(path: str | Path, *, checked: bool = False) -> Results:
-    """Open a result directory, ``checked`` for an analysis. Raises :class:`ResultsError` for what is none."""
+    """Open a result directory, ``checked`` for an analysis. Raises :class:`ResultsError` for any other path."""
     root = Path(path)
     if not root.exists():
-        raise ResultsError(f"{root}: there is no such directory")
+        raise ResultsError(f"{root}: does not exist")
     if not (root / "journal.jsonl").is_file():
         found = (*root.glob("*/journal.jsonl"), *root.glob("*/*/journal.jsonl"))
         inside = sorted(found, key=lambda path: path.parent.name)
@@ -152,7 +152,7 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
     events = read_journal(layout.journal)
     state = fold(events)
     results = Results(replace(layout, attempts=state.attempts), events, state, checked)
-    results.content  # noqa: B018 - an unreadable manifest is told now, not halfway
+    results.content  # noqa: B018 - raise now for an unreadable manifest, not halfway
     return results
 
 

@@ -15,7 +15,7 @@ Phase = Literal["preparing", "running", "draining", "completed", "decided", "int
 
 
 RESUMABLE: frozenset[Phase] = frozenset(("preparing", "running", "draining", "interrupted", "halted"))
-"""Phases that a campaign whose runner has gone can be resumed from."""
+"""Phases from which a campaign whose runner has ended can be resumed."""
 
 
 _ENDED: Mapping[type[Event], Phase] = {
@@ -29,16 +29,16 @@ _ENDED: Mapping[type[Event], Phase] = {
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What the journal says of one run (one deployment, one replica). Times are monotonic seconds.
+    """The state of one run (one deployment, one replica). Times are monotonic seconds.
 
-    ``phases`` are the stretches of different load, in seconds from ``load_start``; empty where it is steady.
-    A run that was repeated is what its last ``attempt`` is. Where there is no load of ours the run is ``watched``:
-    ``load_start`` to ``load_end`` is when we looked on, and its main process had run for ``earlier`` seconds before.
-    ``processes`` are those that we started, by component, until we have seen their end; ``main`` is the main one,
-    whoever started it, ``command`` how the kernel showed its command line, ``port`` where it listens. ``ready`` is when
-    this generation was; ``loads`` counts its load processes; ``driven`` tells that its load has come to the end of its
-    schedule, whose last arrival may be due long before the end of the run; ``cut_short`` tells that the rest of its
-    time passed while there was no runner.
+    ``phases`` are the stretches of different load, in seconds from ``load_start``; empty for a steady load.
+    The state of a repeated run is that of its last ``attempt``. A run without a load of the campaign is ``watched``:
+    ``load_start`` to ``load_end`` is the time of observation; before that its main process had run ``earlier`` s.
+    ``processes`` are those that the runner started, by component, until their end is known; ``main`` is the main one,
+    started by the runner or not, ``command`` its command line from the kernel, ``port`` where it listens. ``ready`` is
+    when this generation became ready; ``loads`` counts its load processes. ``driven``: the load reached the end of its
+    schedule, whose last arrival may be due long before the end of the run. ``cut_short``: the rest of its time passed
+    while the runner was down.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -64,7 +64,7 @@ class RunState:
 
     @property
     def planned_end(self) -> float | None:
-        """When its load, or its watch, is over."""
+        """When its load or observation ends."""
         if self.load_start is None or self.planned_seconds is None:
             return None
         return self.load_start + self.planned_seconds
@@ -72,13 +72,12 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class CampaignState:
-    """What the journal says of the whole campaign; ``runs`` by deployment and replica.
+    """The state of the whole campaign; ``runs`` by deployment and replica.
 
-    ``boot`` and ``shift`` are of the boot that its last runner ran in; ``last`` is the last event's stamp,
-    ``alive`` when a runner wrote the last one of its own.
-    ``cleared`` tells who ended what the last runner had left, if anybody; ``lives`` counts the runners,
-    ``folder`` is where the first of them was started, ``planned_seconds`` are those of load and cooldown in all,
-    ``baseline`` is what was in use before anything was started in this boot, where that was noted.
+    ``boot`` and ``shift`` are those of its last runner; ``last`` is the stamp of the last event, ``alive`` the time of
+    the last event of a runner. ``cleared`` is what ended the processes of the last runner, if anything; ``runners`` is
+    the number of runners, ``folder`` the working folder of the first. ``planned_seconds`` are those of load and
+    cooldown in total; ``baseline`` is the memory in use before the first start in this boot, if it was recorded.
     """
 
     phase: Phase = "preparing"
@@ -92,12 +91,12 @@ class CampaignState:
     alive: float = 0.0
     planned_seconds: float | None = None
     cleared: Literal["keeper", "reaper"] | None = None
-    lives: int = 0
+    runners: int = 0
     folder: str | None = None
     baseline: events.Baseline | None = None
 
     def recorded(self) -> Sequence[Identity]:
-        """The processes that we started and have not seen the end of, if they are of this boot of the host."""
+        """The processes that the runner started and whose end is unknown, if they are of this boot of the host."""
         if self.boot != boot_id():
             return ()
         return [one for run in self.runs.values() for one in run.processes.values()]
@@ -117,7 +116,7 @@ def fold(journal: Iterable[Event]) -> CampaignState:
 
 
 class Fold:
-    """The state of a campaign, event by event: what an event costs does not grow with the number of runs."""
+    """The state of a campaign, event by event: the cost of an event is independent of the number of runs."""
 
     def __init__(self) -> None:
         self._whole = CampaignState()
@@ -133,19 +132,19 @@ class Fold:
             return
         key = (event.deployment, event.replica)
         run = _run_step(self._runs.get(key, RunState()), event)
-        # By itself, if neither the campaign was to end nor its server had ended.
+        # By itself, unless the campaign was ending or its server had ended.
         if isinstance(event, events.LoadFinished):
             run = replace(run, driven=self._whole.phase == "running" and run.phase != "died")
         self._runs[key] = run
 
     @property
     def state(self) -> CampaignState:
-        """The state by now."""
+        """The state after the events so far."""
         return replace(self._whole, runs=dict(self._runs))
 
 
 def superseded(journal: Sequence[Event]) -> frozenset[int]:
-    """Places of the events that an earlier attempt at a repeated run left: what they tell is no more the run's."""
+    """Indexes of the events of earlier attempts at repeated runs, which do not count for the run."""
     last = {_run_of(event): place for place, event in enumerate(journal) if isinstance(event, events.RunRepeated)}
     return frozenset(
         place
@@ -162,10 +161,10 @@ def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911
     match event:
         case events.CampaignStarted(pid=pid, boot=boot, folder=folder, planned_seconds=planned):
             known = replace(state, pid=pid, boot=boot, folder=folder, planned_seconds=planned)
-            return replace(known, phase="running", started=event.stamp, lives=1)
+            return replace(known, phase="running", started=event.stamp, runners=1)
         case events.CampaignResumed(pid=pid, boot=boot, shift=shift):
             baseline = state.baseline if boot == state.boot else None
-            known = replace(state, pid=pid, boot=boot, shift=shift, lives=state.lives + 1)
+            known = replace(state, pid=pid, boot=boot, shift=shift, runners=state.runners + 1)
             return replace(known, phase="running", ended=None, cleared=None, baseline=baseline)
         case events.Baseline():
             return replace(state, baseline=event)
@@ -227,6 +226,6 @@ def _serving(run: RunState) -> Literal["ready", "watching", "loading"]:
 
 
 def _processes(event: events.DeploymentStarted) -> dict[str, Any]:
-    """The processes that an event tells; older journals tell only the main one's pid."""
+    """The processes of an event; older journals have only the pid of the main process."""
     processes = {name: Identity(*one) for name, one in event.processes.items()}
     return {"processes": processes, "main": None if event.main is None else Identity(*event.main)}

@@ -12,7 +12,7 @@ from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity
 from aging.core.targets import EngineMetric
 from aging.deployments.base import DeploymentBase
-from aging.deployments.lifecycle import PastLife
+from aging.deployments.lifecycle import PriorServer
 from aging.deployments.runtimes.vllm import Vllm
 from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.world import World
@@ -44,7 +44,7 @@ class Beginnings:
             lines.write(f"{name} of {campaign.name} begins\n")
         return life
 
-    async def readopt(self, past: PastLife) -> Life | None:
+    async def readopt(self, past: PriorServer) -> Life | None:
         if MAIN not in past.processes or self.server.name in self.world.gone:
             return None
         self.world.lives[self.server.name] = life = Life(self.server, past.processes[MAIN])

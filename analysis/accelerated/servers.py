@@ -54,7 +54,7 @@ class Life:
         return {} if self.how else {MAIN: (self.identity.pid,)}
 
     @property
-    def ours(self) -> Mapping[str, Identity]:
+    def owned(self) -> Mapping[str, Identity]:
         return {MAIN: self.identity}
 
     async def wait(self) -> str:

@@ -34,11 +34,11 @@ import aging.runner.campaign
 import aging.runner.run
 import aging.runner.server
 import aging.runner.settle
-from aging.app.prepare import prepare
+from aging.app.prepare import make_result_directory
 from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.allocator import keep_flat
-from aging.runner.campaign import Outcome, Runner
+from aging.runner.campaign import CampaignRunner, Outcome
 from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest
 from aging.runner.settle import HostUse
@@ -128,7 +128,7 @@ def live(study: Study, hours: float, seed: int) -> Outcome:
         text = campaign_text(hours)
         campaign = parsed(text)
         deployments = [SimulatedDeployment(options, world) for options in campaign.deployment]
-        layout = prepare(campaign, manifest(campaign, deployments, ()), text, study.results)
+        layout = make_result_directory(campaign, manifest(campaign, deployments, ()), text, study.results)
         lock, past = Lock.take(layout.root, "runner"), None
     else:
         results = open_results(directory)
@@ -137,11 +137,11 @@ def live(study: Study, hours: float, seed: int) -> Outcome:
         campaign = parsed(layout.campaign.read_text(encoding="utf-8"))
         deployments = [SimulatedDeployment(options, world) for options in campaign.deployment]
         taken = take_over(layout)
-        lock, past = taken.lock, taken.past
+        lock, past = taken.lock, taken.prior
     Happening(study, world, hours)
     keep_flat()
     with contextlib.closing(lock), asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as loop:
-        runner = Runner(campaign, deployments, catalogue, layout, past)
+        runner = CampaignRunner(campaign, deployments, catalogue, layout, past)
         outcome = loop.run(runner.run())
         seal_tree(layout.root)
     clock.host.write(study.host)

@@ -27,7 +27,7 @@ from typing import get_args
 import httpx
 
 from aging.core.endpoint import Endpoint
-from aging.core.records import RequestRecord, recorded
+from aging.core.records import RequestRecord, request_row
 from aging.load.client import Client, Limits
 from aging.load.schedule.planned_request import ClosedLoop, Fault, PlannedRequest
 from aging.load.warmup import rehearse
@@ -78,7 +78,7 @@ async def _soak(endpoint: Endpoint, told: argparse.Namespace, folder: Path, stat
 
     def record(done: RequestRecord) -> None:
         statuses[f"{done.status}{f' ({done.failure})' if done.failure else ''}"] += 1
-        writer.append(time.time(), [recorded(done)])
+        writer.append(time.time(), [request_row(done)])
 
     limits = Limits(told.places, timeout=_TIMEOUT_SECONDS, drain=5.0)
     transport = httpx.AsyncHTTPTransport(limits=_HTTPX_LIMITS) if told.httpx else None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from aging.core.processes.ownership import MARKER, Identity, environment, identity, lives, processes
+from aging.core.processes.ownership import MARKER, Identity, environment, identity, is_running, processes
 from aging.runner.keeper_client import keepers
 from aging.store.events import Event, LoadStarted
 from aging.store.journal import read_journal
@@ -237,7 +237,7 @@ class Disturbed:
         while (left := self._left(root)) and time.monotonic() < gone:
             time.sleep(0.1)
         for one, _ in left:
-            if lives(one):
+            if is_running(one):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(one.pid, signal.SIGKILL)
         for process in self.started:

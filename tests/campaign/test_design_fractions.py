@@ -1,4 +1,4 @@
-"""Regular fractions against the literature: resolutions, defining relations, and what there is none of."""
+"""Regular fractions compared with the literature: resolutions, defining relations, unavailable fractions."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ NIST = {
 }
 
 
-def test_the_known_fractions_have_the_resolutions_of_the_handbook() -> None:
-    ours = {
+def test_resolutions_of_nist_handbook() -> None:
+    found = {
         factors: [(one.runs, one.resolution) for text in texts if (one := given_fraction(factors, text.split()))]
         for factors, texts in _KNOWN.items()
     }
-    assert ours == NIST
+    assert found == NIST
 
 
-def test_the_half_fraction_of_four_factors_is_the_textbooks() -> None:
+def test_half_fraction_of_four_factors() -> None:
     # Montgomery, Design and Analysis of Experiments, table 8.3: D = ABC, I = ABCD.
     half = smallest_fraction(4, 4)
     assert half.defining_relation == {frozenset("ABCD")}
@@ -48,7 +48,7 @@ def test_the_half_fraction_of_four_factors_is_the_textbooks() -> None:
     assert str(half) == "2^(4-1) of resolution IV, D = ABC"
 
 
-def test_a_quarter_fraction_has_the_product_of_its_words() -> None:
+def test_defining_relation_of_quarter_fraction() -> None:
     # Montgomery, Design and Analysis of Experiments, section 8.3: 2^(6-2), I = ABCE = BCDF = ADEF.
     quarter = given_fraction(6, ["E = ABC", "F=BCD"])
     assert quarter.defining_relation == {frozenset("ABCE"), frozenset("BCDF"), frozenset("ADEF")}
@@ -56,9 +56,7 @@ def test_a_quarter_fraction_has_the_product_of_its_words() -> None:
 
 
 @pytest.mark.parametrize(("factors", "resolution"), [(k, r) for k in NIST for r in (3, 4, 5)])
-def test_the_smallest_fraction_has_at_least_the_resolution_and_every_column_is_balanced(
-    factors: int, resolution: int
-) -> None:
+def test_smallest_fraction_is_balanced(factors: int, resolution: int) -> None:
     enough = [runs for runs, found in NIST[factors] if found >= resolution]
     if not enough:
         with pytest.raises(ValueError, match=f"has resolution {resolution}; the highest is"):
@@ -73,31 +71,31 @@ def test_the_smallest_fraction_has_at_least_the_resolution_and_every_column_is_b
 
 
 @pytest.mark.parametrize(
-    ("generators", "told"),
+    ("generators", "message"),
     [
         (["D"], "is not a generator"),
         (["D = AXB"], "names X; the 4 factors are ABCD"),
         (["D = ABD"], "names a letter twice"),
-        (["C = AB", "D = AC"], "D = AC is made of C, which is itself generated"),
+        (["C = AB", "D = AC"], "D = AC uses C, which is itself generated"),
         (["C = AB", "C = AB"], "names a letter twice"),
     ],
 )
-def test_a_wrong_generator_is_told(generators: list[str], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_invalid_generator(generators: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         given_fraction(4, generators)
 
 
-def test_what_does_not_exist_is_refused_with_what_does() -> None:
+def test_unavailable_resolution() -> None:
     with pytest.raises(ValueError, match='the highest is 4, in 8 runs; or use `kind = "full"`, 16 runs'):
         smallest_fraction(4, 5)
-    with pytest.raises(ValueError, match='nor any other; use `kind = "full"`, 4 runs'):
+    with pytest.raises(ValueError, match='or any other; use `kind = "full"`, 4 runs'):
         smallest_fraction(2, 3)
-    with pytest.raises(ValueError, match="known for up to 11 factors, got 12"):
+    with pytest.raises(ValueError, match="tabulated for up to 11 factors, got 12"):
         smallest_fraction(12, 3)
 
 
 @given(st.integers(4, 8), st.data())
-def test_any_generators_make_a_fraction_whose_relation_is_a_group(factors: int, data: st.DataObject) -> None:
+def test_defining_relation_is_a_group(factors: int, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, factors - 3))
     basic, generated = LETTERS[: factors - count], LETTERS[factors - count : factors]
     words = st.sets(st.sampled_from(basic), min_size=2).map(lambda letters: "".join(sorted(letters)))

@@ -1,4 +1,4 @@
-"""The points of designs."""
+"""The points of full factorial designs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from aging.campaign.design.points import full_factorial
 
 
-def test_a_full_design_has_every_combination_once_in_standard_order() -> None:
+def test_full_factorial_order() -> None:
     points = full_factorial({"a": [0, 1], "b": ["x", "y", "z"]})
     assert [tuple(point.levels.values()) for point in points] == [
         (0, "x"),
@@ -22,7 +22,7 @@ def test_a_full_design_has_every_combination_once_in_standard_order() -> None:
 
 
 @given(st.lists(st.integers(2, 4), min_size=1, max_size=4))
-def test_every_level_comes_equally_often(counts: list[int]) -> None:
+def test_full_factorial_is_balanced(counts: list[int]) -> None:
     factors = {f"f{k}": list(range(count)) for k, count in enumerate(counts)}
     points = full_factorial(factors)
     assert len({tuple(point.levels.values()) for point in points}) == len(points)

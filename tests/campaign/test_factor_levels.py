@@ -1,4 +1,4 @@
-"""What lies halfway between two levels of a factor."""
+"""The centre of two levels of a factor."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from aging.campaign.factor_levels import centre
         (["10s", "1m"], "35s"),
     ],
 )
-def test_quantities_have_a_centre(levels: list[Any], halfway: Any) -> None:
+def test_centre(levels: list[Any], halfway: Any) -> None:
     assert centre(levels) == halfway
 
 
 @pytest.mark.parametrize(
-    ("levels", "told"),
+    ("levels", "message"),
     [
-        (["a", "b"], "only quantities have a centre"),
-        ([False, True], "only quantities have a centre"),
+        (["a", "b"], "only quantities have one"),
+        ([False, True], "only quantities have one"),
         ([1, 4], "no whole number halfway between 1 and 4"),
-        ([1, 2, 3], "needs two levels"),
+        ([1, 2, 3], "requires two levels"),
         (["10s", "1KiB"], "not quantities of one kind"),
     ],
 )
-def test_what_has_no_centre_is_told(levels: list[Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_levels_without_centre(levels: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         centre(levels)

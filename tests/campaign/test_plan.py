@@ -1,4 +1,4 @@
-"""Which runs there are, in which order, and what `aging plan` tells of them."""
+"""The runs of a campaign, their order, and the output of `aging plan`."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ output_tokens = { median = 2, p95 = 2, min = 2, max = 2 }
     return parse_campaign(text + load + factors + tables, CATALOGUE.kinds())
 
 
-def told(run: PlannedRun) -> tuple[str, int]:
+def key_of(run: PlannedRun) -> tuple[str, int]:
     return run.options.name, run.replica
 
 
-def test_slots_run_side_by_side_and_their_deployments_take_turns() -> None:
+def test_rounds_of_slots() -> None:
     planned = rounds(campaign(["x", "x", "y", None], replicas=2))
-    assert [[told(run) for run in together] for together in planned] == [
+    assert [[key_of(run) for run in together] for together in planned] == [
         [("d0", 1), ("d2", 1), ("d3", 1)],
         [("d1", 1), ("d2", 2), ("d3", 2)],
         [("d0", 2)],
@@ -57,14 +57,14 @@ def test_slots_run_side_by_side_and_their_deployments_take_turns() -> None:
     ]
 
 
-def test_equal_replicas_have_equal_seeds_and_others_have_others() -> None:
+def test_seed_per_replica() -> None:
     runs = [run for together in rounds(campaign(["x", "x"], replicas=3)) for run in together]
     seeds = {run.replica: {other.seed for other in runs if other.replica == run.replica} for run in runs}
     assert all(len(of) == 1 for of in seeds.values())
     assert len(set.union(*seeds.values())) == 3
 
 
-def test_a_random_order_is_the_seeds_and_is_drawn_anew_for_every_replica() -> None:
+def test_random_order_per_replica() -> None:
     def order(seed: int) -> list[list[str]]:
         runs = [run for (run,) in rounds(campaign(5 * ["x"], order="random", seed=seed, replicas=4))]
         return [[run.options.name for run in runs if run.replica == replica] for replica in (1, 2, 3, 4)]
@@ -75,12 +75,12 @@ def test_a_random_order_is_the_seeds_and_is_drawn_anew_for_every_replica() -> No
     assert all(sorted(names) == ["d0", "d1", "d2", "d3", "d4"] for names in order(3))
 
 
-def test_points_come_in_an_order_that_is_drawn_and_equal_in_every_slot() -> None:
+def test_random_order_of_points() -> None:
     factors = '[factors]\n"load.arrivals.rate" = [1.0, 2.0, 3.0, 4.0, 5.0]\n'
     planned = rounds(campaign(["x", "y"], factors, replicas=2))
     assert len(planned) == 10
     points = [[run.options.name.rpartition("-")[2] for run in together] for together in planned]
-    assert all(len(set(of)) == 1 for of in points), "side by side all have the same point, so the same load"
+    assert all(len(set(of)) == 1 for of in points), "all deployments of a round have the same point and load"
     first, second = [of[0] for of in points[:5]], [of[0] for of in points[5:]]
     assert sorted(first) == sorted(second) == ["p01", "p02", "p03", "p04", "p05"]
     assert first != sorted(first)
@@ -88,11 +88,11 @@ def test_points_come_in_an_order_that_is_drawn_and_equal_in_every_slot() -> None
     assert all(run.load is not None and run.load == together[0].load for together in planned for run in together)
 
 
-def test_broken_runs_are_repeated_after_all_others_side_by_side_as_before() -> None:
+def test_repeats_of_broken_runs() -> None:
     planned = rounds(campaign(["x", "x", "y"]))
     runs = [run for together in planned for run in together]
     again = repeated([run for run in runs if run.options.name != "d1"])
-    assert [[told(run) for run in together] for together in again] == [[("d0", 1), ("d2", 1)]]
+    assert [[key_of(run) for run in together] for together in again] == [[("d0", 1), ("d2", 1)]]
     assert {run.attempt for together in again for run in together} == {2}
     assert repeated([]) == ()
 
@@ -104,12 +104,10 @@ def test_broken_runs_are_repeated_after_all_others_side_by_side_as_before() -> N
     order=st.sampled_from(["round-robin", "random"]),
     seed=st.integers(0, 2**32),
 )
-def test_whatever_the_slots_every_run_comes_once_and_none_twice_in_its_slot_at_a_time(
-    slots: list[str | None], replicas: int, order: str, seed: int
-) -> None:
+def test_every_run_once(slots: list[str | None], replicas: int, order: str, seed: int) -> None:
     made = campaign(slots, replicas=replicas, order=order, seed=seed)
     planned = rounds(made)
-    runs = [told(run) for together in planned for run in together]
+    runs = [key_of(run) for together in planned for run in together]
     assert sorted(runs) == sorted((f"d{k}", replica) for k in range(len(slots)) for replica in range(1, replicas + 1))
     for together in planned:
         taken = [run.options.slot or run.options.name for run in together]
@@ -122,7 +120,7 @@ def test_whatever_the_slots_every_run_comes_once_and_none_twice_in_its_slot_at_a
     assert planned_seconds(made) == len(planned) * 10.0
 
 
-def test_the_published_study_takes_216_hours_and_less_than_two_gigabytes() -> None:
+def test_published_study() -> None:
     study = load_campaign(ROOT / "campaigns" / "six-deployments-216h.toml", CATALOGUE.kinds())
     plan = timetable(study)
     assert plan.load == 216 * 3600
@@ -137,14 +135,14 @@ def test_the_published_study_takes_216_hours_and_less_than_two_gigabytes() -> No
     assert 0.2e9 < need.total < 2e9
 
 
-def test_the_disk_need_follows_the_load_and_the_intervals() -> None:
+def test_disk_need_is_proportional_to_duration() -> None:
     small, large = (disk_need(campaign(["x"], duration=time), CATALOGUE.samplers) for time in ("1h", "10h"))
     assert large.sealed["requests"] == pytest.approx(10 * small.sealed["requests"])
     assert large.sealed["process"] == pytest.approx(10 * small.sealed["process"])
-    assert large.open_hour == pytest.approx(small.open_hour), "no more than an hour is ever open"
+    assert large.open_hour == pytest.approx(small.open_hour), "at most one hour is unsealed"
 
 
-def test_plan_prints_what_will_be_run(campaign_file: Callable[..., Path], cli: Aging) -> None:
+def test_plan_verb(campaign_file: Callable[..., Path], cli: Aging) -> None:
     file = campaign_file(extra='[factors]\n"deployment[leak].leak_per_request" = ["4KiB", "16KiB"]')
     ran = cli("plan", file)
     assert ran.returncode == 0, ran.stderr

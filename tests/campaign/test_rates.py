@@ -1,4 +1,4 @@
-"""Rates go into a campaign file's text, and nothing else of it changes."""
+"""Rates are written into the text of a campaign file without other changes."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ rate = "x"
 """
 
 
-def test_a_rate_is_written_below_the_name_and_one_that_is_there_is_replaced() -> None:
+def test_rate_inserted_or_replaced() -> None:
     expected = FILE.replace("# the first\n", "# the first\n  rate = 2.5 # 85 %\n").replace(
         "rate = 3.0 # as it was", "rate = 0.25 # 85 %"
     )
     assert with_rates(FILE, {"one": 2.5, "two": 0.25}, "85 %") == expected
 
 
-def test_a_deployment_without_a_rate_stays_as_it_is() -> None:
+def test_other_deployment_is_unchanged() -> None:
     assert with_rates(FILE, {"two": 3.0}, "as it was") == FILE
 
 
@@ -56,7 +56,7 @@ def test_a_deployment_without_a_rate_stays_as_it_is() -> None:
         ),
     ],
 )
-def test_other_ways_to_write_a_deployment(text: str, filled: str) -> None:
+def test_toml_variants(text: str, filled: str) -> None:
     assert with_rates(text, {"one": 2.5, "two": 9.0}, "x") == filled
     assert [table["rate"] for table in tomllib.loads(filled)["deployment"]] == [2.5, 9.0]
 
@@ -68,6 +68,6 @@ def test_other_ways_to_write_a_deployment(text: str, filled: str) -> None:
         '[[deployment]]\nname = "two"',  # without a line end
     ],
 )
-def test_a_file_that_would_not_stay_as_it_is_is_not_written(text: str) -> None:
+def test_unpreservable_file(text: str) -> None:
     with pytest.raises(AgingError, match="by hand: two: rate = 9"):
         with_rates(text, {"two": 9.0}, "x")

@@ -1,4 +1,4 @@
-"""The reference page says what the schema says, and its example runs."""
+"""The reference page agrees with the schema, and its example is valid."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from aging.runner.catalogue import Catalogue
 from tools.campaign_reference import EXAMPLE, page
 
 
-def test_the_example_on_the_page_is_a_valid_campaign() -> None:
+def test_example_is_valid() -> None:
     campaign = parse_campaign(EXAMPLE, Catalogue.discovered().kinds())
     assert [deployment.name for deployment in campaign.deployment] == ["control"]
 
 
-def test_every_key_of_every_kind_is_on_the_page() -> None:
+def test_every_key_is_documented() -> None:
     text = page()
     kinds = Catalogue.discovered().kinds()
     for tables in (kinds.deployments, kinds.arrivals, kinds.policies):

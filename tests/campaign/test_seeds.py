@@ -1,4 +1,4 @@
-"""The seeds' campaigns say what the papers say, at full scale, and are lighter where they are scaled."""
+"""The campaigns in `campaigns/seeds` have the parameters of their papers at full scale."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def seed(name: str, **overrides: Any) -> Campaign:
         ("conserve-harvest", [60.0 * 20 / 80 + 5.0 * 60 / 80, 0.0]),
     ],
 )
-def test_rates_at_full_and_at_reduced_scale(name: str, rates: list[float]) -> None:
+def test_scaled_rates(name: str, rates: list[float]) -> None:
     full = seed(name, scale=1.0)
     assert full.load is not None
     assert [each.arrivals.mean_rate() for each in classes_of(full.load)] == pytest.approx(rates)
@@ -45,7 +45,7 @@ def test_rates_at_full_and_at_reduced_scale(name: str, rates: list[float]) -> No
     )
 
 
-def test_burstgpt_is_its_published_generator() -> None:
+def test_burstgpt_parameters() -> None:
     load = seed("burstgpt").load
     assert load is not None
     assert load.arrivals.cv**-2 == pytest.approx(0.25)  # shape
@@ -53,7 +53,7 @@ def test_burstgpt_is_its_published_generator() -> None:
     assert (load.prompt_tokens.exponent, load.prompt_tokens.max) == (1.1, 1023)
 
 
-def test_llumnix_is_its_artifact() -> None:
+def test_llumnix_lengths_and_rate() -> None:
     campaign = seed("llumnix-skew", scale=1.0)
     assert campaign.load is not None
     requests = list(islice(merged(classes_of(campaign.load), 1, 1e9), 20_000))
@@ -63,13 +63,13 @@ def test_llumnix_is_its_artifact() -> None:
     assert requests[-1].at == pytest.approx(20_000 / 26.0, rel=0.1)
 
 
-def test_kunserve_keeps_prompt_and_answer_within_its_limit() -> None:
+def test_kunserve_context_limit() -> None:
     load = seed("kunserve-throttling").load
     assert load is not None
     assert load.prompt_tokens.max + load.output_tokens.max <= 16_384
 
 
-def test_chiron_has_objectives_of_seconds_and_of_minutes() -> None:
+def test_chiron_objectives() -> None:
     load = seed("chiron-slo").load
     assert load is not None
     interactive, batch = (one.objectives for one in load.classes)
@@ -81,7 +81,7 @@ def test_chiron_has_objectives_of_seconds_and_of_minutes() -> None:
     assert batch.e2e >= 60
 
 
-def test_conserves_offline_queue_is_always_full() -> None:
+def test_conserve_offline_concurrency() -> None:
     for scale, places in ((1.0, 40), (0.1, 4), (0.001, 1)):
         campaign = seed("conserve-harvest", scale=scale)
         assert campaign.load is not None
@@ -89,7 +89,7 @@ def test_conserves_offline_queue_is_always_full() -> None:
         assert (loop.concurrency, loop.think, loop.yields_above) == (places, 0.0, None)
 
 
-def test_a_scale_leaves_lengths_and_objectives_as_they_are() -> None:
+def test_scale_keeps_lengths_and_objectives() -> None:
     full, reduced = (seed("chiron-slo", scale=scale).load for scale in (1.0, 0.01))
     assert full is not None
     assert reduced is not None

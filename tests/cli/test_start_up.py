@@ -44,16 +44,16 @@ def refused(*arguments: str) -> str:
     return ran.stderr
 
 
-def test_the_overview_imports_the_standard_library_alone() -> None:
+def test_help_imports_standard_library_only() -> None:
     assert not imported("--help") & (HEAVY | EVEN_LIGHT)
 
 
 @pytest.mark.parametrize("verb", ["run", "trend", "status"])
-def test_the_help_of_a_verb_waits_for_nothing_heavy(verb: str) -> None:
+def test_verb_help_imports_no_heavy_library(verb: str) -> None:
     assert not imported(verb, "--help") & (HEAVY | {"numpy", "scipy"})
 
 
-def test_a_trend_of_a_csv_file_needs_numpy_and_a_part_of_scipy(tmp_path: Path) -> None:
+def test_trend_imports(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("t,rss\n" + "".join(f"{10 * k},{k * k % 7}\n" for k in range(100)))
     assert not imported("trend", str(path)) & HEAVY
@@ -92,7 +92,7 @@ def test_a_trend_test_has_the_name_of_its_file() -> None:
     assert files == {kind for kind, test in Catalogue.discovered().tests.items() if "aging" in test.on.__module__}
 
 
-def test_only_the_verb_that_is_asked_for_has_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_requested_verb_is_parsed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser(["status"]).parse_args(["trend", "a.csv"])
     assert "unrecognized arguments: a.csv" in capsys.readouterr().err

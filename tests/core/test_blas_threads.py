@@ -1,4 +1,4 @@
-"""The processes of a pool get one thread of linear algebra each."""
+"""Processes of a pool use one BLAS thread each."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ print(os.environ["OMP_NUM_THREADS"])
 """
 
 
-def test_it_comes_before_numpy_and_leaves_what_the_user_has_set() -> None:
+def test_environment_is_set_before_numpy() -> None:
     ran = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["1", "1", "3"]

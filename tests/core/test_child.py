@@ -1,4 +1,4 @@
-"""Child processes: their groups, their ends, and that they do not outlive the harness."""
+"""Child processes: start, output, end of the whole tree."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 
 from aging.core.errors import DeploymentError
 from aging.core.processes import child
-from aging.core.processes.child import MARKER, Adopted, Child, describe_exit
+from aging.core.processes.child import MARKER, AdoptedProcess, Child, describe_exit
 from aging.core.processes.logs import tail
-from aging.core.processes.ownership import LIFE, identity
+from aging.core.processes.ownership import GENERATION_MARKER, identity
 from tests.conftest import wait_for
 
 
@@ -31,7 +31,7 @@ async def something_logged(path: Path) -> None:
         await asyncio.sleep(0.02)
 
 
-def test_output_goes_to_the_log_and_the_environment_is_marked(tmp_path: Path) -> None:
+def test_log_and_environment(tmp_path: Path) -> None:
     async def run() -> int:
         child = await start(tmp_path, "sh", "-c", f'echo "$EXTRA ${MARKER}"; exit 3')
         return await child.wait()
@@ -40,7 +40,7 @@ def test_output_goes_to_the_log_and_the_environment_is_marked(tmp_path: Path) ->
     assert tail(tmp_path / "log") == [f"1 {tmp_path}"]
 
 
-def test_terminate_ends_the_whole_tree_however_deaf(tmp_path: Path) -> None:
+def test_terminate_ends_whole_tree(tmp_path: Path) -> None:
     deaf = "trap '' TERM; (trap '' TERM; sleep 60) & setsid sleep 60 & echo up; wait; sleep 60"
 
     async def run() -> tuple[list[int], float, int | None]:
@@ -59,7 +59,7 @@ def test_terminate_ends_the_whole_tree_however_deaf(tmp_path: Path) -> None:
     wait_for(lambda: not any(_runs(pid) for pid in pids), "a member of the tree survived")
 
 
-def test_a_child_that_obeys_is_not_killed(tmp_path: Path) -> None:
+def test_terminate_by_sigterm(tmp_path: Path) -> None:
     async def run() -> int | None:
         child = await start(tmp_path, sys.executable, "-c", "import signal; print('up', flush=True); signal.pause()")
         await something_logged(tmp_path / "log")
@@ -69,12 +69,12 @@ def test_a_child_that_obeys_is_not_killed(tmp_path: Path) -> None:
     assert asyncio.run(run()) == -signal.SIGTERM
 
 
-def test_a_program_that_cannot_be_run_is_told(tmp_path: Path) -> None:
+def test_missing_program(tmp_path: Path) -> None:
     with pytest.raises(DeploymentError, match="there-is-no-such-program cannot be run: No such file or directory"):
         asyncio.run(start(tmp_path, "there-is-no-such-program"))
 
 
-def test_the_end_of_one_that_was_adopted_is_seen_and_its_group_is_ended(tmp_path: Path) -> None:
+def test_adopted_process(tmp_path: Path) -> None:
     server = subprocess.Popen(["sh", "-c", "sleep 60 & wait"], start_new_session=True)
     wait_for(lambda: bool(psutil.Process(server.pid).children()), "no child")
     family = [server.pid, *(child.pid for child in psutil.Process(server.pid).children())]
@@ -84,7 +84,7 @@ def test_the_end_of_one_that_was_adopted_is_seen_and_its_group_is_ended(tmp_path
     reaper.start()
 
     async def run() -> int | None:
-        adopted = Adopted(known, None)
+        adopted = AdoptedProcess(known, None)
         assert not adopted.ended
         await adopted.terminate(patience=60.0)
         assert adopted.ended
@@ -102,14 +102,14 @@ def test_the_end_of_one_that_was_adopted_is_seen_and_its_group_is_ended(tmp_path
         (0, "exit 0"),
         (3, "exit 3"),
         (-9, "killed by SIGKILL"),
-        (None, "ended; its exit status is not known, since a runner before this one had started it"),
+        (None, "exited (status unknown: it was started by an earlier runner)"),
     ],
 )
-def test_exits_are_described(status: int | None, text: str) -> None:
+def test_describe_exit(status: int | None, text: str) -> None:
     assert describe_exit(status) == text
 
 
-def test_a_log_that_is_not_there_has_no_tail(tmp_path: Path) -> None:
+def test_tail(tmp_path: Path) -> None:
     assert tail(tmp_path / "none") == []
     (tmp_path / "log").write_bytes(b"x" * 10_000 + b"\nlast \xff line\n")
     assert tail(tmp_path / "log", 1) == ["last � line"]
@@ -122,14 +122,14 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def test_processes_are_searched_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_scan_in_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[Thread] = []
 
     def search(*_: object) -> list[psutil.Process]:
         searched.append(current_thread())
         return []
 
-    monkeypatch.setattr(child, "marked", search)
+    monkeypatch.setattr(child, "marked_processes", search)
     monkeypatch.setattr(Child, "_family", search)
 
     async def run() -> None:
@@ -138,17 +138,17 @@ def test_processes_are_searched_beside_the_event_loop(tmp_path: Path, monkeypatc
 
     asyncio.run(run())
     assert len(searched) == 2
-    assert main_thread() not in searched, "samples wait for whoever holds the loop"
+    assert main_thread() not in searched, "a scan in the event loop would delay samples"
 
 
-def test_what_left_its_tree_is_ended_by_its_mark(tmp_path: Path) -> None:
+def test_terminate_ends_marked_process(tmp_path: Path) -> None:
     async def run() -> int:
         with (tmp_path / "log").open("ab") as log:
             leaves = ["sh", "-c", "(setsid sleep 60 & echo $!)"]
-            child = await Child.start(leaves, {LIFE: "this-very-life"}, tmp_path, log)
+            child = await Child.start(leaves, {GENERATION_MARKER: "this-generation"}, tmp_path, log)
         await child.wait()
         await child.terminate(patience=5.0)
         return int(tail(tmp_path / "log")[0])
 
     pid = asyncio.run(run())
-    wait_for(lambda: not _runs(pid), "what left the tree survived")
+    wait_for(lambda: not _runs(pid), "a process outside the tree survived")

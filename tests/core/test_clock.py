@@ -1,4 +1,4 @@
-"""Ticks do not drift, and what was missed is counted instead of replayed."""
+"""Ticks do not drift, and missed ones are counted instead of replayed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aging.core.format import folder_name, hour_name, readable_duration
 from tests import virtual_time
 
 
-def test_ticks_follow_the_start_and_not_the_work_between_them() -> None:
+def test_ticks_do_not_drift() -> None:
     async def due() -> list[float]:
         start = time.monotonic()
         seen = []
@@ -26,7 +26,7 @@ def test_ticks_follow_the_start_and_not_the_work_between_them() -> None:
     assert virtual_time.run(due()) == pytest.approx([0.05 * k for k in range(8)], abs=1e-6)
 
 
-def test_ticks_that_passed_unseen_are_counted_and_skipped() -> None:
+def test_missed_ticks_are_counted() -> None:
     clock = virtual_time.Clock()
 
     async def after_a_block() -> tuple[int, int, float]:
@@ -44,10 +44,10 @@ def test_ticks_that_passed_unseen_are_counted_and_skipped() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(4.4, "4s"), (65, "1m 05s"), (3600, "1h 00m"), (777_600, "216h 00m")])
-def test_durations_read_well(seconds: float, text: str) -> None:
+def test_readable_duration(seconds: float, text: str) -> None:
     assert readable_duration(seconds) == text
 
 
-def test_names_are_utc_and_sort_by_time() -> None:
+def test_file_names_sort_by_time() -> None:
     assert folder_name(0.0) == "19700101T000000Z"
     assert hour_name(3600 * 25) == "19700102T01"

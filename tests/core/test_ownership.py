@@ -1,4 +1,4 @@
-"""What is ours is proven, and nothing else is ever signalled: real processes in groups, sessions and disguises."""
+"""Processes of a campaign are proven, and no others are signalled: real processes in groups and sessions."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ import pytest
 from aging.core.clock import Stamp, Timeline
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import (
-    LIFE,
+    GENERATION_MARKER,
     MARKER,
     Entry,
     Identity,
-    belonging,
+    campaign_processes,
     end,
+    generation_processes,
     identity,
-    kin,
-    lives,
+    is_running,
     mark,
     send,
 )
-from aging.deployments.lifecycle import PastLife
+from aging.deployments.lifecycle import PriorServer
 from aging.runner.keeper import GOODBYE
 from aging.runner.keeper_client import keepers
 from aging.runner.stop import reap
@@ -50,7 +50,7 @@ DEAF = (
 
 @pytest.fixture
 def spawn() -> Iterator[Spawn]:
-    """Start a shell command in a session of its own; all of it is ended with the test."""
+    """Start a shell command in a new session; the session ends with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def run(command: str, **environment: str) -> subprocess.Popen[bytes]:
@@ -80,52 +80,52 @@ def known(pid: int) -> Identity:
     return found
 
 
-def test_a_process_is_its_pid_and_its_start(spawn: Spawn) -> None:
+def test_identity(spawn: Spawn) -> None:
     process = spawn("sleep 61")
     one = known(process.pid)
-    assert lives(one)
-    assert not lives(Identity(one.pid, one.start + 1)), "another process that got its pid"
+    assert is_running(one)
+    assert not is_running(Identity(one.pid, one.start + 1)), "another process that got its pid"
     assert not send(Identity(one.pid, one.start + 1), signal.SIGKILL)
     assert process.poll() is None
     assert send(one, signal.SIGKILL)
-    wait_for(lambda: not lives(one), "a zombie counts as alive")
+    wait_for(lambda: not is_running(one), "a zombie counts as alive")
     assert not send(one, signal.SIGKILL)
 
 
-def test_the_marked_and_the_recorded_and_what_they_started_belong_and_nobody_else(spawn: Spawn, tmp_path: Path) -> None:
+def test_campaign_processes(spawn: Spawn, tmp_path: Path) -> None:
     marked = spawn("(sleep 61) & setsid sleep 61 & sleep 61; true", **{MARKER: mark(tmp_path)})
-    wiped = spawn("sleep 61; true")  # recorded, its environment says nothing
+    wiped = spawn("sleep 61; true")  # recorded, without a mark
     other = spawn("sleep 61", **{MARKER: mark(tmp_path / "other")})
     within = spawn("sleep 61")
     wait_for(lambda: len(_children(marked.pid)) == 3 and bool(_children(wiped.pid)), "not all started")
-    found = {one.pid for one in belonging(mark(tmp_path), [known(wiped.pid), Identity(within.pid, 1)])}
-    ours = {process.pid for root in (marked.pid, wiped.pid) for process in (psutil.Process(root), *_children(root))}
-    assert found == ours
+    found = {one.pid for one in campaign_processes(mark(tmp_path), [known(wiped.pid), Identity(within.pid, 1)])}
+    expected = {process.pid for root in (marked.pid, wiped.pid) for process in (psutil.Process(root), *_children(root))}
+    assert found == expected
     assert other.pid not in found
     assert os.getpid() not in found
 
 
-def test_neither_we_nor_our_ancestors_are_ever_found() -> None:
+def test_own_ancestors_are_excluded() -> None:
     me = os.getpid()
     seen = {
         pid: Entry(Identity(pid, 1), parent, 1) for pid, parent in ((1, 0), (me - 2, 1), (me - 1, me - 2), (me, me - 1))
     }
-    assert belonging("c", look=lambda: seen, marks=lambda _: {MARKER: "c"}) == []
+    assert campaign_processes("c", look=lambda: seen, marks=lambda _: {MARKER: "c"}) == []
 
 
-def test_a_campaign_in_a_campaign_is_its_own() -> None:
+def test_nested_campaign_is_excluded() -> None:
     big = 1 << 23
     seen = {pid: Entry(Identity(pid, 1), parent, pid) for pid, parent in ((big, 1), (big + 1, big), (big + 2, big + 1))}
     marks = {big: {MARKER: "outer"}, big + 1: {MARKER: "inner"}, big + 2: {MARKER: "inner"}}
-    found = belonging("outer", look=lambda: seen, marks=lambda pid: marks[pid])
+    found = campaign_processes("outer", look=lambda: seen, marks=lambda pid: marks[pid])
     assert [one.pid for one in found] == [big]
 
 
-def test_the_deaf_and_those_who_left_are_ended(spawn: Spawn, tmp_path: Path) -> None:
+def test_end(spawn: Spawn, tmp_path: Path) -> None:
     process = spawn(DEAF, **{MARKER: mark(tmp_path)})
     wait_for(lambda: len(_children(process.pid)) >= 3, "not all started")
     family = [process.pid, *(child.pid for child in _children(process.pid))]
-    ended = end(lambda: belonging(mark(tmp_path)), patience=0.3)
+    ended = end(lambda: campaign_processes(mark(tmp_path)), patience=0.3)
     assert {one.pid for one in ended} >= set(family)
     wait_for(lambda: not any(identity(pid) for pid in family), "some survived")
 
@@ -135,56 +135,54 @@ def test_the_deaf_and_those_who_left_are_ended(spawn: Spawn, tmp_path: Path) -> 
     [
         ("none", True),
         ("another start", False),
-        ("another life", False),
+        ("another generation", False),
         ("wiped, same command line", True),
         ("wiped, another command line", False),
         ("ended", False),
     ],
 )
-def test_a_life_is_proven_by_start_and_mark_or_command_line(
-    spawn: Spawn, tmp_path: Path, disguise: str, proven: bool
-) -> None:
+def test_prior_server_proof(spawn: Spawn, tmp_path: Path, disguise: str, proven: bool) -> None:
     log = tmp_path / "1.log"
-    environment = {} if "wiped" in disguise else {LIFE: mark(log), MARKER: mark(tmp_path)}
+    environment = {} if "wiped" in disguise else {GENERATION_MARKER: mark(log), MARKER: mark(tmp_path)}
     process = spawn("exec sleep 61", **environment)
     wait_for(lambda: psutil.Process(process.pid).name() == "sleep", "not started")
     one = known(process.pid)
     if disguise == "another start":
         one = Identity(one.pid, one.start + 1)
-    if disguise == "another life":
+    if disguise == "another generation":
         log = tmp_path / "2.log"
     if disguise == "ended":
         process.kill()
         process.wait()
     command = ("sleep", "62" if "another command" in disguise else "61")
-    assert PastLife({MAIN: one}, one, command, log).proven() == proven
+    assert PriorServer({MAIN: one}, one, command, log).proven() == proven
 
 
-def test_kin_are_the_members_of_a_life(spawn: Spawn, tmp_path: Path) -> None:
-    life = mark(tmp_path / "1.log")
-    process = spawn("sleep 61; true", **{LIFE: life})
+def test_generation_processes(spawn: Spawn, tmp_path: Path) -> None:
+    log_mark = mark(tmp_path / "1.log")
+    process = spawn("sleep 61; true", **{GENERATION_MARKER: log_mark})
     stranger = spawn("sleep 61")
     wait_for(lambda: bool(_children(process.pid)), "not started")
-    found = {one.pid for one in kin([], {life})}
+    found = {one.pid for one in generation_processes([], {log_mark})}
     assert found == {process.pid, *(child.pid for child in _children(process.pid))}
     assert stranger.pid not in found
 
 
 def keeper(root: Path, grace: float, program: Path = KEEPER) -> tuple[subprocess.Popen[bytes], Identity]:
-    """A keeper of this very process."""
+    """A keeper of this process."""
     me = known(os.getpid())
     argv = [sys.executable, "-I", "-S", str(program), mark(root), str(me.pid), str(me.start), str(grace), "1"]
     return subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE), me
 
 
-def test_a_keeper_ends_what_is_left_after_its_grace_and_tells(spawn: Spawn, tmp_path: Path) -> None:
+def test_keeper_ends_orphans_after_grace(spawn: Spawn, tmp_path: Path) -> None:
     Journal(tmp_path / "journal.jsonl").close()
     server, stranger = spawn(DEAF, **{MARKER: mark(tmp_path)}), spawn("sleep 61")
     waiting, _ = keeper(tmp_path, grace=1.0)
     assert keepers(mark(tmp_path)) == [waiting.pid]
     began = time.monotonic()
-    _, said = waiting.communicate(timeout=60)  # its input ends, as when the runner is killed
-    assert (waiting.returncode, said) == (0, b"")
+    _, errors = waiting.communicate(timeout=60)  # its input ends, as when the runner is killed
+    assert (waiting.returncode, errors) == (0, b"")
     assert time.monotonic() - began >= 1.0
     assert identity(server.pid) is None
     assert stranger.poll() is None
@@ -193,7 +191,7 @@ def test_a_keeper_ends_what_is_left_after_its_grace_and_tells(spawn: Spawn, tmp_
     assert server.pid in event.details["pids"]
 
 
-def test_the_keeper_of_another_installation_is_one_too(tmp_path: Path) -> None:
+def test_keeper_of_another_installation(tmp_path: Path) -> None:
     elsewhere = tmp_path / "other" / "keeper.py"
     elsewhere.parent.mkdir()
     elsewhere.write_text("import time\ntime.sleep(60)\n")
@@ -203,14 +201,14 @@ def test_the_keeper_of_another_installation_is_one_too(tmp_path: Path) -> None:
         process.kill()
 
 
-def test_a_keeper_that_is_bid_goodbye_ends_nothing(spawn: Spawn, tmp_path: Path) -> None:
+def test_keeper_after_goodbye(spawn: Spawn, tmp_path: Path) -> None:
     server = spawn("sleep 61", **{MARKER: mark(tmp_path)})
     waiting, _ = keeper(tmp_path, grace=0.0)
     waiting.communicate(GOODBYE, timeout=60)
     assert server.poll() is None
 
 
-def test_a_keeper_leaves_all_to_another_runner_that_lives(spawn: Spawn, tmp_path: Path) -> None:
+def test_keeper_with_another_runner(spawn: Spawn, tmp_path: Path) -> None:
     server = spawn("sleep 61", **{MARKER: mark(tmp_path)})
     successor = spawn("sleep 61")
     other = known(successor.pid)
@@ -223,9 +221,7 @@ def test_a_keeper_leaves_all_to_another_runner_that_lives(spawn: Spawn, tmp_path
 
 
 @pytest.mark.parametrize("over", [True, False])
-def test_a_keeper_waits_on_for_what_a_runner_left_that_came_and_went_unless_that_ended_it(
-    spawn: Spawn, tmp_path: Path, over: bool
-) -> None:
+def test_keeper_after_second_runner(spawn: Spawn, tmp_path: Path, over: bool) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     journal.record(event("campaign_completed" if over else "campaign_started"))
     journal.close()
@@ -246,7 +242,7 @@ def test_a_keeper_waits_on_for_what_a_runner_left_that_came_and_went_unless_that
     waiting.stderr.close()
 
 
-def test_a_lock_has_one_owner_who_is_told_and_goes_with_it(tmp_path: Path) -> None:
+def test_lock_has_one_owner(tmp_path: Path) -> None:
     assert owner_of(tmp_path) is None
     program = (
         "import sys, time; from pathlib import Path; from aging.store.lock import Lock\n"
@@ -267,7 +263,7 @@ def test_a_lock_has_one_owner_who_is_told_and_goes_with_it(tmp_path: Path) -> No
     Lock.take(tmp_path, "runner").close()
 
 
-def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: Spawn, tmp_path: Path) -> None:
+def test_reaper(spawn: Spawn, tmp_path: Path) -> None:
     roots = {name: tmp_path / name for name in ("abandoned", "run", "kept", "kept elsewhere", "removed", "unlocked")}
     for name, root in roots.items():
         root.mkdir()
@@ -285,7 +281,7 @@ def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: S
         servers = {name: spawn("sleep 61", **{MARKER: mark(root)}) for name, root in roots.items()}
         reap()  # or a campaign of another test, that begins just now
         assert servers["abandoned"].wait(60) == -signal.SIGTERM
-        wait_for(lambda: bool(read_journal(roots["abandoned"] / "journal.jsonl")), "not told")
+        wait_for(lambda: bool(read_journal(roots["abandoned"] / "journal.jsonl")), "no event")
         (event,) = read_journal(roots["abandoned"] / "journal.jsonl")
         assert event.kind == "orphans_ended"
         assert servers["abandoned"].pid in event.details["pids"]
@@ -296,7 +292,7 @@ def test_the_reaper_ends_what_nobody_runs_and_spares_what_somebody_does(spawn: S
         waiting.communicate(GOODBYE, timeout=60)
 
 
-def test_a_timeline_goes_on_over_boots() -> None:
+def test_timeline_across_reboots() -> None:
     last = Stamp(wall=1000.0, mono=500.0)
     assert Timeline.after(last, 0.0, Stamp(1060.0, 560.0), same_boot=True) == Timeline(0.0)
     assert Timeline.after(last, 7.0, Stamp(1060.0, 560.0), same_boot=True) == Timeline(7.0)
@@ -304,5 +300,5 @@ def test_a_timeline_goes_on_over_boots() -> None:
     assert rebooted.of(20.0) == 560.0
     assert rebooted.here(560.0) == 20.0
     set_back = Timeline.after(last, 0.0, Stamp(900.0, 20.0), same_boot=False)
-    assert set_back.of(20.0) == 500.0, "time never goes back, whatever the wall clock says"
+    assert set_back.of(20.0) == 500.0, "time never goes back, even if the wall clock does"
     assert Timeline.after(last, 0.0, Stamp(1060.0, 20.0), same_boot=True).of(20.0) == 560.0

@@ -1,4 +1,4 @@
-"""Plug-ins of other distributions: one that is broken, a stranger, or a duplicate costs no more than itself."""
+"""Plug-ins of other distributions: a broken, foreign or duplicate one is left out without other effects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GROUPS = {
     "aging.rejuvenation.base": "aging.rejuvenation",
     "aging.report.sections.base": "aging.report_sections",
 }
-"""Entry-point groups by plug-in folder. Other distributions know them by these names: a change breaks them all."""
+"""Entry-point groups by plug-in folder. Other distributions use these names: a change breaks all of them."""
 
 FORMER = {
     "aging.runtimes": "aging.deployments",
@@ -40,7 +40,7 @@ FORMER = {
     "aging.trend_tests": "aging.trends.tests",
     "aging.report_sections": "aging.report.sections",
 }
-"""The names of 0.1, that of a group is left out where it has not changed."""
+"""The names of 0.1, without unchanged ones."""
 
 SAMPLER = """
 from aging.sampling.base import Sampler
@@ -70,7 +70,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 
     names: list[str] = []
 
-    def installed(name: str, text: str, *groups: str) -> None:
+    def add(name: str, text: str, *groups: str) -> None:
         folder = tmp_path / f"{name}-1.5.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
@@ -81,7 +81,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         _forget()
 
     _forget()
-    yield installed
+    yield add
     _forget()
     for name in names:
         sys.modules.pop(name, None)
@@ -97,15 +97,15 @@ def samplers() -> dict[str, type[Sampler]]:
 
 
 @pytest.mark.parametrize(("folder", "group"), GROUPS.items())
-def test_the_name_of_a_group_stays(folder: str, group: str) -> None:
+def test_entry_point_group(folder: str, group: str) -> None:
     assert group == import_module(folder).ENTRY_POINT_GROUP
 
 
-def test_the_names_of_0_1_are_read() -> None:
+def test_former_groups() -> None:
     assert plugins._FORMER_GROUPS == FORMER
 
 
-def test_a_plugin_in_a_group_of_0_1_is_found_with_a_warning(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+def test_former_group_warns(install: Install, caplog: pytest.LogCaptureFixture) -> None:
     install("older", TREND_TEST.format(kind="older"), "aging.trends.tests")
     assert discover(aging.stats.trend_tests, TrendTest)["older"].kind == "older"
     (warning,) = caplog.messages
@@ -114,9 +114,7 @@ def test_a_plugin_in_a_group_of_0_1_is_found_with_a_warning(install: Install, ca
     assert "'aging.trend_tests'" in warning
 
 
-def test_a_plugin_in_the_old_and_the_new_group_is_one_and_no_warning(
-    install: Install, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_both_groups_do_not_warn(install: Install, caplog: pytest.LogCaptureFixture) -> None:
     install("both", TREND_TEST.format(kind="both"), "aging.trends.tests", "aging.trend_tests")
     assert "both" in discover(aging.stats.trend_tests, TrendTest)
     assert caplog.messages == []
@@ -131,9 +129,7 @@ def test_a_plugin_in_the_old_and_the_new_group_is_one_and_no_warning(
         ("", "AttributeError: module 'broken' has no attribute 'Own'"),
     ],
 )
-def test_a_plugin_that_cannot_be_imported_is_a_warning_with_its_distribution_and_the_error(
-    install: Install, caplog: pytest.LogCaptureFixture, text: str, error: str
-) -> None:
+def test_import_error_warns(install: Install, caplog: pytest.LogCaptureFixture, text: str, error: str) -> None:
     before = samplers()
     install("broken", text)
     assert samplers() == before
@@ -143,14 +139,14 @@ def test_a_plugin_that_cannot_be_imported_is_a_warning_with_its_distribution_and
     assert error in warning
 
 
-def test_a_broken_plugin_ends_no_verb(install: Install, campaign_file: Callable[..., Path], aging: Aging) -> None:
+def test_verb_with_broken_plugin(install: Install, campaign_file: Callable[..., Path], aging: Aging) -> None:
     install("broken", "raise RuntimeError('no device')")
     ran = aging("validate", campaign_file())
     assert ran.returncode == ExitCode.DONE, ran.stderr
     assert ran.stderr.count("RuntimeError: no device") == 1
 
 
-def test_what_is_no_plugin_is_a_warning(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+def test_wrong_class_warns(install: Install, caplog: pytest.LogCaptureFixture) -> None:
     before = samplers()
     install("stranger", "class Own: pass")
     assert samplers() == before
@@ -159,9 +155,7 @@ def test_what_is_no_plugin_is_a_warning(install: Install, caplog: pytest.LogCapt
     assert "Sampler" in warning
 
 
-def test_a_third_party_never_takes_the_place_of_a_built_in_kind(
-    install: Install, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_built_in_kind_wins(install: Install, caplog: pytest.LogCaptureFixture) -> None:
     install("taker", SAMPLER.format(kind="process"))
     assert samplers()["process"] is ProcessSampler
     (warning,) = caplog.messages
@@ -169,9 +163,7 @@ def test_a_third_party_never_takes_the_place_of_a_built_in_kind(
     assert "aging.sampling.samplers.process" in warning
 
 
-def test_two_third_parties_of_one_kind_are_refused_with_both_named(
-    install: Install, campaign_file: Callable[..., Path], aging: Aging
-) -> None:
+def test_duplicate_kind_is_an_error(install: Install, campaign_file: Callable[..., Path], aging: Aging) -> None:
     install("first", SAMPLER.format(kind="own"))
     install("second", SAMPLER.format(kind="own"))
     with pytest.raises(PluginError, match="'own'") as caught:
@@ -183,7 +175,7 @@ def test_two_third_parties_of_one_kind_are_refused_with_both_named(
     assert "Traceback" not in ran.stderr
 
 
-def test_a_plugin_is_looked_for_once_a_process(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_discovery_is_cached(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install("own", SAMPLER.format(kind="own"))
     assert "own" in samplers()
     monkeypatch.setattr(plugins, "import_module", None)

@@ -1,4 +1,4 @@
-"""Workers that leave their server's tree are followed; strangers that got a member's pid are not."""
+"""Workers that leave the tree of their server are found; processes with a reused pid are not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aging.core.processes.child import LIFE, marked
+from aging.core.processes.child import GENERATION_MARKER, marked_processes
 from aging.core.processes.tree import Membership, Processes
 from aging.core.targets import Target
 from tests.conftest import wait_for
@@ -38,16 +38,16 @@ Server = Callable[..., tuple[int, int]]
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """Start a server whose worker is nobody's child; gives both pids."""
+    """Start a server whose worker is reparented to init; return both pids."""
     pids: list[int] = []
     started: list[subprocess.Popen[bytes]] = []
 
     def start(how: str, **environment: str) -> tuple[int, int]:
-        told = tmp_path / "pid"
-        argv = [sys.executable, "-c", DAEMON, how, str(told)]
+        pid_file = tmp_path / "pid"
+        argv = [sys.executable, "-c", DAEMON, how, str(pid_file)]
         started.append(subprocess.Popen(argv, start_new_session=True, env=os.environ | environment))
-        wait_for(told.exists, "no worker")
-        pids.append(int(told.read_text()))
+        wait_for(pid_file.exists, "no worker")
+        pids.append(int(pid_file.read_text()))
         wait_for(lambda: psutil.Process(pids[-1]).ppid() != started[-1].pid, "still a descendant")
         time.sleep(0.05)
         return started[-1].pid, pids[-1]
@@ -60,26 +60,26 @@ def server(tmp_path: Path) -> Iterator[Server]:
         process.wait()
 
 
-def target(root: int, life: str | None = None) -> Target:
-    return Target("x", "tree", 1, (root,), life=life)
+def target(root: int, mark: str | None = None) -> Target:
+    return Target("x", "tree", 1, (root,), mark=mark)
 
 
-def test_who_stays_in_the_session_that_the_server_leads_is_followed(server: Server) -> None:
+def test_session_member_is_found(server: Server) -> None:
     root, worker = server("stay")
     assert Membership().of([target(root)]) == [(root, worker)]
 
 
-def test_who_carries_the_mark_is_followed_and_stays_a_member(server: Server) -> None:
-    root, worker = server("setsid", **{LIFE: "/results/x/1.log"})
+def test_marked_process_is_found(server: Server) -> None:
+    root, worker = server("setsid", **{GENERATION_MARKER: "/results/x/1.log"})
     membership = Membership()
     for _ in range(3):
         assert membership.of([target(root, "/results/x/1.log")]) == [(root, worker)]
-    assert Membership().of([target(root, "/results/x/2.log")]) == [(root,)], "another life"
+    assert Membership().of([target(root, "/results/x/2.log")]) == [(root,)], "another generation"
     assert Membership().of([target(root)]) == [(root,)]
-    assert {process.pid for process in marked("/results/x/1.log")} == {root, worker}
+    assert {process.pid for process in marked_processes("/results/x/1.log")} == {root, worker}
 
 
-def test_a_member_that_is_cut_off_is_remembered_by_pid_and_start() -> None:
+def test_reparented_member_is_remembered() -> None:
     seen = Processes({10: 1, 11: 10, 12: 11}, {10: 5, 11: 5, 12: 12}, {10: 100, 11: 101, 12: 102})
     cut_off = Processes({10: 1, 12: 1}, {10: 5, 12: 12}, {10: 100, 12: 102})
     reused = Processes({10: 1, 12: 1}, {10: 5, 12: 12}, {10: 100, 12: 999})
@@ -91,6 +91,6 @@ def test_a_member_that_is_cut_off_is_remembered_by_pid_and_start() -> None:
     assert membership.of([target(10)]) == [(10,)], "a stranger has the pid now"
 
 
-def test_the_harness_has_no_descendants_and_costs_no_look() -> None:
+def test_harness_requires_no_scan() -> None:
     own = Target("_harness", "runner", 1, (os.getpid(),), with_descendants=False)
     assert Membership(lambda: pytest.fail("looked")).of([own]) == [(os.getpid(),)]

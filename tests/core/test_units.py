@@ -1,4 +1,4 @@
-"""Durations and sizes carry their units."""
+"""Durations and sizes with units."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_durations(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "3", "3 minuts", "m3", "-3m", "3m!", 3, None, "3mm", "16KiB"])
-def test_what_is_no_duration_says_what_would_be(text: object) -> None:
+def test_invalid_duration(text: object) -> None:
     with pytest.raises(ValueError, match="is not a duration; write a number with its unit"):
         parse_duration(text)
 
@@ -26,6 +26,6 @@ def test_sizes(text: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["16", "16K", "16 kib", 16, "-1KiB", "3m"])
-def test_what_is_no_size_says_what_would_be(text: object) -> None:
+def test_invalid_size(text: object) -> None:
     with pytest.raises(ValueError, match="is not a size"):
         parse_size(text)

@@ -1,4 +1,4 @@
-"""The corpus: the same words everywhere, fit for prompts and for a tokenizer."""
+"""The vocabulary: equal on every machine, usable for prompts and for a tokenizer."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import re
 from aging.core.words import WORDS, text
 
 
-def test_there_are_1024_distinct_pronounceable_words() -> None:
+def test_words_are_distinct() -> None:
     assert len(set(WORDS)) == len(WORDS) == 1024
     syllables = re.compile(r"(?:[bdfgklmnprstvz][aeiou])+[bdfgklmnprstvz]?")
     assert all(3 <= len(word) <= 7 and syllables.fullmatch(word) for word in WORDS)
 
 
-def test_the_words_are_the_same_everywhere() -> None:
-    """Prompts, and so the schedule's hash and the models' names, depend on every one of them."""
+def test_words_are_stable() -> None:
+    """Prompts, the schedule hash and the names of models depend on every word."""
     assert WORDS[:5] == ("rad", "kedo", "zedot", "pidofo", "godonil")
     assert hashlib.sha256(" ".join(WORDS).encode()).hexdigest()[:16] == "98a8563d24c969fe"
 
 
-def test_a_prompt_has_a_space_before_each_word() -> None:
+def test_text_has_leading_spaces() -> None:
     assert text(WORDS[:3]) == " rad kedo zedot"
     assert len(text(WORDS).split()) == len(WORDS)
     assert text(()) == ""

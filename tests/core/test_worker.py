@@ -1,4 +1,4 @@
-"""A function in a fresh interpreter: its result, or a typed failure; never an empty result."""
+"""A function in a fresh interpreter: its result, or a WorkerError; never an empty result."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def failure(function: Callable[[Any], Any], argument: Any = None) -> WorkerError
     return caught.value
 
 
-def test_the_result_comes_back_whatever_is_printed() -> None:
+def test_result_despite_output() -> None:
     assert asyncio.run(call(functions.doubled, [1, 2])) == [2, 4]
 
 
-def test_an_exception_is_a_failure_with_its_last_lines() -> None:
+def test_exception() -> None:
     error = failure(functions.refused, "no such thing")
     assert error.status == 1
     assert error.lines[-1] == "ValueError: no such thing"
@@ -33,7 +33,7 @@ def test_an_exception_is_a_failure_with_its_last_lines() -> None:
     assert "refused failed (exit 1): ValueError: no such thing" in str(error)
 
 
-def test_an_error_of_the_package_keeps_its_message_and_its_exit_code() -> None:
+def test_package_error() -> None:
     error = failure(functions.inconclusive, "too short\nby an hour")
     assert isinstance(error, ReportedError)
     assert str(error) == "too short\nby an hour"
@@ -41,7 +41,7 @@ def test_an_error_of_the_package_keeps_its_message_and_its_exit_code() -> None:
     assert (error.status, error.lines) == (3, ("too short", "by an hour"))
 
 
-def test_a_trace_that_is_to_be_shown_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_shown_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(WorkerError) as caught:
         asyncio.run(call(functions.refused, "no such thing", shown=True))
     assert caught.value.lines == ()
@@ -50,27 +50,27 @@ def test_a_trace_that_is_to_be_shown_goes_to_standard_error(capfd: pytest.Captur
     assert "ValueError: no such thing" in shown
 
 
-def test_ctrl_c_of_a_terminal_is_left_to_the_process_that_waits() -> None:
+def test_ctrl_c_ignored() -> None:
     assert asyncio.run(call(functions.interrupted, None)) == "not interrupted"
 
 
-def test_a_signal_is_a_failure() -> None:
+def test_killed_worker() -> None:
     error = failure(functions.killed)
     assert (error.status, error.lines, error.how) == (-9, (), "killed by SIGKILL")
 
 
-def test_an_end_without_a_result_is_a_failure_whatever_its_exit_status() -> None:
+def test_exit_without_result() -> None:
     assert failure(functions.left).status == 0
 
 
-def test_a_worker_that_cannot_be_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unstartable_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aging.core.worker.sys.executable", "/no/such/python")
     error = failure(functions.doubled, [1])
     assert error.status is None
     assert "No such file" in error.lines[0]
 
 
-def test_cancelling_ends_the_process(tmp_path: Path) -> None:
+def test_cancel_ends_process(tmp_path: Path) -> None:
     started = tmp_path / "started"
 
     async def cancelled() -> int:

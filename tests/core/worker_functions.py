@@ -1,4 +1,4 @@
-"""What the tests of the worker have computed by one."""
+"""Functions that the tests of the worker call."""
 
 from __future__ import annotations
 

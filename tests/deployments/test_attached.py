@@ -14,7 +14,7 @@ import pytest
 
 import aging.deployments.origins.attached
 from aging.core.errors import AttachError
-from aging.deployments.lifecycle import PastLife
+from aging.deployments.lifecycle import PriorServer
 from aging.deployments.origins.attached import Attached, Attachment, Whereabouts, age
 from aging.runner.catalogue import Catalogue
 from tests.conftest import ROOT, Aging, wait_for
@@ -128,7 +128,7 @@ def test_processes_are_searched_beside_the_event_loop(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Whereabouts, "find", search)
     attachment = Attachment(Whereabouts("process", "x"), None, None, "process")
     asyncio.run(attachment.begin(Path(), Path()))
-    asyncio.run(attachment.readopt(PastLife({}, None, (), Path())))
+    asyncio.run(attachment.readopt(PriorServer({}, None, (), Path())))
     assert len(searched) == 2
     assert threading.main_thread() not in searched
 

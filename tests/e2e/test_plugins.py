@@ -104,7 +104,7 @@ class Never(Policy):
 }
 
 
-def test_one_new_file_is_all_a_plugin_needs(tmp_path: Path, campaign_file: Callable[..., Path]) -> None:
+def test_plugin_is_one_file(tmp_path: Path, campaign_file: Callable[..., Path]) -> None:
     copy = tmp_path / "copy" / "aging"
     shutil.copytree(Path(package.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in FILES.items():

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from aging.runner import server
-from aging.runner.server import Server, _unless
+from aging.runner.server import Server, _answer_or_end
 
 
-def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listener_lookup_off_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[threading.Thread] = []
 
     class Life:
@@ -40,7 +40,7 @@ def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.Monk
     assert looked[0] is not threading.main_thread()
 
 
-def test_a_server_that_ends_while_nobody_answers_for_it_ends_the_wait() -> None:
+def test_server_ends_during_probe() -> None:
     class Ending:
         async def wait(self) -> str:
             return "exit 1"
@@ -52,6 +52,6 @@ def test_a_server_that_ends_while_nobody_answers_for_it_ends_the_wait() -> None:
         async def unanswered() -> Any:
             return await never
 
-        return await _unless(life, unanswered())
+        return await _answer_or_end(life, unanswered())
 
     assert asyncio.run(asked()) is None

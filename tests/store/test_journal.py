@@ -18,7 +18,7 @@ from aging.store.state import RunState, fold, superseded
 from tests.builders import event
 
 
-def test_state_is_the_fold_of_the_events(tmp_path: Path) -> None:
+def test_state_is_fold_of_events(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     journal.record(event("campaign_started"))
     journal.record(event("deployment_started", "a", replica=1, generation=1, pid=10, command=[]))
@@ -42,7 +42,7 @@ def test_state_is_the_fold_of_the_events(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_line_cut_short_by_a_kill_is_passed_over(tmp_path: Path) -> None:
+def test_incomplete_line_skipped(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
     journal.record(event("campaign_started", name="x"))
@@ -53,7 +53,7 @@ def test_a_line_cut_short_by_a_kill_is_passed_over(tmp_path: Path) -> None:
     assert fold(read_journal(path)).phase == "running"
 
 
-def test_a_later_writer_goes_on_below_a_line_that_was_cut_short(tmp_path: Path) -> None:
+def test_writer_after_incomplete_line(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b'{"wall": 1.0, "mono": 1.0, "event": "campaign_started"}\n{"wall": 2.0, "mo')
     journal = Journal(path, Timeline(10.0))
@@ -64,7 +64,7 @@ def test_a_later_writer_goes_on_below_a_line_that_was_cut_short(tmp_path: Path) 
     assert fold(read_journal(path)).shift == 10.0
 
 
-def test_an_event_has_its_room_on_a_full_disk_and_none_is_cut_short(tmp_path: Path) -> None:
+def test_events_on_full_disk(tmp_path: Path) -> None:
     program = (
         "import resource, sys; from pathlib import Path; from aging.store.segments import LineFile\n"
         "file = LineFile(Path(sys.argv[1]))\n"
@@ -82,13 +82,13 @@ def test_an_event_has_its_room_on_a_full_disk_and_none_is_cut_short(tmp_path: Pa
     assert path.read_bytes() == b"x" * 59 + b"\n" + b"short\n"
 
 
-def test_the_fold_knows_runners_and_their_processes(tmp_path: Path) -> None:
+def test_fold_runners_and_processes(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     me: dict[str, Any] = {"pid": 10, "boot": boot_id()}
     journal.record(event("campaign_started", folder="/f", **me))
-    told: dict[str, Any] = {"replica": 1, "generation": 1}
-    journal.record(event("deployment_started", "a", pid=5, command=[], main=[5, 7], processes={"main": [5, 7]}, **told))
-    journal.record(event("deployment_ready", "a", seconds=1.0, seen=["serve"], **told))
+    run: dict[str, Any] = {"replica": 1, "generation": 1}
+    journal.record(event("deployment_started", "a", pid=5, command=[], main=[5, 7], processes={"main": [5, 7]}, **run))
+    journal.record(event("deployment_ready", "a", seconds=1.0, seen=["serve"], **run))
     state = fold(read_journal(tmp_path / "journal.jsonl"))
     assert state.recorded() == [Identity(5, 7)]
     assert state.runs["a", 1].command == ("serve",)
@@ -98,14 +98,14 @@ def test_the_fold_knows_runners_and_their_processes(tmp_path: Path) -> None:
     journal.record(event("campaign_resumed", shift=3.0, gone_since=1.0, **me))
     journal.record(event("load_resumed", "a", replica=1, first=3, pid=12))
     state = fold(read_journal(tmp_path / "journal.jsonl"))
-    assert (state.phase, state.ended, state.lives, state.shift, state.folder) == ("running", None, 2, 3.0, "/f")
+    assert (state.phase, state.ended, state.runners, state.shift, state.folder) == ("running", None, 2, 3.0, "/f")
     assert (state.runs["a", 1].loads, state.runs["a", 1].load_end, state.runs["a", 1].planned_end) == (2, None, 65.0)
-    journal.record(event("deployment_died", "a", why="x", log=[], **told))
+    journal.record(event("deployment_died", "a", why="x", log=[], **run))
     assert not fold(read_journal(tmp_path / "journal.jsonl")).recorded()
     journal.close()
 
 
-def test_a_repeated_run_begins_anew_and_what_came_before_is_superseded(tmp_path: Path) -> None:
+def test_repeated_run_supersedes_events(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     for name in ("a", "b"):
         journal.record(event("deployment_started", name, replica=1, generation=1, pid=10, command=[]))
@@ -127,9 +127,7 @@ def test_a_repeated_run_begins_anew_and_what_came_before_is_superseded(tmp_path:
     ]
 
 
-def test_a_follower_reads_every_line_once_and_has_the_state_of_them_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_follower_reads_each_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, read = tmp_path / "journal.jsonl", list[bytes]()
 
     def counted(line: bytes) -> dict[str, Any] | None:

@@ -1,5 +1,4 @@
-"""Designed experiments: which combinations of factor levels are run, and what each factor does to the leak rate.
+"""Designs of experiments: ``fractions`` makes regular two-level fractions, ``points`` the points of any design.
 
-``fractions`` are regular two-level fractions and their aliases, ``designs`` makes the points of any design,
-``effects`` is the regression. Pure functions: no module here knows of campaigns or of files.
+Pure functions without campaigns or files; the effects are estimated in :mod:`aging.stats.factor_effects`.
 """

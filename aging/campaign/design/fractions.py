@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 LETTERS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"
-"""Factors by their place; the literature leaves I out, which is the identity."""
+"""Letters of factors by position; I is left out since it denotes the identity."""
 
 ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI")
 
@@ -48,23 +48,23 @@ _KNOWN: dict[int, tuple[str, ...]] = {  # by number of factors, fewest runs firs
 MOST_FACTORS = max(_KNOWN)
 
 Word = frozenset[str]
-"""An effect by its factors' letters: the main effect A, the interaction ABC."""
+"""An effect, as the letters of its factors: the main effect A, the interaction ABC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fraction:
-    """A regular 2^(k−p) fraction of ``factors`` two-level factors; each generator is a letter and its word."""
+    """A regular 2^(k−p) fraction of ``factors`` two-level factors; a generator is a letter and its word."""
 
     factors: int
     generators: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        told = ", ".join(f"{letter} = {word}" for letter, word in self.generators)
-        return f"2^({self.factors}-{len(self.generators)}) of resolution {ROMAN[self.resolution]}, {told}"
+        generators = ", ".join(f"{letter} = {word}" for letter, word in self.generators)
+        return f"2^({self.factors}-{len(self.generators)}) of resolution {ROMAN[self.resolution]}, {generators}"
 
     @property
     def basic(self) -> str:
-        """The letters of the factors that are varied freely."""
+        """The letters of the factors without a generator."""
         generated = {letter for letter, _ in self.generators}
         return "".join(letter for letter in LETTERS[: self.factors] if letter not in generated)
 
@@ -74,15 +74,15 @@ class Fraction:
 
     @property
     def defining_relation(self) -> frozenset[Word]:
-        """Every word that equals the identity: the generators' words and all their products."""
+        """Every word that equals the identity: the words of the generators and all their products."""
         words = [frozenset(letter) ^ frozenset(word) for letter, word in self.generators]
         relation: set[Word] = set()
         for count in range(1, len(words) + 1):
             for chosen in combinations(words, count):
-                together: Word = frozenset()
+                product_word: Word = frozenset()
                 for word in chosen:
-                    together ^= word
-                relation.add(together)
+                    product_word ^= word
+                relation.add(product_word)
         return frozenset(relation)
 
     @property
@@ -91,7 +91,7 @@ class Fraction:
         return min(len(word) for word in self.defining_relation)
 
     def rows(self) -> tuple[tuple[int, ...], ...]:
-        """The runs in standard order, the first factor changing fastest: −1 or +1 of each factor."""
+        """Shape (runs, factors): the level −1 or +1 of each factor, in standard order (the first changes fastest)."""
         words = dict(self.generators)
         rows = []
         for signs in product((-1, 1), repeat=len(self.basic)):
@@ -108,28 +108,28 @@ def _product(signs: dict[str, int], word: str) -> int:
 
 
 def smallest_fraction(factors: int, resolution: int) -> Fraction:
-    """The regular fraction with the fewest runs of at least this resolution.
+    """The regular fraction with the fewest runs that has at least this resolution.
 
-    Raises ValueError saying what there is instead.
+    Raises ValueError with the nearest alternative.
     """
     known = [_fraction(factors, text) for text in _KNOWN.get(factors, ())]
     for fraction in known:
         if fraction.resolution >= resolution:
             return fraction
     if factors > MOST_FACTORS:
-        raise ValueError(f"fractions are known for up to {MOST_FACTORS} factors, got {factors}; give `generators`")
+        raise ValueError(f"fractions are tabulated for up to {MOST_FACTORS} factors, got {factors}; add `generators`")
     what = f"no fraction of {factors} two-level factors has resolution {resolution}"
     full = f'`kind = "full"`, {2**factors} runs'
     if not known:
-        raise ValueError(f"{what}, nor any other; use {full}")
+        raise ValueError(f"{what}, or any other; use {full}")
     best = known[-1]
     raise ValueError(f"{what}; the highest is {best.resolution}, in {best.runs} runs; or use {full}")
 
 
 def given_fraction(factors: int, generators: Sequence[str]) -> Fraction:
-    """The fraction of generators as they are written, such as ``"D = ABC"``.
+    """The fraction with these generators, each a text such as ``"D = ABC"``.
 
-    Raises ValueError saying which is wrong and why.
+    Raises ValueError that names the wrong generator and the reason.
     """
     letters = LETTERS[:factors]
     pairs: dict[str, str] = {}
@@ -145,10 +145,10 @@ def given_fraction(factors: int, generators: Sequence[str]) -> Fraction:
         pairs[letter] = word
     for letter, word in pairs.items():
         if twice := sorted({*word} & {*pairs}):
-            raise ValueError(f"{letter} = {word} is made of {', '.join(twice)}, which is itself generated")
+            raise ValueError(f"{letter} = {word} uses {', '.join(twice)}, which is itself generated")
     fraction = Fraction(factors, tuple(pairs.items()))
     if frozenset() in fraction.defining_relation:
-        raise ValueError("two generators are the same; each factor needs a word of its own")
+        raise ValueError("two generators have the same word; use a different word for each factor")
     return fraction
 
 

@@ -1,6 +1,6 @@
-"""The points of a design: which level each factor has in which run.
+"""The points of a design: the level of each factor in each run.
 
-Factors are named by strings and have levels as they are written, in order: of two levels the first is the low one.
+Factors are identified by strings. Their levels are in file order: of two levels the first is the low one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Point:
 
 
 def full_factorial(factors: Factors) -> tuple[Point, ...]:
-    """Every combination, in standard order: the first factor changes fastest."""
+    """Every combination of levels in standard order (the first factor changes fastest)."""
     rows = product(*reversed(list(factors.values())))
     return _points([dict(zip(factors, reversed(row), strict=True)) for row in rows])
 
@@ -42,12 +42,12 @@ def fractional_factorial(factors: Factors, fraction: Fraction) -> tuple[Point, .
 
 
 def chosen_points(rows: Sequence[Mapping[str, Any]]) -> tuple[Point, ...]:
-    """The points of a design that was written down."""
+    """The points of a custom design, one per row."""
     return _points(rows)
 
 
 def with_centre(points: Sequence[Point], levels: Mapping[str, Any], count: int) -> tuple[Point, ...]:
-    """The points, and after them ``count`` centre points with these levels."""
+    """The points, followed by ``count`` centre points with these levels."""
     return (*points, *(Point(len(points) + k, levels, centre=True) for k in range(1, count + 1)))
 
 

@@ -1,9 +1,8 @@
-"""The allocator probe: how much of a server's memory glibc keeps after the server has freed it.
+"""The allocator probe: how much freed memory glibc keeps in a server.
 
-Memory that a process has freed is not always memory that the kernel gets back: the allocator
-keeps it, and from outside that looks like a leak. Only the allocator knows, and only the
-process can ask it (``mallinfo2``). A small C library, loaded into the server by ``LD_PRELOAD``
-where a campaign asks for it, answers from inside; it is compiled on first use.
+The allocator does not return all freed memory to the kernel, which from outside looks like a leak. Only the process
+can query its allocator (``mallinfo2``). With ``allocator_probe = true``, a small C library is loaded into the server
+by ``LD_PRELOAD`` and answers on a socket; it is compiled on first use.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from pathlib import Path
 from aging.core.errors import DeploymentError
 
 PROBE = "AGING_PROBE"
-"""Environment variable of a process that has the probe."""
+"""Environment variable that marks a process with the probe."""
 
 _SOURCE = Path(__file__).with_name("_probe.c")
 _FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-pthread")
@@ -30,11 +29,10 @@ _LINE_BYTES = 128
 
 @dataclass(frozen=True, slots=True)
 class Heap:
-    """What an allocator holds, in bytes.
+    """Memory of an allocator, in bytes.
 
-    ``in_use`` is what the program has not freed (with chunks that its threads keep at
-    hand: up to about 0.2 MiB a thread); ``retained`` what it has freed and the
-    allocator kept, of which ``trimmable`` lies at the end of a heap.
+    ``in_use`` has not been freed (including the thread caches, up to about 0.2 MiB per thread); ``retained`` has been
+    freed but is kept by the allocator; ``trimmable`` is the part of it at the end of a heap.
     """
 
     in_use: int
@@ -43,14 +41,14 @@ class Heap:
 
 
 def missing() -> str | None:
-    """Why the probe cannot be made on this machine, and what would help; None when it can."""
+    """Why the probe cannot be built on this host, and the remedy; None if it can."""
     if _library().exists() or _compiler() is not None:
         return None
-    return "the allocator probe is compiled on first use, and there is no C compiler (cc or gcc); install one"
+    return "the allocator probe is compiled on first use, and no C compiler (cc or gcc) was found; install one"
 
 
 def environment(other: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables that load the probe into a process, beside those it has. Raises DeploymentError."""
+    """Environment variables that load the probe, in addition to ``other``. Raises DeploymentError."""
     library = _library()
     if not library.exists():
         _compile(library)
@@ -59,14 +57,14 @@ def environment(other: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def ask(pid: int) -> Heap:
-    """What the allocator of a process with the probe holds now. Raises OSError where none answers."""
+    """Query the allocator of a process with the probe. Raises OSError if it does not answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         caller.settimeout(_PATIENCE_SECONDS)
         caller.connect(f"\0aging-probe.{pid}")
-        told = caller.recv(_LINE_BYTES).split()
-    if len(told) != 5:
-        raise ConnectionResetError(f"the probe in pid {pid} told nothing")
-    _, in_use, free, mapped, top = map(int, told)
+        answer = caller.recv(_LINE_BYTES).split()
+    if len(answer) != 5:
+        raise ConnectionResetError(f"the probe in pid {pid} sent no answer")
+    _, in_use, free, mapped, top = map(int, answer)
     return Heap(in_use + mapped, free, top)
 
 
@@ -87,8 +85,8 @@ def _compile(library: Path) -> None:
     library.parent.mkdir(parents=True, exist_ok=True)
     temporary = library.with_suffix(f".{os.getpid()}.tmp")
     argv = [compiler, *_FLAGS, "-o", str(temporary), str(_SOURCE)]
-    told = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if told.returncode:
-        why = next((line for line in told.stderr.splitlines() if "error" in line), told.stderr)
+    compiled = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if compiled.returncode:
+        why = next((line for line in compiled.stderr.splitlines() if "error" in line), compiled.stderr)
         raise DeploymentError(f"the allocator probe could not be compiled: {why.strip()}")
     temporary.replace(library)

@@ -1,7 +1,7 @@
-"""Processes under test: what a life of them is, and child processes as such a life.
+"""Processes under test: the contract of one generation of a server, and its implementation by child processes.
 
-A child has a session of its own, logs to a file, is marked as the campaign's, and is ended by a ladder of signals.
-It outlives a harness that is killed: for a while another runner may take it over (:class:`Adopted`), and then the
+A child has a separate session, logs to a file, carries the campaign's mark, and is ended by SIGTERM, then SIGKILL.
+It survives a kill of the runner: within the grace another runner can adopt it (:class:`AdoptedProcess`), then the
 campaign's keeper ends it.
 """
 
@@ -18,26 +18,35 @@ from typing import IO, Protocol
 
 import psutil
 
-from aging.core.errors import DeploymentError, needed
-from aging.core.processes.ownership import LIFE, MARKER, Identity, identity, lives, mark
+from aging.core.errors import DeploymentError, require
+from aging.core.processes.ownership import GENERATION_MARKER, MARKER, Identity, identity, is_running, mark
 
-__all__ = ["LIFE", "MAIN", "MARKER", "Adopted", "Child", "Children", "Life", "Member"]
+__all__ = [
+    "GENERATION_MARKER",
+    "MAIN",
+    "MARKER",
+    "AdoptedProcess",
+    "Child",
+    "ChildProcesses",
+    "ProcessGroup",
+    "ServerProcess",
+]
 
 _POLL_SECONDS = 0.1
 
 MAIN = "main"
-"""The component that a deployment of one process consists of."""
+"""The only component of a deployment with one process."""
 
 
-class Life(Protocol):
-    """One generation of what is under test, as its keeper and the samplers see it."""
+class ServerProcess(Protocol):
+    """One generation of a server under test."""
 
     born: float
     """When its main process started, in monotonic seconds."""
 
     @property
     def with_descendants(self) -> bool:
-        """Whether what its processes start belongs to it."""
+        """Whether descendants of its processes belong to it."""
 
     @property
     def command(self) -> Sequence[str]:
@@ -45,56 +54,56 @@ class Life(Protocol):
 
     @property
     def trees(self) -> Mapping[str, tuple[int, ...]]:
-        """The root processes of every component, the main one's first; empty once it has ended."""
+        """The root pids of every component, the main one first; empty after the end."""
 
     @property
-    def ours(self) -> Mapping[str, Identity]:
-        """Those of its processes that we started, by component: what may be ended. None of what others started."""
+    def owned(self) -> Mapping[str, Identity]:
+        """The processes that the campaign started and may end, by component."""
 
     async def wait(self) -> str:
-        """Return when it has ended, with how it ended in words."""
+        """Wait for its end; the result describes it (``exit 3``)."""
 
     def serves(self) -> bool:
-        """Whether its own processes listen where load is sent: what is monitored must be what is loaded.
+        """Whether its processes listen where load is sent, so that the sampled processes are those under load.
 
-        It reads the sockets of every process of its own: not to be called in an event loop that also samples.
+        It reads the sockets of all its processes: too slow for an event loop that also samples.
         """
 
     async def end(self) -> str | None:
-        """End it and return how it ended; None for what was not ours to end and goes on."""
+        """End it and describe its end; None for a server that the campaign did not start and so leaves running."""
 
 
-class Member(ABC):
-    """A process group that the harness started, and only such a one."""
+class ProcessGroup(ABC):
+    """A process group that the harness started."""
 
-    def __init__(self, pid: int, life: str | None) -> None:
+    def __init__(self, pid: int, generation_mark: str | None) -> None:
         self.pid = pid
-        self._life = life
+        self._generation_mark = generation_mark
 
     @property
     @abstractmethod
     def ended(self) -> bool:
-        """Whether its first process has ended."""
+        """Whether its leader has ended."""
 
     @property
     @abstractmethod
     def exit_status(self) -> int | None:
-        """Exit status (negative for a signal); None while it runs, and where it is not told."""
+        """Exit status (negative for a signal); None while it runs, and if it is unknown."""
 
     @abstractmethod
     async def wait(self) -> int | None:
-        """Return its exit status when it has ended."""
+        """Wait for its end and return the exit status."""
 
     @abstractmethod
     def _signal(self, number: signal.Signals) -> None:
-        """Signal its group, as far as there is one."""
+        """Signal its group, if it still exists."""
 
     def listens_on(self, port: int) -> bool:
-        """Whether a process of this tree serves the port: what is monitored must be what is loaded."""
+        """Whether a process of this tree listens on the port."""
         return not self.ended and bool(tree_listens(self.pid, port))
 
     async def terminate(self, patience: float) -> None:
-        """SIGTERM to the group, SIGKILL after ``patience`` seconds; then what is left of the tree and of its life."""
+        """SIGTERM to the group, SIGKILL after ``patience`` seconds, then SIGKILL to the rest of its tree and marks."""
         family = await asyncio.to_thread(self._family)
         if not self.ended:
             self._signal(signal.SIGTERM)
@@ -105,10 +114,10 @@ class Member(ABC):
                 self._signal(signal.SIGKILL)
                 await self.wait()
         self._signal(signal.SIGKILL)  # workers that outlived their leader
-        strays = await asyncio.to_thread(marked, self._life)
+        strays = await asyncio.to_thread(marked_processes, self._generation_mark)
         for member in [*family, *strays]:
             with contextlib.suppress(psutil.Error):
-                member.kill()  # psutil checks pid and start time: never a stranger that got the pid
+                member.kill()  # psutil compares pid and start time, so a reused pid is not signalled
 
     def _family(self) -> list[psutil.Process]:
         try:
@@ -117,17 +126,17 @@ class Member(ABC):
             return []
 
 
-class Child(Member):
+class Child(ProcessGroup):
     """A process group that this runner started."""
 
-    def __init__(self, process: asyncio.subprocess.Process, life: str | None) -> None:
-        super().__init__(process.pid, life)
+    def __init__(self, process: asyncio.subprocess.Process, generation_mark: str | None) -> None:
+        super().__init__(process.pid, generation_mark)
         self._process = process
         self.identity = identity(process.pid)
-        """Pid and start time; None where it had ended before anybody could look."""
+        """Pid and start time; None if it ended before they were read."""
 
     @classmethod
-    async def start(  # noqa: PLR0913 - what every process is given, and no two of them belong together
+    async def start(  # noqa: PLR0913 - independent settings of a process
         cls,
         argv: Sequence[str],
         env: Mapping[str, str],
@@ -137,11 +146,11 @@ class Child(Member):
         piped: bool = False,
         folder: Path = Path(),
     ) -> Child:
-        """Start ``argv`` in a session of its own; ``piped`` keeps its standard input and output for the caller.
+        """Start ``argv`` in a new session; ``piped`` connects its standard input and output to the caller.
 
         ``folder`` is its working directory.
 
-        Raises DeploymentError for a program that cannot be run.
+        Raises DeploymentError if the program cannot be run.
         """
         try:
             process = await asyncio.create_subprocess_exec(
@@ -155,7 +164,7 @@ class Child(Member):
             )
         except OSError as error:
             raise DeploymentError(f"{argv[0]} cannot be run: {error.strerror}") from None
-        return cls(process, env.get(LIFE))
+        return cls(process, env.get(GENERATION_MARKER))
 
     @property
     def ended(self) -> bool:
@@ -169,53 +178,58 @@ class Child(Member):
         return await self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        # The group's id is the leader's pid and stays taken while any member lives.
+        # The group's id is the leader's pid; the kernel does not reuse it while a member exists.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
     def write_line(self, line: str) -> None:
-        """Send one line to a piped child; one that has gone reads nothing."""
+        """Send one line to a piped child; no effect after its end."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            needed(self._process.stdin, "a pipe to the child").write(line.encode() + b"\n")
+            require(self._process.stdin, "a pipe to the child").write(line.encode() + b"\n")
 
     async def read_line(self) -> bytes:
-        """The next line of a piped child, empty when it has closed its output."""
-        return await needed(self._process.stdout, "a pipe from the child").readline()
+        """The next line of a piped child; empty after it has closed its output."""
+        return await require(self._process.stdout, "a pipe from the child").readline()
 
 
-class Adopted(Member):
-    """A process group that an earlier runner of the campaign started. Whoever is not its parent learns no status."""
+class AdoptedProcess(ProcessGroup):
+    """A process group that an earlier runner started; only its parent could read the exit status."""
 
     exit_status = None
 
-    def __init__(self, known: Identity, life: str | None) -> None:
-        super().__init__(known.pid, life)
+    def __init__(self, known: Identity, generation_mark: str | None) -> None:
+        super().__init__(known.pid, generation_mark)
         self.identity = known
 
     @property
     def ended(self) -> bool:
-        return not lives(self.identity)
+        return not is_running(self.identity)
 
     async def wait(self) -> None:
-        while not self.ended:  # noqa: ASYNC110 - nobody tells of the end of a process that is not a child
+        while not self.ended:  # noqa: ASYNC110 - the end of a process that is not a child has no event
             await asyncio.sleep(_POLL_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
-        if not self.ended:  # afterwards the group's id might be a stranger's
+        if not self.ended:  # after its end the group's id can be reused
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
 
-class Children:
-    """A life of processes that we started: a main one that listens on ``port``, and components beside it.
+class ChildProcesses:
+    """A server of child processes: the main one listens on ``port``, components run beside it.
 
-    ``born`` is when the main one started, in monotonic seconds.
+    ``born`` is the start of the main one, in monotonic seconds.
     """
 
     with_descendants = True
 
     def __init__(
-        self, children: Mapping[str, Child | Adopted], argv: Sequence[str], port: int, patience: float, born: float
+        self,
+        children: Mapping[str, Child | AdoptedProcess],
+        argv: Sequence[str],
+        port: int,
+        patience: float,
+        born: float,
     ) -> None:
         self._children = children
         self._port = port
@@ -230,11 +244,11 @@ class Children:
         return {name: (child.pid,) for name, child in self._children.items()}
 
     @property
-    def ours(self) -> Mapping[str, Identity]:
+    def owned(self) -> Mapping[str, Identity]:
         return {name: child.identity for name, child in self._children.items() if child.identity is not None}
 
     async def wait(self) -> str:
-        """The first of them to end is the end of all."""
+        """Wait until the first component has ended; the generation then ends as a whole."""
         waits = {asyncio.create_task(child.wait()): name for name, child in self._children.items()}
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -249,24 +263,24 @@ class Children:
         return any(child.listens_on(self._port) for child in self._children.values())
 
     async def end(self) -> str:
-        """The main one gets its SIGTERM first: a router stops asking before what it asks has gone."""
+        """Signal the main component first: a router stops sending requests before its backends end."""
         for child in self._children.values():
             await child.terminate(self._patience)
         return describe_exit(self._children[MAIN].exit_status)
 
 
-def marked(life: str | None) -> list[psutil.Process]:
-    """The processes whose environment says that they belong to a life: also those that have left their parents."""
+def marked_processes(generation_mark: str | None) -> list[psutil.Process]:
+    """The processes with this generation mark in their environment, including those reparented to init."""
     found = []
-    for process in psutil.process_iter() if life is not None else ():
+    for process in psutil.process_iter() if generation_mark is not None else ():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(LIFE) == life:
+            if process.environ().get(GENERATION_MARKER) == generation_mark:
                 found.append(process)
     return found
 
 
 def tree_listens(root: int, port: int) -> bool | None:
-    """Whether a process of this tree listens on a TCP port in its own network; None where that may not be seen."""
+    """Whether a process of this tree listens on a TCP port; None if its sockets are hidden from this user."""
     hidden = False
     try:
         members = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
@@ -286,9 +300,9 @@ def tree_listens(root: int, port: int) -> bool | None:
 
 
 def describe_exit(status: int | None) -> str:
-    """``exit 3`` or ``killed by SIGKILL``; None is not known."""
+    """``exit 3`` or ``killed by SIGKILL``; None is an unknown status."""
     if status is None:
-        return "ended; its exit status is not known, since a runner before this one had started it"
+        return "exited (status unknown: it was started by an earlier runner)"
     if status >= 0:
         return f"exit {status}"
     try:
@@ -298,7 +312,7 @@ def describe_exit(status: int | None) -> str:
 
 
 def oom_kills() -> int:
-    """How often the kernel's out-of-memory killer has struck on this host, in any control group; 0 where not told."""
+    """Number of out-of-memory kills on this host, in all control groups; 0 if the kernel does not count them."""
     try:
         counters = Path("/proc/vmstat").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Logs of servers: bounded on disk whatever they print, and their last lines at hand."""
+"""Logs of servers: bounded in size, and read from the end."""
 
 from __future__ import annotations
 
@@ -10,37 +10,36 @@ from aging.core.errors import writing
 _TAIL_BYTES = 4096
 
 
-def older(log: Path) -> Path:
-    """Where the part of a log goes that was written before its newest."""
+def rotated_path(log: Path) -> Path:
+    """The file that keeps the older part of a truncated log."""
     return log.with_name(f"{log.name}.1")
 
 
-def cap(log: Path, most: int) -> bool:
-    """Move the newest half of ``most`` bytes aside and empty a log that has outgrown them; whether it had.
+def truncate_log(log: Path, most: int) -> bool:
+    """Empty a log larger than ``most`` bytes, after copying its last ``most // 2`` bytes; return whether it was.
 
-    The server goes on writing to the same file, opened for appending. What it
-    writes between the copy and the cut is lost.
+    The server keeps the file open for appending. Output between the copy and the truncation is lost.
     """
     try:
         size = log.stat().st_size
-    except FileNotFoundError:  # what we only watch logs elsewhere
+    except FileNotFoundError:  # an attached server logs elsewhere
         return False
     if size <= most:
         return False
     with log.open("r+b") as current:
         try:
-            with older(log).open("wb") as kept:
+            with rotated_path(log).open("wb") as kept:
                 current.seek(size - most // 2)
                 kept.write(current.read(most // 2))
-        finally:  # a disk that has no room for the copy has none for the log either
+        finally:  # a disk without room for the copy has no room for the log
             current.truncate(0)
     return True
 
 
 def tail(log: Path, lines: int = 8) -> list[str]:
-    """The last lines, for the journal and for messages."""
+    """The last lines of a log, for the journal and for messages."""
     text = b""
-    for part in (older(log), log):
+    for part in (rotated_path(log), log):
         try:
             with part.open("rb") as written:
                 written.seek(max(part.stat().st_size - _TAIL_BYTES, 0))
@@ -50,7 +49,7 @@ def tail(log: Path, lines: int = 8) -> list[str]:
     return text.decode(errors="replace").splitlines()[-lines:]
 
 
-def opened(log: Path) -> IO[bytes]:
-    """The log that a life's output is appended to. Raises StorageError."""
+def open_log(log: Path) -> IO[bytes]:
+    """Open a log for appending. Raises StorageError."""
     with writing(log):
         return log.open("ab")

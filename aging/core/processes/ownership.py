@@ -1,9 +1,8 @@
-"""Which processes are a campaign's own, proven, and how such are ended. The standard library alone.
+"""Which processes belong to a campaign, by proof, and how they are ended. Standard library only.
 
-A process is known by its pid and the time it started, in the kernel's clock ticks since boot: of
-one boot no two processes have both. It belongs to a campaign when the journal recorded just these
-two, when its environment carries the campaign's mark, or when it descends from, or is in the
-session of, such a one. Nothing else is ever signalled.
+A process is identified by pid and start time (clock ticks since boot), which are unique within a boot. It belongs to
+a campaign if the journal recorded both, if its environment contains the campaign's mark, or if it is a descendant or
+in the session of such a process. No other process is signalled.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARKER = "AGING_CAMPAIGN"
-"""Environment variable in every child: the result directory it belongs to."""
+"""Environment variable of every child: its result directory."""
 
-LIFE = "AGING_LIFE"
-"""Environment variable in every server: which life of which deployment it belongs to, by the name of its log."""
+GENERATION_MARKER = "AGING_LIFE"
+"""Environment variable of every server: the path of its log, which identifies deployment and generation."""
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _POLL_SECONDS = 0.05
 _ROUNDS = 5
-"""Looks for what was started while the others were being ended."""
+"""Attempts to also end processes that are started while others are ended."""
 
 Environment = Mapping[str, str]
 
@@ -41,7 +40,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A living process, as one look at ``/proc`` shows it."""
+    """A running process in one scan of ``/proc``."""
 
     identity: Identity
     parent: int
@@ -49,39 +48,39 @@ class Entry:
 
 
 def identity(pid: int) -> Identity | None:
-    """Of a process that lives; None for one that has ended, also where nobody has waited for it yet."""
+    """The identity of a running process; None if it has ended, also if it is a zombie."""
     entry = _entry(pid)
     return None if entry is None else entry.identity
 
 
 def age(pid: int) -> float:
-    """Seconds since a process started, by the kernel's own clock. Raises ProcessLookupError when it has ended."""
+    """Seconds since the start of a process, by the kernel's clock. Raises ProcessLookupError if it has ended."""
     known = identity(pid)
     if known is None:
         raise ProcessLookupError(pid)
     return max(time.clock_gettime(time.CLOCK_BOOTTIME) - known.start / _TICKS, 0.0)
 
 
-def lives(one: Identity) -> bool:
-    """Whether just this process still runs."""
+def is_running(one: Identity) -> bool:
+    """Whether this process still runs (a reused pid is another process)."""
     return identity(one.pid) == one
 
 
 def environment(pid: int) -> Environment:
-    """The marks in its environment as it was started with; empty where it has ended, is somebody else's or wiped it.
+    """The marks in the initial environment of a process; empty if it has ended, is unreadable or overwritten.
 
-    Programs that set their title overwrite what the kernel shows here.
+    Programs that set their process title overwrite this memory.
     """
     try:
         raw = (_PROC / str(pid) / "environ").read_bytes()
     except OSError:
         return {}
     entries = (os.fsdecode(entry).partition("=") for entry in raw.split(b"\0"))
-    return {name: value for name, _, value in entries if name in (MARKER, LIFE)}
+    return {name: value for name, _, value in entries if name in (MARKER, GENERATION_MARKER)}
 
 
 def command_line(pid: int) -> tuple[str, ...]:
-    """Its arguments as the kernel shows them now; empty when it has ended."""
+    """The arguments of a process; empty if it has ended."""
     try:
         raw = (_PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
@@ -90,12 +89,12 @@ def command_line(pid: int) -> tuple[str, ...]:
 
 
 def mark(path: Path) -> str:
-    """How a path stands in a mark: the same from whichever folder the campaign is looked at."""
+    """The value of a mark for a path: absolute, so independent of the working directory."""
     return str(path.resolve())
 
 
 def processes() -> Mapping[int, Entry]:
-    """Every living process, by pid."""
+    """Every running process, by pid."""
     found = {}
     for name in os.listdir(_PROC):
         if name.isdigit() and (entry := _entry(int(name))) is not None:
@@ -103,38 +102,42 @@ def processes() -> Mapping[int, Entry]:
     return found
 
 
-def belonging(
+def campaign_processes(
     campaign: str,
     recorded: Iterable[Identity] = (),
     look: Callable[[], Mapping[int, Entry]] = processes,
     marks: Callable[[int], Environment] = environment,
 ) -> Sequence[Identity]:
-    """The living processes that are proven to be of the campaign with this mark; never ourselves or an ancestor.
+    """The running processes of the campaign with this mark, without the calling process and its ancestors.
 
-    ``recorded`` are the processes that its journal tells, of this boot.
+    ``recorded`` are the processes of this boot in its journal.
     """
     seen, known = look(), set(recorded)
-    told = {pid: marks(pid) for pid in seen}
-    roots = {pid for pid, entry in seen.items() if entry.identity in known or told[pid].get(MARKER) == campaign}
-    # One whose mark is another campaign's was started by ours, but is not ours: a campaign in a campaign.
-    others = {pid for pid in seen if told[pid].get(MARKER, campaign) != campaign}
-    return sorted(seen[pid].identity for pid in _grown(roots, seen, others) - _lineage(seen))
+    marks_of = {pid: marks(pid) for pid in seen}
+    roots = {pid for pid, entry in seen.items() if entry.identity in known or marks_of[pid].get(MARKER) == campaign}
+    # A campaign that a process of this campaign started has a mark of its own, and is excluded.
+    others = {pid for pid in seen if marks_of[pid].get(MARKER, campaign) != campaign}
+    return sorted(seen[pid].identity for pid in _with_relatives(roots, seen, others) - _lineage(seen))
 
 
-def kin(roots: Iterable[Identity], of_lives: Collection[str]) -> Collection[Identity]:
-    """The living processes of some lives: their roots, what descends from them, and what carries their marks."""
+def generation_processes(roots: Iterable[Identity], generation_marks: Collection[str]) -> Collection[Identity]:
+    """The running processes of some generations: their roots, descendants, and those with their marks."""
     seen, known = processes(), set(roots)
-    members = {pid for pid, entry in seen.items() if entry.identity in known or environment(pid).get(LIFE) in of_lives}
-    return {seen[pid].identity for pid in _grown(members, seen, set())}
+    members = {
+        pid
+        for pid, entry in seen.items()
+        if entry.identity in known or environment(pid).get(GENERATION_MARKER) in generation_marks
+    }
+    return {seen[pid].identity for pid in _with_relatives(members, seen, set())}
 
 
 def campaigns(marks: Callable[[int], Environment] = environment) -> Sequence[str]:
-    """The campaigns of which some process lives, by their marks."""
+    """The marks of all campaigns with a running process."""
     return sorted({mark for pid in processes() if (mark := marks(pid).get(MARKER))})
 
 
 def end(find: Callable[[], Sequence[Identity]], patience: float) -> Sequence[Identity]:
-    """SIGTERM to what ``find`` tells, SIGKILL to what is left after ``patience`` seconds; what was signalled."""
+    """SIGTERM to the processes that ``find`` returns, SIGKILL after ``patience`` seconds; return those signalled."""
     ended: dict[Identity, None] = {}
     for turn in range(_ROUNDS):
         members = find()
@@ -153,15 +156,15 @@ def end(find: Callable[[], Sequence[Identity]], patience: float) -> Sequence[Ide
 
 
 def send(one: Identity, number: signal.Signals) -> bool:
-    """Signal just this process; False when it has ended. The pid cannot have passed to another in between."""
+    """Signal this process; False if it has ended. A pidfd excludes that a reused pid is signalled."""
     try:
         handle = os.pidfd_open(one.pid)
     except ProcessLookupError:
         return False
-    except OSError:  # a kernel before 5.3 has no such call
+    except OSError:  # Linux before 5.3 has no pidfd_open
         return _send_by_pid(one, number)
     try:
-        if not lives(one):
+        if not is_running(one):
             return False
         signal.pidfd_send_signal(handle, number)
     except (ProcessLookupError, PermissionError):
@@ -172,15 +175,15 @@ def send(one: Identity, number: signal.Signals) -> bool:
 
 
 def _send_by_pid(one: Identity, number: signal.Signals) -> bool:
-    if lives(one):
+    if is_running(one):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(one.pid, number)
             return True
     return False
 
 
-def _grown(roots: set[int], seen: Mapping[int, Entry], others: set[int]) -> set[int]:
-    """The roots, with what descends from them and what is in their sessions; ``others`` do not belong to them."""
+def _with_relatives(roots: set[int], seen: Mapping[int, Entry], others: set[int]) -> set[int]:
+    """The roots with their descendants and session members, without ``others``."""
     members = roots - others
     while joined := {
         pid
@@ -193,12 +196,12 @@ def _grown(roots: set[int], seen: Mapping[int, Entry], others: set[int]) -> set[
 
 def _wait(members: Sequence[Identity], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while any(lives(member) for member in members) and time.monotonic() < deadline:
+    while any(is_running(member) for member in members) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
 
 
 def _lineage(seen: Mapping[int, Entry]) -> set[int]:
-    """Ourselves and our ancestors."""
+    """The calling process and its ancestors."""
     line, pid = set(), os.getpid()
     while pid in seen and pid not in line:
         line.add(pid)
@@ -211,7 +214,7 @@ def _entry(pid: int) -> Entry | None:
         state, parent, _group, session, *rest = (
             (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
         )
-    except (OSError, ValueError):  # it ended, or hidepid hides it
+    except (OSError, ValueError):  # it has ended, or hidepid hides it
         return None
     if state in "ZX":
         return None

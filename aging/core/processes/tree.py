@@ -1,9 +1,7 @@
-"""Which processes are a target's: its tree, and those that have left it.
+"""The processes of a target: its tree, and workers that have left the tree.
 
-A worker that is started by a server and then cut off from it (its parent ended, or it made itself a
-daemon) has no parent to be found by. It is known by one of: it was a member at the last look and
-still lives; it is in the session that the server leads; it carries the mark of its life in its
-environment.
+A worker whose parent has ended, or that has daemonized, is not a descendant of its server any more. It is found if it
+was a member at the last scan, is in the session of the server, or has the generation mark in its environment.
 """
 
 from __future__ import annotations
@@ -13,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aging.core.processes import procfs
-from aging.core.processes.child import LIFE
+from aging.core.processes.child import GENERATION_MARKER
 from aging.core.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Every process there is: parent, session and start (of one clock, in its unit) by pid."""
+    """All processes: parent, session and start (in clock ticks since boot) by pid."""
 
     parents: Mapping[int, int]
     sessions: Mapping[int, int]
@@ -27,13 +25,13 @@ class Processes:
 
     @classmethod
     def seen(cls) -> Processes:
-        """Those of now, from one pass over ``/proc``; one that ends meanwhile is left out."""
+        """The running processes, from one pass over ``/proc``; a process that ends during the pass is left out."""
         parents, sessions, starts = {}, {}, {}
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
                     stat = procfs.read(int(entry), "stat")
-                except (FileNotFoundError, ProcessLookupError, PermissionError):  # it ended, or hidepid hides it
+                except (FileNotFoundError, ProcessLookupError, PermissionError):  # ended, or hidden by hidepid
                     continue
                 fields, pid = stat.rpartition(")")[2].split(), int(entry)
                 parents[pid], sessions[pid], starts[pid] = int(fields[1]), int(fields[3]), int(fields[19])
@@ -48,7 +46,7 @@ class Processes:
 
 
 class Membership:
-    """Remembers the members of each target from one look to the next. One a reader."""
+    """Remembers the members of each target from one scan to the next. Each sampler has its own."""
 
     def __init__(self, look: Callable[[], Processes] = Processes.seen) -> None:
         self._look = look
@@ -56,7 +54,7 @@ class Membership:
         self._looked_at: set[tuple[int, int]] = set()
 
     def of(self, targets: Sequence[Target]) -> list[tuple[int, ...]]:
-        """Every pid of each target, its roots first; those that have ended meanwhile may be among them."""
+        """Every pid of each target, its roots first; some may have ended since the scan."""
         if not any(target.with_descendants for target in targets):
             return [target.pids for target in targets]
         processes = self._look()
@@ -73,7 +71,7 @@ class Membership:
             before = self._members.get(key, {})
             alive = [pid for pid, start in before.items() if processes.starts.get(pid) == start]
             mates = [pid for root in target.pids for pid in leaders.get(root, ())]
-            roots = [*target.pids, *alive, *mates, *marked.get(target.life or "", ())]
+            roots = [*target.pids, *alive, *mates, *marked.get(target.mark or "", ())]
             members = tuple(dict.fromkeys(_with_descendants(roots, children)))
             remembered[key] = {pid: processes.starts[pid] for pid in members if pid in processes.starts}
             found.append(members)
@@ -81,20 +79,20 @@ class Membership:
         return found
 
     def _marked(self, processes: Processes, targets: Iterable[Target]) -> Mapping[str, Sequence[int]]:
-        """Processes that have come since the last look, by the life that their environment says they belong to."""
+        """Processes that are new since the last scan, by the generation mark in their environment."""
         now = set(processes.starts.items())
         new, self._looked_at = now - self._looked_at, now
-        lives = {target.life for target in targets if target.life is not None}
+        marks = {target.mark for target in targets if target.mark is not None}
         marked: dict[str, list[int]] = {}
-        for pid, _ in new if lives else ():
+        for pid, _ in new if marks else ():
             try:
                 environment = procfs.read(pid, "environ")
-            except OSError:  # it ended, or is somebody else's
+            except OSError:  # it has ended, or belongs to another user
                 continue
             for entry in environment.split("\0"):
-                name, _, life = entry.partition("=")
-                if name == LIFE and life in lives:
-                    marked.setdefault(life, []).append(pid)
+                name, _, mark = entry.partition("=")
+                if name == GENERATION_MARKER and mark in marks:
+                    marked.setdefault(mark, []).append(pid)
         return marked
 
 

@@ -17,7 +17,7 @@ from aging.core.endpoint import Endpoint
 from aging.core.errors import AttachError
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity, identity
-from aging.deployments.lifecycle import PastLife
+from aging.deployments.lifecycle import PriorServer
 from aging.deployments.origins.container import container_pid
 
 _POLL_SECONDS = 0.25
@@ -86,7 +86,7 @@ class Attachment:
     async def begin(self, campaign: Path, log: Path) -> Attached:  # noqa: ARG002 - its output goes where it went
         return await asyncio.to_thread(Attached, self.whereabouts, self.load_start)
 
-    async def readopt(self, past: PastLife) -> Attached | None:
+    async def readopt(self, past: PriorServer) -> Attached | None:
         try:
             found = await asyncio.to_thread(Attached, self.whereabouts, self.load_start)
         except AttachError:
@@ -116,7 +116,7 @@ class Attached:
         return identity(self._roots[0].pid)
 
     @property
-    def ours(self) -> Mapping[str, Identity]:
+    def owned(self) -> Mapping[str, Identity]:
         return {}
 
     @property

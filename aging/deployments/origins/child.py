@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 from aging.core.endpoint import Endpoint
 from aging.core.errors import DeploymentError
-from aging.core.processes.child import MAIN, Adopted, Child, Children
-from aging.core.processes.logs import opened
-from aging.core.processes.ownership import LIFE, age, mark
-from aging.deployments.lifecycle import Launch, PastLife
+from aging.core.processes.child import MAIN, AdoptedProcess, Child, ChildProcesses
+from aging.core.processes.logs import open_log
+from aging.core.processes.ownership import GENERATION_MARKER, age, mark
+from aging.deployments.lifecycle import Launch, PriorServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +38,25 @@ class LaunchedProcesses:
     def metrics_url(self) -> str | None:
         return self.launch.endpoint.metrics_url
 
-    async def begin(self, campaign: Path, log: Path) -> Children:
+    async def begin(self, campaign: Path, log: Path) -> ChildProcesses:
         children: dict[str, Child] = {}
-        marked = {**self.launch.env, LIFE: mark(log)}
+        marked = {**self.launch.env, GENERATION_MARKER: mark(log)}
         try:
-            with opened(log) as output:
+            with open_log(log) as output:
                 for name, argv in {MAIN: self.launch.argv, **self.launch.components}.items():
                     children[name] = await Child.start(argv, marked, campaign, output, folder=self.folder)
         except (asyncio.CancelledError, DeploymentError):  # nobody else knows of those that have started
             for child in children.values():
                 await child.terminate(patience=0.0)
             raise
-        return Children(children, self.launch.argv, self.port, self.patience, time.monotonic())
+        return ChildProcesses(children, self.launch.argv, self.port, self.patience, time.monotonic())
 
-    async def readopt(self, past: PastLife) -> Children | None:
+    async def readopt(self, past: PriorServer) -> ChildProcesses | None:
         if not past.proven():
             return None
-        members = {name: Adopted(one, mark(past.log)) for name, one in past.processes.items()}
+        members = {name: AdoptedProcess(one, mark(past.log)) for name, one in past.processes.items()}
         born = time.monotonic() - age(past.processes[MAIN].pid)
-        return Children(members, self.launch.argv, self.port, self.patience, born)
+        return ChildProcesses(members, self.launch.argv, self.port, self.patience, born)
 
     def described(self) -> Mapping[str, Any]:
         components = {name: list(argv) for name, argv in self.launch.components.items()}

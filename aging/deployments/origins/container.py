@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 
 from aging.core.endpoint import Endpoint
 from aging.core.errors import AttachError, DeploymentError
-from aging.core.processes.child import MAIN, Adopted, Child, describe_exit, tree_listens
-from aging.core.processes.logs import opened
-from aging.core.processes.ownership import LIFE, Identity, age, mark
-from aging.deployments.lifecycle import PastLife
+from aging.core.processes.child import MAIN, AdoptedProcess, Child, describe_exit, tree_listens
+from aging.core.processes.logs import open_log
+from aging.core.processes.ownership import GENERATION_MARKER, Identity, age, mark
+from aging.deployments.lifecycle import PriorServer
 
 PROGRAMS = ("docker", "podman")
 
@@ -99,8 +99,10 @@ class ContainerRun:
         return self.endpoint.metrics_url
 
     async def begin(self, campaign: Path, log: Path) -> Contained:
-        with opened(log) as output:
-            child = await Child.start(self.command, {LIFE: mark(log)}, campaign, output, folder=self.folder)
+        with open_log(log) as output:
+            child = await Child.start(
+                self.command, {GENERATION_MARKER: mark(log)}, campaign, output, folder=self.folder
+            )
         life = Contained(self, child, time.monotonic())
         try:
             await life.appear()
@@ -109,11 +111,11 @@ class ContainerRun:
             raise
         return life
 
-    async def readopt(self, past: PastLife) -> Contained | None:
+    async def readopt(self, past: PriorServer) -> Contained | None:
         if not past.proven():
             return None
         program = past.processes[MAIN]
-        life = Contained(self, Adopted(program, mark(past.log)), time.monotonic() - age(program.pid))
+        life = Contained(self, AdoptedProcess(program, mark(past.log)), time.monotonic() - age(program.pid))
         await life.appear()
         return life
 
@@ -130,7 +132,7 @@ class Contained:
 
     with_descendants = True
 
-    def __init__(self, run: ContainerRun, child: Child | Adopted, born: float) -> None:
+    def __init__(self, run: ContainerRun, child: Child | AdoptedProcess, born: float) -> None:
         self._run = run
         self._child = child
         self._pid: int | None = None
@@ -153,7 +155,7 @@ class Contained:
         return {MAIN: (self._pid,)}
 
     @property
-    def ours(self) -> Mapping[str, Identity]:
+    def owned(self) -> Mapping[str, Identity]:
         return {} if self._child.identity is None else {MAIN: self._child.identity}
 
     async def wait(self) -> str:

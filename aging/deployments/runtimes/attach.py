@@ -20,7 +20,7 @@ _URL = r"^https?://[^/]+/?$"
 class AttachOptions(EndpointOptions, SubjectOptions):
     """Which processes are watched (just one of `pid`, `process`, `container` and `cgroup`), and where they answer."""
 
-    ours: ClassVar[bool] = False
+    owned: ClassVar[bool] = False
     pid: int | None = Field(None, strict=True, gt=0, description="process id; the process and its descendants")
     process: str | None = Field(
         None, min_length=1, description="regular expression that the command line of one process tree's root matches"

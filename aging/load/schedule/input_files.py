@@ -48,7 +48,7 @@ def found_from(campaign: Campaign, base: Path) -> Campaign:
         for name, one in campaign.treatments.items()
     }
     made = campaign.model_copy(update={"load": _found_from(campaign.load, base)})
-    return made.treated(campaign.deployment, treatments)
+    return made.with_treatments(campaign.deployment, treatments)
 
 
 def _found_from(load: LoadTable, base: Path) -> LoadTable:
@@ -82,7 +82,7 @@ def read_inputs(campaign: Campaign, source: str) -> Inputs:
         treatments[name] = replace(treatment, load=read)
     if mistakes:
         raise CampaignError(source, list(dict.fromkeys(mistakes)))
-    made = campaign.model_copy(update={"load": load}).treated(campaign.deployment, treatments)
+    made = campaign.model_copy(update={"load": load}).with_treatments(campaign.deployment, treatments)
     return Inputs(scaled(made), tuple(dict.fromkeys(files)))
 
 

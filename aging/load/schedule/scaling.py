@@ -26,7 +26,7 @@ def scaled(campaign: Campaign) -> Campaign:
     treatments = {
         name: replace(treatment, load=_load(treatment.load, scale)) for name, treatment in campaign.treatments.items()
     }
-    return campaign.model_copy(update={"load": _load(campaign.load, scale)}).treated(deployments, treatments)
+    return campaign.model_copy(update={"load": _load(campaign.load, scale)}).with_treatments(deployments, treatments)
 
 
 def _load(load: LoadTable | None, scale: float) -> LoadTable | None:

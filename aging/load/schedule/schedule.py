@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aging.campaign.schema import FaultShares, OptionShares, SharedPrefix
-from aging.core.errors import needed
+from aging.core.errors import require
 from aging.load.arrivals.base import Arrived
 from aging.load.lengths.base import Tokens
 from aging.load.schedule.arrival_times import SECOND, Times
@@ -137,7 +137,7 @@ class _Columns:
         self, times: Times, outputs: Tokens, alone: list[tuple[int, tuple[int, ...], int]]
     ) -> Iterator[tuple[Any, ...]]:
         """The columns of these requests where some are turns of conversations; ``alone`` is what they would be else."""
-        sessions = needed(self._sessions, "a table of conversations")
+        sessions = require(self._sessions, "a table of conversations")
         turns = [Turn(-1, 0, *each, ()) for each in alone]
         (talking,) = np.nonzero(self._in_session.uniform(times.size) < self._session_share)
         for k in talking.tolist():

@@ -1,4 +1,4 @@
-"""The watchdogs of a running campaign: read every second, and what follows from what they see."""
+"""The loop over the watchdogs: reads every second, and acts on their decisions."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from aging.store.events import Journalize, Watchdog
 
 _INTERVAL_SECONDS = 1.0
 _CONFIRMED = 3
-"""Looks in a row before somebody is ended: a moment's peak is no exhaustion."""
+"""Consecutive looks before a server is ended: a short peak is not exhaustion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A run that is going on, with its load process if it has one."""
+    """A run under way, with its load process if it has one."""
 
     replica: int
-    serving: Server
-    driver: LoadProcess | None
+    server: Server
+    load_process: LoadProcess | None
 
 
 class Watchdogs:
     """Watches disk, memory and loads until cancelled.
 
-    ``runs`` are those of now; ``tell`` writes the journal; ``halt`` ends the campaign in order.
+    ``runs`` returns the runs under way; ``record_event`` writes the journal; ``halt`` ends the campaign in order.
     """
 
     def __init__(
@@ -43,24 +43,24 @@ class Watchdogs:
         table: WatchdogsTable,
         results: Path,
         runs: Callable[[], Sequence[Watched]],
-        tell: Journalize,
+        record_event: Journalize,
         halt: Callable[[str], None],
     ) -> None:
         self._table = table
         self._results = results
         self._runs = runs
-        self._tell = tell
+        self._record_event = record_event
         self._halt = halt
-        self._alarms = Alarms(tell)
+        self._alarms = Alarms(record_event)
         self._sizes: dict[tuple[str, int], tuple[float, float]] = {}
         self._short = 0
-        self._told_short = False
+        self._shortage_reported = False
 
     def see(self, reading: Reading) -> None:
-        """A reading of what a deployment holds: how much it has grown since its generation was ready."""
+        """Note the growth of a deployment since its generation became ready."""
         if reading.owner == HARNESS or (size := reading.values.get(PRIMARY)) is None:
             return
-        if any(run.serving.name == reading.owner and run.serving.age is not None for run in self._runs()):
+        if any(run.server.name == reading.owner and run.server.age is not None for run in self._runs()):
             first, _ = self._sizes.get((reading.owner, reading.generation), (size, size))
             self._sizes[reading.owner, reading.generation] = first, size
 
@@ -77,16 +77,21 @@ class Watchdogs:
     def _look_at_loads(self) -> None:
         table = self._table
         for run in self._runs():
-            driver = run.driver
-            for failure in () if driver is None else driver.take_failed_seals():
-                self._tell(replace(failure, deployment=run.serving.name, replica=run.replica))
-            if driver is None or driver.heard is None or driver.finished is not None or run.serving.age is None:
+            load_process = run.load_process
+            for failure in () if load_process is None else load_process.take_failed_seals():
+                self._record_event(replace(failure, deployment=run.server.name, replica=run.replica))
+            if (
+                load_process is None
+                or load_process.heard is None
+                or load_process.finished is not None
+                or run.server.age is None
+            ):
                 continue
-            heard = time.monotonic() - driver.heard
-            told = load.troubles(driver.beat, heard, table.silent_after, table.late_after)
-            self._alarms.look((run.serving.name, run.replica), told)
-            if driver.full is not None:
-                self._halt(f"request records cannot be written: {driver.full}")
+            heard = time.monotonic() - load_process.heard
+            troubles = load.troubles(load_process.beat, heard, table.silent_after, table.late_after)
+            self._alarms.look((run.server.name, run.replica), troubles)
+            if load_process.full is not None:
+                self._halt(f"request records cannot be written: {load_process.full}")
 
     async def _look_at_memory(self) -> None:
         reason = memory.too_little(Memory.now(), self._table.memory_floor)
@@ -94,21 +99,23 @@ class Watchdogs:
         if reason is None or self._short < _CONFIRMED:
             return
         self._short = 0
-        ours = {
-            run.serving.name: run for run in self._runs() if run.serving.deployment.options.ours and run.serving.born
+        servers = {
+            run.server.name: run for run in self._runs() if run.server.deployment.options.owned and run.server.born
         }
-        growth = {name: self._grown(run.serving) for name, run in ours.items()}
+        growth = {name: self._grown(run.server) for name, run in servers.items()}
         if (name := memory.offender(growth)) is None:
-            if not self._told_short:
-                self._tell(Watchdog(trouble="memory", message=f"{reason}; no deployment of ours is the cause"))
-            self._told_short = True
+            if not self._shortage_reported:
+                self._record_event(
+                    Watchdog(trouble="memory", message=f"{reason}; none of this campaign's servers has grown")
+                )
+            self._shortage_reported = True
         else:
-            why = f"{reason}; of all deployments {name} has grown most, by {growth[name] / 2**20:.0f} MiB"
-            run = ours[name]
+            why = f"{reason}; {name} has grown most, by {growth[name] / 2**20:.0f} MiB"
+            run = servers[name]
             ended = f"{why}: it was ended"
-            self._tell(Watchdog(deployment=name, replica=run.replica, trouble="memory", message=ended))
-            await run.serving.give_up(f"ended by the campaign: {why}")
+            self._record_event(Watchdog(deployment=name, replica=run.replica, trouble="memory", message=ended))
+            await run.server.end_for_good(f"ended by the campaign: {why}")
 
-    def _grown(self, serving: Server) -> float:
-        first, last = self._sizes.get((serving.name, serving.generation), (0.0, 0.0))
+    def _grown(self, server: Server) -> float:
+        first, last = self._sizes.get((server.name, server.generation), (0.0, 0.0))
         return last - first
