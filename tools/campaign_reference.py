@@ -137,7 +137,7 @@ def _top_level() -> Iterator[str]:
     yield "These keys stand before the first `[table]` of the file; the tables follow in any order.\n"
     tables = set(_TABLES)
     yield _keys(Campaign, without=tables)
-    yield "`warmup` must be shorter than `duration`: something has to be left to analyse.\n"
+    yield "`warmup` must be shorter than `duration`: something has to be left to analyze.\n"
     rows = [
         (f"[`{_TABLES[name]}`](#{name})", "**required**" if field.is_required() else "optional", _description(field))
         for name, field in Campaign.model_fields.items()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aging.stats.trend_tests
 from aging.core.plugins import discover
-from aging.findings.build import analyse, write_findings
+from aging.findings.build import analyze, write_findings
 from aging.findings.series import Measured
 from aging.findings.types import Findings
 from aging.report import write_report
@@ -20,7 +20,7 @@ from aging.store.results import open_results
 def derive(root: Path) -> Findings:
     """(Re)build ``findings.json`` and ``report.html`` from what a campaign wrote."""
     measured = Measured(open_results(root, checked=True))
-    findings = analyse(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
+    findings = analyze(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
     write_findings(findings, measured.results.layout.findings)
     write_report(measured, findings, measured.results.layout.report)
     return findings

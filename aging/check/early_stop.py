@@ -1,8 +1,8 @@
-"""Looking early: a running campaign is judged at planned times, and ended once it has failed.
+"""Early looks: a running campaign is judged at planned times and ended once it has failed.
 
-The looks share one error: each is held to the level that O'Brien–Fleming spending
-leaves it, the last one, at the end, included. A campaign is never ended early to
-pass, for a leak that has not shown may still come.
+The looks share one error probability: each, the last one at the end included, uses its
+level of O'Brien–Fleming spending. A campaign never ends early with a pass, since a leak
+may still appear.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aging.check.conditions import Condition, Judgement, Outcome, judge
 from aging.core.format import readable_duration
 from aging.core.records import Event
 from aging.core.worker import WorkerError, call
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.runner.catalogue import Catalogue
 from aging.stats import look_levels
 from aging.store.journal import JournalFollower
@@ -33,7 +33,7 @@ _ALPHA = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a campaign is judged by: conditions on deployments, at ``looks`` equally spaced times of its window."""
+    """The gate of a campaign: conditions on deployments, at ``looks`` equally spaced times of its window."""
 
     conditions: Sequence[Condition]
     deployments: Sequence[str]
@@ -45,7 +45,7 @@ class Gate:
         return [self.level(number) for number in range(1, self.looks + 1)]
 
     def level(self, look: int, failed: Collection[int] = ()) -> float:
-        """The same at one look, counted from 1. The looks that ``failed`` have spent nothing of the error."""
+        """The same at one look, counted from 1. Looks that ``failed`` spend none of the error probability."""
         numbers = [number for number in range(1, self.looks + 1) if number not in failed]
         return float(look_levels(np.array(numbers, dtype=np.float64), _ALPHA)[numbers.index(look)])
 
@@ -56,17 +56,17 @@ class Gate:
 
 def failed(results: Results, gate: Gate, level: float) -> list[Judgement]:
     """The conditions that the results so far have failed at this ``level``."""
-    findings = analyse(results, Catalogue.discovered().tests)
+    findings = analyze(results, Catalogue.discovered().tests)
     judgements = judge(findings, gate.conditions, gate.deployments, level)
     return [judgement for judgement in judgements if judgement.outcome is Outcome.FAILED]
 
 
 async def watch(
-    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], tell: Callable[..., object]
+    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], record: Callable[..., object]
 ) -> None:
     """Look at each planned time; call ``decided`` with the reason, and return, at the first failure.
 
-    ``tell`` writes the journal: a look that crashes has found nothing, and is recorded.
+    ``record`` writes to the journal; a look that crashes is recorded there as ``look_failed`` and finds nothing.
     """
     start = await _start_of_load(layout)
     crashed: set[int] = set()
@@ -79,7 +79,7 @@ async def watch(
             messages = await call(look, _job(gate, layout, level))
         except WorkerError as error:
             crashed.add(number)
-            tell("look_failed", look=number, looks=gate.looks, exit=error.status, log=list(error.lines))
+            record("look_failed", look=number, looks=gate.looks, exit=error.status, log=list(error.lines))
             continue
         if messages:
             saved = readable_duration(max(start + campaign.duration - time.monotonic(), 0.0))
@@ -111,6 +111,6 @@ def _job(gate: Gate, layout: Layout, level: float) -> dict[str, Any]:
 
 
 def look(job: Mapping[str, Any]) -> list[str]:
-    """The messages of what has failed: what a worker process computes, for an analysis must not show in the runner."""
+    """The messages of failed conditions. It runs in a worker process: an analysis would grow the runner's memory."""
     gate = Gate([Condition(**condition) for condition in job["conditions"]], job["deployments"], looks=1)
     return [judgement.message for judgement in failed(open_results(job["root"], checked=True), gate, job["level"])]

@@ -1,8 +1,7 @@
 """The report: one self-contained HTML file, verdicts first.
 
-``page`` composes the sections (``sections/``, one a file); ``traces`` reduces a
-run to what a plot can show, ``plots`` and ``svg`` draw it; ``quantities`` and
-``words`` put numbers and verdicts as people read them.
+``html/page`` composes the sections (``sections/``, one per file); ``html/plot_data`` reduces a run to
+what a plot can show, ``html/plots`` and ``html/svg`` draw it; ``wording`` puts verdicts into sentences.
 """
 
 from aging.report.html.page import write_report

@@ -1,7 +1,7 @@
 """The 216-hour campaign with everything that can happen in it, under an accelerated clock.
 
 Six deployments on three slots, three replicas, 36 hours a run, at 1 Hz: planned, run, journalled, recorded, sealed,
-killed, resumed, repeated and analysed by the package itself. Only clocks, the processes under test and their sockets
+killed, resumed, repeated and analyzed by the package itself. Only clocks, the processes under test and their sockets
 are simulated (``virtual_time``, ``world``). Each start of the runner is a process of its own, which is really killed.
 What was done to the campaign is noted beside it, and compared with what its journal says::
 

@@ -121,7 +121,7 @@ def _given(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def judge(root: Path, before: Rows, kills: Sequence[float], leak_per_request: float) -> Judgement:
-    """Judge a directory that has been analysed. ``before`` are rows that it must still hold; ``kills`` when its runner
+    """Judge a directory that has been analyzed. ``before`` are rows that it must still hold; ``kills`` when its runner
     was killed while it sampled, in monotonic seconds. Raises what opening it raises.
     """
     results = open_results(root)

@@ -60,7 +60,7 @@ class Kinds(list[Kind]):
 
 
 def resumed(one: Disturbed) -> str:
-    """Go on with a campaign, or analyse it where it had come to its end."""
+    """Go on with a campaign, or analyze it where it had come to its end."""
     began = time.monotonic()
     code = one.done("resume", one.root)
     if code == 0:

@@ -2,7 +2,7 @@
 
 Short campaigns of two reference servers (one clean, one that leaks 16 KiB a request) meet a fault each: their processes
 are killed or stopped at random instants, their disk fills, their clock is set, a sampler misbehaves, their directory is
-damaged. Each is then resumed, or analysed, and judged from what lies on the disk: no row that was written may be lost
+damaged. Each is then resumed, or analyzed, and judged from what lies on the disk: no row that was written may be lost
 or doubled, no gap be without a reason, no verdict be wrong without a mark, no fault untold. Exit 1 if one is::
 
     python -m analysis.faults.study --results results/faults         # all of them: 40 minutes, two at a time

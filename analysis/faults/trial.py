@@ -139,7 +139,7 @@ def harm(kind: Damage, number: int, seed: int, folder: Path, base: Path) -> Outc
         failures.append(f"silent: {destroyed} rows were destroyed, told only {judged.told}")
     if not kind.opens and not refused and judged is not None and not judged.told:
         failures.append("it was neither refused nor told")
-    became = "refused" if "analyze" in refused else "resumed" if "resume" not in refused else "analysed"
+    became = "refused" if "analyze" in refused else "resumed" if "resume" not in refused else "analyzed"
     return Outcome(
         kind=kind.name,
         number=number,

@@ -142,8 +142,8 @@ def test_only_the_named_deployments_are_judged() -> None:
 def test_unknown_names_are_told_together() -> None:
     with pytest.raises(MistakesError) as caught:
         check_names([replace(LEAK, indicator="process_anon")], ["z"], ["a"], ["process_fds"])
-    assert "no deployment is named 'z'; there are: a" in str(caught.value)
-    assert "no indicator is named 'process_anon'; known: process_fds" in str(caught.value)
+    assert "unknown deployment 'z'; the deployments are: a" in str(caught.value)
+    assert "unknown indicator 'process_anon'; the indicators are: process_fds" in str(caught.value)
 
 
 TWO = ('name = "clean"', 'name = "leak"\nleak_per_request = "16KiB"')
@@ -170,8 +170,8 @@ def test_a_wrong_condition_is_told_before_anything_is_started(
     assert "is not a condition" in ran.stderr
     misspelt = cli("check", campaign_file(), "--fail", "process_anon:per_hour > 3", "--deployment", "laek")
     assert misspelt.returncode == 2
-    assert "no deployment is named 'laek'" in misspelt.stderr
-    assert "no indicator is named 'process_anon'" in misspelt.stderr
+    assert "unknown deployment 'laek'" in misspelt.stderr
+    assert "unknown indicator 'process_anon'" in misspelt.stderr
     assert not (tmp_path / "results").exists()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import aging.findings.series
 from aging.core.metrics import indicators, is_tail
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.findings.series import Measured
 from aging.findings.types import Finding
 from aging.runner.catalogue import Catalogue
@@ -34,7 +34,7 @@ def slower_tail(growing: bool) -> dict[int, dict[str, Any]]:
 
 
 def found(root: Path, *, growing: bool) -> dict[str, Finding]:
-    findings = analyse(with_requests(root, slower_tail(growing)), TESTS).findings
+    findings = analyze(with_requests(root, slower_tail(growing)), TESTS).findings
     return {one.indicator: one for one in findings if one.deployment == "server"}
 
 
@@ -57,8 +57,8 @@ def test_a_tail_is_the_95th_percentile_of_what_ended_in_the_cell(tmp_path: Path)
 
 def test_tails_leave_every_other_finding_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = with_requests(tmp_path, slower_tail(growing=True))
-    whole = analyse(results, TESTS).findings
+    whole = analyze(results, TESTS).findings
     monkeypatch.setattr(aging.findings.series, "_TAILS", {})
-    without = analyse(results, TESTS).findings
+    without = analyze(results, TESTS).findings
     assert [one for one in whole if one.indicator not in TAILS] == without
     assert all(one.q is not None for one in whole)

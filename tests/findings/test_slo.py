@@ -11,7 +11,7 @@ import pytest
 
 from aging.core.records import RequestRecord
 from aging.findings.latencies import SINCE, Base, latencies, lateness, time_to_first_token
-from aging.findings.slo import attainments, classes, described, judged
+from aging.findings.slo import attainments, classes, described, objectives_met
 
 ANSWERED = RequestRecord(
     index=0,
@@ -38,7 +38,7 @@ def frame(*records: RequestRecord) -> pd.DataFrame:
 
 
 def verdicts(*records: RequestRecord, bounds: Any = BOUNDS) -> dict[int, bool]:
-    met = judged(frame(*(replace(one, index=index) for index, one in enumerate(records))), bounds)
+    met = objectives_met(frame(*(replace(one, index=index) for index, one in enumerate(records))), bounds)
     return {int(index): bool(value) for index, value in met.items()}  # type: ignore[call-overload]
 
 
@@ -167,7 +167,7 @@ def test_the_manifests_objectives_are_read_with_their_units() -> None:
     assert described({"ttft": 0.5, "e2e": 90.0}) == "TTFT ≤ 500ms, E2E ≤ 1m 30s"
 
 
-def test_records_of_earlier_releases_can_be_judged() -> None:
+def test_records_of_earlier_releases_can_be_objectives_met() -> None:
     older = frame(ANSWERED).drop(columns=["load_class", "options", "fault", "stall"])
-    assert judged(older, BOUNDS).tolist() == [True]
+    assert objectives_met(older, BOUNDS).tolist() == [True]
     assert np.isnan(latencies(older, "sent")["stall"].iloc[0])

@@ -12,8 +12,8 @@ import pytest
 from aging.check.conditions import Outcome, judge, parse_conditions
 from aging.cli.console import console
 from aging.core.metrics import ages_downwards
-from aging.findings.build import analyse
-from aging.findings.indicator_analysis import analyse_all
+from aging.findings.build import analyze
+from aging.findings.indicator_analysis import analyze_all
 from aging.findings.pool_replicas import finding_of
 from aging.findings.series import Measured, Series
 from aging.findings.types import Findings
@@ -107,7 +107,7 @@ def test_a_sustained_fall_is_aging_with_a_negative_slope() -> None:
     falling = 10 - 0.002 * t + rng.normal(0, 0.1, t.size)
 
     def found(indicator: str, y: np.ndarray) -> tuple[str, float]:
-        finding = finding_of(analyse_all([Series("s", 1, 1, indicator, t, y, {})], TESTS), "series_har")
+        finding = finding_of(analyze_all([Series("s", 1, 1, indicator, t, y, {})], TESTS), "series_har")
         assert finding.slope_per_hour is not None
         assert finding.ci_per_hour is not None
         assert finding.ci_per_hour[0] <= finding.slope_per_hour <= finding.ci_per_hour[1]
@@ -135,7 +135,7 @@ def test_findings_summary_report_and_gate_tell_of_objectives(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = open_results(with_requests(tmp_path / "r", load=CLASSES))
-    findings = analyse(results, TESTS)
+    findings = analyze(results, TESTS)
     chat, batch = findings.objectives
     assert (chat.load_class, batch.load_class) == ("chat", "batch-work")
     assert chat.attainment == pytest.approx(0.57, abs=0.05)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from aging.findings.series import Measured
-from aging.report.html.plot_data import BUCKETS, broken_at_gaps, latency_trace, memory_trace, thinned
-from aging.report.html.plots import memory_limits, outside
+from aging.report.html.plot_data import BUCKETS, latency_trace, memory_trace, split_at_gaps, thin
+from aging.report.html.plots import exceeds_limits, memory_limits
 from tests.report.conftest import FOUR, MIB, Build, Made, Server, leaking
 
 
@@ -17,7 +17,7 @@ def test_thinning_keeps_every_extreme() -> None:
     rng = np.random.default_rng(1)
     t, y = np.arange(129_600.0), rng.normal(size=129_600)
     y[77_777], y[12_345] = 40.0, -40.0
-    trace = thinned(t, y)
+    trace = thin(t, y)
     assert trace.t.size <= 2 * BUCKETS
     assert np.all(np.diff(trace.t) > 0)
     assert (trace.y.max(), trace.y.min()) == (40.0, -40.0)
@@ -26,16 +26,16 @@ def test_thinning_keeps_every_extreme() -> None:
 
 def test_a_short_series_is_drawn_as_it_is() -> None:
     t = np.arange(100.0)
-    assert thinned(t, t).t is t
+    assert thin(t, t).t is t
 
 
 def test_no_line_is_drawn_over_a_gap() -> None:
-    trace = broken_at_gaps(np.array([0.0, 1, 2, 30, 31]), np.arange(5.0))
+    trace = split_at_gaps(np.array([0.0, 1, 2, 30, 31]), np.arange(5.0))
     assert np.isnan(trace.y[3])
     assert np.isnan(trace.y).sum() == 1
 
 
-def test_the_slope_is_the_findings_and_passes_through_the_middle_of_what_was_analysed(build: Build) -> None:
+def test_the_slope_is_the_findings_and_passes_through_the_middle_of_what_was_analyzed(build: Build) -> None:
     results = build(Made([Server("leaky", 31 * MIB, 57.6 * MIB)]))
     trace = memory_trace(Measured(results), "leaky", 1, leaking("leaky"))
     assert trace is not None
@@ -65,7 +65,7 @@ def test_a_slow_leak_stays_visible_beside_a_large_warm_up(build: Build) -> None:
     trace = replace(trace, raw=[early])
     least, greatest = memory_limits(trace)
     assert least > 1900 * MIB
-    assert outside(trace)
+    assert exceeds_limits(trace)
     assert greatest - least >= 0.01 * 2000 * MIB
 
 

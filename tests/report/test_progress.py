@@ -123,17 +123,17 @@ def test_the_view_says_what_matters(layout: Layout) -> None:
     with Progress(layout) as progress:
         snapshot = progress.snapshot()
     assert headline("small", snapshot).startswith("small · running · ")
-    abandoned = replace(snapshot, runner_lives=False, state=replace(snapshot.state, phase="draining", pid=1))
-    assert "its runner (pid 1) is gone" in headline("small", abandoned)
+    abandoned = replace(snapshot, runner_alive=False, state=replace(snapshot.state, phase="draining", pid=1))
+    assert "(pid 1) is gone" in headline("small", abandoned)
     longer = replace(snapshot, state=replace(snapshot.state, planned_seconds=216 * 3600.0))
     assert " elapsed of 216h 00m planned, " in headline("small", longer)
     assert headline("small", longer).endswith(" of load remaining in this round")
-    assert "memory 3.0 MiB (+2.0 MiB)" in "\n".join(lines("small", snapshot))
+    assert "memory 3.00 MiB (+2.00 MiB)" in "\n".join(lines("small", snapshot))
     console = Console(width=120, record=True, file=(layout.root / "out").open("w"))
     console.print(table("small", snapshot))
     text = console.export_text()
     console.file.close()
-    for word in ("deployment", "a", "loading", "3.0 MiB", "+2.0 MiB"):
+    for word in ("deployment", "a", "loading", "3.00 MiB", "+2.00 MiB"):
         assert word in text
 
 

@@ -17,7 +17,7 @@ from aging.check.conditions import Condition, Outcome, judge, overall
 from aging.check.early_stop import Gate, failed_looks, watch
 from aging.core.metrics import PRIMARY
 from aging.core.records import Event
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
 from aging.runner.catalogue import Catalogue
@@ -142,12 +142,12 @@ def test_a_gate_is_undecided_after_a_crashed_look_unless_it_has_failed(
 ) -> None:
     details = {"look": 2, "looks": 3, "exit": 1, "log": ["KeyError: 'x'"]}
     results = with_events(tmp_path / "c", ("look_failed", None, details), leaking=leaking)
-    findings = analyse(results, Catalogue.discovered().tests)
+    findings = analyze(results, Catalogue.discovered().tests)
     (problem,) = (one for one in findings.problems if one.kind == "look")
     assert "look 2 of 3" in problem.message
     assert "KeyError" in problem.message
     judgements = judge(findings, [LEAK], ["server"])
     assert overall(judgements) is outcome
     without = with_events(tmp_path / "d", leaking=leaking)
-    decided = overall(judge(analyse(without, Catalogue.discovered().tests), [LEAK], ["server"]))
+    decided = overall(judge(analyze(without, Catalogue.discovered().tests), [LEAK], ["server"]))
     assert decided is (Outcome.FAILED if leaking else Outcome.PASSED), "the look alone makes the difference"

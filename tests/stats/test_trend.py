@@ -127,9 +127,9 @@ def test_the_order_of_the_samples_does_not_matter() -> None:
     rng = np.random.default_rng(0)
     t, y = np.repeat(np.arange(1.0, 61), 2), separate_losses(rng, 120, 500)
     order = rng.permutation(120)
-    told, shuffled = trend_test(t, y), trend_test(t[order], y[order])
-    assert dataclasses.replace(shuffled, notes=told.notes) == told
-    assert "times were not in order; the series was sorted" in shuffled.notes
+    ordered, shuffled = trend_test(t, y), trend_test(t[order], y[order])
+    assert dataclasses.replace(shuffled, notes=ordered.notes) == ordered
+    assert "unsorted" in [note.code for note in shuffled.notes]
 
 
 def test_an_epoch_for_the_start_of_load_leaves_the_question_open() -> None:
@@ -150,7 +150,7 @@ def test_no_trend_comes_with_what_would_have_been_found() -> None:
 def test_strong_autocorrelation_asks_for_more_data() -> None:
     trend = trend_test(np.arange(1, 101), autoregressive(np.random.default_rng(2), 100, 0.95))
     assert trend.verdict == "inconclusive"
-    assert "times as long" in trend.notes[0]
+    assert trend.notes[0].code == "few_effective"
 
 
 def test_a_falling_series_does_not_age() -> None:
@@ -160,17 +160,17 @@ def test_a_falling_series_does_not_age() -> None:
 
 
 @pytest.mark.parametrize(
-    ("t", "said"),
+    ("t", "code", "value"),
     [
-        (np.r_[np.arange(50.0), np.arange(500.0, 550)], "a gap of 451 s covers 82%"),
-        (np.arange(100.0)[::-1], "the series was sorted"),
-        (np.repeat(np.arange(50.0), 2), "50 samples shared a time"),
-        (1.7e9 + np.arange(100.0), "less than half of the time since the start of load"),
+        (np.r_[np.arange(50.0), np.arange(500.0, 550)], "gap", "451 s covers 82%"),
+        (np.arange(100.0)[::-1], "unsorted", ""),
+        (np.repeat(np.arange(50.0), 2), "shared_times", "50 samples"),
+        (1.7e9 + np.arange(100.0), "late_start", ""),
     ],
 )
-def test_odd_times_are_remarked_on(t: np.ndarray, said: str) -> None:
+def test_notes_on_times(t: np.ndarray, code: str, value: str) -> None:
     trend = trend_test(t, np.random.default_rng(0).standard_normal(100))
-    assert any(said in note for note in trend.notes)
+    assert [value in note for note in trend.notes if note.code == code] == [True]
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.1])

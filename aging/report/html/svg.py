@@ -1,4 +1,4 @@
-"""Matplotlib figures as inline SVG that takes its colours and type from the page."""
+"""Matplotlib figures as inline SVG with the colors and fonts of the page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _VARIABLES = {
     SHADE: "var(--shade)",
     MARK: "var(--mark)",
 }
-"""Placeholder colours that matplotlib writes, and the page's variables that take their place."""
+"""Placeholder colors that matplotlib writes, and the variables of the page that replace them."""
 
 _LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 _POINTS_PER_INCH = 72.0  # one SVG user unit is one point
@@ -67,7 +67,7 @@ def figure(width: float, height: float, left: float, right: float = 12, top: flo
 
 
 def time_axis(axes: Axes, last: float, since: str) -> None:
-    """Seconds since ``since`` on the horizontal axis, written in the unit that suits ``last``."""
+    """Seconds since ``since`` on the horizontal axis, in the unit that suits ``last``."""
     factor, name, steps = next((unit for unit in _TIMES if last >= unit[0] * _LEAST_UNITS), _TIMES[-1])
     _scaled_ticks(axes.xaxis, factor, 6, steps)
     axes.set_xlim(0, max(last, 1e-9))
@@ -96,7 +96,7 @@ def log_value_axis(axes: Axes, scales: Sequence[tuple[float, str]], least: float
 
 
 def markup(drawn: Figure, name: str, label: str) -> Markup:
-    """The figure as an ``<svg>`` element; ``name`` keeps its ids apart from other figures', ``label`` is read out."""
+    """The figure as an ``<svg>`` element; ``name`` makes its ids unique, ``label`` is for screen readers."""
     written = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none", "path.simplify": False}):
         drawn.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -125,7 +125,7 @@ def _above(axes: Axes) -> Transform:
 
 
 def _scaled_ticks(axis: Any, factor: float, ticks: int, steps: Sequence[float]) -> None:
-    """Round numbers in the shown unit, with just the decimals that tell neighbours apart."""
+    """Round numbers in the shown unit, with as many decimals as neighbors need to differ."""
     axis.set_major_locator(_ScaledLocator(factor, ticks, steps))
     axis.set_major_formatter(_ScaledFormatter(factor))
 

@@ -1,4 +1,4 @@
-"""Verdicts: what the primary indicator says of every deployment."""
+"""Verdicts: the primary indicator of every deployment."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ The smallest detectable leak would have been found with 80&nbsp;% probability.</
 <span class="sub">{{ row.meaning }}</span>
 {% for detail in row.details %}<span class="sub">{{ detail }}</span>
 {% endfor -%}
-{% if row.died %}<span class="sub bad-text">It died during the campaign: <a href="#problems">see why</a>.</span>
+{% if row.died %}<span class="sub bad-text">It died during the campaign: <a href="#problems">see problems</a>.</span>
 {% endif %}</td>
 {% if found %}
 {{ measured("Growth per hour", found.indicator, found.slope_per_hour, found.ci_per_hour, "h") }}
@@ -57,7 +57,7 @@ The smallest detectable leak would have been found with 80&nbsp;% probability.</
 
 
 class Verdicts(Section):
-    """One row a deployment, those under test before the controls."""
+    """One row per deployment, those under test before the controls."""
 
     kind = "verdicts"
     title = "Verdicts"
@@ -65,7 +65,7 @@ class Verdicts(Section):
 
     def render(self, context: Context) -> Markup:
         kinds = {one["name"]: one.get("kind", "") for one in context.manifest["deployments"]}
-        names = [*context.under_test, *(name for name in context.results.deployments if name in context.known_ageing)]
+        names = [*context.under_test, *(name for name in context.results.deployments if name in context.known_aging)]
         died = {problem.deployment for problem in context.findings.problems if ProblemKind.DIED.of(problem)}
         rows = []
         for name in names:
@@ -74,7 +74,7 @@ class Verdicts(Section):
                 {
                     "name": name,
                     "kind": kinds.get(name, ""),
-                    "control": name in context.known_ageing,
+                    "control": name in context.known_aging,
                     "finding": finding,
                     "died": name in died,
                     "tone": wording.TONE.get(finding.verdict, "mute") if finding else "mute",
@@ -94,6 +94,6 @@ class Verdicts(Section):
 
 
 def _window(campaign: Mapping[str, Any]) -> float:
-    """Planned seconds of load that are analysed, 0 where the manifest does not tell."""
+    """Planned seconds of load that are analyzed, 0 where the manifest has no duration."""
     planned: float = campaign.get("duration_seconds", 0.0) - (campaign.get("warmup_seconds") or 0.0)
     return max(planned, 0.0)

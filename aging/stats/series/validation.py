@@ -14,7 +14,7 @@ _ROUNDING = 1e-12
 
 
 class SeriesError(ValueError):
-    """A series that cannot be analysed; the message says what is wrong and what would be right."""
+    """A series that cannot be analyzed; the message says what is wrong and what would be right."""
 
 
 def as_values(y: ArrayLike, least: int = 1, name: str = "y") -> Floats:
