@@ -97,7 +97,7 @@ def test_output_without_end_does_not_fill_the_disk(worst: tuple[Results, str, in
     results, _, _ = worst
     log = results.layout.log("prints-without-end", 1)
     assert older(log).stat().st_size == 128 * 1024
-    assert problems(results, "prints-without-end")["log"] == "it printed over 0.25 MiB; only its newest output is kept"
+    assert "256 KiB" in problems(results, "prints-without-end")["log"]
 
 
 def test_the_deaf_are_ended_with_all_that_left_their_group(worst: tuple[Results, str, int]) -> None:

@@ -101,7 +101,7 @@ def test_a_campaign_that_asks_for_sanity_starts_only_if_every_deployment_is_sane
     file.write_text(file.read_text().replace("seed = 7", 'seed = 7\nsanity = "5s"'))
     ran = cli("run", file)
     assert ran.returncode == 3, ran.stdout + ran.stderr
-    assert "never: it never was ready" in ran.stderr
+    assert "never: never became ready" in ran.stderr
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["small.smoke"]
 
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -37,7 +38,8 @@ def of(indicator: str, grown: float, owner: str = "a") -> Series:
 
 
 def finding(indicator: str = PRIMARY) -> Finding:
-    nothing = dict.fromkeys(("shape", "slope_per_hour", "ci_per_hour", "slope_per_request", "ci_per_request", "p", "q"))
+    unknown = ("shape", "slope_per_hour", "ci_per_hour", "slope_per_request", "ci_per_request", "p", "q")
+    nothing: dict[str, Any] = dict.fromkeys(unknown)
     return Finding("a", indicator, 1, 61, "aging", minimum_detectable_per_hour=None, tests={}, **nothing).with_notes(
         [BEFORE]
     )
