@@ -77,9 +77,9 @@ leak_per_request = "16KiB"
 _INTRODUCTION = f"""\
 # The campaign file
 
-A campaign is one [TOML](https://toml.io) file. It says which deployments are put under test, what load each of them
-gets, what is sampled meanwhile, and how the series become verdicts. `aging run FILE` runs it; `aging validate FILE`
-checks it and starts nothing: all mistakes are told at once, each with its key, and a misspelt key is a mistake.
+A campaign is one [TOML](https://toml.io) file. It defines the deployments under test, the load of each of
+them, what is sampled, and how the series become verdicts. `aging run FILE` runs it; `aging validate FILE`
+checks it and starts nothing: it prints all mistakes at once, each with its key. An unknown key is a mistake.
 
 This is a whole campaign. Every key it leaves out has a default:
 
@@ -105,7 +105,7 @@ _QUANTITIES = """\
 | true or false | without quotes | `true` |
 | list, table | TOML's own | `["a", "b"]`, `{{ OMP_NUM_THREADS = "1" }}` |
 
-A duration or a size without its unit is a mistake: nobody can tell whether `60` was meant as seconds or minutes.
+A duration or a size without its unit is a mistake: `60` could mean seconds or minutes.
 """
 
 _NAMES = {bool: "true or false", int: "whole number", float: "number", str: "text"}
@@ -143,7 +143,7 @@ def _top_level() -> Iterator[str]:
         for name, field in Campaign.model_fields.items()
         if name in tables
     ]
-    yield _table(("table", "needed", "what it says"), rows)
+    yield _table(("table", "needed", "content"), rows)
 
 
 def _model() -> Iterator[str]:
@@ -242,7 +242,7 @@ def _factors() -> Iterator[str]:
 
 def _rejuvenation(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[rejuvenation]`\n"
-    yield "Servers are restarted while the campaign runs; arrivals wait meanwhile, and none is lost.\n"
+    yield "Servers are restarted while the campaign runs; arrivals wait for the restart and are not lost.\n"
     policies = [kind for kind, _ in _built_in(catalogue.policies)]
     named = ("`policy`", "text", "**required**", f"which policy decides: {_list(policies)}; each adds its own keys")
     common = set(RejuvenationOptions.model_fields)

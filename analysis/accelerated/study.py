@@ -118,7 +118,7 @@ def live(study: Study, hours: float, seed: int) -> Outcome:
     host = HostTime.read(study.host)
     clock = VirtualClock(host, seed)
     gone = study.happened()[-1:]
-    dead = frozenset(told["deployment"] for told in gone if told["what"] == "kill" and told["deployment"])
+    dead = frozenset(one["deployment"] for one in gone if one["what"] == "kill" and one["deployment"])
     world = World(clock, servers(hours), seed, dead)
     simulate(world, clock, study.boot)
     samplers = {sampler.kind: sampler for sampler in SAMPLERS}
@@ -224,13 +224,13 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
-        study, told = Study(folder), folder / "lives.json"
+        study, record = Study(folder), folder / "lives.json"
         if options.only != "tell":
             study.plan(injections(options.hours))
             lives = run_lives(study, options.hours, options.seed, lambda line: print(line, file=sys.stderr, flush=True))
-            told.write_text(json.dumps([asdict(one) for one in lives]))
+            record.write_text(json.dumps([asdict(one) for one in lives]))
         if options.only != "run":
-            lives = [Lived(one["status"], Cost(**one["cost"])) for one in json.loads(told.read_text())]
+            lives = [Lived(one["status"], Cost(**one["cost"])) for one in json.loads(record.read_text())]
             analysis = weighed([sys.executable, "-m", "aging", "analyze", str(study.directory)])
             text = "\n".join(report(study, options.hours, options.seed, lives, analysis)) + "\n"
             print(text)

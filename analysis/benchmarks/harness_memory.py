@@ -124,8 +124,8 @@ async def simulate(hours: int, root: Path, targets: list[Target]) -> np.ndarray:
     journal.record("campaign_started", name="harness", pid=0, duration=hours * 3600.0)
     own = Target(HARNESS, "runner", 1, (os.getpid(),), with_descendants=False)
     for target in targets:
-        told = {"replica": 1, "generation": 1}
-        journal.record("deployment_started", target.owner, pid=target.pids[0], command=[], **told)
+        run = {"replica": 1, "generation": 1}
+        journal.record("deployment_started", target.owner, pid=target.pids[0], command=[], **run)
         journal.record("load_started", target.owner, replica=1, load_start=0.0, planned_seconds=hours * 3600.0, pid=0)
     sampling = Sampling(layout.source, journal.record, lambda _: None, clock.clocks)
     everything = lambda: [*targets, own]  # noqa: E731 - as the runner hands it over
@@ -183,7 +183,7 @@ def main() -> None:
     warmup = find_warmup(t, y)
     trend = trend_test(*drop_warmup(t, y, warmup))
     least = trend.minimum_detectable
-    told = {
+    summary = {
         "hours": options.hours,
         "wall_seconds": round(time.monotonic() - began),
         "warmup_hours": warmup / 3600,
@@ -194,7 +194,7 @@ def main() -> None:
         "memory_mib": [float(y[0]) / 2**20, float(y[-1]) / 2**20],
         "disk_mib": size / 2**20,
     }
-    print(json.dumps(told, indent=1))
+    print(json.dumps(summary, indent=1))
 
 
 if __name__ == "__main__":

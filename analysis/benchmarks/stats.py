@@ -88,8 +88,10 @@ def campaign() -> Iterator[Line]:
         began = time.perf_counter()
         analyze_all(series, tests)
         wall = (time.perf_counter() - began) * _CAMPAIGN / analyzed
-        told = f"{_CAMPAIGN} series of {what} and 216 h, every test"
-        yield Line(told, wall, "s of wall time", None, "" if analyzed == _CAMPAIGN else f"extrapolated from {analyzed}")
+        label = f"{_CAMPAIGN} series of {what} and 216 h, every test"
+        yield Line(
+            label, wall, "s of wall time", None, "" if analyzed == _CAMPAIGN else f"extrapolated from {analyzed}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ def _in_a_fresh_process(t: np.ndarray, y: np.ndarray) -> Spent:
         path = Path(folder) / "series.npy"
         np.save(path, np.array([t, y]))
         argv = (sys.executable, "-c", _FRESH, str(path))
-        told = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-    return Spent(*map(float, told.split()))
+        printed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    return Spent(*map(float, printed.split()))
 
 
 def _indicator(n: int, k: int) -> Series:

@@ -74,8 +74,8 @@ def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _journal(root: Path, events: list[dict[str, Any]]) -> None:
-    told = sorted(events, key=lambda one: float(one["mono"]))
-    (root / "journal.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
+    ordered = sorted(events, key=lambda one: float(one["mono"]))
+    (root / "journal.jsonl").write_text("".join(json.dumps(one) + "\n" for one in ordered))
 
 
 def tell(root: Path, *events: dict[str, Any]) -> None:
@@ -134,9 +134,9 @@ def test_a_gap_between_samples_needs_a_reason_that_covers_it(root: Path) -> None
     assert judged(root).gaps == ["leak: nothing sampled for 10.50 s at 9.50 s"]
     back = event(19.8, "deployment_readopted", "leak", generation=1)
     tell(root, event(19.7, "campaign_resumed", pid=2, boot="b", shift=0.0, gone_since=BEGIN + 15.0), back)
-    assert len(judged(root).gaps) == 1, "five seconds of it are not told"
-    told = (root / "journal.jsonl").read_text().replace(f'"gone_since": {BEGIN + 15.0}', f'"gone_since": {BEGIN + 9.6}')
-    (root / "journal.jsonl").write_text(told)
+    assert len(judged(root).gaps) == 1, "five seconds of it are not reported"
+    text = (root / "journal.jsonl").read_text().replace(f'"gone_since": {BEGIN + 15.0}', f'"gone_since": {BEGIN + 9.6}')
+    (root / "journal.jsonl").write_text(text)
     assert judged(root).gaps == []
 
 
@@ -150,9 +150,9 @@ def test_what_is_missing_at_the_end_of_a_campaign_without_an_end_is_told_with_th
     drop(root, "leak/r01/process", between(30.0, 41.0))
     lines = (root / "journal.jsonl").read_text().splitlines(keepends=True)
     (root / "journal.jsonl").write_text("".join(line for line in lines if "load_finished" not in line)[:-60])
-    assert len(judged(root).gaps) == 1, "it is not told"
-    told = findings() | {"problems": [{"kind": "unfinished"}]}
-    (root / "findings.json").write_text(json.dumps(told))
+    assert len(judged(root).gaps) == 1, "it is not reported"
+    content = findings() | {"problems": [{"kind": "unfinished"}]}
+    (root / "findings.json").write_text(json.dumps(content))
     assert judged(root).gaps == []
 
 
@@ -188,18 +188,18 @@ def test_what_was_sampled_before_a_kill_and_not_written(root: Path) -> None:
 def test_a_verdict_that_is_wrong_needs_a_mark(
     root: Path, place: int, change: Mapping[str, Any], wrong: str | None
 ) -> None:
-    told = findings()
-    told["findings"][place] |= change
-    (root / "findings.json").write_text(json.dumps(told))
+    content = findings()
+    content["findings"][place] |= change
+    (root / "findings.json").write_text(json.dumps(content))
     assert judged(root).wrong == ([] if wrong is None else [wrong])
-    told["runs"][place]["validity"] = "short"
-    (root / "findings.json").write_text(json.dumps(told))
+    content["runs"][place]["validity"] = "short"
+    (root / "findings.json").write_text(json.dumps(content))
     verdict = judged(root)
     assert (verdict.wrong, verdict.marked) == ([], [] if wrong is None else [wrong])
 
 
 def test_undecided_is_not_conclusive(root: Path) -> None:
-    told = findings()
-    told["findings"][0]["verdict"] = "inconclusive"
-    (root / "findings.json").write_text(json.dumps(told))
+    content = findings()
+    content["findings"][0]["verdict"] = "inconclusive"
+    (root / "findings.json").write_text(json.dumps(content))
     assert not judged(root).conclusive

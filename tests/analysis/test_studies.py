@@ -15,7 +15,7 @@ from aging.stats import mann_kendall
 from analysis.accelerated.scenario import Injection, Study
 from analysis.accelerated.study import SEED, run_lives
 from analysis.accelerated.table import compared
-from analysis.methods.real_servers import SERVERS, told
+from analysis.methods.real_servers import SERVERS, row
 from analysis.methods.signals import Case, Process, ar1, random_walk, sampled
 from analysis.methods.size import rejection_rate
 from analysis.methods.study import generator
@@ -62,7 +62,7 @@ def test_leaks_are_found_and_what_is_none_is_not_called_aging(name: str) -> None
 
 
 def test_the_real_servers_come_out_as_they_are_known() -> None:
-    first, *others = (told(name, 300.0)["verdict"] for name in SERVERS)
+    first, *others = (row(name, 300.0)["verdict"] for name in SERVERS)
     assert first == "aging"
     assert "aging" not in others
 
@@ -80,9 +80,9 @@ def test_a_campaign_under_an_accelerated_clock_is_killed_resumed_and_complete(tm
     lives = run_lives(study, 0.15, SEED, lambda _: None)
     assert study.directory is not None
     results = open_results(study.directory)
-    said, untrue = compared(results.events, study.happened())
+    injections, untrue = compared(results.events, study.happened())
     assert [life.status for life in lives] == [-9, 0]
-    assert [[one.told, one.lacking] for one in said] == [[["campaign_resumed"], []], [["clock_stepped"], []]]
+    assert [[one.kinds, one.lacking] for one in injections] == [[["campaign_resumed"], []], [["clock_stepped"], []]]
     assert untrue == []
     assert [(run.validity, run.attempt) for run in validities(results)] == [("complete", 1)] * 18
     assert results.events[-1].stamp.mono - results.events[0].stamp.mono > 6 * 540 + 5 * 75

@@ -50,8 +50,8 @@ class Growth:
 def assess_growth(t: Floats, y: Floats) -> Growth:
     """Decide whether ``y`` keeps growing at ``t`` seconds since the start of load, both shape (n,).
 
-    Decelerating: a constant rate is refuted (power 0.9 at 97.5 %); it does not
-    say that growth will stop. Sustained: growth faster than logarithmic, in at
+    Decelerating: a constant rate is refuted (power 0.9 at 97.5 %); growth may
+    still go on. Sustained: growth faster than logarithmic, in at
     least 10 clearly rising steps. What decelerates from 5 % of the window on but
     not from 20 % on is sustained after a warm-up.
     """
