@@ -1,4 +1,4 @@
-"""What the allocator keeps is told beside what the program holds: in a campaign, and of made-up series."""
+"""The note on memory that the allocator keeps: from synthetic series, and in a campaign."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def finding(indicator: str = PRIMARY) -> Finding:
     )
 
 
-def test_the_shares_of_a_growth_are_told_in_the_memory_s_note() -> None:
+def test_shares_in_note() -> None:
     series = [of(PRIMARY, 100), of("allocator_in_use_bytes", 20), of("allocator_retained_bytes", 60)]
     noted = with_retention(finding(), [*series, of("allocator_in_use_bytes", 999, "b")])
     assert noted.note_codes == ("before", "retention")
@@ -62,11 +62,11 @@ def test_the_shares_of_a_growth_are_told_in_the_memory_s_note() -> None:
     ],
     ids=["no probe", "half a probe", "no growth"],
 )
-def test_without_the_probe_or_a_growth_nothing_is_told(series: list[Series]) -> None:
+def test_no_note(series: list[Series]) -> None:
     assert with_retention(finding(), series).note_codes == ("before",)
 
 
-def test_another_indicator_is_left_as_it_is() -> None:
+def test_other_indicator() -> None:
     series = [of(PRIMARY, 100), of("allocator_in_use_bytes", 20), of("allocator_retained_bytes", 60)]
     assert with_retention(finding("process_fds"), series) == finding("process_fds")
 
@@ -81,7 +81,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @COMPILED
 @pytest.mark.usefixtures("cache")
-def test_memory_that_a_server_maps_is_not_in_use_by_its_allocator(reference: Reference) -> None:
+def test_mapped_memory_of_server(reference: Reference) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in malloc_probe.environment({}).items():
             patch.setenv(name, value)
@@ -110,9 +110,7 @@ def test_memory_that_a_server_maps_is_not_in_use_by_its_allocator(reference: Ref
 @COMPILED
 @pytest.mark.slow
 @pytest.mark.usefixtures("cache")
-def test_a_leak_of_mapped_memory_is_not_laid_at_the_allocator_s_door(
-    campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path
-) -> None:
+def test_mapped_leak_in_campaign(campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path) -> None:
     file = campaign_file(duration="12s")
     text = file.read_text().replace("[sampling]\n", '[sampling]\nallocator = "250ms"\n')
     file.write_text(text + "allocator_probe = true\n")  # of the leaking server, the last table

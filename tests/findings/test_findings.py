@@ -40,7 +40,7 @@ def saturating(t: np.ndarray) -> np.ndarray:
 TESTS = Catalogue.discovered().tests
 
 
-def test_a_leak_is_aging_at_its_rate_and_what_is_flat_or_saturates_is_not(tmp_path: Path) -> None:
+def test_leak_flat_and_cache(tmp_path: Path) -> None:
     courses = {"leak": leak(5000.0), "flat": flat, "cache": saturating}
     findings = analyze(synthetic(tmp_path / "r", courses), TESTS)
     leaking = memory_finding(findings, "leak")
@@ -55,7 +55,7 @@ def test_a_leak_is_aging_at_its_rate_and_what_is_flat_or_saturates_is_not(tmp_pa
     assert findings.problems == []
 
 
-def test_a_few_pages_are_told_of_a_deployment_and_passed_over_of_the_harness() -> None:
+def test_few_pages() -> None:
     t = np.arange(60.0, 260.0, 2.0)
     creep = 100 * MIB + 250 * (t - 60)
     by_owner = {
@@ -68,13 +68,13 @@ def test_a_few_pages_are_told_of_a_deployment_and_passed_over_of_the_harness() -
     assert by_owner["_harness/client-a"].verdict == "stable"
 
 
-def test_a_jump_is_a_step_but_one_page_is_nothing(tmp_path: Path) -> None:
+def test_jump_and_page(tmp_path: Path) -> None:
     findings = analyze(synthetic(tmp_path / "r", {"page": one_page, "jump": one_jump}), TESTS)
     assert memory_finding(findings, "page").verdict == "stable"
     assert memory_finding(findings, "jump").verdict == "step"
 
 
-def test_controls_compare_what_is_known_with_what_was_found(tmp_path: Path) -> None:
+def test_controls(tmp_path: Path) -> None:
     courses = {"leak": leak(5000.0), "wrong": leak(5000.0), "clean": flat, "grows": leak(900.0)}
     known = {"leak": 5000.0, "wrong": 9000.0, "clean": 0.0, "grows": 0.0}
     controls = {c.deployment: c for c in analyze(synthetic(tmp_path / "r", courses, known=known), TESTS).controls}
@@ -87,7 +87,7 @@ def test_controls_compare_what_is_known_with_what_was_found(tmp_path: Path) -> N
     assert controls["leak"].expected_per_hour == pytest.approx(5000 * RATE * 3600, rel=0.01)
 
 
-def test_device_memory_is_analyzed_where_there_is_any(tmp_path: Path) -> None:
+def test_device_memory(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"grows": flat, "elsewhere": flat})
     for name, course in ("grows", leak(5000.0)), ("elsewhere", np.zeros_like):
         t = np.arange(0.5, SECONDS, 1.0)
@@ -115,7 +115,7 @@ def device_rows(results: Results, owner: str, rows: list[dict[str, Any]]) -> Non
     writer.close()
 
 
-def test_what_a_device_went_through_is_a_problem(tmp_path: Path) -> None:
+def test_device_problems(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": flat})
     ecc, xids, code = "device_ecc_uncorrected_total", "device_xid_errors_total", "device_xid_last_code"
     lost = json.dumps({"device": "NVML: GPU is lost"})
@@ -142,7 +142,7 @@ def test_what_a_device_went_through_is_a_problem(tmp_path: Path) -> None:
         assert part in device.message
 
 
-def test_no_series_crosses_a_generation(tmp_path: Path) -> None:
+def test_generations(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"saw": leak(5000.0)}, generations=3)
     memory = [one for one in Measured(results).of("saw", 1) if one.indicator == PRIMARY]
     assert [one.generation for one in memory] == [1, 2, 3]
@@ -152,7 +152,7 @@ def test_no_series_crosses_a_generation(tmp_path: Path) -> None:
     assert memory_finding(analyze(results, TESTS), "saw").slope_per_request == pytest.approx(5000, rel=0.02)
 
 
-def test_a_warm_up_is_found_from_the_memory(tmp_path: Path) -> None:
+def test_automatic_warmup(tmp_path: Path) -> None:
     def settling(t: np.ndarray) -> np.ndarray:
         return np.asarray(leak(5000.0)(t) + 80 * MIB * (1 - np.exp(-t / 20)))
 
@@ -163,7 +163,7 @@ def test_a_warm_up_is_found_from_the_memory(tmp_path: Path) -> None:
     assert memory_finding(analyze(results, TESTS), "a").slope_per_request == pytest.approx(5000, rel=0.03)
 
 
-def test_a_run_without_an_end_is_known_as_far_as_it_was_sampled(tmp_path: Path) -> None:
+def test_run_without_end(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": leak(5000.0)}, known={"a": 5000.0})
     kept = [line for line in results.layout.journal.read_text().splitlines() if "load_finished" not in line]
     text = "\n".join(kept).replace(f'"planned_seconds": {float(SECONDS)}', '"planned_seconds": 86400.0')
@@ -173,13 +173,13 @@ def test_a_run_without_an_end_is_known_as_far_as_it_was_sampled(tmp_path: Path) 
     assert control.passed
 
 
-def test_counters_become_rates(tmp_path: Path) -> None:
+def test_counter_rates(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": flat})
     (cpu,) = (one for one in Measured(results).of("a", 1) if one.indicator == "process_cpu_seconds_total")
     assert cpu.y == pytest.approx(np.full(cpu.y.size, 0.01))
 
 
-def test_a_run_too_short_to_tell_is_inconclusive_and_not_an_error(tmp_path: Path) -> None:
+def test_too_short_run(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": leak(5000.0)}, known={"a": 5000.0})
     lines = results.layout.journal.read_text().replace(
         f'"planned_seconds": {float(SECONDS)}', '"planned_seconds": 70.0'
@@ -192,7 +192,7 @@ def test_a_run_too_short_to_tell_is_inconclusive_and_not_an_error(tmp_path: Path
     assert (control.expected, control.passed) == ("aging", False)
 
 
-def test_replicas_that_agree_are_pooled_and_their_limit_is_told(tmp_path: Path) -> None:
+def test_replicas_pooled(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"leak": leak(5000.0)}, replicas=3, host={"memory_limit_bytes": 2 * 2**30})
     finding = memory_finding(analyze(results, TESTS), "leak")
     assert (finding.verdict, finding.replicas) == ("aging", 3)
@@ -207,7 +207,7 @@ def test_replicas_that_agree_are_pooled_and_their_limit_is_told(tmp_path: Path) 
     assert earliest <= finding.exhaustion_hours[0] <= latest
 
 
-def test_replicas_that_disagree_are_told_and_not_averaged_away(tmp_path: Path) -> None:
+def test_replicas_disagree(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"odd": leak(5000.0)}, replicas=2)
     for path in results.layout.source("odd", "process", 2).glob("*"):
         path.unlink()
@@ -220,7 +220,7 @@ def test_replicas_that_disagree_are_told_and_not_averaged_away(tmp_path: Path) -
     assert finding.disagreement > 50
 
 
-def test_the_power_of_growth_and_what_is_undecided_are_told(tmp_path: Path) -> None:
+def test_exponent(tmp_path: Path) -> None:
     findings = analyze(synthetic(tmp_path / "r", {"leak": leak(5000.0), "cache": saturating}), TESTS)
     exponent = memory_finding(findings, "leak").exponent
     assert exponent is not None
@@ -251,7 +251,7 @@ if __name__ == "__main__":
 """
 
 
-def test_many_samples_are_analyzed_on_all_cores_with_the_same_result(tmp_path: Path) -> None:
+def test_pool_of_processes(tmp_path: Path) -> None:
     # In a process of its own: a pool's server lives as long as the process that asked for it.
     script = tmp_path / "cores.py"
     script.write_text(ON_ALL_CORES)
@@ -259,7 +259,7 @@ def test_many_samples_are_analyzed_on_all_cores_with_the_same_result(tmp_path: P
     assert ran.stdout == "4\n", ran.stderr
 
 
-def test_files_that_cannot_be_read_are_left_out_and_told(tmp_path: Path) -> None:
+def test_damaged_files(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": leak(5000.0), "b": leak(5000.0)})
     (live,) = results.layout.source("a", "process").glob("*.live.jsonl")
     live.with_name("19700101T05.parquet").write_bytes(b"not parquet")
@@ -272,7 +272,7 @@ def test_files_that_cannot_be_read_are_left_out_and_told(tmp_path: Path) -> None
     assert "journal.jsonl: 1 line" in cut
 
 
-def test_findings_are_written_whole_with_null_for_what_is_not_known(tmp_path: Path) -> None:
+def test_write_findings(tmp_path: Path) -> None:
     findings = analyze(synthetic(tmp_path / "r", {"a": flat}), TESTS)
     write_findings(findings, tmp_path / "findings.json")
     written = json.loads((tmp_path / "findings.json").read_text())
@@ -281,7 +281,7 @@ def test_findings_are_written_whole_with_null_for_what_is_not_known(tmp_path: Pa
     assert list(tmp_path.glob("*.tmp")) == []
 
 
-def test_an_engine_metric_that_was_never_read_is_told(tmp_path: Path) -> None:
+def test_engine_metric_never_read(tmp_path: Path) -> None:
     synthetic(tmp_path / "c", {"a": flat})
     engine = SegmentWriter(Layout(tmp_path / "c").source("a", "engine", 1))
     why = json.dumps({"engine_requests_waiting": "the engine has no x:waiting", "engine_requests_running": "once"})
@@ -304,7 +304,7 @@ def test_an_engine_metric_that_was_never_read_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["first-look", pytest.param("real-runtimes", marks=pytest.mark.slow)])
-def test_results_of_an_older_release_are_opened_and_judged(name: str) -> None:
+def test_results_of_older_release(name: str) -> None:
     """Their manifests know of neither validity nor attempts nor experiments."""
     results = open_results(ROOT / "results" / name)
     assert "validity" not in results.manifest["campaign"]

@@ -30,7 +30,7 @@ def found(memory: np.ndarray, load: np.ndarray = LOAD) -> GrowthDriver:
     return growth_driver(Series("a", 1, 1, PRIMARY, T, memory + noise, {"requests": requests}, PHASES))
 
 
-def test_a_leak_keeps_its_bytes_a_request_and_stops_when_idle() -> None:
+def test_leak_per_request() -> None:
     driver = found(16 * KIB * np.cumsum(LOAD))
     assert driver.driver == "requests"
     assert driver.dose is not None
@@ -42,7 +42,7 @@ def test_a_leak_keeps_its_bytes_a_request_and_stops_when_idle() -> None:
     assert [note.code for note in driver.notes] == ["dose_same"]
 
 
-def test_growth_by_the_clock_goes_on_when_idle() -> None:
+def test_growth_by_clock() -> None:
     driver = found(64 * KIB * T)
     assert driver.driver == "seconds"
     assert driver.dose is not None
@@ -51,7 +51,7 @@ def test_growth_by_the_clock_goes_on_when_idle() -> None:
     assert driver.dose.ci_per_hour[0] < 64 * KIB * 3600 < driver.dose.ci_per_hour[1]
 
 
-def test_a_high_water_mark_steps_and_flattens() -> None:
+def test_high_water_mark() -> None:
     settled = 1 - np.exp(-(T % 400) / 60)
     driver = found(np.select([T <= 400, T <= 800], [20e6 * settled, 20e6 + 40e6 * settled], 60e6))
     assert driver.dose is not None
@@ -60,7 +60,7 @@ def test_a_high_water_mark_steps_and_flattens() -> None:
     assert note.code in ("dose_differs", "dose_no_request_growth")
 
 
-def test_a_steady_load_leaves_it_open() -> None:
+def test_steady_load() -> None:
     steady = np.full(T.size, 3.0)
     driver = found(16 * KIB * np.cumsum(steady), steady)
     assert driver.dose is None
@@ -68,7 +68,7 @@ def test_a_steady_load_leaves_it_open() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_phases_driver_are_those_that_arrive(seed: int) -> None:
+def test_phases(seed: int) -> None:
     arrivals = dose(20.0, "30s")
     draws = Draws(f"{seed}")
     phases = arrivals.phases(draws, 300.0)
@@ -83,25 +83,25 @@ def test_the_phases_driver_are_those_that_arrive(seed: int) -> None:
         assert abs(count - 30 * phase.rate) <= 5 * np.sqrt(30 * phase.rate)
 
 
-def test_the_order_of_the_phases_follows_from_the_seed() -> None:
+def test_phase_order_by_seed() -> None:
     arrivals = dose(1.0, "1s")
     orders = {tuple(phase.rate for phase in arrivals.phases(Draws(f"{seed}"), 6.0)) for seed in range(20)}
     assert len(orders) > 5
     assert arrivals.phases(Draws("3"), 6.0) == arrivals.phases(Draws("3"), 6.0)
 
 
-def test_a_rate_is_the_mean_over_the_phases() -> None:
+def test_mean_rate() -> None:
     arrivals = dose(1.0, "10s").at_rate(8.0)
     assert np.mean([phase.rate for phase in arrivals.phases(Draws("0"), 60.0)]) == pytest.approx(8.0)
 
 
 @pytest.mark.parametrize("levels", [(1.0,), (1.0, 1.0), (1.0, -1.0), ()])
-def test_levels_that_do_not_differ_are_refused(levels: tuple[float, ...]) -> None:
+def test_equal_levels(levels: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="at least two different levels"):
         dose(1.0, "10s", levels)
 
 
-def test_a_series_that_ended_before_it_began_has_no_driver() -> None:
+def test_empty_series() -> None:
     nothing = np.array([])
     assert growth_driver(Series("a", 1, 1, PRIMARY, nothing, nothing, {"requests": nothing}, [])) == GrowthDriver(
         None, None, ()

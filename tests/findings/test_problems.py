@@ -1,4 +1,4 @@
-"""What is told of a measurement that was not as it was meant to be."""
+"""Problems of a measurement, by kind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LEFT = {"status": "aborted", "fault": "abort", "last_token": None}
 REFUSED = {"status": "refused", "fault": "malformed", "http_status": 400, "first_token": None, "last_token": None}
 
 
-def test_what_was_aborted_or_refused_as_planned_is_no_error_and_no_latency(tmp_path: Path) -> None:
+def test_client_faults_are_no_errors(tmp_path: Path) -> None:
     slow = {"first_token": LOAD_START + 100.0}
     odd = dict.fromkeys(range(0, 200, 2), LEFT | slow) | dict.fromkeys(range(1, 200, 2), REFUSED)
     results = with_requests(tmp_path / "c", odd)
@@ -39,7 +39,7 @@ def test_what_was_aborted_or_refused_as_planned_is_no_error_and_no_latency(tmp_p
     assert ttft.y.max() == pytest.approx(0.01)
 
 
-def test_a_campaign_that_two_releases_have_measured_is_messages_by_kind(tmp_path: Path) -> None:
+def test_two_releases(tmp_path: Path) -> None:
     synthetic(tmp_path, {"server": flat})
     with (tmp_path / "journal.jsonl").open("a") as journal:
         resumed = {"pid": 1, "boot": "", "shift": 0.0, "gone_since": LOAD_START + 9.0, "version": "9.9"}
@@ -50,7 +50,7 @@ def test_a_campaign_that_two_releases_have_measured_is_messages_by_kind(tmp_path
     assert any("aging 9.9" in message for message in messages)
 
 
-def test_errors_are_told_by_kind(tmp_path: Path) -> None:
+def test_errors_by_kind(tmp_path: Path) -> None:
     cut = {"status": "error", "failure": "timeout", "error": "not answered within 5 s"}
     odd = {3: cut, 4: cut, 5: {"status": "error", "failure": "reset", "error": "gone"}}
     message = messages_by_kind(with_requests(tmp_path / "c", odd))["error"]
@@ -58,7 +58,7 @@ def test_errors_are_told_by_kind(tmp_path: Path) -> None:
         assert part in message
 
 
-def test_a_client_that_was_late_or_at_its_limit_is_messages_by_kind(tmp_path: Path) -> None:
+def test_late_and_saturated_client(tmp_path: Path) -> None:
     late = {k: {"sent": LOAD_START + 0.1 + k / RATE + 0.5} for k in range(100)}
     results = with_requests(tmp_path / "c", late)
     writer = SegmentWriter(results.layout.source(HARNESS, "process", 1))
@@ -72,7 +72,7 @@ def test_a_client_that_was_late_or_at_its_limit_is_messages_by_kind(tmp_path: Pa
     assert "93 %" in problems["saturated"]
 
 
-def test_records_leave_out_what_is_usual_and_are_read_in_full(tmp_path: Path) -> None:
+def test_sparse_records(tmp_path: Path) -> None:
     results = with_requests(tmp_path / "c", {0: {"itl_p50": 0.01, "counted": True, "load_class": "batch"}})
     frame = results.requests("server")
     assert frame["counted"].dtype == bool
@@ -84,7 +84,7 @@ def test_records_leave_out_what_is_usual_and_are_read_in_full(tmp_path: Path) ->
     assert "load_class" not in live.read_text().splitlines()[1]
 
 
-def test_a_sealed_file_of_which_a_page_has_changed_is_messages_by_kind(tmp_path: Path) -> None:
+def test_damaged_sealed_file(tmp_path: Path) -> None:
     layout = synthetic(tmp_path / "c", {"server": flat}).layout
     seal_tree(layout.root)
     (sealed,) = layout.source("server", "process").glob("*.parquet")
@@ -98,7 +98,7 @@ def test_a_sealed_file_of_which_a_page_has_changed_is_messages_by_kind(tmp_path:
     assert ".parquet" in messages_by_kind(results)["trimmed"]
 
 
-def test_records_that_were_not_written_and_lines_that_were_ignored_are_problems(tmp_path: Path) -> None:
+def test_unwritten_records_and_ignored_lines(tmp_path: Path) -> None:
     results = with_requests(tmp_path, {})
     count = len(results.requests("server", 1))
     lines = [json.loads(line) for line in results.layout.journal.read_text().splitlines()]
@@ -114,7 +114,7 @@ def test_records_that_were_not_written_and_lines_that_were_ignored_are_problems(
     assert "'hello'" in problems["harness"]
 
 
-def test_a_load_process_that_was_ended_is_a_problem_with_the_reason(tmp_path: Path) -> None:
+def test_load_died(tmp_path: Path) -> None:
     results = with_requests(tmp_path, {})
     died = {"event": "load_died", "deployment": "server", "replica": 1, "exit": -15, "reason": "it was not ready"}
     with results.layout.journal.open("a") as journal:

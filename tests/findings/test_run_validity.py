@@ -1,4 +1,4 @@
-"""What a run is worth: by its evidence alone, and from rows on disk."""
+"""The validity of a run: from its evidence alone, and from rows on disk."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ WHOLE = Evidence(
 )
 
 
-def test_a_run_that_went_as_planned_is_complete() -> None:
+def test_complete() -> None:
     assert run_validity.judge(WHOLE, LIMITS) == ("complete", ())
 
 
@@ -85,16 +85,14 @@ def test_a_run_that_went_as_planned_is_complete() -> None:
         ({"ending": "decided", "lasted": HOUR, "window": HOUR, "measured": HOUR}, "complete", None, ""),
     ],
 )
-def test_each_defect_has_its_consequence(
-    changes: dict[str, Any], validity: Validity, code: str | None, value: str
-) -> None:
+def test_defects(changes: dict[str, Any], validity: Validity, code: str | None, value: str) -> None:
     found, reasons = run_validity.judge(replace(WHOLE, **changes), LIMITS)
     assert found == validity, reasons
     assert [reason.code for reason in reasons][:1] == ([] if code is None else [code])
     assert value in "".join(reasons[:1])
 
 
-def test_the_thresholds_are_the_campaigns() -> None:
+def test_thresholds() -> None:
     failing = replace(WHOLE, failed=50_000, restarts=2)
     assert run_validity.judge(failing, LIMITS)[0] == "broken"
     assert run_validity.judge(failing, ValidityTable(failed=0.6, restarts=2))[0] == "complete"
@@ -112,7 +110,7 @@ def test_the_thresholds_are_the_campaigns() -> None:
     ),
     st.sampled_from(["failed", "late", "restarts", "measured", "suspended"]),
 )
-def test_a_run_never_gains_by_a_defect(changes: dict[str, Any], worse: str) -> None:
+def test_monotone_in_defects(changes: dict[str, Any], worse: str) -> None:
     ranks = {"complete": 0, "short": 1, "broken": 2}
     one = replace(WHOLE, ending="early", **changes)
     by = {"measured": changes["measured"] / 2}.get(worse, changes[worse] + 1)
@@ -121,7 +119,7 @@ def test_a_run_never_gains_by_a_defect(changes: dict[str, Any], worse: str) -> N
 
 
 def died(root: Path, name: str, replica: int, at: float) -> None:
-    """What a journal and its files are like when a server dies at ``at`` seconds of load."""
+    """Edit a result directory as if the server had died at ``at`` seconds of load."""
     layout = Layout(root)
     rewritten = []
     for line in map(json.loads, layout.journal.read_text().splitlines()):
@@ -139,7 +137,7 @@ def died(root: Path, name: str, replica: int, at: float) -> None:
         live.write_text("".join(kept))
 
 
-def test_a_whole_campaign_is_complete(tmp_path: Path) -> None:
+def test_complete_campaign(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": flat, "b": leak(5000.0)}, replicas=2)
     assert [(run.deployment, run.replica, run.validity) for run in validities(results)] == [
         ("a", 1, "complete"),
@@ -150,7 +148,7 @@ def test_a_whole_campaign_is_complete(tmp_path: Path) -> None:
     assert {run.measured_share for run in validities(results)} == {1.0}
 
 
-def test_a_run_that_died_just_before_its_end_is_short_and_its_finding_says_so(tmp_path: Path) -> None:
+def test_died_near_end(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)})
     died(tmp_path / "r", "a", 1, 0.967 * SECONDS)
     findings = analyze(open_results(tmp_path / "r"), TESTS)
@@ -164,7 +162,7 @@ def test_a_run_that_died_just_before_its_end_is_short_and_its_finding_says_so(tm
     assert overall(judge(findings, leaks[1:], ["a"])) is Outcome.INCONCLUSIVE, "a short run shows no absence"
 
 
-def test_a_broken_run_decides_nothing(tmp_path: Path) -> None:
+def test_broken_run(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)})
     died(tmp_path / "r", "a", 1, 0.2 * SECONDS)
     findings = analyze(open_results(tmp_path / "r"), TESTS)
@@ -179,7 +177,7 @@ def test_a_broken_run_decides_nothing(tmp_path: Path) -> None:
         assert overall(judge(findings, [Condition(PRIMARY, "per_request", limit)], ["a"])) is Outcome.INCONCLUSIVE
 
 
-def test_a_broken_replica_is_left_out_of_the_mean_and_told(tmp_path: Path) -> None:
+def test_broken_replica(tmp_path: Path) -> None:
     rates = iter([5000.0, 5000.0, 50_000.0])
 
     def course(t: np.ndarray) -> np.ndarray:
@@ -197,7 +195,7 @@ def test_a_broken_replica_is_left_out_of_the_mean_and_told(tmp_path: Path) -> No
     assert "Replica 3" in finding.notes[0]
 
 
-def test_of_broken_replicas_there_is_no_mean_at_all(tmp_path: Path) -> None:
+def test_all_replicas_broken(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)}, replicas=2)
     for replica in (1, 2):
         died(tmp_path / "r", "a", replica, 0.2 * SECONDS)
@@ -206,7 +204,7 @@ def test_of_broken_replicas_there_is_no_mean_at_all(tmp_path: Path) -> None:
     assert finding.note_codes == ("run_broken", "run_broken")
 
 
-def test_replicas_of_unequal_length_are_pooled_with_the_short_one_marked(tmp_path: Path) -> None:
+def test_short_replica(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)}, replicas=3)
     died(tmp_path / "r", "a", 2, 0.6 * SECONDS)
     results = open_results(tmp_path / "r")
@@ -232,7 +230,7 @@ def gap(root: Path, start: float, end: float) -> Results:
 @pytest.mark.parametrize(
     ("seconds", "validity"), [(3.0, "complete"), (10.0, "complete"), (60.0, "short"), (800.0, "short")]
 )
-def test_gaps_in_the_samples_are_not_measured_time(tmp_path: Path, seconds: float, validity: Validity) -> None:
+def test_sample_gaps(tmp_path: Path, seconds: float, validity: Validity) -> None:
     synthetic(tmp_path / "r", {"a": flat})
     (run,) = validities(gap(tmp_path / "r", 80.0, 80.0 + seconds))
     assert run.validity == validity
@@ -241,7 +239,7 @@ def test_gaps_in_the_samples_are_not_measured_time(tmp_path: Path, seconds: floa
     assert (run.measured_share or 0) * window == pytest.approx(window - lost, abs=1.5)
 
 
-def test_a_gap_at_either_end_counts_too(tmp_path: Path) -> None:
+def test_sample_gap_at_end(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": flat})
     gap(tmp_path / "r", 0.0, 100.0)
     (run,) = validities(gap(tmp_path / "r", 700.0, 1000.0))
@@ -249,13 +247,11 @@ def test_a_gap_at_either_end_counts_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("first", "without"), [(2000, (300.0, 500.0)), (None, (300.0, SECONDS))])
-def test_what_was_sampled_without_a_load_process_says_nothing_of_ageing_under_load(
-    tmp_path: Path, first: int | None, without: tuple[float, float]
-) -> None:
+def test_samples_without_load(tmp_path: Path, first: int | None, without: tuple[float, float]) -> None:
     with_requests(tmp_path / "r", {})
     journal = tmp_path / "r" / "journal.jsonl"
-    told = journal.read_text().replace('"exit": 0', '"exit": 0, "requests": 3600')
-    *before, finished, completed = told.splitlines(keepends=True)
+    text = journal.read_text().replace('"exit": 0', '"exit": 0, "requests": 3600')
+    *before, finished, completed = text.splitlines(keepends=True)
     manifest = tmp_path / "r" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"load": {}', '"load": {"timeout": 60.0}'))
     gone, back = LOAD_START + 300.0, LOAD_START + 500.0
@@ -274,7 +270,7 @@ def test_what_was_sampled_without_a_load_process_says_nothing_of_ageing_under_lo
     assert (run.measured_share or 0) * (SECONDS - 60) == pytest.approx(SECONDS - 60 - (end - begin), abs=2)
 
 
-def test_planned_restarts_are_neither_gaps_nor_unplanned_lives(tmp_path: Path) -> None:
+def test_planned_restarts(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": flat}, generations=3)
     assert evidence_of(open_results(tmp_path / "r"), "a", 1).restarts == 2
     assert validities(open_results(tmp_path / "r"))[0].validity == "short"
@@ -300,7 +296,7 @@ def failing(results: Results, count: int) -> Results:
     return open_results(results.layout.root)
 
 
-def test_drops_count_as_failures_do(tmp_path: Path) -> None:
+def test_drops_count_as_failures(tmp_path: Path) -> None:
     total = int(SECONDS * RATE)
     results = failing(synthetic(tmp_path / "r", {"a": flat}), total // 5)
     (run,) = validities(results)
@@ -308,7 +304,7 @@ def test_drops_count_as_failures_do(tmp_path: Path) -> None:
     assert run.validity == "broken", "neither errors nor drops alone are over a tenth by much; together they are"
 
 
-def test_a_repeated_run_is_judged_by_its_last_attempt(tmp_path: Path) -> None:
+def test_repeated_run(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)})
     died(tmp_path / "r", "a", 1, 0.2 * SECONDS)
     root = tmp_path / "r"
@@ -335,10 +331,10 @@ def test_a_repeated_run_is_judged_by_its_last_attempt(tmp_path: Path) -> None:
     assert memory_finding(findings, "a").verdict == "stable"
     kinds = {problem.kind for problem in findings.problems}
     assert "repeated" in kinds
-    assert "died" not in kinds, "what is left out is told once, as repeated"
+    assert "died" not in kinds, "an attempt that is left out is reported once, as repeated"
 
 
-def test_a_deployment_of_which_nothing_was_run_is_broken_and_not_forgotten(tmp_path: Path) -> None:
+def test_deployment_without_run(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": flat})
     manifest = json.loads(Layout(tmp_path / "r").manifest.read_text())
     manifest["deployments"].append({"name": "b", "known_ageing": None})
@@ -348,7 +344,7 @@ def test_a_deployment_of_which_nothing_was_run_is_broken_and_not_forgotten(tmp_p
     assert runs["b"].reason_codes == ("not_started",)
 
 
-def test_what_is_over_in_a_part_is_judged_as_far_as_it_went(tmp_path: Path) -> None:
+def test_ended_early_on_purpose(tmp_path: Path) -> None:
     journal: Callable[[Path], Journal] = lambda root: Journal(Layout(root).journal)  # noqa: E731
     for kind, validity in (("campaign_decided", "complete"), ("campaign_interrupted", "short")):
         root = tmp_path / kind
