@@ -42,13 +42,14 @@ import aging.sampling.loop
 from aging.campaign.schema import Campaign
 from aging.core.endpoint import Endpoint
 from aging.core.metrics import PRIMARY
-from aging.core.records import Event, Reading
+from aging.core.records import Reading
 from aging.deployments.base import DeploymentBase
 from aging.load.schedule.classes import classes_of
 from aging.runner.catalogue import Catalogue
 from aging.runner.settle import HostUse
 from aging.runner.watchdogs.disk import Room
 from aging.runner.watchdogs.memory import Memory
+from aging.store.events import Event
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal
 from aging.store.segments import Sealer

@@ -71,8 +71,8 @@ async def _served(deployment: DeploymentBase[Any], ports: FreePorts) -> AsyncIte
         layout = Layout(Path(folder))
         layout.journal.touch()  # nothing to tell; the keeper that ends what we leave when we are killed looks there
         patience = getattr(deployment.options, "stop_timeout", 0.0)
-        keeping = KeeperClient(layout.root, 0.0, patience, lambda *_, **__: None)
-        serving = Server(deployment, 1, layout, lambda *_, **__: None, ports.of(deployment.options.name))
+        keeping = KeeperClient(layout.root, 0.0, patience, lambda _: None)
+        serving = Server(deployment, 1, layout, lambda _: None, ports.of(deployment.options.name))
         await keeping.start()
         try:
             await serving.start()

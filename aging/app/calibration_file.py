@@ -18,7 +18,7 @@ from typing import Any
 from aging.campaign.schema import Campaign
 from aging.core.errors import Mistake, PreflightError
 from aging.findings.saturation import Ceiling
-from aging.runner.manifest import host, resolved
+from aging.runner.manifest import host, resolved_load
 
 SCHEMA = 1
 _OF_HOST = ("name", "machine", "cores", "memory_bytes")
@@ -33,7 +33,7 @@ def calibration_path(campaign_file: Path) -> Path:
 
 def fingerprint(campaign: Campaign) -> str:
     """A hash of what a ceiling depends on: deployments, model, load and this host, their rates left out."""
-    load = {key: value for key, value in (resolved(campaign)["load"] or {}).items() if key not in _NOT_OF_LOAD}
+    load = {key: value for key, value in (resolved_load(campaign.load) or {}).items() if key not in _NOT_OF_LOAD}
     known = {
         "deployments": [_without_rates(options.model_dump(mode="json")) for options in campaign.deployment],
         "model": campaign.model and campaign.model.model_dump(mode="json"),

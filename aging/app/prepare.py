@@ -25,6 +25,7 @@ from aging.runner.manifest import manifest, write_manifest
 from aging.runner.preflight import check, notes, placed
 from aging.runner.stop import reap
 from aging.store.layout import Layout
+from aging.store.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def make_result_directory(planned: PreparedCampaign, written: CampaignText, resu
     return layout
 
 
-def prepare(campaign: Campaign, content: Mapping[str, Any], text: str, results: Path) -> Layout:
+def prepare(campaign: Campaign, content: Manifest, text: str, results: Path) -> Layout:
     """Make the result directory with the campaign file's text verbatim and the manifest's content."""
     with writing(results / campaign.name):
         layout = Layout(_new_folder(results / campaign.name, time.time()))

@@ -30,8 +30,8 @@ def resume_campaign(directory: Path, console: Console) -> CampaignRun:
     check_resumable(layout.root, results.state)
     base = Path(folder) if folder is not None and Path(folder).is_dir() else Path()
     catalogue = Catalogue.discovered()
-    text, told = read_campaign(layout.campaign).text, results.manifest["campaign"]
-    overrides = {"duration": f"{told['duration_seconds']:f}s", "scale": told.get("scale")}
+    text, told = read_campaign(layout.campaign).text, results.manifest.campaign
+    overrides = {"duration": f"{told.duration_seconds:f}s", "scale": told.scale}
     parsed = parse_campaign(text, catalogue.kinds(), str(layout.campaign), **overrides)
     campaign = read_inputs(found_from(parsed, base), str(layout.campaign)).campaign
     starting = to_start(layout, results.state, rounds(campaign))

@@ -47,7 +47,7 @@ def _smoke(
 ) -> SmokeRun:
     """A smoke run of a campaign that could start now. Nobody resumes it: its servers end with it, even if killed."""
     campaign = smoke_campaign(planned.campaign, seconds)
-    content = manifest(campaign, planned.deployments, planned.files) | {"smoke": True}
+    content = manifest(campaign, planned.deployments, planned.files).model_copy(update={"smoke": True})
     layout = prepare(campaign, content, written.text, results)
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"smoke run, no results: {layout.root}", highlight=False, soft_wrap=True)

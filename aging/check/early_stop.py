@@ -18,11 +18,11 @@ import numpy as np
 from aging.campaign.schema import Campaign
 from aging.check.conditions import Condition, Judgement, Outcome, judge
 from aging.core.format import readable_duration
-from aging.core.records import Event
 from aging.core.worker import WorkerError, call
 from aging.findings.build import analyze
 from aging.runner.catalogue import Catalogue
 from aging.stats import look_levels
+from aging.store.events import Event, Journalize, LookFailed
 from aging.store.journal import JournalFollower
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
@@ -62,7 +62,7 @@ def failed(results: Results, gate: Gate, level: float) -> list[Judgement]:
 
 
 async def watch(
-    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], record: Callable[..., object]
+    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], record: Journalize
 ) -> None:
     """Look at each planned time; call ``decided`` with the reason, and return, at the first failure.
 
@@ -79,7 +79,7 @@ async def watch(
             messages = await call(look, _job(gate, layout, level))
         except WorkerError as error:
             crashed.add(number)
-            record("look_failed", look=number, looks=gate.looks, exit=error.status, log=list(error.lines))
+            record(LookFailed(look=number, looks=gate.looks, exit=error.status, log=list(error.lines)))
             continue
         if messages:
             saved = readable_duration(max(start + campaign.duration - time.monotonic(), 0.0))
@@ -89,7 +89,7 @@ async def watch(
 
 def failed_looks(events: Iterable[Event]) -> frozenset[int]:
     """The looks that crashed, counted from 1."""
-    return frozenset(int(event.details["look"]) for event in events if event.kind == "look_failed")
+    return frozenset(event.look for event in events if isinstance(event, LookFailed))
 
 
 async def _start_of_load(layout: Layout) -> float:

@@ -54,7 +54,7 @@ def _one(options: argparse.Namespace) -> ExitCode:
     from aging.store.results import open_results
 
     results = open_results(options.directory)
-    campaign = results.manifest["campaign"]
+    campaign = results.manifest.campaign
     out = console()
     with Progress(results.layout) as progress:
         while True:
@@ -65,9 +65,9 @@ def _one(options: argparse.Namespace) -> ExitCode:
             elif out.is_terminal:
                 if options.watch:
                     out.clear()
-                out.print(table(campaign["name"], snapshot))
+                out.print(table(campaign.name, snapshot))
             else:
-                show_lines(out, lines(campaign["name"], snapshot))
+                show_lines(out, lines(campaign.name, snapshot))
             if not options.watch or not snapshot.runner_alive:
                 return ExitCode.DONE
             time.sleep(_REFRESH_SECONDS)

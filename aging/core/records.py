@@ -103,15 +103,5 @@ def recorded(request: RequestRecord) -> dict[str, Any]:
     return row
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the journal."""
-
-    stamp: Stamp
-    kind: str
-    deployment: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
 CHOICES = 2
 """Answers that a request with ``n`` asks for: the least that makes a server branch."""

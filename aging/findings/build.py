@@ -42,7 +42,7 @@ def analyze(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     """
     measured = Measured(results) if measured is None else measured
     manifest, series = results.manifest, measured.series
-    analysis = manifest["campaign"]["analysis"]
+    analysis = manifest.campaign.analysis
     runs, limits = validities(results), _limits(results)
     # The harness is a control and the tails of the latencies repeat their medians: as families of their own they do not
     # raise the threshold for the deployments.
@@ -50,7 +50,7 @@ def analyze(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     indicators = [one for one in analyzed if not is_tail(one.series.indicator)]
     tails = [one for one in analyzed if is_tail(one.series.indicator)]
     of_deployments, of_tails, of_harness = (
-        _findings(family, runs, analysis["test"], analysis["q"])
+        _findings(family, runs, analysis.test, analysis.q)
         for family in (indicators, tails, analyze_all(measured.harness, tests))
     )
     findings = [*sorted((*of_deployments, *of_tails), key=_place), *of_harness]
@@ -59,14 +59,14 @@ def analyze(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     started = results.state.started
     return Findings(
         schema=SCHEMA,
-        campaign=manifest["campaign"]["name"],
+        campaign=manifest.campaign.name,
         started=utc(started.wall).isoformat() if started else "",
         findings=findings,
-        controls=controls(manifest["deployments"], findings, series, loaded=manifest["campaign"]["load"] is not None),
+        controls=controls(manifest.deployments, findings, series, loaded=manifest.campaign.load is not None),
         problems=problems_of(results),
         objectives=_objectives(measured, runs),
         runs=runs,
-        experiments=experiments(manifest, analyzed, runs, analysis["test"]),
+        experiments=experiments(manifest, analyzed, runs, analysis.test),
     )
 
 
@@ -76,7 +76,7 @@ def _objectives(measured: Measured, runs: Sequence[RunValidity]) -> list[Attainm
     kept: list[Attainment] = []
     results = measured.results
     for deployment in results.deployments:
-        objectives = classes(results.load_of(deployment))
+        objectives = classes(results.manifest.load_of(deployment))
         replicas = results.replicas(deployment) if objectives else ()
         sound = [replica for replica in replicas if (deployment, replica) not in broken]
         found = [
@@ -122,8 +122,8 @@ def _under_control(finding: Finding, adjusted: float, level: float) -> Finding:
 
 def _limits(results: Results) -> dict[tuple[str, str], float]:
     """The limit of each exhaustible indicator of each deployment, in the indicator's unit."""
-    host = results.manifest.get("host", {})
-    of_host = {PRIMARY: host.get("memory_limit_bytes"), "process_fds": host.get("open_files_limit")}
+    host = results.manifest.host
+    of_host = {PRIMARY: host.memory_limit_bytes, "process_fds": host.open_files_limit}
     return {
         (deployment, indicator): float(limit)
         for deployment in results.deployments

@@ -17,6 +17,7 @@ from aging.findings.types import Experiment, FactorEffect, RunValidity
 from aging.stats.factor_effects import Effect, Effects, Observation, estimate, name
 from aging.stats.multiple.fdr import benjamini_hochberg
 from aging.stats.note import Note
+from aging.store.manifest import Manifest
 
 _HOUR = 3600.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -25,14 +26,14 @@ Factors = Mapping[str, Sequence[Any]]
 
 
 def experiments(
-    manifest: Mapping[str, Any], analyzed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str
+    manifest: Manifest, analyzed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str
 ) -> list[Experiment]:
     """The effects on the leak rate per hour and per request, of every base deployment of a design.
 
     Broken runs are left out, with a note.
     """
-    factors: Factors = (manifest.get("experiment") or {}).get("factors", {})
-    rates: Sequence[Literal["hour", "request"]] = ("hour", "request") if manifest["campaign"]["load"] else ("hour",)
+    factors: Factors = (manifest.experiment or {}).get("factors", {})
+    rates: Sequence[Literal["hour", "request"]] = ("hour", "request") if manifest.campaign.load else ("hour",)
     bases = dict.fromkeys(run.base for run in runs if run.base is not None)
     found = {(run.deployment, run.replica): _rates(run, analyzed, test) for run in runs if run.base is not None}
     return [

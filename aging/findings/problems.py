@@ -11,7 +11,7 @@ import pandas as pd
 
 from aging.core.format import byte_size, sentence
 from aging.core.processes.child import describe_exit
-from aging.core.records import HARNESS, Event
+from aging.core.records import HARNESS
 from aging.findings.latencies import lateness
 from aging.findings.load_gaps import unsent
 from aging.findings.problem_kinds import KINDS
@@ -20,6 +20,8 @@ from aging.findings.series import device_samples
 from aging.findings.types import Problem
 from aging.sampling.samplers.allocator import AllocatorSampler
 from aging.stats import rate_grid
+from aging.store import events
+from aging.store.events import Event
 from aging.store.results import Results
 
 _LATE_SECONDS = 0.1
@@ -54,118 +56,113 @@ def problems_of(results: Results) -> list[Problem]:
 
 
 def _smoke(results: Results) -> Iterator[Problem]:
-    if results.manifest.get("smoke"):
-        seconds = results.manifest["campaign"]["duration_seconds"]
-        yield Kind.SMOKE.problem(
-            None, f"This is a smoke run of {seconds:g} s per deployment; its findings are no result."
-        )
+    if results.manifest.smoke:
+        seconds = results.manifest.campaign.duration_seconds
+        message = f"This is a smoke run of {seconds:g} s per deployment; its findings are no result."
+        yield Kind.SMOKE.problem(None, message)
 
 
 def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a table of events
     for event in results.lasting_events:
         at = _at(results, event)
-        match event.kind:
-            case "run_repeated":
-                before, why = event.details["attempt"] - 1, " ".join(event.details["reasons"])
-                message = f"Replica {event.details['replica']}: attempt {before} was broken and is left out: {why}"
+        match event:
+            case events.RunRepeated():
+                before, why = event.attempt - 1, " ".join(event.reasons)
+                message = f"Replica {event.replica}: attempt {before} was broken and is left out: {why}"
                 yield Kind.REPEATED.problem(event.deployment, message, at)
-            case "not_settled":
-                yield Kind.SETTLING.problem(
-                    None, sentence(f"A round began before the host had settled: {event.details['why']}"), at
-                )
-            case "deployment_died":
-                tail = " | ".join(event.details["log"][-3:])
-                died = sentence(f"Generation {event.details['generation']} died: {event.details['why']}")
+            case events.NotSettled():
+                message = sentence(f"A round began before the host had settled: {event.why}")
+                yield Kind.SETTLING.problem(None, message, at)
+            case events.DeploymentDied():
+                tail = " | ".join(event.log[-3:])
+                died = sentence(f"Generation {event.generation} died: {event.why}")
                 message = f"{died} Last log lines: {tail}" if tail else died
                 yield Kind.DIED.problem(event.deployment, message, at)
-            case "load_died":
-                why = f" ({reason})" if (reason := event.details.get("reason")) else ""
-                message = sentence(f"The load process ended: {event.details['exit']}{why}")
+            case events.LoadDied():
+                why = f" ({reason})" if (reason := event.reason) else ""
+                message = sentence(f"The load process ended: {event.exit}{why}")
                 yield Kind.LOAD_DIED.problem(event.deployment, message, at)
-            case "load_output_ignored":
-                message = f"{event.details['lines']} lines on the load process's output are no events and were ignored."
-                yield Kind.HARNESS.problem(event.deployment, f"{message} First: {event.details['first']!r}", at)
-            case "log_capped":
-                message = f"The log exceeded {byte_size(event.details['bytes'])}; only its newest part is kept."
+            case events.LoadOutputIgnored():
+                message = f"{event.lines} lines on the load process's output are no events and were ignored."
+                yield Kind.HARNESS.problem(event.deployment, f"{message} First: {event.first!r}", at)
+            case events.LogCapped():
+                message = f"The log exceeded {byte_size(event.bytes)}; only its newest part is kept."
                 yield Kind.LOG.problem(event.deployment, message, at)
-            case "sampler_failing":
-                yield Kind.SAMPLER.problem(
-                    None, sentence(f"The sampler {event.details['sampler']} failed: {event.details['reason']}"), at
-                )
-            case "deployment_gone":
-                gone = sentence(f"Generation {event.details['generation']}: {event.details['why']}")
+            case events.SamplerFailing():
+                message = sentence(f"The sampler {event.sampler} failed: {event.reason}")
+                yield Kind.SAMPLER.problem(None, message, at)
+            case events.DeploymentGone():
+                gone = sentence(f"Generation {event.generation}: {event.why}")
                 yield Kind.RESTARTED.problem(event.deployment, f"{gone} A new server process replaced it.", at)
-            case "run_cut_short":
+            case events.RunCutShort():
                 yield Kind.SHORT.problem(event.deployment, _cut_short(results, event), at)
-            case "campaign_resumed":
+            case events.CampaignResumed():
                 yield Kind.RESUMED.problem(None, _absence(event), at)
-                began, now = results.manifest.get("aging_version"), event.details.get("version")
+                began, now = results.manifest.aging_version, event.version
                 if now is not None and now != began:
                     yield Kind.RESUMED.problem(None, f"Started with aging {began} and resumed with aging {now}.", at)
-            case "keeper_died" | "task_died":
+            case events.KeeperDied() | events.TaskDied():
                 yield Kind.HARNESS.problem(None, _harness_died(event), at)
-            case "watchdog":
-                yield KINDS[event.details["trouble"]].problem(event.deployment, event.details["message"], at)
-            case "campaign_interrupted" if results.state.phase == "interrupted":
+            case events.Watchdog():
+                yield KINDS[event.trouble].problem(event.deployment, event.message, at)
+            case events.CampaignInterrupted() if results.state.phase == "interrupted":
                 yield Kind.INTERRUPTED.problem(None, "The campaign was interrupted before its end.", at)
-            case "campaign_halted" if results.state.phase == "halted":
-                yield Kind.INTERRUPTED.problem(
-                    None, sentence(f"The campaign was halted: {event.details['reason']}"), at
-                )
+            case events.CampaignHalted() if results.state.phase == "halted":
+                message = sentence(f"The campaign was halted: {event.reason}")
+                yield Kind.INTERRUPTED.problem(None, message, at)
 
 
 def _failed_workers(results: Results) -> Iterator[Problem]:
     """Crashed worker processes: retry judges, sealing, early looks."""
     for event in results.lasting_events:
         at = _at(results, event)
-        match event.kind:
-            case "retry_judge_failed":
+        match event:
+            case events.RetryJudgeFailed():
                 unknown = "the retry judge failed, so the run was not repeated"
-                message = f"Replica {event.details['replica']}: {unknown} ({_how_failed(event)})."
+                message = f"Replica {event.replica}: {unknown} ({_how_failed(event)})."
                 yield Kind.UNJUDGED.problem(event.deployment, message, at)
-            case "sealing_failed":
-                count = event.details["files"]
+            case events.SealingFailed():
+                count = event.files
                 left = f"{count} file{' remains' if count == 1 else 's remain'} to be sealed with the next hour."
                 yield Kind.SEALING.problem(event.deployment, f"Sealing failed ({_how_failed(event)}). {left}", at)
-            case "look_failed":
-                which = f"Early look {event.details['look']} of {event.details['looks']}"
+            case events.LookFailed():
+                which = f"Early look {event.look} of {event.looks}"
                 yield Kind.LOOK.problem(None, f"{which} failed and judged nothing ({_how_failed(event)}).", at)
 
 
-def _how_failed(event: Event) -> str:
-    status, log = event.details["exit"], event.details["log"]
-    how = "could not be started" if status is None else describe_exit(status)
-    return f"{how}: {log[-1]}" if log else how
+def _how_failed(event: events.RetryJudgeFailed | events.SealingFailed | events.LookFailed) -> str:
+    how = "could not be started" if event.exit is None else describe_exit(event.exit)
+    return f"{how}: {event.log[-1]}" if event.log else how
 
 
-def _absence(resumed: Event) -> str:
-    seconds = max(resumed.stamp.mono - resumed.details["gone_since"], 0.0)
+def _absence(resumed: events.CampaignResumed) -> str:
+    seconds = max(resumed.stamp.mono - resumed.gone_since, 0.0)
     return f"The runner was down for {seconds:.1f} s: no samples and no requests in that time."
 
 
-def _cut_short(results: Results, event: Event) -> str:
-    run = results.state.runs[event.deployment or "", event.details["replica"]]
+def _cut_short(results: Results, event: events.RunCutShort) -> str:
+    run = results.state.runs[event.deployment, event.replica]
     missing = (run.planned_end or 0.0) - (run.load_end or 0.0)
     return f"The last {missing:.1f} s of load were skipped because the runner was down."
 
 
-def _harness_died(event: Event) -> str:
-    if event.kind == "keeper_died":
-        return f"The keeper ended (exit {event.details['exit']}) and was restarted."
-    return sentence(f"The task {event.details['task']} ended and was restarted: {event.details['reason']}")
+def _harness_died(event: events.KeeperDied | events.TaskDied) -> str:
+    if isinstance(event, events.KeeperDied):
+        return f"The keeper ended (exit {event.exit}) and was restarted."
+    return sentence(f"The task {event.task} ended and was restarted: {event.reason}")
 
 
 def _jumps(results: Results) -> Iterator[Problem]:
     """Suspends and clock steps: one problem for all of a kind, since a badly kept clock may be set every minute."""
-    suspends = [event for event in results.events if event.kind == "host_suspended"]
+    suspends = [event for event in results.events if isinstance(event, events.HostSuspended)]
     if suspends:
-        seconds = sum(event.details["seconds"] for event in suspends)
+        seconds = sum(event.seconds for event in suspends)
         often = f"for {seconds:.1f} s" if len(suspends) == 1 else f"{len(suspends)} times, {seconds:.1f} s in all"
         message = f"The host was suspended {often}; series and rates exclude that time."
         yield Kind.SUSPENDED.problem(None, message, _at(results, suspends[0]))
-    steps = [event for event in results.events if event.kind == "clock_stepped"]
+    steps = [event for event in results.events if isinstance(event, events.ClockStepped)]
     if steps:
-        most = max((event.details["seconds"] for event in steps), key=abs)
+        most = max((event.seconds for event in steps), key=abs)
         often = f"by {most:+.1f} s" if len(steps) == 1 else f"{len(steps)} times, by {most:+.1f} s at most"
         message = f"The system clock was changed {often}; no result depends on it."
         yield Kind.CLOCK.problem(None, message, _at(results, steps[0]))
@@ -181,21 +178,19 @@ def _unfinished(results: Results) -> Iterator[Problem]:
 
 
 def _schedules(results: Results) -> Iterator[Problem]:
-    planned = results.manifest["schedule_hashes"]
+    planned = results.manifest.schedule_hashes
     # Of a load that was interrupted and resumed, the last end is that of the whole.
     ends = {
-        (event.deployment, event.details["replica"]): event
+        (event.deployment, event.replica): event
         for event in results.lasting_events
-        if event.kind == "load_finished"
+        if isinstance(event, events.LoadFinished)
     }
     for event in ends.values():
-        if event.deployment is None:
-            continue
-        expected = planned.get(f"{event.deployment}/r{event.details['replica']:02d}")
-        run = results.state.runs[event.deployment, event.details["replica"]]
+        expected = planned.get(f"{event.deployment}/r{event.replica:02d}")
+        run = results.state.runs[event.deployment, event.replica]
         stopped_early = results.state.phase != "completed" or run.died or run.cut_short
-        arrived = event.details.get("requests")
-        recorded = results.requests(event.deployment, event.details["replica"])
+        arrived = event.requests
+        recorded = results.requests(event.deployment, event.replica)
         missing, unwritten = unsent(results, event, recorded), _unwritten(results, event)
         if missing:
             message = f"{missing} of {arrived} requests were due while no load process ran, and were not sent."
@@ -208,24 +203,22 @@ def _schedules(results: Results) -> Iterator[Problem]:
         if arrived is not None and accounted < arrived - 1:
             message = f"{arrived - accounted} of {arrived} requests left no record."
             yield Kind.LOST.problem(event.deployment, message, _at(results, event))
-        if event.details["schedule_hash"] != expected and not stopped_early:
-            message = f"The request schedule {event.details['schedule_hash']} differs from the planned {expected}."
+        if event.schedule_hash != expected and not stopped_early:
+            message = f"The request schedule {event.schedule_hash} differs from the planned {expected}."
             yield Kind.SCHEDULE.problem(event.deployment, message, _at(results, event))
 
 
-def _unwritten(results: Results, finished: Event) -> int:
+def _unwritten(results: Results, finished: events.LoadFinished) -> int:
     """Records that the load processes of a run could not write, those before a resume among them."""
     return sum(
-        event.details.get("unwritten", 0)
+        event.unwritten
         for event in results.lasting_events
-        if event.kind == "load_finished"
-        and event.deployment == finished.deployment
-        and event.details["replica"] == finished.details["replica"]
+        if isinstance(event, events.LoadFinished) and event.of_run(finished.deployment, finished.replica)
     )
 
 
 def _load(results: Results) -> Iterator[Problem]:
-    if results.manifest["campaign"]["load"] is None:
+    if results.manifest.campaign.load is None:
         return
     for deployment, replica in results.state.runs:
         problem = _problem_maker(results, deployment, replica)
@@ -287,7 +280,7 @@ def _ticks(results: Results) -> Iterator[Problem]:
 
 def _unread(results: Results) -> Iterator[Problem]:
     """Metrics that were never read: renamed by a release of an engine, or not readable by this user."""
-    probed = {one["name"] for one in results.manifest["deployments"] if one.get("options", {}).get("allocator_probe")}
+    probed = {one.name for one in results.manifest.deployments if one.options.get("allocator_probe")}
     for deployment, replica in results.state.runs:
         problem = _problem_maker(results, deployment, replica)
         engine = results.samples(deployment, "engine", replica)
@@ -315,9 +308,7 @@ def _unread(results: Results) -> Iterator[Problem]:
 
 def _allocator_was_due(results: Results, tree: pd.DataFrame) -> bool:
     """Whether the sampler was due twice while the server ran."""
-    interval = results.manifest["campaign"]["sampling_seconds"].get(
-        AllocatorSampler.kind, AllocatorSampler.default_interval
-    )
+    interval = results.manifest.campaign.sampling_seconds.get(AllocatorSampler.kind, AllocatorSampler.default_interval)
     return not tree.empty and float(np.ptp(tree["mono"])) > 2 * interval
 
 

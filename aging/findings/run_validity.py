@@ -36,8 +36,8 @@ def validity_of(results: Results, deployment: str, replica: int) -> RunValidity:
     """The validity of one run, of its last attempt."""
     evidence = evidence_of(results, deployment, replica)
     validity, reasons = judge(evidence, limits_of(results))
-    by_name = {one["name"]: one for one in results.manifest["deployments"]}
-    treatment = by_name.get(deployment, {}).get("treatment") or {}
+    in_manifest = results.manifest.deployment(deployment)
+    treatment = None if in_manifest is None else in_manifest.treatment
     state = results.state.runs.get((deployment, replica))
     return RunValidity(
         deployment=deployment,
@@ -48,9 +48,9 @@ def validity_of(results: Results, deployment: str, replica: int) -> RunValidity:
         reason_codes=tuple(reason.code for reason in reasons),
         measured_share=evidence.measured_share,
         failed_share=evidence.failed_share,
-        base=treatment.get("base"),
-        point=treatment.get("point"),
-        levels=treatment.get("levels", {}),
+        base=None if treatment is None else treatment.base,
+        point=None if treatment is None else treatment.point,
+        levels={} if treatment is None else treatment.levels,
     )
 
 
@@ -58,13 +58,13 @@ def planned_runs(results: Results) -> list[tuple[str, int]]:
     """Every planned run once the campaign has ended; while it runs, those that have begun."""
     planned: range = range(0)
     if results.state.phase == "completed":
-        planned = range(1, int(results.manifest["campaign"].get("replicas", 1)) + 1)
+        planned = range(1, results.manifest.campaign.replicas + 1)
     return [(name, replica) for name in results.deployments for replica in sorted({*planned, *results.replicas(name)})]
 
 
 def limits_of(results: Results) -> ValidityTable:
     """The thresholds of a campaign; the defaults for results of a release without them."""
-    return ValidityTable.model_validate(results.manifest["campaign"].get("validity", {}))
+    return ValidityTable.model_validate(results.manifest.campaign.validity)
 
 
 def _broken(evidence: Evidence, limits: ValidityTable) -> Iterator[Note]:

@@ -16,7 +16,6 @@ A request to which no objective of its class applies is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +25,7 @@ from aging.core.format import readable_duration
 from aging.core.quantities import parse_duration
 from aging.findings.latencies import latencies
 from aging.findings.types import Attainment
+from aging.store.manifest import Load
 
 _EDGE_SECONDS = 3600.0
 """The first and the last hour are compared; of shorter runs the halves."""
@@ -47,13 +47,12 @@ def objectives_met(requests: pd.DataFrame, objectives: Objectives) -> pd.Series:
     return met[applies]
 
 
-def classes(load: Mapping[str, Any] | None) -> dict[str, Objectives]:
+def classes(load: Load | None) -> dict[str, Objectives]:
     """The objectives of each class of a manifest's load, in seconds; classes without any are left out."""
     if load is None:
         return {}
-    own = load.get("objectives")
-    listed = load.get("class") or load.get("classes") or ()
-    by_class = {one["name"]: one.get("objectives") or own for one in listed} if listed else {"": own}
+    own, listed = load.objectives, load.classes
+    by_class = {one.name: one.objectives or own for one in listed} if listed else {"": own}
     return {
         name: {key: parse_duration(written) for key, written in objectives.items() if written is not None}
         for name, objectives in by_class.items()

@@ -19,6 +19,7 @@ from aging.findings.problems import problems_of
 from aging.findings.run_evidence import Evidence, evidence_of
 from aging.findings.run_validity import limits_of
 from aging.findings.types import Problem
+from aging.store.events import DeploymentReady
 from aging.store.results import Results
 
 _LEAST_SAMPLES = 3
@@ -67,7 +68,7 @@ def _checks(results: Results, name: str, problems: Sequence[Problem]) -> Iterato
         yield SmokeCheck("ready", "fail", f"never became ready: {evidence.why or 'the campaign ended before'}")
         return
     yield _ready(results, name, evidence)
-    if results.load_of(name) is not None:
+    if results.manifest.load_of(name) is not None:
         yield _answered(results, name, evidence)
         yield _errors(results, evidence, problems)
         yield _client(evidence, problems)
@@ -78,7 +79,7 @@ def _ready(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
     if evidence.ending == "early":
         lasted = readable_duration(evidence.lasted)
         return SmokeCheck("ready", "fail", f"ended after {lasted} of load: {evidence.why or 'reason unknown'}")
-    took = [event.details["seconds"] for event in results.events_of(name, 1) if event.kind == "deployment_ready"]
+    took = [event.seconds for event in results.events_of(name, 1) if isinstance(event, DeploymentReady)]
     return SmokeCheck("ready", "ok", f"ready after {took[0]:.1f} s" if took else "ready")
 
 

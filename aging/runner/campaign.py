@@ -36,6 +36,7 @@ from aging.runner.run import ActiveRun, RunContext
 from aging.runner.settle import HostIdleWait
 from aging.runner.watchdogs.monitor import Watchdogs, Watched
 from aging.sampling.loop import Plan, Sampling
+from aging.store import events
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 
@@ -99,16 +100,28 @@ class Runner:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
-        reasons = {Outcome.DECIDED: self.decided, Outcome.HALTED: self.halted}
-        self._journal.record(outcome.value, **({"reason": reasons[outcome]} if outcome in reasons else {}))
+        self._journal.record(self._end(outcome))
         await self._keeping.goodbye()
         self._ports.close()
         self._journal.close()  # last: an early look may still crash
         return outcome
 
-    def tell(self, kind: str, **details: Any) -> None:
+    def _end(self, outcome: Outcome) -> events.Event:
+        match outcome:
+            case Outcome.COMPLETED:
+                return events.CampaignCompleted()
+            case Outcome.DECIDED:
+                return events.CampaignDecided(reason=self.decided)
+            case Outcome.INTERRUPTED:
+                return events.CampaignInterrupted()
+            case Outcome.HALTED:
+                return events.CampaignHalted(reason=self.halted)
+            case Outcome.FAILED:
+                return events.CampaignFailed()
+
+    def tell(self, event: events.Event) -> None:
         """Write an event of the campaign to its journal."""
-        self._journal.record(kind, **details)
+        self._journal.record(event)
 
     def decide(self, reason: str) -> None:
         """Nothing more needs to be measured: drain and end, as after one interrupt, but decided."""
@@ -119,13 +132,13 @@ class Runner:
         """The campaign cannot go on here and now: drain and end, as after one interrupt, to be resumed."""
         if self.halted is None:
             self.halted = reason
-            self._journal.record("halting", reason=reason)
+            self._journal.record(events.Halting(reason=reason))
             self._interrupted.set()
 
     def _interrupt(self, whole: asyncio.Task[Outcome]) -> None:
         self._interrupts += 1
         self._interrupted.set()
-        self._journal.record("interrupt", count=self._interrupts)
+        self._journal.record(events.Interrupt(count=self._interrupts))
         if self._interrupts > 1:
             whole.cancel()
 
@@ -183,23 +196,28 @@ class Runner:
         if isinstance(error, StorageError):
             self.halt(f"samples cannot be written: {error}")
         else:
-            self._journal.record("task_died", task=what, reason=repr(error))
+            self._journal.record(events.TaskDied(task=what, reason=repr(error)))
 
     def _record_begin(self, cut_short: Sequence[Key]) -> None:
-        who: dict[str, Any] = {"pid": os.getpid(), "boot": boot_id(), "version": version("llm-aging")}
-        if self._past.gone_since is None:
-            what: dict[str, Any] = {
-                "name": self._campaign.name,
-                "duration": self._campaign.duration,
-                "planned_seconds": planned_seconds(self._campaign),
-                "folder": os.getcwd(),
-            }
-            self._journal.record("campaign_started", **what, **who)
-        else:
-            past: dict[str, Any] = {"shift": self._timeline.shift, "gone_since": self._past.gone_since}
-            self._journal.record("campaign_resumed", **who, **past)
+        pid, boot, release, gone_since = os.getpid(), boot_id(), version("llm-aging"), self._past.gone_since
+        if gone_since is None:
+            started = events.CampaignStarted(
+                name=self._campaign.name,
+                duration=self._campaign.duration,
+                planned_seconds=planned_seconds(self._campaign),
+                folder=os.getcwd(),
+                pid=pid,
+                boot=boot,
+                version=release,
+            )
+            self._journal.record(started)
+            return
+        shift = self._timeline.shift
+        self._journal.record(
+            events.CampaignResumed(pid=pid, boot=boot, version=release, shift=shift, gone_since=gone_since)
+        )
         for deployment, replica in cut_short:
-            self._journal.record("run_cut_short", deployment, replica=replica, at=self._past.gone_since)
+            self._journal.record(events.RunCutShort(deployment=deployment, replica=replica, at=gone_since))
 
     def _under_way(self, run: PlannedRun) -> bool:
         return self._past.begun(*run.key, run.attempt) is not None
@@ -224,8 +242,10 @@ class Runner:
         for run in together:
             if run.attempt > self._past.attempt(*run.key):
                 self._layout = replace(self._layout, attempts={**self._layout.attempts, run.key: run.attempt})
-                details = {"replica": run.replica, "attempt": run.attempt, "reasons": list(self._broken[run.key])}
-                self._journal.record("run_repeated", run.options.name, **details)
+                name, reasons = run.options.name, list(self._broken[run.key])
+                self._journal.record(
+                    events.RunRepeated(deployment=name, replica=run.replica, attempt=run.attempt, reasons=reasons)
+                )
 
     async def _round(self, together: PlannedRound) -> int:
         """One round; returns how many deployments became ready."""
@@ -268,12 +288,12 @@ class Runner:
         plans = []
         for kind, sampler in self._catalogue.samplers.items():
             if reason := sampler.unavailable():
-                self._journal.record("sampler_unavailable", sampler=kind, reason=reason)
+                self._journal.record(events.SamplerUnavailable(sampler=kind, reason=reason))
             else:
                 interval = self._campaign.sampling.get(kind, sampler.default_interval)
                 plans.append(Plan(sampler(self._targets, self._layout.root), interval))
                 if reason := sampler.reduced():
-                    self._journal.record("sampler_reduced", sampler=kind, reason=reason)
+                    self._journal.record(events.SamplerReduced(sampler=kind, reason=reason))
         return plans
 
     def _targets(self) -> list[Target]:

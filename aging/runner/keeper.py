@@ -82,6 +82,7 @@ def _over(root: Path) -> bool:
 def _clear(root: Path, patience: float, died: float) -> None:
     """End what is the campaign's. The journal has one writer at a time: whoever holds the lock."""
     from aging.core.clock import Timeline  # noqa: PLC0415
+    from aging.store.events import OrphansEnded  # noqa: PLC0415
     from aging.store.journal import Journal, read_journal  # noqa: PLC0415
     from aging.store.state import fold  # noqa: PLC0415
 
@@ -90,7 +91,8 @@ def _clear(root: Path, patience: float, died: float) -> None:
     ended = end(lambda: belonging(campaign, state.recorded()), patience)
     if ended:
         journal = Journal(path, Timeline(state.shift))
-        journal.record("orphans_ended", pids=[one.pid for one in ended], after=round(time.monotonic() - died, 3))
+        after = round(time.monotonic() - died, 3)
+        journal.record(OrphansEnded(pids=[one.pid for one in ended], after=after))
         journal.close()
 
 

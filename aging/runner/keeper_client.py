@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from aging.core.errors import needed
 from aging.core.processes.ownership import LIFE, MARKER, command_line, identity, mark, processes
 from aging.runner.keeper import GOODBYE
+from aging.store.events import Journalize, KeeperDied
 
 _PROGRAM = Path(__file__).with_name("keeper.py")
 _BARE = ("-I", "-S")
@@ -35,7 +36,7 @@ class KeeperClient:
     SIGTERM to SIGKILL. ``tell`` writes the journal.
     """
 
-    def __init__(self, directory: Path, grace: float, patience: float, tell: Callable[..., object]) -> None:
+    def __init__(self, directory: Path, grace: float, patience: float, tell: Journalize) -> None:
         self._directory = directory
         self._grace = grace
         self._patience = patience
@@ -68,7 +69,7 @@ class KeeperClient:
     async def _replace(self) -> None:
         while self._keeper is not None:
             status = await self._keeper.wait()
-            self._tell("keeper_died", exit=status)
+            self._tell(KeeperDied(exit=status))
             await asyncio.sleep(_PAUSE_SECONDS)
             self._keeper = await self._started()
 

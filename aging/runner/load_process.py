@@ -13,6 +13,7 @@ from aging.core.blas_threads import ONE_THREAD
 from aging.core.processes.child import Child
 from aging.load.heartbeat import Beat
 from aging.load.job import Job
+from aging.store.events import SealingFailed
 from aging.store.segments import parse_line
 
 _STOP_PATIENCE_SECONDS = 5.0
@@ -43,7 +44,7 @@ class LoadProcess:
         """When it was last heard of, in monotonic seconds; None while there is no job."""
         self.full: str | None = None
         """Why it cannot write its records, when it cannot."""
-        self._failed_seals: list[dict[str, Any]] = []
+        self._failed_seals: list[SealingFailed] = []
         self.failure: str | None = None
         """Why it was ended, where it did not end by itself."""
         self.ignored = 0
@@ -85,8 +86,8 @@ class LoadProcess:
         """The first request that it sends of a load that was begun before; None when none is left, or it has died."""
         return await asyncio.shield(self._resumed)
 
-    def take_failed_seals(self) -> list[dict[str, Any]]:
-        """Details of the seals that it has reported as failed since this was last asked."""
+    def take_failed_seals(self) -> list[SealingFailed]:
+        """The seals that it has reported as failed since this was last asked."""
         taken, self._failed_seals = self._failed_seals, []
         return taken
 
@@ -164,8 +165,8 @@ class LoadProcess:
                 self._take_first(first)
             case {"event": "finished", "schedule_hash": str(), "requests": int()}:
                 self.finished = event
-            case {"event": "sealing_failed", **details}:
-                self._failed_seals.append({str(name): value for name, value in details.items()})
+            case {"event": "sealing_failed", "files": int(files), "exit": int() | None as status, "log": list(log)}:
+                self._failed_seals.append(SealingFailed(files=files, exit=status, log=log))
             case _:
                 return False
         return True

@@ -26,59 +26,65 @@ from aging.load.schedule.classes import classes_of
 from aging.load.schedule.input_files import Input
 from aging.load.schedule.schedule import schedule_hash
 from aging.sampling.nvml.identity import devices
-
-SCHEMA = 1
+from aging.store.manifest import (
+    SCHEMA,
+    Analysis,
+    CampaignSettings,
+    Host,
+    KnownAgeing,
+    Load,
+    Manifest,
+    ManifestDeployment,
+    Treatment,
+)
 
 _LIST_PACKAGES = (
     "import json, importlib.metadata as m;print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
 )
 
 
-def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> dict[str, Any]:
+def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> Manifest:
     """The manifest of a campaign that is about to start, whose load reads ``files``."""
-    return {
-        "schema": SCHEMA,
-        "aging_version": version("llm-aging"),
-        "command_line": sys.argv,
-        "python": platform.python_version(),
-        "campaign": resolved(campaign),
-        "experiment": _experiment(campaign),
-        "seed": campaign.seed,
-        "schedule_hashes": schedule_hashes(campaign),
-        "load_files": [asdict(file) for file in files],
-        "deployments": [_deployment(deployment, campaign) for deployment in deployments],
-        "host": host(),
-        "devices": devices(),
-        "packages": {found.metadata["Name"]: found.version for found in distributions()},
-    }
+    return Manifest(
+        schema=SCHEMA,
+        aging_version=version("llm-aging"),
+        command_line=sys.argv,
+        python=platform.python_version(),
+        campaign=_settings(campaign),
+        experiment=_experiment(campaign),
+        seed=campaign.seed,
+        schedule_hashes=schedule_hashes(campaign),
+        load_files=[asdict(file) for file in files],
+        deployments=[_deployment(deployment, campaign) for deployment in deployments],
+        host=Host.model_validate(host()),
+        devices=devices(),
+        packages={found.metadata["Name"]: found.version for found in distributions()},
+    )
 
 
-def resolved(campaign: Campaign) -> dict[str, Any]:
+def _settings(campaign: Campaign) -> CampaignSettings:
     """The campaign with every default filled in; durations in seconds say so in their names."""
-    return {
-        "name": campaign.name,
-        "description": campaign.description,
-        "seed": campaign.seed,
-        "replicas": campaign.replicas,
-        "duration_seconds": campaign.duration,
-        "warmup_seconds": campaign.warmup,
-        "cooldown_seconds": campaign.cooldown,
-        "orphan_grace_seconds": campaign.orphan_grace,
-        "order": campaign.order,
-        "settle_seconds": campaign.settle,
-        "retries": campaign.retries,
-        "sanity_seconds": campaign.sanity,
-        "scale": campaign.scale,
-        "load": _load(campaign.load),
-        "sampling_seconds": dict(campaign.sampling),
-        "analysis": {
-            "grid_seconds": campaign.analysis.grid,
-            "q": campaign.analysis.q,
-            "test": campaign.analysis.test,
-        },
-        "validity": campaign.validity.model_dump(mode="json"),
-        "rejuvenation": campaign.rejuvenation and campaign.rejuvenation.model_dump(mode="json"),
-    }
+    analysis = campaign.analysis
+    return CampaignSettings(
+        name=campaign.name,
+        description=campaign.description,
+        seed=campaign.seed,
+        replicas=campaign.replicas,
+        duration_seconds=campaign.duration,
+        warmup_seconds=campaign.warmup,
+        cooldown_seconds=campaign.cooldown,
+        orphan_grace_seconds=campaign.orphan_grace,
+        order=campaign.order,
+        settle_seconds=campaign.settle,
+        retries=campaign.retries,
+        sanity_seconds=campaign.sanity,
+        scale=campaign.scale,
+        load=_load(campaign.load),
+        sampling_seconds=dict(campaign.sampling),
+        analysis=Analysis(grid_seconds=analysis.grid, q=analysis.q, test=analysis.test),
+        validity=campaign.validity.model_dump(mode="json"),
+        rejuvenation=campaign.rejuvenation and campaign.rejuvenation.model_dump(mode="json"),
+    )
 
 
 def schedule_hashes(campaign: Campaign) -> dict[str, str]:
@@ -89,7 +95,7 @@ def schedule_hashes(campaign: Campaign) -> dict[str, str]:
         for run in together:
             if run.load is None:
                 continue
-            key = (json.dumps(_load(run.load)), run.options.rate, run.seed)
+            key = (json.dumps(resolved_load(run.load)), run.options.rate, run.seed)
             if key not in known:
                 known[key] = schedule_hash(classes_of(run.load, run.options.rate), run.seed, campaign.duration)
             hashes[f"{run.options.name}/r{run.replica:02d}"] = known[key]
@@ -116,11 +122,11 @@ def host() -> dict[str, str | int | float]:
     }
 
 
-def write_manifest(content: Mapping[str, Any], path: Path) -> None:
+def write_manifest(content: Manifest, path: Path) -> None:
     """Write ``manifest.json``, whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
     with writing(path):
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content.as_json(), indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
 
 
@@ -132,34 +138,43 @@ def _experiment(campaign: Campaign) -> dict[str, Any] | None:
     )
 
 
-def _treatment(campaign: Campaign, name: str) -> dict[str, Any] | None:
+def _treatment(campaign: Campaign, name: str) -> Treatment | None:
     """What a designed experiment made of a deployment."""
     treatment = campaign.treatments.get(name)
     if treatment is None:
         return None
-    told = {"base": treatment.base, "point": treatment.point, "centre": treatment.centre}
-    return told | {"levels": dict(treatment.levels), "load": _load(treatment.load)}
+    return Treatment(
+        base=treatment.base,
+        point=treatment.point,
+        centre=treatment.centre,
+        levels=dict(treatment.levels),
+        load=_load(treatment.load),
+    )
 
 
-def _load(load: LoadTable | None) -> dict[str, Any] | None:
+def resolved_load(load: LoadTable | None) -> dict[str, Any] | None:
+    """A load with its defaults filled in."""
     return None if load is None else load.model_dump(mode="json", by_alias=True)
 
 
-def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> dict[str, Any]:
+def _load(load: LoadTable | None) -> Load | None:
+    return None if load is None else Load.model_validate(resolved_load(load))
+
+
+def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> ManifestDeployment:
     origin, known, needs = deployment.origin(), deployment.known_ageing(), deployment.environment
-    return {
-        "name": deployment.options.name,
-        "kind": deployment.kind,
+    ages = known and KnownAgeing(indicator=known.indicator, per_request=known.per_request, per_hour=known.per_hour)
+    return ManifestDeployment(
+        name=deployment.options.name,
+        kind=deployment.kind,
         **origin.described(),
-        "model": deployment.model,
-        "endpoint": origin.endpoint and origin.endpoint.base_url + origin.endpoint.path,
-        "options": deployment.options.model_dump(mode="json"),
-        "treatment": _treatment(campaign, deployment.options.name),
-        "known_ageing": None
-        if known is None
-        else {"indicator": known.indicator, "per_request": known.per_request, "per_hour": known.per_hour},
-        "packages": {} if needs is None else dict(_packages(needs.python(environments_folder()))),
-    }
+        model=deployment.model,
+        endpoint=origin.endpoint and origin.endpoint.base_url + origin.endpoint.path,
+        options=deployment.options.model_dump(mode="json"),
+        treatment=_treatment(campaign, deployment.options.name),
+        known_ageing=ages,
+        packages={} if needs is None else dict(_packages(needs.python(environments_folder()))),
+    )
 
 
 @cache

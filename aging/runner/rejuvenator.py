@@ -14,7 +14,8 @@ from aging.core.errors import DeploymentError
 from aging.core.records import Reading
 from aging.core.tasks import cancelled
 from aging.rejuvenation.base import Policy
-from aging.runner.run import ActiveRun, Tell
+from aging.runner.run import ActiveRun
+from aging.store.events import Journalize, RejuvenationCompleted, RejuvenationStarted, Watchdog
 
 _INTERVAL_SECONDS = 1.0
 _BLIND_AFTER_SECONDS = 90.0
@@ -25,7 +26,11 @@ class Rejuvenator:
     """Has a policy for each of ``runs`` that the campaign names: a new one for each generation."""
 
     def __init__(
-        self, options: RejuvenationOptions, policy: Callable[[Any], Policy[Any]], runs: Sequence[ActiveRun], tell: Tell
+        self,
+        options: RejuvenationOptions,
+        policy: Callable[[Any], Policy[Any]],
+        runs: Sequence[ActiveRun],
+        tell: Journalize,
     ) -> None:
         named = options.deployments
         self._runs = {run.serving.name: run for run in runs if not named or run.serving.name in named}
@@ -69,13 +74,13 @@ class Rejuvenator:
         for indicator in self._policies[name].indicators:
             if indicator not in read:
                 why = f"rejuvenation waits for {indicator!r}, which no sampler reads; {suggestion(indicator, read)}"
-                self._tell("watchdog", name, replica=run.run.replica, trouble="unread", message=why)
+                self._tell(Watchdog(deployment=name, replica=run.run.replica, trouble="unread", message=why))
 
     async def _restart(self, run: ActiveRun, reason: str) -> None:
         """Drain, SIGTERM, relaunch, ready; arrivals wait meanwhile."""
         serving, driver = run.serving, run.driver
-        told = {"replica": serving.replica, "generation": serving.generation, "action": "restart", "reason": reason}
-        self._tell("rejuvenation_started", serving.name, **told)
+        name, replica = serving.name, serving.replica
+        self._tell(RejuvenationStarted(deployment=name, replica=replica, generation=serving.generation, reason=reason))
         began = time.monotonic()
         if driver is not None:
             await driver.hold()
@@ -87,5 +92,6 @@ class Rejuvenator:
         if driver is not None:
             driver.release(serving.generation)
         seconds = round(time.monotonic() - began, 3)
-        told = {"replica": serving.replica, "generation": serving.generation, "seconds": seconds}
-        self._tell("rejuvenation_completed", serving.name, **told)
+        self._tell(
+            RejuvenationCompleted(deployment=name, replica=replica, generation=serving.generation, seconds=seconds)
+        )

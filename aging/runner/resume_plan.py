@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from aging.campaign.plan import PlannedRound, PlannedRun, side_by_side
 from aging.core.clock import Stamp, Timeline, boot_id
+from aging.store.events import Baseline
 from aging.store.state import CampaignState, RunState
 
 _SLACK_SECONDS = 1.0
@@ -37,7 +37,7 @@ class PriorState:
     gone_since: float | None = None
     lives: int = 0
     lost: str | None = None
-    baseline: Mapping[str, Any] | None = None
+    baseline: Baseline | None = None
     leftovers: Sequence[Path] = ()
 
     def of(self, deployment: str, replica: int) -> RunState | None:

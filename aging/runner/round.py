@@ -15,6 +15,7 @@ from aging.core.tasks import cancelled
 from aging.rejuvenation.base import Policy
 from aging.runner.rejuvenator import Rejuvenator
 from aging.runner.run import ActiveRun, RunContext
+from aging.store.events import LoadEnded
 
 _LEAD_SECONDS = 0.5
 """From telling the load processes to the shared start of load."""
@@ -91,7 +92,7 @@ class Round:
             await self._until_all(ready, [run.follow() for run in ready])
         finally:
             await cancelled([stop])
-        self._stage.tell("load_ended")
+        self._stage.tell(LoadEnded())
 
     async def _watch(self, ready: Sequence[ActiveRun]) -> None:
         """Look on; whatever drives the deployments is not ours."""

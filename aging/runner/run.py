@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign
@@ -20,13 +19,13 @@ from aging.load.job import Job
 from aging.runner.free_ports import FreePort, FreePorts
 from aging.runner.load_process import LoadProcess
 from aging.runner.server import Server
+from aging.store import events
+from aging.store.events import Journalize, RunKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
 _MOST_LOAD_PROCESSES = 5
 """Of one run: one that dies again and again is no accident."""
-
-Tell = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class RunContext:
     campaign: Campaign
     layout: Layout
     timeline: Timeline
-    tell: Tell
+    tell: Journalize
     interrupted: asyncio.Event
     ports: FreePorts
 
@@ -60,6 +59,16 @@ class _Load:
     driver: LoadProcess
     start: float
     resumed: bool
+
+
+class _End(TypedDict):
+    """How a load process ended, as its event has it."""
+
+    exit: int
+    schedule_hash: str | None
+    requests: int | None
+    unwritten: int
+    dropped: int
 
 
 class ActiveRun:
@@ -130,12 +139,14 @@ class ActiveRun:
         if self._told:
             return
         self._told = True
-        self._tell(
-            "load_started",
-            load_start=stage.timeline.of(load_start),
-            planned_seconds=stage.campaign.duration,
-            phases=[(phase.start, phase.end) for phase in job.phases()],
-            pid=driver.pid,
+        stage.tell(
+            events.LoadStarted(
+                **self._which,
+                load_start=stage.timeline.of(load_start),
+                planned_seconds=stage.campaign.duration,
+                phases=[(phase.start, phase.end) for phase in job.phases()],
+                pid=driver.pid,
+            )
         )
 
     async def follow(self) -> None:
@@ -158,14 +169,16 @@ class ActiveRun:
         """Look on from monotonic time ``start`` for as long as a load would take, or until there is nobody left."""
         stage = self._stage
         if self._told:
-            self._tell("watch_resumed")
+            stage.tell(events.WatchResumed(**self._which))
         else:
             born = self.serving.born
-            self._tell(
-                "watch_started",
-                load_start=stage.timeline.of(start),
-                planned_seconds=stage.campaign.duration,
-                earlier=0.0 if born is None else max(start - born, 0.0),
+            stage.tell(
+                events.WatchStarted(
+                    **self._which,
+                    load_start=stage.timeline.of(start),
+                    planned_seconds=stage.campaign.duration,
+                    earlier=0.0 if born is None else max(start - born, 0.0),
+                )
             )
         over = asyncio.create_task(stage.interrupted.wait())
         gone = asyncio.create_task(self.serving.gone_for_good())
@@ -174,7 +187,7 @@ class ActiveRun:
             await asyncio.wait({over, gone}, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancelled([over, gone])
-        self._tell("watch_finished")
+        stage.tell(events.WatchFinished(**self._which))
 
     async def _drive(self, given: _Load) -> bool:
         """Wait for the end of a load process; whether it ended in order."""
@@ -192,19 +205,22 @@ class ActiveRun:
             if told is not None:
                 await asyncio.gather(told, return_exceptions=True)
         for failure in driver.take_failed_seals():
-            self._tell("sealing_failed", **failure)
+            self._stage.tell(replace(failure, **self._which))
         finished = driver.finished or {}
         in_order = status == 0 and bool(finished)
         if driver.ignored:
-            self._tell("load_output_ignored", lines=driver.ignored, first=driver.first_ignored)
-        self._tell(
-            "load_finished" if in_order else "load_died",
-            exit=status,
-            schedule_hash=finished.get("schedule_hash"),
-            requests=finished.get("requests"),
-            **{name: finished[name] for name in ("unwritten", "dropped") if finished.get(name)},
-            **({} if in_order or driver.failure is None else {"reason": driver.failure}),
-        )
+            self._stage.tell(events.LoadOutputIgnored(**self._which, lines=driver.ignored, first=driver.first_ignored))
+        end: _End = {
+            "exit": status,
+            "schedule_hash": finished.get("schedule_hash"),
+            "requests": finished.get("requests"),
+            "unwritten": finished.get("unwritten") or 0,
+            "dropped": finished.get("dropped") or 0,
+        }
+        if in_order:
+            self._stage.tell(events.LoadFinished(**self._which, **end))
+        else:
+            self._stage.tell(events.LoadDied(**self._which, **end, reason=driver.failure))
         return in_order
 
     def _may_go_on(self, load: _Load) -> bool:
@@ -212,7 +228,8 @@ class ActiveRun:
         return not (over or self.serving.died.is_set() or self._stage.interrupted.is_set())
 
     async def _tell_resumed(self, driver: LoadProcess) -> None:
-        self._tell("load_resumed", first=await driver.resumed(), pid=driver.pid)
+        self._stage.tell(events.LoadResumed(**self._which, first=await driver.resumed(), pid=driver.pid))
 
-    def _tell(self, kind: str, **details: Any) -> None:
-        self._stage.tell(kind, self.run.options.name, replica=self.run.replica, **details)
+    @property
+    def _which(self) -> RunKey:
+        return {"deployment": self.run.options.name, "replica": self.run.replica}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from aging.load.requests.bodies import content
 from aging.load.requests.send import Answer, send
 from aging.load.schedule.planned_request import PlannedRequest
 from aging.runner.free_ports import FreePort
+from aging.store import events
+from aging.store.events import Journalize, ServerKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
@@ -33,18 +35,16 @@ _PROBE_PAUSE_SECONDS = 0.1
 _RETURN_PAUSE_SECONDS = 1.0
 _LOG_PAUSE_SECONDS = (0.05, 1.0)
 
-Tell = Callable[..., object]
-
 
 class Server:
-    """A deployment under test. ``tell(kind, deployment, **details)`` writes the journal.
+    """A deployment under test. ``tell`` writes the journal.
 
     ``port`` is where one whose campaign names no port gets its own from: before its first start, and when it is started
     under another runner. A restart keeps it, for the load process goes on sending to it.
     """
 
     def __init__(
-        self, deployment: DeploymentBase[Any], replica: int, layout: Layout, tell: Tell, port: FreePort
+        self, deployment: DeploymentBase[Any], replica: int, layout: Layout, tell: Journalize, port: FreePort
     ) -> None:
         self.deployment = deployment
         self.name: str = deployment.options.name
@@ -138,7 +138,7 @@ class Server:
             await self._became(life, began, probe=probe)
             return
         self.ready_since = timeline.here(past.ready)
-        self._say("deployment_readopted", pid=past.pid)
+        self._tell(events.DeploymentReadopted(**self._which, pid=past.pid))
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
     def _choose_port(self) -> None:
@@ -151,10 +151,10 @@ class Server:
 
     def _say_gone(self, why: str | None) -> None:
         if why is not None:
-            self._say("deployment_gone", why=why)
+            self._tell(events.DeploymentGone(**self._which, why=why))
         else:
             unseen = "ended while no runner watched it, so that its exit status is not known"
-            self._say("deployment_died", why=unseen, log=self._log_tail())
+            self._say_died(unseen, self._log_tail())
 
     async def gone_for_good(self) -> None:
         """Follow what somebody else starts again into its next generations; return when there will be none."""
@@ -183,7 +183,7 @@ class Server:
         self.ready_since = None
         if self._life is not None:
             await self._life.end()
-            self._say("deployment_died", why=why, log=self._log_tail())
+            self._say_died(why, self._log_tail())
             self.died.set()
 
     async def stop(self) -> None:
@@ -198,20 +198,24 @@ class Server:
             how = await self._life.end()
             self._life = None
             if alive:
-                self._say("deployment_stopped", exit=how) if how is not None else self._say("deployment_left")
+                which = self._which
+                stopped = events.DeploymentLeft(**which) if how is None else events.DeploymentStopped(**which, exit=how)
+                self._tell(stopped)
 
     async def _became(self, life: Life, started: float, *, probe: bool) -> None:
         pids = {name: next(iter(tree), None) for name, tree in life.trees.items()}
         main = pids.pop(MAIN, None)
         known, port = None if main is None else identity(main), self.deployment.port
-        self._say(
-            "deployment_started",
-            pid=main,
-            **({} if port is None else {"port": port}),
-            command=list(life.command),
-            main=None if known is None else astuple(known),
-            processes={name: astuple(one) for name, one in life.ours.items()},
-            **({"components": pids} if pids else {}),
+        self._tell(
+            events.DeploymentStarted(
+                **self._which,
+                pid=main,
+                port=port,
+                command=list(life.command),
+                main=None if known is None else astuple(known),
+                processes={name: astuple(one) for name, one in life.ours.items()},
+                components=pids,
+            )
         )
         if probe and self._origin.endpoint is not None:
             try:
@@ -222,11 +226,16 @@ class Server:
                 raise
         self.ready_since = time.monotonic()
         seen = [] if main is None else list(command_line(main))
-        self._say("deployment_ready", seconds=round(self.ready_since - started, 3), seen=seen)
+        seconds = round(self.ready_since - started, 3)
+        self._tell(events.DeploymentReady(**self._which, seconds=seconds, seen=seen))
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
-    def _say(self, kind: str, **details: Any) -> None:
-        self._tell(kind, self.name, replica=self.replica, generation=self.generation, **details)
+    def _say_died(self, why: str, log: Sequence[str]) -> None:
+        self._tell(events.DeploymentDied(**self._which, why=why, log=log))
+
+    @property
+    def _which(self) -> ServerKey:
+        return {"deployment": self.name, "replica": self.replica, "generation": self.generation}
 
     async def _until_ready(self, life: Life, endpoint: Endpoint, started: float) -> None:
         timeout = self.deployment.options.ready_timeout
@@ -249,7 +258,7 @@ class Server:
 
     def _not_ready(self, what: str) -> DeploymentError:
         lines = self._log_tail()
-        self._say("deployment_died", why=what, log=lines)
+        self._say_died(what, lines)
         self.died.set()
         shown = "".join(f"\n  | {line}" for line in lines)
         return DeploymentError(f"{self.name}: {what}{shown}")
@@ -258,7 +267,7 @@ class Server:
         how = await life.wait()
         self.ready_since = None
         await life.end()  # workers that outlive their leader would keep its port and its memory
-        self._say("deployment_died", why=self._because(how), log=self._log_tail())
+        self._say_died(self._because(how), self._log_tail())
         self.died.set()
 
     def _because(self, how: str) -> str:
@@ -275,7 +284,7 @@ class Server:
                 capped = True
             if capped:
                 if not told:
-                    self._say("log_capped", bytes=most)
+                    self._tell(events.LogCapped(**self._which, bytes=most))
                 told = True
             pause = _LOG_PAUSE_SECONDS[0] if capped else min(2 * pause, _LOG_PAUSE_SECONDS[1])
             await asyncio.sleep(pause)

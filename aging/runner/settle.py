@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import psutil
 
 from aging.core.format import byte_size
 from aging.core.ports import port_taken
 from aging.sampling.nvml.memory_used import memory_used
+from aging.store.events import Baseline, Journalize, NotSettled, Settled
 
 _PAUSE_SECONDS = 1.0
 
@@ -68,18 +68,16 @@ class HostIdleWait:
 
     before: HostUse
     patience: float
-    tell: Callable[..., object]
+    tell: Journalize
 
     @classmethod
-    async def begin(
-        cls, patience: float, tell: Callable[..., object], noted: Mapping[str, Any] | None = None
-    ) -> HostIdleWait:
+    async def begin(cls, patience: float, tell: Journalize, noted: Baseline | None = None) -> HostIdleWait:
         """Note how the host is now, before anything is started; or go by what was ``noted`` then, where that was."""
         if noted is not None:
             total = float(psutil.virtual_memory().total)
-            return cls(HostUse(noted["memory_bytes"], total, noted["device_bytes"]), patience, tell)
+            return cls(HostUse(noted.memory_bytes, total, noted.device_bytes), patience, tell)
         use = await asyncio.to_thread(host_use)
-        tell("baseline", memory_bytes=use.memory, device_bytes=dict(use.devices))
+        tell(Baseline(memory_bytes=use.memory, device_bytes=dict(use.devices)))
         return cls(use, patience, tell)
 
     async def wait(self, ports: Sequence[int], interrupted: asyncio.Event) -> None:
@@ -90,10 +88,10 @@ class HostIdleWait:
             why = unsettled(self.before, use, taken)
             waited = round(time.monotonic() - began, 3)
             if not why:
-                self.tell("settled", seconds=waited)
+                self.tell(Settled(seconds=waited))
                 return
             if waited >= self.patience:
-                self.tell("not_settled", seconds=waited, why="; ".join(why))
+                self.tell(NotSettled(seconds=waited, why="; ".join(why)))
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(_PAUSE_SECONDS, self.patience)):

@@ -13,6 +13,7 @@ from aging.core.processes.ownership import Identity, belonging, campaigns, end, 
 from aging.runner.keeper_client import keepers
 from aging.runner.resume_plan import past_of
 from aging.runner.takeover import _PATIENCE_SECONDS, _POLL_SECONDS, _taken, last_seen
+from aging.store.events import CampaignInterrupted, OrphansEnded
 from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock, LockedError, Owner, owner_of, told_owner
@@ -36,7 +37,7 @@ def stop(directory: Path, layout: Layout) -> Iterator[str]:
     if state.ended is None and state.started is not None:
         same = past_of(state, last_seen(layout.root), Stamp.now())
         journal = Journal(layout.journal, same.timeline)
-        journal.record("campaign_interrupted", by="aging stop", pids=[one.pid for one in ended])
+        journal.record(CampaignInterrupted(by="aging stop", pids=[one.pid for one in ended]))
         journal.close()
         yield f"its runner had gone; ended what it had left ({_count(ended)}) and marked the campaign as interrupted"
         yield f"aging analyze {directory} tells what it found, aging resume {directory} goes on"
@@ -80,7 +81,7 @@ def reap() -> Sequence[str]:
         ended = end(lambda: belonging(campaign, state.recorded()), _PATIENCE_SECONDS)  # noqa: B023 - called at once
         if ended:
             journal = Journal(root / "journal.jsonl", Timeline(state.shift))
-            journal.record("orphans_ended", pids=[one.pid for one in ended])
+            journal.record(OrphansEnded(pids=[one.pid for one in ended]))
             journal.close()
             told.append(f"ended what a runner that was killed had left of {root} ({_count(ended)})")
         lock.close()

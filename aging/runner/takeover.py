@@ -16,8 +16,8 @@ from aging.runner.resume_plan import PriorState, is_over, left_of, past_of
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock, LockedError, Role, owner_of
-from aging.store.manifest import is_smoke
 from aging.store.segments import LIVE, SEALED, last_row
+from aging.store.smoke import is_smoke
 from aging.store.state import RESUMABLE, CampaignState, fold
 
 _STRAGGLER_SECONDS = 1.5

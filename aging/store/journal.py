@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from aging.core.clock import Stamp, Timeline
+from aging.core.clock import Timeline
 from aging.core.errors import ResultsError
-from aging.core.records import Event
+from aging.store.events import Event, parsed
 from aging.store.segments import LineFile, parse_line, whole_lines
 from aging.store.state import CampaignState, Fold
 
@@ -29,13 +29,10 @@ class Journal:
             if not self._reserve.exists():
                 self._reserve.write_bytes(bytes(_RESERVE_BYTES))
 
-    def record(self, kind: str, deployment: str | None = None, **details: Any) -> Event:
+    def record(self, event: Event) -> Event:
         """Append one event, stamped now. Raises StorageError where not even the reserve has room for it."""
-        event = Event(self._timeline.stamp(), kind, deployment, details)
-        line: dict[str, Any] = {"wall": event.stamp.wall, "mono": event.stamp.mono, "event": kind}
-        if deployment is not None:
-            line["deployment"] = deployment
-        written = (json.dumps(line | details) + "\n").encode()
+        event = replace(event, stamp=self._timeline.stamp())
+        written = (json.dumps(event.line()) + "\n").encode()
         try:
             self._file.append(written)
         except OSError:
@@ -65,10 +62,7 @@ def read_journal(path: Path) -> tuple[Event, ...]:
 
 def _event(line: bytes) -> Event | None:
     row = parse_line(line)
-    if row is None or not {"wall", "mono", "event"} <= row.keys():
-        return None
-    stamp = Stamp(row.pop("wall"), row.pop("mono"))
-    return Event(stamp, row.pop("event"), row.pop("deployment", None), row)
+    return None if row is None else parsed(row)
 
 
 class JournalFollower:

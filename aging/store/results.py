@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from aging.core.errors import ResultsError
-from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE, Event
+from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE
+from aging.store.events import Event
 from aging.store.frames import Frames
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
+from aging.store.manifest import Manifest, read_manifest
 from aging.store.reader import read_rows, trimmed_in
 from aging.store.segments import LIVE, SEALED
 from aging.store.state import CampaignState, fold, superseded
@@ -24,7 +24,6 @@ from aging.store.state import CampaignState, fold, superseded
 _TYPES = {str: pa.string(), bool: pa.bool_()}
 
 _REQUESTS = "requests"
-_MANIFEST_KEYS = ("campaign", "deployments", "schedule_hashes", "seed")
 
 
 @dataclass(frozen=True)
@@ -42,31 +41,13 @@ class Results:
     checked: bool = False
 
     @cached_property
-    def manifest(self) -> Mapping[str, Any]:
+    def manifest(self) -> Manifest:
         """Host, versions, seed, schedule hash, and the campaign with its defaults filled in."""
-        try:
-            manifest: Mapping[str, Any] = json.loads(self.layout.manifest.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ResultsError(f"{self.layout.manifest}: cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise ResultsError(f"{self.layout.manifest}: is not JSON: {error}") from None
-        version = manifest.get("schema") if isinstance(manifest, dict) else None
-        if version != 1:
-            raise ResultsError(f"{self.layout.manifest}: format version {version!r} is unknown; this release reads 1")
-        missing = [key for key in _MANIFEST_KEYS if key not in manifest]
-        if missing:
-            raise ResultsError(
-                f"{self.layout.manifest}: has no {', '.join(missing)}: it was not written by `aging run`"
-            )
-        return manifest
+        return read_manifest(self.layout.manifest)
 
     def events_of(self, deployment: str, replica: int) -> tuple[Event, ...]:
         """What the journal tells of one run: of its last attempt, where it was repeated."""
-        return tuple(
-            event
-            for event in self.lasting_events
-            if event.deployment == deployment and event.details.get("replica", 1) == replica
-        )
+        return tuple(event for event in self.lasting_events if event.of_run(deployment, replica))
 
     @cached_property
     def lasting_events(self) -> tuple[Event, ...]:
@@ -77,14 +58,7 @@ class Results:
     @property
     def deployments(self) -> tuple[str, ...]:
         """Names of the deployments under test, in the campaign's order."""
-        return tuple(deployment["name"] for deployment in self.manifest["deployments"])
-
-    def load_of(self, deployment: str) -> Mapping[str, Any] | None:
-        """The load that a deployment was given, a point of a designed experiment its own; None where there was none."""
-        made: Mapping[str, Any] = next((one for one in self.manifest["deployments"] if one["name"] == deployment), {})
-        treatment = made.get("treatment")
-        load: Mapping[str, Any] | None = (treatment or self.manifest["campaign"])["load"]
-        return load
+        return tuple(deployment.name for deployment in self.manifest.deployments)
 
     def samples(self, owner: str, source: str, replica: int = 1, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of one sampler (``process``, ``host``, ``engine``, ``device``, …), one column a metric.

@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from aging.core.errors import writing
 from aging.core.format import hour_name
+from aging.store.events import Event, Journalize, SealingFailed
 
 LIVE = ".live.jsonl"
 SEALED = ".parquet"
@@ -71,7 +72,7 @@ class LineFile:
         self._file.close()
 
 
-def _unheard(_kind: str, **_details: Any) -> None:
+def _unheard(_event: Event) -> None:
     """For writers without a journal."""
 
 
@@ -80,10 +81,10 @@ class Sealer:
 
     So neither the time nor the memory of Parquet is ever the sampling loop's or the load client's; what finishes while
     one is under way is sealed by the next, together: imports are most of its cost. What one could not seal is told by
-    ``tell("sealing_failed", …)`` and is the next one's, too, but begins none: on a full disk each would fail alike.
+    ``tell(SealingFailed(…))`` and is the next one's, too, but begins none: on a full disk each would fail alike.
     """
 
-    def __init__(self, tell: Callable[..., object] = _unheard) -> None:
+    def __init__(self, tell: Journalize = _unheard) -> None:
         self._tell = tell
         self._finished: list[Path] = []
         self._unsealed: list[Path] = []
@@ -135,7 +136,7 @@ class Sealer:
 
     def _fail(self, status: int | None, log: Sequence[str]) -> None:
         self._keep()
-        self._tell("sealing_failed", files=len(self._unsealed), exit=status, log=list(log))
+        self._tell(SealingFailed(files=len(self._unsealed), exit=status, log=list(log)))
 
     def _keep(self) -> None:
         self._unsealed = [live for live in self._sealing if live.exists()]

@@ -36,6 +36,7 @@ from aging.runner.keeper_client import keepers
 from aging.runner.stop import reap
 from aging.store.journal import Journal, read_journal
 from aging.store.lock import Lock, LockedError, owner_of
+from tests.builders import event
 from tests.conftest import wait_for
 
 Spawn = Callable[..., subprocess.Popen[bytes]]
@@ -226,7 +227,7 @@ def test_a_keeper_waits_on_for_what_a_runner_left_that_came_and_went_unless_that
     spawn: Spawn, tmp_path: Path, over: bool
 ) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
-    journal.record("campaign_completed" if over else "campaign_started")
+    journal.record(event("campaign_completed" if over else "campaign_started"))
     journal.close()
     successor = spawn("exec sleep 61")
     other = known(successor.pid)

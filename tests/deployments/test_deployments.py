@@ -224,7 +224,7 @@ deployment = [
         assert (requests["output_tokens"] == requests["output_tokens_asked"]).all()
         engine = results.samples(name, "engine")
         assert engine["engine_llamacpp_tokens_predicted_total"].iloc[-1] > 500
-    assert "xllamacpp" in results.manifest["deployments"][0]["packages"]
+    assert "xllamacpp" in results.manifest.deployments[0].packages
     memory = {name: results.samples(name, "process")["process_anon_swap_bytes"] for name in ("off", "default")}
     grown = {name: series.iloc[-1] - series.iloc[10] for name, series in memory.items()}
     assert grown["default"] > 4 * grown["off"]

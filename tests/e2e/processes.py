@@ -18,8 +18,8 @@ import psutil
 
 from aging import open_results
 from aging.core.processes.ownership import MARKER
-from aging.core.records import Event
 from aging.runner.keeper_client import keepers
+from aging.store.events import Event
 from aging.store.journal import read_journal
 from aging.store.results import Results
 from aging.store.segments import LIVE, read_live

@@ -200,7 +200,7 @@ def test_load_may_be_sent_to_what_runs_already(loaded: Ended) -> None:
 
 def test_a_container_is_run_sampled_inside_taken_over_and_removed(loaded: Ended) -> None:
     results = loaded.results
-    (deployment,) = (one for one in results.manifest["deployments"] if one["name"] == "boxed")
+    (deployment,) = (one.as_json() for one in results.manifest.deployments if one.name == "boxed")
     assert deployment["image_id"] == "sha256:abc"
     assert deployment["image_digests"] == ["registry/server@sha256:def"]
     assert deployment["command"][:7] == ["docker", "run", "--rm", "--pull", "never", "--name", deployment["command"][6]]

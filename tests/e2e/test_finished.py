@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aging import open_results
-from aging.core.records import Event
+from aging.store.events import Event
 from aging.store.results import Results
 from tests.command_line import run_here
 from tests.conftest import result_directory, unused_port, write_campaign
@@ -79,9 +79,9 @@ def test_every_deployment_got_the_identical_load(completed: Path) -> None:
     clean, leak = results.requests("clean"), results.requests("leak")
     columns = ["index", "prompt_tokens", "output_tokens_asked", "streaming", "scheduled"]
     assert clean.sort_values("index")[columns].values.tolist() == leak.sort_values("index")[columns].values.tolist()
-    assert len(set(results.manifest["schedule_hashes"].values())) == 1
+    assert len(set(results.manifest.schedule_hashes.values())) == 1
     driven = {event.details["schedule_hash"] for event in events(results.layout.root, "load_finished")}
-    assert driven == set(results.manifest["schedule_hashes"].values())
+    assert driven == set(results.manifest.schedule_hashes.values())
     assert (clean["output_tokens"] == clean["output_tokens_asked"]).all()
 
 

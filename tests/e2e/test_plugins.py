@@ -124,7 +124,7 @@ def test_one_new_file_is_all_a_plugin_needs(tmp_path: Path, campaign_file: Calla
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     results = open_results(result_directory(tmp_path / "results"))
-    assert results.manifest["deployments"][0]["kind"] == "slow-reference"
+    assert results.manifest.deployments[0].kind == "slow-reference"
     assert results.samples("_harness", "tick")["tick_targets"].max() == 5
     scheduled = results.requests("clean")["scheduled"]
     assert (scheduled.sort_values().diff().dropna() < 1e-6).sum() == len(scheduled) // 2

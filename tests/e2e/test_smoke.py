@@ -77,8 +77,8 @@ def test_a_smoke_run_tells_of_each_deployment_what_is_wrong_with_it_and_exits_3(
     root = result_directory(tmp_path / "results")
     assert root.parent.name == "small.smoke"
     results = open_results(root)
-    assert results.manifest["smoke"] is True
-    assert results.manifest["campaign"]["duration_seconds"] == 10.0
+    assert results.manifest.smoke
+    assert results.manifest.campaign.duration_seconds == 10.0
     assert not results.layout.findings.exists()
     assert not results.layout.report.exists()
     assert cli("resume", root).returncode == 2, "it is no campaign"

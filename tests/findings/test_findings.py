@@ -307,7 +307,7 @@ def test_engine_metric_never_read(tmp_path: Path) -> None:
 def test_results_of_older_release(name: str) -> None:
     """Their manifests know of neither validity nor attempts nor experiments."""
     results = open_results(ROOT / "results" / name)
-    assert "validity" not in results.manifest["campaign"]
+    assert "validity" not in results.manifest.as_json()["campaign"]
     before = json.loads(results.layout.findings.read_text())
     assert "runs" not in before
     findings = analyze(results, TESTS)

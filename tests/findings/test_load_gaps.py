@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from aging.findings.load_gaps import LoadGap, load_gaps, unsent
+from aging.store.events import LoadFinished
 from aging.store.results import Results, open_results
 from tests.builders import LOAD_START, flat, synthetic
 
@@ -68,7 +69,7 @@ def test_gap_bounds(tmp_path: Path, events: list[dict[str, Any]], gaps: list[Loa
 
 def test_unsent_in_flight(tmp_path: Path) -> None:
     results = journal_of(tmp_path, died(100), resumed(150, 120), again(160, 160))
-    (finished,) = (event for event in results.events if event.kind == "load_finished")
+    (finished,) = (event for event in results.events if isinstance(event, LoadFinished))
     slow = {72, 75}  # sent less than the timeout before the load process died, and never answered
     index = np.array([k for k in range(900) if not (100 <= k < 160 or k in slow)])
     recorded = pd.DataFrame({"index": index, "scheduled": LOAD_START + index})
@@ -77,6 +78,6 @@ def test_unsent_in_flight(tmp_path: Path) -> None:
 
 def test_no_gap(tmp_path: Path) -> None:
     results = journal_of(tmp_path)
-    (finished,) = (event for event in results.events if event.kind == "load_finished")
+    (finished,) = (event for event in results.events if isinstance(event, LoadFinished))
     recorded = pd.DataFrame({"index": [0, 5], "scheduled": [LOAD_START, LOAD_START + 5]})
     assert unsent(results, finished, recorded) == 0

@@ -55,7 +55,7 @@ def test_the_judge_of_repeats_is_a_process_that_answers(tmp_path: Path) -> None:
     campaign.server_dies("flaky", 5, how="exit 7")
     campaign.run()
     asked = [PlannedRun(SubjectOptions(name=name, kind="reference"), 1, 7, None) for name in ("clean", "flaky")]
-    found = asyncio.run(broken_runs(campaign.root, asked, lambda *_, **__: None))
+    found = asyncio.run(broken_runs(campaign.root, asked, lambda _: None))
     assert list(found) == [("flaky", 1)]
     assert "exit 7" in "; ".join(found["flaky", 1])
 
@@ -111,7 +111,7 @@ def test_runs_take_turns_with_the_same_load(tmp_path: Path) -> None:
     order = [(str(event.deployment), event.details["replica"]) for event in campaign.events("load_started")]
     assert order == [("clean", 1), ("leak", 1), ("clean", 2), ("leak", 2)]
     results = campaign.results
-    hashes = results.manifest["schedule_hashes"]
+    hashes = results.manifest.schedule_hashes
     assert hashes["clean/r01"] == hashes["leak/r01"] != hashes["clean/r02"] == hashes["leak/r02"]
     for deployment, replica in order:
         assert len(results.requests(deployment, replica)) == 119  # at 2 a second over 60 s, the first after a half

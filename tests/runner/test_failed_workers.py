@@ -16,17 +16,17 @@ from aging.campaign.schema import Campaign, SubjectOptions
 from aging.check.conditions import Condition, Outcome, judge, overall
 from aging.check.early_stop import Gate, failed_looks, watch
 from aging.core.metrics import PRIMARY
-from aging.core.records import Event
 from aging.findings.build import analyze
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
 from aging.runner.catalogue import Catalogue
 from aging.runner.retries import broken_runs
 from aging.stats import look_levels
+from aging.store.events import Event, LookFailed
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
-from tests.builders import flat, leak, synthetic
+from tests.builders import event, flat, leak, synthetic
 
 LEAK = Condition(PRIMARY, "per_request", 256.0)
 
@@ -37,8 +37,8 @@ class Told:
     def __init__(self) -> None:
         self.events: list[tuple[str, str | None, dict[str, Any]]] = []
 
-    def __call__(self, kind: str, deployment: str | None = None, **details: Any) -> None:
-        self.events.append((kind, deployment, details))
+    def __call__(self, event: Event) -> None:
+        self.events.append((event.kind, event.deployment, event.details))
 
 
 def run(name: str, attempt: int = 1) -> PlannedRun:
@@ -53,8 +53,8 @@ def with_events(root: Path, *events: tuple[str, str | None, dict[str, Any]], lea
     layout.journal.write_text("".join(lines[:-1]))
     journal = Journal(layout.journal)
     for kind, deployment, details in events:
-        journal.record(kind, deployment, **details)
-    journal.record("campaign_completed")
+        journal.record(event(kind, deployment, **details))
+    journal.record(event("campaign_completed"))
     journal.close()
     return open_results(root)
 
@@ -113,7 +113,7 @@ deployment = [{ name = "server", kind = "reference", port = 18080 }]
 def test_a_look_that_crashes_is_an_event(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")  # and no manifest: there is nothing that could be looked at
     began = time.monotonic() - 1000.0
-    journal.record("load_started", "server", replica=1, load_start=began, planned_seconds=100.0)
+    journal.record(event("load_started", "server", replica=1, load_start=began, planned_seconds=100.0))
     journal.close()
     told, decided = Told(), list[str]()
     gate = Gate([LEAK], ["server"], looks=3)
@@ -133,7 +133,7 @@ def test_what_a_crashed_look_did_not_spend_is_left_to_the_later_ones() -> None:
     assert gate.level(4, {2, 3}) == pytest.approx(float(look_levels(np.array([1.0, 4.0]), 0.05)[-1]))
     assert gate.level(4, {1, 2, 3}) == pytest.approx(0.05)
     assert gate.level(4, {2, 3}) > gate.level(4)
-    assert failed_looks([Event(None, "look_failed", None, {"look": 2})]) == {2}  # type: ignore[arg-type]
+    assert failed_looks([LookFailed(look=2, looks=3)]) == {2}
 
 
 @pytest.mark.parametrize(("leaking", "outcome"), [(False, Outcome.INCONCLUSIVE), (True, Outcome.FAILED)])

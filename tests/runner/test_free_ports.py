@@ -109,7 +109,7 @@ def test_every_number_that_could_be_a_port_is_one_that_the_file_names() -> None:
 
 
 def test_the_manifest_has_the_placeholder_where_the_port_will_be() -> None:
-    told = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ())["deployments"]
+    told = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ()).as_json()["deployments"]
     assert told[0]["endpoint"] == "http://127.0.0.1:{port}/v1/completions"
     assert told[0]["command"][3:5] == ["--port", "{port}"]
     assert told[1]["command"] == ["serve", "--port={port}", "--metrics", "23456"]

@@ -18,6 +18,7 @@ from aging.load.heartbeat import Beat
 from aging.runner import load_process
 from aging.runner.load_process import LoadProcess
 from aging.runner.run import ActiveRun, RunContext, _Load
+from aging.store.events import Event
 
 PULSE = {"event": "pulse", "waiting": 3, "quiet": 0.5, "late": 0.0}
 FINISHED = {"event": "finished", "schedule_hash": "ab12", "requests": 7, "unwritten": 0}
@@ -158,8 +159,8 @@ class Held:
         run = SimpleNamespace(options=options, replica=1)
         self.running = ActiveRun(cast("Any", run), cast("Any", deployment), None, cast("RunContext", stage))
 
-    def _tell(self, kind: str, _: str, **details: object) -> None:
-        self.events.append((kind, details))
+    def _tell(self, event: Event) -> None:
+        self.events.append((event.kind, event.details))
 
 
 def test_an_interrupt_ends_the_wait_for_a_load_process_and_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

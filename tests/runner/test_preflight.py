@@ -100,6 +100,6 @@ def test_a_campaign_runs_at_the_scale_that_is_asked_for(
     assert ran.returncode == 0, ran.stderr
     root = result_directory(tmp_path / "results")
     results = open_results(root)
-    assert results.manifest["campaign"]["scale"] == 0.2
+    assert results.manifest.campaign.scale == 0.2
     assert len(results.requests("clean")) == pytest.approx(30 * 0.2 * 3, abs=14)
     assert not [one for one in results.events if one.kind == "deployment_died"]

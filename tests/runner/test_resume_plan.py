@@ -12,9 +12,9 @@ import pytest
 from aging.campaign.plan import PlannedRound, PlannedRun
 from aging.campaign.schema import SubjectOptions
 from aging.core.clock import Stamp
-from aging.core.records import Event
 from aging.runner.resume_plan import PriorState, left_of
 from aging.runner.takeover import NotResumableError, check_resumable
+from aging.store.events import Event, event_of
 from aging.store.state import CampaignState, RunState, fold
 from tests.builders import flat, synthetic
 from tests.command_line import run_here
@@ -60,7 +60,7 @@ def test_a_load_whose_last_arrival_came_before_its_end_is_not_cut_short_but_one_
     ended_by: str | None,
 ) -> None:
     def event(at: float, kind: str, name: str | None = None, **details: Any) -> Event:
-        return Event(Stamp(at, at), kind, name, details)
+        return event_of(kind, details if name is None else {"deployment": name} | details, Stamp(at, at))
 
     # At 0.05 requests a second the last arrival is half a minute before the end.
     load = {"replica": 1, "load_start": 800.0, "planned_seconds": 100.0}
@@ -70,8 +70,9 @@ def test_a_load_whose_last_arrival_came_before_its_end_is_not_cut_short_but_one_
         event(800.0, "load_started", "a", **load),
         event(870.0, "load_finished", "a", replica=1, exit=0),
     ]
+    died: dict[str, Any] = {"name": "a", "generation": 1, "why": "x"} if ended_by == "deployment_died" else {}
     if ended_by is not None:
-        events.insert(3, event(870.0, ended_by, "a" if ended_by == "deployment_died" else None, replica=1))
+        events.insert(3, event(870.0, ended_by, **died))
     a = fold(events).runs["a", 1]
     assert a.driven == (ended_by is None)
     assert left(a=a, c=DONE)[2] == (["a"] if ended_by in ("interrupt", "halting") else [])

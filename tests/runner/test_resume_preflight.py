@@ -28,9 +28,11 @@ from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest
 from aging.runner.preflight import placed, resolve_model
 from aging.runner.takeover import left_processes, to_start
+from aging.store.events import DeploymentStarted
 from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
 from aging.store.state import fold
+from tests.builders import event
 from tests.conftest import unused_port, wait_for
 
 HEAD = """
@@ -52,9 +54,9 @@ def table(name: str, kind: str, **keys: Any) -> str:
 def left(folder: Path, text: str, base: Path) -> Layout:
     """The directory of a campaign that was started in ``base``, and whose runner was killed before any server."""
     campaign = parse_campaign(text, Catalogue.discovered().kinds())
-    layout = prepare(campaign, manifest(campaign, (), ()) | {"deployments": []}, text, folder)
+    layout = prepare(campaign, manifest(campaign, (), ()), text, folder)
     journal = Journal(layout.journal)
-    journal.record("campaign_started", name="again", pid=1, boot=boot_id(), folder=str(base))
+    journal.record(event("campaign_started", name="again", pid=1, boot=boot_id(), folder=str(base)))
     journal.close()
     return layout
 
@@ -164,8 +166,7 @@ def test_what_goes_on_is_not_started(tmp_path: Path) -> None:
         assert known is not None
         journal = Journal(layout.journal)
         for name, processes in (("lives", {"main": [known.pid, known.start]}), ("dead", {"main": [1, 1]})):
-            told = {"replica": 1, "generation": 1, "pid": 1, "command": [], "processes": processes, "main": None}
-            journal.record("deployment_started", name, **told)
+            journal.record(DeploymentStarted(deployment=name, generation=1, pid=1, processes=processes))
         journal.close()
         state = fold(read_journal(layout.journal))
         wait_for(lambda: to_start(layout, state, rounds(campaign)) == {"dead"}, "it is not known", seconds=30)

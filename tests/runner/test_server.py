@@ -34,7 +34,7 @@ def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.Monk
     monkeypatch.setattr(server, "content", lambda *_: b"")
     options = SimpleNamespace(name="a", ready_timeout=60.0)
     deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
-    served = Server(cast("Any", deployment), 1, cast("Any", None), lambda *_, **__: None, cast("Any", None))
+    served = Server(cast("Any", deployment), 1, cast("Any", None), lambda _: None, cast("Any", None))
     asyncio.run(served._until_ready(cast("Any", Life()), cast("Any", None), 0.0))
     assert len(looked) == 1
     assert looked[0] is not threading.main_thread()

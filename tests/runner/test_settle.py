@@ -58,7 +58,7 @@ async def _wait(patience: float, interrupt_after: float) -> tuple[list[str], flo
     interrupted = asyncio.Event()
     asyncio.get_running_loop().call_later(interrupt_after, interrupted.set)
     began = time.monotonic()
-    await HostIdleWait(never, patience, lambda kind, **_: told.append(kind)).wait([], interrupted)
+    await HostIdleWait(never, patience, lambda event: told.append(event.kind)).wait([], interrupted)
     return told, time.monotonic() - began
 
 

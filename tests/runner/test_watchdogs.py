@@ -65,7 +65,7 @@ def test_a_load_is_in_trouble_or_is_not(beat: Beat | None, heard: float, kinds: 
 
 def test_an_alarm_is_told_when_it_begins_and_when_it_is_over() -> None:
     told: list[tuple[str, Any]] = []
-    alarms = Alarms(lambda event, _, **details: told.append((event, details["trouble"])))
+    alarms = Alarms(lambda event: told.append((event.kind, event.details["trouble"])))
     for troubles in ({"silent": "x"}, {"silent": "y"}, {"silent": "z", "behind": "x"}, {"behind": "x"}, {}, {}):
         alarms.look(("a", 1), troubles)
     begins, overs = ("watchdog", "silent"), ("watchdog_over", "silent")

@@ -12,11 +12,12 @@ import pytest
 
 from aging.findings.problems import problems_of
 from aging.sampling.loop import Sampling
+from aging.store.events import Event, SealingFailed
 from aging.store.journal import Journal
 from aging.store.reader import read_rows
 from aging.store.results import open_results
 from aging.store.segments import LIVE, Sealer, SegmentWriter
-from tests.builders import flat, synthetic
+from tests.builders import event, flat, synthetic
 from tests.conftest import wait_for
 
 HOUR = 3600.0
@@ -34,9 +35,9 @@ class Told:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
 
-    def __call__(self, kind: str, **details: Any) -> None:
-        assert kind == "sealing_failed"
-        self.events.append(details)
+    def __call__(self, event: Event) -> None:
+        assert isinstance(event, SealingFailed)
+        self.events.append(event.details)
 
 
 def unsealable(folder: Path) -> Path:
@@ -103,8 +104,8 @@ def test_what_an_earlier_runner_left_and_cannot_be_sealed_is_told(tmp_path: Path
 def test_a_failed_seal_is_a_problem(tmp_path: Path) -> None:
     synthetic(tmp_path / "c", {"server": flat})
     journal = Journal(tmp_path / "c" / "journal.jsonl")
-    journal.record("sealing_failed", files=2, exit=1, log=["x.live.jsonl: No space left on device"])
-    journal.record("sealing_failed", "server", replica=1, files=1, exit=None, log=[])
+    journal.record(event("sealing_failed", files=2, exit=1, log=["x.live.jsonl: No space left on device"]))
+    journal.record(event("sealing_failed", "server", replica=1, files=1, exit=None, log=[]))
     journal.close()
     found = [one for one in problems_of(open_results(tmp_path / "c")) if one.kind == "sealing"]
     assert [one.deployment for one in found] == [None, "server"]

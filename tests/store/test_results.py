@@ -13,7 +13,7 @@ import pytest
 import aging.store.reader
 import aging.store.results
 from aging.app.analyze import derive
-from aging.core.records import Event
+from aging.store.events import Event
 from aging.store.frames import Frames
 from aging.store.journal import read_journal
 from aging.store.results import open_results

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+from aging.store.events import Journalize, Watchdog, WatchdogOver
 
 Subject = tuple[str, int]
 """The run that is in trouble: deployment and replica."""
 
 
 class Alarms:
-    """Tells troubles of runs by ``tell(event, deployment, **details)``."""
+    """Tells troubles of runs by ``tell``."""
 
-    def __init__(self, tell: Callable[..., object]) -> None:
+    def __init__(self, tell: Journalize) -> None:
         self._tell = tell
         self._ringing: dict[Subject, set[str]] = {}
 
@@ -19,7 +21,8 @@ class Alarms:
         """What is wrong now, in words by kind."""
         before, (deployment, replica) = self._ringing.get(subject, set()), subject
         for kind in troubles.keys() - before:
-            self._tell("watchdog", deployment, replica=replica, trouble=kind, message=troubles[kind])
+            message = troubles[kind]
+            self._tell(Watchdog(deployment=deployment, replica=replica, trouble=kind, message=message))
         for kind in before - troubles.keys():
-            self._tell("watchdog_over", deployment, replica=replica, trouble=kind)
+            self._tell(WatchdogOver(deployment=deployment, replica=replica, trouble=kind))
         self._ringing[subject] = set(troubles)

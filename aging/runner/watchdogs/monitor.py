@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aging.campaign.schema import WatchdogsTable
@@ -16,6 +16,7 @@ from aging.runner.server import Server
 from aging.runner.watchdogs import disk, load, memory
 from aging.runner.watchdogs.alarms import Alarms
 from aging.runner.watchdogs.memory import Memory
+from aging.store.events import Journalize, Watchdog
 
 _INTERVAL_SECONDS = 1.0
 _CONFIRMED = 3
@@ -42,7 +43,7 @@ class Watchdogs:
         table: WatchdogsTable,
         results: Path,
         runs: Callable[[], Sequence[Watched]],
-        tell: Callable[..., object],
+        tell: Journalize,
         halt: Callable[[str], None],
     ) -> None:
         self._table = table
@@ -78,7 +79,7 @@ class Watchdogs:
         for run in self._runs():
             driver = run.driver
             for failure in () if driver is None else driver.take_failed_seals():
-                self._tell("sealing_failed", run.serving.name, replica=run.replica, **failure)
+                self._tell(replace(failure, deployment=run.serving.name, replica=run.replica))
             if driver is None or driver.heard is None or driver.finished is not None or run.serving.age is None:
                 continue
             heard = time.monotonic() - driver.heard
@@ -99,12 +100,14 @@ class Watchdogs:
         growth = {name: self._grown(run.serving) for name, run in ours.items()}
         if (name := memory.offender(growth)) is None:
             if not self._told_short:
-                self._tell("watchdog", trouble="memory", message=f"{reason}; no deployment of ours is the cause")
+                self._tell(Watchdog(trouble="memory", message=f"{reason}; no deployment of ours is the cause"))
             self._told_short = True
         else:
             why = f"{reason}; of all deployments {name} has grown most, by {growth[name] / 2**20:.0f} MiB"
-            self._tell("watchdog", name, replica=ours[name].replica, trouble="memory", message=f"{why}: it was ended")
-            await ours[name].serving.give_up(f"ended by the campaign: {why}")
+            run = ours[name]
+            ended = f"{why}: it was ended"
+            self._tell(Watchdog(deployment=name, replica=run.replica, trouble="memory", message=ended))
+            await run.serving.give_up(f"ended by the campaign: {why}")
 
     def _grown(self, serving: Server) -> float:
         first, last = self._sizes.get((serving.name, serving.generation), (0.0, 0.0))
