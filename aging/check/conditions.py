@@ -10,7 +10,7 @@ from enum import Enum
 from aging.core.errors import Mistake, MistakesError
 from aging.core.metrics import ages_downwards
 from aging.core.records import HARNESS
-from aging.findings.problem_kinds import described
+from aging.findings.problem_kinds import kind_description
 from aging.findings.types import Finding, Findings
 
 _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
@@ -106,7 +106,7 @@ def _doubt(findings: Findings, deployment: str) -> str | None:
         if run.deployment == deployment and run.validity != "complete":
             return f"replica {run.replica} is {run.validity}: {' '.join(run.reasons)}"
     for problem in findings.problems:
-        if described(problem.kind).blocks_gate and problem.deployment in (deployment, None):
+        if kind_description(problem.kind).blocks_gate and problem.deployment in (deployment, None):
             return problem.message
     for control in findings.controls:
         # Its verdict counts, not its rate: one 95 % interval in twenty misses the true rate.

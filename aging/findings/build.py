@@ -90,7 +90,7 @@ def _objectives(measured: Measured, runs: Sequence[RunValidity]) -> list[Attainm
 
 def _findings(analyzed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str, q: float) -> list[Finding]:
     """Findings under hierarchical false-discovery control."""
-    findings = [sound_finding(group, runs, test) for group in _grouped(analyzed)]
+    findings = [sound_finding(group, runs, test) for group in _by_indicator(analyzed)]
     families: dict[str, list[Finding]] = {}
     for finding in findings:
         families.setdefault(finding.deployment, []).append(finding)
@@ -106,7 +106,7 @@ def _place(finding: Finding) -> tuple[str, str]:
     return finding.deployment, finding.indicator
 
 
-def _grouped(analyzed: Iterable[IndicatorAnalysis]) -> Iterable[list[IndicatorAnalysis]]:
+def _by_indicator(analyzed: Iterable[IndicatorAnalysis]) -> Iterable[list[IndicatorAnalysis]]:
     def key(one: IndicatorAnalysis) -> tuple[str, str]:
         return one.series.owner, one.series.indicator
 

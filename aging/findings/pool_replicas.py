@@ -35,7 +35,7 @@ def sound_finding(group: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity
         return finding.with_notes([*marks, *finding.noted()])
     left = sorted({one.series.replica for one in group})
     # What one broken run left can be looked at; of several there is no mean.
-    alone = finding_of(group, test) if len(left) == 1 else _untested(group[0], len(left))
+    alone = finding_of(group, test) if len(left) == 1 else _finding_without_trend(group[0], len(left))
     verdict = of_runs(alone.verdict, len(sound))
     return replace(alone, verdict=verdict, p=None, q=None, exhaustion_hours=None).with_notes(marks)
 
@@ -55,7 +55,7 @@ def finding_of(group: Sequence[IndicatorAnalysis], test: str) -> Finding:
     chosen = _longest(group)
     tested = [one for one in chosen if one.result.trend is not None]
     if not tested:
-        return _untested(chosen[0], len(chosen))
+        return _finding_without_trend(chosen[0], len(chosen))
     single = [_single(one, test) for one in tested]
     finding = single[0] if len(single) == 1 else _pooled(single, tested, test)
     return replace(finding, replicas=len(chosen))
@@ -70,7 +70,7 @@ def _longest(group: Sequence[IndicatorAnalysis]) -> list[IndicatorAnalysis]:
     return [longest[replica] for replica in sorted(longest)]
 
 
-def _untested(one: IndicatorAnalysis, replicas: int) -> Finding:
+def _finding_without_trend(one: IndicatorAnalysis, replicas: int) -> Finding:
     return Finding(
         deployment=one.series.owner,
         indicator=one.series.indicator,
@@ -100,7 +100,7 @@ def _single(one: IndicatorAnalysis, test: str) -> Finding:
     if ages_downwards(one.series.indicator):  # its trend is that of its negative
         slope, low, high, late = -slope, -high, -low, -late
     return replace(
-        _untested(one, 1),
+        _finding_without_trend(one, 1),
         verdict=one.verdict,
         shape=trend.shape,
         slope_per_hour=slope * _HOUR,
@@ -160,7 +160,15 @@ def _pool(single: Sequence[Finding], per: str) -> Pooled | None:
     positive = widths[widths > 0]
     if not positive.size:
         return Pooled(
-            float(np.mean(slopes)), 0.0, float(min(slopes)), float(max(slopes)), np.nan, 0.0, 0.0, 0.0, np.nan
+            slope=float(np.mean(slopes)),
+            se=0.0,
+            low=float(min(slopes)),
+            high=float(max(slopes)),
+            p=np.nan,
+            tau2=0.0,
+            i2=0.0,
+            q=0.0,
+            q_p=np.nan,
         )
     errors = np.maximum(widths, positive.min() / 10) / (2 * _Z975)
     return pool(slopes, errors, method="hartung-knapp")

@@ -87,6 +87,6 @@ class ProblemKind(Enum):
 KINDS: Mapping[str, ProblemKind] = {kind.key: kind for kind in ProblemKind}
 
 
-def described(kind: str) -> ProblemKind | Description:
+def kind_description(kind: str) -> ProblemKind | Description:
     """The description of a kind that was read; ``findings.json`` of another release may have other kinds."""
     return KINDS.get(kind) or Description(kind.replace("_", " ").capitalize(), "warning", False)

@@ -84,7 +84,17 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     why = next((event.why for event in reversed(events) if isinstance(event, DeploymentDied)), None)
     if run.load_start is None or run.planned_seconds is None:
         planned = results.manifest.campaign.duration_seconds
-        return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why, unjudged=unjudged)
+        return Evidence(
+            began=False,
+            ending="early",
+            lasted=0.0,
+            planned=planned,
+            window=planned,
+            measured=0.0,
+            samples=0,
+            why=why,
+            unjudged=unjudged,
+        )
     # Of weeks at 1 Hz only the times and generations of the process tree's samples are read.
     samples = results.tree(deployment, replica, columns=("mono", "generation"))
     seen = np.sort(samples["mono"].to_numpy(dtype=np.float64)) if not samples.empty else np.empty(0)
@@ -110,13 +120,13 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         lasted=max(end - run.load_start, 0.0),
         planned=run.planned_seconds,
         window=max(last - began, 0.0),
-        measured=_measured(driven, began, min(last, end), _restarting(events)),
+        measured=_sampled_seconds(driven, began, min(last, end), _restarting(events)),
         samples=seen.size,
         why=_why(why, died_load, run),
         due=arrived,
         requests=len(requests),
-        failed=_failed(requests)
-        + max(arrived - len(requests) - 1, 0),  # the last one may not have been sent before the stop
+        # The last request may not have been sent before the stop.
+        failed=_failure_count(requests) + max(arrived - len(requests) - 1, 0),
         late=lateness(requests),
         restarts=_restarts(samples, run),
         suspended=sum(event.seconds for event in around if isinstance(event, HostSuspended)),
@@ -150,7 +160,7 @@ def _ending(
     return "whole", planned_end  # the last arrival of a schedule may come before its end
 
 
-def _measured(seen: Floats, began: float, end: float, restarting: float) -> float:
+def _sampled_seconds(seen: Floats, began: float, end: float, restarting: float) -> float:
     """Seconds between ``began`` and ``end`` without gaps in the samples, those of planned restarts not counted."""
     inside = seen[(seen >= began) & (seen <= end)]
     if inside.size < 2:
@@ -165,7 +175,7 @@ def _restarting(events: Sequence[Event]) -> float:
     return sum(event.seconds for event in events if isinstance(event, RejuvenationCompleted))
 
 
-def _failed(requests: pd.DataFrame) -> int:
+def _failure_count(requests: pd.DataFrame) -> int:
     return 0 if requests.empty else int(requests["status"].isin(["error", "dropped"]).sum())
 
 

@@ -228,7 +228,7 @@ def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Ite
             seen = rows[rows[indicator].notna()]
             t, y = _array(seen["mono"]) - start, _array(seen[indicator])
             grid = rate_grid if indicator.endswith("_total") else median_grid
-            t, y = _gridded(grid, t, y, window)
+            t, y = _on_grid(grid, t, y, window)
             yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run.requests, start + t), phases)
 
 
@@ -255,9 +255,9 @@ def _latencies(requests: pd.DataFrame, start: float, window: Window) -> dict[str
         name, known = str(column), seconds.notna()
         t, y = _array(requests["finished"][known]) - start, _array(seconds[known])
         if name != "stall" or known.any():  # results of releases before 0.1 have no stalls
-            seen[_LATENCIES[name]] = _gridded(median_grid, t, y, window)
+            seen[_LATENCIES[name]] = _on_grid(median_grid, t, y, window)
         if name in _TAILS:
-            seen[_TAILS[name]] = _gridded(partial(quantile_grid, q=_TAIL), t, y, window)
+            seen[_TAILS[name]] = _on_grid(partial(quantile_grid, q=_TAIL), t, y, window)
     return seen
 
 
@@ -268,7 +268,7 @@ def _objectives(
     t = _array(requests.loc[met.index, "finished"]) - start
     good = t[met.to_numpy(dtype=bool)]
     return {
-        _ATTAINMENT: _gridded(mean_grid, t, met.to_numpy(dtype=np.float64), window),
+        _ATTAINMENT: _on_grid(mean_grid, t, met.to_numpy(dtype=np.float64), window),
         _GOODPUT: event_grid(good, window.grid, window.warmup, end - start),
     }
 
@@ -286,7 +286,7 @@ def _generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tupl
         yield int(generation), start, part
 
 
-def _gridded(grid: object, t: Floats, y: Floats, window: Window) -> tuple[Floats, Floats]:
+def _on_grid(grid: object, t: Floats, y: Floats, window: Window) -> tuple[Floats, Floats]:
     keep = t >= window.warmup
     if keep.sum() < 2:
         return t[:0], y[:0]

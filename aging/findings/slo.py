@@ -60,7 +60,7 @@ def classes(load: Load | None) -> dict[str, Objectives]:
     }
 
 
-def described(objectives: Objectives) -> str:
+def objectives_text(objectives: Objectives) -> str:
     """Objectives as text: ``TTFT ≤ 1s, TPOT ≤ 50ms``."""
     return ", ".join(f"{name.upper()} ≤ {_short(seconds)}" for name, seconds in objectives.items())
 

@@ -13,7 +13,7 @@ from aging.core import format
 from aging.core.format import NONE, readable_duration
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
-from aging.findings.slo import described
+from aging.findings.slo import objectives_text
 from aging.findings.smoke import SmokeVerdict
 from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity
 
@@ -115,7 +115,7 @@ def _objectives_table(findings: Findings) -> Table:
         table.add_row(
             one.deployment,
             one.load_class or NONE,
-            described(one.objectives),
+            objectives_text(one.objectives),
             format.share(one.attainment),
             format.request_rate(one.goodput),
             format.share(one.first_attainment),

@@ -79,7 +79,7 @@ def outcome(control: Control) -> str:
     return "leak not found"
 
 
-def explained(finding: Finding | None) -> str:
+def explanation(finding: Finding | None) -> str:
     """A verdict as a sentence."""
     if finding is None:
         return "There is no series to analyze."

@@ -96,7 +96,21 @@ def analyze(series: Observed, alpha: float = 0.05, given: ArrayLike | None = Non
     times, values, n = series.at_least(LEAST).t, series.y, series.n
     remarks = time_notes(times if given is None else given, times)
     if is_constant(values):
-        return Trend(1.0, "none", 0.0, 0.0, 0.0, 0.0, n, float(n), "constant", "stable", None, None, remarks)
+        return Trend(
+            p=1.0,
+            direction="none",
+            slope=0.0,
+            low=0.0,
+            high=0.0,
+            late_slope=0.0,
+            n=n,
+            n_effective=float(n),
+            shape="constant",
+            verdict="stable",
+            minimum_detectable=None,
+            exponent=None,
+            notes=remarks,
+        )
     result = SERIES_HAR.on(series)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
     slope = interval(series, 1 - alpha)

@@ -11,7 +11,7 @@ import pytest
 
 import aging
 from aging.check.conditions import Condition, Outcome, judge
-from aging.findings.problem_kinds import KINDS, ProblemKind, described
+from aging.findings.problem_kinds import KINDS, ProblemKind, kind_description
 from aging.findings.types import Finding, Findings, Problem
 from aging.load.heartbeat import Beat
 from aging.runner.watchdogs.load import troubles
@@ -50,12 +50,12 @@ def test_watchdog_kinds() -> None:
 
 
 def test_unknown_kind() -> None:
-    strange = described("strange_thing")
+    strange = kind_description("strange_thing")
     assert (strange.title, strange.severity, strange.blocks_gate) == ("Strange thing", "warning", False)
 
 
 def test_failing_is_grave() -> None:
-    assert described("failing").severity == "grave"
+    assert kind_description("failing").severity == "grave"
 
 
 def test_titles_distinct() -> None:

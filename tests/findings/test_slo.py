@@ -11,7 +11,7 @@ import pytest
 
 from aging.core.records import RequestRecord
 from aging.findings.latencies import SINCE, Base, latencies, lateness, time_to_first_token
-from aging.findings.slo import attainments, classes, described, objectives_met
+from aging.findings.slo import attainments, classes, objectives_met, objectives_text
 from aging.store.manifest import Load
 
 ANSWERED = RequestRecord(
@@ -165,7 +165,7 @@ def test_objectives_by_class() -> None:
 def test_objectives_of_manifest() -> None:
     assert classes(Load(objectives={"ttft": "0.5s", "tpot": "0.05s", "e2e": None})) == {"": {"ttft": 0.5, "tpot": 0.05}}
     assert classes(Load(objectives=None)) == classes(None) == {}
-    assert described({"ttft": 0.5, "e2e": 90.0}) == "TTFT ≤ 500ms, E2E ≤ 1m 30s"
+    assert objectives_text({"ttft": 0.5, "e2e": 90.0}) == "TTFT ≤ 500ms, E2E ≤ 1m 30s"
 
 
 def test_records_of_earlier_releases() -> None:

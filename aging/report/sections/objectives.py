@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.core.format import readable_duration, request_rate, share
-from aging.findings.slo import described
+from aging.findings.slo import objectives_text
 from aging.findings.types import Attainment
 from aging.report.html.context import Context
 from aging.report.html.templates import render
@@ -60,6 +60,6 @@ def _row(one: Attainment) -> dict[str, Any]:
     goodputs = (one.goodput, one.first_goodput, one.last_goodput)
     return {
         "one": one,
-        "objectives": described(one.objectives),
+        "objectives": objectives_text(one.objectives),
         "texts": [*map(share, shares), *map(request_rate, goodputs)],
     }

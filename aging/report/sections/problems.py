@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.findings.problem_kinds import ProblemKind, described
+from aging.findings.problem_kinds import ProblemKind, kind_description
 from aging.findings.types import Problem
 from aging.report.html.context import Context
 from aging.report.html.templates import render
@@ -49,7 +49,7 @@ class Problems(Section):
 
     def render(self, context: Context) -> Markup:
         problems = context.findings.problems
-        kinds = {problem.kind: described(problem.kind) for problem in problems}
+        kinds = {problem.kind: kind_description(problem.kind) for problem in problems}
         groups = [
             {
                 "title": known.title,

@@ -76,7 +76,7 @@ class Verdicts(Section):
                     "finding": finding,
                     "died": name in died,
                     "tone": wording.TONE.get(finding.verdict, "mute") if finding else "mute",
-                    "meaning": wording.explained(finding),
+                    "meaning": wording.explanation(finding),
                     "details": wording.details(finding),
                     "detectable": wording.detectable(finding),
                 }
