@@ -8,8 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from aging import open_results
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 
 SAMPLING_SECONDS = 0.2
 

@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 
 import aging.app.analyze
+import aging.app.conclude
 import aging.app.execute
 import aging.app.prepare
 import aging.app.resume
@@ -294,6 +295,7 @@ class VirtualCampaign:
             (aging.app.analyze, "write_report", lambda _measured, _findings, path: path.touch()),
             (aging.app.prepare, "reap", tuple),
             (aging.runner.preflight, "port_taken", lambda port, _ours: self.taken_ports.get(port)),
+            (aging.app.conclude, "call", _call),
             (aging.check.early_stop, "call", _call),
             (aging.runner.retries, "call", _call),
             (Sealer, "_begin", _seal_here),
@@ -431,7 +433,7 @@ def _seal_here(sealer: Sealer) -> None:
     sealer._finished.clear()
 
 
-async def _call(function: Callable[[Any], Any] | str, argument: Any) -> Any:
+async def _call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False) -> Any:
     """In the place of a worker process."""
     if isinstance(function, str):
         module, _, name = function.partition(":")

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aging.campaign.schema import Campaign
 from aging.core.errors import Mistake, PreflightError
-from aging.findings.saturation import Ceiling
 from aging.runner.manifest import host, resolved_load
+
+if TYPE_CHECKING:  # it imports pandas, and every campaign asks whether its calibration belongs to it
+    from aging.findings.saturation import Ceiling
 
 SCHEMA = 1
 _OF_HOST = ("name", "machine", "cores", "memory_bytes")

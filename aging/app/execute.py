@@ -1,4 +1,7 @@
-"""Runs a prepared campaign with its live view and seals it."""
+"""Runs a prepared campaign with its live view: the process that measures, for days.
+
+Nothing here imports what an analysis needs; that comes afterwards, in a process of its own (:mod:`aging.app.conclude`).
+"""
 
 from __future__ import annotations
 
@@ -14,37 +17,25 @@ from rich.live import Live
 from aging.campaign.schema import Campaign
 from aging.core.allocator import keep_flat
 from aging.core.clock import ticks
-from aging.core.errors import StorageError, writing
 from aging.report.live import lines, show_lines, table
 from aging.report.progress import Progress
 from aging.runner.campaign import Outcome, Runner
 from aging.store.layout import Layout
-from aging.store.sealing import seal_tree
 
 _REFRESH_SECONDS = 1.0
-
-
 _PLAIN_SECONDS = 60.0
 
 
-def seal(
+def measure(
     runner: Runner,
     looking: Coroutine[Any, Any, None] | None,
     campaign: Campaign,
     layout: Layout,
     console: Console,
 ) -> Outcome:
-    """Run to the end, and seal what there is."""
+    """Run to the end."""
     keep_flat()
-    outcome = asyncio.run(run_watched(runner, looking, campaign, layout, console))
-    try:
-        with writing(layout.root):
-            seal_tree(layout.root)
-    except StorageError as error:
-        if outcome is not Outcome.HALTED:
-            raise
-        console.print(f"not everything could be sealed: {error}; `aging resume` will", soft_wrap=True)
-    return outcome
+    return asyncio.run(run_watched(runner, looking, campaign, layout, console))
 
 
 async def run_watched(

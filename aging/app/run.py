@@ -10,13 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
-from aging.app.analyze import derive
-from aging.app.execute import seal
+from aging.app.conclude import ANALYSIS, conclude
+from aging.app.execute import measure
 from aging.app.prepare import make_result_directory, prepare_campaign
 from aging.app.smoke import _sane
 from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
 from aging.check.early_stop import Gate, watch
+from aging.findings.findings_file import read_findings
 from aging.findings.types import Findings
 from aging.runner.campaign import Outcome, Runner
 from aging.store.layout import Layout
@@ -66,5 +67,6 @@ def _ran(
     layout: Layout,
     console: Console,
 ) -> CampaignRun:
-    outcome = seal(runner, looking, campaign, layout, console)
-    return CampaignRun(outcome, layout, derive(layout.root), runner.decided or runner.halted)
+    outcome = measure(runner, looking, campaign, layout, console)
+    conclude(ANALYSIS, layout, outcome, console)
+    return CampaignRun(outcome, layout, read_findings(layout.findings), runner.decided or runner.halted)

@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from rich.console import Console
 
-from aging.app.execute import seal
+from aging.app.conclude import SMOKE, conclude
+from aging.app.execute import measure
 from aging.app.prepare import PreparedCampaign, prepare, prepare_campaign
 from aging.campaign.load import CampaignText
 from aging.campaign.smoke import smoke_campaign
 from aging.core.errors import InconclusiveError
-from aging.findings.smoke import SmokeVerdict, verdicts, write_verdicts
+from aging.findings.types import SmokeVerdict
 from aging.runner.campaign import Outcome, Runner
 from aging.runner.manifest import manifest
 from aging.store.layout import Layout
 from aging.store.lock import Lock
-from aging.store.results import open_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,9 @@ def _smoke(
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"smoke run, no results: {layout.root}", highlight=False, soft_wrap=True)
         runner = Runner(campaign, planned.deployments, planned.catalogue, layout)
-        outcome = seal(runner, None, campaign, layout, console)
-        told = verdicts(open_results(layout.root))
-        write_verdicts(told, layout.smoke)
-    return SmokeRun(outcome, layout, told)
+        outcome = measure(runner, None, campaign, layout, console)
+        found = conclude(SMOKE, layout, outcome, console)
+    return SmokeRun(outcome, layout, TypeAdapter(list[SmokeVerdict]).validate_python(found))
 
 
 def _sane(planned: PreparedCampaign, written: CampaignText, results: Path, console: Console) -> None:

@@ -7,6 +7,7 @@
     ├── PreflightError         2   the host is not ready for a valid campaign
     ├── ResultsError           2   a path that is not a result directory
     ├── PluginError            2   plug-ins that cannot be told apart
+    ├── InputError             2   a value given to a function of the public API; a ValueError, too
     ├── DeploymentError        3   a deployment did not become ready
     │   └── AttachError        2   what is to be watched does not run, or is not told apart
     ├── StorageError           3   a write that the disk refused; an OSError, too
@@ -82,6 +83,10 @@ class ResultsError(AgingError):
 
 class PluginError(AgingError):
     """Two plug-ins of one kind; the message names both."""
+
+
+class InputError(AgingError, ValueError):
+    """A value given to a function of the public API that it cannot use; the message says what would be right."""
 
 
 class DeploymentError(AgingError):

@@ -8,7 +8,7 @@ the indicator's name. ``–`` stands for what is not known.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -100,6 +100,17 @@ def share(value: float | None) -> str:
 def request_rate(per_second: float | None) -> str:
     """``7.9 req/s``."""
     return NONE if per_second is None else f"{per_second:.3g} req/s"
+
+
+def objectives_text(objectives: Mapping[str, float]) -> str:
+    """Objectives in seconds as text: ``TTFT ≤ 1s, TPOT ≤ 50ms``."""
+    return ", ".join(f"{name.upper()} ≤ {_short(seconds)}" for name, seconds in objectives.items())
+
+
+def _short(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    return readable_duration(seconds) if seconds >= 60 else f"{seconds:g}s"
 
 
 def sentence(text: str) -> str:

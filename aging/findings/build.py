@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
-from aging.core.errors import writing
 from aging.core.format import utc
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY, is_tail
 from aging.findings.allocator_retention import with_retention
@@ -147,15 +144,3 @@ def _with_exhaustion(
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def write_findings(findings: Findings, path: Path) -> None:
-    """Write ``findings.json`` whole or not at all; every key is there, null where not known.
-
-    Raises :class:`~aging.core.errors.StorageError` naming the path that cannot be written.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    content = json.dumps(asdict(findings), indent=1, allow_nan=False, default=list) + "\n"
-    with writing(path):
-        temporary.write_text(content)
-        temporary.replace(path)

@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aging.core.format import readable_duration
 from aging.core.quantities import parse_duration
 from aging.findings.latencies import latencies
 from aging.findings.types import Attainment
@@ -58,17 +57,6 @@ def classes(load: Load | None) -> dict[str, Objectives]:
         for name, objectives in by_class.items()
         if objectives
     }
-
-
-def objectives_text(objectives: Objectives) -> str:
-    """Objectives as text: ``TTFT ≤ 1s, TPOT ≤ 50ms``."""
-    return ", ".join(f"{name.upper()} ≤ {_short(seconds)}" for name, seconds in objectives.items())
-
-
-def _short(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:g}ms"
-    return readable_duration(seconds) if seconds >= 60 else f"{seconds:g}s"
 
 
 def of_class(requests: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from aging.core.errors import writing
 from aging.core.format import readable_duration
@@ -18,32 +17,11 @@ from aging.findings.problem_kinds import ProblemKind as Kind
 from aging.findings.problems import problems_of
 from aging.findings.run_evidence import Evidence, evidence_of
 from aging.findings.run_validity import limits_of
-from aging.findings.types import Problem
+from aging.findings.types import Problem, SmokeCheck, SmokeVerdict
 from aging.store.events import DeploymentReady
 from aging.store.results import Results
 
 _LEAST_SAMPLES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class SmokeCheck:
-    """One check of a deployment. ``warn`` is reported and does not fail it."""
-
-    name: Literal["ready", "answered", "errors", "indicators", "client"]
-    status: Literal["ok", "warn", "fail"]
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class SmokeVerdict:
-    """The checks of one deployment."""
-
-    deployment: str
-    checks: Sequence[SmokeCheck]
-
-    @property
-    def passed(self) -> bool:
-        return all(check.status != "fail" for check in self.checks)
 
 
 def verdicts(results: Results) -> list[SmokeVerdict]:

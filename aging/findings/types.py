@@ -207,3 +207,24 @@ class Findings:
     objectives: Sequence[Attainment] = ()
     runs: Sequence[RunValidity] = ()
     experiments: Sequence[Experiment] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeCheck:
+    """One check of a deployment. ``warn`` is reported and does not fail it."""
+
+    name: Literal["ready", "answered", "errors", "indicators", "client"]
+    status: Literal["ok", "warn", "fail"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeVerdict:
+    """The checks of one deployment in a smoke run."""
+
+    deployment: str
+    checks: Sequence[SmokeCheck]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.status != "fail" for check in self.checks)

@@ -1,9 +1,5 @@
-"""The report: one self-contained HTML file, verdicts first.
+"""The report: one self-contained HTML file, verdicts first; and what the terminal shows of a campaign.
 
-``html/page`` composes the sections (``sections/``, one per file); ``html/plot_data`` reduces a run to
-what a plot can show, ``html/plots`` and ``html/svg`` draw it; ``wording`` puts verdicts into sentences.
+``html`` composes the sections (``sections/``, one per file) and draws the plots; ``wording`` puts verdicts into
+sentences. Nothing is imported here: the live view is in this room, and does without pandas.
 """
-
-from aging.report.html.page import write_report
-
-__all__ = ["write_report"]

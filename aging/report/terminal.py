@@ -10,12 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from aging.core import format
-from aging.core.format import NONE, readable_duration
+from aging.core.format import NONE, objectives_text, readable_duration
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
-from aging.findings.slo import objectives_text
-from aging.findings.smoke import SmokeVerdict
-from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity
+from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
 _COLUMNS = ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable")

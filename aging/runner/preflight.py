@@ -23,7 +23,7 @@ from aging.deployments.models.huggingface import cached_folder
 from aging.load.requests.bodies import left_out
 from aging.load.schedule.classes import classes_of
 from aging.runner.catalogue import Catalogue
-from aging.stats.slope.interval import LEAST
+from aging.stats.series.validation import LEAST_FOR_INTERVAL
 
 _CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}
 
@@ -108,10 +108,10 @@ def notes(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]]) -> lis
 
 def _too_short(campaign: Campaign) -> Iterator[str]:
     window, grid = campaign.duration - (campaign.warmup or 0.0), campaign.analysis.grid
-    if window < LEAST * grid:
+    if window < LEAST_FOR_INTERVAL * grid:
         yield (
             f"after the warm-up {window:g} s are left: {int(window / grid)} points of the analysis' grid of {grid:g} "
-            f"s; under {LEAST} nothing is found. Let it run for longer, or set analysis.grid"
+            f"s; under {LEAST_FOR_INTERVAL} nothing is found. Let it run for longer, or set analysis.grid"
         )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aging.core.records import REQUEST_DEFAULTS
 from aging.store.sealing import LEFT_OUT, arrow_table
 from aging.store.segments import SEALED, live_twin, read_live, sealed_twin, segments
+
+_TYPES = {str: pa.string(), bool: pa.bool_()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,31 @@ def read_rows(folder: Path, columns: Sequence[str] | None = None, *, checked: bo
             trimmed.append(note)
     joined = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
     return Rows(joined, trimmed)
+
+
+def read_requests(folder: Path, columns: Sequence[str] | None = None, *, checked: bool = False) -> Rows:
+    """The same of request records, with what they left out."""
+    rows = read_rows(folder, columns, checked=checked)
+    return replace(rows, table=_completed(rows.table, columns))
+
+
+def _completed(requests: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    """Request records with what they left out: the columns that none of them told, and the defaults of the others.
+
+    ``columns`` are those that were asked for; None stands for all.
+    """
+    if not requests.num_rows:
+        return requests
+    for name, default in REQUEST_DEFAULTS.items():
+        if columns is not None and name not in columns:
+            continue
+        kind = _TYPES.get(type(default), pa.string() if name == "failure" else pa.float64())
+        if name not in requests.column_names:
+            requests = requests.append_column(name, pa.nulls(requests.num_rows, kind))
+        if default is not None:
+            place = requests.column_names.index(name)
+            requests = requests.set_column(place, name, requests[name].cast(kind).fill_null(default))
+    return requests
 
 
 def trimmed_in(folder: Path) -> Sequence[str]:

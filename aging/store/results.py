@@ -1,4 +1,7 @@
-"""A result directory as pandas sees it: complete, or still being written."""
+"""A result directory as pandas sees it: complete, or still being written.
+
+To open one and to read its journal and manifest needs neither pandas nor pyarrow: the runner and `aging status` do it.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-
-import pandas as pd
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from aging.core.errors import ResultsError
-from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE
+from aging.core.records import HARNESS, TREE
 from aging.store.events import Event
-from aging.store.frames import Frames
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
 from aging.store.manifest import Manifest, read_manifest
-from aging.store.reader import read_rows, trimmed_in
 from aging.store.segments import LIVE, SEALED
 from aging.store.state import CampaignState, fold, superseded
 
-_TYPES = {str: pa.string(), bool: pa.bool_()}
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aging.store.frames import Frames
 
 _REQUESTS = "requests"
 
@@ -66,13 +68,16 @@ class Results:
         ``owner`` is a deployment, or ``_harness`` for the harness, host and devices. ``columns`` reads no others,
         unless the results are ``checked``: of nine days at 1 Hz one metric is there in a second.
         """
+        from aging.store.reader import read_requests, read_rows  # noqa: PLC0415 - pyarrow: rows need it, a look does not
+
         folder = self.layout.source(owner, source, replica)
         frame = self._frames.get(folder, columns)
         if frame is None:
-            rows = read_rows(folder, columns, checked=self.checked)
+            read = read_requests if source == _REQUESTS else read_rows
+            rows = read(folder, columns, checked=self.checked)
             if self.checked or columns is None:
                 self._trimmed[folder] = rows.trimmed
-            frame = (_told_in_full(rows.table, columns) if source == _REQUESTS else rows.table).to_pandas()
+            frame = rows.table.to_pandas()
             self._frames.put(folder, columns, frame)
             frame = frame.copy(deep=False)
         return frame
@@ -91,6 +96,8 @@ class Results:
 
     @cached_property
     def _frames(self) -> Frames:
+        from aging.store.frames import Frames  # noqa: PLC0415 - pandas, as above
+
         return Frames()
 
     @cached_property
@@ -104,6 +111,8 @@ class Results:
 
     def trimmed(self) -> list[str]:
         """What of the directory's files could not be read, one message a file."""
+        from aging.store.reader import trimmed_in  # noqa: PLC0415 - pyarrow, as above
+
         folders = sorted({path.parent for path in self.layout.root.glob(f"*/r*/*/*{LIVE}")}) + sorted(
             {path.parent for path in self.layout.root.glob(f"*/r*/*/*{SEALED}")}
         )
@@ -114,25 +123,6 @@ class Results:
         ]
         broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
         return notes + ([f"journal.jsonl: {broken} lines are not whole and were left out"] if broken else [])
-
-
-def _told_in_full(requests: pa.Table, columns: Sequence[str] | None) -> pa.Table:
-    """Request records with what they left out: the columns that none of them told, and the defaults of the others.
-
-    ``columns`` are those that were asked for; None stands for all.
-    """
-    if not requests.num_rows:
-        return requests
-    for name, default in REQUEST_DEFAULTS.items():
-        if columns is not None and name not in columns:
-            continue
-        kind = _TYPES.get(type(default), pa.string() if name == "failure" else pa.float64())
-        if name not in requests.column_names:
-            requests = requests.append_column(name, pa.nulls(requests.num_rows, kind))
-        if default is not None:
-            place = requests.column_names.index(name)
-            requests = requests.set_column(place, name, requests[name].cast(kind).fill_null(default))
-    return requests
 
 
 def open_results(path: str | Path, *, checked: bool = False) -> Results:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aging.core.errors import StorageError
+from aging.core.errors import StorageError, writing
 from aging.store.segments import LIVE, SEALED, batches, left_out, sealed_twin
 
 LEFT_OUT = b"aging.left_out"
@@ -73,6 +73,21 @@ def seal_tree(root: Path) -> None:
             live.unlink(missing_ok=True)
         else:
             seal(live)
+
+
+def seal_all(root: Path, *, tolerated: bool) -> str | None:
+    """:func:`seal_tree` of a campaign that has ended; the reason why not everything was, where that is ``tolerated``.
+
+    Raises StorageError where it is not.
+    """
+    try:
+        with writing(root):
+            seal_tree(root)
+    except StorageError as error:
+        if not tolerated:
+            raise
+        return str(error)
+    return None
 
 
 def whole_twin(live: Path) -> bool:

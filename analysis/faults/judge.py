@@ -17,12 +17,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aging import open_results
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.store.events import CampaignResumed, Event, LoadFinished
 from aging.store.reader import read_rows
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 
 SLACK_SECONDS = 1.0
 """What may be missing before a kill, and longer than an interval between two samples, on a busy host."""

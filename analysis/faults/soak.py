@@ -20,10 +20,9 @@ from random import Random
 import numpy as np
 import pandas as pd
 
-from aging import open_results
 from aging.core.quantities import parse_duration
 from aging.store.events import LoadFinished, LoadStarted
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 
 _AGING = (sys.executable, "-m", "aging")
 _AWAY_SECONDS = (20.0, 60.0)

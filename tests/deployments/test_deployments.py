@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from aging import open_results
 from aging.campaign.load import parse_campaign
 from aging.core.errors import CampaignError
 from aging.deployments.runtimes.command import Command
@@ -21,6 +20,7 @@ from aging.deployments.runtimes.transformers import Transformers
 from aging.deployments.runtimes.triton import Triton
 from aging.deployments.runtimes.vllm import Vllm
 from aging.runner.catalogue import Catalogue
+from aging.store.results import open_results
 from tests.builders import launch
 from tests.conftest import Aging, result_directory, unused_port
 

@@ -14,9 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from aging import open_results
 from aging.core.metrics import PRIMARY
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 from tests.conftest import Aging, reference_servers, result_directory, unused_port
 from tests.e2e.processes import Started
 from tests.foreign import (

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aging import open_results
 from aging.store.journal import Journal
 from aging.store.lock import owner_of
+from aging.store.results import open_results
 from tests.command_line import run_here
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, campaign, end_all, kinds_of, marked

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aging import open_results
 from aging.store.events import Event
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 from tests.command_line import run_here
 from tests.conftest import result_directory, unused_port, write_campaign
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ class Ended:
     results: Results
     left: int
     """Processes of it that lived when its runner had ended."""
+    libraries: frozenset[str]
+    """Packages of which its runner had a compiled library in memory while it measured."""
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +54,11 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         started.until_event("rejuvenation_completed", 2)
         at = time.monotonic()
         started.until_rows("clean", after=at)
+        mapped = Path(f"/proc/{started.runner.pid}/maps").read_text()
         started.runner.send_signal(signal.SIGINT)
         code = started.ended()
-        yield Ended(code, at, started.results, len(marked(started.root)))
+        libraries = frozenset(re.findall(r"/site-packages/(\w+)/\S+\.so", mapped))
+        yield Ended(code, at, started.results, len(marked(started.root)), libraries)
 
 
 def test_a_server_that_is_killed_takes_only_itself(ended: Ended) -> None:
@@ -73,6 +78,11 @@ def test_one_interrupt_drains_seals_and_leaves_an_analysed_campaign(ended: Ended
     assert not list(ended.results.layout.root.rglob("*.live.jsonl"))
     assert ended.results.layout.report.exists()
     assert ended.left == 0
+
+
+def test_what_measures_has_no_library_of_the_analysis_in_memory(ended: Ended) -> None:
+    assert "numpy" in ended.libraries, "or none is seen"
+    assert not ended.libraries & {"pandas", "pyarrow", "scipy", "statsmodels", "matplotlib"}
 
 
 def test_rejuvenation_restarts_a_server_and_loses_no_request(ended: Ended) -> None:

@@ -11,10 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from aging import open_results
 from aging.core.processes.child import MARKER
 from aging.core.processes.logs import cap, older, tail
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 from tests.command_line import run_here
 from tests.conftest import result_directory, unused_port
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import aging as package
-from aging import open_results
+from aging.store.results import open_results
 from tests.conftest import result_directory
 
 FILES = {

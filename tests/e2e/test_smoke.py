@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aging import open_results
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 from tests.conftest import Aging, result_directory, unused_port
 
 Write = Callable[..., Path]

@@ -13,7 +13,8 @@ import pytest
 
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY
 from aging.core.records import HARNESS
-from aging.findings.build import analyze, write_findings
+from aging.findings.build import analyze
+from aging.findings.findings_file import read_findings, write_findings
 from aging.findings.indicator_analysis import analyze_all
 from aging.findings.series import Measured, Series, run_window
 from aging.findings.types import Finding
@@ -278,6 +279,8 @@ def test_write_findings(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "findings.json").read_text())
     assert [f["indicator"] for f in written["findings"]] == [f.indicator for f in findings.findings]
     assert all(set(f) == set(Finding.__slots__) for f in written["findings"])
+    write_findings(read_findings(tmp_path / "findings.json"), tmp_path / "again.json")
+    assert json.loads((tmp_path / "again.json").read_text()) == written
     assert list(tmp_path.glob("*.tmp")) == []
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aging.core.format import objectives_text
 from aging.core.records import RequestRecord
 from aging.findings.latencies import SINCE, Base, latencies, lateness, time_to_first_token
-from aging.findings.slo import attainments, classes, objectives_met, objectives_text
+from aging.findings.slo import attainments, classes, objectives_met
 from aging.store.manifest import Load
 
 ANSWERED = RequestRecord(

@@ -70,7 +70,7 @@ def test_a_judge_that_crashes_is_an_event_of_every_run_that_it_was_asked_of(tmp_
         ("retry_judge_failed", "b"),
     ]
     details = told.events[1][2]
-    assert (details["replica"], details["attempt"], details["exit"]) == (1, 2, 1)
+    assert (details["replica"], details["attempt"], details["exit"]) == (1, 2, 2)
     assert "is not a result directory" in details["log"][-1]
 
 
@@ -123,7 +123,7 @@ def test_a_look_that_crashes_is_an_event(tmp_path: Path) -> None:
         ("look_failed", 1, 3),
         ("look_failed", 2, 3),
     ]
-    assert all(details["exit"] == 1 and "manifest" in details["log"][-1] for _, _, details in told.events)
+    assert all(details["exit"] == 2 and "manifest" in details["log"][-1] for _, _, details in told.events)
 
 
 def test_what_a_crashed_look_did_not_spend_is_left_to_the_later_ones() -> None:

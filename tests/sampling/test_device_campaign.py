@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aging import open_results
+from aging.store.results import open_results
 from tests.conftest import ROOT, result_directory, unused_port, wait_for, write_campaign
 from tests.sampling.test_device import DEVICE, GIB
 

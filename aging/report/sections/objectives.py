@@ -8,8 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core.format import readable_duration, request_rate, share
-from aging.findings.slo import objectives_text
+from aging.core.format import objectives_text, readable_duration, request_rate, share
 from aging.findings.types import Attainment
 from aging.report.html.context import Context
 from aging.report.html.templates import render
