@@ -402,7 +402,7 @@ BAD: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "only NaN": ((T, np.full(T.size, np.nan)), {}, "y: none of its 720 rows has both a time and a finite value"),
     "empty": ((pd.Series([], dtype=float, index=pd.DatetimeIndex([])),), {}, "y is empty"),
     "empty lists": (([], []), {}, "y is empty"),
-    "too few": ((T[:5], Y[:5]), {}, "y: the series has 5 distinct times; at least 12 are needed"),
+    "too few": ((T[:5], Y[:5]), {}, "the series has 5 distinct times; at least 12 are needed"),
     "lengths": ((T[:5], Y), {}, "t has 5 values and y has 720: they must be equally many"),
     "row numbers": ((pd.Series(Y, name="rss"),), {}, "rss: its index is the row number (0, 1, 2, …), which is no time"),
     "text": (
