@@ -20,20 +20,21 @@ import pandas as pd
 
 import aging.stats.trend_tests
 from aging.campaign.errors import suggestion
+from aging.core import format
 from aging.core.errors import AgingError, InconclusiveError, InputError
 from aging.core.metrics import PRIMARY, indicators
 from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.core.records import HARNESS
-from aging.findings.build import analyse
+from aging.findings import build
 from aging.findings.findings_file import read_findings
 from aging.findings.frames import events_frame, findings_frame, runs_frame, utc_times
 from aging.findings.latencies import Base, latencies
 from aging.findings.pandas_series import series_of_arrays, series_of_pandas
 from aging.findings.series import Measured, Series, load_classes
-from aging.findings.table_analysis import TableAnalysis, analyse_series
+from aging.findings.table_analysis import TableAnalysis, analyze_series
 from aging.findings.types import Finding, Findings
-from aging.report import format, wording
+from aging.report import wording
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.manifest import Manifest
 from aging.store.results import Results as StoredResults
@@ -172,7 +173,7 @@ def trend(
     series = series_of_pandas(first, load_start) if y is None else series_of_arrays(first, y, load_start)
     grid = _seconds("resample", resample)
     start = "auto" if isinstance(warmup, str) and warmup == "auto" else _seconds("warmup", warmup)
-    analysis = analyse_series(series, {}, grid, start)
+    analysis = analyze_series(series, {}, grid, start)
     if analysis.trend is None:
         raise InputError(f"{series.column}: {'; '.join(analysis.result.notes)}")
     return TrendResult(analysis)
@@ -428,7 +429,7 @@ class Results:
             written = read_findings(file)
             if written is not None:
                 return written
-        return analyse(self.stored, discover(aging.stats.trend_tests, TrendTest), self._measured)
+        return build.analyze(self.stored, discover(aging.stats.trend_tests, TrendTest), self._measured)
 
     def _finding(self, deployment: str, indicator: str) -> Finding | None:
         of_it = (one for one in self._findings.findings if (one.deployment, one.indicator) == (deployment, indicator))

@@ -39,7 +39,7 @@ from aging.core.plugins import discover
 from aging.core.records import Reading
 from aging.core.targets import ENGINE_METRICS, Target
 from aging.deployments.base import Deployment, DeploymentBase
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.findings.findings_file import read_findings
 from aging.findings.series import Measured
 from aging.load.arrivals.base import Arrivals
@@ -385,7 +385,7 @@ def _context(results: Results | str | os.PathLike[str]) -> Context:
     measured = Measured(results if isinstance(results, Results) else open_results(Path(results)))
     written = read_findings(measured.results.layout.findings)
     return Context(
-        measured, written or analyse(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
+        measured, written or analyze(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
     )
 
 

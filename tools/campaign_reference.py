@@ -148,7 +148,7 @@ def _top_level() -> Iterator[str]:
         for name, field in Campaign.model_fields.items()
         if name in tables
     ]
-    yield table(("table", "needed", "what it says"), rows)
+    yield table(("table", "needed", "content"), rows)
 
 
 def _model() -> Iterator[str]:

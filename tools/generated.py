@@ -21,7 +21,6 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/events.md": event_reference.page,
     "docs/indicators.md": metric_reference.page,
     "docs/rows.md": row_reference.page,
-    "docs/events.md": event_reference.page,
     "docs/exit-codes.md": exit_code_reference.page,
     "docs/schemas/campaign.schema.json": json_schemas.campaign_schema,
     "docs/schemas/findings.schema.json": json_schemas.findings_schema,

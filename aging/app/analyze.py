@@ -11,7 +11,7 @@ from typing import Any
 
 import aging.stats.trend_tests
 from aging.core.plugins import discover
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.findings.findings_file import write_findings
 from aging.findings.series import Measured
 from aging.findings.types import Findings
@@ -24,7 +24,7 @@ from aging.store.sealing import seal_all
 def derive(root: Path) -> Findings:
     """Rebuild ``findings.json`` and ``report.html`` of a result directory."""
     measured = Measured(open_results(root, checked=True))
-    findings = analyse(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
+    findings = analyze(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
     write_findings(findings, measured.results.layout.findings)
     write_report(measured, findings, measured.results.layout.report)
     return findings

@@ -17,7 +17,7 @@ from aging.app.smoke import run_sanity_check
 from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
 from aging.check.early_stop import Gate, watch
-from aging.core.errors import needed
+from aging.core.errors import require
 from aging.findings.findings_file import read_findings
 from aging.findings.types import Findings
 from aging.runner.campaign import CampaignRunner, Outcome
@@ -77,5 +77,5 @@ def run_to_findings(
     """Run a campaign whose lock the caller holds to its end, and analyze it."""
     outcome = measure(runner, looking, campaign, layout, console)
     conclude(ANALYSIS, layout, outcome, console)
-    findings = needed(read_findings(layout.findings), f"{layout.findings}, which the analysis has just written,")
+    findings = require(read_findings(layout.findings), f"{layout.findings}, which the analysis has just written,")
     return CampaignRun(outcome, layout, findings, runner.decided or runner.halted)

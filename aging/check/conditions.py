@@ -1,4 +1,4 @@
-"""The CI gate: conditions on findings, judged as passed, failed, or not decidable."""
+"""The CI gate: conditions on findings, each passed, failed or inconclusive."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from enum import Enum
 from aging.core.errors import Mistake, MistakesError
 from aging.core.metrics import ages_downwards
 from aging.core.records import HARNESS
-from aging.findings.problem_kinds import described
+from aging.findings.problem_kinds import kind_description
 from aging.findings.types import Finding, Findings
 
 _CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
 
 
 class Outcome(Enum):
-    """What became of a condition."""
+    """The result of a condition."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``indicator:per > limit`` is the failure."""
+    """It fails where ``indicator:per > limit``; ``limit`` is in the indicator's unit, per hour or request."""
 
     indicator: str
     per: str
@@ -38,7 +38,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A condition on one deployment."""
+    """The outcome of a condition on one deployment."""
 
     deployment: str
     condition: Condition
@@ -47,7 +47,7 @@ class Judgement:
 
 
 def parse_conditions(texts: Sequence[str]) -> list[Condition]:
-    """Conditions as written on the command line. Raises :class:`MistakesError` with every one that is not."""
+    """Conditions as written on the command line. Raises :class:`MistakesError` with every wrong text."""
     conditions, mistakes = [], []
     for text in texts:
         match = _CONDITION.fullmatch(text)
@@ -69,14 +69,14 @@ def parse_conditions(texts: Sequence[str]) -> list[Condition]:
 def check_names(
     conditions: Sequence[Condition], deployments: Sequence[str], known: Sequence[str], indicators: Sequence[str]
 ) -> None:
-    """Raise MistakesError for a deployment or an indicator that the campaign will not have, before it is run."""
+    """Raise MistakesError for a deployment or an indicator that the campaign does not have, before it is run."""
     mistakes = [
-        Mistake("--deployment", f"no deployment is named {name!r}; there are: {', '.join(known)}")
+        Mistake("--deployment", f"unknown deployment {name!r}; the deployments are: {', '.join(known)}")
         for name in deployments
         if name not in known
     ]
     mistakes += [
-        Mistake("--fail", f"no indicator is named {c.indicator!r}; known: {', '.join(indicators)}")
+        Mistake("--fail", f"unknown indicator {c.indicator!r}; the indicators are: {', '.join(indicators)}")
         for c in conditions
         if c.indicator not in indicators
     ]
@@ -87,42 +87,44 @@ def check_names(
 def judge(
     findings: Findings, conditions: Sequence[Condition], deployments: Sequence[str], level: float = 1.0
 ) -> list[Judgement]:
-    """Judge every condition on every named deployment; one that left no finding is not decidable.
+    """Judge every condition on every named deployment.
 
-    A failure must also have a p of at most ``level``, where looks share one error.
+    Inconclusive: no finding, or no proof that there is no leak, because a run is short or broken, a problem blocks the
+    gate, or a control has an unexpected verdict. A failure also needs a p of at most ``level`` (early looks share one
+    error probability).
     """
-    found = {(finding.deployment, finding.indicator): finding for finding in findings.findings}
+    by_name = {(finding.deployment, finding.indicator): finding for finding in findings.findings}
     return [
-        _judgement(found.get((name, condition.indicator)), name, condition, _why_broken(findings, name), level)
+        _judgement(by_name.get((name, condition.indicator)), name, condition, _doubt(findings, name), level)
         for name in deployments
         for condition in conditions
     ]
 
 
-def _why_broken(findings: Findings, deployment: str) -> str | None:
+def _doubt(findings: Findings, deployment: str) -> str | None:
     for run in findings.runs:
         if run.deployment == deployment and run.validity != "complete":
-            return f"replica {run.replica} is {run.validity}: {'; '.join(run.reasons)}"
+            return f"replica {run.replica} is {run.validity}: {' '.join(run.reasons)}"
     for problem in findings.problems:
-        if described(problem.kind).blocks_gate and problem.deployment in (deployment, None):
+        if kind_description(problem.kind).blocks_gate and problem.deployment in (deployment, None):
             return problem.message
     for control in findings.controls:
-        # Its verdict counts, not its rate: one 95 % interval in twenty misses the truth by construction.
+        # Its verdict counts, not its rate: one 95 % interval in twenty misses the true rate.
         mistaken = (control.verdict == "aging") != (control.expected == "aging")
         if mistaken and control.deployment != deployment and not control.deployment.startswith(f"{HARNESS}/"):
-            return f"the control {control.deployment}, known to be {control.expected}, was found {control.verdict}"
+            return f"the control {control.deployment} is {control.verdict}; expected {control.expected}"
     return None
 
 
 def overall(judgements: Sequence[Judgement]) -> Outcome:
-    """One failure fails; one undecided leaves the gate undecided; nothing judged is nothing shown."""
+    """Failed if one condition failed, passed if all passed (at least one), else inconclusive."""
     outcomes = {judgement.outcome for judgement in judgements}
     if Outcome.FAILED in outcomes:
         return Outcome.FAILED
     return Outcome.PASSED if outcomes == {Outcome.PASSED} else Outcome.INCONCLUSIVE
 
 
-def _judgement(finding: Finding | None, name: str, condition: Condition, broken: str | None, level: float) -> Judgement:
+def _judgement(finding: Finding | None, name: str, condition: Condition, doubt: str | None, level: float) -> Judgement:
     per_hour = condition.per == "per_hour"
     slope, interval = None, None
     if finding is not None:
@@ -133,19 +135,19 @@ def _judgement(finding: Finding | None, name: str, condition: Condition, broken:
     unit = condition.per.replace("_", " ")
     if finding is None or slope is None or interval is None:
         outcome = Outcome.INCONCLUSIVE
-        said = f"no {unit} rate could be estimated" + (f": {broken}" if broken else _because(finding))
+        text = f"no {unit} rate could be estimated" + (f": {doubt}" if doubt else _because(finding))
     else:
-        said = f"{slope:,.1f} {unit} [{interval[0]:,.1f}, {interval[1]:,.1f}], verdict {finding.verdict}"
+        text = f"{slope:,.1f} {unit} [{interval[0]:,.1f}, {interval[1]:,.1f}], verdict {finding.verdict}"
         if finding.verdict == "aging" and slope > condition.limit and (finding.p or 0.0) <= level:
             outcome = Outcome.FAILED
-        elif broken:
-            outcome, said = Outcome.INCONCLUSIVE, f"{said}; it has not been shown: {broken}"
+        elif doubt:
+            outcome, text = Outcome.INCONCLUSIVE, f"{text}; not shown: {doubt}"
         elif interval[1] <= condition.limit:
             outcome = Outcome.PASSED
         else:
             outcome = Outcome.INCONCLUSIVE
-    return Judgement(name, condition, outcome, f"{name}: {condition}: {said}")
+    return Judgement(name, condition, outcome, f"{name}: {condition}: {text}")
 
 
 def _because(finding: Finding | None) -> str:
-    return "" if finding is None or not finding.notes else f": {'; '.join(finding.notes)}"
+    return "" if finding is None or not finding.notes else f": {' '.join(finding.notes)}"

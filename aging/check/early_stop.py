@@ -1,8 +1,8 @@
-"""Looking early: a running campaign is judged at planned times, and ended once it has failed.
+"""Early looks: a running campaign is judged at planned times and ended once it has failed.
 
-The looks share one error: each is held to the level that O'Brien–Fleming spending
-leaves it, the last one, at the end, included. A campaign is never ended early to
-pass, for a leak that has not shown may still come.
+The looks share one error probability: each, the last one at the end included, uses its
+level of O'Brien–Fleming spending. A campaign never ends early with a pass, since a leak
+may still appear.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOOK = "aging.check.look:look"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a campaign is judged by: conditions on deployments, at ``looks`` equally spaced times of its window."""
+    """The gate of a campaign: conditions on deployments, at ``looks`` equally spaced times of its window."""
 
     conditions: Sequence[Condition]
     deployments: Sequence[str]
@@ -41,7 +41,7 @@ class Gate:
         return [self.level(number) for number in range(1, self.looks + 1)]
 
     def level(self, look: int, failed: Collection[int] = ()) -> float:
-        """The same at one look, counted from 1. The looks that ``failed`` have spent nothing of the error."""
+        """The same at one look, counted from 1. Looks that ``failed`` spend none of the error probability."""
         from aging.stats.multiple.group_sequential import look_levels  # noqa: PLC0415 - scipy, not for the runner
 
         numbers = [number for number in range(1, self.looks + 1) if number not in failed]
@@ -53,11 +53,11 @@ class Gate:
 
 
 async def watch(
-    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], tell: Journalize
+    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], record: Journalize
 ) -> None:
     """Look at each planned time; call ``decided`` with the reason, and return, at the first failure.
 
-    ``tell`` writes the journal: a look that crashes has found nothing, and is recorded.
+    ``record`` writes to the journal; a look that crashes is recorded there as ``look_failed`` and finds nothing.
     """
     start = await _start_of_load(layout)
     crashed: set[int] = set()
@@ -67,7 +67,7 @@ async def watch(
             messages = await call(_LOOK, _job(gate, layout, number, crashed))
         except WorkerError as error:
             crashed.add(number)
-            tell(LookFailed(look=number, looks=gate.looks, exit=error.status, log=list(error.lines)))
+            record(LookFailed(look=number, looks=gate.looks, exit=error.status, log=list(error.lines)))
             continue
         if messages:
             saved = readable_duration(max(start + campaign.duration - time.monotonic(), 0.0))

@@ -9,7 +9,7 @@ import aging.stats.trend_tests
 from aging.check.conditions import Condition, Judgement, Outcome, judge
 from aging.check.early_stop import Gate
 from aging.core.plugins import discover
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import Results, open_results
 
@@ -26,6 +26,6 @@ def look(job: Mapping[str, Any]) -> list[str]:
 
 def failed(results: Results, gate: Gate, level: float) -> list[Judgement]:
     """The conditions that the results so far have failed at this ``level``."""
-    findings = analyse(results, discover(aging.stats.trend_tests, TrendTest))
+    findings = analyze(results, discover(aging.stats.trend_tests, TrendTest))
     judgements = judge(findings, gate.conditions, gate.deployments, level)
     return [judgement for judgement in judgements if judgement.outcome is Outcome.FAILED]

@@ -61,8 +61,7 @@ def _as_json(campaign: Campaign, plan: Timetable, need: DiskNeed) -> dict[str, A
 def _show(campaign: Campaign, plan: Timetable, need: DiskNeed) -> None:
     from rich.table import Table
 
-    from aging.core.format import readable_duration
-    from aging.report.terminal import bytes_text
+    from aging.core.format import byte_size, readable_duration
 
     out = console()
     treated = any(run.levels for run in plan.runs)
@@ -85,10 +84,10 @@ def _show(campaign: Campaign, plan: Timetable, need: DiskNeed) -> None:
     )
     if again:
         out.print(again, soft_wrap=True)
-    logs = f", logs up to {bytes_text(need.logs)}"
-    kept = bytes_text(sum(need.sealed.values()))
+    logs = f", logs up to {byte_size(need.logs)}"
+    kept = byte_size(sum(need.sealed.values()))
     out.print(
-        f"disk: about {kept} of results, {bytes_text(need.open_hour)} more for the hour being written{logs}",
+        f"disk: about {kept} of results, {byte_size(need.open_hour)} more for the hour being written{logs}",
         soft_wrap=True,
     )
 

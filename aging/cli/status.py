@@ -67,6 +67,6 @@ def _one(options: argparse.Namespace) -> ExitCode:
                 out.print(table(results.name, snapshot))
             else:
                 show_lines(out, lines(results.name, snapshot))
-            if not options.watch or not snapshot.runner_lives:
+            if not options.watch or not snapshot.runner_alive:
                 return ExitCode.DONE
             time.sleep(_REFRESH_SECONDS)

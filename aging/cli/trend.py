@@ -57,11 +57,11 @@ def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
     import aging.stats.trend_tests
     from aging.core.plugins import discover
-    from aging.findings.table_analysis import analyse_series
+    from aging.findings.table_analysis import analyze_series
     from aging.stats.trend_tests.base import TrendTest
 
     tests = discover(aging.stats.trend_tests, TrendTest)
-    analysed = [analyse_series(one, tests, options.resample, options.warmup) for one in _read(options)]
+    analysed = [analyze_series(one, tests, options.resample, options.warmup) for one in _read(options)]
     if options.json:
         print(json.dumps({"schema": 1, "series": [one.to_json() for one in analysed]}, indent=1, allow_nan=False))
     else:

@@ -1,8 +1,33 @@
-"""Formats times and durations for display and for file names."""
+"""The one formatter: times, sizes, rates, shares and probabilities as reports, terminals, messages and file names
+write them.
+
+Three significant digits, binary prefixes, a space before the unit: ``1.65 GiB``, ``+965 MiB/h``. The unit follows from
+the indicator's name. ``–`` stands for what is not known.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+
+NONE = "–"
+"""Stands for what is not known."""
+
+_BINARY = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+_TIME = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_PLAIN = ((1.0, ""),)
+_CPU = ((1.0, "CPU"), (1e-3, "mCPU"), (1e-6, "µCPU"))
+_LEAST_WRITTEN, _MOST_WRITTEN = 1e-6, 1e15
+_NEAR = 100.0
+"""A slope is written in the unit of limits that are at most this many times larger."""
+
+_APART = 1e4
+"""Two numbers further apart than this are not written in one unit."""
+
+Scales = Sequence[tuple[float, str]]
 
 
 def utc(wall: float) -> datetime:
@@ -28,3 +53,179 @@ def readable_duration(seconds: float) -> str:
     if hours:
         return f"{hours}h {minutes:02d}m"
     return f"{minutes}m {secs:02d}s" if minutes else f"{secs}s"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How an indicator's values are scaled, and what is written after the scaled unit (``/s`` for a counter)."""
+
+    scales: Scales
+    suffix: str = ""
+
+    def scale(self, magnitude: float) -> tuple[float, str]:
+        """The largest scale that is not above ``magnitude``, with its name."""
+        for factor, name in self.scales:
+            if magnitude >= factor * 0.9995:  # 1023.9 B would be written as 1024 B
+                return factor, name
+        return self.scales[-1]
+
+
+_BY_ENDING = (
+    ("_cpu_seconds_total", Unit(_CPU)),
+    ("_bytes_total", Unit(_BINARY, "/s")),
+    ("_seconds_total", Unit(_TIME, "/s")),
+    ("_total", Unit(_PLAIN, "/s")),
+    ("_bytes", Unit(_BINARY)),
+    ("_seconds", Unit(_TIME)),
+)
+
+
+def unit_of(indicator: str) -> Unit:
+    """The unit of an indicator, from the ending of its name."""
+    return next((unit for ending, unit in _BY_ENDING if indicator.endswith(ending)), Unit(_PLAIN))
+
+
+def byte_size(count: float | None, *, signed: bool = False) -> str:
+    """Bytes: ``1.65 GiB``, ``+12.0 MiB`` where they are a change."""
+    return NONE if _unknown(count) else _written(Unit(_BINARY), [count], signed=signed, per="")
+
+
+def share(value: float | None) -> str:
+    """A share of 1 in percent: ``99.3 %``; ``100 %`` is the whole, nothing missing."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return "100 %" if value == 1 else f"{(min(value, 0.9999) if value < 1 else value) * 100:.4g} %"
+
+
+def request_rate(per_second: float | None) -> str:
+    """``7.9 req/s``."""
+    return NONE if per_second is None else f"{per_second:.3g} req/s"
+
+
+def objectives_text(objectives: Mapping[str, float]) -> str:
+    """Objectives in seconds as text: ``TTFT ≤ 1s, TPOT ≤ 50ms``."""
+    return ", ".join(f"{name.upper()} ≤ {_short(seconds)}" for name, seconds in objectives.items())
+
+
+def _short(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    return readable_duration(seconds) if seconds >= 60 else f"{seconds:g}s"
+
+
+def sentence(text: str) -> str:
+    """``text`` with a full stop at its end."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def level(indicator: str, value: float | None) -> str:
+    """A value of the indicator itself: ``1.21 GiB``."""
+    return NONE if _unknown(value) else _written(unit_of(indicator), [value], signed=False, per="")
+
+
+def slope(indicator: str, value: float | None, per: str, beside: Sequence[float | None] | None = None) -> str:
+    """A signed slope: ``+1.21 MiB/h``; in the unit of its limits where it stands ``beside`` them."""
+    if _unknown(value):
+        return NONE
+    around = [abs(limit) for limit in beside or () if limit is not None and math.isfinite(limit)]
+    return _written(unit_of(indicator), [value], signed=True, per=per, around=around)
+
+
+def size(indicator: str, value: float | None, per: str) -> str:
+    """An unsigned slope, such as a limit of detection: ``310 KiB/h``."""
+    return NONE if _unknown(value) else _written(unit_of(indicator), [value], signed=False, per=per)
+
+
+def interval(indicator: str, limits: Sequence[float | None] | None, per: str) -> str:
+    """Both limits in one unit: ``+1.1 to +1.3 MiB/h``."""
+    if limits is None or any(_unknown(limit) for limit in limits):
+        return NONE
+    return _written(unit_of(indicator), list(limits), signed=True, per=per)
+
+
+def probability(value: float | None) -> str:
+    """A p or q value: ``0.034``, ``< 0.001``."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def count(value: float | None) -> str:
+    """A whole number with commas between the thousands."""
+    return NONE if _unknown(value) else f"{value:,.0f}"
+
+
+def setting(name: str, value: Any) -> str:
+    """A manifest value by its key's suffix."""
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float) and math.isfinite(value):
+        if name.endswith("_bytes"):
+            return level(name, value)
+        if name.endswith("_seconds"):
+            return readable_duration(value) if value >= 60 else f"{value:g} s"
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(value)
+
+
+def clock(seconds: float | None) -> str:
+    """A time since the campaign's start: ``0:03:05``, ``26:00:00``."""
+    if seconds is None or not math.isfinite(seconds):
+        return NONE
+    whole = round(abs(seconds))
+    sign = "−" if seconds < 0 and whole else ""
+    return f"{sign}{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+
+
+def significant(value: float, signed: bool = False, like: float | None = None) -> str:
+    """Three significant digits of ``like`` (or of the value), and no exponent where one can be avoided."""
+    if value == 0:
+        return "0"
+    magnitude = abs(value)
+    sign = "−" if value < 0 else "+" if signed else ""
+    if magnitude < _LEAST_WRITTEN:
+        return "≈ 0"  # the last bits of a floating-point sum
+    if magnitude >= _MOST_WRITTEN:
+        return f"{sign}{magnitude:.2e}"
+    digits = f"{magnitude:.{_decimals(magnitude if like is None else like)}f}"
+    if float(digits) == 0:  # a limit that is not zero must not read as zero
+        digits = f"{magnitude:.{_decimals(magnitude)}f}"
+    return sign + digits
+
+
+def _decimals(magnitude: float) -> int:
+    return max(0, 2 - math.floor(math.log10(magnitude)))
+
+
+def _unknown(value: float | None) -> bool:
+    return value is None or not math.isfinite(value)
+
+
+def _written(unit: Unit, values: Sequence[Any], *, signed: bool, per: str, around: Sequence[float] = ()) -> str:
+    magnitudes = [abs(value) for value in values if value]
+    if magnitudes and around and max(around) < _NEAR * magnitudes[0]:
+        return _in_unit_of(unit, max([*around, *magnitudes]), values, signed=signed, per=per)
+    largest = max(magnitudes, default=0.0)
+    if magnitudes and largest / min(magnitudes) > _APART:
+        return " to ".join(_written(unit, [value], signed=signed, per=per) for value in values)
+    return _in_unit_of(unit, largest, values, signed=signed, per=per)
+
+
+def _in_unit_of(unit: Unit, magnitude: float, values: Sequence[Any], *, signed: bool, per: str) -> str:
+    largest = max(abs(value) for value in values)
+    factor, name = unit.scale(magnitude or 1.0)
+    scaled = [value / factor for value in values]
+    numbers = " to ".join(_number(one, largest / factor, signed=signed, whole=factor == 1) for one in scaled)
+    named = f"{name}{unit.suffix}"
+    if per:
+        named += f" per {per}" if unit.suffix else f"/{per}"
+    space = "" if not named or named.startswith("/") else " "
+    return f"{numbers}{space}{named}"
+
+
+def _number(value: float, largest: float, *, signed: bool, whole: bool) -> str:
+    if whole and value == round(value) and abs(value) < _MOST_WRITTEN:
+        return significant(value, signed, like=100)
+    return significant(value, signed, like=largest)

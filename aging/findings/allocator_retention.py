@@ -1,36 +1,35 @@
-"""What of a growth is memory that the program has freed and the allocator keeps: retention, and no leak."""
+"""Retention: the part of a growth that the program has freed and the allocator keeps. It is no leak."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from aging.core.format import byte_size
 from aging.core.metrics import ALLOCATOR, PRIMARY, resolution
 from aging.findings.series import Series
 from aging.findings.types import Finding
+from aging.stats.note import Note
 
 _ENDS = 0.1
 """Share of a series at each end whose median is its level there."""
 
-_MIB = 2**20
-
 
 def with_retention(finding: Finding, series: Sequence[Series]) -> Finding:
-    """The finding of a deployment's memory with what its allocators tell of the growth; any other as it is.
+    """The finding of a deployment's memory with a note on its allocators' part in the growth; any other unchanged.
 
-    ``series`` are the campaign's. Without the allocator probe there is nothing to tell.
+    ``series`` are the campaign's. Without the allocator probe there is no note.
     """
     if finding.indicator != PRIMARY:
         return finding
-    lives = {
+    by_generation = {
         (one.replica, one.generation): one
         for one in series
         if one.owner == finding.deployment and one.indicator == PRIMARY and one.y.size
     }
     notes = []
-    for (replica, generation), memory in lives.items():
+    for (replica, generation), memory in by_generation.items():
         named = {
             one.indicator: one
             for one in series
@@ -40,8 +39,8 @@ def with_retention(finding: Finding, series: Sequence[Series]) -> Finding:
             in_use, retained = (_growth(named[name]) for name in ALLOCATOR)
             grown = _growth(memory)
             if grown > resolution(PRIMARY):
-                notes.append(_told(grown, in_use, retained))
-    return replace(finding, notes=(*finding.notes, *notes)) if notes else finding
+                notes.append(_retention(grown, in_use, retained))
+    return finding.with_notes([*finding.noted(), *notes]) if notes else finding
 
 
 def _growth(series: Series) -> float:
@@ -49,9 +48,12 @@ def _growth(series: Series) -> float:
     return float(np.median(series.y[-count:]) - np.median(series.y[:count]))
 
 
-def _told(grown: float, in_use: float, retained: float) -> str:
-    mib = [f"{value / _MIB:+.1f} MiB" for value in (grown, in_use, retained, grown - in_use - retained)]
-    return (
-        f"of {mib[0]} of anonymous memory, {mib[1]} is in use by malloc's callers, {mib[2]} was freed and is kept by "
-        f"the allocator, {mib[3]} is not the allocator's (mapped directly, or pages that it has not touched)"
+def _retention(grown: float, in_use: float, retained: float) -> Note:
+    total, used, kept, other = (
+        byte_size(value, signed=True) for value in (grown, in_use, retained, grown - in_use - retained)
     )
+    message = (
+        f"Anonymous memory grew by {total}: {used} in use by malloc's callers, {kept} freed and kept by the allocator, "
+        f"{other} outside the allocator (mapped directly, or not yet touched)."
+    )
+    return Note("retention", message)

@@ -1,4 +1,4 @@
-"""From series to verdicts: the one place where the statistics meet the campaign."""
+"""From series to verdicts: runs the statistics over a result directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aging.core.metrics import DEVICE_MEMORY, PRIMARY, is_tail
 from aging.findings.allocator_retention import with_retention
 from aging.findings.controls import controls
 from aging.findings.factor_effects import experiments
-from aging.findings.indicator_analysis import IndicatorAnalysis, analyse_all
+from aging.findings.indicator_analysis import IndicatorAnalysis, analyze_all
 from aging.findings.pool_replicas import sound_finding
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
@@ -29,23 +29,25 @@ from aging.store.results import Results
 _HOUR = 3600.0
 
 
-def analyse(results: Results, tests: Mapping[str, TrendTest], measured: Measured | None = None) -> Findings:
-    """Every finding of a result directory, with the controls' outcome and the measurement's problems.
+def analyze(results: Results, tests: Mapping[str, TrendTest], measured: Measured | None = None) -> Findings:
+    """Every finding of a result directory, with the outcome of its controls and the problems of the measurement.
 
-    ``measured`` is of these results, where the caller needs its windows and series as well.
+    ``tests`` are by kind. ``measured`` holds the windows and series of these results; it is computed where it is not
+    given. Latencies and rates keep the units of their indicator's name, slopes are per hour. Sources of the methods are
+    in the functions of :mod:`aging.stats`; false-discovery control is that of Benjamini and Bogomolov (2014).
     """
     measured = Measured(results) if measured is None else measured
     manifest, series = results.manifest, measured.series
     analysis = manifest.campaign.analysis
     runs, limits = validities(results), _limits(results)
-    # Two families must not dilute what is asked of the deployments: the harness, which is a control and no hypothesis,
-    # and the tails of the latencies, which ask again what their medians do.
-    analysed = analyse_all(series, tests)
-    questions = [one for one in analysed if not is_tail(one.series.indicator)]
-    tails = [one for one in analysed if is_tail(one.series.indicator)]
+    # The harness is a control and the tails of the latencies repeat their medians: as families of their own they do not
+    # raise the threshold for the deployments.
+    analyzed = analyze_all(series, tests)
+    indicators = [one for one in analyzed if not is_tail(one.series.indicator)]
+    tails = [one for one in analyzed if is_tail(one.series.indicator)]
     of_deployments, of_tails, of_harness = (
         _findings(family, runs, analysis.test, analysis.q)
-        for family in (questions, tails, analyse_all(measured.harness, tests))
+        for family in (indicators, tails, analyze_all(measured.harness, tests))
     )
     findings = [*sorted((*of_deployments, *of_tails), key=_place), *of_harness]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
@@ -60,12 +62,12 @@ def analyse(results: Results, tests: Mapping[str, TrendTest], measured: Measured
         problems=problems_of(results),
         objectives=_objectives(measured, runs),
         runs=runs,
-        experiments=experiments(manifest, analysed, runs, analysis.test),
+        experiments=experiments(manifest, analyzed, runs, analysis.test),
     )
 
 
 def _objectives(measured: Measured, runs: Sequence[RunValidity]) -> list[Attainment]:
-    """How well every deployment kept the objectives of its load, where it has any; by its sound runs if there are."""
+    """Attainment of every deployment whose load has objectives, over its sound runs, else over all."""
     broken = {(run.deployment, run.replica) for run in runs if run.validity == "broken"}
     kept: list[Attainment] = []
     results = measured.results
@@ -82,9 +84,9 @@ def _objectives(measured: Measured, runs: Sequence[RunValidity]) -> list[Attainm
     return kept
 
 
-def _findings(analysed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str, q: float) -> list[Finding]:
-    """Findings under hierarchical false-discovery control: a growth that does not survive it is not called aging."""
-    findings = [sound_finding(group, runs, test) for group in _grouped(analysed)]
+def _findings(analyzed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str, q: float) -> list[Finding]:
+    """Findings under hierarchical false-discovery control."""
+    findings = [sound_finding(group, runs, test) for group in _by_indicator(analyzed)]
     families: dict[str, list[Finding]] = {}
     for finding in findings:
         families.setdefault(finding.deployment, []).append(finding)
@@ -100,21 +102,22 @@ def _place(finding: Finding) -> tuple[str, str]:
     return finding.deployment, finding.indicator
 
 
-def _grouped(analysed: Iterable[IndicatorAnalysis]) -> Iterable[list[IndicatorAnalysis]]:
+def _by_indicator(analyzed: Iterable[IndicatorAnalysis]) -> Iterable[list[IndicatorAnalysis]]:
     def key(one: IndicatorAnalysis) -> tuple[str, str]:
         return one.series.owner, one.series.indicator
 
-    return ([*group] for _, group in groupby(sorted(analysed, key=key), key))
+    return ([*group] for _, group in groupby(sorted(analyzed, key=key), key))
 
 
 def _under_control(finding: Finding, adjusted: float, level: float) -> Finding:
     q = None if np.isnan(adjusted) else adjusted
     decision = of_finding(finding.verdict, q, level)
-    return replace(finding, q=q, verdict=decision.verdict, notes=(*finding.notes, *decision.notes))
+    adjusted_finding = replace(finding, q=q, verdict=decision.verdict)
+    return adjusted_finding.with_notes([*finding.noted(), *decision.notes])
 
 
 def _limits(results: Results) -> dict[tuple[str, str], float]:
-    """What each exhaustible indicator of each deployment may at most become, in its unit."""
+    """The limit of each exhaustible indicator of each deployment, in the indicator's unit."""
     host = results.manifest.host
     of_host = {PRIMARY: host.memory_limit_bytes, "process_fds": host.open_files_limit}
     return {

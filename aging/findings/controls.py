@@ -1,4 +1,4 @@
-"""Controls: what is known to age, or known not to, and whether the instrument saw just that."""
+"""Controls: deployments and harness processes whose aging is known, and whether the verdicts match."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _HOUR = 3600.0
 def controls(
     deployments: Sequence[ManifestDeployment], findings: Sequence[Finding], series: Sequence[Series], *, loaded: bool
 ) -> list[Control]:
-    """The controls of a campaign: deployments whose ageing is configured, then the harness's own processes.
+    """The controls of a campaign: deployments whose aging is configured, then the harness's own processes.
 
-    Unless it is ``loaded`` there are no requests, and nothing ages by them.
+    Without load (``loaded`` false) there are no requests, and so no aging per request.
     """
     configured = {one.name: one.known_ageing for one in deployments if one.known_ageing is not None}
     if not loaded:
@@ -31,9 +31,9 @@ def controls(
 def _known(
     configured: Mapping[str, KnownAgeing], findings: Sequence[Finding], series: Sequence[Series]
 ) -> Iterable[Control]:
-    found = {(finding.deployment, finding.indicator): finding for finding in findings}
+    by_name = {(finding.deployment, finding.indicator): finding for finding in findings}
     for name, known in configured.items():
-        finding = found.get((name, known.indicator))
+        finding = by_name.get((name, known.indicator))
         if finding is None:
             continue
         rates = [
@@ -49,7 +49,7 @@ def _known(
 
 
 def _harness(findings: Sequence[Finding]) -> Iterable[Control]:
-    """The harness must not age while it measures."""
+    """The controls of the harness: its processes must not age while it measures."""
     return (
         _control(finding, ages=False, expected=0.0)
         for finding in findings
@@ -60,7 +60,7 @@ def _harness(findings: Sequence[Finding]) -> Iterable[Control]:
 def _control(finding: Finding, ages: bool, expected: float | None) -> Control:
     """``expected`` is units per hour; None where the run was too short to know the rate of its requests."""
     low, high = finding.ci_per_hour or (np.nan, np.nan)
-    found = finding.verdict == "aging"
+    called_aging = finding.verdict == "aging"
     return Control(
         deployment=finding.deployment,
         indicator=finding.indicator,
@@ -69,5 +69,5 @@ def _control(finding: Finding, ages: bool, expected: float | None) -> Control:
         verdict=finding.verdict,
         slope_per_hour=finding.slope_per_hour,
         ci_per_hour=finding.ci_per_hour,
-        passed=bool(found and expected is not None and low <= expected <= high) if ages else not found,
+        passed=bool(called_aging and expected is not None and low <= expected <= high) if ages else not called_aging,
     )

@@ -1,4 +1,4 @@
-"""What the factors of a designed experiment did to the leak rates of its runs."""
+"""Effects of the factors of a designed experiment on the leak rates of its runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from aging.findings.pool_replicas import finding_of
 from aging.findings.types import Experiment, FactorEffect, RunValidity
 from aging.stats.factor_effects import Effect, Effects, Observation, estimate, name
 from aging.stats.multiple.fdr import benjamini_hochberg
+from aging.stats.note import Note
 from aging.store.manifest import Manifest
 
 _HOUR = 3600.0
@@ -25,16 +26,16 @@ Factors = Mapping[str, Sequence[Any]]
 
 
 def experiments(
-    manifest: Manifest, analysed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str
+    manifest: Manifest, analyzed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str
 ) -> list[Experiment]:
-    """The effects on the leak rate per hour and per request, of every deployment that a design was made of.
+    """The effects on the leak rate per hour and per request, of every base deployment of a design.
 
-    Runs that are broken are left out, and that is told.
+    Broken runs are left out, with a note.
     """
     factors: Factors = (manifest.experiment or {}).get("factors", {})
     rates: Sequence[Literal["hour", "request"]] = ("hour", "request") if manifest.campaign.load else ("hour",)
     bases = dict.fromkeys(run.base for run in runs if run.base is not None)
-    found = {(run.deployment, run.replica): _rates(run, analysed, test) for run in runs if run.base is not None}
+    found = {(run.deployment, run.replica): _rates(run, analyzed, test) for run in runs if run.base is not None}
     return [
         _experiment(base, per, factors, [run for run in runs if run.base == base], found)
         for base in bases
@@ -44,7 +45,7 @@ def experiments(
 
 @dataclass(frozen=True, slots=True)
 class _Rates:
-    """What one run found by itself, and how finely: a page over its window, or over the window's requests."""
+    """The rates of one run, and their resolution: a page over its window, or over the window's requests."""
 
     rate: Mapping[str, float | None]
     resolution: Mapping[str, float]
@@ -54,10 +55,10 @@ Found = Mapping[tuple[str, int], _Rates | None]
 """By deployment and replica; None where a run left no series, or is broken."""
 
 
-def _rates(run: RunValidity, analysed: Sequence[IndicatorAnalysis], test: str) -> _Rates | None:
+def _rates(run: RunValidity, analyzed: Sequence[IndicatorAnalysis], test: str) -> _Rates | None:
     own = [
         one
-        for one in analysed
+        for one in analyzed
         if (one.series.owner, one.series.replica, one.series.indicator) == (run.deployment, run.replica, PRIMARY)
     ]
     if not own or run.validity == "broken":
@@ -82,10 +83,24 @@ def _experiment(
     observations = list(_observations(per, runs, found, mine))
     notes = list(_left_out(runs, len(observations), per))
     if len(observations) < 2:
-        return Experiment(base, PRIMARY, per, len(observations), 0, None, None, 0, None, (), tuple(notes))
+        return Experiment(
+            deployment=base,
+            indicator=PRIMARY,
+            per=per,
+            runs=len(observations),
+            points=0,
+            mean=None,
+            error_sd=None,
+            error_df=0,
+            lack_of_fit_p=None,
+            effects=(),
+            notes=tuple(map(str, notes)),
+            note_codes=tuple(note.code for note in notes),
+        )
     finest = [rates.resolution[per] for run in runs if (rates := found[run.deployment, run.replica]) is not None]
     fitted = estimate(mine, observations, float(np.mean(finest)))
     terms = [*fitted.effects, *([] if fitted.curvature is None else [fitted.curvature])]
+    notes += [*fitted.notes, *_fit(fitted)]
     adjusted = benjamini_hochberg([term.p for term in terms])
     return Experiment(
         deployment=base,
@@ -97,8 +112,9 @@ def _experiment(
         error_sd=fitted.error_sd,
         error_df=fitted.error_df,
         lack_of_fit_p=fitted.lack_of_fit_p,
-        effects=tuple(_told(term, float(q), mine) for term, q in zip(terms, adjusted, strict=True)),
-        notes=(*notes, *fitted.notes, *_fit(fitted)),
+        effects=tuple(_factor_effect(term, float(q), mine) for term, q in zip(terms, adjusted, strict=True)),
+        notes=tuple(map(str, notes)),
+        note_codes=tuple(note.code for note in notes),
     )
 
 
@@ -107,27 +123,32 @@ def _observations(per: str, runs: Sequence[RunValidity], found: Found, factors: 
         rates = found[run.deployment, run.replica]
         rate = None if rates is None else rates.rate[per]
         if rate is not None:
-            centre = any(run.levels[path] not in levels for path, levels in factors.items())
-            yield Observation(run.levels, float(rate), centre)
+            center = any(run.levels[path] not in levels for path, levels in factors.items())
+            yield Observation(run.levels, float(rate), center)
 
 
-def _left_out(runs: Sequence[RunValidity], used: int, per: str) -> Iterator[str]:
+def _left_out(runs: Sequence[RunValidity], used: int, per: str) -> Iterator[Note]:
     broken = [run for run in runs if run.validity == "broken"]
     for run in broken:
-        yield f"{run.deployment}, replica {run.replica}, is broken and left out: {'; '.join(run.reasons)}"
+        yield Note("run_broken", f"{_name(run)} is broken and left out: {' '.join(run.reasons)}")
     for run in runs:
         if run.validity == "short":
-            yield f"{run.deployment}, replica {run.replica}, is short: {'; '.join(run.reasons)}"
+            yield Note("run_short", f"{_name(run)} is short: {' '.join(run.reasons)}")
     if rateless := len(runs) - len(broken) - used:
-        yield f"{rateless} runs were too short for a rate per {per}, and are left out"
+        yield Note("runs_without_rate", f"{rateless} runs are too short for a rate per {per} and are left out.")
 
 
-def _fit(fitted: Effects) -> Iterator[str]:
+def _name(run: RunValidity) -> str:
+    return f"{run.deployment}, replica {run.replica},"
+
+
+def _fit(fitted: Effects) -> Iterator[Note]:
     if fitted.lack_of_fit_p is not None and fitted.lack_of_fit_p < 0.05:
-        yield f"the terms do not explain the points (lack of fit, p = {fitted.lack_of_fit_p:.2g})"
+        message = f"The terms do not explain the points (lack of fit, p = {fitted.lack_of_fit_p:.2g})."
+        yield Note("lack_of_fit", message)
 
 
-def _told(term: Effect, q: float, factors: Factors) -> FactorEffect:
+def _factor_effect(term: Effect, q: float, factors: Factors) -> FactorEffect:
     levels = factors.get(term.term[0], ()) if term.means else ()
     return FactorEffect(
         term=name(term.term),

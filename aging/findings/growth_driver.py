@@ -1,8 +1,8 @@
-"""What drives a deployment's growth: the clock, the requests, or the tokens?
+"""The driver of a deployment's growth: the clock, the requests, or the tokens.
 
-A steady load leaves it open, for all three rise together. A load that varies
-may tell by the fit alone; phases of different load (arrivals of kind ``dose``)
-settle it.
+Under a steady load all three rise together and none can be named. Under a varying
+load the best fit names one; phases of different load (arrivals of kind ``dose``)
+separate them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from aging.core.metrics import resolution
 from aging.findings.series import Series
 from aging.findings.types import Dose
 from aging.stats import SeriesError, attribute_growth, dose_response, sen_slope_autocorrelated
+from aging.stats.note import Note
 
 _HOUR = 3600.0
 _Z975 = float(ndtri(0.975))
@@ -24,18 +25,22 @@ _REFUTED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Driven:
-    """The driver that explains the growth best, the phases' evidence, and both in words; None where it is open."""
+class GrowthDriver:
+    """The driver that explains the growth best, the evidence of the phases, and notes; None where it is open."""
 
     driver: str | None
     dose: Dose | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
-def driven(series: Series) -> Driven:
-    """What the series says of its own growth; a pure function of it."""
+def growth_driver(series: Series) -> GrowthDriver:
+    """The driver of the growth of ``series``; a pure function of it.
+
+    By information criterion (:func:`aging.stats.attribute_growth`) and, over phases of different load, by weighted
+    least squares (:func:`aging.stats.dose_response`).
+    """
     dose = _dose(series)
-    return Driven(_driver(series), dose, () if dose is None else (_in_words(dose),))
+    return GrowthDriver(_driver(series), dose, () if dose is None else (_dose_note(dose),))
 
 
 def _driver(series: Series) -> str | None:
@@ -56,7 +61,9 @@ def _dose(series: Series) -> Dose | None:
         return None
     growth, errors, loads, seconds = [], [], [], []
     for begin, end in series.phases:
-        late = (series.t >= (begin + end) / 2) & (series.t <= end)  # what the change of load moved has settled by then
+        late = (series.t >= (begin + end) / 2) & (
+            series.t <= end
+        )  # the effect of the change itself has settled by then
         t, y, sent = series.t[late], series.y[late], requests[late]
         if t.size < _LEAST:
             continue
@@ -84,15 +91,17 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _in_words(dose: Dose) -> str:
-    said = f"over {dose.phases} phases of different load"
+def _dose_note(dose: Dose) -> Note:
+    phases = f"Over {dose.phases} phases of different load"
     if dose.share_of_requests is not None:
-        said += f", {dose.share_of_requests:.0%} of the growth follows the requests"
+        phases += f", {100 * dose.share_of_requests:.0f} % of the growth follows the requests"
     low, high = dose.ci_per_request
     if low <= 0 <= high:
-        return f"{said}; a growth per request is not shown"
+        return Note("dose_no_request_growth", f"{phases}; growth per request is not significant.")
     if dose.same_p is None:
-        return said
+        return Note("dose", f"{phases}.")
+    p = f"(p = {dose.same_p:.2g})"
     if dose.same_p < _REFUTED:
-        return f"{said}; the loaded phases differ in growth per request (p = {dose.same_p:.2g}), as no leak does"
-    return f"{said}; the growth per request is the same in all loaded phases (p = {dose.same_p:.2g}), as a leak's is"
+        differ = f"growth per request differs between loaded phases {p}, which a leak would not do"
+        return Note("dose_differs", f"{phases}; {differ}.")
+    return Note("dose_same", f"{phases}; growth per request is the same in all loaded phases {p}, as for a leak.")

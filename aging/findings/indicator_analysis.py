@@ -1,4 +1,4 @@
-"""The indicators of a campaign, each series with what the statistics say of it."""
+"""The indicators of a campaign: each series with its statistics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aging.core.blas_threads import one_thread
 from aging.core.metrics import PRIMARY, ages_downwards, resolution
 from aging.core.plugins import discover
 from aging.core.records import HARNESS
-from aging.findings.growth_driver import Driven, driven
+from aging.findings.growth_driver import GrowthDriver, growth_driver
 from aging.findings.series import Floats, Series
 from aging.findings.series_analysis import SeriesAnalysis, series_analysis
 from aging.findings.types import Verdict
@@ -29,19 +29,19 @@ _WORTH_A_POOL = 100_000
 
 @dataclass(frozen=True, slots=True)
 class IndicatorAnalysis:
-    """An indicator's series with its statistics, how it grows and what drives that.
+    """An indicator's series with its statistics, the mechanism of its growth and its driver.
 
-    Of an indicator that ages downwards the trend is that of its negative: a fall is what ages there.
+    For an indicator that ages downwards the trend is that of its negative: there a fall is aging.
     """
 
     series: Series
     result: SeriesAnalysis
     mechanism: str | None
-    driven: Driven | None
+    driver: GrowthDriver | None
 
     @property
     def verdict(self) -> Verdict:
-        """What the series says by itself."""
+        """The verdict of this series alone."""
         trend, series = self.result.trend, self.series
         if trend is None:
             return of_series(None, 0.0, 0.0, 0.0, harness=False)
@@ -49,12 +49,12 @@ class IndicatorAnalysis:
         return of_series(trend.verdict, trend.low, change, least, harness=series.owner.startswith(HARNESS))
 
 
-def analyse_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> list[IndicatorAnalysis]:
-    """Analyse every series, on all cores where that pays; the memory of a process tree also for how it grows."""
+def analyze_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> list[IndicatorAnalysis]:
+    """Analyze every series, on all cores where that is faster; of a process tree's memory also mechanism and driver."""
     every = list(series)
     sizes = {(one.owner, one.replica, one.generation, one.indicator): one for one in every}
     return [
-        IndicatorAnalysis(one, result, _mechanism(one, sizes), _driven(one))
+        IndicatorAnalysis(one, result, _mechanism(one, sizes), _driver(one))
         for one, result in zip(every, _results(every, tests), strict=True)
     ]
 
@@ -62,14 +62,14 @@ def analyse_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> lis
 def _results(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> list[SeriesAnalysis]:
     if sum(one.t.size for one in series) < _WORTH_A_POOL:
         return [series_analysis(one.t, _towards_worse(one), tests) for one in series]
-    # Tests go by name: a plug-in's function need not be one that can be sent to another process.
+    # Tests are passed by name: the function of a plug-in may not be picklable.
     task = partial(_result_by_name, kinds=tuple(tests))
     with ProcessPoolExecutor(mp_context=get_context("forkserver"), initializer=one_thread) as pool:
         return list(pool.map(task, [one.t for one in series], [_towards_worse(one) for one in series]))
 
 
 def _towards_worse(series: Series) -> Floats:
-    """The series, such that more is worse."""
+    """The values with a sign such that more is worse."""
     return -series.y if ages_downwards(series.indicator) else series.y
 
 
@@ -78,8 +78,8 @@ def _result_by_name(t: Floats, y: Floats, kinds: tuple[str, ...]) -> SeriesAnaly
     return series_analysis(t, y, {kind: known[kind] for kind in kinds})
 
 
-def _driven(series: Series) -> Driven | None:
-    return driven(series) if series.indicator == PRIMARY and series.work else None
+def _driver(series: Series) -> GrowthDriver | None:
+    return growth_driver(series) if series.indicator == PRIMARY and series.work else None
 
 
 def _mechanism(series: Series, sizes: Mapping[tuple[str, int, int, str], Series]) -> str | None:

@@ -1,4 +1,4 @@
-"""Which runs are broken: what a worker process computes for the runner, which decides about repeats."""
+"""The retry judge: a worker process that finds broken runs for the runner, which repeats them."""
 
 from __future__ import annotations
 

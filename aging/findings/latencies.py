@@ -1,4 +1,4 @@
-"""The one definition of each latency. What it counts from is always said: a queue in the client is in one and not in
+"""The one definition of each latency. Its base is always named: a queue in the client counts in one and not in
 the other.
 
 - TTFT: to the first token of an answer that is streamed.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Base = Literal["sent", "scheduled", "waited"]
 """``sent``: the server's part alone. ``scheduled``: from when the request was due, the client's queue included.
-``waited``: from when it was sent, or due where a rejuvenation held it back; its users wait for that, too."""
+``waited``: from when it was sent, or due where a rejuvenation held it back, since users wait for that, too."""
 
 SINCE: Mapping[Base, str] = {
     "sent": "since it was sent",
@@ -34,7 +34,7 @@ _LATE_QUANTILE = 0.99
 def latencies(requests: pd.DataFrame, base: Base) -> pd.DataFrame:
     """TTFT, TPOT, E2E and longest stall of every request, in seconds, on the index of ``requests``.
 
-    NaN where a request has none of it: what was not answered, not streamed, or has one token.
+    NaN where a request has no such latency: it was not answered, not streamed, or has one token.
     """
     import numpy as np  # noqa: PLC0415 - the live view takes a record at a time, and must do without
     import pandas as pd  # noqa: PLC0415
@@ -63,9 +63,9 @@ def time_to_first_token(record: Mapping[str, Any], base: Literal["sent", "schedu
 
 
 def lateness(requests: pd.DataFrame) -> float:
-    """The 99th percentile of the requests' lateness, in seconds; those that a rejuvenation held back are left out.
+    """The 99th percentile of the requests' lateness, in seconds; those held back by a rejuvenation are left out.
 
-    0 where none was sent.
+    0 where no request was sent.
     """
     import numpy as np  # noqa: PLC0415 - as above
 
@@ -84,7 +84,7 @@ def _beginning(requests: pd.DataFrame, base: Base) -> pd.Series:
 def _tokens_of_one_answer(requests: pd.DataFrame) -> pd.Series:
     """Output tokens; of a request for several answers those of one.
 
-    A usage counts the tokens of all answers (vLLM) or of one (llama.cpp); none has more than were asked for.
+    Usage counts the tokens of all answers (vLLM) or of one (llama.cpp); no answer has more than the request allows.
     """
     tokens = requests["output_tokens"]
     if "options" not in requests:

@@ -1,4 +1,4 @@
-"""When no load process drove a run that was under way, and the arrivals that were due then: no server failed them."""
+"""Gaps of the load: times of a run without a load process, and the requests that were due then."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from aging.store.results import Results
 class LoadGap:
     """A stretch of a run without a load process, in monotonic seconds.
 
-    From when one had ended, or its runner had, to when the next could send; ``back`` is infinite where nothing was left
-    to send by then, and ``first`` the index of the first request that the next one sent, if any. What ages by its load
-    does not age in a gap, and says nothing there of how it ages under load.
+    It begins when a load process or its runner ended (``gone``) and ends when the next one could send; ``back`` is
+    infinite where no request remained, and ``first`` the index of the first request that the next one sent, if any.
+    Samples in a gap show nothing about aging under load.
     """
 
     gone: float
@@ -29,8 +29,8 @@ class LoadGap:
 def load_gaps(results: Results, deployment: str, replica: int) -> Sequence[LoadGap]:
     """The gaps of one run, of its last attempt where it was repeated.
 
-    A gap begins with the first event that tells of an end, and ends when a load process goes on: a runner that is
-    found gone after its load process had died does not begin it anew.
+    A gap begins with the first event of an end and ends when a load process resumes: a runner found gone after its
+    load process had died does not begin a second gap.
     """
     found: list[LoadGap] = []
     began, gone = False, math.nan
@@ -52,8 +52,8 @@ def load_gaps(results: Results, deployment: str, replica: int) -> Sequence[LoadG
 def unsent(results: Results, finished: LoadFinished | LoadDied, recorded: pd.DataFrame) -> int:
     """Arrivals without a record that were due, or in flight, in a gap of a run's load.
 
-    ``finished`` is how the load ended, ``recorded`` what it left (``index`` and ``scheduled``). Such have an index
-    below the first that the next load process sent, and above the last that was answered before the gap.
+    ``finished`` is the event of the load's end, ``recorded`` its request records (``index`` and ``scheduled``). Such
+    arrivals have an index below the first that the next load process sent, and above the last answered before the gap.
     """
     deployment, replica = finished.deployment, finished.replica
     if recorded.empty:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from aging.core.errors import InputError, MistakesError
 from aging.findings.table_reader import TableSeries, seconds_of
+from aging.stats.note import Note
 
 Floats = NDArray[np.float64]
 
@@ -68,13 +69,14 @@ def _series(name: str, times: pd.Index, series: pd.Series, load_start: Any) -> T
     known = np.isfinite(seconds) & np.isfinite(y)
     if not known.any():
         raise InputError(f"{name}: none of its {y.size} rows has both a time and a finite value")
-    notes = []
+    notes: list[Note] = []
     if lost := int((~known).sum()):
-        notes.append(f"{lost} of {y.size} rows without a finite time and value were left out")
+        message = f"{lost} of {y.size} rows without a finite time and value are left out."
+        notes.append(Note("rows_not_finite", message))
     _check_order(name, times[known], seconds[known])
     t = seconds[known] - _origin(name, load_start, seconds[known], absolute=absolute)
     if early := int((t < 0).sum()):
-        notes.append(f"{early} rows before the start of load were left out")
+        notes.append(Note("rows_before_load", f"{early} rows before the start of load are left out."))
     after = t >= 0
     if not after.any():
         raise InputError(f"{name}: all of its rows lie before the start of load ({load_start})")

@@ -1,4 +1,4 @@
-"""Replicas of one deployment's indicator, pooled into one finding; disagreement is told, never averaged away."""
+"""Replicas of one deployment's indicator, pooled into one finding; disagreement is a note, never averaged away."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from scipy.special import ndtri
 from aging.core.errors import require
 from aging.core.metrics import ages_downwards, resolution
 from aging.findings.indicator_analysis import IndicatorAnalysis
-from aging.findings.types import Finding, RunValidity, Verdict
+from aging.findings.types import Finding, RunValidity
 from aging.findings.verdict import of_replicas, of_runs
 from aging.stats import Pooled, pool, stouffer
+from aging.stats.note import Note
 
 _HOUR = 3600.0
 _Z975 = float(ndtri(0.975))
@@ -22,26 +23,27 @@ _Z975 = float(ndtri(0.975))
 def sound_finding(group: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str) -> Finding:
     """The finding of one indicator of one deployment, of the ``runs`` that are sound.
 
-    What is left of a broken run decides nothing and is averaged with nothing; a short run is told.
+    A broken run decides nothing and is averaged with nothing; a short run is a note.
     """
     owner = group[0].series.owner
-    judged = {run.replica: run for run in runs if run.deployment == owner}
-    broken = {replica: run for replica, run in judged.items() if run.validity == "broken"}
+    own = {run.replica: run for run in runs if run.deployment == owner}
+    broken = {replica: run for replica, run in own.items() if run.validity == "broken"}
     sound = [one for one in group if one.series.replica not in broken]
-    told = tuple(_marked(run, several=len(judged) > 1) for run in judged.values() if run.validity != "complete")
+    marks = [_run_note(run, several=len(own) > 1) for run in own.values() if run.validity != "complete"]
     if sound:
         finding = finding_of(sound, test)
-        return replace(finding, notes=(*told, *finding.notes)) if told else finding
+        return finding.with_notes([*marks, *finding.noted()])
     left = sorted({one.series.replica for one in group})
     # What one broken run left can be looked at; of several there is no mean.
-    alone = finding_of(group, test) if len(left) == 1 else _untested(group[0], len(left))
-    return replace(alone, verdict=of_runs(alone.verdict, len(sound)), p=None, q=None, exhaustion_hours=None, notes=told)
+    alone = finding_of(group, test) if len(left) == 1 else _finding_without_trend(group[0], len(left))
+    verdict = of_runs(alone.verdict, len(sound))
+    return replace(alone, verdict=verdict, p=None, q=None, exhaustion_hours=None).with_notes(marks)
 
 
-def _marked(run: RunValidity, *, several: bool) -> str:
-    what = f"replica {run.replica} is" if several else "its run is"
+def _run_note(run: RunValidity, *, several: bool) -> Note:
+    what = f"Replica {run.replica}" if several else "The run"
     left_out = " and left out" if several and run.validity == "broken" else ""
-    return f"{what} {run.validity}{left_out}: {'; '.join(run.reasons)}"
+    return Note(f"run_{run.validity}", f"{what} is {run.validity}{left_out}: {' '.join(run.reasons)}")
 
 
 def finding_of(group: Sequence[IndicatorAnalysis], test: str) -> Finding:
@@ -53,7 +55,7 @@ def finding_of(group: Sequence[IndicatorAnalysis], test: str) -> Finding:
     chosen = _longest(group)
     tested = [one for one in chosen if one.result.trend is not None]
     if not tested:
-        return _untested(chosen[0], len(chosen))
+        return _finding_without_trend(chosen[0], len(chosen))
     single = [_single(one, test) for one in tested]
     finding = single[0] if len(single) == 1 else _pooled(single, tested, test)
     return replace(finding, replicas=len(chosen))
@@ -68,7 +70,7 @@ def _longest(group: Sequence[IndicatorAnalysis]) -> list[IndicatorAnalysis]:
     return [longest[replica] for replica in sorted(longest)]
 
 
-def _untested(one: IndicatorAnalysis, replicas: int) -> Finding:
+def _finding_without_trend(one: IndicatorAnalysis, replicas: int) -> Finding:
     return Finding(
         deployment=one.series.owner,
         indicator=one.series.indicator,
@@ -84,22 +86,21 @@ def _untested(one: IndicatorAnalysis, replicas: int) -> Finding:
         q=None,
         minimum_detectable_per_hour=None,
         tests=one.result.tests,
-        notes=one.result.notes,
-    )
+    ).with_notes(one.result.notes)
 
 
 def _single(one: IndicatorAnalysis, test: str) -> Finding:
-    trend, driven = require(one.result.trend, f"the trend of {one.series.indicator}"), one.driven
+    trend, driver = require(one.result.trend, f"the trend of {one.series.indicator}"), one.driver
     requests, tokens = one.series.per_second("requests"), one.series.per_second("tokens")
     least = trend.minimum_detectable
-    if least is None:  # it never moved: then what would have been worth a word is the least that can be told
+    if least is None:  # a constant series: its resolution is the least that can be found
         least = resolution(one.series.indicator) / float(np.ptp(one.series.t)) or None
     exponent = trend.exponent
     slope, low, high, late = trend.slope, trend.low, trend.high, trend.late_slope
     if ages_downwards(one.series.indicator):  # its trend is that of its negative
         slope, low, high, late = -slope, -high, -low, -late
     return replace(
-        _untested(one, 1),
+        _finding_without_trend(one, 1),
         verdict=one.verdict,
         shape=trend.shape,
         slope_per_hour=slope * _HOUR,
@@ -108,27 +109,27 @@ def _single(one: IndicatorAnalysis, test: str) -> Finding:
         ci_per_request=(low / requests, high / requests) if requests else None,
         slope_per_token=slope / tokens if tokens else None,
         ci_per_token=(low / tokens, high / tokens) if tokens else None,
-        driver=driven.driver if driven else None,
-        dose=driven.dose if driven else None,
+        driver=driver.driver if driver else None,
+        dose=driver.dose if driver else None,
         p=one.result.tests.get(test),
         minimum_detectable_per_hour=None if least is None else least * _HOUR,
         n_effective=trend.n_effective,
         late_slope_per_hour=late * _HOUR,
         exponent=None if exponent is None else (exponent.b, exponent.low, exponent.high),
         mechanism=one.mechanism,
-        notes=(*one.result.notes, *_untested_by(test, one), *(driven.notes if driven else ())),
-    )
+    ).with_notes([*one.result.notes, *_test_note(test, one), *(driver.notes if driver else ())])
 
 
-def _pooled(single: Sequence[Finding], analysed: Sequence[IndicatorAnalysis], test: str) -> Finding:
+def _pooled(single: Sequence[Finding], analyzed: Sequence[IndicatorAnalysis], test: str) -> Finding:
     per_hour = _pool(single, "per_hour")
     per_request, per_token = _pool(single, "per_request"), _pool(single, "per_token")
-    verdict, told = _together(single, analysed)
+    decision = of_replicas([finding.verdict for finding in single])
+    notes = [note for one, finding in zip(analyzed, single, strict=True) for note in _replica_notes(one, finding)]
     least = [one.minimum_detectable_per_hour for one in single if one.minimum_detectable_per_hour is not None]
     return replace(
         single[0],
         n=min(one.n for one in single),
-        verdict=verdict,
+        verdict=decision.verdict,
         shape=_common([one.shape for one in single]),
         slope_per_hour=per_hour.slope if per_hour else None,
         ci_per_hour=(per_hour.low, per_hour.high) if per_hour else None,
@@ -137,17 +138,16 @@ def _pooled(single: Sequence[Finding], analysed: Sequence[IndicatorAnalysis], te
         slope_per_token=per_token.slope if per_token else None,
         ci_per_token=(per_token.low, per_token.high) if per_token else None,
         driver=_common([one.driver for one in single]),
-        dose=None,  # as the exponent: each replica's is in the notes
+        dose=None,  # each replica's is in the notes
         p=_combined_p(single, test),
         minimum_detectable_per_hour=float(np.median(least)) if least else None,
         tests={kind: _combined_p(single, kind) for kind in single[0].tests},
         n_effective=_median([one.n_effective for one in single]),
         late_slope_per_hour=_median([one.late_slope_per_hour for one in single]),
-        exponent=None,  # each replica has its own; the notes tell them
+        exponent=None,  # a power of growth is not averaged
         disagreement=per_hour.i2 if per_hour else None,
         mechanism=_common([one.mechanism for one in single]),
-        notes=told,
-    )
+    ).with_notes([*decision.notes, *notes])
 
 
 def _pool(single: Sequence[Finding], per: str) -> Pooled | None:
@@ -160,25 +160,31 @@ def _pool(single: Sequence[Finding], per: str) -> Pooled | None:
     positive = widths[widths > 0]
     if not positive.size:
         return Pooled(
-            float(np.mean(slopes)), 0.0, float(min(slopes)), float(max(slopes)), np.nan, 0.0, 0.0, 0.0, np.nan
+            slope=float(np.mean(slopes)),
+            se=0.0,
+            low=float(min(slopes)),
+            high=float(max(slopes)),
+            p=np.nan,
+            tau2=0.0,
+            i2=0.0,
+            q=0.0,
+            q_p=np.nan,
         )
     errors = np.maximum(widths, positive.min() / 10) / (2 * _Z975)
     return pool(slopes, errors, method="hartung-knapp")
 
 
-def _together(single: Sequence[Finding], analysed: Sequence[IndicatorAnalysis]) -> tuple[Verdict, tuple[str, ...]]:
-    """The replicas' verdict where most agree, and each one's own."""
-    told = tuple(
-        f"replica {one.series.replica}: {finding.verdict}" + "".join(f"; {note}" for note in finding.notes)
-        for one, finding in zip(analysed, single, strict=True)
-    )
-    decision = of_replicas([finding.verdict for finding in single])
-    return decision.verdict, (*decision.notes, *told)
+def _replica_notes(one: IndicatorAnalysis, finding: Finding) -> list[Note]:
+    """The verdict of one replica and its notes."""
+    who = f"Replica {one.series.replica}"
+    own = [Note(note.code, f"{who}: {note}") for note in finding.noted()]
+    return [Note("replica_verdict", f"{who}: {finding.verdict}."), *own]
 
 
-def _untested_by(test: str, one: IndicatorAnalysis) -> tuple[str, ...]:
+def _test_note(test: str, one: IndicatorAnalysis) -> list[Note]:
     why = one.result.why_untested(test)
-    return () if why is None else (f"the test '{test}' could not be computed for this series: {why}",)
+    message = f"The test '{test}' could not be computed for this series: {why}."
+    return [] if why is None else [Note("test_not_computed", message)]
 
 
 def _combined_p(single: Sequence[Finding], test: str) -> float | None:

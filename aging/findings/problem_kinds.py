@@ -1,7 +1,7 @@
-"""Every kind of problem that a measurement can have: its title, how grave it is, and whether it blocks the gate.
+"""Every kind of problem of a measurement: its title, its severity, and whether it blocks the gate.
 
-The report's headings, the CI gate and the smoke run read this table, and a problem is made from a member of it alone,
-so that no kind can be emitted that they do not know.
+The report's headings, the CI gate and the smoke run read this table. A problem is only made from a member of it, so
+no kind can be emitted that they do not know.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Literal
 from aging.findings.types import Problem
 
 Severity = Literal["grave", "warning"]
-"""``grave``: it takes away the ground that a verdict stands on."""
+"""``grave``: the verdicts of that deployment cannot be relied on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a reader of a problem's kind is shown, and what follows from it.
+    """A kind's heading and consequences.
 
-    ``blocks_gate``: after it, a deployment in which no leak was found has not been shown to have none.
+    ``blocks_gate``: a deployment with such a problem cannot pass the gate; that no leak was found shows nothing.
     """
 
     title: str
@@ -46,7 +46,7 @@ class ProblemKind(Enum):
     INTERRUPTED = "interrupted", "Interrupted", "warning", True
     UNFINISHED = "unfinished", "Unfinished", "warning", True
     LOOK = "look", "Early look failed", "warning", True
-    SMOKE = "smoke", "A smoke run", "warning", True
+    SMOKE = "smoke", "Smoke run", "warning", True
 
     ERROR = "error", "Failed requests", "warning", False
     DROPPED = "dropped", "Dropped requests", "warning", False
@@ -62,12 +62,12 @@ class ProblemKind(Enum):
     DEVICE = "device", "Device faults", "warning", False
     SETTLING = "settling", "Not settled", "warning", False
     SUSPENDED = "suspended", "Host suspended", "warning", False
-    CLOCK = "clock", "Clock set", "warning", False
+    CLOCK = "clock", "Clock changed", "warning", False
     SAMPLER = "sampler", "Sampler failed", "warning", False
     TICKS = "ticks", "Missed samples", "warning", False
     ENGINE = "engine", "Engine metric missing", "warning", False
     UNREAD = "unread", "Not readable", "warning", False
-    TRIMMED = "trimmed", "Cut file", "warning", False
+    TRIMMED = "trimmed", "Damaged file", "warning", False
     SEALING = "sealing", "Sealing failed", "warning", False
     UNJUDGED = "unjudged", "Validity not judged", "warning", False
     LOG = "log", "Log cut short", "warning", False
@@ -87,6 +87,6 @@ class ProblemKind(Enum):
 KINDS: Mapping[str, ProblemKind] = {kind.key: kind for kind in ProblemKind}
 
 
-def described(kind: str) -> ProblemKind | Description:
-    """What is known of a kind that was read; the ``findings.json`` of another release may have kinds of its own."""
+def kind_description(kind: str) -> ProblemKind | Description:
+    """The description of a kind that was read; ``findings.json`` of another release may have other kinds."""
     return KINDS.get(kind) or Description(kind.replace("_", " ").capitalize(), "warning", False)

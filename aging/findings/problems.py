@@ -1,4 +1,4 @@
-"""What went wrong with the measurement itself, from the journal, the records and the live files."""
+"""Problems of the measurement itself, from the journal, the request records and the samples."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from aging.core.format import byte_size, sentence
 from aging.core.processes.child import describe_exit
 from aging.core.records import HARNESS
 from aging.findings.latencies import lateness
@@ -24,10 +25,10 @@ from aging.store.events import Event
 from aging.store.results import Results
 
 _LATE_SECONDS = 0.1
-"""A client whose 99th percentile of send lateness is above this did not drive the schedule it was given."""
+"""A client whose 99th percentile of send lateness is above this did not drive the planned schedule."""
 
 _FAILING_SHARE = 0.1
-"""Above this share of failed requests the server was not under the load it was meant to be under."""
+"""Above this share of failed requests the server was not under the planned load."""
 
 _SATURATED_SHARE = 0.7
 """Of a core: a client that is busier queues what it should stamp (docs/measurement.md, "The client")."""
@@ -38,7 +39,7 @@ _MISSED_TICKS_SHARE = 0.01
 
 
 def problems_of(results: Results) -> list[Problem]:
-    """Everything a reader of the verdicts must know, campaign first."""
+    """Every problem of a result directory, those of the whole campaign first."""
     return [
         *_smoke(results),
         *_from_journal(results),
@@ -57,7 +58,8 @@ def problems_of(results: Results) -> list[Problem]:
 def _smoke(results: Results) -> Iterator[Problem]:
     if results.manifest.smoke:
         seconds = results.manifest.campaign.duration_seconds
-        yield Kind.SMOKE.problem(None, f"a smoke run of {seconds:g} s a deployment: what it found is no result")
+        message = f"This is a smoke run of {seconds:g} s per deployment; its findings are no result."
+        yield Kind.SMOKE.problem(None, message)
 
 
 def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a table of events
@@ -65,86 +67,89 @@ def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a t
         at = _at(results, event)
         match event:
             case events.RunRepeated():
-                before, why = event.attempt - 1, "; ".join(event.reasons)
-                message = f"replica {event.replica}: attempt {before} was broken and is left out: {why}"
+                before, why = event.attempt - 1, " ".join(event.reasons)
+                message = f"Replica {event.replica}: attempt {before} was broken and is left out: {why}"
                 yield Kind.REPEATED.problem(event.deployment, message, at)
             case events.NotSettled():
-                yield Kind.SETTLING.problem(None, f"a round began before the host had settled: {event.why}", at)
+                message = sentence(f"A round began before the host had settled: {event.why}")
+                yield Kind.SETTLING.problem(None, message, at)
             case events.DeploymentDied():
                 tail = " | ".join(event.log[-3:])
-                died = f"generation {event.generation} died: {event.why}"
-                message = f"{died}; last log lines: {tail}" if tail else died
+                died = sentence(f"Generation {event.generation} died: {event.why}")
+                message = f"{died} Last log lines: {tail}" if tail else died
                 yield Kind.DIED.problem(event.deployment, message, at)
             case events.LoadDied():
                 why = f" ({reason})" if (reason := event.reason) else ""
-                message = f"the load process ended: {event.exit}{why}"
+                message = sentence(f"The load process ended: {event.exit}{why}")
                 yield Kind.LOAD_DIED.problem(event.deployment, message, at)
             case events.LoadOutputIgnored():
-                message = f"{event.lines} lines of the load process's output were no events and were ignored"
-                yield Kind.HARNESS.problem(event.deployment, f"{message}; first: {event.first!r}", at)
+                message = f"{event.lines} lines on the load process's output are no events and were ignored."
+                yield Kind.HARNESS.problem(event.deployment, f"{message} First: {event.first!r}", at)
             case events.LogCapped():
-                message = f"it printed over {event.bytes / 2**20:g} MiB; only its newest output is kept"
+                message = f"The log exceeded {byte_size(event.bytes)}; only its newest part is kept."
                 yield Kind.LOG.problem(event.deployment, message, at)
             case events.SamplerFailing():
-                yield Kind.SAMPLER.problem(None, f"{event.sampler}: {event.reason}", at)
+                message = sentence(f"The sampler {event.sampler} failed: {event.reason}")
+                yield Kind.SAMPLER.problem(None, message, at)
             case events.DeploymentGone():
-                gone = f"generation {event.generation} {event.why}; another took its place"
-                yield Kind.RESTARTED.problem(event.deployment, gone, at)
+                gone = sentence(f"Generation {event.generation}: {event.why}")
+                yield Kind.RESTARTED.problem(event.deployment, f"{gone} A new server process replaced it.", at)
             case events.RunCutShort():
                 yield Kind.SHORT.problem(event.deployment, _cut_short(results, event), at)
             case events.CampaignResumed():
                 yield Kind.RESUMED.problem(None, _absence(event), at)
                 began, now = results.manifest.aging_version, event.version
                 if now is not None and now != began:
-                    yield Kind.RESUMED.problem(None, f"begun by aging {began}, and gone on with by aging {now}", at)
+                    yield Kind.RESUMED.problem(None, f"Started with aging {began} and resumed with aging {now}.", at)
             case events.KeeperDied() | events.TaskDied():
                 yield Kind.HARNESS.problem(None, _harness_died(event), at)
             case events.Watchdog():
                 yield KINDS[event.trouble].problem(event.deployment, event.message, at)
             case events.CampaignInterrupted() if results.state.phase == "interrupted":
-                yield Kind.INTERRUPTED.problem(None, "the campaign was interrupted before its end", at)
+                yield Kind.INTERRUPTED.problem(None, "The campaign was interrupted before its end.", at)
             case events.CampaignHalted() if results.state.phase == "halted":
-                yield Kind.INTERRUPTED.problem(None, f"the campaign was halted: {event.reason}", at)
+                message = sentence(f"The campaign was halted: {event.reason}")
+                yield Kind.INTERRUPTED.problem(None, message, at)
 
 
 def _failed_workers(results: Results) -> Iterator[Problem]:
-    """Processes that judge, or seal, and have crashed: what they would have said is not known."""
+    """Crashed worker processes: retry judges, sealing, early looks."""
     for event in results.lasting_events:
         at = _at(results, event)
         match event:
             case events.RetryJudgeFailed():
-                unknown = "not known whether it had to be repeated, so it was not: the judge of broken runs failed"
-                message = f"replica {event.replica}: {unknown} ({_how_failed(event)})"
+                unknown = "the retry judge failed, so the run was not repeated"
+                message = f"Replica {event.replica}: {unknown} ({_how_failed(event)})."
                 yield Kind.UNJUDGED.problem(event.deployment, message, at)
             case events.SealingFailed():
                 count = event.files
-                left = f"{count} file{' was' if count == 1 else 's were'} left, to be sealed with the next"
-                yield Kind.SEALING.problem(event.deployment, f"sealing failed ({_how_failed(event)}); {left}", at)
+                left = f"{count} file{' remains' if count == 1 else 's remain'} to be sealed with the next hour."
+                yield Kind.SEALING.problem(event.deployment, f"Sealing failed ({_how_failed(event)}). {left}", at)
             case events.LookFailed():
-                which = f"early look {event.look} of {event.looks}"
-                yield Kind.LOOK.problem(None, f"{which} failed and has judged nothing ({_how_failed(event)})", at)
+                which = f"Early look {event.look} of {event.looks}"
+                yield Kind.LOOK.problem(None, f"{which} failed and judged nothing ({_how_failed(event)}).", at)
 
 
 def _how_failed(event: events.RetryJudgeFailed | events.SealingFailed | events.LookFailed) -> str:
-    how = "not started" if event.exit is None else describe_exit(event.exit)
+    how = "could not be started" if event.exit is None else describe_exit(event.exit)
     return f"{how}: {event.log[-1]}" if event.log else how
 
 
 def _absence(resumed: events.CampaignResumed) -> str:
     seconds = max(resumed.stamp.mono - resumed.gone_since, 0.0)
-    return f"no runner was there for {seconds:.1f} s: nothing was sampled and nothing was sent meanwhile"
+    return f"The runner was down for {seconds:.1f} s: no samples and no requests in that time."
 
 
 def _cut_short(results: Results, event: events.RunCutShort) -> str:
     run = results.state.runs[event.deployment, event.replica]
     missing = (run.planned_end or 0.0) - (run.load_end or 0.0)
-    return f"the last {missing:.1f} s of its load passed while no runner was there, and were not driven"
+    return f"The last {missing:.1f} s of load were skipped because the runner was down."
 
 
 def _harness_died(event: events.KeeperDied | events.TaskDied) -> str:
     if isinstance(event, events.KeeperDied):
-        return f"the keeper ended (exit {event.exit}) and was replaced"
-    return f"{event.task} ended and began again: {event.reason}"
+        return f"The keeper ended (exit {event.exit}) and was restarted."
+    return sentence(f"The task {event.task} ended and was restarted: {event.reason}")
 
 
 def _jumps(results: Results) -> Iterator[Problem]:
@@ -153,21 +158,23 @@ def _jumps(results: Results) -> Iterator[Problem]:
     if suspends:
         seconds = sum(event.seconds for event in suspends)
         often = f"for {seconds:.1f} s" if len(suspends) == 1 else f"{len(suspends)} times, {seconds:.1f} s in all"
-        message = f"the host was suspended {often}: that time is in no series and in no rate"
+        message = f"The host was suspended {often}; series and rates exclude that time."
         yield Kind.SUSPENDED.problem(None, message, _at(results, suspends[0]))
     steps = [event for event in results.events if isinstance(event, events.ClockStepped)]
     if steps:
         most = max((event.seconds for event in steps), key=abs)
         often = f"by {most:+.1f} s" if len(steps) == 1 else f"{len(steps)} times, by {most:+.1f} s at most"
-        message = f"the wall clock was set {often}: nothing is computed from it"
+        message = f"The system clock was changed {often}; no result depends on it."
         yield Kind.CLOCK.problem(None, message, _at(results, steps[0]))
 
 
 def _unfinished(results: Results) -> Iterator[Problem]:
     if results.state.started is None:
-        yield Kind.UNFINISHED.problem(None, "the journal does not tell that the campaign started: nothing can be said")
+        yield Kind.UNFINISHED.problem(None, "The journal has no start event, so the campaign cannot be analyzed.")
     if results.state.phase in ("running", "draining"):
-        yield Kind.UNFINISHED.problem(None, "the journal has no end: the campaign still runs, or its runner was killed")
+        yield Kind.UNFINISHED.problem(
+            None, "The journal has no end event: the campaign is running, or its runner was killed."
+        )
 
 
 def _schedules(results: Results) -> Iterator[Problem]:
@@ -186,18 +193,18 @@ def _schedules(results: Results) -> Iterator[Problem]:
         recorded = results.requests(event.deployment, event.replica)
         missing, unwritten = unsent(results, event, recorded), _unwritten(results, event)
         if missing:
-            message = f"{missing} of {arrived} arrivals were due while no load process ran, and were not sent"
+            message = f"{missing} of {arrived} requests were due while no load process ran, and were not sent."
             yield Kind.UNSENT.problem(event.deployment, message, _at(results, event))
         if unwritten:
-            message = f"{unwritten} request records could not be written to the disk and are missing"
+            message = f"{unwritten} request records could not be written to disk and are missing."
             yield Kind.LOST.problem(event.deployment, message, _at(results, event))
-        # The last request drawn may be the one that the stop forestalled.
+        # The last request drawn may not have been sent before the stop.
         accounted = len(recorded) + missing + unwritten
         if arrived is not None and accounted < arrived - 1:
-            message = f"{arrived - accounted} of {arrived} arrivals left no record"
+            message = f"{arrived - accounted} of {arrived} requests left no record."
             yield Kind.LOST.problem(event.deployment, message, _at(results, event))
         if event.schedule_hash != expected and not stopped_early:
-            message = f"drove schedule {event.schedule_hash}, not the planned {expected}"
+            message = f"The request schedule {event.schedule_hash} differs from the planned {expected}."
             yield Kind.SCHEDULE.problem(event.deployment, message, _at(results, event))
 
 
@@ -214,30 +221,28 @@ def _load(results: Results) -> Iterator[Problem]:
     if results.manifest.campaign.load is None:
         return
     for deployment, replica in results.state.runs:
-        said = _saying(results, deployment, replica)
+        problem = _problem_maker(results, deployment, replica)
         requests = results.requests(deployment, replica)
         if requests.empty:
-            yield said(Kind.NO_REQUESTS, "there is no request record")
+            yield problem(Kind.NO_REQUESTS, "There are no request records.")
             continue
         total = len(requests)
         errors, dropped = requests[requests["status"] == "error"], int((requests["status"] == "dropped").sum())
         if len(errors):
             kind = Kind.FAILING if len(errors) > _FAILING_SHARE * total else Kind.ERROR
-            yield said(
-                kind, f"{len(errors)} of {total} requests failed{_kinds(errors)}; first: {errors['error'].iloc[0]}"
-            )
+            message = f"{len(errors)} of {total} requests failed{_kinds(errors)}. First: {errors['error'].iloc[0]}"
+            yield problem(kind, message)
         if dropped:
-            yield said(Kind.DROPPED, f"{dropped} of {total} requests were dropped at the concurrency cap")
+            yield problem(Kind.DROPPED, f"{dropped} of {total} requests were dropped at the concurrency cap.")
         late = lateness(requests)
         if late > _LATE_SECONDS:
-            message = f"1 % of the requests were sent over {late:.3f} s late: the client could not keep its schedule"
-            yield said(Kind.LATE, message)
+            message = f"1 % of the requests were sent over {late:.3f} s late; the client could not keep its schedule."
+            yield problem(Kind.LATE, message)
         busy = _busiest_minute(results, deployment, replica)
         if busy > _SATURATED_SHARE:
-            message = (
-                f"the load client took {busy:.0%} of a core in its busiest minute: its own delays are in the latencies"
-            )
-            yield said(Kind.SATURATED, message)
+            peak = f"The load client used {100 * busy:.0f} % of a core at its peak"
+            message = f"{peak}, so client delay is included in the latencies."
+            yield problem(Kind.SATURATED, message)
 
 
 def _kinds(errors: pd.DataFrame) -> str:
@@ -261,65 +266,66 @@ def _busiest_minute(results: Results, deployment: str, replica: int) -> float:
 
 def _ticks(results: Results) -> Iterator[Problem]:
     for deployment, replica in results.state.runs:
-        said = _saying(results, deployment, replica)
+        problem = _problem_maker(results, deployment, replica)
         samples = results.tree(deployment, replica)
         if samples.empty:
-            yield said(Kind.NO_SAMPLES, "there are no process samples")
+            yield problem(Kind.NO_SAMPLES, "There are no process samples.")
             continue
         missed = int(samples["missed"].sum())
         if missed > _MISSED_TICKS_SHARE * len(samples):
-            yield said(
-                Kind.TICKS, f"{missed} of {missed + len(samples)} sampling ticks were missed: the host was too busy"
+            yield problem(
+                Kind.TICKS, f"{missed} of {missed + len(samples)} sampling ticks were missed: the host was too busy."
             )
 
 
 def _unread(results: Results) -> Iterator[Problem]:
-    """What a new release of an engine has renamed, or we may not see, is silence unless it is told here."""
+    """Metrics that were never read: renamed by a release of an engine, or not readable by this user."""
     probed = {one.name for one in results.manifest.deployments if one.options.get("allocator_probe")}
     for deployment, replica in results.state.runs:
-        said = _saying(results, deployment, replica)
+        problem = _problem_maker(results, deployment, replica)
         engine = results.samples(deployment, "engine", replica)
         for name, reason in _never_read(engine):
-            yield said(Kind.ENGINE, f"{name} was never read: {reason}")
-        failed = [told["engine"] for told in map(json.loads, _told_missing(engine)) if "engine" in told]
+            yield problem(Kind.ENGINE, sentence(f"{name} was never read: {reason}"))
+        failed = [missing["engine"] for missing in map(json.loads, _missing(engine)) if "engine" in missing]
         if _FAILING_SHARE * len(engine) < len(failed) < len(engine):
-            yield said(Kind.ENGINE, f"{len(failed)} of {len(engine)} scrapes of its metrics failed; last: {failed[-1]}")
+            yield problem(
+                Kind.ENGINE, f"{len(failed)} of {len(engine)} scrapes of the metrics failed. Last: {failed[-1]}"
+            )
         tree = results.tree(deployment, replica)
         due = deployment in probed and _allocator_was_due(results, tree)
         if due and results.samples(deployment, "allocator", replica).empty:
-            yield said(
-                Kind.UNREAD, "its allocator probe never answered: the server does not use glibc, or not its loader"
-            )
+            message = "The allocator probe never answered: the server is not dynamically linked with glibc."
+            yield problem(Kind.UNREAD, message)
         unread: dict[str, list[str]] = {}
         for name, reason in _never_read(tree):
             unread.setdefault(reason, []).append(name)
         for name, reason in _never_read(device_samples(results, deployment, replica)):
             unread.setdefault(reason, []).append(name)
         for reason, names in unread.items():
-            help_ = "; run as root (sudo) to see it" if "permission" in reason else ""
-            yield said(Kind.UNREAD, f"{', '.join(names)} never read: {reason}{help_}")
+            help_ = " Run as root (sudo) to read it." if "permission" in reason else ""
+            yield problem(Kind.UNREAD, sentence(f"{', '.join(names)} never read: {reason}") + help_)
 
 
 def _allocator_was_due(results: Results, tree: pd.DataFrame) -> bool:
-    """Whether the sampler had two turns while the server lived."""
+    """Whether the sampler was due twice while the server ran."""
     interval = results.manifest.campaign.sampling_seconds.get(AllocatorSampler.kind, AllocatorSampler.default_interval)
     return not tree.empty and float(np.ptp(tree["mono"])) > 2 * interval
 
 
 def _devices(results: Results) -> Iterator[Problem]:
-    """What a device went through that its deployments' series would not tell."""
+    """Faults of devices, which no series of a deployment shows."""
     samples = results.samples(HARNESS, "device", columns=("entity", "missing", *_HARM))
     if samples.empty:
         return
     for entity, rows in samples[samples["entity"].str.fullmatch(r"gpu\d+")].groupby("entity"):
-        told = [f"{what}: {count:g}" for what, count in _harm(rows)]
+        faults = [f"{what}: {count:g}" for what, count in _harm(rows)]
         why = rows["missing"].dropna()
         known = {text: json.loads(text).get("device") for text in why.unique()}  # of millions few are different
         gone = why.map(known).dropna()
         if len(gone):
-            told.append(f"{len(gone)} of {len(rows)} readings failed: {gone.iloc[0]}")
-        if told:
-            yield Kind.DEVICE.problem(None, f"{entity}: {'; '.join(told)}")
+            faults.append(f"{len(gone)} of {len(rows)} readings failed: {gone.iloc[0]}")
+        if faults:
+            yield Kind.DEVICE.problem(None, f"{entity}: {'; '.join(faults)}.")
 
 
 _XIDS, _LAST_XID, _UNCORRECTED = "device_xid_errors_total", "device_xid_last_code", "device_ecc_uncorrected_total"
@@ -341,22 +347,22 @@ def _harm(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
             yield name.removeprefix("device_").replace("_", " "), seen(name).max()
 
 
-def _told_missing(samples: pd.DataFrame) -> list[str]:
+def _missing(samples: pd.DataFrame) -> list[str]:
     return samples["missing"].dropna().tolist() if "missing" in samples else []
 
 
 def _never_read(samples: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    told = _told_missing(samples)
-    reasons: dict[str, str] = json.loads(told[-1]) if told else {}
+    missing = _missing(samples)
+    reasons: dict[str, str] = json.loads(missing[-1]) if missing else {}
     for name, reason in reasons.items():
         concerned = [column for column in samples if str(column).startswith(name)]  # "engine": all of them
         if samples[concerned].isna().to_numpy().all():
             yield name, reason
 
 
-def _saying(results: Results, deployment: str, replica: int) -> Callable[[Kind, str], Problem]:
-    """Makes problems of one run; which replica is told where there are several."""
-    prefix = f"replica {replica}: " if len(results.replicas(deployment)) > 1 else ""
+def _problem_maker(results: Results, deployment: str, replica: int) -> Callable[[Kind, str], Problem]:
+    """Makes problems of one run; the message names the replica where there are several."""
+    prefix = f"Replica {replica}: " if len(results.replicas(deployment)) > 1 else ""
     return lambda kind, message: kind.problem(deployment, prefix + message)
 
 

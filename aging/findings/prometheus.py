@@ -24,7 +24,7 @@ def query_range(url: str, query: str, seconds: float, step: float) -> dict[str, 
         answer = http.get(f"{url.rstrip('/')}/api/v1/query_range", params=asked, timeout=_TIMEOUT_SECONDS)
         content = answer.json()
     except (http.HTTPError, http.InvalidURL, ValueError) as error:
-        raise AgingError(f"{url}: is no Prometheus server that answers: {error}") from None
+        raise AgingError(f"{url}: no answer from a Prometheus server: {error}") from None
     if content.get("status") != "success":
         raise AgingError(f"{url}: refused the query {query!r}: {content.get('error', answer.status_code)}")
     rows = [

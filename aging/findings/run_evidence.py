@@ -1,4 +1,4 @@
-"""How a run went: what its journal, samples and records tell, as numbers that can be judged."""
+"""How a run went, as numbers: from its journal events, samples and request records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GAP_TICKS = 2.5
 _REQUESTS = ("index", "status", "sent", "scheduled", "held")
 
 Ending = Literal["whole", "early", "decided", "on request", "unknown"]
-"""``whole``: it went to its planned end. ``early``: it ended by itself. ``decided``: no more needed to be measured.
+"""``whole``: it reached its planned end. ``early``: it ended by itself. ``decided``: an early look failed the gate.
 ``on request``: the campaign was interrupted. ``unknown``: no end is recorded; it runs, or its runner was killed."""
 
 _ON_PURPOSE: Mapping[Phase, Ending] = {"decided": "decided", "interrupted": "on request", "draining": "on request"}
@@ -41,11 +41,11 @@ _ON_PURPOSE: Mapping[Phase, Ending] = {"decided": "decided", "interrupted": "on 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of one run. Times are seconds; a share that does not apply is None.
+    """The evidence of one run. Times are seconds; a share that does not apply is None.
 
-    ``window`` is the part of it that was planned for the analysis, ``measured`` how much of that was sampled while a
-    load process drove it, or while somebody else did. ``late`` is the 99th percentile of how late requests were sent.
-    ``restarts`` are new lives that no rejuvenation planned. ``unjudged``: the process that decides whether a run is
+    ``window`` is the part of it that was planned for the analysis, ``measured`` how much of that was sampled under
+    load. ``late`` is the 99th percentile of how late requests were sent.
+    ``restarts`` are server restarts other than rejuvenations. ``unjudged``: the process that decides whether a run is
     repeated crashed.
     """
 
@@ -77,15 +77,25 @@ class Evidence:
 
 
 def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
-    """What a result directory tells of one run, of its last attempt where it was repeated."""
+    """The evidence of one run in a result directory, of its last attempt where it was repeated."""
     run = results.state.runs.get((deployment, replica), RunState())
     events = results.events_of(deployment, replica)
     unjudged = any(isinstance(event, RetryJudgeFailed) for event in events)
     why = next((event.why for event in reversed(events) if isinstance(event, DeploymentDied)), None)
     if run.load_start is None or run.planned_seconds is None:
         planned = results.manifest.campaign.duration_seconds
-        return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why, unjudged=unjudged)
-    # When its process tree was sampled, and in which life: of weeks at 1 Hz nothing else is read.
+        return Evidence(
+            began=False,
+            ending="early",
+            lasted=0.0,
+            planned=planned,
+            window=planned,
+            measured=0.0,
+            samples=0,
+            why=why,
+            unjudged=unjudged,
+        )
+    # Of weeks at 1 Hz only the times and generations of the process tree's samples are read.
     samples = results.tree(deployment, replica, columns=("mono", "generation"))
     seen = np.sort(samples["mono"].to_numpy(dtype=np.float64)) if not samples.empty else np.empty(0)
     driven = seen
@@ -96,11 +106,11 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     died_load = finished if isinstance(finished, LoadDied) else None
     ending, end = _ending(results, run, planned_end, seen, load_died=died_load is not None)
     began = run.load_start + (results.manifest.campaign.warmup_seconds or 0.0)
-    # What is not over, or was decided, was not planned to last longer.
+    # A run that is not over, or was ended by a look, is measured against its own end.
     last = min(planned_end, end) if ending in ("unknown", "decided") else planned_end
     requests = results.requests(deployment, replica, columns=_REQUESTS)
     arrived = (finished.requests if finished else None) or 0
-    # What was due while no load process ran is a gap of ours, and no failure.
+    # Requests due while no load process ran are a gap of the harness, and no failures.
     arrived -= 0 if finished is None else unsent(results, finished, requests)
     around = [event for event in results.events if run.load_start <= event.stamp.mono <= max(end, run.load_start)]
     planned_hash = results.manifest.schedule_hashes.get(f"{deployment}/r{replica:02d}")
@@ -110,12 +120,13 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         lasted=max(end - run.load_start, 0.0),
         planned=run.planned_seconds,
         window=max(last - began, 0.0),
-        measured=_measured(driven, began, min(last, end), _restarting(events)),
+        measured=_sampled_seconds(driven, began, min(last, end), _restarting(events)),
         samples=seen.size,
         why=_why(why, died_load, run),
         due=arrived,
         requests=len(requests),
-        failed=_failed(requests) + max(arrived - len(requests) - 1, 0),  # the last one may have been forestalled
+        # The last request may not have been sent before the stop.
+        failed=_failure_count(requests) + max(arrived - len(requests) - 1, 0),
         late=lateness(requests),
         restarts=_restarts(samples, run),
         suspended=sum(event.seconds for event in around if isinstance(event, HostSuspended)),
@@ -127,9 +138,9 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
 
 def _why(death: str | None, died_load: LoadDied | None, run: RunState) -> str | None:
     if death is None and died_load is not None:
-        return f"its load process ended: {died_load.exit}"
+        return f"the load process ended: {died_load.exit}"
     if death is None and run.cut_short:
-        return "the rest of its time passed while the campaign had no runner"
+        return "the runner was down for the rest of its time"
     return death
 
 
@@ -146,10 +157,10 @@ def _ending(
         return "early", end
     if end < planned_end and (why := _ON_PURPOSE.get(results.state.phase)):
         return why, end
-    return "whole", planned_end  # a schedule whose last arrival came before the end is done with it
+    return "whole", planned_end  # the last arrival of a schedule may come before its end
 
 
-def _measured(seen: Floats, began: float, end: float, restarting: float) -> float:
+def _sampled_seconds(seen: Floats, began: float, end: float, restarting: float) -> float:
     """Seconds between ``began`` and ``end`` without gaps in the samples, those of planned restarts not counted."""
     inside = seen[(seen >= began) & (seen <= end)]
     if inside.size < 2:
@@ -164,13 +175,13 @@ def _restarting(events: Sequence[Event]) -> float:
     return sum(event.seconds for event in events if isinstance(event, RejuvenationCompleted))
 
 
-def _failed(requests: pd.DataFrame) -> int:
+def _failure_count(requests: pd.DataFrame) -> int:
     return 0 if requests.empty else int(requests["status"].isin(["error", "dropped"]).sum())
 
 
 def _restarts(samples: pd.DataFrame, run: RunState) -> int:
-    lives = int(samples["generation"].nunique()) if not samples.empty else 1
-    return max(lives - 1 - run.rejuvenations, 0)
+    generations = int(samples["generation"].nunique()) if not samples.empty else 1
+    return max(generations - 1 - run.rejuvenations, 0)
 
 
 def _differs(finished: LoadFinished | LoadDied, planned: str | None) -> bool:

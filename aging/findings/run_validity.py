@@ -1,7 +1,7 @@
-"""What a run is worth: complete, short or broken, by thresholds that the campaign file can set.
+"""The validity of a run: complete, short or broken, by thresholds that the campaign file can set.
 
-*Short*: less was measured than was planned, or under a disturbance; what is there is sound, and its findings are
-marked. *Broken*: it does not answer the question; it is told, and never averaged with others.
+*Short*: less was measured than planned, or under a disturbance; the data are sound, and the findings are marked.
+*Broken*: the run does not answer the question; it is reported, and never averaged with others.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aging.campaign.schema import ValidityTable
-from aging.core.format import readable_duration
+from aging.core.format import readable_duration, sentence, share
 from aging.findings.run_evidence import Evidence, evidence_of
 from aging.findings.types import RunValidity, Validity
+from aging.stats.note import Note
 from aging.store.results import Results
 
-_UNJUDGED = "it was not known whether it had to be repeated, for the judge of broken runs failed; it was not repeated"
+_UNJUDGED = Note("unjudged", "The retry judge failed, so the run was not repeated if it should have been.")
 
 
-def judge(evidence: Evidence, limits: ValidityTable) -> tuple[Validity, tuple[str, ...]]:
-    """What a run is worth, and the reasons why it is not more, or not known to be."""
+def judge(evidence: Evidence, limits: ValidityTable) -> tuple[Validity, tuple[Note, ...]]:
+    """The validity of a run, with the reasons why it is not complete, or not known to be."""
     broken, short = tuple(_broken(evidence, limits)), tuple(_short(evidence, limits))
     reasons = (*broken, *short, *((_UNJUDGED,) if evidence.unjudged else ()))
     if broken:
@@ -27,23 +28,24 @@ def judge(evidence: Evidence, limits: ValidityTable) -> tuple[Validity, tuple[st
 
 
 def validities(results: Results) -> list[RunValidity]:
-    """Every run of a result directory, judged, in the campaign's order; those that left nothing included."""
+    """The validity of every run of a result directory, in the campaign's order, those without data included."""
     return [validity_of(results, deployment, replica) for deployment, replica in planned_runs(results)]
 
 
 def validity_of(results: Results, deployment: str, replica: int) -> RunValidity:
-    """One run, judged."""
+    """The validity of one run, of its last attempt."""
     evidence = evidence_of(results, deployment, replica)
     validity, reasons = judge(evidence, limits_of(results))
-    made = results.manifest.deployment(deployment)
-    treatment = None if made is None else made.treatment
+    in_manifest = results.manifest.deployment(deployment)
+    treatment = None if in_manifest is None else in_manifest.treatment
     state = results.state.runs.get((deployment, replica))
     return RunValidity(
         deployment=deployment,
         replica=replica,
         attempt=1 if state is None else state.attempt,
         validity=validity,
-        reasons=reasons,
+        reasons=tuple(map(str, reasons)),
+        reason_codes=tuple(reason.code for reason in reasons),
         measured_share=evidence.measured_share,
         failed_share=evidence.failed_share,
         base=None if treatment is None else treatment.base,
@@ -53,7 +55,7 @@ def validity_of(results: Results, deployment: str, replica: int) -> RunValidity:
 
 
 def planned_runs(results: Results) -> list[tuple[str, int]]:
-    """The runs there should be, once the campaign has ended; while it goes on, those that have begun."""
+    """Every planned run once the campaign has ended; while it runs, those that have begun."""
     planned: range = range(0)
     if results.state.phase == "completed":
         planned = range(1, results.manifest.campaign.replicas + 1)
@@ -61,54 +63,54 @@ def planned_runs(results: Results) -> list[tuple[str, int]]:
 
 
 def limits_of(results: Results) -> ValidityTable:
-    """The thresholds that a campaign was run with; the defaults for one from before there were any."""
+    """The thresholds of a campaign; the defaults for results of a release without them."""
     return ValidityTable.model_validate(results.manifest.campaign.validity)
 
 
-def _broken(evidence: Evidence, limits: ValidityTable) -> Iterator[str]:
+def _broken(evidence: Evidence, limits: ValidityTable) -> Iterator[Note]:
     if not evidence.began:
-        yield f"it never was ready: {evidence.why}" if evidence.why else "it was never begun"
+        never = f"The server never became ready: {evidence.why}" if evidence.why else "The run was never started"
+        yield Note("not_ready" if evidence.why else "not_started", sentence(never))
         return
     if not evidence.samples:
-        yield "it left no process samples"
-    share = evidence.measured_share
-    if evidence.ending == "early" and share is not None and share < limits.least:
-        yield (
-            f"only {_percent(share)} of the planned {readable_duration(evidence.window)} of its window was measured, "
-            f"under {_percent(limits.least)}"
-        )
+        yield Note("no_samples", "There are no process samples.")
+    measured = evidence.measured_share
+    if evidence.ending == "early" and measured is not None and measured < limits.least:
+        planned = f"{share(measured)} of the planned {readable_duration(evidence.window)} window was measured"
+        yield Note("too_short", f"Only {planned}; at least {share(limits.least)} is needed.")
     if evidence.due and not evidence.requests:
-        yield "it left no request records"
+        yield Note("no_requests", "There are no request records.")
     failed = evidence.failed_share
     if failed is not None and failed > limits.failed:
-        yield f"{_percent(failed)} of its requests failed or were dropped, over {_percent(limits.failed)}"
+        allowed = f"at most {share(limits.failed)} may"
+        yield Note("failing", f"{share(failed)} of the requests failed or were dropped; {allowed}.")
     if evidence.late > limits.late:
-        yield f"1 % of its requests were sent over {evidence.late:.3g} s late, over {limits.late:g} s"
+        yield Note(
+            "late", f"1 % of the requests were sent over {evidence.late:.3g} s late; the limit is {limits.late:g} s."
+        )
     if evidence.other_schedule:
-        yield "another schedule was driven than planned"
+        yield Note("schedule", "The request schedule differs from the planned one.")
 
 
-def _short(evidence: Evidence, limits: ValidityTable) -> Iterator[str]:
+def _short(evidence: Evidence, limits: ValidityTable) -> Iterator[Note]:
     if not evidence.began:
         return
-    share = evidence.measured_share
+    measured = evidence.measured_share
     lasted = f"after {readable_duration(evidence.lasted)} of {readable_duration(evidence.planned)}"
     if evidence.ending == "early":
-        yield f"it ended {lasted}" + (f": {evidence.why}" if evidence.why else "")
-    elif evidence.ending == "on request" and (share is None or share < limits.complete):
-        yield f"the campaign was interrupted {lasted}"
+        yield Note("ended_early", sentence(f"The run ended {lasted}" + (f": {evidence.why}" if evidence.why else "")))
+    elif evidence.ending == "on request" and (measured is None or measured < limits.complete):
+        yield Note("interrupted", f"The campaign was interrupted {lasted}.")
     elif evidence.ending == "unknown":
-        yield f"no end is recorded; {readable_duration(evidence.lasted)} are there"
-    elif share is None or share < limits.complete:
-        missing = "nothing" if share is None else _percent(share)
-        yield f"gaps: {missing} of its planned window was sampled, under {_percent(limits.complete)}"
+        yield Note("no_end", f"The journal has no end of the run; {readable_duration(evidence.lasted)} were recorded.")
+    elif measured is None or measured < limits.complete:
+        sampled = "Nothing" if measured is None else share(measured)
+        needed = f"{share(limits.complete)} is needed"
+        yield Note("gaps", f"{sampled} of the planned window was sampled; {needed}.")
     if evidence.restarts > limits.restarts:
-        yield f"its server began a new life {evidence.restarts} times, unplanned; each has series of its own"
+        times = f"{evidence.restarts} time{'' if evidence.restarts == 1 else 's'}"
+        yield Note("restarts", f"The server restarted {times} unexpectedly; each restart begins a new series.")
     if evidence.suspended > limits.suspended:
-        yield f"the host was suspended for {evidence.suspended:.1f} s"
+        yield Note("suspended", f"The host was suspended for {evidence.suspended:.1f} s.")
     if evidence.clock_step > limits.clock_step:
-        yield f"the wall clock was set by {evidence.clock_step:.0f} s"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+        yield Note("clock", f"The system clock was changed by {evidence.clock_step:.0f} s.")

@@ -3,13 +3,13 @@
 A deployment is saturated at a rate when, in a window after it has settled, one of these holds:
 
 - over 1 % of its requests failed or were dropped;
-- answers fall behind requests: fewer than 95 % as many, beyond what chance lets the number in flight move;
+- answers fall behind requests: fewer than 95 % as many, beyond the Poisson variation of the number in flight;
 - the time to the first token grows within the window: the last third of its requests waits at least three times
-  as long as the first, and not by chance (Mann–Whitney, p < 0.01; three times, since waits in a queue go up and
-  down together: of windows at 60 % of a queue's capacity it calls 1 in 100 saturated).
+  as long as the first, and significantly so (Mann–Whitney, p < 0.01; three times, since waits in a queue are
+  correlated: of windows at 60 % of a queue's capacity it calls 1 in 100 saturated).
 
 The second is the definition of a stable queue (its length has no drift: Loynes 1962), the third finds a drift
-before the queue is long. Nothing here does I/O: the search calls ``measure(rate)``.
+before the queue is long. No I/O here: the search calls ``measure(rate)``.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from aging.core.errors import require
 from aging.findings.latencies import Base, latencies
 
 Bound = Literal["time", "rate", "client", "floor"]
-"""What ended a search that did not find both sides of the ceiling."""
+"""The limit that ended a search before it found both sides of the ceiling."""
 
 LEAST_REQUESTS = 30
-"""A window holds this many arrivals, however slow they come: fewer tell little of a queue's drift."""
+"""A window holds at least this many arrivals: fewer show little of a queue's drift."""
 
 BASE: Base = "scheduled"
-"""What latencies count from here: a rate that the client cannot send is none that a server can answer in time."""
+"""The base of latencies here: a rate that the client cannot send is above the ceiling, too."""
 
 _LOST_SHARE = 0.01
 _FOLLOWS = 0.95
@@ -48,12 +48,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What came of one rate. Rates are per second, latencies in seconds since a request was due (:data:`BASE`).
-
-    None where nothing tells.
+    """The measurement at one rate. Rates are per second, latencies in seconds since a request was due (:data:`BASE`);
+    None where no request has one.
 
     ``offered`` and ``achieved`` are requests due and answered in the window, ``late``
-    the 99th percentile of how late they were sent. ``saturated`` says by what, if it is.
+    the 99th percentile of how late they were sent. ``saturated`` is the reason, None where the deployment held.
     """
 
     rate: float
@@ -84,9 +83,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What a search found: the highest rate that held and the lowest that did not, with all that was measured.
+    """The result of a search: the highest rate that held, the lowest that saturated, and every step.
 
-    ``bound`` is what ended a search that knows only one of them, or neither.
+    ``bound`` is the limit that ended a search without both of them.
     """
 
     deployment: str
@@ -97,9 +96,9 @@ class Ceiling:
 
     @property
     def rate(self) -> float | None:
-        """The ceiling itself, in requests per second; None unless the deployment was both within it and beyond it.
+        """The ceiling itself, in requests per second; None unless one rate held and one saturated.
 
-        It is the most that was answered where the deployment held: chance may have asked less than was meant to be.
+        It is the highest achieved rate of the steps that held: random arrivals may be fewer than planned.
         """
         if self.held is None or self.saturated is None:
             return None
@@ -114,8 +113,8 @@ async def search(
 ) -> Ceiling:
     """Double the rate until it saturates (or halve it until it does not), then bisect geometrically.
 
-    A rate that was found saturated ends the search only when it is a second time: a hiccup
-    of the host is no ceiling. ``measure`` is awaited with rates between the limits'.
+    A saturated rate ends the search only after a second measurement, since a hiccup of the host
+    is no ceiling. ``measure`` is awaited with rates between the limits'.
     """
     started, steps = now(), list[Step]()
     held: float | None = None
@@ -144,7 +143,7 @@ async def search(
 def _next(
     held: float | None, lowest: float | None, beyond: dict[float, int], limits: Limits
 ) -> tuple[float | None, Bound | None]:
-    """The rate to measure next; None when there is none, with the bound that was met, if one was."""
+    """The rate to measure next; None at the end, with the limit that was met, if any."""
     if lowest is None:
         held = require(held, "a rate that was held")
         return (None, "rate") if held >= limits.most else (min(held * _GROWTH, limits.most), None)
@@ -156,9 +155,9 @@ def _next(
 
 
 def step_of(requests: pd.DataFrame, rate: float, begin: float, end: float) -> Step:
-    """What the request records of one run at ``rate`` tell of the window from ``begin`` to ``end``, monotonic seconds.
+    """The step of one run at ``rate``, from its request records; the window is ``begin`` to ``end``, monotonic seconds.
 
-    A request that ended after the window was in flight at its end, whatever became of it.
+    A request that ended after the window was in flight at its end, whatever its outcome.
     """
     requests = requests[requests["fault"].fillna("") == ""] if "fault" in requests else requests
     seconds = end - begin
@@ -184,10 +183,10 @@ def step_of(requests: pd.DataFrame, rate: float, begin: float, end: float) -> St
         late=_quantile(sent["sent"] - sent["scheduled"], 0.99) or 0.0,
         saturated=None,
     )
-    return _judged(step, _waits_in_order(due, end))
+    return _with_reason(step, _waits_in_order(due, end))
 
 
-def _judged(step: Step, waits: Floats) -> Step:
+def _with_reason(step: Step, waits: Floats) -> Step:
     lost = step.failed + step.dropped
     grown = step.in_flight[1] - step.in_flight[0]
     chance = 2 * math.sqrt(2 * max(step.in_flight[0], 1))  # of two Poisson counts, 95 %
@@ -206,7 +205,7 @@ def _in_flight(requests: pd.DataFrame, at: float) -> int:
 
 
 def _waits_in_order(due: pd.DataFrame, end: float) -> Floats:
-    """Seconds to the first sign of an answer, in the order that requests were due; of those without one, so far."""
+    """Seconds to the first token, in the order that requests were due; so far, where there is no token yet."""
     due = due[due["sent"].notna() & due["status"].isin(("ok", "error"))].sort_values("scheduled")
     streamed = due[due["streaming"].astype(bool)]
     if 2 * len(streamed) >= len(due):  # answers that come whole take longer by their length
@@ -218,7 +217,7 @@ def _waits_in_order(due: pd.DataFrame, end: float) -> Floats:
 
 
 def _slower(waits: Floats) -> float | None:
-    """By what the last third waits longer than the first; None where it does not, or by chance."""
+    """The factor by which the last third waits longer than the first; None where it is not significant."""
     from scipy.stats import mannwhitneyu  # noqa: PLC0415 - 0.6 s that a campaign never needs
 
     third = waits.size // 3
@@ -241,11 +240,11 @@ def why_not(ceiling: Ceiling, limits: Limits) -> str:
     rates: Sequence[float] = [step.rate for step in ceiling.steps]
     match ceiling.bound:
         case "rate":
-            return f"not saturated at {max(rates):.4g} req/s, the most that was allowed; raise --max-rate"
+            return f"not saturated at {max(rates):.4g} req/s, the highest allowed rate; raise --max-rate"
         case "client":
-            return f"at {rates[-1]:.4g} req/s the load process itself was late: that is the client's ceiling"
+            return f"the load process was late at {rates[-1]:.4g} req/s, which is the client's ceiling"
         case "floor":
-            return f"saturated at {min(rates):.4g} req/s already, the least that was tried"
+            return f"saturated at {min(rates):.4g} req/s, the lowest rate tried"
         case _:
-            what = "never saturated" if ceiling.saturated is None else "never within its ceiling"
+            what = "not saturated" if ceiling.saturated is None else "saturated at every rate"
             return f"{what} within {limits.seconds:g} s (last: {rates[-1]:.4g} req/s); raise --most"

@@ -1,8 +1,8 @@
-"""Aging indicators: aligned series on a time grid, one a generation, ready for the statistics.
+"""Aging indicators: aligned series on a time grid, one per generation, ready for the statistics.
 
 Gauges become medians, ``*_total`` counters rates, client latencies medians and 95th percentiles of what
-ended in the cell; attainment is the share of what was judged in it, goodput a count,
-so that a cell in which nothing was good is 0. Gaps stay gaps. No series crosses a generation.
+ended in the cell; attainment is the share of requests that met their objectives, goodput
+their number, so that a cell without one is 0. Gaps stay gaps. No series crosses a generation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from aging.core.records import HARNESS
 from aging.core.targets import ENGINE_METRICS
 from aging.findings.latencies import Base, latencies
 from aging.findings.load_gaps import load_gaps
-from aging.findings.slo import Objectives, judged, of_class
+from aging.findings.slo import Objectives, objectives_met, of_class
 from aging.findings.slo import classes as objectives_of
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
 from aging.store.results import Results
@@ -38,13 +38,13 @@ from aging.store.results import Results
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
 
 _BASE: Base = "sent"
-"""What latencies count from as indicators: they are about the server, not about the client's queue."""
+"""The base of latencies as indicators: they describe the server, not the client's queue."""
 
 _TAIL = 0.95
 
 
 _SETTLING_SECONDS = 60.0
-"""The runner and the clients do everything for the first time in their first minute."""
+"""The first minute of the runner and the clients is their warm-up: caches and allocators fill."""
 
 Floats = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of a run that is analysed, in monotonic seconds, and how its grid is laid."""
+    """The part of a run that is analyzed, in monotonic seconds, and how its grid is laid."""
 
     load_start: float
     load_end: float
@@ -87,15 +87,14 @@ class Window:
     grid: float
     phases: Sequence[tuple[float, float]] = ()
     earlier: float = 0.0
-    """Seconds that the processes had run before, where somebody else drives them: whether growth goes on is
-    judged against all of their time, not against the part that was watched."""
+    """Seconds that attached processes had run before: sustained growth is judged against all of their time."""
     undriven: Sequence[tuple[float, float]] = ()
-    """Stretches of it in which nothing was sent, for want of a load process: what was sampled then is left out."""
+    """Stretches without a load process; their samples are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What series are cut from: whose they are, the window, and the requests that were sent in it."""
+    """The source of series: owner, window, and the requests that were sent in it."""
 
     owner: str
     replica: int
@@ -117,7 +116,7 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
         return None
     campaign = results.manifest.campaign
     ends = [run.load_start + run.planned_seconds, run.load_end, run.died]
-    if run.load_end is None:  # still running, or killed with its runner: it is known as far as it was sampled
+    if run.load_end is None:  # still running, or killed with its runner: the window ends with the samples
         seen = results.tree(deployment, replica)
         ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
@@ -125,12 +124,12 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
     without = [(gap.gone, gap.back) for gap in load_gaps(results, deployment, replica)]
     window = Window(run.load_start, end, warmup, grid, run.phases, run.earlier, without)
     if campaign.warmup_seconds is None:
-        window = replace(window, warmup=_found_warmup(results.tree(deployment, replica), window))
+        window = replace(window, warmup=_automatic_warmup(results.tree(deployment, replica), window))
     return window
 
 
-def _found_warmup(process: pd.DataFrame, window: Window) -> float:
-    """Where the memory of the run's first generation has settled, in seconds since the start of load."""
+def _automatic_warmup(process: pd.DataFrame, window: Window) -> float:
+    """When the memory of the run's first generation has settled, in seconds since the start of load."""
     for series in _sampled(process, _PROCESS, _Run("", 1, window, pd.DataFrame())):
         if series.indicator == PRIMARY:
             try:
@@ -142,7 +141,7 @@ def _found_warmup(process: pd.DataFrame, window: Window) -> float:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the statistics are computed from: the window of every run and the series cut from it, each computed once."""
+    """The input of the statistics: the window of every run and the series cut from it, each computed once."""
 
     results: Results
 
@@ -154,7 +153,7 @@ class Measured:
 
     @cached_property
     def series(self) -> Sequence[Series]:
-        """Every analysed indicator of every deployment, a series a generation, in the campaign's order."""
+        """Every analyzed indicator of every deployment, a series a generation, in the campaign's order."""
         return [
             one
             for deployment in self.results.deployments
@@ -164,7 +163,7 @@ class Measured:
 
     @cached_property
     def harness(self) -> Sequence[Series]:
-        """The harness's own processes, each as an owner of its own: a control that runs in every campaign."""
+        """The harness's own processes, each as a separate owner: a control in every campaign."""
         samples = self.results.samples(HARNESS, "process", columns=("mono", "entity", "generation", *_PROCESS))
         if not self.windows or samples.empty:
             return []
@@ -204,7 +203,7 @@ class Measured:
 
 
 def device_samples(results: Results, deployment: str, replica: int) -> pd.DataFrame:
-    """What a deployment's processes hold of all devices together."""
+    """Memory of a deployment's processes on all devices together."""
     samples = results.samples(deployment, "device", replica)
     return samples if samples.empty else samples[samples["entity"] == "gpu-total"]
 
@@ -229,7 +228,7 @@ def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Ite
             seen = rows[rows[indicator].notna()]
             t, y = _array(seen["mono"]) - start, _array(seen[indicator])
             grid = rate_grid if indicator.endswith("_total") else median_grid
-            t, y = _gridded(grid, t, y, window)
+            t, y = _on_grid(grid, t, y, window)
             yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run.requests, start + t), phases)
 
 
@@ -244,7 +243,7 @@ def _client(run: _Run, names: Sequence[str], objectives: Mapping[str, Objectives
             seen = _latencies(of, start, window)
             bounds = objectives.get(name)
             if bounds is not None:
-                seen |= _kept(of, bounds, start, end, window)
+                seen |= _objectives(of, bounds, start, end, window)
             for metric, (t, y) in seen.items():
                 work = _work(run.requests, start + t)
                 yield Series(run.owner, run.replica, generation, client_indicator(metric, name), t, y, work)
@@ -255,21 +254,21 @@ def _latencies(requests: pd.DataFrame, start: float, window: Window) -> dict[str
     for column, seconds in latencies(requests, _BASE).items():
         name, known = str(column), seconds.notna()
         t, y = _array(requests["finished"][known]) - start, _array(seconds[known])
-        if name != "stall" or known.any():  # what older results did not record is no indicator of theirs
-            seen[_LATENCIES[name]] = _gridded(median_grid, t, y, window)
+        if name != "stall" or known.any():  # results of releases before 0.1 have no stalls
+            seen[_LATENCIES[name]] = _on_grid(median_grid, t, y, window)
         if name in _TAILS:
-            seen[_TAILS[name]] = _gridded(partial(quantile_grid, q=_TAIL), t, y, window)
+            seen[_TAILS[name]] = _on_grid(partial(quantile_grid, q=_TAIL), t, y, window)
     return seen
 
 
-def _kept(
+def _objectives(
     requests: pd.DataFrame, bounds: Objectives, start: float, end: float, window: Window
 ) -> dict[str, tuple[Floats, Floats]]:
-    met = judged(requests, bounds)
+    met = objectives_met(requests, bounds)
     t = _array(requests.loc[met.index, "finished"]) - start
     good = t[met.to_numpy(dtype=bool)]
     return {
-        _ATTAINMENT: _gridded(mean_grid, t, met.to_numpy(dtype=np.float64), window),
+        _ATTAINMENT: _on_grid(mean_grid, t, met.to_numpy(dtype=np.float64), window),
         _GOODPUT: event_grid(good, window.grid, window.warmup, end - start),
     }
 
@@ -287,7 +286,7 @@ def _generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tupl
         yield int(generation), start, part
 
 
-def _gridded(grid: object, t: Floats, y: Floats, window: Window) -> tuple[Floats, Floats]:
+def _on_grid(grid: object, t: Floats, y: Floats, window: Window) -> tuple[Floats, Floats]:
     keep = t >= window.warmup
     if keep.sum() < 2:
         return t[:0], y[:0]

@@ -1,4 +1,4 @@
-"""The statistics of one series, of a campaign's indicator or of a table's column: its trend and every test's p."""
+"""The statistics of one series, of a campaign's indicator or of a table's column: trend and p of every test."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aging.stats.note import Note, not_analyzed
 from aging.stats.series.prepared import Observed
 from aging.stats.series.validation import SeriesError
-from aging.stats.trend import LEAST, Trend, analyse
+from aging.stats.trend import LEAST, Trend, analyze
 from aging.stats.trend_tests.base import TrendTest
 
 Floats = NDArray[np.float64]
@@ -20,34 +21,34 @@ Floats = NDArray[np.float64]
 class SeriesAnalysis:
     """The trend of a series (None where it is too short), every test's two-sided p, and remarks.
 
-    ``untested`` says of each test without a p why it has none.
+    ``untested`` gives the reason for each test without a p.
     """
 
     trend: Trend | None
     tests: Mapping[str, float | None]
     untested: Mapping[str, str]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @classmethod
     def impossible(cls, tests: Mapping[str, TrendTest], reason: str) -> SeriesAnalysis:
-        """Of a series that cannot be analysed."""
-        return cls(None, dict.fromkeys(tests), dict.fromkeys(tests, reason), (reason,))
+        """The analysis of a series that cannot be analyzed, for this ``reason``."""
+        return cls(None, dict.fromkeys(tests), dict.fromkeys(tests, reason), (not_analyzed(reason),))
 
     def why_untested(self, test: str) -> str | None:
         """Why the series has no p of this test; None where it has one."""
         if self.tests.get(test) is not None:
             return None
-        return self.untested.get(test, "there is no such test here")
+        return self.untested.get(test, "no such test is installed")
 
 
 def series_analysis(t: Floats, y: Floats, tests: Mapping[str, TrendTest]) -> SeriesAnalysis:
-    """Analyse ``y`` at ``t`` seconds since the start of load, both shape (n,)."""
+    """Analyze ``y`` at ``t`` seconds since the start of load, both shape (n,)."""
     try:
         series = Observed.of(t, y, LEAST)
-        trend = analyse(series, given=t)
+        trend = analyze(series, given=t)
     except SeriesError as error:
         return SeriesAnalysis.impossible(tests, str(error))
-    results = {kind: _tested(test, series) for kind, test in tests.items()}
+    results = {kind: _test_result(test, series) for kind, test in tests.items()}
     return SeriesAnalysis(
         trend,
         {kind: None if np.isnan(p) else float(p) for kind, (p, _) in results.items()},
@@ -56,8 +57,8 @@ def series_analysis(t: Floats, y: Floats, tests: Mapping[str, TrendTest]) -> Ser
     )
 
 
-def _tested(test: TrendTest, series: Observed) -> tuple[float, str]:
-    """The p of a test, NaN where it has none, and why it has none."""
+def _test_result(test: TrendTest, series: Observed) -> tuple[float, str]:
+    """The p of a test (NaN where it has none), and the reason for NaN."""
     try:
         result = test.on(series)
     except SeriesError as error:

@@ -7,11 +7,10 @@ Definitions, after DistServe (OSDI '24) and Chiron (arXiv 2501.08090):
 
 Latencies are those of :mod:`aging.findings.latencies`, on the base ``waited``.
 
-Errors and drops are missed: they were asked for and not answered. Impolite requests,
-which were to come to nothing, are left out. What a request does not tell is not held
-against it: an answer that is not streamed has no time to its first token, an answer of
-one token no time per further token. Where none of a class's objectives applies to a
-request, it is left out as well.
+Errors and drops miss their objectives. Client faults, which are meant to fail, are left
+out. An objective that does not apply to a request is not missed: an answer that is not
+streamed has no time to its first token, an answer of one token no time per output token.
+A request to which no objective of its class applies is left out.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ _EDGE_SECONDS = 3600.0
 
 Floats = NDArray[np.float64]
 Objectives = Mapping[str, float]
-"""Seconds by what they bound: ``ttft``, ``tpot``, ``e2e``."""
+"""Seconds by the latency that they bound: ``ttft``, ``tpot``, ``e2e``."""
 
 
-def judged(requests: pd.DataFrame, objectives: Objectives) -> pd.Series:
-    """Whether each request that is judged met ``objectives``; the others are not in it."""
-    applies = requests["status"].isin(("ok", "error", "dropped")) & ~_impolite(requests)
+def objectives_met(requests: pd.DataFrame, objectives: Objectives) -> pd.Series:
+    """Whether each request to which ``objectives`` apply met them, on the index of those requests."""
+    applies = requests["status"].isin(("ok", "error", "dropped")) & ~_client_faults(requests)
     if "e2e" not in objectives:
         applies &= requests["streaming"].astype(bool)
     met = requests["status"] == "ok"
     for name, seconds in latencies(requests, "waited").items():
         if name in objectives:
-            met &= ~(seconds > objectives[str(name)])  # what a request has not got it has not missed
+            met &= ~(seconds > objectives[str(name)])  # NaN, a latency that the request does not have, is not above it
     return met[applies]
 
 
@@ -52,25 +51,25 @@ def classes(load: Load | None) -> dict[str, Objectives]:
     if load is None:
         return {}
     own, listed = load.objectives, load.classes
-    told = {one.name: one.objectives or own for one in listed} if listed else {"": own}
+    by_class = {one.name: one.objectives or own for one in listed} if listed else {"": own}
     return {
         name: {key: parse_duration(written) for key, written in objectives.items() if written is not None}
-        for name, objectives in told.items()
+        for name, objectives in by_class.items()
         if objectives
     }
 
 
 def of_class(requests: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The requests of one class; all of them where the load has one class alone."""
+    """The requests of one class; all of them where the load has one class."""
     return requests if not name or "load_class" not in requests else requests[requests["load_class"] == name]
 
 
 def attainments(
     deployment: str, runs: Sequence[tuple[pd.DataFrame, float, float]], objectives: Mapping[str, Objectives]
 ) -> Iterator[Attainment]:
-    """What a deployment attained in each class, over all of its runs.
+    """The attainment of a deployment in each class, over all of its runs.
 
-    ``runs`` are requests with the monotonic seconds that the analysed window begins and ends.
+    ``runs`` are requests with the monotonic seconds that the analyzed window begins and ends.
     """
     for name, bounds in objectives.items():
         counts = [_counts(of_class(requests, name), bounds, start, end) for requests, start, end in runs]
@@ -94,8 +93,8 @@ def attainments(
 
 
 def _counts(requests: pd.DataFrame, bounds: Objectives, start: float, end: float) -> list[Floats]:
-    """Met, judged and seconds: of the whole window, of its first edge, of its last."""
-    met = judged(requests, bounds)
+    """Number met, number judged, and seconds: of the whole window, of its first edge, of its last."""
+    met = objectives_met(requests, bounds)
     ended = requests.loc[met.index, "finished"]
     edge = _edge(start, end)
     parts = ((start, end), (start, start + edge), (end - edge, end))
@@ -114,7 +113,7 @@ def _ratio(part: float, whole: float) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _impolite(requests: pd.DataFrame) -> pd.Series:
+def _client_faults(requests: pd.DataFrame) -> pd.Series:
     if "fault" not in requests:
         return pd.Series(False, requests.index)
     return requests["fault"].fillna("").astype(bool)

@@ -1,6 +1,6 @@
-"""A smoke run: every deployment for a minute under the campaign's own load, before days are spent on it.
+"""Checks of a smoke run: every deployment for a minute under the campaign's load, before days are spent on it.
 
-It asks whether each can be measured, not whether it ages; its results are marked so that nobody takes them for more.
+They show whether each can be measured, not whether it ages.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEAST_SAMPLES = 3
 
 
 def verdicts(results: Results) -> list[SmokeVerdict]:
-    """What a smoke run that has ended says of every deployment."""
+    """The checks of every deployment of a smoke run that has ended."""
     problems = problems_of(results)
     return [
         SmokeVerdict(name, tuple(_checks(results, name, [one for one in problems if one.deployment == name])))
@@ -33,9 +33,9 @@ def verdicts(results: Results) -> list[SmokeVerdict]:
     ]
 
 
-def write_verdicts(told: Sequence[SmokeVerdict], path: Path) -> None:
+def write_verdicts(outcome: Sequence[SmokeVerdict], path: Path) -> None:
     """Write ``smoke.json``."""
-    content = [asdict(verdict) | {"passed": verdict.passed} for verdict in told]
+    content = [asdict(verdict) | {"passed": verdict.passed} for verdict in outcome]
     with writing(path):
         path.write_text(json.dumps({"schema": 1, "smoke": content}, indent=1) + "\n", encoding="utf-8")
 
@@ -43,7 +43,7 @@ def write_verdicts(told: Sequence[SmokeVerdict], path: Path) -> None:
 def _checks(results: Results, name: str, problems: Sequence[Problem]) -> Iterator[SmokeCheck]:
     evidence = evidence_of(results, name, 1)
     if not evidence.began:
-        yield SmokeCheck("ready", "fail", f"it never was ready: {evidence.why or 'the campaign ended before'}")
+        yield SmokeCheck("ready", "fail", f"never became ready: {evidence.why or 'the campaign ended before'}")
         return
     yield _ready(results, name, evidence)
     if results.manifest.load_of(name) is not None:
@@ -56,7 +56,7 @@ def _checks(results: Results, name: str, problems: Sequence[Problem]) -> Iterato
 def _ready(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
     if evidence.ending == "early":
         lasted = readable_duration(evidence.lasted)
-        return SmokeCheck("ready", "fail", f"it ended after {lasted} of load: {evidence.why or 'no reason is known'}")
+        return SmokeCheck("ready", "fail", f"ended after {lasted} of load: {evidence.why or 'reason unknown'}")
     took = [event.seconds for event in results.events_of(name, 1) if isinstance(event, DeploymentReady)]
     return SmokeCheck("ready", "ok", f"ready after {took[0]:.1f} s" if took else "ready")
 
@@ -64,40 +64,40 @@ def _ready(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
 def _answered(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
     if not evidence.requests:
         if evidence.due:
-            return SmokeCheck("answered", "fail", f"none of {evidence.due} requests left a record")
-        return SmokeCheck("answered", "warn", "no request was due in this time: the rate is too low for it")
+            return SmokeCheck("answered", "fail", f"0 of {evidence.due} requests left a record")
+        return SmokeCheck("answered", "warn", "no request was due in this time: the rate is too low")
     answered = int((results.requests(name)["status"] == "ok").sum())
     return SmokeCheck("answered", "ok" if answered else "fail", f"{answered} of {evidence.requests} requests answered")
 
 
 def _errors(results: Results, evidence: Evidence, problems: Sequence[Problem]) -> SmokeCheck:
-    told = _messages(problems, Kind.ERROR, Kind.FAILING, Kind.LOST)
-    if told:
-        return SmokeCheck("errors", "fail", "; ".join(told))
+    failures = _messages(problems, Kind.ERROR, Kind.FAILING, Kind.LOST)
+    if failures:
+        return SmokeCheck("errors", "fail", " ".join(failures))
     dropped = _messages(problems, Kind.DROPPED)
     if not dropped:
         return SmokeCheck("errors", "ok", "no request failed")
     over = (evidence.failed_share or 0.0) > limits_of(results).failed
-    return SmokeCheck("errors", "fail" if over else "warn", "; ".join(dropped))
+    return SmokeCheck("errors", "fail" if over else "warn", " ".join(dropped))
 
 
 def _client(evidence: Evidence, problems: Sequence[Problem]) -> SmokeCheck:
-    told = _messages(problems, Kind.LATE, Kind.LOAD_DIED, Kind.SCHEDULE)
+    faults = _messages(problems, Kind.LATE, Kind.LOAD_DIED, Kind.SCHEDULE)
     late = f"99 % of the requests were sent within {1000 * evidence.late:.3g} ms"
-    return SmokeCheck("client", "fail" if told else "ok", "; ".join(told) or late)
+    return SmokeCheck("client", "fail" if faults else "ok", " ".join(faults) or late)
 
 
 def _indicators(results: Results, name: str, problems: Sequence[Problem]) -> SmokeCheck:
     samples = results.tree(name)
     seen = 0 if samples.empty or PRIMARY not in samples else int(samples[PRIMARY].notna().sum())
     if seen < _LEAST_SAMPLES:
-        return SmokeCheck("indicators", "fail", f"its memory was read {seen} times")
-    # Nothing at all of an engine that is said to tell something is a mistake; one metric less may be its release.
+        return SmokeCheck("indicators", "fail", f"memory was read {seen} times")
+    # An engine with metrics in the campaign file that never gave one is a mistake; one metric less may be its release.
     silent = [message for message in _messages(problems, Kind.ENGINE) if message.startswith("engine was never")]
     if silent:
-        return SmokeCheck("indicators", "fail", "; ".join(silent))
-    told = _messages(problems, Kind.ENGINE, Kind.UNREAD, Kind.TICKS)
-    return SmokeCheck("indicators", "warn" if told else "ok", "; ".join(told) or f"its memory was read {seen} times")
+        return SmokeCheck("indicators", "fail", " ".join(silent))
+    missing = _messages(problems, Kind.ENGINE, Kind.UNREAD, Kind.TICKS)
+    return SmokeCheck("indicators", "warn" if missing else "ok", " ".join(missing) or f"memory was read {seen} times")
 
 
 def _messages(problems: Sequence[Problem], *kinds: Kind) -> list[str]:

@@ -1,4 +1,4 @@
-"""The statistics of one series of a user's table, and how they are told."""
+"""The statistics of one series of a user's table, and their JSON."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from aging.stats import (
     rate_grid,
     sen_slope,
 )
+from aging.stats.note import Note
 from aging.stats.trend_tests.base import TrendTest
 
 _HOUR, _MINUTE = 3600.0, 60.0
@@ -33,26 +34,27 @@ _KNOWN_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class TableAnalysis:
-    """A series as it was analysed: ``t`` seconds since the start of load and ``y``, both shape (n,)."""
+    """The analysis of a series: ``t`` seconds since the start of load and ``y``, both shape (n,)."""
 
     column: str
     t: Floats
     y: Floats
     result: SeriesAnalysis
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def trend(self) -> Trend | None:
         return self.result.trend
 
     def to_json(self) -> dict[str, Any]:
-        """The series' entry of ``aging trend --json``; what is not known is None."""
-        told = {"column": self.column, "n": int(self.t.size), "verdict": "inconclusive", "notes": list(self.notes)}
+        """The series' entry of ``aging trend --json``; unknown values are None."""
+        entry: dict[str, Any] = {"column": self.column, "n": int(self.t.size), "verdict": "inconclusive"}
+        entry |= {"notes": list(self.notes), "note_codes": [note.code for note in self.notes]}
         trend = self.trend
         if trend is None:
-            return told | dict.fromkeys(_KNOWN_KEYS) | {"tests": dict(self.result.tests)}
+            return entry | dict.fromkeys(_KNOWN_KEYS) | {"tests": dict(self.result.tests)}
         exponent = trend.exponent
-        return told | {
+        return entry | {
             "verdict": trend.verdict,
             "shape": trend.shape,
             "direction": trend.direction,
@@ -75,61 +77,72 @@ class TableAnalysis:
         }
 
 
-def analyse_series(
+def analyze_series(
     series: TableSeries, tests: Mapping[str, TrendTest], resample: float | None, warmup: float | str | None
 ) -> TableAnalysis:
-    """Resample, drop the warm-up (seconds, or ``"auto"``) and test; a series that cannot be tested says why."""
-    t, y, notes = series.t, series.y, list(series.notes)
+    """Resample (grid in seconds), drop the warm-up (seconds, or ``"auto"``) and test.
+
+    A series that cannot be analyzed has a note instead of a trend.
+    """
+    t, y = series.t, series.y
+    notes: list[Note] = list(series.notes)
     try:
         if series.column.partition("[")[0].endswith("_total"):
             resets = int(np.count_nonzero(np.diff(y) < 0))
             t, y = rate_grid(t, y, resample or _usual_step(t))
-            notes.append("a counter, analysed as its rate per second")
+            notes.append(Note("counter", "This is a counter; its rate per second was analyzed."))
             if resets:
-                notes.append(f"the counter fell {resets} times; each was taken for a reset to 0")
+                notes.append(
+                    Note("counter_resets", f"The counter fell {resets} times; each fall is treated as a reset to 0.")
+                )
         elif resample is not None:
             t, y = median_grid(t, y, resample)
         if warmup is not None:
             seconds = find_warmup(t, y) if isinstance(warmup, str) else warmup
             t, y = drop_warmup(t, y, seconds)
-            notes.append(f"warm-up left out: the first {seconds:g} s of load{' (found)' if warmup == 'auto' else ''}")
+            how = ", found automatically" if warmup == "auto" else ""
+            notes.append(Note("warmup", f"The warm-up is left out: the first {seconds:g} s of load{how}."))
         result = series_analysis(t, y, tests)
     except SeriesError as error:
         result = SeriesAnalysis.impossible(tests, str(error))
     notes += result.notes
     if result.trend is not None and series.origin_assumed:
-        notes += _on_the_origin(result.trend, t, y)
+        notes += _origin_notes(result.trend, t, y)
     return TableAnalysis(series.column, t, y, result, tuple(notes))
 
 
 def _usual_step(t: Floats) -> float:
     distinct = np.unique(t)
     if distinct.size < 2:
-        raise SeriesError(f"a counter has no rate at {distinct.size} distinct times; at least 2 are needed")
+        raise SeriesError(f"a counter needs at least 2 distinct times, not {distinct.size}")
     return float(np.median(np.diff(distinct)))
 
 
 _IF_EARLIER = {
-    "sustained": "its growth would be sustained",
-    "decelerating": "its growth would be slowing down",
-    "other": "a constant rate and one that falls could not be told apart",
+    "sustained": "the growth would be sustained",
+    "decelerating": "the growth would be slowing down",
+    "other": "a constant rate could not be separated from a falling one",
 }
 _ANSWER = {"aging": "sustained", "bounded": "decelerating"}
 
 
-def _on_the_origin(trend: Trend, t: Floats, y: Floats) -> tuple[str, ...]:
-    """What the verdict on a growth owes to the first sample having been taken for the start of load."""
+def _origin_notes(trend: Trend, t: Floats, y: Floats) -> tuple[Note, ...]:
+    """How far the verdict on a growth depends on the assumption that load began with the first sample."""
     if trend.verdict not in _ANSWER:
         return ()
     found = origin_range(t, y)
-    if found.answer != _ANSWER[trend.verdict]:  # bounded by its shape: the time since load began had no part in it
+    if found.answer != _ANSWER[trend.verdict]:  # bounded by its shape, not by the time since the start of load
         return ()
     if found.fails is None or found.then is None:
-        return (f"{trend.verdict} even if load began up to {_span(found.holds)} before the first sample",)
-    return (
-        f"{trend.verdict} only if load began less than {_span(found.fails)} before the first sample, "
-        f"which was taken for its start: begun then, {_IF_EARLIER[found.then]}",
+        message = (
+            f"The verdict is {trend.verdict} even if load began up to {_span(found.holds)} before the first sample."
+        )
+        return (Note("origin_robust", message),)
+    assumed = (
+        f"The verdict is {trend.verdict} only if load began less than {_span(found.fails)} before the first sample"
     )
+    message = f"{assumed}; with an earlier start {_IF_EARLIER[found.then]}. Give the start with --load-start."
+    return (Note("origin_sensitive", message),)
 
 
 def _span(seconds: float) -> str:

@@ -1,7 +1,7 @@
-"""Tables as people keep them: CSV with any usual separator, or Parquet. Columns come as arrays by name.
+"""Tables: CSV with any usual separator, or Parquet. Columns are arrays by name.
 
 Python's own reader cuts a CSV file, as it did under pandas' ``engine="python"``, so that short rows, quotes and runs
-of spaces are read as ever. pandas' C engine would be faster on a long file (777,600 rows of four numbers: 0.5 s
+of spaces are read as before. pandas' C engine would be faster on a long file (777,600 rows of four numbers: 0.5 s
 against 1.6 s of CPU), but importing pandas costs 0.4 s, and most files are short.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[Any]
-"""Numbers, truth values or instants; or objects, most of them texts, None where there is nothing."""
+"""Numbers, truth values or instants; or objects, mostly text, None for a missing value."""
 
 _SEPARATORS = ",;\t| :"
 _CHUNK_ROWS = 50_000
@@ -28,13 +28,13 @@ _MISSING = {
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null", None),
 }
-"""What pandas takes for no value; None where a row was too short."""
+"""Missing values, as pandas reads them; None where a row was too short."""
 
 _TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 
 
 def read_csv(path: Path) -> dict[str, Column]:
-    """The columns of a CSV file, its separator found from its first line. Raises OSError, ValueError."""
+    """The columns of a CSV file, with the separator of its first line. Raises OSError, ValueError."""
     try:
         with _opened(path) as file:
             return _columns(file)
@@ -87,13 +87,13 @@ def _padded(rows: Iterable[list[str]], width: int, reader: Any) -> Iterator[Sequ
 
 
 def _chunks(rows: Iterator[Sequence[str | None]]) -> Iterator[list[Column]]:
-    """A column each of some rows at a time: as numbers they take an eighth of the memory they take as texts."""
+    """Columns of some rows at a time: numbers take an eighth of the memory of text."""
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         yield [_array(texts) for texts in zip(*chunk, strict=True)]
 
 
 def _array(texts: Sequence[Any]) -> Column:
-    """Whole numbers, numbers (NaN for what is missing) or truth values where all are; else the texts."""
+    """Integers, floats (NaN for a missing value) or truth values where all cells are; else text."""
     for kind, read in ((np.int64, int), (np.float64, float), (np.float64, _number), (np.bool_, _TRUTH.__getitem__)):
         try:
             return np.fromiter(map(read, texts), kind, len(texts))
@@ -114,7 +114,7 @@ def _joined(parts: Sequence[Column]) -> Column:
 
 
 def _distinct(header: Sequence[str]) -> list[str]:
-    """A name for every column: of two that are called alike the second is ``name.1``."""
+    """A name for every column: the second of two with the same name is ``name.1``."""
     seen: Counter[str] = Counter()
     names = []
     for name in (name or f"Unnamed: {place}" for place, name in enumerate(header)):

@@ -1,4 +1,4 @@
-"""Series from the tables people already have: CSV or Parquet, wide or long, any usual notion of time."""
+"""Series from a user's table: CSV or Parquet, wide or long, with any usual time column."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from aging.core.errors import Mistake, MistakesError
 from aging.findings.table_files import Column, read_csv, read_parquet
+from aging.stats.note import Note
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which columns of a table are wanted: None and empty choose what is usual."""
+    """The chosen columns of a table; None and empty stand for the defaults."""
 
     time: str | None = None
     columns: Sequence[str] = ()
@@ -57,20 +58,20 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class TableSeries:
-    """One column (of one group): ``t`` (shape n) seconds since the start of load, ``y`` (shape n), and remarks.
+    """One column (of one group): ``t`` (shape n) seconds since the start of load, ``y`` (shape n), and notes.
 
-    ``origin_assumed`` tells that the first sample was taken for the start of load.
+    ``origin_assumed``: the first sample was taken for the start of load.
     """
 
     column: str
     t: Floats
     y: Floats
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     origin_assumed: bool
 
 
 def read_table(path: Path) -> Table:
-    """A CSV or Parquet file (told by its first bytes). Raises :class:`MistakesError` for anything else."""
+    """A CSV or Parquet file, recognized by its first bytes. Raises :class:`MistakesError` for anything else."""
     try:
         with path.open("rb") as file:
             parquet = file.read(4) == b"PAR1"
@@ -85,21 +86,21 @@ def read_table(path: Path) -> Table:
 
 
 def series_of(table: Table, source: str, choice: Choice) -> list[TableSeries]:
-    """Every asked (by default every numeric) column, one series for each value of ``per``.
+    """Every chosen (by default every numeric) column, one series for each value of ``per``.
 
     A column of text counts as numeric if most of it reads as numbers: a few ``n/a`` are missing values.
-    Raises :class:`MistakesError` naming every column that is missing or is no number.
+    Raises :class:`MistakesError` naming every column that is missing or not numeric.
     """
     names = list(table)
-    there_are = ", ".join(map(str, names))
+    listed = ", ".join(map(str, names))
     mistakes = [
-        Mistake(name, f"there is no such column; there are: {there_are}")
+        Mistake(name, f"no such column; the columns are: {listed}")
         for name in (choice.time, choice.per, *choice.columns)
         if name is not None and name not in names
     ]
     chosen = choice.time or _guess_time(table)
     if chosen is None:
-        mistakes.append(Mistake("--time", f"no column looks like a time; name one of: {there_are}"))
+        mistakes.append(Mistake("--time", f"no column looks like a time; name one of: {listed}"))
     if mistakes or chosen is None:
         raise MistakesError(source, mistakes)
     seconds, epoch = seconds_of(np.asarray(table[chosen]), chosen, source)
@@ -108,9 +109,9 @@ def series_of(table: Table, source: str, choice: Choice) -> list[TableSeries]:
     numbers = {name: _numbers(np.asarray(table[name])) for name in asked}
     columns = {name: values for name, values in numbers.items() if values is not None}
     if not columns and not choice.columns:
-        raise MistakesError(source, [Mistake("--column", "no column but the time holds numbers")])
+        raise MistakesError(source, [Mistake("--column", "no column besides the time holds numbers")])
     if choice.columns and len(columns) < len(numbers):
-        wrong = [Mistake(name, "holds values that are no numbers") for name in asked if name not in columns]
+        wrong = [Mistake(name, "holds values that are not numbers") for name in asked if name not in columns]
         raise MistakesError(source, wrong)
     assumed = choice.load_start is None
     groups = [("", np.ones(seconds.size, dtype=bool))] if choice.per is None else _groups(table, choice.per)
@@ -122,7 +123,7 @@ def series_of(table: Table, source: str, choice: Choice) -> list[TableSeries]:
 
 
 def _numbers(column: Column) -> Floats | None:
-    """The column as numbers, NaN where it holds none; None for a column that is about something else."""
+    """The column as numbers, NaN for a cell without one; None for a column of something else."""
     if column.dtype.kind in "biuf":
         return column.astype(np.float64)
     if column.dtype.kind not in "OU":
@@ -139,7 +140,7 @@ def _number(value: Any) -> float:
 
 
 def _known(column: Column) -> NDArray[np.bool_]:
-    """Where there is a value at all: neither None nor NaN."""
+    """Where there is a value: neither None nor NaN."""
     return np.array([value is not None and not (isinstance(value, float) and isnan(value)) for value in column], bool)
 
 
@@ -182,7 +183,7 @@ def _instants(times: Column) -> Floats:
 
 
 def _instant(value: Any) -> datetime:
-    """A time as it is written, or as a table holds it; one without a zone is UTC."""
+    """A time, as text or as a table holds it; without a zone it is UTC."""
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     stamp = value if isinstance(value, datetime) else datetime.fromisoformat(value)
@@ -215,16 +216,17 @@ def _groups(table: Table, per: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 
 def _series(column: str, seconds: Floats, y: Floats, origin: float, origin_assumed: bool) -> TableSeries:
     t = seconds - origin
-    notes = []
+    notes: list[Note] = []
     known = np.isfinite(t) & np.isfinite(y)
     if lost := int((~known).sum()):
-        notes.append(f"{lost} of {y.size} rows without a finite time and value were left out")
+        message = f"{lost} of {y.size} rows without a finite time and value are left out."
+        notes.append(Note("rows_not_finite", message))
     before = known & (t < 0)
     if early := int(before.sum()):
-        notes.append(f"{early} rows before the start of load were left out")
+        notes.append(Note("rows_before_load", f"{early} rows before the start of load are left out."))
     t, y = t[known & ~before], y[known & ~before]
     if np.any(np.diff(t) < 0):
-        notes.append("times were not in order and were sorted")
+        notes.append(Note("unsorted", "The times were not in order; the series was sorted."))
         order = np.argsort(t, kind="stable")
         t, y = t[order], y[order]
     return TableSeries(column, t, y, tuple(notes), origin_assumed)

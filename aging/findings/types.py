@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from aging.stats.note import Note
 
 SCHEMA = 1
 """The format of findings.json that this release writes and reads."""
@@ -14,11 +16,11 @@ Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"
 
 @dataclass(frozen=True, slots=True)
 class Dose:
-    """Growth in phases of different load, split into what the requests drove and what the clock did.
+    """Growth in phases of different load, split into a part per request and a part per hour.
 
     Rates are in the indicator's unit per request and per hour. ``same_p`` is the
-    probability of "every loaded phase grew by the same amount a request", as a
-    leak does and a high-water mark does not.
+    probability of "every loaded phase grew by the same amount a request", which holds for a
+    leak and not for a high-water mark.
     """
 
     phases: int
@@ -32,17 +34,17 @@ class Dose:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the statistics say of one indicator of one deployment, pooled over its replicas.
+    """The statistics of one indicator of one deployment, pooled over its replicas.
 
     Rates are in the indicator's unit per hour, per request sent and per token
-    (prompts and answers); a ``*_total`` counter is analysed as its per-second rate. ``q`` is ``p`` after
+    (prompts and answers); a ``*_total`` counter is analyzed as its per-second rate. ``q`` is ``p`` after
     false-discovery control over the campaign. ``late_slope_per_hour`` is that of
     the window's second half; ``exponent`` the power of growth with its interval (1:
     a constant leak). ``disagreement`` is I², percent of the replicas' spread that
     is not chance. ``exhaustion_hours`` is when the limit is met at this rate,
     with the earliest and the latest. ``driver`` is what explains the growth best
-    (``seconds``, ``requests`` or ``tokens``), where the load varied enough to tell.
-    Not known is ``None``.
+    (``seconds``, ``requests`` or ``tokens``), where the load varied enough.
+    ``note_codes`` holds one code for each of ``notes``. What is not known is ``None``.
     """
 
     deployment: str
@@ -70,11 +72,20 @@ class Finding:
     dose: Dose | None = None
     exhaustion_hours: tuple[float, float | None, float | None] | None = None
     notes: Sequence[str] = ()
+    note_codes: Sequence[str] = ()
+
+    def with_notes(self, notes: Sequence[Note]) -> Finding:
+        """The same finding with these notes and their codes, in place of its own."""
+        return replace(self, notes=tuple(map(str, notes)), note_codes=tuple(note.code for note in notes))
+
+    def noted(self) -> tuple[Note, ...]:
+        """Its notes, each with its code."""
+        return tuple(Note(code, message) for code, message in zip(self.note_codes, self.notes, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A deployment whose ageing is known, and whether the instrument saw just that."""
+    """A deployment whose aging is known, and whether its verdict and its rate match."""
 
     deployment: str
     indicator: str
@@ -88,7 +99,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about the measurement that a reader of the verdicts must know."""
+    """A fault of the measurement that weakens the verdicts. ``at_seconds`` counts from the campaign's start."""
 
     deployment: str | None
     kind: str
@@ -101,10 +112,11 @@ Validity = Literal["complete", "short", "broken"]
 
 @dataclass(frozen=True, slots=True)
 class RunValidity:
-    """What one run is worth, and why: ``complete``, ``short`` (sound as far as it goes) or ``broken``.
+    """The validity of one run, with reasons: ``complete``, ``short`` (sound as far as it goes) or ``broken``.
 
     ``measured_share`` is the part of its planned window that was sampled, ``failed_share`` that of its requests that
-    failed or were dropped. ``base``, ``point`` and ``levels`` are what a designed experiment made it of.
+    failed or were dropped. ``base``, ``point`` and ``levels`` are its place in a designed experiment.
+    ``reason_codes`` holds one code for each of ``reasons``.
     """
 
     deployment: str
@@ -117,15 +129,16 @@ class RunValidity:
     base: str | None = None
     point: int | None = None
     levels: Mapping[str, Any] = field(default_factory=dict)
+    reason_codes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FactorEffect:
-    """One term of an experiment: what a factor, or two together, did to the leak rate.
+    """One term of an experiment: the effect of a factor, or of two together, on the leak rate.
 
     ``effect`` is the change of the rate from the first level to the second, None for more levels; ``means`` the mean
     rates by level of a single factor. ``q`` is ``p`` after false-discovery control over the experiment's terms.
-    ``aliases`` are terms that the design cannot tell from it. Not known is None.
+    ``aliases`` are terms that the design cannot separate from it. What is not known is None.
     """
 
     term: str
@@ -143,8 +156,8 @@ class FactorEffect:
 class Experiment:
     """The effects of a designed experiment on one indicator's rate, ``per`` hour or request.
 
-    ``runs`` are those that could be used, of ``points`` different points. ``error_sd`` is the standard deviation of a
-    repeated run's rate on ``error_df`` degrees of freedom; ``lack_of_fit_p`` is of "the terms explain the points".
+    ``runs`` were used, at ``points`` different points. ``error_sd`` is the standard deviation of a
+    repeated run's rate on ``error_df`` degrees of freedom; ``lack_of_fit_p`` the p of "the terms explain the points".
     """
 
     deployment: str
@@ -158,6 +171,7 @@ class Experiment:
     lack_of_fit_p: float | None
     effects: Sequence[FactorEffect]
     notes: Sequence[str]
+    note_codes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +214,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class SmokeCheck:
-    """One thing that was asked of a deployment. ``warn`` is told and does not fail it."""
+    """One check of a deployment. ``warn`` is reported and does not fail it."""
 
     name: Literal["ready", "answered", "errors", "indicators", "client"]
     status: Literal["ok", "warn", "fail"]
@@ -209,7 +223,7 @@ class SmokeCheck:
 
 @dataclass(frozen=True, slots=True)
 class SmokeVerdict:
-    """What a smoke run says of one deployment."""
+    """The checks of one deployment in a smoke run."""
 
     deployment: str
     checks: Sequence[SmokeCheck]

@@ -1,9 +1,9 @@
-"""How the verdict of a finding is decided: every rule, in order. Values in, a value out.
+"""The rules that decide the verdict of a finding, in order. Values in, a value out.
 
 1. A series has the verdict of its trend (:mod:`aging.stats.trend`); one without a trend is inconclusive, and so is a
    growth whose interval reaches below zero. A change too small to matter is stable (:func:`of_series`).
-2. Replicas have the verdict of most of them, or none (:func:`of_replicas`).
-3. Runs that are all broken decide nothing (:func:`of_runs`).
+2. Replicas have the verdict of most of them, or are inconclusive (:func:`of_replicas`).
+3. A finding without a run that is not broken is inconclusive (:func:`of_runs`).
 4. A growth is aging only with a p value of the chosen test that survives false-discovery control (:func:`of_finding`).
 """
 
@@ -14,31 +14,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aging.findings.types import Verdict
+from aging.stats.note import Note
 
-_PASSED_OVER: frozenset[Verdict] = frozenset(("step", "cyclic", "bounded"))
-"""Of a few pages they are stable for all one can tell; a sustained growth of a deployment counts however small."""
+_NEGLIGIBLE: frozenset[Verdict] = frozenset(("step", "cyclic", "bounded"))
+"""A change of a few pages with one of these verdicts is stable; a sustained growth of a deployment always counts."""
+
+_DISAGREE = Note("replicas_disagree", "The replicas have different verdicts.")
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict, and what a reader must know of how it came about."""
+    """A verdict, with notes on why it is not another."""
 
     verdict: Verdict
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def of_series(trend: Verdict | None, low: float, change: float, resolution: float, *, harness: bool) -> Verdict:
     """The verdict of one series.
 
-    ``trend`` is what its trend says, ``low`` the lower bound of its slope, ``change`` the distance of its extremes and
-    ``resolution`` the least that matters. Of the harness a sustained growth counts once it could disturb anything.
+    ``trend`` is the verdict of its trend, ``low`` the lower bound of its slope, ``change`` the distance of its extremes
+    and ``resolution`` the least that matters. Of the harness a sustained growth below the resolution is stable, too.
     """
     if trend is None:
         return "inconclusive"
     if trend == "aging" and low <= 0:
         return "inconclusive"  # a rise whose interval reaches below zero contradicts itself
     small = change <= resolution
-    return "stable" if small and (trend in _PASSED_OVER or (harness and trend == "aging")) else trend
+    return "stable" if small and (trend in _NEGLIGIBLE or (harness and trend == "aging")) else trend
 
 
 def of_replicas(verdicts: Sequence[Verdict]) -> Decision:
@@ -46,18 +49,19 @@ def of_replicas(verdicts: Sequence[Verdict]) -> Decision:
     ((verdict, count),) = Counter(verdicts).most_common(1)
     if count == len(verdicts):
         return Decision(verdict)
-    return Decision(verdict if 2 * count > len(verdicts) else "inconclusive", ("replicas disagree",))
+    return Decision(verdict if 2 * count > len(verdicts) else "inconclusive", (_DISAGREE,))
 
 
 def of_runs(verdict: Verdict, sound: int) -> Verdict:
-    """The verdict of a finding of which this many runs are sound."""
+    """The verdict of a finding with this number of sound runs."""
     return verdict if sound else "inconclusive"
 
 
 def of_finding(verdict: Verdict, q: float | None, level: float) -> Decision:
-    """The verdict of a finding whose p value is ``q`` after false-discovery control at ``level``; None: it has none."""
+    """The verdict of a finding; ``q`` is its p after false-discovery control at ``level``, None where it has no p."""
     if verdict != "aging" or (q is not None and q <= level):
         return Decision(verdict)
-    if q is None:  # the test could not be computed, and the finding says so
+    if q is None:  # a note on the test is there already
         return Decision("inconclusive")
-    return Decision("inconclusive", (f"its growth does not survive false-discovery control at {level:g}",))
+    message = f"The growth is not significant after false-discovery control at {level:g}."
+    return Decision("inconclusive", (Note("not_significant_fdr", message),))

@@ -1,5 +1,5 @@
 """The report: one self-contained HTML file, verdicts first; and what the terminal shows of a campaign.
 
-``html`` composes the sections (``sections/``, one a file) and draws the plots; ``format`` and ``wording`` put numbers
-and verdicts as people read them. Nothing is imported here: the live view shares this room, and does without pandas.
+``html`` composes the sections (``sections/``, one per file) and draws the plots; ``wording`` puts verdicts into
+sentences. Nothing is imported here: the live view is in this room, and does without pandas.
 """

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from aging.core.errors import InputError
+from aging.core.format import slope, unit_of
 from aging.findings.table_analysis import TableAnalysis
-from aging.report.format import slope, unit_of
 from aging.report.html import svg
 from aging.report.html.plot_data import LatencyTrace, MemoryTrace
 from aging.report.html.plots import draw_latency, draw_memory, latency_scale

@@ -17,7 +17,7 @@ _SATURATED = "#c0392b"
 
 
 def curve_plot(ceilings: Sequence[Ceiling]) -> str:
-    """An SVG document with a row a deployment: achieved rate, and p50 and p99 of the time to the first token."""
+    """An SVG document with a row per deployment: achieved rate, and p50 and p99 of the time to the first token."""
     drawn = Figure(figsize=(2.6 * _INCHES, _INCHES * max(len(ceilings), 1)), layout="constrained")
     grid = drawn.subplots(max(len(ceilings), 1), 2, squeeze=False)
     for (answers, waits), ceiling in zip(grid, ceilings, strict=False):
@@ -34,10 +34,10 @@ def _answers(axes: Axes, ceiling: Ceiling, steps: Sequence[Step]) -> None:
     most = max((step.offered for step in steps), default=1.0)
     axes.plot([0, most], [0, most], color="0.8", linewidth=1, label="all answered")
     axes.plot([step.offered for step in steps], [step.achieved for step in steps], color="0.3", linewidth=1)
-    for saturated, colour in ((False, "0.3"), (True, _SATURATED)):
+    for saturated, color in ((False, "0.3"), (True, _SATURATED)):
         those = [step for step in steps if bool(step.saturated) == saturated]
         label = "saturated" if saturated else "held"
-        axes.plot([step.offered for step in those], [step.achieved for step in those], "o", color=colour, label=label)
+        axes.plot([step.offered for step in those], [step.achieved for step in those], "o", color=color, label=label)
     if ceiling.rate is not None:
         axes.axvline(ceiling.rate, color="0.6", linewidth=1, dashes=(3, 2))
     axes.set(title=ceiling.deployment, xlabel="requests per second", ylabel="answers per second")
@@ -45,12 +45,12 @@ def _answers(axes: Axes, ceiling: Ceiling, steps: Sequence[Step]) -> None:
 
 
 def _waits(axes: Axes, ceiling: Ceiling, steps: Sequence[Step]) -> None:
-    told = [step for step in steps if step.ttft_p50 is not None or step.e2e_p50 is not None]
+    timed = [step for step in steps if step.ttft_p50 is not None or step.e2e_p50 is not None]
     for name, of in (
-        ("p50", [step.ttft_p50 for step in told]),
-        ("p99", [step.ttft_p99 for step in told]),
+        ("p50", [step.ttft_p50 for step in timed]),
+        ("p99", [step.ttft_p99 for step in timed]),
     ):
-        known = [(step.offered, seconds) for step, seconds in zip(told, of, strict=True) if seconds]
+        known = [(step.offered, seconds) for step, seconds in zip(timed, of, strict=True) if seconds]
         if known:
             label = f"time to first token {SINCE[BASE]}, {name}"
             axes.plot(*zip(*known, strict=True), marker="o", linewidth=1, label=label)

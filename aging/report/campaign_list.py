@@ -1,4 +1,4 @@
-"""How campaigns stand, in a word each: what their journals say, and whether somebody still runs them."""
+"""The state of every campaign below a folder, from its journal and its lock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aging.store.state import RESUMABLE, CampaignState, fold
 
 @dataclass(frozen=True, slots=True)
 class CampaignStatus:
-    """One campaign. ``state`` is its phase, or ``abandoned`` where it has not ended and nobody runs it."""
+    """One campaign. ``state`` is its phase, or ``abandoned`` where it has not ended and has no runner."""
 
     directory: Path
     state: str
@@ -46,11 +46,11 @@ class CampaignStatus:
 
     @property
     def resumable(self) -> bool:
-        """Whether `aging resume` would go on with it."""
+        """Whether `aging resume` can continue it."""
         return not self.smoke and self.runner is None and self.state in (*RESUMABLE, "abandoned")
 
     def as_json(self) -> dict[str, Any]:
-        """For programs; times in epoch seconds."""
+        """The campaign as JSON; times in epoch seconds."""
         return {
             "directory": str(self.directory),
             "state": self.state,
@@ -62,7 +62,7 @@ class CampaignStatus:
         }
 
     def line(self) -> str:
-        """For people."""
+        """The campaign as one line of text."""
         since = "" if self.started is None else f", started {utc(self.started):%Y-%m-%d %H:%M:%S} UTC"
         by = "" if self.runner is None else f", runner {self.runner}"
         return f"{self.directory}: {self.state}{since}{by}{'; can be resumed' if self.resumable else ''}"
@@ -74,7 +74,7 @@ def campaigns_below(results: Path) -> Sequence[CampaignStatus]:
 
 
 def progress_as_json(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The runs of a campaign for programs; memory in bytes, times in seconds."""
+    """The runs of a campaign as JSON; memory in bytes, times in seconds."""
     return [
         {
             "deployment": run.deployment,
@@ -92,5 +92,5 @@ def progress_as_json(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 
 def _word(state: CampaignState, runner: int | None) -> str:
-    going_on = state.phase in ("preparing", "running", "draining")
-    return "abandoned" if going_on and runner is None else state.phase
+    unended = state.phase in ("preparing", "running", "draining")
+    return "abandoned" if unended and runner is None else state.phase

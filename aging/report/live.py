@@ -1,4 +1,4 @@
-"""The live view: a table that refreshes in a terminal, a line a minute without one."""
+"""The live view: a table that refreshes in a terminal, plain lines without one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from aging.core import format
 from aging.core.format import readable_duration
 from aging.report.grid import Cell, Grid
 from aging.report.progress import TTFT_BASE, RunProgress, Snapshot
@@ -16,7 +17,7 @@ _LOAD_COLUMNS = ("requests", "errors", "dropped", f"TTFT since {TTFT_BASE}")
 
 
 def table(name: str, snapshot: Snapshot) -> Grid:
-    """The whole view: phase and times above, a row for each run."""
+    """The whole view: phase and times above, a row per run."""
     loaded = not _all_watched(snapshot)
     numbers = (*(_LOAD_COLUMNS if loaded else ()), "memory", "since load" if loaded else "since start", "per hour")
     head = (*_left("deployment", "state"), *(Cell(column, "dim", right=True) for column in numbers), *_left("course"))
@@ -37,8 +38,10 @@ def headline(name: str, snapshot: Snapshot) -> str:
     text = f"{name} · {state.phase} · {readable_duration(until - state.started.mono)} elapsed"
     if state.phase not in ("running", "draining"):
         return text
-    if state.pid is not None and not snapshot.runner_lives:
-        return f"{name} · its runner (pid {state.pid}) is gone; aging resume goes on, aging analyze reads what it left"
+    if state.pid is not None and not snapshot.runner_alive:
+        return (
+            f"{name} · the runner (pid {state.pid}) is gone; aging resume continues, aging analyze builds the findings"
+        )
     if state.phase == "draining":
         return f"{text}, Ctrl-C again stops at once"
     loading = [run.state for run in snapshot.runs if run.state.load_start is not None and run.state.load_end is None]
@@ -62,13 +65,8 @@ def show_lines(console: Console, text: Sequence[str]) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def mebibytes(count: float | None) -> str:
-    """``123.4 MiB``, or a dash."""
-    return "–" if count is None else f"{count / 2**20:,.1f} MiB"
-
-
 def sparkline(values: Sequence[float], least_span: float = 0.0, width: int = _COURSE_WIDTH) -> str:
-    """``▁▂▃▅▇``: the course of a series between its own ends, or over ``least_span`` where they are closer."""
+    """``▁▂▃▅▇``: the course of a series between its extremes, or over ``least_span`` where they are closer."""
     if not values:
         return ""
     step = max(len(values) / width, 1.0)
@@ -92,16 +90,16 @@ def _load_cells(run: RunProgress) -> tuple[Cell, ...]:
         Cell(f"{sum(run.requests.values()):,}", right=True),
         Cell(str(errors), "red" if errors else "dim", right=True),
         Cell(str(dropped), "yellow" if dropped else "dim", right=True),
-        Cell(_milliseconds(run.ttft_seconds), right=True),
+        Cell(_seconds(run.ttft_seconds), right=True),
     )
 
 
 def _memory_cells(run: RunProgress) -> tuple[Cell, ...]:
     return (
-        Cell(mebibytes(run.memory), right=True),
+        Cell(format.byte_size(run.memory), right=True),
         Cell(_since_start(run), right=True),
         Cell(_per_hour(run), right=True),
-        Cell(sparkline(run.course, least_span=2**20)),  # a few pages are no mountain
+        Cell(sparkline(run.course, least_span=2**20)),  # a few pages fill no bar
     )
 
 
@@ -109,9 +107,9 @@ def _line(run: RunProgress) -> str:
     load = (
         f"{sum(run.requests.values())} requests, "
         f"{run.requests.get('error', 0)} errors, {run.requests.get('dropped', 0)} dropped, "
-        f"TTFT since {TTFT_BASE} {_milliseconds(run.ttft_seconds)}, "
+        f"TTFT since {TTFT_BASE} {_seconds(run.ttft_seconds)}, "
     )
-    memory = f"memory {mebibytes(run.memory)} ({_since_start(run)})"
+    memory = f"memory {format.byte_size(run.memory)} ({_since_start(run)})"
     slope = "" if run.memory_per_second is None else f", {_per_hour(run)} per hour so far"
     return f"{_title(run)}: {run.state.phase}, {'' if run.state.watched else load}{memory}{slope}"
 
@@ -120,15 +118,16 @@ def _title(run: RunProgress) -> str:
     return run.deployment if run.replica == 1 else f"{run.deployment} r{run.replica:02d}"
 
 
-def _milliseconds(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds * 1000:.0f} ms"
+def _seconds(seconds: float | None) -> str:
+    return format.level("_seconds", seconds)
 
 
 def _since_start(run: RunProgress) -> str:
     if run.memory is None or run.memory_at_start is None:
-        return "–"
-    return f"{(run.memory - run.memory_at_start) / 2**20:+,.1f} MiB"
+        return format.NONE
+    return format.byte_size(run.memory - run.memory_at_start, signed=True)
 
 
 def _per_hour(run: RunProgress) -> str:
-    return "–" if run.memory_per_second is None else f"{run.memory_per_second * 3600 / 2**20:+,.1f} MiB"
+    hourly = None if run.memory_per_second is None else run.memory_per_second * 3600
+    return format.byte_size(hourly, signed=True)

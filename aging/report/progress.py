@@ -1,4 +1,4 @@
-"""How a campaign stands, followed from its files alone: the live view and ``aging status`` see the same."""
+"""Progress of a campaign, followed from its files alone; the live view and ``aging status`` use it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OF_PROCESSES = ("mono", "entity", PRIMARY)
 
 
 class Tail:
-    """The rows of a segment folder that came since the last look; of sealed hours these ``columns`` alone.
+    """The rows of a segment folder that are new since the last call; of sealed hours only these ``columns``.
 
     An hour that is followed stays open until the next one has begun: it can be
     read to its end after it was sealed and its live file is gone.
@@ -48,7 +48,7 @@ class Tail:
         self._stood_since: int | None = None
 
     def new_rows(self) -> Iterator[dict[str, Any]]:
-        """Whole rows not given before, oldest first."""
+        """Whole rows not returned before, oldest first."""
         if self._changed():
             listed = {name.removesuffix(SEALED).removesuffix(LIVE) for name in os.listdir(self._folder)}
             self._seen = {name for name in listed if name[:1].isdigit()}
@@ -64,19 +64,19 @@ class Tail:
             for line in whole_lines(self._followed[name]):
                 if (row := parse_line(line)) is not None:
                     yield row
-            if name < names[-1]:  # its writer has gone on
+            if name < names[-1]:  # the writer has opened the next hour
                 self._followed.pop(name).close()
                 self._done = name
 
     def _changed(self) -> bool:
-        """Whether the folder may hold names that it did not at the last look.
+        """Whether the folder may hold names that it did not at the last call.
 
-        Hundreds of hours need not be listed every second. A change less than a second before a look may share its time
-        with one after it.
+        Hundreds of hours need not be listed every second. A change less than a second before a call may have the same
+        time stamp as one after it.
         """
         try:
             changed = os.stat(self._folder).st_mtime_ns
-        except FileNotFoundError:  # nothing has been written there yet
+        except FileNotFoundError:  # nothing is written there yet
             return False
         now = time.time_ns()
         if changed == self._stood_since:
@@ -85,7 +85,7 @@ class Tail:
         return True
 
     def close(self) -> None:
-        """Close what is followed."""
+        """Close the followed files."""
         for live in self._followed.values():
             live.close()
 
@@ -98,7 +98,7 @@ def _sealed_rows(sealed: Path, columns: Collection[str]) -> list[dict[str, Any]]
         with pq.ParquetFile(sealed) as hour:
             known = [name for name in hour.schema_arrow.names if name in columns]
             rows: list[dict[str, Any]] = hour.read(known).to_pylist()
-    except (pa.ArrowInvalid, OSError):  # gone or damaged: the analysis tells it
+    except (pa.ArrowInvalid, OSError):  # gone or damaged: the analysis reports it
         return []
     return rows
 
@@ -109,7 +109,7 @@ class RunProgress:
 
     ``ttft_seconds`` is the median of the last half minute, since requests were sent.
 
-    ``memory_per_second`` is the slope of that history since the load, or the watch, began; a look, no finding.
+    ``memory_per_second`` is the slope of that history since the load, or the watch, began; it is no finding.
     """
 
     deployment: str
@@ -127,20 +127,20 @@ class RunProgress:
 class Snapshot:
     """The campaign as of ``now``, on its timeline; ``seen_until`` is the time of the newest sample.
 
-    ``runner_lives`` tells whether somebody runs it.
+    ``runner_alive``: whether a runner process owns it.
     """
 
     state: CampaignState
     runs: Sequence[RunProgress]
     seen_until: float | None
     now: float
-    runner_lives: bool
+    runner_alive: bool
 
 
 class Progress:
-    """Follows a result directory; every :meth:`snapshot` reads only what is new.
+    """Follows a result directory; every :meth:`snapshot` reads only new rows and events.
 
-    A context manager: it keeps the files open that it follows.
+    A context manager: it keeps the followed files open.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -169,10 +169,10 @@ class Progress:
         runs = [self._runs[key].progress(run) for key, run in state.runs.items()]
         seen = [follower.seen_until for follower in self._runs.values() if follower.seen_until is not None]
         now = Timeline(state.shift).of(time.monotonic())
-        return Snapshot(state, runs, max(seen, default=None), now, _runner_lives(self._layout, state))
+        return Snapshot(state, runs, max(seen, default=None), now, _runner_alive(self._layout, state))
 
 
-def _runner_lives(layout: Layout, state: CampaignState) -> bool:
+def _runner_alive(layout: Layout, state: CampaignState) -> bool:
     if (owner := owner_of(layout.root)) is not None:
         return owner.role == "runner"
     # A directory of an earlier release has no lock.
@@ -180,7 +180,7 @@ def _runner_lives(layout: Layout, state: CampaignState) -> bool:
 
 
 class _Follower:
-    """What has been read of one run so far."""
+    """The rows of one run read so far, reduced."""
 
     def __init__(self, layout: Layout, deployment: str, replica: int) -> None:
         self._deployment, self._replica = deployment, replica

@@ -9,37 +9,32 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from aging.core.format import readable_duration
+from aging.core import format
+from aging.core.format import NONE, objectives_text, readable_duration
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
-from aging.report.format import objectives_text
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
-_LEAST_PROBABILITY = 1e-12
-"""Below this a probability says more of the model than of the world."""
-
 _COLUMNS = ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable")
 _NARROW = 112
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def show(findings: Findings, console: Console) -> None:
-    """Memory of every deployment first, then whatever else was found to age, controls and problems."""
+    """Print memory, other aging indicators, notes, objectives, runs, effects, controls and problems."""
     console.print(_memory_table(findings, narrow=console.width < _NARROW))
     others = [f for f in findings.findings if f.verdict == "aging" and f.indicator != PRIMARY]
     for finding in others:
-        rate = finding.slope_per_hour or 0.0
-        text = bytes_text(rate) if finding.indicator.endswith("_bytes") else f"{rate:.4g}"
-        console.print(f"also aging: {finding.deployment} {finding.indicator} by {text} per hour")
+        rate = format.slope(finding.indicator, finding.slope_per_hour, "h", finding.ci_per_hour)
+        console.print(f"also aging: {finding.deployment} {finding.indicator} by {rate}")
     for finding in findings.findings:
         if finding.indicator == PRIMARY and "/" not in finding.deployment:
             for line in _remarks(finding):
                 console.print(line)
     if findings.objectives:
         console.print(_objectives_table(findings))
-    for told in _run_lines(findings.runs):
-        console.print(told)
+    for text in _run_lines(findings.runs):
+        console.print(text)
     for experiment in findings.experiments:
         if experiment.per == "hour":
             _show_experiment(experiment, console)
@@ -52,11 +47,11 @@ def show(findings: Findings, console: Console) -> None:
 
 
 def show_smoke(verdicts: Sequence[SmokeVerdict], console: Console) -> None:
-    """A line a deployment, and what was not as it should be below it."""
+    """Print a line per deployment, and below it the checks that warn or fail."""
     for verdict in verdicts:
         outcome, style = ("passed", "green") if verdict.passed else ("FAILED", "bold red")
-        told = "; ".join(check.message for check in verdict.checks if check.status == "ok")
-        console.print(Text.assemble((f"{outcome:<7}", style), verdict.deployment, f": {told}" if told else ""))
+        passed = "; ".join(check.message for check in verdict.checks if check.status == "ok")
+        console.print(Text.assemble((f"{outcome:<7}", style), verdict.deployment, f": {passed}" if passed else ""))
         for check in verdict.checks:
             if check.status != "ok":
                 style = "bold red" if check.status == "fail" else "yellow"
@@ -74,43 +69,39 @@ def _run_lines(runs: Sequence[RunValidity]) -> Iterator[Text]:
     for run in runs:
         if run.validity != "complete":
             style = "bold red" if run.validity == "broken" else "yellow"
-            yield Text(
-                f"{run.validity}: {run.deployment}, replica {run.replica}: {'; '.join(run.reasons)}", style=style
-            )
+            yield Text(f"{run.validity}: {run.deployment}, replica {run.replica}: {' '.join(run.reasons)}", style=style)
 
 
 def _show_experiment(experiment: Experiment, console: Console) -> None:
     title = f"{experiment.deployment}: effects on the growth per hour, of {experiment.runs} runs"
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("term", "effect", "95 % interval", "p", "q", "not told from"):
+    for column in ("term", "effect", "95 % interval", "p", "q", "aliased with"):
         grid.add_column(column, header_style="dim")
     for effect in experiment.effects:
-        grid.add_row(*_effect_cells(effect))
+        grid.add_row(*_effect_cells(experiment.indicator, effect))
     console.print(grid)
     for note in experiment.notes:
-        console.print(Text(f"but: {experiment.deployment}: {note}"))
+        console.print(Text(f"note: {experiment.deployment}: {note}"))
 
 
-def _effect_cells(effect: FactorEffect) -> tuple[str, ...]:
+def _effect_cells(indicator: str, effect: FactorEffect) -> tuple[str, ...]:
+    rate = format.slope(indicator, effect.effect, "h", effect.ci)
     if effect.effect is None:
-        told = ", ".join(
-            f"{level}: {'–' if mean is None else bytes_text(mean)}" for level, mean in effect.means.items()
-        )
-    else:
-        told = f"{bytes_text(effect.effect)}/h"
-    interval = "–" if effect.ci is None else f"{bytes_text(effect.ci[0])} … {bytes_text(effect.ci[1])}"
-    return effect.term, told, interval, _probability(effect.p), _probability(effect.q), ", ".join(effect.aliases) or "–"
+        rate = ", ".join(f"{level}: {format.slope(indicator, mean, 'h')}" for level, mean in effect.means.items())
+    interval = format.interval(indicator, effect.ci, "h")
+    p, q = format.probability(effect.p), format.probability(effect.q)
+    return effect.term, rate, interval, p, q, ", ".join(effect.aliases) or NONE
 
 
 def _remarks(finding: Finding) -> Iterator[str]:
-    """What a reader of the verdict must know beside it."""
-    notes = "; ".join(finding.notes)
+    """The notes that belong beside the verdict."""
+    notes = " ".join(finding.notes)
     if finding.verdict == "inconclusive":
-        yield f"inconclusive: {finding.deployment}: {notes or f'{finding.n} points are too few'}"
+        yield f"inconclusive: {finding.deployment}: {notes or f'{finding.n} points are too few.'}"
     elif finding.dose is not None:
         yield f"dose: {finding.deployment}: {finding.notes[-1]}"
     elif finding.verdict == "aging" and notes:
-        yield f"but: {finding.deployment}: {notes}"
+        yield f"note: {finding.deployment}: {notes}"
 
 
 def _objectives_table(findings: Findings) -> Table:
@@ -121,34 +112,14 @@ def _objectives_table(findings: Findings) -> Table:
     for one in findings.objectives:
         table.add_row(
             one.deployment,
-            one.load_class or "–",
+            one.load_class or NONE,
             objectives_text(one.objectives),
-            share_text(one.attainment),
-            goodput_text(one.goodput),
-            share_text(one.first_attainment),
-            share_text(one.last_attainment),
+            format.share(one.attainment),
+            format.request_rate(one.goodput),
+            format.share(one.first_attainment),
+            format.share(one.last_attainment),
         )
     return table
-
-
-def share_text(share: float | None) -> str:
-    """``99.3 %``; never 100 % where something was missed."""
-    if share is None:
-        return "–"
-    return "100 %" if share == 1 else f"{min(share, 0.9999) * 100:.4g} %"
-
-
-def goodput_text(rate: float | None) -> str:
-    """``7.9 req/s``."""
-    return "–" if rate is None else f"{rate:.3g} req/s"
-
-
-def bytes_text(count: float) -> str:
-    """``1.5 MiB``; the sign is kept."""
-    value, unit = float(count), 0
-    while abs(value) >= 1024 and unit < len(_UNITS) - 1:
-        value, unit = value / 1024, unit + 1
-    return f"{value:.4g} {_UNITS[unit]}"
 
 
 def _memory_table(findings: Findings, *, narrow: bool) -> Table:
@@ -168,27 +139,21 @@ def _cells(finding: Finding) -> tuple[str | Text, ...]:
     return (
         finding.deployment,
         Text(finding.verdict, style=_STYLES.get(finding.verdict, "")),
-        "–" if slope is None else f"{bytes_text(slope)}/h",
-        "–" if ci is None else f"{bytes_text(ci[0])} … {bytes_text(ci[1])}",
-        "–" if finding.slope_per_request is None else bytes_text(finding.slope_per_request),
-        _probability(finding.q),
-        "–" if least is None else f"{bytes_text(least)}/h",
+        format.slope(PRIMARY, slope, "h", ci),
+        format.interval(PRIMARY, ci, "h"),
+        format.slope(PRIMARY, finding.slope_per_request, "request"),
+        format.probability(finding.q),
+        format.size(PRIMARY, least, "h"),
     )
 
 
-def _probability(q: float | None) -> str:
-    if q is None:
-        return "–"
-    return f"{q:.2g}" if q >= _LEAST_PROBABILITY else f"<{_LEAST_PROBABILITY:g}"
-
-
 def _control_line(control: Control) -> Text:
-    name = f"{control.deployment}: known to be {control.expected}"
+    name = f"{control.deployment}: expected {control.expected}"
     if control.expected_per_hour:
-        name += f" by {bytes_text(control.expected_per_hour)}/h"
+        name += f" by {format.slope(control.indicator, control.expected_per_hour, 'h')}"
     found = f"found {control.verdict}"
     if control.ci_per_hour is not None:
-        found += f", {bytes_text(control.ci_per_hour[0])} … {bytes_text(control.ci_per_hour[1])}/h"
+        found += f", {format.interval(control.indicator, control.ci_per_hour, 'h')}"
     if control.verdict == "inconclusive":
         return Text(f"control undecided: {name}, {found}", style="yellow")
     outcome, style = ("control passed", "green") if control.passed else ("CONTROL FAILED", "bold red")

@@ -1,23 +1,23 @@
-"""What the report says of a verdict: never more than the finding does."""
+"""Verdicts and controls in sentences; no sentence claims more than the finding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from aging.core import format
 from aging.core.errors import require
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Control, Finding
-from aging.report import format
 
 MEANING: Mapping[str, str] = {
-    "aging": "It grew, and the growth goes on: its rate did not fall as time passed.",
-    "bounded": "It grew, but ever more slowly: a constant rate is refuted.",
-    "step": "It jumped rather than grew.",
-    "cyclic": "It rose and fell; no lasting growth was found.",
-    "stable": "No lasting growth was found.",
-    "inconclusive": "Neither growth nor its absence is established.",
+    "aging": "It grew, and the growth goes on: its rate did not fall over time.",
+    "bounded": "It grew, but more and more slowly: a constant rate is excluded.",
+    "step": "It jumped instead of growing.",
+    "cyclic": "It rose and fell; no sustained growth was found.",
+    "stable": "No sustained growth was found.",
+    "inconclusive": "The data cannot tell whether it grows.",
 }
 
 TONE: Mapping[str, str] = {
@@ -28,7 +28,7 @@ TONE: Mapping[str, str] = {
     "stable": "good",
     "inconclusive": "mute",
 }
-"""Colour class of a verdict; the word always stands beside the colour."""
+"""Color class of a verdict; the word always stands beside the color."""
 
 MARK: Mapping[str, str] = {
     "aging": "↗",
@@ -56,55 +56,57 @@ PHASE: Mapping[str, str] = {
 
 
 def shown_name(deployment: str) -> str:
-    """A deployment's name; the harness's own processes are told apart from those under test."""
+    """The name of a deployment; a process of the harness is marked as such."""
     prefix = f"{HARNESS}/"
     return f"harness · {deployment.removeprefix(prefix)}" if deployment.startswith(prefix) else deployment
 
 
 def undecided(control: Control) -> bool:
-    """Whether a control passed only because nothing could be said."""
+    """Whether a control passed only because its verdict is inconclusive."""
     return control.passed and control.verdict == "inconclusive"
 
 
 def outcome(control: Control) -> str:
-    """Why a control passed or failed, in a few words."""
+    """The reason why a control passed or failed, in a few words."""
     if undecided(control):
-        return "not called aging, but not cleared either"
+        return "verdict inconclusive; measure longer"
     if control.expected == "not aging":
-        return "not called aging" if control.passed else "called aging, which it should not"
+        return "not called aging" if control.passed else "called aging, which is wrong"
     if control.passed:
-        return "configured rate lies in the interval"
+        return "the configured rate is in the interval"
     if control.verdict == "aging":
-        return "found, but the configured rate is outside the interval"
-    return "its leak was not found"
+        return "leak found, but the configured rate is outside the interval"
+    return "leak not found"
 
 
-def explained(finding: Finding | None) -> str:
-    """A verdict in a sentence."""
+def explanation(finding: Finding | None) -> str:
+    """A verdict as a sentence."""
     if finding is None:
-        return "It left no series that could be analysed."
+        return "There is no series to analyze."
     if finding.slope_per_hour is None:
-        return f"No slope could be computed from its {finding.n} points."
+        return f"No slope could be computed from {finding.n} points."
     if finding.verdict == "inconclusive" and finding.ci_per_hour is not None and finding.ci_per_hour[0] > 0:
-        return "It grew; whether the growth goes on is not established."
+        return "It grew; the data cannot tell whether the growth goes on."
     return MEANING.get(finding.verdict, "")
 
 
 def details(finding: Finding | None) -> list[str]:
-    """What else a reader should know of a finding, a sentence each."""
+    """Further facts of a finding, a sentence each."""
     if finding is None:
         return []
-    told = []
+    sentences = []
     if finding.late_slope_per_hour is not None and finding.verdict in ("aging", "bounded", "inconclusive"):
-        told.append(f"Second half alone: {format.slope(finding.indicator, finding.late_slope_per_hour, 'h')}.")
+        sentences.append(f"Second half alone: {format.slope(finding.indicator, finding.late_slope_per_hour, 'h')}.")
     if finding.exponent is not None:
         power, low, high = finding.exponent
-        told.append(f"Power of growth {power:.2f} [{low:.2f}, {high:.2f}]; constant leak 1, high-water mark 0.")
+        sentences.append(f"Power of growth {power:.2f} [{low:.2f}, {high:.2f}]; constant leak 1, high-water mark 0.")
     if finding.verdict == "aging" and finding.slope_per_request is not None:
-        told += _cause(finding)
+        sentences += _cause(finding)
     if finding.exhaustion_hours is not None:
-        told.append(f"At this rate its limit is met in {_hours(finding.exhaustion_hours[0])}{_between(finding)}.")
-    return told + [f"{note[:1].upper()}{note[1:]}." for note in finding.notes]
+        sentences.append(
+            f"At this rate the limit is reached in {_hours(finding.exhaustion_hours[0])}{_between(finding)}."
+        )
+    return [*sentences, *finding.notes]
 
 
 def _cause(finding: Finding) -> Iterator[str]:
@@ -114,7 +116,7 @@ def _cause(finding: Finding) -> Iterator[str]:
     if finding.driver is not None:
         yield f"It follows {_DRIVER[finding.driver]}."
     elif finding.dose is None:
-        yield "Whether time, requests or tokens drive it cannot be told: under this load they rise together."
+        yield "Time, requests and tokens rise together under this load, so the driver of the growth is unknown."
 
 
 def _between(finding: Finding) -> str:
@@ -129,7 +131,7 @@ def _hours(hours: float) -> str:
 
 
 def detectable(finding: Finding | None) -> str:
-    """The smallest growth that would have been found, for every verdict that is not ``aging``."""
+    """The smallest growth that would have been found, for every verdict except ``aging``."""
     if finding is None or finding.verdict == "aging":
         return format.NONE
     if finding.minimum_detectable_per_hour is None:
@@ -139,14 +141,14 @@ def detectable(finding: Finding | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The report's one sentence, and its colour class."""
+    """The headline of the report, and its color class."""
 
     text: str
     tone: str
 
 
 def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) -> Headline:
-    """What was found of the deployments under test, by their primary indicator."""
+    """The headline over the deployments under test, by their primary indicator."""
     total = len(names)
     if not total:
         return Headline("No deployment under test", "mute")
@@ -160,7 +162,7 @@ def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) 
     open_ = [name for name in names if verdicts.get(name, "inconclusive") == "inconclusive"]
     if open_:
         return Headline(f"Inconclusive for {len(open_)} of {total} {_deployments(total)}: {', '.join(open_)}", "mute")
-    return Headline(f"No ageing found in {total} of {total} {_deployments(total)}", "good")
+    return Headline(f"No aging found in {total} of {total} {_deployments(total)}", "good")
 
 
 def _deployments(total: int) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from aging.core.format import byte_size
 from aging.core.ports import port_taken
 from aging.sampling.nvml.memory_used import memory_used
 from aging.store.events import Baseline, Journalize, NotSettled, Settled
@@ -46,9 +47,9 @@ def differences(before: HostUse, now: HostUse, taken: Sequence[str]) -> tuple[st
     """What is not yet as ``before``; ``taken`` are the messages about ports in use."""
     found = list(taken)
     if now.memory > before.memory + max(_MEMORY_SHARE * before.total, _LEAST_MEMORY_BYTES):
-        found.append(f"{_mebibytes(now.memory - before.memory)} more memory in use than at the start")
+        found.append(f"{byte_size(now.memory - before.memory)} more memory in use than at the start")
     found += [
-        f"{_mebibytes(used - before.devices[device])} more of {device} in use than at the start"
+        f"{byte_size(used - before.devices[device])} more of {device} in use than at the start"
         for device, used in now.devices.items()
         if device in before.devices and used > before.devices[device] + _DEVICE_BYTES
     ]
@@ -94,7 +95,3 @@ class HostIdleWait:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(_PAUSE_SECONDS, self.patience)):
                     await interrupted.wait()
-
-
-def _mebibytes(count: float) -> str:
-    return f"{count / 2**20:,.0f} MiB"

@@ -1,7 +1,7 @@
-"""What factors do to a rate: main effects and two-factor interactions by least squares, replicas as the error.
+"""Effects of factors on a rate: main effects and two-factor interactions by least squares, replicas as the error.
 
 Two-level factors are coded −1 and +1, so that an effect is the change from the low level to the high one (Box, Hunter
-and Hunter 2005, chapter 5). Only what is repeated tells the error: replicas and centre points (pure error; Montgomery
+and Hunter 2005, chapter 5). Only repeats show the error: replicas and centre points (pure error; Montgomery
 2017, section 6.8). Interactions of three factors and more are never taken for it.
 """
 
@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtrit
+
+from aging.stats.note import Note
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +42,7 @@ class Effect:
     """One term. ``effect`` is the change of the rate from the low level to the high one, None for more levels.
 
     ``means`` are the mean rates by level of a main effect, in the factor's order. ``aliases`` are the terms that this
-    design cannot tell from it, with the sign they come with. Not known is None.
+    design cannot separate from it, with their sign. What is not known is None.
     """
 
     term: tuple[str, ...]
@@ -65,7 +67,7 @@ class Effects:
     lack_of_fit_p: float | None
     effects: tuple[Effect, ...]
     curvature: Effect | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def name(term: Sequence[str]) -> str:
@@ -74,10 +76,10 @@ def name(term: Sequence[str]) -> str:
 
 
 def estimate(factors: Factors, observations: Sequence[Observation], resolution: float = 0.0) -> Effects:
-    """Main effects and, where the design can tell them, two-factor interactions, with 95 % intervals.
+    """Main effects and, where the design can estimate them, two-factor interactions, with 95 % intervals.
 
-    A rate is known to ``resolution`` (in its unit) at best: repeats that agree more closely than that tell the error
-    of rounding (Sheppard 1898), not of nature. Raises ValueError for fewer than two observations.
+    A rate is known to ``resolution`` (in its unit) at best: repeats that agree more closely than that show the
+    error of rounding (Sheppard 1898) alone. Raises ValueError for fewer than two observations.
     """
     if len(observations) < 2:
         raise ValueError(f"effects need at least 2 runs, got {len(observations)}")
@@ -117,9 +119,10 @@ def estimate(factors: Factors, observations: Sequence[Observation], resolution: 
     )
 
 
-_NO_ERROR = (
-    "every point was run once and there are no centre points, so no error can be estimated: effects have no "
-    "interval; add replicas or centre points"
+_NO_ERROR = Note(
+    "no_error_estimate",
+    "Every point was run once and there are no center points, so no error can be estimated and effects have no "
+    "interval. Add replicas or center points.",
 )
 
 
@@ -198,10 +201,10 @@ def _pure_error(observations: Sequence[Observation], y: Floats) -> tuple[float, 
     return within, y.size - len(cells)
 
 
-def _estimable(design: _Design) -> tuple[list[tuple[str, ...]], list[str]]:
-    """Main effects, then two-factor interactions: each that adds to what the ones before it tell apart."""
+def _estimable(design: _Design) -> tuple[list[tuple[str, ...]], list[Note]]:
+    """Main effects, then two-factor interactions: each that adds a dimension to the ones before it."""
     chosen: list[tuple[str, ...]] = []
-    notes = []
+    notes: list[Note] = []
     curved = design.curvature()
     have = np.ones((len(design.observations), 1))
     if curved is not None:
@@ -213,7 +216,8 @@ def _estimable(design: _Design) -> tuple[list[tuple[str, ...]], list[str]]:
                 chosen.append(term)
                 have = together
             elif order == 1:
-                notes.append(f"the effect of {name(term)} cannot be told from the others' in the runs that are left")
+                message = f"The effect of {name(term)} cannot be separated from the others in the remaining runs."
+                notes.append(Note("inseparable", message))
     return chosen, notes
 
 

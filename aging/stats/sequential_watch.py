@@ -1,4 +1,4 @@
-"""Watching a series while it grows: O(1) a sample, a bounded look, and all looks together err as often as one."""
+"""Sequential watch of a growing series: O(1) per sample, bounded looks, one error probability for all looks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TrendWatch:
         due = int(np.searchsorted(self._times, t, side="right"))
         if due <= self._looked:
             return False
-        self._looked = due  # looks that were slept through are not made up for: their level is lost, not shared
+        self._looked = due  # missed looks are not repeated: their level is lost, not shared
         _, y = self.blocks()
         if y.size < LEAST:
             return False

@@ -1,4 +1,4 @@
-"""The whole analysis of one series: is there a trend, how steep, of what shape, and is it ageing?"""
+"""The whole analysis of one series: trend, slope, shape and verdict."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from aging.stats.growth.exponent import Exponent
 from aging.stats.growth.shape import Shape, classify_shape
 from aging.stats.growth.sustained import FEWEST_RISES, Growth, assess_growth
+from aging.stats.note import Note
 from aging.stats.series.block_medians import block_medians
 from aging.stats.series.prepared import Observed
-from aging.stats.series.time_notes import remarks_on_times
+from aging.stats.series.time_notes import time_notes
 from aging.stats.series.validation import Floats, SeriesError, is_constant
 from aging.stats.slope.interval import AutocorrelatedSlope, interval
 from aging.stats.slope.minimum_detectable import minimum_detectable
@@ -21,11 +22,16 @@ from aging.stats.slope.sen import theil_sen
 from aging.stats.trend_tests.series_har import SERIES_HAR
 
 LEAST = 12
-"""Fewest samples that are analysed at all."""
+"""Fewest samples that are analyzed at all."""
 
 FEWEST_EFFECTIVE = 20
 """Fewest independent samples' worth of data in which "no trend" means anything."""
 
+_AFTER_WARMUP = Note("after_warmup", "The growth is sustained after a warm-up.")
+_NO_NET_GROWTH = Note(
+    "no_net_growth", "The trend rises, but there is no net growth since the start of load. Measure longer."
+)
+_NOT_SIGNIFICANT = Note("not_significant", "The slope estimate is positive, but the trend test is not significant.")
 _STEP_SHARE = 0.5
 _FINEST = 8_000
 
@@ -35,7 +41,7 @@ Direction = Literal["increasing", "decreasing", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """What one series says. Slopes are in the indicator's unit per second.
+    """The trend of one series. Slopes are in the indicator's unit per second.
 
     ``p`` is two-sided, of the primary test; ``direction`` is "none" unless p <
     alpha. ``low`` and ``high`` bound ``slope`` at confidence 1 - alpha;
@@ -43,8 +49,8 @@ class Trend:
     ``n_effective`` independent samples' worth. ``minimum_detectable`` is the
     smallest growth that would have been found with 80 % power, ``None`` where the
     indicator never moved, so that not even its resolution is known.
-    ``exponent`` is the power of growth, where there is growth. ``notes`` tell
-    what a reader must know, such as why a case is undecided.
+    ``exponent`` is the power of growth, where there is growth. ``notes`` are
+    remarks, such as why a case is undecided.
     """
 
     p: float
@@ -59,11 +65,11 @@ class Trend:
     verdict: Verdict
     minimum_detectable: float | None
     exponent: Exponent | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def trend_test(t: ArrayLike, y: ArrayLike, alpha: float = 0.05) -> Trend:
-    """Analyse ``y`` at ``t`` seconds since the start of load, both shape (n,), n >= 12; warm-up already dropped.
+    """Analyze ``y`` at ``t`` seconds since the start of load, both shape (n,), n >= 12; warm-up already dropped.
 
     ``t[0]`` may and, after a warm-up, should be greater than 0: whether growth is
     sustained is judged against the time since load began. The verdict is
@@ -77,10 +83,10 @@ def trend_test(t: ArrayLike, y: ArrayLike, alpha: float = 0.05) -> Trend:
     Raises :class:`~aging.stats.SeriesError`, a ``ValueError``, for a series that
     is too short or holds NaN or infinities, and for an ``alpha`` outside (0, 1).
     """
-    return analyse(Observed.of(t, y, least=LEAST), alpha, t)
+    return analyze(Observed.of(t, y, least=LEAST), alpha, t)
 
 
-def analyse(series: Observed, alpha: float = 0.05, given: ArrayLike | None = None) -> Trend:
+def analyze(series: Observed, alpha: float = 0.05, given: ArrayLike | None = None) -> Trend:
     """As :func:`trend_test`, for a series of which other tests share what they compute.
 
     ``given``: its times as they were before they were sorted, if they were.
@@ -88,9 +94,23 @@ def analyse(series: Observed, alpha: float = 0.05, given: ArrayLike | None = Non
     if not 0 < alpha < 1:
         raise SeriesError(f"alpha must lie between 0 and 1, not {alpha}")
     times, values, n = series.at_least(LEAST).t, series.y, series.n
-    remarks = remarks_on_times(times if given is None else given, times)
+    remarks = time_notes(times if given is None else given, times)
     if is_constant(values):
-        return Trend(1.0, "none", 0.0, 0.0, 0.0, 0.0, n, float(n), "constant", "stable", None, None, remarks)
+        return Trend(
+            p=1.0,
+            direction="none",
+            slope=0.0,
+            low=0.0,
+            high=0.0,
+            late_slope=0.0,
+            n=n,
+            n_effective=float(n),
+            shape="constant",
+            verdict="stable",
+            minimum_detectable=None,
+            exponent=None,
+            notes=remarks,
+        )
     result = SERIES_HAR.on(series)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
     slope = interval(series, 1 - alpha)
@@ -114,15 +134,15 @@ def analyse(series: Observed, alpha: float = 0.05, given: ArrayLike | None = Non
     )
 
 
-def _verdict_on_growth(shape: Shape, growth: Growth) -> tuple[Verdict, tuple[str, ...]]:
+def _verdict_on_growth(shape: Shape, growth: Growth) -> tuple[Verdict, tuple[Note, ...]]:
     notes = (growth.reason,) if growth.reason else ()
     if shape == "step" and growth.largest_share >= _STEP_SHARE:
         return "step", notes
     if growth.sustained and not _slows(shape, growth):
-        return "aging", ("sustained after a warm-up",) if growth.decision == "sustained after warm-up" else ()
+        return "aging", (_AFTER_WARMUP,) if growth.decision == "sustained after warm-up" else ()
     if growth.sustained or growth.decision == "decelerating":
         return "bounded", notes
-    return "inconclusive", notes or ("a rising trend, but no net growth since the start of load; measure longer",)
+    return "inconclusive", notes or (_NO_NET_GROWTH,)
 
 
 def _slows(shape: Shape, growth: Growth) -> bool:
@@ -130,19 +150,19 @@ def _slows(shape: Shape, growth: Growth) -> bool:
     return growth.exponent is not None and growth.exponent.high < 1 and shape in {"saturating", "decelerating"}
 
 
-def _verdict_without(direction: Direction, shape: Shape, slope: AutocorrelatedSlope) -> tuple[Verdict, tuple[str, ...]]:
+def _verdict_without(
+    direction: Direction, shape: Shape, slope: AutocorrelatedSlope
+) -> tuple[Verdict, tuple[Note, ...]]:
     if shape == "step":
         return "step", ()
     if shape == "cyclic":
         return "cyclic", ()
     if direction == "none" and slope.n_effective < FEWEST_EFFECTIVE:
         factor = FEWEST_EFFECTIVE / slope.n_effective
-        worth = f"worth {slope.n_effective:.1f} independent samples; measure about {factor:.1f} times as long"
-        return "inconclusive", (worth,)
+        worth = f"The series is worth {slope.n_effective:.1f} independent samples; {FEWEST_EFFECTIVE} are needed."
+        return "inconclusive", (Note("few_effective", f"{worth} Measure about {factor:.1f} times longer."),)
     if direction == "none" and slope.low > 0:
-        return "inconclusive", (
-            "the slope's interval lies above 0, but the test does not refute that there is no trend",
-        )
+        return "inconclusive", (_NOT_SIGNIFICANT,)
     return "stable", ()
 
 

@@ -247,8 +247,8 @@ _HOST_CONSTANTS = {
 def _host_columns(_key: Sequence[int]) -> dict[str, Column]:
     return {
         **{name: constant(value) for name, value in _HOST_CONSTANTS.items()},
-        **{name: gauge(*told) for name, told in _HOST_GAUGES.items()},
-        **{name: counter(*told) for name, told in _HOST_COUNTERS.items()},
+        **{name: gauge(*columns) for name, columns in _HOST_GAUGES.items()},
+        **{name: counter(*columns) for name, columns in _HOST_COUNTERS.items()},
         "host_load_1m": gauge(7, 0.8, 2),
         "host_pressure_cpu_some_avg10_ratio": share(0.02, 0.02, 4),
         "host_pressure_io_some_avg10_ratio": share(0.0, 0.005, 4),
@@ -310,7 +310,7 @@ def _engine_columns(_key: Sequence[int]) -> dict[str, Column]:
         "vllm:num_requests_waiting": gauge(0.2, 0.2),
         "vllm:num_requests_waiting_by_reason": gauge(0.2, 0.2),
         "vllm:kv_cache_usage_perc": lambda rng, _age, t: rng.normal(0.31, 0.04, t.size),
-        **{name: counter(*told) for name, told in counters.items()},
+        **{name: counter(*columns) for name, columns in counters.items()},
     }
 
 

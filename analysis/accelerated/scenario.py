@@ -25,7 +25,7 @@ _SECOND_TURN = ("a1-vllm-v0", "a2-triton-vllm-v1", "e3b-pytorch-low")
 def servers(hours: float) -> dict[str, Server]:
     """What is under test when a run takes so many hours: a short one ages faster, so that it is seen as well."""
     faster = HOURS / hours
-    told = (
+    servers = (
         Server("e1-vllm-v1", 3.1e9, leak=62e3 * faster),
         Server("a1-vllm-v0", 2.7e9, fill=300e6, tau=1800.0 / faster),
         Server("e2-triton-vllm-v0", 4.2e9, leak=40e3 * faster, ready=95.0),
@@ -33,7 +33,7 @@ def servers(hours: float) -> dict[str, Server]:
         Server("e3-pytorch-saturated", 5.0e9, leak=48e3 * faster, ready=40.0, processes=1, ttft=0.4, token=0.012),
         Server("e3b-pytorch-low", 5.0e9, ready=40.0, processes=1, ttft=0.4, token=0.012),
     )
-    return {server.name: server for server in told}
+    return {server.name: server for server in servers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,9 @@ class Study:
     def planned(self) -> list[Injection]:
         return [Injection(**one) for one in json.loads(self._scenario.read_text())]
 
-    def note(self, place: int, **told: Any) -> None:
+    def note(self, place: int, **details: Any) -> None:
         with self._happened.open("a") as file:
-            file.write(json.dumps({"place": place, **told}) + "\n")
+            file.write(json.dumps({"place": place, **details}) + "\n")
 
     def happened(self) -> list[dict[str, Any]]:
         lines = self._happened.read_text().splitlines() if self._happened.exists() else []
@@ -115,8 +115,8 @@ class Study:
 
     def anchors(self) -> dict[int, float]:
         """When each round's load began, in true seconds."""
-        told = json.loads(self._anchors.read_text()) if self._anchors.exists() else {}
-        return {int(key): value for key, value in told.items()}
+        anchors = json.loads(self._anchors.read_text()) if self._anchors.exists() else {}
+        return {int(key): value for key, value in anchors.items()}
 
     def anchor(self, number: int, true: float) -> None:
         self._anchors.write_text(json.dumps(self.anchors() | {number: true}))
@@ -152,7 +152,7 @@ class Happening:
             self._plan(number, true)
 
     def _plan(self, number: int, began: float) -> None:
-        done = {told["place"] for told in self.study.happened()}
+        done = {one["place"] for one in self.study.happened()}
         for place, one in enumerate(self.study.planned()):
             true = began + one.share * self.hours * 3600 + one.plus
             if one.round == number and place not in done:

@@ -1,7 +1,7 @@
 """The 216-hour campaign with everything that can happen in it, under an accelerated clock.
 
 Six deployments on three slots, three replicas, 36 hours a run, at 1 Hz: planned, run, journalled, recorded, sealed,
-killed, resumed, repeated and analysed by the package itself. Only clocks, the processes under test and their sockets
+killed, resumed, repeated and analyzed by the package itself. Only clocks, the processes under test and their sockets
 are simulated (``virtual_time``, ``world``). Each start of the runner is a process of its own, which is really killed.
 What was done to the campaign is noted beside it, and compared with what its journal says::
 
@@ -118,7 +118,7 @@ def live(study: Study, hours: float, seed: int) -> Outcome:
     host = HostTime.read(study.host)
     clock = VirtualClock(host, seed)
     gone = study.happened()[-1:]
-    dead = frozenset(told["deployment"] for told in gone if told["what"] == "kill" and told["deployment"])
+    dead = frozenset(one["deployment"] for one in gone if one["what"] == "kill" and one["deployment"])
     world = World(clock, servers(hours), seed, dead)
     simulate(world, clock, study.boot)
     samplers = {sampler.kind: sampler for sampler in SAMPLERS}
@@ -224,13 +224,13 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
-        study, told = Study(folder), folder / "lives.json"
+        study, record = Study(folder), folder / "lives.json"
         if options.only != "tell":
             study.plan(injections(options.hours))
             lives = run_lives(study, options.hours, options.seed, lambda line: print(line, file=sys.stderr, flush=True))
-            told.write_text(json.dumps([asdict(one) for one in lives]))
+            record.write_text(json.dumps([asdict(one) for one in lives]))
         if options.only != "run":
-            lives = [Lived(one["status"], Cost(**one["cost"])) for one in json.loads(told.read_text())]
+            lives = [Lived(one["status"], Cost(**one["cost"])) for one in json.loads(record.read_text())]
             analysis = weighed([sys.executable, "-m", "aging", "analyze", str(study.directory)])
             text = "\n".join(report(study, options.hours, options.seed, lives, analysis)) + "\n"
             print(text)

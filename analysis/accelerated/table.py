@@ -1,4 +1,4 @@
-"""What became of the accelerated campaign: what its journal tells against what was done to it, and what it found."""
+"""The table of the accelerated campaign: journal events against injections, and the findings."""
 
 from __future__ import annotations
 
@@ -80,19 +80,19 @@ class Lived:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Injection:
     """An injection, the journal's events that tell of it, and those that it lacks."""
 
     what: str
-    told: Sequence[str]
+    kinds: Sequence[str]
     lacking: Sequence[str]
 
 
-def compared(events: Sequence[Event], happened: Sequence[Mapping[str, Any]]) -> tuple[list[Told], list[Event]]:
-    """What of each injection is told, and what is told that nobody did."""
+def compared(events: Sequence[Event], happened: Sequence[Mapping[str, Any]]) -> tuple[list[Injection], list[Event]]:
+    """The events that record each injection, and the events without one."""
     # The wall clock is set in the middle of it: an event's place in the journal tells what came after what.
     left = {place: event for place, event in enumerate(events) if event.kind in _TROUBLES}
-    told = []
+    injections = []
     for one in happened:
         wanted = [*_EXPECTED[one["what"]]]
         if one["what"] == "kill" and one["deployment"]:
@@ -107,8 +107,8 @@ def compared(events: Sequence[Event], happened: Sequence[Mapping[str, Any]]) -> 
         kinds = [events[place].kind for place in found]
         lacking = list((Counter(wanted) - Counter(kinds)).elements())
         name = one["what"] + (f" {one['deployment']}" if one["deployment"] else "")
-        told.append(Told(f"{name}, round {one['round'] + 1} at {one['share']:.0%}", kinds, lacking))
-    return told, list(left.values())
+        injections.append(Injection(f"{name}, round {one['round'] + 1} at {one['share']:.0%}", kinds, lacking))
+    return injections, list(left.values())
 
 
 def _first(left: Mapping[int, Event], kind: str, one: Mapping[str, Any]) -> int | None:
@@ -206,15 +206,15 @@ def _costs(host: HostTime, root: Path, lives: Sequence[Lived], analysis: Cost, e
 
 
 def _told(events: Sequence[Event], happened: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    told, unexplained = compared(events, happened)
+    injections, unexplained = compared(events, happened)
     yield "| what was done | what the journal tells of it | what it lacks |"
     yield "|---|---|---|"
-    for one in told:
-        yield f"| {one.what} | {', '.join(one.told)} | {', '.join(one.lacking) or 'nothing'} |"
+    for one in injections:
+        yield f"| {one.what} | {', '.join(one.kinds)} | {', '.join(one.lacking) or 'nothing'} |"
     kinds = Counter(event.kind for event in events)
     untrue = "; ".join(f"{event.kind} {event.deployment or ''} {dict(event.details)}" for event in unexplained)
     yield ""
-    yield f"Told though nobody did it: {untrue or 'nothing'}. Rejuvenations: {kinds['rejuvenation_started']} begun,"
+    yield f"Recorded without a cause: {untrue or 'nothing'}. Rejuvenations: {kinds['rejuvenation_started']} begun,"
     yield f"{kinds['rejuvenation_completed']} completed."
     yield ""
 
@@ -272,7 +272,7 @@ def _runs(findings: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {name} | {run['attempt']} | {run['validity']} | {share:.2%} | {'; '.join(run['reasons'])} |"
     kinds = Counter(problem["kind"] for problem in findings["problems"])
     yield ""
-    yield f"Problems told: {', '.join(f'{kind} {number}' for kind, number in sorted(kinds.items()))}."
+    yield f"Problems reported: {', '.join(f'{kind} {number}' for kind, number in sorted(kinds.items()))}."
     yield ""
 
 

@@ -60,16 +60,16 @@ def main() -> None:
     parser.add_argument("--fresh-connections", action="store_true", help="a connection for every request")
     parser.add_argument("--polite", action="store_true", help="no impolite request, no fault of the server's")
     parser.add_argument("--httpx", action="store_true", help="httpx's default transport")
-    told = parser.parse_args()
+    options = parser.parse_args()
     statuses: Counter[str] = Counter()
-    faulty = 0.0 if told.polite else _FAULTY
+    faulty = 0.0 if options.polite else _FAULTY
     with truth_server.started("--faulty", str(faulty)) as (_, url), TemporaryDirectory() as folder:
-        endpoint = Endpoint(url, "soak", reuse_connections=not told.fresh_connections)
-        samples = asyncio.run(_soak(endpoint, told, Path(folder), statuses))
+        endpoint = Endpoint(url, "soak", reuse_connections=not options.fresh_connections)
+        samples = asyncio.run(_soak(endpoint, options, Path(folder), statuses))
     _judge(samples, statuses)
 
 
-async def _soak(endpoint: Endpoint, told: argparse.Namespace, folder: Path, statuses: Counter[str]) -> array[float]:
+async def _soak(endpoint: Endpoint, options: argparse.Namespace, folder: Path, statuses: Counter[str]) -> array[float]:
     """Requests done, seconds and bytes of anonymous memory, once a second, one after the other."""
     await rehearse()
     writer = SegmentWriter(folder)
@@ -80,15 +80,15 @@ async def _soak(endpoint: Endpoint, told: argparse.Namespace, folder: Path, stat
         statuses[f"{done.status}{f' ({done.failure})' if done.failure else ''}"] += 1
         writer.append(time.time(), [request_row(done)])
 
-    limits = Limits(told.places, timeout=_TIMEOUT_SECONDS, drain=5.0)
-    transport = httpx.AsyncHTTPTransport(limits=_HTTPX_LIMITS) if told.httpx else None
+    limits = Limits(options.places, timeout=_TIMEOUT_SECONDS, drain=5.0)
+    transport = httpx.AsyncHTTPTransport(limits=_HTTPX_LIMITS) if options.httpx else None
     start = time.monotonic() + 1.0
     client = Client(endpoint, limits, 1, start, record, transport=transport)
-    loop = ClosedLoop((request._replace(at=0.0) for request in _requests(told, 2)), told.places)
-    load = asyncio.create_task(client.run(_requests(told, 1), (loop,), _MOST_SECONDS))
+    loop = ClosedLoop((request._replace(at=0.0) for request in _requests(options, 2)), options.places)
+    load = asyncio.create_task(client.run(_requests(options, 1), (loop,), _MOST_SECONDS))
     while not load.done() and taken < len(samples):
         await asyncio.wait((load,), timeout=1.0)
-        if statuses.total() >= told.requests:
+        if statuses.total() >= options.requests:
             client.stop()
         samples[taken] = statuses.total()
         samples[taken + 1] = time.monotonic() - start
@@ -99,13 +99,13 @@ async def _soak(endpoint: Endpoint, told: argparse.Namespace, folder: Path, stat
     return samples[: taken - 3]
 
 
-def _requests(told: argparse.Namespace, seed: int) -> Iterator[PlannedRequest]:
+def _requests(options: argparse.Namespace, seed: int) -> Iterator[PlannedRequest]:
     rng = Random(seed)
     at = 0.0
     for number in count():
-        at += rng.expovariate(told.rate)
-        fault = rng.choice(_FAULTS) if rng.random() < _IMPOLITE and not told.polite else ""
-        prompt, tokens = rng.randint(1, told.prompt), rng.randint(1, told.tokens)
+        at += rng.expovariate(options.rate)
+        fault = rng.choice(_FAULTS) if rng.random() < _IMPOLITE and not options.polite else ""
+        prompt, tokens = rng.randint(1, options.prompt), rng.randint(1, options.tokens)
         yield PlannedRequest(number, at, prompt, tokens, rng.random() < _STREAMING, fault=fault)
 
 

@@ -183,7 +183,7 @@ def main() -> None:
     warmup = find_warmup(t, y)
     trend = trend_test(*drop_warmup(t, y, warmup))
     least = trend.minimum_detectable
-    told = {
+    summary = {
         "hours": options.hours,
         "wall_seconds": round(time.monotonic() - began),
         "warmup_hours": warmup / 3600,
@@ -194,7 +194,7 @@ def main() -> None:
         "memory_mib": [float(y[0]) / 2**20, float(y[-1]) / 2**20],
         "disk_mib": size / 2**20,
     }
-    print(json.dumps(told, indent=1))
+    print(json.dumps(summary, indent=1))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class Cost:
 
 
 def _aiperf(asked: Asked) -> Sequence[str]:
-    told = {
+    flags = {
         "-m": "bench",
         "--url": asked.url,
         "--endpoint-type": "completions",
@@ -97,13 +97,13 @@ def _aiperf(asked: Asked) -> Sequence[str]:
         "profile",
         "--streaming",
         "--use-server-token-count",
-        *(word for pair in told.items() for word in pair),
+        *(word for pair in flags.items() for word in pair),
     ]
 
 
 def _guidellm(asked: Asked) -> Sequence[str]:
     backend = f"kind=openai_http,target={asked.url},model=bench,request_format=/v1/completions,validate_backend=false"
-    told = {
+    flags = {
         "--backend": backend,
         "--profile": f"kind=poisson,rate={_RATE:g}",
         "--constraint": f"kind=max_requests,count={asked.requests}",
@@ -111,7 +111,7 @@ def _guidellm(asked: Asked) -> Sequence[str]:
         "--data": f"kind=synthetic_text,prompt_tokens={_PROMPT},output_tokens={_TOKENS}",
         "--output": f"kind=json,path={asked.folder / 'guidellm.json'}",
     }
-    return ["guidellm", "run", "--disable-console", *(word for pair in told.items() for word in pair)]
+    return ["guidellm", "run", "--disable-console", *(word for pair in flags.items() for word in pair)]
 
 
 PEERS: Mapping[str, Peer] = {
@@ -195,13 +195,13 @@ def _constant(tokens: int) -> Mapping[str, int]:
     return {"median": tokens, "p95": tokens, "min": tokens, "max": tokens}
 
 
-def _spent(argv: Sequence[str], told: str) -> tuple[float, float]:
+def _spent(argv: Sequence[str], text: str) -> tuple[float, float]:
     """CPU seconds of a command and all its processes, and bytes of their anonymous memory at the peak."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     peak, nowhere = 0, subprocess.DEVNULL
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, text=True) as process:
         assert process.stdin is not None
-        process.stdin.write(told)
+        process.stdin.write(text)
         process.stdin.flush()
         while process.poll() is None:  # its input stays open: our client would take its end for the end of its runner
             peak = max(peak, _anonymous(process.pid))

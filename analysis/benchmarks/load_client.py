@@ -169,11 +169,11 @@ def main() -> None:
     parser.add_argument("--drive", choices=VARIANTS, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=float, help=argparse.SUPPRESS)
-    told = parser.parse_args()
-    if told.drive:
-        variant = VARIANTS[told.drive]
+    options = parser.parse_args()
+    if options.drive:
+        variant = VARIANTS[options.drive]
         with asyncio.Runner(loop_factory=variant.loop) as runner:
-            driven = runner.run(_drive(variant.transport, told.url, told.rate))
+            driven = runner.run(_drive(variant.transport, options.url, options.rate))
         print(json.dumps([driven.cpu, driven.requests, driven.late, driven.seen]))
         return
     print("| client | load | CPU ms a request | TTFT error p50 / p99 ms | sent late p50 / p99 ms |")

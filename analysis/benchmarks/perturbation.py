@@ -133,14 +133,14 @@ async def _sample(folder: Path, target: Target) -> None:
 def compared(rounds: Sequence[dict[str, list[float]]]) -> dict[str, dict[str, list[float]]]:
     """Throughput and p99 of each arm over those of ``nobody``, in percent more: estimate, low, high."""
     rng = np.random.default_rng(0)
-    told: dict[str, dict[str, list[float]]] = {}
+    percent: dict[str, dict[str, list[float]]] = {}
     for arm in sorted(set(rounds[0]) - {"nobody"}):
-        told[arm] = {}
+        percent[arm] = {}
         for name, of in (("throughput", _count), ("p99", _p99)):
             logs = np.array([np.log(of(one[arm]) / of(one["nobody"])) for one in rounds])
             means = rng.choice(logs, (4000, logs.size)).mean(axis=1)
-            told[arm][name] = [100 * float(np.expm1(x)) for x in (logs.mean(), *np.quantile(means, [0.025, 0.975]))]
-    return told
+            percent[arm][name] = [100 * float(np.expm1(x)) for x in (logs.mean(), *np.quantile(means, [0.025, 0.975]))]
+    return percent
 
 
 def _count(latencies: Sequence[float]) -> float:
@@ -173,8 +173,8 @@ def main() -> None:
             rounds.append(found)
     rate = np.median([len(one["nobody"]) / SECONDS for one in rounds])
     p99 = np.median([_p99(one["nobody"]) for one in rounds])
-    told = {"rounds": len(rounds), "requests_per_second": float(rate), "p99_ms": float(p99) * 1e3}
-    print(json.dumps(told | {"percent_more_than_nobody": compared(rounds)}, indent=1))
+    summary = {"rounds": len(rounds), "requests_per_second": float(rate), "p99_ms": float(p99) * 1e3}
+    print(json.dumps(summary | {"percent_more_than_nobody": compared(rounds)}, indent=1))
 
 
 if __name__ == "__main__":

@@ -60,8 +60,8 @@ def schedules() -> Iterator[Line]:
     for arrivals in ({"kind": "poisson", "rate": _RATE}, {"kind": "gamma", "rate": _RATE, "cv": 2.0}):
         table = json.dumps(lengths | {"arrivals": arrivals})
         argv = (sys.executable, "-c", _SCHEDULE, table, str(_HOURS * 3600), "1")
-        told = [subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split() for _ in range(5)]
-        times, requests, grown, count = (median(map(float, each)) for each in zip(*told, strict=True))
+        outputs = [subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split() for _ in range(5)]
+        times, requests, grown, count = (median(map(float, each)) for each in zip(*outputs, strict=True))
         what = f"schedule of 9 days at {_RATE:g} requests/s, {arrivals['kind']}"
         yield Line(
             f"{what}: arrivals", times / 1e6, "million a s", times / bare, f"expovariate, summed ({bare / 1e6:.3g})"

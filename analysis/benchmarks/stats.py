@@ -18,7 +18,7 @@ from scipy import stats
 
 import aging.stats.trend_tests
 from aging.core.plugins import discover
-from aging.findings.indicator_analysis import analyse_all
+from aging.findings.indicator_analysis import analyze_all
 from aging.findings.series import Series
 from aging.stats import hamed_rao, mann_kendall, sen_slope, trend_test
 from aging.stats.trend_tests.base import TrendTest
@@ -83,13 +83,15 @@ def trends() -> Iterator[Line]:
 def campaign() -> Iterator[Line]:
     """The published campaign, 216 hours of 6 deployments × 60 indicators, every test reported; wall time."""
     tests = discover(aging.stats.trend_tests, TrendTest)
-    for what, n, analysed in (("60 s medians", 216 * 60, _CAMPAIGN), ("1 Hz", 216 * 3600, _CAMPAIGN_AT_1_HZ)):
-        series = [_indicator(n, k) for k in range(analysed)]
+    for what, n, analyzed in (("60 s medians", 216 * 60, _CAMPAIGN), ("1 Hz", 216 * 3600, _CAMPAIGN_AT_1_HZ)):
+        series = [_indicator(n, k) for k in range(analyzed)]
         began = time.perf_counter()
-        analyse_all(series, tests)
-        wall = (time.perf_counter() - began) * _CAMPAIGN / analysed
-        told = f"{_CAMPAIGN} series of {what} and 216 h, every test"
-        yield Line(told, wall, "s of wall time", None, "" if analysed == _CAMPAIGN else f"extrapolated from {analysed}")
+        analyze_all(series, tests)
+        wall = (time.perf_counter() - began) * _CAMPAIGN / analyzed
+        label = f"{_CAMPAIGN} series of {what} and 216 h, every test"
+        yield Line(
+            label, wall, "s of wall time", None, "" if analyzed == _CAMPAIGN else f"extrapolated from {analyzed}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ def _in_a_fresh_process(t: np.ndarray, y: np.ndarray) -> Spent:
         path = Path(folder) / "series.npy"
         np.save(path, np.array([t, y]))
         argv = (sys.executable, "-c", _FRESH, str(path))
-        told = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-    return Spent(*map(float, told.split()))
+        printed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    return Spent(*map(float, printed.split()))
 
 
 def _indicator(n: int, k: int) -> Series:

@@ -61,8 +61,8 @@ class Serving(asyncio.Protocol):
         now = time.monotonic()
         self._held += data
         while (end := self._held.find(b"\r\n\r\n")) >= 0:
-            told = _LENGTH.search(self._held, 0, end)
-            whole = end + 4 + (int(told[1]) if told else 0)
+            length = _LENGTH.search(self._held, 0, end)
+            whole = end + 4 + (int(length[1]) if length else 0)
             if len(self._held) < whole:
                 return
             head, body, self._held = self._held[:end], self._held[end + 4 : whole], self._held[whole:]
@@ -175,8 +175,8 @@ async def main() -> None:
     parser.add_argument("--token", type=float, default=0.0, help="seconds from each token to the next")
     parser.add_argument("--faulty", type=float, default=0.0, help="share of requests that fail")
     parser.add_argument("--truth", action="store_true", help="remember what was sent when")
-    told = parser.parse_args()
-    behaviour = Behaviour(told.ttft, told.token, told.faulty, [] if told.truth else None)
+    options = parser.parse_args()
+    behaviour = Behaviour(options.ttft, options.token, options.faulty, [] if options.truth else None)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Serving(behaviour), "127.0.0.1", 0, backlog=1024)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)

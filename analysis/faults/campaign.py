@@ -84,7 +84,7 @@ def port() -> int:
                 return _next
 
 
-def told(process: subprocess.Popen[bytes]) -> str:
+def describe(process: subprocess.Popen[bytes]) -> str:
     """A process's command line without what all of them begin with."""
     assert isinstance(process.args, list)
     return "aging " + " ".join(map(str, process.args[3:]))[:60]
@@ -168,7 +168,7 @@ class Disturbed:
         try:
             return process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            raise TrialError(f"{told(process)} did not end in {PATIENCE_SECONDS:g} s") from None
+            raise TrialError(f"{describe(process)} did not end in {PATIENCE_SECONDS:g} s") from None
 
     def output(self) -> str:
         path = self.folder / "output"
@@ -213,10 +213,10 @@ class Disturbed:
         return self._pid("load_started", name)
 
     def _pid(self, kind: str, name: str) -> int:
-        told = [event.details["pid"] for event in self.events() if event.kind == kind and event.deployment == name]
-        if not told:
+        pids = [event.details["pid"] for event in self.events() if event.kind == kind and event.deployment == name]
+        if not pids:
             raise TrialError(f"no {kind} of {name}")
-        return int(told[-1])
+        return int(pids[-1])
 
     def marked(self) -> Sequence[int]:
         """Every living process that carries the campaign's mark."""
@@ -242,10 +242,10 @@ class Disturbed:
                     os.kill(one.pid, signal.SIGKILL)
         for process in self.started:
             process.wait()
-        return [told for _, told in left]
+        return [text for _, text in left]
 
     def _left(self, root: str) -> list[tuple[Identity, str]]:
         own = {process.pid: "aging" for process in self.started if process.poll() is None}
         if root:
             own |= dict.fromkeys(keepers(root), "its keeper") | dict.fromkeys(self.marked(), "one of its processes")
-        return [(one, told) for pid, told in own.items() if (one := identity(pid)) is not None]
+        return [(one, text) for pid, text in own.items() if (one := identity(pid)) is not None]

@@ -1,7 +1,7 @@
 """What became of a campaign that met a fault: judged from its directory, and from what had lain there before.
 
 Nothing here believes the findings: rows are counted, gaps are looked for and held against the journal, and a verdict
-is held against the rate that the leaking server was told to leak at.
+is held against the rate that the leaking server was set to leak at.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ Rows = Mapping[Key, frozenset[tuple[str, Any]]]
 class Judgement:
     """``lost`` and ``changed`` are rows that had been written; ``lost_seconds`` is the longest before a kill of which
     nothing was written; ``unsent`` are arrivals without a record whose reason the journal tells, ``gaps`` what has
-    none. ``wrong`` are verdicts that are not so and carry no mark, ``marked`` such of runs that are told short or
-    broken. ``conclusive``: both controls have a verdict, and none is inconclusive. ``told`` are kinds of problems.
+    none. ``wrong`` are verdicts that are not so and carry no mark, ``marked`` such of short or broken
+    runs. ``conclusive``: both controls have a verdict, and none is inconclusive. ``kinds`` are kinds of problems.
     """
 
     rows: int
@@ -57,7 +57,7 @@ class Judgement:
     conclusive: bool = False
     per_request: float | None = None
     interval: tuple[float, float] | None = None
-    told: Sequence[str] = ()
+    kinds: Sequence[str] = ()
 
     @property
     def faults(self) -> Sequence[str]:
@@ -121,12 +121,12 @@ def _given(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def judge(root: Path, before: Rows, kills: Sequence[float], leak_per_request: float) -> Judgement:
-    """Judge a directory that has been analysed. ``before`` are rows that it must still hold; ``kills`` when its runner
+    """Judge a directory that has been analyzed. ``before`` are rows that it must still hold; ``kills`` when its runner
     was killed while it sampled, in monotonic seconds. Raises what opening it raises.
     """
     results = open_results(root)
     findings = json.loads(results.layout.findings.read_text())
-    told = sorted({problem["kind"] for problem in findings["problems"]})
+    kinds = sorted({problem["kind"] for problem in findings["problems"]})
     now: Counter[Key] = Counter()
     held: dict[Key, frozenset[tuple[str, Any]]] = {}
     for folder in sorted({path.parent for path in root.glob("*/r*/*/*") if path.suffix in (".parquet", ".jsonl")}):
@@ -144,7 +144,7 @@ def judge(root: Path, before: Rows, kills: Sequence[float], leak_per_request: fl
         lost_seconds=max((_unwritten(results, kill) for kill in kills), default=0.0),
         duplicates=[_told(key) for key, times in now.items() if times > 1],
         gaps=[
-            *_gaps(results, over=results.state.ended is not None or "unfinished" not in told),
+            *_gaps(results, over=results.state.ended is not None or "unfinished" not in kinds),
             *(gap for one in requests for gap in one.unexplained),
         ],
         unsent=sum(one.explained for one in requests),
@@ -153,7 +153,7 @@ def judge(root: Path, before: Rows, kills: Sequence[float], leak_per_request: fl
         conclusive=_conclusive(findings),
         per_request=rate,
         interval=interval,
-        told=told,
+        kinds=kinds,
     )
 
 
@@ -197,7 +197,7 @@ def _life(events: Sequence[Event], place: int) -> float:
 def _gaps(results: Results, *, over: bool) -> Iterator[str]:
     """Stretches of a load without a process sample, and without a word in the journal that says why.
 
-    Of a campaign that is not ``over``, and is told not to be, nothing is asked after its last sample.
+    Of a campaign that is not ``over``, and reported so, nothing is checked after its last sample.
     """
     interval = results.manifest.campaign.sampling_seconds.get("process", 1.0)
     for (name, replica), run in results.state.runs.items():
@@ -205,27 +205,27 @@ def _gaps(results: Results, *, over: bool) -> Iterator[str]:
             continue
         ends = [end for end in (run.load_end, run.died) if end is not None]
         last = min(run.planned_end, *ends) if ends else run.planned_end
-        told = absences(results.lasting_events, name, load=False)
+        absent = absences(results.lasting_events, name, load=False)
         samples = results.samples(name, "process", replica)
         if samples.empty:
             yield f"{name}: no samples at all"
             continue
         tree = samples[samples["entity"] == "tree"]
         times = [float(time) for time in tree["mono"]]
-        # Ticks that came late are told in the row after them.
+        # Ticks that came late are recorded in the row after them.
         last = last if over or not times else min(last, times[-1])
         late = [*(float(missed) for missed in tree["missed"]), 0.0]
         for (begin, end), missed in zip(pairwise([run.load_start, *times, last]), late, strict=True):
             inside = max(begin, run.load_start), min(end, last)
             longest = SLACK_SECONDS + (missed + 2) * interval
-            if inside[1] - inside[0] > longest and not _covered(inside, told):
+            if inside[1] - inside[0] > longest and not _covered(inside, absent):
                 yield f"{name}: nothing sampled for {inside[1] - inside[0]:.2f} s at {inside[0] - run.load_start:.2f} s"
 
 
-def _covered(stretch: tuple[float, float], told: Iterable[Absence]) -> bool:
-    """Whether all but the slack of a stretch lies in what is told."""
+def _covered(stretch: tuple[float, float], absent: Iterable[Absence]) -> bool:
+    """Whether all but the slack of a stretch lies in recorded absences."""
     begin, end = stretch
-    left = end - begin - sum(max(min(end, one.end) - max(begin, one.begin), 0.0) for one in told)
+    left = end - begin - sum(max(min(end, one.end) - max(begin, one.begin), 0.0) for one in absent)
     return left <= SLACK_SECONDS
 
 
@@ -246,7 +246,7 @@ def _arrivals(results: Results, name: str, replica: int) -> Arrivals:
         cut = any(event.kind in ("run_cut_short", "deployment_died") and event.deployment == name for event in events)
         return Arrivals(arrived, ()) if cut or not arrived else Arrivals(0, [f"{name}: no request records"])
     scheduled = dict(zip(recorded["index"], recorded["scheduled"], strict=True))
-    told = absences(events, name, load=True)
+    absent = absences(events, name, load=True)
     # The last one drawn may be what the end of the load forestalled.
     missing = [index for index in range(arrived - 1) if index not in scheduled]
     explained, unexplained = 0, []
@@ -254,7 +254,7 @@ def _arrivals(results: Results, name: str, replica: int) -> Arrivals:
         indices = [index for _, index in group]
         begin = scheduled.get(indices[0] - 1, min(scheduled.values()))
         end = scheduled.get(indices[-1] + 1, max(scheduled.values()))
-        if any(one.begin <= end and begin <= one.end for one in told):
+        if any(one.begin <= end and begin <= one.end for one in absent):
             explained += len(indices)
         else:
             unexplained.append(f"{name}: {len(indices)} arrivals from index {indices[0]} on left no record")
@@ -289,8 +289,8 @@ def _verdicts(findings: Mapping[str, Any], leak_per_request: float) -> Iterator[
             low, high = finding["ci_per_request"]
             margin = MARGIN * leak_per_request
             if not low - margin <= leak_per_request <= high + margin:
-                told = f"{name}: {low:.0f} … {high:.0f} bytes per request do not hold {leak_per_request:.0f}"
-                yield told, marked.get(name, False)
+                text = f"{name}: {low:.0f} … {high:.0f} bytes per request do not hold {leak_per_request:.0f}"
+                yield text, marked.get(name, False)
 
 
 def _conclusive(findings: Mapping[str, Any]) -> bool:

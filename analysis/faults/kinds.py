@@ -60,7 +60,7 @@ class Kinds(list[Kind]):
 
 
 def resumed(one: Disturbed) -> str:
-    """Go on with a campaign, or analyse it where it had come to its end."""
+    """Go on with a campaign, or analyze it where it had come to its end."""
     began = time.monotonic()
     code = one.done("resume", one.root)
     if code == 0:
@@ -77,13 +77,13 @@ def decided(one: Disturbed, began: float) -> None:
     """Note how long the last resume took until it had decided what becomes of every server."""
     events = one.events()
     place = max(place for place, event in enumerate(events) if event.kind == "campaign_resumed")
-    told = [
+    stamps = [
         event.stamp.mono
         for event in events[place:]
         if event.kind in ("campaign_resumed", "deployment_readopted", "deployment_started", "run_cut_short")
     ]
-    if max(told) < began + 60.0:  # of this boot
-        one.decided.append((told[0] - began, max(told[:3]) - began))
+    if max(stamps) < began + 60.0:  # of this boot
+        one.decided.append((stamps[0] - began, max(stamps[:3]) - began))
 
 
 def ended(one: Disturbed, runner: Any, *codes: int) -> str:

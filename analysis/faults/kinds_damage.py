@@ -16,12 +16,12 @@ from typing import Literal
 from aging.store.sealing import seal
 
 Base = Literal["killed", "completed"]
-"""``killed``: in the middle of its load, with its servers, and its time has passed. ``completed``: sealed, analysed."""
+"""``killed``: in the middle of its load, with its servers, and its time has passed. ``completed``: sealed, analyzed."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """``hurt`` does it and says to what. ``opens``: the directory can still be analysed; otherwise it is refused."""
+    """``hurt`` does it and says to what. ``opens``: the directory can still be analyzed; otherwise it is refused."""
 
     name: str
     rounds: int

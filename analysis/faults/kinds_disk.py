@@ -119,7 +119,7 @@ def _sealing(one: Disturbed) -> None:
     until(lambda: "campaign_completed" in one.kinds(), "its end", pause=FAST)
 
 
-def _analysing(one: Disturbed) -> None:
+def _analyzing(one: Disturbed) -> None:
     one.wait_for("campaign_completed")
     until(lambda: not any(one.root.rglob("*.live.jsonl")), "the seal", pause=FAST)
 
@@ -153,7 +153,7 @@ KINDS.add(
     "No space left",
     needs="mount",
     top=NO_FLOOR,
-    strike=_after_the_load(_analysing, _all_but(0, 8192, 50_000)),
+    strike=_after_the_load(_analyzing, _all_but(0, 8192, 50_000)),
 )
 
 

@@ -72,8 +72,8 @@ def sealing(struck: Struck) -> str:
     return resumed(one)
 
 
-@KINDS.kind("runner: SIGKILL while it analyses", 3)
-def analysing(struck: Struck) -> str:
+@KINDS.kind("runner: SIGKILL while it analyzes", 3)
+def analyzing(struck: Struck) -> str:
     one = struck.one
     runner = one.run()
     one.wait_for("campaign_completed")

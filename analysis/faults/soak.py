@@ -50,7 +50,7 @@ class Kept:
     unsent: int
     """Arrivals that were due while there was no runner."""
     unaccounted: int | None
-    """Arrivals of the schedule that are neither recorded nor told as unsent; None where no load came to its end."""
+    """Arrivals of the schedule that are neither recorded nor reported as unsent; None where no load came to its end."""
 
 
 def main() -> None:
@@ -147,8 +147,8 @@ def kept(results: Results, deployment: str, kills: Sequence[float], away: Sequen
 
 def unsent_of(results: Results, deployment: str) -> int:
     """What the findings say was due and not sent."""
-    told = json.loads(results.layout.findings.read_text(encoding="utf-8"))["problems"]
-    mine = pd.Series([one["message"] for one in told if (one["kind"], one["deployment"]) == ("unsent", deployment)])
+    problems = json.loads(results.layout.findings.read_text(encoding="utf-8"))["problems"]
+    mine = pd.Series([one["message"] for one in problems if (one["kind"], one["deployment"]) == ("unsent", deployment)])
     return int(mine.str.split().str[0].astype(int).sum()) if mine.size else 0
 
 

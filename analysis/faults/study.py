@@ -2,14 +2,15 @@
 
 Short campaigns of two reference servers (one clean, one that leaks 16 KiB a request) meet a fault each: their processes
 are killed or stopped at random instants, their disk fills, their clock is set, a sampler misbehaves, their directory is
-damaged. Each is then resumed, or analysed, and judged from what lies on the disk: no row that was written may be lost
+damaged. Each is then resumed, or analyzed, and judged from what lies on the disk: no row that was written may be lost
 or doubled, no gap be without a reason, no verdict be wrong without a mark, no fault untold. Exit 1 if one is::
 
     python -m analysis.faults.study --results results/faults         # all of them: 40 minutes, two at a time
     python -m analysis.faults.study --results results/some --only "server: SIGKILL" --rounds 2
 
 The clock is not the host's: a shim before libc's ``clock_gettime`` adds a step to the wall clock of the campaign's
-processes, all of them. A full disk is a real one, in memory (a mount: root alone; else that is told in the table).
+processes, all of them. A full disk is a real one, in memory (a mount, which needs root;
+without it the table has no such rows).
 Outcomes are kept in ``outcomes.jsonl`` below ``--results``; those that are there already are not run again, and
 directories of those that failed are kept beside it. With neither ``--only`` nor ``--rounds`` the table is written.
 """
@@ -46,7 +47,7 @@ _BESIDE = 2
 KINDS: Sequence[Kind] = (*kinds_clock.KINDS, *kinds_disk.KINDS, *kinds_process.KINDS, *kinds_runner.KINDS)
 ALL: Sequence[Kind | Damage] = (*KINDS, *DAMAGES)
 
-Told = Mapping[str, Any]
+Recorded = Mapping[str, Any]
 
 
 def main() -> int:
@@ -58,18 +59,18 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="of each kind; default: as many as the table has")
     parser.add_argument("--tell", action="store_true", help="run nothing more; the table of what is there")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where tables/ lies")
-    told = parser.parse_args()
+    options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    told.results.mkdir(parents=True, exist_ok=True)
+    options.results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
-        study = Study(told.results, told.seed, Path(scratch), told.only, told.rounds)
-        if not told.tell:
+        study = Study(options.results, options.seed, Path(scratch), options.only, options.rounds)
+        if not options.tell:
             study.run()
         text = table(study.outcomes(), study.skipped)
     print(text)
-    if not told.only and told.rounds is None:
-        (told.docs / "tables" / "faults.md").write_text(text)
+    if not options.only and options.rounds is None:
+        (options.docs / "tables" / "faults.md").write_text(text)
     return int(any(outcome["failures"] for outcome in study.outcomes()))
 
 
@@ -89,13 +90,13 @@ class Study:
         self._bases: dict[Base, Path] = {}
         self._writing = threading.Lock()
 
-    def outcomes(self) -> list[Told]:
+    def outcomes(self) -> list[Recorded]:
         """Every outcome of this seed, of the kinds that are wanted."""
         if not self._file.exists():
             return []
-        told = [json.loads(line) for line in self._file.read_text().splitlines()]
+        recorded = [json.loads(line) for line in self._file.read_text().splitlines()]
         known = {kind.name for kind in self._kinds}
-        return [one for one in told if one["seed"] == self._seed and one["kind"] in known]
+        return [one for one in recorded if one["seed"] == self._seed and one["kind"] in known]
 
     def run(self) -> None:
         done = {(one["kind"], one["number"]) for one in self.outcomes()}
@@ -159,12 +160,12 @@ def _line(outcome: Outcome) -> str:
     return f"{outcome.kind} {outcome.number} ({outcome.at}): {outcome.became}, {outcome.seconds:.0f} s{failed}"
 
 
-def table(outcomes: Sequence[Told], skipped: Sequence[str]) -> str:
+def table(outcomes: Sequence[Recorded], skipped: Sequence[str]) -> str:
     """All outcomes as a page of Markdown."""
     return "\n".join(_page(outcomes, skipped)) + "\n"
 
 
-def _page(outcomes: Sequence[Told], skipped: Sequence[str]) -> Iterator[str]:
+def _page(outcomes: Sequence[Recorded], skipped: Sequence[str]) -> Iterator[str]:
     faults = [one for one in outcomes if not one["kind"].startswith("none")]
     struck = {kind.name for kind in KINDS}
     campaigns = [one for one in faults if one["kind"] in struck]
@@ -173,7 +174,7 @@ def _page(outcomes: Sequence[Told], skipped: Sequence[str]) -> Iterator[str]:
     yield ""
     yield (
         f"{len(faults)} faults, {len(campaigns)} of them in running campaigns, the others in directories; "
-        f"{len(failed)} lost data, were not told, or led to a wrong verdict. Made by `analysis/faults/study.py`"
+        f"{len(failed)} lost data, were not reported, or led to a wrong verdict. Made by `analysis/faults/study.py`"
         f" (seed {outcomes[0]['seed'] if outcomes else '-'})."
     )
     yield ""
@@ -183,13 +184,13 @@ def _page(outcomes: Sequence[Told], skipped: Sequence[str]) -> Iterator[str]:
         "*Lost*: rows that had been written and are not there, or not as they were. *Before*: the longest that had not"
         " been sampled when the runner was killed. *Unsent*: arrivals without a record that the journal explains."
         " *Destroyed*: rows that the damage itself took; a damaged Parquet file is left out"
-        " as a whole, which is told. *Conclusive*: campaigns in which the leak was found and the"
+        " as a whole, which is reported. *Conclusive*: campaigns in which the leak was found and the"
         " clean server was judged. *Wrong*: verdicts that are not so without a mark; in brackets with one (short,"
         " broken)."
     )
     yield ""
     yield (
-        "| fault | n | what became of it | lost | before, s | twice | gaps | unsent | destroyed | told | conclusive |"
+        "| fault | n | result | lost | before, s | twice | gaps | unsent | destroyed | reported | conclusive |"
         " wrong | failed |"
     )
     yield "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
@@ -206,7 +207,7 @@ def _page(outcomes: Sequence[Told], skipped: Sequence[str]) -> Iterator[str]:
         yield from (f"- {one['kind']}, {one['number']} ({one['at']}): {'; '.join(one['failures'])}" for one in failed)
 
 
-def _comparison(outcomes: Sequence[Told], campaigns: Sequence[Told]) -> Iterator[str]:
+def _comparison(outcomes: Sequence[Recorded], campaigns: Sequence[Recorded]) -> Iterator[str]:
     """Undisturbed campaigns against the disturbed ones."""
     calm = [one["judgement"] for one in outcomes if one["kind"].startswith("none") and one["judgement"]]
     rates = [one["per_request"] for one in calm if one["per_request"]]
@@ -235,7 +236,7 @@ def _held(intervals: Sequence[Sequence[float]], rate: float) -> int:
     return sum(low <= rate <= high for low, high in intervals)
 
 
-def _row(name: str, mine: Sequence[Told]) -> str:
+def _row(name: str, mine: Sequence[Recorded]) -> str:
     judged = [one["judgement"] for one in mine if one["judgement"]]
 
     def total(what: str) -> int:
@@ -254,7 +255,7 @@ def _row(name: str, mine: Sequence[Told]) -> str:
         total("gaps"),
         total("unsent"),
         sum(one["destroyed"] for one in mine) or "",
-        sum(one["told"] for one in mine),
+        sum(one["reported"] for one in mine),
         f"{sum(one['conclusive'] for one in judged)} of {len(judged)}" if judged else "",
         f"{total('wrong')}" + (f" ({marked})" if marked else ""),
         sum(bool(one["failures"]) for one in mine) or "",
@@ -262,7 +263,7 @@ def _row(name: str, mine: Sequence[Told]) -> str:
     return "| " + " | ".join(map(str, values)) + " |"
 
 
-def _short(one: Told) -> str:
+def _short(one: Recorded) -> str:
     return str(one["became"])
 
 

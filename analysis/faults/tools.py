@@ -29,23 +29,23 @@ __attribute__((constructor)) static void begin(void) {
         close(file);
     }
 }
-int clock_gettime(clockid_t which, struct timespec *told) {
-    int failed = syscall(SYS_clock_gettime, which, told);
-    if (!failed && which == CLOCK_REALTIME && step) told->tv_sec += *step;
+int clock_gettime(clockid_t which, struct timespec *out) {
+    int failed = syscall(SYS_clock_gettime, which, out);
+    if (!failed && which == CLOCK_REALTIME && step) out->tv_sec += *step;
     return failed;
 }
-int gettimeofday(struct timeval *restrict told, void *restrict zone) {
+int gettimeofday(struct timeval *restrict out, void *restrict zone) {
     struct timespec now;
     (void)zone;
     clock_gettime(CLOCK_REALTIME, &now);
-    told->tv_sec = now.tv_sec;
-    told->tv_usec = now.tv_nsec / 1000;
+    out->tv_sec = now.tv_sec;
+    out->tv_usec = now.tv_nsec / 1000;
     return 0;
 }
-time_t time(time_t *told) {
+time_t time(time_t *out) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    if (told) *told = now.tv_sec;
+    if (out) *out = now.tv_sec;
     return now.tv_sec;
 }
 """
@@ -105,10 +105,10 @@ def clock_shim(folder: Path) -> Path | None:
 
 def faulty_sampler(folder: Path, how: str) -> Mapping[str, str]:
     """The environment in which a sampler of another distribution misbehaves: ``raises``, ``hangs``, ``unwritable``."""
-    told = folder / "faulty-1.0.dist-info"
-    told.mkdir(parents=True, exist_ok=True)
-    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
-    (told / "entry_points.txt").write_text("[aging.sampling.samplers]\nfaulty = faulty:Faulty\n")
+    metadata = folder / "faulty-1.0.dist-info"
+    metadata.mkdir(parents=True, exist_ok=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[aging.sampling.samplers]\nfaulty = faulty:Faulty\n")
     (folder / "faulty.py").write_text(_SAMPLER)
     path = os.pathsep.join(part for part in (str(folder), os.environ.get("PYTHONPATH")) if part)
     return {"PYTHONPATH": path, "FAULTS_SAMPLER": how}

@@ -17,8 +17,7 @@ from typing import Any
 
 from aging.cli.main import main
 from aging.store.results import open_results
-from analysis.faults.campaign import LEAK_BYTES, PATIENCE_SECONDS, Disturbed, TrialError
-from analysis.faults.campaign import told as told_of
+from analysis.faults.campaign import LEAK_BYTES, PATIENCE_SECONDS, Disturbed, TrialError, describe
 from analysis.faults.judge import Judgement, Rows, judge, rows_of
 from analysis.faults.kinds import Kind, Struck
 from analysis.faults.kinds_damage import Damage
@@ -42,7 +41,7 @@ class Outcome:
     at: str
     became: str
     judgement: Mapping[str, Any] | None
-    told: bool
+    reported: bool
     destroyed: int = 0
     failures: Sequence[str] = ()
     decided: Sequence[tuple[float, float]] = ()
@@ -61,12 +60,12 @@ def strike(kind: Kind, number: int, seed: int, folder: Path, tools: Mapping[str,
     except (TrialError, OSError, AssertionError, subprocess.SubprocessError) as error:
         failures.append(f"{type(error).__name__}: {error}")
     left = [*one.left, *one.left_behind()]
-    failures += [f"left behind: {told}" for told in left]
+    failures += [f"left behind: {text}" for text in left]
     output = one.output()
     if "Traceback" in output:
         failures.append(f"a traceback: {output[output.rindex('Traceback') :].strip().splitlines()[-1][:200]}")
     failures += [
-        f"exit {code} of {told_of(process)}"
+        f"exit {code} of {describe(process)}"
         for process in one.started
         if (code := process.returncode) not in _FINE and code != -9
     ]
@@ -76,11 +75,11 @@ def strike(kind: Kind, number: int, seed: int, folder: Path, tools: Mapping[str,
             failures += judged.faults
         except Exception as error:  # noqa: BLE001 - whatever opening it raises is a failure of this trial, not of the study
             failures.append(f"cannot be judged: {type(error).__name__}: {error}")
-    told = not kind.tells or (kind.name.startswith("runner") and became == "completed")
-    if judged is not None and not told:
-        told = any(word in judged.told or word in output for word in kind.tells)
-        if not told:
-            failures.append(f"not told: {judged.told}")
+    reported = not kind.tells or (kind.name.startswith("runner") and became == "completed")
+    if judged is not None and not reported:
+        reported = any(word in judged.kinds or word in output for word in kind.tells)
+        if not reported:
+            failures.append(f"not reported: {judged.kinds}")
     longest = judged.lost_seconds if judged is not None else 0.0
     if longest > 1.0:
         failures.append(f"lost: the last {longest:.2f} s before the kill")
@@ -91,7 +90,7 @@ def strike(kind: Kind, number: int, seed: int, folder: Path, tools: Mapping[str,
         at=one.at,
         became=became,
         judgement=None if judged is None else _summary(judged),
-        told=told,
+        reported=reported,
         failures=failures,
         decided=one.decided,
         seconds=time.monotonic() - began,
@@ -133,13 +132,13 @@ def harm(kind: Damage, number: int, seed: int, folder: Path, base: Path) -> Outc
         judged = _judged(root, sound, failures)
     elif kept := _missing(sound, rows_of(root)):
         failures.append(f"lost: {kept} rows of a directory that was refused")
-    told = _is_told(judged, destroyed, refused)
-    if not told:
+    reported = _is_reported(judged, destroyed, refused)
+    if not reported:
         assert judged is not None
-        failures.append(f"silent: {destroyed} rows were destroyed, told only {judged.told}")
-    if not kind.opens and not refused and judged is not None and not judged.told:
-        failures.append("it was neither refused nor told")
-    became = "refused" if "analyze" in refused else "resumed" if "resume" not in refused else "analysed"
+        failures.append(f"silent: {destroyed} rows were destroyed, reported only {judged.kinds}")
+    if not kind.opens and not refused and judged is not None and not judged.kinds:
+        failures.append("neither refused nor reported")
+    became = "refused" if "analyze" in refused else "resumed" if "resume" not in refused else "analyzed"
     return Outcome(
         kind=kind.name,
         number=number,
@@ -147,7 +146,7 @@ def harm(kind: Damage, number: int, seed: int, folder: Path, base: Path) -> Outc
         at=at,
         became=became,
         judgement=None if judged is None else _summary(judged),
-        told=told,
+        reported=reported,
         destroyed=destroyed,
         failures=failures,
         seconds=time.monotonic() - began,
@@ -161,15 +160,15 @@ def _judged(root: Path, sound: Rows, failures: list[str]) -> Judgement | None:
     except Exception as error:  # noqa: BLE001 - as above
         failures.append(f"cannot be judged: {type(error).__name__}: {error}")
         return None
-    # A file that is damaged is left out as a whole, and that is told.
-    excused = ("lost: ", "gap: ") if "trimmed" in judged.told else ()
+    # A file that is damaged is left out as a whole, and that is reported.
+    excused = ("lost: ", "gap: ") if "trimmed" in judged.kinds else ()
     failures += [fault for fault in judged.faults if not fault.startswith(excused)] if excused else judged.faults
     return judged
 
 
-def _is_told(judged: Judgement | None, destroyed: int, refused: set[str]) -> bool:
+def _is_reported(judged: Judgement | None, destroyed: int, refused: set[str]) -> bool:
     """One line may go without a word: it was being written."""
-    return judged is None or destroyed <= 1 or "trimmed" in judged.told or "analyze" in refused
+    return judged is None or destroyed <= 1 or "trimmed" in judged.kinds or "analyze" in refused
 
 
 def _missing(before: Rows, now: Rows) -> int:

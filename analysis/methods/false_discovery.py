@@ -39,17 +39,17 @@ def flags(p: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def measure(full: bool) -> pd.DataFrame:
-    """One row a procedure and correlation: mean false share of the flagged, and share of the ageing found."""
+    """One row a procedure and correlation: mean false share of the flagged, and share of the aging found."""
     rows = []
     replicates = REPLICATES if full else _QUICK
     for correlation in (0.0, 0.5, 0.9):
         rng = generator("false discovery", correlation)
-        told = [flags(campaign(rng, correlation)) for _ in range(replicates)]
-        for procedure in told[0]:
-            flagged = np.array([one[procedure] for one in told])
+        trials = [flags(campaign(rng, correlation)) for _ in range(replicates)]
+        for procedure in trials[0]:
+            flagged = np.array([one[procedure] for one in trials])
             false = flagged[:, AGEING:].sum(axis=1) / np.maximum(flagged.sum(axis=1), 1)
             row = {"correlation": correlation, "procedure": procedure, "false share of flagged": false.mean()}
-            rows.append(row | {"ageing found": flagged[:, :AGEING].mean()})
+            rows.append(row | {"aging found": flagged[:, :AGEING].mean()})
     return pd.DataFrame(rows)
 
 

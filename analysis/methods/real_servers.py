@@ -23,7 +23,7 @@ WARMUP_SECONDS = 300.0
 _HOUR, _KIB = 3600.0, 1024.0
 
 
-def told(name: str, warmup: float) -> dict[str, object]:
+def row(name: str, warmup: float) -> dict[str, object]:
     """Return what each method says of one recording after ``warmup`` seconds."""
     frame = pd.read_csv(DATA / f"{name}.csv")
     t, y = drop_warmup(frame["elapsed_seconds"], frame["anon_swap_bytes"], warmup)
@@ -45,7 +45,7 @@ def told(name: str, warmup: float) -> dict[str, object]:
 
 def measure(_full: bool) -> pd.DataFrame:
     """One row a server."""
-    return pd.DataFrame([told(name, WARMUP_SECONDS) for name in SERVERS])
+    return pd.DataFrame([row(name, WARMUP_SECONDS) for name in SERVERS])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What shape is told of what shape there is, and how much of a true warm-up is found and cut."""
+"""Which shape is found for each true shape, and how much of a true warm-up is found and cut."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ def truth(shape: str, n: int, rng: np.random.Generator) -> Floats:
 
 
 def confusion(shape: str, phi: float, n: int, replicates: int) -> dict[str, float]:
-    """Return the share of each shape told of curves of one shape."""
+    """Return the share of each shape found for curves of one shape."""
     rng = generator("shapes", shape, phi, n)
     t = np.arange(1.0, n + 1)
-    told = Counter(str(classify_shape(t, truth(shape, n, rng) + SPREAD * ar1(rng, n, phi))) for _ in range(replicates))
-    return {each: told[each] / replicates for each in SHAPES}
+    counts = Counter(
+        str(classify_shape(t, truth(shape, n, rng) + SPREAD * ar1(rng, n, phi))) for _ in range(replicates)
+    )
+    return {each: counts[each] / replicates for each in SHAPES}
 
 
 def warmups(share: float, n: int, replicates: int) -> tuple[float, float]:

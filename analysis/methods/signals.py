@@ -296,7 +296,7 @@ GROWING = (
     Case("single step", single_step, "growing"),
     Case("three jumps", three_jumps, "growing"),
 )
-"""Growth that is no leak: a test may call it a trend, the verdict must not call it ageing."""
+"""Growth that is no leak: a test may call it a trend, the verdict must not call it aging."""
 
 LEAKS = (
     *(Case(f"leak, {events} losses", partial(losses, events=events), "leak") for events in (30, 60, 200, 1000)),

@@ -23,8 +23,8 @@ REPLICATES, _QUICK = 100, 5
 def verdicts(index: int, n: int, replicates: int) -> dict[str, float]:
     """Return the share of each verdict over ``replicates`` series of ``n`` samples of a case."""
     rng = generator("verdicts", CASES[index].name, n)
-    told: Counter[str] = Counter(trend_test(*sampled(CASES[index], rng, n)).verdict for _ in range(replicates))
-    return {verdict: told[verdict] / replicates for verdict in VERDICTS}
+    counts: Counter[str] = Counter(trend_test(*sampled(CASES[index], rng, n)).verdict for _ in range(replicates))
+    return {verdict: counts[verdict] / replicates for verdict in VERDICTS}
 
 
 def measure(full: bool) -> pd.DataFrame:

@@ -74,8 +74,8 @@ def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _journal(root: Path, events: list[dict[str, Any]]) -> None:
-    told = sorted(events, key=lambda one: float(one["mono"]))
-    (root / "journal.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
+    ordered = sorted(events, key=lambda one: float(one["mono"]))
+    (root / "journal.jsonl").write_text("".join(json.dumps(one) + "\n" for one in ordered))
 
 
 def tell(root: Path, *events: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def judged(root: Path, *kills: float) -> Judgement:
     return judge(root, rows_of(root), [BEGIN + kill for kill in kills], KNOWN)
 
 
-def test_what_is_sound_is_not_condemned_sealed_or_not(root: Path) -> None:
+def test_sound_results(root: Path) -> None:
     before = rows_of(root)
     assert len(before) == 2 * (81 + 200)
     for _ in range(2):
@@ -110,7 +110,7 @@ def test_what_is_sound_is_not_condemned_sealed_or_not(root: Path) -> None:
         assert not list(root.rglob("*.live.jsonl"))
 
 
-def test_a_lost_row_and_a_changed_one(root: Path) -> None:
+def test_lost_and_changed_rows(root: Path) -> None:
     before = rows_of(root)
     drop(root, "leak/r01/process", between(12.0, 12.4))
     (path,) = (root / "clean/r01/requests").glob("*.live.jsonl")
@@ -122,41 +122,41 @@ def test_a_lost_row_and_a_changed_one(root: Path) -> None:
     assert len(verdict.faults) >= 2
 
 
-def test_a_row_that_is_there_twice(root: Path) -> None:
+def test_repeated_row(root: Path) -> None:
     (path,) = (root / "leak/r01/requests").glob("*.live.jsonl")
     first = path.read_text().splitlines()[0]
     path.with_name("20261121T00.002.live.jsonl").write_text(first + "\n")
     assert judged(root).duplicates == ["leak/r01/requests at 0.000"]
 
 
-def test_a_gap_between_samples_needs_a_reason_that_covers_it(root: Path) -> None:
+def test_sample_gap(root: Path) -> None:
     drop(root, "leak/r01/process", between(10.0, 20.0))
     assert judged(root).gaps == ["leak: nothing sampled for 10.50 s at 9.50 s"]
     back = event(19.8, "deployment_readopted", "leak", generation=1)
     tell(root, event(19.7, "campaign_resumed", pid=2, boot="b", shift=0.0, gone_since=BEGIN + 15.0), back)
-    assert len(judged(root).gaps) == 1, "five seconds of it are not told"
-    told = (root / "journal.jsonl").read_text().replace(f'"gone_since": {BEGIN + 15.0}', f'"gone_since": {BEGIN + 9.6}')
-    (root / "journal.jsonl").write_text(told)
+    assert len(judged(root).gaps) == 1, "five seconds of it are not reported"
+    text = (root / "journal.jsonl").read_text().replace(f'"gone_since": {BEGIN + 15.0}', f'"gone_since": {BEGIN + 9.6}')
+    (root / "journal.jsonl").write_text(text)
     assert judged(root).gaps == []
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0.0, 6.0), (33.0, 41.0), (0.0, 41.0)])
-def test_samples_that_are_missing_at_an_end(root: Path, begin: float, end: float) -> None:
+def test_samples_missing_at_end(root: Path, begin: float, end: float) -> None:
     drop(root, "clean/r01/process", between(begin, end))
     assert len(judged(root).gaps) == 1
 
 
-def test_what_is_missing_at_the_end_of_a_campaign_without_an_end_is_told_with_that(root: Path) -> None:
+def test_no_end(root: Path) -> None:
     drop(root, "leak/r01/process", between(30.0, 41.0))
     lines = (root / "journal.jsonl").read_text().splitlines(keepends=True)
     (root / "journal.jsonl").write_text("".join(line for line in lines if "load_finished" not in line)[:-60])
-    assert len(judged(root).gaps) == 1, "it is not told"
-    told = findings() | {"problems": [{"kind": "unfinished"}]}
-    (root / "findings.json").write_text(json.dumps(told))
+    assert len(judged(root).gaps) == 1, "it is not reported"
+    content = findings() | {"problems": [{"kind": "unfinished"}]}
+    (root / "findings.json").write_text(json.dumps(content))
     assert judged(root).gaps == []
 
 
-def test_arrivals_without_a_record_need_a_reason(root: Path) -> None:
+def test_unrecorded_arrivals(root: Path) -> None:
     drop(root, "leak/r01/requests", between(20.0, 24.0))
     assert judged(root).gaps == ["leak: 20 arrivals from index 100 on left no record"]
     tell(root, event(20.0, "load_died", "leak", exit=-9), event(23.9, "load_resumed", "leak", first=120))
@@ -167,7 +167,7 @@ def test_arrivals_without_a_record_need_a_reason(root: Path) -> None:
     assert judged(root).gaps == ["leak: 2 arrivals from index 150 on left no record"]
 
 
-def test_what_was_sampled_before_a_kill_and_not_written(root: Path) -> None:
+def test_samples_before_kill(root: Path) -> None:
     drop(root, "leak/r01/process", between(17.3, 20.0))
     assert judged(root, 20.0).lost_seconds == pytest.approx(0.0)
     assert judged(root, 19.9).lost_seconds == pytest.approx(2.9)
@@ -185,21 +185,19 @@ def test_what_was_sampled_before_a_kill_and_not_written(root: Path) -> None:
         (1, {"ci_per_request": [1010.0, 1100.0]}, None),
     ],
 )
-def test_a_verdict_that_is_wrong_needs_a_mark(
-    root: Path, place: int, change: Mapping[str, Any], wrong: str | None
-) -> None:
-    told = findings()
-    told["findings"][place] |= change
-    (root / "findings.json").write_text(json.dumps(told))
+def test_wrong_verdict(root: Path, place: int, change: Mapping[str, Any], wrong: str | None) -> None:
+    content = findings()
+    content["findings"][place] |= change
+    (root / "findings.json").write_text(json.dumps(content))
     assert judged(root).wrong == ([] if wrong is None else [wrong])
-    told["runs"][place]["validity"] = "short"
-    (root / "findings.json").write_text(json.dumps(told))
+    content["runs"][place]["validity"] = "short"
+    (root / "findings.json").write_text(json.dumps(content))
     verdict = judged(root)
     assert (verdict.wrong, verdict.marked) == ([], [] if wrong is None else [wrong])
 
 
-def test_undecided_is_not_conclusive(root: Path) -> None:
-    told = findings()
-    told["findings"][0]["verdict"] = "inconclusive"
-    (root / "findings.json").write_text(json.dumps(told))
+def test_undecided(root: Path) -> None:
+    content = findings()
+    content["findings"][0]["verdict"] = "inconclusive"
+    (root / "findings.json").write_text(json.dumps(content))
     assert not judged(root).conclusive

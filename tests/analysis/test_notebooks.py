@@ -34,7 +34,7 @@ def this_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [pytest.param(NOTEBOOKS, id="from its folder"), pytest.param(ROOT, id="from the root", marks=pytest.mark.slow)],
 )
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
-def test_runs_from_top_to_bottom(path: Path, folder: Path, this_interpreter: None) -> None:
+def test_notebook_runs(path: Path, folder: Path, this_interpreter: None) -> None:
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     which = nbformat.v4.new_code_cell("import sys; print(sys.executable)")  # type: ignore[no-untyped-call]
     notebook.cells.insert(0, which)
@@ -50,5 +50,5 @@ def test_uses_the_public_api_alone(path: Path) -> None:
     assert not re.findall(r"(?:from|import) aging\.|findings\.json|\bstored\b|\b_\w+\(", source)
 
 
-def test_there_are_notebooks() -> None:
+def test_notebooks_exist() -> None:
     assert list(NOTEBOOKS.glob("*.ipynb"))

@@ -15,7 +15,7 @@ from aging.store.results import open_results
 from analysis.accelerated.scenario import Injection, Study
 from analysis.accelerated.study import SEED, run_lives
 from analysis.accelerated.table import compared
-from analysis.methods.real_servers import SERVERS, told
+from analysis.methods.real_servers import SERVERS, row
 from analysis.methods.signals import Case, Process, ar1, random_walk, sampled
 from analysis.methods.size import rejection_rate
 from analysis.methods.study import generator
@@ -41,7 +41,7 @@ def run(study: str, *arguments: str, seconds: float) -> str:
     ("name", "process"),
     [("AR(1) 0.6", partial(ar1, phi=0.6)), ("AR(1) 0.9", partial(ar1, phi=0.9)), ("walk", random_walk)],
 )
-def test_the_primary_test_keeps_its_size_where_mann_kendall_does_not(name: str, process: Process) -> None:
+def test_size_of_primary_test(name: str, process: Process) -> None:
     case = Case(name, process, "ordinary")
     rng = generator("quick", name)
     primary = rejection_rate(case, 216, 150)
@@ -55,34 +55,34 @@ def test_the_primary_test_keeps_its_size_where_mann_kendall_does_not(name: str, 
 @pytest.mark.parametrize(
     "name", ["high-water mark, AR(1) 0.9", "warm-up saturation", "single step", "leak, 200 losses"]
 )
-def test_leaks_are_found_and_what_is_none_is_not_called_aging(name: str) -> None:
+def test_power(name: str) -> None:
     (index,) = (place for place, case in enumerate(CASES) if case.name == name)
     share = verdicts(index, 216, 20)["aging"]
     assert share >= 0.85 if CASES[index].kind == "leak" else share <= 0.15
 
 
-def test_the_real_servers_come_out_as_they_are_known() -> None:
-    first, *others = (told(name, 300.0)["verdict"] for name in SERVERS)
+def test_real_servers() -> None:
+    first, *others = (row(name, 300.0)["verdict"] for name in SERVERS)
     assert first == "aging"
     assert "aging" not in others
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("study", ["real_servers", "interval_coverage", "verdicts", "size", "load_start"])
-def test_every_study_runs(study: str) -> None:
+def test_studies_run(study: str) -> None:
     assert f"{study}: " in run(f"methods.{study}", "--quick", seconds=300)
 
 
 @pytest.mark.slow
-def test_a_campaign_under_an_accelerated_clock_is_killed_resumed_and_complete(tmp_path: Path) -> None:
+def test_accelerated_campaign(tmp_path: Path) -> None:
     study = Study(tmp_path)
     study.plan([Injection(0, 0.4, "kill", seconds=2.0), Injection(5, 0.5, "clock", seconds=-40.0)])
     lives = run_lives(study, 0.15, SEED, lambda _: None)
     assert study.directory is not None
     results = open_results(study.directory)
-    said, untrue = compared(results.events, study.happened())
+    injections, untrue = compared(results.events, study.happened())
     assert [life.status for life in lives] == [-9, 0]
-    assert [[one.told, one.lacking] for one in said] == [[["campaign_resumed"], []], [["clock_stepped"], []]]
+    assert [[one.kinds, one.lacking] for one in injections] == [[["campaign_resumed"], []], [["clock_stepped"], []]]
     assert untrue == []
     assert [(run.validity, run.attempt) for run in validities(results)] == [("complete", 1)] * 18
     assert results.events[-1].stamp.mono - results.events[0].stamp.mono > 6 * 540 + 5 * 75

@@ -42,37 +42,37 @@ def outcome(finding: Finding, *problems: Problem, condition: Condition = LEAK) -
     return overall(judge(findings, [condition], ["a"]))
 
 
-def test_conditions_are_read() -> None:
+def test_parse_conditions() -> None:
     assert parse_conditions(["process_anon_swap_bytes:per_request > 256", "process_fds : per_hour>1e3"]) == [
         LEAK,
         Condition("process_fds", "per_hour", 1000.0),
     ]
 
 
-def test_every_condition_that_is_none_is_told() -> None:
+def test_wrong_conditions() -> None:
     with pytest.raises(MistakesError) as caught:
         parse_conditions(["x > 3", "x:per_day > 3", "x:per_hour < 3", "x:per_hour > e", "process_fds:per_hour > 1"])
     assert len(caught.value.mistakes) == 4
     assert all("per_hour > NUMBER" in mistake.what for mistake in caught.value.mistakes)
 
 
-def test_a_leak_above_the_limit_fails() -> None:
+def test_leak_above_limit() -> None:
     assert outcome(FINDING) is Outcome.FAILED
 
 
-def test_a_leak_whose_interval_is_below_the_limit_passes() -> None:
+def test_interval_below_limit() -> None:
     assert outcome(FINDING, condition=replace(LEAK, limit=600.0)) is Outcome.PASSED
 
 
-def test_a_leak_below_the_limit_whose_interval_reaches_over_it_is_inconclusive() -> None:
+def test_interval_across_limit() -> None:
     assert outcome(FINDING, condition=replace(LEAK, limit=450.0)) is Outcome.INCONCLUSIVE
 
 
-def test_a_verdict_alone_does_not_pass_a_rate_that_may_be_above_the_limit() -> None:
+def test_stable_across_limit() -> None:
     assert outcome(replace(FINDING, verdict="stable", ci_per_request=(0.0, 410.0))) is Outcome.INCONCLUSIVE
 
 
-def test_a_deployment_that_left_nothing_is_undecided_with_the_reason() -> None:
+def test_no_finding() -> None:
     died = Problem("dead", "died", "exit 7")
     findings = Findings(1, "c", "", [replace(FINDING, verdict="stable", ci_per_request=(0.0, 0.0))], [], [died])
     judgements = judge(findings, [LEAK], ["a", "dead"])
@@ -80,29 +80,29 @@ def test_a_deployment_that_left_nothing_is_undecided_with_the_reason() -> None:
     assert "exit 7" in judgements[1].message
 
 
-def test_growth_above_the_limit_that_is_not_shown_to_go_on_is_inconclusive() -> None:
+def test_unproven_growth() -> None:
     assert outcome(replace(FINDING, verdict="inconclusive")) is Outcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("verdict", ["stable", "bounded"])
-def test_what_is_known_not_to_leak_passes(verdict: str) -> None:
+def test_not_aging_passes(verdict: str) -> None:
     assert outcome(replace(FINDING, verdict=verdict, ci_per_request=(0.0, 200.0))) is Outcome.PASSED  # type: ignore[arg-type]
 
 
-def test_a_series_without_a_rate_is_inconclusive() -> None:
+def test_no_rate() -> None:
     short = replace(FINDING, verdict="inconclusive", slope_per_request=None, ci_per_request=None)
     assert outcome(short) is Outcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("deployment", ["a", None])
-def test_a_broken_run_never_passes(deployment: str | None) -> None:
+def test_death_blocks_pass(deployment: str | None) -> None:
     died = Problem(deployment, "died", "killed by SIGKILL")
     assert outcome(replace(FINDING, verdict="stable"), died) is Outcome.INCONCLUSIVE
     assert outcome(FINDING, died) is Outcome.FAILED
 
 
 @pytest.mark.parametrize(("validity", "passed"), [("complete", True), ("short", False), ("broken", False)])
-def test_only_complete_runs_show_that_there_is_no_leak(validity: Validity, passed: bool) -> None:
+def test_incomplete_run_blocks_pass(validity: Validity, passed: bool) -> None:
     clean = replace(FINDING, verdict="stable", ci_per_request=(0.0, 0.0))
     runs = [
         RunValidity("a", 1, 1, "complete", (), 1.0, 0.0),
@@ -114,14 +114,14 @@ def test_only_complete_runs_show_that_there_is_no_leak(validity: Validity, passe
     assert passed or f"replica 2 is {validity}: gaps" in judgement.message
 
 
-def test_another_deployments_death_is_its_own() -> None:
+def test_death_of_other_deployment() -> None:
     findings = Findings(
         1, "c", "", [replace(FINDING, verdict="stable", ci_per_request=(0.0, 0.0))], [], [Problem("b", "died", "")]
     )
     assert overall(judge(findings, [LEAK], ["a"])) is Outcome.PASSED
 
 
-def test_an_instrument_whose_control_failed_shows_nothing(tmp_path: Path) -> None:
+def test_failed_control_blocks_pass(tmp_path: Path) -> None:
     control = Control("c", "process_anon_swap_bytes", "aging", 1e6, "stable", 0.0, (0.0, 0.0), passed=False)
     findings = Findings(1, "c", "", [replace(FINDING, verdict="stable", ci_per_request=(0.0, 0.0))], [control], [])
     assert overall(judge(findings, [LEAK], ["a"])) is Outcome.INCONCLUSIVE
@@ -131,7 +131,7 @@ def test_an_instrument_whose_control_failed_shows_nothing(tmp_path: Path) -> Non
     assert overall(judge(replace(findings, controls=[harness]), [LEAK], ["a"])) is Outcome.PASSED
 
 
-def test_only_the_named_deployments_are_judged() -> None:
+def test_named_deployments() -> None:
     others = [FINDING, replace(FINDING, deployment="b", verdict="stable", ci_per_request=(0.0, 0.0))]
     findings = Findings(1, "c", "", others, [], [])
     assert overall(judge(findings, [LEAK], ["a", "b"])) is Outcome.FAILED
@@ -139,11 +139,11 @@ def test_only_the_named_deployments_are_judged() -> None:
     assert overall(judge(findings, [LEAK], [])) is Outcome.INCONCLUSIVE, "nothing judged is nothing shown"
 
 
-def test_unknown_names_are_told_together() -> None:
+def test_unknown_names() -> None:
     with pytest.raises(MistakesError) as caught:
         check_names([replace(LEAK, indicator="process_anon")], ["z"], ["a"], ["process_fds"])
-    assert "no deployment is named 'z'; there are: a" in str(caught.value)
-    assert "no indicator is named 'process_anon'; known: process_fds" in str(caught.value)
+    assert "unknown deployment 'z'; the deployments are: a" in str(caught.value)
+    assert "unknown indicator 'process_anon'; the indicators are: process_fds" in str(caught.value)
 
 
 TWO = ('name = "clean"', 'name = "leak"\nleak_per_request = "16KiB"')
@@ -152,9 +152,7 @@ TWO = ('name = "clean"', 'name = "leak"\nleak_per_request = "16KiB"')
 @pytest.mark.parametrize(
     ("deployment", "duration", "code"), [("leak", "60s", 1), ("clean", "60s", 0), ("leak", "8s", 3)]
 )
-def test_the_gate_tells_a_leak_from_none_and_from_too_short(
-    tmp_path: Path, deployment: str, duration: str, code: int
-) -> None:
+def test_gate_exit_codes(tmp_path: Path, deployment: str, duration: str, code: int) -> None:
     asked = ("--fail", "process_anon_swap_bytes:per_request > 256", "--deployment", deployment, "--duration", duration)
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO))
     assert campaign.run(*asked, verb="check") == code, campaign.output
@@ -162,26 +160,24 @@ def test_the_gate_tells_a_leak_from_none_and_from_too_short(
     assert f"{outcome}: {deployment}: process_anon_swap_bytes:per_request > 256" in campaign.output
 
 
-def test_a_wrong_condition_is_told_before_anything_is_started(
-    campaign_file: Callable[..., Path], cli: Aging, tmp_path: Path
-) -> None:
+def test_wrong_condition_starts_nothing(campaign_file: Callable[..., Path], cli: Aging, tmp_path: Path) -> None:
     ran = cli("check", campaign_file(), "--fail", "memory > 3")
     assert ran.returncode == 2
     assert "is not a condition" in ran.stderr
     misspelt = cli("check", campaign_file(), "--fail", "process_anon:per_hour > 3", "--deployment", "laek")
     assert misspelt.returncode == 2
-    assert "no deployment is named 'laek'" in misspelt.stderr
-    assert "no indicator is named 'process_anon'" in misspelt.stderr
+    assert "unknown deployment 'laek'" in misspelt.stderr
+    assert "unknown indicator 'process_anon'" in misspelt.stderr
     assert not (tmp_path / "results").exists()
 
 
-def test_a_failure_must_meet_the_level_of_its_look() -> None:
+def test_level_of_look() -> None:
     findings = Findings(1, "c", "", [FINDING], [], [])
     assert overall(judge(findings, [LEAK], ["a"], level=1e-5)) is Outcome.FAILED
     assert overall(judge(findings, [LEAK], ["a"], level=1e-7)) is Outcome.INCONCLUSIVE
 
 
-def test_looks_share_one_error_and_lie_within_the_window() -> None:
+def test_look_times_and_levels() -> None:
     gate = Gate([LEAK], ["a"], looks=5)
     assert gate.times(60.0, 360.0) == [120.0, 180.0, 240.0, 300.0]
     assert len(gate.levels) == 5
@@ -194,7 +190,7 @@ def test_looks_share_one_error_and_lie_within_the_window() -> None:
 LOOKS = ("--fail", "process_anon_swap_bytes:per_request > 1000", "--deployment", "leak", "--looks", "6")
 
 
-def test_a_leak_is_told_long_before_the_planned_end(tmp_path: Path) -> None:
+def test_early_failure(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, duration="10m"))
     assert campaign.run(*LOOKS, verb="check") == 1, campaign.output
     events = campaign.results.events
@@ -205,13 +201,13 @@ def test_a_leak_is_told_long_before_the_planned_end(tmp_path: Path) -> None:
     assert "failed: leak: process_anon_swap_bytes:per_request > 1000" in campaign.output
 
 
-def test_a_campaign_without_a_leak_is_never_ended_early(tmp_path: Path) -> None:
+def test_no_early_pass(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign('name = "leak"', duration="2m"))
     assert campaign.run(*LOOKS, verb="check") == 0, campaign.output
     assert campaign.results.events[-1].kind == "campaign_completed"
 
 
-def test_an_early_look_is_a_process_that_answers(tmp_path: Path) -> None:
+def test_look_process(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO))
     campaign.run()
     job = _job(Gate([LEAK], ["clean", "leak"], looks=1), campaign.results.layout, 1, ())
@@ -219,7 +215,7 @@ def test_an_early_look_is_a_process_that_answers(tmp_path: Path) -> None:
     assert message.startswith("leak: ")
 
 
-def test_looks_are_refused_where_runs_take_turns(cli: Aging, tmp_path: Path) -> None:
+def test_looks_need_one_round(cli: Aging, tmp_path: Path) -> None:
     file = tmp_path / "turns.toml"
     file.write_text(small_campaign('name = "leak"', head="replicas = 2"))
     assert cli("check", file, *LOOKS).returncode == 2

@@ -17,7 +17,7 @@ PINNED = {
 }
 
 
-def needed(requirement: Requirement, seen: set[tuple[str, str]]) -> set[str]:
+def require(requirement: Requirement, seen: set[tuple[str, str]]) -> set[str]:
     """The names that a requirement brings along, itself included, as far as they are installed here."""
     names: set[str] = {canonicalize_name(requirement.name)}
     for extra in ("", *sorted(requirement.extras)):
@@ -30,10 +30,10 @@ def needed(requirement: Requirement, seen: set[tuple[str, str]]) -> set[str]:
             continue
         for one in map(Requirement, below):
             if one.marker is None or one.marker.evaluate({"extra": extra}):
-                names |= needed(one, seen)
+                names |= require(one, seen)
     return names
 
 
 @pytest.mark.parametrize("extra", ["dev", "notebooks"])
 def test_everything_that_is_needed_is_pinned(extra: str) -> None:
-    assert needed(Requirement(f"llm-aging[{extra}]"), set()) - PINNED == {"llm-aging"}
+    assert require(Requirement(f"llm-aging[{extra}]"), set()) - PINNED == {"llm-aging"}

@@ -96,7 +96,7 @@ def test_endless_output_is_capped(worst: tuple[Results, str, int]) -> None:
     results, _, _ = worst
     log = results.layout.log("prints-without-end", 1)
     assert rotated_path(log).stat().st_size == 128 * 1024
-    assert problems(results, "prints-without-end")["log"] == "it printed over 0.25 MiB; only its newest output is kept"
+    assert "256 KiB" in problems(results, "prints-without-end")["log"]
 
 
 def test_unresponsive_servers_killed(worst: tuple[Results, str, int]) -> None:

@@ -96,7 +96,7 @@ def test_sanity_run_fails(tmp_path: Path, campaign_file: Write, cli: Aging) -> N
     file.write_text(file.read_text().replace("seed = 7", 'seed = 7\nsanity = "5s"'))
     ran = cli("run", file)
     assert ran.returncode == 3, ran.stdout + ran.stderr
-    assert "  never: " in ran.stderr
+    assert "never: never became ready" in ran.stderr
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["small.smoke"]
 
 

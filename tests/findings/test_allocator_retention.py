@@ -1,12 +1,14 @@
-"""What the allocator keeps is told beside what the program holds: in a campaign, and of made-up series."""
+"""The note on memory that the allocator keeps: from synthetic series, and in a campaign."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -21,12 +23,14 @@ from aging.findings.series import Series
 from aging.findings.types import Finding
 from aging.sampling.samplers.allocator import AllocatorSampler
 from aging.sampling.samplers.process import ProcessSampler
+from aging.stats.note import Note
 from tests.conftest import Aging, result_directory
 
 Reference = Callable[..., str]
 
 MIB = 2**20
 T = np.linspace(0, 3600, 61)
+BEFORE = Note("before", "A note.")
 
 
 def of(indicator: str, grown: float, owner: str = "a") -> Series:
@@ -34,19 +38,19 @@ def of(indicator: str, grown: float, owner: str = "a") -> Series:
 
 
 def finding(indicator: str = PRIMARY) -> Finding:
-    nothing = dict.fromkeys(("shape", "slope_per_hour", "ci_per_hour", "slope_per_request", "ci_per_request", "p", "q"))
-    return Finding(
-        "a", indicator, 1, 61, "aging", minimum_detectable_per_hour=None, tests={}, notes=("before",), **nothing
+    unknown = ("shape", "slope_per_hour", "ci_per_hour", "slope_per_request", "ci_per_request", "p", "q")
+    nothing: dict[str, Any] = dict.fromkeys(unknown)
+    return Finding("a", indicator, 1, 61, "aging", minimum_detectable_per_hour=None, tests={}, **nothing).with_notes(
+        [BEFORE]
     )
 
 
-def test_the_shares_of_a_growth_are_told_in_the_memory_s_note() -> None:
+def test_shares_in_note() -> None:
     series = [of(PRIMARY, 100), of("allocator_in_use_bytes", 20), of("allocator_retained_bytes", 60)]
-    before, told = with_retention(finding(), [*series, of("allocator_in_use_bytes", 999, "b")]).notes
-    assert before == "before"
-    # the levels are those of a tenth at each end
-    assert told.startswith("of +91.7 MiB of anonymous memory, +18.3 MiB is in use by malloc's callers, +55.0 MiB was")
-    assert "+18.3 MiB is not the allocator's" in told
+    noted = with_retention(finding(), [*series, of("allocator_in_use_bytes", 999, "b")])
+    assert noted.note_codes == ("before", "retention")
+    # The levels are those of a tenth at each end.
+    assert re.findall(r"\+[0-9.]+ MiB", noted.notes[1]) == ["+91.7 MiB", "+18.3 MiB", "+55.0 MiB", "+18.3 MiB"]
 
 
 @pytest.mark.parametrize(
@@ -58,11 +62,11 @@ def test_the_shares_of_a_growth_are_told_in_the_memory_s_note() -> None:
     ],
     ids=["no probe", "half a probe", "no growth"],
 )
-def test_without_the_probe_or_a_growth_nothing_is_told(series: list[Series]) -> None:
-    assert with_retention(finding(), series).notes == ("before",)
+def test_no_note(series: list[Series]) -> None:
+    assert with_retention(finding(), series).note_codes == ("before",)
 
 
-def test_another_indicator_is_left_as_it_is() -> None:
+def test_other_indicator() -> None:
     series = [of(PRIMARY, 100), of("allocator_in_use_bytes", 20), of("allocator_retained_bytes", 60)]
     assert with_retention(finding("process_fds"), series) == finding("process_fds")
 
@@ -77,7 +81,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @COMPILED
 @pytest.mark.usefixtures("cache")
-def test_memory_that_a_server_maps_is_not_in_use_by_its_allocator(reference: Reference) -> None:
+def test_mapped_memory_of_server(reference: Reference) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in malloc_probe.environment({}).items():
             patch.setenv(name, value)
@@ -99,17 +103,14 @@ def test_memory_that_a_server_maps_is_not_in_use_by_its_allocator(reference: Ref
     grown = {name: float(np.polyfit(t, y, 1)[0]) for name, y in values.items()}
     assert grown[PRIMARY] == pytest.approx(20 * 65536, rel=0.05)
     assert abs(grown["allocator_in_use_bytes"]) < 0.05 * grown[PRIMARY]
-    told = [Series("leak", 1, 1, name, t, np.asarray(y), {}) for name, y in values.items()]
-    noted = with_retention(replace(finding(), deployment="leak"), told).notes
-    assert any("is not the allocator's" in note for note in noted)
+    sampled = [Series("leak", 1, 1, name, t, np.asarray(y), {}) for name, y in values.items()]
+    assert "retention" in with_retention(replace(finding(), deployment="leak"), sampled).note_codes
 
 
 @COMPILED
 @pytest.mark.slow
 @pytest.mark.usefixtures("cache")
-def test_a_leak_of_mapped_memory_is_not_laid_at_the_allocator_s_door(
-    campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path
-) -> None:
+def test_mapped_leak_in_campaign(campaign_file: Callable[..., Path], aging: Aging, tmp_path: Path) -> None:
     file = campaign_file(duration="12s")
     text = file.read_text().replace("[sampling]\n", '[sampling]\nallocator = "250ms"\n')
     file.write_text(text + "allocator_probe = true\n")  # of the leaking server, the last table
@@ -122,4 +123,4 @@ def test_a_leak_of_mapped_memory_is_not_laid_at_the_allocator_s_door(
     grown = memory["leak"]["slope_per_hour"]
     assert memory["leak"]["verdict"] == "aging"
     assert abs(in_use["leak"]["slope_per_hour"]) < 0.05 * grown
-    assert any("is not the allocator's" in note for note in memory["leak"]["notes"])
+    assert "retention" in memory["leak"]["note_codes"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aging.core.metrics import PRIMARY
-from aging.findings.growth_driver import Driven, driven
+from aging.findings.growth_driver import GrowthDriver, growth_driver
 from aging.findings.series import Series
 from aging.load.arrivals.dose import Dose, DoseOptions
 from aging.load.schedule.rng import Draws
@@ -23,54 +23,52 @@ def dose(rate: float, phase: str, levels: tuple[float, ...] = (1.0, 3.0, 0.0)) -
     return Dose(DoseOptions.model_validate({"kind": "dose", "rate": rate, "levels": levels, "phase": phase}))
 
 
-def found(memory: np.ndarray, load: np.ndarray = LOAD) -> Driven:
+def found(memory: np.ndarray, load: np.ndarray = LOAD) -> GrowthDriver:
     rng = np.random.default_rng(0)
     requests = np.cumsum(rng.poisson(load)).astype(np.float64)
     noise = rng.normal(0, 2 * KIB, T.size)
-    return driven(Series("a", 1, 1, PRIMARY, T, memory + noise, {"requests": requests}, PHASES))
+    return growth_driver(Series("a", 1, 1, PRIMARY, T, memory + noise, {"requests": requests}, PHASES))
 
 
-def test_a_leak_keeps_its_bytes_a_request_and_stops_when_idle() -> None:
-    told = found(16 * KIB * np.cumsum(LOAD))
-    assert told.driver == "requests"
-    assert told.dose is not None
-    assert told.dose.phases == 3
-    low, high = told.dose.ci_per_request
+def test_leak_per_request() -> None:
+    driver = found(16 * KIB * np.cumsum(LOAD))
+    assert driver.driver == "requests"
+    assert driver.dose is not None
+    assert driver.dose.phases == 3
+    low, high = driver.dose.ci_per_request
     assert low < 16 * KIB < high
-    assert told.dose.share_of_requests is not None
-    assert told.dose.share_of_requests > 0.95
-    (note,) = told.notes
-    assert "of the growth follows the requests; the growth per request is the same in all loaded phases" in note
-    assert note.endswith("as a leak's is")
+    assert driver.dose.share_of_requests is not None
+    assert driver.dose.share_of_requests > 0.95
+    assert [note.code for note in driver.notes] == ["dose_same"]
 
 
-def test_growth_by_the_clock_goes_on_when_idle() -> None:
-    told = found(64 * KIB * T)
-    assert told.driver == "seconds"
-    assert told.dose is not None
-    assert told.dose.share_of_requests is not None
-    assert told.dose.share_of_requests < 0.1
-    assert told.dose.ci_per_hour[0] < 64 * KIB * 3600 < told.dose.ci_per_hour[1]
+def test_growth_by_clock() -> None:
+    driver = found(64 * KIB * T)
+    assert driver.driver == "seconds"
+    assert driver.dose is not None
+    assert driver.dose.share_of_requests is not None
+    assert driver.dose.share_of_requests < 0.1
+    assert driver.dose.ci_per_hour[0] < 64 * KIB * 3600 < driver.dose.ci_per_hour[1]
 
 
-def test_a_high_water_mark_steps_and_flattens() -> None:
+def test_high_water_mark() -> None:
     settled = 1 - np.exp(-(T % 400) / 60)
-    told = found(np.select([T <= 400, T <= 800], [20e6 * settled, 20e6 + 40e6 * settled], 60e6))
-    assert told.dose is not None
-    assert told.dose.same_p is not None
-    (note,) = told.notes
-    assert "as no leak does" in note or "is not shown" in note
+    driver = found(np.select([T <= 400, T <= 800], [20e6 * settled, 20e6 + 40e6 * settled], 60e6))
+    assert driver.dose is not None
+    assert driver.dose.same_p is not None
+    (note,) = driver.notes
+    assert note.code in ("dose_differs", "dose_no_request_growth")
 
 
-def test_a_steady_load_leaves_it_open() -> None:
+def test_steady_load() -> None:
     steady = np.full(T.size, 3.0)
-    told = found(16 * KIB * np.cumsum(steady), steady)
-    assert told.dose is None
-    assert told.notes == ()
+    driver = found(16 * KIB * np.cumsum(steady), steady)
+    assert driver.dose is None
+    assert driver.notes == ()
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_phases_told_are_those_that_arrive(seed: int) -> None:
+def test_phases(seed: int) -> None:
     arrivals = dose(20.0, "30s")
     draws = Draws(f"{seed}")
     phases = arrivals.phases(draws, 300.0)
@@ -85,24 +83,26 @@ def test_the_phases_told_are_those_that_arrive(seed: int) -> None:
         assert abs(count - 30 * phase.rate) <= 5 * np.sqrt(30 * phase.rate)
 
 
-def test_the_order_of_the_phases_follows_from_the_seed() -> None:
+def test_phase_order_by_seed() -> None:
     arrivals = dose(1.0, "1s")
     orders = {tuple(phase.rate for phase in arrivals.phases(Draws(f"{seed}"), 6.0)) for seed in range(20)}
     assert len(orders) > 5
     assert arrivals.phases(Draws("3"), 6.0) == arrivals.phases(Draws("3"), 6.0)
 
 
-def test_a_rate_is_the_mean_over_the_phases() -> None:
+def test_mean_rate() -> None:
     arrivals = dose(1.0, "10s").at_rate(8.0)
     assert np.mean([phase.rate for phase in arrivals.phases(Draws("0"), 60.0)]) == pytest.approx(8.0)
 
 
 @pytest.mark.parametrize("levels", [(1.0,), (1.0, 1.0), (1.0, -1.0), ()])
-def test_levels_that_do_not_differ_are_refused(levels: tuple[float, ...]) -> None:
+def test_equal_levels(levels: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="at least two different levels"):
         dose(1.0, "10s", levels)
 
 
-def test_a_series_that_ended_before_it_began_has_no_driver() -> None:
+def test_empty_series() -> None:
     nothing = np.array([])
-    assert driven(Series("a", 1, 1, PRIMARY, nothing, nothing, {"requests": nothing}, [])) == Driven(None, None, ())
+    assert growth_driver(Series("a", 1, 1, PRIMARY, nothing, nothing, {"requests": nothing}, [])) == GrowthDriver(
+        None, None, ()
+    )

@@ -10,7 +10,7 @@ import pytest
 
 import aging.findings.series
 from aging.core.metrics import indicators, is_tail
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.findings.series import Measured
 from aging.findings.types import Finding
 from aging.runner.catalogue import Catalogue
@@ -34,17 +34,17 @@ def slower_tail(growing: bool) -> dict[int, dict[str, Any]]:
 
 
 def found(root: Path, *, growing: bool) -> dict[str, Finding]:
-    findings = analyse(with_requests(root, slower_tail(growing)), TESTS).findings
+    findings = analyze(with_requests(root, slower_tail(growing)), TESTS).findings
     return {one.indicator: one for one in findings if one.deployment == "server"}
 
 
-def test_a_tail_that_grows_is_aging_while_the_median_is_not(tmp_path: Path) -> None:
+def test_growing_tail(tmp_path: Path) -> None:
     ages = {name: one.verdict for name, one in found(tmp_path, growing=True).items() if one.verdict == "aging"}
     assert "client_ttft_p95_seconds" in ages
     assert not {"client_ttft_seconds", "client_e2e_seconds"} & set(ages)
 
 
-def test_a_tail_is_the_95th_percentile_of_what_ended_in_the_cell(tmp_path: Path) -> None:
+def test_tail_definition(tmp_path: Path) -> None:
     results = with_requests(tmp_path, slower_tail(growing=False))
     series = {one.indicator: one for one in Measured(results).of("server", 1)}
     tail, requests = series["client_ttft_p95_seconds"], results.requests("server")
@@ -55,10 +55,10 @@ def test_a_tail_is_the_95th_percentile_of_what_ended_in_the_cell(tmp_path: Path)
     assert {name for name in series if is_tail(name)} == TAILS <= set(indicators())
 
 
-def test_tails_leave_every_other_finding_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tails_are_a_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = with_requests(tmp_path, slower_tail(growing=True))
-    whole = analyse(results, TESTS).findings
+    whole = analyze(results, TESTS).findings
     monkeypatch.setattr(aging.findings.series, "_TAILS", {})
-    without = analyse(results, TESTS).findings
+    without = analyze(results, TESTS).findings
     assert [one for one in whole if one.indicator not in TAILS] == without
     assert all(one.q is not None for one in whole)

@@ -19,7 +19,7 @@ from tests.builders import LOAD_START, flat, synthetic
 TIMEOUT = 30.0
 
 
-def told(root: Path, *events: dict[str, Any]) -> Results:
+def journal_of(root: Path, *events: dict[str, Any]) -> Results:
     """A run of one request a second whose journal tells ``events`` between its start of load and its end."""
     synthetic(root, {"a": flat})
     manifest = root / "manifest.json"
@@ -63,14 +63,12 @@ def gap(gone: float, back: float, first: int | None) -> LoadGap:
         ([resumed(120, 100), again(130, 130, "b")], []),
     ],
 )
-def test_a_gap_lasts_from_the_first_end_to_the_next_load_process(
-    tmp_path: Path, events: list[dict[str, Any]], gaps: list[LoadGap]
-) -> None:
-    assert load_gaps(told(tmp_path, *events), "a", 1) == gaps
+def test_gap_bounds(tmp_path: Path, events: list[dict[str, Any]], gaps: list[LoadGap]) -> None:
+    assert load_gaps(journal_of(tmp_path, *events), "a", 1) == gaps
 
 
-def test_what_was_in_flight_when_the_load_died_is_unsent_though_the_runner_died_later(tmp_path: Path) -> None:
-    results = told(tmp_path, died(100), resumed(150, 120), again(160, 160))
+def test_unsent_in_flight(tmp_path: Path) -> None:
+    results = journal_of(tmp_path, died(100), resumed(150, 120), again(160, 160))
     (finished,) = (event for event in results.events if isinstance(event, LoadFinished))
     slow = {72, 75}  # sent less than the timeout before the load process died, and never answered
     index = np.array([k for k in range(900) if not (100 <= k < 160 or k in slow)])
@@ -78,8 +76,8 @@ def test_what_was_in_flight_when_the_load_died_is_unsent_though_the_runner_died_
     assert unsent(results, finished, recorded) == 60 + len(slow)
 
 
-def test_a_load_that_was_never_without_a_process_leaves_nothing_unsent(tmp_path: Path) -> None:
-    results = told(tmp_path)
+def test_no_gap(tmp_path: Path) -> None:
+    results = journal_of(tmp_path)
     (finished,) = (event for event in results.events if isinstance(event, LoadFinished))
     recorded = pd.DataFrame({"index": [0, 5], "scheduled": [LOAD_START, LOAD_START + 5]})
     assert unsent(results, finished, recorded) == 0

@@ -11,7 +11,7 @@ import pytest
 
 import aging
 from aging.check.conditions import Condition, Outcome, judge
-from aging.findings.problem_kinds import KINDS, ProblemKind, described
+from aging.findings.problem_kinds import KINDS, ProblemKind, kind_description
 from aging.findings.types import Finding, Findings, Problem
 from aging.load.heartbeat import Beat
 from aging.runner.watchdogs.load import troubles
@@ -31,11 +31,11 @@ def calls(name: str) -> list[tuple[Path, ast.Call]]:
     ]
 
 
-def test_problems_are_made_of_listed_kinds_alone() -> None:
+def test_only_listed_kinds() -> None:
     assert {path.name for path, _ in calls("Problem")} == {"problem_kinds.py"}
 
 
-def test_what_a_watchdog_reports_is_a_listed_kind() -> None:
+def test_watchdog_kinds() -> None:
     reported = {
         keyword.value.value
         for _, call in calls("Watchdog")
@@ -49,28 +49,28 @@ def test_what_a_watchdog_reports_is_a_listed_kind() -> None:
     assert reported <= KINDS.keys()
 
 
-def test_a_kind_of_another_release_has_a_title_and_takes_no_ground_away() -> None:
-    strange = described("strange_thing")
+def test_unknown_kind() -> None:
+    strange = kind_description("strange_thing")
     assert (strange.title, strange.severity, strange.blocks_gate) == ("Strange thing", "warning", False)
 
 
-def test_mostly_failing_requests_take_a_verdicts_ground_away() -> None:
-    assert described("failing").severity == "grave"
+def test_failing_is_grave() -> None:
+    assert kind_description("failing").severity == "grave"
 
 
-def test_every_kind_has_a_title_of_its_own() -> None:
+def test_titles_distinct() -> None:
     titles = [kind.title for kind in ProblemKind]
     assert len(set(titles)) == len(titles)
     assert all(title[0].isupper() and "_" not in title for title in titles)
 
 
 @pytest.mark.parametrize("kind", ProblemKind)
-def test_the_gate_is_undecided_after_the_kinds_that_block_it(kind: ProblemKind) -> None:
+def test_blocking_kinds(kind: ProblemKind) -> None:
     findings = Findings(1, "c", "", [QUIET], [], [Problem("a", kind.key, "why")])
     (judgement,) = judge(findings, [Condition("m", "per_hour", 1.0)], ["a"])
     assert (judgement.outcome is Outcome.INCONCLUSIVE) == kind.blocks_gate
 
 
 @pytest.mark.parametrize("kind", ProblemKind)
-def test_the_contract_lists_every_kind(kind: ProblemKind) -> None:
+def test_kinds_documented(kind: ProblemKind) -> None:
     assert f"`{kind.key}`" in (ROOT / "docs/findings.md").read_text("utf-8")

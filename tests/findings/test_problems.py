@@ -1,4 +1,4 @@
-"""What is told of a measurement that was not as it was meant to be."""
+"""Problems of a measurement, by kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aging.store.segments import SegmentWriter
 from tests.builders import LOAD_START, RATE, SECONDS, flat, synthetic, with_requests
 
 
-def told(results: Results) -> dict[str, str]:
+def messages_by_kind(results: Results) -> dict[str, str]:
     return {problem.kind: problem.message for problem in problems_of(results)}
 
 
@@ -26,11 +26,11 @@ LEFT = {"status": "aborted", "fault": "abort", "last_token": None}
 REFUSED = {"status": "refused", "fault": "malformed", "http_status": 400, "first_token": None, "last_token": None}
 
 
-def test_what_was_aborted_or_refused_as_planned_is_no_error_and_no_latency(tmp_path: Path) -> None:
+def test_client_faults_are_no_errors(tmp_path: Path) -> None:
     slow = {"first_token": LOAD_START + 100.0}
     odd = dict.fromkeys(range(0, 200, 2), LEFT | slow) | dict.fromkeys(range(1, 200, 2), REFUSED)
     results = with_requests(tmp_path / "c", odd)
-    assert told(results) == {}
+    assert messages_by_kind(results) == {}
     trace = latency_trace(Measured(results), "server", 1)
     assert trace is not None
     assert (trace.errors, trace.dropped, trace.failures.size) == (0, 0, 0)
@@ -39,7 +39,7 @@ def test_what_was_aborted_or_refused_as_planned_is_no_error_and_no_latency(tmp_p
     assert ttft.y.max() == pytest.approx(0.01)
 
 
-def test_a_campaign_that_two_releases_have_measured_is_told(tmp_path: Path) -> None:
+def test_two_releases(tmp_path: Path) -> None:
     synthetic(tmp_path, {"server": flat})
     with (tmp_path / "journal.jsonl").open("a") as journal:
         resumed = {"pid": 1, "boot": "", "shift": 0.0, "gone_since": LOAD_START + 9.0, "version": "9.9"}
@@ -47,17 +47,18 @@ def test_a_campaign_that_two_releases_have_measured_is_told(tmp_path: Path) -> N
             json.dumps({"event": "campaign_resumed", "wall": 0.0, "mono": LOAD_START + 10.0} | resumed) + "\n"
         )
     messages = [problem.message for problem in problems_of(open_results(tmp_path)) if problem.kind == "resumed"]
-    assert any("gone on with by aging 9.9" in message for message in messages)
+    assert any("aging 9.9" in message for message in messages)
 
 
-def test_errors_are_told_by_kind(tmp_path: Path) -> None:
+def test_errors_by_kind(tmp_path: Path) -> None:
     cut = {"status": "error", "failure": "timeout", "error": "not answered within 5 s"}
     odd = {3: cut, 4: cut, 5: {"status": "error", "failure": "reset", "error": "gone"}}
-    message = told(with_requests(tmp_path / "c", odd))["error"]
-    assert message == "3 of 3600 requests failed (timeout: 2, reset: 1); first: not answered within 5 s"
+    message = messages_by_kind(with_requests(tmp_path / "c", odd))["error"]
+    for part in ("3 of 3600", "(timeout: 2, reset: 1)", "not answered within 5 s"):
+        assert part in message
 
 
-def test_a_client_that_was_late_or_at_its_limit_is_told(tmp_path: Path) -> None:
+def test_late_and_saturated_client(tmp_path: Path) -> None:
     late = {k: {"sent": LOAD_START + 0.1 + k / RATE + 0.5} for k in range(100)}
     results = with_requests(tmp_path / "c", late)
     writer = SegmentWriter(results.layout.source(HARNESS, "process", 1))
@@ -66,12 +67,12 @@ def test_a_client_that_was_late_or_at_its_limit_is_told(tmp_path: Path) -> None:
         row = {"mono": LOAD_START + second, "entity": "client-server", "process_cpu_seconds_total": float(cpu)}
         writer.append(0.0, [row])
     writer.close()
-    problems = told(open_results(results.layout.root))
-    assert "sent over 0.500 s late" in problems["late"]
-    assert "took 93% of a core in its busiest minute" in problems["saturated"]
+    problems = messages_by_kind(open_results(results.layout.root))
+    assert "0.500 s" in problems["late"]
+    assert "93 %" in problems["saturated"]
 
 
-def test_records_leave_out_what_is_usual_and_are_read_in_full(tmp_path: Path) -> None:
+def test_sparse_records(tmp_path: Path) -> None:
     results = with_requests(tmp_path / "c", {0: {"itl_p50": 0.01, "counted": True, "load_class": "batch"}})
     frame = results.requests("server")
     assert frame["counted"].dtype == bool
@@ -83,21 +84,21 @@ def test_records_leave_out_what_is_usual_and_are_read_in_full(tmp_path: Path) ->
     assert "load_class" not in live.read_text().splitlines()[1]
 
 
-def test_a_sealed_file_of_which_a_page_has_changed_is_told(tmp_path: Path) -> None:
+def test_damaged_sealed_file(tmp_path: Path) -> None:
     layout = synthetic(tmp_path / "c", {"server": flat}).layout
     seal_tree(layout.root)
     (sealed,) = layout.source("server", "process").glob("*.parquet")
     content = bytearray(sealed.read_bytes())
-    assert "trimmed" not in told(open_results(layout.root))
+    assert "trimmed" not in messages_by_kind(open_results(layout.root))
     for at in range(200, 600):  # its footer, which tells of columns and rows, is whole
         content[at] ^= 0xFF
     sealed.write_bytes(content)
     results = open_results(layout.root)
     assert results.samples("server", "process").empty
-    assert "cannot be read and was left out" in told(results)["trimmed"]
+    assert ".parquet" in messages_by_kind(results)["trimmed"]
 
 
-def test_records_that_were_not_written_and_lines_that_were_ignored_are_problems(tmp_path: Path) -> None:
+def test_unwritten_records_and_ignored_lines(tmp_path: Path) -> None:
     results = with_requests(tmp_path, {})
     count = len(results.requests("server", 1))
     lines = [json.loads(line) for line in results.layout.journal.read_text().splitlines()]
@@ -106,15 +107,16 @@ def test_records_that_were_not_written_and_lines_that_were_ignored_are_problems(
     ignored = {"event": "load_output_ignored", "deployment": "server", "replica": 1, "lines": 4, "first": "hello"}
     lines.insert(lines.index(end), {"wall": 0.0, "mono": LOAD_START + 1.0} | ignored)
     results.layout.journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert told(open_results(tmp_path)) == {
-        "lost": "3 request records could not be written to the disk and are missing",
-        "harness": "4 lines of the load process's output were no events and were ignored; first: 'hello'",
-    }
+    problems = messages_by_kind(open_results(tmp_path))
+    assert set(problems) == {"lost", "harness"}
+    assert problems["lost"].startswith("3 request records")
+    assert problems["harness"].startswith("4 lines")
+    assert "'hello'" in problems["harness"]
 
 
-def test_a_load_process_that_was_ended_is_a_problem_with_the_reason(tmp_path: Path) -> None:
+def test_load_died(tmp_path: Path) -> None:
     results = with_requests(tmp_path, {})
     died = {"event": "load_died", "deployment": "server", "replica": 1, "exit": -15, "reason": "it was not ready"}
     with results.layout.journal.open("a") as journal:
         journal.write(json.dumps({"wall": 0.0, "mono": LOAD_START + 1.0} | died) + "\n")
-    assert told(open_results(tmp_path))["load_died"] == "the load process ended: -15 (it was not ready)"
+    assert "-15 (it was not ready)" in messages_by_kind(open_results(tmp_path))["load_died"]

@@ -1,4 +1,4 @@
-"""What a run is worth: by its evidence alone, and from rows on disk."""
+"""The validity of a run: from its evidence alone, and from rows on disk."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from aging.campaign.schema import ValidityTable
 from aging.check.conditions import Condition, Outcome, judge, overall
 from aging.core.metrics import PRIMARY
-from aging.findings.build import analyse
-from aging.findings.indicator_analysis import analyse_all
+from aging.findings import run_validity
+from aging.findings.build import analyze
+from aging.findings.indicator_analysis import analyze_all
 from aging.findings.pool_replicas import sound_finding
 from aging.findings.run_evidence import Evidence, evidence_of
-from aging.findings.run_validity import judge as judged
 from aging.findings.run_validity import validities
 from aging.findings.series import Measured
 from aging.findings.types import Validity
@@ -47,48 +47,55 @@ WHOLE = Evidence(
 )
 
 
-def test_a_run_that_went_as_planned_is_complete() -> None:
-    assert judged(WHOLE, LIMITS) == ("complete", ())
+def test_complete() -> None:
+    assert run_validity.judge(WHOLE, LIMITS) == ("complete", ())
 
 
 @pytest.mark.parametrize(
-    ("changes", "validity", "told"),
+    ("changes", "validity", "code", "value"),
     [
         # The published study took a run that died at 34.8 h of 36 h for a whole one.
         (
             {"ending": "early", "lasted": 34.8 * HOUR, "measured": 33.8 * HOUR, "why": "exit 1"},
             "short",
+            "ended_early",
             "34h 48m of 36h",
         ),
-        ({"ending": "early", "lasted": 6 * HOUR, "measured": 5 * HOUR, "why": "exit 1"}, "broken", "only 14.3 % of"),
-        ({"began": False, "samples": 0, "why": "exit 3"}, "broken", "it never was ready: exit 3"),
-        ({"samples": 0, "measured": 0.0}, "broken", "no process samples"),
-        ({"measured": 34 * HOUR}, "short", "gaps: 97.1 % of its planned window was sampled"),
-        ({"ending": "on request", "lasted": 2 * HOUR, "measured": HOUR}, "short", "was interrupted after 2h 00m"),
-        ({"ending": "unknown", "lasted": 2 * HOUR, "window": HOUR, "measured": HOUR}, "short", "no end is recorded"),
-        ({"failed": 10_001}, "broken", "10 % of its requests failed or were dropped"),
-        ({"failed": 10_000}, "complete", ""),
-        ({"late": 1.5}, "broken", "sent over 1.5 s late"),
-        ({"restarts": 1}, "short", "began a new life 1 times, unplanned"),
-        ({"suspended": 3.0}, "short", "suspended for 3.0 s"),
-        ({"clock_step": 3600.0}, "short", "the wall clock was set by 3600 s"),
-        ({"clock_step": 10.0}, "complete", ""),
-        ({"requests": 0}, "broken", "no request records"),
-        ({"due": 0, "requests": 0}, "complete", ""),
-        ({"other_schedule": True}, "broken", "another schedule was driven"),
-        ({"ending": "decided", "lasted": HOUR, "window": HOUR, "measured": HOUR}, "complete", ""),
+        (
+            {"ending": "early", "lasted": 6 * HOUR, "measured": 5 * HOUR, "why": "exit 1"},
+            "broken",
+            "too_short",
+            "14.29 %",
+        ),
+        ({"began": False, "samples": 0, "why": "exit 3"}, "broken", "not_ready", "exit 3"),
+        ({"samples": 0, "measured": 0.0}, "broken", "no_samples", ""),
+        ({"measured": 34 * HOUR}, "short", "gaps", "97.14 %"),
+        ({"ending": "on request", "lasted": 2 * HOUR, "measured": HOUR}, "short", "interrupted", "2h 00m"),
+        ({"ending": "unknown", "lasted": 2 * HOUR, "window": HOUR, "measured": HOUR}, "short", "no_end", "2h 00m"),
+        ({"failed": 10_001}, "broken", "failing", "10 %"),
+        ({"failed": 10_000}, "complete", None, ""),
+        ({"late": 1.5}, "broken", "late", "1.5 s"),
+        ({"restarts": 1}, "short", "restarts", "1 time "),
+        ({"suspended": 3.0}, "short", "suspended", "3.0 s"),
+        ({"clock_step": 3600.0}, "short", "clock", "3600 s"),
+        ({"clock_step": 10.0}, "complete", None, ""),
+        ({"requests": 0}, "broken", "no_requests", ""),
+        ({"due": 0, "requests": 0}, "complete", None, ""),
+        ({"other_schedule": True}, "broken", "schedule", ""),
+        ({"ending": "decided", "lasted": HOUR, "window": HOUR, "measured": HOUR}, "complete", None, ""),
     ],
 )
-def test_each_defect_has_its_consequence(changes: dict[str, Any], validity: Validity, told: str) -> None:
-    found, reasons = judged(replace(WHOLE, **changes), LIMITS)
+def test_defects(changes: dict[str, Any], validity: Validity, code: str | None, value: str) -> None:
+    found, reasons = run_validity.judge(replace(WHOLE, **changes), LIMITS)
     assert found == validity, reasons
-    assert told in "; ".join(reasons)
+    assert [reason.code for reason in reasons][:1] == ([] if code is None else [code])
+    assert value in "".join(reasons[:1])
 
 
-def test_the_thresholds_are_the_campaigns() -> None:
+def test_thresholds() -> None:
     failing = replace(WHOLE, failed=50_000, restarts=2)
-    assert judged(failing, LIMITS)[0] == "broken"
-    assert judged(failing, ValidityTable(failed=0.6, restarts=2))[0] == "complete"
+    assert run_validity.judge(failing, LIMITS)[0] == "broken"
+    assert run_validity.judge(failing, ValidityTable(failed=0.6, restarts=2))[0] == "complete"
 
 
 @given(
@@ -103,16 +110,16 @@ def test_the_thresholds_are_the_campaigns() -> None:
     ),
     st.sampled_from(["failed", "late", "restarts", "measured", "suspended"]),
 )
-def test_a_run_never_gains_by_a_defect(changes: dict[str, Any], worse: str) -> None:
+def test_monotone_in_defects(changes: dict[str, Any], worse: str) -> None:
     ranks = {"complete": 0, "short": 1, "broken": 2}
     one = replace(WHOLE, ending="early", **changes)
     by = {"measured": changes["measured"] / 2}.get(worse, changes[worse] + 1)
     other = replace(one, **{worse: by})
-    assert ranks[judged(one, LIMITS)[0]] <= ranks[judged(other, LIMITS)[0]]
+    assert ranks[run_validity.judge(one, LIMITS)[0]] <= ranks[run_validity.judge(other, LIMITS)[0]]
 
 
 def died(root: Path, name: str, replica: int, at: float) -> None:
-    """What a journal and its files are like when a server dies at ``at`` seconds of load."""
+    """Edit a result directory as if the server had died at ``at`` seconds of load."""
     layout = Layout(root)
     rewritten = []
     for line in map(json.loads, layout.journal.read_text().splitlines()):
@@ -130,7 +137,7 @@ def died(root: Path, name: str, replica: int, at: float) -> None:
         live.write_text("".join(kept))
 
 
-def test_a_whole_campaign_is_complete(tmp_path: Path) -> None:
+def test_complete_campaign(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": flat, "b": leak(5000.0)}, replicas=2)
     assert [(run.deployment, run.replica, run.validity) for run in validities(results)] == [
         ("a", 1, "complete"),
@@ -141,72 +148,76 @@ def test_a_whole_campaign_is_complete(tmp_path: Path) -> None:
     assert {run.measured_share for run in validities(results)} == {1.0}
 
 
-def test_a_run_that_died_just_before_its_end_is_short_and_its_finding_says_so(tmp_path: Path) -> None:
+def test_died_near_end(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)})
     died(tmp_path / "r", "a", 1, 0.967 * SECONDS)
-    findings = analyse(open_results(tmp_path / "r"), TESTS)
+    findings = analyze(open_results(tmp_path / "r"), TESTS)
     assert findings.runs[0].validity == "short"
-    assert "it ended after 14m 30s of 15m 00s: exit 1" in findings.runs[0].reasons
+    assert findings.runs[0].reason_codes == ("ended_early",)
+    assert "14m 30s of 15m 00s: exit 1" in findings.runs[0].reasons[0]
     assert memory_finding(findings, "a").verdict == "aging", "what is there is sound"
-    assert "its run is short: it ended after" in memory_finding(findings, "a").notes[0]
+    assert memory_finding(findings, "a").note_codes == ("run_short",)
     leaks = [Condition(PRIMARY, "per_request", limit) for limit in (1000.0, 1e6)]
     assert overall(judge(findings, leaks[:1], ["a"])) is Outcome.FAILED
     assert overall(judge(findings, leaks[1:], ["a"])) is Outcome.INCONCLUSIVE, "a short run shows no absence"
 
 
-def test_a_broken_run_decides_nothing(tmp_path: Path) -> None:
+def test_broken_run(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)})
     died(tmp_path / "r", "a", 1, 0.2 * SECONDS)
-    findings = analyse(open_results(tmp_path / "r"), TESTS)
+    findings = analyze(open_results(tmp_path / "r"), TESTS)
     (run,) = findings.runs
     assert run.validity == "broken"
     for finding in findings.findings:
         assert finding.verdict == "inconclusive"
         assert finding.p is None
-        assert "its run is broken: only 14.3 % of" in finding.notes[0]
+        assert finding.note_codes == ("run_broken",)
+        assert "14.29 %" in finding.notes[0]
     for limit in (1000.0, 1e9):
         assert overall(judge(findings, [Condition(PRIMARY, "per_request", limit)], ["a"])) is Outcome.INCONCLUSIVE
 
 
-def test_a_broken_replica_is_left_out_of_the_mean_and_told(tmp_path: Path) -> None:
+def test_broken_replica(tmp_path: Path) -> None:
     rates = iter([5000.0, 5000.0, 50_000.0])
 
     def course(t: np.ndarray) -> np.ndarray:
         return leak(next(rates))(t)
 
     synthetic(tmp_path / "r", {"a": course}, replicas=3)
-    whole = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "a")
+    whole = memory_finding(analyze(open_results(tmp_path / "r"), TESTS), "a")
     assert (whole.slope_per_request or 0) > 10_000, "all three would make it much"
     died(tmp_path / "r", "a", 3, 0.2 * SECONDS)
-    finding = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "a")
+    finding = memory_finding(analyze(open_results(tmp_path / "r"), TESTS), "a")
     assert finding.replicas == 2
     assert finding.slope_per_request == pytest.approx(5000, rel=0.05)
     assert finding.verdict == "aging"
-    assert finding.notes[0].startswith("replica 3 is broken and left out: ")
+    assert finding.note_codes[0] == "run_broken"
+    assert "Replica 3" in finding.notes[0]
 
 
-def test_of_broken_replicas_there_is_no_mean_at_all(tmp_path: Path) -> None:
+def test_all_replicas_broken(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)}, replicas=2)
     for replica in (1, 2):
         died(tmp_path / "r", "a", replica, 0.2 * SECONDS)
-    finding = memory_finding(analyse(open_results(tmp_path / "r"), TESTS), "a")
+    finding = memory_finding(analyze(open_results(tmp_path / "r"), TESTS), "a")
     assert (finding.verdict, finding.slope_per_hour, finding.ci_per_hour) == ("inconclusive", None, None)
-    assert len(finding.notes) == 2
+    assert finding.note_codes == ("run_broken", "run_broken")
 
 
-def test_replicas_of_unequal_length_are_pooled_with_the_short_one_marked(tmp_path: Path) -> None:
+def test_short_replica(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)}, replicas=3)
     died(tmp_path / "r", "a", 2, 0.6 * SECONDS)
     results = open_results(tmp_path / "r")
     assert [run.validity for run in validities(results)] == ["complete", "short", "complete"]
-    finding = memory_finding(analyse(results, TESTS), "a")
+    finding = memory_finding(analyze(results, TESTS), "a")
     assert finding.replicas == 3
     assert finding.slope_per_request == pytest.approx(5000, rel=0.05)
-    assert finding.notes[0].startswith("replica 2 is short: it ended after 9m 00s of 15m 00s")
+    assert finding.note_codes[0] == "run_short"
+    assert "9m 00s of 15m 00s" in finding.notes[0]
     series = [one for replica in (1, 2, 3) for one in Measured(results).of("a", replica)]
-    analysed = [one for one in analyse_all(series, TESTS) if one.series.indicator == PRIMARY]
-    assert [one.series.t.size for one in analysed] == [168, 96, 168]
-    assert sound_finding(analysed, validities(results), "series_har").n == 96
+    analyzed = [one for one in analyze_all(series, TESTS) if one.series.indicator == PRIMARY]
+    assert [one.series.t.size for one in analyzed] == [168, 96, 168]
+    assert sound_finding(analyzed, validities(results), "series_har").n == 96
 
 
 def gap(root: Path, start: float, end: float) -> Results:
@@ -219,7 +230,7 @@ def gap(root: Path, start: float, end: float) -> Results:
 @pytest.mark.parametrize(
     ("seconds", "validity"), [(3.0, "complete"), (10.0, "complete"), (60.0, "short"), (800.0, "short")]
 )
-def test_gaps_in_the_samples_are_not_measured_time(tmp_path: Path, seconds: float, validity: Validity) -> None:
+def test_sample_gaps(tmp_path: Path, seconds: float, validity: Validity) -> None:
     synthetic(tmp_path / "r", {"a": flat})
     (run,) = validities(gap(tmp_path / "r", 80.0, 80.0 + seconds))
     assert run.validity == validity
@@ -228,7 +239,7 @@ def test_gaps_in_the_samples_are_not_measured_time(tmp_path: Path, seconds: floa
     assert (run.measured_share or 0) * window == pytest.approx(window - lost, abs=1.5)
 
 
-def test_a_gap_at_either_end_counts_too(tmp_path: Path) -> None:
+def test_sample_gap_at_end(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": flat})
     gap(tmp_path / "r", 0.0, 100.0)
     (run,) = validities(gap(tmp_path / "r", 700.0, 1000.0))
@@ -236,13 +247,11 @@ def test_a_gap_at_either_end_counts_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("first", "without"), [(2000, (300.0, 500.0)), (None, (300.0, SECONDS))])
-def test_what_was_sampled_without_a_load_process_says_nothing_of_ageing_under_load(
-    tmp_path: Path, first: int | None, without: tuple[float, float]
-) -> None:
+def test_samples_without_load(tmp_path: Path, first: int | None, without: tuple[float, float]) -> None:
     with_requests(tmp_path / "r", {})
     journal = tmp_path / "r" / "journal.jsonl"
-    told = journal.read_text().replace('"exit": 0', '"exit": 0, "requests": 3600')
-    *before, finished, completed = told.splitlines(keepends=True)
+    text = journal.read_text().replace('"exit": 0', '"exit": 0, "requests": 3600')
+    *before, finished, completed = text.splitlines(keepends=True)
     manifest = tmp_path / "r" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"load": {}', '"load": {"timeout": 60.0}'))
     gone, back = LOAD_START + 300.0, LOAD_START + 500.0
@@ -261,7 +270,7 @@ def test_what_was_sampled_without_a_load_process_says_nothing_of_ageing_under_lo
     assert (run.measured_share or 0) * (SECONDS - 60) == pytest.approx(SECONDS - 60 - (end - begin), abs=2)
 
 
-def test_planned_restarts_are_neither_gaps_nor_unplanned_lives(tmp_path: Path) -> None:
+def test_planned_restarts(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": flat}, generations=3)
     assert evidence_of(open_results(tmp_path / "r"), "a", 1).restarts == 2
     assert validities(open_results(tmp_path / "r"))[0].validity == "short"
@@ -288,7 +297,7 @@ def failing(results: Results, count: int) -> Results:
     return open_results(results.layout.root)
 
 
-def test_drops_count_as_failures_do(tmp_path: Path) -> None:
+def test_drops_count_as_failures(tmp_path: Path) -> None:
     total = int(SECONDS * RATE)
     results = failing(synthetic(tmp_path / "r", {"a": flat}), total // 5)
     (run,) = validities(results)
@@ -296,7 +305,7 @@ def test_drops_count_as_failures_do(tmp_path: Path) -> None:
     assert run.validity == "broken", "neither errors nor drops alone are over a tenth by much; together they are"
 
 
-def test_a_repeated_run_is_judged_by_its_last_attempt(tmp_path: Path) -> None:
+def test_repeated_run(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)})
     died(tmp_path / "r", "a", 1, 0.2 * SECONDS)
     root = tmp_path / "r"
@@ -317,26 +326,26 @@ def test_a_repeated_run_is_judged_by_its_last_attempt(tmp_path: Path) -> None:
     second.close()
     results = open_results(root)
     assert len(results.samples("a", "process")) == 600, "two attempts are never mixed"
-    findings = analyse(results, TESTS)
+    findings = analyze(results, TESTS)
     (run,) = findings.runs
     assert (run.attempt, run.validity) == (2, "complete")
     assert memory_finding(findings, "a").verdict == "stable"
     kinds = {problem.kind for problem in findings.problems}
     assert "repeated" in kinds
-    assert "died" not in kinds, "what is left out is told once, as repeated"
+    assert "died" not in kinds, "an attempt that is left out is reported once, as repeated"
 
 
-def test_a_deployment_of_which_nothing_was_run_is_broken_and_not_forgotten(tmp_path: Path) -> None:
+def test_deployment_without_run(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": flat})
     manifest = json.loads(Layout(tmp_path / "r").manifest.read_text())
     manifest["deployments"].append({"name": "b", "known_ageing": None})
     Layout(tmp_path / "r").manifest.write_text(json.dumps(manifest))
     runs = {run.deployment: run for run in validities(open_results(tmp_path / "r"))}
     assert runs["b"].validity == "broken"
-    assert runs["b"].reasons == ("it was never begun",)
+    assert runs["b"].reason_codes == ("not_started",)
 
 
-def test_what_is_over_in_a_part_is_judged_as_far_as_it_went(tmp_path: Path) -> None:
+def test_ended_early_on_purpose(tmp_path: Path) -> None:
     journal: Callable[[Path], Journal] = lambda root: Journal(Layout(root).journal)  # noqa: E731
     for kind, validity in (("campaign_decided", "complete"), ("campaign_interrupted", "short")):
         root = tmp_path / kind

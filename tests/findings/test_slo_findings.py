@@ -12,8 +12,8 @@ import pytest
 from aging.check.conditions import Outcome, judge, parse_conditions
 from aging.cli.console import console
 from aging.core.metrics import ages_downwards
-from aging.findings.build import analyse
-from aging.findings.indicator_analysis import analyse_all
+from aging.findings.build import analyze
+from aging.findings.indicator_analysis import analyze_all
 from aging.findings.pool_replicas import finding_of
 from aging.findings.series import Measured, Series
 from aging.findings.types import Findings
@@ -72,7 +72,7 @@ def with_requests(root: Path, *, load: Mapping[str, object]) -> Path:
 CLASSES = {"class": [{"name": "chat", "objectives": OBJECTIVES}, {"name": "batch-work", "objectives": {"e2e": "4s"}}]}
 
 
-def test_every_class_has_its_series(tmp_path: Path) -> None:
+def test_series_by_class(tmp_path: Path) -> None:
     results = open_results(with_requests(tmp_path / "r", load=CLASSES))
     series = {one.indicator: one for one in Measured(results).of("server", 1)}
     tails = ("ttft_p95_seconds", "tpot_p95_seconds", "e2e_p95_seconds")
@@ -86,7 +86,7 @@ def test_every_class_has_its_series(tmp_path: Path) -> None:
     assert "client_slo_attainment_ratio" not in series, "the load as a whole has no objectives"
 
 
-def test_goodput_of_a_dead_spell_is_zero_and_not_missing(tmp_path: Path) -> None:
+def test_goodput_zero(tmp_path: Path) -> None:
     root = with_requests(tmp_path / "r", load={"objectives": OBJECTIVES})
     (live,) = (root / "server" / "r01" / "requests").iterdir()
     rows = [json.loads(line) for line in live.read_text().splitlines()]
@@ -101,13 +101,13 @@ def test_goodput_of_a_dead_spell_is_zero_and_not_missing(tmp_path: Path) -> None
     assert not np.any((attained.t > 305) & (attained.t < 395)), "a share of nothing is not known"
 
 
-def test_a_sustained_fall_is_aging_with_a_negative_slope() -> None:
+def test_sustained_fall() -> None:
     t = np.arange(300.0) * 10
     rng = np.random.default_rng(1)
     falling = 10 - 0.002 * t + rng.normal(0, 0.1, t.size)
 
     def found(indicator: str, y: np.ndarray) -> tuple[str, float]:
-        finding = finding_of(analyse_all([Series("s", 1, 1, indicator, t, y, {})], TESTS), "series_har")
+        finding = finding_of(analyze_all([Series("s", 1, 1, indicator, t, y, {})], TESTS), "series_har")
         assert finding.slope_per_hour is not None
         assert finding.ci_per_hour is not None
         assert finding.ci_per_hour[0] <= finding.slope_per_hour <= finding.ci_per_hour[1]
@@ -124,18 +124,16 @@ def test_a_sustained_fall_is_aging_with_a_negative_slope() -> None:
     assert found("client_ttft_seconds", falling[::-1].copy())[0] == "aging"
 
 
-def test_which_way_indicators_age() -> None:
+def test_aging_direction() -> None:
     assert ages_downwards("client_slo_attainment_ratio")
     assert ages_downwards("client_chat_goodput_requests_per_second")
     assert not ages_downwards("client_ttft_seconds")
     assert not ages_downwards("engine_kv_cache_usage_ratio")
 
 
-def test_findings_summary_report_and_gate_tell_of_objectives(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_objectives_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = open_results(with_requests(tmp_path / "r", load=CLASSES))
-    findings = analyse(results, TESTS)
+    findings = analyze(results, TESTS)
     chat, batch = findings.objectives
     assert (chat.load_class, batch.load_class) == ("chat", "batch-work")
     assert chat.attainment == pytest.approx(0.57, abs=0.05)

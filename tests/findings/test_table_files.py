@@ -40,9 +40,7 @@ ODD = {
 
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("rows_at_a_time", [1, 50_000])
-def test_a_csv_file_is_read_as_pandas_reads_it(
-    name: str, rows_at_a_time: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_csv_against_pandas(name: str, rows_at_a_time: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_files, "_CHUNK_ROWS", rows_at_a_time)
     path = tmp_path / "a.csv"
     path.write_bytes(ODD[name].encode())
@@ -54,7 +52,7 @@ def test_a_csv_file_is_read_as_pandas_reads_it(
 
 
 @pytest.mark.parametrize("content", ["t|rss\n1|2\n", "\ufefft,rss\n1,2\n", "\n\nt,rss\n1,2\n", "t:rss\n1:2\n"])
-def test_a_csv_file_that_pandas_does_not_read_without_help(content: str, tmp_path: Path) -> None:
+def test_csv_beyond_pandas(content: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(content, encoding="utf-8")
     assert {name: column.tolist() for name, column in read_csv(path).items()} == {"t": [1], "rss": [2]}
@@ -76,20 +74,20 @@ def plain(values: Column) -> list[object]:
         ("t,rss\n", "has no rows"),
     ],
 )
-def test_a_csv_file_that_is_none_is_refused(content: str, words: str, tmp_path: Path) -> None:
+def test_not_csv(content: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(content)
     with pytest.raises(MistakesError, match=words):
         read_table(path)
 
 
-def test_a_compressed_csv_file_is_read(tmp_path: Path) -> None:
+def test_compressed_csv(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(b"t,rss\n1,2\n"))
     assert read_csv(path)["rss"].tolist() == [2]
 
 
-def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+def test_not_utf_8(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"t,rss\n1,\xff\n")
     with pytest.raises(MistakesError, match="is neither CSV nor Parquet"):
@@ -111,7 +109,7 @@ def test_parquet_columns_of_any_type(tmp_path: Path) -> None:
     assert series.y.tolist() == [1.0, 2.0]
 
 
-def test_a_group_is_called_as_its_value_is_written(tmp_path: Path) -> None:
+def test_group_name(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("t,pid,rss\n1,12,2\n2,12,3\n1,7,4\n")
     series = series_of(read_table(path), "a", Choice(columns=["rss"], per="pid"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.findings.types import Verdict
 from aging.findings.verdict import of_finding, of_replicas, of_runs, of_series
 from aging.runner.catalogue import Catalogue
@@ -26,20 +26,21 @@ def with_test(results: Results, test: str) -> Results:
 
 @pytest.mark.parametrize(
     ("test", "why"),
-    [("seasonal", "the series is not longer than one period"), ("no_such_test", "there is no such test here")],
+    [("seasonal", "the series is not longer than one period"), ("no_such_test", "no such test is installed")],
 )
-def test_a_finding_whose_test_could_not_be_computed_says_so(tmp_path: Path, test: str, why: str) -> None:
-    finding = memory_finding(analyse(with_test(synthetic(tmp_path, {"a": leak(5000.0)}), test), TESTS), "a")
+def test_test_not_computed(tmp_path: Path, test: str, why: str) -> None:
+    finding = memory_finding(analyze(with_test(synthetic(tmp_path, {"a": leak(5000.0)}), test), TESTS), "a")
     assert (finding.verdict, finding.p, finding.q) == ("inconclusive", None, None)
-    assert f"the test '{test}' could not be computed for this series: {why}" in finding.notes
-    assert not any("false-discovery" in note for note in finding.notes)
+    assert finding.note_codes == ("test_not_computed",)
+    assert test in finding.notes[0]
+    assert why in finding.notes[0]
 
 
-def test_replicas_whose_test_could_not_be_computed_say_so_each(tmp_path: Path) -> None:
+def test_test_not_computed_replicas(tmp_path: Path) -> None:
     results = with_test(synthetic(tmp_path, {"a": leak(5000.0)}, replicas=2), "seasonal")
-    finding = memory_finding(analyse(results, TESTS), "a")
+    finding = memory_finding(analyze(results, TESTS), "a")
     assert (finding.verdict, finding.p) == ("inconclusive", None)
-    assert [note.count("'seasonal' could not be computed") for note in finding.notes] == [1, 1]
+    assert finding.note_codes == 2 * ("replica_verdict", "test_not_computed")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_replicas_whose_test_could_not_be_computed_say_so_each(tmp_path: Path) -
         ("inconclusive", 1.0, 9.0, True, "inconclusive"),
     ],
 )
-def test_what_a_series_says(trend: Verdict | None, low: float, change: float, harness: bool, verdict: Verdict) -> None:
+def test_of_series(trend: Verdict | None, low: float, change: float, harness: bool, verdict: Verdict) -> None:
     assert of_series(trend, low, change, resolution=10.0, harness=harness) == verdict
 
 
@@ -71,13 +72,13 @@ def test_what_a_series_says(trend: Verdict | None, low: float, change: float, ha
         (["aging", "stable", "bounded"], "inconclusive", False),
     ],
 )
-def test_what_replicas_say_together(replicas: list[Verdict], verdict: Verdict, agree: bool) -> None:
+def test_of_replicas(replicas: list[Verdict], verdict: Verdict, agree: bool) -> None:
     decision = of_replicas(replicas)
     assert decision.verdict == verdict
-    assert decision.notes == (() if agree else ("replicas disagree",))
+    assert [note.code for note in decision.notes] == ([] if agree else ["replicas_disagree"])
 
 
-def test_broken_runs_decide_nothing() -> None:
+def test_of_runs() -> None:
     assert (of_runs("aging", sound=1), of_runs("aging", sound=0)) == ("aging", "inconclusive")
 
 
@@ -91,8 +92,6 @@ def test_broken_runs_decide_nothing() -> None:
         ("stable", None, "stable", False),
     ],
 )
-def test_only_a_growth_that_survives_false_discovery_control_is_aging(
-    verdict: Verdict, q: float | None, decided: Verdict, noted: bool
-) -> None:
+def test_of_finding(verdict: Verdict, q: float | None, decided: Verdict, noted: bool) -> None:
     decision = of_finding(verdict, q, level=0.1)
     assert (decision.verdict, bool(decision.notes)) == (decided, noted)

@@ -8,34 +8,34 @@ import numpy as np
 import pytest
 
 from aging.findings.series import Measured
-from aging.report.html.plot_data import BUCKETS, broken_at_gaps, latency_trace, memory_trace, thinned
-from aging.report.html.plots import memory_limits, outside
+from aging.report.html.plot_data import BUCKETS, latency_trace, memory_trace, split_at_gaps, thin
+from aging.report.html.plots import exceeds_limits, memory_limits
 from tests.report.conftest import FOUR, MIB, Build, Made, Server, leaking
 
 
-def test_thinning_keeps_every_extreme() -> None:
+def test_thin_keeps_extremes() -> None:
     rng = np.random.default_rng(1)
     t, y = np.arange(129_600.0), rng.normal(size=129_600)
     y[77_777], y[12_345] = 40.0, -40.0
-    trace = thinned(t, y)
+    trace = thin(t, y)
     assert trace.t.size <= 2 * BUCKETS
     assert np.all(np.diff(trace.t) > 0)
     assert (trace.y.max(), trace.y.min()) == (40.0, -40.0)
     assert set(zip(trace.t, trace.y, strict=True)) <= set(zip(t, y, strict=True))
 
 
-def test_a_short_series_is_drawn_as_it_is() -> None:
+def test_thin_short_series() -> None:
     t = np.arange(100.0)
-    assert thinned(t, t).t is t
+    assert thin(t, t).t is t
 
 
-def test_no_line_is_drawn_over_a_gap() -> None:
-    trace = broken_at_gaps(np.array([0.0, 1, 2, 30, 31]), np.arange(5.0))
+def test_split_at_gaps() -> None:
+    trace = split_at_gaps(np.array([0.0, 1, 2, 30, 31]), np.arange(5.0))
     assert np.isnan(trace.y[3])
     assert np.isnan(trace.y).sum() == 1
 
 
-def test_the_slope_is_the_findings_and_passes_through_the_middle_of_what_was_analysed(build: Build) -> None:
+def test_fit(build: Build) -> None:
     results = build(Made([Server("leaky", 31 * MIB, 57.6 * MIB)]))
     trace = memory_trace(Measured(results), "leaky", 1, leaking("leaky"))
     assert trace is not None
@@ -47,7 +47,7 @@ def test_the_slope_is_the_findings_and_passes_through_the_middle_of_what_was_ana
     assert trace.warmups == [(0.0, 30.0)]
 
 
-def test_every_generation_has_its_own_line_and_its_own_warm_up(build: Build) -> None:
+def test_generations(build: Build) -> None:
     results = build(Made([Server("restarted", restarts_at=(60.0, 120.0))]))
     trace = memory_trace(Measured(results), "restarted", 1, None)
     assert trace is not None
@@ -57,7 +57,7 @@ def test_every_generation_has_its_own_line_and_its_own_warm_up(build: Build) -> 
     assert trace.fit is None
 
 
-def test_a_slow_leak_stays_visible_beside_a_large_warm_up(build: Build) -> None:
+def test_large_warm_up(build: Build) -> None:
     results = build(Made([Server("slow", 2000 * MIB, 3 * MIB)]))
     trace = memory_trace(Measured(results), "slow", 1, None)
     assert trace is not None
@@ -65,11 +65,11 @@ def test_a_slow_leak_stays_visible_beside_a_large_warm_up(build: Build) -> None:
     trace = replace(trace, raw=[early])
     least, greatest = memory_limits(trace)
     assert least > 1900 * MIB
-    assert outside(trace)
+    assert exceeds_limits(trace)
     assert greatest - least >= 0.01 * 2000 * MIB
 
 
-def test_the_latency_is_that_of_streamed_answers_that_succeeded(build: Build) -> None:
+def test_latency_trace(build: Build) -> None:
     results = build(Made([FOUR[0]]))
     requests = results.requests("llama-no-cache")
     ok = requests[(requests["status"] == "ok") & requests["streaming"]]
@@ -80,7 +80,7 @@ def test_the_latency_is_that_of_streamed_answers_that_succeeded(build: Build) ->
     assert trace.failures.size > 0
 
 
-def test_a_run_without_load_has_no_traces(build: Build) -> None:
+def test_run_without_load(build: Build) -> None:
     results = build(Made([Server("unready", loaded=False)]))
     assert memory_trace(Measured(results), "unready", 1, None) is None
     assert latency_trace(Measured(results), "unready", 1) is None

@@ -36,7 +36,7 @@ def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path)
 
 
-def test_rows_are_given_once_also_across_a_seal(tmp_path: Path) -> None:
+def test_tail_across_seal(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
     writer.append(0.0, [{"k": 0}, {"k": 1}])
     tail = Tail(tmp_path, ("k",))
@@ -60,7 +60,7 @@ def test_rows_are_given_once_also_across_a_seal(tmp_path: Path) -> None:
     late.close()
 
 
-def test_a_folder_is_listed_again_only_once_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed, listdir = list[Path](), os.listdir
 
     def counted(folder: Path) -> list[str]:
@@ -87,7 +87,7 @@ def test_a_folder_is_listed_again_only_once_it_has_changed(tmp_path: Path, monke
     tail.close()
 
 
-def test_a_snapshot_counts_requests_and_follows_memory(layout: Layout) -> None:
+def test_snapshot(layout: Layout) -> None:
     requests = SegmentWriter(layout.source("a", "requests"))
     process = SegmentWriter(layout.source("a", "process"))
     progress = Progress(layout)
@@ -106,7 +106,7 @@ def test_a_snapshot_counts_requests_and_follows_memory(layout: Layout) -> None:
         writer.close()
 
 
-def test_the_course_stays_bounded_however_long_the_campaign(layout: Layout) -> None:
+def test_course_bounded(layout: Layout) -> None:
     process = SegmentWriter(layout.source("a", "process"))
     process.append(0.0, [sample(100.0 + k, float(k)) for k in range(5000)])
     process.close()
@@ -117,28 +117,28 @@ def test_the_course_stays_bounded_however_long_the_campaign(layout: Layout) -> N
     assert run.course[-1] > 4500
 
 
-def test_the_view_says_what_matters(layout: Layout) -> None:
+def test_live_view(layout: Layout) -> None:
     process = SegmentWriter(layout.source("a", "process"))
     process.append(0.0, [sample(100.0, 2**20), sample(101.0, 3 * 2**20)])
     process.close()
     with Progress(layout) as progress:
         snapshot = progress.snapshot()
     assert headline("small", snapshot).startswith("small · running · ")
-    abandoned = replace(snapshot, runner_lives=False, state=replace(snapshot.state, phase="draining", pid=1))
-    assert "its runner (pid 1) is gone" in headline("small", abandoned)
+    abandoned = replace(snapshot, runner_alive=False, state=replace(snapshot.state, phase="draining", pid=1))
+    assert "(pid 1) is gone" in headline("small", abandoned)
     longer = replace(snapshot, state=replace(snapshot.state, planned_seconds=216 * 3600.0))
     assert " elapsed of 216h 00m planned, " in headline("small", longer)
     assert headline("small", longer).endswith(" of load remaining in this round")
-    assert "memory 3.0 MiB (+2.0 MiB)" in "\n".join(lines("small", snapshot))
+    assert "memory 3.00 MiB (+2.00 MiB)" in "\n".join(lines("small", snapshot))
     console = Console(width=120, record=True, file=(layout.root / "out").open("w"))
     console.print(table("small", snapshot))
     text = console.export_text()
     console.file.close()
-    for word in ("deployment", "a", "loading", "3.0 MiB", "+2.0 MiB"):
+    for word in ("deployment", "a", "loading", "3.00 MiB", "+2.00 MiB"):
         assert word in text
 
 
-def test_sparklines_span_their_range() -> None:
+def test_sparkline() -> None:
     assert sparkline([]) == ""
     assert sparkline([1.0, 1.0]) == "▁▁"
     assert sparkline([0.0, 3.5, 7.0]) == "▁▅█"

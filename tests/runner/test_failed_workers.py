@@ -16,7 +16,7 @@ from aging.campaign.schema import Campaign, SubjectOptions
 from aging.check.conditions import Condition, Outcome, judge, overall
 from aging.check.early_stop import Gate, failed_looks, watch
 from aging.core.metrics import PRIMARY
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
 from aging.runner.catalogue import Catalogue
@@ -86,7 +86,7 @@ def test_unjudged_run_is_marked(tmp_path: Path) -> None:
     results = with_events(tmp_path / "c", ("retry_judge_failed", "server", details))
     (validity,) = validities(results)
     assert validity.validity == "complete", "what is measured is judged by what was measured"
-    assert any("not known whether" in reason for reason in validity.reasons)
+    assert validity.reason_codes == ("unjudged",)
     (problem,) = (one for one in problems_of(results) if one.kind == "unjudged")
     assert problem.deployment == "server"
     assert "killed by SIGKILL" in problem.message
@@ -140,12 +140,12 @@ def test_crashed_look_spends_no_alpha() -> None:
 def test_gate_undecided_after_crashed_look(tmp_path: Path, leaking: bool, outcome: Outcome) -> None:
     details = {"look": 2, "looks": 3, "exit": 1, "log": ["KeyError: 'x'"]}
     results = with_events(tmp_path / "c", ("look_failed", None, details), leaking=leaking)
-    findings = analyse(results, Catalogue.discovered().tests)
+    findings = analyze(results, Catalogue.discovered().tests)
     (problem,) = (one for one in findings.problems if one.kind == "look")
     assert "look 2 of 3" in problem.message
     assert "KeyError" in problem.message
     judgements = judge(findings, [LEAK], ["server"])
     assert overall(judgements) is outcome
     without = with_events(tmp_path / "d", leaking=leaking)
-    decided = overall(judge(analyse(without, Catalogue.discovered().tests), [LEAK], ["server"]))
+    decided = overall(judge(analyze(without, Catalogue.discovered().tests), [LEAK], ["server"]))
     assert decided is (Outcome.FAILED if leaking else Outcome.PASSED), "the look alone makes the difference"

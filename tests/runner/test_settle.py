@@ -30,7 +30,7 @@ def test_each_difference_reported() -> None:
     now = replace(BEFORE, memory=5000 * MIB, devices={"gpu0": 600 * MIB, "gpu1": 510 * MIB, "gpu2": 9000 * MIB})
     assert differences(BEFORE, now, ["port 9 is in use"]) == (
         "port 9 is in use",
-        "1,000 MiB more memory in use than at the start",
+        "1000 MiB more memory in use than at the start",
         "100 MiB more of gpu0 in use than at the start",
     )
 

@@ -15,7 +15,7 @@ import pytest
 from aging.core.clock import Clocks
 from aging.core.metrics import PRIMARY
 from aging.core.records import Reading
-from aging.findings.build import analyse
+from aging.findings.build import analyze
 from aging.findings.types import Findings
 from aging.runner.catalogue import Catalogue
 from aging.sampling.base import Sampler
@@ -128,26 +128,27 @@ def told_of_clocks(findings: Findings) -> list[tuple[str, str]]:
 
 
 def test_no_jump_of_a_clock_changes_a_slope(tmp_path: Path) -> None:
-    steady = analyse(sampled(tmp_path / "steady", 0.0), TESTS)
+    steady = analyze(sampled(tmp_path / "steady", 0.0), TESTS)
     assert memory_finding(steady, "leak").verdict == "aging"
     assert told_of_clocks(steady) == []
     for name, step, suspend, kind, message in (
-        ("forward", HOUR, 0.0, "clock", "the wall clock was set by +3600.0 s: nothing is computed from it"),
-        ("back", -HOUR, 0.0, "clock", "the wall clock was set by -3600.0 s: nothing is computed from it"),
+        ("forward", HOUR, 0.0, "clock", "+3600.0 s"),
+        ("back", -HOUR, 0.0, "clock", "-3600.0 s"),
         (
             "asleep",
             0.0,
             HOUR,
             "suspended",
-            "the host was suspended for 3600.0 s: that time is in no series and in no rate",
+            "for 3600.0 s",
         ),
     ):
         results = sampled(tmp_path / name, step, suspend)
         walls = results.samples("leak", "process")["wall"].diff()
         assert abs(walls).max() == pytest.approx(HOUR, abs=2.0)  # the rows do carry the jump
-        findings = analyse(results, TESTS)
+        findings = analyze(results, TESTS)
         assert findings.findings == steady.findings, name
-        assert told_of_clocks(findings) == [(kind, message)]
+        ((found, text),) = told_of_clocks(findings)
+        assert (found, message in text) == (kind, True)
 
 
 def test_many_jumps_are_one_problem_of_a_kind(tmp_path: Path) -> None:
@@ -157,7 +158,6 @@ def test_many_jumps_are_one_problem_of_a_kind(tmp_path: Path) -> None:
         journal.record(event("clock_stepped", seconds=seconds))
         journal.record(event("host_suspended", seconds=abs(seconds)))
     journal.close()
-    assert told_of_clocks(analyse(open_results(tmp_path / "r"), TESTS)) == [
-        ("suspended", "the host was suspended 3 times, 10.5 s in all: that time is in no series and in no rate"),
-        ("clock", "the wall clock was set 3 times, by -7.5 s at most: nothing is computed from it"),
-    ]
+    (suspended, slept), (clock, changed) = told_of_clocks(analyze(open_results(tmp_path / "r"), TESTS))
+    assert (suspended, "3 times, 10.5 s in all" in slept) == ("suspended", True)
+    assert (clock, "3 times, by -7.5 s at most" in changed) == ("clock", True)

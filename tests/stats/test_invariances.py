@@ -55,7 +55,7 @@ def enumerated(t: np.ndarray, y: np.ndarray) -> tuple[int, float, np.ndarray]:
 
 @given(series(least=3))
 @settings(max_examples=150)
-def test_kendall_and_sen_equal_enumeration(data: Series) -> None:
+def test_kendall_and_sen_by_enumeration(data: Series) -> None:
     t, y = data
     s, variance, slopes = enumerated(t, y)
     result, found = mann_kendall(y), sen_slope(t, y)
@@ -71,7 +71,7 @@ def test_kendall_and_sen_equal_enumeration(data: Series) -> None:
 
 @given(series(least=12), SCALES, st.integers(-(2**20), 2**20), SCALES, st.integers(-1000, 1000))
 @settings(max_examples=60)
-def test_units_and_origins_carry_over(data: Series, scale: float, shift: int, seconds: float, began: int) -> None:
+def test_units_and_origins(data: Series, scale: float, shift: int, seconds: float, began: int) -> None:
     t, y = data
     other_t, other_y = t * seconds + began, y * scale + shift * scale
     assert mann_kendall(other_y) == mann_kendall(y)
@@ -86,7 +86,7 @@ def test_units_and_origins_carry_over(data: Series, scale: float, shift: int, se
 
 @given(series(least=12))
 @settings(max_examples=60)
-def test_reversing_time_and_turning_values_over_flip_the_sign(data: Series) -> None:
+def test_reversal_flips_sign(data: Series) -> None:
     t, y = data
     forward = mann_kendall(y)
     for there, values in ((-t[::-1], y[::-1]), (t, -y)):
@@ -100,7 +100,7 @@ def test_reversing_time_and_turning_values_over_flip_the_sign(data: Series) -> N
 
 @given(series(least=12, most=120), st.integers(0, 2**32))
 @settings(max_examples=40)
-def test_the_order_in_which_samples_come_does_not_matter(data: Series, seed: int) -> None:
+def test_sample_order(data: Series, seed: int) -> None:
     t, y = data[0] // 3 * 3, data[1]  # some share a time
     order = np.random.default_rng(seed).permutation(t.size)
     assert sen_slope(t[order], y[order]) == sen_slope(t, y)
@@ -111,7 +111,7 @@ def test_the_order_in_which_samples_come_does_not_matter(data: Series, seed: int
 
 @given(series(least=12, most=120), st.sampled_from([np.exp2, np.cbrt, np.arctan]))
 @settings(max_examples=40)
-def test_ranks_are_all_that_the_tests_see(data: Series, curve: np.ufunc) -> None:
+def test_rank_invariance(data: Series, curve: np.ufunc) -> None:
     y = data[1] / 4096 / max(np.abs(data[1]).max() / 4096, 1)
     bent = curve(y)
     if np.unique(bent).size == np.unique(y).size:
@@ -121,7 +121,7 @@ def test_ranks_are_all_that_the_tests_see(data: Series, curve: np.ufunc) -> None
 
 @given(series(least=12, most=60), SCALES, st.integers(-(2**20), 2**20))
 @settings(max_examples=20)
-def test_the_whole_verdict_does_not_depend_on_the_unit(data: Series, scale: float, shift: int) -> None:
+def test_verdict_unit_invariance(data: Series, scale: float, shift: int) -> None:
     t, y = data
     one, other = trend_test(t, y), trend_test(t, (y + shift) * scale)
     assert (other.verdict, other.direction, other.shape, other.n) == (one.verdict, one.direction, one.shape, one.n)
@@ -131,7 +131,7 @@ def test_the_whole_verdict_does_not_depend_on_the_unit(data: Series, scale: floa
 
 @given(st.integers(0, 2**32), SCALES)
 @settings(max_examples=10)
-def test_the_power_of_growth_has_no_unit(seed: int, scale: float) -> None:
+def test_exponent_unit_invariance(seed: int, scale: float) -> None:
     t = np.arange(1.0, 201)
     y = np.cumsum(np.random.default_rng(seed).poisson(3.0, 200)) * np.float64(4096)
     one, other = growth_exponent(t, y, 10.0), growth_exponent(t * scale, y * scale, 10.0 * scale)
@@ -150,7 +150,7 @@ METHODS = st.sampled_from(["dersimonian-laird", "hartung-knapp"])
 
 @given(REPLICAS, METHODS, st.integers(0, 2**32))
 @settings(max_examples=60)
-def test_replicas_may_come_in_any_order(replicas: list[tuple[float, float]], method: Method, seed: int) -> None:
+def test_replica_order(replicas: list[tuple[float, float]], method: Method, seed: int) -> None:
     given = np.array(replicas)
     shuffled = np.random.default_rng(seed).permutation(given)
     one, other = (pool(rows[:, 0], rows[:, 1], method=method) for rows in (given, shuffled))
@@ -160,9 +160,7 @@ def test_replicas_may_come_in_any_order(replicas: list[tuple[float, float]], met
 
 @given(REPLICAS, METHODS, st.integers(-100, 100), SCALES)
 @settings(max_examples=60)
-def test_pooling_carries_shifts_and_units(
-    replicas: list[tuple[float, float]], method: Method, shift: int, scale: float
-) -> None:
+def test_pooling_shift_and_scale(replicas: list[tuple[float, float]], method: Method, shift: int, scale: float) -> None:
     slopes, errors = (np.array(column) for column in zip(*replicas, strict=True))
     one = pool(slopes, errors, method=method)
     moved, scaled = pool(slopes + shift, errors, method=method), pool(slopes * scale, errors * scale, method=method)
@@ -181,9 +179,7 @@ def test_pooling_carries_shifts_and_units(
 
 @given(REPLICAS, METHODS)
 @settings(max_examples=60)
-def test_a_pooled_slope_lies_among_its_replicas_and_in_its_interval(
-    replicas: list[tuple[float, float]], method: Method
-) -> None:
+def test_pooled_slope_bounds(replicas: list[tuple[float, float]], method: Method) -> None:
     slopes, errors = (np.array(column) for column in zip(*replicas, strict=True))
     pooled = pool(slopes, errors, method=method)
     assert slopes.min() - 1e-9 <= pooled.slope <= slopes.max() + 1e-9

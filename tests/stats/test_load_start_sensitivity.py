@@ -17,14 +17,14 @@ def logarithm(rng: np.random.Generator, earlier: float) -> np.ndarray:
     return np.cumsum(rng.poisson(1000 * np.diff(np.log(since)) / np.log(since[-1] / since[0]))) * 2 * PAGE
 
 
-def test_a_leak_is_one_wherever_load_began() -> None:
+def test_leak_from_any_start() -> None:
     rng = np.random.default_rng(0)
     found = [origin_range(T, separate_losses(rng, 600, 1000)) for _ in range(12)]
     assert {one.answer for one in found} == {"sustained"}
     assert sum(one.fails is None and one.holds == pytest.approx(T[-1]) for one in found) >= 11
 
 
-def test_a_logarithm_seen_late_looks_like_a_leak_only_from_its_first_sample_on() -> None:
+def test_late_logarithm() -> None:
     rng = np.random.default_rng(0)
     series = [logarithm(rng, 1.0) for _ in range(30)]
     taken_in = [y for y in series if trend_test(T, y).verdict == "aging"]
@@ -36,16 +36,16 @@ def test_a_logarithm_seen_late_looks_like_a_leak_only_from_its_first_sample_on()
         assert found.holds < found.fails <= T[-1]
 
 
-def test_growth_that_slows_down_from_the_first_sample_on_stays_bounded() -> None:
+def test_bounded_from_first_sample() -> None:
     found = origin_range(T, logarithm(np.random.default_rng(0), 0.0))
     assert (found.answer, found.fails, found.then) == ("decelerating", None, None)
 
 
-def test_the_answer_at_the_assumed_start_is_that_of_the_verdict() -> None:
+def test_answer_equals_verdict() -> None:
     found = origin_range(T, autoregressive(np.random.default_rng(0), 600, 0.5))
     assert found.answer == "other"
 
 
-def test_too_short_a_series_is_refused() -> None:
+def test_too_short() -> None:
     with pytest.raises(SeriesError, match="at least 2"):
         origin_range([1.0], [1.0])

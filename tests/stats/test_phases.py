@@ -14,20 +14,20 @@ from tests.stats.signals import autoregressive, separate_losses
 T = np.arange(600.0)
 
 
-def test_a_ramp_at_the_start_is_a_warmup() -> None:
+def test_warmup_ramp() -> None:
     rng = np.random.default_rng(0)
     found = [find_warmup(T, 20 * np.minimum(T / 60, 1) + autoregressive(rng, 600, 0.6)) for _ in range(30)]
     assert 45 <= np.median(found) <= 90
 
 
-def test_a_ramp_before_a_leak_is_a_warmup_and_the_leak_is_not() -> None:
+def test_warmup_before_leak() -> None:
     rng = np.random.default_rng(0)
     y = 20 * np.minimum(T / 60, 1) + T / 30 + 0.5 * autoregressive(rng, 600, 0.6)
     assert 45 <= find_warmup(T, y) <= 90
 
 
 @pytest.mark.parametrize("kind", ["white noise", "autocorrelated", "leak"])
-def test_what_has_no_warmup_is_kept(kind: str) -> None:
+def test_no_warmup(kind: str) -> None:
     rng = np.random.default_rng(1)
     makers: dict[str, Callable[[], np.ndarray]] = {
         "white noise": lambda: rng.standard_normal(600),
@@ -37,7 +37,7 @@ def test_what_has_no_warmup_is_kept(kind: str) -> None:
     assert sum(find_warmup(10 + T, makers[kind]()) > 20 for _ in range(40)) <= 4
 
 
-def test_a_leak_follows_the_dose() -> None:
+def test_leak_follows_dose() -> None:
     response = dose_response([200, 604, 1], [4, 6, 2], [2, 6, 0], [480, 480, 240])
     assert response.per_request.low < 100 < response.per_request.high
     assert response.per_second.low < 0 < response.per_second.high
@@ -45,31 +45,31 @@ def test_a_leak_follows_the_dose() -> None:
     assert response.same_per_request_p > 0.05
 
 
-def test_growth_by_the_clock_does_not_follow_the_dose() -> None:
+def test_clock_growth_ignores_dose() -> None:
     response = dose_response([50, 51, 49], [2, 2, 2], [2, 6, 0], [480, 480, 240])
     assert response.share_of_requests < 0.1
     assert response.same_per_request_p < 1e-6
     assert response.consistent_p > 0.05
 
 
-def test_a_high_water_mark_grows_by_less_and_less_a_request() -> None:
+def test_high_water_mark_dose() -> None:
     response = dose_response([90, 20, 0], [3, 3, 1], [2, 6, 0], [480, 480, 240])
     assert response.same_per_request_p < 1e-6
     assert response.consistent_p < 1e-6
 
 
-def test_the_line_through_two_phases_is_exact() -> None:
+def test_two_phases() -> None:
     response = dose_response([10, 30], [1, 1], [1, 3], [60, 60])
     assert (response.per_request.rate, response.per_second.rate) == pytest.approx((10, 0))
     assert math.isnan(response.consistent_p)
 
 
-def test_phases_of_one_load_are_refused() -> None:
+def test_phases_of_equal_load() -> None:
     with pytest.raises(SeriesError, match="differ in load"):
         dose_response([10, 30], [1, 1], [2, 2], [60, 60])
 
 
-def test_growth_is_put_down_to_what_drives_it() -> None:
+def test_attribution() -> None:
     rng = np.random.default_rng(0)
     requests = np.cumsum(rng.poisson(np.where(T < 200, 2, np.where(T < 400, 6, 0.5))))
     leak = 100.0 * requests + 50 * autoregressive(rng, 600, 0.5)
@@ -80,11 +80,11 @@ def test_growth_is_put_down_to_what_drives_it() -> None:
     assert by_clock.driver == "seconds"
 
 
-def test_a_steady_load_does_not_tell_requests_from_time() -> None:
+def test_attribution_steady_load() -> None:
     y = T + autoregressive(np.random.default_rng(0), 600, 0.5)
     assert attribute_growth(y, {"seconds": T, "requests": 2 * T}).driver is None
 
 
-def test_a_driver_that_falls_is_refused() -> None:
+def test_falling_driver() -> None:
     with pytest.raises(SeriesError, match="requests must rise"):
         attribute_growth(T, {"requests": -T})

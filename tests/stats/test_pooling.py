@@ -26,7 +26,7 @@ CELLS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "leak_rates
 
 
 @pytest.mark.parametrize("name", list(CELLS))
-def test_published_leak_rates_pool_to_the_published_figures(name: str) -> None:
+def test_published_pooling(name: str) -> None:
     cell = CELLS[name]
     limits = np.array(cell["ci95"])
     pooled = pool(cell["slopes"], (limits[:, 1] - limits[:, 0]) / (2 * 1.96))
@@ -36,7 +36,7 @@ def test_published_leak_rates_pool_to_the_published_figures(name: str) -> None:
     assert stouffer(cell["mk_z"])[0] == pytest.approx(cell["stouffer_z"], rel=1e-4)
 
 
-def test_few_replicas_that_disagree_widen_the_interval() -> None:
+def test_disagreeing_replicas() -> None:
     slopes, errors = [1.0, 5.0, 9.0], [0.5, 0.5, 0.5]
     normal, student = pool(slopes, errors), pool(slopes, errors, method="hartung-knapp")
     assert student.slope == normal.slope == 5
@@ -45,12 +45,12 @@ def test_few_replicas_that_disagree_widen_the_interval() -> None:
     assert student.se == pytest.approx(np.std(slopes, ddof=1) / math.sqrt(3))
 
 
-def test_replicas_that_agree_too_well_do_not_narrow_it() -> None:
+def test_agreeing_replicas() -> None:
     same = pool([2.0, 2.0, 2.0], [1.0, 1.0, 1.0], method="hartung-knapp")
     assert same.se == pytest.approx(1 / math.sqrt(3))
 
 
-def test_one_replica_is_itself() -> None:
+def test_one_replica() -> None:
     for method in ("dersimonian-laird", "hartung-knapp"):
         alone = pool([3.0], [0.5], method=method)
         assert (alone.slope, alone.se, alone.tau2) == (3.0, 0.5, 0.0)
@@ -58,12 +58,12 @@ def test_one_replica_is_itself() -> None:
 
 
 @pytest.mark.parametrize(("slopes", "errors"), [([], []), ([1.0], [0.0]), ([1.0, 2.0], [1.0]), ([math.nan], [1.0])])
-def test_slopes_need_errors(slopes: list[float], errors: list[float]) -> None:
+def test_missing_errors(slopes: list[float], errors: list[float]) -> None:
     with pytest.raises(SeriesError):
         pool(slopes, errors)
 
 
-def test_simes_is_the_least_adjusted_p() -> None:
+def test_simes() -> None:
     assert simes([0.01, 0.02, None, 0.9]) == pytest.approx(0.03)
     assert math.isnan(simes([None, None]))
 
@@ -78,7 +78,7 @@ def rejected_by_definition(families: dict[str, list[float]], level: float) -> di
 
 
 @pytest.mark.parametrize("level", [0.01, 0.05, 0.1, 0.3])
-def test_hierarchical_q_compares_with_any_level(level: float) -> None:
+def test_hierarchical_q(level: float) -> None:
     rng = np.random.default_rng(0)
     for _ in range(30):
         families = {name: list(rng.random(8) ** rng.integers(1, 5)) for name in "abcde"}
@@ -88,14 +88,14 @@ def test_hierarchical_q_compares_with_any_level(level: float) -> None:
         )
 
 
-def test_a_family_without_any_p_does_not_count() -> None:
+def test_family_without_p() -> None:
     q = hierarchical_fdr({"a": [0.01, None], "b": [None]})
     assert q["a"][0] == pytest.approx(0.01)
     assert math.isnan(q["a"][1])
     assert math.isnan(q["b"][0])
 
 
-def test_exhaustion_runs_from_the_fastest_to_the_slowest_growth() -> None:
+def test_exhaustion() -> None:
     when = time_to_exhaustion(level=60, limit=100, slope=2, low=-1, high=4)
     assert (when.seconds, when.earliest, when.latest) == (20, 10, math.inf)
     assert time_to_exhaustion(100, 90, 0, 0, 0).seconds == 0
@@ -103,7 +103,7 @@ def test_exhaustion_runs_from_the_fastest_to_the_slowest_growth() -> None:
         time_to_exhaustion(0, 1, slope=2, low=3, high=4)
 
 
-def test_looks_have_the_published_bounds() -> None:
+def test_look_bounds() -> None:
     # Lan–DeMets O'Brien–Fleming bounds of five equally spaced looks (Jennison and Turnbull 2000)
     z = np.array([4.8769, 3.3569, 2.6803, 2.2898, 2.0310])
     levels = look_levels((np.arange(1, 6) / 5) ** (1 / 3))
@@ -111,7 +111,7 @@ def test_looks_have_the_published_bounds() -> None:
     assert look_levels([216.0])[0] == pytest.approx(0.05)
 
 
-def test_all_looks_together_err_at_the_level() -> None:
+def test_looks_error_rate() -> None:
     times = np.arange(24, 217, 6) / 216
     rng = np.random.default_rng(0)
     walks = np.cumsum(rng.standard_normal((20_000, times.size)) * np.sqrt(np.diff(np.append(0, times**3))), axis=1)
@@ -119,7 +119,7 @@ def test_all_looks_together_err_at_the_level() -> None:
     assert np.mean((p < look_levels(times)).any(axis=1)) == pytest.approx(0.05, abs=0.006)
 
 
-def test_looks_must_be_in_order() -> None:
+def test_looks_out_of_order() -> None:
     with pytest.raises(SeriesError, match="increase"):
         look_levels([2.0, 1.0])
 
@@ -127,7 +127,7 @@ def test_looks_must_be_in_order() -> None:
 MIB = 2.0**20
 
 
-def test_mechanisms_are_told_apart() -> None:
+def test_mechanisms() -> None:
     rng = np.random.default_rng(0)
     t = np.arange(3600.0)
     arenas = 64 * MIB * (t // 600)
@@ -141,7 +141,7 @@ def test_mechanisms_are_told_apart() -> None:
     assert growth_mechanism(t, flat, flat) == "none"
 
 
-def test_a_replica_of_hardly_any_spread_beside_one_of_much_is_pooled() -> None:
+def test_unequal_spreads() -> None:
     pooled = pool([1.0, 3.0], [1e-9, 10.0], method="hartung-knapp")
     assert pooled.slope == pytest.approx(1.0)
     assert np.isfinite(pooled.low)

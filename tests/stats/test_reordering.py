@@ -55,7 +55,7 @@ def exchanged_pairs(start: np.ndarray, order: np.ndarray) -> set[tuple[int, int]
 @pytest.mark.usefixtures("implementation")
 @pytest.mark.parametrize("kind", list(VALUES))
 @pytest.mark.parametrize("falling", [False, True])
-def test_order_count_and_pairs_equal_enumeration(kind: str, falling: bool) -> None:
+def test_reordering_by_enumeration(kind: str, falling: bool) -> None:
     rng = np.random.default_rng([3, list(VALUES).index(kind), falling])
     for n in (1, 2, 7, 8, 9, 64, 65, 100, 129):
         values, start = VALUES[kind](rng, n), rng.permutation(n).astype(np.int32)
@@ -71,13 +71,13 @@ def test_order_count_and_pairs_equal_enumeration(kind: str, falling: bool) -> No
 
 
 @pytest.mark.usefixtures("implementation")
-def test_more_pairs_than_there_is_room_for_are_counted_only() -> None:
+def test_more_pairs_than_room() -> None:
     found = reordering.reorder_listing(np.arange(20.0)[::-1].copy(), reordering.in_time(20), room=100)
     assert (found.exchanged, found.earlier.size) == (190, 0)
 
 
 @pytest.mark.usefixtures("implementation")
-def test_picked_pairs_are_exchanged_ones_each_with_its_own_number() -> None:
+def test_picked_pairs() -> None:
     rng = np.random.default_rng(8)
     values, start = rng.standard_normal(300), rng.permutation(300).astype(np.int32)
     total = reordering.reorder(values, start).exchanged
@@ -91,7 +91,7 @@ def test_picked_pairs_are_exchanged_ones_each_with_its_own_number() -> None:
 
 @pytest.mark.skipif(compiled is None, reason="installed without a compiler")
 @pytest.mark.parametrize("kind", ["continuous", "tied", "pages"])
-def test_both_give_the_same_bits(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c_equals_python(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(list(VALUES).index(kind))
     y = autoregressive(rng, 3000, 0.6) if kind == "continuous" else VALUES[kind](rng, 3000)
     t = np.cumsum(rng.integers(1, 4, 3000)).astype(float)
@@ -107,7 +107,7 @@ def test_both_give_the_same_bits(kind: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.usefixtures("implementation")
 @pytest.mark.parametrize("kind", ["continuous", "tied", "pages", "constant"])
-def test_selected_slopes_equal_enumeration(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_selected_slopes_by_enumeration(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection_module, "_DIRECT", 8)
     monkeypatch.setattr(selection_module, "_LISTED_PER_SAMPLE", 1)
     rng = np.random.default_rng([9, list(VALUES).index(kind)])
@@ -122,7 +122,7 @@ def test_selected_slopes_equal_enumeration(kind: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(compiled is None, reason="installed without a compiler")
-def test_arrays_of_unequal_size_are_refused() -> None:
+def test_unequal_sizes() -> None:
     order, none = np.empty(3, np.int32), np.empty(0, np.int32)
     with pytest.raises(ValueError, match="equally many"):
         compiled.reorder(np.zeros(4), order, False, order.copy(), None, none, none)

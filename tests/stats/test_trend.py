@@ -29,11 +29,11 @@ RECORDINGS = ["xllamacpp-default", "xllamacpp-cacheram0", "hf-serve-cb", "llama-
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_hamed_rao_calls_every_real_server_leaking(name: str) -> None:
+def test_real_servers_hamed_rao(name: str) -> None:
     assert hamed_rao(*drop_warmup(*recording(name), 300)).p < 1e-6
 
 
-def test_a_server_that_fills_a_far_away_cache_ages_at_its_rate() -> None:
+def test_real_server_large_cache() -> None:
     trend = trend_test(*recording("xllamacpp-default"))
     assert trend.verdict == "aging"
     assert trend.low < 737_000 * KIB_PER_HOUR < trend.high
@@ -43,18 +43,18 @@ def test_a_server_that_fills_a_far_away_cache_ages_at_its_rate() -> None:
 
 @pytest.mark.parametrize("name", RECORDINGS[1:])
 @pytest.mark.parametrize("warmup", [0, 120, 300])
-def test_servers_that_only_warm_up_do_not_age(name: str, warmup: float) -> None:
+def test_real_servers_warm_up(name: str, warmup: float) -> None:
     assert trend_test(*drop_warmup(*recording(name), warmup)).verdict != "aging"
 
 
 @pytest.mark.parametrize("name", RECORDINGS[1:])
-def test_servers_that_only_warm_up_are_seen_to_slow_down(name: str) -> None:
+def test_real_servers_bounded(name: str) -> None:
     assert assess_growth(*recording(name)).decision == "decelerating"
     assert trend_test(*recording(name)).verdict == "bounded"
 
 
 @pytest.mark.parametrize(("n", "seconds", "warmup"), [(45, 120, 0), (60, 160, 30), (150, 180, 20)])
-def test_a_leak_shows_in_two_minutes(n: int, seconds: float, warmup: float) -> None:
+def test_leak_in_two_minutes(n: int, seconds: float, warmup: float) -> None:
     rng = np.random.default_rng(n)
     t = np.linspace(warmup, seconds, n + 1)[1:]
     rate = 1000 * 2 * PAGE / (seconds - warmup)
@@ -64,7 +64,7 @@ def test_a_leak_shows_in_two_minutes(n: int, seconds: float, warmup: float) -> N
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3, 6])
-def test_a_few_pages_in_two_minutes_are_no_leak(steps: int) -> None:
+def test_few_pages_in_two_minutes(steps: int) -> None:
     rng = np.random.default_rng(steps)
     t = np.arange(1, 101) * 1.5
     verdicts = Counter(trend_test(t, staircase(rng, 100, steps)).verdict for _ in range(25))
@@ -72,14 +72,14 @@ def test_a_few_pages_in_two_minutes_are_no_leak(steps: int) -> None:
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.95])
-def test_a_high_water_mark_is_no_leak(phi: float) -> None:
+def test_high_water_mark(phi: float) -> None:
     rng = np.random.default_rng(1)
     t = np.arange(1, 601)
     assert sum(trend_test(t, high_water_mark(rng, 600, phi)).verdict == "aging" for _ in range(40)) <= 2
 
 
 @pytest.mark.parametrize("b", [0.5, 1.0])
-def test_the_exponent_is_that_of_the_growth(b: float) -> None:
+def test_exponent(b: float) -> None:
     rng = np.random.default_rng(4)
     t = np.arange(1.0, 801)
     held = 0
@@ -91,31 +91,31 @@ def test_the_exponent_is_that_of_the_growth(b: float) -> None:
     assert held >= 34
 
 
-def test_a_leak_under_a_collection_sawtooth_is_seen() -> None:
+def test_leak_under_sawtooth() -> None:
     t = np.arange(1.0, 1201)
     y = t / 1200 + 0.3 * (t % 60) / 60 + 0.005 * np.random.default_rng(0).standard_normal(1200)
     assert trend_test(t, y).verdict == "aging"
 
 
-def test_a_trailing_minimum_looks_back_only() -> None:
+def test_trailing_minimum() -> None:
     y = np.random.default_rng(0).standard_normal(300)
     for window in (1, 2, 7, 299):
         expected = [y[max(0, k - window + 1) : k + 1].min() for k in range(300)]
         assert trailing_minimum(y, window).tolist() == expected
 
 
-def test_one_step_is_a_step() -> None:
+def test_step() -> None:
     y = 4.0 * (np.arange(300) > 140) + 0.3 * autoregressive(np.random.default_rng(0), 300, 0.5)
     assert trend_test(np.arange(1, 301), y).verdict == "step"
 
 
-def test_a_constant_series_is_stable_and_no_error() -> None:
+def test_constant_series() -> None:
     trend = trend_test(np.arange(20), np.full(20, 5.0))
     assert (trend.verdict, trend.p, trend.direction, trend.slope) == ("stable", 1.0, "none", 0.0)
     assert trend.minimum_detectable is None
 
 
-def test_what_differs_by_rounding_alone_is_constant() -> None:
+def test_constant_up_to_rounding() -> None:
     rounded = 0.1 * (1 + 1e-14 * np.random.default_rng(0).standard_normal(50))
     trend = trend_test(np.arange(50), rounded)
     assert (trend.verdict, trend.shape, trend.p) == ("stable", "constant", 1.0)
@@ -123,16 +123,16 @@ def test_what_differs_by_rounding_alone_is_constant() -> None:
     assert trend_test(np.arange(50), page_in_a_tebibyte).shape == "step"
 
 
-def test_the_order_of_the_samples_does_not_matter() -> None:
+def test_sample_order() -> None:
     rng = np.random.default_rng(0)
     t, y = np.repeat(np.arange(1.0, 61), 2), separate_losses(rng, 120, 500)
     order = rng.permutation(120)
-    told, shuffled = trend_test(t, y), trend_test(t[order], y[order])
-    assert dataclasses.replace(shuffled, notes=told.notes) == told
-    assert "times were not in order; the series was sorted" in shuffled.notes
+    ordered, shuffled = trend_test(t, y), trend_test(t[order], y[order])
+    assert dataclasses.replace(shuffled, notes=ordered.notes) == ordered
+    assert "unsorted" in [note.code for note in shuffled.notes]
 
 
-def test_an_epoch_for_the_start_of_load_leaves_the_question_open() -> None:
+def test_epoch_times_inconclusive() -> None:
     t = 1.7e9 + np.arange(200.0)
     trend = trend_test(t, separate_losses(np.random.default_rng(1), 200, 1000))
     assert (trend.direction, trend.verdict) == ("increasing", "inconclusive")
@@ -140,41 +140,41 @@ def test_an_epoch_for_the_start_of_load_leaves_the_question_open() -> None:
     assert trend.exponent.high - trend.exponent.low == pytest.approx(4)
 
 
-def test_no_trend_comes_with_what_would_have_been_found() -> None:
+def test_minimum_detectable() -> None:
     trend = trend_test(np.arange(1, 201), np.random.default_rng(0).standard_normal(200))
     assert trend.verdict == "stable"
     assert trend.minimum_detectable is not None
     assert trend.minimum_detectable > (trend.high - trend.low) / 2
 
 
-def test_strong_autocorrelation_asks_for_more_data() -> None:
+def test_strong_autocorrelation() -> None:
     trend = trend_test(np.arange(1, 101), autoregressive(np.random.default_rng(2), 100, 0.95))
     assert trend.verdict == "inconclusive"
-    assert "times as long" in trend.notes[0]
+    assert trend.notes[0].code == "few_effective"
 
 
-def test_a_falling_series_does_not_age() -> None:
+def test_falling_series() -> None:
     t = np.arange(1, 101)
     trend = trend_test(t, -t + np.random.default_rng(0).standard_normal(100))
     assert (trend.direction, trend.verdict) == ("decreasing", "stable")
 
 
 @pytest.mark.parametrize(
-    ("t", "said"),
+    ("t", "code", "value"),
     [
-        (np.r_[np.arange(50.0), np.arange(500.0, 550)], "a gap of 451 s covers 82%"),
-        (np.arange(100.0)[::-1], "the series was sorted"),
-        (np.repeat(np.arange(50.0), 2), "50 samples shared a time"),
-        (1.7e9 + np.arange(100.0), "less than half of the time since the start of load"),
+        (np.r_[np.arange(50.0), np.arange(500.0, 550)], "gap", "451 s covers 82%"),
+        (np.arange(100.0)[::-1], "unsorted", ""),
+        (np.repeat(np.arange(50.0), 2), "shared_times", "50 samples"),
+        (1.7e9 + np.arange(100.0), "late_start", ""),
     ],
 )
-def test_odd_times_are_remarked_on(t: np.ndarray, said: str) -> None:
+def test_notes_on_times(t: np.ndarray, code: str, value: str) -> None:
     trend = trend_test(t, np.random.default_rng(0).standard_normal(100))
-    assert any(said in note for note in trend.notes)
+    assert [value in note for note in trend.notes if note.code == code] == [True]
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.1])
-def test_a_leak_under_noise_is_told_from_a_logarithm(noise: float) -> None:
+def test_leak_or_logarithm_under_noise(noise: float) -> None:
     rng = np.random.default_rng(9)
     t = np.arange(1.0, 601)
     line, logarithm = t / 600, np.log(t) / np.log(600)
@@ -198,27 +198,27 @@ def test_a_leak_under_noise_is_told_from_a_logarithm(noise: float) -> None:
         (np.arange(20), np.full(20, -np.inf), "y holds 20 values that are NaN or infinite"),
         (np.arange(19), np.arange(20), "equally many"),
         (np.arange(20), ["a"] * 20, "y must be numbers"),
-        (np.arange(20), np.arange(20) + 1j, "y must be numbers: complex128 are none"),
+        (np.arange(20), np.arange(20) + 1j, "y must be numbers: complex128 is not numeric"),
         (np.arange(20).astype("datetime64[s]"), np.arange(20), "give real numbers, and times in seconds"),
         (np.arange(20), np.arange(20)[:, None], "one dimension"),
-        (np.arange(20), np.arange(20) * 1e300, "choose another unit"),
-        (np.arange(20), np.arange(20) * 1e-300, "choose another unit"),
-        (np.arange(20) * 1e300, np.arange(20), "t has 1.9e.301 for its largest value"),
+        (np.arange(20), np.arange(20) * 1e300, "use another unit"),
+        (np.arange(20), np.arange(20) * 1e-300, "use another unit"),
+        (np.arange(20) * 1e300, np.arange(20), "t has values up to 1.9e.301"),
     ],
 )
-def test_bad_input_is_refused(t: np.ndarray, y: np.ndarray, message: str) -> None:
+def test_bad_input(t: np.ndarray, y: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         trend_test(t, y)
 
 
-def test_an_alpha_outside_its_range_is_refused() -> None:
+def test_alpha_out_of_range() -> None:
     with pytest.raises(SeriesError, match="alpha"):
         trend_test(np.arange(20), np.arange(20) % 3, alpha=1)
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 1e9]), min_size=12, max_size=40), st.floats(0, 1e9))
 @settings(max_examples=80)
-def test_every_finite_series_has_an_answer(values: list[float], start: float) -> None:
+def test_any_finite_series(values: list[float], start: float) -> None:
     trend = trend_test(start + np.arange(len(values)), values)
     assert 0 <= trend.p <= 1
     assert trend.low <= trend.slope <= trend.high
@@ -227,7 +227,7 @@ def test_every_finite_series_has_an_answer(values: list[float], start: float) ->
 
 @given(st.integers(0, 1000))
 @settings(max_examples=25)
-def test_units_do_not_change_the_verdict(seed: int) -> None:
+def test_units(seed: int) -> None:
     rng = np.random.default_rng(seed)
     t, y = np.arange(1.0, 81), np.cumsum(rng.integers(0, 3, 80)) + rng.integers(0, 4, 80).astype(float)
     one, other = trend_test(t, y), trend_test(t, y * 4096 + 2**20)

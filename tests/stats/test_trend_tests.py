@@ -24,7 +24,7 @@ VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "tr
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
-def test_known_series_have_their_known_p_and_interval(vector: dict[str, Any]) -> None:
+def test_known_series(vector: dict[str, Any]) -> None:
     y = np.array(vector["values"])
     result = series_har(y)
     assert result.p == pytest.approx(vector["rank_har_p_two_sided"], rel=1e-9)
@@ -36,35 +36,35 @@ def test_known_series_have_their_known_p_and_interval(vector: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize(("values", "sign"), [(np.arange(50.0) ** 3, 1), (-np.arange(12.0), -1)])
-def test_a_monotone_series_is_as_clear_as_can_be(values: np.ndarray, sign: int) -> None:
+def test_monotone_series(values: np.ndarray, sign: int) -> None:
     result = series_har(values)
     assert result.p == 0
     assert np.sign(result.z) == sign
 
 
-def test_a_constant_series_has_no_trend() -> None:
+def test_constant_series() -> None:
     assert series_har(np.full(20, 7.0)).p == 1
 
 
-def test_reversing_time_keeps_p() -> None:
+def test_reversed_time() -> None:
     y = autoregressive(np.random.default_rng(3), 150, 0.7) + np.arange(150) / 60
     assert series_har(y[::-1]).p == pytest.approx(series_har(y).p, rel=0.2)
     assert series_har(-y).z == pytest.approx(-series_har(y).z)
 
 
-def test_too_short_says_how_long() -> None:
+def test_too_short() -> None:
     with pytest.raises(SeriesError, match="at least 12"):
         series_har(np.arange(11.0))
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.6, 0.9])
-def test_false_alarms_are_near_the_nominal_rate(phi: float) -> None:
+def test_false_alarm_rate(phi: float) -> None:
     rng = np.random.default_rng([7, int(phi * 10)])
     alarms = np.mean([series_har(autoregressive(rng, 216, phi)).p < 0.05 for _ in range(400)])
     assert 0.02 <= alarms <= 0.085
 
 
-def test_the_recursion_of_an_autocorrelation_is_that_of_its_model() -> None:
+def test_autocorrelation_recursion() -> None:
     phi = np.array([0.5, 0.3, -0.1])
     rho = autoregressive_autocorrelation(phi, 1000)
     assert rho[0] == 1
@@ -73,7 +73,7 @@ def test_the_recursion_of_an_autocorrelation_is_that_of_its_model() -> None:
 
 
 @pytest.mark.parametrize("losses", [500, 1500])
-def test_the_interval_holds_the_expected_rate_of_a_leak_of_separate_losses(losses: int) -> None:
+def test_interval_of_separate_losses(losses: int) -> None:
     rng = np.random.default_rng(losses)
     rate, t = losses / 100 * 8192, np.arange(1, 101)
     found = [sen_slope_autocorrelated(t, separate_losses(rng, 100, losses)) for _ in range(300)]
@@ -82,14 +82,14 @@ def test_the_interval_holds_the_expected_rate_of_a_leak_of_separate_losses(losse
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.6, 0.9])
-def test_the_interval_holds_the_slope_under_autocorrelation(phi: float) -> None:
+def test_interval_under_autocorrelation(phi: float) -> None:
     rng = np.random.default_rng([11, int(phi * 10)])
     t = np.arange(216)
     found = [sen_slope_autocorrelated(t, autoregressive(rng, 216, phi) + 0.01 * t) for _ in range(300)]
     assert 0.90 <= np.mean([s.low <= 0.01 <= s.high for s in found]) <= 0.98
 
 
-def test_the_interval_of_a_steep_and_short_series_is_not_fooled_by_squeezed_ranks() -> None:
+def test_interval_of_steep_short_series() -> None:
     rng = np.random.default_rng(13)
     t = np.arange(60)
     found = [sen_slope_autocorrelated(t, 0.2 * autoregressive(rng, 60, 0.9) + t / 60) for _ in range(400)]
@@ -106,21 +106,21 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_shapes_are_told_apart(shape: str) -> None:
+def test_shapes(shape: str) -> None:
     rng = np.random.default_rng(2)
     t = np.arange(1.0, 1001)
     found = [classify_shape(t, SHAPES[shape](t / 1000) + autoregressive(rng, 1000, 0.6)) for _ in range(15)]
     assert found.count(shape) >= 13  # type: ignore[arg-type]
 
 
-def test_a_cycle_of_which_a_gap_hides_most_is_not_known_to_be_one() -> None:
+def test_cycle_hidden_by_gap() -> None:
     noise = 0.05 * np.random.default_rng(1).standard_normal(24)
     even, gapped = np.linspace(1, 42, 24), np.array([*range(1, 13), *range(31, 43)], dtype=np.float64)
     assert classify_shape(even, np.sin(4 * np.pi * even / 42) + noise) == "cyclic"
     assert classify_shape(gapped, np.sin(4 * np.pi * gapped / 42) + noise) != "cyclic"
 
 
-def test_every_test_is_found_as_a_plugin() -> None:
+def test_discovered() -> None:
     found = plugins.discover(trend_tests, TrendTest)
     assert {"mann_kendall", "hamed_rao", "series_har"} <= set(found)
     y = autoregressive(np.random.default_rng(0), 80, 0.5)
@@ -144,7 +144,7 @@ NULLS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(NULLS))
 @pytest.mark.parametrize("n", [216, 600])
-def test_held_out_nulls_keep_the_level(name: str, n: int) -> None:
+def test_held_out_nulls(name: str, n: int) -> None:
     rng = np.random.default_rng([777, n, list(NULLS).index(name)])
     alarms = np.mean([series_har(NULLS[name](rng, n)).p < 0.05 for _ in range(1000)])
     assert 0.02 <= alarms <= 0.085

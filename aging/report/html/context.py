@@ -1,4 +1,4 @@
-"""What every section of the report is rendered from."""
+"""The input of every section of the report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aging.store.results import Results
 
 @dataclass(frozen=True)
 class Context:
-    """A result directory with its findings, and what several sections need of both."""
+    """A result directory with its findings, and values that several sections use."""
 
     measured: Measured
     findings: Findings
@@ -37,20 +37,20 @@ class Context:
         return {(finding.deployment, finding.indicator): finding for finding in self.findings.findings}
 
     @cached_property
-    def known_ageing(self) -> frozenset[str]:
-        """Deployments that are controls: their ageing is configured, and is no news."""
+    def known_aging(self) -> frozenset[str]:
+        """Deployments that are controls: their aging is configured."""
         return frozenset(one.name for one in self.manifest.deployments if one.known_ageing is not None)
 
     @cached_property
     def under_test(self) -> Sequence[str]:
-        """Deployments whose ageing is the question, in the campaign's order."""
-        return [name for name in self.results.deployments if name not in self.known_ageing]
+        """Deployments whose aging is the question, in the campaign's order."""
+        return [name for name in self.results.deployments if name not in self.known_aging]
 
     @cached_property
     def runs(self) -> Sequence[tuple[str, int]]:
-        """Every run there should have been: deployment and replica, in the campaign's order."""
-        left = self.results.replicas
-        return [(name, replica) for name in self.results.deployments for replica in left(name) or (1,)]
+        """Every run, deployment and replica, in the campaign's order; a deployment without data has one."""
+        replicas = self.results.replicas
+        return [(name, replica) for name in self.results.deployments for replica in replicas(name) or (1,)]
 
     @property
     def replicated(self) -> bool:
@@ -58,7 +58,7 @@ class Context:
         return len(self.runs) > len(self.results.deployments)
 
     def rows_of_runs(self) -> Sequence[Sequence[tuple[str, int]]]:
-        """The runs as plots are laid out: a row a deployment where there are replicas, else all in one."""
+        """The runs by row of plots: a row per deployment where there are replicas, else one row."""
         if not self.replicated:
             return [self.runs] if self.runs else []
         return [[run for run in self.runs if run[0] == name] for name in self.results.deployments]
@@ -81,7 +81,7 @@ class Context:
         return None if started is None else event.stamp.mono - started.mono
 
     def death(self, deployment: str, at_seconds: float | None) -> DeploymentDied | None:
-        """The death that a problem of ``deployment`` at ``at_seconds`` tells of."""
+        """The death behind a problem of ``deployment`` at ``at_seconds``; None where the journal has none."""
         for event in self.results.events:
             if isinstance(event, DeploymentDied) and event.deployment == deployment:
                 since = self.since_start(event)
@@ -90,5 +90,5 @@ class Context:
         return None
 
     def harness(self) -> Sequence[Finding]:
-        """Findings about the harness's own processes."""
+        """Findings about the processes of the harness."""
         return [finding for finding in self.findings.findings if finding.deployment.startswith(f"{HARNESS}/")]

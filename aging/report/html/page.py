@@ -1,4 +1,4 @@
-"""The page: header, then every section there is, in one file that loads nothing."""
+"""The page: header, then every section, in one file that loads no other."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from aging.report.sections.base import Section
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
-    """A section that has something to show."""
+class RenderedSection:
+    """A section with content."""
 
     kind: str
     title: str
@@ -33,7 +33,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A line below the headline that leads to the section it speaks of."""
+    """A line below the headline with a link to its section."""
 
     text: str
     tone: str
@@ -63,22 +63,22 @@ def page(measured: Measured, findings: Findings) -> str:
             facts=facts(context),
             headline=wording.headline(context.under_test or context.results.deployments, context.found),
             notices=[*controls_notice(findings), *problems_notice(findings)],
-            sections=rendered(context),
+            sections=render_sections(context),
             version=context.manifest.aging_version or "",
             root=context.results.layout.root.name,
         )
     )
 
 
-def rendered(context: Context) -> Sequence[Rendered]:
+def render_sections(context: Context) -> Sequence[RenderedSection]:
     """Every section that is not empty, in order."""
     plugins: list[type[Section]] = list(discover(aging.report.sections, Section).values())
     shown = [(plugin, plugin().render(context)) for plugin in sorted(plugins, key=lambda one: (one.order, one.kind))]
-    return [Rendered(plugin.kind, plugin.title, content) for plugin, content in shown if content.strip()]
+    return [RenderedSection(plugin.kind, plugin.title, content) for plugin, content in shown if content.strip()]
 
 
 def facts(context: Context) -> Sequence[tuple[str, str]]:
-    """What a reader needs to place the campaign: when, how long, how often, and how it ended."""
+    """The facts of a campaign: when, how long, how often, and how it ended."""
     state, campaign = context.results.state, context.manifest.campaign
     found = [("Campaign", wording.PHASE.get(state.phase, state.phase))]
     if state.started is not None:
@@ -96,20 +96,20 @@ def facts(context: Context) -> Sequence[tuple[str, str]]:
 
 
 def controls_notice(findings: Findings) -> Sequence[Notice]:
-    """Whether the instrument can be trusted, in one line."""
+    """The outcome of the controls, in one line."""
     total, passed = len(findings.controls), sum(control.passed for control in findings.controls)
     if not total:
-        return [Notice("No controls in this campaign: nothing shows what the instrument can see", "mute", "verdicts")]
+        return [Notice("No controls in this campaign: the instrument is not verified", "mute", "verdicts")]
     open_ = sum(wording.undecided(control) for control in findings.controls)
     if passed == total and open_:
-        return [Notice(f"Controls: {open_} of {total} undecided, none otherwise than expected", "mute", "controls")]
+        return [Notice(f"Controls: {passed - open_} of {total} passed, {open_} undecided.", "mute", "controls")]
     if passed == total:
-        return [Notice(f"Controls: {passed} of {total} as expected", "good", "controls")]
-    return [Notice(f"Controls: {total - passed} of {total} not as expected", "bad", "controls")]
+        return [Notice(f"Controls: {passed} of {total} passed.", "good", "controls")]
+    return [Notice(f"Controls: {total - passed} of {total} failed.", "bad", "controls")]
 
 
 def problems_notice(findings: Findings) -> Sequence[Notice]:
-    """How much went wrong with the measurement, in one line; a death in a line of its own."""
+    """The number of problems, in one line; deaths in separate lines."""
     died = dict.fromkeys(one.deployment for one in findings.problems if ProblemKind.DIED.of(one) and one.deployment)
     notices = [Notice(f"{name} died", "bad", "problems") for name in died]
     rest = sum(not ProblemKind.DIED.of(problem) for problem in findings.problems)

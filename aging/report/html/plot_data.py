@@ -1,4 +1,4 @@
-"""What the plots draw: a run's raw series, thinned to what a screen can show, on the clock of its load."""
+"""The data of the plots: the raw series of a run, thinned for a screen, in seconds since its load began."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from aging.findings.types import Finding
 from aging.store.events import DeploymentDied, DeploymentStarted, Event, RejuvenationStarted
 
 BUCKETS = 480
-"""Horizontal places of a plot: a longer series keeps the least and the greatest value of each."""
+"""Horizontal places of a plot; of a longer series the least and the greatest value of each are drawn."""
 
 BASE: Base = "sent"
-"""What the time to first token counts from, as that of the indicators does: it is about the server."""
+"""The base of the time to first token, the same as that of the indicators."""
 
 _GAP = 5.0
 """A pause this many times the usual one is a gap, and no line is drawn over it."""
 
 
 Origin = Literal["load", "watch"]
-"""What the seconds of a run are counted from."""
+"""The event that the seconds of a run are counted from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A finding's slope through one generation, half of whose values lie above it.
+    """A finding's slope through one generation, with half of the values above it.
 
     ``level`` is the line's value at time ``middle``; slopes are in the indicator's unit per second.
     """
@@ -64,7 +64,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class MemoryTrace:
-    """A run's primary indicator with everything that explains its course."""
+    """The primary indicator of a run with its fit, warm-ups and events."""
 
     owner: str
     replica: int
@@ -79,7 +79,7 @@ class MemoryTrace:
 
 @dataclass(frozen=True, slots=True)
 class LatencyTrace:
-    """A run's time to first token on the analysis grid, and what became of its requests."""
+    """A run's time to first token on the analysis grid, and the outcomes of its requests."""
 
     deployment: str
     replica: int
@@ -109,7 +109,7 @@ def memory_trace(measured: Measured, deployment: str, replica: int, finding: Fin
 
 
 def harness_traces(measured: Measured) -> Iterator[MemoryTrace]:
-    """The primary indicator of each of the harness's own processes."""
+    """The primary indicator of each process of the harness."""
     results = measured.results
     rows = _primary(results.samples(HARNESS, "process", columns=("mono", "entity", "generation", PRIMARY)))
     if not measured.windows or rows.empty:
@@ -150,7 +150,7 @@ def latency_trace(measured: Measured, deployment: str, replica: int) -> LatencyT
     )
 
 
-def thinned(t: Floats, y: Floats, buckets: int = BUCKETS) -> Trace:
+def thin(t: Floats, y: Floats, buckets: int = BUCKETS) -> Trace:
     """The least and the greatest value of each of ``buckets`` equal spans of time, in order of time."""
     if t.size <= 4 * buckets:
         return Trace(t, y)
@@ -162,15 +162,15 @@ def thinned(t: Floats, y: Floats, buckets: int = BUCKETS) -> Trace:
     return Trace(t[kept], y[kept])
 
 
-def levelled(t: Floats, y: Floats, buckets: int = BUCKETS // 2) -> Trace:
-    """The median of each of ``buckets`` equal spans of time, where there are more values than can be told apart."""
+def binned_medians(t: Floats, y: Floats, buckets: int = BUCKETS // 2) -> Trace:
+    """The median of each of ``buckets`` equal spans of time, where there are more values than a screen can show."""
     if t.size <= 2 * buckets:
         return Trace(t, y)
     width = (t[-1] - t[0]) / buckets
     return _cells(t - t[0], y, width, 0.5, t[0])
 
 
-def broken_at_gaps(t: Floats, y: Floats) -> Trace:
+def split_at_gaps(t: Floats, y: Floats) -> Trace:
     """The line with a NaN in every pause that is much longer than the usual one."""
     if t.size < 3:
         return Trace(t, y)
@@ -181,7 +181,7 @@ def broken_at_gaps(t: Floats, y: Floats) -> Trace:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Whose memory is drawn: the owner's sampled rows, and the finding about them."""
+    """The run to draw: its owner, sampled rows and finding."""
 
     owner: str
     replica: int
@@ -200,18 +200,18 @@ def _memory(run: _Run, window: Window, series: Sequence[Series], marks: Sequence
         part = inside[generations == generation]
         t = part["mono"].to_numpy(dtype=np.float64) - window.load_start
         begin = starts[generation] = float(t[0]) if starts else -window.earlier
-        trace = thinned(t, part[PRIMARY].to_numpy(dtype=np.float64))
-        raw.append(broken_at_gaps(trace.t, trace.y))
+        trace = thin(t, part[PRIMARY].to_numpy(dtype=np.float64))
+        raw.append(split_at_gaps(trace.t, trace.y))
         if begin + window.warmup > max(begin, 0.0):
             warmups.append((max(begin, 0.0), min(begin + window.warmup, float(t[-1]))))
-    analysed = [one for one in series if one.t.size and one.generation in starts]
-    medians = [levelled(one.t + starts[one.generation], one.y) for one in analysed]
-    chosen = max(analysed, key=lambda one: one.t.size, default=None)
+    analyzed = [one for one in series if one.t.size and one.generation in starts]
+    medians = [binned_medians(one.t + starts[one.generation], one.y) for one in analyzed]
+    chosen = max(analyzed, key=lambda one: one.t.size, default=None)
     return MemoryTrace(
         owner=run.owner,
         replica=run.replica,
         raw=raw,
-        medians=[broken_at_gaps(one.t, one.y) for one in medians],
+        medians=[split_at_gaps(one.t, one.y) for one in medians],
         fit=None if chosen is None else _fit(chosen, starts[chosen.generation], run.finding),
         warmups=warmups,
         marks=marks,
@@ -251,7 +251,7 @@ def _marks(events: Iterable[Event], deployment: str, replica: int, window: Windo
         if not event.of_run(deployment, replica) or kind is None or at < 0:
             continue
         if kind == "restarted" and marks and marks[-1].kind == "rejuvenated":
-            continue  # a rejuvenation is the restart's reason
+            continue  # the restart is part of the rejuvenation
         marks.append(Mark(at, kind))
     return tuple(marks)
 
@@ -260,7 +260,7 @@ def _binned(t: Floats, y: Floats, width: float, quantile: float) -> Trace:
     if not t.size:
         return Trace(t, y)
     cells = _cells(t, y, width, quantile, 0.0)
-    return broken_at_gaps(cells.t, cells.y)
+    return split_at_gaps(cells.t, cells.y)
 
 
 def _cells(t: Floats, y: Floats, width: float, quantile: float, origin: float) -> Trace:
@@ -271,6 +271,6 @@ def _cells(t: Floats, y: Floats, width: float, quantile: float, origin: float) -
 
 
 def _distinct(t: Floats, width: float) -> Floats:
-    """One time a cell: ten thousand failures in a minute are one mark."""
+    """One time per cell: ten thousand failures in a minute are one mark."""
     cells: Floats = np.unique(np.floor(t / width))
     return (cells + 0.5) * width

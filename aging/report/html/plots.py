@@ -9,14 +9,14 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
+from aging.core.format import unit_of
 from aging.core.metrics import PRIMARY
-from aging.report.format import unit_of
 from aging.report.html import svg
 from aging.report.html.plot_data import LatencyTrace, Mark, MemoryTrace, Trace
 
 _LEAST_SPAN = 2.0**20
 _LEAST_SHARE = 0.01
-"""The vertical axis spans at least 1 MiB and 1 % of the level, lest noise look like a climb."""
+"""The vertical axis spans at least 1 MiB and 1 % of the level, so that noise does not look like growth."""
 
 _LOG_FROM = 30.0
 _MOST_LABELLED = 6
@@ -24,7 +24,7 @@ _MOST_LABELLED = 6
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Width and height of a plot in user units, and the room left for the labels of its vertical axis."""
+    """Width and height of a plot in user units, and the width of the labels of its vertical axis."""
 
     width: float
     height: float
@@ -37,7 +37,7 @@ SMALL = Shape(380, 210, 56)
 
 
 def memory_plot(trace: MemoryTrace, shape: Shape, name: str, label: str) -> Markup:
-    """Raw samples pale, the analysed medians over them, the finding's slope with its confidence band."""
+    """Raw samples pale, the analyzed medians over them, the finding's slope with its confidence band."""
     drawn, axes = svg.figure(shape.width, shape.height, shape.left)
     draw_memory(axes, trace, svg.PAGE)
     return svg.markup(drawn, name, label)
@@ -72,8 +72,8 @@ def draw_memory(axes: Axes, trace: MemoryTrace, palette: svg.Palette) -> None:
 def memory_limits(trace: MemoryTrace) -> tuple[float, float]:
     """Limits of the vertical axis.
 
-    They hold everything after the warm-up; the warm-up may at most double that
-    span, so that a model being loaded does not flatten days of slow growth.
+    They contain everything after the warm-up; the warm-up may at most double that
+    span, so that loading a model does not flatten days of slow growth.
     """
     warm, cold = [], []
     for raw in trace.raw:
@@ -98,8 +98,8 @@ def memory_limits(trace: MemoryTrace) -> tuple[float, float]:
     return max(0.0, middle - half), middle + half
 
 
-def outside(trace: MemoryTrace) -> bool:
-    """Whether part of the warm-up lies beyond the plot's limits."""
+def exceeds_limits(trace: MemoryTrace) -> bool:
+    """Whether part of the warm-up lies outside the limits of the plot."""
     least, greatest = memory_limits(trace)
     values = np.concatenate([*(raw.y for raw in trace.raw), []])
     values = values[np.isfinite(values)]
@@ -165,7 +165,7 @@ def _draw_marks(axes: Axes, marks: Sequence[Mark], palette: svg.Palette) -> None
             _note(axes, mark.at, mark.kind, palette.bad if mark.kind == "died" else palette.mark)
 
 
-def _note(axes: Axes, at: float, text: str, colour: str) -> None:
+def _note(axes: Axes, at: float, text: str, color: str) -> None:
     axes.annotate(
         text,
         (at, 1),
@@ -174,7 +174,7 @@ def _note(axes: Axes, at: float, text: str, colour: str) -> None:
         textcoords="offset points",
         ha="left",
         va="top",
-        color=colour,
+        color=color,
         fontsize=11,
     )
 

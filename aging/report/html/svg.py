@@ -1,4 +1,4 @@
-"""Matplotlib figures as inline SVG that takes its colours and type from the page."""
+"""Matplotlib figures as inline SVG with the colors and fonts of the page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Palette:
 
 
 PAGE = Palette("#010101", "#020202", "#030303", "#040404", "#050505", "#060606", "#070707", "#080808")
-"""Placeholders that matplotlib writes; the page's variables of the same names take their place."""
+"""Placeholders that matplotlib writes; the variables of the page with the same names replace them."""
 
 SCREEN = Palette("#1b1f24", "#626a73", "#e2e4e7", "#33658a", "#c2571a", "#b3261e", "#eef0f2", "#7b5ea7")
 """The page's light colors, for plots outside of it."""
@@ -73,7 +73,7 @@ def bare(axes: Axes, palette: Palette) -> None:
 
 
 def time_axis(axes: Axes, last: float, since: str, palette: Palette) -> None:
-    """Seconds since ``since`` on the horizontal axis, written in the unit that suits ``last``."""
+    """Seconds since ``since`` on the horizontal axis, in the unit that suits ``last``."""
     factor, name, steps = next((unit for unit in _TIMES if last >= unit[0] * _LEAST_UNITS), _TIMES[-1])
     _scaled_ticks(axes.xaxis, factor, 6, steps)
     axes.set_xlim(0, max(last, 1e-9))
@@ -103,7 +103,7 @@ def log_value_axis(axes: Axes, scales: Sequence[tuple[float, str]], least: float
 
 
 def markup(drawn: Figure, name: str, label: str) -> Markup:
-    """The figure as an ``<svg>`` element; ``name`` keeps its ids apart from other figures', ``label`` is read out."""
+    """The figure as an ``<svg>`` element; ``name`` makes its ids unique, ``label`` is for screen readers."""
     written = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none", "path.simplify": False}):
         drawn.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -131,7 +131,7 @@ def _above(axes: Axes) -> Transform:
 
 
 def _scaled_ticks(axis: Any, factor: float, ticks: int, steps: Sequence[float]) -> None:
-    """Round numbers in the shown unit, with just the decimals that tell neighbours apart."""
+    """Round numbers in the shown unit, with as many decimals as neighbors need to differ."""
     axis.set_major_locator(_ScaledLocator(factor, ticks, steps))
     axis.set_major_formatter(_ScaledFormatter(factor))
 

@@ -1,4 +1,4 @@
-"""The template environment: everything is escaped, numbers and verdicts have filters."""
+"""The template environment: every value is escaped; numbers and verdicts have filters."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from aging.report import format, wording
+from aging.core import format
+from aging.report import wording
 
 
 @cache
 def environment() -> Environment:
-    """An environment that escapes whatever a template is given and fails on a misspelt name."""
-    made = Environment(
+    """An environment that escapes every value and fails on an unknown name."""
+    templates = Environment(
         autoescape=True,
         loader=PackageLoader("aging.report", "html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {
+    templates.globals |= {
         "slope": format.slope,
         "interval": format.interval,
         "size": format.size,
@@ -30,7 +31,7 @@ def environment() -> Environment:
         "TONE": wording.TONE,
         "MARK": wording.MARK,
     }
-    made.filters |= {
+    templates.filters |= {
         "clock": format.clock,
         "count": format.count,
         "probability": format.probability,
@@ -39,7 +40,7 @@ def environment() -> Environment:
         "shown_name": wording.shown_name,
         "undecided": wording.undecided,
     }
-    return made
+    return templates
 
 
 @cache
@@ -48,5 +49,5 @@ def _compiled(template: str) -> Template:
 
 
 def render(template: str, **values: Any) -> Markup:
-    """Render a template given as text, such as a section keeps in its own file; ``macros.html.j2`` can be imported."""
+    """Render a template given as text, as a section has it in its file; ``macros.html.j2`` can be imported."""
     return Markup(_compiled(template).render(values))  # the environment has escaped

@@ -1,7 +1,7 @@
-"""Report sections, one a file: the base contract.
+"""Report sections, one per file: the base contract.
 
 A new section is a new file with one subclass of :class:`Section`; the page
-shows it at its ``order``, and nothing else needs to change.
+shows it at its ``order``; no other file changes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Controls: did the instrument see what it was given to see?"""
+"""Controls: deployments and harness processes whose aging is known, with the outcome of each."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from aging.core import format
 from aging.core.records import HARNESS
 from aging.findings.types import Control
-from aging.report import format, wording
+from aging.report import wording
 from aging.report.html.context import Context
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
@@ -17,15 +18,15 @@ _TEMPLATE = """
 {% from "macros.html.j2" import chip, mark, measured %}
 <p class="note">
 {% if failed %}
-<strong class="bad-text">{{ failed }} of {{ total }} controls came out otherwise than expected.
-Explain that before relying on the verdicts above.</strong>
+<strong class="bad-text">{{ failed }} of {{ total }} controls failed.
+Explain that before you rely on the verdicts above.</strong>
 {% elif undecided %}
-No control came out otherwise than expected, but {{ undecided }} of {{ total }} are undecided.
+{{ total - undecided }} of {{ total }} controls passed; {{ undecided }} are undecided.
 {% else %}
-The instrument saw what it was given to see.
+All {{ total }} controls passed.
 {% endif %}
-A control is known beforehand: a reference server leaks a set amount or nothing, and the harness itself must not grow
-while it measures.</p>
+The aging of a control is known: a reference server leaks a set amount or nothing, and the harness must not grow while
+it measures.</p>
 <table class="stacked">
 <thead><tr><th scope="col">Control</th><th scope="col">Outcome</th><th scope="col" class="num">Expected</th>
 <th scope="col" class="num">Measured</th><th scope="col">Verdict</th></tr></thead>
@@ -35,12 +36,12 @@ while it measures.</p>
 <th scope="row">{{ control.deployment | shown_name }} <span class="sub">{{ control.indicator }}</span></th>
 <td data-label="Outcome">
 {% if control | undecided %}{{ mark("mute", "?", "undecided") }}
-{% elif control.passed %}{{ mark("good", "✓", "as expected") }}
-{% else %}{{ mark("bad", "✗", "not as expected") }}{% endif %}
+{% elif control.passed %}{{ mark("good", "✓", "passed") }}
+{% else %}{{ mark("bad", "✗", "failed") }}{% endif %}
 <span class="sub">{{ control | outcome }}</span></td>
 <td class="num" data-label="Expected"><span class="main">
 {%- if control.expected == "aging" %}{{ slope(control.indicator, control.expected_per_hour, "h") }}
-{%- else %}no ageing{% endif %}</span></td>
+{%- else %}no aging{% endif %}</span></td>
 {{ measured("Measured", control.indicator, control.slope_per_hour, control.ci_per_hour, "h") }}
 <td class="labelled" data-label="Verdict">{{ chip(control.verdict) }}</td>
 </tr>
@@ -48,14 +49,14 @@ while it measures.</p>
 {% if harness %}
 <tr>
 <th scope="row">harness
-<span class="sub">{{ harness | length }} of its own processes</span></th>
+<span class="sub">{{ harness | length }} processes</span></th>
 <td data-label="Outcome">
 {% if harness_undecided %}{{ mark("mute", "?", harness_undecided ~ " undecided") }}
-{% else %}{{ mark("good", "✓", "as expected") }}{% endif %}
-<span class="sub">none called aging: <a href="#harness">see each</a></span></td>
-<td class="num" data-label="Expected"><span class="main">no ageing</span></td>
+{% else %}{{ mark("good", "✓", "passed") }}{% endif %}
+<span class="sub">0 called aging: <a href="#harness">see each</a></span></td>
+<td class="num" data-label="Expected"><span class="main">no aging</span></td>
 <td class="num" data-label="Measured"><span class="main">{{ steepest }}</span>
-<span class="sub">the steepest of them</span></td>
+<span class="sub">the steepest</span></td>
 <td class="labelled" data-label="Verdict">{% for verdict in verdicts %}{{ chip(verdict) }} {% endfor %}</td>
 </tr>
 {% endif %}
@@ -65,7 +66,7 @@ while it measures.</p>
 
 
 class Controls(Section):
-    """Every control with what was expected, what was measured, and whether they agree."""
+    """Every control: expected, measured, outcome."""
 
     kind = "controls"
     title = "Controls"
@@ -75,7 +76,7 @@ class Controls(Section):
         controls = context.findings.controls
         if not controls:
             return Markup()
-        # The harness's processes are many and dull: one row for all that passed.
+        # The processes of the harness are many: one row for all that passed.
         harness = [one for one in controls if one.deployment.startswith(f"{HARNESS}/") and one.passed]
         open_ = sum(wording.undecided(one) for one in controls)
         return render(

@@ -1,4 +1,4 @@
-"""Effects: what the factors of a designed experiment did to the leak rate."""
+"""Effects of the factors of a designed experiment on the leak rate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from aging.report.sections.base import Section
 
 _TEMPLATE = """
 <p class="note">The change of the rate from a factor's first level to its second, averaged over the levels of the
-others, with its 95&nbsp;% interval; of an interaction, how much one factor's effect changes with the other, halved.
+others, with its 95&nbsp;% interval; of an interaction, half the change of one factor's effect between
+the levels of the other.
 The error is the spread of repeated runs. q is p after false-discovery control over the terms of one table.</p>
 {% for one in experiments %}
 {% set per = "h" if one.per == "hour" else one.per %}
@@ -19,11 +20,11 @@ The error is the spread of repeated runs. q is p after false-discovery control o
 {%- if one.mean is not none %}, {{ slope(one.indicator, one.mean, per) }} on average{% endif %}
 {%- if one.error_sd is not none %}; repeated runs differ by
 {{ size(one.indicator, one.error_sd, per) }} (standard deviation, {{ one.error_df }} degrees of freedom){% endif %}.
-{% for note in one.notes %}{{ note[:1] | upper }}{{ note[1:] }}. {% endfor %}</p>
+{% for note in one.notes %}{{ note }} {% endfor %}</p>
 {% if one.effects %}
 <table class="stacked">
 <thead><tr><th scope="col">Term</th><th scope="col" class="num">Effect</th><th scope="col" class="num">p</th>
-<th scope="col" class="num">q</th><th scope="col">Not told from</th></tr></thead>
+<th scope="col" class="num">q</th><th scope="col">Aliased with</th></tr></thead>
 <tbody>
 {% for effect in one.effects %}
 <tr>
@@ -35,7 +36,7 @@ The error is the spread of repeated runs. q is p after false-discovery control o
 {% if effect.ci %}<span class="sub">{{ interval(one.indicator, effect.ci, per) }}</span>{% endif %}</td>
 <td class="num" data-label="p">{{ effect.p | probability }}</td>
 <td class="num" data-label="q">{{ effect.q | probability }}</td>
-<td data-label="Not told from">{{ effect.aliases | join(", ") or NONE }}</td>
+<td data-label="Aliased with">{{ effect.aliases | join(", ") or NONE }}</td>
 </tr>
 {% endfor %}
 </tbody>
@@ -46,7 +47,7 @@ The error is the spread of repeated runs. q is p after false-discovery control o
 
 
 class Effects(Section):
-    """A table a deployment that the design was made of, per hour and per request."""
+    """A table per base deployment, per hour and per request."""
 
     kind = "effects"
     title = "Effects of the factors"

@@ -1,4 +1,4 @@
-"""The harness's own memory: a control that runs in every campaign."""
+"""Memory of the harness: a control in every campaign."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import chip, run_name %}
-<p class="note">The harness's own processes are sampled like the deployments: were they to grow, every other figure
-here would be in doubt.</p>
+<p class="note">The processes of the harness are sampled like the deployments: if they grew, every other
+figure would be in doubt.</p>
 <div class="plots small">
 {% for plot in plots %}
 <figure class="plot">
@@ -39,7 +39,7 @@ class Harness(Section):
     """One small plot for each process of the harness."""
 
     kind = "harness"
-    title = "The harness itself"
+    title = "Harness"
     order = 70
 
     def render(self, context: Context) -> Markup:

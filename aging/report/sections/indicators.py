@@ -33,9 +33,9 @@ _TEMPLATE = """
 </tbody>
 {% endfor %}
 </table></div>
-<p class="note">q is p after false-discovery control over the whole campaign, of the 95th percentiles of latencies
-by themselves; n is the number of grid points.
-A counter (<code>_total</code>) is analysed as its rate per second.</p>
+<p class="note">q is p after false-discovery control over the whole campaign; the 95th percentiles of latencies
+are a separate family; n is the number of grid points.
+A counter (<code>_total</code>) is analyzed as its rate per second.</p>
 {% if tests %}
 {% call fold("p of every trend test") %}
 <div class="wide"><table class="findings">
@@ -57,7 +57,7 @@ A counter (<code>_total</code>) is analysed as its rate per second.</p>
 
 
 class Indicators(Section):
-    """The full table; the harness has a section of its own."""
+    """The full table; the harness has a separate section."""
 
     kind = "indicators"
     title = "All indicators"

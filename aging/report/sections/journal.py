@@ -1,4 +1,4 @@
-"""The journal: what happened, in order."""
+"""The journal: every event in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aging.report.sections.base import Section
 from aging.store.events import Event
 
 _MOST = 1000
-"""More events than this are shown from both ends."""
+"""Of more events the first and the last are shown."""
 
 _LONGEST = 300
 
@@ -40,7 +40,7 @@ _TEMPLATE = """
 
 
 class JournalTimeline(Section):
-    """Every event on one line, folded away."""
+    """Every event on one line, in a closed fold."""
 
     kind = "journal"
     title = "Journal"

@@ -37,7 +37,7 @@ _TEMPLATE = """
 
 
 class Latency(Section):
-    """Streaming answers that succeeded, from sending to the first token; warm-up included."""
+    """Successful streamed answers, from sending to the first token; warm-up included."""
 
     kind = "latency"
     title = "Time to first token"

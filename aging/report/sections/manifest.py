@@ -1,4 +1,4 @@
-"""The manifest: what was measured, on what, with what."""
+"""The manifest: the campaign, the host, the versions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SHOWN_APART = frozenset({"campaign", "deployments", "packages", "host"})
 
 
 class Manifest(Section):
-    """Everything in ``manifest.json``, known or not, and the campaign file as it was given."""
+    """All of ``manifest.json``, unknown keys included, and the campaign file verbatim."""
 
     kind = "manifest"
     title = "Manifest"

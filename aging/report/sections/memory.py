@@ -6,10 +6,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from aging.core import format
 from aging.core.metrics import PRIMARY
-from aging.report import format
 from aging.report.html.context import Context
-from aging.report.html.plots import LARGE, SMALL, Shape, memory_plot, outside
+from aging.report.html.plots import LARGE, SMALL, Shape, exceeds_limits, memory_plot
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
@@ -37,7 +37,7 @@ _TEMPLATE = """
 
 
 class Memory(Section):
-    """One plot a run; every plot has its own level, so compare the numbers and not the angles."""
+    """One plot per run; every plot has its own scale, so compare the numbers, not the angles."""
 
     kind = "memory"
     title = "Memory over the run"
@@ -58,15 +58,15 @@ def _plot(context: Context, deployment: str, replica: int, shape: Shape) -> dict
         "finding": finding,
         "svg": None,
         "note": None,
-        "why": "No memory was sampled while it was under load.",
+        "why": "No memory was sampled under load.",
     }
     if trace is None:
         return shown
     grown = format.slope(PRIMARY, finding.slope_per_hour if finding else None, "h")
     label = f"Memory of {deployment}, replica {replica}, over time; slope {grown}"
     notes = []
-    if outside(trace):
-        notes.append("Part of the warm-up lies outside the plot.")
+    if exceeds_limits(trace):
+        notes.append("Part of the warm-up is outside the plot.")
     if len(trace.raw) > 1 and trace.fit is not None:
         notes.append(f"{len(trace.raw)} generations; the slope belongs to the longest.")
     return shown | {

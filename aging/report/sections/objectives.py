@@ -1,4 +1,4 @@
-"""Objectives: how well every deployment kept them, class by class, at first and at last."""
+"""Objectives: attainment of every deployment, by class, over the whole window and at its ends."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core.format import readable_duration
+from aging.core.format import objectives_text, readable_duration, request_rate, share
 from aging.findings.types import Attainment
-from aging.report.format import objectives_text
 from aging.report.html.context import Context
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
-from aging.report.terminal import goodput_text, share_text
 
 _TEMPLATE = """
 <p class="note">A request is good when it met every objective of its class; attainment is the share of such requests,
-goodput their number per second. Errors and drops are missed, requests that were to be refused or broken off are not
-counted. Warm-up is left out.</p>
+goodput their number per second. Errors and drops count as missed; client faults are not counted. The warm-up is left
+out.</p>
 <div class="wide"><table class="findings">
 <thead><tr><th scope="col">Class</th><th scope="col">Objectives</th>
 <th scope="col" class="num">Judged</th><th scope="col" class="num">Attainment</th>
@@ -40,8 +38,8 @@ counted. Warm-up is left out.</p>
 """
 
 
-class ObjectivesKept(Section):
-    """A table a deployment, a row a class."""
+class Objectives(Section):
+    """A table per deployment, a row per class."""
 
     kind = "objectives"
     title = "Objectives"
@@ -62,5 +60,5 @@ def _row(one: Attainment) -> dict[str, Any]:
     return {
         "one": one,
         "objectives": objectives_text(one.objectives),
-        "texts": [*map(share_text, shares), *map(goodput_text, goodputs)],
+        "texts": [*map(share, shares), *map(request_rate, goodputs)],
     }

@@ -1,4 +1,4 @@
-"""Problems: what went wrong with the measurement, when, and why."""
+"""Problems of the measurement, by kind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.findings.problem_kinds import ProblemKind, described
+from aging.findings.problem_kinds import ProblemKind, kind_description
 from aging.findings.types import Problem
 from aging.report.html.context import Context
 from aging.report.html.templates import render
@@ -24,7 +24,7 @@ _TEMPLATE = """
 {% if row.at is not none %}<span class="when">at {{ row.at | clock }}</span>{% endif %}
 {{ row.message }}
 {% if row.log %}
-<p class="sub">Last lines of its log</p>
+<p class="sub">Last lines of the log</p>
 <pre>{{ row.log | join("\n") }}</pre>
 {% endif %}
 </li>
@@ -32,16 +32,16 @@ _TEMPLATE = """
 </ul></li>
 {% endfor %}
 </ul>
-{% if timed %}<p class="note">Times are hours, minutes and seconds since the campaign began.</p>{% endif %}
+{% if timed %}<p class="note">Times are hours, minutes and seconds since the campaign started.</p>{% endif %}
 {% else %}
-<p class="note">None recorded: no death{% if loaded %}, no failed, dropped or late request{% endif %}, no lost samples
-beyond what is tolerated.</p>
+<p class="note">No problems recorded: no death{% if loaded %}, no failed, dropped or late request{% endif %}, no lost
+samples above the tolerated share.</p>
 {% endif %}
 """
 
 
 class Problems(Section):
-    """Every problem; a death with its reason and the last lines of its log."""
+    """Every problem, grave kinds first; a death with its reason and the last lines of the log."""
 
     kind = "problems"
     title = "Problems"
@@ -49,7 +49,7 @@ class Problems(Section):
 
     def render(self, context: Context) -> Markup:
         problems = context.findings.problems
-        kinds = {problem.kind: described(problem.kind) for problem in problems}
+        kinds = {problem.kind: kind_description(problem.kind) for problem in problems}
         groups = [
             {
                 "title": known.title,
@@ -67,9 +67,9 @@ def _row(context: Context, problem: Problem) -> dict[str, Any]:
     message, log = problem.message, []
     if ProblemKind.DIED.of(problem) and problem.deployment is not None:
         event = context.death(problem.deployment, problem.at_seconds)
-        if event is not None:  # the log is shown as lines, not run together in the message
+        if event is not None:  # the log is shown as lines, not joined in the message
             log = list(event.log)
-            message = f"replica {event.replica}, generation {event.generation}: {event.why}"
+            message = f"Replica {event.replica}, generation {event.generation}: {event.why}"
     return {
         "deployment": problem.deployment,
         "at": problem.at_seconds,

@@ -1,9 +1,10 @@
-"""Runs: what each is worth, and why it is not more."""
+"""Runs: the validity of each, with reasons."""
 
 from __future__ import annotations
 
 from markupsafe import Markup
 
+from aging.core.format import share
 from aging.report.html.context import Context
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
@@ -13,9 +14,9 @@ _TEMPLATE = """
 <p class="note">
 {% if imperfect %}
 {{ complete }} of {{ runs | length }} runs are complete. A <em>short</em> run is sound as far as it goes, and its
-findings are marked; a <em>broken</em> one decides nothing and is averaged with nothing.
+findings are marked; a <em>broken</em> run decides nothing and is left out of averages.
 {% else %}
-Every run is complete: all that was planned was measured.
+Every run is complete: it was measured as planned.
 {% endif %}
 </p>
 <table class="stacked">
@@ -45,7 +46,7 @@ Every run is complete: all that was planned was measured.
 
 
 class Runs(Section):
-    """One row a run."""
+    """One row per run."""
 
     kind = "runs"
     title = "Runs"
@@ -62,5 +63,5 @@ class Runs(Section):
             complete=complete,
             imperfect=complete < len(runs),
             levels=any(run.levels for run in runs),
-            share=lambda share: "–" if share is None else f"{100 * share:.3g} %",
+            share=share,
         )

@@ -1,4 +1,4 @@
-"""Verdicts: what the primary indicator says of every deployment."""
+"""Verdicts: the primary indicator of every deployment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ The smallest detectable leak would have been found with 80&nbsp;% probability.</
 <span class="sub">{{ row.meaning }}</span>
 {% for detail in row.details %}<span class="sub">{{ detail }}</span>
 {% endfor -%}
-{% if row.died %}<span class="sub bad-text">It died during the campaign: <a href="#problems">see why</a>.</span>
+{% if row.died %}<span class="sub bad-text">It died during the campaign: <a href="#problems">see problems</a>.</span>
 {% endif %}</td>
 {% if found %}
 {{ measured("Growth per hour", found.indicator, found.slope_per_hour, found.ci_per_hour, "h") }}
@@ -55,7 +55,7 @@ The smallest detectable leak would have been found with 80&nbsp;% probability.</
 
 
 class Verdicts(Section):
-    """One row a deployment, those under test before the controls."""
+    """One row per deployment, those under test before the controls."""
 
     kind = "verdicts"
     title = "Verdicts"
@@ -63,7 +63,7 @@ class Verdicts(Section):
 
     def render(self, context: Context) -> Markup:
         kinds = {one.name: one.kind for one in context.manifest.deployments}
-        names = [*context.under_test, *(name for name in context.results.deployments if name in context.known_ageing)]
+        names = [*context.under_test, *(name for name in context.results.deployments if name in context.known_aging)]
         died = {problem.deployment for problem in context.findings.problems if ProblemKind.DIED.of(problem)}
         rows = []
         for name in names:
@@ -72,11 +72,11 @@ class Verdicts(Section):
                 {
                     "name": name,
                     "kind": kinds.get(name, ""),
-                    "control": name in context.known_ageing,
+                    "control": name in context.known_aging,
                     "finding": finding,
                     "died": name in died,
                     "tone": wording.TONE.get(finding.verdict, "mute") if finding else "mute",
-                    "meaning": wording.explained(finding),
+                    "meaning": wording.explanation(finding),
                     "details": wording.details(finding),
                     "detectable": wording.detectable(finding),
                 }
@@ -92,5 +92,5 @@ class Verdicts(Section):
 
 
 def _window(campaign: CampaignSettings) -> float:
-    """Planned seconds of load that are analysed, 0 where the manifest does not tell."""
+    """Planned seconds of load that are analyzed, 0 where the manifest has no duration."""
     return max(campaign.duration_seconds - (campaign.warmup_seconds or 0.0), 0.0)

@@ -1,4 +1,4 @@
-"""Growth per hour, per request or per token: which of them explains it?"""
+"""Attribution of growth to time, requests or tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a curve needed beside another one, under autocorrelation?"""
+"""Score of one curve beside another in a regression under autocorrelation."""
 
 from __future__ import annotations
 

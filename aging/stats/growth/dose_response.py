@@ -1,4 +1,4 @@
-"""Dose and response: growth under different loads tells what drives it, where a constant load leaves that open."""
+"""Dose and response: growth under different loads shows its driver, which a constant load leaves open."""
 
 from __future__ import annotations
 

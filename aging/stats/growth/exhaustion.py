@@ -1,4 +1,4 @@
-"""When the growth of an indicator meets its limit."""
+"""Time until the growth of an indicator reaches its limit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aging.stats.series.validation import SeriesError
 
 @dataclass(frozen=True, slots=True)
 class Exhaustion:
-    """Seconds until the limit is met, with the earliest and latest that the slope's interval allows.
+    """Seconds until the limit is reached, with the earliest and latest that the slope's interval allows.
 
-    Infinite where the limit is not approached; 0 where it is met already.
+    Infinite where the limit is not approached; 0 where it is reached already.
     """
 
     seconds: float

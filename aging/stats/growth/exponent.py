@@ -1,4 +1,4 @@
-"""The power b of growth, rate ~ t^(b-1), with the interval of powers that the data do not refuse."""
+"""The power b of growth, rate ~ t^(b-1), with the interval of powers that the data do not reject."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Exponent:
     """The power of growth and its confidence limits: 1 a constant leak, 0 logarithmic, below 0 saturating.
 
     Powers are sought between -1 and 3; a limit there means "or beyond". Limits
-    lie at least 0.02 from the power: block edges do not tell it more finely.
+    lie at least 0.02 from the power: block edges do not resolve it more finely.
     """
 
     b: float
@@ -30,7 +30,7 @@ class Exponent:
 
 
 def growth_exponent(t: Floats, y: Floats, start: float, confidence: float = 0.95) -> Exponent | None:
-    """Return the power of growth on the samples with t >= ``start``, or ``None`` where there is too little to tell.
+    """Return the power of growth on the samples with t >= ``start``, or ``None`` where there are too few samples.
 
     The estimate is where the score changes sign, the interval the run of
     accepted powers around it. A single refused power inside the run is the

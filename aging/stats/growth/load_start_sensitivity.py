@@ -1,4 +1,4 @@
-"""The start of load is not always known: how much earlier may it lie without another answer?"""
+"""Sensitivity to the start of load: how much earlier may it lie without another decision on growth?"""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Answer = Literal["sustained", "decelerating", "other"]
 class OriginRange:
     """How far the start of load may lie before the one assumed, in seconds.
 
-    ``answer`` is what is said of the growth at the assumed start, and ``holds``
-    the earliest other start tried up to which all say the same. ``fails`` is the
-    next one tried and ``then`` what it says; both are None where every one agrees.
+    ``answer`` is the decision at the assumed start, and ``holds`` the earliest other
+    start tried up to which all decisions are the same. ``fails`` is the next one
+    tried and ``then`` its decision; both are None where all are the same.
     """
 
     answer: Answer
@@ -32,7 +32,7 @@ class OriginRange:
 
 
 def origin_range(t: ArrayLike, y: ArrayLike) -> OriginRange:
-    """Ask again whether ``y`` at ``t`` (seconds since the assumed start of load) grows on, from earlier starts.
+    """Repeat the decision whether ``y`` at ``t`` (seconds since the assumed start of load) grows, for earlier starts.
 
     Both have shape (n,). Starts 5, 10, 20, 50 and 100 % of the window earlier are
     tried, in turn, until one gives another answer: whether growth is sustained is

@@ -1,4 +1,4 @@
-"""How memory grows: what resident and virtual size say together about the allocator's part in it."""
+"""The mechanism of memory growth: the allocator's part in it, from resident and virtual size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def growth_mechanism(t: ArrayLike, resident: ArrayLike, virtual: ArrayLike) -> M
     All three have shape (n,), n >= 12. A size grows if it gains more than 1 MiB
     per hour. ``address-space-only``: virtual grows and resident does not.
     ``continuous drift``: resident grows into address space that was there.
-    Where both grow, the correlation of their increments tells whether one causes
+    Where both grow, the correlation of their increments shows whether one causes
     the other: below 0.5 ``uncorrelated``; else ``mmap-style`` if virtual grows in
     rare large pieces (winsorised kurtosis of its increments above 5) and
     ``sbrk-style`` if in small ones. ``none``: neither grows. A description, not a

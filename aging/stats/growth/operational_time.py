@@ -1,4 +1,4 @@
-"""Is growth stationary in operational time? One test for each power b of growth rate ~ t^(b-1).
+"""Stationarity of growth in operational time: one test for each power b of growth rate ~ t^(b-1).
 
 t counts from the start of load (Duane 1964; the Crow–AMSAA power law). In
 tau = (t^b - 1) / b such growth is stationary, so the growth of blocks equal in
@@ -37,7 +37,7 @@ class Blocks(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How growth in operational time leans: ``z`` > 0 says it accelerates there, < 0 that it decelerates.
+    """The trend of growth in operational time: it accelerates where ``z`` > 0 and decelerates where ``z`` < 0.
 
     ``z`` is Student t with ``df`` degrees of freedom if the power is right.
     ``rises`` counts blocks that rise clearly, ``growth`` is last less first level,

@@ -1,4 +1,4 @@
-"""The floor under a garbage collector's sawtooth: what remains after each collection."""
+"""The floor of a garbage collector's sawtooth: the level after each collection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CYCLES = 8
 
 
 def is_sawtooth(y: Floats) -> bool:
-    """Tell whether at least 5 single falls, each over 5 % of the range, make at least 80 % of all falls of ``y``."""
+    """Whether at least 5 single falls, each over 5 % of the range, make at least 80 % of all falls of ``y``."""
     steps = np.diff(y)
     fallen = -float(steps[steps < 0].sum())
     large = steps[steps < -_LARGE * np.ptp(y)]
@@ -23,7 +23,7 @@ def is_sawtooth(y: Floats) -> bool:
 def floor_window(y: Floats) -> int | None:
     """Return the window in samples (1.1 times the longest gap between large falls) of a sawtooth ``y``, shape (n,).
 
-    ``None`` when fewer than about eight such windows fit: too few collections to tell.
+    ``None`` when fewer than about eight such windows fit: too few collections to see a floor.
     """
     falls = np.flatnonzero(np.diff(y) < -_LARGE * np.ptp(y))
     window = int(1.1 * np.diff(falls).max()) + 1

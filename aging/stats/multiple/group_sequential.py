@@ -1,4 +1,4 @@
-"""Looking early without paying for it: nominal levels of repeated looks at one growing series."""
+"""Group-sequential levels: nominal levels of repeated looks at one growing series."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FARTHEST = 37.0
 
 
 def look_levels(times: ArrayLike, alpha: float = 0.05) -> Floats:
-    """Return the two-sided p to compare at each look so that all looks together err with probability ``alpha``.
+    """Return the two-sided p to compare at each look so that all looks together have the error probability ``alpha``.
 
     ``times``, shape (k,), increasing, are the looks' times since the first
     sample, the last of them the planned end. O'Brien–Fleming spending (Lan and

@@ -60,7 +60,7 @@ def _products(n: int, rho: Floats) -> Floats:
 
     Over lags h, sums of t and cosines against themselves h later are closed forms
     in h, cos(pi j h / n) and sin(pi j h / n), so the first eight frequencies of rho
-    and h rho tell all.
+    and h rho are sufficient.
     """
     weighted = 2 * rho
     weighted[0] = rho[0]

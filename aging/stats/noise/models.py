@@ -32,7 +32,7 @@ def centred_index(n: int) -> Floats:
 
 
 def is_zero(u: Floats, scale: float) -> bool:
-    """Tell whether ``u`` is nothing but rounding of numbers of size ``scale``."""
+    """Whether ``u`` is only rounding of numbers of size ``scale``."""
     return bool(np.abs(u).max() <= 1e-9 * scale)
 
 

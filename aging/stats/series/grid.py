@@ -68,7 +68,7 @@ def rate_grid(t: ArrayLike, counter: ArrayLike, step: float) -> tuple[Floats, Fl
     what was counted since (Prometheus' convention). Between samples the counter
     is taken as linear, so that a cell's rate does not depend on where in it the
     samples lie; the first and last cell count from the first and to the last sample.
-    Rates that rounding alone tells from the median rate are the median rate.
+    Rates that differ from the median rate by rounding alone are set to the median rate.
     """
     times, values = _finite(t, counter, step)
     if times.size == 0:
@@ -88,7 +88,7 @@ def rate_grid(t: ArrayLike, counter: ArrayLike, step: float) -> tuple[Floats, Fl
 
 
 def _snapped(rates: Floats, widths: Floats, times: Floats, values: Floats) -> Floats:
-    """The rates of cells this wide, equal where only rounding tells them apart: it would make ranks of nothing."""
+    """The rates of cells this wide, equal where they differ by rounding alone, since ranks would magnify it."""
     usual = float(np.partition(rates, (rates.size - 1) // 2)[(rates.size - 1) // 2])  # a median that is one of them
     counts = np.abs(values).max() + np.abs(usual) * np.abs(times).max()
     return np.where(np.abs(rates - usual) <= _ROUNDINGS * np.finfo(np.float64).eps * counts / widths, usual, rates)

@@ -1,10 +1,11 @@
-"""What a reader must know about the times of a series before trusting what is said of it."""
+"""Notes on the times of a series that weaken a verdict."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aging.stats.note import Note
 from aging.stats.series.validation import Floats
 
 _LARGE_GAP = 0.1
@@ -12,19 +13,26 @@ _MANY_STEPS = 10
 _LATE_START = 0.5
 
 
-def remarks_on_times(given: ArrayLike, t: Floats) -> tuple[str, ...]:
-    """Return remarks on times as ``given`` and as analysed, ``t`` (seconds since the start of load, increasing)."""
+def time_notes(given: ArrayLike, t: Floats) -> tuple[Note, ...]:
+    """Return notes on times as ``given`` and as analyzed, ``t`` (seconds since the start of load, increasing).
+
+    Codes: ``unsorted``, ``shared_times``, ``gap`` (over 10 % of the window and over 10 usual steps) and
+    ``late_start`` (the series begins in the second half of the time since the start of load).
+    """
     steps = np.diff(np.asarray(given, dtype=np.float64))
     found = []
     if np.any(steps < 0):
-        found.append("times were not in order; the series was sorted")
+        found.append(Note("unsorted", "The times were not in order; the series was sorted."))
     if t.size < np.asarray(given).size:
-        found.append(f"{np.asarray(given).size - t.size} samples shared a time with another; medians were taken")
+        shared = np.asarray(given).size - t.size
+        found.append(Note("shared_times", f"{shared} samples share a time with another; their medians were taken."))
     gaps = np.diff(t)
     widest = float(gaps.max())
     if widest > max(_LARGE_GAP * float(t[-1] - t[0]), _MANY_STEPS * float(np.median(gaps))):
         share = widest / float(t[-1] - t[0])
-        found.append(f"a gap of {widest:.0f} s covers {share:.0%} of the window; its ends count as neighbours")
+        message = f"A gap of {widest:.0f} s covers {share:.0%} of the window; its ends count as neighbors."
+        found.append(Note("gap", message))
     if t[0] > _LATE_START * t[-1]:
-        found.append("less than half of the time since the start of load was seen: growth is hard to judge")
+        message = "Less than half of the time since the start of load was sampled, so growth is hard to judge."
+        found.append(Note("late_start", message))
     return tuple(found)

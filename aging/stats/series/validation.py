@@ -1,4 +1,4 @@
-"""What every analysis asks of its input: finite numbers, times that increase, and enough of them."""
+"""Requirements of every analysis on its input: finite numbers, times that increase, and enough of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROUNDING = 1e-12
 
 
 class SeriesError(ValueError):
-    """A series that cannot be analysed; the message says what is wrong and what would be right."""
+    """A series that cannot be analyzed; the message names what is wrong and what would be right."""
 
 
 def as_values(y: ArrayLike, least: int = 1, name: str = "y") -> Floats:
@@ -29,7 +29,7 @@ def as_values(y: ArrayLike, least: int = 1, name: str = "y") -> Floats:
     """
     try:
         if (kind := np.asarray(y).dtype).kind in "mMc":  # dates would be taken for nanoseconds
-            raise TypeError(f"{kind} are none; give real numbers, and times in seconds")
+            raise TypeError(f"{kind} is not numeric; give real numbers, and times in seconds")
         values = np.ascontiguousarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise SeriesError(f"{name} must be numbers: {error}") from None
@@ -42,7 +42,7 @@ def as_values(y: ArrayLike, least: int = 1, name: str = "y") -> Floats:
         raise SeriesError(f"{name} holds {unusable} values that are NaN or infinite; drop them first")
     largest = float(np.abs(values).max(initial=0.0))
     if largest > _LARGEST or 0 < largest < 1 / _LARGEST:
-        raise SeriesError(f"{name} has {largest:.2g} for its largest value, too far from 1: choose another unit")
+        raise SeriesError(f"{name} has values up to {largest:.2g}, which are too large or too small; use another unit")
     return values
 
 

@@ -63,7 +63,7 @@ static void note_overtaken(Pairs *pairs, int64_t number, const Element *earlier,
         if (pairs->noted + count <= pairs->room)
             for (int64_t k = 0; k < count; k++)
                 note(pairs, earlier + k, later);
-        else /* too many: told by their number */
+        else /* too many: reported by their number */
             pairs->noted += count;
         return;
     }

@@ -39,8 +39,8 @@ def sen_slope_autocorrelated(t: ArrayLike, y: ArrayLike, confidence: float = 0.9
     remembers: the residuals are those of the values then (AR(1) 0.9, n = 60:
     coverage 0.83 with ranks, 0.95 so).
 
-    Where tau is beyond 0.9, the ranks lie on a line whatever the noise does, and
-    no count of pairs tells its size: it is taken from the values. Noise that
+    Where tau is beyond 0.9, the ranks lie on a line whatever the noise, and no
+    count of pairs shows its size: it is taken from the values. Noise that
     may be integrated, as that of a leak made of separate losses is (a unit root
     is not refused at 5 %), gives the limits of a drift: slope -+ t_8 sqrt(6/5 *
     lambda / n), lambda the long-run variance of the increments from eight

@@ -3,7 +3,7 @@
 The number of slopes below m is the number of inversions of y - m t. Randomised
 slope selection (Matoušek 1991; Dillencourt, Mount and Netanyahu 1992) samples
 slopes for a bracket around the wanted ranks, samples again inside it, and
-counts at the sampled slopes that should lie next to a rank: a count tells where
+counts at the sampled slopes that should lie next to a rank: a count shows where
 one stands, so the second cut is near enough to list the O(n) slopes between.
 Each cut is sorted from the nearest one before. Ties are the normal case (memory
 comes in pages): a bracket that shrinks to one value is that value's run of equal
@@ -149,7 +149,7 @@ def _everything(points: _Points, rng: np.random.Generator) -> _Bracket:
 
 
 def _around(points: _Points, bracket: _Bracket, least: int, most: int, rng: np.random.Generator) -> _Bracket:
-    """Cut ``bracket`` well to both sides of the ranks ``least`` to ``most``, and sample what is left anew."""
+    """Cut ``bracket`` well to both sides of the ranks ``least`` to ``most``, and sample the rest again."""
     first, last = math.floor(bracket.place(least, -_SPREAD)), math.ceil(bracket.place(most, _SPREAD))
     lower, upper = bracket.lower, bracket.upper
     if first >= 0:
@@ -169,7 +169,7 @@ def _around(points: _Points, bracket: _Bracket, least: int, most: int, rng: np.r
 
 
 def _sampled(points: _Points, bracket: _Bracket, rng: np.random.Generator) -> _Bracket:
-    """Sample the slopes of ``bracket`` anew; those that rounding alone puts there are left out."""
+    """Sample the slopes of ``bracket`` again, without those that are there by rounding alone."""
     picks = _spread_over(bracket.count, points.n, rng)
     upper = bracket.upper
     moved = reorder_picking(points.residuals(upper.slope), bracket.lower.order, picks, falling=upper.closed)
@@ -193,7 +193,7 @@ def _window(points: _Points, rank: int, bracket: _Bracket, rng: np.random.Genera
     while bracket.count > limit and bracket.lower.slope < bracket.upper.slope:
         if not bracket.sample.size:
             bracket = _sampled(points, bracket, rng)
-            if not bracket.sample.size:  # slopes that rounding does not tell from the bracket's ends
+            if not bracket.sample.size:  # slopes that differ from the bracket's ends by rounding alone
                 return _Window(bracket.lower.below, bracket.count, np.array([bracket.upper.slope]))
         cut, window = _cut_beside(points, bracket, rank, limit)
         if window is not None and window.holds(rank):

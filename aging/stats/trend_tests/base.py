@@ -23,8 +23,8 @@ ENTRY_POINT_GROUP = "aging.trend_tests"
 class TestResult:
     """A trend test's statistic ``s``, its variance under no trend, the score ``z`` and the two-sided ``p``.
 
-    ``z`` is a normal score unless the test says otherwise. ``note`` says why
-    when the numbers could not be had (they are then NaN).
+    ``z`` is a normal score unless the test says otherwise. ``note`` is the reason
+    where there are no numbers (they are then NaN).
     """
 
     __test__: ClassVar[bool] = False

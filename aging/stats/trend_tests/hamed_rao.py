@@ -22,7 +22,7 @@ def hamed_rao(t: ArrayLike, y: ArrayLike, lags: int | None = None) -> TestResult
     The variance of S is inflated by those rank autocorrelations of the series
     less its Sen slope that lie outside +-1.96 / sqrt(n): all of them, or those
     among the first ``lags``. The corrected variance may come out negative; then
-    ``var_s`` is given as it is, ``z`` and ``p`` are NaN and ``note`` says so. At
+    ``var_s`` is given as it is, ``z`` and ``p`` are NaN and ``note`` is the reason. At
     a nominal 5 % it rejects 9 % of white noise and 15, 32 and 56 % of trend-free
     AR(1) series with coefficient 0.6, 0.9 and 0.99 (n = 216): reported because papers do, never used for a
     verdict. Raises :class:`~aging.stats.SeriesError`.

@@ -20,7 +20,7 @@ def seasonal(t: ArrayLike, y: ArrayLike, period: float = DAY, seasons: int = 24)
 
     Hirsch, Slack and Smith (1982): the ``period`` (seconds) is cut into equal
     ``seasons``; S and its variance are summed over them. A series no longer than
-    one period has no answer: NaN, and ``note`` says so. Dependence is not
+    one period has no answer: NaN, with the reason in ``note``. Dependence is not
     corrected for: at a nominal 5 % it rejects 27, 63 and 86 % of trend-free AR(1)
     series with coefficient 0.6, 0.9 and 0.99 (n = 216, hourly).
     Reported because papers do; never used for a verdict. Raises

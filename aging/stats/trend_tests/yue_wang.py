@@ -23,7 +23,7 @@ def yue_wang(t: ArrayLike, y: ArrayLike, lags: int | None = None) -> TestResult:
     whatever the series, and half of all white noise is rejected at a nominal 5 %.
     The plug-in uses one, and at 5 % rejects 6, 6, 8 and 25 % of trend-free AR(1)
     series with coefficient 0, 0.6, 0.9 and 0.99 (n = 216). A variance
-    that is not positive gives NaN and says so. Reported because papers do; never
+    that is not positive gives NaN, with the reason in ``note``. Reported because papers do; never
     used for a verdict. Raises :class:`~aging.stats.SeriesError`.
     """
     return _test(Observed.of(t, y), lags)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aging.report import format
+from aging.core import format
 
 MIB = 2.0**20
-
-
-def plain(text: str) -> str:
-    return text.replace("\u202f", " ")
 
 
 @pytest.mark.parametrize(
@@ -31,10 +27,8 @@ def plain(text: str) -> str:
         ("process_anon_swap_bytes", float("nan"), "h", "–"),
     ],
 )
-def test_a_slope_is_written_in_the_unit_its_indicator_tells(
-    indicator: str, value: float | None, per: str, written: str
-) -> None:
-    assert plain(format.slope(indicator, value, per)) == written
+def test_slope_unit(indicator: str, value: float | None, per: str, written: str) -> None:
+    assert format.slope(indicator, value, per) == written
 
 
 @pytest.mark.parametrize(
@@ -50,25 +44,48 @@ def test_a_slope_is_written_in_the_unit_its_indicator_tells(
         (None, "–"),
     ],
 )
-def test_a_limit_that_is_not_zero_never_reads_as_zero(
-    limits: tuple[float | None, float | None] | None, written: str
-) -> None:
-    assert plain(format.interval("process_anon_swap_bytes", limits, "h")) == written
+def test_interval_unit(limits: tuple[float | None, float | None] | None, written: str) -> None:
+    assert format.interval("process_anon_swap_bytes", limits, "h") == written
 
 
-def test_settings_take_their_unit_from_their_key() -> None:
-    assert plain(format.setting("memory_bytes", 8 * 2**30)) == "8.00 GiB"
-    assert plain(format.setting("warmup_seconds", 3600.0)) == "1h 00m"
-    assert plain(format.setting("grid_seconds", 2.5)) == "2.5 s"
+def test_setting_unit() -> None:
+    assert format.setting("memory_bytes", 8 * 2**30) == "8.00 GiB"
+    assert format.setting("warmup_seconds", 3600.0) == "1h 00m"
+    assert format.setting("grid_seconds", 2.5) == "2.5 s"
     assert format.setting("q", 0.1) == "0.1"
     assert format.setting("seed", 20260611) == "20260611"
     assert format.setting("model", None) == "–"
     assert format.setting("with_descendants", True) == "yes"
 
 
-def test_probabilities_and_times() -> None:
-    assert plain(format.probability(1e-9)) == "< 0.001"
+def test_probability_and_clock() -> None:
+    assert format.probability(1e-9) == "< 0.001"
     assert format.probability(0.0344) == "0.034"
     assert format.clock(26 * 3600 + 62) == "26:01:02"
     assert format.clock(-2.0) == "−0:00:02"
     assert format.clock(None) == "–"
+
+
+def test_byte_size() -> None:
+    assert format.byte_size(1.65 * 2**30) == "1.65 GiB"
+    assert format.byte_size(965 * MIB) == "965 MiB"
+    assert format.byte_size(-2 * MIB, signed=True) == "−2.00 MiB"
+    assert format.byte_size(0.0) == "0 B"
+    assert format.byte_size(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (1.0, "100 %"), (0.99999, "99.99 %"), (0.9931, "99.31 %"), (0.1429, "14.29 %")]
+)
+def test_share_of_less_than_all_is_below_100(value: float | None, text: str) -> None:
+    assert format.share(value) == text
+
+
+def test_request_rate() -> None:
+    assert format.request_rate(7.912) == "7.91 req/s"
+    assert format.request_rate(None) == "–"
+
+
+def test_sentence_has_one_full_stop() -> None:
+    assert format.sentence("exit 1") == "exit 1."
+    assert format.sentence("exit 1.") == "exit 1."
