@@ -88,5 +88,5 @@ def test_the_manifest_tells_the_device_and_the_problems_its_errors(campaign: Pat
     assert device["uuid"] == "GPU-0000"
     assert device["memory_total_bytes"] == 80 * GIB
     told = [p["message"] for p in json.loads((campaign / "findings.json").read_text())["problems"]]
-    expected = "gpu0: XID errors (the last 31): 1; row remapping pending: 1"
+    expected = "gpu0: XID errors (the last 31): 1; row remapping pending: 1."
     assert [message for message in told if message.startswith("gpu0")] == [expected]
