@@ -103,4 +103,4 @@ def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], l
         raise AgingError(f"--looks {looks}: {file} has runs that take turns; looks need all runs side by side, once")
     classes = [] if campaign.load is None else [one.name for one in campaign.load.classes]
     check_names(conditions, named, [one.options.name for one in plugins], indicators(classes))
-    return list(named) or [one.options.name for one in plugins if one.known_ageing() is None]
+    return list(named) or [one.options.name for one in plugins if one.known_aging() is None]

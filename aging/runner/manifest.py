@@ -146,7 +146,7 @@ def _load(load: LoadTable | None) -> dict[str, Any] | None:
 
 
 def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> dict[str, Any]:
-    origin, known, needs = deployment.origin(), deployment.known_ageing(), deployment.environment
+    origin, known, needs = deployment.origin(), deployment.known_aging(), deployment.environment
     return {
         "name": deployment.options.name,
         "kind": deployment.kind,
