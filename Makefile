@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # costs the seconds that it takes to import and collect.
 BESIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test test-all check format bench clean
+.PHONY: quickstart test test-all check docs format bench clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/aging env create llama-cpp
@@ -26,6 +26,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(BESIDE)
+
+# The pages and schemas that are made from the code; tests compare them with the committed ones.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m tools
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

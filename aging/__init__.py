@@ -1,23 +1,34 @@
-"""Does your LLM serving system age? How fast, of what, and when must it be rejuvenated?
+"""Does your LLM serving system age? How fast, of what, and when must it be restarted?
 
-``aging.open_results(path)`` gives a campaign's data as pandas frames;
-``aging.stats`` is the statistics as a library of its own.
+``aging.load_results(path)`` opens a result directory, ``aging.trend(series)`` judges any series, ``aging.run(file)``
+runs a campaign and ``aging.analyze(path)`` rebuilds what was found; docs/api.md has an example of each.
+``aging.stats`` is the statistics as a library of its own, ``aging.testing`` checks plug-ins.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as of typing, whose import would take half of that of this package
 if TYPE_CHECKING:
-    from aging.store.results import Results, open_results
+    from typing import Any
 
-__all__ = ["Results", "open_results"]
+    from aging.api import Results, TrendResult, analyze, load_results, open_results, run, trend
+    from aging.core.errors import AgingError
+
+__all__ = ["AgingError", "Results", "TrendResult", "analyze", "load_results", "open_results", "run", "trend"]
+
+_MODULES = ("stats", "testing")
 
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use: the load client and the reference server import this package and must stay small.
-    if name in __all__:
-        from aging.store import results  # noqa: PLC0415
+    from importlib import import_module  # noqa: PLC0415
 
-        return getattr(results, name)
+    if name in __all__:
+        return getattr(import_module("aging.api"), name)
+    if name in _MODULES:
+        return import_module(f"aging.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, *_MODULES])

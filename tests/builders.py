@@ -17,6 +17,7 @@ from aging.core.records import RequestRecord, request_row
 from aging.deployments.lifecycle import Launch
 from aging.findings.types import Finding, Findings
 from aging.runner.catalogue import Catalogue
+from aging.store.events import Event, event_of
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
@@ -81,18 +82,23 @@ def synthetic(
     manifest |= {"campaign": campaign, "deployments": deployments}
     layout.manifest.write_text(json.dumps(manifest))
     journal = Journal(layout.journal)
-    journal.record("campaign_started")
+    journal.record(event("campaign_started"))
     for name, course in memory.items():
         for replica in range(1, replicas + 1):
-            journal.record("deployment_started", name, replica=replica, generation=1, pid=1, command=[])
+            journal.record(event("deployment_started", name, replica=replica, generation=1, pid=1, command=[]))
             details = {"load_start": LOAD_START, "planned_seconds": float(SECONDS), "pid": 2}
-            journal.record("load_started", name, replica=replica, **details)
-            journal.record("load_finished", name, replica=replica, exit=0, schedule_hash=None)
+            journal.record(event("load_started", name, replica=replica, **details))
+            journal.record(event("load_finished", name, replica=replica, exit=0, schedule_hash=None))
             write_run(layout, name, replica, course, generations)
-    journal.record("campaign_completed")
+    journal.record(event("campaign_completed"))
     journal.close()
     _backdate_end(layout.journal)
     return open_results(root)
+
+
+def event(kind: str, deployment: str | None = None, **details: Any) -> Event:
+    """An event by its kind and keys, as a journal's line has them."""
+    return event_of(kind, details if deployment is None else {"deployment": deployment} | details)
 
 
 def _backdate_end(journal: Path) -> None:
@@ -167,7 +173,7 @@ def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
     writer = SegmentWriter(folder)
     for k, at in enumerate(np.arange(0.1, SECONDS, 1 / RATE)):
         sent = LOAD_START + float(at)
-        told: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "index": k,
             "generation": 1,
             "scheduled": sent,
@@ -184,7 +190,7 @@ def with_requests(root: Path, changed: dict[int, dict[str, Any]]) -> Results:
             "error": None,
             "held": False,
         }
-        writer.append(0.0, [request_row(RequestRecord(**(told | changed.get(k, {}))))])
+        writer.append(0.0, [request_row(RequestRecord(**(defaults | changed.get(k, {}))))])
     writer.close()
     return open_results(root)
 

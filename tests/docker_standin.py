@@ -46,12 +46,12 @@ def run(arguments: list[str]) -> int:
     )
     argv = [sys.executable, "-c", f"import os; os.fork() and os._exit(0); {shim}", str(record), *command]
     subprocess.run(argv, check=True, env=os.environ | env)
-    told = record.with_name(name + ".exit")
-    while not told.exists() or not told.read_text():
+    status_file = record.with_name(name + ".exit")
+    while not status_file.exists() or not status_file.read_text():
         time.sleep(0.02)
     record.unlink()
-    status = int(told.read_text())
-    told.unlink()
+    status = int(status_file.read_text())
+    status_file.unlink()
     return 128 - status if status < 0 else status
 
 

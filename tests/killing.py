@@ -8,15 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from aging import open_results
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 
 SAMPLING_SECONDS = 0.2
 
 
 def problems(results: Results) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = json.loads(results.layout.findings.read_text())["problems"]
-    return told
+    found: list[dict[str, Any]] = json.loads(results.layout.findings.read_text())["problems"]
+    return found
 
 
 def assert_nothing_lost(
@@ -30,19 +29,19 @@ def assert_nothing_lost(
     absences = [
         (event.details["gone_since"], event.stamp.mono) for event in results.events if event.kind == "campaign_resumed"
     ]
-    told = problems(results)
-    assert not [problem for problem in told if problem["kind"] in ("lost", "trimmed", "schedule", "died")], told
+    found = problems(results)
+    assert not [problem for problem in found if problem["kind"] in ("lost", "trimmed", "schedule", "died")], found
     for name in deployments:
         requests = results.requests(name)
         assert requests.empty or requests["index"].is_unique
-        if any(problem["kind"] == "short" and problem["deployment"] == name for problem in told):
-            arrived = 0  # its time had passed before another runner came, and that is told
+        if any(problem["kind"] == "short" and problem["deployment"] == name for problem in found):
+            arrived = 0  # its time had passed before another runner came, which is reported
         else:
             finished = [event.details["requests"] for event in results.events if event.kind == "load_finished"]
             arrived = max(finished, default=0)  # none where its load was ended, too
         unsent = sum(
             int(problem["message"].split()[0])
-            for problem in told
+            for problem in found
             if problem["kind"] == "unsent" and problem["deployment"] == name
         )
         assert len(requests) + unsent >= arrived - 1, "an arrival without a record or a reason"
@@ -50,9 +49,9 @@ def assert_nothing_lost(
         times = samples["mono"].to_numpy()
         assert (times[1:] > times[:-1]).all()
         for (begin, end), missed in zip(pairwise(times), samples["missed"].to_numpy()[1:], strict=True):
-            told_late = (missed + 5) * interval  # a busy host: the row says so
+            tolerated = (missed + 5) * interval  # a busy host: the row says so
             absent = any(begin < back and end > gone for gone, back in absences)
-            assert end - begin < told_late or absent, f"gap of {end - begin}"
+            assert end - begin < tolerated or absent, f"gap of {end - begin}"
         for kill in kills:
             begun = max(
                 event.stamp.mono for event in results.events if "campaign" in event.kind and event.stamp.mono < kill

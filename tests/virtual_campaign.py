@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 
 import aging.app.analyze
+import aging.app.conclude
 import aging.app.execute
 import aging.app.prepare
 import aging.app.resume
@@ -42,13 +43,14 @@ import aging.sampling.loop
 from aging.campaign.schema import Campaign
 from aging.core.endpoint import Endpoint
 from aging.core.metrics import PRIMARY
-from aging.core.records import Event, Reading
+from aging.core.records import Reading
 from aging.deployments.base import DeploymentBase
 from aging.load.schedule.classes import classes_of
 from aging.runner.catalogue import Catalogue
 from aging.runner.settle import HostUse
 from aging.runner.watchdogs.disk import Room
 from aging.runner.watchdogs.memory import Memory
+from aging.store.events import Event
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal
 from aging.store.segments import Sealer
@@ -232,8 +234,8 @@ class VirtualCampaign:
 
     @property
     def findings(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.results.layout.findings.read_text())
-        return told
+        found: dict[str, Any] = json.loads(self.results.layout.findings.read_text())
+        return found
 
     def events(self, kind: str, deployment: str | None = None) -> list[Event]:
         return [e for e in self.results.events if e.kind == kind and deployment in (None, e.deployment)]
@@ -293,6 +295,7 @@ class VirtualCampaign:
             (aging.app.analyze, "write_report", lambda _measured, _findings, path: path.touch()),
             (aging.app.prepare, "reap", tuple),
             (aging.runner.preflight, "port_taken", lambda port, _ours: self.ports_in_use.get(port)),
+            (aging.app.conclude, "call", _call),
             (aging.check.early_stop, "call", _call),
             (aging.runner.retries, "call", _call),
             (Sealer, "_begin", _seal_here),
@@ -376,7 +379,7 @@ class VirtualCampaign:
 
 @dataclass(frozen=True, slots=True)
 class _Origin(Beginnings):
-    """Simulated lives of which the campaign is told."""
+    """Simulated server processes whose starts are reported to the campaign."""
 
     begun: Callable[[str, Life], object]
 
@@ -432,7 +435,7 @@ def _seal_here(sealer: Sealer) -> None:
     sealer._finished.clear()
 
 
-async def _call(function: Callable[[Any], Any] | str, argument: Any) -> Any:
+async def _call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False) -> Any:
     """In the place of a worker process."""
     if isinstance(function, str):
         module, _, name = function.partition(":")

@@ -1,7 +1,6 @@
 """Writes ``docs/campaign.md``, the reference of the campaign file, from the schema's own descriptions.
 
-Run ``python -m tools.campaign_reference`` after a change of the schema or of a plug-in's options; a test compares the
-committed page with what it makes.
+``make docs`` writes it; a test compares the committed page with what this makes.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -38,8 +36,7 @@ from aging.campaign.schema import (
 )
 from aging.core import quantities, units
 from aging.runner.catalogue import Catalogue
-
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "campaign.md"
+from tools.markdown import Row, listed, made_by, table
 
 _TABLES = {
     "model": "[model]",
@@ -77,9 +74,9 @@ leak_per_request = "16KiB"
 _INTRODUCTION = f"""\
 # The campaign file
 
-A campaign is one [TOML](https://toml.io) file. It says which deployments are put under test, what load each of them
-gets, what is sampled meanwhile, and how the series become verdicts. `aging run FILE` runs it; `aging validate FILE`
-checks it and starts nothing: all mistakes are told at once, each with its key, and a misspelt key is a mistake.
+A campaign is one [TOML](https://toml.io) file. It says which deployments are tested, what load each of them gets, what
+is sampled, and how the series become verdicts. `aging run FILE` runs it. `aging validate FILE` checks it and starts
+nothing: it reports all mistakes at once, each with its key. A misspelt key is a mistake.
 
 This is a whole campaign. Every key it leaves out has a default:
 
@@ -89,8 +86,18 @@ This is a whole campaign. Every key it leaves out has a default:
 [`campaigns/quickstart.toml`](../campaigns/quickstart.toml) is the example to copy, with a comment on every choice;
 [`campaigns/six-deployments-216h.toml`](../campaigns/six-deployments-216h.toml) is a published campaign of nine days.
 
-<!-- Made by tools/campaign_reference.py from the descriptions in the code: change them there. -->
-"""
+An editor that knows JSON Schema completes and checks the keys while you type. [Taplo](https://taplo.tamasfe.dev) and
+the editors built on it (Even Better TOML for VS Code) read the schema's address from a comment in the first line,
+relative to the file:
+
+```toml
+#:schema ../docs/schemas/campaign.schema.json
+```
+
+The schema knows the built-in kinds. `aging validate` also checks what no single table can know, such as two
+deployments with one name.
+
+{made_by("campaign_reference", "the descriptions in the code")}"""
 
 _QUANTITIES = """\
 ## Quantities and types
@@ -105,19 +112,17 @@ _QUANTITIES = """\
 | true or false | without quotes | `true` |
 | list, table | TOML's own | `["a", "b"]`, `{{ OMP_NUM_THREADS = "1" }}` |
 
-A duration or a size without its unit is a mistake: nobody can tell whether `60` was meant as seconds or minutes.
+A duration or a size without its unit is a mistake: `60` might mean seconds or minutes.
 """
 
 _NAMES = {bool: "true or false", int: "whole number", float: "number", str: "text"}
-
-Row = tuple[str, ...]
 
 
 def page() -> str:
     """The whole page."""
     catalogue = Catalogue.discovered()
     parts = (
-        (_INTRODUCTION, _QUANTITIES.format(durations=_list(quantities._SECONDS), sizes=_list(quantities._BYTES))),
+        (_INTRODUCTION, _QUANTITIES.format(durations=listed(quantities._SECONDS), sizes=listed(quantities._BYTES))),
         _top_level(),
         _model(),
         _load(catalogue),
@@ -137,13 +142,13 @@ def _top_level() -> Iterator[str]:
     yield "These keys stand before the first `[table]` of the file; the tables follow in any order.\n"
     tables = set(_TABLES)
     yield _keys(Campaign, without=tables)
-    yield "`warmup` must be shorter than `duration`: something has to be left to analyse.\n"
+    yield "`warmup` must be shorter than `duration`: something has to be left to analyze.\n"
     rows = [
         (f"[`{_TABLES[name]}`](#{name})", "**required**" if field.is_required() else "optional", _description(field))
         for name, field in Campaign.model_fields.items()
         if name in tables
     ]
-    yield _table(("table", "needed", "what it says"), rows)
+    yield table(("table", "needed", "what it says"), rows)
 
 
 def _model() -> Iterator[str]:
@@ -166,10 +171,10 @@ def _load(catalogue: Catalogue) -> Iterator[str]:
     yield "### `[load.prompts]`\n"
     yield f"{_doc(PromptsTable)}\n"
     yield _keys(PromptsTable)
-    for key, table in (("shared_prefix", SharedPrefix), ("sessions", Sessions)):
+    for key, options in (("shared_prefix", SharedPrefix), ("sessions", Sessions)):
         yield f"#### `{key}`\n"
-        yield f"{_doc(table)}\n"
-        yield _keys(table)
+        yield f"{_doc(options)}\n"
+        yield _keys(options)
     for name, shares in (("options", OptionShares), ("faults", FaultShares)):
         yield f"### `[load.{name}]`\n"
         yield f"{_doc(shares)}\n"
@@ -195,14 +200,14 @@ def _sampling(catalogue: Catalogue) -> Iterator[str]:
         (f"`{kind}`", "duration, above 0", _quantity(sampler.default_interval, "duration"), _about(sampler))
         for kind, sampler in _built_in(catalogue.samplers)
     ]
-    yield _table(("key", "type", "default", "what is read"), rows)
+    yield table(("key", "type", "default", "what is read"), rows)
 
 
 def _analysis(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[analysis]`\n"
     yield f"{_doc(AnalysisTable)}\n"
     yield _keys(AnalysisTable)
-    tests = _list(kind for kind, test in catalogue.tests.items() if _is_ours(test.run.__module__))
+    tests = listed(kind for kind, test in catalogue.tests.items() if _is_built_in(test.run.__module__))
     yield f"The tests there are: {tests}.\n"
 
 
@@ -242,9 +247,9 @@ def _factors() -> Iterator[str]:
 
 def _rejuvenation(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[rejuvenation]`\n"
-    yield "Servers are restarted while the campaign runs; arrivals wait meanwhile, and none is lost.\n"
+    yield "Servers are restarted while the campaign runs. Arrivals wait until the server is back; no request is lost.\n"
     policies = [kind for kind, _ in _built_in(catalogue.policies)]
-    named = ("`policy`", "text", "**required**", f"which policy decides: {_list(policies)}; each adds its own keys")
+    named = ("`policy`", "text", "**required**", f"which policy decides: {listed(policies)}; each adds its own keys")
     common = set(RejuvenationOptions.model_fields)
     yield _keys(RejuvenationOptions, without={"policy"}, first=[named])
     for kind, plugin in _built_in(catalogue.policies):
@@ -258,7 +263,7 @@ def _deployments(catalogue: Catalogue) -> Iterator[str]:
     yield "One such table for every deployment. Names must differ, and so must ports. All kinds have these keys:\n"
     common = set(DeploymentOptions.model_fields)
     yield _keys(SubjectOptions)
-    yield "All but `attach`, which starts nothing, have these, too:\n"
+    yield "All but `attach`, which starts nothing, also have these:\n"
     yield _keys(DeploymentOptions, without=SubjectOptions.model_fields)
     for kind, plugin in _built_in(catalogue.deployments):
         yield f'### `kind = "{kind}"`\n'
@@ -275,15 +280,15 @@ _QUANTITY_NOUNS: dict[Any, str] = {
 }
 
 
-def _keys(table: type[BaseModel], without: Iterable[str] = (), first: Iterable[Row] = ()) -> str:
+def _keys(options: type[BaseModel], without: Iterable[str] = (), first: Iterable[Row] = ()) -> str:
     """A table's keys as Markdown: ``first``, then its fields but for ``without``."""
     left_out = set(without)
     rows = [
         (f"`{field.alias or name}`", _type(field), _default(field), _description(field))
-        for name, field in table.model_fields.items()
+        for name, field in options.model_fields.items()
         if name not in left_out
     ]
-    return _table(("key", "type", "default", "description"), [*first, *rows])
+    return table(("key", "type", "default", "description"), [*first, *rows])
 
 
 def _type(field: FieldInfo) -> str:
@@ -379,24 +384,10 @@ def _doc(thing: Any) -> str:
     return " ".join(inspect.cleandoc(thing.__doc__).split("\n\n")[0].split()).replace("``", "`")
 
 
-def _table(head: Row, rows: Iterable[Row]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
 def _built_in(plugins: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Our own plug-ins: those of other distributions are documented by them."""
-    return ((kind, plugin) for kind, plugin in plugins.items() if _is_ours(plugin.__module__))
+    """The built-in plug-ins; other distributions document theirs."""
+    return ((kind, plugin) for kind, plugin in plugins.items() if _is_built_in(plugin.__module__))
 
 
-def _is_ours(module: str) -> bool:
+def _is_built_in(module: str) -> bool:
     return module.partition(".")[0] == "aging"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(f"wrote {PAGE}")

@@ -1,6 +1,6 @@
-"""Calibration carried out: each deployment alone, its load process at one rate after another.
+"""Runs a calibration: each deployment alone, its load process at one rate after another.
 
-The servers run from a folder that goes when this is done, whatever ends it; only what was found stays.
+The servers run in a temporary folder; only the ceilings are kept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from aging.store.reader import read_rows
 
 _LEAD_SECONDS = 0.5
 _SETTLES_IN = 2.0
-"""The window begins after this many times an answer: before, requests only come in."""
+"""The window starts after this many response times: until then requests arrive and few are answered."""
 
 _DRAIN_SECONDS = 2.0
 
@@ -42,7 +42,7 @@ OnStep = Callable[[str, Step], object]
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Seconds that each rate is measured for, and seconds before that in which the server settles, at least."""
+    """Seconds to measure each rate for, and the minimum seconds before that in which the server settles."""
 
     step: float = 20.0
     settle: float = 5.0
@@ -53,8 +53,8 @@ async def calibrate(
 ) -> list[Ceiling]:
     """The ceiling of every deployment under the campaign's load, one after the other, each alone on the machine.
 
-    Raises :class:`DeploymentError` for a server that does not start or dies, and
-    :class:`InconclusiveError` for a load process that ends before its load does.
+    Raises :class:`DeploymentError` if a server does not start or dies, and
+    :class:`InconclusiveError` if a load process ends before its load does.
     """
     ceilings = []
     with contextlib.closing(FreePorts(named_ports(campaign))) as ports:
@@ -69,10 +69,10 @@ async def calibrate(
 async def _running_server(deployment: DeploymentBase[Any], ports: FreePorts) -> AsyncIterator[tuple[Server, Layout]]:
     with TemporaryDirectory(prefix="aging-calibrate-") as folder:
         layout = Layout(Path(folder))
-        layout.journal.touch()  # nothing to tell; the keeper that ends what we leave when we are killed looks there
+        layout.journal.touch()  # empty; the keeper reads it when this process is killed
         patience = getattr(deployment.options, "stop_timeout", 0.0)
-        keeper = KeeperClient(layout.root, 0.0, patience, lambda *_, **__: None)
-        server = Server(deployment, 1, layout, lambda *_, **__: None, ports.of(deployment.options.name))
+        keeper = KeeperClient(layout.root, 0.0, patience, lambda _: None)
+        server = Server(deployment, 1, layout, lambda _: None, ports.of(deployment.options.name))
         await keeper.start()
         try:
             await server.start()
@@ -98,7 +98,7 @@ class _Measuring:
         self._answer_seconds = 0.0
 
     async def measure(self, rate: float) -> Step:
-        """Drive one rate until its window is over."""
+        """Send load at one rate until its window is over."""
         self._steps += 1
         settle = max(self._windows.settle, _SETTLES_IN * self._answer_seconds)
         window = max(self._windows.step, LEAST_REQUESTS / rate)
@@ -115,12 +115,12 @@ class _Measuring:
         return step
 
     def _open(self, requests: pd.DataFrame) -> pd.DataFrame:
-        """Those that have a rate: a closed loop sends as many as are answered, whatever is asked of it."""
+        """The requests of open arrivals: the rate of a closed loop follows the answers."""
         closed = [each.name for each in classes_of(self._load) if each.arrivals.places() is not None]
         return requests[~requests["load_class"].isin(closed)] if closed else requests
 
     async def _drive(self, rate: float, seconds: float, folder: Path) -> float:
-        """Drive ``rate`` for so long; the monotonic time that it began at. What is unanswered then is given up."""
+        """Send load at ``rate`` for so long; return its monotonic start. Requests still unanswered are dropped."""
         endpoint = require(self._server.endpoint, f"the endpoint of {self._server.name}")
         with writing(self._layout.root):
             log = (self._layout.root / "load.log").open("ab")
@@ -149,11 +149,11 @@ class _Measuring:
         try:
             await asyncio.wait({load, death}, return_when=asyncio.FIRST_COMPLETED)
             if death.done():
-                raise DeploymentError(f"{name} died while it was calibrated; its ceiling is not known")
+                raise DeploymentError(f"{name} died during calibration; its ceiling is unknown")
             if load.result() != 0 or load_process.finished is None:
-                said = "".join(f"\n  | {line}" for line in tail(self._layout.root / "load.log"))
+                lines = "".join(f"\n  | {line}" for line in tail(self._layout.root / "load.log"))
                 why = "" if load_process.failure is None else f": {load_process.failure}"
-                raise InconclusiveError(f"{name}: its load process ended with {load.result()}{why}{said}")
+                raise InconclusiveError(f"{name}: the load process exited with {load.result()}{why}{lines}")
         finally:
             for task in (load, death):
                 task.cancel()

@@ -1,8 +1,8 @@
-"""The calibration file: what was found for which deployments, load and host.
+"""The calibration file: the ceilings of which deployments, under which load, on which host.
 
-``FILE.calibration.json`` lies beside ``FILE.toml``. It belongs to a campaign as long as
-deployments, model, load and host are what they were: their fingerprint says so. Rates
-are left out of it, since they are what a calibration is for.
+``FILE.calibration.json`` is kept beside ``FILE.toml``. It is valid for a campaign as long as
+the fingerprint of deployments, model, load and host is the same. The fingerprint leaves
+rates out, because a calibration determines them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aging.campaign.schema import Campaign
 from aging.core.errors import Mistake, PreflightError
-from aging.findings.saturation import Ceiling
-from aging.runner.manifest import host, resolved
+from aging.runner.manifest import host, resolved_load
+
+if TYPE_CHECKING:  # it imports pandas, and every campaign asks whether its calibration belongs to it
+    from aging.findings.saturation import Ceiling
 
 SCHEMA = 1
 _OF_HOST = ("name", "machine", "cores", "memory_bytes")
@@ -27,13 +29,13 @@ _RATE = "rate"
 
 
 def calibration_path(campaign_file: Path) -> Path:
-    """Where the calibration of a campaign file lies."""
+    """The path of the calibration of a campaign file."""
     return campaign_file.with_suffix(".calibration.json")
 
 
 def fingerprint(campaign: Campaign) -> str:
     """A hash of what a ceiling depends on: deployments, model, load and this host, their rates left out."""
-    load = {key: value for key, value in (resolved(campaign)["load"] or {}).items() if key not in _NOT_OF_LOAD}
+    load = {key: value for key, value in (resolved_load(campaign.load) or {}).items() if key not in _NOT_OF_LOAD}
     known = {
         "deployments": [_without_rates(options.model_dump(mode="json")) for options in campaign.deployment],
         "model": campaign.model and campaign.model.model_dump(mode="json"),
@@ -49,7 +51,7 @@ def _without_rates(value: Any) -> Any:
     return [_without_rates(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def described(campaign: Campaign, ceilings: Sequence[Ceiling], fraction: float) -> dict[str, Any]:
+def calibration_content(campaign: Campaign, ceilings: Sequence[Ceiling], fraction: float) -> dict[str, Any]:
     """The content of a calibration file."""
     return {
         "schema": SCHEMA,
@@ -73,30 +75,30 @@ def described(campaign: Campaign, ceilings: Sequence[Ceiling], fraction: float) 
 
 
 def rate_of(ceiling: Ceiling, fraction: float) -> float | None:
-    """The rate at ``fraction`` of a ceiling, in requests per second, to four digits; None where none was found."""
+    """The rate at ``fraction`` of a ceiling, in requests per second, to four digits; None if no ceiling was found."""
     return None if ceiling.rate is None else float(f"{fraction * ceiling.rate:.4g}")
 
 
 def require_calibration(campaign: Campaign, source: str) -> None:
-    """Raise :class:`PreflightError` for a campaign that requires a calibration and has none that belongs to it."""
+    """Raise :class:`PreflightError` for a campaign that requires a calibration and has no valid one."""
     required = campaign.load is not None and campaign.load.require_calibration
-    if required and (mistakes := list(_not_calibrated(campaign, source))):
+    if required and (mistakes := list(_calibration_mistakes(campaign, source))):
         raise PreflightError(source, mistakes)
 
 
-def _not_calibrated(campaign: Campaign, source: str) -> Iterator[Mistake]:
+def _calibration_mistakes(campaign: Campaign, source: str) -> Iterator[Mistake]:
     path = calibration_path(Path(source))
     where, help_ = "load.require_calibration", f"run: aging calibrate {source}"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        told = known["fingerprint"]
+        recorded = known["fingerprint"]
         rates = {one["name"]: one["rate"] for one in known["deployments"]}
     except FileNotFoundError:
-        yield Mistake(where, f"there is no {path.name} beside the campaign file; {help_}")
+        yield Mistake(where, f"{path.name} does not exist beside the campaign file; {help_}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield Mistake(where, f"{path.name} cannot be read ({type(error).__name__}); {help_}")
     else:
-        if told != fingerprint(campaign):
+        if recorded != fingerprint(campaign):
             yield Mistake(where, f"{path.name} was made for other deployments, another load or another host; {help_}")
         for options in campaign.deployment:
             if rates.get(options.name) is None:

@@ -1,4 +1,4 @@
-"""Starts a campaign that survives its terminal."""
+"""Starts a campaign whose runner survives the terminal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from rich.console import Console
 
-from aging.app.prepare import make_result_directory, prepare_campaign
-from aging.app.smoke import _sane
+from aging.app.prepare import make_result_directory, prepare_campaign, print_notes
+from aging.app.smoke import run_sanity_check
 from aging.campaign.load import CampaignText
 from aging.core.errors import InconclusiveError, writing
 from aging.core.processes.child import describe_exit
@@ -23,22 +23,24 @@ from aging.store.lock import owner_of
 
 _POLL_SECONDS = 0.05
 
-
 _START_SECONDS = 60.0
-"""From starting a detached runner to its lock; on a quiet host it takes two, most of them for imports."""
+"""From the start of a detached runner until it holds the lock; 2 s on a quiet host, mostly imports."""
 
 
-def detach_campaign(written: CampaignText, results: Path, overrides: Mapping[str, Any], console: Console) -> Detached:
-    """Check a campaign and have it run by a process of its own, which outlives this one and its terminal.
+def detach_campaign(
+    campaign_text: CampaignText, results: Path, overrides: Mapping[str, Any], console: Console
+) -> Detached:
+    """Check a campaign and start its runner as a separate process, which outlives this one and its terminal.
 
-    Raises CampaignError or PreflightError before anything is started or written, InconclusiveError when that
-    process has ended at once, or the sanity run that the campaign asks for was not passed.
+    Raises CampaignError or PreflightError before it starts or writes anything, InconclusiveError if the runner ends at
+    once or the sanity run of the campaign fails.
     """
-    planned = prepare_campaign(written, results, overrides, console)
-    _sane(planned, written, results, console)
-    layout = make_result_directory(planned, written, results, console)
+    prepared = prepare_campaign(campaign_text, results, overrides, console)
+    run_sanity_check(prepared, campaign_text, results, console)
+    layout = make_result_directory(prepared.campaign, prepared.manifest(), campaign_text.text, results)
+    print_notes(prepared, console)
     with writing(layout.root):
-        layout.journal.touch()  # a campaign of which nothing has been done: it is resumed from its start
+        layout.journal.touch()  # with an empty journal, `resume` starts the campaign from its beginning
         log = layout.runner_log.open("ab")
     with log:
         process = subprocess.Popen(
@@ -53,10 +55,10 @@ def detach_campaign(written: CampaignText, results: Path, overrides: Mapping[str
 
 
 def follow_start(layout: Layout, process: subprocess.Popen[bytes], seconds: float = _START_SECONDS) -> None:
-    """Return when the runner that was started has taken the directory's lock.
+    """Return when the runner ``process`` has taken the directory's lock.
 
-    Raises InconclusiveError with the end of its log where it has ended instead, or has not begun within ``seconds``:
-    then it is ended, for it would begin unattended later.
+    Raises InconclusiveError with the end of its log if it exits, or does not take the lock within ``seconds``; then the
+    runner is killed, so that it does not start unattended later.
     """
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
@@ -68,14 +70,14 @@ def follow_start(layout: Layout, process: subprocess.Popen[bytes], seconds: floa
     if late:
         process.kill()
     status = process.wait()
-    why = f"did not begin within {seconds:g} s and was ended" if late else f"ended at once ({describe_exit(status)})"
-    said = "".join(f"\n  | {line}" for line in tail(layout.runner_log))
-    raise InconclusiveError(f"{layout.root}: its runner {why}; the end of {layout.runner_log}:{said or ' nothing'}")
+    why = f"did not start within {seconds:g} s and was killed" if late else f"exited at once ({describe_exit(status)})"
+    lines = "".join(f"\n  | {line}" for line in tail(layout.runner_log))
+    raise InconclusiveError(f"{layout.root}: the runner {why}. End of {layout.runner_log}:{lines or ' empty'}")
 
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """A campaign that runs in a process of its own."""
+    """A campaign whose runner is a separate process."""
 
     layout: Layout
     pid: int

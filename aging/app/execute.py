@@ -1,4 +1,7 @@
-"""Runs a prepared campaign with its live view and seals it."""
+"""Runs a campaign with its live view: the process that measures, for days.
+
+It imports no library of the analysis, which follows in a process of its own (:mod:`aging.app.conclude`).
+"""
 
 from __future__ import annotations
 
@@ -14,37 +17,25 @@ from rich.live import Live
 from aging.campaign.schema import Campaign
 from aging.core.allocator import keep_flat
 from aging.core.clock import ticks
-from aging.core.errors import StorageError, writing
 from aging.report.live import lines, show_lines, table
 from aging.report.progress import Progress
 from aging.runner.campaign import CampaignRunner, Outcome
 from aging.store.layout import Layout
-from aging.store.sealing import seal_tree
 
 _REFRESH_SECONDS = 1.0
-
-
 _PLAIN_SECONDS = 60.0
 
 
-def seal(
+def measure(
     runner: CampaignRunner,
     looking: Coroutine[Any, Any, None] | None,
     campaign: Campaign,
     layout: Layout,
     console: Console,
 ) -> Outcome:
-    """Run to the end, and seal what there is."""
+    """Run a campaign to its end."""
     keep_flat()
-    outcome = asyncio.run(run_watched(runner, looking, campaign, layout, console))
-    try:
-        with writing(layout.root):
-            seal_tree(layout.root)
-    except StorageError as error:
-        if outcome is not Outcome.HALTED:
-            raise
-        console.print(f"not everything could be sealed: {error}; `aging resume` will", soft_wrap=True)
-    return outcome
+    return asyncio.run(run_watched(runner, looking, campaign, layout, console))
 
 
 async def run_watched(
@@ -62,7 +53,7 @@ async def run_watched(
     finally:
         for task in beside:
             task.cancel()
-            # Whoever looked may have gone (``| head``): the campaign goes on without being seen.
+            # The reader of the pipe may have closed it (``| head``): the campaign continues without a view.
             with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
                 await task
 
@@ -78,7 +69,7 @@ async def _view(campaign: Campaign, layout: Layout, console: Console) -> None:
                     live.update(table(campaign.name, progress.snapshot()), refresh=True)
         else:
             shown = time.monotonic()
-            # Followed every second all the same: a minute's rows at once would be a step in our own memory.
+            # Read every second: the rows of a minute at once would show as a step in this process's memory.
             async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
                 snapshot = progress.snapshot()
                 if time.monotonic() - shown >= _PLAIN_SECONDS:

@@ -1,4 +1,4 @@
-"""A campaign that only watches one thing that runs already, written as the file one would have written."""
+"""The campaign file of ``aging observe``: one attached process and no load."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
 from aging.sampling.samplers.engine import client, recognised, scrape
 
 _POINTS = 240
-"""Grid cells of a watch: enough for every statistic, few enough that each is a median of several samples."""
+"""Grid cells of an observation: enough for every statistic, few enough for several samples per cell."""
 
 _LONGEST_CELL = 60
 
@@ -24,9 +24,9 @@ _LONGEST_CELL = 60
 def observation(
     whereabouts: Whereabouts, duration: str, metrics: str | None = None, load_start: LoadStart = "process"
 ) -> CampaignText:
-    """The campaign.
+    """The text of the campaign.
 
-    Raises AttachError where there is nothing to watch or no metrics, ValueError for a duration that is none.
+    Raises AttachError if no such process runs or its metrics cannot be read, ValueError for an invalid duration.
     """
     name = _name(Attached(whereabouts, load_start).command, whereabouts)
     grid = min(max(round(parse_duration(duration) / _POINTS), 1), _LONGEST_CELL)
@@ -57,7 +57,9 @@ def _metrics_lines(url: str) -> list[str]:
         with client() as http:
             scraped = scrape(http, url)
     except (HTTPError, ValueError) as error:
-        raise AttachError(f"{url} tells no metrics: {str(error).splitlines()[0] or type(error).__name__}") from None
+        raise AttachError(
+            f"No Prometheus metrics at {url}: {str(error).splitlines()[0] or type(error).__name__}"
+        ) from None
     known = {
         kind: plugin.engine_metrics for kind, plugin in discover(aging.deployments.runtimes, DeploymentBase).items()
     }
@@ -66,14 +68,14 @@ def _metrics_lines(url: str) -> list[str]:
 
 
 def _name(command: tuple[str, ...], whereabouts: Whereabouts) -> str:
-    """A short name: the container's or control group's own, else the program's; a script's before its interpreter's."""
+    """A short name: that of the container or control group, else of the script, else of the program."""
     if whereabouts.by in ("container", "cgroup"):
-        told = whereabouts.value.rstrip("/").rpartition("/")[2].removesuffix(".service").removesuffix(".scope")
+        name = whereabouts.value.rstrip("/").rpartition("/")[2].removesuffix(".service").removesuffix(".scope")
     else:
         programs = [part.rpartition("/")[2] for part in command if not part.startswith("-")] or ["process"]
         interpreted = len(programs) > 1 and re.match(r"(python|node|ruby|perl|bash|sh)[\d.]*$", programs[0])
-        told = programs[1 if interpreted else 0].removesuffix(".py")
-    return re.sub(r"[^a-z0-9]+", "-", told.lower()).strip("-")[:40] or "process"
+        name = programs[1 if interpreted else 0].removesuffix(".py")
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "process"
 
 
 def _toml(value: str | int) -> str:

@@ -1,4 +1,4 @@
-"""From a campaign file to a result directory that is ready to run."""
+"""From a campaign file to a result directory."""
 
 from __future__ import annotations
 
@@ -25,43 +25,50 @@ from aging.runner.manifest import manifest, write_manifest
 from aging.runner.preflight import check, notes, resolve_deployments
 from aging.runner.stop import reap
 from aging.store.layout import Layout
+from aging.store.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedCampaign:
-    """A campaign that could start now."""
+    """A campaign that passed its checks, with its plug-ins and input files."""
 
     campaign: Campaign
     deployments: Sequence[DeploymentBase[Any]]
     catalogue: Catalogue
     files: Sequence[Input]
 
+    def manifest(self) -> Manifest:
+        """Its manifest."""
+        return manifest(self.campaign, self.deployments, self.files)
+
 
 def prepare_campaign(
-    written: CampaignText, results: Path, overrides: Mapping[str, Any], console: Console
+    campaign_text: CampaignText, results: Path, overrides: Mapping[str, Any], console: Console
 ) -> PreparedCampaign:
+    """Read and check a campaign. Processes that killed runners left behind are ended first, and printed.
+
+    Raises CampaignError, or PreflightError if the campaign cannot start now.
+    """
     catalogue = Catalogue.discovered()
-    inputs = read_inputs(parse_campaign(written.text, catalogue.kinds(), written.source, **overrides), written.source)
-    for told in reap():
-        console.print(told, highlight=False, soft_wrap=True)
-    check(inputs.campaign, catalogue, results, source=written.source)
-    require_calibration(inputs.campaign, written.source)
+    source = campaign_text.source
+    inputs = read_inputs(parse_campaign(campaign_text.text, catalogue.kinds(), source, **overrides), source)
+    for message in reap():
+        console.print(message, highlight=False, soft_wrap=True)
+    check(inputs.campaign, catalogue, results, source=source)
+    require_calibration(inputs.campaign, source)
     return PreparedCampaign(inputs.campaign, resolve_deployments(inputs.campaign, catalogue), catalogue, inputs.files)
 
 
-def make_result_directory(planned: PreparedCampaign, written: CampaignText, results: Path, console: Console) -> Layout:
-    """The result directory of a campaign that is about to start; what is worth a note before it does is told."""
-    content = manifest(planned.campaign, planned.deployments, planned.files)
-    layout = prepare(planned.campaign, content, written.text, results)
-    for file in planned.files:
+def print_notes(prepared: PreparedCampaign, console: Console) -> None:
+    """Print the input files of a campaign and what to know before it starts."""
+    for file in prepared.files:
         console.print(f"{file.where}: {file.told}", highlight=False, markup=False, soft_wrap=True)
-    for note in notes(planned.campaign, planned.deployments):
+    for note in notes(prepared.campaign, prepared.deployments):
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-    return layout
 
 
-def prepare(campaign: Campaign, content: Mapping[str, Any], text: str, results: Path) -> Layout:
-    """Make the result directory with the campaign file's text verbatim and the manifest's content."""
+def make_result_directory(campaign: Campaign, content: Manifest, text: str, results: Path) -> Layout:
+    """Make a result directory with the campaign file's text verbatim and this content of the manifest."""
     with writing(results / campaign.name):
         layout = Layout(_new_folder(results / campaign.name, time.time()))
         layout.run(HARNESS).mkdir(parents=True)
@@ -71,11 +78,11 @@ def prepare(campaign: Campaign, content: Mapping[str, Any], text: str, results: 
 
 
 def _new_folder(parent: Path, wall: float) -> Path:
-    """A folder that this call has made, also where another campaign starts in the same second."""
+    """A new folder, also if another campaign starts in the same second."""
     parent.mkdir(parents=True, exist_ok=True)
     for part in count(1):
         folder = parent / (folder_name(wall) if part == 1 else f"{folder_name(wall)}-{part}")
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
             return folder
-    raise AssertionError("there are endless names")
+    raise AssertionError("unreachable: count() does not end")

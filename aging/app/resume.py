@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aging.app.run import CampaignRun, _ran
+from aging.app.run import CampaignRun, run_to_findings
 from aging.campaign.load import parse_campaign, read_campaign
 from aging.campaign.plan import rounds
 from aging.load.schedule.input_files import found_from, read_inputs
@@ -21,29 +21,29 @@ from aging.store.results import open_results
 
 
 def resume_campaign(directory: Path, console: Console) -> CampaignRun:
-    """Go on with a campaign whose runner has gone, to its end.
+    """Continue a campaign whose runner has ended, and run it to its end.
 
-    Raises ResultsError, CampaignError, PreflightError, LockedError or NotResumableError before anything is changed.
+    Raises ResultsError, CampaignError, PreflightError, LockedError or NotResumableError before it changes anything.
     """
     results = open_results(directory)
     layout, folder = results.layout, results.state.folder
     check_resumable(layout.root, results.state)
     base = Path(folder) if folder is not None and Path(folder).is_dir() else Path()
     catalogue = Catalogue.discovered()
-    text, told = read_campaign(layout.campaign).text, results.manifest["campaign"]
-    overrides = {"duration": f"{told['duration_seconds']:f}s", "scale": told.get("scale")}
+    text, recorded = read_campaign(layout.campaign).text, results.manifest.campaign
+    overrides = {"duration": f"{recorded.duration_seconds:f}s", "scale": recorded.scale}
     parsed = parse_campaign(text, catalogue.kinds(), str(layout.campaign), **overrides)
     campaign = read_inputs(found_from(parsed, base), str(layout.campaign)).campaign
     starting = to_start(layout, results.state, rounds(campaign))
     resumed = Resumption(base, starting, left_processes(layout, results.state))
     check(campaign, catalogue, layout.root, str(layout.campaign), resumed)
     deployments = resolve_deployments(campaign, catalogue, base)
-    taken = take_over(layout)
-    with contextlib.closing(taken.lock):
-        what = "resumes" if results.events else "results"  # the runner of a detached campaign begins it
-        console.print(f"{what}: {layout.root}", highlight=False, soft_wrap=True)
-        for deployment, replica in remaining_work(rounds(campaign), taken.prior, time.monotonic()).cut_short:
-            told_over = f"{deployment}, replica {replica}: its time has passed, and nothing more of it is measured"
-            console.print(told_over, highlight=False, markup=False, soft_wrap=True)
-        runner = CampaignRunner(campaign, deployments, catalogue, layout, taken.prior)
-        return _ran(runner, None, campaign, layout, console)
+    takeover = take_over(layout)
+    with contextlib.closing(takeover.lock):
+        label = "resumes" if results.events else "results"  # the runner of a detached campaign starts it
+        console.print(f"{label}: {layout.root}", highlight=False, soft_wrap=True)
+        for deployment, replica in remaining_work(rounds(campaign), takeover.prior, time.monotonic()).cut_short:
+            message = f"{deployment}, replica {replica}: its time window is over; it will not be measured further."
+            console.print(message, highlight=False, markup=False, soft_wrap=True)
+        runner = CampaignRunner(campaign, deployments, catalogue, layout, takeover.prior)
+        return run_to_findings(runner, None, campaign, layout, console)

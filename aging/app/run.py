@@ -1,4 +1,4 @@
-"""A campaign from file to findings: what ``aging run`` and ``aging check`` share."""
+"""A campaign from file to findings, for ``aging run``, ``aging check`` and ``aging observe``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
-from aging.app.analyze import derive
-from aging.app.execute import seal
-from aging.app.prepare import make_result_directory, prepare_campaign
-from aging.app.smoke import _sane
+from aging.app.conclude import ANALYSIS, conclude
+from aging.app.execute import measure
+from aging.app.prepare import make_result_directory, prepare_campaign, print_notes
+from aging.app.smoke import run_sanity_check
 from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
 from aging.check.early_stop import Gate, watch
+from aging.findings.findings_file import read_findings
 from aging.findings.types import Findings
 from aging.runner.campaign import CampaignRunner, Outcome
 from aging.store.layout import Layout
@@ -25,50 +26,54 @@ from aging.store.lock import Lock
 
 @dataclass(frozen=True, slots=True)
 class CampaignRun:
-    """A campaign that has been run and analysed."""
+    """A campaign that has been run and analyzed."""
 
     outcome: Outcome
     layout: Layout
     findings: Findings
     decided: str | None
-    """Why it was ended before its time, where that was not asked for: what an early look found, or a watchdog."""
+    """Why it ended early, if an early look or a watchdog ended it; else None."""
 
 
 def run_campaign(
-    written: CampaignText,
+    campaign_text: CampaignText,
     results: Path,
     overrides: Mapping[str, Any],
     console: Console,
     gate: Gate | None = None,
 ) -> CampaignRun:
-    """Check, run, seal, analyse and report a campaign; end it early once it has failed ``gate``.
+    """Check, run, seal, analyze and report a campaign; end it early once it has failed ``gate``.
 
-    ``overrides`` stand in for top-level keys of the file.
-    Raises CampaignError or PreflightError before anything is started or written, and InconclusiveError where the
-    sanity run that the campaign asks for was not passed.
+    ``overrides`` replace top-level keys of the file.
+    Raises CampaignError or PreflightError before it starts or writes anything, and InconclusiveError if the sanity
+    run of the campaign fails.
     """
-    planned = prepare_campaign(written, results, overrides, console)
-    _sane(planned, written, results, console)
-    campaign, layout = planned.campaign, make_result_directory(planned, written, results, console)
+    prepared = prepare_campaign(campaign_text, results, overrides, console)
+    run_sanity_check(prepared, campaign_text, results, console)
+    campaign = prepared.campaign
+    layout = make_result_directory(campaign, prepared.manifest(), campaign_text.text, results)
+    print_notes(prepared, console)
     if gate is not None:  # a gate that was killed is run again from its start
         campaign = campaign.model_copy(update={"orphan_grace": 0.0})
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
-        runner = CampaignRunner(campaign, planned.deployments, planned.catalogue, layout)
+        runner = CampaignRunner(campaign, prepared.deployments, prepared.catalogue, layout)
         looking = (
             None
             if gate is None or gate.looks == 1
             else watch(gate, campaign, layout, runner.decide, runner.record_event)
         )
-        return _ran(runner, looking, campaign, layout, console)
+        return run_to_findings(runner, looking, campaign, layout, console)
 
 
-def _ran(
+def run_to_findings(
     runner: CampaignRunner,
     looking: Coroutine[Any, Any, None] | None,
     campaign: Campaign,
     layout: Layout,
     console: Console,
 ) -> CampaignRun:
-    outcome = seal(runner, looking, campaign, layout, console)
-    return CampaignRun(outcome, layout, derive(layout.root), runner.decided or runner.halted)
+    """Run a campaign whose lock the caller holds to its end, and analyze it."""
+    outcome = measure(runner, looking, campaign, layout, console)
+    conclude(ANALYSIS, layout, outcome, console)
+    return CampaignRun(outcome, layout, read_findings(layout.findings), runner.decided or runner.halted)

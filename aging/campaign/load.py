@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class Kinds:
     lengths: Mapping[str, type[LengthsOptions]]
     policies: Mapping[str, type[RejuvenationOptions]]
     samplers: frozenset[str]
-    tests: frozenset[str]
+    tests: Collection[str]
     presets: frozenset[str]
 
 

@@ -9,26 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from aging.campaign.schema import Campaign
-from aging.check.conditions import Condition, Judgement, Outcome, judge
+from aging.check.conditions import Condition
 from aging.core.format import readable_duration
-from aging.core.records import Event
 from aging.core.worker import WorkerError, call
-from aging.findings.build import analyse
-from aging.runner.catalogue import Catalogue
-from aging.stats import look_levels
+from aging.store.events import Event, Journalize, LookFailed
 from aging.store.journal import JournalFollower
 from aging.store.layout import Layout
-from aging.store.results import Results, open_results
 
 _POLL_SECONDS = 1.0
 _ALPHA = 0.05
+_LOOK = "aging.check.look:look"
+"""By name: what it imports is never the runner's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +42,18 @@ class Gate:
 
     def level(self, look: int, failed: Collection[int] = ()) -> float:
         """The same at one look, counted from 1. The looks that ``failed`` have spent nothing of the error."""
+        from aging.stats.multiple.group_sequential import look_levels  # noqa: PLC0415 - scipy, not for the runner
+
         numbers = [number for number in range(1, self.looks + 1) if number not in failed]
-        return float(look_levels(np.array(numbers, dtype=np.float64), _ALPHA)[numbers.index(look)])
+        return float(look_levels(numbers, _ALPHA)[numbers.index(look)])
 
     def times(self, warmup: float, duration: float) -> list[float]:
         """Seconds from the start of load of the looks before the end."""
         return [warmup + (duration - warmup) * k / self.looks for k in range(1, self.looks)]
 
 
-def failed(results: Results, gate: Gate, level: float) -> list[Judgement]:
-    """The conditions that the results so far have failed at this ``level``."""
-    findings = analyse(results, Catalogue.discovered().tests)
-    judgements = judge(findings, gate.conditions, gate.deployments, level)
-    return [judgement for judgement in judgements if judgement.outcome is Outcome.FAILED]
-
-
 async def watch(
-    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], tell: Callable[..., object]
+    gate: Gate, campaign: Campaign, layout: Layout, decided: Callable[[str], None], tell: Journalize
 ) -> None:
     """Look at each planned time; call ``decided`` with the reason, and return, at the first failure.
 
@@ -72,14 +63,11 @@ async def watch(
     crashed: set[int] = set()
     for number, at in enumerate(gate.times(campaign.warmup or 0.0, campaign.duration), start=1):
         await asyncio.sleep(max(start + at - time.monotonic(), 0.0))
-        level = gate.level(number, crashed)
-        if level == 0:
-            continue
         try:
-            messages = await call(look, _job(gate, layout, level))
+            messages = await call(_LOOK, _job(gate, layout, number, crashed))
         except WorkerError as error:
             crashed.add(number)
-            tell("look_failed", look=number, looks=gate.looks, exit=error.status, log=list(error.lines))
+            tell(LookFailed(look=number, looks=gate.looks, exit=error.status, log=list(error.lines)))
             continue
         if messages:
             saved = readable_duration(max(start + campaign.duration - time.monotonic(), 0.0))
@@ -89,7 +77,7 @@ async def watch(
 
 def failed_looks(events: Iterable[Event]) -> frozenset[int]:
     """The looks that crashed, counted from 1."""
-    return frozenset(int(event.details["look"]) for event in events if event.kind == "look_failed")
+    return frozenset(event.look for event in events if isinstance(event, LookFailed))
 
 
 async def _start_of_load(layout: Layout) -> float:
@@ -101,16 +89,5 @@ async def _start_of_load(layout: Layout) -> float:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _job(gate: Gate, layout: Layout, level: float) -> dict[str, Any]:
-    return {
-        "root": str(layout.root),
-        "conditions": [asdict(condition) for condition in gate.conditions],
-        "deployments": list(gate.deployments),
-        "level": level,
-    }
-
-
-def look(job: Mapping[str, Any]) -> list[str]:
-    """The messages of what has failed: what a worker process computes, for an analysis must not show in the runner."""
-    gate = Gate([Condition(**condition) for condition in job["conditions"]], job["deployments"], looks=1)
-    return [judgement.message for judgement in failed(open_results(job["root"], checked=True), gate, job["level"])]
+def _job(gate: Gate, layout: Layout, look: int, crashed: Collection[int]) -> dict[str, Any]:
+    return {"root": str(layout.root), "gate": asdict(gate), "look": look, "crashed": list(crashed)}

@@ -1,4 +1,4 @@
-"""(Re)build findings.json and report.html of a result directory, also of a campaign that was killed."""
+"""Rebuild findings.json and report.html of a result directory, also if the runner was killed."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Find each deployment's ceiling under the campaign's load, and the rate at a fraction of it.
+"""Find each deployment's ceiling (the highest rate it sustains), and the request rate at a fraction of it.
 
-Deployments are measured one after the other, each alone: the rate is doubled until it saturates, then bisected.
-The curve goes to FILE.calibration.json beside the campaign file, and is drawn in FILE.calibration.svg.
+Deployments run one after the other, each alone: the rate is doubled until the server saturates, then bisected.
+The curve is written to FILE.calibration.json beside the campaign file and drawn in FILE.calibration.svg.
 
-Exit 0 when every ceiling was found, 3 when one was not (the bound that was met is told), 2 for bad input.
+Exit 0 when every ceiling was found, 3 when one was not (the output names the limit that was reached), 2 for bad input.
 """
 
 from __future__ import annotations
@@ -33,18 +33,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--fraction", type=float, default=0.85, metavar="SHARE", help="share of the ceiling to run at; default: 0.85"
     )
     parser.add_argument("--write", type=Path, metavar="OUT.toml", help="copy of the campaign file with the rates in it")
-    parser.add_argument("--step", default="20s", metavar="TIME", help="time that a rate is measured for; default: 20s")
-    parser.add_argument("--settle", default="5s", metavar="TIME", help="time before that, at least; default: 5s")
-    parser.add_argument("--most", default="10m", metavar="TIME", help="time for one deployment; default: 10m")
-    parser.add_argument("--from-rate", type=float, default=1.0, metavar="R", help="first rate; default: 1 a second")
-    parser.add_argument("--max-rate", type=float, default=1000.0, metavar="R", help="highest rate; default: 1000")
-    parser.add_argument("--precision", type=float, default=0.1, metavar="SHARE", help="how near; default: 0.1")
-    parser.add_argument("--deployment", action="append", default=[], metavar="NAME", help="this one only; repeatable")
+    parser.add_argument("--step", default="20s", metavar="TIME", help="time to measure each rate; default: 20s")
+    parser.add_argument(
+        "--settle", default="5s", metavar="TIME", help="minimum time before each measurement; default: 5s"
+    )
+    parser.add_argument("--most", default="10m", metavar="TIME", help="maximum time per deployment; default: 10m")
+    parser.add_argument("--from-rate", type=float, default=1.0, metavar="R", help="first rate, in req/s; default: 1")
+    parser.add_argument(
+        "--max-rate", type=float, default=1000.0, metavar="R", help="highest rate, in req/s; default: 1000"
+    )
+    parser.add_argument(
+        "--precision", type=float, default=0.1, metavar="SHARE", help="relative precision; default: 0.1"
+    )
+    parser.add_argument(
+        "--deployment", action="append", default=[], metavar="NAME", help="only this deployment; repeatable"
+    )
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.calibrate import calibrate
-    from aging.app.calibration_file import calibration_path, described, rate_of
+    from aging.app.calibration_file import calibration_content, calibration_path, rate_of
     from aging.campaign.load import parse_campaign, read_campaign
     from aging.campaign.rates import with_rates
     from aging.findings.saturation import why_not
@@ -56,44 +64,50 @@ def run(options: argparse.Namespace) -> ExitCode:
 
     windows, limits = _bounds(options)
     path = calibration_path(options.file)
-    written, catalogue = read_campaign(options.file), Catalogue.discovered()
-    parsed = parse_campaign(written.text, catalogue.kinds(), written.source)
-    campaign = read_inputs(parsed, written.source).campaign
+    campaign_text, catalogue = read_campaign(options.file), Catalogue.discovered()
+    parsed = parse_campaign(campaign_text.text, catalogue.kinds(), campaign_text.source)
+    campaign = read_inputs(parsed, campaign_text.source).campaign
     if campaign.load is None:
-        raise AgingError(f"{options.file}: drives no load, so there is nothing to calibrate")
+        raise AgingError(
+            f"{options.file}: load: the campaign sends no requests, so there is no rate to calibrate; add open arrivals"
+        )
     if not any(each.arrivals.mean_rate() for each in classes_of(campaign.load)):
-        raise AgingError(f"{options.file}: a closed loop has no rate to calibrate; give the load open arrivals")
+        raise AgingError(f"{options.file}: load.arrivals: a closed loop has no rate to calibrate; use open arrivals")
     if campaign.factors:
-        raise AgingError(f"{options.file}: [factors] make many loads of one; calibrate the file without them")
+        raise AgingError(
+            f"{options.file}: [factors]: a designed experiment has several loads; calibrate the file without it"
+        )
     names = [one.name for one in campaign.deployment]
     if unknown := [name for name in options.deployment if name not in names]:
-        raise AgingError(f"--deployment: there is no {', '.join(unknown)}; there are: {', '.join(names)}")
+        raise AgingError(f"--deployment: unknown deployment {', '.join(unknown)}; known: {', '.join(names)}")
     if options.write is not None and not options.write.absolute().parent.is_dir():
         raise AgingError(
-            f"--write: there is no folder {options.write.absolute().parent}; make it, or name another file"
+            f"--write: the folder {options.write.absolute().parent} does not exist; create it, or name another file"
         )
-    check(campaign, catalogue, path.parent, source=written.source)
+    check(campaign, catalogue, path.parent, source=campaign_text.source)
     deployments = [
         one
         for one in resolve_deployments(campaign, catalogue)
         if not options.deployment or one.options.name in options.deployment
     ]
     out = console()
-    ceilings = asyncio.run(calibrate(campaign, deployments, windows, limits, lambda name, step: _tell(out, name, step)))
+    ceilings = asyncio.run(
+        calibrate(campaign, deployments, windows, limits, lambda name, step: _show_step(out, name, step))
+    )
     found = {one.deployment: rate for one in ceilings if (rate := rate_of(one, options.fraction)) is not None}
-    content = json.dumps(described(campaign, ceilings, options.fraction), indent=1) + "\n"
+    content = json.dumps(calibration_content(campaign, ceilings, options.fraction), indent=1) + "\n"
     curve = curve_plot(ceilings)
     with writing(path):
         path.write_text(content, encoding="utf-8")
         path.with_suffix(".svg").write_text(curve, encoding="utf-8")
     for one in ceilings:
-        _conclude(out, one, found.get(one.deployment), options.fraction, why_not(one, limits))
+        _show_ceiling(out, one, found.get(one.deployment), options.fraction, why_not(one, limits))
     out.print(f"curve: {path}, {path.with_suffix('.svg').name}", soft_wrap=True)
     if len(found) < len(ceilings):
         return ExitCode.INCONCLUSIVE
     if options.write is not None:
         remark = f"{options.fraction * _PERCENT:g} % of its ceiling here (aging calibrate)"
-        rated = with_rates(written.text, found, remark)
+        rated = with_rates(campaign_text.text, found, remark)
         with writing(options.write):
             options.write.write_text(rated, encoding="utf-8")
             calibration_path(options.write).write_text(content, encoding="utf-8")
@@ -102,7 +116,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
-    """What the options bound. Raises MistakesError with every option that bounds nothing."""
+    """The time windows and the search limits of the options. Raises MistakesError with every invalid option."""
     from aging.app.calibrate import Windows
     from aging.findings.saturation import Limits
 
@@ -120,8 +134,8 @@ def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
         mistakes.append(Mistake("--fraction", f"must be above 0 and at most 1, got {options.fraction:g}"))
     least = Limits().least
     if not least <= options.from_rate <= options.max_rate < float("inf"):
-        what = f"needs {least:g} ≤ --from-rate ≤ --max-rate, got {options.from_rate:g} and {options.max_rate:g}"
-        mistakes.append(Mistake("--from-rate", what))
+        message = f"needs {least:g} ≤ --from-rate ≤ --max-rate, got {options.from_rate:g} and {options.max_rate:g}"
+        mistakes.append(Mistake("--from-rate", message))
     if not 0 < options.precision <= 1:
         mistakes.append(Mistake("--precision", f"must be above 0 and at most 1, got {options.precision:g}"))
     if mistakes:
@@ -132,7 +146,7 @@ def _bounds(options: argparse.Namespace) -> tuple[Windows, Limits]:
     return Windows(seconds["step"], seconds["settle"]), limits
 
 
-def _tell(out: Console, name: str, step: Step) -> None:
+def _show_step(out: Console, name: str, step: Step) -> None:
     from aging.findings.latencies import SINCE
     from aging.findings.saturation import BASE
 
@@ -145,7 +159,7 @@ def _tell(out: Console, name: str, step: Step) -> None:
     )
 
 
-def _conclude(out: Console, ceiling: Ceiling, rate: float | None, fraction: float, why_not: str) -> None:
+def _show_ceiling(out: Console, ceiling: Ceiling, rate: float | None, fraction: float, why_not: str) -> None:
     if ceiling.rate is None:
         out.print(f"{ceiling.deployment}: no ceiling found: {why_not}", soft_wrap=True)
         return

@@ -4,15 +4,15 @@ A condition names an indicator, its rate per hour or per request, and the limit:
 
   aging check FILE --fail 'process_anon_swap_bytes:per_request > 256'
 
-It fails (exit 1) when a deployment is `aging` and its rate is above the limit; it
-passes (exit 0) when the whole interval of every deployment's rate is below it; else it
-is inconclusive (exit 3): too short, too noisy, or a broken run. Controls (deployments
-whose ageing is configured) are not judged unless named; one that was mistaken leaves
-the gate undecided.
+The gate fails (exit 1) when a deployment's verdict is `aging` and its rate is above the
+limit. It passes (exit 0) when the whole interval of every deployment's rate is below the
+limit. Otherwise it is inconclusive (exit 3): too short, too noisy, or a broken run.
+Controls (deployments with a configured leak) are judged only if named; a control with
+the wrong verdict makes the gate inconclusive.
 
-With --looks N the running campaign is judged N times at equal intervals and ended as
-soon as it has failed. All looks together err as often as one would (O'Brien-Fleming
-spending); a campaign is never ended early to pass.
+With --looks N the gate is evaluated N times at equal intervals while the campaign runs;
+the campaign ends as soon as the gate has failed. All looks together have the error rate
+of one (O'Brien-Fleming spending). A campaign is never ended early to pass.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli.arguments import looks
 from aging.cli.console import console
 from aging.core.errors import AgingError, ExitCode
 
@@ -35,14 +36,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--fail", action="append", required=True, metavar="CONDITION", help="'INDICATOR:per_hour|per_request > NUMBER'"
     )
     parser.add_argument(
-        "--deployment", action="append", default=[], metavar="NAME", help="only these; default: all but controls"
+        "--deployment",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="judge only this deployment; repeatable; default: all except controls",
     )
     parser.add_argument(
         "--looks",
-        type=_looks,
+        type=looks,
         default=1,
         metavar="N",
-        help="judge N times while it runs (1 to 100); default: at the end",
+        help="evaluate N times while it runs (1 to 100); default: only at the end",
     )
     parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
@@ -59,19 +64,21 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.store.journal import read_journal
 
     conditions = parse_conditions(options.fail)
-    gate = Gate(conditions, _judged(options.file, conditions, options.deployment, options.looks), options.looks)
+    gate = Gate(
+        conditions, _deployments_to_judge(options.file, conditions, options.deployment, options.looks), options.looks
+    )
     out = console()
     overrides = {"duration": options.duration, "scale": options.scale}
-    ran = run_campaign(read_campaign(options.file), options.results, overrides, out, gate)
-    if ran.decided:
-        out.print(f"ended early at {ran.decided}", markup=False, soft_wrap=True)
-    # What an early look has decided stays decided; else the end is the last look.
-    last = gate.level(gate.looks, failed_looks(read_journal(ran.layout.journal)))
-    judgements = judge(ran.findings, conditions, gate.deployments, 1.0 if ran.decided else last)
+    campaign_run = run_campaign(read_campaign(options.file), options.results, overrides, out, gate)
+    if campaign_run.decided:
+        out.print(f"ended early at {campaign_run.decided}", markup=False, soft_wrap=True)
+    # A failure at an early look is final; otherwise the end is the last look.
+    last = gate.level(gate.looks, failed_looks(read_journal(campaign_run.layout.journal)))
+    judgements = judge(campaign_run.findings, conditions, gate.deployments, 1.0 if campaign_run.decided else last)
     for judgement in judgements:
         out.print(f"{judgement.outcome.value}: {judgement.message}", markup=False, soft_wrap=True)
-    out.print(f"report: {ran.layout.report}", soft_wrap=True)
-    if ran.outcome is Outcome.INTERRUPTED:
+    out.print(f"report: {campaign_run.layout.report}", soft_wrap=True)
+    if campaign_run.outcome is Outcome.INTERRUPTED:
         return ExitCode.INTERRUPTED
     match overall(judgements):
         case GateOutcome.FAILED:
@@ -82,14 +89,8 @@ def run(options: argparse.Namespace) -> ExitCode:
             return ExitCode.INCONCLUSIVE
 
 
-def _looks(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of looks from 1 to 100")
-    return int(text)
-
-
-def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], looks: int) -> list[str]:
-    """The deployments to judge; wrong names are told before hours of load."""
+def _deployments_to_judge(file: Path, conditions: Sequence[Condition], named: Sequence[str], looks: int) -> list[str]:
+    """The deployments to judge. Raises AgingError for unknown names, before hours of load."""
     from aging.campaign.load import load_campaign
     from aging.campaign.plan import rounds
     from aging.check.conditions import check_names
@@ -100,7 +101,7 @@ def _judged(file: Path, conditions: Sequence[Condition], named: Sequence[str], l
     campaign = load_campaign(file, catalogue.kinds())
     plugins = [catalogue.deployments[options.kind](options, None) for options in campaign.deployment]
     if looks > 1 and len(rounds(campaign)) > 1:
-        raise AgingError(f"--looks {looks}: {file} has runs that take turns; looks need all runs side by side, once")
+        raise AgingError(f"--looks {looks}: {file} has several rounds; looks need all runs in one round")
     classes = [] if campaign.load is None else [one.name for one in campaign.load.classes]
     check_names(conditions, named, [one.options.name for one in plugins], indicators(classes))
     return list(named) or [one.options.name for one in plugins if one.known_aging() is None]

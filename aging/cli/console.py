@@ -1,12 +1,22 @@
-"""The console that verbs print to."""
+"""The console, and what several verbs print to it."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
+
+from aging.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from aging.app.run import CampaignRun
+    from aging.runner.campaign import Outcome
 
 _PIPED_WIDTH = 160
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 class _PlainConsole(Console):
@@ -20,3 +30,43 @@ def console() -> Console:
     """As wide as the terminal; without one, wide enough that no table is cut in a log. Text is never markup."""
     width = None if sys.stdout.isatty() else _PIPED_WIDTH
     return _PlainConsole(highlight=False, markup=False, width=width)
+
+
+def show_checks(results: Path, out: Console) -> ExitCode:
+    """Print the checks of this host, with results in this folder; BAD_INPUT if one of them fails."""
+    from aging.runner.catalogue import Catalogue
+    from aging.runner.host_checks import host_checks
+
+    checks = host_checks(results, Catalogue.discovered())
+    for one in checks:
+        out.print(Text.assemble((f"{one.status:<5}", _STYLES[one.status]), f"{one.name:<20} {one.message}"))
+    return ExitCode.BAD_INPUT if any(one.status == "fail" for one in checks) else ExitCode.DONE
+
+
+def show_run(run: CampaignRun, out: Console) -> ExitCode:
+    """Print the findings of a campaign, their paths, and how to continue it; return its exit code."""
+    from aging.report.terminal import show
+
+    show(run.findings, out)
+    out.print(f"findings: {run.layout.findings}", soft_wrap=True)
+    out.print(f"report:   {run.layout.report}", soft_wrap=True)
+    code = exit_code(run.outcome)
+    if code is ExitCode.INCONCLUSIVE and run.decided is not None:
+        out.print(f"halted:   {run.decided}. To continue: aging resume {run.layout.root}", soft_wrap=True)
+    elif code is ExitCode.INTERRUPTED:
+        skipped = "requests due before you resume are skipped"
+        out.print(f"To continue: aging resume {run.layout.root} ({skipped})", soft_wrap=True)
+    return code
+
+
+def exit_code(outcome: Outcome) -> ExitCode:
+    """The exit code of a campaign: INCONCLUSIVE if no deployment could be measured."""
+    from aging.runner.campaign import Outcome
+
+    match outcome:
+        case Outcome.COMPLETED | Outcome.DECIDED:
+            return ExitCode.DONE
+        case Outcome.INTERRUPTED:
+            return ExitCode.INTERRUPTED
+        case Outcome.FAILED | Outcome.HALTED:
+            return ExitCode.INCONCLUSIVE

@@ -1,7 +1,7 @@
-"""Check this host: is it ready to measure on? Cores, memory, swap, cgroup, ulimit, disk, clock, NVML, runtimes.
+"""Check that this host is ready to measure on: cores, memory, swap, cgroup, ulimit, disk, clock, NVML, runtimes.
 
-With a campaign file, also whether that campaign could start now (ports, model, runtimes).
-Exit 0 when nothing stands in the way, 2 otherwise.
+With a campaign file, also check that the campaign could start now (ports, model, runtimes).
+Exit 0 when no check fails, 2 otherwise.
 """
 
 from __future__ import annotations
@@ -9,13 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
-from aging.cli.console import console
+from aging.cli.console import console, show_checks
 from aging.core.errors import ExitCode
-
-_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,14 +39,3 @@ def run(options: argparse.Namespace) -> ExitCode:
             out.print(f"ports: a free port is chosen at start for {', '.join(chosen)}", soft_wrap=True)
         out.print(f"{options.file}: could start now")
     return code
-
-
-def show_checks(results: Path, out: Console) -> ExitCode:
-    """Print whether this host is ready to be measured on, with results in this folder; BAD_INPUT when it is not."""
-    from aging.runner.catalogue import Catalogue
-    from aging.runner.host_checks import host_checks
-
-    checks = host_checks(results, Catalogue.discovered())
-    for one in checks:
-        out.print(Text.assemble((f"{one.status:<5}", _STYLES[one.status]), f"{one.name:<20} {one.message}"))
-    return ExitCode.BAD_INPUT if any(one.status == "fail" for one in checks) else ExitCode.DONE

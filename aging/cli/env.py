@@ -1,4 +1,4 @@
-"""Create, list or remove the isolated environments that runtimes under test live in."""
+"""Create, list or remove the isolated Python environments of the runtimes under test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aging.core.errors import AgingError, ExitCode
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("create", "list", "remove"))
-    parser.add_argument("name", nargs="?", metavar="NAME", help="environment, as `aging env list` names it")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="environment, as `aging env list` prints it")
 
 
 def run(options: argparse.Namespace) -> ExitCode:

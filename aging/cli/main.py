@@ -1,7 +1,7 @@
-"""The command line: one verb a file; its docstring is its ``--help``, its exit code its answer.
+"""The command line: one verb a file; its docstring is its ``--help``.
 
-A verb is imported when it is asked for; of all others only the docstring is read. What takes long to import, such as
-pandas, scipy and the runner, a verb imports in its ``run``, so that its ``--help`` need not wait for that either.
+Only the verb that runs is imported; of the others only the docstring is read. A verb imports what takes long to import,
+such as pandas, scipy and the runner, in its ``run``, so that ``--help`` does not wait for it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ exit codes: 0 done, or gate passed · 1 gate failed (check only) · 2 bad input 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; every error of the package becomes its message and its exit code here. Any other is a bug."""
+    """Run one verb. An AgingError becomes its message and its exit code; any other exception is a bug."""
     sys.excepthook = _crashed
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = parser(given[:1]).parse_args(given)
@@ -44,21 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("aging: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # the reader has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     return int(code)
 
 
 def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A bug of ours must not exit 1: to a CI job that says "it leaks"."""
+    """Exit 70 after an unexpected exception: in a CI job exit 1 means that the gate failed."""
     sys.__excepthook__(kind, error, trace)
     sys.stderr.flush()
     os._exit(ExitCode.CRASHED)
 
 
 def parser(asked: Collection[str] = _VERBS) -> argparse.ArgumentParser:
-    """The command line, with the options of the verbs that are ``asked`` for alone."""
+    """The command line, with the options of only those verbs that are ``asked`` for."""
     root = argparse.ArgumentParser(
         prog="aging", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -86,7 +86,7 @@ def _docstring(verb: str) -> str:
 
 
 class _Version(argparse.Action):
-    """Looks the version up when it is asked for: that takes 50 ms."""
+    """Looks up the version on demand: it takes 50 ms."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version

@@ -1,7 +1,7 @@
 """Make a random-weight model and print its path; it is made once and cached.
 
-Memory aging lives in the serving code, not in the weights, so a tiny random model
-is a fair subject and no hub is needed.
+Memory aging is a property of the serving code, not of the weights: a tiny random
+model is enough, and no model hub is needed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default="gguf",
         help="gguf: one file, for llama.cpp, mistral.rs and OpenVINO; huggingface: a folder, for vLLM and transformers",
     )
-    parser.add_argument("--out", type=Path, metavar="PATH", help="write it here, not to the cache")
+    parser.add_argument("--out", type=Path, metavar="PATH", help="write the model here instead of to the cache")
 
 
 def run(options: argparse.Namespace) -> ExitCode:

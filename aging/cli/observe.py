@@ -1,31 +1,29 @@
-"""Watch a process that runs already and say whether it ages: no campaign file, no load of ours.
+"""Watch a running process and report whether it ages: no campaign file, no load.
 
-The process and all it has started are sampled once a second; it is never signalled and no
-request is sent to it. Ctrl-C ends the watch, and what was seen by then is analysed (exit 130).
+The process and its descendants are sampled once a second. It is never signaled, and no
+request is sent to it. Ctrl-C ends the watch and analyzes the samples so far (exit 130).
 
   aging observe --pid 4711 --for 2h
   aging observe --name 'vllm serve' --metrics http://127.0.0.1:8000/metrics
   aging observe --container tgi
   aging observe --cgroup /system.slice/ollama.service
 
-Whether growth goes on or levels off is judged against the whole age of the process; where
-it was idle until now, say so with --load-start now.
+Whether growth is sustained or levels off is judged against the whole age of the process. If
+the process was idle until now, use --load-start now.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.cli.console import console
-from aging.cli.run import told
+from aging.cli.arguments import minimum_duration, pattern, pid, url
+from aging.cli.console import console, show_run
 from aging.core.errors import ExitCode
-from aging.core.quantities import parse_duration
 
 _LEAST_SECONDS = 15
-"""A verdict takes twelve samples, one a second."""
+"""A verdict needs 12 samples, one a second."""
 
 if TYPE_CHECKING:
     from aging.deployments.origins.attached import Whereabouts
@@ -33,22 +31,29 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--pid", type=_pid, metavar="PID", help="a process and its descendants")
+    what.add_argument("--pid", type=pid, metavar="PID", help="a process and its descendants")
     what.add_argument(
         "--name",
-        type=_pattern,
+        type=pattern,
         metavar="PATTERN",
         help="the process whose command line matches a regular expression",
     )
     what.add_argument("--container", metavar="NAME", help="a docker or podman container")
     what.add_argument("--cgroup", metavar="PATH", help="every process of a control group")
-    parser.add_argument("--metrics", type=_url, metavar="URL", help="its Prometheus metrics, sampled too")
-    parser.add_argument("--for", dest="duration", type=_duration, default="2h", metavar="TIME", help="default: 2h")
+    parser.add_argument("--metrics", type=url, metavar="URL", help="Prometheus metrics of the process, sampled too")
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        type=minimum_duration(_LEAST_SECONDS),
+        default="2h",
+        metavar="TIME",
+        help="how long; default: 2h",
+    )
     parser.add_argument(
         "--load-start",
         choices=("process", "now"),
         default="process",
-        help="when it began to be used: with the process (default), or now",
+        help="when the load started: with the process (default), or now",
     )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
 
@@ -58,8 +63,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.run import run_campaign
 
     out = console()
-    written = observation(_whereabouts(options), options.duration, options.metrics, options.load_start)
-    return told(run_campaign(written, options.results, {}, out), out)
+    campaign_text = observation(_whereabouts(options), options.duration, options.metrics, options.load_start)
+    return show_run(run_campaign(campaign_text, options.results, {}, out), out)
 
 
 def _whereabouts(options: argparse.Namespace) -> Whereabouts:
@@ -67,35 +72,3 @@ def _whereabouts(options: argparse.Namespace) -> Whereabouts:
 
     o = options
     return Whereabouts.given(pid=o.pid, process=o.name, container=o.container, cgroup=o.cgroup)
-
-
-def _pid(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a process id; give a positive whole number")
-    return int(text)
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from None
-    if not text:
-        raise argparse.ArgumentTypeError("an empty pattern matches everything; give a part of the command line")
-    return text
-
-
-def _url(text: str) -> str:
-    if not re.match(r"https?://[^/]+", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not an address like http://127.0.0.1:8000/metrics")
-    return text
-
-
-def _duration(text: str) -> str:
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if seconds < _LEAST_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text} is too short to tell anything; give at least {_LEAST_SECONDS}s")
-    return text

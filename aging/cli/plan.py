@@ -1,6 +1,6 @@
-"""Print what a campaign will do: which run when, in which slot, with which levels and seed; how long, how much disk.
+"""Print the plan of a campaign: each run with its round, slot, levels and seed; the total time and disk space.
 
-Starts nothing and needs no runtime installed. --json prints the same for a program.
+Starts nothing and needs no runtime installed. --json prints the same as JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="campaign file")
     parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
@@ -75,12 +75,14 @@ def _show(campaign: Campaign, plan: Timetable, need: DiskNeed) -> None:
         cells = (str(run.round), readable_duration(run.begins), run.slot, run.deployment, str(run.replica))
         grid.add_row(*cells, str(run.seed), *((_levels(run.levels),) if treated else ()))
     out.print(grid)
-    what = "of watching" if campaign.load is None else "of load"
-    took = f"{readable_duration(plan.load)} {what} in {max(run.round for run in plan.runs)} rounds"
+    what = "of observation" if campaign.load is None else "of load"
+    total = f"{readable_duration(plan.load)} {what} in {max(run.round for run in plan.runs)} rounds"
     pauses = f" and {readable_duration(plan.pauses)} of cooldown" if plan.pauses else ""
-    more = f"; starting and settling add {readable_duration(plan.at_most_more)} at most"
-    out.print(f"duration: {took}{pauses}{more}", soft_wrap=True)
-    again = f"repeats of broken runs: up to {campaign.retries} each, after these" if campaign.retries else ""
+    more = f"; starting and settling add at most {readable_duration(plan.at_most_more)}"
+    out.print(f"duration: {total}{pauses}{more}", soft_wrap=True)
+    again = (
+        f"retries of broken runs: at most {campaign.retries} per run, after the last round" if campaign.retries else ""
+    )
     if again:
         out.print(again, soft_wrap=True)
     logs = f", logs up to {bytes_text(need.logs)}"

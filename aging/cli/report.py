@@ -1,4 +1,4 @@
-"""(Re)build report.html of a result directory and print its path."""
+"""Rebuild report.html of a result directory and print its path."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Go on with a campaign whose runner was killed, interrupted or halted: same schedule, at the right place.
+"""Continue a campaign whose runner was killed, interrupted or halted, at the right place of its schedule.
 
-Servers that still live are taken over and go on ageing; others begin a new generation. What was due while nobody
-sent is not sent, and told. A campaign that has ended is refused, and so is one that is being run.
+Servers that are still running are re-adopted and keep their age; others start a new generation. Requests that were
+due while the runner was down are skipped and reported. A campaign that has ended, or that is running, is refused.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aging.cli.console import console
-from aging.cli.run import told
+from aging.cli.console import console, show_run
 from aging.core.errors import ExitCode
 
 
@@ -22,4 +21,4 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.resume import resume_campaign
 
     out = console()
-    return told(resume_campaign(options.directory, out), out)
+    return show_run(resume_campaign(options.directory, out), out)

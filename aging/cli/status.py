@@ -1,6 +1,6 @@
-"""Show how a campaign stands, running or ended, from its result directory alone; without one, how all of them do.
+"""Show the status of a campaign from its result directory; without one, of all campaigns below --results.
 
---json prints the same for programs; --watch goes on until the campaign has ended, or Ctrl-C.
+--json prints the same as JSON; --watch refreshes every second until the campaign has ended, or Ctrl-C.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, nargs="?", metavar="DIR", help="result directory")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="as JSON")
-    how.add_argument("--watch", action="store_true", help="again every second until it has ended")
+    how.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    how.add_argument("--watch", action="store_true", help="refresh every second until the campaign has ended")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     if options.directory is not None:
         return _one(options)
     if options.watch:
-        raise AgingError("--watch follows one campaign; give its directory")
+        raise AgingError("--watch needs the directory of one campaign")
     return _all(options)
 
 
@@ -41,7 +41,7 @@ def _all(options: argparse.Namespace) -> ExitCode:
         return ExitCode.DONE
     out = console()
     if not found:
-        out.print(f"{options.results}: there is no campaign below it")
+        out.print(f"{options.results}: no campaign found")
     for one in found:
         out.print(one.line(), soft_wrap=True)
     return ExitCode.DONE
@@ -54,20 +54,20 @@ def _one(options: argparse.Namespace) -> ExitCode:
     from aging.store.results import open_results
 
     results = open_results(options.directory)
-    campaign = results.manifest["campaign"]
+    campaign = results.manifest.campaign
     out = console()
     with Progress(results.layout) as progress:
         while True:
             snapshot = progress.snapshot()
             if options.json:
-                standing = CampaignStatus.of(results.layout.root, snapshot.state)
-                print(json.dumps(standing.as_json() | {"runs": progress_as_json(snapshot)}, indent=1))
+                status = CampaignStatus.of(results.layout.root, snapshot.state)
+                print(json.dumps(status.as_json() | {"runs": progress_as_json(snapshot)}, indent=1))
             elif out.is_terminal:
                 if options.watch:
                     out.clear()
-                out.print(table(campaign["name"], snapshot))
+                out.print(table(campaign.name, snapshot))
             else:
-                show_lines(out, lines(campaign["name"], snapshot))
+                show_lines(out, lines(campaign.name, snapshot))
             if not options.watch or not snapshot.runner_lives:
                 return ExitCode.DONE
             time.sleep(_REFRESH_SECONDS)

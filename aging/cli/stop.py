@@ -1,6 +1,6 @@
-"""End a campaign from another terminal, as one Ctrl-C would: drain, seal, analyse. It can be resumed.
+"""Stop a campaign from another terminal, as one Ctrl-C would: drain, seal, analyze. It can be resumed.
 
-Of a campaign whose runner was killed, what is left is ended: just what is proven to be the campaign's.
+If the runner was killed, stops the processes it left behind (only processes proven to belong to the campaign).
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Does a series you already have age? Any CSV or Parquet file, or a Prometheus query.
+"""Test an existing time series for aging: a CSV or Parquet file, or a Prometheus query.
 
   aging trend memory.csv --resample 60s --warmup auto
   aging trend pidstat.csv --time Time --column RSS --per PID --plot rss.png
   aging trend --prometheus http://127.0.0.1:9090 --query 'process_resident_memory_bytes' --range 12h
 
-Times may be seconds since the epoch or since the start, or ISO 8601. As it stands the first
-sample is taken for the start of load; --load-start says otherwise, and matters: whether growth
-is sustained is judged against the time since load began.
+Times are seconds since the epoch or since the start, or ISO 8601. By default load is assumed
+to start at the first sample; set --load-start if it did not, because whether growth is sustained
+is judged against the time since the load started.
 """
 
 from __future__ import annotations
@@ -17,41 +17,40 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli.arguments import duration, warmup
 from aging.cli.console import console
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode
-from aging.core.quantities import parse_duration
 
 if TYPE_CHECKING:
     from aging.findings.table_analysis import TableAnalysis
     from aging.findings.table_reader import TableSeries
 
 
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _warmup(text: str) -> float | str:
-    return text if text == "auto" else _duration(text)
-
-
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="CSV or Parquet")
-    parser.add_argument("--time", metavar="COLUMN", help="the time; default: the column that looks like one")
-    parser.add_argument("--column", action="append", default=[], metavar="NAME", help="default: every numeric column")
-    parser.add_argument("--per", metavar="COLUMN", help="one series for each value of this column (long form)")
-    parser.add_argument("--resample", type=_duration, metavar="TIME", help="medians on a grid of this width, like 60s")
-    parser.add_argument("--warmup", type=_warmup, metavar="TIME", help="left out at the start of load; or auto")
-    parser.add_argument("--load-start", metavar="TIME", help="start of load, in the file's own notion of time")
+    parser.add_argument("--time", metavar="COLUMN", help="the time column; default: detected")
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="column to test; repeatable; default: every numeric column",
+    )
+    parser.add_argument("--per", metavar="COLUMN", help="one series per value of this column (long format)")
+    parser.add_argument(
+        "--resample", type=duration, metavar="TIME", help="median of every interval of this width, like 60s"
+    )
+    parser.add_argument("--warmup", type=warmup, metavar="TIME", help="left out after the start of load; or auto")
+    parser.add_argument("--load-start", metavar="TIME", help="start of load, in the file's own time format")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the series with their slopes")
     parser.add_argument("--prometheus", metavar="URL", help="read from a Prometheus server instead of a file")
-    parser.add_argument("--query", metavar="PROMQL", help="what to read from it")
-    parser.add_argument("--range", type=_duration, default=6 * 3600.0, metavar="TIME", help="how far back; default 6h")
-    parser.add_argument("--step", type=_duration, default=60.0, metavar="TIME", help="between samples; default 60s")
+    parser.add_argument("--query", metavar="PROMQL", help="query to read from it")
+    parser.add_argument("--range", type=duration, default=6 * 3600.0, metavar="TIME", help="how far back; default: 6h")
+    parser.add_argument(
+        "--step", type=duration, default=60.0, metavar="TIME", help="time between samples; default: 60s"
+    )
 
 
 def run(options: argparse.Namespace) -> ExitCode:
@@ -79,11 +78,11 @@ def _read(options: argparse.Namespace) -> list[TableSeries]:
         from aging.findings.prometheus import query_range
 
         if options.file is not None or options.query is None:
-            raise AgingError("--prometheus needs --query, and no FILE")
+            raise AgingError("--prometheus needs --query and no FILE")
         answer = query_range(options.prometheus, options.query, options.range, options.step)
         return series_of(answer, options.prometheus, Choice("time", ["value"], "series", options.load_start))
     if options.file is None:
-        raise AgingError("name a FILE, or --prometheus URL with --query")
+        raise AgingError("give a FILE, or --prometheus URL with --query")
     frame = read_table(options.file)
     choice = Choice(options.time, options.column, options.per, options.load_start)
     return series_of(frame, str(options.file), choice)
@@ -106,12 +105,18 @@ def _show(analysed: Sequence[TableAnalysis]) -> None:
     ):
         grid.add_column(column, no_wrap=True, header_style="dim")
     for one in analysed:
-        told = one.to_json()
-        ci = told["ci_per_hour"]
+        summary = one.to_json()
+        ci = summary["ci_per_hour"]
         grid.add_row(
-            *(one.column, str(told["n"]), told["verdict"], told["shape"] or "–", _number(told["slope_per_hour"])),
+            *(
+                one.column,
+                str(summary["n"]),
+                summary["verdict"],
+                summary["shape"] or "–",
+                _number(summary["slope_per_hour"]),
+            ),
             "–" if ci is None else f"{_number(ci[0])} … {_number(ci[1])}",
-            *("–" if told["p"] is None else f"{told['p']:.2g}", _number(told["minimum_detectable_per_hour"])),
+            *("–" if summary["p"] is None else f"{summary['p']:.2g}", _number(summary["minimum_detectable_per_hour"])),
         )
     out.print(grid)
     for one in analysed:

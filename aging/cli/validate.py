@@ -1,4 +1,4 @@
-"""Check campaign files without running anything: every mistake, with its key.
+"""Check campaign files without running anything; print every mistake with its key.
 
 Prints what would run. Exit 0 when all files are valid, 2 otherwise.
 """
@@ -34,13 +34,13 @@ def run(options: argparse.Namespace) -> ExitCode:
         else:
             campaign = inputs.campaign
             runs = sum(len(planned_round) for planned_round in rounds(campaign))
-            what = "of watching" if campaign.load is None else "of load"
-            counts = f"{_some(len(campaign.deployment), 'deployment')}, {_some(runs, 'run')}"
+            what = "of observation" if campaign.load is None else "of load"
+            counts = f"{_count(len(campaign.deployment), 'deployment')}, {_count(runs, 'run')}"
             print(f"{file}: valid: {counts}, {readable_duration(planned_seconds(campaign))} {what}")
             for one in inputs.files:
                 print(f"  {one.where}: {one.told}")
     return code
 
 
-def _some(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,6 +7,7 @@
     ├── PreflightError         2   the host is not ready for a valid campaign
     ├── ResultsError           2   a path that is not a result directory
     ├── PluginError            2   two plug-ins of one kind
+    ├── InputError             2   a value given to a function of the public API; a ValueError, too
     ├── DeploymentError        3   a deployment did not become ready
     │   └── AttachError        2   the process to attach to does not run, or several match
     ├── StorageError           3   a write that the disk refused; also an OSError
@@ -98,6 +99,10 @@ class ResultsError(AgingError):
 
 class PluginError(AgingError):
     """Two plug-ins of one kind; the message names both."""
+
+
+class InputError(AgingError, ValueError):
+    """A value given to a function of the public API that it cannot use; the message says what would be right."""
 
 
 class DeploymentError(AgingError):

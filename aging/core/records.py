@@ -99,15 +99,5 @@ def request_row(request: RequestRecord) -> dict[str, Any]:
     return row
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the journal."""
-
-    stamp: Stamp
-    kind: str
-    deployment: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
 CHOICES = 2
 """Number of answers of a request with ``n``: the smallest that makes a server branch."""

@@ -3,13 +3,16 @@
 So reading days of samples affects neither the memory nor the event loop of the measuring process.
 ``python -m aging.core.worker MODULE:FUNCTION`` is the other side: it reads the argument from standard input and
 writes the result to standard output. Output of the function itself goes to standard error.
+An error of the package travels as a result: the caller raises it with the same message and exit code.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -41,11 +44,22 @@ class WorkerError(AgingError):
         return "not started" if self.status is None else describe_exit(self.status)
 
 
-async def call(function: Callable[[Any], Any] | str, argument: Any) -> Any:
+class ReportedError(WorkerError):
+    """An error of the package that the function raised, with its message and exit code."""
+
+    def __init__(self, function: str, message: str, exit_code: int) -> None:
+        super().__init__(function, exit_code, tuple(message.splitlines()))
+        self.args = (message,)
+        self.exit_code = ExitCode(exit_code)
+
+
+async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False) -> Any:
     """The result of ``function(argument)``, computed in a new process; both are JSON values.
 
-    ``function`` is a module-level function, or its name ``MODULE:FUNCTION`` if the caller must not import it.
-    Cancelling ends the process. Raises WorkerError if the process ends without a result.
+    ``function`` is a module-level function, or its name ``MODULE:FUNCTION`` if the caller must not import it. Its
+    output, and its traceback if it crashes, are the ``lines`` of the error, or go to the caller's standard error if
+    ``shown``. Cancelling ends the process. Raises ReportedError for an error of the package, and WorkerError if the
+    process ends without a result.
     """
     name = function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}"
     try:
@@ -53,32 +67,42 @@ async def call(function: Callable[[Any], Any] | str, argument: Any) -> Any:
             *(sys.executable, "-m", __name__, name),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=None if shown else asyncio.subprocess.PIPE,
         )
     except OSError as error:
         raise WorkerError(name, None, (str(error),)) from None
     try:
         result, errors = await process.communicate(json.dumps(argument).encode())
     except asyncio.CancelledError:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            process.kill()
         await process.wait()
         raise
     try:
-        if process.returncode == 0:
-            return json.loads(result)
+        answer = json.loads(result) if process.returncode == 0 else None
     except ValueError:  # the function ended the process with status 0
-        pass
-    raise WorkerError(name, process.returncode, tuple(errors.decode(errors="replace").splitlines()[-_LINES:]))
+        answer = None
+    if answer is None:
+        lines = (errors or b"").decode(errors="replace").splitlines()
+        raise WorkerError(name, process.returncode, tuple(lines[-_LINES:]))
+    if "error" in answer:
+        raise ReportedError(name, answer["error"], answer["exit_code"])
+    return answer["result"]
 
 
 def main(name: str) -> None:
     """Compute one result with one BLAS thread, since the parent measures on this host."""
     one_thread()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to both; the other process ends this one
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as results:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         module, _, function = name.partition(":")
-        result = getattr(import_module(module), function)(json.load(sys.stdin))
-        json.dump(result, results)
+        answer: dict[str, Any]
+        try:
+            answer = {"result": getattr(import_module(module), function)(json.load(sys.stdin))}
+        except AgingError as error:
+            answer = {"error": str(error), "exit_code": int(error.exit_code)}
+        json.dump(answer, results)
 
 
 if __name__ == "__main__":

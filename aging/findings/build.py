@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
-from aging.core.errors import writing
 from aging.core.format import utc
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY, is_tail
 from aging.findings.allocator_retention import with_retention
@@ -40,7 +37,7 @@ def analyse(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     """
     measured = Measured(results) if measured is None else measured
     manifest, series = results.manifest, measured.series
-    analysis = manifest["campaign"]["analysis"]
+    analysis = manifest.campaign.analysis
     runs, limits = validities(results), _limits(results)
     # Two families must not dilute what is asked of the deployments: the harness, which is a control and no hypothesis,
     # and the tails of the latencies, which ask again what their medians do.
@@ -48,7 +45,7 @@ def analyse(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     questions = [one for one in analysed if not is_tail(one.series.indicator)]
     tails = [one for one in analysed if is_tail(one.series.indicator)]
     of_deployments, of_tails, of_harness = (
-        _findings(family, runs, analysis["test"], analysis["q"])
+        _findings(family, runs, analysis.test, analysis.q)
         for family in (questions, tails, analyse_all(measured.harness, tests))
     )
     findings = [*sorted((*of_deployments, *of_tails), key=_place), *of_harness]
@@ -57,14 +54,14 @@ def analyse(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     started = results.state.started
     return Findings(
         schema=SCHEMA,
-        campaign=manifest["campaign"]["name"],
+        campaign=manifest.campaign.name,
         started=utc(started.wall).isoformat() if started else "",
         findings=findings,
-        controls=controls(manifest["deployments"], findings, series, loaded=manifest["campaign"]["load"] is not None),
+        controls=controls(manifest.deployments, findings, series, loaded=manifest.campaign.load is not None),
         problems=problems_of(results),
         objectives=_objectives(measured, runs),
         runs=runs,
-        experiments=experiments(manifest, analysed, runs, analysis["test"]),
+        experiments=experiments(manifest, analysed, runs, analysis.test),
     )
 
 
@@ -74,7 +71,7 @@ def _objectives(measured: Measured, runs: Sequence[RunValidity]) -> list[Attainm
     kept: list[Attainment] = []
     results = measured.results
     for deployment in results.deployments:
-        objectives = classes(results.load_of(deployment))
+        objectives = classes(results.manifest.load_of(deployment))
         replicas = results.replicas(deployment) if objectives else ()
         sound = [replica for replica in replicas if (deployment, replica) not in broken]
         found = [
@@ -119,8 +116,8 @@ def _under_control(finding: Finding, adjusted: float, level: float) -> Finding:
 
 def _limits(results: Results) -> dict[tuple[str, str], float]:
     """What each exhaustible indicator of each deployment may at most become, in its unit."""
-    host = results.manifest.get("host", {})
-    of_host = {PRIMARY: host.get("memory_limit_bytes"), "process_fds": host.get("open_files_limit")}
+    host = results.manifest.host
+    of_host = {PRIMARY: host.memory_limit_bytes, "process_fds": host.open_files_limit}
     return {
         (deployment, indicator): float(limit)
         for deployment in results.deployments
@@ -144,12 +141,3 @@ def _with_exhaustion(
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def write_findings(findings: Findings, path: Path) -> None:
-    """Write ``findings.json`` whole or not at all; every key is there, null where not known."""
-    temporary = path.with_name(path.name + ".tmp")
-    content = json.dumps(asdict(findings), indent=1, allow_nan=False, default=list) + "\n"
-    with writing(path):
-        temporary.write_text(content)
-        temporary.replace(path)

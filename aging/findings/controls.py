@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,33 +10,31 @@ from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.series import Series
 from aging.findings.types import Control, Finding
+from aging.store.manifest import KnownAgeing, ManifestDeployment
 
 _HOUR = 3600.0
 
 
 def controls(
-    deployments: Sequence[Mapping[str, Any]], findings: Sequence[Finding], series: Sequence[Series], *, loaded: bool
+    deployments: Sequence[ManifestDeployment], findings: Sequence[Finding], series: Sequence[Series], *, loaded: bool
 ) -> list[Control]:
     """The controls of a campaign: deployments whose ageing is configured, then the harness's own processes.
 
     Unless it is ``loaded`` there are no requests, and nothing ages by them.
     """
-    configured = [one | {"known_ageing": _without_load(one["known_ageing"])} for one in map(dict, deployments)]
-    return [*_known(deployments if loaded else configured, findings, series), *_harness(findings)]
-
-
-def _without_load(known: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return None if known is None else {**known, "per_request": 0.0}
+    configured = {one.name: one.known_ageing for one in deployments if one.known_ageing is not None}
+    if not loaded:
+        configured = {name: known.model_copy(update={"per_request": 0.0}) for name, known in configured.items()}
+    return [*_known(configured, findings, series), *_harness(findings)]
 
 
 def _known(
-    deployments: Sequence[Mapping[str, Any]], findings: Sequence[Finding], series: Sequence[Series]
+    configured: Mapping[str, KnownAgeing], findings: Sequence[Finding], series: Sequence[Series]
 ) -> Iterable[Control]:
     found = {(finding.deployment, finding.indicator): finding for finding in findings}
-    for deployment in deployments:
-        known = deployment["known_ageing"]
-        finding = known and found.get((deployment["name"], known["indicator"]))
-        if not finding:
+    for name, known in configured.items():
+        finding = found.get((name, known.indicator))
+        if finding is None:
             continue
         rates = [
             rate
@@ -45,10 +42,10 @@ def _known(
             if (one.owner, one.indicator) == (finding.deployment, finding.indicator)
             and (rate := one.per_second("requests"))
         ]
-        ages = known["per_request"] > 0 or known["per_hour"] > 0
-        known_rate = not known["per_request"] or rates
-        per_request = known["per_request"] * float(np.mean(rates)) * _HOUR if rates else 0.0
-        yield _control(finding, ages, per_request + known["per_hour"] if known_rate else None)
+        ages = known.per_request > 0 or known.per_hour > 0
+        known_rate = not known.per_request or rates
+        per_request = known.per_request * float(np.mean(rates)) * _HOUR if rates else 0.0
+        yield _control(finding, ages, per_request + known.per_hour if known_rate else None)
 
 
 def _harness(findings: Sequence[Finding]) -> Iterable[Control]:

@@ -16,6 +16,7 @@ from aging.findings.pool_replicas import finding_of
 from aging.findings.types import Experiment, FactorEffect, RunValidity
 from aging.stats.factor_effects import Effect, Effects, Observation, estimate, name
 from aging.stats.multiple.fdr import benjamini_hochberg
+from aging.store.manifest import Manifest
 
 _HOUR = 3600.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -24,14 +25,14 @@ Factors = Mapping[str, Sequence[Any]]
 
 
 def experiments(
-    manifest: Mapping[str, Any], analysed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str
+    manifest: Manifest, analysed: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str
 ) -> list[Experiment]:
     """The effects on the leak rate per hour and per request, of every deployment that a design was made of.
 
     Runs that are broken are left out, and that is told.
     """
-    factors: Factors = (manifest.get("experiment") or {}).get("factors", {})
-    rates: Sequence[Literal["hour", "request"]] = ("hour", "request") if manifest["campaign"]["load"] else ("hour",)
+    factors: Factors = (manifest.experiment or {}).get("factors", {})
+    rates: Sequence[Literal["hour", "request"]] = ("hour", "request") if manifest.campaign.load else ("hour",)
     bases = dict.fromkeys(run.base for run in runs if run.base is not None)
     found = {(run.deployment, run.replica): _rates(run, analysed, test) for run in runs if run.base is not None}
     return [

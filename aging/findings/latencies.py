@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from aging.core.records import CHOICES
 
 if TYPE_CHECKING:
@@ -38,7 +36,8 @@ def latencies(requests: pd.DataFrame, base: Base) -> pd.DataFrame:
 
     NaN where a request has none of it: what was not answered, not streamed, or has one token.
     """
-    import pandas as pd  # noqa: PLC0415 - the live view takes a record at a time, and must do without
+    import numpy as np  # noqa: PLC0415 - the live view takes a record at a time, and must do without
+    import pandas as pd  # noqa: PLC0415
 
     since = _beginning(requests, base)
     answered = requests["status"] == "ok"
@@ -68,6 +67,8 @@ def lateness(requests: pd.DataFrame) -> float:
 
     0 where none was sent.
     """
+    import numpy as np  # noqa: PLC0415 - as above
+
     if requests.empty:
         return 0.0
     prompt = requests[requests["sent"].notna() & ~requests["held"].astype(bool)]

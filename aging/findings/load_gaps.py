@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from aging.core.quantities import parse_duration
-from aging.core.records import Event
+from aging.store.events import CampaignResumed, LoadDied, LoadFinished, LoadResumed, LoadStarted
 from aging.store.results import Results
 
 
@@ -36,39 +35,38 @@ def load_gaps(results: Results, deployment: str, replica: int) -> Sequence[LoadG
     found: list[LoadGap] = []
     began, gone = False, math.nan
     for event in results.lasting_events:
-        mine = event.deployment == deployment and event.details.get("replica", 1) == replica
-        if mine and event.kind == "load_started":
-            began, gone = True, math.nan
-        elif event.kind == "campaign_resumed" and began and math.isnan(gone):
-            gone = event.details["gone_since"]
-        elif mine and event.kind == "load_died" and math.isnan(gone):
-            gone = event.stamp.mono
-        elif mine and event.kind == "load_resumed" and not math.isnan(gone):
-            first = event.details["first"]
-            found.append(LoadGap(gone, math.inf if first is None else event.stamp.mono, first))
-            gone = math.nan
+        mine = event.of_run(deployment, replica)
+        match event:
+            case LoadStarted() if mine:
+                began, gone = True, math.nan
+            case CampaignResumed() if began and math.isnan(gone):
+                gone = event.gone_since
+            case LoadDied() if mine and math.isnan(gone):
+                gone = event.stamp.mono
+            case LoadResumed(first=first) if mine and not math.isnan(gone):
+                found.append(LoadGap(gone, math.inf if first is None else event.stamp.mono, first))
+                gone = math.nan
     return found
 
 
-def unsent(results: Results, finished: Event, recorded: pd.DataFrame) -> int:
+def unsent(results: Results, finished: LoadFinished | LoadDied, recorded: pd.DataFrame) -> int:
     """Arrivals without a record that were due, or in flight, in a gap of a run's load.
 
     ``finished`` is how the load ended, ``recorded`` what it left (``index`` and ``scheduled``). Such have an index
     below the first that the next load process sent, and above the last that was answered before the gap.
     """
-    deployment, replica = finished.deployment, finished.details["replica"]
-    if recorded.empty or deployment is None:
+    deployment, replica = finished.deployment, finished.replica
+    if recorded.empty:
         return 0
     gaps = load_gaps(results, deployment, replica)
     if not gaps:
         return 0
-    load = results.load_of(deployment)
-    told = 0.0 if load is None else load["timeout"]
-    patience = parse_duration(told) if isinstance(told, str) else float(told)
+    load = results.manifest.load_of(deployment)
+    patience = 0.0 if load is None else load.timeout_seconds
     known, missing = set(recorded["index"]), set[int]()
     for gap in gaps:
         before = recorded[recorded["scheduled"] <= gap.gone - patience]
         begin = 0 if before.empty else int(before["index"].max())
-        end = finished.details["requests"] if gap.first is None else gap.first
+        end = finished.requests if gap.first is None else gap.first
         missing |= {index for index in range(begin, end or 0) if index not in known}
     return len(missing)

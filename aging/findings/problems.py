@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aging.core.processes.child import describe_exit
-from aging.core.records import HARNESS, Event
+from aging.core.records import HARNESS
 from aging.findings.latencies import lateness
 from aging.findings.load_gaps import unsent
 from aging.findings.problem_kinds import KINDS
@@ -19,6 +19,8 @@ from aging.findings.series import device_samples
 from aging.findings.types import Problem
 from aging.sampling.samplers.allocator import AllocatorSampler
 from aging.stats import rate_grid
+from aging.store import events
+from aging.store.events import Event
 from aging.store.results import Results
 
 _LATE_SECONDS = 0.1
@@ -53,112 +55,109 @@ def problems_of(results: Results) -> list[Problem]:
 
 
 def _smoke(results: Results) -> Iterator[Problem]:
-    if results.manifest.get("smoke"):
-        seconds = results.manifest["campaign"]["duration_seconds"]
+    if results.manifest.smoke:
+        seconds = results.manifest.campaign.duration_seconds
         yield Kind.SMOKE.problem(None, f"a smoke run of {seconds:g} s a deployment: what it found is no result")
 
 
 def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a table of events
     for event in results.lasting_events:
         at = _at(results, event)
-        match event.kind:
-            case "run_repeated":
-                before, why = event.details["attempt"] - 1, "; ".join(event.details["reasons"])
-                message = f"replica {event.details['replica']}: attempt {before} was broken and is left out: {why}"
+        match event:
+            case events.RunRepeated():
+                before, why = event.attempt - 1, "; ".join(event.reasons)
+                message = f"replica {event.replica}: attempt {before} was broken and is left out: {why}"
                 yield Kind.REPEATED.problem(event.deployment, message, at)
-            case "not_settled":
-                yield Kind.SETTLING.problem(
-                    None, f"a round began before the host had settled: {event.details['why']}", at
-                )
-            case "deployment_died":
-                tail = " | ".join(event.details["log"][-3:])
-                died = f"generation {event.details['generation']} died: {event.details['why']}"
+            case events.NotSettled():
+                yield Kind.SETTLING.problem(None, f"a round began before the host had settled: {event.why}", at)
+            case events.DeploymentDied():
+                tail = " | ".join(event.log[-3:])
+                died = f"generation {event.generation} died: {event.why}"
                 message = f"{died}; last log lines: {tail}" if tail else died
                 yield Kind.DIED.problem(event.deployment, message, at)
-            case "load_died":
-                why = f" ({reason})" if (reason := event.details.get("reason")) else ""
-                message = f"the load process ended: {event.details['exit']}{why}"
+            case events.LoadDied():
+                why = f" ({reason})" if (reason := event.reason) else ""
+                message = f"the load process ended: {event.exit}{why}"
                 yield Kind.LOAD_DIED.problem(event.deployment, message, at)
-            case "load_output_ignored":
-                message = f"{event.details['lines']} lines of the load process's output were no events and were ignored"
-                yield Kind.HARNESS.problem(event.deployment, f"{message}; first: {event.details['first']!r}", at)
-            case "log_capped":
-                message = f"it printed over {event.details['bytes'] / 2**20:g} MiB; only its newest output is kept"
+            case events.LoadOutputIgnored():
+                message = f"{event.lines} lines of the load process's output were no events and were ignored"
+                yield Kind.HARNESS.problem(event.deployment, f"{message}; first: {event.first!r}", at)
+            case events.LogCapped():
+                message = f"it printed over {event.bytes / 2**20:g} MiB; only its newest output is kept"
                 yield Kind.LOG.problem(event.deployment, message, at)
-            case "sampler_failing":
-                yield Kind.SAMPLER.problem(None, f"{event.details['sampler']}: {event.details['reason']}", at)
-            case "deployment_gone":
-                gone = f"generation {event.details['generation']} {event.details['why']}; another took its place"
+            case events.SamplerFailing():
+                yield Kind.SAMPLER.problem(None, f"{event.sampler}: {event.reason}", at)
+            case events.DeploymentGone():
+                gone = f"generation {event.generation} {event.why}; another took its place"
                 yield Kind.RESTARTED.problem(event.deployment, gone, at)
-            case "run_cut_short":
+            case events.RunCutShort():
                 yield Kind.SHORT.problem(event.deployment, _cut_short(results, event), at)
-            case "campaign_resumed":
+            case events.CampaignResumed():
                 yield Kind.RESUMED.problem(None, _absence(event), at)
-                began, now = results.manifest.get("aging_version"), event.details.get("version")
+                began, now = results.manifest.aging_version, event.version
                 if now is not None and now != began:
                     yield Kind.RESUMED.problem(None, f"begun by aging {began}, and gone on with by aging {now}", at)
-            case "keeper_died" | "task_died":
+            case events.KeeperDied() | events.TaskDied():
                 yield Kind.HARNESS.problem(None, _harness_died(event), at)
-            case "watchdog":
-                yield KINDS[event.details["trouble"]].problem(event.deployment, event.details["message"], at)
-            case "campaign_interrupted" if results.state.phase == "interrupted":
+            case events.Watchdog():
+                yield KINDS[event.trouble].problem(event.deployment, event.message, at)
+            case events.CampaignInterrupted() if results.state.phase == "interrupted":
                 yield Kind.INTERRUPTED.problem(None, "the campaign was interrupted before its end", at)
-            case "campaign_halted" if results.state.phase == "halted":
-                yield Kind.INTERRUPTED.problem(None, f"the campaign was halted: {event.details['reason']}", at)
+            case events.CampaignHalted() if results.state.phase == "halted":
+                yield Kind.INTERRUPTED.problem(None, f"the campaign was halted: {event.reason}", at)
 
 
 def _failed_workers(results: Results) -> Iterator[Problem]:
     """Processes that judge, or seal, and have crashed: what they would have said is not known."""
     for event in results.lasting_events:
         at = _at(results, event)
-        match event.kind:
-            case "retry_judge_failed":
+        match event:
+            case events.RetryJudgeFailed():
                 unknown = "not known whether it had to be repeated, so it was not: the judge of broken runs failed"
-                message = f"replica {event.details['replica']}: {unknown} ({_how_failed(event)})"
+                message = f"replica {event.replica}: {unknown} ({_how_failed(event)})"
                 yield Kind.UNJUDGED.problem(event.deployment, message, at)
-            case "sealing_failed":
-                count = event.details["files"]
+            case events.SealingFailed():
+                count = event.files
                 left = f"{count} file{' was' if count == 1 else 's were'} left, to be sealed with the next"
                 yield Kind.SEALING.problem(event.deployment, f"sealing failed ({_how_failed(event)}); {left}", at)
-            case "look_failed":
-                which = f"early look {event.details['look']} of {event.details['looks']}"
+            case events.LookFailed():
+                which = f"early look {event.look} of {event.looks}"
                 yield Kind.LOOK.problem(None, f"{which} failed and has judged nothing ({_how_failed(event)})", at)
 
 
-def _how_failed(event: Event) -> str:
-    status, log = event.details["exit"], event.details["log"]
-    how = "not started" if status is None else describe_exit(status)
-    return f"{how}: {log[-1]}" if log else how
+def _how_failed(event: events.RetryJudgeFailed | events.SealingFailed | events.LookFailed) -> str:
+    how = "not started" if event.exit is None else describe_exit(event.exit)
+    return f"{how}: {event.log[-1]}" if event.log else how
 
 
-def _absence(resumed: Event) -> str:
-    seconds = max(resumed.stamp.mono - resumed.details["gone_since"], 0.0)
+def _absence(resumed: events.CampaignResumed) -> str:
+    seconds = max(resumed.stamp.mono - resumed.gone_since, 0.0)
     return f"no runner was there for {seconds:.1f} s: nothing was sampled and nothing was sent meanwhile"
 
 
-def _cut_short(results: Results, event: Event) -> str:
-    run = results.state.runs[event.deployment or "", event.details["replica"]]
+def _cut_short(results: Results, event: events.RunCutShort) -> str:
+    run = results.state.runs[event.deployment, event.replica]
     missing = (run.planned_end or 0.0) - (run.load_end or 0.0)
     return f"the last {missing:.1f} s of its load passed while no runner was there, and were not driven"
 
 
-def _harness_died(event: Event) -> str:
-    if event.kind == "keeper_died":
-        return f"the keeper ended (exit {event.details['exit']}) and was replaced"
-    return f"{event.details['task']} ended and began again: {event.details['reason']}"
+def _harness_died(event: events.KeeperDied | events.TaskDied) -> str:
+    if isinstance(event, events.KeeperDied):
+        return f"the keeper ended (exit {event.exit}) and was replaced"
+    return f"{event.task} ended and began again: {event.reason}"
 
 
 def _jumps(results: Results) -> Iterator[Problem]:
     """Suspends and clock steps: one problem for all of a kind, since a badly kept clock may be set every minute."""
-    suspends = [event for event in results.events if event.kind == "host_suspended"]
+    suspends = [event for event in results.events if isinstance(event, events.HostSuspended)]
     if suspends:
-        seconds = sum(event.details["seconds"] for event in suspends)
+        seconds = sum(event.seconds for event in suspends)
         often = f"for {seconds:.1f} s" if len(suspends) == 1 else f"{len(suspends)} times, {seconds:.1f} s in all"
         message = f"the host was suspended {often}: that time is in no series and in no rate"
         yield Kind.SUSPENDED.problem(None, message, _at(results, suspends[0]))
-    steps = [event for event in results.events if event.kind == "clock_stepped"]
+    steps = [event for event in results.events if isinstance(event, events.ClockStepped)]
     if steps:
-        most = max((event.details["seconds"] for event in steps), key=abs)
+        most = max((event.seconds for event in steps), key=abs)
         often = f"by {most:+.1f} s" if len(steps) == 1 else f"{len(steps)} times, by {most:+.1f} s at most"
         message = f"the wall clock was set {often}: nothing is computed from it"
         yield Kind.CLOCK.problem(None, message, _at(results, steps[0]))
@@ -172,21 +171,19 @@ def _unfinished(results: Results) -> Iterator[Problem]:
 
 
 def _schedules(results: Results) -> Iterator[Problem]:
-    planned = results.manifest["schedule_hashes"]
+    planned = results.manifest.schedule_hashes
     # Of a load that was interrupted and resumed, the last end is that of the whole.
     ends = {
-        (event.deployment, event.details["replica"]): event
+        (event.deployment, event.replica): event
         for event in results.lasting_events
-        if event.kind == "load_finished"
+        if isinstance(event, events.LoadFinished)
     }
     for event in ends.values():
-        if event.deployment is None:
-            continue
-        expected = planned.get(f"{event.deployment}/r{event.details['replica']:02d}")
-        run = results.state.runs[event.deployment, event.details["replica"]]
+        expected = planned.get(f"{event.deployment}/r{event.replica:02d}")
+        run = results.state.runs[event.deployment, event.replica]
         stopped_early = results.state.phase != "completed" or run.died or run.cut_short
-        arrived = event.details.get("requests")
-        recorded = results.requests(event.deployment, event.details["replica"])
+        arrived = event.requests
+        recorded = results.requests(event.deployment, event.replica)
         missing, unwritten = unsent(results, event, recorded), _unwritten(results, event)
         if missing:
             message = f"{missing} of {arrived} arrivals were due while no load process ran, and were not sent"
@@ -199,24 +196,22 @@ def _schedules(results: Results) -> Iterator[Problem]:
         if arrived is not None and accounted < arrived - 1:
             message = f"{arrived - accounted} of {arrived} arrivals left no record"
             yield Kind.LOST.problem(event.deployment, message, _at(results, event))
-        if event.details["schedule_hash"] != expected and not stopped_early:
-            message = f"drove schedule {event.details['schedule_hash']}, not the planned {expected}"
+        if event.schedule_hash != expected and not stopped_early:
+            message = f"drove schedule {event.schedule_hash}, not the planned {expected}"
             yield Kind.SCHEDULE.problem(event.deployment, message, _at(results, event))
 
 
-def _unwritten(results: Results, finished: Event) -> int:
+def _unwritten(results: Results, finished: events.LoadFinished) -> int:
     """Records that the load processes of a run could not write, those before a resume among them."""
     return sum(
-        event.details.get("unwritten", 0)
+        event.unwritten
         for event in results.lasting_events
-        if event.kind == "load_finished"
-        and event.deployment == finished.deployment
-        and event.details["replica"] == finished.details["replica"]
+        if isinstance(event, events.LoadFinished) and event.of_run(finished.deployment, finished.replica)
     )
 
 
 def _load(results: Results) -> Iterator[Problem]:
-    if results.manifest["campaign"]["load"] is None:
+    if results.manifest.campaign.load is None:
         return
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
@@ -280,7 +275,7 @@ def _ticks(results: Results) -> Iterator[Problem]:
 
 def _unread(results: Results) -> Iterator[Problem]:
     """What a new release of an engine has renamed, or we may not see, is silence unless it is told here."""
-    probed = {one["name"] for one in results.manifest["deployments"] if one.get("options", {}).get("allocator_probe")}
+    probed = {one.name for one in results.manifest.deployments if one.options.get("allocator_probe")}
     for deployment, replica in results.state.runs:
         said = _saying(results, deployment, replica)
         engine = results.samples(deployment, "engine", replica)
@@ -307,9 +302,7 @@ def _unread(results: Results) -> Iterator[Problem]:
 
 def _allocator_was_due(results: Results, tree: pd.DataFrame) -> bool:
     """Whether the sampler had two turns while the server lived."""
-    interval = results.manifest["campaign"]["sampling_seconds"].get(
-        AllocatorSampler.kind, AllocatorSampler.default_interval
-    )
+    interval = results.manifest.campaign.sampling_seconds.get(AllocatorSampler.kind, AllocatorSampler.default_interval)
     return not tree.empty and float(np.ptp(tree["mono"])) > 2 * interval
 
 

@@ -9,10 +9,19 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from aging.core.records import Event
 from aging.findings.latencies import lateness
 from aging.findings.load_gaps import load_gaps, unsent
 from aging.findings.series import Floats
+from aging.store.events import (
+    ClockStepped,
+    DeploymentDied,
+    Event,
+    HostSuspended,
+    LoadDied,
+    LoadFinished,
+    RejuvenationCompleted,
+    RetryJudgeFailed,
+)
 from aging.store.results import Results
 from aging.store.state import Phase, RunState
 
@@ -71,10 +80,10 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     """What a result directory tells of one run, of its last attempt where it was repeated."""
     run = results.state.runs.get((deployment, replica), RunState())
     events = results.events_of(deployment, replica)
-    unjudged = any(event.kind == "retry_judge_failed" for event in events)
-    why = next((str(event.details["why"]) for event in reversed(events) if event.kind == "deployment_died"), None)
+    unjudged = any(isinstance(event, RetryJudgeFailed) for event in events)
+    why = next((event.why for event in reversed(events) if isinstance(event, DeploymentDied)), None)
     if run.load_start is None or run.planned_seconds is None:
-        planned = float(results.manifest["campaign"].get("duration_seconds", 0.0))
+        planned = results.manifest.campaign.duration_seconds
         return Evidence(False, "early", 0.0, planned, planned, 0.0, 0, why=why, unjudged=unjudged)
     # When its process tree was sampled, and in which life: of weeks at 1 Hz nothing else is read.
     samples = results.tree(deployment, replica, columns=("mono", "generation"))
@@ -83,18 +92,18 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     for gap in load_gaps(results, deployment, replica):
         driven = driven[(driven <= gap.gone) | (driven >= gap.back)]
     planned_end = run.load_start + run.planned_seconds
-    finished = next((event for event in reversed(events) if event.kind in ("load_finished", "load_died")), None)
-    died_load = finished if finished is not None and finished.kind == "load_died" else None
+    finished = next((event for event in reversed(events) if isinstance(event, LoadFinished | LoadDied)), None)
+    died_load = finished if isinstance(finished, LoadDied) else None
     ending, end = _ending(results, run, planned_end, seen, load_died=died_load is not None)
-    began = run.load_start + (results.manifest["campaign"].get("warmup_seconds") or 0.0)
+    began = run.load_start + (results.manifest.campaign.warmup_seconds or 0.0)
     # What is not over, or was decided, was not planned to last longer.
     last = min(planned_end, end) if ending in ("unknown", "decided") else planned_end
     requests = results.requests(deployment, replica, columns=_REQUESTS)
-    arrived = int((finished.details.get("requests") if finished else None) or 0)
+    arrived = (finished.requests if finished else None) or 0
     # What was due while no load process ran is a gap of ours, and no failure.
     arrived -= 0 if finished is None else unsent(results, finished, requests)
     around = [event for event in results.events if run.load_start <= event.stamp.mono <= max(end, run.load_start)]
-    planned_hash = results.manifest["schedule_hashes"].get(f"{deployment}/r{replica:02d}")
+    planned_hash = results.manifest.schedule_hashes.get(f"{deployment}/r{replica:02d}")
     return Evidence(
         began=True,
         ending=ending,
@@ -109,18 +118,16 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         failed=_failed(requests) + max(arrived - len(requests) - 1, 0),  # the last one may have been forestalled
         late=lateness(requests),
         restarts=_restarts(samples, run),
-        suspended=sum(float(event.details["seconds"]) for event in around if event.kind == "host_suspended"),
-        clock_step=max(
-            (abs(float(event.details["seconds"])) for event in around if event.kind == "clock_stepped"), default=0.0
-        ),
+        suspended=sum(event.seconds for event in around if isinstance(event, HostSuspended)),
+        clock_step=max((abs(event.seconds) for event in around if isinstance(event, ClockStepped)), default=0.0),
         other_schedule=ending == "whole" and finished is not None and _differs(finished, planned_hash),
         unjudged=unjudged,
     )
 
 
-def _why(death: str | None, died_load: Event | None, run: RunState) -> str | None:
+def _why(death: str | None, died_load: LoadDied | None, run: RunState) -> str | None:
     if death is None and died_load is not None:
-        return f"its load process ended: {died_load.details['exit']}"
+        return f"its load process ended: {died_load.exit}"
     if death is None and run.cut_short:
         return "the rest of its time passed while the campaign had no runner"
     return death
@@ -154,7 +161,7 @@ def _measured(seen: Floats, began: float, end: float, restarting: float) -> floa
 
 
 def _restarting(events: Sequence[Event]) -> float:
-    return sum(float(event.details["seconds"]) for event in events if event.kind == "rejuvenation_completed")
+    return sum(event.seconds for event in events if isinstance(event, RejuvenationCompleted))
 
 
 def _failed(requests: pd.DataFrame) -> int:
@@ -166,5 +173,5 @@ def _restarts(samples: pd.DataFrame, run: RunState) -> int:
     return max(lives - 1 - run.rejuvenations, 0)
 
 
-def _differs(finished: Event, planned: str | None) -> bool:
-    return finished.kind == "load_finished" and finished.details.get("schedule_hash") != planned
+def _differs(finished: LoadFinished | LoadDied, planned: str | None) -> bool:
+    return isinstance(finished, LoadFinished) and finished.schedule_hash != planned

@@ -35,8 +35,8 @@ def validity_of(results: Results, deployment: str, replica: int) -> RunValidity:
     """One run, judged."""
     evidence = evidence_of(results, deployment, replica)
     validity, reasons = judge(evidence, limits_of(results))
-    made = {one["name"]: one for one in results.manifest["deployments"]}
-    treatment = made.get(deployment, {}).get("treatment") or {}
+    made = results.manifest.deployment(deployment)
+    treatment = None if made is None else made.treatment
     state = results.state.runs.get((deployment, replica))
     return RunValidity(
         deployment=deployment,
@@ -46,9 +46,9 @@ def validity_of(results: Results, deployment: str, replica: int) -> RunValidity:
         reasons=reasons,
         measured_share=evidence.measured_share,
         failed_share=evidence.failed_share,
-        base=treatment.get("base"),
-        point=treatment.get("point"),
-        levels=treatment.get("levels", {}),
+        base=None if treatment is None else treatment.base,
+        point=None if treatment is None else treatment.point,
+        levels={} if treatment is None else treatment.levels,
     )
 
 
@@ -56,13 +56,13 @@ def planned_runs(results: Results) -> list[tuple[str, int]]:
     """The runs there should be, once the campaign has ended; while it goes on, those that have begun."""
     planned: range = range(0)
     if results.state.phase == "completed":
-        planned = range(1, int(results.manifest["campaign"].get("replicas", 1)) + 1)
+        planned = range(1, results.manifest.campaign.replicas + 1)
     return [(name, replica) for name in results.deployments for replica in sorted({*planned, *results.replicas(name)})]
 
 
 def limits_of(results: Results) -> ValidityTable:
     """The thresholds that a campaign was run with; the defaults for one from before there were any."""
-    return ValidityTable.model_validate(results.manifest["campaign"].get("validity", {}))
+    return ValidityTable.model_validate(results.manifest.campaign.validity)
 
 
 def _broken(evidence: Evidence, limits: ValidityTable) -> Iterator[str]:

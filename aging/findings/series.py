@@ -105,8 +105,8 @@ class _Run:
 
 def load_classes(results: Results, deployment: str) -> tuple[str, ...]:
     """Names of the classes of a deployment's load; empty where it has one alone."""
-    load = results.load_of(deployment)
-    named = tuple(one["name"] for one in (load or {}).get("class") or ())
+    load = results.manifest.load_of(deployment)
+    named = () if load is None else tuple(one.name for one in load.classes)
     return named if len(named) > 1 else ()
 
 
@@ -115,16 +115,16 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
     run = results.state.runs.get((deployment, replica))
     if run is None or run.load_start is None or run.planned_seconds is None:
         return None
-    campaign = results.manifest["campaign"]
+    campaign = results.manifest.campaign
     ends = [run.load_start + run.planned_seconds, run.load_end, run.died]
     if run.load_end is None:  # still running, or killed with its runner: it is known as far as it was sampled
         seen = results.tree(deployment, replica)
         ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
-    warmup, grid = campaign["warmup_seconds"] or 0.0, campaign["analysis"]["grid_seconds"]
+    warmup, grid = campaign.warmup_seconds or 0.0, campaign.analysis.grid_seconds
     without = [(gap.gone, gap.back) for gap in load_gaps(results, deployment, replica)]
     window = Window(run.load_start, end, warmup, grid, run.phases, run.earlier, without)
-    if campaign["warmup_seconds"] is None:
+    if campaign.warmup_seconds is None:
         window = replace(window, warmup=_found_warmup(results.tree(deployment, replica), window))
     return window
 
@@ -200,7 +200,7 @@ class Measured:
         yield from _sampled(device, (DEVICE_MEMORY,) if on_device else (), run)
         yield from _sampled(results.tree(deployment, replica, "allocator"), ALLOCATOR, run)
         yield from _sampled(results.samples(deployment, "engine", replica), ENGINE_METRICS, run)
-        yield from _client(run, load_classes(results, deployment), objectives_of(results.load_of(deployment)))
+        yield from _client(run, load_classes(results, deployment), objectives_of(results.manifest.load_of(deployment)))
 
 
 def device_samples(results: Results, deployment: str, replica: int) -> pd.DataFrame:

@@ -17,16 +17,15 @@ request, it is left out as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aging.core.format import readable_duration
 from aging.core.quantities import parse_duration
 from aging.findings.latencies import latencies
 from aging.findings.types import Attainment
+from aging.store.manifest import Load
 
 _EDGE_SECONDS = 3600.0
 """The first and the last hour are compared; of shorter runs the halves."""
@@ -48,29 +47,17 @@ def judged(requests: pd.DataFrame, objectives: Objectives) -> pd.Series:
     return met[applies]
 
 
-def classes(load: Mapping[str, Any] | None) -> dict[str, Objectives]:
+def classes(load: Load | None) -> dict[str, Objectives]:
     """The objectives of each class of a manifest's load, in seconds; classes without any are left out."""
     if load is None:
         return {}
-    own = load.get("objectives")
-    listed = load.get("class") or load.get("classes") or ()
-    told = {one["name"]: one.get("objectives") or own for one in listed} if listed else {"": own}
+    own, listed = load.objectives, load.classes
+    told = {one.name: one.objectives or own for one in listed} if listed else {"": own}
     return {
         name: {key: parse_duration(written) for key, written in objectives.items() if written is not None}
         for name, objectives in told.items()
         if objectives
     }
-
-
-def described(objectives: Objectives) -> str:
-    """Objectives as people say them: ``TTFT ≤ 1s, TPOT ≤ 50ms``."""
-    return ", ".join(f"{name.upper()} ≤ {_short(seconds)}" for name, seconds in objectives.items())
-
-
-def _short(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:g}ms"
-    return readable_duration(seconds) if seconds >= 60 else f"{seconds:g}s"
 
 
 def of_class(requests: pd.DataFrame, name: str) -> pd.DataFrame:

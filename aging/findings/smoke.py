@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from aging.core.errors import writing
 from aging.core.format import readable_duration
@@ -18,31 +17,11 @@ from aging.findings.problem_kinds import ProblemKind as Kind
 from aging.findings.problems import problems_of
 from aging.findings.run_evidence import Evidence, evidence_of
 from aging.findings.run_validity import limits_of
-from aging.findings.types import Problem
+from aging.findings.types import Problem, SmokeCheck, SmokeVerdict
+from aging.store.events import DeploymentReady
 from aging.store.results import Results
 
 _LEAST_SAMPLES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class SmokeCheck:
-    """One thing that was asked of a deployment. ``warn`` is told and does not fail it."""
-
-    name: Literal["ready", "answered", "errors", "indicators", "client"]
-    status: Literal["ok", "warn", "fail"]
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class SmokeVerdict:
-    """What a smoke run says of one deployment."""
-
-    deployment: str
-    checks: Sequence[SmokeCheck]
-
-    @property
-    def passed(self) -> bool:
-        return all(check.status != "fail" for check in self.checks)
 
 
 def verdicts(results: Results) -> list[SmokeVerdict]:
@@ -67,7 +46,7 @@ def _checks(results: Results, name: str, problems: Sequence[Problem]) -> Iterato
         yield SmokeCheck("ready", "fail", f"it never was ready: {evidence.why or 'the campaign ended before'}")
         return
     yield _ready(results, name, evidence)
-    if results.load_of(name) is not None:
+    if results.manifest.load_of(name) is not None:
         yield _answered(results, name, evidence)
         yield _errors(results, evidence, problems)
         yield _client(evidence, problems)
@@ -78,7 +57,7 @@ def _ready(results: Results, name: str, evidence: Evidence) -> SmokeCheck:
     if evidence.ending == "early":
         lasted = readable_duration(evidence.lasted)
         return SmokeCheck("ready", "fail", f"it ended after {lasted} of load: {evidence.why or 'no reason is known'}")
-    took = [event.details["seconds"] for event in results.events_of(name, 1) if event.kind == "deployment_ready"]
+    took = [event.seconds for event in results.events_of(name, 1) if isinstance(event, DeploymentReady)]
     return SmokeCheck("ready", "ok", f"ready after {took[0]:.1f} s" if took else "ready")
 
 

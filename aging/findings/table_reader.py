@@ -102,7 +102,7 @@ def series_of(table: Table, source: str, choice: Choice) -> list[TableSeries]:
         mistakes.append(Mistake("--time", f"no column looks like a time; name one of: {there_are}"))
     if mistakes or chosen is None:
         raise MistakesError(source, mistakes)
-    seconds, epoch = _seconds(np.asarray(table[chosen]), chosen, source)
+    seconds, epoch = seconds_of(np.asarray(table[chosen]), chosen, source)
     origin = _origin(choice.load_start, seconds, epoch, source)
     asked = list(choice.columns) or [str(name) for name in names if name not in (chosen, choice.per)]
     numbers = {name: _numbers(np.asarray(table[name])) for name in asked}
@@ -151,7 +151,7 @@ def _guess_time(table: Table) -> str | None:
     return next((str(name) for name in table if np.asarray(table[name]).dtype.kind == "M"), None)
 
 
-def _seconds(times: Column, name: str, source: str) -> tuple[Floats, bool]:
+def seconds_of(times: Column, name: str, source: str) -> tuple[Floats, bool]:
     """Times as seconds, and whether they count from the epoch."""
     if times.dtype.kind in "biuf":
         numbers = times.astype(np.float64)

@@ -193,3 +193,24 @@ class Findings:
     objectives: Sequence[Attainment] = ()
     runs: Sequence[RunValidity] = ()
     experiments: Sequence[Experiment] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeCheck:
+    """One thing that was asked of a deployment. ``warn`` is told and does not fail it."""
+
+    name: Literal["ready", "answered", "errors", "indicators", "client"]
+    status: Literal["ok", "warn", "fail"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeVerdict:
+    """What a smoke run says of one deployment."""
+
+    deployment: str
+    checks: Sequence[SmokeCheck]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.status != "fail" for check in self.checks)

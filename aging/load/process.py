@@ -38,7 +38,8 @@ async def main(say: Say) -> None:
     if not line:  # whoever started it has died
         return
     job = Job.from_json(line)
-    records = Records(SegmentWriter(job.folder, Sealer(say)), lambda reason: say("full", reason=reason))
+    sealer = Sealer(lambda failed: say(failed.kind, **failed.details))
+    records = Records(SegmentWriter(job.folder, sealer), lambda reason: say("full", reason=reason))
 
     pulse = Pulse(job.load_start)
 

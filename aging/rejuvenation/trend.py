@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -11,7 +11,9 @@ from aging.campaign.schema import RejuvenationOptions
 from aging.core.format import readable_duration
 from aging.core.units import Duration, Positive
 from aging.rejuvenation.base import Policy
-from aging.stats.sequential_watch import TrendWatch
+
+if TYPE_CHECKING:
+    from aging.stats.sequential_watch import TrendWatch
 
 
 class TrendOptions(RejuvenationOptions):
@@ -66,4 +68,6 @@ class TrendPolicy(Policy[TrendOptions]):
         return f"{self.options.indicator} rises by {slope * 3600:,.0f} per hour and reaches its limit in {left}"
 
     def _new_watch(self) -> TrendWatch:
+        from aging.stats.sequential_watch import TrendWatch  # noqa: PLC0415 - scipy: for a campaign with this policy
+
         return TrendWatch(self.options.watch, self.options.looks, self.options.alpha)

@@ -1,10 +1,5 @@
-"""The report: one self-contained HTML file, verdicts first.
+"""The report: one self-contained HTML file, verdicts first; and what the terminal shows of a campaign.
 
-``page`` composes the sections (``sections/``, one a file); ``traces`` reduces a
-run to what a plot can show, ``plots`` and ``svg`` draw it; ``quantities`` and
-``words`` put numbers and verdicts as people read them.
+``html`` composes the sections (``sections/``, one a file) and draws the plots; ``format`` and ``wording`` put numbers
+and verdicts as people read them. Nothing is imported here: the live view shares this room, and does without pandas.
 """
-
-from aging.report.html.page import write_report
-
-__all__ = ["write_report"]

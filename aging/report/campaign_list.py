@@ -11,7 +11,7 @@ from aging.core.format import utc
 from aging.report.progress import Snapshot
 from aging.store.journal import read_journal
 from aging.store.lock import owner_of
-from aging.store.manifest import is_smoke
+from aging.store.smoke import is_smoke
 from aging.store.state import RESUMABLE, CampaignState, fold
 
 

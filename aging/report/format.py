@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +136,17 @@ def significant(value: float, signed: bool = False, like: float | None = None) -
 
 def _decimals(magnitude: float) -> int:
     return max(0, 2 - math.floor(math.log10(magnitude)))
+
+
+def objectives_text(objectives: Mapping[str, float]) -> str:
+    """Objectives, in seconds by what they bound: ``TTFT ≤ 1s, TPOT ≤ 50ms``."""
+    return ", ".join(f"{name.upper()} ≤ {_short(seconds)}" for name, seconds in objectives.items())
+
+
+def _short(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    return readable_duration(seconds) if seconds >= 60 else f"{seconds:g}s"
 
 
 def _unknown(value: float | None) -> bool:

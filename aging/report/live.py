@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from aging.core.format import readable_duration
+from aging.report.grid import Cell, Grid
 from aging.report.progress import TTFT_BASE, RunProgress, Snapshot
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -16,18 +15,17 @@ _COURSE_WIDTH = 20
 _LOAD_COLUMNS = ("requests", "errors", "dropped", f"TTFT since {TTFT_BASE}")
 
 
-def table(name: str, snapshot: Snapshot) -> Group:
+def table(name: str, snapshot: Snapshot) -> Grid:
     """The whole view: phase and times above, a row for each run."""
     loaded = not _all_watched(snapshot)
-    grid = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("deployment", "state"):
-        grid.add_column(column, no_wrap=True)
-    for column in (*(_LOAD_COLUMNS if loaded else ()), "memory", "since load" if loaded else "since start", "per hour"):
-        grid.add_column(column, justify="right", no_wrap=True)
-    grid.add_column("course", no_wrap=True)
-    for run in snapshot.runs:
-        grid.add_row(*_title_cells(run), *(_load_cells(run) if loaded else ()), *_memory_cells(run))
-    return Group(Text(headline(name, snapshot), style="bold"), grid)
+    numbers = (*(_LOAD_COLUMNS if loaded else ()), "memory", "since load" if loaded else "since start", "per hour")
+    head = (*_left("deployment", "state"), *(Cell(column, "dim", right=True) for column in numbers), *_left("course"))
+    rows = [(*_title_cells(run), *(_load_cells(run) if loaded else ()), *_memory_cells(run)) for run in snapshot.runs]
+    return Grid(Cell(headline(name, snapshot), "bold"), [head, *rows])
+
+
+def _left(*columns: str) -> tuple[Cell, ...]:
+    return tuple(Cell(column, "dim") for column in columns)
 
 
 def headline(name: str, snapshot: Snapshot) -> str:
@@ -84,26 +82,26 @@ def _all_watched(snapshot: Snapshot) -> bool:
     return bool(snapshot.runs) and all(run.state.watched for run in snapshot.runs)
 
 
-def _title_cells(run: RunProgress) -> tuple[str | Text, ...]:
-    return _title(run), Text(run.state.phase, style="red" if run.state.phase == "died" else "")
+def _title_cells(run: RunProgress) -> tuple[Cell, ...]:
+    return Cell(_title(run)), Cell(run.state.phase, "red" if run.state.phase == "died" else "")
 
 
-def _load_cells(run: RunProgress) -> tuple[str | Text, ...]:
+def _load_cells(run: RunProgress) -> tuple[Cell, ...]:
     errors, dropped = run.requests.get("error", 0), run.requests.get("dropped", 0)
     return (
-        f"{sum(run.requests.values()):,}",
-        Text(str(errors), style="red" if errors else "dim"),
-        Text(str(dropped), style="yellow" if dropped else "dim"),
-        _milliseconds(run.ttft_seconds),
+        Cell(f"{sum(run.requests.values()):,}", right=True),
+        Cell(str(errors), "red" if errors else "dim", right=True),
+        Cell(str(dropped), "yellow" if dropped else "dim", right=True),
+        Cell(_milliseconds(run.ttft_seconds), right=True),
     )
 
 
-def _memory_cells(run: RunProgress) -> tuple[str | Text, ...]:
+def _memory_cells(run: RunProgress) -> tuple[Cell, ...]:
     return (
-        mebibytes(run.memory),
-        _since_start(run),
-        _per_hour(run),
-        sparkline(run.course, least_span=2**20),  # a few pages are no mountain
+        Cell(mebibytes(run.memory), right=True),
+        Cell(_since_start(run), right=True),
+        Cell(_per_hour(run), right=True),
+        Cell(sparkline(run.course, least_span=2**20)),  # a few pages are no mountain
     )
 
 

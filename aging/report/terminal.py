@@ -12,9 +12,8 @@ from rich.text import Text
 from aging.core.format import readable_duration
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
-from aging.findings.slo import described
-from aging.findings.smoke import SmokeVerdict
-from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity
+from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
+from aging.report.format import objectives_text
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
 _LEAST_PROBABILITY = 1e-12
@@ -123,7 +122,7 @@ def _objectives_table(findings: Findings) -> Table:
         table.add_row(
             one.deployment,
             one.load_class or "–",
-            described(one.objectives),
+            objectives_text(one.objectives),
             share_text(one.attainment),
             goodput_text(one.goodput),
             share_text(one.first_attainment),

@@ -1,6 +1,6 @@
-"""The runner: a campaign from the first launch to the last seal.
+"""The runner: a campaign from its first launch to its last sealed file.
 
-Rounds of runs, one after the other, while the samplers and the watchdogs tick; then the repeats of those that broke.
+Rounds run one after the other, with samplers and watchdogs beside them; then the broken runs are repeated.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from aging.runner.run import ActiveRun, RunContext
 from aging.runner.settle import HostIdleWait
 from aging.runner.watchdogs.monitor import Watchdogs, Watched
 from aging.sampling.loop import Plan, Sampling
+from aging.store import events
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 
@@ -51,9 +52,9 @@ class Outcome(Enum):
 
 
 class CampaignRunner:
-    """Runs one campaign into one result directory, of which the caller holds the lock.
+    """Runs one campaign into one result directory, whose lock the caller holds.
 
-    ``deployments`` are the campaign's, each with its model. ``prior`` is what it goes on with.
+    ``deployments`` are the campaign's, each with its model. ``prior`` is the state that an earlier runner left.
     """
 
     def __init__(
@@ -79,9 +80,9 @@ class CampaignRunner:
         self._interrupts = 0
         self._interrupted = asyncio.Event()
         self.decided: str | None = None
-        """Why nothing more needed to be measured, once :meth:`decide` was told."""
+        """The reason given to :meth:`decide`, once it was called."""
         self.halted: str | None = None
-        """Why the campaign could not go on, once :meth:`halt` was told; it can be resumed."""
+        """The reason given to :meth:`halt`, once it was called; the campaign can be resumed."""
         self._watchdogs = Watchdogs(campaign.watchdogs, layout.root, self._watched, self._journal.record, self.halt)
         clocks, shift = self._timeline.clocks, self._timeline.shift
         self._sampling = Sampling(self._folder, self._journal.record, self._on_reading, clocks, shift)
@@ -99,33 +100,45 @@ class CampaignRunner:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
-        reasons = {Outcome.DECIDED: self.decided, Outcome.HALTED: self.halted}
-        self._journal.record(outcome.value, **({"reason": reasons[outcome]} if outcome in reasons else {}))
+        self._journal.record(self._end(outcome))
         await self._keeper.goodbye()
         self._ports.close()
         self._journal.close()  # last: an early look may still crash
         return outcome
 
-    def record_event(self, kind: str, **details: Any) -> None:
+    def _end(self, outcome: Outcome) -> events.Event:
+        match outcome:
+            case Outcome.COMPLETED:
+                return events.CampaignCompleted()
+            case Outcome.DECIDED:
+                return events.CampaignDecided(reason=self.decided)
+            case Outcome.INTERRUPTED:
+                return events.CampaignInterrupted()
+            case Outcome.HALTED:
+                return events.CampaignHalted(reason=self.halted)
+            case Outcome.FAILED:
+                return events.CampaignFailed()
+
+    def record_event(self, event: events.Event) -> None:
         """Write an event of the campaign to its journal."""
-        self._journal.record(kind, **details)
+        self._journal.record(event)
 
     def decide(self, reason: str) -> None:
-        """Nothing more needs to be measured: drain and end, as after one interrupt, but decided."""
+        """Drain and end as after one interrupt, because the result is decided."""
         self.decided = reason
         self._interrupted.set()
 
     def halt(self, reason: str) -> None:
-        """The campaign cannot go on here and now: drain and end, as after one interrupt, to be resumed."""
+        """Drain and end as after one interrupt, because the campaign cannot continue now; it can be resumed."""
         if self.halted is None:
             self.halted = reason
-            self._journal.record("halting", reason=reason)
+            self._journal.record(events.Halting(reason=reason))
             self._interrupted.set()
 
     def _interrupt(self, whole: asyncio.Task[Outcome]) -> None:
         self._interrupts += 1
         self._interrupted.set()
-        self._journal.record("interrupt", count=self._interrupts)
+        self._journal.record(events.Interrupt(count=self._interrupts))
         if self._interrupts > 1:
             whole.cancel()
 
@@ -179,56 +192,63 @@ class CampaignRunner:
         await keep_going(self._watchdogs.run, lambda error: self._task_failed("the watchdogs", error))
 
     def _task_failed(self, what: str, error: BaseException | None) -> None:
-        """What must not end has, and will begin again. What cannot be written halts the campaign."""
+        """Journal the crash of a task that is restarted. A failed write halts the campaign."""
         if isinstance(error, StorageError):
             self.halt(f"samples cannot be written: {error}")
         else:
-            self._journal.record("task_died", task=what, reason=repr(error))
+            self._journal.record(events.TaskDied(task=what, reason=repr(error)))
 
     def _record_begin(self, cut_short: Sequence[Key]) -> None:
-        who: dict[str, Any] = {"pid": os.getpid(), "boot": boot_id(), "version": version("llm-aging")}
-        if self._prior.gone_since is None:
-            what: dict[str, Any] = {
-                "name": self._campaign.name,
-                "duration": self._campaign.duration,
-                "planned_seconds": planned_seconds(self._campaign),
-                "folder": os.getcwd(),
-            }
-            self._journal.record("campaign_started", **what, **who)
-        else:
-            prior: dict[str, Any] = {"shift": self._timeline.shift, "gone_since": self._prior.gone_since}
-            self._journal.record("campaign_resumed", **who, **prior)
+        pid, boot, release, gone_since = os.getpid(), boot_id(), version("llm-aging"), self._prior.gone_since
+        if gone_since is None:
+            started = events.CampaignStarted(
+                name=self._campaign.name,
+                duration=self._campaign.duration,
+                planned_seconds=planned_seconds(self._campaign),
+                folder=os.getcwd(),
+                pid=pid,
+                boot=boot,
+                version=release,
+            )
+            self._journal.record(started)
+            return
+        shift = self._timeline.shift
+        self._journal.record(
+            events.CampaignResumed(pid=pid, boot=boot, version=release, shift=shift, gone_since=gone_since)
+        )
         for deployment, replica in cut_short:
-            self._journal.record("run_cut_short", deployment, replica=replica, at=self._prior.gone_since)
+            self._journal.record(events.RunCutShort(deployment=deployment, replica=replica, at=gone_since))
 
     def _is_under_way(self, run: PlannedRun) -> bool:
         return self._prior.attempt_state(*run.key, run.attempt) is not None
 
     async def _wait_until_idle(self, planned_round: PlannedRound) -> None:
-        """Cool down, then wait until memory and the next round's ports are as before the first one."""
+        """Cool down, then wait until memory is as before the first round and the next round's ports are free."""
         await self._pause(self._campaign.cooldown)
         if self._idle_wait is not None:
             ports = [port for run in planned_round if (port := self._deployments[run.options.name].port) is not None]
             await self._idle_wait.wait(ports, self._interrupted)
 
     async def _runs_to_repeat(self, done: Sequence[PlannedRun]) -> list[PlannedRun]:
-        """The runs of these that are to be repeated."""
-        mine = [run for run in done if run.attempt <= self._campaign.retries]
-        if not mine or self._interrupted.is_set():
+        """The broken ones of these runs that have a retry left."""
+        candidates = [run for run in done if run.attempt <= self._campaign.retries]
+        if not candidates or self._interrupted.is_set():
             return []
-        self._broken |= (found := await broken_runs(self._layout.root, mine, self._journal.record))
-        return [run for run in mine if run.key in found]
+        self._broken |= (found := await broken_runs(self._layout.root, candidates, self._journal.record))
+        return [run for run in candidates if run.key in found]
 
     def _record_attempts(self, planned_round: PlannedRound) -> None:
-        """A repeated run gets folders of its own, and the journal tells why it is repeated."""
+        """Give repeated runs their own folders, and journal why they are repeated."""
         for run in planned_round:
             if run.attempt > self._prior.attempt(*run.key):
                 self._layout = replace(self._layout, attempts={**self._layout.attempts, run.key: run.attempt})
-                details = {"replica": run.replica, "attempt": run.attempt, "reasons": list(self._broken[run.key])}
-                self._journal.record("run_repeated", run.options.name, **details)
+                name, reasons = run.options.name, list(self._broken[run.key])
+                self._journal.record(
+                    events.RunRepeated(deployment=name, replica=run.replica, attempt=run.attempt, reasons=reasons)
+                )
 
     async def _run_round(self, planned_round: PlannedRound) -> int:
-        """One round; returns how many deployments became ready."""
+        """Run one round; return the number of deployments that became ready."""
         self._record_attempts(planned_round)
         record_event = self._journal.record
         context = RunContext(self._campaign, self._layout, self._timeline, record_event, self._interrupted, self._ports)
@@ -248,7 +268,7 @@ class CampaignRunner:
         return ActiveRun(run, self._deployments[run.options.name], prior, context)
 
     def _earlier_ports(self) -> dict[str, int]:
-        """Where the servers of earlier runners listened, by deployment; points of one have one."""
+        """Ports of the servers of earlier runners, by deployment; points of one deployment share a port."""
         treatments = self._campaign.treatments
         return {
             treatments[name].base if name in treatments else name: run.port
@@ -269,23 +289,23 @@ class CampaignRunner:
         plans = []
         for kind, sampler in self._catalogue.samplers.items():
             if reason := sampler.unavailable():
-                self._journal.record("sampler_unavailable", sampler=kind, reason=reason)
+                self._journal.record(events.SamplerUnavailable(sampler=kind, reason=reason))
             else:
                 interval = self._campaign.sampling.get(kind, sampler.default_interval)
                 plans.append(Plan(sampler(self._targets, self._layout.root), interval))
                 if reason := sampler.reduced():
-                    self._journal.record("sampler_reduced", sampler=kind, reason=reason)
+                    self._journal.record(events.SamplerReduced(sampler=kind, reason=reason))
         return plans
 
     def _targets(self) -> list[Target]:
         targets = [target for run in self._runs if (target := run.server.target()) is not None]
-        lives = self._prior.lives + 1  # another process is another life, of the harness, too
-        own = [Target(HARNESS, "runner", lives, (os.getpid(),), with_descendants=False)]
+        generation = self._prior.runners + 1  # each runner process is a generation of the harness
+        own = [Target(HARNESS, "runner", generation, (os.getpid(),), with_descendants=False)]
         own += [
             Target(
                 HARNESS,
                 f"client-{run.server.name}",
-                self._prior.lives + run.loads,
+                self._prior.runners + run.loads,
                 (run.load_process.pid,),
                 with_descendants=False,
             )
@@ -302,7 +322,7 @@ class CampaignRunner:
         return [Watched(run.run.replica, run.server, run.load_process) for run in self._runs]
 
     def _on_reading(self, reading: Reading) -> None:
-        if "/" in reading.entity:  # a component: its deployment is what policies know
+        if "/" in reading.entity:  # a component; policies and watchdogs use its deployment's readings
             return
         self._watchdogs.see(reading)
         if self._round is not None:
@@ -310,5 +330,5 @@ class CampaignRunner:
 
 
 def _patience(campaign: Campaign) -> float:
-    """The longest that any server of ours may take to end, in seconds."""
+    """The longest stop_timeout of the campaign's deployments, in seconds."""
     return max(getattr(options, "stop_timeout", 0.0) for options in campaign.deployment)

@@ -1,8 +1,8 @@
-"""How much disk a campaign needs, from how many rows it will write and what a row takes.
+"""The disk space of a campaign: the number of rows it writes, times the bytes of a row.
 
-Bytes a row are measured (``analysis/benchmarks/row_sizes.py``): a sealed row is a Parquet file's share, of the hour
-that is still open each row is a line of JSON. Rows of devices, and of engines with many metrics, vary most: the sum is
-an estimate.
+Bytes per row are measured (``analysis/benchmarks/row_sizes.py``): a sealed row is a share of a Parquet file, a row of
+the current hour is a line of JSON. Rows of devices, and of engines with many metrics, vary most, so the sum is an
+estimate.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from aging.sampling.base import Sampler
 _HOUR = 3600.0
 _JOURNAL_BYTES = 64 * 2**10
 _ANSWER_SECONDS = 1.0
-"""What an answer is taken to need, where requests follow answers: a closed loop has no rate."""
+"""Assumed response time of a closed loop, which has no rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowSize:
-    """Bytes of a row in a sealed hour and in the open one, and whether each deployment has such rows."""
+    """Bytes of a row in a sealed hour and in the current hour; ``each``: every deployment has such rows."""
 
     sealed: float
     line: float
@@ -42,12 +42,12 @@ ROWS: Mapping[str, RowSize] = {
     "host": RowSize(110, 1400, each=False),
     "requests": RowSize(70, 500, each=True),
 }
-"""By source; a sampler that is not named takes as much as ``process``."""
+"""By source; a sampler that is not listed counts as ``process``."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiskNeed:
-    """Bytes: what stays when all is sealed, by source; the most that is open beside it; the most that logs take."""
+    """Bytes: sealed rows by source, the maximum of the current hour, and the maximum of logs."""
 
     sealed: Mapping[str, float]
     open_hour: float
@@ -55,12 +55,12 @@ class DiskNeed:
 
     @property
     def total(self) -> float:
-        """The most there may be at any time."""
+        """The maximum at any time."""
         return sum(self.sealed.values()) + self.open_hour + self.logs
 
 
 def disk_need(campaign: Campaign, samplers: Mapping[str, type[Sampler]]) -> DiskNeed:
-    """The disk that a campaign's results take, for these samplers, every one of which is taken to be there."""
+    """The disk space of a campaign's results, if all of these samplers are available."""
     planned = rounds(campaign)
     sealed: dict[str, float] = {}
     open_hour = 0.0
@@ -79,14 +79,14 @@ def disk_need(campaign: Campaign, samplers: Mapping[str, type[Sampler]]) -> Disk
 
 
 def _writers(kind: str, runs: int, size: RowSize) -> int:
-    """Rows a tick: one a deployment, and of processes one of the runner and one of each load client."""
+    """Rows per tick: one per deployment; of processes also one for the runner and one per load client."""
     if not size.each:
         return 1
     return runs + (1 + runs if kind == "process" else 0)
 
 
 def _requests(campaign: Campaign, run: PlannedRun) -> float:
-    """Requests expected in one run, of all its classes; of a load in phases all of its phases' together."""
+    """Expected requests of one run: the sum over its classes and phases."""
     if run.load is None:
         return 0.0
     return sum(_of_class(one, run.seed, campaign.duration) for one in classes_of(run.load, run.options.rate))

@@ -1,4 +1,4 @@
-"""Loopback ports: whether one is taken, by whom, and a free one for each deployment whose campaign names none."""
+"""Free loopback ports for deployments whose campaign file names no port."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _LIKE_A_PORT = re.compile(r"(?<!\d)\d{4,5}(?!\d)")
 
 
 def named_ports(campaign: Campaign) -> frozenset[int]:
-    """Every number in the tables of the deployments that could be a port: in a key, a command line or an address."""
+    """Every number in the deployment tables that could be a port: in a key, a command line or a URL."""
     texts = [options.model_dump_json() for options in campaign.deployment]
     return frozenset(int(number) for text in texts for number in _LIKE_A_PORT.findall(text))
 
 
 class FreePorts:
-    """Free loopback ports, one for each deployment of a campaign, kept until :meth:`close`.
+    """Free loopback ports, one per deployment of a campaign, reserved until :meth:`close`.
 
-    ``named`` are never given. ``known`` are those that an earlier runner of the campaign has given, by deployment.
-    A port that is given to one process of this package on this host is given to no other, also before its server
-    listens: it is reserved by the name of an abstract socket, which the kernel frees with its process.
+    ``named`` ports are never used. ``known`` are the ports that an earlier runner of the campaign used, by deployment.
+    Two processes of this package on one host never get the same port, also before a server listens on it: the port is
+    reserved by the name of an abstract socket, which the kernel frees when the process ends.
     """
 
     def __init__(self, named: Collection[int] = (), known: Mapping[str, int] | None = None) -> None:
@@ -44,7 +44,7 @@ class FreePorts:
         return FreePort(self, deployment)
 
     def take(self, deployment: str) -> int:
-        """The deployment's port where it is free, else another that is. Raises DeploymentError where none is."""
+        """The deployment's port if it is free, else another free one. Raises DeploymentError if all are in use."""
         kept = self._given.get(deployment)
         if kept is not None and self._is_free(kept):
             return kept
@@ -54,15 +54,17 @@ class FreePorts:
             if self._is_free(port):
                 self._given[deployment] = port
                 return port
-        raise DeploymentError(f"{deployment}: no loopback port is free; name one in the campaign file: port = NUMBER")
+        raise DeploymentError(
+            f"{deployment}: all loopback ports are in use; set one in the campaign file: port = NUMBER"
+        )
 
     def hold(self, deployment: str, port: int) -> None:
-        """The deployment's server listens on this port already."""
+        """Reserve the port on which the deployment's server already listens."""
         self._given[deployment] = port
         self._reserve(port)
 
     def close(self) -> None:
-        """Let others have them."""
+        """Release all ports."""
         for held in self._reserved.values():
             if held is not None:
                 held.close()
@@ -72,7 +74,7 @@ class FreePorts:
         return self._reserve(port) and port_taken(port) is None
 
     def _reserve(self, port: int) -> bool:
-        """Whether this process may have the port."""
+        """Whether the port is now reserved by this process."""
         if port in self._reserved:
             return True
         held = None
@@ -89,7 +91,7 @@ class FreePorts:
 
 @dataclass(frozen=True, slots=True)
 class FreePort:
-    """The port of one deployment of a campaign that names none for it."""
+    """The port of one deployment whose table names no port."""
 
     ports: FreePorts
     deployment: str
@@ -104,9 +106,9 @@ class FreePort:
 
 
 def _choice() -> range:
-    """Ports outside of those that the kernel gives to outgoing connections.
+    """Ports outside the range that the kernel uses for outgoing connections.
 
-    While a server is restarted, one of the many connections of a load client could get its port and keep it.
+    Otherwise a connection of a load client could take the port of a server while it restarts.
     """
     try:
         first, last = map(int, _EPHEMERAL.read_text().split())

@@ -1,4 +1,4 @@
-"""Checks of the host before a campaign."""
+"""Checks that a host is ready to measure on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ import psutil
 from aging.deployments.base import DeploymentBase
 from aging.deployments.environments import environments_folder
 from aging.runner.catalogue import Catalogue
-from aging.runner.preflight import _COMFORTABLE_DISK_BYTES, _COMFORTABLE_OPEN_FILES, _results_mistakes
+from aging.runner.preflight import results_mistakes
+
+_COMFORTABLE_DISK_BYTES = 5 * 2**30
+_COMFORTABLE_OPEN_FILES = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of ``aging doctor``: ``fail`` keeps campaigns from running, ``warn`` disturbs what they measure."""
+    """One line of ``aging doctor``: ``fail`` prevents campaigns from running, ``warn`` disturbs measurements."""
 
     name: str
     status: Literal["ok", "warn", "fail"]
@@ -28,7 +31,7 @@ class Check:
 
 
 def host_checks(results: Path, catalogue: Catalogue) -> Sequence[Check]:
-    """Is this host ready to be measured on?"""
+    """The result of every check of this host."""
     return [
         _cores(),
         _memory(),
@@ -48,7 +51,7 @@ def _cores() -> Check:
     load = os.getloadavg()[0]
     busy = load > cores / 2
     message = f"{cores} cores, load {load:.2f}"
-    return Check("cores", "warn" if busy else "ok", message + ("; something else is using them" if busy else ""))
+    return Check("cores", "warn" if busy else "ok", message + ("; other processes use them" if busy else ""))
 
 
 def _memory() -> Check:
@@ -81,7 +84,7 @@ def _open_files() -> Check:
 
 
 def _disk(results: Path) -> Check:
-    if mistakes := list(_results_mistakes(results)):
+    if mistakes := list(results_mistakes(results)):
         return Check("disk", "fail", str(mistakes[0]))
     existing = next(folder for folder in (results, *results.absolute().parents) if folder.exists())
     free = shutil.disk_usage(existing).free

@@ -1,4 +1,4 @@
-"""The runner's side of its keeper (``keeper.py``): started before everything else, and replaced when it dies."""
+"""The runner's side of its keeper (``keeper.py``): starts it first, and replaces it when it dies."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from aging.core.errors import require
 from aging.core.processes.ownership import GENERATION_MARKER, MARKER, command_line, identity, mark, processes
 from aging.runner.keeper import GOODBYE
+from aging.store.events import Journalize, KeeperDied
 
 _PROGRAM = Path(__file__).with_name("keeper.py")
 _BARE = ("-I", "-S")
@@ -20,7 +21,7 @@ _FAREWELL_SECONDS = 5.0
 
 
 def keepers(campaign: str) -> Sequence[int]:
-    """The pids of the keepers of a campaign, by its mark; those of other installations of this package, too."""
+    """The pids of the keepers of a campaign, by its mark, also of other installations of this package."""
     return [pid for pid in processes() if _keeps(command_line(pid), campaign)]
 
 
@@ -29,13 +30,13 @@ def _keeps(arguments: Sequence[str], campaign: str) -> bool:
 
 
 class KeeperClient:
-    """Sees to it that a keeper waits beside this process until :meth:`goodbye`.
+    """Runs a keeper beside this process until :meth:`goodbye`.
 
-    ``grace`` is for how many seconds it lets servers live on without a runner, ``patience`` its seconds from
-    SIGTERM to SIGKILL. ``record_event`` writes the journal.
+    ``grace`` is how many seconds servers keep running without a runner, ``patience`` the seconds from SIGTERM to
+    SIGKILL. ``record_event`` writes the journal.
     """
 
-    def __init__(self, directory: Path, grace: float, patience: float, record_event: Callable[..., object]) -> None:
+    def __init__(self, directory: Path, grace: float, patience: float, record_event: Journalize) -> None:
         self._directory = directory
         self._grace = grace
         self._patience = patience
@@ -44,12 +45,12 @@ class KeeperClient:
         self._guard: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Return when there is a keeper: what is started from now on is looked after."""
-        self._keeper = await self._started()
+        """Start the keeper; return when it runs."""
+        self._keeper = await self._launch()
         self._guard = asyncio.create_task(self._replace())
 
     async def goodbye(self) -> None:
-        """Everything has been ended in order: the keeper may go."""
+        """End the keeper: all processes of the campaign have ended."""
         if self._guard is not None:
             self._guard.cancel()
             await asyncio.gather(self._guard, return_exceptions=True)
@@ -61,20 +62,20 @@ class KeeperClient:
             try:
                 async with asyncio.timeout(_FAREWELL_SECONDS):
                     await self._keeper.wait()
-            except TimeoutError:  # somebody has stopped it; there is nothing left for it to end
+            except TimeoutError:  # it is stopped (SIGSTOP), and has nothing left to end
                 self._keeper.kill()
                 await self._keeper.wait()
 
     async def _replace(self) -> None:
         while self._keeper is not None:
             status = await self._keeper.wait()
-            self._record_event("keeper_died", exit=status)
+            self._record_event(KeeperDied(exit=status))
             await asyncio.sleep(_PAUSE_SECONDS)
-            self._keeper = await self._started()
+            self._keeper = await self._launch()
 
-    async def _started(self) -> asyncio.subprocess.Process:
+    async def _launch(self) -> asyncio.subprocess.Process:
         me = require(identity(os.getpid()), "this process's own entry in /proc")
-        # Not marked: it ends what is.
+        # Without the mark: the keeper ends the processes that carry it.
         environment = {name: value for name, value in os.environ.items() if name not in (MARKER, GENERATION_MARKER)}
         return await asyncio.create_subprocess_exec(
             *(sys.executable, *_BARE, str(_PROGRAM), mark(self._directory)),

@@ -1,4 +1,4 @@
-"""The runner's side of one load process: started, told, listened to."""
+"""The runner's side of one load process: it starts the process, sends it commands, and reads its events."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from aging.core.blas_threads import ONE_THREAD
 from aging.core.processes.child import Child
 from aging.load.heartbeat import Beat
 from aging.load.job import Job
+from aging.store.events import SealingFailed
 from aging.store.segments import parse_line
 
 _STOP_PATIENCE_SECONDS = 5.0
 _MUTE_SECONDS = 20.0
-"""It tells something every second. One that should have ended and has said nothing for so long never will."""
+"""A load process sends a heartbeat every second; one that is overdue and silent for so long hangs."""
 
 _POLL_SECONDS = 1.0
 
 _START_SECONDS = 120.0
-"""Its imports and its rehearsal take some 4 s of CPU: this is a host with thirty others at work on each core."""
+"""Imports and warm-up take 4 s of CPU: a host with 30 other busy processes per core."""
 
-_SHOWN = 200
-"""Characters of a line that is no event."""
+_MAX_CHARACTERS = 200
+"""Of an ignored line."""
 
 
 class LoadProcess:
@@ -38,24 +39,24 @@ class LoadProcess:
         self._resumed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self.finished: dict[str, Any] | None = None
         self.beat: Beat | None = None
-        """Its last pulse."""
+        """Its last heartbeat."""
         self.heard: float | None = None
-        """When it was last heard of, in monotonic seconds; None while there is no job."""
+        """When its last event arrived, in monotonic seconds; None before it has a job."""
         self.full: str | None = None
-        """Why it cannot write its records, when it cannot."""
-        self._failed_seals: list[dict[str, Any]] = []
+        """Why it cannot write its records; None if it can."""
+        self._failed_seals: list[SealingFailed] = []
         self.failure: str | None = None
-        """Why it was ended, where it did not end by itself."""
+        """Why it was killed; None if it ended by itself."""
         self.ignored = 0
-        """Lines of its output that were no events."""
+        """Lines of its output that are not events."""
         self.first_ignored = ""
         self._due = math.inf
 
     @classmethod
     async def start(cls, campaign: Path, log: IO[bytes]) -> LoadProcess:
-        """Start the process; it imports what it needs and waits for its job.
+        """Start the process, which then waits for its job.
 
-        One that is not ready for it in time is ended: its :attr:`failure` says so, and its load ends as it begins.
+        A process that is not ready in time is killed: :attr:`failure` has the reason, and :meth:`wait` returns at once.
         """
         argv = (sys.executable, "-m", "aging.load")
         process = cls(await Child.start(argv, ONE_THREAD, campaign, log, piped=True))
@@ -63,7 +64,7 @@ class LoadProcess:
             async with asyncio.timeout(_START_SECONDS):
                 await process._until_started()
         except TimeoutError:
-            process.failure = f"it was not ready for its job within {_START_SECONDS:g} s"
+            process.failure = f"not ready within {_START_SECONDS:g} s"
             await process.kill()
         except asyncio.CancelledError:
             await asyncio.shield(process.kill())
@@ -75,23 +76,23 @@ class LoadProcess:
         return self._child.pid
 
     def begin(self, job: Job) -> None:
-        """Give it its job; the load starts at the job's ``load_start``."""
+        """Send the job; the load starts at its ``load_start``."""
         self._child.write_line(job.to_json())
         self.heard = time.monotonic()
         self._due = job.load_start + job.duration
         self._listening = asyncio.create_task(self._listen())
 
     async def resumed(self) -> int | None:
-        """The first request that it sends of a load that was begun before; None when none is left, or it has died."""
+        """The first request of a resumed load; None if no request is left, or the process has died."""
         return await asyncio.shield(self._resumed)
 
-    def take_failed_seals(self) -> list[dict[str, Any]]:
-        """Details of the seals that it has reported as failed since this was last asked."""
-        taken, self._failed_seals = self._failed_seals, []
-        return taken
+    def take_failed_seals(self) -> list[SealingFailed]:
+        """The failed seals that the process reported since the last call."""
+        failed, self._failed_seals = self._failed_seals, []
+        return failed
 
     async def hold(self) -> None:
-        """Let arrivals wait; returns when nothing is in flight, or when the process has ended."""
+        """Hold arrivals back; return when no request is in flight, or the process has ended."""
         self._holding.clear()
         self._child.write_line("hold")
         if self._listening is not None and not self._listening.done():
@@ -101,28 +102,28 @@ class LoadProcess:
         self._child.write_line(f"release {generation}")
 
     def stop(self) -> None:
-        """No more arrivals; it drains and ends by itself."""
+        """Stop arrivals; the process drains and ends by itself."""
         self._due = min(self._due, time.monotonic())
         self._child.write_line("stop")
 
     async def wait(self) -> int:
-        """Its exit status, once it has ended; one that should have, and is mute, is ended."""
+        """Its exit status, once it has ended. A process that is overdue and sends no event is killed."""
         while self._listening is not None and not self._listening.done():
             await asyncio.wait({self._listening}, timeout=_POLL_SECONDS)
             if time.monotonic() > max(self._due, self.heard or 0.0) + _MUTE_SECONDS:
-                self.failure = f"it sent no event for {_MUTE_SECONDS:g} s after its end was due"
+                self.failure = f"no event for {_MUTE_SECONDS:g} s after its end was due"
                 await self.kill()
         if self._listening is not None and (error := self._listening.exception()) is not None:
-            self.failure = f"its output could not be read: {error!r}"
+            self.failure = f"its output cannot be read: {error!r}"
             await self.kill()
         return await self._child.wait()
 
     async def kill(self) -> None:
-        """End it at once."""
+        """End the process at once."""
         await self._child.terminate(_STOP_PATIENCE_SECONDS)
 
     async def _until_started(self) -> None:
-        """Return when its imports are done, or when it has ended."""
+        """Return when it is ready for a job, or has ended."""
         while line := await self._next_line():
             if (parse_line(line) or {}).get("event") == "started":
                 return
@@ -135,7 +136,7 @@ class LoadProcess:
                     self.heard = time.monotonic()
                 else:
                     self._ignore(line)
-        finally:  # nobody is to wait for what is not heard any more
+        finally:  # release the waiters: no further event will arrive
             self._holding.set()
             self._set_first(None)
 
@@ -147,7 +148,7 @@ class LoadProcess:
                 self._ignore(str(error).encode())
 
     def _handle(self, event: dict[str, Any] | None) -> bool:
-        """Note what an event says; whether it is one."""
+        """Handle an event; return False if it is not one."""
         match event:
             case {
                 "event": "pulse",
@@ -164,8 +165,8 @@ class LoadProcess:
                 self._set_first(first)
             case {"event": "finished", "schedule_hash": str(), "requests": int()}:
                 self.finished = event
-            case {"event": "sealing_failed", **details}:
-                self._failed_seals.append({str(name): value for name, value in details.items()})
+            case {"event": "sealing_failed", "files": int(files), "exit": int() | None as status, "log": list(log)}:
+                self._failed_seals.append(SealingFailed(files=files, exit=status, log=log))
             case _:
                 return False
         return True
@@ -176,5 +177,5 @@ class LoadProcess:
 
     def _ignore(self, line: bytes) -> None:
         if not self.ignored:
-            self.first_ignored = line.decode(errors="replace").strip()[:_SHOWN]
+            self.first_ignored = line.decode(errors="replace").strip()[:_MAX_CHARACTERS]
         self.ignored += 1

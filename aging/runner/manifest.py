@@ -1,4 +1,4 @@
-"""The manifest: everything needed to know, later and elsewhere, what was measured on what."""
+"""Writes the manifest: what was measured, with which versions, on which host."""
 
 from __future__ import annotations
 
@@ -26,70 +26,76 @@ from aging.load.schedule.classes import classes_of
 from aging.load.schedule.input_files import Input
 from aging.load.schedule.schedule import schedule_hash
 from aging.sampling.nvml.identity import devices
-
-SCHEMA = 1
+from aging.store.manifest import (
+    SCHEMA,
+    Analysis,
+    CampaignSettings,
+    Host,
+    KnownAgeing,
+    Load,
+    Manifest,
+    ManifestDeployment,
+    Treatment,
+)
 
 _LIST_PACKAGES = (
     "import json, importlib.metadata as m;print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
 )
 
 
-def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> dict[str, Any]:
-    """The manifest of a campaign that is about to start, whose load reads ``files``."""
-    return {
-        "schema": SCHEMA,
-        "aging_version": version("llm-aging"),
-        "command_line": sys.argv,
-        "python": platform.python_version(),
-        "campaign": resolved(campaign),
-        "experiment": _experiment(campaign),
-        "seed": campaign.seed,
-        "schedule_hashes": schedule_hashes(campaign),
-        "load_files": [asdict(file) for file in files],
-        "deployments": [_deployment(deployment, campaign) for deployment in deployments],
-        "host": host(),
-        "devices": devices(),
-        "packages": {found.metadata["Name"]: found.version for found in distributions()},
-    }
+def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> Manifest:
+    """The manifest of a campaign that is about to start; ``files`` are the inputs of its load."""
+    return Manifest(
+        schema=SCHEMA,
+        aging_version=version("llm-aging"),
+        command_line=sys.argv,
+        python=platform.python_version(),
+        campaign=_settings(campaign),
+        experiment=_experiment(campaign),
+        seed=campaign.seed,
+        schedule_hashes=schedule_hashes(campaign),
+        load_files=[asdict(file) for file in files],
+        deployments=[_deployment(deployment, campaign) for deployment in deployments],
+        host=Host.model_validate(host()),
+        devices=devices(),
+        packages={found.metadata["Name"]: found.version for found in distributions()},
+    )
 
 
-def resolved(campaign: Campaign) -> dict[str, Any]:
-    """The campaign with every default filled in; durations in seconds say so in their names."""
-    return {
-        "name": campaign.name,
-        "description": campaign.description,
-        "seed": campaign.seed,
-        "replicas": campaign.replicas,
-        "duration_seconds": campaign.duration,
-        "warmup_seconds": campaign.warmup,
-        "cooldown_seconds": campaign.cooldown,
-        "orphan_grace_seconds": campaign.orphan_grace,
-        "order": campaign.order,
-        "settle_seconds": campaign.settle,
-        "retries": campaign.retries,
-        "sanity_seconds": campaign.sanity,
-        "scale": campaign.scale,
-        "load": _load(campaign.load),
-        "sampling_seconds": dict(campaign.sampling),
-        "analysis": {
-            "grid_seconds": campaign.analysis.grid,
-            "q": campaign.analysis.q,
-            "test": campaign.analysis.test,
-        },
-        "validity": campaign.validity.model_dump(mode="json"),
-        "rejuvenation": campaign.rejuvenation and campaign.rejuvenation.model_dump(mode="json"),
-    }
+def _settings(campaign: Campaign) -> CampaignSettings:
+    """The campaign with all defaults filled in."""
+    analysis = campaign.analysis
+    return CampaignSettings(
+        name=campaign.name,
+        description=campaign.description,
+        seed=campaign.seed,
+        replicas=campaign.replicas,
+        duration_seconds=campaign.duration,
+        warmup_seconds=campaign.warmup,
+        cooldown_seconds=campaign.cooldown,
+        orphan_grace_seconds=campaign.orphan_grace,
+        order=campaign.order,
+        settle_seconds=campaign.settle,
+        retries=campaign.retries,
+        sanity_seconds=campaign.sanity,
+        scale=campaign.scale,
+        load=_load(campaign.load),
+        sampling_seconds=dict(campaign.sampling),
+        analysis=Analysis(grid_seconds=analysis.grid, q=analysis.q, test=analysis.test),
+        validity=campaign.validity.model_dump(mode="json"),
+        rejuvenation=campaign.rejuvenation and campaign.rejuvenation.model_dump(mode="json"),
+    )
 
 
 def schedule_hashes(campaign: Campaign) -> dict[str, str]:
-    """The hash of the load of every run, by ``deployment/rNN``; equal where the load is equal. No load, no hash."""
+    """The hash of the load of every run, by ``deployment/rNN``; equal for equal load. No load, no hash."""
     known: dict[tuple[str, float | None, int], str] = {}
     hashes = {}
     for planned_round in rounds(campaign):
         for run in planned_round:
             if run.load is None:
                 continue
-            key = (json.dumps(_load(run.load)), run.options.rate, run.seed)
+            key = (json.dumps(resolved_load(run.load)), run.options.rate, run.seed)
             if key not in known:
                 known[key] = schedule_hash(classes_of(run.load, run.options.rate), run.seed, campaign.duration)
             hashes[f"{run.options.name}/r{run.replica:02d}"] = known[key]
@@ -97,7 +103,7 @@ def schedule_hashes(campaign: Campaign) -> dict[str, str]:
 
 
 def host() -> dict[str, str | int | float]:
-    """The machine, in words and numbers."""
+    """The host: name, kernel, cores, memory and limits."""
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     return {
         "name": platform.node(),
@@ -116,11 +122,11 @@ def host() -> dict[str, str | int | float]:
     }
 
 
-def write_manifest(content: Mapping[str, Any], path: Path) -> None:
+def write_manifest(content: Manifest, path: Path) -> None:
     """Write ``manifest.json``, whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
     with writing(path):
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content.as_json(), indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
 
 
@@ -132,46 +138,55 @@ def _experiment(campaign: Campaign) -> dict[str, Any] | None:
     )
 
 
-def _treatment(campaign: Campaign, name: str) -> dict[str, Any] | None:
-    """What a designed experiment made of a deployment."""
+def _treatment(campaign: Campaign, name: str) -> Treatment | None:
+    """The treatment that a designed experiment gave a deployment."""
     treatment = campaign.treatments.get(name)
     if treatment is None:
         return None
-    told = {"base": treatment.base, "point": treatment.point, "centre": treatment.centre}
-    return told | {"levels": dict(treatment.levels), "load": _load(treatment.load)}
+    return Treatment(
+        base=treatment.base,
+        point=treatment.point,
+        centre=treatment.centre,
+        levels=dict(treatment.levels),
+        load=_load(treatment.load),
+    )
 
 
-def _load(load: LoadTable | None) -> dict[str, Any] | None:
+def resolved_load(load: LoadTable | None) -> dict[str, Any] | None:
+    """A load with its defaults filled in."""
     return None if load is None else load.model_dump(mode="json", by_alias=True)
 
 
-def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> dict[str, Any]:
+def _load(load: LoadTable | None) -> Load | None:
+    return None if load is None else Load.model_validate(resolved_load(load))
+
+
+def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> ManifestDeployment:
     origin, known, needs = deployment.origin(), deployment.known_aging(), deployment.environment
-    return {
-        "name": deployment.options.name,
-        "kind": deployment.kind,
+    ages = known and KnownAgeing(indicator=known.indicator, per_request=known.per_request, per_hour=known.per_hour)
+    return ManifestDeployment(
+        name=deployment.options.name,
+        kind=deployment.kind,
         **origin.described(),
-        "model": deployment.model,
-        "endpoint": origin.endpoint and origin.endpoint.base_url + origin.endpoint.path,
-        "options": deployment.options.model_dump(mode="json"),
-        "treatment": _treatment(campaign, deployment.options.name),
-        "known_ageing": None
-        if known is None
-        else {"indicator": known.indicator, "per_request": known.per_request, "per_hour": known.per_hour},
-        "packages": {} if needs is None else dict(_packages(needs.python(environments_folder()))),
-    }
+        model=deployment.model,
+        endpoint=origin.endpoint and origin.endpoint.base_url + origin.endpoint.path,
+        options=deployment.options.model_dump(mode="json"),
+        treatment=_treatment(campaign, deployment.options.name),
+        known_ageing=ages,
+        packages={} if needs is None else dict(_packages(needs.python(environments_folder()))),
+    )
 
 
 @cache
 def _packages(python: Path) -> Mapping[str, str]:
-    """What is installed in a runtime's environment, as its own interpreter sees it."""
+    """Installed packages and versions of a runtime's environment, read by its own interpreter."""
     listed = subprocess.run([python, "-c", _LIST_PACKAGES], capture_output=True, check=True, text=True)
     packages: Mapping[str, str] = json.loads(listed.stdout)
     return packages
 
 
 def _cgroup_limit() -> int | None:
-    """The memory limit of the control group at the root of what this process sees, v2 or v1."""
+    """The memory limit of the control group (v2 or v1) at the root that this process sees."""
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         if (text := _text(Path(path))).isdigit():
             return int(text)

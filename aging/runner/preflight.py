@@ -1,4 +1,4 @@
-"""Before anything is started: can this host run this campaign, and is it fit to measure on?"""
+"""Checks before a campaign starts: can this host run it?"""
 
 from __future__ import annotations
 
@@ -23,22 +23,20 @@ from aging.deployments.models.huggingface import cached_folder
 from aging.load.requests.bodies import left_out
 from aging.load.schedule.classes import classes_of
 from aging.runner.catalogue import Catalogue
-from aging.stats.slope.interval import LEAST
+from aging.stats.series.validation import LEAST_FOR_INTERVAL
 
 _CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}
 
 CLIENT_REQUESTS_PER_SECOND = 700
-"""What one load process can send, streams of 16 tokens, at 70 % of a core: 1 ms a request (``docs/measurement.md``)."""
+"""Tested limit of one load process: 1 ms a request of 16 streamed tokens, 70 % of a core (``docs/measurement.md``)."""
 
-_LEAST_DISK_BYTES = 200 * 2**20
-_COMFORTABLE_DISK_BYTES = 5 * 2**30
-_COMFORTABLE_OPEN_FILES = 4096
+_MIN_DISK_BYTES = 200 * 2**20
 
 
 def resolve_model(table: ModelTable | None, model_format: ModelFormat, base: Path = Path()) -> str | None:
-    """What a deployment that reads ``model_format`` is to serve; a preset is made on first use.
+    """The model of a deployment that reads ``model_format``; a preset is generated on first use.
 
-    A relative path begins at ``base``.
+    A relative path starts at ``base``.
     """
     if table is None:
         return None
@@ -49,86 +47,86 @@ def resolve_model(table: ModelTable | None, model_format: ModelFormat, base: Pat
 
 
 def resolve_deployments(campaign: Campaign, catalogue: Catalogue, base: Path = Path()) -> Sequence[DeploymentBase[Any]]:
-    """The campaign's deployments, each with the model that it serves. Relative paths of the file begin at ``base``."""
+    """The campaign's deployments, each with its model. Relative paths of the file start at ``base``."""
     kinds = [(options, catalogue.deployments[options.kind]) for options in campaign.deployment]
     return [kind(options, resolve_model(campaign.model, kind.model_format, base), base) for options, kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """What is different where a campaign goes on: relative paths begin at ``base``, and only ``starting`` is started.
+    """A campaign that is resumed: relative paths start at ``base``, and only the deployments ``starting`` are started.
 
-    ``ours`` are the processes that it has left: they are ended before, or are re-adopted, and in nobody's way.
+    ``leftover`` are the pids of its own processes, which are ended first or re-adopted: their ports are not in use.
     """
 
     base: Path
     starting: Collection[str]
-    ours: Collection[int]
+    leftover: Collection[int]
 
 
 def check(
     campaign: Campaign, catalogue: Catalogue, results: Path, source: str, resumed: Resumption | None = None
 ) -> None:
-    """Raise :class:`PreflightError` with everything that keeps this host from running ``campaign`` now.
+    """Raise :class:`PreflightError` with everything that prevents this host from running ``campaign`` now.
 
-    Of one that is ``resumed``, only what is still to be started counts.
+    If it is ``resumed``, only the deployments that are still to be started are checked.
     """
-    folder, ours = (Path(), frozenset[int]()) if resumed is None else (resumed.base, resumed.ours)
+    folder, leftover = (Path(), frozenset[int]()) if resumed is None else (resumed.base, resumed.leftover)
     starting = [one for one in campaign.deployment if resumed is None or one.name in resumed.starting]
-    mistakes = [*_results_mistakes(results), *_model_mistakes(campaign, starting, catalogue, folder)]
-    told: set[tuple[str, str]] = set()
+    mistakes = [*results_mistakes(results), *_model_mistakes(campaign, starting, catalogue, folder)]
+    reported: set[tuple[str, str]] = set()
     for options in starting:
         treatment = campaign.treatments.get(options.name)
         base = options.name if treatment is None else treatment.base
-        for key, what in _deployment_mistakes(catalogue.deployments[options.kind](options, None, folder), ours):
-            if (base, what) not in told:  # all points of a designed experiment would say the same
+        for key, what in _deployment_mistakes(catalogue.deployments[options.kind](options, None, folder), leftover):
+            if (base, what) not in reported:  # once for all points of a designed experiment
                 mistakes.append(Mistake(f"deployment[{base}].{key}", what))
-            told.add((base, what))
+            reported.add((base, what))
     if mistakes:
         raise PreflightError(source, mistakes)
 
 
 def notes(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]]) -> list[str]:
-    """What a reader must know of this campaign before it runs, a sentence each."""
+    """Notes for the user before the campaign runs, one sentence each."""
     loads = {run.options.name: run.load for planned_round in rounds(campaign) for run in planned_round}
-    told = [*_too_short(campaign), *_never_read(campaign), *_left_out(loads, deployments)]
+    found = [*_too_short(campaign), *_unknown_indicator(campaign), *_unsupported_options(loads, deployments)]
     for options in campaign.deployment:
         load = loads[options.name]
         if load is None:
             continue
         rate = sum(each.arrivals.mean_rate() for each in classes_of(load, options.rate))
         if rate > CLIENT_REQUESTS_PER_SECOND:
-            told.append(
-                f"{options.name}: {rate:,.0f} requests per second are more than a load process is known to send "
-                f"({CLIENT_REQUESTS_PER_SECOND:,}); if it cannot, they are sent late, and the findings say so. "
-                "Lower the rate, or --scale"
+            found.append(
+                f"{options.name}: {rate:,.0f} req/s is above the tested limit of one load process "
+                f"({CLIENT_REQUESTS_PER_SECOND:,}). Requests may be late. Lower the rate or use --scale."
             )
-    return told
+    return found
 
 
 def _too_short(campaign: Campaign) -> Iterator[str]:
     window, grid = campaign.duration - (campaign.warmup or 0.0), campaign.analysis.grid
-    if window < LEAST * grid:
+    if window < LEAST_FOR_INTERVAL * grid:
         yield (
-            f"after the warm-up {window:g} s are left: {int(window / grid)} points of the analysis' grid of {grid:g} "
-            f"s; under {LEAST} nothing is found. Let it run for longer, or set analysis.grid"
+            f"duration: {window:g} s after the warm-up are {int(window / grid)} points of analysis.grid = {grid:g} s; "
+            f"a finding needs at least {LEAST_FOR_INTERVAL}. Increase duration, or reduce analysis.grid."
         )
 
 
-def _never_read(campaign: Campaign) -> Iterator[str]:
-    """An indicator that a rejuvenation waits for and that no finding knows: misspelt, or an engine's own."""
-    waited_for = getattr(campaign.rejuvenation, "indicator", None)
-    if waited_for is not None and waited_for not in (known := indicators()):
-        yield f"rejuvenation.indicator: {waited_for!r} is none of those analysed; {suggestion(waited_for, known)}"
+def _unknown_indicator(campaign: Campaign) -> Iterator[str]:
+    """A rejuvenation indicator that no finding has: misspelled, or a metric of the engine."""
+    name = getattr(campaign.rejuvenation, "indicator", None)
+    if name is not None and name not in (known := indicators()):
+        yield f"rejuvenation.indicator: unknown indicator {name!r}; {suggestion(name, known)}"
 
 
-def _left_out(loads: Mapping[str, LoadTable | None], deployments: Sequence[DeploymentBase[Any]]) -> Iterator[str]:
+def _unsupported_options(
+    loads: Mapping[str, LoadTable | None], deployments: Sequence[DeploymentBase[Any]]
+) -> Iterator[str]:
     for deployment in deployments:
         endpoint, load = deployment.origin().endpoint, loads[deployment.options.name]
         missing = () if endpoint is None or load is None else left_out(endpoint, _wanted(load))
         if missing:
-            what = "does not take it" if len(missing) == 1 else "does not take them"
-            yield f"{deployment.options.name}: requests do not ask for {', '.join(missing)}: its server {what}"
+            yield f"{deployment.options.name}: the server does not support {', '.join(missing)}; requests leave it out"
 
 
 def _wanted(load: LoadTable) -> set[str]:
@@ -138,18 +136,19 @@ def _wanted(load: LoadTable) -> set[str]:
     return wanted | {"priority" for each in classes_of(load) if each.priority}
 
 
-def _deployment_mistakes(deployment: DeploymentBase[Any], ours: Collection[int]) -> Iterator[tuple[str, str]]:
-    """The key that each is about, and what is wrong."""
+def _deployment_mistakes(deployment: DeploymentBase[Any], leftover: Collection[int]) -> Iterator[tuple[str, str]]:
+    """The key of each mistake, and its message."""
     if missing := deployment.missing():
         yield deployment.essential_key, missing
     options = deployment.options
-    if isinstance(options, DeploymentOptions) and options.allocator_probe and (unmade := malloc_probe.missing()):
-        yield "allocator_probe", unmade
-    if deployment.port is not None and (taken := port_taken(deployment.port, ours)):
-        yield "port", taken
+    if isinstance(options, DeploymentOptions) and options.allocator_probe and (problem := malloc_probe.missing()):
+        yield "allocator_probe", problem
+    if deployment.port is not None and (problem := port_taken(deployment.port, leftover)):
+        yield "port", problem
 
 
-def _results_mistakes(results: Path) -> Iterator[Mistake]:
+def results_mistakes(results: Path) -> Iterator[Mistake]:
+    """What prevents results from being written below this folder."""
     where = f"results directory {results}"
     existing = next(folder for folder in (results, *results.absolute().parents) if folder.exists())
     if not existing.is_dir():
@@ -162,9 +161,9 @@ def _results_mistakes(results: Path) -> Iterator[Mistake]:
         yield Mistake(where, f"cannot be written to: {error.strerror}")
         return
     free = shutil.disk_usage(existing).free
-    if free < _LEAST_DISK_BYTES:
+    if free < _MIN_DISK_BYTES:
         yield Mistake(
-            where, f"only {free / 2**20:.0f} MiB are free; at least {_LEAST_DISK_BYTES / 2**20:.0f} are needed"
+            where, f"only {free / 2**20:.0f} MiB are free; at least {_MIN_DISK_BYTES / 2**20:.0f} MiB are needed"
         )
 
 
@@ -175,11 +174,9 @@ def _model_mistakes(
     if not starting:
         return
     if table is not None and table.path is not None and not (base / table.path).exists():
-        yield Mistake("model.path", f"there is no {table.path!r}; give an existing file or folder, or a `preset`")
+        yield Mistake("model.path", f"{table.path!r} does not exist; give an existing file or folder, or a `preset`")
     if table is None:
         for options in starting:
             if catalogue.deployments[options.kind].needs_model:
-                yield Mistake(
-                    "model", f"is missing, and {options.name} ({options.kind}) serves one; add a [model] table"
-                )
+                yield Mistake("model", f"missing, and {options.name} ({options.kind}) needs it; add a [model] table")
                 return

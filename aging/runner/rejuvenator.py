@@ -1,4 +1,4 @@
-"""Rejuvenation while a campaign runs: policies are asked once a second, and a server is restarted where one says so."""
+"""Carries out rejuvenation policies: asks each policy once a second, and restarts the server when it fires."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from aging.core.errors import DeploymentError
 from aging.core.records import Reading
 from aging.core.tasks import cancel_all
 from aging.rejuvenation.base import Policy
-from aging.runner.run import ActiveRun, Journalize
+from aging.runner.run import ActiveRun
+from aging.store.events import Journalize, RejuvenationCompleted, RejuvenationStarted, Watchdog
 
 _INTERVAL_SECONDS = 1.0
 _BLIND_AFTER_SECONDS = 90.0
-"""Since a generation was ready: every sampler has read something by then."""
+"""After a generation became ready: by then every sampler has read something."""
 
 
 class Rejuvenator:
-    """Has a policy for each of ``runs`` that the campaign names: a new one for each generation."""
+    """One policy for each of the ``runs`` that the campaign names, a new one per generation."""
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class Rejuvenator:
         self._blind_reported: set[str] = set()
 
     def see(self, reading: Reading) -> None:
-        """A reading of a deployment: what its policy decides by."""
+        """Pass a reading of a deployment to its policy."""
         run = self._runs.get(reading.owner)
         if run is None or run.server.generation != reading.generation or (age := run.server.age) is None:
             return
@@ -49,7 +50,7 @@ class Rejuvenator:
         self._policies[reading.owner].observe(age, reading.values)
 
     async def run(self) -> None:
-        """Ask and restart, until cancelled."""
+        """Ask policies and restart servers, until cancelled."""
         restarting: dict[str, asyncio.Task[None]] = {}
         try:
             async for _ in ticks(_INTERVAL_SECONDS, time.monotonic()):
@@ -66,20 +67,22 @@ class Rejuvenator:
             await cancel_all(list(restarting.values()))
 
     def _record_blind(self, run: ActiveRun) -> None:
-        """A policy whose indicator nobody reads never fires, and its campaign is another one than was meant."""
+        """Journal that no sampler reads a policy's indicator: the policy never fires."""
         name = run.server.name
         self._blind_reported.add(name)
         read = self._read[name]
         for indicator in self._policies[name].indicators:
             if indicator not in read:
-                why = f"rejuvenation waits for {indicator!r}, which no sampler reads; {suggestion(indicator, read)}"
-                self._record_event("watchdog", name, replica=run.run.replica, trouble="unread", message=why)
+                why = f"No sampler reads the rejuvenation indicator {indicator!r}; {suggestion(indicator, read)}"
+                self._record_event(Watchdog(deployment=name, replica=run.run.replica, trouble="unread", message=why))
 
     async def _restart(self, run: ActiveRun, reason: str) -> None:
-        """Drain, SIGTERM, relaunch, ready; arrivals wait meanwhile."""
+        """Drain, SIGTERM, relaunch, ready; arrivals wait until then."""
         server, load_process = run.server, run.load_process
-        told = {"replica": server.replica, "generation": server.generation, "action": "restart", "reason": reason}
-        self._record_event("rejuvenation_started", server.name, **told)
+        name, replica = server.name, server.replica
+        self._record_event(
+            RejuvenationStarted(deployment=name, replica=replica, generation=server.generation, reason=reason)
+        )
         began = time.monotonic()
         if load_process is not None:
             await load_process.hold()
@@ -87,9 +90,10 @@ class Rejuvenator:
         try:
             await server.start()
         except DeploymentError:
-            return  # journalled as a death; the follower ends the load
+            return  # the journal has the death; the follower ends the load
         if load_process is not None:
             load_process.release(server.generation)
         seconds = round(time.monotonic() - began, 3)
-        told = {"replica": server.replica, "generation": server.generation, "seconds": seconds}
-        self._record_event("rejuvenation_completed", server.name, **told)
+        self._record_event(
+            RejuvenationCompleted(deployment=name, replica=replica, generation=server.generation, seconds=seconds)
+        )

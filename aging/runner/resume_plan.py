@@ -1,22 +1,22 @@
-"""What a runner that has gone leaves to go on with, and what of it there is still to do."""
+"""The state that an earlier runner left, and the work that remains (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from aging.campaign.plan import PlannedRound, PlannedRun, side_by_side
 from aging.core.clock import Stamp, Timeline, boot_id
+from aging.store.events import Baseline
 from aging.store.state import CampaignState, RunState
 
 _SLACK_SECONDS = 1.0
-"""A load that ended this little before its time has ended in time."""
+"""A load that ended at most this much early counts as complete."""
 
 _CLEARED = {
-    "keeper": "ended by the campaign's keeper, since no runner came back in time",
-    "reaper": "ended when another campaign began, since this one had neither a runner nor a keeper",
+    "keeper": "stopped by the campaign's keeper because no runner resumed the campaign in time",
+    "reaper": "stopped by another campaign's start-up because its runner and keeper were gone",
 }
 
 Key = tuple[str, int]
@@ -25,23 +25,23 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class PriorState:
-    """The campaign's past; empty when it begins. Times are on ``timeline``.
+    """The state of a campaign before this runner; empty for a new campaign. Times are on ``timeline``.
 
-    ``gone_since`` is the last sign of life of the runner before, ``lives`` how many there were. ``lost`` says why
-    nothing that it started can still live, where that is so. ``baseline`` is what was in use before anything was
-    started, if that still tells anything. ``leftovers`` are files that were left unsealed, and nobody writes to.
+    ``gone_since`` is the last sign of the previous runner, ``runners`` the number of earlier runners. ``lost`` is why
+    no process of theirs can still run, if so. ``baseline`` is the memory in use before the first start, if it was in
+    this boot. ``leftovers`` are unsealed files without a writer.
     """
 
     timeline: Timeline = field(default_factory=Timeline)
     runs: Mapping[Key, RunState] = field(default_factory=dict)
     gone_since: float | None = None
-    lives: int = 0
+    runners: int = 0
     lost: str | None = None
-    baseline: Mapping[str, Any] | None = None
+    baseline: Baseline | None = None
     leftovers: Sequence[Path] = ()
 
     def of(self, deployment: str, replica: int) -> RunState | None:
-        """What is known of a run; None for one that had not begun."""
+        """The state of a run; None if it had not started."""
         return self.runs.get((deployment, replica))
 
     def attempt(self, deployment: str, replica: int) -> int:
@@ -55,17 +55,17 @@ class PriorState:
         return {key: run.attempt for key, run in self.runs.items() if run.attempt > 1}
 
     def attempt_state(self, deployment: str, replica: int, attempt: int) -> RunState | None:
-        """What is known of this attempt at a run; None where none of its servers was started."""
+        """The state of this attempt at a run; None if its server had not been started."""
         prior = self.of(deployment, replica)
         return prior if prior is not None and prior.attempt == attempt and prior.generation else None
 
-    def over(self, deployment: str, replica: int, now: float) -> bool:
-        """Whether there is nothing left to do of a run at monotonic time ``now`` of this boot."""
+    def is_over(self, deployment: str, replica: int, now: float) -> bool:
+        """Whether a run has nothing left to do at monotonic time ``now`` of this boot."""
         prior = self.of(deployment, replica)
         return prior is not None and is_over(prior, self.timeline.of(now))
 
     def cut_short(self, now: float) -> Sequence[Key]:
-        """The runs whose load was under way when there was no runner any more, and whose time has passed by ``now``."""
+        """The runs whose load was under way when the runner ended, and whose time is over by ``now``."""
         return [
             key
             for key, run in self.runs.items()
@@ -77,26 +77,26 @@ class PriorState:
 
 
 def prior_state(state: CampaignState, last_seen: float, now: Stamp) -> PriorState:
-    """The past of a campaign that goes on now. ``last_seen`` is when its files were last written to."""
+    """The prior state of a campaign that is resumed now. ``last_seen`` is when its last row was written."""
     if state.last is None or state.started is None:
         return PriorState()
     same_boot = state.boot == boot_id()
     timeline = Timeline.after(state.last, state.shift, now, same_boot=same_boot)
     lost = None
     if not same_boot:
-        lost = "ended with the host, which has been booted anew since"
+        lost = "ended by a reboot of the host"
     elif state.cleared is not None:
         lost = _CLEARED[state.cleared]
     runs = state.runs if lost is None else {key: replace(run, processes={}) for key, run in state.runs.items()}
     baseline = state.baseline if same_boot else None
-    return PriorState(timeline, runs, max(last_seen, state.alive), state.lives, lost, baseline)
+    return PriorState(timeline, runs, max(last_seen, state.alive), state.runners, lost, baseline)
 
 
 def is_over(run: RunState, now: float) -> bool:
     """Whether a run has nothing left to do at ``now``, on the campaign's timeline.
 
-    A load goes on where the schedule is by now, as if it had never been interrupted: its end is not put off, and
-    what was due meanwhile was not sent. A server that had died before the runner did stays dead, as it would have.
+    A resumed load continues at the current place of the schedule: its end is not delayed, and requests that were due
+    while the runner was down are skipped. A server that died before the runner did stays dead.
     """
     if run.phase == "died":
         return True
@@ -111,9 +111,9 @@ def _ended_in_time(run: RunState) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RemainingWork:
-    """What there is still to do: the ``rounds`` that are left, the runs that are ``done``, those ``cut_short``.
+    """The ``rounds`` that remain, the runs that are ``done``, and those ``cut_short``.
 
-    What of the done is broken may yet be repeated, after all rounds.
+    Broken runs among the done may be repeated after all rounds.
     """
 
     rounds: Sequence[PlannedRound]
@@ -122,10 +122,10 @@ class RemainingWork:
 
 
 def remaining_work(planned: Sequence[PlannedRound], prior: PriorState, now: float) -> RemainingWork:
-    """What is left of the planned rounds at monotonic time ``now`` of this boot.
+    """What remains of the planned rounds at monotonic time ``now`` of this boot.
 
-    A round begins when the one before it is over: what came before the last that has begun is done, however it
-    ended. Repeats come after all that is planned; one that was under way goes on as the attempt that it was.
+    A round starts when the previous one is over: all rounds before the last started one are done, however they
+    ended. Repeats follow all planned rounds; a repeat that was under way continues as the same attempt.
     """
     runs = [replace(run, attempt=prior.attempt(*run.key)) for planned_round in planned for run in planned_round]
     current_or_earlier = [place for place, one in enumerate(planned) if any(prior.of(*run.key) for run in one)]
@@ -134,18 +134,18 @@ def remaining_work(planned: Sequence[PlannedRound], prior: PriorState, now: floa
     after = planned[current + 1 :]
     if again := [run for run in runs if run.attempt > 1]:
         latest, after = _loaded_last(again, prior), ()
-    going_on = side_by_side([run for run in latest if not prior.over(*run.key, now)])
-    ahead = {run.key for planned_round in (*going_on, *after) for run in planned_round}
+    continued = side_by_side([run for run in latest if not prior.is_over(*run.key, now)])
+    ahead = {run.key for planned_round in (*continued, *after) for run in planned_round}
     missed = prior.cut_short(now)
     return RemainingWork(
-        rounds=(*going_on, *after),
+        rounds=(*continued, *after),
         done=[run for run in runs if run.key not in ahead],
         cut_short=[run.key for run in latest if run.key in missed],
     )
 
 
 def _loaded_last(runs: Sequence[PlannedRun], prior: PriorState) -> Sequence[PlannedRun]:
-    """Those of the runs whose load began last (all of a round have one start), or has not begun yet."""
+    """The runs whose load started last (runs of a round share a start), or has not started yet."""
     starts = {run.key: known.load_start for run in runs if (known := prior.of(*run.key)) is not None}
     last = max((start for start in starts.values() if start is not None), default=0.0)
     return [run for run in runs if (start := starts[run.key]) is None or start >= last - _SLACK_SECONDS]

@@ -1,24 +1,25 @@
-"""Which runs of a round ended broken and are to be repeated.
+"""Finds the runs that ended broken.
 
-Judged by a worker process: reading the samples of days must show neither in the runner's memory nor in its ticks.
+A worker process judges them: reading the samples of days must not show in the runner's memory or tick times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aging.campaign.plan import PlannedRun
 from aging.core.worker import WorkerError, call
+from aging.store.events import Journalize, RetryJudgeFailed
 
 _JUDGE = "aging.findings.judge_runs:broken"
-"""By name: what it imports is never the runner's."""
+"""By name, so that the runner does not import it."""
 
 Reasons = Mapping[tuple[str, int], Sequence[str]]
 """Why a run is broken, by deployment and replica."""
 
 
-async def broken_runs(root: Path, runs: Sequence[PlannedRun], record_event: Callable[..., object]) -> Reasons:
+async def broken_runs(root: Path, runs: Sequence[PlannedRun], record_event: Journalize) -> Reasons:
     """The runs that ended broken, with the reasons. No process may be writing to their folders.
 
     If the judge crashes, no run counts as broken, and ``record_event`` journals the crash for each run.
@@ -28,7 +29,9 @@ async def broken_runs(root: Path, runs: Sequence[PlannedRun], record_event: Call
         found = await call(_JUDGE, asked)
     except WorkerError as error:
         for run in runs:
-            which = {"replica": run.replica, "attempt": run.attempt}
-            record_event("retry_judge_failed", run.options.name, **which, exit=error.status, log=list(error.lines))
+            name, log = run.options.name, list(error.lines)
+            record_event(
+                RetryJudgeFailed(deployment=name, replica=run.replica, attempt=run.attempt, exit=error.status, log=log)
+            )
         return {}
     return {(name, replica): reasons for name, replica, reasons in found}

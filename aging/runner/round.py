@@ -1,4 +1,4 @@
-"""One round: runs that are started, proven ready, loaded from one shared instant (or only watched), and stopped."""
+"""One round of runs: started, proven ready, loaded from one shared instant (or only observed), and stopped."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from aging.core.tasks import cancel_all
 from aging.rejuvenation.base import Policy
 from aging.runner.rejuvenator import Rejuvenator
 from aging.runner.run import ActiveRun, RunContext
+from aging.store.events import LoadEnded
 
 _LEAD_SECONDS = 0.5
-"""From telling the load processes to the shared start of load."""
+"""From sending the jobs to the shared start of load."""
 
 _SETTLES_AFTER_SECONDS = 30.0
 _SPARE_BYTES = 2**20
 
 
 class Round:
-    """A round under way. A deployment that dies takes only its own load with it.
+    """A round under way. When a deployment dies, only its own load ends.
 
-    ``policy`` makes one of the kind that the campaign asks for; ``lost`` says why no server of a runner before this one
-    can still live, where that is so.
+    ``policy`` makes a rejuvenation policy of the campaign's kind; ``lost`` is why no server of an earlier runner can
+    still run, if so.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Round:
         self._rejuvenator: Rejuvenator | None = None
 
     async def run(self) -> int:
-        """From launch to stop; returns how many deployments became ready."""
+        """From launch to stop; return the number of deployments that became ready."""
         with self._context.load_log() as log:
             try:
                 ready = await self._start_all()
@@ -55,7 +56,7 @@ class Round:
                 await asyncio.shield(self._end_all())
 
     def see(self, reading: Reading) -> None:
-        """A reading of one of the deployments."""
+        """Pass a reading to the rejuvenation policies."""
         if self._rejuvenator is not None:
             self._rejuvenator.see(reading)
 
@@ -72,7 +73,7 @@ class Round:
         ready = []
         for task, run in starts.items():
             if not task.cancelled():
-                with contextlib.suppress(DeploymentError):  # the journal has it; the others go on
+                with contextlib.suppress(DeploymentError):  # the journal has it; the others continue
                     task.result()
                     ready.append(run)
         return ready
@@ -81,7 +82,7 @@ class Round:
         for run in ready:
             if not await run.prepare(log):
                 return
-        # One that was killed while it told them had told some: all have the same start.
+        # A runner that was killed while it sent the jobs had sent some: all runs use that start.
         prior_start = self._prior_start(ready)
         load_start = time.monotonic() + _LEAD_SECONDS if prior_start is None else prior_start
         for run in ready:
@@ -91,10 +92,10 @@ class Round:
             await self._until_all(ready, [run.follow() for run in ready])
         finally:
             await cancel_all([stop])
-        self._context.record_event("load_ended")
+        self._context.record_event(LoadEnded())
 
     async def _watch(self, ready: Sequence[ActiveRun]) -> None:
-        """Look on; whatever drives the deployments is not ours."""
+        """Observe deployments whose load comes from elsewhere."""
         prior_start = self._prior_start(ready)
         start = time.monotonic() if prior_start is None else prior_start
         await self._until_all(ready, [run.watch(start) for run in ready])
@@ -106,16 +107,16 @@ class Round:
             options = require(self._context.campaign.rejuvenation, "a [rejuvenation] table")
             self._rejuvenator = Rejuvenator(options, self._policy, ready, self._context.record_event)
             others.append(asyncio.create_task(self._rejuvenator.run()))
-        # By then everything has been done once; the harness is judged from the end of its first minute on.
-        settling = asyncio.get_running_loop().call_later(_SETTLES_AFTER_SECONDS, prefill_allocator, _SPARE_BYTES)
+        # By then every code path has run once; the harness is judged from the end of its first minute.
+        prefill = asyncio.get_running_loop().call_later(_SETTLES_AFTER_SECONDS, prefill_allocator, _SPARE_BYTES)
         try:
             await asyncio.gather(*followers)
         finally:
-            settling.cancel()
+            prefill.cancel()
             await cancel_all([*followers, *others])
 
     def _prior_start(self, runs: Sequence[ActiveRun]) -> float | None:
-        """When the load of a round began that another runner had begun, in monotonic seconds of this boot."""
+        """When an earlier runner started the load of this round, in monotonic seconds of this boot."""
         starts = [run.prior_start for run in runs if run.prior_start is not None]
         return self._context.timeline.here(min(starts)) if starts else None
 

@@ -1,13 +1,12 @@
-"""One run that is under way: its server, and its load process or the time that it is only watched."""
+"""One run under way: its server, and its load process or its time of observation."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign
@@ -20,13 +19,13 @@ from aging.load.job import Job
 from aging.runner.free_ports import FreePort, FreePorts
 from aging.runner.load_process import LoadProcess
 from aging.runner.server import Server
+from aging.store import events
+from aging.store.events import Journalize, RunKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
 _MOST_LOAD_PROCESSES = 5
-"""Of one run: one that dies again and again is no accident."""
-
-Journalize = Callable[..., object]
+"""Per run: a load process that dies again and again is not an accident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class RunContext:
             return log.open("ab")
 
     def port(self, run: PlannedRun) -> FreePort:
-        """Where a run's server gets its port from: points of one deployment take turns, and have one."""
+        """The source of the server's port: points of one deployment run in turn and share a port."""
         name = run.options.name
         treatment = self.campaign.treatments.get(name)
         return self.ports.of(name if treatment is None else treatment.base)
@@ -55,15 +54,25 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """A load that a process was given. ``start`` is monotonic seconds; ``resumed`` is of one that had begun before."""
+    """The load of a process. ``start`` is monotonic seconds; ``resumed``: the load had started before."""
 
     load_process: LoadProcess
     start: float
     resumed: bool
 
 
+class _End(TypedDict):
+    """How a load process ended, as its event has it."""
+
+    exit: int
+    schedule_hash: str | None
+    requests: int | None
+    unwritten: int
+    dropped: int
+
+
 class ActiveRun:
-    """A run from its launch to its end. ``prior`` is what a runner before this one knew of it, where it had begun."""
+    """A run from its launch to its end. ``prior`` is its state under an earlier runner, if it had started."""
 
     def __init__(
         self, run: PlannedRun, deployment: DeploymentBase[Any], prior: RunState | None, context: RunContext
@@ -73,27 +82,27 @@ class ActiveRun:
         self.server = Server(deployment, run.replica, context.layout, context.record_event, context.port(run))
         self.load_process: LoadProcess | None = None
         self.loads = 0 if prior is None else prior.loads
-        """Load processes that it has had."""
-        self._told = prior is not None and prior.load_start is not None
+        """The number of its load processes so far."""
+        self._start_recorded = prior is not None and prior.load_start is not None
         self._load: _Load | None = None
         self._context = context
 
     @property
     def folder(self) -> Path:
-        """Where its request records go."""
+        """The folder of its request records."""
         return self._context.layout.source(self.run.options.name, "requests", self.run.replica)
 
     @property
     def prior_start(self) -> float | None:
-        """When its load, or its watch, began under a runner before this one, on the campaign's timeline."""
+        """When an earlier runner started its load or observation, on the campaign's timeline."""
         return None if self.prior is None else self.prior.load_start
 
     async def serve(self, lost: str | None) -> None:
-        """Start its server, or take over the one that a runner before this one left.
+        """Start its server, or take over the server that an earlier runner left.
 
-        ``lost`` says why none can still live, where that is so. Raises DeploymentError, which the journal then tells.
+        ``lost`` is why no such server can still run, if so. Raises DeploymentError, after journaling it.
         """
-        # Where the campaign drives no load, no request is ours: whatever runs is ready.
+        # A campaign without load sends no probe either: a running process counts as ready.
         probe = self._context.campaign.load is not None
         if self.prior is None:
             await self.server.start(probe=probe)
@@ -101,14 +110,14 @@ class ActiveRun:
             await self.server.resume(self.prior, self._context.timeline, lost, probe=probe)
 
     async def prepare(self, log: IO[bytes]) -> bool:
-        """Start its load process, which then waits for its job; False where everything is to end before that."""
+        """Start its load process, which then waits for its job; False if the campaign is interrupted before."""
         load_process = await run_unless(self._context.interrupted, LoadProcess.start(self._context.layout.root, log))
         if load_process is not None:
             self.load_process = load_process
         return load_process is not None
 
     def load(self, load_start: float, *, resumed: bool) -> None:
-        """Give the load process its job: to send from monotonic time ``load_start`` on, or go on with what began."""
+        """Send the load process its job: start at monotonic time ``load_start``, or continue a load."""
         context, run = self._context, self.run
         load_process = require(self.load_process, f"the load process of {run.options.name}")
         job = Job(
@@ -127,45 +136,49 @@ class ActiveRun:
             load_process.release(self.server.generation)
         self._load = _Load(load_process, load_start, resumed)
         self.loads += 1
-        if self._told:
+        if self._start_recorded:
             return
-        self._told = True
-        self._record_event(
-            "load_started",
-            load_start=context.timeline.of(load_start),
-            planned_seconds=context.campaign.duration,
-            phases=[(phase.start, phase.end) for phase in job.phases()],
-            pid=load_process.pid,
+        self._start_recorded = True
+        context.record_event(
+            events.LoadStarted(
+                **self._which,
+                load_start=context.timeline.of(load_start),
+                planned_seconds=context.campaign.duration,
+                phases=[(phase.start, phase.end) for phase in job.phases()],
+                pid=load_process.pid,
+            )
         )
 
     async def follow(self) -> None:
-        """Wait for its load to end; a dead server ends it early, a load process that died is replaced."""
+        """Wait until its load ends. A dead server ends it early; a dead load process is replaced."""
         for _ in range(_MOST_LOAD_PROCESSES):
             load = require(self._load, f"the load of {self.run.options.name}")
-            if await self._drive(load) or not self._may_go_on(load):
+            if await self._drive(load) or not self._may_continue(load):
                 return
             with self._context.load_log() as log:
-                if not await self.prepare(log) or not self._may_go_on(load):
+                if not await self.prepare(log) or not self._may_continue(load):
                     return
             self.load(load.start, resumed=True)
 
     def stop(self) -> None:
-        """No more arrivals: the load drains and ends."""
+        """Stop arrivals: the load drains and ends."""
         if self.load_process is not None:
             self.load_process.stop()
 
     async def watch(self, start: float) -> None:
-        """Look on from monotonic time ``start`` for as long as a load would take, or until there is nobody left."""
+        """Observe from monotonic time ``start`` for the planned time, or until the process has ended for good."""
         context = self._context
-        if self._told:
-            self._record_event("watch_resumed")
+        if self._start_recorded:
+            context.record_event(events.WatchResumed(**self._which))
         else:
             born = self.server.born
-            self._record_event(
-                "watch_started",
-                load_start=context.timeline.of(start),
-                planned_seconds=context.campaign.duration,
-                earlier=0.0 if born is None else max(start - born, 0.0),
+            context.record_event(
+                events.WatchStarted(
+                    **self._which,
+                    load_start=context.timeline.of(start),
+                    planned_seconds=context.campaign.duration,
+                    earlier=0.0 if born is None else max(start - born, 0.0),
+                )
             )
         over = asyncio.create_task(context.interrupted.wait())
         gone = asyncio.create_task(self.server.follow_restarts())
@@ -174,13 +187,13 @@ class ActiveRun:
             await asyncio.wait({over, gone}, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel_all([over, gone])
-        self._record_event("watch_finished")
+        context.record_event(events.WatchFinished(**self._which))
 
     async def _drive(self, given: _Load) -> bool:
-        """Wait for the end of a load process; whether it ended in order."""
+        """Wait until a load process ends; whether it ended in order."""
         load_process = given.load_process
         load = asyncio.create_task(load_process.wait())
-        told = asyncio.create_task(self._tell_resumed(load_process)) if given.resumed else None
+        resumed = asyncio.create_task(self._record_resumed(load_process)) if given.resumed else None
         death = asyncio.create_task(self.server.died.wait())
         try:
             await asyncio.wait({load, death}, return_when=asyncio.FIRST_COMPLETED)
@@ -189,30 +202,38 @@ class ActiveRun:
             status = await load
         finally:
             await cancel_all([load, death])
-            if told is not None:
-                await asyncio.gather(told, return_exceptions=True)
+            if resumed is not None:
+                await asyncio.gather(resumed, return_exceptions=True)
         for failure in load_process.take_failed_seals():
-            self._record_event("sealing_failed", **failure)
+            self._context.record_event(replace(failure, **self._which))
         finished = load_process.finished or {}
         in_order = status == 0 and bool(finished)
         if load_process.ignored:
-            self._record_event("load_output_ignored", lines=load_process.ignored, first=load_process.first_ignored)
-        self._record_event(
-            "load_finished" if in_order else "load_died",
-            exit=status,
-            schedule_hash=finished.get("schedule_hash"),
-            requests=finished.get("requests"),
-            **{name: finished[name] for name in ("unwritten", "dropped") if finished.get(name)},
-            **({} if in_order or load_process.failure is None else {"reason": load_process.failure}),
-        )
+            self._context.record_event(
+                events.LoadOutputIgnored(**self._which, lines=load_process.ignored, first=load_process.first_ignored)
+            )
+        end: _End = {
+            "exit": status,
+            "schedule_hash": finished.get("schedule_hash"),
+            "requests": finished.get("requests"),
+            "unwritten": finished.get("unwritten") or 0,
+            "dropped": finished.get("dropped") or 0,
+        }
+        if in_order:
+            self._context.record_event(events.LoadFinished(**self._which, **end))
+        else:
+            self._context.record_event(events.LoadDied(**self._which, **end, reason=load_process.failure))
         return in_order
 
-    def _may_go_on(self, load: _Load) -> bool:
+    def _may_continue(self, load: _Load) -> bool:
         over = time.monotonic() >= load.start + self._context.campaign.duration
         return not (over or self.server.died.is_set() or self._context.interrupted.is_set())
 
-    async def _tell_resumed(self, load_process: LoadProcess) -> None:
-        self._record_event("load_resumed", first=await load_process.resumed(), pid=load_process.pid)
+    async def _record_resumed(self, load_process: LoadProcess) -> None:
+        self._context.record_event(
+            events.LoadResumed(**self._which, first=await load_process.resumed(), pid=load_process.pid)
+        )
 
-    def _record_event(self, kind: str, **details: Any) -> None:
-        self._context.record_event(kind, self.run.options.name, replica=self.run.replica, **details)
+    @property
+    def _which(self) -> RunKey:
+        return {"deployment": self.run.options.name, "replica": self.run.replica}

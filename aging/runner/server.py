@@ -1,13 +1,14 @@
-"""One deployment under test: begun, proven ready, watched, restarted, stopped or left alone."""
+"""One deployment under test: started, proven ready, watched, restarted, stopped or left running."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aging.core.clock import Timeline
 from aging.core.endpoint import Endpoint
@@ -24,6 +25,8 @@ from aging.load.requests.bodies import content
 from aging.load.requests.send import Answer, send
 from aging.load.schedule.planned_request import PlannedRequest
 from aging.runner.free_ports import FreePort
+from aging.store import events
+from aging.store.events import Journalize, ServerKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
@@ -33,14 +36,12 @@ _PROBE_PAUSE_SECONDS = 0.1
 _RETURN_PAUSE_SECONDS = 1.0
 _LOG_PAUSE_SECONDS = (0.05, 1.0)
 
-Journalize = Callable[..., object]
-
 
 class Server:
-    """A deployment under test. ``tell(kind, deployment, **details)`` writes the journal.
+    """A deployment under test. ``record_event`` writes the journal.
 
-    ``port`` is where one whose campaign names no port gets its own from: before its first start, and when it is started
-    under another runner. A restart keeps it, for the load process goes on sending to it.
+    ``port`` supplies the port if the campaign names no port: before the first start, and at the first start under
+    another runner. A restart keeps the port, because the load process keeps sending to it.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Server:
         return None if self._life is None else self._life.born
 
     def target(self) -> Target | None:
-        """What the samplers watch; None while there is no process."""
+        """The target of the samplers; None while no process runs."""
         life = self._life
         trees = {} if life is None else life.trees
         if life is None or not trees:
@@ -94,9 +95,9 @@ class Server:
         )
 
     async def start(self, *, probe: bool = True) -> None:
-        """Begin the next generation and wait for a completed request, where there is somewhere to send one.
+        """Start the next generation and wait until it completes a probe request, if it has an endpoint.
 
-        Without ``probe`` nothing is sent. Raises DeploymentError.
+        Without ``probe`` no request is sent. Raises DeploymentError.
         """
         if self.deployment.chooses_port:
             self._choose_port()
@@ -114,9 +115,9 @@ class Server:
         await self._await_ready(life, started, probe=probe)
 
     async def resume(self, prior: RunState, timeline: Timeline, lost: str | None, *, probe: bool = True) -> None:
-        """Go on with the generation that a runner which has gone had begun; begin the next where that has ended.
+        """Re-adopt the generation that an earlier runner started; start the next one if it has ended.
 
-        ``lost`` is why it has, where that is known. Raises DeploymentError.
+        ``lost`` is why it has ended, if known. Raises DeploymentError.
         """
         self.generation = prior.generation
         log = self._layout.log(self.name, self.generation, self.replica)
@@ -127,18 +128,18 @@ class Server:
         if life is None:
             if prior.main is not None:
                 self._record_gone(lost)
-            self._choose_port()  # somebody else may have taken it since
+            self._choose_port()  # another process may use the old one
             await self.start(probe=probe)
             return
         if self._free_port is not None and prior.port is not None:
             self._free_port.hold(prior.port)
         self._life = life
         self._log_keeper = asyncio.create_task(self._keep_log(log))
-        if prior.ready is None:  # the other runner was killed before it was: it answers now, or soon
+        if prior.ready is None:  # that runner was killed before the server was ready
             await self._await_ready(life, began, probe=probe)
             return
         self.ready_since = timeline.here(prior.ready)
-        self._record("deployment_readopted", pid=prior.pid)
+        self._record_event(events.DeploymentReadopted(**self._which, pid=prior.pid))
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
     def _choose_port(self) -> None:
@@ -151,13 +152,13 @@ class Server:
 
     def _record_gone(self, why: str | None) -> None:
         if why is not None:
-            self._record("deployment_gone", why=why)
+            self._record_event(events.DeploymentGone(**self._which, why=why))
         else:
-            unseen = "ended while no runner watched it, so that its exit status is not known"
-            self._record("deployment_died", why=unseen, log=self._log_tail())
+            why = "exited while the runner was down (status unknown)"
+            self._record_death(why, self._log_tail())
 
     async def follow_restarts(self) -> None:
-        """Follow what somebody else starts again into its next generations; return when there will be none."""
+        """Follow a process that is restarted from outside into its next generations; return when it will not return."""
         await self.died.wait()
         while self._origin.returns:
             started = time.monotonic()
@@ -175,7 +176,7 @@ class Server:
             await self.died.wait()
 
     async def end_for_good(self, why: str) -> None:
-        """End it for good: as a death would, it takes its own load with it, and the others go on."""
+        """End the server for good: like a death, this ends only its own load."""
         for task in (self._watch, self._log_keeper):
             if task is not None:
                 task.cancel()
@@ -183,11 +184,11 @@ class Server:
         self.ready_since = None
         if self._life is not None:
             await self._life.end()
-            self._record("deployment_died", why=why, log=self._log_tail())
+            self._record_death(why, self._log_tail())
             self.died.set()
 
     async def stop(self) -> None:
-        """End what was begun; a death from here on is no news."""
+        """Stop the server; its end is not journaled as a death."""
         for task in (self._watch, self._log_keeper):
             if task is not None:
                 task.cancel()
@@ -198,35 +199,44 @@ class Server:
             how = await self._life.end()
             self._life = None
             if alive:
-                self._record("deployment_stopped", exit=how) if how is not None else self._record("deployment_left")
+                which = self._which
+                stopped = events.DeploymentLeft(**which) if how is None else events.DeploymentStopped(**which, exit=how)
+                self._record_event(stopped)
 
     async def _await_ready(self, life: ServerProcess, started: float, *, probe: bool) -> None:
         pids = {name: next(iter(tree), None) for name, tree in life.trees.items()}
         main = pids.pop(MAIN, None)
         known, port = None if main is None else identity(main), self.deployment.port
-        self._record(
-            "deployment_started",
-            pid=main,
-            **({} if port is None else {"port": port}),
-            command=list(life.command),
-            main=None if known is None else astuple(known),
-            processes={name: astuple(one) for name, one in life.owned.items()},
-            **({"components": pids} if pids else {}),
+        self._record_event(
+            events.DeploymentStarted(
+                **self._which,
+                pid=main,
+                port=port,
+                command=list(life.command),
+                main=None if known is None else astuple(known),
+                processes={name: astuple(one) for name, one in life.owned.items()},
+                components=pids,
+            )
         )
         if probe and self._origin.endpoint is not None:
             try:
                 await self._until_ready(life, self._origin.endpoint, started)
-            except DeploymentError:  # the others get the machine to themselves
+            except DeploymentError:  # free the host for the other deployments
                 await life.end()
                 self._life = None
                 raise
         self.ready_since = time.monotonic()
         seen = [] if main is None else list(command_line(main))
-        self._record("deployment_ready", seconds=round(self.ready_since - started, 3), seen=seen)
+        seconds = round(self.ready_since - started, 3)
+        self._record_event(events.DeploymentReady(**self._which, seconds=seconds, seen=seen))
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
-    def _record(self, kind: str, **details: Any) -> None:
-        self._record_event(kind, self.name, replica=self.replica, generation=self.generation, **details)
+    def _record_death(self, why: str, log: Sequence[str]) -> None:
+        self._record_event(events.DeploymentDied(**self._which, why=why, log=log))
+
+    @property
+    def _which(self) -> ServerKey:
+        return {"deployment": self.name, "replica": self.replica, "generation": self.generation}
 
     async def _until_ready(self, life: ServerProcess, endpoint: Endpoint, started: float) -> None:
         timeout = self.deployment.options.ready_timeout
@@ -237,11 +247,11 @@ class Server:
                 left = max(started + timeout - time.monotonic(), 0.1)
                 patience = min(_PROBE_TIMEOUT_SECONDS, left)
                 answer = await _answer_or_end(life, send(transport, endpoint, _PROBE, asked, patience))
-                if answer is None:  # whoever holds its port may take the request and never answer
+                if answer is None:  # another process on its port may accept the request and never answer
                     break
                 if answer.error is None and await asyncio.to_thread(life.serves):
                     return
-                last = answer.error or f"{endpoint.base_url} is served by a process of somebody else"
+                last = answer.error or f"Port {urlsplit(endpoint.base_url).port} is in use by another process."
                 if time.monotonic() - started > timeout:
                     raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
                 await asyncio.sleep(_PROBE_PAUSE_SECONDS)
@@ -249,7 +259,7 @@ class Server:
 
     def _not_ready(self, what: str) -> DeploymentError:
         lines = self._log_tail()
-        self._record("deployment_died", why=what, log=lines)
+        self._record_death(what, lines)
         self.died.set()
         shown = "".join(f"\n  | {line}" for line in lines)
         return DeploymentError(f"{self.name}: {what}{shown}")
@@ -257,26 +267,26 @@ class Server:
     async def _watch_for_death(self, life: ServerProcess) -> None:
         how = await life.wait()
         self.ready_since = None
-        await life.end()  # workers that outlive their leader would keep its port and its memory
-        self._record("deployment_died", why=self._explain_exit(how), log=self._log_tail())
+        await life.end()  # workers that outlive their leader would keep its port and memory
+        self._record_death(self._explain_exit(how), self._log_tail())
         self.died.set()
 
     def _explain_exit(self, how: str) -> str:
-        struck = "SIGKILL" in how and oom_kills() > self._oom_kills
-        return f"{how}; the kernel's out-of-memory killer has struck meanwhile" if struck else how
+        oom_killed = "SIGKILL" in how and oom_kills() > self._oom_kills
+        return f"{how}; the kernel's out-of-memory killer ended a process in that time" if oom_killed else how
 
     async def _keep_log(self, log: Path) -> None:
-        """A server that prints without end must not fill the disk: the faster it prints, the closer it is followed."""
-        most, told, pause = self.deployment.options.log_size, False, _LOG_PAUSE_SECONDS[0]
+        """Cap the log, so that endless output does not fill the disk; faster growth, shorter pauses."""
+        limit, recorded, pause = self.deployment.options.log_size, False, _LOG_PAUSE_SECONDS[0]
         while True:
             try:
-                capped = truncate_log(log, most)
-            except OSError:  # no room to keep its newest part: it has been emptied all the same
+                capped = truncate_log(log, limit)
+            except OSError:  # no room to keep the newest part: the log was emptied
                 capped = True
             if capped:
-                if not told:
-                    self._record("log_capped", bytes=most)
-                told = True
+                if not recorded:
+                    self._record_event(events.LogCapped(**self._which, bytes=limit))
+                recorded = True
             pause = _LOG_PAUSE_SECONDS[0] if capped else min(2 * pause, _LOG_PAUSE_SECONDS[1])
             await asyncio.sleep(pause)
 
@@ -285,7 +295,7 @@ class Server:
 
 
 async def _answer_or_end(life: ServerProcess, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
-    """What is answered; None where the life has ended before."""
+    """The answer; None if the process ends first."""
     answer, end = asyncio.create_task(answering), asyncio.create_task(life.wait())
     try:
         await asyncio.wait({answer, end}, return_when=asyncio.FIRST_COMPLETED)

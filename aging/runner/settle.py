@@ -1,7 +1,6 @@
-"""Whether the host is back where it was before the campaign started anything: memory, device memory, ports.
+"""Waits until memory, device memory and ports of the host are as before the campaign started its first server.
 
-A server that has ended may still be giving back gigabytes; the next run would begin with them in its way, and its
-first growth would be somebody else's.
+A server that has ended may still be releasing gigabytes; they would disturb the first samples of the next run.
 """
 
 from __future__ import annotations
@@ -9,28 +8,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import psutil
 
 from aging.core.ports import port_taken
 from aging.sampling.nvml.memory_used import memory_used
+from aging.store.events import Baseline, Journalize, NotSettled, Settled
 
 _PAUSE_SECONDS = 1.0
 
 _MEMORY_SHARE = 0.02
 _LEAST_MEMORY_BYTES = 256 * 2**20
-"""A host's own comings and goings, caches not counted, are smaller than the larger of the two."""
+"""The larger of the two exceeds the usual fluctuation of a host's memory in use, without caches."""
 
 _DEVICE_BYTES = 64 * 2**20
-"""A device's own bookkeeping moves by less; a process that still has a context on it holds more."""
+"""The memory in use of an idle device changes by less; a process with a context on it holds more."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostUse:
-    """Bytes in use of the host's memory (what is not available) and of each device's, and the host's in all."""
+    """Bytes in use of the host's memory (not available) and of each device, and the host's total."""
 
     memory: float
     total: float
@@ -38,13 +37,13 @@ class HostUse:
 
 
 def host_use() -> HostUse:
-    """What is in use now; NVML may take seconds to tell."""
+    """What is in use now; NVML may take seconds to answer."""
     memory = psutil.virtual_memory()
     return HostUse(float(memory.total - memory.available), float(memory.total), memory_used())
 
 
 def differences(before: HostUse, now: HostUse, taken: Sequence[str]) -> tuple[str, ...]:
-    """What is not yet as it was ``before``; ``taken`` tells the ports that are."""
+    """What is not yet as ``before``; ``taken`` are the messages about ports in use."""
     found = list(taken)
     if now.memory > before.memory + max(_MEMORY_SHARE * before.total, _LEAST_MEMORY_BYTES):
         found.append(f"{_mebibytes(now.memory - before.memory)} more memory in use than at the start")
@@ -57,8 +56,8 @@ def differences(before: HostUse, now: HostUse, taken: Sequence[str]) -> tuple[st
 
 
 def ports_in_use(ports: Sequence[int]) -> list[str]:
-    """Why each of these loopback ports cannot be listened on now."""
-    return [told for port in ports if (told := port_taken(port)) is not None]
+    """A message for each of these loopback ports that is in use."""
+    return [message for port in ports if (message := port_taken(port)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +66,30 @@ class HostIdleWait:
 
     before: HostUse
     patience: float
-    record_event: Callable[..., object]
+    record_event: Journalize
 
     @classmethod
-    async def begin(
-        cls, patience: float, record_event: Callable[..., object], noted: Mapping[str, Any] | None = None
-    ) -> HostIdleWait:
-        """Note how the host is now, before anything is started; or go by what was ``noted`` then, where that was."""
+    async def begin(cls, patience: float, record_event: Journalize, noted: Baseline | None = None) -> HostIdleWait:
+        """Record the state of the host before the first start, or use the one that was ``noted`` then."""
         if noted is not None:
             total = float(psutil.virtual_memory().total)
-            return cls(HostUse(noted["memory_bytes"], total, noted["device_bytes"]), patience, record_event)
+            return cls(HostUse(noted.memory_bytes, total, noted.device_bytes), patience, record_event)
         use = await asyncio.to_thread(host_use)
-        record_event("baseline", memory_bytes=use.memory, device_bytes=dict(use.devices))
+        record_event(Baseline(memory_bytes=use.memory, device_bytes=dict(use.devices)))
         return cls(use, patience, record_event)
 
     async def wait(self, ports: Sequence[int], interrupted: asyncio.Event) -> None:
-        """Return when the host has settled and the ports are free, when it took too long, or when interrupted."""
+        """Return when the host has settled and the ports are free, when patience is over, or when interrupted."""
         began = time.monotonic()
         while not interrupted.is_set():
             use, taken = await asyncio.to_thread(lambda: (host_use(), ports_in_use(ports)))
             why = differences(self.before, use, taken)
             waited = round(time.monotonic() - began, 3)
             if not why:
-                self.record_event("settled", seconds=waited)
+                self.record_event(Settled(seconds=waited))
                 return
             if waited >= self.patience:
-                self.record_event("not_settled", seconds=waited, why="; ".join(why))
+                self.record_event(NotSettled(seconds=waited, why="; ".join(why)))
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(_PAUSE_SECONDS, self.patience)):

@@ -1,4 +1,4 @@
-"""Stops a campaign, and ends the processes that a killed runner left."""
+"""Stops a campaign, and ends the processes that killed runners left behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from aging.core.errors import AgingError
 from aging.core.processes.ownership import Identity, campaign_processes, campaigns, end, is_running, mark, send
 from aging.runner.keeper_client import keepers
 from aging.runner.resume_plan import prior_state
-from aging.runner.takeover import _PATIENCE_SECONDS, _POLL_SECONDS, last_seen, take_lock
+from aging.runner.takeover import POLL_SECONDS, STOP_PATIENCE_SECONDS, last_seen, take_lock
+from aging.store.events import CampaignInterrupted, OrphansEnded
 from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock, LockedError, Owner, owner_of, recorded_owner
@@ -20,9 +21,9 @@ from aging.store.state import fold
 
 
 def stop(directory: Path, layout: Layout) -> Iterator[str]:
-    """End a campaign, as one Ctrl-C would, and what is left of one whose runner has gone; says what it does.
+    """Stop a campaign as one Ctrl-C would, or end the processes of a killed runner; yields messages.
 
-    Raises AgingError for a campaign that is run on another host.
+    Raises AgingError for a campaign that runs on another host.
     """
     owner = owner_of(layout.root)
     if owner is not None and owner.role == "runner":
@@ -32,59 +33,59 @@ def stop(directory: Path, layout: Layout) -> Iterator[str]:
         return
     lock = take_lock(layout.root, "stop")
     state = fold(read_journal(layout.journal))
-    ended = end(lambda: campaign_processes(mark(layout.root), state.recorded()), _PATIENCE_SECONDS)
+    ended = end(lambda: campaign_processes(mark(layout.root), state.recorded()), STOP_PATIENCE_SECONDS)
     if state.ended is None and state.started is not None:
-        same = prior_state(state, last_seen(layout.root), Stamp.now())
-        journal = Journal(layout.journal, same.timeline)
-        journal.record("campaign_interrupted", by="aging stop", pids=[one.pid for one in ended])
+        prior = prior_state(state, last_seen(layout.root), Stamp.now())
+        journal = Journal(layout.journal, prior.timeline)
+        journal.record(CampaignInterrupted(by="aging stop", pids=[one.pid for one in ended]))
         journal.close()
-        yield f"its runner had gone; ended what it had left ({_count(ended)}) and marked the campaign as interrupted"
-        yield f"aging analyze {directory} tells what it found, aging resume {directory} goes on"
+        yield f"The runner was gone; ended its processes ({_count(ended)}) and marked the campaign as interrupted."
+        yield f"For its findings: aging analyze {directory}. To continue: aging resume {directory}"
     elif ended:
-        yield f"the campaign had ended ({state.phase}); ended what it had left ({_count(ended)})"
+        yield f"The campaign had already ended ({state.phase}); ended its processes ({_count(ended)})."
     else:
-        yield f"the campaign has ended already ({state.phase})"
+        yield f"The campaign has already ended ({state.phase})."
     lock.close()
 
 
 def _stop_runner(layout: Layout, owner: Owner) -> Iterator[str]:
     if fold(read_journal(layout.journal)).ended is None:
         send(owner.identity, signal.SIGINT)
-        yield f"told its runner (pid {owner.pid}) to drain, seal and end; waiting for it"
+        yield f"Interrupted the runner (pid {owner.pid}); waiting for it to drain, seal and end."
     else:
-        yield f"it has ended; its runner (pid {owner.pid}) is sealing and analysing; waiting for it"
+        yield f"The campaign has ended; waiting for its runner (pid {owner.pid}) to seal and analyze."
     while is_running(owner.identity):
-        time.sleep(_POLL_SECONDS)
-    yield "ended"
+        time.sleep(POLL_SECONDS)
+    yield "The runner has ended."
 
 
 def reap() -> Sequence[str]:
-    """End what campaigns left that nobody runs, and nobody waits for; what was done, in words.
+    """End the processes of campaigns without a runner and without a keeper; return one message per campaign.
 
-    A campaign that is being run, or whose servers still wait to be re-adopted, is left alone, as is one whose
-    directory is not there: nothing would prove that nobody runs it.
+    A campaign that runs, or whose servers may still be re-adopted, is left alone. So is a campaign without a result
+    directory: nothing proves that it does not run.
     """
-    told = []
+    messages = []
     for campaign in campaigns():
         root = Path(campaign)
-        # Without a lock's file it was not run by a release that locks: whether somebody runs it cannot be told.
+        # Without a lock file an older release ran it: whether it still runs is unknown.
         if not root.is_absolute() or recorded_owner(root) is None or not (root / "journal.jsonl").is_file():
             continue
         if owner_of(root) is not None or keepers(campaign):
             continue
         try:
             lock = Lock.take(root, "stop")
-        except (LockedError, OSError):  # somebody was faster, or it is somebody else's
+        except (LockedError, OSError):  # another process was faster, or another user owns it
             continue
         state = fold(read_journal(root / "journal.jsonl"))
-        ended = end(lambda: campaign_processes(campaign, state.recorded()), _PATIENCE_SECONDS)  # noqa: B023 - called at once
+        ended = end(lambda: campaign_processes(campaign, state.recorded()), STOP_PATIENCE_SECONDS)  # noqa: B023 - called at once
         if ended:
             journal = Journal(root / "journal.jsonl", Timeline(state.shift))
-            journal.record("orphans_ended", pids=[one.pid for one in ended])
+            journal.record(OrphansEnded(pids=[one.pid for one in ended]))
             journal.close()
-            told.append(f"ended what a runner that was killed had left of {root} ({_count(ended)})")
+            messages.append(f"Ended the processes that a killed runner left of {root} ({_count(ended)}).")
         lock.close()
-    return told
+    return messages
 
 
 def _count(ended: Sequence[Identity]) -> str:

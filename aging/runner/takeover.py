@@ -1,4 +1,4 @@
-"""Taking a campaign over whose runner has gone, ending one, and clearing up after runners that nobody follows."""
+"""Takes over a campaign whose runner has ended."""
 
 from __future__ import annotations
 
@@ -16,60 +16,61 @@ from aging.runner.resume_plan import PriorState, is_over, prior_state, remaining
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock, LockedError, Role, owner_of
-from aging.store.manifest import is_smoke
 from aging.store.segments import LIVE, SEALED, last_row
+from aging.store.smoke import is_smoke
 from aging.store.state import RESUMABLE, CampaignState, fold
 
 _STRAGGLER_SECONDS = 1.5
-"""A load process sees that its runner has gone, and drains for a second."""
+"""A load process notices the end of its runner, and drains for a second."""
 
 _CLEARING_SECONDS = 60.0
-"""A keeper that has begun to clear up is waited for."""
+"""The maximum wait for a keeper that is ending processes."""
 
 _REQUESTS = "requests"
-_POLL_SECONDS = 0.1
-_PATIENCE_SECONDS = 15.0
+POLL_SECONDS = 0.1
+STOP_PATIENCE_SECONDS = 15.0
 
 
 class NotResumableError(AgingError):
-    """A campaign that has ended, so that nothing of it is left to go on with."""
+    """A campaign that cannot be resumed: it has ended, is a smoke run, or its journal is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """A campaign that is ours to go on with: its past and its lock."""
+    """A campaign that this process may continue: its prior state and its lock."""
 
     prior: PriorState
     lock: Lock
 
 
 def check_resumable(directory: Path, state: CampaignState) -> None:
-    """Raise LockedError for a campaign that is being run, NotResumableError for one that has ended."""
+    """Raise LockedError for a campaign that runs, NotResumableError for one that cannot be resumed."""
     owner = owner_of(directory)
     if owner is not None and owner.role == "runner":
         raise LockedError(directory, owner)
     if is_smoke(directory):
-        raise NotResumableError(f"{directory}: was a smoke run, which is no campaign; nothing of it is resumed")
-    if untold := _uncovered(directory, state):
-        what = f"its journal is damaged or empty: it does not tell of what is in {untold[0].relative_to(directory)}"
-        raise NotResumableError(f"{directory}: {what}; begun again, it would mix with that. `aging analyze` reads it")
+        raise NotResumableError(f"{directory}: This is a smoke run; smoke runs cannot be resumed.")
+    if uncovered := _uncovered(directory, state):
+        folder = uncovered[0].relative_to(directory)
+        what = f"The journal is damaged and does not cover the data in {folder}. Resuming would mix old and new data."
+        raise NotResumableError(f"{directory}: {what} Use `aging analyze` instead.")
     if state.phase not in RESUMABLE:
-        left = "" if Layout(directory).findings.exists() else f"; it was not analysed yet: aging analyze {directory}"
-        raise NotResumableError(f"{directory}: the campaign has ended ({state.phase}); nothing is left to resume{left}")
+        hint = "" if Layout(directory).findings.exists() else f" It has no findings yet: aging analyze {directory}"
+        raise NotResumableError(f"{directory}: The campaign has ended ({state.phase}) and cannot be resumed.{hint}")
 
 
 def _uncovered(root: Path, state: CampaignState) -> Sequence[Path]:
-    """Folders with rows of a campaign, or of a load, that the journal does not tell the beginning of: it is damaged."""
+    """Folders with rows of a campaign or a load whose start is not in the journal."""
     folders = sorted({file.parent for file in root.glob("*/r*/*/*") if file.name.endswith((LIVE, SEALED))})
     if state.started is None:
         return [folder for folder in folders if _holds_rows(folder)]
-    told = {
+    covered = {
         Layout(root, {key: attempt}).source(key[0], _REQUESTS, key[1])
         for key, run in state.runs.items()
         for attempt in range(1, run.attempt + 1)
         if attempt < run.attempt or run.load_start is not None
     }
-    return [folder for folder in folders if folder.name == _REQUESTS and folder not in told and _holds_rows(folder)]
+    return [folder for folder in folders if folder.name == _REQUESTS and folder not in covered and _holds_rows(folder)]
 
 
 def _holds_rows(folder: Path) -> bool:
@@ -77,7 +78,7 @@ def _holds_rows(folder: Path) -> bool:
 
 
 def take_over(layout: Layout) -> Takeover:
-    """Take a campaign over. What can be re-adopted is left alone, all else that is the campaign's is ended.
+    """Take over a campaign. Its processes are ended, except servers that can be re-adopted.
 
     Raises LockedError.
     """
@@ -95,7 +96,7 @@ def take_over(layout: Layout) -> Takeover:
 
 
 def to_start(layout: Layout, state: CampaignState, planned: Sequence[PlannedRound]) -> frozenset[str]:
-    """The deployments of which a resume would start a server now, since none of theirs can be re-adopted."""
+    """The deployments for which a resume would start a server now, because none can be re-adopted."""
     layout = replace(layout, attempts=state.attempts)
     prior = prior_state(state, last_seen(layout.root), Stamp.now())
     return frozenset(
@@ -112,12 +113,12 @@ def _can_be_readopted(layout: Layout, prior: PriorState, run: PlannedRun) -> boo
 
 
 def left_processes(layout: Layout, state: CampaignState) -> frozenset[int]:
-    """The processes that the campaign has left, whether they are re-adopted or ended."""
+    """The pids of the campaign's processes, whether they are re-adopted or ended."""
     return frozenset(one.pid for one in campaign_processes(mark(layout.root), state.recorded()))
 
 
 def past_life(layout: Layout, prior: PriorState, deployment: str, replica: int) -> PriorServer | None:
-    """The life of a run that a runner left, whether it still goes on or not; None where it had none."""
+    """The server process of a run that an earlier runner left, running or not; None if it had none."""
     run = prior.of(deployment, replica)
     if run is None or is_over(run, prior.timeline.of(time.monotonic())):
         return None
@@ -125,13 +126,13 @@ def past_life(layout: Layout, prior: PriorState, deployment: str, replica: int) 
 
 
 def last_seen(root: Path) -> float:
-    """When a row was last written below ``root``, on the campaign's timeline; 0 where there is none."""
+    """When the last row below ``root`` was written, on the campaign's timeline; 0 without rows."""
     rows = [row for live in root.rglob(f"*{LIVE}") if (row := last_row(live)) is not None]
     return max((float(row.get("mono") or row.get("finished") or 0.0) for row in rows), default=0.0)
 
 
 def take_lock(root: Path, role: Role) -> Lock:
-    """The lock. A keeper that clears up is waited for. Raises LockedError for a campaign that is being run."""
+    """Take the lock, waiting for a keeper that ends processes. Raises LockedError for a campaign that runs."""
     deadline = time.monotonic() + _CLEARING_SECONDS
     while True:
         try:
@@ -142,7 +143,7 @@ def take_lock(root: Path, role: Role) -> Lock:
 
 
 def _end_leftovers(layout: Layout, state: CampaignState, prior: PriorState) -> None:
-    """End all that is the campaign's but for the servers that go on; load processes end by themselves in a moment."""
+    """End the campaign's processes, except servers that are re-adopted. Load processes soon end by themselves."""
     recorded = state.recorded()
 
     def rest() -> Sequence[Identity]:
@@ -154,5 +155,5 @@ def _end_leftovers(layout: Layout, state: CampaignState, prior: PriorState) -> N
 
     deadline = time.monotonic() + _STRAGGLER_SECONDS
     while rest() and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-    end(rest, _PATIENCE_SECONDS)
+        time.sleep(POLL_SECONDS)
+    end(rest, STOP_PATIENCE_SECONDS)

@@ -6,9 +6,8 @@ which stands still while the host is suspended and is never set.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from aging.core.clock import Clocks
+from aging.store.events import ClockStepped, HostSuspended, Journalize
 
 STEP_SECONDS = 0.5
 SUSPEND_SECONDS = 1.0
@@ -17,11 +16,11 @@ SUSPEND_SECONDS = 1.0
 class ClockJumpDetector:
     """Compares the clocks of one look with those of the look before.
 
-    ``tell(kind, **details)`` is told ``clock_stepped`` or ``host_suspended`` with the seconds. A clock that is
+    ``tell`` is handed a :class:`ClockStepped` or a :class:`HostSuspended`. A clock that is
     slewed is no step: the kernel slews the wall and the monotonic clock alike.
     """
 
-    def __init__(self, tell: Callable[..., object]) -> None:
+    def __init__(self, tell: Journalize) -> None:
         self._tell = tell
         self._before: Clocks | None = None
 
@@ -33,6 +32,6 @@ class ClockJumpDetector:
         suspended = now.suspended - before.suspended
         stepped = now.offset - before.offset
         if suspended > SUSPEND_SECONDS:
-            self._tell("host_suspended", seconds=round(suspended, 3))
+            self._tell(HostSuspended(seconds=round(suspended, 3)))
         if abs(stepped) > STEP_SECONDS:
-            self._tell("clock_stepped", seconds=round(stepped, 3))
+            self._tell(ClockStepped(seconds=round(stepped, 3)))

@@ -20,10 +20,8 @@ from aging.core.clock import Clocks, Stamp, Tick, ticks
 from aging.core.records import HARNESS, Reading
 from aging.sampling.base import Sampler
 from aging.sampling.clock_jumps import ClockJumpDetector
+from aging.store.events import Journalize, SamplerFailing, SamplerRecovered
 from aging.store.segments import Sealer, SegmentWriter
-
-Tell = Callable[..., object]
-"""Says something in the journal: ``tell(kind, **details)``."""
 
 
 class SamplerError(Exception):
@@ -50,7 +48,7 @@ class Sampling:
     def __init__(
         self,
         folder: Callable[[str, str], Path],
-        tell: Tell,
+        tell: Journalize,
         seen: Callable[[Reading], None],
         clocks: Callable[[], Clocks] = Clocks.now,
         shift: float = 0.0,
@@ -82,9 +80,9 @@ class Sampling:
                 pending = reader.read()
                 readings, reason = await _within(pending, plan.deadline, kind)
                 if reason and not failing:
-                    self._tell("sampler_failing", sampler=kind, reason=reason)
+                    self._tell(SamplerFailing(sampler=kind, reason=reason))
                 if failing and not reason:
-                    self._tell("sampler_recovered", sampler=kind)
+                    self._tell(SamplerRecovered(sampler=kind))
                 failing = reason is not None
                 self._write(kind, stamp, tick, readings)
         finally:
@@ -94,7 +92,7 @@ class Sampling:
         """Have files sealed that an earlier runner left and nobody writes to."""
         for live in leftovers:
             self._sealer.add(live)
-        self._sealer.go_on()
+        self._sealer.start_next()
 
     def finish(self, run: Path) -> None:
         """Close the segments of a run that has ended, below its folder: many runs would keep many files open."""

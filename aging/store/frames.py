@@ -1,4 +1,4 @@
-"""Frames that were read, kept as long as they fit: an analysis asks for the same folder several times."""
+"""A cache of frames: an analysis reads the same folder several times."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 CAPACITY_BYTES = 256 * 2**20
-"""Of a campaign of an hour everything; of one of nine days at 1 Hz the rows of one or two runs (155 MB a million rows
-of 20 columns), so that what is computed for a run reads it once and memory stays bounded."""
+"""Holds all rows of a one-hour campaign, or one or two runs of nine days at 1 Hz (155 MB per million rows of 20
+columns): each run is read once, and memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class _Held:
 
 
 class Frames:
-    """The frames used last, by key, with the columns that were asked for; the least recently used are let go."""
+    """The most recently used frames, by key, with the requested columns."""
 
     def __init__(self, capacity: int = CAPACITY_BYTES) -> None:
         self._capacity = capacity
@@ -32,9 +32,9 @@ class Frames:
         self._size = 0
 
     def get(self, key: Hashable, columns: Sequence[str] | None) -> pd.DataFrame | None:
-        """The frame with these columns, as far as there are such; None where it is not held, or without some of them.
+        """The frame with those of these columns that exist; None if it is not held, or held without some of them.
 
-        It is the caller's: pandas copies what is written to.
+        The caller may modify it: pandas copies on write.
         """
         held = self._held.get(key)
         if held is None or not held.has(columns):
@@ -43,7 +43,7 @@ class Frames:
         return _only(held.frame, columns)
 
     def put(self, key: Hashable, columns: Sequence[str] | None, frame: pd.DataFrame) -> None:
-        """Hold a frame that was read with these columns, unless it alone is over the capacity."""
+        """Hold a frame that was read with these columns, unless it exceeds the capacity."""
         before = self._held.pop(key, None)
         self._size -= before.size if before is not None else 0
         size = int(frame.memory_usage(index=False).sum())
@@ -52,8 +52,8 @@ class Frames:
         self._held[key] = _Held(frame, None if columns is None else frozenset(columns), size)
         self._size += size
         while self._size > self._capacity:
-            _, let_go = self._held.popitem(last=False)
-            self._size -= let_go.size
+            _, evicted = self._held.popitem(last=False)
+            self._size -= evicted.size
 
 
 def _only(frame: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:

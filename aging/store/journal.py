@@ -1,46 +1,43 @@
-"""The event journal: one fsynced JSON line an event; the campaign's state is the fold of its lines."""
+"""The event journal: one fsynced JSON line per event; the campaign's state is the fold of its lines."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from aging.core.clock import Stamp, Timeline
+from aging.core.clock import Timeline
 from aging.core.errors import ResultsError
-from aging.core.records import Event
+from aging.store.events import Event, parsed
 from aging.store.segments import LineFile, parse_line, whole_lines
 from aging.store.state import CampaignState, Fold
 
 
 class Journal:
-    """The one writer of ``journal.jsonl``; an event is on the disk when :meth:`record` returns.
+    """The only writer of ``journal.jsonl``; an event is on the disk when :meth:`record` returns.
 
-    What an earlier writer left is kept; a line that it was killed in the middle of stays a line of its own. On a
-    disk that is full the events still get their room: a little is kept for them beside the journal.
+    Lines of earlier writers are kept; an incomplete last line of a killed writer stays a separate line. On a full disk
+    events use a reserve file beside the journal.
     """
 
     def __init__(self, path: Path, timeline: Timeline | None = None) -> None:
         self._timeline = timeline or Timeline()
         self._file = LineFile(path)
         self._reserve = path.with_name(_RESERVE)
-        with contextlib.suppress(OSError):  # no room for it: there will be none for events either, and they say so
+        with contextlib.suppress(OSError):  # no room for it: the next event raises StorageError
             if not self._reserve.exists():
                 self._reserve.write_bytes(bytes(_RESERVE_BYTES))
 
-    def record(self, kind: str, deployment: str | None = None, **details: Any) -> Event:
-        """Append one event, stamped now. Raises StorageError where not even the reserve has room for it."""
-        event = Event(self._timeline.stamp(), kind, deployment, details)
-        line: dict[str, Any] = {"wall": event.stamp.wall, "mono": event.stamp.mono, "event": kind}
-        if deployment is not None:
-            line["deployment"] = deployment
-        written = (json.dumps(line | details) + "\n").encode()
+    def record(self, event: Event) -> Event:
+        """Append one event, stamped now. Raises StorageError if the reserve is full, too."""
+        event = replace(event, stamp=self._timeline.stamp())
+        content = (json.dumps(event.line()) + "\n").encode()
         try:
-            self._file.append(written)
+            self._file.append(content)
         except OSError:
             self._reserve.unlink(missing_ok=True)
-            self._file.append(written)
+            self._file.append(content)
         self._file.sync()
         return event
 
@@ -50,11 +47,11 @@ class Journal:
 
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 256 * 1024
-"""Some thousand events: what ends a campaign is told in a few dozen."""
+"""Room for some thousand events; the end of a campaign takes a few dozen."""
 
 
 def read_journal(path: Path) -> tuple[Event, ...]:
-    """Every whole line of a journal, oldest first; a line cut short by a kill is passed over. Raises ResultsError."""
+    """Every complete line of a journal, oldest first; incomplete lines are skipped. Raises ResultsError."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -65,16 +62,13 @@ def read_journal(path: Path) -> tuple[Event, ...]:
 
 def _event(line: bytes) -> Event | None:
     row = parse_line(line)
-    if row is None or not {"wall", "mono", "event"} <= row.keys():
-        return None
-    stamp = Stamp(row.pop("wall"), row.pop("mono"))
-    return Event(stamp, row.pop("event"), row.pop("deployment", None), row)
+    return None if row is None else parsed(row)
 
 
 class JournalFollower:
-    """The state of a campaign as its journal grows; every look reads the lines that are new since the last one.
+    """The state of a campaign as its journal grows; each call of :meth:`state` reads only the new lines.
 
-    A context manager: it keeps the journal open. A line that is still being written is left for the next look.
+    A context manager: it keeps the journal open. A line that is still being written is left for the next call.
     """
 
     def __init__(self, path: Path) -> None:
@@ -91,7 +85,7 @@ class JournalFollower:
         self._file.close()
 
     def state(self) -> CampaignState:
-        """The state after every whole line by now. Raises OSError where the journal cannot be read."""
+        """The state after all complete lines so far. Raises OSError if the journal cannot be read."""
         for line in whole_lines(self._file):
             if (event := _event(line)) is not None:
                 self._fold.add(event)

@@ -1,4 +1,4 @@
-"""Where everything lies in a result directory: the one place that knows the names.
+"""The paths of a result directory.
 
 ::
 
@@ -22,8 +22,8 @@ from pathlib import Path
 class Layout:
     """The paths of one result directory.
 
-    A run that was repeated has a folder an attempt, so that no two mix; ``attempts`` tells which one is meant, by
-    deployment and replica: the first, where it tells nothing.
+    A repeated run has one folder per attempt; ``attempts`` selects the attempt, by deployment and replica (default: the
+    first).
     """
 
     root: Path
@@ -43,7 +43,7 @@ class Layout:
 
     @property
     def runner_log(self) -> Path:
-        """What a detached runner would have printed."""
+        """The output of a detached runner."""
         return self.root / "runner.log"
 
     @property
@@ -69,7 +69,7 @@ class Layout:
         return self.run(deployment, replica) / "logs" / f"{generation}.log"
 
     def owners(self) -> Iterator[str]:
-        """Every deployment that left data, and the harness, by name."""
+        """Names of the folders with data: deployments and the harness."""
         for folder in sorted(self.root.iterdir()):
             if folder.is_dir() and any(folder.glob("r[0-9][0-9]*")):
                 yield folder.name

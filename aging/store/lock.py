@@ -1,9 +1,8 @@
-"""One owner a result directory: a lock that the kernel frees with its owner, and who that is.
+"""The lock of a result directory: one owner, whose lock the kernel frees when it ends.
 
-``flock`` on ``DIR/lock``. The file's content tells the owner's pid, start and host; it stays when the
-owner has gone, so that it is the lock itself that says whether there is an owner, never the content.
-The standard library alone: the keeper, which stands by for days, holds the lock and imports nothing else. No figure
-speaks for it against a library such as filelock; what one would add is a dependency around the same ``flock``.
+``flock`` on ``DIR/lock``. The file's content is the owner's pid, start and host. It stays after the owner has ended,
+so only the lock shows whether there is an owner, never the content. Standard library alone: the keeper, which waits for
+days, imports nothing else. A library such as filelock would be a dependency around the same ``flock``.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from aging.core.processes.ownership import Identity, identity
 
 _NAME = "lock"
 _TAKING_SECONDS = 1.0
-"""Whoever only asks whether there is an owner holds the lock for an instant, too."""
+"""A process that only asks for the owner holds the lock for an instant, too."""
 
 _POLL_SECONDS = 0.02
 
@@ -33,7 +32,7 @@ Role = Literal["runner", "keeper", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who holds a lock: process, host, since when (epoch seconds), and as what."""
+    """The holder of a lock: process, host, start (epoch seconds) and role."""
 
     pid: int
     start: int
@@ -47,13 +46,13 @@ class Owner:
 
     @property
     def here(self) -> bool:
-        """Whether it is a process of this host."""
+        """Whether the owner runs on this host."""
         return self.host == platform.node()
 
     def __str__(self) -> str:
-        what = {"runner": "run", "keeper": "cleared up", "stop": "stopped"}[self.role]
+        action = {"runner": "is being run", "keeper": "is being cleaned up", "stop": "is being stopped"}[self.role]
         since = datetime.fromtimestamp(self.since, UTC)
-        return f"is being {what} by process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{action} by process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class LockedError(AgingError):
@@ -61,9 +60,9 @@ class LockedError(AgingError):
 
     def __init__(self, directory: Path, owner: Owner | None) -> None:
         self.owner = owner
-        told = "is locked by another process" if owner is None else str(owner)
-        help_ = f"; `aging stop {directory}` ends it" if owner is not None and owner.role == "runner" else ""
-        super().__init__(f"{directory}: {told}{help_}")
+        state = "is locked by another process" if owner is None else str(owner)
+        hint = f"; to stop it: aging stop {directory}" if owner is not None and owner.role == "runner" else ""
+        super().__init__(f"{directory}: {state}{hint}")
 
 
 class Lock:
@@ -75,7 +74,7 @@ class Lock:
 
     @classmethod
     def take(cls, directory: Path, role: Role, patience: float = _TAKING_SECONDS) -> Lock:
-        """Become the owner. Raises LockedError telling who is, when it is not free within ``patience`` seconds."""
+        """Become the owner. Raises LockedError with the owner if the lock is not free within ``patience`` seconds."""
         with writing(directory / _NAME):
             handle = os.open(directory / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         deadline = time.monotonic() + patience
@@ -86,7 +85,7 @@ class Lock:
             time.sleep(_POLL_SECONDS)
         me = identity(os.getpid()) or Identity(os.getpid(), 0)
         owner = Owner(me.pid, me.start, platform.node(), time.time(), role)
-        with contextlib.suppress(OSError):  # on a full disk it is a lock all the same, only a silent one
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without its content
             os.ftruncate(handle, 0)
             os.pwrite(handle, (json.dumps(asdict(owner)) + "\n").encode(), 0)
             os.fsync(handle)
@@ -97,7 +96,7 @@ class Lock:
 
 
 def owner_of(directory: Path) -> Owner | None:
-    """Who owns the directory now; None when nobody does."""
+    """The current owner of the directory; None if it has no owner."""
     try:
         handle = os.open(directory / _NAME, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -111,10 +110,10 @@ def owner_of(directory: Path) -> Owner | None:
 
 
 def recorded_owner(directory: Path) -> Owner | None:
-    """The owner that the file tells, whether it still is one or not; None where none is told."""
+    """The owner recorded in the lock file, current or not; None without a record."""
     try:
         return Owner(**json.loads((directory / _NAME).read_text()))
-    except (OSError, ValueError, TypeError):  # not there, or being written
+    except (OSError, ValueError, TypeError):  # does not exist, or is being written
         return None
 
 

@@ -1,14 +1,170 @@
-"""The manifest of a result directory: what exactly was run."""
+"""The manifest of a result directory: what was run.
+
+Results of earlier releases stay readable: missing keys have defaults, and unknown keys are kept, so that a report
+shows them.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aging.core.errors import ResultsError
+from aging.core.quantities import parse_duration
+
+SCHEMA = 1
+
+_KEYS = ("campaign", "deployments", "schedule_hashes", "seed")
 
 
-def is_smoke(directory: Path) -> bool:
-    """Whether what lies there is a smoke run's, which is no campaign to go on with."""
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, protected_namespaces=())
+
+    def as_json(self) -> dict[str, Any]:
+        """Its JSON: the keys that were given, known or not."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class LoadClass(_Part):
+    """One class of a load with several."""
+
+    name: str = ""
+    objectives: Mapping[str, str | float | None] | None = None
+
+
+class Load(_Part):
+    """A `[load]` table with its defaults filled in; its other keys are kept as they are."""
+
+    timeout: str | float = 0.0
+    objectives: Mapping[str, str | float | None] | None = None
+    classes: Sequence[LoadClass] = Field(default=(), alias="class")
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long a request may take."""
+        return parse_duration(self.timeout) if isinstance(self.timeout, str) else self.timeout
+
+
+class Analysis(_Part):
+    """The `[analysis]` table: seconds of the grid, the rate of false discoveries, the trend test."""
+
+    grid_seconds: float = 0.0
+    q: float = 0.1
+    test: str = ""
+
+
+class CampaignSettings(_Part):
+    """The campaign with every default filled in; durations in seconds say so in their names."""
+
+    name: str
+    description: str = ""
+    seed: int | None = None
+    replicas: int = 1
+    duration_seconds: float = 0.0
+    warmup_seconds: float | None = None
+    cooldown_seconds: float = 0.0
+    orphan_grace_seconds: float | None = None
+    order: str | None = None
+    settle_seconds: float = 0.0
+    retries: int = 0
+    sanity_seconds: float = 0.0
+    scale: float | None = None
+    load: Load | None
+    sampling_seconds: Mapping[str, float] = {}
+    analysis: Analysis = Analysis()
+    validity: Mapping[str, Any] = {}
+    rejuvenation: Mapping[str, Any] | None = None
+
+
+class Treatment(_Part):
+    """The treatment that a designed experiment gave a deployment."""
+
+    base: str
+    point: int
+    centre: bool = False
+    levels: Mapping[str, Any] = {}
+    load: Load | None = None
+
+
+class KnownAgeing(_Part):
+    """The configured leak of a control, in the indicator's unit per request and per hour."""
+
+    indicator: str
+    per_request: float = 0.0
+    per_hour: float = 0.0
+
+
+class ManifestDeployment(_Part):
+    """One deployment as it was run; keys of its kind are kept unchanged."""
+
+    name: str
+    kind: str = ""
+    command: Sequence[str] = ()
+    model: str | None = None
+    endpoint: str | None = None
+    options: Mapping[str, Any] = {}
+    treatment: Treatment | None = None
+    known_ageing: KnownAgeing | None = None
+    packages: Mapping[str, str] = {}
+
+
+class Host(_Part):
+    """The host."""
+
+    name: str = ""
+    memory_limit_bytes: int | float | None = None
+    open_files_limit: int | float | None = None
+
+
+class Manifest(_Part):
+    """``manifest.json``."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    smoke: bool = False
+    aging_version: str | None = None
+    command_line: Sequence[str] = ()
+    python: str = ""
+    campaign: CampaignSettings
+    experiment: Mapping[str, Any] | None = None
+    seed: int
+    schedule_hashes: Mapping[str, str]
+    load_files: Sequence[Mapping[str, Any]] = ()
+    deployments: Sequence[ManifestDeployment]
+    host: Host = Host()
+    devices: Sequence[Mapping[str, Any]] = ()
+    packages: Mapping[str, str] = {}
+
+    def deployment(self, name: str) -> ManifestDeployment | None:
+        """The deployment of this name."""
+        return next((one for one in self.deployments if one.name == name), None)
+
+    def load_of(self, name: str) -> Load | None:
+        """The load of a deployment; in a designed experiment that of its point. None without load."""
+        made = self.deployment(name)
+        treatment = None if made is None else made.treatment
+        return self.campaign.load if treatment is None else treatment.load
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in this file. Raises ResultsError."""
     try:
-        return bool(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("smoke"))
-    except (OSError, ValueError):
-        return False
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ResultsError(f"{path}: is not JSON: {error}") from None
+    version = content.get("schema") if isinstance(content, dict) else None
+    if version != SCHEMA:
+        raise ResultsError(f"{path}: format version {version!r} is unknown; this release reads {SCHEMA}")
+    if missing := [key for key in _KEYS if key not in content]:
+        raise ResultsError(f"{path}: has no {', '.join(missing)}: it was not written by `aging run`")
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ResultsError(f"{path}: {where}: {first['msg']}: it was not written by `aging run`") from None

@@ -1,30 +1,33 @@
-"""Reading a segment folder, the hour still being written included."""
+"""Reads a segment folder, including the hour that is still being written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aging.core.records import REQUEST_DEFAULTS
 from aging.store.sealing import LEFT_OUT, arrow_table
 from aging.store.segments import SEALED, live_twin, read_live, sealed_twin, segments
+
+_TYPES = {str: pa.string(), bool: pa.bool_()}
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A folder's rows as one Arrow table, and what had to be left out."""
+    """A folder's rows as one Arrow table, and a message per file with unreadable rows."""
 
     table: pa.Table
     trimmed: Sequence[str]
 
 
 def read_rows(folder: Path, columns: Sequence[str] | None = None, *, checked: bool = False) -> Rows:
-    """All rows of a segment folder, oldest first: of these columns as far as there are such, or of all.
+    """All rows of a segment folder, oldest first, with those of these columns that exist, or all columns.
 
-    An absent folder has no rows. ``checked`` reads all columns and keeps these: damage to any of them is noticed.
+    A missing folder has no rows. ``checked`` reads all columns and keeps these, so that damage to any is noticed.
     """
     tables: list[pa.Table] = []
     trimmed: list[str] = []
@@ -37,8 +40,33 @@ def read_rows(folder: Path, columns: Sequence[str] | None = None, *, checked: bo
     return Rows(joined, trimmed)
 
 
+def read_requests(folder: Path, columns: Sequence[str] | None = None, *, checked: bool = False) -> Rows:
+    """All request records of a segment folder, with the defaults of the fields that they left out."""
+    rows = read_rows(folder, columns, checked=checked)
+    return replace(rows, table=_with_defaults(rows.table, columns))
+
+
+def _with_defaults(requests: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    """Request records with the defaults of the fields that they left out.
+
+    ``columns`` are the requested ones; None stands for all.
+    """
+    if not requests.num_rows:
+        return requests
+    for name, default in REQUEST_DEFAULTS.items():
+        if columns is not None and name not in columns:
+            continue
+        kind = _TYPES.get(type(default), pa.string() if name == "failure" else pa.float64())
+        if name not in requests.column_names:
+            requests = requests.append_column(name, pa.nulls(requests.num_rows, kind))
+        if default is not None:
+            place = requests.column_names.index(name)
+            requests = requests.set_column(place, name, requests[name].cast(kind).fill_null(default))
+    return requests
+
+
 def trimmed_in(folder: Path) -> Sequence[str]:
-    """What of a folder cannot be read, whichever columns are asked for; one file at a time is in memory."""
+    """A message per file of a folder with unreadable rows; one file at a time is in memory."""
     return [note for _, note in _segments_read(folder, None) if note]
 
 
@@ -51,14 +79,14 @@ def _segments_read(folder: Path, columns: Sequence[str] | None) -> Iterator[tupl
             live = live_twin(path)
             if live == path or not live.exists():
                 yield pa.table({}), f"{path.name}: cannot be read and was left out: {reason}"
-            else:  # it is damaged, but what it was made of is still there
+            else:  # damaged, but its live file still exists
                 yield _read_segment(live, columns)
 
 
 def _read_segment_or_twin(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, str | None]:
     try:
         return _read_segment(path, columns)
-    except FileNotFoundError:  # sealed between our listing and our reading: its twin has the rows
+    except FileNotFoundError:  # sealed after the folder was listed: its twin has the rows
         return _read_segment(sealed_twin(path), columns)
 
 

@@ -1,39 +1,40 @@
-"""A result directory as pandas sees it: complete, or still being written."""
+"""A result directory as pandas frames; it may still be written.
+
+Opening one and reading its journal and manifest imports neither pandas nor pyarrow, as for `aging status`.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from aging.core.errors import ResultsError
-from aging.core.records import HARNESS, REQUEST_DEFAULTS, TREE, Event
-from aging.store.frames import Frames
+from aging.core.records import HARNESS, TREE
+from aging.store.events import Event
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
-from aging.store.reader import read_rows, trimmed_in
+from aging.store.manifest import Manifest, read_manifest
 from aging.store.segments import LIVE, SEALED
 from aging.store.state import CampaignState, fold, superseded
 
-_TYPES = {str: pa.string(), bool: pa.bool_()}
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aging.store.frames import Frames
 
 _REQUESTS = "requests"
-_MANIFEST_KEYS = ("campaign", "deployments", "schedule_hashes", "seed")
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a campaign wrote. Times in the frames are monotonic seconds (``mono``) and epoch seconds (``wall``).
+    """The results of a campaign. Times in the frames are monotonic seconds (``mono``) and epoch seconds (``wall``).
 
     ``events`` is the journal, oldest first, and ``state`` its fold, both as they were when the directory was opened.
-    ``checked`` results read every column of what is read, so that :meth:`trimmed` need not read it again: an analysis
-    asks for most of them, and must tell of damage to any.
+    ``checked`` results read every column, so that :meth:`trimmed` does not read again: an analysis uses most columns
+    and must report damage to any.
     """
 
     layout: Layout
@@ -42,63 +43,41 @@ class Results:
     checked: bool = False
 
     @cached_property
-    def manifest(self) -> Mapping[str, Any]:
+    def manifest(self) -> Manifest:
         """Host, versions, seed, schedule hash, and the campaign with its defaults filled in."""
-        try:
-            manifest: Mapping[str, Any] = json.loads(self.layout.manifest.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ResultsError(f"{self.layout.manifest}: cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise ResultsError(f"{self.layout.manifest}: is not JSON: {error}") from None
-        version = manifest.get("schema") if isinstance(manifest, dict) else None
-        if version != 1:
-            raise ResultsError(f"{self.layout.manifest}: format version {version!r} is unknown; this release reads 1")
-        missing = [key for key in _MANIFEST_KEYS if key not in manifest]
-        if missing:
-            raise ResultsError(
-                f"{self.layout.manifest}: has no {', '.join(missing)}: it was not written by `aging run`"
-            )
-        return manifest
+        return read_manifest(self.layout.manifest)
 
     def events_of(self, deployment: str, replica: int) -> tuple[Event, ...]:
-        """What the journal tells of one run: of its last attempt, where it was repeated."""
-        return tuple(
-            event
-            for event in self.lasting_events
-            if event.deployment == deployment and event.details.get("replica", 1) == replica
-        )
+        """The events of one run; of its last attempt if it was repeated."""
+        return tuple(event for event in self.lasting_events if event.of_run(deployment, replica))
 
     @cached_property
     def lasting_events(self) -> tuple[Event, ...]:
-        """The journal without what earlier attempts at repeated runs left."""
+        """The journal without the events of earlier attempts at repeated runs."""
         gone = superseded(self.events)
         return tuple(event for place, event in enumerate(self.events) if place not in gone)
 
     @property
     def deployments(self) -> tuple[str, ...]:
         """Names of the deployments under test, in the campaign's order."""
-        return tuple(deployment["name"] for deployment in self.manifest["deployments"])
-
-    def load_of(self, deployment: str) -> Mapping[str, Any] | None:
-        """The load that a deployment was given, a point of a designed experiment its own; None where there was none."""
-        made: Mapping[str, Any] = next((one for one in self.manifest["deployments"] if one["name"] == deployment), {})
-        treatment = made.get("treatment")
-        load: Mapping[str, Any] | None = (treatment or self.manifest["campaign"])["load"]
-        return load
+        return tuple(deployment.name for deployment in self.manifest.deployments)
 
     def samples(self, owner: str, source: str, replica: int = 1, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of one sampler (``process``, ``host``, ``engine``, ``device``, …), one column a metric.
 
-        ``owner`` is a deployment, or ``_harness`` for the harness, host and devices. ``columns`` reads no others,
-        unless the results are ``checked``: of nine days at 1 Hz one metric is there in a second.
+        ``owner`` is a deployment, or ``_harness`` for the harness, host and devices. With ``columns`` only those are
+        read, unless the results are ``checked``: one metric of nine days at 1 Hz takes a second.
         """
+        from aging.store.reader import read_requests, read_rows  # noqa: PLC0415 - pyarrow: rows need it, a look does not
+
         folder = self.layout.source(owner, source, replica)
         frame = self._frames.get(folder, columns)
         if frame is None:
-            rows = read_rows(folder, columns, checked=self.checked)
+            read = read_requests if source == _REQUESTS else read_rows
+            rows = read(folder, columns, checked=self.checked)
             if self.checked or columns is None:
                 self._trimmed[folder] = rows.trimmed
-            frame = (_told_in_full(rows.table, columns) if source == _REQUESTS else rows.table).to_pandas()
+            frame = rows.table.to_pandas()
             self._frames.put(folder, columns, frame)
             frame = frame.copy(deep=False)
         return frame
@@ -106,30 +85,34 @@ class Results:
     def tree(
         self, deployment: str, replica: int = 1, source: str = "process", columns: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """Rows of a sampler about a deployment as a whole, those of its components left out."""
-        asked = None if columns is None else ("entity", *columns)
-        rows = self.samples(deployment, source, replica, asked)
+        """Rows of a sampler about a deployment as a whole, without those of its components."""
+        wanted = None if columns is None else ("entity", *columns)
+        rows = self.samples(deployment, source, replica, wanted)
         return rows if rows.empty else rows[rows["entity"] == TREE]
 
     def requests(self, deployment: str, replica: int = 1, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """One row a request, in the order they ended; columns are those of ``RequestRecord``, or these of them."""
+        """One row per request, in the order of their ends, with the columns of ``RequestRecord``, or these of them."""
         return self.samples(deployment, _REQUESTS, replica, columns)
 
     @cached_property
     def _frames(self) -> Frames:
+        from aging.store.frames import Frames  # noqa: PLC0415 - pandas, as above
+
         return Frames()
 
     @cached_property
     def _trimmed(self) -> dict[Path, Sequence[str]]:
-        """What could not be read of the folders that were read whole."""
+        """Unreadable files of the folders that were read completely."""
         return {}
 
     def replicas(self, deployment: str) -> tuple[int, ...]:
-        """Replicas that left data."""
+        """Replicas with data."""
         return tuple(sorted(replica for name, replica in self.state.runs if name == deployment))
 
     def trimmed(self) -> list[str]:
-        """What of the directory's files could not be read, one message a file."""
+        """One message per file of the directory that cannot be read completely."""
+        from aging.store.reader import trimmed_in  # noqa: PLC0415 - pyarrow, as above
+
         folders = sorted({path.parent for path in self.layout.root.glob(f"*/r*/*/*{LIVE}")}) + sorted(
             {path.parent for path in self.layout.root.glob(f"*/r*/*/*{SEALED}")}
         )
@@ -139,33 +122,14 @@ class Results:
             for note in (self._trimmed[folder] if folder in self._trimmed else trimmed_in(folder))
         ]
         broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
-        return notes + ([f"journal.jsonl: {broken} lines are not whole and were left out"] if broken else [])
-
-
-def _told_in_full(requests: pa.Table, columns: Sequence[str] | None) -> pa.Table:
-    """Request records with what they left out: the columns that none of them told, and the defaults of the others.
-
-    ``columns`` are those that were asked for; None stands for all.
-    """
-    if not requests.num_rows:
-        return requests
-    for name, default in REQUEST_DEFAULTS.items():
-        if columns is not None and name not in columns:
-            continue
-        kind = _TYPES.get(type(default), pa.string() if name == "failure" else pa.float64())
-        if name not in requests.column_names:
-            requests = requests.append_column(name, pa.nulls(requests.num_rows, kind))
-        if default is not None:
-            place = requests.column_names.index(name)
-            requests = requests.set_column(place, name, requests[name].cast(kind).fill_null(default))
-    return requests
+        return notes + ([f"journal.jsonl: {broken} incomplete lines were left out"] if broken else [])
 
 
 def open_results(path: str | Path, *, checked: bool = False) -> Results:
-    """Open a result directory, ``checked`` for an analysis. Raises :class:`ResultsError` for what is none."""
+    """Open a result directory, ``checked`` for an analysis. Raises :class:`ResultsError` for any other path."""
     root = Path(path)
     if not root.exists():
-        raise ResultsError(f"{root}: there is no such directory")
+        raise ResultsError(f"{root}: does not exist")
     if not (root / "journal.jsonl").is_file():
         found = (*root.glob("*/journal.jsonl"), *root.glob("*/*/journal.jsonl"))
         inside = sorted(found, key=lambda path: path.parent.name)
@@ -175,7 +139,7 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
     events = read_journal(layout.journal)
     state = fold(events)
     results = Results(replace(layout, attempts=state.attempts), events, state, checked)
-    results.manifest  # noqa: B018 - an unreadable manifest is told now, not halfway
+    results.manifest  # noqa: B018 - raise now for an unreadable manifest, not halfway
     return results
 
 

@@ -1,7 +1,7 @@
-"""Sealing: Parquet to a temporary name, fsync, rename, fsync of the folder, and only then the live file goes.
+"""Sealing: Parquet to a temporary name, fsync, rename, fsync of the folder, then the live file is deleted.
 
-At whichever step it is interrupted, every row is still in the live file, in the
-Parquet file, or in both (then the Parquet wins). ``python -m aging.store.sealing
+After an interruption at any step every row is in the live file, in the Parquet file,
+or in both (then the Parquet file counts). ``python -m aging.store.sealing
 FILE…`` seals the named live files.
 """
 
@@ -16,36 +16,36 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aging.core.errors import StorageError
+from aging.core.errors import StorageError, writing
 from aging.store.segments import LIVE, SEALED, batches, left_out, sealed_twin
 
 LEFT_OUT = b"aging.left_out"
-"""Key of a Parquet file's metadata: which lines of its live file were not whole. The live file has gone by then."""
+"""Key of a Parquet file's metadata: which lines of its deleted live file were incomplete."""
 
 _TEMPORARY = ".tmp"
-_MOST_TOLD = 4
-"""Failures that are told one by one: whoever started this reads them only once it has ended, and a pipe is small."""
+_MAX_MESSAGES = 4
+"""Failures that are printed one by one: the parent reads them after the exit, and a pipe is small."""
 
 _BATCH_ROWS = 20_000
-"""As Python objects a row takes kilobytes, as Arrow's columns a hundred bytes."""
+"""A row takes kilobytes as Python objects, and 100 bytes in Arrow columns."""
 
 
 def seal(live: Path) -> Path | None:
     """Turn a live file into Parquet beside it; returns the Parquet path, or None for a file without rows.
 
-    Two that seal the same file at the same time, after a kill, do not meet: each writes a file of its own, and
-    both are whole.
+    Two processes may seal the same file at the same time, after a kill: each writes its own temporary file, and
+    both are complete.
     """
-    spoilt: list[int] = []
+    incomplete: list[int] = []
     try:
-        tables = [arrow_table(rows) for rows in batches(live, _BATCH_ROWS, spoilt)]
-    except FileNotFoundError:  # somebody else has sealed it meanwhile
+        tables = [arrow_table(rows) for rows in batches(live, _BATCH_ROWS, incomplete)]
+    except FileNotFoundError:  # another process has sealed it
         return None
-    if not tables and not spoilt:
+    if not tables and not incomplete:
         live.unlink(missing_ok=True)
         return None
     table = pa.concat_tables(tables or [pa.table({})], promote_options="permissive")
-    if note := left_out(live, spoilt):
+    if note := left_out(live, incomplete):
         table = table.replace_schema_metadata({LEFT_OUT: note.encode()})
     target = sealed_twin(live)
     temporary = target.with_name(f"{target.name}.{os.getpid()}{_TEMPORARY}")
@@ -53,7 +53,7 @@ def seal(live: Path) -> Path | None:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         _fsync(temporary)
         temporary.replace(target)
-    except OSError as error:  # no room: the live file stays what it is
+    except OSError as error:  # no room: the live file stays
         temporary.unlink(missing_ok=True)
         raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
     _fsync(live.parent)
@@ -62,9 +62,9 @@ def seal(live: Path) -> Path | None:
 
 
 def seal_tree(root: Path) -> None:
-    """Seal every live file below ``root`` (nobody may be writing there); clear what interrupted seals left.
+    """Seal every live file below ``root`` (no process may be writing there); delete files of interrupted seals.
 
-    Raises StorageError where there is no room: what is not sealed can be read all the same, and is sealed another time.
+    Raises StorageError without room; unsealed files can be read, and are sealed the next time.
     """
     for temporary in root.rglob(f"*{SEALED}*{_TEMPORARY}"):
         temporary.unlink(missing_ok=True)
@@ -75,12 +75,27 @@ def seal_tree(root: Path) -> None:
             seal(live)
 
 
+def seal_all(root: Path, *, tolerated: bool) -> str | None:
+    """:func:`seal_tree` of a campaign that has ended; the reason why not everything was, where that is ``tolerated``.
+
+    Raises StorageError where it is not.
+    """
+    try:
+        with writing(root):
+            seal_tree(root)
+    except StorageError as error:
+        if not tolerated:
+            raise
+        return str(error)
+    return None
+
+
 def whole_twin(live: Path) -> bool:
-    """Whether a live file has been sealed: all of it is in a Parquet file that can be read."""
+    """Whether all rows of a live file are in a readable Parquet file."""
     twin = sealed_twin(live)
     try:
         return twin.exists() and pq.read_metadata(twin).num_rows >= sum(map(len, batches(live, _BATCH_ROWS)))
-    except (pa.ArrowInvalid, OSError):  # damaged: it is made again
+    except (pa.ArrowInvalid, OSError):  # damaged: seal again
         return False
 
 
@@ -102,8 +117,8 @@ def _fsync(path: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Seal live files that nobody writes to any more; exit 1 with a line for each that cannot be."""
-    os.nice(19)  # every folder's hour ends at once; the servers under test come first
+    """Seal live files without a writer; exit 1 with a line for each that cannot be sealed."""
+    os.nice(19)  # the hours of all folders end at once; the servers under test have priority
     failures = []
     for live in map(Path, arguments):
         try:
@@ -111,11 +126,11 @@ def main(arguments: Sequence[str]) -> None:
                 seal(live)
             else:
                 live.unlink(missing_ok=True)
-        except OSError as error:  # the others may have room, or lie where one may write
+        except OSError as error:  # other files may be on another file system
             failures.append(f"{live}: {error.strerror or error}")
     if failures:
-        more = [f"and {len(failures) - _MOST_TOLD} more"] if len(failures) > _MOST_TOLD else []
-        sys.exit("\n".join([*more, *failures[-_MOST_TOLD:]]))
+        more = [f"and {len(failures) - _MAX_MESSAGES} more"] if len(failures) > _MAX_MESSAGES else []
+        sys.exit("\n".join([*more, *failures[-_MAX_MESSAGES:]]))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Writing and naming of segments, with the standard library alone.
+"""Writes segments, with the standard library alone.
 
-A segment folder (``<deployment>/r01/<source>``) has exactly one writer. The hour
-being written is ``<hour>.live.jsonl``: one JSON object a row, handed to the
-kernel at every append, so that a killed process loses at most its last line.
+A segment folder (``<deployment>/r01/<source>``) has exactly one writer. The current
+hour is ``<hour>.live.jsonl``: one JSON object per row, passed to the kernel at every
+append, so that a killed process loses at most its last line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from aging.core.errors import writing
 from aging.core.format import hour_name
+from aging.store.events import Event, Journalize, SealingFailed
 
 LIVE = ".live.jsonl"
 SEALED = ".parquet"
@@ -28,9 +29,9 @@ SEALED = ".parquet"
 _TAIL_BYTES = 64 * 1024
 _HOUR_SECONDS = 3600
 _SEALING_SECONDS = 10.0
-_TOLD_LINES = 5
+_LOG_LINES = 5
 
-# json.dumps would make one anew for each row.
+# json.dumps would create an encoder for each row.
 _encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 Row = Mapping[str, Any]
@@ -39,7 +40,7 @@ Row = Mapping[str, Any]
 class LineFile:
     """Whole lines appended to a file, by one ``write`` call an append.
 
-    What does not fit on the disk is not there at all: a line that was cut short would spoil the next one, too.
+    An append that does not fit on the disk is undone, because an incomplete line would damage the next one, too.
     Raises StorageError then.
     """
 
@@ -63,7 +64,7 @@ class LineFile:
         self._size += len(lines)
 
     def sync(self) -> None:
-        """Return when everything is on the disk."""
+        """Return when all lines are on the disk."""
         with writing(self._path):
             os.fsync(self._file.fileno())
 
@@ -71,31 +72,31 @@ class LineFile:
         self._file.close()
 
 
-def _unheard(_kind: str, **_details: Any) -> None:
-    """For writers without a journal."""
+def _ignore_event(_event: Event) -> None:
+    """The write end of writers without a journal."""
 
 
 class Sealer:
     """Seals finished hours by short-lived processes, one at a time.
 
-    So neither the time nor the memory of Parquet is ever the sampling loop's or the load client's; what finishes while
-    one is under way is sealed by the next, together: imports are most of its cost. What one could not seal is told by
-    ``tell("sealing_failed", …)`` and is the next one's, too, but begins none: on a full disk each would fail alike.
+    So Parquet takes neither time nor memory of the sampling loop or the load client. Files that finish during a seal
+    are sealed together by the next one: most of its cost are imports. Files that could not be sealed are journaled as
+    ``sealing_failed`` and added to the next seal, but do not start one: on a full disk each would fail alike.
     """
 
-    def __init__(self, tell: Callable[..., object] = _unheard) -> None:
-        self._tell = tell
+    def __init__(self, record_event: Journalize = _ignore_event) -> None:
+        self._record_event = record_event
         self._finished: list[Path] = []
         self._unsealed: list[Path] = []
         self._sealing: list[Path] = []
         self._process: subprocess.Popen[bytes] | None = None
 
     def add(self, live: Path) -> None:
-        """A file that nobody writes to any more; it is sealed once :meth:`go_on` is called."""
+        """Add a file without a writer; :meth:`start_next` seals it."""
         self._finished.append(live)
 
-    def go_on(self) -> None:
-        """Begin to seal what was added, unless a seal is under way; never waits."""
+    def start_next(self) -> None:
+        """Start to seal the added files, unless a seal is under way; never waits."""
         if self._process is not None:
             if self._process.poll() is None:
                 return
@@ -104,7 +105,7 @@ class Sealer:
             self._begin()
 
     def wait(self) -> None:
-        """Return when no seal is under way; one that does not come to its end is ended, and leaves what there was."""
+        """Return when no seal is under way; a seal that takes too long is killed, and its files stay."""
         if self._process is None:
             return
         try:
@@ -122,29 +123,29 @@ class Sealer:
         self._finished, self._unsealed = [], []
         argv = [sys.executable, "-m", "aging.store.sealing", *map(str, self._sealing)]
         try:
-            # A session of its own: Ctrl-C in the runner's terminal would end it half way.
+            # In its own session: Ctrl-C in the runner's terminal must not interrupt it.
             self._process = subprocess.Popen(argv, stderr=subprocess.PIPE, start_new_session=True)
         except OSError as error:
             self._fail(None, [str(error)])
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        _, said = process.communicate()  # it has ended: what it said fits into the pipe
+        _, errors = process.communicate()  # it has ended: its output fits into the pipe
         self._process = None
         if process.returncode != 0:
-            self._fail(process.returncode, said.decode(errors="replace").splitlines()[-_TOLD_LINES:])
+            self._fail(process.returncode, errors.decode(errors="replace").splitlines()[-_LOG_LINES:])
 
     def _fail(self, status: int | None, log: Sequence[str]) -> None:
         self._keep()
-        self._tell("sealing_failed", files=len(self._unsealed), exit=status, log=list(log))
+        self._record_event(SealingFailed(files=len(self._unsealed), exit=status, log=list(log)))
 
     def _keep(self) -> None:
         self._unsealed = [live for live in self._sealing if live.exists()]
 
 
 class SegmentWriter:
-    """The one writer of a segment folder. ``append`` costs one ``write`` call.
+    """The only writer of a segment folder. ``append`` costs one ``write`` call.
 
-    It never appends to a file that an earlier writer left. Writers may share a ``sealer``.
+    It never appends to a file of an earlier writer. Writers may share a ``sealer``.
     """
 
     def __init__(self, folder: Path, sealer: Sealer | None = None) -> None:
@@ -163,7 +164,7 @@ class SegmentWriter:
         if file is None or hour > self._hour:  # a clock that is stepped back stays in the open hour
             file = self._roll(hour)
         file.append("".join([_encoded(row) + "\n" for row in rows]).encode())
-        self._sealer.go_on()
+        self._sealer.start_next()
 
     def close(self) -> None:
         """Close the open hour as it is (it is sealed with the whole directory), and wait for a seal under way.
@@ -195,7 +196,7 @@ class SegmentWriter:
 
 @dataclass(frozen=True, slots=True)
 class LiveRows:
-    """The rows of a live file, and what was found not whole in it."""
+    """The rows of a live file, and a message about its incomplete lines."""
 
     rows: list[dict[str, Any]]
     trimmed: str | None
@@ -203,40 +204,41 @@ class LiveRows:
 
 def read_live(live: Path) -> LiveRows:
     """Read a live file that may still be written to, or whose writer was killed in the middle of a line."""
-    spoilt: list[int] = []
-    rows = list(_whole(live, spoilt))
-    return LiveRows(rows, left_out(live, spoilt))
+    incomplete: list[int] = []
+    rows = list(_whole(live, incomplete))
+    return LiveRows(rows, left_out(live, incomplete))
 
 
-def batches(live: Path, size: int, spoilt: list[int] | None = None) -> Iterator[list[dict[str, Any]]]:
-    """The whole rows of a live file, ``size`` at a time: an hour of many requests is never in memory at once.
+def batches(live: Path, size: int, incomplete: list[int] | None = None) -> Iterator[list[dict[str, Any]]]:
+    """The complete rows of a live file, ``size`` at a time, so that an hour of requests is never in memory at once.
 
-    The numbers of lines that are not whole are added to ``spoilt``.
+    The numbers of incomplete lines are added to ``incomplete``.
     """
-    rows = _whole(live, [] if spoilt is None else spoilt)
+    rows = _whole(live, [] if incomplete is None else incomplete)
     while batch := list(islice(rows, size)):
         yield batch
 
 
-def left_out(live: Path, spoilt: Sequence[int]) -> str | None:
-    """What is said of lines that are not whole; None where there are none."""
-    if not spoilt:
+def left_out(live: Path, incomplete: Sequence[int]) -> str | None:
+    """The message about incomplete lines; None if all lines are complete."""
+    if not incomplete:
         return None
-    which = f"line {spoilt[0]} is" if len(spoilt) == 1 else f"{len(spoilt)} lines, the first is line {spoilt[0]}, are"
-    return f"{live.name}: {which} not whole and left out"
+    count, first = len(incomplete), incomplete[0]
+    which = f"line {first} is" if count == 1 else f"{count} lines (the first is line {first}) are"
+    return f"{live.name}: {which} incomplete and left out"
 
 
-def _whole(live: Path, spoilt: list[int]) -> Iterator[dict[str, Any]]:
+def _whole(live: Path, incomplete: list[int]) -> Iterator[dict[str, Any]]:
     with live.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if (row := parse_line(line)) is not None:
                 yield row
             else:
-                spoilt.append(number)
+                incomplete.append(number)
 
 
 def last_row(live: Path) -> dict[str, Any] | None:
-    """The last whole row of a live file; None where there is none near its end, or no such file any more."""
+    """The last complete row of a live file; None without one near its end, or if the file does not exist."""
     try:
         with live.open("rb") as lines:
             lines.seek(max(live.stat().st_size - _TAIL_BYTES, 0))
@@ -247,7 +249,7 @@ def last_row(live: Path) -> dict[str, Any] | None:
 
 
 def whole_lines(live: BinaryIO) -> Iterator[bytes]:
-    """The lines from where a file was read to; one that is still being written is left for the next time."""
+    """The complete lines from the file's position on; a line that is still being written is left for the next call."""
     while line := live.readline():
         if not line.endswith(b"\n"):
             live.seek(-len(line), os.SEEK_CUR)
@@ -256,7 +258,7 @@ def whole_lines(live: BinaryIO) -> Iterator[bytes]:
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:
-    """One row, or None for a line that is not a whole JSON object with its newline."""
+    """One row, or None for a line that is not a complete JSON object with its newline."""
     if not line.endswith(b"\n"):
         return None
     try:
@@ -272,12 +274,12 @@ def sealed_twin(live: Path) -> Path:
 
 
 def live_twin(sealed: Path) -> Path:
-    """The live file that a Parquet file was made of."""
+    """The live file that became a Parquet file."""
     return sealed.with_name(sealed.name.removesuffix(SEALED).removesuffix(LIVE) + LIVE)
 
 
 def segments(folder: Path) -> Iterator[Path]:
-    """The files that hold a folder's rows, oldest first; a live file with a sealed twin is passed over."""
+    """The files that hold a folder's rows, oldest first; a live file with a sealed twin is skipped."""
     sealed = {path.name.removesuffix(SEALED): path for path in folder.glob(f"*{SEALED}")}
     live = {path.name.removesuffix(LIVE): path for path in folder.glob(f"*{LIVE}")}
     for name in sorted(sealed | live):

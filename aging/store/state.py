@@ -8,36 +8,37 @@ from typing import Any, Literal
 
 from aging.core.clock import Stamp, boot_id
 from aging.core.processes.ownership import Identity
-from aging.core.records import Event
+from aging.store import events
+from aging.store.events import Event
 
 Phase = Literal["preparing", "running", "draining", "completed", "decided", "interrupted", "halted", "failed"]
 
 
 RESUMABLE: frozenset[Phase] = frozenset(("preparing", "running", "draining", "interrupted", "halted"))
-"""Phases that a campaign whose runner has gone can be resumed from."""
+"""Phases from which a campaign whose runner has ended can be resumed."""
 
 
-_ENDED: Mapping[str, Phase] = {
-    "campaign_completed": "completed",
-    "campaign_decided": "decided",
-    "campaign_interrupted": "interrupted",
-    "campaign_halted": "halted",
-    "campaign_failed": "failed",
+_ENDED: Mapping[type[Event], Phase] = {
+    events.CampaignCompleted: "completed",
+    events.CampaignDecided: "decided",
+    events.CampaignInterrupted: "interrupted",
+    events.CampaignHalted: "halted",
+    events.CampaignFailed: "failed",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What the journal says of one run (one deployment, one replica). Times are monotonic seconds.
+    """The state of one run (one deployment, one replica). Times are monotonic seconds.
 
-    ``phases`` are the stretches of different load, in seconds from ``load_start``; empty where it is steady.
-    A run that was repeated is what its last ``attempt`` is. Where there is no load of ours the run is ``watched``:
-    ``load_start`` to ``load_end`` is when we looked on, and its main process had run for ``earlier`` seconds before.
-    ``processes`` are those that we started, by component, until we have seen their end; ``main`` is the main one,
-    whoever started it, ``command`` how the kernel showed its command line, ``port`` where it listens. ``ready`` is when
-    this generation was; ``loads`` counts its load processes; ``driven`` tells that its load has come to the end of its
-    schedule, whose last arrival may be due long before the end of the run; ``cut_short`` tells that the rest of its
-    time passed while there was no runner.
+    ``phases`` are the stretches of different load, in seconds from ``load_start``; empty for a steady load.
+    The state of a repeated run is that of its last ``attempt``. A run without a load of the campaign is ``watched``:
+    ``load_start`` to ``load_end`` is the time of observation; before that its main process had run ``earlier`` s.
+    ``processes`` are those that the runner started, by component, until their end is known; ``main`` is the main one,
+    started by the runner or not, ``command`` its command line from the kernel, ``port`` where it listens. ``ready`` is
+    when this generation became ready; ``loads`` counts its load processes. ``driven``: the load reached the end of its
+    schedule, whose last arrival may be due long before the end of the run. ``cut_short``: the rest of its time passed
+    while the runner was down.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -63,7 +64,7 @@ class RunState:
 
     @property
     def planned_end(self) -> float | None:
-        """When its load, or its watch, is over."""
+        """When its load or observation ends."""
         if self.load_start is None or self.planned_seconds is None:
             return None
         return self.load_start + self.planned_seconds
@@ -71,13 +72,12 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class CampaignState:
-    """What the journal says of the whole campaign; ``runs`` by deployment and replica.
+    """The state of the whole campaign; ``runs`` by deployment and replica.
 
-    ``boot`` and ``shift`` are of the boot that its last runner ran in; ``last`` is the last event's stamp,
-    ``alive`` when a runner wrote the last one of its own.
-    ``cleared`` tells who ended what the last runner had left, if anybody; ``lives`` counts the runners,
-    ``folder`` is where the first of them was started, ``planned_seconds`` are those of load and cooldown in all,
-    ``baseline`` is what was in use before anything was started in this boot, where that was noted.
+    ``boot`` and ``shift`` are those of its last runner; ``last`` is the stamp of the last event, ``alive`` the time of
+    the last event of a runner. ``cleared`` is what ended the processes of the last runner, if anything; ``runners`` is
+    the number of runners, ``folder`` the working folder of the first. ``planned_seconds`` are those of load and
+    cooldown in total; ``baseline`` is the memory in use before the first start in this boot, if it was recorded.
     """
 
     phase: Phase = "preparing"
@@ -91,12 +91,12 @@ class CampaignState:
     alive: float = 0.0
     planned_seconds: float | None = None
     cleared: Literal["keeper", "reaper"] | None = None
-    lives: int = 0
+    runners: int = 0
     folder: str | None = None
-    baseline: Mapping[str, Any] | None = None
+    baseline: events.Baseline | None = None
 
     def recorded(self) -> Sequence[Identity]:
-        """The processes that we started and have not seen the end of, if they are of this boot of the host."""
+        """The processes that the runner started and whose end is unknown, if they are of this boot of the host."""
         if self.boot != boot_id():
             return ()
         return [one for run in self.runs.values() for one in run.processes.values()]
@@ -107,16 +107,16 @@ class CampaignState:
         return {key: run.attempt for key, run in self.runs.items() if run.attempt > 1}
 
 
-def fold(events: Iterable[Event]) -> CampaignState:
-    """The state after ``events``."""
+def fold(journal: Iterable[Event]) -> CampaignState:
+    """The state after the events of a journal."""
     folded = Fold()
-    for event in events:
+    for event in journal:
         folded.add(event)
     return folded.state
 
 
 class Fold:
-    """The state of a campaign, event by event: what an event costs does not grow with the number of runs."""
+    """The state of a campaign, event by event: the cost of an event is independent of the number of runs."""
 
     def __init__(self) -> None:
         self._whole = CampaignState()
@@ -124,117 +124,108 @@ class Fold:
 
     def add(self, event: Event) -> None:
         """Take the next event."""
-        alive = self._whole.alive if event.kind == "orphans_ended" else event.stamp.mono  # that one is no runner's
+        of_runner = not isinstance(event, events.OrphansEnded)
+        alive = event.stamp.mono if of_runner else self._whole.alive
         self._whole = replace(self._whole, last=event.stamp, alive=alive)
         if event.deployment is None:
             self._whole = _step(self._whole, event)
             return
-        key = (event.deployment, event.details.get("replica", 1))
+        key = (event.deployment, event.replica)
         run = _run_step(self._runs.get(key, RunState()), event)
-        if event.kind == "load_finished":  # by itself, if neither the campaign was to end nor its server had ended
+        # By itself, unless the campaign was ending or its server had ended.
+        if isinstance(event, events.LoadFinished):
             run = replace(run, driven=self._whole.phase == "running" and run.phase != "died")
         self._runs[key] = run
 
     @property
     def state(self) -> CampaignState:
-        """The state by now."""
+        """The state after the events so far."""
         return replace(self._whole, runs=dict(self._runs))
 
 
-def superseded(events: Sequence[Event]) -> frozenset[int]:
-    """Places of the events that an earlier attempt at a repeated run left: what they tell is no more the run's."""
-    last = {_run_of(event): place for place, event in enumerate(events) if event.kind == "run_repeated"}
+def superseded(journal: Sequence[Event]) -> frozenset[int]:
+    """Indexes of the events of earlier attempts at repeated runs, which do not count for the run."""
+    last = {_run_of(event): place for place, event in enumerate(journal) if isinstance(event, events.RunRepeated)}
     return frozenset(
         place
-        for place, event in enumerate(events)
+        for place, event in enumerate(journal)
         if event.deployment is not None and place < last.get(_run_of(event), 0)
     )
 
 
 def _run_of(event: Event) -> tuple[str | None, int]:
-    return event.deployment, event.details.get("replica", 1)
+    return event.deployment, event.replica
 
 
 def _step(state: CampaignState, event: Event) -> CampaignState:  # noqa: PLR0911 - a table of events
-    match event.kind:
-        case "campaign_started":
-            told = event.details
-            known = {"pid": told.get("pid"), "boot": told.get("boot", ""), "folder": told.get("folder")}
-            known |= {"planned_seconds": told.get("planned_seconds")}
-            return replace(state, phase="running", started=event.stamp, lives=1, **known)
-        case "campaign_resumed":
-            told = event.details
-            known = {"pid": told["pid"], "boot": told["boot"], "shift": told["shift"], "lives": state.lives + 1}
-            baseline = state.baseline if told["boot"] == state.boot else None
-            return replace(state, phase="running", ended=None, cleared=None, baseline=baseline, **known)
-        case "baseline":
-            return replace(state, baseline=event.details)
-        case "orphans_ended":
-            return replace(state, cleared="keeper" if "after" in event.details else "reaper")
-        case "interrupt" | "halting":
+    match event:
+        case events.CampaignStarted(pid=pid, boot=boot, folder=folder, planned_seconds=planned):
+            known = replace(state, pid=pid, boot=boot, folder=folder, planned_seconds=planned)
+            return replace(known, phase="running", started=event.stamp, runners=1)
+        case events.CampaignResumed(pid=pid, boot=boot, shift=shift):
+            baseline = state.baseline if boot == state.boot else None
+            known = replace(state, pid=pid, boot=boot, shift=shift, runners=state.runners + 1)
+            return replace(known, phase="running", ended=None, cleared=None, baseline=baseline)
+        case events.Baseline():
+            return replace(state, baseline=event)
+        case events.OrphansEnded(after=after):
+            return replace(state, cleared="reaper" if after is None else "keeper")
+        case events.Interrupt() | events.Halting():
             return replace(state, phase="draining")
-        case _ if event.kind in _ENDED:
-            return replace(state, phase=_ENDED[event.kind], ended=event.stamp)
+        case _ if type(event) in _ENDED:
+            return replace(state, phase=_ENDED[type(event)], ended=event.stamp)
     return state
 
 
 def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR0912 - a table of events
-    match event.kind:
-        case "run_repeated":
-            return RunState(attempt=event.details["attempt"])
-        case "deployment_started":
-            started = {"pid": event.details["pid"], "generation": event.details["generation"]}
-            return replace(run, phase="starting", died=None, ready=None, **started, **_started(event))
-        case "deployment_ready" | "deployment_readopted":
-            busy: Literal["watching", "loading"] = "watching" if run.watched else "loading"
-            ready = event.stamp.mono if event.kind == "deployment_ready" else run.ready
-            command = tuple(event.details.get("seen", run.command))
-            return replace(run, phase="ready" if run.load_start is None else busy, ready=ready, command=command)
-        case "watch_started":
-            return replace(
-                run,
-                load_end=None,
-                phase="watching",
-                watched=True,
-                earlier=event.details["earlier"],
-                load_start=event.details["load_start"],
-                planned_seconds=event.details["planned_seconds"],
-            )
-        case "load_started":
-            return replace(
-                run,
-                phase="loading",
-                loads=run.loads + 1,
-                load_start=event.details["load_start"],
-                planned_seconds=event.details["planned_seconds"],
-                phases=[(start, end) for start, end in event.details.get("phases", ())],
-            )
-        case "run_cut_short":
-            end = max(event.details["at"], run.load_start or 0.0) if run.load_end is None else run.load_end
+    match event:
+        case events.RunRepeated(attempt=attempt):
+            return RunState(attempt=attempt)
+        case events.DeploymentStarted(pid=pid, generation=generation, port=port):
+            mine = replace(run, pid=pid, generation=generation, port=port, command=(), **_processes(event))
+            return replace(mine, phase="starting", died=None, ready=None)
+        case events.DeploymentReady(seen=seen):
+            command = run.command if seen is None else tuple(seen)
+            return replace(run, phase=_serving(run), ready=event.stamp.mono, command=command)
+        case events.DeploymentReadopted():
+            return replace(run, phase=_serving(run))
+        case events.WatchStarted(earlier=earlier, load_start=start, planned_seconds=planned):
+            begun = replace(run, load_start=start, planned_seconds=planned, earlier=earlier)
+            return replace(begun, load_end=None, phase="watching", watched=True)
+        case events.LoadStarted(load_start=start, planned_seconds=planned, phases=stretches):
+            phases = [(begin, end) for begin, end in stretches]
+            begun = replace(run, load_start=start, planned_seconds=planned, phases=phases)
+            return replace(begun, phase="loading", loads=run.loads + 1)
+        case events.RunCutShort(at=at):
+            end = max(at, run.load_start or 0.0) if run.load_end is None else run.load_end
             return replace(run, phase="stopped", pid=None, processes={}, main=None, load_end=end, cut_short=True)
-        case "load_resumed":
+        case events.LoadResumed():
             return replace(run, phase="loading", load_end=None, driven=False, loads=run.loads + 1)
-        case "watch_resumed":
+        case events.WatchResumed():
             return replace(run, phase="watching", load_end=None)
-        case "load_finished" | "load_died" | "watch_finished":
+        case events.LoadFinished() | events.LoadDied() | events.WatchFinished():
             return replace(run, load_end=event.stamp.mono)
-        case "rejuvenation_started":
+        case events.RejuvenationStarted():
             return replace(run, phase="rejuvenating", rejuvenations=run.rejuvenations + 1)
-        case "deployment_died":
+        case events.DeploymentDied():
             return replace(run, phase="died", pid=None, died=event.stamp.mono, processes={}, main=None)
-        case "deployment_gone":
+        case events.DeploymentGone():
             return replace(run, phase="stopped", pid=None, processes={}, main=None)
-        case "deployment_stopped":
+        case events.DeploymentStopped():
             phase = run.phase if run.phase in ("died", "rejuvenating") else "stopped"
             return replace(run, phase=phase, pid=None, processes={}, main=None)
-        case "deployment_left" if run.phase != "died":
+        case events.DeploymentLeft() if run.phase != "died":
             return replace(run, phase="left", pid=None)
     return run
 
 
-def _started(event: Event) -> dict[str, Any]:
-    """The processes that an event tells; older journals tell only the main one's pid."""
-    processes = {name: Identity(*told) for name, told in event.details.get("processes", {}).items()}
-    main = event.details.get("main")
-    told = {"processes": processes, "main": None if main is None else Identity(*main)}
-    return told | {"command": (), "port": event.details.get("port")}
+def _serving(run: RunState) -> Literal["ready", "watching", "loading"]:
+    if run.load_start is None:
+        return "ready"
+    return "watching" if run.watched else "loading"
+
+
+def _processes(event: events.DeploymentStarted) -> dict[str, Any]:
+    """The processes of an event; older journals have only the pid of the main process."""
+    processes = {name: Identity(*one) for name, one in event.processes.items()}
+    return {"processes": processes, "main": None if event.main is None else Identity(*event.main)}

@@ -34,7 +34,7 @@ import aging.runner.campaign
 import aging.runner.run
 import aging.runner.server
 import aging.runner.settle
-from aging.app.prepare import prepare
+from aging.app.prepare import make_result_directory
 from aging.campaign.load import parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.allocator import keep_flat
@@ -128,7 +128,7 @@ def live(study: Study, hours: float, seed: int) -> Outcome:
         text = campaign_text(hours)
         campaign = parsed(text)
         deployments = [SimulatedDeployment(options, world) for options in campaign.deployment]
-        layout = prepare(campaign, manifest(campaign, deployments, ()), text, study.results)
+        layout = make_result_directory(campaign, manifest(campaign, deployments, ()), text, study.results)
         lock, past = Lock.take(layout.root, "runner"), None
     else:
         results = open_results(directory)

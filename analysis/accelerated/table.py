@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from aging.core.records import Event
+from aging.store.events import CampaignResumed, ClockStepped, Event, HostSuspended
 from aging.store.journal import read_journal
 from aging.store.results import Results, open_results
 from analysis.accelerated.scenario import Study, servers
@@ -116,7 +116,7 @@ def _first(left: Mapping[int, Event], kind: str, one: Mapping[str, Any]) -> int 
     for place, event in left.items():
         if event.kind != kind or (event.deployment and one["deployment"] and event.deployment != one["deployment"]):
             continue
-        if kind in ("clock_stepped", "host_suspended") and abs(event.details["seconds"] - one["seconds"]) > 1.0:
+        if isinstance(event, ClockStepped | HostSuspended) and abs(event.seconds - one["seconds"]) > 1.0:
             continue
         late = abs(event.stamp.wall - one["wall"])
         if kind == "run_repeated" or late < abs(one["seconds"]) + _NEAR_SECONDS:  # repeats come at the end
@@ -236,7 +236,7 @@ class Kept:
 
 def kept(results: Results) -> Kept:
     """What is left of each second and of each request, by what the files hold."""
-    away = [(e.details["gone_since"], e.stamp.mono) for e in results.events if e.kind == "campaign_resumed"]
+    away = [(e.gone_since, e.stamp.mono) for e in results.events if isinstance(e, CampaignResumed)]
     found: Counter[str] = Counter()
     for (deployment, replica), run in results.state.runs.items():
         samples = results.samples(deployment, "process", replica, columns=("mono", "entity"))

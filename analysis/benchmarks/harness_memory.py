@@ -34,6 +34,7 @@ from aging.sampling.samplers.engine import EngineSampler
 from aging.sampling.samplers.host import HostSampler
 from aging.sampling.samplers.process import ProcessSampler, read_process
 from aging.sampling.samplers.pss import FootprintSampler
+from aging.store.events import CampaignStarted, DeploymentStarted, LoadStarted
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from analysis import ROOT
@@ -121,12 +122,11 @@ async def simulate(hours: int, root: Path, targets: list[Target]) -> np.ndarray:
     clock = FastClock()
     aging.sampling.loop.ticks = clock.ticks  # type: ignore[attr-defined]
     layout, journal = Layout(root), Journal(root / "journal.jsonl")
-    journal.record("campaign_started", name="harness", pid=0, duration=hours * 3600.0)
+    journal.record(CampaignStarted(name="harness", pid=0, duration=hours * 3600.0))
     own = Target(HARNESS, "runner", 1, (os.getpid(),), with_descendants=False)
     for target in targets:
-        told = {"replica": 1, "generation": 1}
-        journal.record("deployment_started", target.owner, pid=target.pids[0], command=[], **told)
-        journal.record("load_started", target.owner, replica=1, load_start=0.0, planned_seconds=hours * 3600.0, pid=0)
+        journal.record(DeploymentStarted(deployment=target.owner, generation=1, pid=target.pids[0]))
+        journal.record(LoadStarted(deployment=target.owner, load_start=0.0, planned_seconds=hours * 3600.0, pid=0))
     sampling = Sampling(layout.source, journal.record, lambda _: None, clock.clocks)
     everything = lambda: [*targets, own]  # noqa: E731 - as the runner hands it over
     plans = [

@@ -115,7 +115,7 @@ def watch(arm: str, pid: int, port: int) -> None:
 
 async def _sample(folder: Path, target: Target) -> None:
     targets = [target].copy
-    sampling = Sampling(lambda owner, source: folder / owner / source, lambda *_, **__: None, lambda _: None)
+    sampling = Sampling(lambda owner, source: folder / owner / source, lambda _: None, lambda _: None)
     plans = [
         Plan(ProcessSampler(targets), 1.0),
         Plan(HostSampler(targets), 5.0),

@@ -17,8 +17,8 @@ from pathlib import Path
 from random import Random
 
 from aging.core.processes.ownership import MARKER, Identity, environment, identity, is_running, processes
-from aging.core.records import Event
 from aging.runner.keeper_client import keepers
+from aging.store.events import Event, LoadStarted
 from aging.store.journal import read_journal
 
 LEAK_BYTES = 16 * 1024
@@ -186,7 +186,7 @@ class Disturbed:
     def under_load(self, earliest: float = 2.0, latest: float | None = None) -> None:
         """Sleep to a random instant of the load."""
         self.wait_for("load_started", 2)
-        begun = max(event.details["load_start"] for event in self.events() if event.kind == "load_started")
+        begun = max(event.load_start for event in self.events() if isinstance(event, LoadStarted))
         until_ = begun + self.rng.uniform(earliest, self.duration - 3.0 if latest is None else latest)
         time.sleep(max(until_ - time.monotonic(), 0.0))
         self.say(f"{until_ - begun:.2f} s into the load")

@@ -17,11 +17,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aging import open_results
 from aging.core.metrics import PRIMARY
-from aging.core.records import HARNESS, Event
+from aging.core.records import HARNESS
+from aging.store.events import CampaignResumed, Event, LoadFinished
 from aging.store.reader import read_rows
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 
 SLACK_SECONDS = 1.0
 """What may be missing before a kill, and longer than an interval between two samples, on a busy host."""
@@ -176,11 +176,9 @@ def absences(events: Sequence[Event], name: str, *, load: bool) -> Sequence[Abse
     found = []
     for place, event in enumerate(events):
         mine = event.deployment == name
-        if event.kind == "campaign_resumed":
+        if isinstance(event, CampaignResumed):
             ended = [one.stamp.mono for one in events[:place] if one.kind in ("interrupt", "halting")]
-            begin = min(
-                event.details["gone_since"], *[one for one in ended if one > _life(events, place)], event.stamp.mono
-            )
+            begin = min(event.gone_since, *[one for one in ended if one > _life(events, place)], event.stamp.mono)
         elif mine and event.kind in gone:
             begin = event.stamp.mono
         else:
@@ -201,7 +199,7 @@ def _gaps(results: Results, *, over: bool) -> Iterator[str]:
 
     Of a campaign that is not ``over``, and is told not to be, nothing is asked after its last sample.
     """
-    interval = float(results.manifest["campaign"]["sampling_seconds"].get("process", 1.0))
+    interval = results.manifest.campaign.sampling_seconds.get("process", 1.0)
     for (name, replica), run in results.state.runs.items():
         if run.load_start is None or run.planned_end is None:
             continue
@@ -241,11 +239,7 @@ class Arrivals:
 
 def _arrivals(results: Results, name: str, replica: int) -> Arrivals:
     events = results.lasting_events
-    ended = [
-        event.details["requests"]
-        for event in events
-        if event.kind == "load_finished" and event.deployment == name and event.details.get("replica", 1) == replica
-    ]
+    ended = [event.requests for event in events if isinstance(event, LoadFinished) and event.of_run(name, replica)]
     arrived = max((count for count in ended if count is not None), default=0)
     recorded = results.requests(name, replica)
     if recorded.empty:

@@ -20,9 +20,9 @@ from random import Random
 import numpy as np
 import pandas as pd
 
-from aging import open_results
 from aging.core.quantities import parse_duration
-from aging.store.results import Results
+from aging.store.events import LoadFinished, LoadStarted
+from aging.store.results import Results, open_results
 
 _AGING = (sys.executable, "-m", "aging")
 _AWAY_SECONDS = (20.0, 60.0)
@@ -114,7 +114,7 @@ def _load_start(root: Path) -> float | None:
 
 def load_start(results: Results) -> float:
     """When the load began, in monotonic seconds; raises StopIteration where it has not."""
-    return next(float(event.details["load_start"]) for event in results.events if event.kind == "load_started")
+    return next(event.load_start for event in results.events if isinstance(event, LoadStarted))
 
 
 def absences(results: Results, kills: Sequence[float]) -> list[Absence]:
@@ -129,7 +129,7 @@ def kept(results: Results, deployment: str, kills: Sequence[float], away: Sequen
     requests = results.requests(deployment)
     times = np.unique(samples["mono"].to_numpy())
     events = results.events_of(deployment, 1)
-    due = max((event.details["requests"] for event in events if event.kind == "load_finished"), default=None)
+    due = max((event.requests or 0 for event in events if isinstance(event, LoadFinished)), default=None)
     unsent = unsent_of(results, deployment)
     return Kept(
         deployment,

@@ -15,8 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from aging import open_results
 from aging.cli.main import main
+from aging.store.results import open_results
 from analysis.faults.campaign import LEAK_BYTES, PATIENCE_SECONDS, Disturbed, TrialError
 from analysis.faults.campaign import told as told_of
 from analysis.faults.judge import Judgement, Rows, judge, rows_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def test_runs_from_top_to_bottom(path: Path, folder: Path, this_interpreter: Non
     notebook.cells.insert(0, which)
     NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(folder)}}).execute()
     assert notebook.cells[0].outputs[0].text.strip() == sys.executable
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
+def test_uses_the_public_api_alone(path: Path) -> None:
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]  # type: ignore[no-untyped-call]
+    source = "\n".join(cells)
+    assert "import aging\n" in source
+    assert not re.findall(r"(?:from|import) aging\.|findings\.json|\bstored\b|\b_\w+\(", source)
 
 
 def test_there_are_notebooks() -> None:

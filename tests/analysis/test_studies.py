@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from aging import open_results
 from aging.findings.run_validity import validities
 from aging.stats import mann_kendall
+from aging.store.results import open_results
 from analysis.accelerated.scenario import Injection, Study
 from analysis.accelerated.study import SEED, run_lives
 from analysis.accelerated.table import compared

@@ -51,7 +51,7 @@ def found(queue: Queue, limits: Limits = LIMITS) -> Ceiling:
 
 
 @pytest.mark.parametrize("capacity", [0.3, 2.0, 8.0, 40.0])
-def test_the_ceiling_of_a_queue_is_found(capacity: float) -> None:
+def test_ceiling_found(capacity: float) -> None:
     ceiling = found(Queue(capacity))
     assert ceiling.rate is not None
     assert ceiling.held is not None
@@ -61,7 +61,7 @@ def test_the_ceiling_of_a_queue_is_found(capacity: float) -> None:
     assert len(ceiling.steps) < 20
 
 
-def test_a_queue_beyond_every_rate_is_not_said_to_have_a_ceiling() -> None:
+def test_ceiling_above_max_rate() -> None:
     limits = Limits(start=1.0, most=20.0)
     ceiling = found(Queue(100.0), limits)
     assert ceiling.rate is None
@@ -70,13 +70,13 @@ def test_a_queue_beyond_every_rate_is_not_said_to_have_a_ceiling() -> None:
     assert "not saturated at 20 req/s" in why_not(ceiling, limits)
 
 
-def test_a_queue_below_every_rate_is_told() -> None:
+def test_ceiling_below_min_rate() -> None:
     ceiling = found(Queue(0.2), Limits(start=8.0, least=4.0))
     assert (ceiling.held, ceiling.bound) == (None, "floor")
     assert min(step.rate for step in ceiling.steps) == 4.0
 
 
-def test_the_search_ends_in_its_time() -> None:
+def test_search_time_limit() -> None:
     queue, clock = Queue(300.0), iter(range(0, 10_000, 15))
     limits = Limits(start=1.0, seconds=60.0)
     ceiling = asyncio.run(search("q", queue.measure, limits, now=lambda: float(next(clock))))
@@ -85,7 +85,7 @@ def test_the_search_ends_in_its_time() -> None:
     assert "--most" in why_not(ceiling, limits)
 
 
-def test_a_hiccup_is_no_ceiling() -> None:
+def test_single_slow_step_is_not_a_ceiling() -> None:
     queue = Queue(40.0)
     hiccup = Queue(0.5)
 
@@ -100,7 +100,7 @@ def test_a_hiccup_is_no_ceiling() -> None:
     assert ceiling.held > 20.0
 
 
-def test_a_late_client_ends_the_search() -> None:
+def test_late_client_ends_search() -> None:
     queue = Queue(100.0)
 
     async def measure(rate: float) -> Step:
@@ -113,14 +113,14 @@ def test_a_late_client_ends_the_search() -> None:
     assert "client" in why_not(ceiling, LIMITS)
 
 
-def test_a_steady_queue_is_seldom_called_saturated() -> None:
+def test_false_saturation_rate() -> None:
     queue = Queue(10.0, seed=5)
     steps = [asyncio.run(queue.measure(6.0)) for _ in range(100)]
     assert sum(step.saturated is not None for step in steps) <= 3
 
 
 @pytest.mark.parametrize("rate", [14.0, 20.0, 40.0])
-def test_an_overloaded_queue_is_always_called_saturated(rate: float) -> None:
+def test_overload_is_saturated(rate: float) -> None:
     queue = Queue(10.0, cap=10_000, seed=6)
     assert all(asyncio.run(queue.measure(rate)).saturated for _ in range(20))
 
@@ -154,7 +154,7 @@ token = "1ms"
     return path
 
 
-def test_what_is_not_saturated_is_refused(cli: Aging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uncalibrated_campaign_refused(cli: Aging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def never_saturated(*_: object) -> list[Ceiling]:
         return [await search("control", Queue(100.0).measure, Limits(start=1.0, most=20.0))]
 
@@ -170,13 +170,13 @@ def test_what_is_not_saturated_is_refused(cli: Aging, tmp_path: Path, monkeypatc
     assert not (tmp_path / "results").exists()
 
 
-def test_where_the_rates_cannot_be_written_is_told_before_anything_is_measured(cli: Aging, tmp_path: Path) -> None:
+def test_write_folder_missing(cli: Aging, tmp_path: Path) -> None:
     made = cli("calibrate", campaign(tmp_path), "--write", tmp_path / "none" / "out.toml")
     assert made.returncode == 2
     assert str(tmp_path / "none") in made.stderr
 
 
-def test_options_that_bound_nothing_are_told_at_once(cli: Aging, tmp_path: Path) -> None:
+def test_invalid_options_reported_together(cli: Aging, tmp_path: Path) -> None:
     file = campaign(tmp_path)
     made = cli("calibrate", file, "--step", "0s", "--most", "soon", "--fraction", "2", "--from-rate", "nan")
     assert made.returncode == 2
@@ -185,7 +185,7 @@ def test_options_that_bound_nothing_are_told_at_once(cli: Aging, tmp_path: Path)
     assert cli("calibrate", file, "--deployment", "nobody").returncode == 2
 
 
-def test_a_load_without_a_rate_is_told(cli: Aging, tmp_path: Path) -> None:
+def test_closed_loop_refused(cli: Aging, tmp_path: Path) -> None:
     file = campaign(tmp_path)
     closed = file.read_text().replace('kind = "constant", rate = 20.0', 'kind = "closed", concurrency = 2')
     file.write_text(closed)

@@ -26,7 +26,7 @@ def generations(campaign: VirtualCampaign) -> dict[str, int]:
     return {name: run.generation for (name, _), run in campaign.results.state.runs.items()}
 
 
-def test_a_killed_campaign_goes_on_with_the_same_servers(two: VirtualCampaign) -> None:
+def test_killed_runner_readopts_servers(two: VirtualCampaign) -> None:
     two.kill(20)
     assert two.run() is None
     assert two.resume(after=10) == 0, two.output
@@ -45,7 +45,7 @@ def test_a_killed_campaign_goes_on_with_the_same_servers(two: VirtualCampaign) -
     assert run_here(two.root, "resume", two.root).returncode == 2, "nothing is left to resume"
 
 
-def test_the_end_of_a_watch_is_not_put_off(tmp_path: Path) -> None:
+def test_observation_end_is_not_delayed(tmp_path: Path) -> None:
     text = 'name = "watch"\nseed = 1\nduration = "60s"\nload.kind = "none"\nsampling.process = "1s"\n'
     campaign = VirtualCampaign(tmp_path, text + '[[deployment]]\nkind = "reference"\nport = 2000\nname = "there"\n')
     campaign.kill_after_birth("there", 20)
@@ -57,7 +57,7 @@ def test_the_end_of_a_watch_is_not_put_off(tmp_path: Path) -> None:
     assert finished.stamp.mono - started.stamp.mono == pytest.approx(60.0, abs=0.1)
 
 
-def test_before_there_is_load_and_without_servers_it_goes_on_all_the_same(two: VirtualCampaign) -> None:
+def test_killed_before_load(two: VirtualCampaign) -> None:
     two.kill_after_birth("leak", 1.0)
     assert two.run() is None
     assert not two.events("load_started")
@@ -68,7 +68,7 @@ def test_before_there_is_load_and_without_servers_it_goes_on_all_the_same(two: V
     assert len(results.requests("clean")) == 119
 
 
-def test_servers_that_died_between_begin_a_new_generation_and_what_died_before_stays_dead(two: VirtualCampaign) -> None:
+def test_dead_servers_at_resume(two: VirtualCampaign) -> None:
     two.server_dies("clean", 10)
     two.kill(20)
     two.run()
@@ -82,7 +82,7 @@ def test_servers_that_died_between_begin_a_new_generation_and_what_died_before_s
     assert died == ["clean", "leak"]
 
 
-def test_what_was_interrupted_can_be_resumed(two: VirtualCampaign) -> None:
+def test_interrupted_campaign_resumed(two: VirtualCampaign) -> None:
     two.interrupt(15)
     assert two.run() == 130
     assert two.results.state.phase == "interrupted"
@@ -94,7 +94,7 @@ def test_what_was_interrupted_can_be_resumed(two: VirtualCampaign) -> None:
     assert set(results.samples("leak", "process")["generation"]) == {1, 2}
 
 
-def test_a_run_whose_time_has_passed_is_cut_short_and_that_is_told(two: VirtualCampaign) -> None:
+def test_run_past_its_window_is_cut_short(two: VirtualCampaign) -> None:
     two.kill(20)
     two.run()
     assert two.resume(after=120) == 0, two.output
@@ -103,7 +103,7 @@ def test_a_run_whose_time_has_passed_is_cut_short_and_that_is_told(two: VirtualC
     assert len(two.results.requests("leak")) < 45
 
 
-def test_the_dead_load_process_is_replaced_and_nothing_is_sent_twice(two: VirtualCampaign) -> None:
+def test_dead_load_process_replaced(two: VirtualCampaign) -> None:
     two.load_dies("leak", 20)
     assert two.run() == 0, two.output
     assert [event.deployment for event in two.events("load_resumed")] == ["leak"]
@@ -115,7 +115,7 @@ def test_the_dead_load_process_is_replaced_and_nothing_is_sent_twice(two: Virtua
     assert len(requests) + int(unsent["message"].split()[0]) >= len(two.results.requests("clean")) - 1
 
 
-def test_a_new_boot_of_the_host_keeps_times_increasing(two: VirtualCampaign) -> None:
+def test_reboot_keeps_times_increasing(two: VirtualCampaign) -> None:
     two.kill(20)
     two.run()
     assert two.resume(after=15, rebooted=True) == 0, two.output
@@ -130,7 +130,7 @@ def test_a_new_boot_of_the_host_keeps_times_increasing(two: VirtualCampaign) -> 
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_kill_at_any_instant_loses_nothing(two: VirtualCampaign, seed: int) -> None:
+def test_kill_at_any_time(two: VirtualCampaign, seed: int) -> None:
     rng = random.Random(seed)
     two.kill(first := rng.uniform(-0.4, 66.0))
     if seed % 2:
@@ -144,7 +144,7 @@ def test_a_kill_at_any_instant_loses_nothing(two: VirtualCampaign, seed: int) ->
     assert_the_leak_is_found(results)
 
 
-def test_this_process_is_known_by_pid_and_start() -> None:
+def test_identity_of_this_process() -> None:
     me = identity(os.getpid())
     assert me is not None
     assert me.pid == os.getpid()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aging.check.conditions import Condition, Outcome, check_names, judge, overall, parse_conditions
-from aging.check.early_stop import Gate, _job, look
+from aging.check.early_stop import _LOOK, Gate, _job
 from aging.core.errors import MistakesError
 from aging.core.worker import call
 from aging.findings.types import Control, Finding, Findings, Problem, RunValidity, Validity
@@ -214,8 +214,8 @@ def test_a_campaign_without_a_leak_is_never_ended_early(tmp_path: Path) -> None:
 def test_an_early_look_is_a_process_that_answers(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO))
     campaign.run()
-    job = _job(Gate([LEAK], ["clean", "leak"], looks=1), campaign.results.layout, 0.05)
-    (message,) = asyncio.run(call(look, job))
+    job = _job(Gate([LEAK], ["clean", "leak"], looks=1), campaign.results.layout, 1, ())
+    (message,) = asyncio.run(call(_LOOK, job))
     assert message.startswith("leak: ")
 
 

@@ -15,14 +15,14 @@ from tests.conftest import Aging
 Write = Callable[..., Path]
 
 
-def refused(ran: subprocess.CompletedProcess[str], *told: str) -> None:
+def refused(ran: subprocess.CompletedProcess[str], *parts: str) -> None:
     assert ran.returncode == 2, ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
-    for words in told:
-        assert words in ran.stderr, ran.stderr
+    for part in parts:
+        assert part in ran.stderr, ran.stderr
 
 
-def test_all_mistakes_of_a_file_come_in_one_message(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
+def test_all_mistakes_in_one_message(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     file = campaign_file(duration="6 s", warmup="9s")
     text = file.read_text().replace("streaming", "x").replace("rate = 30.0", "rate = -1").replace("drain", "dran")
     file.write_text(text.replace('"16KiB"', '"16"'))
@@ -37,7 +37,7 @@ def test_all_mistakes_of_a_file_come_in_one_message(campaign_file: Write, cli: A
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small.toml"]
 
 
-def test_a_port_in_use_is_told_before_anything_is_started(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
+def test_port_in_use(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     file = campaign_file()
     port = int(file.read_text().split("port = ")[1].split()[0])
     with socket.create_server(("127.0.0.1", port)):
@@ -45,7 +45,7 @@ def test_a_port_in_use_is_told_before_anything_is_started(campaign_file: Write, 
     assert not (tmp_path / "results").exists()
 
 
-def test_missing_runtime_model_and_command_come_together_with_what_helps(
+def test_missing_runtime_model_and_command(
     campaign_file: Write, cli: Aging, tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AGING_ENVIRONMENTS", str(tmp_path / "none"))
@@ -59,25 +59,25 @@ def test_missing_runtime_model_and_command_come_together_with_what_helps(
         cli("run", file),
         "3 mistakes",
         "deployment[llama].kind: the llama-cpp runtime is not installed; run: aging env create llama-cpp",
-        "model: is missing, and llama (llama-cpp) serves one; add a [model] table",
+        "model: missing, and llama (llama-cpp) needs it; add a [model] table",
         "deployment[cmd].command: the command 'no-such-server' is not found",
     )
 
 
-def test_a_model_path_that_does_not_exist_is_told(campaign_file: Write, cli: Aging) -> None:
+def test_model_path_missing(campaign_file: Write, cli: Aging) -> None:
     file = campaign_file()
     file.write_text(file.read_text().replace("[load]", '[model]\npath = "nowhere.gguf"\n[load]'))
-    refused(cli("run", file), "model.path: there is no 'nowhere.gguf'")
+    refused(cli("run", file), "model.path: 'nowhere.gguf'")
 
 
-def test_a_results_path_that_cannot_be_one_is_told(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
+def test_results_path_is_a_file(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refused(cli("run", campaign_file(), "--results", tmp_path / "file"), "is not a directory")
     refused(cli("run", campaign_file(), "--results", tmp_path / "file" / "below"), "is not a directory")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
-def test_a_full_disk_is_told_before_anything_is_started(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
+def test_disk_full(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", full], check=False, capture_output=True)
@@ -90,8 +90,8 @@ def test_a_full_disk_is_told_before_anything_is_started(campaign_file: Write, cl
 
 
 @pytest.mark.parametrize("verb", ["status", "analyze", "report"])
-def test_a_directory_that_is_no_result_directory_is_told(verb: str, cli: Aging, tmp_path: Path) -> None:
-    refused(cli(verb, tmp_path / "none"), "there is no such directory")
+def test_not_a_result_directory(verb: str, cli: Aging, tmp_path: Path) -> None:
+    refused(cli(verb, tmp_path / "none"), "does not exist")
     refused(cli(verb, tmp_path), "is not a result directory (it has no journal.jsonl)")
     inner = tmp_path / "small" / "20260101T000000Z"
     inner.mkdir(parents=True)
@@ -106,7 +106,7 @@ def test_a_directory_that_is_no_result_directory_is_told(verb: str, cli: Aging, 
     refused(cli(verb, inner), "has no campaign, deployments, schedule_hashes")
 
 
-def test_validate_tells_every_file(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
+def test_validate_several_files(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     good = campaign_file()
     bad = tmp_path / "bad.toml"
     bad.write_text("name = 3")
@@ -116,7 +116,7 @@ def test_validate_tells_every_file(campaign_file: Write, cli: Aging, tmp_path: P
     assert cli("validate", good).returncode == 0
 
 
-def test_model_is_made_once_and_unknown_presets_are_told(tmp_path: Path, cli: Aging) -> None:
+def test_model(tmp_path: Path, cli: Aging) -> None:
     ran = cli("model", "tiny", "--out", tmp_path / "tiny.gguf")
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "tiny.gguf").read_bytes()[:4] == b"GGUF"
@@ -124,12 +124,12 @@ def test_model_is_made_once_and_unknown_presets_are_told(tmp_path: Path, cli: Ag
     refused(cli("model", "tiny", "--out", "/proc/none/tiny.gguf"), "cannot be written")
 
 
-def test_env_lists_what_there_is_and_knows_what_there_is_not(cli: Aging) -> None:
+def test_env(cli: Aging) -> None:
     assert "llama-cpp" in cli("env", "list").stdout
     refused(cli("env", "create", "no-such"), "unknown environment 'no-such'; known: llama-cpp")
 
 
-def test_doctor_looks_at_the_host(cli: Aging, campaign_file: Write) -> None:
+def test_doctor(cli: Aging, campaign_file: Write) -> None:
     ran = cli("doctor", campaign_file())
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for name in ("cores", "memory", "swap", "cgroup", "ulimit", "disk", "clock", "device sampler", "llama-cpp runtime"):
@@ -137,18 +137,18 @@ def test_doctor_looks_at_the_host(cli: Aging, campaign_file: Write) -> None:
     assert "could start now" in ran.stdout
 
 
-def test_the_command_is_a_process_whose_exit_code_is_the_verb_s(aging: Aging, tmp_path: Path) -> None:
+def test_process_exit_code(aging: Aging, tmp_path: Path) -> None:
     refused(aging("status", tmp_path), "is not a result directory")
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-verb"], ["run"], ["check", "x.toml"]])
-def test_wrong_usage_is_exit_2(arguments: list[str], cli: Aging) -> None:
+def test_usage_error(arguments: list[str], cli: Aging) -> None:
     ran = cli(*arguments)
     assert ran.returncode == 2
     assert "usage: aging" in ran.stderr
 
 
-def test_every_verb_explains_itself(cli: Aging) -> None:
+def test_help(cli: Aging) -> None:
     overview = cli("--help").stdout
     for verb in ("run", "check", "validate", "doctor", "status", "analyze", "report", "model", "env"):
         assert f"    {verb} " in overview

@@ -34,20 +34,20 @@ def exit_of(error: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("error", ["FileNotFoundError(2, 'No such file', 'x')", "OSError(24, 'Too many open files')"])
-def test_an_os_error_that_no_write_raised_is_a_bug(error: str) -> None:
+def test_unexpected_os_error_is_a_bug(error: str) -> None:
     ran = exit_of(error)
     assert ran.returncode == ExitCode.CRASHED
     assert "Traceback" in ran.stderr
 
 
-def test_a_write_that_failed_is_inconclusive_and_told_in_a_line() -> None:
+def test_failed_write_is_inconclusive() -> None:
     ran = exit_of(
         "__import__('aging.core.errors').core.errors.StorageError('x cannot be written: No space left on device')"
     )
     assert (ran.returncode, ran.stderr) == (3, "aging: x cannot be written: No space left on device\n")
 
 
-def test_writing_names_what_could_not_be_written(tmp_path: Path) -> None:
+def test_writing_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"x\.json cannot be written: No space left on device"), writing("x.json"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(StorageError, match="inner cannot be written"), writing("outer"), writing("inner"):
@@ -55,7 +55,7 @@ def test_writing_names_what_could_not_be_written(tmp_path: Path) -> None:
     assert isinstance(StorageError("x"), OSError), "those that go on without a disk catch it as what it is"
 
 
-def test_rows_events_and_locks_that_cannot_be_written_are_storage_errors(tmp_path: Path) -> None:
+def test_storage_errors(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"none/a\.live\.jsonl cannot be written"):
         LineFile(tmp_path / "none" / "a.live.jsonl")
     with pytest.raises(StorageError):
@@ -68,7 +68,7 @@ def test_rows_events_and_locks_that_cannot_be_written_are_storage_errors(tmp_pat
     full.close()
 
 
-def test_a_report_that_cannot_be_written_is_inconclusive(tmp_path: Path) -> None:
+def test_report_cannot_be_written(tmp_path: Path) -> None:
     root = tmp_path / "c"
     synthetic(root, {"server": flat})
     (root / "findings.json").mkdir()

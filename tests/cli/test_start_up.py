@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import aging.stats.trend_tests
 from aging.cli.main import parser
+from aging.runner.catalogue import Catalogue
+from tests.builders import flat, synthetic
+from tests.virtual_campaign import small_campaign
 
 HEAVY = {
     *("httpx", "jinja2", "matplotlib", "pandas", "psutil", "pyarrow", "pydantic", "statsmodels"),
     *("scipy.optimize", "scipy.stats"),
 }
+ANALYSIS = {"jinja2", "matplotlib", "pandas", "pyarrow", "statsmodels"}
 EVEN_LIGHT = {"asyncio", "importlib.metadata", "numpy", "rich", "scipy"}
 
 CODE = """
@@ -31,22 +37,61 @@ def imported(*arguments: str) -> set[str]:
     return set(ran.stderr.split())
 
 
-def test_the_overview_imports_the_standard_library_alone() -> None:
+def refused(*arguments: str) -> str:
+    """What a verb that fails says."""
+    ran = subprocess.run([sys.executable, "-m", "aging", *arguments], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2, ran.stderr
+    return ran.stderr
+
+
+def test_help_imports_standard_library_only() -> None:
     assert not imported("--help") & (HEAVY | EVEN_LIGHT)
 
 
 @pytest.mark.parametrize("verb", ["run", "trend", "status"])
-def test_the_help_of_a_verb_waits_for_nothing_heavy(verb: str) -> None:
+def test_verb_help_imports_no_heavy_library(verb: str) -> None:
     assert not imported(verb, "--help") & (HEAVY | {"numpy", "scipy"})
 
 
-def test_a_trend_of_a_csv_file_needs_numpy_and_a_part_of_scipy(tmp_path: Path) -> None:
+def test_trend_imports(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("t,rss\n" + "".join(f"{10 * k},{k * k % 7}\n" for k in range(100)))
     assert not imported("trend", str(path)) & HEAVY
 
 
-def test_only_the_verb_that_is_asked_for_has_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("module", ["aging.app.run", "aging.app.resume", "aging.app.smoke", "aging.check.early_stop"])
+def test_what_measures_imports_no_analysis(module: str) -> None:
+    code = f"import sys, {module}; from aging.runner.catalogue import Catalogue; Catalogue.discovered().kinds()"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{code}; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert not set(ran.stdout.split()) & {*ANALYSIS, "scipy"}
+
+
+def test_status_imports_nothing_heavy(tmp_path: Path) -> None:
+    synthetic(tmp_path / "c", {"a": flat})
+    assert not imported("status", str(tmp_path / "c")) & (HEAVY | {"numpy", "scipy"})
+
+
+def test_a_named_trend_test_is_checked_without_scipy(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(small_campaign('name = "a"').replace("[analysis]", '[analysis]\ntest = "three_pw"'))
+    assert not imported("validate", str(file)) & {*ANALYSIS, "scipy"}
+    file.write_text(file.read_text().replace("three_pw", "three_wp"))
+    assert "did you mean 'three_pw'?" in refused("validate", str(file))
+
+
+def test_every_name_of_the_statistics_is_there_and_no_other() -> None:
+    assert all(hasattr(aging.stats, name) for name in aging.stats.__all__)
+    assert not hasattr(aging.stats, "no_such_name")
+
+
+def test_a_trend_test_has_the_name_of_its_file() -> None:
+    files = {info.name for info in pkgutil.iter_modules(aging.stats.trend_tests.__path__)} - {"base"}
+    assert files == {kind for kind, test in Catalogue.discovered().tests.items() if "aging" in test.on.__module__}
+
+
+def test_only_requested_verb_is_parsed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser(["status"]).parse_args(["trend", "a.csv"])
     assert "unrecognized arguments: a.csv" in capsys.readouterr().err

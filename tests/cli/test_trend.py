@@ -1,4 +1,4 @@
-"""``aging trend``: the tables people have, read as they are; wrong ones told."""
+"""``aging trend``: common table formats, and errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def frame(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"rss": LEAK, "other": FLAT, **columns})
 
 
-def told(cli: Aging, *arguments: str | Path) -> dict[str, dict[str, Any]]:
+def trend_json(cli: Aging, *arguments: str | Path) -> dict[str, dict[str, Any]]:
     ran = cli("trend", *arguments, "--json")
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout)
@@ -48,7 +48,7 @@ def told(cli: Aging, *arguments: str | Path) -> dict[str, dict[str, Any]]:
         ("Date", pd.to_datetime((EPOCH + T) * 1e9, utc=True).tz_convert("Europe/Rome").strftime("%Y-%m-%d %H:%M:%S%z")),
     ],
 )
-def test_any_usual_notion_of_time_gives_the_same_seconds(tmp_path: Path, name: str, times: Any) -> None:
+def test_time_formats(tmp_path: Path, name: str, times: Any) -> None:
     path = tmp_path / "a.csv"
     frame(**{name: times}).to_csv(path, index=False)
     (series,) = series_of(read_table(path), "a.csv", Choice(columns=["rss"]))
@@ -56,10 +56,10 @@ def test_any_usual_notion_of_time_gives_the_same_seconds(tmp_path: Path, name: s
     assert series.y == pytest.approx(LEAK)
 
 
-def test_a_leak_is_told_with_all_keys_of_the_contract(cli: Aging, tmp_path: Path) -> None:
+def test_json_keys_of_a_leak(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     frame(time=T).to_parquet(path)
-    series = told(cli, path)
+    series = trend_json(cli, path)
     assert series["rss"]["verdict"] == "aging"
     assert series["rss"]["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.01)
     assert series["rss"]["ci_per_hour"][0] <= 5000 * 3600 <= series["rss"]["ci_per_hour"][1]
@@ -70,31 +70,31 @@ def test_a_leak_is_told_with_all_keys_of_the_contract(cli: Aging, tmp_path: Path
     assert set(series["rss"]["exact"]) == {"S", "var_S", "sen_slope_per_second"}
 
 
-def test_the_long_form_gives_one_series_a_group(cli: Aging, tmp_path: Path) -> None:
+def test_long_format(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "pidstat.csv"
     long = pd.concat(
         [pd.DataFrame({"Time": T, "PID": 7, "RSS": LEAK}), pd.DataFrame({"Time": T, "PID": 8, "RSS": FLAT})]
     ).sort_values("Time")
     long.to_csv(path, index=False, sep=";")
-    series = told(cli, path, "--per", "PID", "--column", "RSS")
+    series = trend_json(cli, path, "--per", "PID", "--column", "RSS")
     assert {name: one["verdict"] for name, one in series.items()} == {"RSS[PID=7]": "aging", "RSS[PID=8]": "stable"}
 
 
-def test_resampling_warmup_and_counters(cli: Aging, tmp_path: Path) -> None:
+def test_resample_warmup_and_counters(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     settling = LEAK + 5e7 * (1 - np.exp(-T / 60))
     counter = np.concatenate([np.arange(200.0), np.arange(100.0)]) * 30
     frame(t=T, settling=settling, requests_total=counter).to_csv(path, index=False)
-    series = told(cli, path, "--resample", "60s", "--warmup", "10m")
+    series = trend_json(cli, path, "--resample", "60s", "--warmup", "10m")
     assert series["rss"]["n"] == 40
     assert series["settling"]["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.05)
     assert series["requests_total"]["slope_per_hour"] == pytest.approx(0.0, abs=1e-6)
     assert any("rate per second" in note for note in series["requests_total"]["notes"])
-    found = told(cli, path, "--column", "settling", "--warmup", "auto")["settling"]
+    found = trend_json(cli, path, "--column", "settling", "--warmup", "auto")["settling"]
     assert any("(found)" in note for note in found["notes"])
 
 
-def test_the_start_of_load_moves_the_origin(tmp_path: Path) -> None:
+def test_load_start_moves_origin(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     frame(timestamp=EPOCH + T).to_csv(path, index=False)
     table = read_table(path)
@@ -106,7 +106,7 @@ def test_the_start_of_load_moves_the_origin(tmp_path: Path) -> None:
     assert earlier.t[0] == 50.0
 
 
-def test_gaps_in_the_values_are_left_out_and_told(tmp_path: Path) -> None:
+def test_missing_values(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     values = LEAK.copy()
     values[10:20] = np.nan
@@ -130,7 +130,7 @@ def test_gaps_in_the_values_are_left_out_and_told(tmp_path: Path) -> None:
         ("y", [*map(str, LEAK[:-1]), "n/a"], "aging", ["1 of 300 rows without a finite time and value"]),
     ],
 )
-def test_odd_values_have_a_clear_answer(name: str, values: Any, verdict: str, notes: list[str]) -> None:
+def test_odd_values(name: str, values: Any, verdict: str, notes: list[str]) -> None:
     (series,) = series_of(pd.DataFrame({"t": T, name: values}), "a", Choice())
     analysed = analyse_series(series, {}, None, None)
     assert analysed.to_json()["verdict"] == verdict
@@ -147,20 +147,20 @@ def test_odd_values_have_a_clear_answer(name: str, values: Any, verdict: str, no
         (np.where(T == 50, np.nan, T), "aging", "1 of 300 rows without a finite time and value were left out"),
     ],
 )
-def test_odd_times_are_told(times: np.ndarray, verdict: str, note: str) -> None:
+def test_odd_times(times: np.ndarray, verdict: str, note: str) -> None:
     (series,) = series_of(pd.DataFrame({"t": times, "rss": LEAK}), "a", Choice())
     analysed = analyse_series(series, {}, None, None)
     assert analysed.to_json()["verdict"] == verdict
     assert any(note in one for one in analysed.notes), analysed.notes
 
 
-def test_repeated_times_do_not_stop_a_counter() -> None:
+def test_counter_with_repeated_times() -> None:
     table = pd.DataFrame({"t": np.repeat(T, 3), "y_total": np.repeat(3 * T, 3)})
     (series,) = series_of(table, "a", Choice())
     assert analyse_series(series, {}, None, None).y == pytest.approx(np.full(N - 1, 3.0))
 
 
-def test_time_zones_may_be_mixed(tmp_path: Path) -> None:
+def test_mixed_time_zones(tmp_path: Path) -> None:
     stamps = pd.to_datetime((EPOCH + T) * 1e9, utc=True)
     rome, utc = stamps.tz_convert("Europe/Rome"), stamps.tz_convert("UTC")
     mixed = [(rome if k % 2 else utc)[k].isoformat() for k in range(N)]
@@ -171,7 +171,7 @@ def test_time_zones_may_be_mixed(tmp_path: Path) -> None:
     assert series.notes == ()
 
 
-def test_columns_that_are_no_numbers_are_passed_over(tmp_path: Path) -> None:
+def test_non_numeric_columns_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     frame(t=T, host=["a"] * N, at=pd.to_datetime(T, unit="s")).to_csv(path, index=False)
     assert [series.column for series in series_of(read_table(path), "a.csv", Choice())] == ["rss", "other"]
@@ -182,28 +182,28 @@ def test_columns_that_are_no_numbers_are_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("times", [np.full(N, np.nan), np.full(N, np.datetime64("NaT", "s"))])
-def test_times_that_are_none_are_refused(times: Any) -> None:
+def test_invalid_times_refused(times: Any) -> None:
     with pytest.raises(MistakesError, match="t: holds no times"):
         series_of(frame(t=times), "a", Choice(time="t"))
 
 
-def test_an_assumed_start_of_load_is_told_with_what_hangs_on_it(cli: Aging, tmp_path: Path) -> None:
+def test_assumed_load_start_noted(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     since = np.linspace(0, 1, N + 1) + 1.001  # a logarithm, seen only after load had run for as long as it is seen
     late = np.cumsum(np.random.default_rng(5).poisson(1000 * np.diff(np.log(since)) / np.log(2))) * 8192.0
     frame(timestamp=EPOCH + T, late=late).to_csv(path, index=False)
-    series = told(cli, path)
+    series = trend_json(cli, path)
     assert "aging even if load began up to 49m 50s before the first sample" in series["rss"]["notes"]
     assert not any("load began" in note for note in series["other"]["notes"])
     (note,) = [note for note in series["late"]["notes"] if "load began" in note]
     assert series["late"]["verdict"] == "aging"
     assert note.startswith("aging only if load began less than ")
     assert note.endswith("which was taken for its start: begun then, its growth would be slowing down")
-    known = told(cli, path, "--load-start", str(EPOCH))
+    known = trend_json(cli, path, "--load-start", str(EPOCH))
     assert not any("load began" in note for one in known.values() for note in one["notes"])
 
 
-def test_too_short_a_series_is_inconclusive_and_says_how_long_it_must_be(cli: Aging, tmp_path: Path) -> None:
+def test_series_too_short(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     frame(t=T).head(5).to_csv(path, index=False)
     ran = cli("trend", path)
@@ -227,7 +227,7 @@ def test_too_short_a_series_is_inconclusive_and_says_how_long_it_must_be(cli: Ag
         ("t,rss\n1,2\n", ["--resample", "60"], "is not a duration"),
     ],
 )
-def test_wrong_input_is_told(cli: Aging, tmp_path: Path, content: str, arguments: list[str], words: str) -> None:
+def test_wrong_input(cli: Aging, tmp_path: Path, content: str, arguments: list[str], words: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(content)
     ran = cli("trend", path, *arguments)
@@ -236,7 +236,7 @@ def test_wrong_input_is_told(cli: Aging, tmp_path: Path, content: str, arguments
     assert "Traceback" not in ran.stderr
 
 
-def test_files_that_are_none_are_told(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(MistakesError, match="No such file"):
         read_table(tmp_path / "none.csv")
     with pytest.raises(MistakesError, match="Is a directory"):
@@ -246,7 +246,7 @@ def test_files_that_are_none_are_told(tmp_path: Path) -> None:
         read_table(tmp_path / "a.parquet")
 
 
-def test_a_plot_is_drawn(cli: Aging, tmp_path: Path) -> None:
+def test_plot(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     frame(t=T).to_csv(path, index=False)
     assert cli("trend", path, "--plot", tmp_path / "a.png").returncode == 0
@@ -287,8 +287,8 @@ def prometheus() -> Iterator[str]:
         thread.join()
 
 
-def test_a_prometheus_range_is_a_table_too(cli: Aging, prometheus: str) -> None:
-    (series,) = told(cli, "--prometheus", prometheus, "--query", "rss", "--range", "2h").values()
+def test_prometheus_range(cli: Aging, prometheus: str) -> None:
+    (series,) = trend_json(cli, "--prometheus", prometheus, "--query", "rss", "--range", "2h").values()
     assert series["column"] == 'value[series=rss{pid="7"}]'
     assert series["verdict"] == "aging"
     assert series["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.01)
@@ -297,7 +297,7 @@ def test_a_prometheus_range_is_a_table_too(cli: Aging, prometheus: str) -> None:
 @pytest.mark.parametrize(
     ("query", "words"), [("{", "refused the query '{': parse error"), ("none", "has no data in the last")]
 )
-def test_prometheus_refusals_are_told(cli: Aging, prometheus: str, query: str, words: str) -> None:
+def test_prometheus_errors(cli: Aging, prometheus: str, query: str, words: str) -> None:
     ran = cli("trend", "--prometheus", prometheus, "--query", query)
     assert ran.returncode == 2
     assert words in ran.stderr

@@ -36,6 +36,7 @@ from aging.runner.keeper_client import keepers
 from aging.runner.stop import reap
 from aging.store.journal import Journal, read_journal
 from aging.store.lock import Lock, LockedError, owner_of
+from tests.builders import event
 from tests.conftest import wait_for
 
 Spawn = Callable[..., subprocess.Popen[bytes]]
@@ -222,7 +223,7 @@ def test_keeper_with_another_runner(spawn: Spawn, tmp_path: Path) -> None:
 @pytest.mark.parametrize("over", [True, False])
 def test_keeper_after_second_runner(spawn: Spawn, tmp_path: Path, over: bool) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
-    journal.record("campaign_completed" if over else "campaign_started")
+    journal.record(event("campaign_completed" if over else "campaign_started"))
     journal.close()
     successor = spawn("exec sleep 61")
     other = known(successor.pid)

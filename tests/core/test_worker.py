@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from aging.core.worker import WorkerError, call
+from aging.core.errors import ExitCode
+from aging.core.worker import ReportedError, WorkerError, call
 from tests.core import worker_functions as functions
 
 
@@ -30,6 +31,27 @@ def test_exception() -> None:
     assert error.lines[-1] == "ValueError: no such thing"
     assert 1 < len(error.lines) <= 5
     assert "refused failed (exit 1): ValueError: no such thing" in str(error)
+
+
+def test_package_error() -> None:
+    error = failure(functions.inconclusive, "too short\nby an hour")
+    assert isinstance(error, ReportedError)
+    assert str(error) == "too short\nby an hour"
+    assert error.exit_code is ExitCode.INCONCLUSIVE
+    assert (error.status, error.lines) == (3, ("too short", "by an hour"))
+
+
+def test_shown_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(WorkerError) as caught:
+        asyncio.run(call(functions.refused, "no such thing", shown=True))
+    assert caught.value.lines == ()
+    assert caught.value.exit_code is ExitCode.CRASHED
+    assert "Traceback" in (shown := capfd.readouterr().err)
+    assert "ValueError: no such thing" in shown
+
+
+def test_ctrl_c_ignored() -> None:
+    assert asyncio.run(call(functions.interrupted, None)) == "not interrupted"
 
 
 def test_killed_worker() -> None:

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from aging.core.errors import InconclusiveError
+
 
 def doubled(numbers: list[int]) -> list[int]:
     print("a library prints to standard output")  # noqa: T201
@@ -29,3 +31,13 @@ def left(_: Any) -> None:
 def endless(started: str) -> None:
     Path(started).write_text(str(os.getpid()))
     time.sleep(3600)
+
+
+def inconclusive(message: str) -> None:
+    """An error of the package."""
+    raise InconclusiveError(message)
+
+
+def interrupted(_: Any) -> str:
+    os.kill(os.getpid(), signal.SIGINT)
+    return "not interrupted"

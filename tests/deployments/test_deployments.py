@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from aging import open_results
 from aging.campaign.load import parse_campaign
 from aging.core.errors import CampaignError
 from aging.deployments.runtimes.command import Command
@@ -21,6 +20,7 @@ from aging.deployments.runtimes.transformers import Transformers
 from aging.deployments.runtimes.triton import Triton
 from aging.deployments.runtimes.vllm import Vllm
 from aging.runner.catalogue import Catalogue
+from aging.store.results import open_results
 from tests.builders import launch
 from tests.conftest import Aging, result_directory, unused_port
 
@@ -224,7 +224,7 @@ deployment = [
         assert (requests["output_tokens"] == requests["output_tokens_asked"]).all()
         engine = results.samples(name, "engine")
         assert engine["engine_llamacpp_tokens_predicted_total"].iloc[-1] > 500
-    assert "xllamacpp" in results.manifest["deployments"][0]["packages"]
+    assert "xllamacpp" in results.manifest.deployments[0].packages
     memory = {name: results.samples(name, "process")["process_anon_swap_bytes"] for name in ("off", "default")}
     grown = {name: series.iloc[-1] - series.iloc[10] for name, series in memory.items()}
     assert grown["default"] > 4 * grown["off"]

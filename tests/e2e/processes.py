@@ -16,12 +16,11 @@ from typing import Self
 
 import psutil
 
-from aging import open_results
 from aging.core.processes.ownership import MARKER
-from aging.core.records import Event
 from aging.runner.keeper_client import keepers
+from aging.store.events import Event
 from aging.store.journal import read_journal
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 from aging.store.segments import LIVE, read_live
 from tests.conftest import result_directory, unused_port, wait_for, write_campaign
 

@@ -14,9 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from aging import open_results
 from aging.core.metrics import PRIMARY
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 from tests.conftest import Aging, reference_servers, result_directory, unused_port
 from tests.e2e.processes import Started
 from tests.foreign import (
@@ -41,15 +40,15 @@ sys.exit(3)
 
 
 def findings(results: Results) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(results.layout.findings.read_text())
-    return told
+    found: dict[str, Any] = json.loads(results.layout.findings.read_text())
+    return found
 
 
 def kinds_of_events(results: Results, deployment: str) -> list[str]:
     return [event.kind for event in results.events if event.deployment == deployment]
 
 
-def test_a_creeping_process_is_told_without_a_file_and_goes_on(tmp_path: Path, cli: Aging) -> None:
+def test_observe_growing_process(tmp_path: Path, cli: Aging) -> None:
     with programs(tmp_path) as program:
         creeping = program(LEAKY, "creeping-server")
         # By its whole path: another run of the tests on this machine may have one of this name.
@@ -58,14 +57,14 @@ def test_a_creeping_process_is_told_without_a_file_and_goes_on(tmp_path: Path, c
         assert ran.returncode == 0, ran.stderr
         assert creeping.poll() is None
     results = open_results(result_directory(tmp_path / "results"))
-    told = findings(results)
+    found = findings(results)
     (memory,) = [
-        one for one in told["findings"] if (one["deployment"], one["indicator"]) == ("creeping-server", PRIMARY)
+        one for one in found["findings"] if (one["deployment"], one["indicator"]) == ("creeping-server", PRIMARY)
     ]
     assert memory["verdict"] == "aging"
     assert memory["slope_per_hour"] == pytest.approx(LEAK_PER_HOUR, rel=0.1)
     assert memory["slope_per_request"] is None
-    assert {problem["kind"] for problem in told["problems"]} <= {"ticks"}  # a busy testing machine's
+    assert {problem["kind"] for problem in found["problems"]} <= {"ticks"}  # a busy testing machine's
     assert kinds_of_events(results, "creeping-server")[-1] == "deployment_left"
     assert "creeping-server  aging" in ran.stdout
     assert "first token" not in results.layout.report.read_text().casefold()
@@ -124,29 +123,29 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         assert survivors == [there.pid, inside.pid]
 
 
-def test_an_end_is_told_and_a_return_is_the_next_generation(watched: Ended) -> None:
+def test_end_and_next_generation(watched: Ended) -> None:
     assert watched.code == 130, watched.output
-    told = [kind for kind in kinds_of_events(watched.results, "mortal") if not kind.startswith("watch")]
+    found = [kind for kind in kinds_of_events(watched.results, "mortal") if not kind.startswith("watch")]
     lives = ["deployment_started", "deployment_ready"]
-    assert told == [*lives, "deployment_readopted", "deployment_died", *lives, "deployment_left"]
+    assert found == [*lives, "deployment_readopted", "deployment_died", *lives, "deployment_left"]
     assert sorted(watched.results.samples("mortal", "process")["generation"].unique()) == [1, 2]
     assert kinds_of_events(watched.results, "once")[-2:] == ["deployment_died", "watch_finished"]
     died = {one["deployment"] for one in findings(watched.results)["problems"] if one["kind"] == "died"}
     assert died == {"mortal", "once"}
 
 
-def test_a_watch_goes_on_with_the_process_that_it_watched_and_leaves_it_running(watched: Ended) -> None:
+def test_resumed_observation_leaves_process_running(watched: Ended) -> None:
     assert len(watched.survivors) == 2
     for name in ("there", "tgi"):
-        told = kinds_of_events(watched.results, name)
-        assert told[told.index("watch_started") :] == [
+        found = kinds_of_events(watched.results, name)
+        assert found[found.index("watch_started") :] == [
             *("watch_started", "deployment_readopted", "watch_resumed", "watch_finished", "deployment_left"),
         ]
         assert set(watched.results.samples(name, "process")["generation"]) == {1}
     assert watched.results.samples("tgi", "process")["process_count"].dropna().eq(1).all()
 
 
-def test_without_load_nothing_is_sent_and_what_runs_is_ready(watched: Ended) -> None:
+def test_no_load_no_requests(watched: Ended) -> None:
     assert len(watched.results.samples("worker", "process")) >= 10
     assert watched.results.requests("control").empty
     (control,) = (one for one in findings(watched.results)["controls"] if one["deployment"] == "control")
@@ -190,7 +189,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
                 yield Ended(code, second.output(), second.results, survivors, list(boxes.iterdir()))
 
 
-def test_load_may_be_sent_to_what_runs_already(loaded: Ended) -> None:
+def test_load_on_attached_server(loaded: Ended) -> None:
     assert loaded.code == 130, loaded.output
     assert loaded.survivors
     requests = loaded.results.requests("there")
@@ -198,9 +197,9 @@ def test_load_may_be_sent_to_what_runs_already(loaded: Ended) -> None:
     assert len(loaded.results.samples("there", "process")) >= 20
 
 
-def test_a_container_is_run_sampled_inside_taken_over_and_removed(loaded: Ended) -> None:
+def test_container_lifecycle(loaded: Ended) -> None:
     results = loaded.results
-    (deployment,) = (one for one in results.manifest["deployments"] if one["name"] == "boxed")
+    (deployment,) = (one.as_json() for one in results.manifest.deployments if one.name == "boxed")
     assert deployment["image_id"] == "sha256:abc"
     assert deployment["image_digests"] == ["registry/server@sha256:def"]
     assert deployment["command"][:7] == ["docker", "run", "--rm", "--pull", "never", "--name", deployment["command"][6]]
@@ -215,7 +214,7 @@ def test_a_container_is_run_sampled_inside_taken_over_and_removed(loaded: Ended)
     assert kinds_of_events(results, "boxed")[-1] == "deployment_stopped"
 
 
-def test_components_are_sampled_by_name_and_summed_and_die_together(loaded: Ended) -> None:
+def test_components(loaded: Ended) -> None:
     samples = loaded.results.samples("parts", "process")
     assert set(samples["entity"]) == {"tree", "tree/main", "tree/prefill"}
     memory = samples.pivot_table(index="mono", columns="entity", values="process_anon_bytes").dropna()

@@ -35,18 +35,18 @@ server.wait()
 
 
 @pytest.mark.slow
-def test_a_campaign_that_requires_a_calibration_runs_once_it_has_one(aging: Aging, tmp_path: Path) -> None:
+def test_required_calibration(aging: Aging, tmp_path: Path) -> None:
     file, out = campaign(tmp_path), tmp_path / "out.toml"
     refused = aging("run", file)
     assert refused.returncode == 2
-    assert "load.require_calibration: there is no small.calibration.json" in refused.stderr
+    assert "load.require_calibration: small.calibration.json" in refused.stderr
 
     # Four at a time, a twentieth of a second each: requests are dropped long before 80 a second.
     flags = ("--step", "1500ms", "--settle", "300ms", "--from-rate", "20", "--precision", "0.7")
     made = aging("calibrate", file, *flags, "--write", out, timeout=180)
     assert made.returncode == 0, made.stdout + made.stderr
-    told = json.loads((tmp_path / "small.calibration.json").read_text())
-    (one,) = told["deployments"]
+    found = json.loads((tmp_path / "small.calibration.json").read_text())
+    (one,) = found["deployments"]
     assert 5 <= one["ceiling"] < one["saturated"] <= 160
     assert one["rate"] == pytest.approx(0.85 * one["ceiling"], rel=1e-3)
     assert "<svg" in (tmp_path / "small.calibration.svg").read_text()
@@ -61,7 +61,7 @@ def test_a_campaign_that_requires_a_calibration_runs_once_it_has_one(aging: Agin
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_a_calibration_that_is_ended_leaves_no_server(
+def test_killed_calibration_leaves_no_server(
     start_aging: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     file = campaign(tmp_path)
@@ -75,7 +75,7 @@ def test_a_calibration_that_is_ended_leaves_no_server(
     assert not list(tmp_path.glob("*.calibration.*"))
 
 
-def test_a_server_that_dies_is_told(cli: Aging, tmp_path: Path) -> None:
+def test_server_dies(cli: Aging, tmp_path: Path) -> None:
     file = campaign(tmp_path)
     program = tmp_path / "dies.py"
     program.write_text(DIES_UNDER_LOAD)

@@ -1,4 +1,4 @@
-"""Campaigns in the background, and what is told of them from outside."""
+"""Detached campaigns, and their status from outside."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aging import open_results
 from aging.store.journal import Journal
 from aging.store.lock import owner_of
+from aging.store.results import open_results
 from tests.command_line import run_here
 from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, campaign, end_all, kinds_of, marked
 
 
-def test_a_detached_campaign_survives_its_terminal_and_is_followed_from_outside(tmp_path: Path) -> None:
+def test_detached_campaign_survives_terminal(tmp_path: Path) -> None:
     file = campaign(tmp_path, duration="1h")
     # A shell with a session of its own, as a login's: it gets SIGHUP, and everything in its session.
     argv = [sys.executable, "-m", "aging", "run", str(file), "--detach", "--duration", "10m"]
@@ -43,9 +43,9 @@ def test_a_detached_campaign_survives_its_terminal_and_is_followed_from_outside(
         wait_for(lambda: kinds_of(root).count("load_started") == 2, "no load", PATIENCE_SECONDS)
         assert psutil.Process(runner).is_running()
         assert os.getsid(runner) == runner
-        told = json.loads(run_here(tmp_path, "status", "--json", root).stdout)
-        assert (told["state"], told["runner_pid"], told["resumable"]) == ("running", runner, False)
-        assert {run["deployment"] for run in told["runs"]} == {"clean", "leak"}
+        found = json.loads(run_here(tmp_path, "status", "--json", root).stdout)
+        assert (found["state"], found["runner_pid"], found["resumable"]) == ("running", runner, False)
+        assert {run["deployment"] for run in found["runs"]} == {"clean", "leak"}
         stopped = run_here(tmp_path, "stop", root)
         assert stopped.returncode == 0, stopped.stderr
         watched = run_here(tmp_path, "status", "--watch", root)  # until it has ended, and it has
@@ -62,7 +62,7 @@ def test_a_detached_campaign_survives_its_terminal_and_is_followed_from_outside(
     assert str(root.relative_to(tmp_path)) in run_here(tmp_path, "status").stdout
 
 
-def test_mistakes_are_told_before_anything_is_detached(tmp_path: Path) -> None:
+def test_mistakes_before_detach(tmp_path: Path) -> None:
     file = campaign(tmp_path)
     file.write_text(file.read_text() + "nonsense = 1\n")
     ran = run_here(tmp_path, "run", file, "--detach")
@@ -74,7 +74,7 @@ def test_mistakes_are_told_before_anything_is_detached(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("verb", "manifest", "message"),
     [
-        ("resume", "no directory", "there is no such directory"),
+        ("resume", "no directory", "does not exist"),
         ("resume", "no journal", "is not a result directory (it has no journal.jsonl)"),
         ("stop", "no journal", "is not a result directory (it has no journal.jsonl)"),
         ("resume", "none", "manifest.json: cannot be read: No such file"),
@@ -83,7 +83,7 @@ def test_mistakes_are_told_before_anything_is_detached(tmp_path: Path) -> None:
         ("resume", '{"schema": 1', "manifest.json: is not JSON"),
     ],
 )
-def test_what_cannot_be_resumed_is_told(tmp_path: Path, verb: str, manifest: str, message: str) -> None:
+def test_not_resumable(tmp_path: Path, verb: str, manifest: str, message: str) -> None:
     root = tmp_path / "there"
     if manifest != "no directory":
         root.mkdir()
@@ -97,9 +97,9 @@ def test_what_cannot_be_resumed_is_told(tmp_path: Path, verb: str, manifest: str
     assert "Traceback" not in ran.stderr
 
 
-def test_without_campaigns_status_says_so(tmp_path: Path) -> None:
-    assert "there is no campaign below it" in run_here(tmp_path, "status").stdout
+def test_status_without_campaigns(tmp_path: Path) -> None:
+    assert "no campaign found" in run_here(tmp_path, "status").stdout
     assert json.loads(run_here(tmp_path, "status", "--json").stdout) == []
     refused = run_here(tmp_path, "status", "--watch")
     assert refused.returncode == 2
-    assert "--watch follows one campaign; give its directory" in refused.stderr
+    assert "--watch" in refused.stderr

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aging import open_results
-from aging.core.records import Event
-from aging.store.results import Results
+from aging.store.events import Event
+from aging.store.results import Results, open_results
 from tests.command_line import run_here
 from tests.conftest import result_directory, unused_port, write_campaign
 
@@ -36,7 +35,7 @@ def completed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_leak_is_found_at_its_rate_and_the_clean_server_is_not_flagged(completed: Path) -> None:
+def test_leak_found_and_clean_server_stable(completed: Path) -> None:
     findings = json.loads(opened(completed).layout.findings.read_text())
     controls = {control["deployment"]: control for control in findings["controls"]}
     assert controls["leak"]["expected"] == "aging"
@@ -46,7 +45,7 @@ def test_the_leak_is_found_at_its_rate_and_the_clean_server_is_not_flagged(compl
     assert controls["clean"]["passed"]
 
 
-def test_findings_have_every_key_of_the_contract(completed: Path) -> None:
+def test_findings_keys(completed: Path) -> None:
     findings = json.loads(opened(completed).layout.findings.read_text())
     assert findings["schema"] == 1
     assert findings["campaign"] == "small"
@@ -74,18 +73,18 @@ def test_findings_have_every_key_of_the_contract(completed: Path) -> None:
     assert {problem["kind"] for problem in findings["problems"]} <= busy_host
 
 
-def test_every_deployment_got_the_identical_load(completed: Path) -> None:
+def test_identical_load(completed: Path) -> None:
     results = opened(completed)
     clean, leak = results.requests("clean"), results.requests("leak")
     columns = ["index", "prompt_tokens", "output_tokens_asked", "streaming", "scheduled"]
     assert clean.sort_values("index")[columns].values.tolist() == leak.sort_values("index")[columns].values.tolist()
-    assert len(set(results.manifest["schedule_hashes"].values())) == 1
+    assert len(set(results.manifest.schedule_hashes.values())) == 1
     driven = {event.details["schedule_hash"] for event in events(results.layout.root, "load_finished")}
-    assert driven == set(results.manifest["schedule_hashes"].values())
+    assert driven == set(results.manifest.schedule_hashes.values())
     assert (clean["output_tokens"] == clean["output_tokens_asked"]).all()
 
 
-def test_every_source_left_its_samples_and_everything_is_sealed(completed: Path) -> None:
+def test_all_sources_sealed(completed: Path) -> None:
     results = opened(completed)
     assert not list(results.layout.root.rglob("*.live.jsonl"))
     process = results.samples("leak", "process")
@@ -97,7 +96,7 @@ def test_every_source_left_its_samples_and_everything_is_sealed(completed: Path)
     assert {"runner", "client-clean", "client-leak"} == set(results.samples("_harness", "process")["entity"])
 
 
-def test_the_output_names_the_findings_and_the_report(completed: Path) -> None:
+def test_output_has_paths(completed: Path) -> None:
     text = (completed / "stdout").read_text()
     assert "control passed: clean" in text
     root = opened(completed).layout.root.relative_to(completed)
@@ -105,7 +104,7 @@ def test_the_output_names_the_findings_and_the_report(completed: Path) -> None:
     assert (completed / root / "report.html").stat().st_size > 10_000
 
 
-def test_the_derived_files_are_rebuilt(completed: Path) -> None:
+def test_analyze_rebuilds_files(completed: Path) -> None:
     layout = opened(completed).layout
     before = json.loads(layout.findings.read_text())
     layout.findings.unlink()
@@ -117,7 +116,7 @@ def test_the_derived_files_are_rebuilt(completed: Path) -> None:
     assert layout.report.exists()
 
 
-def test_status_tells_how_a_campaign_ended(completed: Path) -> None:
+def test_status_of_ended_campaign(completed: Path) -> None:
     ran = run_here(completed, "status", opened(completed).layout.root)
     assert ran.returncode == 0
     assert "small · completed" in ran.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ class Ended:
     results: Results
     left: int
     """Processes of it that lived when its runner had ended."""
+    libraries: frozenset[str]
+    """Packages of which its runner had a compiled library in memory while it measured."""
 
 
 @pytest.fixture(scope="module")
@@ -51,22 +54,24 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         started.until_event("rejuvenation_completed", 2)
         at = time.monotonic()
         started.until_rows("clean", after=at)
+        mapped = Path(f"/proc/{started.runner.pid}/maps").read_text()
         started.runner.send_signal(signal.SIGINT)
         code = started.ended()
-        yield Ended(code, at, started.results, len(marked(started.root)))
+        libraries = frozenset(re.findall(r"/site-packages/(\w+)/\S+\.so", mapped))
+        yield Ended(code, at, started.results, len(marked(started.root)), libraries)
 
 
-def test_a_server_that_is_killed_takes_only_itself(ended: Ended) -> None:
+def test_killed_server_ends_only_its_load(ended: Ended) -> None:
     (died,) = (event for event in ended.results.events if event.kind == "deployment_died")
     assert died.deployment == "leak"
     assert died.details["why"] == "killed by SIGKILL"
     assert len(ended.results.requests("clean")) > len(ended.results.requests("leak"))
-    told = json.loads(ended.results.layout.findings.read_text())["problems"]
-    assert {one["deployment"] for one in told if one["kind"] == "died"} == {"leak"}
+    found = json.loads(ended.results.layout.findings.read_text())["problems"]
+    assert {one["deployment"] for one in found if one["kind"] == "died"} == {"leak"}
     assert "killed by SIGKILL" in ended.results.layout.report.read_text()
 
 
-def test_one_interrupt_drains_seals_and_leaves_an_analysed_campaign(ended: Ended) -> None:
+def test_one_interrupt(ended: Ended) -> None:
     assert ended.code == 130
     assert ended.results.state.phase == "interrupted"
     assert (ended.results.requests("clean")["status"] == "ok").all()
@@ -75,7 +80,12 @@ def test_one_interrupt_drains_seals_and_leaves_an_analysed_campaign(ended: Ended
     assert ended.left == 0
 
 
-def test_rejuvenation_restarts_a_server_and_loses_no_request(ended: Ended) -> None:
+def test_what_measures_has_no_library_of_the_analysis_in_memory(ended: Ended) -> None:
+    assert "numpy" in ended.libraries, "or none is seen"
+    assert not ended.libraries & {"pandas", "pyarrow", "scipy", "statsmodels", "matplotlib"}
+
+
+def test_rejuvenation_loses_no_request(ended: Ended) -> None:
     completed = [event for event in ended.results.events if event.kind == "rejuvenation_completed"]
     assert {event.deployment for event in completed} == {"renewed"}
     renewed, clean = ended.results.requests("renewed"), ended.results.requests("clean")
@@ -87,7 +97,7 @@ def test_rejuvenation_restarts_a_server_and_loses_no_request(ended: Ended) -> No
     assert ended.results.samples("renewed", "process")["generation"].nunique() >= 2
 
 
-def test_a_second_interrupt_ends_what_would_drain_for_long(tmp_path: Path) -> None:
+def test_second_interrupt(tmp_path: Path) -> None:
     file = campaign(tmp_path)
     text = file.read_text().replace('drain = "5s"', 'drain = "10m"').replace('timeout = "5s"', 'timeout = "10m"')
     head, _, leak = text.rpartition("[[deployment]]")

@@ -64,12 +64,12 @@ def analysed(story: Story) -> Results:
     return assert_nothing_lost(story.root, story.kills, interval=2.0)
 
 
-def test_a_campaign_that_is_run_cannot_be_resumed_and_its_owner_is_told(story: Story) -> None:
+def test_running_campaign_cannot_be_resumed(story: Story) -> None:
     assert story.refused.returncode == 2
     assert f"process {story.runner} on {os.uname().nodename}" in story.refused.stderr
 
 
-def test_the_servers_outlive_their_runner_and_are_taken_over(story: Story, analysed: Results) -> None:
+def test_servers_readopted(story: Story, analysed: Results) -> None:
     assert [len(pids) for pids in story.servers] == [2, 2, 2]
     assert story.servers[0] == story.servers[1] == story.servers[2]
     assert story.abandoned["state"] == "abandoned"
@@ -79,15 +79,15 @@ def test_the_servers_outlive_their_runner_and_are_taken_over(story: Story, analy
     assert set(analysed.samples("leak", "process")["generation"]) == {1}
 
 
-def test_nothing_is_lost_or_sent_twice(analysed: Results) -> None:
+def test_no_loss_no_duplicate(analysed: Results) -> None:
     assert analysed.requests("leak")["index"].is_unique
     starts = {event.details["load_start"] for event in analysed.events if event.kind == "load_started"}
     assert len(starts) == 1, "the load's end is not put off"
-    told = {problem["kind"] for problem in json.loads(analysed.layout.findings.read_text())["problems"]}
-    assert "resumed" in told
+    found = {problem["kind"] for problem in json.loads(analysed.layout.findings.read_text())["problems"]}
+    assert "resumed" in found
 
 
-def test_what_a_runner_that_is_gone_has_left_is_ended(story: Story) -> None:
+def test_leftover_processes_ended(story: Story) -> None:
     assert story.stopped.returncode == 0, story.stopped.stderr
     assert not marked(story.root)
     assert fold(read_journal(story.root / "journal.jsonl")).phase == "interrupted"
@@ -95,7 +95,7 @@ def test_what_a_runner_that_is_gone_has_left_is_ended(story: Story) -> None:
     assert run_here(story.folder, "stop", story.root).returncode == 0, "it has ended already"
 
 
-def test_a_keeper_is_replaced_and_clears_up_after_a_runner_that_nobody_resumes(tmp_path: Path) -> None:
+def test_keeper_replaced_and_cleans_up(tmp_path: Path) -> None:
     with Started.of(tmp_path, "run", campaign(tmp_path, grace="0s")) as started:
         root = started.root
         started.until_event("load_started", 2)

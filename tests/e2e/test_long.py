@@ -31,7 +31,7 @@ MOMENTS = (("campaign_started", 0.3), ("deployment_started", 0.5), ("deployment_
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_kill_at_any_instant_loses_nothing(tmp_path: Path, seed: int) -> None:
+def test_kill_at_any_time(tmp_path: Path, seed: int) -> None:
     """One kill, or two in quick succession, somewhere between the first line of the journal and the last."""
     rng = random.Random(seed)
     with Started.of(tmp_path, "run", campaign(tmp_path, duration="10s")) as started:
@@ -54,7 +54,7 @@ def test_a_kill_at_any_instant_loses_nothing(tmp_path: Path, seed: int) -> None:
         assert not marked(root)
 
 
-def test_a_resume_is_refused_while_a_port_is_taken_and_goes_on_when_it_is_free(tmp_path: Path) -> None:
+def test_resume_waits_for_free_port(tmp_path: Path) -> None:
     with Started.of(tmp_path, "run", campaign(tmp_path, duration="30s")) as started:
         started.until_event("load_started", 2)
         root, pid = started.root, started.pid("deployment_started", "leak")
@@ -99,9 +99,7 @@ def leave_room(folder: Path, size: int) -> None:
 @pytest.mark.parametrize(
     ("room", "floor"), [(0, "0B"), (4096, "0B"), (40_000, "0B"), pytest.param(1 << 20, "2MiB", id="below the floor")]
 )
-def test_a_full_disk_spoils_no_line_and_ends_nothing_without_a_word(
-    tmp_path: Path, small_disk: Path, room: int, floor: str
-) -> None:
+def test_disk_full_mid_campaign(tmp_path: Path, small_disk: Path, room: int, floor: str) -> None:
     (tmp_path / "results").symlink_to(small_disk)
     head = f'watchdogs.disk_floor = "{floor}"\nwatchdogs.inode_floor = 0'
     with Started.of(tmp_path, "run", campaign(tmp_path, duration="40s", head=head)) as started:
@@ -119,11 +117,11 @@ def test_a_full_disk_spoils_no_line_and_ends_nothing_without_a_word(
         assert run_here(tmp_path, "resume", root).returncode == 0
         results = started.results
         assert results.state.phase == "completed"
-        assert not [told for told in problems(results) if told["kind"] == "trimmed"]
+        assert not [found for found in problems(results) if found["kind"] == "trimmed"]
         assert results.requests("leak")["index"].is_unique
 
 
-def test_a_server_that_hangs_is_told(tmp_path: Path) -> None:
+def test_silent_server(tmp_path: Path) -> None:
     file = campaign(tmp_path, head='watchdogs.silent_after = "2s"')
     file.write_text(file.read_text().replace('timeout = "5s"', 'timeout = "1s"'))
     with Started.of(tmp_path, "run", file) as started:
@@ -139,7 +137,7 @@ def test_a_server_that_hangs_is_told(tmp_path: Path) -> None:
         assert "silent" in {one["kind"] for one in problems(started.results) if one["deployment"] == "clean"}
 
 
-def test_before_the_memory_ends_the_one_that_grew_most_goes_and_the_others_stay(tmp_path: Path) -> None:
+def test_memory_floor_ends_offender(tmp_path: Path) -> None:
     # A floor above all there is: the host is short from the first look on.
     head = 'watchdogs.memory_floor = "500000GiB"'
     with Started.of(tmp_path, "run", campaign(tmp_path, duration="20s", head=head)) as started:
@@ -149,7 +147,7 @@ def test_before_the_memory_ends_the_one_that_grew_most_goes_and_the_others_stay(
         assert started.events("deployment_died")[0].deployment == "leak"
 
 
-def test_a_keeper_that_is_stopped_keeps_no_campaign_from_its_end(tmp_path: Path) -> None:
+def test_stopped_keeper(tmp_path: Path) -> None:
     with Started.of(tmp_path, "run", campaign(tmp_path, duration="3s")) as started:
         started.until_event("load_started", 2)
         (keeper,) = keepers_of(started.root)
@@ -158,17 +156,17 @@ def test_a_keeper_that_is_stopped_keeps_no_campaign_from_its_end(tmp_path: Path)
         wait_for(lambda: not keepers_of(started.root), "the keeper stayed", PATIENCE_SECONDS)
 
 
-def test_a_load_process_that_is_stopped_keeps_no_campaign_from_its_end(tmp_path: Path) -> None:
+def test_stopped_load_process(tmp_path: Path) -> None:
     head = 'watchdogs.late_after = "1s"'
     with Started.of(tmp_path, "run", campaign(tmp_path, duration="3s", head=head)) as started:
         started.until_event("load_started", 2)
         os.kill(started.pid("load_started", "leak"), signal.SIGSTOP)
         assert started.ended() == 0, started.output()
-        told = {problem["kind"] for problem in problems(started.results) if problem["deployment"] == "leak"}
-        assert {"mute", "load_died"} <= told
+        found = {problem["kind"] for problem in problems(started.results) if problem["deployment"] == "leak"}
+        assert {"mute", "load_died"} <= found
 
 
-def test_a_load_process_that_is_killed_is_replaced_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+def test_killed_load_process_replaced(tmp_path: Path) -> None:
     with Started.of(tmp_path, "run", campaign(tmp_path, duration="20s")) as started:
         started.until_event("load_started", 2)
         started.until_rows("leak")

@@ -1,4 +1,4 @@
-"""Servers that do what servers do at their worst: one campaign, each told clearly, and the good one goes on."""
+"""Misbehaving servers: one campaign, a clear problem for each, and the good server continues."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from aging import open_results
 from aging.core.processes.child import MARKER
 from aging.core.processes.logs import rotated_path, tail, truncate_log
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 from tests.command_line import run_here
 from tests.conftest import result_directory, unused_port
 
@@ -65,11 +64,11 @@ def worst(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, str, int]:
 
 
 def problems(results: Results, deployment: str) -> dict[str, str]:
-    told: dict[str, Any] = json.loads(results.layout.findings.read_text())
-    return {one["kind"]: one["message"] for one in told["problems"] if one["deployment"] == deployment}
+    found: dict[str, Any] = json.loads(results.layout.findings.read_text())
+    return {one["kind"]: one["message"] for one in found["problems"] if one["deployment"] == deployment}
 
 
-def test_the_good_one_is_measured_to_the_end(worst: tuple[Results, str, int]) -> None:
+def test_good_server_measured_to_end(worst: tuple[Results, str, int]) -> None:
     results, output, code = worst
     assert code == 0, output
     assert "Traceback" not in output
@@ -87,20 +86,20 @@ def test_the_good_one_is_measured_to_the_end(worst: tuple[Results, str, int]) ->
         ("prints-without-end", "last log lines: a line that says nothing at all"),
     ],
 )
-def test_why_there_was_no_start_is_told(worst: tuple[Results, str, int], deployment: str, message: str) -> None:
+def test_start_failure_reason(worst: tuple[Results, str, int], deployment: str, message: str) -> None:
     results, _, _ = worst
     assert message in problems(results, deployment)["died"]
     assert results.requests(deployment).empty
 
 
-def test_output_without_end_does_not_fill_the_disk(worst: tuple[Results, str, int]) -> None:
+def test_endless_output_is_capped(worst: tuple[Results, str, int]) -> None:
     results, _, _ = worst
     log = results.layout.log("prints-without-end", 1)
     assert rotated_path(log).stat().st_size == 128 * 1024
     assert problems(results, "prints-without-end")["log"] == "it printed over 0.25 MiB; only its newest output is kept"
 
 
-def test_the_deaf_are_ended_with_all_that_left_their_group(worst: tuple[Results, str, int]) -> None:
+def test_unresponsive_servers_killed(worst: tuple[Results, str, int]) -> None:
     results, _, _ = worst
     (stopped,) = (e for e in results.events if e.kind == "deployment_stopped" and e.deployment == "deaf")
     assert stopped.details["exit"] == "killed by SIGKILL"
@@ -114,7 +113,7 @@ def test_the_deaf_are_ended_with_all_that_left_their_group(worst: tuple[Results,
     assert left == []
 
 
-def test_a_log_is_capped_at_its_newest_half_and_goes_on_where_it_is(tmp_path: Path) -> None:
+def test_log_keeps_newest_half(tmp_path: Path) -> None:
     log = tmp_path / "1.log"
     server = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(server, b"first\n" + b"x" * 1000 + b"\nnewest line\n")

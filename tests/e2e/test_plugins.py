@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import aging as package
-from aging import open_results
+from aging.store.results import open_results
 from tests.conftest import result_directory
 
 FILES = {
@@ -104,7 +104,7 @@ class Never(Policy):
 }
 
 
-def test_one_new_file_is_all_a_plugin_needs(tmp_path: Path, campaign_file: Callable[..., Path]) -> None:
+def test_plugin_is_one_file(tmp_path: Path, campaign_file: Callable[..., Path]) -> None:
     copy = tmp_path / "copy" / "aging"
     shutil.copytree(Path(package.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in FILES.items():
@@ -124,7 +124,7 @@ def test_one_new_file_is_all_a_plugin_needs(tmp_path: Path, campaign_file: Calla
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     results = open_results(result_directory(tmp_path / "results"))
-    assert results.manifest["deployments"][0]["kind"] == "slow-reference"
+    assert results.manifest.deployments[0].kind == "slow-reference"
     assert results.samples("_harness", "tick")["tick_targets"].max() == 5
     scheduled = results.requests("clean")["scheduled"]
     assert (scheduled.sort_values().diff().dropna() < 1e-6).sum() == len(scheduled) // 2

@@ -14,7 +14,7 @@ from tests.e2e.processes import PATIENCE_SECONDS, Started
 from tests.runner.test_free_ports import CLEAN, HEAD
 
 
-def test_a_resume_from_another_folder_keeps_ports_and_starts_what_lies_where_the_campaign_was_begun(
+def test_resume_from_another_folder(
     tmp_path: Path,
 ) -> None:
     there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"

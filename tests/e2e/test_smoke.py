@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aging import open_results
-from aging.store.results import Results
+from aging.store.results import Results, open_results
 from tests.conftest import Aging, result_directory, unused_port
 
 Write = Callable[..., Path]
@@ -57,16 +56,14 @@ def with_server(file: Path, folder: Path, script: str, name: str, *arguments: st
 
 def smoke_failures(results: Results) -> dict[str, set[str]]:
     """Which checks failed each deployment; a client that was late is left out: that is this host's doing."""
-    told = json.loads(results.layout.smoke.read_text())["smoke"]
+    found = json.loads(results.layout.smoke.read_text())["smoke"]
     return {
         one["deployment"]: {check["name"] for check in one["checks"] if check["status"] == "fail"} - {"client"}
-        for one in told
+        for one in found
     }
 
 
-def test_a_smoke_run_tells_of_each_deployment_what_is_wrong_with_it_and_exits_3(
-    tmp_path: Path, campaign_file: Write, cli: Aging
-) -> None:
+def test_smoke_failures(tmp_path: Path, campaign_file: Write, cli: Aging) -> None:
     file = campaign_file(duration="10h", warmup="1h")
     with_server(file, tmp_path, NEVER_READY, "never")
     with_server(file, tmp_path, CUTS_STREAMS, "dies", "--most", "20")
@@ -77,8 +74,8 @@ def test_a_smoke_run_tells_of_each_deployment_what_is_wrong_with_it_and_exits_3(
     root = result_directory(tmp_path / "results")
     assert root.parent.name == "small.smoke"
     results = open_results(root)
-    assert results.manifest["smoke"] is True
-    assert results.manifest["campaign"]["duration_seconds"] == 10.0
+    assert results.manifest.smoke
+    assert results.manifest.campaign.duration_seconds == 10.0
     assert not results.layout.findings.exists()
     assert not results.layout.report.exists()
     assert cli("resume", root).returncode == 2, "it is no campaign"
@@ -93,19 +90,17 @@ def test_a_smoke_run_tells_of_each_deployment_what_is_wrong_with_it_and_exits_3(
 
 
 @pytest.mark.slow
-def test_a_campaign_that_asks_for_sanity_starts_only_if_every_deployment_is_sane(
-    tmp_path: Path, campaign_file: Write, cli: Aging
-) -> None:
+def test_sanity_run_fails(tmp_path: Path, campaign_file: Write, cli: Aging) -> None:
     file = campaign_file(duration="2h")
     with_server(file, tmp_path, NEVER_READY, "never")
     file.write_text(file.read_text().replace("seed = 7", 'seed = 7\nsanity = "5s"'))
     ran = cli("run", file)
     assert ran.returncode == 3, ran.stdout + ran.stderr
-    assert "never: it never was ready" in ran.stderr
+    assert "  never: " in ran.stderr
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["small.smoke"]
 
 
-def test_a_smoke_run_has_its_own_length(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
+def test_smoke_duration(campaign_file: Write, cli: Aging, tmp_path: Path) -> None:
     for arguments in (("10s", "--duration", "5s"), ("10s", "--detach"), ("1s",)):
         assert cli("run", campaign_file(), "--smoke", *arguments).returncode == 2
     assert not (tmp_path / "results").exists()

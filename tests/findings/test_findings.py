@@ -13,7 +13,8 @@ import pytest
 
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY
 from aging.core.records import HARNESS
-from aging.findings.build import analyse, write_findings
+from aging.findings.build import analyse
+from aging.findings.findings_file import read_findings, write_findings
 from aging.findings.indicator_analysis import analyse_all
 from aging.findings.series import Measured, Series, run_window
 from aging.findings.types import Finding
@@ -280,6 +281,8 @@ def test_findings_are_written_whole_with_null_for_what_is_not_known(tmp_path: Pa
     written = json.loads((tmp_path / "findings.json").read_text())
     assert [f["indicator"] for f in written["findings"]] == [f.indicator for f in findings.findings]
     assert all(set(f) == set(Finding.__slots__) for f in written["findings"])
+    write_findings(read_findings(tmp_path / "findings.json"), tmp_path / "again.json")
+    assert json.loads((tmp_path / "again.json").read_text()) == written
     assert list(tmp_path.glob("*.tmp")) == []
 
 
@@ -307,7 +310,7 @@ def test_an_engine_metric_that_was_never_read_is_told(tmp_path: Path) -> None:
 def test_results_of_an_older_release_are_opened_and_judged(name: str) -> None:
     """Their manifests know of neither validity nor attempts nor experiments."""
     results = open_results(ROOT / "results" / name)
-    assert "validity" not in results.manifest["campaign"]
+    assert "validity" not in results.manifest.as_json()["campaign"]
     before = json.loads(results.layout.findings.read_text())
     assert "runs" not in before
     findings = analyse(results, TESTS)

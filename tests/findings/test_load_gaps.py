@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from aging.findings.load_gaps import LoadGap, load_gaps, unsent
+from aging.store.events import LoadFinished
 from aging.store.results import Results, open_results
 from tests.builders import LOAD_START, flat, synthetic
 
@@ -70,7 +71,7 @@ def test_a_gap_lasts_from_the_first_end_to_the_next_load_process(
 
 def test_what_was_in_flight_when_the_load_died_is_unsent_though_the_runner_died_later(tmp_path: Path) -> None:
     results = told(tmp_path, died(100), resumed(150, 120), again(160, 160))
-    (finished,) = (event for event in results.events if event.kind == "load_finished")
+    (finished,) = (event for event in results.events if isinstance(event, LoadFinished))
     slow = {72, 75}  # sent less than the timeout before the load process died, and never answered
     index = np.array([k for k in range(900) if not (100 <= k < 160 or k in slow)])
     recorded = pd.DataFrame({"index": index, "scheduled": LOAD_START + index})
@@ -79,6 +80,6 @@ def test_what_was_in_flight_when_the_load_died_is_unsent_though_the_runner_died_
 
 def test_a_load_that_was_never_without_a_process_leaves_nothing_unsent(tmp_path: Path) -> None:
     results = told(tmp_path)
-    (finished,) = (event for event in results.events if event.kind == "load_finished")
+    (finished,) = (event for event in results.events if isinstance(event, LoadFinished))
     recorded = pd.DataFrame({"index": [0, 5], "scheduled": [LOAD_START, LOAD_START + 5]})
     assert unsent(results, finished, recorded) == 0

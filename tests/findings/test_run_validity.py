@@ -29,7 +29,7 @@ from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
-from tests.builders import LOAD_START, RATE, SECONDS, flat, leak, memory_finding, synthetic, with_requests
+from tests.builders import LOAD_START, RATE, SECONDS, event, flat, leak, memory_finding, synthetic, with_requests
 
 TESTS = Catalogue.discovered().tests
 LIMITS = ValidityTable()
@@ -269,7 +269,8 @@ def test_planned_restarts_are_neither_gaps_nor_unplanned_lives(tmp_path: Path) -
     journal = Layout(tmp_path / "r").journal
     restart = {"wall": 0, "mono": LOAD_START + 300, "deployment": "a", "replica": 1}
     more = [
-        restart | {"event": kind, "seconds": 40.0} for kind in 2 * ["rejuvenation_started", "rejuvenation_completed"]
+        restart | {"event": kind, "generation": 1, "seconds": 40.0}
+        for kind in 2 * ["rejuvenation_started", "rejuvenation_completed"]
     ]
     journal.write_text("".join(line + "\n" for line in [*lines[:-2], *map(json.dumps, more), *lines[-2:]]))
     (run,) = validities(gap(tmp_path / "r", 290.0, 330.0))
@@ -347,7 +348,7 @@ def test_what_is_over_in_a_part_is_judged_as_far_as_it_went(tmp_path: Path) -> N
         kept = [line for line in lines if line["event"] != "campaign_completed"]
         Layout(root).journal.write_text("".join(json.dumps(line) + "\n" for line in kept))
         end = journal(root)
-        end.record(kind)
+        end.record(event(kind))
         end.close()
         (run,) = validities(open_results(root))
         assert run.validity == validity, run.reasons

@@ -11,7 +11,9 @@ import pytest
 
 from aging.core.records import RequestRecord
 from aging.findings.latencies import SINCE, Base, latencies, lateness, time_to_first_token
-from aging.findings.slo import attainments, classes, described, judged
+from aging.findings.slo import attainments, classes, judged
+from aging.report.format import objectives_text
+from aging.store.manifest import Load
 
 ANSWERED = RequestRecord(
     index=0,
@@ -162,9 +164,9 @@ def test_classes_are_judged_by_their_own_objectives() -> None:
 
 
 def test_the_manifests_objectives_are_read_with_their_units() -> None:
-    assert classes({"objectives": {"ttft": "0.5s", "tpot": "0.05s", "e2e": None}}) == {"": {"ttft": 0.5, "tpot": 0.05}}
-    assert classes({"objectives": None}) == classes(None) == {}
-    assert described({"ttft": 0.5, "e2e": 90.0}) == "TTFT ≤ 500ms, E2E ≤ 1m 30s"
+    assert classes(Load(objectives={"ttft": "0.5s", "tpot": "0.05s", "e2e": None})) == {"": {"ttft": 0.5, "tpot": 0.05}}
+    assert classes(Load(objectives=None)) == classes(None) == {}
+    assert objectives_text({"ttft": 0.5, "e2e": 90.0}) == "TTFT ≤ 500ms, E2E ≤ 1m 30s"
 
 
 def test_records_of_earlier_releases_can_be_judged() -> None:

@@ -17,7 +17,7 @@ from aging.findings.indicator_analysis import analyse_all
 from aging.findings.pool_replicas import finding_of
 from aging.findings.series import Measured, Series
 from aging.findings.types import Findings
-from aging.report import write_report
+from aging.report.html.page import write_report
 from aging.report.terminal import show
 from aging.runner.catalogue import Catalogue
 from aging.store.results import open_results

@@ -125,10 +125,10 @@ arrivals = {{ kind = "constant", rate = 5 }}
     told += "400 replayed at 20 per second"
     assert f"load.class[replayed].arrivals: {told}" in replayed.output
     results = replayed.results
-    (file,) = results.manifest["load_files"]
+    (file,) = results.manifest.load_files
     assert (file["file"], file["told"], len(file["sha256"])) == ("burst.csv", told, 64)
     requests = results.requests("a")
     assert ((requests["index"] >= 10**12).sum(), len(requests)) == (19, 99)
     (finished,) = [event for event in results.events if event.kind == "load_finished"]
-    assert finished.details["schedule_hash"] == results.manifest["schedule_hashes"]["a/r01"]
+    assert finished.details["schedule_hash"] == results.manifest.schedule_hashes["a/r01"]
     assert not {"schedule", "lost"} & replayed.problems()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from aging import open_results
 from aging.campaign.load import parse_campaign
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
@@ -17,6 +16,7 @@ from aging.load.schedule.input_files import read_inputs
 from aging.runner.catalogue import Catalogue
 from aging.runner.disk_estimate import disk_need
 from aging.runner.manifest import schedule_hashes
+from aging.store.results import open_results
 from tests.conftest import Aging, result_directory, unused_port
 
 CATALOGUE = Catalogue.discovered()

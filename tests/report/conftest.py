@@ -19,6 +19,7 @@ from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
+from tests.builders import event
 
 MIB = 2.0**20
 WALL = 1_790_000_000.0
@@ -144,25 +145,27 @@ def _manifest(made: Made) -> dict[str, Any]:
 
 def _write_journal(layout: Layout, made: Made, clock: _Clock) -> None:
     journal = Journal(layout.journal)
-    journal.record("campaign_started", name=made.name, pid=100)
-    journal.record("sampler_unavailable", sampler="device", reason="no NVIDIA driver")
+    journal.record(event("campaign_started", name=made.name, pid=100))
+    journal.record(event("sampler_unavailable", sampler="device", reason="no NVIDIA driver"))
     loaded = [(s, r) for s in made.servers for r in range(1, s.replicas + 1)]
     for server, replica in loaded:
         command = ["python", "-m", "server"]
-        journal.record("deployment_started", server.name, replica=replica, generation=1, pid=200, command=command)
+        journal.record(
+            event("deployment_started", server.name, replica=replica, generation=1, pid=200, command=command)
+        )
     clock.now = 3.0
     for server, replica in loaded:
         if server.loaded:
-            journal.record("deployment_ready", server.name, replica=replica, generation=1, seconds=2.5)
+            journal.record(event("deployment_ready", server.name, replica=replica, generation=1, seconds=2.5))
             planned = {"load_start": LOAD_START, "planned_seconds": float(made.seconds), "pid": 300}
-            journal.record("load_started", server.name, replica=replica, **planned)
+            journal.record(event("load_started", server.name, replica=replica, **planned))
     later = sorted(_later(made), key=lambda one: one[0])
     for at, kind, server, details in later:
         clock.now = at + LOAD_START - MONO
-        journal.record(kind, server.name, **details)
+        journal.record(event(kind, server.name, **details))
     clock.now = made.seconds + 6.0
     if made.ends:
-        journal.record(made.ends)
+        journal.record(event(made.ends))
     journal.close()
 
 

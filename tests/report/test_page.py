@@ -17,8 +17,7 @@ from aging.core.plugins import discover
 from aging.core.records import HARNESS
 from aging.findings.series import Measured
 from aging.findings.types import Experiment, FactorEffect, Finding, Findings, Problem, RunValidity
-from aging.report import write_report
-from aging.report.html.page import page
+from aging.report.html.page import page, write_report
 from aging.report.sections.base import Section
 from aging.store.results import Results
 from tests.report.conftest import FOUR, MIB, Build, Made, Server, control, finding, findings_of, leaking, write_campaign

@@ -15,6 +15,7 @@ from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.sealing import seal
 from aging.store.segments import SegmentWriter
+from tests.builders import event
 
 
 def request(status: str = "ok", finished: float = 101.0, ttft: float = 0.05) -> dict[str, object]:
@@ -28,9 +29,9 @@ def sample(mono: float, memory: float) -> dict[str, object]:
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     journal = Journal(tmp_path / "journal.jsonl")
-    journal.record("campaign_started")
-    journal.record("deployment_started", "a", replica=1, generation=1, pid=1, command=[])
-    journal.record("load_started", "a", replica=1, load_start=99.0, planned_seconds=60.0, pid=2)
+    journal.record(event("campaign_started"))
+    journal.record(event("deployment_started", "a", replica=1, generation=1, pid=1, command=[]))
+    journal.record(event("load_started", "a", replica=1, load_start=99.0, planned_seconds=60.0, pid=2))
     journal.close()
     return Layout(tmp_path)
 

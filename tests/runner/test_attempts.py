@@ -31,7 +31,7 @@ def repeated(tmp_path: Path) -> VirtualCampaign:
     return campaign
 
 
-def test_a_run_that_ended_broken_is_repeated_in_folders_of_its_own(repeated: VirtualCampaign) -> None:
+def test_broken_run_repeated_in_own_folder(repeated: VirtualCampaign) -> None:
     (event,) = repeated.events("run_repeated")
     assert (event.deployment, event.details["replica"], event.details["attempt"]) == ("flaky", 1, 2)
     assert "exit 7" in "; ".join(event.details["reasons"])
@@ -42,7 +42,7 @@ def test_a_run_that_ended_broken_is_repeated_in_folders_of_its_own(repeated: Vir
         "flaky": (2, "complete"),
     }
     assert "repeated" in repeated.problems("flaky")
-    assert "died" not in repeated.problems("flaky"), "what is left out is told once, as repeated"
+    assert "died" not in repeated.problems("flaky"), "a repeated run is reported once, as repeated"
     # Both attempts had the identical load; the second is whole.
     results = repeated.results
     assert len(results.requests("flaky")) == len(results.requests("clean"))
@@ -50,17 +50,17 @@ def test_a_run_that_ended_broken_is_repeated_in_folders_of_its_own(repeated: Vir
     assert run_here(repeated.root, "status", repeated.root).returncode == 0
 
 
-def test_the_judge_of_repeats_is_a_process_that_answers(tmp_path: Path) -> None:
+def test_judge_process_answers(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*FLAKY))
     campaign.server_dies("flaky", 5, how="exit 7")
     campaign.run()
     asked = [PlannedRun(SubjectOptions(name=name, kind="reference"), 1, 7, None) for name in ("clean", "flaky")]
-    found = asyncio.run(broken_runs(campaign.root, asked, lambda *_, **__: None))
+    found = asyncio.run(broken_runs(campaign.root, asked, lambda _: None))
     assert list(found) == [("flaky", 1)]
     assert "exit 7" in "; ".join(found["flaky", 1])
 
 
-def test_what_stays_broken_is_repeated_only_so_often_and_the_gate_is_undecided(tmp_path: Path) -> None:
+def test_retries_exhausted(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*FLAKY, head="retries = 2"))
     for life in (1, 2, 3):
         campaign.ends("flaky", "no luck", life=life)
@@ -71,7 +71,7 @@ def test_what_stays_broken_is_repeated_only_so_often_and_the_gate_is_undecided(t
     assert (run["attempt"], run["validity"]) == (3, "broken")
 
 
-def test_the_next_run_of_a_slot_waits_until_its_port_is_free_again(tmp_path: Path) -> None:
+def test_next_run_waits_for_port(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="settle = '20s'"))
     campaign.at(10, lambda: campaign.ports_in_use.update({2001: "port 2001 is in use"}))
     campaign.at(68, campaign.ports_in_use.clear)
@@ -85,7 +85,7 @@ def test_the_next_run_of_a_slot_waits_until_its_port_is_free_again(tmp_path: Pat
     assert baseline.details["memory_bytes"] == campaign.memory_used
 
 
-def test_the_next_run_waits_until_memory_has_been_given_back(tmp_path: Path) -> None:
+def test_next_run_waits_for_memory(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="settle = '20s'"))
     before = campaign.memory_used
     campaign.at(10, lambda: setattr(campaign, "memory_used", 2 * before))
@@ -95,30 +95,30 @@ def test_the_next_run_waits_until_memory_has_been_given_back(tmp_path: Path) -> 
     assert 5.0 < settled.details["seconds"] < 10.0
 
 
-def test_a_host_that_does_not_settle_is_told_and_the_campaign_goes_on(tmp_path: Path) -> None:
+def test_host_does_not_settle(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="settle = '500ms'"))
     campaign.at(10, lambda: campaign.ports_in_use.update({2001: "port 2001 is in use"}))
     assert campaign.run() == 0
-    (told,) = campaign.events("not_settled")
-    assert "port 2001 is in use" in told.details["why"]
+    (not_settled,) = campaign.events("not_settled")
+    assert "port 2001 is in use" in not_settled.details["why"]
     assert len(campaign.events("load_finished")) == 2
     assert "settling" in campaign.problems()
 
 
-def test_runs_take_turns_with_the_same_load(tmp_path: Path) -> None:
+def test_runs_in_turn_get_same_load(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="replicas = 2"))
     assert campaign.run() == 0
     order = [(str(event.deployment), event.details["replica"]) for event in campaign.events("load_started")]
     assert order == [("clean", 1), ("leak", 1), ("clean", 2), ("leak", 2)]
     results = campaign.results
-    hashes = results.manifest["schedule_hashes"]
+    hashes = results.manifest.schedule_hashes
     assert hashes["clean/r01"] == hashes["leak/r01"] != hashes["clean/r02"] == hashes["leak/r02"]
     for deployment, replica in order:
         assert len(results.requests(deployment, replica)) == 119  # at 2 a second over 60 s, the first after a half
         assert len(results.samples(deployment, "process", replica)) >= 60
 
 
-def test_when_nothing_becomes_ready_the_campaign_is_inconclusive(tmp_path: Path) -> None:
+def test_no_deployment_ready_is_inconclusive(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*FLAKY))
     for name in ("clean", "flaky"):
         campaign.ends(name, "exit 1")

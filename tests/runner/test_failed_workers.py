@@ -16,29 +16,29 @@ from aging.campaign.schema import Campaign, SubjectOptions
 from aging.check.conditions import Condition, Outcome, judge, overall
 from aging.check.early_stop import Gate, failed_looks, watch
 from aging.core.metrics import PRIMARY
-from aging.core.records import Event
 from aging.findings.build import analyse
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
 from aging.runner.catalogue import Catalogue
 from aging.runner.retries import broken_runs
 from aging.stats import look_levels
+from aging.store.events import Event, LookFailed
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
-from tests.builders import flat, leak, synthetic
+from tests.builders import event, flat, leak, synthetic
 
 LEAK = Condition(PRIMARY, "per_request", 256.0)
 
 
-class Told:
+class Recorder:
     """Stands for the journal."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str | None, dict[str, Any]]] = []
 
-    def __call__(self, kind: str, deployment: str | None = None, **details: Any) -> None:
-        self.events.append((kind, deployment, details))
+    def __call__(self, event: Event) -> None:
+        self.events.append((event.kind, event.deployment, event.details))
 
 
 def run(name: str, attempt: int = 1) -> PlannedRun:
@@ -53,8 +53,8 @@ def with_events(root: Path, *events: tuple[str, str | None, dict[str, Any]], lea
     layout.journal.write_text("".join(lines[:-1]))
     journal = Journal(layout.journal)
     for kind, deployment, details in events:
-        journal.record(kind, deployment, **details)
-    journal.record("campaign_completed")
+        journal.record(event(kind, deployment, **details))
+    journal.record(event("campaign_completed"))
     journal.close()
     return open_results(root)
 
@@ -62,26 +62,26 @@ def with_events(root: Path, *events: tuple[str, str | None, dict[str, Any]], lea
 # The judge of what is to be repeated.
 
 
-def test_a_judge_that_crashes_is_an_event_of_every_run_that_it_was_asked_of(tmp_path: Path) -> None:
-    told = Told()  # there is no result directory to judge
-    assert asyncio.run(broken_runs(tmp_path, [run("a"), run("b", attempt=2)], told)) == {}
-    assert [(kind, deployment) for kind, deployment, _ in told.events] == [
+def test_judge_crash_journaled_per_run(tmp_path: Path) -> None:
+    recorder = Recorder()  # there is no result directory to judge
+    assert asyncio.run(broken_runs(tmp_path, [run("a"), run("b", attempt=2)], recorder)) == {}
+    assert [(kind, deployment) for kind, deployment, _ in recorder.events] == [
         ("retry_judge_failed", "a"),
         ("retry_judge_failed", "b"),
     ]
-    details = told.events[1][2]
-    assert (details["replica"], details["attempt"], details["exit"]) == (1, 2, 1)
+    details = recorder.events[1][2]
+    assert (details["replica"], details["attempt"], details["exit"]) == (1, 2, 2)
     assert "is not a result directory" in details["log"][-1]
 
 
-def test_a_judge_that_answers_is_no_event(tmp_path: Path) -> None:
+def test_judge_answers_without_event(tmp_path: Path) -> None:
     synthetic(tmp_path / "c", {"a": flat})
-    told = Told()
-    assert asyncio.run(broken_runs(tmp_path / "c", [run("a")], told)) == {}
-    assert told.events == []
+    recorder = Recorder()
+    assert asyncio.run(broken_runs(tmp_path / "c", [run("a")], recorder)) == {}
+    assert recorder.events == []
 
 
-def test_a_run_that_could_not_be_judged_says_so(tmp_path: Path) -> None:
+def test_unjudged_run_is_marked(tmp_path: Path) -> None:
     details = {"replica": 1, "attempt": 1, "exit": -9, "log": ["MemoryError"]}
     results = with_events(tmp_path / "c", ("retry_judge_failed", "server", details))
     (validity,) = validities(results)
@@ -110,36 +110,34 @@ deployment = [{ name = "server", kind = "reference", port = 18080 }]
     return parse_campaign(text, Catalogue.discovered().kinds())
 
 
-def test_a_look_that_crashes_is_an_event(tmp_path: Path) -> None:
+def test_look_crash_journaled(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")  # and no manifest: there is nothing that could be looked at
     began = time.monotonic() - 1000.0
-    journal.record("load_started", "server", replica=1, load_start=began, planned_seconds=100.0)
+    journal.record(event("load_started", "server", replica=1, load_start=began, planned_seconds=100.0))
     journal.close()
-    told, decided = Told(), list[str]()
+    recorder, decided = Recorder(), list[str]()
     gate = Gate([LEAK], ["server"], looks=3)
-    asyncio.run(watch(gate, campaign(), Layout(tmp_path), decided.append, told))
+    asyncio.run(watch(gate, campaign(), Layout(tmp_path), decided.append, recorder))
     assert decided == []
-    assert [(kind, details["look"], details["looks"]) for kind, _, details in told.events] == [
+    assert [(kind, details["look"], details["looks"]) for kind, _, details in recorder.events] == [
         ("look_failed", 1, 3),
         ("look_failed", 2, 3),
     ]
-    assert all(details["exit"] == 1 and "manifest" in details["log"][-1] for _, _, details in told.events)
+    assert all(details["exit"] == 2 and "manifest" in details["log"][-1] for _, _, details in recorder.events)
 
 
-def test_what_a_crashed_look_did_not_spend_is_left_to_the_later_ones() -> None:
+def test_crashed_look_spends_no_alpha() -> None:
     gate = Gate([LEAK], ["server"], looks=4)
     assert gate.level(4) == pytest.approx(gate.levels[-1])
     # As if it had never been planned.
     assert gate.level(4, {2, 3}) == pytest.approx(float(look_levels(np.array([1.0, 4.0]), 0.05)[-1]))
     assert gate.level(4, {1, 2, 3}) == pytest.approx(0.05)
     assert gate.level(4, {2, 3}) > gate.level(4)
-    assert failed_looks([Event(None, "look_failed", None, {"look": 2})]) == {2}  # type: ignore[arg-type]
+    assert failed_looks([LookFailed(look=2, looks=3)]) == {2}
 
 
 @pytest.mark.parametrize(("leaking", "outcome"), [(False, Outcome.INCONCLUSIVE), (True, Outcome.FAILED)])
-def test_a_gate_is_undecided_after_a_crashed_look_unless_it_has_failed(
-    tmp_path: Path, leaking: bool, outcome: Outcome
-) -> None:
+def test_gate_undecided_after_crashed_look(tmp_path: Path, leaking: bool, outcome: Outcome) -> None:
     details = {"look": 2, "looks": 3, "exit": 1, "log": ["KeyError: 'x'"]}
     results = with_events(tmp_path / "c", ("look_failed", None, details), leaking=leaking)
     findings = analyse(results, Catalogue.discovered().tests)

@@ -65,7 +65,7 @@ def subjects(*tables: str) -> list[DeploymentBase[Any]]:
 # The ports.
 
 
-def test_no_two_deployments_and_no_two_campaigns_have_one() -> None:
+def test_ports_are_unique() -> None:
     with contextlib.closing(FreePorts()) as mine, contextlib.closing(FreePorts()) as others:
         given = [one.take(f"d{k}") for k in range(20) for one in (mine, others)]
         assert len(set(given)) == 40
@@ -73,15 +73,15 @@ def test_no_two_deployments_and_no_two_campaigns_have_one() -> None:
         assert mine.take("d3") == given[6], "a deployment keeps its own"
 
 
-def test_a_port_that_the_file_names_or_that_is_taken_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_and_used_ports_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aging.runner.free_ports._choice", lambda: range(23_450, 23_453))
     with socket.create_server(("127.0.0.1", 23_451)), contextlib.closing(FreePorts(named={23_450})) as ports:
         assert ports.take("a") == 23_452
-        with pytest.raises(DeploymentError, match="no loopback port is free"):
+        with pytest.raises(DeploymentError, match="port = NUMBER"):
             ports.take("b")
 
 
-def test_another_port_takes_the_place_of_one_that_was_taken_since() -> None:
+def test_known_port_now_in_use() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as stranger,
         contextlib.closing(FreePorts(known={"a": stranger.getsockname()[1]})) as ports,
@@ -89,7 +89,7 @@ def test_another_port_takes_the_place_of_one_that_was_taken_since() -> None:
         assert ports.take("a") != stranger.getsockname()[1]
 
 
-def test_ports_are_free_again_once_their_campaign_has_ended() -> None:
+def test_close_releases_ports() -> None:
     ports = FreePorts()
     port = ports.take("a")
     with contextlib.closing(FreePorts(known={"b": port})) as others:
@@ -99,7 +99,7 @@ def test_ports_are_free_again_once_their_campaign_has_ended() -> None:
         assert others.take("b") == port
 
 
-def test_every_number_that_could_be_a_port_is_one_that_the_file_names() -> None:
+def test_named_ports_of_campaign() -> None:
     attach = '[[deployment]]\nname = "there"\nkind = "attach"\npid = 1\nurl = "http://127.0.0.1:21212"\n'
     named = named_ports(campaign(CLEAN.replace("clean", "fixed") + "port = 22222\n", COMMAND, attach))
     assert {22222, 23456, 21212} <= named
@@ -108,16 +108,16 @@ def test_every_number_that_could_be_a_port_is_one_that_the_file_names() -> None:
 # What is described before there is a port.
 
 
-def test_the_manifest_has_the_placeholder_where_the_port_will_be() -> None:
-    told = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ())["deployments"]
-    assert told[0]["endpoint"] == "http://127.0.0.1:{port}/v1/completions"
-    assert told[0]["command"][3:5] == ["--port", "{port}"]
-    assert told[1]["command"] == ["serve", "--port={port}", "--metrics", "23456"]
-    assert told[1]["components"] == {"decode": ["decode", "{port}"]}
-    assert told[1]["options"]["port"] is None
+def test_manifest_has_port_placeholder() -> None:
+    described = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ()).as_json()["deployments"]
+    assert described[0]["endpoint"] == "http://127.0.0.1:{port}/v1/completions"
+    assert described[0]["command"][3:5] == ["--port", "{port}"]
+    assert described[1]["command"] == ["serve", "--port={port}", "--metrics", "23456"]
+    assert described[1]["components"] == {"decode": ["decode", "{port}"]}
+    assert described[1]["options"]["port"] is None
 
 
-def test_a_chosen_port_is_in_the_command_lines_and_the_endpoint() -> None:
+def test_chosen_port_in_command_and_endpoint() -> None:
     (server,) = subjects(COMMAND)
     assert server.chooses_port
     assert server.port is None
@@ -130,14 +130,14 @@ def test_a_chosen_port_is_in_the_command_lines_and_the_endpoint() -> None:
     assert origin.port == 21_000
 
 
-def test_a_container_publishes_the_chosen_port() -> None:
+def test_container_publishes_chosen_port() -> None:
     (boxed,) = subjects(CONTAINER)
     origin: Any = boxed.at(21_000).origin()
     assert "127.0.0.1:21000:8000" in origin.arguments
     assert origin.name == "aging-boxed-21000"
 
 
-def test_a_port_that_is_none_is_still_a_mistake() -> None:
+def test_invalid_port_is_a_mistake() -> None:
     with pytest.raises(CampaignError, match=r"deployment\[clean\]\.port"):
         campaign(CLEAN + "port = 80\n")
 
@@ -166,7 +166,7 @@ class Lives:
         ]
 
 
-def test_the_journal_tells_the_port_and_a_restart_keeps_it(tmp_path: Path) -> None:
+def test_port_journaled_and_kept_at_restart(tmp_path: Path) -> None:
     async def live() -> None:
         with contextlib.closing(FreePorts()) as ports:
             serving = lives.serving(ports)
@@ -187,7 +187,7 @@ def test_the_journal_tells_the_port_and_a_restart_keeps_it(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("ended", ["goes on", "ended", "ended, and a stranger has its port"])
-def test_another_runner_keeps_the_port_as_long_as_it_can(tmp_path: Path, ended: str) -> None:
+def test_port_kept_at_resume(tmp_path: Path, ended: str) -> None:
     async def live() -> None:
         with contextlib.closing(FreePorts()) as ports:
             before = lives.serving(ports)
@@ -215,7 +215,7 @@ def test_another_runner_keeps_the_port_as_long_as_it_can(tmp_path: Path, ended: 
 # Whole campaigns.
 
 
-def test_two_campaigns_of_one_file_run_at_the_same_time(tmp_path: Path) -> None:
+def test_two_campaigns_of_one_file_at_once(tmp_path: Path) -> None:
     file = tmp_path / "ports.toml"
     file.write_text("\n".join((HEAD, CLEAN, LEAK)))
     argv = [sys.executable, "-m", "aging", "run", str(file), "--results"]
@@ -235,7 +235,7 @@ def test_two_campaigns_of_one_file_run_at_the_same_time(tmp_path: Path) -> None:
     assert len(ports) == len(set(ports)) == 4
 
 
-def test_doctor_says_that_a_port_is_chosen(tmp_path: Path, aging: Aging) -> None:
+def test_doctor_reports_chosen_port(tmp_path: Path, aging: Aging) -> None:
     file = tmp_path / "ports.toml"
     file.write_text("\n".join((HEAD, CLEAN, LEAK + f"port = {unused_port()}\n")))
     ran = aging("doctor", file)

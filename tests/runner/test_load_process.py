@@ -18,6 +18,7 @@ from aging.load.heartbeat import Beat
 from aging.runner import load_process
 from aging.runner.load_process import LoadProcess
 from aging.runner.run import ActiveRun, RunContext, _Load
+from aging.store.events import Event
 
 PULSE = {"event": "pulse", "waiting": 3, "quiet": 0.5, "late": 0.0}
 FINISHED = {"event": "finished", "schedule_hash": "ab12", "requests": 7, "unwritten": 0}
@@ -71,7 +72,7 @@ def listening(child: Scripted) -> LoadProcess:
     return driver
 
 
-def test_lines_that_are_no_events_are_counted_and_the_events_after_them_are_heard() -> None:
+def test_stray_lines_are_counted() -> None:
     async def run() -> LoadProcess:
         driver = listening(Scripted(*STRAY, ValueError("longer than the limit"), PULSE, *STRAY, FINISHED))
         assert await driver.wait() == 0
@@ -85,7 +86,7 @@ def test_lines_that_are_no_events_are_counted_and_the_events_after_them_are_hear
     assert driver.failure is None
 
 
-def test_a_process_that_only_chatters_is_not_heard_of() -> None:
+def test_stray_lines_are_no_sign_of_life() -> None:
     async def run() -> tuple[float | None, float | None]:
         driver = listening(Scripted(*STRAY))
         begun = driver.heard
@@ -96,7 +97,7 @@ def test_a_process_that_only_chatters_is_not_heard_of() -> None:
     assert heard == begun, "or its watchdog would never find it mute"
 
 
-def test_what_ends_the_listener_ends_the_process_and_every_wait_for_it() -> None:
+def test_listener_failure_ends_process() -> None:
     async def run() -> tuple[int, int | None, str | None]:
         child = Scripted({"event": "holding"}, OSError("the pipe broke"), ends=False)
         driver = listening(child)
@@ -119,7 +120,7 @@ def started_as(monkeypatch: pytest.MonkeyPatch, child: Scripted) -> None:
     monkeypatch.setattr(Child, "start", start)
 
 
-def test_what_is_printed_before_the_first_event_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stray_lines_before_start(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> LoadProcess:
         started_as(monkeypatch, Scripted(*STRAY, {"event": "started"}, FINISHED))
         return await LoadProcess.start(Path(), cast("IO[bytes]", None))
@@ -129,7 +130,7 @@ def test_what_is_printed_before_the_first_event_is_passed_over(monkeypatch: pyte
     assert driver.heard is None, "it has no job"
 
 
-def test_a_process_that_is_never_ready_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_process, "_START_SECONDS", 0.05)
 
     async def run() -> tuple[LoadProcess, int]:
@@ -139,7 +140,7 @@ def test_a_process_that_is_never_ready_is_ended(monkeypatch: pytest.MonkeyPatch)
 
     driver, status = asyncio.run(run())
     assert status == -15
-    assert driver.failure == "it was not ready for its job within 0.05 s"
+    assert driver.failure == "not ready within 0.05 s"
 
 
 class Held:
@@ -151,18 +152,21 @@ class Held:
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.interrupted = asyncio.Event()
         stage = SimpleNamespace(
-            layout=SimpleNamespace(root=Path()), tell=self._tell, interrupted=self.interrupted, port=lambda _: None
+            layout=SimpleNamespace(root=Path()),
+            record_event=self._record_event,
+            interrupted=self.interrupted,
+            port=lambda _: None,
         )
         options = SimpleNamespace(name="a")
         deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
         run = SimpleNamespace(options=options, replica=1)
         self.running = ActiveRun(cast("Any", run), cast("Any", deployment), None, cast("RunContext", stage))
 
-    def _tell(self, kind: str, _: str, **details: object) -> None:
-        self.events.append((kind, details))
+    def _record_event(self, event: Event) -> None:
+        self.events.append((event.kind, event.details))
 
 
-def test_an_interrupt_ends_the_wait_for_a_load_process_and_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_during_start(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> Held:
         held = Held(monkeypatch)
         preparing = asyncio.create_task(held.running.prepare(cast("IO[bytes]", None)))
@@ -177,13 +181,13 @@ def test_an_interrupt_ends_the_wait_for_a_load_process_and_the_process(monkeypat
     assert held.running.load_process is None
 
 
-def test_a_load_process_is_not_replaced_once_the_campaign_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_replacement_after_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> Held:
         held = Held(monkeypatch)
         driver = cast("Any", SimpleNamespace(finished=None, ignored=0, failure=None))
         held.running._load = _Load(driver, 0.0, resumed=False)
         monkeypatch.setattr(ActiveRun, "_drive", lambda *_: asyncio.sleep(0, result=False))
-        monkeypatch.setattr(ActiveRun, "_may_go_on", lambda one, _: not one._stage.interrupted.is_set())
+        monkeypatch.setattr(ActiveRun, "_may_continue", lambda one, _: not one._context.interrupted.is_set())
         following = asyncio.create_task(held.running.follow())
         await asyncio.sleep(0)
         held.interrupted.set()
@@ -196,9 +200,7 @@ def test_a_load_process_is_not_replaced_once_the_campaign_is_interrupted(monkeyp
 
 
 @pytest.mark.parametrize("failure", [None, "it was not ready for its job within 120 s"])
-def test_the_end_of_a_load_tells_what_was_printed_lost_and_wrong(
-    monkeypatch: pytest.MonkeyPatch, failure: str | None
-) -> None:
+def test_end_of_load_events(monkeypatch: pytest.MonkeyPatch, failure: str | None) -> None:
     async def run() -> Held:
         held = Held(monkeypatch)
         finished = FINISHED | {"unwritten": 5, "dropped": 2}
@@ -219,7 +221,7 @@ def test_the_end_of_a_load_tells_what_was_printed_lost_and_wrong(
         assert (kind, details["reason"]) == ("load_died", failure)
 
 
-def test_what_libraries_print_in_a_load_process_goes_to_its_log(tmp_path: Path) -> None:
+def test_library_output_goes_to_log(tmp_path: Path) -> None:
     noisy = """
 import os, sys
 

@@ -29,7 +29,7 @@ def threshold() -> Threshold:
     return Threshold(ThresholdOptions.model_validate(table))
 
 
-def test_threshold_is_not_moved_by_a_spike_but_by_a_lasting_level() -> None:
+def test_threshold_ignores_spike() -> None:
     policy = threshold()
     for age in range(30):
         policy.observe(float(age), {MEMORY: 1e6 if age == 25 else 50.0})
@@ -39,7 +39,7 @@ def test_threshold_is_not_moved_by_a_spike_but_by_a_lasting_level() -> None:
     assert policy.reason(35.0) == f"median {MEMORY} over 10 s is 150, above 100"
 
 
-def test_threshold_needs_a_whole_window_and_its_indicator() -> None:
+def test_threshold_needs_full_window() -> None:
     policy = threshold()
     policy.observe(1.0, {MEMORY: 500.0})
     assert policy.reason(1.0) is None
@@ -62,7 +62,7 @@ def fired(policy: TrendPolicy, level: np.ndarray, step: float = 30.0) -> float |
     return None
 
 
-def test_trend_fires_when_the_limit_is_near_and_not_before() -> None:
+def test_trend_fires_near_limit() -> None:
     hours = np.arange(0, 10, 30 / HOUR)
     noise = np.random.default_rng(3).normal(0, 1e6, hours.size)
     leak = 1e9 + 1e9 / 8 * hours + noise  # meets 2e9 after eight hours: due two hours before
@@ -71,7 +71,7 @@ def test_trend_fires_when_the_limit_is_near_and_not_before() -> None:
     assert 5.5 * HOUR < age < 7.0 * HOUR
 
 
-def test_trend_does_not_fire_on_what_wanders_without_a_trend() -> None:
+def test_trend_ignores_random_walk() -> None:
     false_alarms = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -82,14 +82,14 @@ def test_trend_does_not_fire_on_what_wanders_without_a_trend() -> None:
     assert false_alarms <= 4  # 5 % of 20 is 1; more than 4 has a chance of 0.3 %
 
 
-def test_a_watch_that_ends_begins_anew() -> None:
+def test_watch_restarts() -> None:
     rng = np.random.default_rng(5)
     flat = rng.normal(1e9, 1e6, 1300)
     leak = 1e9 + np.arange(1300) * 1e6 + rng.normal(0, 1e6, 1300)
     assert fired(trend(watch="5h", within="30m"), np.concatenate([flat, leak])) is not None
 
 
-def test_a_watch_is_bounded_however_long() -> None:
+def test_watch_memory_is_bounded() -> None:
     watch = TrendWatch(planned=1000.0)
     for k in range(100_000):
         watch.add(k * 0.1, float(k))
@@ -99,7 +99,7 @@ def test_a_watch_is_bounded_however_long() -> None:
     assert watch.slope() == pytest.approx(10.0, rel=1e-6)
 
 
-def test_a_watch_looks_only_when_a_look_is_due() -> None:
+def test_watch_looks_when_due() -> None:
     watch = TrendWatch(planned=100.0, looks=4)
     for k in range(100):
         watch.add(float(k), float(k))
@@ -110,7 +110,7 @@ def test_a_watch_looks_only_when_a_look_is_due() -> None:
     assert watch.over
 
 
-def test_a_plan_that_is_none_is_refused() -> None:
+def test_invalid_plan_refused() -> None:
     with pytest.raises(SeriesError, match="positive length"):
         TrendWatch(planned=0.0)
 
@@ -125,7 +125,7 @@ deployments = ["leak"]
     "policy",
     ['policy = "periodic"\nevery = "20s"', 'policy = "threshold"\nindicator = "process_fds"\nabove = 1\nwindow = "5s"'],
 )
-def test_a_rejuvenation_restarts_and_loses_no_request(tmp_path: Path, policy: str) -> None:
+def test_restart_loses_no_request(tmp_path: Path, policy: str) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign('name = "clean"', 'name = "leak"', tables=RENEWED + policy))
     assert campaign.run() == 0, campaign.output
     done = campaign.events("rejuvenation_completed")
@@ -142,12 +142,12 @@ def test_a_rejuvenation_restarts_and_loses_no_request(tmp_path: Path, policy: st
 
 
 @pytest.mark.parametrize(("indicator", "unread"), [(MEMORY, 0), (MEMORY[:-1], 1)])
-def test_a_policy_whose_indicator_no_sampler_reads_is_told_once(tmp_path: Path, indicator: str, unread: int) -> None:
+def test_unread_indicator_journaled_once(tmp_path: Path, indicator: str, unread: int) -> None:
     policy = f'policy = "threshold"\nindicator = "{indicator}"\nabove = 1e12\nwindow = "5s"'
     text = small_campaign('name = "clean"', 'name = "leak"', tables=RENEWED + policy, duration="120s")
     campaign = VirtualCampaign(tmp_path, text)
     assert campaign.run() == 0, campaign.output
-    told = campaign.events("watchdog")
-    assert [(event.deployment, event.details["trouble"]) for event in told] == [("leak", "unread")] * unread
-    assert all(repr(MEMORY) in event.details["message"] for event in told), "what was meant is suggested"
+    alarms = campaign.events("watchdog")
+    assert [(event.deployment, event.details["trouble"]) for event in alarms] == [("leak", "unread")] * unread
+    assert all(repr(MEMORY) in event.details["message"] for event in alarms), "what was meant is suggested"
     assert not campaign.events("rejuvenation_started")

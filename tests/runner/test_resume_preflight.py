@@ -1,4 +1,4 @@
-"""What a resume would have to start is checked before anything is changed; relative paths begin where it was begun."""
+"""Preflight of a resume: only what it would start is checked; relative paths start at the first runner's folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from aging.app.prepare import prepare
+from aging.app.prepare import make_result_directory
 from aging.app.resume import resume_campaign
 from aging.campaign.load import parse_campaign
 from aging.campaign.plan import rounds
@@ -28,9 +28,11 @@ from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest
 from aging.runner.preflight import resolve_deployments, resolve_model
 from aging.runner.takeover import left_processes, to_start
+from aging.store.events import DeploymentStarted
 from aging.store.journal import Journal, read_journal
 from aging.store.layout import Layout
 from aging.store.state import fold
+from tests.builders import event
 from tests.conftest import unused_port, wait_for
 
 HEAD = """
@@ -52,9 +54,9 @@ def table(name: str, kind: str, **keys: Any) -> str:
 def left(folder: Path, text: str, base: Path) -> Layout:
     """The directory of a campaign that was started in ``base``, and whose runner was killed before any server."""
     campaign = parse_campaign(text, Catalogue.discovered().kinds())
-    layout = prepare(campaign, manifest(campaign, (), ()) | {"deployments": []}, text, folder)
+    layout = make_result_directory(campaign, manifest(campaign, (), ()), text, folder)
     journal = Journal(layout.journal)
-    journal.record("campaign_started", name="again", pid=1, boot=boot_id(), folder=str(base))
+    journal.record(event("campaign_started", name="again", pid=1, boot=boot_id(), folder=str(base)))
     journal.close()
     return layout
 
@@ -73,22 +75,22 @@ def refusal(layout: Layout) -> str:
     return str(caught.value)
 
 
-def test_a_port_that_a_stranger_has_is_refused(tmp_path: Path) -> None:
+def test_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         message = refusal(left(tmp_path, HEAD + table("server", "reference", port=port), tmp_path))
     assert f"deployment[server].port: port {port} is in use" in message
-    assert "end what listens there" in message
+    assert "choose another port" in message
 
 
-def test_a_runtime_that_is_missing_by_now_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runtime_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGING_ENVIRONMENTS", str(tmp_path / "none"))
     (tmp_path / "m.gguf").touch()
     text = HEAD + 'model.path = "m.gguf"\n' + table("llama", "llama-cpp", port=unused_port())
     assert "run: aging env create llama-cpp" in refusal(left(tmp_path, text, tmp_path))
 
 
-def test_a_disk_without_room_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = left(tmp_path, HEAD + table("server", "reference", port=unused_port()), tmp_path)
 
     class Usage(NamedTuple):
@@ -98,7 +100,7 @@ def test_a_disk_without_room_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     assert "MiB are free" in refusal(layout)
 
 
-def test_paths_are_looked_for_where_the_campaign_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_start_at_first_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
     there.mkdir()
     elsewhere.mkdir()
@@ -108,7 +110,7 @@ def test_paths_are_looked_for_where_the_campaign_was_started(tmp_path: Path, mon
         text = HEAD + 'model.path = "m.gguf"\n' + table("own", "command", port=port, command='["./serve", "{model}"]')
         layout = left(tmp_path / "results", text, there)
         message = refusal(layout)
-        assert "there is no 'm.gguf'" in message
+        assert "model.path: 'm.gguf'" in message
         assert "the command './serve' is not found" in message
         (there / "m.gguf").touch()
         (there / "serve").write_text("#!/bin/sh\n")
@@ -118,7 +120,7 @@ def test_paths_are_looked_for_where_the_campaign_was_started(tmp_path: Path, mon
     assert "in use" in message
 
 
-def test_a_folder_that_a_campaign_was_started_in_holds_its_models_and_its_load_files(tmp_path: Path) -> None:
+def test_model_and_load_files_in_first_folder(tmp_path: Path) -> None:
     (tmp_path / "lengths.csv").write_text("n\n3\n4\n")
     text = HEAD.replace(
         '{ kind = "fixed", tokens = 4 }', '{ kind = "empirical", file = "lengths.csv", column = "n", max = 16 }'
@@ -135,7 +137,7 @@ def test_a_folder_that_a_campaign_was_started_in_holds_its_models_and_its_load_f
     assert started.folder == tmp_path
 
 
-def test_what_the_campaign_has_left_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_leftover_server_port_is_not_in_use(tmp_path: Path) -> None:
     port = unused_port()
     layout = left(tmp_path, HEAD + table("server", "reference", port=port), tmp_path)
     program = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); sys.stdin.read()"
@@ -143,15 +145,15 @@ def test_what_the_campaign_has_left_is_in_nobodys_way(tmp_path: Path) -> None:
     server = subprocess.Popen(argv, stdin=subprocess.PIPE, env=os.environ | {MARKER: mark(layout.root)})
     try:
         wait_for(lambda: port_taken(port) is not None, "it does not listen", seconds=60)
-        ours = left_processes(layout, fold(read_journal(layout.journal)))
-        assert server.pid in ours
-        assert port_taken(port, ours) is None
+        leftover = left_processes(layout, fold(read_journal(layout.journal)))
+        assert server.pid in leftover
+        assert port_taken(port, leftover) is None
         assert str(server.pid) in str(port_taken(port))
     finally:
         server.communicate()
 
 
-def test_what_goes_on_is_not_started(tmp_path: Path) -> None:
+def test_running_server_is_not_started(tmp_path: Path) -> None:
     text = HEAD + table("lives", "reference", port=unused_port()) + table("dead", "reference", port=unused_port())
     layout = left(tmp_path, text, tmp_path)
     campaign = parse_campaign(text, Catalogue.discovered().kinds())
@@ -164,8 +166,7 @@ def test_what_goes_on_is_not_started(tmp_path: Path) -> None:
         assert known is not None
         journal = Journal(layout.journal)
         for name, processes in (("lives", {"main": [known.pid, known.start]}), ("dead", {"main": [1, 1]})):
-            told = {"replica": 1, "generation": 1, "pid": 1, "command": [], "processes": processes, "main": None}
-            journal.record("deployment_started", name, **told)
+            journal.record(DeploymentStarted(deployment=name, generation=1, pid=1, processes=processes))
         journal.close()
         state = fold(read_journal(layout.journal))
         wait_for(lambda: to_start(layout, state, rounds(campaign)) == {"dead"}, "it is not known", seconds=30)

@@ -13,7 +13,7 @@ from aging.runner import server
 from aging.runner.server import Server, _answer_or_end
 
 
-def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listener_lookup_off_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[threading.Thread] = []
 
     class Life:
@@ -34,13 +34,13 @@ def test_who_listens_is_looked_up_beside_the_event_loop(monkeypatch: pytest.Monk
     monkeypatch.setattr(server, "content", lambda *_: b"")
     options = SimpleNamespace(name="a", ready_timeout=60.0)
     deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
-    served = Server(cast("Any", deployment), 1, cast("Any", None), lambda *_, **__: None, cast("Any", None))
+    served = Server(cast("Any", deployment), 1, cast("Any", None), lambda _: None, cast("Any", None))
     asyncio.run(served._until_ready(cast("Any", Life()), cast("Any", None), 0.0))
     assert len(looked) == 1
     assert looked[0] is not threading.main_thread()
 
 
-def test_a_server_that_ends_while_nobody_answers_for_it_ends_the_wait() -> None:
+def test_server_ends_during_probe() -> None:
     class Ending:
         async def wait(self) -> str:
             return "exit 1"

@@ -1,4 +1,4 @@
-"""What the watchdogs decide, and on what: pure functions, and their readings of this very machine."""
+"""Decisions of the watchdogs (pure functions), and their readings of this host."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from aging.runner.watchdogs.memory import Memory
     [
         (Room(100, 10), None),
         (Room(99, 10), "only 0.0 MiB are free for results"),
-        (Room(100, 9), "only 9 files more can be made"),
+        (Room(100, 9), "only 9 more files"),
         (Room(100, None), None),  # a file system that does not count them
     ],
 )
-def test_a_disk_has_room_or_has_not(room: Room, why: str | None) -> None:
-    told = disk.too_little(room, least_bytes=100, least_inodes=10)
-    assert told is None if why is None else why in str(told)
+def test_disk_too_little(room: Room, why: str | None) -> None:
+    reason = disk.too_little(room, least_bytes=100, least_inodes=10)
+    assert reason is None if why is None else why in str(reason)
 
 
-def test_room_is_what_the_file_system_says(tmp_path: Path) -> None:
+def test_room_of_file_system(tmp_path: Path) -> None:
     room = Room.of(tmp_path)
     assert 0 < room.bytes < os.statvfs(tmp_path).f_blocks * os.statvfs(tmp_path).f_frsize
 
 
-def test_memory_is_short_below_its_floor() -> None:
+def test_memory_too_little() -> None:
     assert memory.too_little(Memory(2**28, "the host"), 2**28) is None
     assert "only 1 MiB of memory are left to the host" in str(memory.too_little(Memory(2**20, "the host"), 2**28))
     assert 0 < Memory.now().available < 2**50
 
 
-def test_the_one_that_grew_most_is_the_offender_and_nobody_where_none_grew() -> None:
+def test_offender_grew_most() -> None:
     assert memory.offender({"a": 2e6, "b": 3e6, "c": -5e6}) == "b"
     assert memory.offender({"a": 0.0, "b": -1.0, "c": 5e5}) is None
     assert memory.offender({}) is None
@@ -54,25 +54,25 @@ def test_the_one_that_grew_most_is_the_offender_and_nobody_where_none_grew() -> 
         (Beat(waiting=3, quiet=9.0, late=0.1), 0.5, set()),
         (Beat(waiting=3, quiet=11.0, late=0.1), 0.5, {"silent"}),
         (Beat(waiting=3, quiet=11.0, late=6.0), 0.5, {"silent", "behind"}),
-        (Beat(waiting=3, quiet=11.0, late=6.0), 11.0, {"mute"}),  # what it said last is old
+        (Beat(waiting=3, quiet=11.0, late=6.0), 11.0, {"mute"}),  # the last heartbeat is old
         (None, 0.5, set()),
         (None, 11.0, {"mute"}),
     ],
 )
-def test_a_load_is_in_trouble_or_is_not(beat: Beat | None, heard: float, kinds: set[str]) -> None:
+def test_load_troubles(beat: Beat | None, heard: float, kinds: set[str]) -> None:
     assert set(load.troubles(beat, heard, silent_after=10.0, late_after=5.0)) == kinds
 
 
-def test_an_alarm_is_told_when_it_begins_and_when_it_is_over() -> None:
-    told: list[tuple[str, Any]] = []
-    alarms = Alarms(lambda event, _, **details: told.append((event, details["trouble"])))
+def test_alarm_begin_and_end() -> None:
+    events: list[tuple[str, Any]] = []
+    alarms = Alarms(lambda event: events.append((event.kind, event.details["trouble"])))
     for troubles in ({"silent": "x"}, {"silent": "y"}, {"silent": "z", "behind": "x"}, {"behind": "x"}, {}, {}):
         alarms.look(("a", 1), troubles)
     begins, overs = ("watchdog", "silent"), ("watchdog_over", "silent")
-    assert told == [begins, ("watchdog", "behind"), overs, ("watchdog_over", "behind")]
+    assert events == [begins, ("watchdog", "behind"), overs, ("watchdog_over", "behind")]
 
 
-def test_a_pulse_tells_since_when_nothing_was_answered_and_how_late_the_last_arrival_was() -> None:
+def test_heartbeat_quiet_and_late() -> None:
     now = 100.0
     pulse = Pulse(load_start=100.0, clock=lambda: now)
     assert pulse.now(waiting=0) == Beat(0, 0.0, 0.0)

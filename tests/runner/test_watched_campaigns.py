@@ -10,7 +10,7 @@ from tests.virtual_campaign import VirtualCampaign, small_campaign
 TWO = ('name = "clean"', 'name = "leak"\nleak_per_request = "64KiB"')
 
 
-def test_below_the_disk_floor_a_campaign_ends_in_order_and_is_resumed_when_there_is_room(tmp_path: Path) -> None:
+def test_disk_floor_halts_and_resumes(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO))
     campaign.at(20, lambda: setattr(campaign, "disk_full", True))
     assert campaign.run() == 3, campaign.output
@@ -24,7 +24,7 @@ def test_below_the_disk_floor_a_campaign_ends_in_order_and_is_resumed_when_there
     assert campaign.events("campaign_completed")
 
 
-def test_a_server_that_hangs_is_told_and_that_it_answers_again(tmp_path: Path) -> None:
+def test_silent_server_and_recovery(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, head='watchdogs.silent_after = "6s"'))
     campaign.falls_silent("clean", 15, lasts=20)
     assert campaign.run() == 0, campaign.output
@@ -35,7 +35,7 @@ def test_a_server_that_hangs_is_told_and_that_it_answers_again(tmp_path: Path) -
     assert not campaign.problems("leak")
 
 
-def test_before_the_memory_ends_the_one_that_grew_most_goes_and_the_others_stay(tmp_path: Path) -> None:
+def test_memory_floor_ends_offender(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, head='watchdogs.memory_floor = "1GiB"'))
     campaign.at(30, lambda: setattr(campaign, "memory_available", 2**29))
     campaign.on_end("leak", lambda: setattr(campaign, "memory_available", 2**33))
@@ -47,7 +47,7 @@ def test_before_the_memory_ends_the_one_that_grew_most_goes_and_the_others_stay(
     assert "died" not in campaign.problems("clean")
 
 
-def test_where_no_deployment_has_grown_nobody_is_ended_for_a_lack_of_memory(tmp_path: Path) -> None:
+def test_memory_floor_without_offender(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign('name = "clean"', head='watchdogs.memory_floor = "1GiB"'))
     campaign.at(30, lambda: setattr(campaign, "memory_available", 2**29))
     assert campaign.run() == 0, campaign.output

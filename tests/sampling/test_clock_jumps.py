@@ -23,7 +23,7 @@ from aging.sampling.clock_jumps import ClockJumpDetector
 from aging.sampling.loop import Plan, Sampling
 from aging.store.journal import Journal
 from aging.store.results import Results, open_results
-from tests.builders import LOAD_START, SECONDS, leak, memory_finding, synthetic
+from tests.builders import LOAD_START, SECONDS, event, leak, memory_finding, synthetic
 
 TESTS = Catalogue.discovered().tests
 HOUR = 3600.0
@@ -32,7 +32,7 @@ NOON = 1_800_000_000.0
 
 def looked_at(*seen: Clocks) -> list[tuple[str, dict[str, Any]]]:
     told: list[tuple[str, dict[str, Any]]] = []
-    watch = ClockJumpDetector(lambda kind, **details: told.append((kind, details)))
+    watch = ClockJumpDetector(lambda event: told.append((event.kind, event.details)))
     for clocks in seen:
         watch.look(clocks)
     return told
@@ -154,8 +154,8 @@ def test_many_jumps_are_one_problem_of_a_kind(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"leak": leak(5000.0)})
     journal = Journal(results.layout.journal)
     for seconds in (1.0, -7.5, 2.0):
-        journal.record("clock_stepped", seconds=seconds)
-        journal.record("host_suspended", seconds=abs(seconds))
+        journal.record(event("clock_stepped", seconds=seconds))
+        journal.record(event("host_suspended", seconds=abs(seconds)))
     journal.close()
     assert told_of_clocks(analyse(open_results(tmp_path / "r"), TESTS)) == [
         ("suspended", "the host was suspended 3 times, 10.5 s in all: that time is in no series and in no rate"),

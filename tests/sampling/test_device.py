@@ -54,7 +54,7 @@ class Beat(Sampler):
 async def sample(folder, told):
     sampling = Sampling(
         lambda owner, source: Path(folder) / owner / source,
-        lambda kind, **details: told.append([kind, details]),
+        lambda event: told.append([event.kind, event.details]),
         lambda reading: None,
     )
     start = time.monotonic()

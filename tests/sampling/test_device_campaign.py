@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aging import open_results
+from aging.store.results import open_results
 from tests.conftest import ROOT, result_directory, unused_port, wait_for, write_campaign
 from tests.sampling.test_device import DEVICE, GIB
 
@@ -84,7 +84,7 @@ def test_the_report_shows_device_memory_in_its_unit(campaign: Path) -> None:
 
 def test_the_manifest_tells_the_device_and_the_problems_its_errors(campaign: Path) -> None:
     results = open_results(campaign)
-    (device,) = results.manifest["devices"]
+    (device,) = results.manifest.devices
     assert device["uuid"] == "GPU-0000"
     assert device["memory_total_bytes"] == 80 * GIB
     told = [p["message"] for p in json.loads((campaign / "findings.json").read_text())["problems"]]

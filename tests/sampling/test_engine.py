@@ -225,7 +225,9 @@ def test_endpoints_that_never_answer_cost_no_row_of_another(server: Engine, tmp_
                 enough.set()
 
         targets = [*(_target(url, f"hung{number}") for number, url in enumerate(urls)), _target(server.url)]
-        sampling = Sampling(lambda owner, source: tmp_path / owner / source, lambda kind, **_: events.append(kind), see)
+        sampling = Sampling(
+            lambda owner, source: tmp_path / owner / source, lambda event: events.append(event.kind), see
+        )
         task = loop.create_task(sampling.run(Plan(EngineSampler(lambda: targets), 1.0), loop.time()))
         try:
             async with asyncio.timeout(60.0):

@@ -48,7 +48,7 @@ def sampled(
     async def run() -> None:
         sampling = Sampling(
             lambda owner, source: tmp_path / owner / source,
-            lambda kind, **details: told.append((kind, details)),
+            lambda event: told.append((event.kind, event.details)),
             seen.append,
         )
         start = time.monotonic()
@@ -112,7 +112,7 @@ def test_a_cancellation_that_comes_with_an_answer_ends_the_ticks(tmp_path: Path,
         return value(count)
 
     async def run() -> bool:
-        sampling = Sampling(lambda owner, source: tmp_path / owner / source, lambda *_, **__: None, lambda _: None)
+        sampling = Sampling(lambda owner, source: tmp_path / owner / source, lambda _: None, lambda _: None)
         task = asyncio.create_task(sampling.run(Plan(Scripted("held", held), 0.05, deadline=5.0), time.monotonic()))
         await asyncio.to_thread(reading.wait)
         release.set()
@@ -161,7 +161,7 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
 
 
 def test_a_reading_with_a_stamp_of_its_own_is_a_row_of_that_time_on_the_campaign_s_timeline(tmp_path: Path) -> None:
-    sampling = Sampling(lambda *_: tmp_path, lambda *_, **__: None, lambda _: None, shift=1000.0)
+    sampling = Sampling(lambda *_: tmp_path, lambda _: None, lambda _: None, shift=1000.0)
     own = Reading("a", "engine", 1, {"x": 1.0}, stamp=Stamp(7.5, 2.5))
     sampling._write("engine", Stamp(7.0, 1002.0), Tick(0.0, 0), [own, Reading("a", "other", 1, {"x": 2.0})])
     sampling.close()
@@ -172,7 +172,7 @@ def test_the_files_of_a_run_that_has_ended_are_closed_and_the_others_are_not(tmp
     def folder(owner: str, source: str) -> Path:
         return tmp_path / owner / "r01" / source
 
-    sampling = Sampling(folder, lambda *_, **__: None, lambda _: None)
+    sampling = Sampling(folder, lambda _: None, lambda _: None)
     for owner in ("a", "b"):
         sampling._write("process", Stamp(0.0, 0.0), Tick(0.0, 0), [Reading(owner, "tree", 1, {"x": 1.0})])
     sampling.finish(tmp_path / "a" / "r01")

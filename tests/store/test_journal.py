@@ -15,25 +15,26 @@ from aging.core.processes.ownership import Identity
 from aging.store.journal import Journal, JournalFollower, read_journal
 from aging.store.segments import parse_line
 from aging.store.state import RunState, fold, superseded
+from tests.builders import event
 
 
-def test_state_is_the_fold_of_the_events(tmp_path: Path) -> None:
+def test_state_is_fold_of_events(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
-    journal.record("campaign_started")
-    journal.record("deployment_started", "a", replica=1, generation=1, pid=10, command=[])
-    journal.record("deployment_ready", "a", replica=1, generation=1, seconds=0.1)
+    journal.record(event("campaign_started"))
+    journal.record(event("deployment_started", "a", replica=1, generation=1, pid=10, command=[]))
+    journal.record(event("deployment_ready", "a", replica=1, generation=1, seconds=0.1))
     assert fold(read_journal(tmp_path / "journal.jsonl")).runs["a", 1].phase == "ready"
-    journal.record("load_started", "a", replica=1, load_start=5.0, planned_seconds=60.0, pid=11)
-    journal.record("rejuvenation_started", "a", replica=1, generation=1, action="restart", reason="old")
-    journal.record("deployment_stopped", "a", replica=1, generation=1, exit="exit 0")
+    journal.record(event("load_started", "a", replica=1, load_start=5.0, planned_seconds=60.0, pid=11))
+    journal.record(event("rejuvenation_started", "a", replica=1, generation=1, action="restart", reason="old"))
+    journal.record(event("deployment_stopped", "a", replica=1, generation=1, exit="exit 0"))
     state = fold(read_journal(tmp_path / "journal.jsonl"))
     assert state.runs["a", 1].phase == "rejuvenating"
-    journal.record("deployment_started", "a", replica=1, generation=2, pid=12, command=[])
-    journal.record("deployment_ready", "a", replica=1, generation=2, seconds=0.1)
+    journal.record(event("deployment_started", "a", replica=1, generation=2, pid=12, command=[]))
+    journal.record(event("deployment_ready", "a", replica=1, generation=2, seconds=0.1))
     run = fold(read_journal(tmp_path / "journal.jsonl")).runs["a", 1]
     assert (run.phase, run.generation, run.pid, run.rejuvenations, run.load_start) == ("loading", 2, 12, 1, 5.0)
-    journal.record("deployment_died", "a", replica=1, generation=2, why="exit 1", log=[])
-    journal.record("campaign_completed")
+    journal.record(event("deployment_died", "a", replica=1, generation=2, why="exit 1", log=[]))
+    journal.record(event("campaign_completed"))
     state = fold(read_journal(tmp_path / "journal.jsonl"))
     assert state.phase == "completed"
     assert state.runs["a", 1].phase == "died"
@@ -41,10 +42,10 @@ def test_state_is_the_fold_of_the_events(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_line_cut_short_by_a_kill_is_passed_over(tmp_path: Path) -> None:
+def test_incomplete_line_skipped(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
-    journal.record("campaign_started", name="x")
+    journal.record(event("campaign_started", name="x"))
     journal.close()
     with path.open("ab") as file:
         file.write(b'{"wall": 1.0, "mono"')
@@ -52,18 +53,18 @@ def test_a_line_cut_short_by_a_kill_is_passed_over(tmp_path: Path) -> None:
     assert fold(read_journal(path)).phase == "running"
 
 
-def test_a_later_writer_goes_on_below_a_line_that_was_cut_short(tmp_path: Path) -> None:
+def test_writer_after_incomplete_line(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b'{"wall": 1.0, "mono": 1.0, "event": "campaign_started"}\n{"wall": 2.0, "mo')
     journal = Journal(path, Timeline(10.0))
-    event = journal.record("campaign_resumed", pid=1, boot="b", shift=10.0)
+    journal.record(event("campaign_resumed", pid=1, boot="b", shift=10.0, gone_since=2.0))
     journal.close()
     assert [event.kind for event in read_journal(path)] == ["campaign_started", "campaign_resumed"]
-    assert event.stamp.mono > 10.0
+    assert read_journal(path)[-1].stamp.mono > 10.0
     assert fold(read_journal(path)).shift == 10.0
 
 
-def test_an_event_has_its_room_on_a_full_disk_and_none_is_cut_short(tmp_path: Path) -> None:
+def test_events_on_full_disk(tmp_path: Path) -> None:
     program = (
         "import resource, sys; from pathlib import Path; from aging.store.segments import LineFile\n"
         "file = LineFile(Path(sys.argv[1]))\n"
@@ -81,36 +82,36 @@ def test_an_event_has_its_room_on_a_full_disk_and_none_is_cut_short(tmp_path: Pa
     assert path.read_bytes() == b"x" * 59 + b"\n" + b"short\n"
 
 
-def test_the_fold_knows_runners_and_their_processes(tmp_path: Path) -> None:
+def test_fold_runners_and_processes(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     me: dict[str, Any] = {"pid": 10, "boot": boot_id()}
-    journal.record("campaign_started", folder="/f", **me)
-    told: dict[str, Any] = {"replica": 1, "generation": 1}
-    journal.record("deployment_started", "a", pid=5, command=[], main=[5, 7], processes={"main": [5, 7]}, **told)
-    journal.record("deployment_ready", "a", seconds=1.0, seen=["serve"], **told)
+    journal.record(event("campaign_started", folder="/f", **me))
+    run: dict[str, Any] = {"replica": 1, "generation": 1}
+    journal.record(event("deployment_started", "a", pid=5, command=[], main=[5, 7], processes={"main": [5, 7]}, **run))
+    journal.record(event("deployment_ready", "a", seconds=1.0, seen=["serve"], **run))
     state = fold(read_journal(tmp_path / "journal.jsonl"))
     assert state.recorded() == [Identity(5, 7)]
     assert state.runs["a", 1].command == ("serve",)
-    journal.record("load_started", "a", replica=1, load_start=5.0, planned_seconds=60.0, pid=11)
-    journal.record("campaign_interrupted")
+    journal.record(event("load_started", "a", replica=1, load_start=5.0, planned_seconds=60.0, pid=11))
+    journal.record(event("campaign_interrupted"))
     assert fold(read_journal(tmp_path / "journal.jsonl")).ended is not None
-    journal.record("campaign_resumed", shift=3.0, gone_since=1.0, **me)
-    journal.record("load_resumed", "a", replica=1, first=3, pid=12)
+    journal.record(event("campaign_resumed", shift=3.0, gone_since=1.0, **me))
+    journal.record(event("load_resumed", "a", replica=1, first=3, pid=12))
     state = fold(read_journal(tmp_path / "journal.jsonl"))
-    assert (state.phase, state.ended, state.lives, state.shift, state.folder) == ("running", None, 2, 3.0, "/f")
+    assert (state.phase, state.ended, state.runners, state.shift, state.folder) == ("running", None, 2, 3.0, "/f")
     assert (state.runs["a", 1].loads, state.runs["a", 1].load_end, state.runs["a", 1].planned_end) == (2, None, 65.0)
-    journal.record("deployment_died", "a", why="x", log=[], **told)
+    journal.record(event("deployment_died", "a", why="x", log=[], **run))
     assert not fold(read_journal(tmp_path / "journal.jsonl")).recorded()
     journal.close()
 
 
-def test_a_repeated_run_begins_anew_and_what_came_before_is_superseded(tmp_path: Path) -> None:
+def test_repeated_run_supersedes_events(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     for name in ("a", "b"):
-        journal.record("deployment_started", name, replica=1, generation=1, pid=10, command=[])
-        journal.record("load_started", name, replica=1, load_start=5.0, planned_seconds=60.0, pid=11)
-        journal.record("deployment_died", name, replica=1, generation=1, why="exit 1", log=[])
-    journal.record("run_repeated", "a", replica=1, attempt=2, reasons=["it died"])
+        journal.record(event("deployment_started", name, replica=1, generation=1, pid=10, command=[]))
+        journal.record(event("load_started", name, replica=1, load_start=5.0, planned_seconds=60.0, pid=11))
+        journal.record(event("deployment_died", name, replica=1, generation=1, why="exit 1", log=[]))
+    journal.record(event("run_repeated", "a", replica=1, attempt=2, reasons=["it died"]))
     journal.close()
     events = read_journal(tmp_path / "journal.jsonl")
     state = fold(events)
@@ -126,9 +127,7 @@ def test_a_repeated_run_begins_anew_and_what_came_before_is_superseded(tmp_path:
     ]
 
 
-def test_a_follower_reads_every_line_once_and_has_the_state_of_them_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_follower_reads_each_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, read = tmp_path / "journal.jsonl", list[bytes]()
 
     def counted(line: bytes) -> dict[str, Any] | None:
@@ -137,11 +136,11 @@ def test_a_follower_reads_every_line_once_and_has_the_state_of_them_all(
 
     monkeypatch.setattr(aging.store.journal, "parse_line", counted)
     journal = Journal(path)
-    journal.record("campaign_started")
+    journal.record(event("campaign_started"))
     with JournalFollower(path) as follower:
         assert follower.state().phase == "running"
-        journal.record("deployment_started", "a", replica=1, generation=1, pid=10, command=[])
-        journal.record("load_started", "a", replica=1, load_start=5.0, planned_seconds=60.0, pid=11)
+        journal.record(event("deployment_started", "a", replica=1, generation=1, pid=10, command=[]))
+        journal.record(event("load_started", "a", replica=1, load_start=5.0, planned_seconds=60.0, pid=11))
         first = follower.state()
         with path.open("ab") as file:
             file.write(b'{"wall": 1.0, "mono": 1.0, "event": "load_fin')

@@ -13,14 +13,14 @@ import pytest
 import aging.store.reader
 import aging.store.results
 from aging.app.analyze import derive
-from aging.core.records import Event
+from aging.store.events import Event
 from aging.store.frames import Frames
 from aging.store.journal import read_journal
 from aging.store.results import open_results
 from tests.builders import flat, leak, synthetic
 
 
-def test_the_journal_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_journal_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthetic(tmp_path, {"a": flat})
     read: list[Path] = []
 
@@ -35,7 +35,7 @@ def test_the_journal_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(read) == 1
 
 
-def test_an_analysis_with_its_report_reads_every_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_analysis_reads_each_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthetic(tmp_path, {"a": flat, "b": leak(5000.0)}, replicas=2, warmup=None)
     folders = {path.parent for path in tmp_path.glob("*/r*/*/*")}
     read: Counter[Path] = Counter()
@@ -50,7 +50,7 @@ def test_an_analysis_with_its_report_reads_every_folder_once(tmp_path: Path, mon
     assert {folder: read[folder] for folder in folders} == dict.fromkeys(folders, 1)
 
 
-def test_frames_are_the_callers_own(tmp_path: Path) -> None:
+def test_frames_are_independent(tmp_path: Path) -> None:
     results = synthetic(tmp_path, {"a": flat})
     first = results.samples("a", "process")
     first["mono"] = 0.0
@@ -60,7 +60,7 @@ def test_frames_are_the_callers_own(tmp_path: Path) -> None:
     assert set(again["generation"]) == {1}
 
 
-def test_a_frame_with_more_columns_answers_for_fewer_and_not_the_reverse() -> None:
+def test_frame_serves_fewer_columns() -> None:
     frames = Frames()
     frames.put("k", ("a", "b", "absent"), pd.DataFrame({"a": [1.0], "b": [2.0]}))
     found = frames.get("k", ("b", "absent"))
@@ -71,7 +71,7 @@ def test_a_frame_with_more_columns_answers_for_fewer_and_not_the_reverse() -> No
     assert frames.get("other", ("a",)) is None
 
 
-def test_the_frames_used_last_are_kept_within_the_capacity() -> None:
+def test_frames_evict_least_recent() -> None:
     frames = Frames(capacity=2 * 8000)
     frame = pd.DataFrame({"a": [0.0] * 1000})
     for key in ("one", "two"):

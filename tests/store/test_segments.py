@@ -27,14 +27,14 @@ def rows_of(folder: Path) -> list[dict[str, object]]:
     return rows
 
 
-def test_rows_can_be_read_while_the_hour_is_being_written(tmp_path: Path) -> None:
+def test_read_while_writing(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
     writer.append(0.0, [{"a": 1}, {"a": 2, "b": 0.5}])
     assert rows_of(tmp_path) == [{"a": 1, "b": None}, {"a": 2, "b": 0.5}]
     writer.close()
 
 
-def test_a_finished_hour_becomes_parquet_and_the_next_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_hour_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segments_module, "_SEALING_SECONDS", 300.0)  # an interpreter starts slowly on a busy host
     writer = SegmentWriter(tmp_path)
     writer.append(10.0, [{"k": 1}])
@@ -44,7 +44,7 @@ def test_a_finished_hour_becomes_parquet_and_the_next_goes_on(tmp_path: Path, mo
     assert [row["k"] for row in rows_of(tmp_path)] == [1, 2]
 
 
-def test_a_clock_stepped_back_loses_and_reorders_nothing(tmp_path: Path) -> None:
+def test_clock_stepped_back(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
     for k, wall in enumerate((2 * HOUR, HOUR, 2 * HOUR + 1)):
         writer.append(wall, [{"k": k}])
@@ -52,7 +52,7 @@ def test_a_clock_stepped_back_loses_and_reorders_nothing(tmp_path: Path) -> None
     assert [row["k"] for row in rows_of(tmp_path)] == [0, 1, 2]
 
 
-def test_a_second_writer_in_the_same_hour_never_appends_to_the_first_ones_file(tmp_path: Path) -> None:
+def test_second_writer_in_same_hour(tmp_path: Path) -> None:
     for k in range(3):
         writer = SegmentWriter(tmp_path)
         writer.append(0.0, [{"k": k}])
@@ -61,7 +61,7 @@ def test_a_second_writer_in_the_same_hour_never_appends_to_the_first_ones_file(t
     assert [row["k"] for row in rows_of(tmp_path)] == [0, 1, 2]
 
 
-def test_a_truncated_last_line_is_left_out_and_told(tmp_path: Path) -> None:
+def test_truncated_last_line(tmp_path: Path) -> None:
     live = tmp_path / "19700101T00.live.jsonl"
     live.write_bytes(b'{"k":1}\n{"k":2}\n{"k":')
     rows = read_rows(tmp_path)
@@ -70,11 +70,12 @@ def test_a_truncated_last_line_is_left_out_and_told(tmp_path: Path) -> None:
     assert "line 3" in rows.trimmed[0]
 
 
-def test_what_a_seal_leaves_out_is_told_ever_after(tmp_path: Path) -> None:
+def test_left_out_lines_survive_seal(tmp_path: Path) -> None:
     live = tmp_path / "19700101T00.live.jsonl"
     live.write_bytes(b'{"k":1}\n\0\0\0\n{"k":3}\n{"k":')
     (open_hour,) = read_rows(tmp_path).trimmed
-    assert open_hour == "19700101T00.live.jsonl: 2 lines, the first is line 2, are not whole and left out"
+    for part in ("19700101T00.live.jsonl", "2 lines", "line 2"):
+        assert part in open_hour
     seal_tree(tmp_path)
     assert not live.exists()
     sealed = read_rows(tmp_path)
@@ -83,14 +84,14 @@ def test_what_a_seal_leaves_out_is_told_ever_after(tmp_path: Path) -> None:
     assert trimmed_in(tmp_path) == [open_hour]
 
 
-def test_of_a_file_without_a_whole_line_that_is_still_told(tmp_path: Path) -> None:
+def test_file_without_complete_line(tmp_path: Path) -> None:
     (tmp_path / "19700101T00.live.jsonl").write_bytes(b'{"k":')
     seal_tree(tmp_path)
     rows = read_rows(tmp_path)
     assert (rows.table.num_rows, len(rows.trimmed)) == (0, 1)
 
 
-def test_a_sealed_page_that_has_changed_is_not_read_as_if_it_were_sound(tmp_path: Path) -> None:
+def test_changed_page_detected(tmp_path: Path) -> None:
     live = tmp_path / "19700101T00.live.jsonl"
     live.write_text("".join(json.dumps({"k": k * 1.1}) + "\n" for k in range(1000)))
     sealed = seal(live)
@@ -104,7 +105,7 @@ def test_a_sealed_page_that_has_changed_is_not_read_as_if_it_were_sound(tmp_path
         assert rows.trimmed or [row["k"] for row in rows.table.to_pylist()] == [k * 1.1 for k in range(1000)]
 
 
-def test_a_seal_that_does_not_end_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_seal_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segments_module, "_SEALING_SECONDS", 0.2)
     writer = SegmentWriter(tmp_path)
     writer.append(10.0, [{"k": 1}])
@@ -116,7 +117,7 @@ def test_a_seal_that_does_not_end_keeps_nobody_waiting(tmp_path: Path, monkeypat
     assert [row["k"] for row in rows_of(tmp_path)] == [1, 2]
 
 
-def test_a_writer_that_is_killed_loses_at_most_its_last_line(tmp_path: Path) -> None:
+def test_killed_writer_loses_last_line_only(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from aging.store.segments import SegmentWriter\n"
         "w = SegmentWriter(Path(sys.argv[1]))\n"
@@ -136,7 +137,7 @@ def test_a_writer_that_is_killed_loses_at_most_its_last_line(tmp_path: Path) -> 
     assert len(kept) >= said[-1] + 1
 
 
-def test_columns_that_appear_late_and_types_that_widen_are_kept(tmp_path: Path) -> None:
+def test_late_columns_and_wider_types(tmp_path: Path) -> None:
     (tmp_path / "19700101T00.live.jsonl").write_text('{"a":1}\n{"a":null,"b":"x"}\n')
     seal_tree(tmp_path)
     (tmp_path / "19700101T01.live.jsonl").write_text('{"a":2.5,"c":true}\n')
@@ -147,7 +148,7 @@ def test_columns_that_appear_late_and_types_that_widen_are_kept(tmp_path: Path) 
     ]
 
 
-def test_an_hour_is_sealed_batch_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seal_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealing, "_BATCH_ROWS", 2)
     live = tmp_path / "19700101T00.live.jsonl"
     live.write_text('{"a":1}\n{"a":2}\nnot whole\n{"a":2.5,"b":"x"}\n{"a":null}\n{"c":true}\n{"a":')
@@ -164,7 +165,7 @@ def test_an_hour_is_sealed_batch_by_batch(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     "step", ["temporary written", "another's temporary written", "renamed, live not yet deleted", "Parquet damaged"]
 )
-def test_a_seal_interrupted_at_each_step_keeps_every_row_once(tmp_path: Path, step: str) -> None:
+def test_seal_interrupted_at_each_step(tmp_path: Path, step: str) -> None:
     live = tmp_path / "19700101T00.live.jsonl"
     content = "".join(json.dumps({"k": k}) + "\n" for k in range(5))
     live.write_text(content)
@@ -184,14 +185,14 @@ def test_a_seal_interrupted_at_each_step_keeps_every_row_once(tmp_path: Path, st
     assert pq.read_table(tmp_path / "19700101T00.parquet").num_rows == 5
 
 
-def test_an_empty_live_file_leaves_nothing(tmp_path: Path) -> None:
+def test_empty_live_file(tmp_path: Path) -> None:
     live = tmp_path / "19700101T00.live.jsonl"
     live.touch()
     assert seal(live) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_values_that_json_does_not_know_are_refused_rather_than_written(tmp_path: Path) -> None:
+def test_non_json_values_refused(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
     with pytest.raises(ValueError, match="not JSON compliant"):
         writer.append(0.0, [{"a": float("nan")}])
@@ -199,7 +200,7 @@ def test_values_that_json_does_not_know_are_refused_rather_than_written(tmp_path
     assert all(read_live(path).rows == [] for path in tmp_path.iterdir())
 
 
-def test_columns_are_read_alone_as_far_as_there_are_such(tmp_path: Path) -> None:
+def test_read_selected_columns(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
     writer.append(0.0, [{"a": 1, "b": 2}])
     writer.close()
@@ -209,7 +210,7 @@ def test_columns_are_read_alone_as_far_as_there_are_such(tmp_path: Path) -> None
     assert read_rows(tmp_path, ("d",)).table.column_names == []
 
 
-def test_a_seal_that_is_killed_at_any_call_keeps_every_row_once(tmp_path: Path) -> None:
+def test_seal_killed_at_any_call(tmp_path: Path) -> None:
     content = "".join(json.dumps({"k": k}) + "\n" for k in range(5))
     for step in range(7):
         (tmp_path / str(step)).mkdir()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from aging.core.metrics import PRIMARY
-from aging.core.records import HARNESS, Event
+from aging.core.records import HARNESS
 from aging.findings.series import Measured
 from aging.findings.types import Finding, Findings
 from aging.report.html.plot_data import LatencyTrace, MemoryTrace, latency_trace, memory_trace
+from aging.store.events import DeploymentDied, Event
+from aging.store.manifest import Manifest
 from aging.store.results import Results
 
 
@@ -27,7 +28,7 @@ class Context:
         return self.measured.results
 
     @property
-    def manifest(self) -> Mapping[str, Any]:
+    def manifest(self) -> Manifest:
         return self.results.manifest
 
     @cached_property
@@ -38,7 +39,7 @@ class Context:
     @cached_property
     def known_ageing(self) -> frozenset[str]:
         """Deployments that are controls: their ageing is configured, and is no news."""
-        return frozenset(one["name"] for one in self.manifest["deployments"] if one.get("known_ageing") is not None)
+        return frozenset(one.name for one in self.manifest.deployments if one.known_ageing is not None)
 
     @cached_property
     def under_test(self) -> Sequence[str]:
@@ -79,10 +80,10 @@ class Context:
         started = self.results.state.started
         return None if started is None else event.stamp.mono - started.mono
 
-    def last_event(self, kind: str, deployment: str, at_seconds: float | None) -> Event | None:
-        """The event that a problem of ``deployment`` at ``at_seconds`` tells of."""
+    def death(self, deployment: str, at_seconds: float | None) -> DeploymentDied | None:
+        """The death that a problem of ``deployment`` at ``at_seconds`` tells of."""
         for event in self.results.events:
-            if event.kind == kind and event.deployment == deployment:
+            if isinstance(event, DeploymentDied) and event.deployment == deployment:
                 since = self.since_start(event)
                 if at_seconds is None or since is None or abs(since - at_seconds) < 0.1:
                     return event

@@ -52,19 +52,19 @@ def write_report(measured: Measured, findings: Findings, path: Path) -> None:
 def page(measured: Measured, findings: Findings) -> str:
     """The report as HTML."""
     context = Context(measured, findings)
-    campaign = context.manifest["campaign"]
+    campaign = context.manifest.campaign
     return (
         environment()
         .get_template("page.html.j2")
         .render(
             name=findings.campaign,
-            description=campaign.get("description"),
+            description=campaign.description,
             css=Markup(resources.files("aging.report.html").joinpath("report.css").read_text("utf-8")),
             facts=facts(context),
             headline=wording.headline(context.under_test or context.results.deployments, context.found),
             notices=[*controls_notice(findings), *problems_notice(findings)],
             sections=rendered(context),
-            version=context.manifest.get("aging_version", ""),
+            version=context.manifest.aging_version or "",
             root=context.results.layout.root.name,
         )
     )
@@ -79,21 +79,19 @@ def rendered(context: Context) -> Sequence[Rendered]:
 
 def facts(context: Context) -> Sequence[tuple[str, str]]:
     """What a reader needs to place the campaign: when, how long, how often, and how it ended."""
-    state, campaign = context.results.state, context.manifest["campaign"]
+    state, campaign = context.results.state, context.manifest.campaign
     found = [("Campaign", wording.PHASE.get(state.phase, state.phase))]
     if state.started is not None:
         found.append(("Started", f"{utc(state.started.wall):%Y-%m-%d %H:%M} UTC"))
-    if isinstance(seconds := campaign.get("duration_seconds"), int | float):
-        found.append(("Load per run" if campaign["load"] else "Watched for", readable_duration(seconds)))
-    if isinstance(seconds := campaign.get("warmup_seconds"), int | float):
-        found.append(("Warm-up left out", readable_duration(seconds)))
+    if seconds := campaign.duration_seconds:
+        found.append(("Load per run" if campaign.load else "Watched for", readable_duration(seconds)))
+    if campaign.warmup_seconds is not None:
+        found.append(("Warm-up left out", readable_duration(campaign.warmup_seconds)))
     found.append(("Deployments", str(len(context.results.deployments))))
-    if "replicas" in campaign:
-        found.append(("Replicas", str(campaign["replicas"])))
-    if "seed" in context.manifest:
-        found.append(("Seed", str(context.manifest["seed"])))
-    if host := context.manifest.get("host", {}).get("name"):
-        found.append(("Host", str(host)))
+    found.append(("Replicas", str(campaign.replicas)))
+    found.append(("Seed", str(context.manifest.seed)))
+    if host := context.manifest.host.name:
+        found.append(("Host", host))
     return found
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from aging.core.metrics import PRIMARY
-from aging.core.records import HARNESS, Event
+from aging.core.records import HARNESS
 from aging.findings.latencies import Base, latencies
 from aging.findings.series import Floats, Measured, Series, Window
 from aging.findings.types import Finding
+from aging.store.events import DeploymentDied, DeploymentStarted, Event, RejuvenationStarted
 
 BUCKETS = 480
 """Horizontal places of a plot: a longer series keeps the least and the greatest value of each."""
@@ -242,16 +243,16 @@ def _primary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _marks(events: Iterable[Event], deployment: str, replica: int, window: Window) -> tuple[Mark, ...]:
-    kinds = {"deployment_died": "died", "rejuvenation_started": "rejuvenated", "deployment_started": "restarted"}
+    kinds = {DeploymentDied: "died", RejuvenationStarted: "rejuvenated", DeploymentStarted: "restarted"}
     marks: list[Mark] = []
     for event in events:
-        mine = event.deployment == deployment and event.details.get("replica", 1) == replica
         at = event.stamp.mono - window.load_start
-        if not mine or event.kind not in kinds or at < 0:
+        kind = kinds.get(type(event))
+        if not event.of_run(deployment, replica) or kind is None or at < 0:
             continue
-        if kinds[event.kind] == "restarted" and marks and marks[-1].kind == "rejuvenated":
+        if kind == "restarted" and marks and marks[-1].kind == "rejuvenated":
             continue  # a rejuvenation is the restart's reason
-        marks.append(Mark(at, kinds[event.kind]))
+        marks.append(Mark(at, kind))
     return tuple(marks)
 
 

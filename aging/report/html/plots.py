@@ -39,28 +39,34 @@ SMALL = Shape(380, 210, 56)
 def memory_plot(trace: MemoryTrace, shape: Shape, name: str, label: str) -> Markup:
     """Raw samples pale, the analysed medians over them, the finding's slope with its confidence band."""
     drawn, axes = svg.figure(shape.width, shape.height, shape.left)
+    draw_memory(axes, trace, svg.PAGE)
+    return svg.markup(drawn, name, label)
+
+
+def draw_memory(axes: Axes, trace: MemoryTrace, palette: svg.Palette) -> None:
+    """The same on any axes."""
     least, greatest = memory_limits(trace)
     last = max([trace.planned_seconds, *(float(raw.t[-1]) for raw in trace.raw if raw.t.size)])
     for begin, end in trace.warmups:
-        axes.axvspan(begin, end, color=svg.SHADE, linewidth=0)
+        axes.axvspan(begin, end, color=palette.shade, linewidth=0)
     if trace.warmups and trace.warmups[0][1] - trace.warmups[0][0] > 0.12 * last:
-        _note(axes, trace.warmups[0][0], "warm-up", svg.MUTED)
+        _note(axes, trace.warmups[0][0], "warm-up", palette.muted)
     for raw in trace.raw:
-        axes.plot(raw.t, raw.y, color=svg.DATA, linewidth=0.8, alpha=0.45)
+        axes.plot(raw.t, raw.y, color=palette.data, linewidth=0.8, alpha=0.45)
     for medians in trace.medians:
-        axes.plot(medians.t, medians.y, color=svg.DATA, linewidth=1.6)
+        axes.plot(medians.t, medians.y, color=palette.data, linewidth=1.6)
     if trace.fit is not None:
         fit = trace.fit
         t = np.array([fit.first, fit.middle, fit.last])
         if fit.low is not None and fit.high is not None:
             low, high = (fit.level + slope * (t - fit.middle) for slope in (fit.low, fit.high))
-            axes.fill_between(t, np.minimum(low, high), np.maximum(low, high), color=svg.FIT, alpha=0.22, linewidth=0)
-        axes.plot(t, fit.level + fit.slope * (t - fit.middle), color=svg.FIT, linewidth=1.8, dashes=(5, 2.5))
-    _draw_marks(axes, trace.marks)
-    svg.time_axis(axes, last, f"the {trace.origin} began")
-    factor, unit = unit_of(PRIMARY).scale(greatest)
-    svg.value_axis(axes, factor, unit, least, greatest)
-    return svg.markup(drawn, name, label)
+            axes.fill_between(
+                t, np.minimum(low, high), np.maximum(low, high), color=palette.fit, alpha=0.22, linewidth=0
+            )
+        axes.plot(t, fit.level + fit.slope * (t - fit.middle), color=palette.fit, linewidth=1.8, dashes=(5, 2.5))
+    _draw_marks(axes, trace.marks, palette)
+    svg.time_axis(axes, last, f"the {trace.origin} began", palette)
+    svg.value_axis(axes, unit_of(PRIMARY).scale(greatest), least, greatest, palette)
 
 
 def memory_limits(trace: MemoryTrace) -> tuple[float, float]:
@@ -126,31 +132,37 @@ def latency_scale(traces: Sequence[LatencyTrace], planned: Iterable[float]) -> L
 def latency_plot(trace: LatencyTrace, scale: LatencyScale, shape: Shape, name: str, label: str) -> Markup:
     """Median time to first token, the band up to its 95th percentile, and a tick for every cell with failures."""
     drawn, axes = svg.figure(shape.width, shape.height, shape.left)
-    if scale.logarithmic:
-        axes.set_yscale("log")
-    if trace.warmup > 0:
-        axes.axvspan(0, min(trace.warmup, scale.last), color=svg.SHADE, linewidth=0)
-    median, p95 = trace.median, trace.p95
-    axes.fill_between(median.t, median.y, p95.y, color=svg.DATA, alpha=0.22, linewidth=0)
-    axes.plot(median.t, median.y, color=svg.DATA, linewidth=1.6)
-    axes.vlines(trace.failures, 0, 0.06, transform=axes.get_xaxis_transform(), color=svg.BAD, linewidth=1.4)
-    _draw_marks(axes, trace.marks)
-    svg.time_axis(axes, scale.last, "the load began")
-    factor, unit = unit_of("_seconds").scale(scale.greatest)
-    if scale.logarithmic:
-        svg.log_value_axis(axes, unit_of("_seconds").scales, scale.least, scale.greatest)
-    else:
-        svg.value_axis(axes, factor, unit, scale.least, scale.greatest)
+    draw_latency(axes, trace, scale, svg.PAGE)
     return svg.markup(drawn, name, label)
 
 
-def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
+def draw_latency(axes: Axes, trace: LatencyTrace, scale: LatencyScale, palette: svg.Palette) -> None:
+    """The same on any axes."""
+    if scale.logarithmic:
+        axes.set_yscale("log")
+    if trace.warmup > 0:
+        axes.axvspan(0, min(trace.warmup, scale.last), color=palette.shade, linewidth=0)
+    median, p95 = trace.median, trace.p95
+    axes.fill_between(median.t, median.y, p95.y, color=palette.data, alpha=0.22, linewidth=0)
+    axes.plot(median.t, median.y, color=palette.data, linewidth=1.6)
+    axes.vlines(trace.failures, 0, 0.06, transform=axes.get_xaxis_transform(), color=palette.bad, linewidth=1.4)
+    _draw_marks(axes, trace.marks, palette)
+    svg.time_axis(axes, scale.last, "the load began", palette)
+    if scale.logarithmic:
+        svg.log_value_axis(axes, unit_of("_seconds").scales, scale.least, scale.greatest)
+    else:
+        svg.value_axis(axes, unit_of("_seconds").scale(scale.greatest), scale.least, scale.greatest, palette)
+
+
+def _draw_marks(axes: Axes, marks: Sequence[Mark], palette: svg.Palette) -> None:
     for mark in marks:
         dead = mark.kind == "died"
-        axes.axvline(mark.at, color=svg.BAD if dead else svg.MARK, linewidth=1.6 if dead else 1.0, dashes=(2, 2))
+        axes.axvline(
+            mark.at, color=palette.bad if dead else palette.mark, linewidth=1.6 if dead else 1.0, dashes=(2, 2)
+        )
     if len(marks) <= _MOST_LABELLED:
         for mark in marks:
-            _note(axes, mark.at, mark.kind, svg.BAD if mark.kind == "died" else svg.MARK)
+            _note(axes, mark.at, mark.kind, palette.bad if mark.kind == "died" else palette.mark)
 
 
 def _note(axes: Axes, at: float, text: str, colour: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -15,26 +16,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation, Transform
 
-INK = "#010101"
-MUTED = "#020202"
-RULE = "#030303"
-DATA = "#040404"
-FIT = "#050505"
-BAD = "#060606"
-SHADE = "#070707"
-MARK = "#080808"
 
-_VARIABLES = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    RULE: "var(--rule)",
-    DATA: "var(--data)",
-    FIT: "var(--fit)",
-    BAD: "var(--bad)",
-    SHADE: "var(--shade)",
-    MARK: "var(--mark)",
-}
-"""Placeholder colours that matplotlib writes, and the page's variables that take their place."""
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The colors of a plot, by what is drawn in them."""
+
+    ink: str
+    muted: str
+    rule: str
+    data: str
+    fit: str
+    bad: str
+    shade: str
+    mark: str
+
+
+PAGE = Palette("#010101", "#020202", "#030303", "#040404", "#050505", "#060606", "#070707", "#080808")
+"""Placeholders that matplotlib writes; the page's variables of the same names take their place."""
+
+SCREEN = Palette("#1b1f24", "#626a73", "#e2e4e7", "#33658a", "#c2571a", "#b3261e", "#eef0f2", "#7b5ea7")
+"""The page's light colors, for plots outside of it."""
 
 _LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 _POINTS_PER_INCH = 72.0  # one SVG user unit is one point
@@ -56,29 +57,35 @@ def figure(width: float, height: float, left: float, right: float = 12, top: flo
     box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
     axes = drawn.add_axes(box)
     drawn.patch.set_visible(False)
-    axes.patch.set_visible(False)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(RULE)
-    axes.tick_params(colors=MUTED, length=0, labelsize=11, pad=5)
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.set_axisbelow(True)
+    bare(axes, PAGE)
     return drawn, axes
 
 
-def time_axis(axes: Axes, last: float, since: str) -> None:
+def bare(axes: Axes, palette: Palette) -> None:
+    """Leave of an axes its horizontal line, pale rules and labels."""
+    axes.patch.set_visible(False)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(palette.rule)
+    axes.tick_params(colors=palette.muted, length=0, labelsize=11, pad=5)
+    axes.grid(axis="y", color=palette.rule, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def time_axis(axes: Axes, last: float, since: str, palette: Palette) -> None:
     """Seconds since ``since`` on the horizontal axis, written in the unit that suits ``last``."""
     factor, name, steps = next((unit for unit in _TIMES if last >= unit[0] * _LEAST_UNITS), _TIMES[-1])
     _scaled_ticks(axes.xaxis, factor, 6, steps)
     axes.set_xlim(0, max(last, 1e-9))
-    axes.set_xlabel(f"{name} since {since}", color=MUTED, fontsize=11, labelpad=9)
+    axes.set_xlabel(f"{name} since {since}", color=palette.muted, fontsize=11, labelpad=9)
 
 
-def value_axis(axes: Axes, factor: float, name: str, least: float, greatest: float) -> None:
-    """Values on the vertical axis from ``least`` to ``greatest``, in units of ``factor``."""
+def value_axis(axes: Axes, unit: tuple[float, str], least: float, greatest: float, palette: Palette) -> None:
+    """Values on the vertical axis from ``least`` to ``greatest``, in a ``unit``: its size and its name."""
+    factor, name = unit
     axes.set_ylim(least, greatest)
     _scaled_ticks(axes.yaxis, factor, 5, _ROUND)
-    axes.text(0, 1, name, transform=_above(axes), ha="right", va="bottom", color=MUTED, fontsize=11)
+    axes.text(0, 1, name, transform=_above(axes), ha="right", va="bottom", color=palette.muted, fontsize=11)
 
 
 def log_value_axis(axes: Axes, scales: Sequence[tuple[float, str]], least: float, greatest: float) -> None:
@@ -107,8 +114,8 @@ def markup(drawn: Figure, name: str, label: str) -> Markup:
     body = re.sub(r' id="[A-Za-z.0-9]+_\d+"', "", body)
     body = re.sub(r' d="[^"]*"', lambda path: _LONG_NUMBER.sub(_rounded, path[0]), body)
     body = re.sub(r"\s*\n\s*", "\n", body).replace("xlink:href", "href")
-    for placeholder, variable in _VARIABLES.items():
-        body = body.replace(placeholder, variable)
+    for variable, placeholder in asdict(PAGE).items():
+        body = body.replace(placeholder, f"var(--{variable})")
     view = box[1] if box else "0 0 1 1"
     return Markup(f'<svg viewBox="{view}" role="img" aria-label="{escape(label)}">{body}</svg>')
 
@@ -120,7 +127,6 @@ def _rounded(number: re.Match[str]) -> str:
 
 def _above(axes: Axes) -> Transform:
     """Axes coordinates moved to where the vertical tick labels end, a little above the top."""
-    assert isinstance(axes.figure, Figure)
     return axes.transAxes + ScaledTranslation(-5 / 72, 12 / 72, axes.figure.dpi_scale_trans)
 
 

@@ -7,15 +7,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core.records import Event
 from aging.report.html.context import Context
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
+from aging.store.events import Event
 
 _MOST = 1000
 """More events than this are shown from both ends."""
 
 _LONGEST = 300
+
+_NOTHING: tuple[Any, ...] = (None, "", [], (), {})
 
 _TEMPLATE = """
 {% from "macros.html.j2" import fold %}
@@ -65,7 +67,7 @@ def _row(context: Context, event: Event) -> dict[str, Any]:
 
 
 def _details(details: Mapping[str, Any]) -> str:
-    text = " · ".join(f"{key} {_text(value)}" for key, value in details.items() if value is not None)
+    text = " · ".join(f"{key} {_text(value)}" for key, value in details.items() if value not in _NOTHING)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 

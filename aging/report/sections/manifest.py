@@ -38,7 +38,7 @@ class Manifest(Section):
     order = 80
 
     def render(self, context: Context) -> Markup:
-        manifest = context.manifest
+        manifest = context.manifest.as_json()
         return render(
             _TEMPLATE,
             run={key: value for key, value in manifest.items() if key not in _SHOWN_APART},

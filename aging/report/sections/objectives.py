@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.core.format import readable_duration
-from aging.findings.slo import described
 from aging.findings.types import Attainment
+from aging.report.format import objectives_text
 from aging.report.html.context import Context
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
@@ -61,6 +61,6 @@ def _row(one: Attainment) -> dict[str, Any]:
     goodputs = (one.goodput, one.first_goodput, one.last_goodput)
     return {
         "one": one,
-        "objectives": described(one.objectives),
+        "objectives": objectives_text(one.objectives),
         "texts": [*map(share_text, shares), *map(goodput_text, goodputs)],
     }

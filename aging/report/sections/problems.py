@@ -59,18 +59,17 @@ class Problems(Section):
             for kind, known in sorted(kinds.items(), key=lambda one: one[1].severity != "grave")
         ]
         timed = any(problem.at_seconds is not None for problem in problems)
-        loaded = bool(context.manifest["campaign"]["load"])
+        loaded = context.manifest.campaign.load is not None
         return render(_TEMPLATE, groups=groups, timed=timed, loaded=loaded)
 
 
 def _row(context: Context, problem: Problem) -> dict[str, Any]:
     message, log = problem.message, []
     if ProblemKind.DIED.of(problem) and problem.deployment is not None:
-        event = context.last_event("deployment_died", problem.deployment, problem.at_seconds)
+        event = context.death(problem.deployment, problem.at_seconds)
         if event is not None:  # the log is shown as lines, not run together in the message
-            log = [str(line) for line in event.details.get("log", ())]
-            replica, generation = (event.details.get(key, 1) for key in ("replica", "generation"))
-            message = f"replica {replica}, generation {generation}: {event.details.get('why', 'no reason known')}"
+            log = list(event.log)
+            message = f"replica {event.replica}, generation {event.generation}: {event.why}"
     return {
         "deployment": problem.deployment,
         "at": problem.at_seconds,

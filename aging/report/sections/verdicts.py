@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from markupsafe import Markup
 
 from aging.core.format import readable_duration
@@ -14,6 +11,7 @@ from aging.report import wording
 from aging.report.html.context import Context
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
+from aging.store.manifest import CampaignSettings
 
 _HOUR = 3600.0
 
@@ -64,7 +62,7 @@ class Verdicts(Section):
     order = 10
 
     def render(self, context: Context) -> Markup:
-        kinds = {one["name"]: one.get("kind", "") for one in context.manifest["deployments"]}
+        kinds = {one.name: one.kind for one in context.manifest.deployments}
         names = [*context.under_test, *(name for name in context.results.deployments if name in context.known_ageing)]
         died = {problem.deployment for problem in context.findings.problems if ProblemKind.DIED.of(problem)}
         rows = []
@@ -83,17 +81,16 @@ class Verdicts(Section):
                     "detectable": wording.detectable(finding),
                 }
             )
-        window = _window(context.manifest["campaign"])
+        window = _window(context.manifest.campaign)
         return render(
             _TEMPLATE,
             rows=rows,
             window=readable_duration(window) if window else None,
-            loaded=bool(context.manifest["campaign"]["load"]),
+            loaded=context.manifest.campaign.load is not None,
             extrapolated=bool(window) and window < _HOUR,
         )
 
 
-def _window(campaign: Mapping[str, Any]) -> float:
+def _window(campaign: CampaignSettings) -> float:
     """Planned seconds of load that are analysed, 0 where the manifest does not tell."""
-    planned: float = campaign.get("duration_seconds", 0.0) - (campaign.get("warmup_seconds") or 0.0)
-    return max(planned, 0.0)
+    return max(campaign.duration_seconds - (campaign.warmup_seconds or 0.0), 0.0)

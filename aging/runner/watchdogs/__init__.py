@@ -1,5 +1,6 @@
-"""What a runner watches besides what it measures: a small pure decision each, and the reading it decides on.
+"""The watchdogs of a running campaign: one pure decision per module, and the loop over them.
 
-``disk``: is there room for results. ``memory``: is the kernel's out-of-memory killer near, and who brings it. ``load``:
-does the server answer, does the client keep up. ``alarm``: told once, and once when it is over.
+``disk``: is there room for results? ``memory``: is the kernel's out-of-memory killer near, and which server has grown?
+``load``: does the server answer, does the client keep its schedule? ``alarms``: one event when a trouble begins, one
+when it ends. ``monitor``: the loop.
 """

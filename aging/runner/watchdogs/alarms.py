@@ -1,25 +1,28 @@
-"""Alarms: told when a trouble begins and when it is over, not every second between."""
+"""Alarms: an event when a trouble begins and when it ends, not every second between."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+from aging.store.events import Journalize, Watchdog, WatchdogOver
 
 Subject = tuple[str, int]
-"""The run that is in trouble: deployment and replica."""
+"""A run: deployment and replica."""
 
 
 class Alarms:
-    """Tells troubles of runs by ``tell(event, deployment, **details)``."""
+    """Journals the troubles of runs."""
 
-    def __init__(self, record_event: Callable[..., object]) -> None:
+    def __init__(self, record_event: Journalize) -> None:
         self._record_event = record_event
         self._ringing: dict[Subject, set[str]] = {}
 
     def look(self, subject: Subject, troubles: Mapping[str, str]) -> None:
-        """What is wrong now, in words by kind."""
+        """Journal the changes: ``troubles`` are the current messages by kind."""
         before, (deployment, replica) = self._ringing.get(subject, set()), subject
         for kind in troubles.keys() - before:
-            self._record_event("watchdog", deployment, replica=replica, trouble=kind, message=troubles[kind])
+            message = troubles[kind]
+            self._record_event(Watchdog(deployment=deployment, replica=replica, trouble=kind, message=message))
         for kind in before - troubles.keys():
-            self._record_event("watchdog_over", deployment, replica=replica, trouble=kind)
+            self._record_event(WatchdogOver(deployment=deployment, replica=replica, trouble=kind))
         self._ringing[subject] = set(troubles)

@@ -1,4 +1,4 @@
-"""Is there room for what is still to be written? A campaign that stops in time keeps all it has measured."""
+"""Is there room for results? A campaign that halts before the disk is full keeps all its data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What an ordinary user may still take of a file system; ``inodes`` is None where they are not counted."""
+    """Free space of a file system for ordinary users; ``inodes`` is None if it does not count them."""
 
     bytes: int
     inodes: int | None
@@ -21,9 +21,9 @@ class Room:
 
 
 def too_little(room: Room, least_bytes: int, least_inodes: int) -> str | None:
-    """Why a campaign must not go on writing there, in words; None when it may."""
+    """Why the campaign must halt; None if there is enough room."""
     if room.bytes < least_bytes:
         return f"only {room.bytes / 2**20:.1f} MiB are free for results, less than {least_bytes / 2**20:.1f} MiB"
     if room.inodes is not None and room.inodes < least_inodes:
-        return f"only {room.inodes} files more can be made for results, less than {least_inodes}"
+        return f"only {room.inodes} more files can be created for results, less than {least_inodes}"
     return None

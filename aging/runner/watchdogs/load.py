@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from aging.load.heartbeat import Beat
 
 MUTE_SECONDS = 10.0
-"""A load process tells its pulse every second."""
+"""A load process sends a heartbeat every second."""
 
 
 def troubles(beat: Beat | None, heard: float, silent_after: float, late_after: float) -> Mapping[str, str]:
-    """What is wrong with a load, in words by kind, from its last pulse, which came ``heard`` seconds ago."""
+    """Messages about a load, by kind, from its last heartbeat, which came ``heard`` seconds ago."""
     if heard > MUTE_SECONDS:
-        return {"mute": "its load process, which should every second, has told nothing"}
+        return {"mute": f"The load process has sent no heartbeat for {heard:.0f} s (expected every 1 s)."}
     if beat is None:
         return {}
     found = {}
     if beat.quiet > silent_after:
         found["silent"] = (
-            f"the server has answered nothing for {beat.quiet:.0f} s, with {beat.waiting} requests in flight"
+            f"The server has sent no answer for {beat.quiet:.0f} s, with {beat.waiting} requests in flight."
         )
     if beat.late > late_after:
-        found["behind"] = f"the client is {beat.late:.1f} s behind its schedule"
+        found["behind"] = f"The load client is {beat.late:.1f} s behind its schedule."
     return found

@@ -1,4 +1,4 @@
-"""Is the kernel's out-of-memory killer near, and who brings it? Better the one that grows is ended than the harness."""
+"""Is the kernel's out-of-memory killer near, and which server has grown? It is ended before the harness is killed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _GROUPS = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes that can still be taken before somebody is killed, and by whose limit."""
+    """Bytes available before the kernel kills a process, and whose limit that is."""
 
     available: int
     limit: str
 
     @classmethod
     def now(cls) -> Memory:
-        """The host's, or what a control group (version 2) leaves that the harness is in, whichever is less."""
+        """Of the host, or of a control group (version 2) of the harness, whichever is less."""
         host = cls(psutil.virtual_memory().available, "the host")
         return min([host, *_of_groups()], key=lambda memory: memory.available)
 
 
 def too_little(memory: Memory, least: int) -> str | None:
-    """Why somebody must go, in words; None while there is enough."""
+    """Why a server must be ended; None while there is enough memory."""
     if memory.available >= least:
         return None
     return (
@@ -36,7 +36,7 @@ def too_little(memory: Memory, least: int) -> str | None:
 
 
 def offender(growth: Mapping[str, float]) -> str | None:
-    """Who has grown most, of bytes by name; None where nobody has grown by a mebibyte, and it is somebody else."""
+    """The name with the most growth in bytes; None if no growth reaches 1 MiB."""
     grown = {name: size for name, size in growth.items() if size >= _LEAST_GROWTH_BYTES}
     return max(grown, key=lambda name: grown[name], default=None)
 
@@ -48,10 +48,10 @@ def _of_groups() -> Iterator[Memory]:
         try:
             limit, used = (folder / "memory.max").read_text().strip(), int((folder / "memory.current").read_text())
             stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        except (OSError, ValueError):  # no such controller, or the root of all
+        except (OSError, ValueError):  # no such controller, or the root group
             continue
         if limit != "max":
-            # What the kernel can give back at once does not count, as it does not in the host's "available".
+            # Memory that the kernel can reclaim at once does not count, as in the host's "available".
             yield Memory(int(limit) - used + int(stat.get("inactive_file", 0)), f"control group {group}")
 
 

@@ -1,10 +1,10 @@
-"""The watchdogs of a running campaign: read every second, and what follows from what they see."""
+"""The loop over the watchdogs: reads every second, and acts on their decisions."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aging.campaign.schema import WatchdogsTable
@@ -16,15 +16,16 @@ from aging.runner.server import Server
 from aging.runner.watchdogs import disk, load, memory
 from aging.runner.watchdogs.alarms import Alarms
 from aging.runner.watchdogs.memory import Memory
+from aging.store.events import Journalize, Watchdog
 
 _INTERVAL_SECONDS = 1.0
 _CONFIRMED = 3
-"""Looks in a row before somebody is ended: a moment's peak is no exhaustion."""
+"""Consecutive looks before a server is ended: a short peak is not exhaustion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A run that is going on, with its load process if it has one."""
+    """A run under way, with its load process if it has one."""
 
     replica: int
     server: Server
@@ -34,7 +35,7 @@ class Watched:
 class Watchdogs:
     """Watches disk, memory and loads until cancelled.
 
-    ``runs`` are those of now; ``record_event`` writes the journal; ``halt`` ends the campaign in order.
+    ``runs`` returns the runs under way; ``record_event`` writes the journal; ``halt`` ends the campaign in order.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Watchdogs:
         table: WatchdogsTable,
         results: Path,
         runs: Callable[[], Sequence[Watched]],
-        record_event: Callable[..., object],
+        record_event: Journalize,
         halt: Callable[[str], None],
     ) -> None:
         self._table = table
@@ -56,7 +57,7 @@ class Watchdogs:
         self._shortage_reported = False
 
     def see(self, reading: Reading) -> None:
-        """A reading of what a deployment holds: how much it has grown since its generation was ready."""
+        """Note the growth of a deployment since its generation became ready."""
         if reading.owner == HARNESS or (size := reading.values.get(PRIMARY)) is None:
             return
         if any(run.server.name == reading.owner and run.server.age is not None for run in self._runs()):
@@ -78,7 +79,7 @@ class Watchdogs:
         for run in self._runs():
             load_process = run.load_process
             for failure in () if load_process is None else load_process.take_failed_seals():
-                self._record_event("sealing_failed", run.server.name, replica=run.replica, **failure)
+                self._record_event(replace(failure, deployment=run.server.name, replica=run.replica))
             if (
                 load_process is None
                 or load_process.heard is None
@@ -87,8 +88,8 @@ class Watchdogs:
             ):
                 continue
             heard = time.monotonic() - load_process.heard
-            told = load.troubles(load_process.beat, heard, table.silent_after, table.late_after)
-            self._alarms.look((run.server.name, run.replica), told)
+            troubles = load.troubles(load_process.beat, heard, table.silent_after, table.late_after)
+            self._alarms.look((run.server.name, run.replica), troubles)
             if load_process.full is not None:
                 self._halt(f"request records cannot be written: {load_process.full}")
 
@@ -105,15 +106,15 @@ class Watchdogs:
         if (name := memory.offender(growth)) is None:
             if not self._shortage_reported:
                 self._record_event(
-                    "watchdog", trouble="memory", message=f"{reason}; none of this campaign's servers has grown"
+                    Watchdog(trouble="memory", message=f"{reason}; none of this campaign's servers has grown")
                 )
             self._shortage_reported = True
         else:
             why = f"{reason}; {name} has grown most, by {growth[name] / 2**20:.0f} MiB"
-            self._record_event(
-                "watchdog", name, replica=servers[name].replica, trouble="memory", message=f"{why}: it was ended"
-            )
-            await servers[name].server.end_for_good(f"ended by the campaign: {why}")
+            run = servers[name]
+            ended = f"{why}: it was ended"
+            self._record_event(Watchdog(deployment=name, replica=run.replica, trouble="memory", message=ended))
+            await run.server.end_for_good(f"ended by the campaign: {why}")
 
     def _grown(self, server: Server) -> float:
         first, last = self._sizes.get((server.name, server.generation), (0.0, 0.0))

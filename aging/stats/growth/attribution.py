@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from aging.stats.noise.model_selection import whitened_criterion
 from aging.stats.series.block_medians import block_medians
-from aging.stats.series.validation import Floats, SeriesError, as_values
-from aging.stats.slope.interval import LEAST, AutocorrelatedSlope, sen_slope_autocorrelated
+from aging.stats.series.validation import LEAST_FOR_INTERVAL, Floats, SeriesError, as_values
+from aging.stats.slope.interval import AutocorrelatedSlope, sen_slope_autocorrelated
 
 _FINEST = 1_000
 _CLEAR = 6.0
@@ -38,8 +38,8 @@ def attribute_growth(y: ArrayLike, drivers: Mapping[str, ArrayLike]) -> Attribut
     Each driver has shape (n,), in its own unit, and must not fall; slopes are in
     the indicator's unit per that unit. Raises :class:`~aging.stats.SeriesError`.
     """
-    values = as_values(y, least=LEAST)
-    given = {name: as_values(driver, least=LEAST, name=name) for name, driver in drivers.items()}
+    values = as_values(y, least=LEAST_FOR_INTERVAL)
+    given = {name: as_values(driver, least=LEAST_FOR_INTERVAL, name=name) for name, driver in drivers.items()}
     for name, driver in given.items():
         if driver.size != values.size or np.any(np.diff(driver) < 0) or np.ptp(driver) == 0:
             raise SeriesError(f"{name} must rise, never fall, and have as many values as y ({values.size})")

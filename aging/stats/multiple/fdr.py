@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,12 +16,12 @@ def benjamini_hochberg(p: ArrayLike | Sequence[float | None]) -> Floats:
     ``p`` has shape (m,); a missing one (None or NaN) stays NaN and does not
     count as a test. Raises :class:`~aging.stats.SeriesError` for a p outside [0, 1].
     """
-    return _adjusted(p, "bh")
+    return _adjusted(p, dependent=False)
 
 
 def benjamini_yekutieli(p: ArrayLike | Sequence[float | None]) -> Floats:
     """Return the adjusted p (q) of each test under any dependence (Benjamini and Yekutieli 2001); as above."""
-    return _adjusted(p, "by")
+    return _adjusted(p, dependent=True)
 
 
 def probabilities(p: ArrayLike | Sequence[float | None]) -> Floats:
@@ -33,12 +32,20 @@ def probabilities(p: ArrayLike | Sequence[float | None]) -> Floats:
     return values
 
 
-def _adjusted(p: ArrayLike | Sequence[float | None], method: Literal["bh", "by"]) -> Floats:
-    from scipy.stats import false_discovery_control  # noqa: PLC0415 - 0.6 s to import, and a single series has no need
+def _adjusted(p: ArrayLike | Sequence[float | None], *, dependent: bool) -> Floats:
+    """The step-up adjustment, to the last digit that of ``scipy.stats.false_discovery_control``.
 
+    By hand since importing ``scipy.stats`` takes 0.5 s of CPU, an eighth of what an analysis of ten runs takes.
+    """
     values = probabilities(p)
     known = np.isfinite(values)
+    order = np.argsort(values[known])
+    rank = np.arange(1, order.size + 1)
+    scaled = values[known][order] * (order.size / rank)
+    if dependent:
+        scaled *= np.sum(1 / rank)
+    adjusted = np.empty_like(scaled)
+    adjusted[order] = np.minimum.accumulate(scaled[::-1])[::-1]
     q = np.full(values.shape, np.nan)
-    if known.any():
-        q[known] = false_discovery_control(values[known], method=method)
+    q[known] = np.clip(adjusted, 0, 1)
     return q

@@ -14,10 +14,9 @@ from aging.stats.noise.autoregression import Autoregression
 from aging.stats.noise.har_variance import COSINES, slope_variance
 from aging.stats.noise.models import centred_index, detrend, inflation, is_zero, models
 from aging.stats.series.prepared import Observed
-from aging.stats.series.validation import Floats, SeriesError
+from aging.stats.series.validation import LEAST_FOR_INTERVAL, Floats, SeriesError
 from aging.stats.slope.sen import Slope, limiting_ranks, middle_ranks
 
-LEAST = 12
 _SATURATED = 0.9
 _STEEP = 0.5
 _INTEGRATED_SLOPE = 6 / 5
@@ -50,7 +49,7 @@ def sen_slope_autocorrelated(t: ArrayLike, y: ArrayLike, confidence: float = 0.9
     values, would refuse the slope.
     Raises :class:`~aging.stats.SeriesError`.
     """
-    return interval(Observed.of(t, y, least=LEAST), confidence)
+    return interval(Observed.of(t, y, least=LEAST_FOR_INTERVAL), confidence)
 
 
 def interval(series: Observed, confidence: float) -> AutocorrelatedSlope:

@@ -1,0 +1,67 @@
+"""Types of command-line options: the value, or an error that says what would be right."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+
+from aging.core.quantities import parse_duration
+
+_MOST_LOOKS = 100
+
+
+def duration(text: str) -> float:
+    """Seconds of a duration such as ``60s``, ``3m`` or ``2h``."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def minimum_duration(seconds: float) -> Callable[[str], str]:
+    """The type of a duration of at least so many seconds; its value is the text as given."""
+
+    def checked(text: str) -> str:
+        if duration(text) < seconds:
+            raise argparse.ArgumentTypeError(f"{text} is too short for a verdict; use at least {seconds:g}s")
+        return text
+
+    return checked
+
+
+def warmup(text: str) -> float | str:
+    """Seconds, or ``auto``."""
+    return text if text == "auto" else duration(text)
+
+
+def pid(text: str) -> int:
+    """A process id."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a process id; give a positive whole number")
+    return int(text)
+
+
+def pattern(text: str) -> str:
+    """A regular expression that does not match everything."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from None
+    if not text:
+        raise argparse.ArgumentTypeError("an empty pattern matches every process; give a part of the command line")
+    return text
+
+
+def url(text: str) -> str:
+    """An HTTP address."""
+    if not re.match(r"https?://[^/]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL; write it as in http://127.0.0.1:8000/metrics")
+    return text
+
+
+def looks(text: str) -> int:
+    """A number of looks at a running campaign."""
+    if not text.isdigit() or not 1 <= int(text) <= _MOST_LOOKS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of looks; give 1 to {_MOST_LOOKS}")
+    return int(text)

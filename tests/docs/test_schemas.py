@@ -1,0 +1,80 @@
+"""The committed JSON Schemas accept what this package reads and writes, and refuse what it refuses."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.conftest import ROOT
+from tools.campaign_reference import EXAMPLE
+
+FILES = sorted({*(ROOT / "campaigns").rglob("*.toml"), *(ROOT / "results").glob("*/campaign.toml")})
+FINDINGS = sorted((ROOT / "results").glob("*/findings.json"))
+
+
+@cache
+def schema(name: str) -> Draft202012Validator:
+    written = json.loads((ROOT / "docs" / "schemas" / name).read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(written)
+    return Draft202012Validator(written)
+
+
+def mistakes(name: str, document: Any) -> list[str]:
+    return [error.message for error in schema(name).iter_errors(document)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_committed_campaign_is_valid(path: Path) -> None:
+    assert mistakes("campaign.schema.json", tomllib.loads(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.parent.name)
+def test_findings_of_every_committed_result_are_valid(path: Path) -> None:
+    assert mistakes("findings.schema.json", json.loads(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('duration = "10m"', "duration = 600"),
+        ('duration = "10m"', 'duration = "10 minutes"'),
+        ('warmup = "2m"', 'warmup = "soon"'),
+        ("seed = 1", "sead = 1"),
+        ("rate = 5.0", "rat = 5.0"),
+        ('kind = "poisson"', 'kind = "fish"'),
+        ('kind = "reference"', 'kind = "referense"'),
+        ('leak_per_request = "16KiB"', "leak_per_request = 16384"),
+        ('leak_per_request = "16KiB"', 'leek_per_request = "16KiB"'),
+        ("median = 48", "medium = 48"),
+    ],
+)
+def test_a_mistake_is_refused(right: str, wrong: str) -> None:
+    assert right in EXAMPLE
+    assert mistakes("campaign.schema.json", tomllib.loads(EXAMPLE)) == []
+    assert mistakes("campaign.schema.json", tomllib.loads(EXAMPLE.replace(right, wrong, 1)))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'warmup = "auto"',
+        "[sampling]\nprocess = '2s'",
+        "[rejuvenation]\npolicy = 'periodic'\nevery = '6h'",
+        "[[deployment]]\nname = 'other'\nkind = 'command'\ncommand = ['x', '{port}']",
+    ],
+)
+def test_what_the_kinds_allow_is_accepted(more: str) -> None:
+    text = EXAMPLE.replace('warmup = "2m"', more) if more.startswith("warmup") else f"{EXAMPLE}\n{more}\n"
+    assert mistakes("campaign.schema.json", tomllib.loads(text)) == []
+
+
+def test_a_verdict_that_there_is_not_is_refused() -> None:
+    document = json.loads(FINDINGS[0].read_text(encoding="utf-8"))
+    document["findings"][0]["verdict"] = "leaking"
+    assert mistakes("findings.schema.json", document)

@@ -1,0 +1,38 @@
+"""Every document that is made from the code, and what makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tools import (
+    campaign_reference,
+    event_reference,
+    exit_code_reference,
+    json_schemas,
+    metric_reference,
+    row_reference,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+GENERATED: Mapping[str, Callable[[], str]] = {
+    "docs/campaign.md": campaign_reference.page,
+    "docs/events.md": event_reference.page,
+    "docs/indicators.md": metric_reference.page,
+    "docs/rows.md": row_reference.page,
+    "docs/exit-codes.md": exit_code_reference.page,
+    "docs/schemas/campaign.schema.json": json_schemas.campaign_schema,
+    "docs/schemas/findings.schema.json": json_schemas.findings_schema,
+}
+"""By path below the checkout."""
+
+
+def write_all() -> None:
+    """Write every document, and print the path of each that has changed."""
+    for name, made in GENERATED.items():
+        path, text = ROOT / name, made()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
