@@ -184,7 +184,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "message"),
     [
         (("observe", "--container", "gone"), "container 'gone': docker: Error: No such object: gone"),
-        (("run", "campaign.toml"), "the image 'other:2' is not on this machine; run: docker pull other:2"),
+        (("run", "campaign.toml"), "run: docker pull other:2"),
     ],
 )
 def test_missing_container(arguments: tuple[str, ...], message: str, docker: Path, cli: Aging, tmp_path: Path) -> None:

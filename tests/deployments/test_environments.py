@@ -73,7 +73,7 @@ def test_failed_build_continues(tmp_path: Path, wheels: Path) -> None:
     make_wheel(wheels, "engine", "1.0", needs)
 
     assert state(ENGINE) == "not installed"
-    with pytest.raises(AgingError, match=r"environment 'engine': pip exited 1, .* aging env create engine"):
+    with pytest.raises(AgingError, match=r"environment 'engine': pip exited 1 .*run: aging env create engine"):
         create(ENGINE)
     assert state(ENGINE) == "half built"
     assert not ENGINE.installed(environments)
