@@ -106,7 +106,7 @@ def readings(pid: int) -> list[Reading]:
     return list(AllocatorSampler(lambda: [own, Target("x", "tree", 2, (pid,))]).read())
 
 
-def test_what_is_freed_and_kept_is_told_from_what_is_in_use(child: Child) -> None:
+def test_what_is_freed_and_kept_is_apart_from_what_is_in_use(child: Child) -> None:
     (before,) = readings(child.pid)
     resident = child.anonymous()
     child.do("take")

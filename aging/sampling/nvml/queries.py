@@ -93,7 +93,7 @@ QUESTIONS = (
     _clock("device_sm_clock_hertz", pynvml.NVML_CLOCK_SM),
     _clock("device_memory_clock_hertz", pynvml.NVML_CLOCK_MEM),
     Question(("device_throttle_reasons",), _throttle_reasons),
-    # of the board's life, and since the driver was loaded: the first outlives a restart, the second is told at once
+    # over the board's lifetime, and since the driver was loaded: the first survives a restart, the second is immediate
     _ecc("device_ecc_corrected_total", _CORRECTED, pynvml.NVML_AGGREGATE_ECC),
     _ecc("device_ecc_uncorrected_total", _UNCORRECTED, pynvml.NVML_AGGREGATE_ECC),
     _ecc("device_ecc_corrected_volatile_total", _CORRECTED, pynvml.NVML_VOLATILE_ECC),
