@@ -31,7 +31,7 @@ def test_it_wakes_when_it_is_due() -> None:
 
 
 @pytest.mark.usefixtures("anywhere")
-def test_it_can_be_rung_and_then_set_anew() -> None:
+def test_it_can_be_rung_and_then_set_again() -> None:
     async def wait() -> tuple[float, float]:
         with Timer() as timer:
             began = time.monotonic()

@@ -1,9 +1,9 @@
-"""A transport of httpx's that is as cheap and as true as a load client needs, and that does not age.
+"""An httpx transport as cheap and as accurate as a load client needs, and whose memory does not grow.
 
 Beside what every transport does, the stream of its responses hands over each piece of body at the moment it was
 received (:meth:`ReceivedStream.read_into`): no task wakes for a token, and a token's time is the kernel's, not that
 of the task that looks at it. Redirects are answers like others; there are no retries, no proxies and no timeouts but
-the caller's (:func:`asyncio.timeout`). Why it is not one of the well-kept transports: ``docs/measurement.md``.
+the caller's (:func:`asyncio.timeout`). Why it is not a maintained transport: ``docs/measurement.md``.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ _MOST_TOLD = 10
 
 
 class Empirical(Lengths[EmpiricalOptions]):
-    """Prompt and output lengths are drawn apart: what goes together in a trace, only its replay keeps."""
+    """Prompt and output lengths are drawn independently: only a replay keeps the pairs of a trace."""
 
     kind = "empirical"
     options_table = EmpiricalOptions

@@ -46,7 +46,7 @@ def poisson(rate: float, draws: Draws, chunk: int = CHUNK) -> Iterator[Times]:
 
 
 def poisson_in(phases: Iterable[Phase], draws: Draws) -> Iterator[Times]:
-    """Arrivals without memory whose rate is constant within each phase: exact, since they may begin anew at each."""
+    """Arrivals without memory whose rate is constant within each phase: exact, since they may start again at each."""
     for phase in phases:
         if phase.rate == 0:
             continue

@@ -1,7 +1,7 @@
 """The schedule: which request is due when, and what it asks. Pure, streamed, and equal for equal seeds.
 
 Every aspect of every class (arrivals, lengths, streaming, options, faults, prompts) draws from a
-generator of its own, seeded by name, so that changing one leaves the others as they were.
+separate generator, seeded by name, so that changing one leaves the others as they were.
 Arrivals are drawn some thousands at a time; times are whole nanoseconds.
 """
 
@@ -146,7 +146,7 @@ class _Columns:
 
 
 class _Options:
-    """What requests ask for, each option by a generator of its own."""
+    """What requests ask for, each option by a separate generator."""
 
     def __init__(self, shares: OptionShares, draws: Draws) -> None:
         self._drawn = {name: (draws.of(name), share) for name in _OPTIONS if (share := getattr(shares, name))}
@@ -210,7 +210,7 @@ _HASHED_OF_LOOP = 1000
 class ScheduleHash:
     """SHA-256 over the first requests of a schedule; equal hashes mean equal loads.
 
-    Those of closed loops are covered from the start, since when they are sent is the server's doing; the open
+    Those of closed loops are covered from the start, since the server determines when they are sent; the open
     loop's are added as they come.
     """
 
