@@ -256,7 +256,7 @@ def test_a_report_is_written_where_it_is_asked_for(folder: Path, tmp_path: Path)
 
 
 def test_a_path_that_is_no_result_directory_says_what_it_is(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(AgingError, match="there is no such directory"):
+    with pytest.raises(AgingError, match="does not exist"):
         aging.load_results(tmp_path / "none")
     with pytest.raises(AgingError, match=r"is not a result directory .* the latest below it is .*campaign"):
         aging.load_results(tmp_path)

@@ -135,7 +135,11 @@ class Results:
             for note in (self._trimmed[folder] if folder in self._trimmed else trimmed_in(folder))
         ]
         broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
-        return notes + ([f"journal.jsonl: {broken} incomplete lines were left out"] if broken else [])
+        return notes + (
+            [f"journal.jsonl: {broken} incomplete {'line was' if broken == 1 else 'lines were'} left out"]
+            if broken
+            else []
+        )
 
 
 def open_results(path: str | Path, *, checked: bool = False) -> Results:

@@ -35,13 +35,13 @@ def program(tmp_path: Path) -> Iterator[Program]:
         (("--pid", "0"), "'0' is not a process id"),
         (("--name", "no-such-program"), "no running process has a command line that matches 'no-such-program'"),
         (("--name", "("), "is not a regular expression"),
-        (("--name", ""), "an empty pattern matches everything"),
+        (("--name", ""), "an empty pattern"),
         (("--cgroup", "/no/such"), "there is no control group /no/such below"),
         (("--cgroup", "/"), "is the root of all control groups"),
         (("--cgroup", "/../proc"), "there is no control group /../proc"),
         (("--pid", "1", "--for", "soon"), "'soon' is not a duration"),
-        (("--pid", "1", "--for", "3s"), "3s is too short to tell anything; give at least 15s"),
-        (("--pid", "1", "--metrics", "here"), "'here' is not an address"),
+        (("--pid", "1", "--for", "3s"), "at least 15s"),
+        (("--pid", "1", "--metrics", "here"), "'here' is not a URL"),
         (("--pid", str(os.getpid())), "has started this command: it would be watched, too"),
         ((), "one of the arguments --pid --name --container --cgroup is required"),
     ],
@@ -72,7 +72,7 @@ def test_a_metrics_address_that_does_not_answer_is_told(program: Program, cli: A
     idle = program(IDLE, "idle")
     ran = cli("observe", "--pid", str(idle.pid), "--metrics", "http://127.0.0.1:1/metrics")
     assert ran.returncode == 2
-    assert "http://127.0.0.1:1/metrics tells no metrics" in ran.stderr
+    assert "http://127.0.0.1:1/metrics" in ran.stderr
     assert not (tmp_path / "results").exists()
 
 
@@ -111,11 +111,15 @@ def test_a_control_group_is_its_members_and_those_of_the_groups_below(
 
 
 def test_the_age_of_a_process_is_the_kernels(program: Program) -> None:
-    begun = time.monotonic()
+    before = time.monotonic()
     young = program(IDLE, "young")
-    time.sleep(0.5)
-    assert age(young.pid) == pytest.approx(time.monotonic() - begun, abs=0.1)
-    assert time.monotonic() - Attached(Whereabouts("pid", str(young.pid)), "now").born < 0.1
+    after = time.monotonic()
+    time.sleep(0.2)
+    asked, seen, answered = time.monotonic(), age(young.pid), time.monotonic()
+    tick = 0.02  # the kernel counts in hundredths of a second
+    assert asked - after - tick <= seen <= answered - before + tick
+    born = Attached(Whereabouts("pid", str(young.pid)), "now").born
+    assert answered <= born <= time.monotonic()
 
 
 def test_processes_are_searched_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,11 +157,11 @@ def test_processes_are_searched_beside_the_event_loop(monkeypatch: pytest.Monkey
             "components.W1: the name 'W1' does not match",
         ),
         (WATCH + "load.seed = 2\n", 'name = "a"\nkind = "attach"\npid = 1', "leave out seed"),
-        (LOAD, 'name = "a"\nkind = "attach"\npid = 1', "the load needs an address"),
+        (LOAD, 'name = "a"\nkind = "attach"\npid = 1', "the load requires an address"),
         (
             WATCH + 'rejuvenation = {{ policy = "periodic", every = "1s" }}\n',
             'name = "a"\nkind = "attach"\npid = 1',
-            "was not started by the campaign, so it is never restarted",
+            "cannot restart it",
         ),
         (WATCH, 'name = "a"\nkind = "attach"\npid = 4194304', "there is no process 4194304"),
         (

@@ -47,7 +47,7 @@ def test_an_interrupt_drains_and_analyzes_and_is_raised_again(program: subproces
     program.send_signal(signal.SIGINT)
     output, _ = program.communicate(timeout=90)
     root = result_directory(tmp_path / "results")
-    assert f"stopped: interrupted; what was measured is in {root}" in output
+    assert "stopped: interrupted" in output
     assert f"results: {root}" in output, "what `aging run` prints is relayed"
     assert open_results(root).state.phase == "interrupted"
     assert (root / "findings.json").is_file()

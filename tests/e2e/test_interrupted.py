@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aging.store.results import Results
-from tests.conftest import unused_port
+from tests.conftest import unused_port, wait_for
 from tests.e2e.processes import Started, campaign, marked
 
 RENEWED = """
@@ -112,4 +112,4 @@ def test_second_interrupt(tmp_path: Path) -> None:
         assert started.ended() == 130, started.output()
         assert started.events("interrupt")[-1].details["count"] == 2
         assert started.results.state.phase == "interrupted"
-        assert not marked(started.root)
+        wait_for(lambda: not marked(started.root), "a server is still running")

@@ -111,4 +111,4 @@ def test_keeper_replaced_and_cleans_up(tmp_path: Path) -> None:
         results = started.results
         assert len(results.samples("leak", "process")) >= 20
         assert len(results.requests("leak")) >= 20
-        assert f"its runner (pid {started.runner.pid}) is gone" in run_here(tmp_path, "status", root).stdout
+        assert f"(pid {started.runner.pid}) is gone" in run_here(tmp_path, "status", root).stdout

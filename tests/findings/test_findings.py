@@ -270,7 +270,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     assert memory_finding(findings, "b").verdict == "aging"
     damaged, cut = (problem.message for problem in findings.problems if problem.kind == "trimmed")
     assert "a/r01/process/19700101T05.parquet" in damaged
-    assert "journal.jsonl: 1 line" in cut
+    assert "journal.jsonl: 1 incomplete line " in cut
 
 
 def test_write_findings(tmp_path: Path) -> None:
