@@ -29,7 +29,7 @@ Send = Callable[..., None]
 
 
 async def main(send: Send) -> None:
-    """Read the job, drive it, and obey the commands that come with it."""
+    """Read the job, drive it, and carry out the commands that follow."""
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     await rehearse()
@@ -62,7 +62,7 @@ async def main(send: Send) -> None:
         send("resumed", first=None if first is None else first.number)
         requests = chain(() if first is None else (first,), requests)
     load = asyncio.create_task(client.run(requests, job.closed(driven), job.duration, arrived))
-    control = asyncio.create_task(_obey(commands, client, send))
+    control = asyncio.create_task(_carry_out(commands, client, send))
     beating = asyncio.create_task(_beat(pulse, client, send))
     await asyncio.wait((load, control), return_when=asyncio.FIRST_COMPLETED)
     if control.done():
@@ -104,7 +104,7 @@ async def _beat(pulse: Pulse, client: Client, send: Send) -> None:
         send("pulse", **asdict(pulse.now(client.waiting)))
 
 
-async def _obey(commands: asyncio.StreamReader, client: Client, send: Send) -> None:
+async def _carry_out(commands: asyncio.StreamReader, client: Client, send: Send) -> None:
     """Carry out commands until the input ends."""
     while line := (await commands.readline()).decode():
         match line.split():

@@ -98,7 +98,7 @@ if sys.version_info >= (3, 13):
     def _set(handle: int, due: float) -> None:
         os.timerfd_settime(handle, flags=os.TFD_TIMER_ABSTIME, initial=due)
 
-else:  # the standard library has none before; this goes with Python 3.12
+else:  # not in the standard library before; remove it with support of Python 3.12
 
     def _create() -> int:
         handle: int = _libc().timerfd_create(time.CLOCK_MONOTONIC, _FLAGS)

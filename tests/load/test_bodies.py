@@ -1,4 +1,4 @@
-"""What is sent for each option and each fault, and that a real server answers it."""
+"""The body of each option and each fault, and the answer of a real server to it."""
 
 from __future__ import annotations
 

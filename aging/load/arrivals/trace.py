@@ -55,7 +55,7 @@ class TraceOptions(ArrivalsOptions):
     max_prompt: int | None = Field(None, ge=1, le=1_000_000, description="longest prompt, in tokens")
     max_output: int | None = Field(None, ge=1, le=1_000_000, description="longest output, in tokens")
     max_total: int | None = Field(None, ge=2, le=1_000_000, description="longest prompt and output together, in tokens")
-    beyond: Literal["clip", "drop"] = Field("clip", description="whether what is longer is cut, or left out")
+    beyond: Literal["clip", "drop"] = Field("clip", description="whether longer requests are cut, or left out")
     bin: Duration | None = Field(
         None,
         ge=0,

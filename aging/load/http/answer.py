@@ -78,7 +78,7 @@ class Reading:
         return self._stream.failure is None and not self.left
 
     def end(self) -> None:
-        """Judge the answer: its body has ended, or no more of it is wanted."""
+        """Finish the answer: check that it is complete, once its body has ended or no more of it is wanted."""
         if self.failure is not None or self.left:
             return
         if self.http_status != http.codes.OK:

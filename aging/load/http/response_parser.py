@@ -107,11 +107,11 @@ class ResponseParser:
         self.complete = True
 
     def _feed_head(self, data: bytes) -> bytes | None:
-        """What follows the head once it is whole; None while it is not."""
+        """The bytes after the head once it is complete; None before."""
         held = self._held + data
         found = _HEAD_END.search(held, max(0, len(self._held) - 3))
         if not held[:5].startswith(b"HTTP/"[: len(held)]):
-            raise http.RemoteProtocolError(f"what came is not HTTP: {_shown(held)}")
+            raise http.RemoteProtocolError(f"the answer is not HTTP: {_shown(held)}")
         if (len(held) if found is None else found.end()) + self._head_bytes > HEAD_LIMIT_BYTES:
             raise TooLongError(f"the answer's head is longer than {HEAD_LIMIT_BYTES} bytes")
         if found is None:
@@ -189,7 +189,7 @@ def _head(text: bytes) -> Head:
     first, *lines = (line.removesuffix(b"\r") for line in text.split(b"\n"))
     status = _STATUS_LINE.fullmatch(first)
     if status is None:
-        raise http.RemoteProtocolError(f"what came is not HTTP/1: {_shown(first)}")
+        raise http.RemoteProtocolError(f"the answer is not HTTP/1: {_shown(first)}")
     headers = []
     for line in lines:
         header = _HEADER.fullmatch(line)

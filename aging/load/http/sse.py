@@ -24,7 +24,7 @@ _TEXTS = ("content", "reasoning_content", "reasoning")
 
 
 class StreamedAnswer:
-    """What a stream has brought so far. Times are what the caller passes, here monotonic seconds.
+    """The state of a stream. Times are those that the caller passes, here monotonic seconds.
 
     ``ended`` is true only after an end marker (``[DONE]`` or a ``finish_reason``): a
     stream that stops without one was cut short, whatever its HTTP status. ``failure``

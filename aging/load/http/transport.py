@@ -105,7 +105,7 @@ class Transport(http.AsyncBaseTransport):
         loop = asyncio.get_running_loop()
         try:
             _, connection = await loop.create_connection(lambda: Connection(self._lost), host, port, ssl=tls)
-        except (OSError, UnicodeError) as error:  # ssl.SSLError is the former, a name that is none the latter
+        except (OSError, UnicodeError) as error:  # ssl.SSLError is the former, an invalid host name the latter
             raise http.ConnectError(str(error) or type(error).__name__) from None
         if connection.usable:
             self._open[connection] = origin

@@ -20,7 +20,7 @@ from aging.load.traces.base import Wrong
 
 
 class EmpiricalOptions(LengthsOptions):
-    """Token counts as often as in a column of a CSV file; what is outside `[min, max]` is clipped to it."""
+    """Token counts as often as in a column of a CSV file; values outside `[min, max]` are clipped to it."""
 
     kind: Literal["empirical"]
     file: str = Field(

@@ -1,6 +1,6 @@
 """Requests that are impolite on purpose: when they disconnect, and which status they should have.
 
-Real leaks come from clients that go away: a server must free what it holds for them on code paths that no polite
+Real leaks come from clients that disconnect: a server must free what it holds for them on code paths that no polite
 request takes.
 """
 
@@ -16,13 +16,13 @@ IMPATIENCE_SECONDS = 0.5
 """How long a request with the fault ``timeout`` waits for the end of its answer."""
 
 DISCONNECT_SECONDS = 0.05
-"""How long after it was sent a ``disconnect`` leaves, if no answer has begun before: the prompt is being read then."""
+"""Seconds after which a ``disconnect`` leaves if no answer has begun: the server is reading the prompt then."""
 
 _REFUSABLE = ("oversized", "malformed", "not-found")
 
 
 def impatience(request: PlannedRequest) -> float | None:
-    """Seconds after which a request leaves, whatever has come until then; None where that is not its fault.
+    """Seconds after which a request disconnects, whatever was received; None for other faults.
 
     An abort of an answer that comes whole cannot count tokens, and leaves after a while.
     """

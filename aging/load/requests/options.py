@@ -1,7 +1,7 @@
-"""What a request asks for beyond a plain answer: the keys that its options add to its body.
+"""The options of a request: the keys that they add to its body.
 
 The fields are OpenAI's; that vLLM 0.32 takes them was read in its source
-(``entrypoints/openai/*/protocol.py``); what the runtimes that run here make of them is in
+(``entrypoints/openai/*/protocol.py``); how the runtimes that run here treat them is in
 ``docs/runtimes.md``. What a deployment's server refuses or ignores is listed
 by its endpoint (``unsupported``), and is left out.
 """

@@ -29,7 +29,7 @@ _FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
     (http.TimeoutException, "timeout"),
     (http.TransportError, "garbage"),
 )
-"""What an exception of a transport means; the first that fits."""
+"""The failure that an exception of the transport means; the first match counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Option = Literal["chat", "n", "logprobs", "stop", "structured", "long"]
-"""What a request may ask for beyond a plain completion; several at once."""
+"""Options of a request beyond a plain completion; it may have several."""
 
 Fault = Literal["abort", "timeout", "disconnect", "probe", "oversized", "malformed", "not-found"]
 """How a request may be impolite: what real leaks come from. One at a time."""
@@ -25,7 +25,7 @@ class PlannedRequest(NamedTuple):
 
     ``number`` counts the requests of its class, from the class's position times
     :data:`CLASS_STRIDE`. ``at`` is seconds from the start of load, ``prompt_tokens`` the whole prompt. ``load_class``
-    names the class it belongs to (empty: the load has only one). ``options`` are what it asks for beyond a plain
+    names the class it belongs to (empty: the load has only one). ``options`` are its extras beyond a plain
     completion, ``fault`` how it is impolite (empty: it is not). The first ``shared`` tokens of its prompt are those of
     the blocks ``prefix``, :data:`BLOCK_TOKENS` each; ``session`` and ``turn`` place it in a conversation (−1: it stands
     alone), of which ``history`` are the lengths of the earlier messages, the user's and the assistant's in turn.
