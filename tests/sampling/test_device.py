@@ -1,4 +1,4 @@
-"""The device sampler over the real pynvml and a stand-in libnvidia-ml.so.1, in a process of its own."""
+"""The device sampler over the real pynvml and a stand-in libnvidia-ml.so.1, in a separate process."""
 
 from __future__ import annotations
 

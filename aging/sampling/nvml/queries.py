@@ -36,7 +36,7 @@ def _memory(device: Device) -> tuple[int | None, ...]:
         pynvml.NVMLError_FunctionNotFound,
         pynvml.NVMLError_NotSupported,
         pynvml.NVMLError_ArgumentVersionMismatch,
-    ):  # drivers before 510; their "used" contains what is reserved
+    ):  # drivers before 510; their "used" contains the reserved memory
         memory = pynvml.nvmlDeviceGetMemoryInfo(device)
         return memory.used, memory.free, memory.total, None
     return memory.used, memory.free, memory.total, memory.reserved
@@ -132,7 +132,7 @@ TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {
 def read_device(
     device: Device, values: dict[str, float], missing: dict[str, str], questions: Iterable[Question] = QUESTIONS
 ) -> None:
-    """Fill in one device's indicators, in the units of their names; what NVML does not answer goes to ``missing``.
+    """Fill in one device's indicators, in the units of their names; values without an answer go to ``missing``.
 
     Raises NVMLError, with nothing filled in, for a device that is lost.
     """

@@ -54,7 +54,7 @@ class _Draft:
 
 
 def _v2_limit(group: Group) -> Iterable[Answer]:
-    """The least limit from the group upwards: any of them is met first by what runs here."""
+    """The least limit from the group upwards: a process here meets the least of them first."""
     limits = []
     for folder in (group.folder, *group.folder.parents):
         if (folder / "memory.max").exists():  # not in the root of all
@@ -191,7 +191,7 @@ def _holder(owners: Sequence[str]) -> tuple[str, str]:
 
 
 def _places(target: Target, mounts: Sequence[Mount]) -> Mapping[str, Group | str | None]:
-    """By controller the group of the target's main process, None for the root group, or why it is not seen."""
+    """By controller the group of the target's main process, None for the root group, or why it cannot be seen."""
     pid = target.pids[0]
     try:
         paths = _paths((_PROC / str(pid) / "cgroup").read_text())

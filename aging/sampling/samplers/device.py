@@ -57,7 +57,7 @@ class _Part:
 class DeviceSampler(Sampler):
     """One reading a device (``gpu0``, in NVML's order), one a MIG instance (``gpu0/mig1``), one a deployment.
 
-    The deployment's is ``gpu-total``; where there are several devices, ``gpu-all`` is what they are together.
+    The deployment's is ``gpu-total``; where there are several devices, ``gpu-all`` is their sum or mean.
     NVML is started by the first read, in its thread, and again by the next one
     after the library has lost its driver; a read that finds it lost raises NVMLError.
     """

@@ -74,7 +74,7 @@ class ProcessSampler(Sampler):
 
 
 def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]:
-    """One process's indicators; what it may not read goes to ``missing`` with the reason.
+    """One process's indicators; values that may not be read go to ``missing`` with the reason.
 
     ``with_reaped`` adds the CPU seconds and page faults of children that ended and were waited for, so that
     a tree's total does not fall, which reads as a reset, when a worker ends. (The kernel's

@@ -3,7 +3,7 @@
 ``smaps_rollup`` walks every page table of the target under its mmap lock: 2 to 10 ms a resident GiB,
 in which the target's own ``mmap`` waits. Once a minute that is nothing; once a second it would be tail
 latency that the instrument has made. PSS shares a shared page among those who map it, so the sum over
-a tree counts it once; USS is what would be freed if the tree ended, less what its members share among
+a tree counts it once; USS is the memory that would be freed if the tree ended, less what its members share among
 themselves.
 """
 
