@@ -92,7 +92,7 @@ WHOLE = CHUNKED + chunk(TOKEN + DONE) + b"0\r\n\r\n"
         ("disconnect", answering(sized(b"HTTP/1.1 503 Busy\r\n", b"no")), "error", "http"),
     ],
 )
-def test_what_comes_of_it_is_judged(fault: Fault | Literal[""], talk: Talk, status: str, failure: str | None) -> None:
+def test_status_of_a_fault(fault: Fault | Literal[""], talk: Talk, status: str, failure: str | None) -> None:
     with talking(talk) as url:
         (record,) = drive(url, planned(fault))
     assert (record.status, record.failure) == (status, failure)
@@ -114,7 +114,7 @@ def test_a_refusal_that_comes_before_the_whole_body_was_read_is_seen() -> None:
     assert (record.status, record.http_status) == ("refused", 413)
 
 
-def test_impolite_requests_disturb_no_other_and_leave_no_connection_behind(reference: Callable[..., str]) -> None:
+def test_impolite_requests_leave_no_connection_behind(reference: Callable[..., str]) -> None:
     url = reference("--token-seconds", "0.01")
     faults: tuple[Fault | Literal[""], ...] = ("", "abort", "", "timeout", "", "disconnect", "", "probe")
     mixed = [PlannedRequest(k, 0.01 * k, 5, 20, True, fault=faults[k % 8]) for k in range(160)]

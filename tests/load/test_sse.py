@@ -49,7 +49,7 @@ def test_errors_inside_a_stream_are_errors() -> None:
     assert (broken.failure, broken.error) == ("garbage", "a stream event is not a JSON object: '{not json'")
 
 
-def test_what_is_no_completion_is_an_error_and_no_crash() -> None:
+def test_other_json_is_an_error() -> None:
     odd_events: tuple[object, ...] = ([], 5, "text", None, {"error": 1})
     for odd in odd_events:
         assert fed(odd).error

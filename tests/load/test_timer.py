@@ -46,7 +46,7 @@ def test_it_can_be_rung_and_then_set_again() -> None:
     assert then >= 0.05
 
 
-def test_what_is_overdue_lets_others_run_all_the_same() -> None:
+def test_an_overdue_wait_lets_other_tasks_run() -> None:
     async def wait() -> int:
         turns = 0
 

@@ -174,7 +174,7 @@ def record(folder: Path, hours: list[list[tuple[float, int, int]]]) -> dict[str,
     return {"kind": "trace", "file": str(folder)}
 
 
-def test_our_own_records_are_replayed_in_the_order_in_which_they_were_due(tmp_path: Path) -> None:
+def test_request_records_are_replayed_in_the_order_they_were_due(tmp_path: Path) -> None:
     arrivals = record(tmp_path / "requests", [[(7.0, 1, 1), (5.0, 2, 2)], [(6.0, 3, 3), (9.0, 5, 5), (8.5, 4, 4)]])
     requests = replayed(arrivals)
     assert lengths(requests) == [(2, 2), (3, 3), (1, 1), (4, 4), (5, 5)]
@@ -397,7 +397,7 @@ AZURE_ROWS = "2023-11-16 23:59:59.9999999,374,44\n" * 3
     [BURSTGPT + ROWS, BURSTGPT_2 + "7.0,abc,4,m,9,4,1,x\n" * 3, AZURE + AZURE_ROWS, mooncake(MOONCAKE)],
     ids=["burstgpt", "burstgpt-2", "azure", "mooncake"],
 )
-def test_whatever_a_trace_holds_it_is_replayed_or_refused(trace: Callable[[str], dict[str, Any]], text: str) -> None:
+def test_any_trace_is_replayed_or_refused(trace: Callable[[str], dict[str, Any]], text: str) -> None:
     arrivals, replays, rng = trace(text) | {"loop": True}, 0, Random(7)
     for _ in range(40):
         spoilt = bytearray(text.encode())
