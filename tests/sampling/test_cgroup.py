@@ -168,7 +168,7 @@ def test_the_root_group_has_no_reading(host: Host) -> None:
     assert reading.missing == {"cgroup_memory": "it is in the root group of the memory controller"}
 
 
-def test_what_a_container_sees_as_its_root_is_read(host: Host) -> None:
+def test_the_root_of_a_container_is_read(host: Host) -> None:
     host.mounted(MOUNT_V2)  # a control group namespace: paths begin at the container's own group
     host.process(7, "0::/\n")
     host.group("", V2_FILES)

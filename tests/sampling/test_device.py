@@ -434,7 +434,7 @@ def test_a_target_that_has_ended_does_not_pass_for_nothing(probe: Probe) -> None
     assert probe.memory(_target(NO_SUCH_PID)) == f"pid {NO_SUCH_PID} has ended"
 
 
-def test_a_lost_device_is_missing_and_the_others_go_on_until_it_is_back(probe: Probe) -> None:
+def test_a_lost_device_is_missing_until_it_is_back(probe: Probe) -> None:
     probe.script(DEVICE + DEVICE)
     assert probe.read()[HARNESS, "gpu0"] == (VALUES, {})
     probe.script(f"{DEVICE}\nerror nvmlDeviceGetClockInfo 15\n{DEVICE}\n")
@@ -542,7 +542,7 @@ def test_mig_instances_are_read_one_by_one(probe: Probe, bystander: int) -> None
     assert readings["other", "gpu-total"] == ({MEMORY: 70, LIMIT: 70 + 26000}, {})
 
 
-def test_where_an_instance_keeps_its_processes_to_itself_the_device_is_asked(probe: Probe) -> None:
+def test_the_device_is_queried_where_an_instance_hides_its_processes(probe: Probe) -> None:
     refused = "error nvmlDeviceGetComputeRunningProcesses_v3 4\n"
     instances = f"{INSTANCE.format(1)}compute {probe.pid} 3000\n{INSTANCE.format(2)}{refused}"
     probe.script(f"{DEVICE}compute {probe.pid} 3400\n{instances}")

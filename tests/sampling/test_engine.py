@@ -270,7 +270,7 @@ def test_an_endpoint_is_not_asked_again_while_it_has_not_answered(server: Engine
     assert server.asked == 1
 
 
-def test_the_answer_to_a_generation_that_has_ended_is_not_the_next_one_s(server: Engine) -> None:
+def test_an_answer_of_an_ended_generation_is_not_used_for_the_next(server: Engine) -> None:
     server.silent.set()
     targets = [_target(server.url)]
     sampler = EngineSampler(lambda: targets)

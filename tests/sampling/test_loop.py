@@ -160,7 +160,7 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
     release.set()
 
 
-def test_a_reading_with_a_stamp_of_its_own_is_a_row_of_that_time_on_the_campaign_s_timeline(tmp_path: Path) -> None:
+def test_a_stamped_reading_is_a_row_of_that_time_on_the_timeline(tmp_path: Path) -> None:
     sampling = Sampling(lambda *_: tmp_path, lambda _: None, lambda _: None, shift=1000.0)
     own = Reading("a", "engine", 1, {"x": 1.0}, stamp=Stamp(7.5, 2.5))
     sampling._write("engine", Stamp(7.0, 1002.0), Tick(0.0, 0), [own, Reading("a", "other", 1, {"x": 2.0})])

@@ -321,7 +321,7 @@ def _as_a_stranger(pid: int, *command: str) -> list[tuple[dict[str, float], dict
     return [(values, missing) for values, missing in json.loads(answer.stdout)]
 
 
-def test_what_another_user_may_not_read_is_missing_with_the_reason() -> None:
+def test_unreadable_values_are_missing_with_the_reason() -> None:
     pid = os.getpid() if os.geteuid() == 0 else 1
     if os.geteuid() != 0 and Path("/proc/1").stat().st_uid == os.geteuid():
         pytest.skip("every process here is this user's")

@@ -91,7 +91,7 @@ def test_a_process_that_has_ended_or_waits_for_its_parent_has_nothing() -> None:
 
 
 @pytest.mark.usefixtures("no_proc")
-def test_what_may_not_be_seen_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_values_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(self: psutil.Process) -> int:
         raise psutil.AccessDenied(self.pid)
 
