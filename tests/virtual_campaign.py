@@ -330,7 +330,7 @@ class VirtualCampaign:
         made = []
         for options in campaign.deployment:
             subject = catalogue.deployments[options.kind](options, None)
-            known = subject.known_ageing()
+            known = subject.known_aging()
             rate = sum(each.arrivals.mean_rate() for each in loads.get(options.name, ()))
             leak = 0.0 if known is None else known.per_hour + 3600 * rate * known.per_request
             steady = Server(options.name, _MEMORY_BYTES, leak=leak, ready=2.0, processes=1, ttft=0.1, token=0.01)

@@ -104,4 +104,4 @@ def _deployments_to_judge(file: Path, conditions: Sequence[Condition], named: Se
         raise AgingError(f"--looks {looks}: {file} has several rounds; looks need all runs in one round")
     classes = [] if campaign.load is None else [one.name for one in campaign.load.classes]
     check_names(conditions, named, [one.options.name for one in plugins], indicators(classes))
-    return list(named) or [one.options.name for one in plugins if one.known_ageing() is None]
+    return list(named) or [one.options.name for one in plugins if one.known_aging() is None]

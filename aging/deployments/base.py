@@ -1,8 +1,8 @@
-"""Deployments, one runtime a file: the base contract.
+"""The contract of a deployment; each runtime is one file with a subclass.
 
-A new runtime is a new file with one subclass of :class:`Deployment`. It says how
-the runtime is launched and spoken to; it starts nothing itself. What is not
-launched by a command line derives from :class:`DeploymentBase` and names another origin.
+A subclass of :class:`Deployment` describes how a runtime is launched and where it answers; it starts
+nothing itself. A deployment without a command line is a subclass of
+:class:`DeploymentBase` with another origin.
 """
 
 from __future__ import annotations
@@ -34,25 +34,27 @@ ENTRY_POINT_GROUP = "aging.runtimes"
 
 
 class EndpointOptions(Table):
-    """How a server that the campaign knows nothing about is spoken to."""
+    """Address and dialect of a server without a built-in runtime."""
 
     path: str = Field(
         "/v1/completions",
         pattern="^/",
         description="path of the OpenAI-style completions endpoint, or of Triton's `generate_stream`",
     )
-    served_model: str = Field("{model}", description="model name that requests carry")
-    body: dict[str, Any] = Field(default_factory=dict, description="keys added to every request's body")
-    reuse_connections: Flag = Field(True, description="false for a server that closes connections after a stream")
+    served_model: str = Field("{model}", description="model name in the requests")
+    body: dict[str, Any] = Field(default_factory=dict, description="keys added to the body of every request")
+    reuse_connections: Flag = Field(True, description="`false` for a server that closes the connection after a stream")
     unsupported: tuple[Literal["chat", "n", "logprobs", "stop", "structured", "priority"], ...] = Field(
-        (), description="options of the load that it refuses, and so is not asked for"
+        (), description="options of the load that the server refuses; its requests do not use them"
     )
     engine: str | None = Field(
-        None, description="deployment kind that its metrics are those of, like `vllm`: they get their common names"
+        None,
+        description="deployment kind with the same metrics, like `vllm`, so that they get their common "
+        "names; none by default",
     )
 
     def endpoint(self, base_url: str, model: str | None, metrics_path: str | None = None) -> Endpoint:
-        """The endpoint at ``base_url``, asked for ``model``."""
+        """The endpoint at ``base_url``, with ``model`` as the name of the model."""
         return Endpoint(
             base_url,
             model=self.served_model.replace("{model}", model or "model"),
@@ -65,8 +67,8 @@ class EndpointOptions(Table):
 
 
 @dataclass(frozen=True, slots=True)
-class KnownAgeing:
-    """What a control is configured to do: ``per_request`` and ``per_hour`` units of ``indicator``; 0 is clean."""
+class KnownAging:
+    """Configured growth of a control, in units of ``indicator`` per request and per hour; 0 is clean."""
 
     indicator: str
     per_request: float
@@ -74,7 +76,7 @@ class KnownAgeing:
 
 
 class _Unchosen(int):
-    """Stands for a port in what is only described: as text it is what command lines of campaign files have for it."""
+    """Placeholder of a port in descriptions; its text is the placeholder of campaign files."""
 
     def __str__(self) -> str:
         return "{port}"
@@ -86,7 +88,7 @@ class _Unchosen(int):
 UNCHOSEN = _Unchosen()
 
 FRONT_UNSUPPORTED = ("logprobs", "n", "priority", "stop", "structured")
-"""What our own front (``_scripts/openai_front.py``) has no words for: it passes over them."""
+"""Load options that ``_scripts/openai_front.py`` ignores."""
 
 ModelFormat = Literal["gguf", "huggingface"]
 
@@ -96,21 +98,21 @@ O = TypeVar("O", bound=DeploymentOptions)  # noqa: E741
 
 
 class DeploymentBase(ABC, Generic[S]):
-    """What a campaign puts under test: its options from the campaign file and the model it serves.
+    """A deployment under test: its options from the campaign file and its model.
 
-    ``model`` is a path on this machine, a hub id, or None when the campaign names none. ``base`` is the folder that the
-    relative paths of the campaign file begin at: the one that the campaign was started in.
+    ``model`` is a path on this host, a hub id, or None. ``base`` is the folder that relative paths of the campaign file
+    start at: the working directory at the start of the campaign.
     """
 
     kind: ClassVar[str]
     options_table: ClassVar[type[SubjectOptions]]
     requirements: ClassVar[tuple[Requirements, ...]] = ()
-    """The environments it can be served from; :attr:`environment` is the one that it is."""
+    """The environments that it can run in; :attr:`environment` is the one in use."""
     needs_model: ClassVar[bool] = True
     engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {}
-    """Which metrics of its endpoint mean what others tell, too: common name to its own."""
+    """Metrics of its endpoint by their common names."""
     model_format: ClassVar[ModelFormat] = "gguf"
-    """What a random-weight model is made as."""
+    """File format of a random-weight model."""
 
     def __init__(self, options: S, model: str | None, base: Path = Path()) -> None:
         self.options = options
@@ -119,58 +121,59 @@ class DeploymentBase(ABC, Generic[S]):
 
     @abstractmethod
     def origin(self) -> Origin:
-        """Where its processes come from."""
+        """The origin of its processes."""
 
     @property
     def port(self) -> int | None:
-        """The loopback port that must be free for it; None when it needs none, or has none yet."""
+        """The loopback port that must be free; None if it requires none, or has none yet."""
         return None
 
     @property
     def chooses_port(self) -> bool:
-        """Whether it is started on a free port, since the campaign names none."""
+        """Whether the campaign file has no port for it, so that it starts on a free one."""
         return isinstance(self.options, DeploymentOptions) and self.options.port is None
 
     def at(self, port: int) -> Self:
-        """The same on this port."""
-        placed = copy(self)
-        placed.options = self.options.model_copy(update={"port": port})
-        return placed
+        """The same deployment on this port."""
+        deployment = copy(self)
+        deployment.options = self.options.model_copy(update={"port": port})
+        return deployment
 
     @property
     def served(self) -> str:
-        """The model, of a runtime that needs one."""
+        """The model of a runtime that requires one."""
         return require(self.model, f"the model of {self.options.name}")
 
     def finds(self, program: str) -> bool:
-        """Whether there is such a program: on the PATH, or where it is said to be."""
-        # A Path would drop the `./` that tells a file from a program on the PATH.
+        """Whether the program exists, on the PATH or at its path."""
+        # A Path would drop the `./` that distinguishes a file from a program on the PATH.
         return shutil.which(os.path.join(self.base, program) if os.sep in program else program) is not None
 
     @property
     def essential_key(self) -> str:
-        """The key of the campaign file that says what :meth:`missing` looks for."""
+        """The key of the campaign file that :meth:`missing` is about."""
         return "kind"
 
     @property
     def environment(self) -> Requirements | None:
-        """The environment it is served from; None when it needs none."""
+        """The environment that it runs in; None if it requires none."""
         return self.requirements[0] if self.requirements else None
 
     def missing(self) -> str | None:
-        """What keeps it from being launched on this machine, and what would help; None when nothing does."""
+        """Why it cannot be launched on this host, and the remedy; None if it can."""
         needs = self.environment
         if needs is None or needs.installed(environments_folder()):
             return None
-        what = "installed in other versions than are pinned" if needs.stamp(environments_folder()).exists() else None
-        return f"the {self.kind} runtime is {what or 'not installed'}; run: aging env create {needs.name}"
+        outdated = needs.stamp(environments_folder()).exists()
+        what = "installed with other versions than the pinned ones" if outdated else "not installed"
+        return f"the {self.kind} runtime is {what}; run: aging env create {needs.name}"
 
     def common_metrics(self) -> Mapping[str, EngineMetric]:
-        """Which of its metrics have a common name."""
+        """Its metrics with a common name."""
         return self.engine_metrics
 
-    def known_ageing(self) -> KnownAgeing | None:
-        """The ageing this deployment is configured to have; None for a real runtime."""
+    def known_aging(self) -> KnownAging | None:
+        """The configured aging of a control; None for a real runtime."""
         return None
 
 
@@ -179,7 +182,7 @@ class Deployment(DeploymentBase[O]):
 
     @abstractmethod
     def launch(self) -> Launch:
-        """The command that serves, and how to speak to it; the options name its port."""
+        """The command line of the server and its endpoint; the options contain the port."""
 
     @property
     def port(self) -> int | None:
@@ -187,7 +190,7 @@ class Deployment(DeploymentBase[O]):
 
     def origin(self) -> Origin:
         port = self.options.port
-        if port is None:  # it is only described; what is started has a port
+        if port is None:  # only for descriptions: a deployment has a port when it starts
             return self.at(UNCHOSEN).origin()
         launch = self.launch()
         if self.options.allocator_probe:
@@ -196,7 +199,7 @@ class Deployment(DeploymentBase[O]):
 
 
 def metrics_of(engine: str | None) -> Mapping[str, EngineMetric]:
-    """The metrics of a deployment kind that have a common name; none of no kind."""
+    """The metrics of a deployment kind with a common name; empty for None."""
     if engine is None:
         return {}
     kinds: Mapping[str, type[DeploymentBase[Any]]] = discover(sys.modules[__name__], DeploymentBase)

@@ -1,4 +1,4 @@
-"""Isolated environments for the runtimes under test: their pins conflict with each other and never meet ours."""
+"""Isolated environments of the runtimes under test, whose pinned packages conflict with each other."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from aging.core.errors import AgingError, writing
 
 
 def create(requirements: Requirements) -> Path:
-    """Build the environment, or keep it when it was made after the same recipe; returns its folder.
+    """Build the environment, unless it was built from the same recipe; return its folder.
 
-    Packages are installed by ``uv`` where it is on the PATH, else by the environment's pip; the
-    installer's own output goes to the terminal. What an interrupted build has installed is
-    kept and gone on from. Raises :class:`AgingError` when the installer fails; what it
-    left is not taken for an environment.
+    Packages are installed by ``uv`` if it is on the PATH, otherwise by the environment's pip; the output
+    of the installer goes to the terminal. An interrupted build is continued. Raises :class:`AgingError`
+    if the installer fails; a partial environment is not
+    used.
     """
     folder = environments_folder() / requirements.name
     if requirements.installed(environments_folder()):
@@ -37,7 +37,9 @@ def create(requirements: Requirements) -> Path:
             venv.create(folder, with_pip=True)
             begun.write_text(recipe)
         except OSError as error:
-            raise AgingError(f"environment {requirements.name!r}: {folder} cannot be made: {error.strerror}") from None
+            raise AgingError(
+                f"environment {requirements.name!r}: {folder} cannot be created: {error.strerror}"
+            ) from None
     python = requirements.python(environments_folder())
     try:
         if requirements.left_out:
@@ -46,8 +48,8 @@ def create(requirements: Requirements) -> Path:
             _install(python, requirements, requirements.pins)
     except subprocess.CalledProcessError as error:
         raise AgingError(
-            f"environment {requirements.name!r}: {_installer()} exited {error.returncode}, its output above says why; "
-            f"the same command goes on from what is there: aging env create {requirements.name}"
+            f"environment {requirements.name!r}: {_installer()} exited {error.returncode} (see its output above); "
+            f"to continue, run: aging env create {requirements.name}"
         ) from None
     with writing(folder):
         requirements.stamp(environments_folder()).write_text(recipe)
@@ -55,14 +57,14 @@ def create(requirements: Requirements) -> Path:
 
 
 def remove(requirements: Requirements) -> Path:
-    """Delete the environment; returns where it was."""
+    """Delete the environment; return its former folder."""
     folder = environments_folder() / requirements.name
     shutil.rmtree(folder, ignore_errors=True)
     return folder
 
 
 def state(requirements: Requirements) -> str:
-    """``installed``, ``half built``, ``outdated`` (made after another recipe) or ``not installed``."""
+    """``installed``, ``half built``, ``outdated`` (built from another recipe) or ``not installed``."""
     if requirements.installed(environments_folder()):
         return "installed"
     if requirements.stamp(environments_folder()).exists():
@@ -71,18 +73,20 @@ def state(requirements: Requirements) -> str:
 
 
 def _install_without(python: Path, requirements: Requirements) -> None:
-    """Install the first pin bare, then the other pins and what the first needs but for what is left out."""
+    """Install the first pin without dependencies, then the others and its dependencies without those left out."""
     package, *others = requirements.pins
     _install(python, requirements, ["--no-deps", package])
-    settled = [*requirements.left_out, *(Requirement(pin).name for pin in others)]
-    needed = _needs(environments_folder() / requirements.name, Requirement(package).name)
-    _install(python, requirements, [*others, *(need for name, need in needed if name not in _canonical(settled))])
+    excluded = [*requirements.left_out, *(Requirement(pin).name for pin in others)]
+    dependencies = _dependencies(environments_folder() / requirements.name, Requirement(package).name)
+    _install(
+        python, requirements, [*others, *(need for name, need in dependencies if name not in _canonical(excluded))]
+    )
 
 
-def _needs(environment: Path, package: str) -> Iterator[tuple[str, str]]:
-    """What an installed package needs on this host without extras: the canonical name, and the requirement.
+def _dependencies(environment: Path, package: str) -> Iterator[tuple[str, str]]:
+    """The requirements of an installed package on this host, without extras: canonical name and requirement.
 
-    The environment's interpreter is this one, so that its markers are judged here.
+    The environment has the same interpreter, so its markers are evaluated here.
     """
     packages = sysconfig.get_path("purelib", "venv", {"base": str(environment)})
     (found,) = distributions(name=package, path=[packages])
@@ -113,11 +117,11 @@ def _install(python: Path, requirements: Requirements, arguments: Sequence[str])
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """An isolated environment a runtime needs: its name and pinned packages.
+    """An isolated environment of a runtime: its name and pinned packages.
 
-    ``left_out`` names dependencies of the packages that are not installed (what
-    serving text does not need, or what no registry has). Everything else that
-    pip brings is held to ``_pins/NAME.txt`` where there is one.
+    ``left_out`` names dependencies that are not installed (not required to serve
+    text, or not in a registry). The versions of all other dependencies are
+    constrained by ``_pins/NAME.txt``, if it exists.
     """
 
     name: str
@@ -125,37 +129,37 @@ class Requirements:
     left_out: tuple[str, ...] = ()
 
     def python(self, environments: Path) -> Path:
-        """The environment's interpreter, whether it exists or not."""
+        """The path of the environment's interpreter; it need not exist."""
         return self.program(environments, "python")
 
     def program(self, environments: Path, name: str) -> Path:
-        """A program of the environment, whether it exists or not."""
+        """The path of a program of the environment; it need not exist."""
         return environments / self.name / "bin" / name
 
     def stamp(self, environments: Path) -> Path:
-        """The file that is written last, when the environment is whole."""
+        """The file that is written last, when the environment is complete."""
         return environments / self.name / "aging-pins.json"
 
     @property
     def constraints(self) -> Path | None:
-        """Versions of all that the pins bring along; None where nobody has written them down."""
+        """The file with the versions of all dependencies; None without."""
         path = _PINS / f"{self.name}.txt"
         return path if path.is_file() else None
 
     @property
     def recipe(self) -> tuple[str, ...]:
-        """All that determines what is installed."""
+        """Everything that determines the installed packages."""
         held = self.constraints.read_text().split() if self.constraints else ()
         return (*self.pins, *(f"without {name}" for name in self.left_out), *held)
 
     def installed(self, environments: Path) -> bool:
-        """Whether the environment is whole and made after just this recipe."""
+        """Whether the environment is complete and was built from this recipe."""
         stamp = self.stamp(environments)
         return stamp.exists() and tuple(json.loads(stamp.read_text())) == self.recipe
 
 
 def environments_folder() -> Path:
-    """Where runtime environments live: ``$AGING_ENVIRONMENTS``, or the user's cache folder."""
+    """The folder of runtime environments: ``$AGING_ENVIRONMENTS``, or one in the user's cache."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "environments"
     return Path(os.environ.get("AGING_ENVIRONMENTS") or default)
 

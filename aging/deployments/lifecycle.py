@@ -1,4 +1,4 @@
-"""Where a deployment's processes come from, and what is known of processes that an earlier runner started."""
+"""Origins of a deployment's processes, and servers that an earlier runner started."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aging.core.processes.ownership import GENERATION_MARKER, Identity, command_
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """The command line of a serving process and the environment variables added to the harness's own.
+    """The command line of a server, and environment variables added to those of the runner.
 
     ``components`` are the command lines of further processes of the same deployment, by name.
     """
@@ -26,36 +26,36 @@ class Launch:
 
 
 class Origin(Protocol):
-    """Where the lives of what is under test come from, and how they are spoken to."""
+    """Starts or finds the generations of a server under test."""
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """Where load is sent; None where there is nowhere to."""
+        """Where load is sent; None if it has no address."""
 
     @property
     def metrics_url(self) -> str | None:
-        """Where its Prometheus metrics are, if anywhere."""
+        """URL of the Prometheus metrics; None without."""
 
     @property
     def returns(self) -> bool:
-        """Whether, after its end, another life may begin without our doing."""
+        """Whether the next generation can appear without being started by the campaign."""
 
     async def begin(self, campaign: Path, log: Path) -> ServerProcess:
-        """The next life; its output is appended to ``log``. Raises DeploymentError when there is none."""
+        """Start or find the next generation; its output is appended to ``log``. Raises DeploymentError."""
 
-    async def readopt(self, past: PriorServer) -> ServerProcess | None:
-        """The life that an earlier runner followed, if it still goes on; None when it does not."""
+    async def readopt(self, prior: PriorServer) -> ServerProcess | None:
+        """The generation that an earlier runner watched; None if it has ended."""
 
     def described(self) -> Mapping[str, Any]:
-        """What the manifest tells of it: command lines, images, whereabouts."""
+        """Its entry in the manifest: command lines, images, location."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriorServer:
-    """What the journal tells of a life that a runner which has gone had begun or found.
+    """A server in the journal of an earlier runner.
 
-    ``processes`` are those that it started, by component; ``main`` is the main one, whoever started it.
-    ``command`` is its command line as the kernel showed it when it was ready; ``log`` the log that marks it.
+    ``processes`` are those that the runner started, by component; ``main`` is the main one, also if attached.
+    ``command`` is its command line in ``/proc`` when it was ready; ``log`` is the log whose path is its mark.
     """
 
     processes: Mapping[str, Identity]
@@ -64,16 +64,16 @@ class PriorServer:
     log: Path
 
     def proven(self) -> bool:
-        """Whether every process that was started still lives, and is no other.
+        """Whether every process that the runner started still runs.
 
-        Pid and start time must agree, and then the mark of this life in its environment; where a program that
-        sets its title has wiped that, its command line.
+        Pid and start time must match, and the generation mark in its environment; if the program has overwritten its
+        environment (to set its process title), its command line.
         """
         return bool(self.processes) and all(
-            is_running(one) and self._told(one.pid, main=name == MAIN) for name, one in self.processes.items()
+            is_running(one) and self._has_mark(one.pid, main=name == MAIN) for name, one in self.processes.items()
         )
 
-    def _told(self, pid: int, *, main: bool) -> bool:
+    def _has_mark(self, pid: int, *, main: bool) -> bool:
         marks = environment(pid)
         if marks:
             return marks.get(GENERATION_MARKER) == mark(self.log)

@@ -13,7 +13,7 @@ import time
 
 from aging.core.allocator import prefill_allocator
 from aging.core.endpoint import Endpoint
-from aging.deployments.reference_server.leak import Ageing, Ager
+from aging.deployments.reference_server.leak import Ager, Aging
 from aging.deployments.reference_server.server import Pace, ReferenceServer
 from aging.load.client import Client, Limits
 from aging.load.schedule.planned_request import PlannedRequest
@@ -36,7 +36,7 @@ async def rehearse() -> None:
 async def _rehearse(reuse_connections: bool) -> None:
     stop = asyncio.Event()
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    server = ReferenceServer(Ager(Ageing()), Pace(ttft_seconds=0.005, token_seconds=0.0))
+    server = ReferenceServer(Ager(Aging()), Pace(ttft_seconds=0.005, token_seconds=0.0))
     serving = asyncio.create_task(server.serve("127.0.0.1", 0, listening, stop))
     endpoint = Endpoint(f"http://127.0.0.1:{await listening}", "rehearsal", reuse_connections=reuse_connections)
     limits = Limits(_CONCURRENCY, timeout=10.0, drain=10.0)

@@ -1,7 +1,7 @@
-"""Rejuvenation: policies, one a file, that say when; the base contract.
+"""The contract of a rejuvenation policy, which decides when a server is restarted.
 
 The action (``restart``) is carried out by ``aging.runner.rejuvenator``: drain, SIGTERM, relaunch,
-ready; the load client holds arrivals meanwhile and loses none.
+ready. The load client holds arrivals during that time and loses none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ O = TypeVar("O", bound=RejuvenationOptions)  # noqa: E741
 
 
 class Policy(ABC, Generic[O]):
-    """Watches one generation and decides whether it is to be ended; the next generation gets a new policy."""
+    """Decides when one generation ends; each generation has a new instance."""
 
     kind: ClassVar[str]
     options_table: ClassVar[type[RejuvenationOptions]]
@@ -28,12 +28,12 @@ class Policy(ABC, Generic[O]):
 
     @property
     def indicators(self) -> Sequence[str]:
-        """The indicators that it decides by; without readings of them it never fires."""
+        """The indicators that it uses; without readings of them it never fires."""
         return ()
 
     def observe(self, age: float, values: Mapping[str, float]) -> None:
-        """Take indicators by name, read ``age`` seconds after this generation was ready."""
+        """Take readings by indicator, ``age`` seconds after the generation was ready."""
 
     @abstractmethod
     def reason(self, age: float) -> str | None:
-        """Why to rejuvenate now, or None; asked about once a second."""
+        """The reason to rejuvenate now, or None; called about once per second."""

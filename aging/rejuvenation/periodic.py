@@ -1,4 +1,4 @@
-"""Rejuvenate at a fixed age, whatever is observed."""
+"""Restart at a fixed age."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PeriodicOptions(RejuvenationOptions):
 
 
 class Periodic(Policy[PeriodicOptions]):
-    """The classical time-based policy (Huang et al. 1995)."""
+    """The classical time-based policy (Huang et al., *Software rejuvenation*, FTCS 1995)."""
 
     kind = "periodic"
     options_table = PeriodicOptions

@@ -1,4 +1,4 @@
-"""Rejuvenate when an indicator has stayed above a limit."""
+"""Restart when the median of an indicator exceeds a limit."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from aging.rejuvenation.base import Policy
 
 
 class ThresholdOptions(RejuvenationOptions):
-    """Which indicator, which limit, for how long."""
+    """The indicator, its limit, and the window."""
 
     policy: Literal["threshold"]
-    indicator: str = Field(pattern="^[a-z][a-z0-9_]*$", description="sampled indicator, like process_anon_swap_bytes")
-    above: float = Field(description="limit in the indicator's unit")
-    window: Positive = Field(10.0, description="the median over this long must be above the limit")
+    indicator: str = Field(pattern="^[a-z][a-z0-9_]*$", description="sampled indicator, like `process_anon_swap_bytes`")
+    above: float = Field(description="limit, in the unit of the indicator")
+    window: Positive = Field(10.0, description="length of the window whose median is compared with the limit")
 
 
 class Threshold(Policy[ThresholdOptions]):
-    """The median over the window is compared, so that one spike restarts nothing."""
+    """Compares the median of a window with the limit, so that a single spike causes no restart."""
 
     kind = "threshold"
     options_table = ThresholdOptions

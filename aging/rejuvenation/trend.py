@@ -1,4 +1,4 @@
-"""Rejuvenate when an indicator is found to rise and would soon meet its limit."""
+"""Restart when an indicator rises significantly and is about to reach its limit."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class TrendOptions(RejuvenationOptions):
-    """What is watched, its limit, and how close the limit may come."""
+    """The indicator, its limit, and the sequential test."""
 
     policy: Literal["trend"]
     indicator: str = Field("process_anon_swap_bytes", pattern="^[a-z][a-z0-9_]*$", description="sampled indicator")
-    limit: float = Field(description="what the indicator may at most become, in its unit")
-    within: Positive = Field(description="restart when the limit would be met sooner than this")
-    watch: Positive = Field(86400.0, description="length of one watch; looks are spread over it evenly")
-    looks: int = Field(20, ge=1, le=200, description="how often the trend is tested in one watch")
-    alpha: float = Field(0.05, gt=0, lt=1, description="chance of a false alarm in one watch")
-    warmup: Duration = Field(0.0, ge=0, description="start of each generation that is not watched")
+    limit: float = Field(description="largest permitted value of the indicator, in its unit")
+    within: Positive = Field(description="restart when the limit would be reached within this time")
+    watch: Positive = Field(86400.0, description="length of one watch, over which the looks are spread evenly")
+    looks: int = Field(20, ge=1, le=200, description="number of tests of the trend in one watch")
+    alpha: float = Field(0.05, gt=0, lt=1, description="probability of a false alarm in one watch")
+    warmup: Duration = Field(0.0, ge=0, description="start of each generation that is left out")
 
 
 class TrendPolicy(Policy[TrendOptions]):
@@ -65,7 +65,7 @@ class TrendPolicy(Policy[TrendOptions]):
         if slope <= 0 or room / slope >= self.options.within:
             return None
         left = readable_duration(max(room / slope, 0.0))
-        return f"{self.options.indicator} rises by {slope * 3600:,.0f} per hour and meets its limit in {left}"
+        return f"{self.options.indicator} rises by {slope * 3600:,.0f} per hour and reaches its limit in {left}"
 
     def _new_watch(self) -> TrendWatch:
         from aging.stats.sequential_watch import TrendWatch  # noqa: PLC0415 - scipy: for a campaign with this policy

@@ -161,7 +161,7 @@ def _load(load: LoadTable | None) -> Load | None:
 
 
 def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> ManifestDeployment:
-    origin, known, needs = deployment.origin(), deployment.known_ageing(), deployment.environment
+    origin, known, needs = deployment.origin(), deployment.known_aging(), deployment.environment
     ages = known and KnownAgeing(indicator=known.indicator, per_request=known.per_request, per_hour=known.per_hour)
     return ManifestDeployment(
         name=deployment.options.name,

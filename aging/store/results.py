@@ -135,11 +135,10 @@ class Results:
             for note in (self._trimmed[folder] if folder in self._trimmed else trimmed_in(folder))
         ]
         broken = len(self.layout.journal.read_bytes().splitlines()) - len(self.events)
-        return notes + (
-            [f"journal.jsonl: {broken} incomplete {'line was' if broken == 1 else 'lines were'} left out"]
-            if broken
-            else []
-        )
+        if broken:
+            lines = "line was" if broken == 1 else "lines were"
+            notes.append(f"journal.jsonl: {broken} incomplete {lines} left out")
+        return notes
 
 
 def open_results(path: str | Path, *, checked: bool = False) -> Results:

@@ -1,4 +1,4 @@
-"""What somebody else has started: found, watched, followed, never signalled. Containers and components, too."""
+"""Attached processes, containers and components: found, sampled, followed, never signalled."""
 
 from __future__ import annotations
 
@@ -42,13 +42,11 @@ def program(tmp_path: Path) -> Iterator[Program]:
         (("--pid", "1", "--for", "soon"), "'soon' is not a duration"),
         (("--pid", "1", "--for", "3s"), "at least 15s"),
         (("--pid", "1", "--metrics", "here"), "'here' is not a URL"),
-        (("--pid", str(os.getpid())), "has started this command: it would be watched, too"),
+        (("--pid", str(os.getpid())), "is an ancestor of this command"),
         ((), "one of the arguments --pid --name --container --cgroup is required"),
     ],
 )
-def test_what_cannot_be_watched_is_told_before_anything_is_written(
-    arguments: tuple[str, ...], message: str, cli: Aging, tmp_path: Path
-) -> None:
+def test_unusable_process(arguments: tuple[str, ...], message: str, cli: Aging, tmp_path: Path) -> None:
     ran = cli("observe", *arguments)
     assert ran.returncode == 2
     assert message in ran.stderr
@@ -56,7 +54,7 @@ def test_what_cannot_be_watched_is_told_before_anything_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_pattern_names_one_tree_or_lists_what_it_could_mean(program: Program) -> None:
+def test_ambiguous_pattern(program: Program) -> None:
     family = program(PARENT, "family")
     wait_for(lambda: bool(psutil.Process(family.pid).children()), "no child")
     (root,) = Whereabouts("process", r"family\.py").find()
@@ -68,7 +66,7 @@ def test_a_pattern_names_one_tree_or_lists_what_it_could_mean(program: Program) 
     assert str(other.pid) in str(refused.value)
 
 
-def test_a_metrics_address_that_does_not_answer_is_told(program: Program, cli: Aging, tmp_path: Path) -> None:
+def test_unreachable_metrics(program: Program, cli: Aging, tmp_path: Path) -> None:
     idle = program(IDLE, "idle")
     ran = cli("observe", "--pid", str(idle.pid), "--metrics", "http://127.0.0.1:1/metrics")
     assert ran.returncode == 2
@@ -76,7 +74,7 @@ def test_a_metrics_address_that_does_not_answer_is_told(program: Program, cli: A
     assert not (tmp_path / "results").exists()
 
 
-def test_a_thread_of_the_kernel_has_no_memory_to_watch() -> None:
+def test_kernel_thread() -> None:
     threads = [
         p
         for p in psutil.process_iter(["memory_info", "status"])
@@ -86,13 +84,11 @@ def test_a_thread_of_the_kernel_has_no_memory_to_watch() -> None:
     ]
     if not threads:
         pytest.skip("no thread of the kernel is seen here")
-    with pytest.raises(AttachError, match="is a thread of the kernel"):
+    with pytest.raises(AttachError, match="is a kernel thread"):
         Whereabouts("pid", str(threads[0].pid)).find()
 
 
-def test_a_control_group_is_its_members_and_those_of_the_groups_below(
-    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_control_group(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = program(IDLE, "first"), program(IDLE, "second")
     group = tmp_path / "system.slice" / "server.service"
     (group / "worker").mkdir(parents=True)
@@ -110,7 +106,7 @@ def test_a_control_group_is_its_members_and_those_of_the_groups_below(
         Whereabouts("cgroup", "/system.slice/server.service").find()
 
 
-def test_the_age_of_a_process_is_the_kernels(program: Program) -> None:
+def test_age(program: Program) -> None:
     before = time.monotonic()
     young = program(IDLE, "young")
     after = time.monotonic()
@@ -122,7 +118,7 @@ def test_the_age_of_a_process_is_the_kernels(program: Program) -> None:
     assert answered <= born <= time.monotonic()
 
 
-def test_processes_are_searched_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_scan_in_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[threading.Thread] = []
 
     def search(_: Whereabouts) -> list[psutil.Process]:
@@ -171,7 +167,7 @@ def test_processes_are_searched_beside_the_event_loop(monkeypatch: pytest.Monkey
         ),
     ],
 )
-def test_mistakes_of_a_watch_are_told(head: str, table: str, message: str, cli: Aging, tmp_path: Path) -> None:
+def test_mistake_in_campaign(head: str, table: str, message: str, cli: Aging, tmp_path: Path) -> None:
     ran = cli("run", written(tmp_path, head, table))
     assert ran.returncode == 2, ran.stdout
     assert message in ran.stderr
@@ -191,16 +187,14 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("run", "campaign.toml"), "the image 'other:2' is not on this machine; run: docker pull other:2"),
     ],
 )
-def test_a_container_that_is_not_there_is_told(
-    arguments: tuple[str, ...], message: str, docker: Path, cli: Aging, tmp_path: Path
-) -> None:
+def test_missing_container(arguments: tuple[str, ...], message: str, docker: Path, cli: Aging, tmp_path: Path) -> None:
     written(tmp_path, LOAD, contained("other:2"))
     ran = cli(*arguments)
     assert ran.returncode == 2
     assert message in ran.stderr
 
 
-def test_an_engines_metrics_are_recognised(reference: Callable[..., str], program: Program) -> None:
+def test_engine_metrics(reference: Callable[..., str], program: Program) -> None:
     from aging.sampling.samplers.engine import parse_metrics, recognised
 
     known = {kind: plugin.engine_metrics for kind, plugin in Catalogue.discovered().deployments.items()}

@@ -1,4 +1,4 @@
-"""Adapters: the command lines they make; and, marked slow, the real runtime behind one."""
+"""Runtimes: their command lines, and real servers in slow tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.builders import launch
 from tests.conftest import Aging, result_directory, unused_port
 
 
-def test_llama_cpp_keeps_its_default_cache_unless_told() -> None:
+def test_llama_cpp_cache() -> None:
     argv = " ".join(launch(LlamaCpp, model="m.gguf").argv)
     assert "--model m.gguf --port 18080" in argv
     assert "--cache-ram-mib" not in argv
@@ -34,15 +34,15 @@ def test_llama_cpp_keeps_its_default_cache_unless_told() -> None:
     assert not off.endpoint.reuse_connections
 
 
-def test_reference_passes_its_ageing_on_and_knows_it() -> None:
+def test_reference_aging() -> None:
     assert "--leak-bytes-per-request 16384" in " ".join(launch(Reference, leak_per_request="16KiB").argv)
     table = Reference.options_table.model_validate(
         {"name": "a", "kind": "reference", "port": 18080, "leak_per_request": "16KiB", "cache_limit": "1MiB"}
     )
-    assert Reference(table, None).known_ageing().per_request == 0.0, "a bounded cache does not age"
+    assert Reference(table, None).known_aging().per_request == 0.0, "a bounded cache does not age"
 
 
-def test_a_reference_that_contradicts_itself_is_told() -> None:
+def test_contradictory_reference() -> None:
     text = """
 schema = 1
 name = "x"
@@ -57,7 +57,7 @@ deployment = [{ name = "a", kind = "reference", port = 18080, step = "1MiB" }]
         parse_campaign(text, Catalogue.discovered().kinds())
 
 
-def test_command_fills_in_port_and_model() -> None:
+def test_command_placeholders() -> None:
     made = launch(Command, model="org/m", command=["serve", "{model}", "--port={port}"], metrics="/metrics")
     assert made.argv == ("serve", "org/m", "--port=18080")
     assert made.endpoint.model == "org/m"
@@ -70,7 +70,7 @@ def environments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("environments")
-def test_vllm_on_a_cpu_is_the_cpu_wheel_with_a_cache_of_known_size(tmp_path: Path) -> None:
+def test_vllm_on_cpu(tmp_path: Path) -> None:
     made = launch(Vllm, model=str(tmp_path))
     assert made.argv == (
         *("/e/vllm-cpu/bin/python", "-m", "vllm.entrypoints.openai.api_server", "--model", str(tmp_path)),
@@ -92,7 +92,7 @@ def test_vllm_on_a_cpu_is_the_cpu_wheel_with_a_cache_of_known_size(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("environments")
-def test_the_same_vllm_on_cuda_changes_the_device_and_the_model_alone() -> None:
+def test_vllm_on_cuda() -> None:
     made = launch(Vllm, model="org/m", device="cuda", prefix_caching=False, arguments=["--seed", "1"])
     assert made.argv == (
         *("/e/vllm/bin/vllm", "serve", "org/m"),
@@ -104,16 +104,14 @@ def test_the_same_vllm_on_cuda_changes_the_device_and_the_model_alone() -> None:
     assert "HF_HUB_OFFLINE" not in made.env, "a hub id is to be downloaded"
 
 
-def test_vllm_asks_for_the_environment_of_its_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vllm_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGING_ENVIRONMENTS", str(tmp_path))
     for device, command in (("cpu", "aging env create vllm-cpu"), ("cuda", "aging env create vllm")):
         table = Vllm.options_table.model_validate({"name": "a", "kind": "vllm", "port": 18080, "device": device})
         assert str(Vllm(table, "m").missing()).endswith(command)
 
 
-def test_an_environment_of_other_versions_is_not_the_one_that_was_pinned(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_outdated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGING_ENVIRONMENTS", str(tmp_path))
     deployment = MistralRs(
         MistralRs.options_table.model_validate({"name": "a", "kind": "mistralrs", "port": 1024}), "m"
@@ -122,14 +120,16 @@ def test_an_environment_of_other_versions_is_not_the_one_that_was_pinned(
     assert deployment.missing() == "the mistralrs runtime is not installed; run: aging env create mistralrs"
     needs.stamp(tmp_path).parent.mkdir()
     needs.stamp(tmp_path).write_text('["mistralrs==0.1.0"]')
-    told = "the mistralrs runtime is installed in other versions than are pinned; run: aging env create mistralrs"
-    assert deployment.missing() == told
+    message = (
+        "the mistralrs runtime is installed with other versions than the pinned ones; run: aging env create mistralrs"
+    )
+    assert deployment.missing() == message
     needs.stamp(tmp_path).write_text(json.dumps(needs.recipe))
     assert deployment.missing() is None
 
 
 @pytest.mark.usefixtures("environments")
-def test_transformers_is_asked_for_the_model_by_its_path_and_never_unloads_it(tmp_path: Path) -> None:
+def test_transformers(tmp_path: Path) -> None:
     made = launch(Transformers, model=str(tmp_path), continuous_batching=True)
     assert made.argv == (
         *("/e/transformers/bin/transformers", "serve", str(tmp_path), "--host", "127.0.0.1", "--port", "18080"),
@@ -143,7 +143,7 @@ def test_transformers_is_asked_for_the_model_by_its_path_and_never_unloads_it(tm
 
 
 @pytest.mark.usefixtures("environments")
-def test_mistralrs_keeps_its_default_prefix_cache_unless_told() -> None:
+def test_mistralrs_prefix_cache() -> None:
     made = launch(MistralRs, model="m.gguf")
     assert made.argv[0] == "/e/mistralrs/bin/python"
     assert made.argv[3:] == ("--model", "m.gguf", "--port", "18080", "--parallel", "4")
@@ -151,7 +151,7 @@ def test_mistralrs_keeps_its_default_prefix_cache_unless_told() -> None:
 
 
 @pytest.mark.usefixtures("environments")
-def test_openvino_gets_a_cache_of_known_size() -> None:
+def test_openvino_cache() -> None:
     made = launch(OpenVino, model="m.gguf", prefix_caching=True)
     assert made.argv[0] == "/e/openvino/bin/python"
     assert made.argv[3:] == (
@@ -161,7 +161,7 @@ def test_openvino_gets_a_cache_of_known_size() -> None:
 
 
 @pytest.mark.usefixtures("environments")
-def test_llama_cpp_python_has_no_cache_unless_told_and_interrupts_nobody() -> None:
+def test_llama_cpp_python() -> None:
     made = launch(LlamaCppPython, model="m.gguf")
     assert made.argv == (
         *("/e/llama-cpp-python/bin/python", "-u", "-m", "llama_cpp.server"),
@@ -175,7 +175,7 @@ def test_llama_cpp_python_has_no_cache_unless_told_and_interrupts_nobody() -> No
 
 
 @pytest.mark.usefixtures("environments")
-def test_triton_is_asked_by_its_generate_extension_and_tells_its_metrics_on_a_port_of_their_own() -> None:
+def test_triton() -> None:
     made = launch(Triton, model="m.gguf", metrics_port=18081, cache_ram_mib=0)
     assert made.argv[0] == "/e/triton/bin/python"
     assert made.argv[3:] == (
@@ -186,14 +186,14 @@ def test_triton_is_asked_by_its_generate_extension_and_tells_its_metrics_on_a_po
     assert made.endpoint.metrics_url == "http://127.0.0.1:18081/metrics"
 
 
-def test_every_runtime_is_told_by_what_makes_its_environment() -> None:
+def test_requirements() -> None:
     for kind, plugin in Catalogue.discovered().deployments.items():
         for needs in plugin.requirements:
             assert all("==" in pin for pin in needs.pins), f"{kind}: {needs.pins} are not pinned"
 
 
 @pytest.mark.slow
-def test_real_llama_cpp_servers_run_a_campaign(aging: Aging, tmp_path: Path) -> None:
+def test_real_llama_cpp_campaign(aging: Aging, tmp_path: Path) -> None:
     created: subprocess.CompletedProcess[str] = aging("env", "create", "llama-cpp", timeout=300)
     assert created.returncode == 0, created.stderr
     file = tmp_path / "llama.toml"
@@ -242,9 +242,7 @@ deployment = [
         ("triton", "triton", "metrics_port = {free}"),
     ],
 )
-def test_a_real_server_answers_as_long_as_asked(
-    kind: str, environment: str, options: str, aging: Aging, tmp_path: Path
-) -> None:
+def test_real_server_output_length(kind: str, environment: str, options: str, aging: Aging, tmp_path: Path) -> None:
     created: subprocess.CompletedProcess[str] = aging("env", "create", environment, timeout=900)
     assert created.returncode == 0, created.stderr
     file = tmp_path / f"{kind}.toml"

@@ -1,4 +1,4 @@
-"""Runtime environments, built by the real pip from wheels that the test makes, without a registry.
+"""Runtime environments, built by pip from wheels that the test makes, without a registry.
 
 ``uv`` is a stand-in that hands its arguments over to that pip: they are spelt alike.
 """
@@ -67,9 +67,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pip_at_hand: None) -
     return folder
 
 
-def test_a_build_that_failed_goes_on_from_what_is_there_and_leaves_out_what_is_not_wanted(
-    tmp_path: Path, wheels: Path
-) -> None:
+def test_failed_build_continues(tmp_path: Path, wheels: Path) -> None:
     environments = tmp_path / "environments"
     needs = ("Helper==2.0+cpu", "sound", 'windows; sys_platform == "win32"', 'extra; extra == "more"')
     make_wheel(wheels, "engine", "1.0", needs)
@@ -93,7 +91,7 @@ def test_a_build_that_failed_goes_on_from_what_is_there_and_leaves_out_what_is_n
     assert state(ENGINE) == "not installed"
 
 
-def test_uv_installs_where_it_is_on_the_path(tmp_path: Path, wheels: Path) -> None:
+def test_uv(tmp_path: Path, wheels: Path) -> None:
     calls = tmp_path / "calls"
     uv = tmp_path / "bin" / "uv"
     uv.parent.mkdir()

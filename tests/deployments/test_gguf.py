@@ -1,4 +1,4 @@
-"""Random-weight models: their bytes, their header, and their tokenizer replayed in plain Python."""
+"""Random-weight models: their bytes, header and tokenizer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def tokenize(word: str) -> list[str]:
     return symbols
 
 
-def test_the_same_arguments_give_the_same_bytes(tiny: Path, tmp_path: Path) -> None:
+def test_bytes_are_reproducible(tiny: Path, tmp_path: Path) -> None:
     again, other = tmp_path / "again.gguf", tmp_path / "other.gguf"
     make_gguf(again, TINY)
     make_gguf(other, TINY, seed=1)
@@ -48,7 +48,7 @@ def test_the_same_arguments_give_the_same_bytes(tiny: Path, tmp_path: Path) -> N
     assert other.read_bytes() != tiny.read_bytes()
 
 
-def test_the_header_says_what_the_preset_says(tiny: Path) -> None:
+def test_header(tiny: Path) -> None:
     assert field(tiny, "general.architecture") == "llama"
     assert field(tiny, "llama.block_count") == TINY.layers
     assert field(tiny, "llama.embedding_length") == TINY.width
@@ -58,7 +58,7 @@ def test_the_header_says_what_the_preset_says(tiny: Path) -> None:
     assert len(gguf.GGUFReader(tiny).tensors) == 3 + 9 * TINY.layers
 
 
-def test_the_tokenizer_in_the_file_is_the_vocabulary(tiny: Path) -> None:
+def test_tokenizer(tiny: Path) -> None:
     words = vocabulary()
     assert tuple(field(tiny, "tokenizer.ggml.tokens")) == words.tokens
     assert tuple(tuple(merge.split(" ")) for merge in field(tiny, "tokenizer.ggml.merges")) == words.merges
@@ -66,19 +66,19 @@ def test_the_tokenizer_in_the_file_is_the_vocabulary(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
-def test_a_model_is_small(preset: Preset, tmp_path: Path) -> None:
+def test_model_size(preset: Preset, tmp_path: Path) -> None:
     make_gguf(tmp_path / "model.gguf", preset)
     assert (tmp_path / "model.gguf").stat().st_size < 10_000_000
 
 
-def test_every_byte_and_every_special_token_is_there_once() -> None:
+def test_tokens_are_unique() -> None:
     tokens = vocabulary().tokens
     assert len(set(tokens)) == len(tokens)
     assert all(len(letter) == 1 for letter in tokens[2:258])
     assert all(len(token) > 1 for token in tokens[:2] + tokens[258:])
 
 
-def test_one_word_is_one_token() -> None:
+def test_token_per_word() -> None:
     words = vocabulary()
     known = set(words.tokens)
     for word, token in zip(WORDS, words.words, strict=True):
@@ -86,7 +86,7 @@ def test_one_word_is_one_token() -> None:
         assert known.issuperset(tokenize(word)), "a word without its space is still made of known tokens"
 
 
-def test_nothing_but_words_can_be_sampled(tiny: Path) -> None:
+def test_only_words_are_sampled(tiny: Path) -> None:
     """Dimension 0 is the same for every token, no layer writes to it, and the output layer votes by it."""
     weights = tensors(tiny)
     assert np.all(weights["token_embd.weight"][:, 0] == 1)
@@ -99,7 +99,7 @@ def test_nothing_but_words_can_be_sampled(tiny: Path) -> None:
     assert votes[1] < -30
 
 
-def test_a_model_is_cached_under_a_name_that_tells_what_it_is(tmp_path: Path) -> None:
+def test_cached_model(tmp_path: Path) -> None:
     path = cached_gguf(TINY, tmp_path / "cache")
     made = path.stat().st_mtime_ns
     assert path.name.startswith("tiny-")
@@ -112,7 +112,7 @@ def test_a_model_is_cached_under_a_name_that_tells_what_it_is(tmp_path: Path) ->
     assert {entry.name for entry in (tmp_path / "cache").iterdir()} == names, "and nothing temporary is left"
 
 
-def test_a_model_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
+def test_failed_write_leaves_no_file(tmp_path: Path) -> None:
     odd = Preset("odd", layers=1, width=-1, heads=1, context=16)
     with pytest.raises(ValueError, match="negative"):
         make_gguf(tmp_path / "odd.gguf", odd)

@@ -1,4 +1,4 @@
-"""Random-weight models as Hugging Face folders: read back with nothing but the format's own description."""
+"""Random-weight models as Hugging Face folders: read back by the format's description alone."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     return values
 
 
-def test_the_folder_holds_the_tensors_of_the_gguf(tiny: Path, tmp_path: Path) -> None:
+def test_tensors_equal_gguf(tiny: Path, tmp_path: Path) -> None:
     make_gguf(tmp_path / "tiny.gguf", TINY)
     theirs = {tensor.name: np.array(tensor.data) for tensor in gguf.GGUFReader(tmp_path / "tiny.gguf").tensors}
-    ours = read_safetensors(tiny / "model.safetensors")
-    assert len(ours) == len(theirs)
-    np.testing.assert_array_equal(ours["lm_head.weight"], theirs["output.weight"])
-    np.testing.assert_array_equal(ours["model.layers.1.self_attn.o_proj.weight"], theirs["blk.1.attn_output.weight"])
-    np.testing.assert_array_equal(ours["model.layers.0.mlp.up_proj.weight"], theirs["blk.0.ffn_up.weight"])
+    found = read_safetensors(tiny / "model.safetensors")
+    assert len(found) == len(theirs)
+    np.testing.assert_array_equal(found["lm_head.weight"], theirs["output.weight"])
+    np.testing.assert_array_equal(found["model.layers.1.self_attn.o_proj.weight"], theirs["blk.1.attn_output.weight"])
+    np.testing.assert_array_equal(found["model.layers.0.mlp.up_proj.weight"], theirs["blk.0.ffn_up.weight"])
 
 
-def test_config_and_tokenizer_agree_with_the_tensors(tiny: Path) -> None:
+def test_config_and_tokenizer(tiny: Path) -> None:
     config = json.loads((tiny / "config.json").read_text())
     tokenizer = json.loads((tiny / "tokenizer.json").read_text())
     embedding = read_safetensors(tiny / "model.safetensors")["model.embed_tokens.weight"]
@@ -58,7 +58,7 @@ def test_config_and_tokenizer_agree_with_the_tensors(tiny: Path) -> None:
     assert special == {"<|begin|>": config["bos_token_id"], "<|end|>": config["eos_token_id"]}
 
 
-def test_a_folder_is_made_once_and_whole(tmp_path: Path) -> None:
+def test_folder_is_made_once(tmp_path: Path) -> None:
     folder = cached_folder(TINY, tmp_path)
     made = (folder / "model.safetensors").stat().st_mtime_ns
     assert cached_folder(TINY, tmp_path) == folder
@@ -69,7 +69,7 @@ def test_a_folder_is_made_once_and_whole(tmp_path: Path) -> None:
     )
 
 
-def test_an_existing_folder_is_not_written_over(tmp_path: Path) -> None:
+def test_existing_folder(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(OSError, match="not empty"):

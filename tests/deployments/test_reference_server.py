@@ -19,10 +19,10 @@ import httpx
 import pytest
 
 from aging.deployments.reference_server.completions import BadRequestError, parse
-from aging.deployments.reference_server.leak import PAGE_BYTES, Ageing
+from aging.deployments.reference_server.leak import PAGE_BYTES, Aging
 
 SLACK_BYTES = 96 * 1024
-"""What Python's own allocator may take meanwhile: 16 KiB were seen over 3,500 requests; a leak here is megabytes."""
+"""Tolerance for Python's allocator: 16 KiB were measured over 3,500 requests; the leaks here are of megabytes."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def events(lines: Iterator[str]) -> list[str]:
 # The protocol
 
 
-def test_a_completion_counts_words_and_is_as_long_as_asked(clean: Server) -> None:
+def test_completion(clean: Server) -> None:
     reply = clean.complete(prompt=" one two  three\nfour", max_tokens=7)
     assert reply["usage"] == {"prompt_tokens": 4, "completion_tokens": 7, "total_tokens": 11}
     (choice,) = reply["choices"]
@@ -119,7 +119,7 @@ def test_a_completion_counts_words_and_is_as_long_as_asked(clean: Server) -> Non
     assert len(choice["text"].split()) == 7
 
 
-def test_a_chat_counts_the_words_of_all_messages(clean: Server) -> None:
+def test_chat(clean: Server) -> None:
     messages = [
         {"role": "system", "content": "be brief"},
         {"role": "user", "content": [{"type": "text", "text": "how are you"}]},
@@ -133,7 +133,7 @@ def test_a_chat_counts_the_words_of_all_messages(clean: Server) -> None:
 
 @pytest.mark.parametrize("usage", [False, True])
 @pytest.mark.parametrize("path", ["/v1/completions", "/v1/chat/completions"])
-def test_a_stream_is_one_event_a_token_then_usage_then_the_end(clean: Server, path: str, usage: bool) -> None:
+def test_stream(clean: Server, path: str, usage: bool) -> None:
     asked = {
         "prompt": "x y",
         "messages": [{"role": "user", "content": "x y"}],
@@ -157,7 +157,7 @@ def test_a_stream_is_one_event_a_token_then_usage_then_the_end(clean: Server, pa
     assert [choice["finish_reason"] for choice in choices] == [None, None, None, "length"]
 
 
-def test_one_connection_serves_many_requests(clean: Server) -> None:
+def test_keep_alive(clean: Server) -> None:
     with httpx.Client(base_url=clean.url, trust_env=False) as http:
         before = clean.metric("reference_connections")
         for stream in (True, False, True):
@@ -175,7 +175,7 @@ def test_models_health_and_metrics(clean: Server) -> None:
     assert clean.metric("reference_requests_running") == 0
 
 
-def test_the_pace_is_kept(start: Callable[..., Server]) -> None:
+def test_pace(start: Callable[..., Server]) -> None:
     server = start("--ttft-seconds", "0.1", "--token-seconds", "0.02")
     began = time.monotonic()
     with server.http.stream("POST", "/v1/completions", json={"prompt": "a", "max_tokens": 6, "stream": True}) as reply:
@@ -190,7 +190,7 @@ def test_the_pace_is_kept(start: Callable[..., Server]) -> None:
 # Input that is not right
 
 
-def test_a_malformed_body_is_refused_and_does_not_age(clean: Server) -> None:
+def test_malformed_body(clean: Server) -> None:
     requests, errors = clean.metric("reference_requests_total"), clean.metric("reference_errors_total")
     response = clean.http.post("/v1/completions", content=b'{"prompt": ')
     assert response.status_code == 400
@@ -217,30 +217,30 @@ def test_a_malformed_body_is_refused_and_does_not_age(clean: Server) -> None:
         (b'{"prompt": "a", "stream_options": 1}', "stream_options"),
     ],
 )
-def test_what_is_wrong_with_a_body_is_told(body: bytes, complaint: str) -> None:
+def test_invalid_body(body: bytes, complaint: str) -> None:
     with pytest.raises(BadRequestError, match=complaint):
         parse(body, chat=False)
 
 
 @pytest.mark.parametrize("messages", [None, [], "hello", [{"role": "user"}], [{"content": [{"type": "image_url"}]}]])
-def test_malformed_messages_are_told(messages: object) -> None:
+def test_invalid_messages(messages: object) -> None:
     with pytest.raises(BadRequestError, match=r"messages|content"):
         parse(json.dumps({"messages": messages}).encode(), chat=True)
 
 
-def test_unknown_paths_and_wrong_methods_are_refused(clean: Server) -> None:
+def test_unknown_path_or_method(clean: Server) -> None:
     assert clean.http.get("/v1/nothing").status_code == 404
     assert clean.http.post("/nothing", json={}).status_code == 404
     assert clean.http.get("/v1/completions").status_code == 405
 
 
-def test_a_body_over_the_limit_is_refused_whichever_way_it_comes(clean: Server) -> None:
+def test_body_over_limit(clean: Server) -> None:
     big = b" " * (8 * 1024 * 1024 + 1)
     assert clean.http.post("/v1/completions", content=big).status_code == 413
     assert clean.http.post("/v1/completions", content=iter([big[:4096], big[4096:]])).status_code == 413
 
 
-def test_what_is_not_http_is_answered_and_the_connection_closed(clean: Server) -> None:
+def test_not_http(clean: Server) -> None:
     host, port = clean.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(b"good morning\r\n\r\n")
@@ -249,7 +249,7 @@ def test_what_is_not_http_is_answered_and_the_connection_closed(clean: Server) -
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_client_that_leaves_is_counted_and_nothing_else(start: Callable[..., Server]) -> None:
+def test_client_disconnect(start: Callable[..., Server]) -> None:
     server = start("--token-seconds", "0.005")
     asked = {"prompt": "a", "max_tokens": 20_000}
     with server.http.stream("POST", "/v1/completions", json={**asked, "stream": True}) as response:
@@ -264,7 +264,7 @@ def test_a_client_that_leaves_is_counted_and_nothing_else(start: Callable[..., S
 # Shutdown
 
 
-def test_sigterm_finishes_what_is_in_flight_and_accepts_nothing_new(start: Callable[..., Server]) -> None:
+def test_sigterm(start: Callable[..., Server]) -> None:
     server = start("--token-seconds", "0.01")
     asked = {"prompt": "a", "max_tokens": 40, "stream": True}
     with (
@@ -288,7 +288,7 @@ def _refused(http: httpx.Client) -> bool:
     return False
 
 
-def test_an_idle_connection_does_not_delay_the_end(start: Callable[..., Server]) -> None:
+def test_sigterm_with_idle_connection(start: Callable[..., Server]) -> None:
     server = start()
     server.complete()
     began = time.monotonic()
@@ -296,7 +296,7 @@ def test_an_idle_connection_does_not_delay_the_end(start: Callable[..., Server])
     assert time.monotonic() - began < 5  # for which it waits for what is in flight
 
 
-def test_a_port_in_use_is_one_line_and_status_2(clean: Server) -> None:
+def test_port_in_use(clean: Server) -> None:
     port = clean.url.rpartition(":")[2]
     command = [sys.executable, "-m", "aging.deployments.reference_server", "--port", port]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -305,7 +305,7 @@ def test_a_port_in_use_is_one_line_and_status_2(clean: Server) -> None:
     assert port in ended.stderr
 
 
-def test_ageing_that_cannot_be_is_status_2() -> None:
+def test_contradictory_aging() -> None:
     command = [
         sys.executable,
         "-m",
@@ -320,10 +320,10 @@ def test_ageing_that_cannot_be_is_status_2() -> None:
     assert "leak_bytes_per_request" in ended.stderr
 
 
-# Ageing
+# Aging
 
 
-def test_a_clean_server_stays_as_it_is(start: Callable[..., Server]) -> None:
+def test_clean_server_is_flat(start: Callable[..., Server]) -> None:
     server = start()
     server.complete(50)
     before = server.anonymous_bytes(), server.entries("fd"), server.entries("task")
@@ -333,7 +333,7 @@ def test_a_clean_server_stays_as_it_is(start: Callable[..., Server]) -> None:
     assert after[1:] == before[1:]
 
 
-def test_a_leak_is_exact(start: Callable[..., Server]) -> None:
+def test_leak_per_request(start: Callable[..., Server]) -> None:
     server = start("--leak-bytes-per-request", "50000")
     server.complete(20)
     before = server.anonymous_bytes()
@@ -343,7 +343,7 @@ def test_a_leak_is_exact(start: Callable[..., Server]) -> None:
     assert server.anonymous_bytes() - before == pytest.approx(200 * 50_000, abs=PAGE_BYTES + SLACK_BYTES)
 
 
-def test_a_leak_by_time_follows_the_clock(start: Callable[..., Server]) -> None:
+def test_leak_per_hour(start: Callable[..., Server]) -> None:
     server = start("--leak-bytes-per-hour", "3.6e10")
     before = server.anonymous_bytes() - server.metric("reference_held_bytes")
     until(lambda: server.metric("reference_held_bytes") > 5e6)
@@ -354,7 +354,7 @@ def test_a_leak_by_time_follows_the_clock(start: Callable[..., Server]) -> None:
     assert server.anonymous_bytes() - before >= held
 
 
-def test_a_bounded_cache_stops_at_its_limit(start: Callable[..., Server]) -> None:
+def test_bounded_cache(start: Callable[..., Server]) -> None:
     server = start("--leak-bytes-per-request", "65536", "--cache-limit-bytes", "1000000")
     server.complete(16)
     full = server.anonymous_bytes()
@@ -364,7 +364,7 @@ def test_a_bounded_cache_stops_at_its_limit(start: Callable[..., Server]) -> Non
     assert server.anonymous_bytes() - full <= SLACK_BYTES
 
 
-def test_a_sawtooth_gives_back_what_it_took(start: Callable[..., Server]) -> None:
+def test_sawtooth(start: Callable[..., Server]) -> None:
     server = start("--leak-bytes-per-request", "1000000", "--sawtooth-bytes", "10000000")
     server.complete(1)
     young = server.anonymous_bytes()
@@ -375,7 +375,7 @@ def test_a_sawtooth_gives_back_what_it_took(start: Callable[..., Server]) -> Non
     assert server.anonymous_bytes() == pytest.approx(young, abs=PAGE_BYTES + SLACK_BYTES)
 
 
-def test_a_step_comes_once_with_its_request(start: Callable[..., Server]) -> None:
+def test_step(start: Callable[..., Server]) -> None:
     server = start("--step-bytes", "8000000", "--step-after-requests", "5")
     server.complete(4)
     before = server.anonymous_bytes()
@@ -386,7 +386,7 @@ def test_a_step_comes_once_with_its_request(start: Callable[..., Server]) -> Non
     assert server.anonymous_bytes() - before == pytest.approx(8_000_000, abs=PAGE_BYTES + SLACK_BYTES)
 
 
-def test_descriptors_and_threads_are_left_behind(start: Callable[..., Server]) -> None:
+def test_leaked_descriptors_and_threads(start: Callable[..., Server]) -> None:
     server = start("--fds-per-request", "0.5", "--threads-per-request", "0.25")
     server.complete(4)
     fds, threads = server.entries("fd"), server.entries("task")
@@ -396,14 +396,14 @@ def test_descriptors_and_threads_are_left_behind(start: Callable[..., Server]) -
     assert server.stop() == (0, "")
 
 
-def test_running_out_of_descriptors_is_an_error_of_the_server(start: Callable[..., Server]) -> None:
+def test_out_of_descriptors(start: Callable[..., Server]) -> None:
     server = start("--fds-per-request", "100000")
     response = server.http.post("/v1/completions", json={"prompt": "a"})
     assert response.status_code == 503
     assert "worn out" in response.json()["error"]["message"]
 
 
-def test_latency_drifts_with_time(start: Callable[..., Server]) -> None:
+def test_latency_drift(start: Callable[..., Server]) -> None:
     server = start("--latency-seconds-per-hour", "360")
     until(lambda: server.metric("reference_age_seconds") > 1)
     began = time.monotonic()
@@ -411,16 +411,16 @@ def test_latency_drifts_with_time(start: Callable[..., Server]) -> None:
     assert time.monotonic() - began > 0.1
 
 
-def test_amounts_are_a_pure_function_of_age() -> None:
-    assert Ageing().held_bytes(10**9, 1e9) == 0
-    assert Ageing(leak_bytes_per_request=0.5).held_bytes(7, 0) == 3
-    assert Ageing(leak_bytes_per_request=10, leak_bytes_per_hour=3600).held_bytes(3, 5) == 35
-    assert Ageing(leak_bytes_per_request=10, cache_limit_bytes=25).held_bytes(3, 0) == 25
-    assert Ageing(leak_bytes_per_request=10, sawtooth_bytes=25).held_bytes(3, 0) == 5
-    step = Ageing(leak_bytes_per_request=1, cache_limit_bytes=2, step_bytes=100, step_after_requests=3)
+def test_amounts() -> None:
+    assert Aging().held_bytes(10**9, 1e9) == 0
+    assert Aging(leak_bytes_per_request=0.5).held_bytes(7, 0) == 3
+    assert Aging(leak_bytes_per_request=10, leak_bytes_per_hour=3600).held_bytes(3, 5) == 35
+    assert Aging(leak_bytes_per_request=10, cache_limit_bytes=25).held_bytes(3, 0) == 25
+    assert Aging(leak_bytes_per_request=10, sawtooth_bytes=25).held_bytes(3, 0) == 5
+    step = Aging(leak_bytes_per_request=1, cache_limit_bytes=2, step_bytes=100, step_after_requests=3)
     assert [step.held_bytes(n, 0) for n in range(5)] == [0, 1, 2, 102, 102]
-    assert Ageing(fds_per_request=0.1).held_fds(10) == 1
-    assert Ageing(latency_seconds_per_hour=7200).extra_latency(2) == 4
+    assert Aging(fds_per_request=0.1).held_fds(10) == 1
+    assert Aging(latency_seconds_per_hour=7200).extra_latency(2) == 4
 
 
 @pytest.mark.parametrize(
@@ -433,6 +433,6 @@ def test_amounts_are_a_pure_function_of_age() -> None:
         {"step_after_requests": 1},
     ],
 )
-def test_amounts_that_make_no_sense_are_refused(amounts: dict[str, float]) -> None:
+def test_invalid_amounts(amounts: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(amounts))):
-        Ageing(**amounts)
+        Aging(**amounts)

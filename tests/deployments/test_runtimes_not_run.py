@@ -59,7 +59,7 @@ def test_sglang() -> None:
     assert is_openai_on_loopback(made, "/metrics", {"ignore_eos": True})
 
 
-def test_sglang_gets_a_cache_of_known_size_or_none_that_is_reused(tmp_path: Path) -> None:
+def test_sglang_cache(tmp_path: Path) -> None:
     made = launch(
         Sglang,
         model=str(tmp_path),
@@ -109,7 +109,7 @@ def test_tensorrt_llm() -> None:
     assert is_openai_on_loopback(made, "/prometheus/metrics", {"ignore_eos": True})
 
 
-def test_tensorrt_llm_is_handed_its_settings_in_a_file() -> None:
+def test_tensorrt_llm_settings() -> None:
     program = (sys.executable, "-c", "import sys; print(sys.argv[1:-1], open(sys.argv[-1]).read())", "serve", "m")
     ran = subprocess.run(
         [sys.executable, SCRIPTS / "trtllm_server.py", '{"a": 1}', *program], capture_output=True, text=True, check=True
@@ -130,7 +130,7 @@ def test_tgi(tmp_path: Path) -> None:
     assert "PREFIX_CACHING" not in launch(Tgi, model="org/m").env
 
 
-def test_ollama_is_asked_for_what_it_has_imported_and_never_unloads_it() -> None:
+def test_ollama() -> None:
     made = launch(Ollama, served_model="small", models="/data/ollama")
     assert made.argv == ("ollama", "serve")
     assert made.env == {
@@ -146,7 +146,7 @@ def test_ollama_is_asked_for_what_it_has_imported_and_never_unloads_it() -> None
     assert is_openai_on_loopback(made, None, {})
 
 
-def test_a_program_that_is_not_there_is_told_with_where_to_get_it(tmp_path: Path) -> None:
+def test_missing_program(tmp_path: Path) -> None:
     absent = str(tmp_path / "absent")
     assert "text-generation-inference:3.3.7 as kind" in str(subject(Tgi, program=absent).missing())
     assert "https://github.com/ollama/ollama/releases" in str(
@@ -156,12 +156,12 @@ def test_a_program_that_is_not_there_is_told_with_where_to_get_it(tmp_path: Path
 
 
 @pytest.mark.parametrize("plugin", [Sglang, Lmdeploy, TensorRtLlm])
-def test_what_pip_installs_is_asked_of_the_environment(plugin: type[DeploymentBase[Any]]) -> None:
+def test_missing_environment(plugin: type[DeploymentBase[Any]]) -> None:
     assert str(subject(plugin).missing()).endswith(f"aging env create {plugin.kind}")
 
 
 @pytest.mark.parametrize(
-    ("name", "plugin", "told"),
+    ("name", "plugin", "expected"),
     [
         (
             "sglang-0.5.23",
@@ -184,13 +184,11 @@ def test_what_pip_installs_is_asked_of_the_environment(plugin: type[DeploymentBa
         ("tensorrt-llm-1.2.1", TensorRtLlm, {}),
     ],
 )
-def test_every_metric_with_a_common_name_is_one_that_the_release_defines(
-    name: str, plugin: type[DeploymentBase[Any]], told: dict[str, float]
-) -> None:
+def test_common_metrics_of_release(name: str, plugin: type[DeploymentBase[Any]], expected: dict[str, float]) -> None:
     text = (DATA / f"{name}.txt").read_text()
     assert text.splitlines()[0].startswith("# written from the source of")
     scraped = parse_metrics(text)
     values, missing = common_values(scraped, plugin.engine_metrics)
     assert missing == {}
-    assert values == {f"engine_{metric}": value for metric, value in told.items()}
+    assert values == {f"engine_{metric}": value for metric, value in expected.items()}
     assert len(raw_values(scraped)) > len(values)

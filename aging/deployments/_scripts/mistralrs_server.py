@@ -1,7 +1,7 @@
-"""Serve a GGUF model with mistral.rs (the ``mistralrs`` wheel) until told to stop.
+"""Serve a GGUF model with mistral.rs (the ``mistralrs`` wheel) until SIGTERM.
 
 Run by the Python of the environment that mistralrs is installed in, so it
-imports nothing of ours.
+imports nothing of `aging`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from openai_front import Usage, serve
 
 
 class MistralRs:
-    """One ``Runner``, asked by one request at a time: asked by several at once it ends streams early."""
+    """One ``Runner``, used by one request at a time: with concurrent requests it ends streams early."""
 
     def __init__(self, model: Path, parallel: int, prefix_cache: int | None) -> None:
         import mistralrs  # noqa: PLC0415 - after the flags: --help works without it
@@ -49,14 +49,14 @@ class MistralRs:
                     if text := chunk.choices[0].delta.content:
                         yield text
             finally:
-                for _ in stream:  # an answer nobody reads is read to its end, or it ends up in the next one's
+                for _ in stream:  # read an abandoned answer to its end, otherwise it is prepended to the next one
                     pass
         if usage is None:
             raise RuntimeError("mistral.rs ended a stream without its usage")
         return Usage(usage.prompt_tokens, usage.completion_tokens)
 
     def metrics(self) -> Mapping[str, float]:
-        """The library tells nothing; what the front knows."""
+        """The library has no metrics; those of the front end."""
         return {"front_requests_total": float(self._requests), "front_requests_running": float(self._turn.locked())}
 
 

@@ -1,7 +1,7 @@
-"""An OpenAI-style front for engines that are libraries: standard library only, one thread a connection.
+"""An OpenAI-style front end for engines that are libraries: standard library only, one thread per connection.
 
 Run by the Python of a runtime's environment, beside the script that knows the
-engine, so it imports nothing of ours.
+engine, so it imports nothing of `aging`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PATHS = {"/v1/completions": "text_completion", "/v1/chat/completions": "chat.co
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one answer, and why it ended."""
+    """Tokens of one answer, and the finish reason."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -43,17 +43,17 @@ class Usage:
 
 
 class Engine(Protocol):
-    """What a script gives the front."""
+    """The contract between a script and the front end."""
 
     def complete(self, prompt: str, max_tokens: int) -> Generator[str, None, Usage]:
-        """Yield pieces of text as they come and return the usage; closed early when the client has gone."""
+        """Yield pieces of text as they come and return the usage; closed early if the client disconnects."""
 
     def metrics(self) -> Mapping[str, float]:
         """Gauges for ``/metrics``; a name that ends in ``_total`` is a counter."""
 
 
 def serve(engine: Engine, port: int) -> None:
-    """Serve on the loopback until SIGTERM or SIGINT, then exit 0. To be called from the main thread."""
+    """Serve on the loopback until SIGTERM or SIGINT, then exit 0. Call it from the main thread."""
     stops = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     server = _Server(("127.0.0.1", port), _Handler)
@@ -62,7 +62,7 @@ def serve(engine: Engine, port: int) -> None:
     sys.stdout.write(f"listening on http://127.0.0.1:{port}\n")
     sys.stdout.flush()
     signal.sigwait(stops)
-    os._exit(0)  # not by way of the library's destructors: what a process holds goes back at once
+    os._exit(0)  # skips the destructors of the library; the kernel frees everything
 
 
 class _Server(ThreadingHTTPServer):
@@ -72,7 +72,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _RefusedError(Exception):
-    """A request that is answered with a status and a reason."""
+    """An error answer with a status and a reason."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         super().__init__(reason)
@@ -117,16 +117,16 @@ class _Handler(BaseHTTPRequestHandler):
             pieces.close()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """No line a request: days of them fill a disk."""
+        """Log nothing: a line per request would fill the disk in days."""
 
     def _read_on(self) -> None:
-        """Read what is still being sent: to close on unread bytes resets the connection, and the answer with it."""
+        """Read the rest of the input: closing with unread bytes resets the connection and its answer."""
         self.connection.settimeout(_LINGER_SECONDS)
         left = _LARGEST_REFUSED
         try:
             while left > 0 and (some := self.rfile.read1(min(left, 2**16))):
                 left -= len(some)
-        except OSError:  # it took too long, or the client has left
+        except OSError:  # timeout, or the client has closed the connection
             return
 
     def _asked(self) -> dict[str, Any]:
@@ -211,10 +211,10 @@ def _answer(path: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _choice(path: str, text: str, finish_reason: str | None, *, whole: bool) -> dict[str, Any]:
     if _PATHS[path] == "text_completion":
-        said: dict[str, Any] = {"text": text}
+        content: dict[str, Any] = {"text": text}
     else:
-        said = {"message" if whole else "delta": {"role": "assistant", "content": text}}
-    return {"index": 0, "finish_reason": finish_reason} | said
+        content = {"message" if whole else "delta": {"role": "assistant", "content": text}}
+    return {"index": 0, "finish_reason": finish_reason} | content
 
 
 def _prometheus(values: Mapping[str, float]) -> str:

@@ -1,7 +1,7 @@
-"""Serve a GGUF model, or an OpenVINO folder, with OpenVINO GenAI's continuous batching until told to stop.
+"""Serve a GGUF model, or an OpenVINO folder, with OpenVINO GenAI's continuous batching until SIGTERM.
 
 Run by the Python of the environment that openvino-genai is installed in, so it
-imports nothing of ours.
+imports nothing of `aging`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _IDLE_SECONDS = 0.5
 
 
 class OpenVino:
-    """A continuous-batching pipeline, stepped by one thread while there is anything to do."""
+    """A continuous-batching pipeline, stepped by one thread while requests are pending."""
 
     def __init__(self, model: Path, parallel: int, kv_blocks: int, prefix_caching: bool, threads: int) -> None:
         import openvino_genai  # noqa: PLC0415 - after the flags: --help works without it
 
         self._library: Any = openvino_genai
         scheduler = openvino_genai.SchedulerConfig()
-        scheduler.cache_size = 0  # sized in blocks: a pool sized in GiB is filled lazily, which looks like ageing
+        scheduler.cache_size = 0  # sized in blocks: a pool sized in GiB is filled lazily, which looks like aging
         scheduler.num_kv_blocks = kv_blocks
         scheduler.max_num_seqs = parallel
         scheduler.enable_prefix_caching = prefix_caching
@@ -47,7 +47,7 @@ class OpenVino:
         config.do_sample = True
         prompt_ids = self._tokenizer.encode(prompt).input_ids
         number = next(self._numbers)
-        config.rng_seed = number  # or every answer to a prompt is the same
+        config.rng_seed = number  # otherwise every answer to a prompt is equal
         with self._stepped:
             handle = self._pipeline.add_request(number, prompt_ids, config)
             self._stepped.notify_all()
@@ -69,7 +69,7 @@ class OpenVino:
                 handle.cancel()
 
     def metrics(self) -> Mapping[str, float]:
-        """The pipeline's own figures; the cache's usage as a ratio."""
+        """Metrics of the pipeline; the usage of the cache as a ratio."""
         found = self._pipeline.get_metrics()
         return {
             "openvino_requests": float(found.requests),

@@ -1,7 +1,7 @@
-"""Serve a GGUF model with the ``tritonserver`` that the ``nvidia-pytriton`` wheel packs.
+"""Serve a GGUF model with ``tritonserver`` from the ``nvidia-pytriton`` wheel.
 
 Run by the Python of the environment that both it and xllamacpp are installed
-in, so it imports nothing of ours. It becomes ``tritonserver``.
+in, so it imports nothing of `aging`. It becomes ``tritonserver``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _REPOSITORY = Path(__file__).parent / "triton"
 
 
 def main() -> None:
-    """Put the Python backend's stub where Triton looks for it, and replace this process by Triton."""
+    """Copy the stub of the Python backend to where Triton expects it, and replace this process by Triton."""
     options = _options()
     if not options.model.is_file():
         sys.exit(f"there is no model file {options.model}")
@@ -59,7 +59,7 @@ def _place_stub(packed: Path) -> None:
     if not stub.exists():
         fresh = stub.with_suffix(f".{os.getpid()}")
         fresh.symlink_to(mine)
-        fresh.replace(stub)  # at once: another server may be starting
+        fresh.replace(stub)  # atomically, since another server may be starting
 
 
 def _options() -> argparse.Namespace:

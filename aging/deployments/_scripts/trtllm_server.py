@@ -1,9 +1,9 @@
-"""Become ``trtllm-serve`` with settings that it takes from a file only.
+"""Become ``trtllm-serve``, with settings that it reads only from a file.
 
 ``trtllm_server.py SETTINGS PROGRAM [ARGUMENT ...]``: the settings, JSON (and so
 YAML), are put into a file in memory, which is gone with the process. Run by the
 Python of the environment that TensorRT-LLM is installed in, so it imports
-nothing of ours.
+nothing of `aging`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 
 
 def main() -> None:
-    """Replace this process by the program, told where its settings are."""
+    """Replace this process by the program, with the path of its settings."""
     if len(sys.argv) < 3:
         sys.exit("usage: trtllm_server.py SETTINGS PROGRAM [ARGUMENT ...]")
     settings, *command = sys.argv[1:]

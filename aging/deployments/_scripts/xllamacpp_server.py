@@ -1,7 +1,7 @@
-"""Start a llama.cpp server from its ``xllamacpp`` binding and stay until told to stop.
+"""Start a llama.cpp server from its ``xllamacpp`` binding and run until SIGTERM.
 
 Run by the Python of the environment that xllamacpp is installed in, so it
-imports nothing of ours.
+imports nothing of `aging`.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def main() -> None:
     sys.stdout.write(f"listening on {server.listening_address}\n")
     sys.stdout.flush()
     signal.sigwait(stops)
-    # Not by way of the server's destructor: with a stream in flight it hangs until the next keep-alive
-    # comment is due, 30 s as measured. The kernel gives back all that a process holds at once.
+    # Without the destructor of the server: with a stream in flight it hangs until the next keep-alive
+    # comment is due (30 s, measured). The kernel frees everything at exit.
     os._exit(0)
 
 

@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def model_cache() -> Path:
-    """Where models made locally are kept: ``$AGING_MODELS``, or the user's cache folder."""
+    """The folder of generated models: ``$AGING_MODELS``, or one in the user's cache."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "models"
     return Path(os.environ.get("AGING_MODELS") or default)

@@ -1,4 +1,4 @@
-"""Random-weight models, made on the spot: memory aging lives in the serving code, not in the weights.
+"""Random-weight models: memory aging is in the serving code, not in the weights.
 
 A model has the llama architecture; here it becomes a GGUF file, in
 :mod:`aging.deployments.models.huggingface` a Hugging Face folder. Its tokenizer knows every word of
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LAYOUT = 1
-"""To be raised with every change of the bytes written here, so that no cached model outlives it."""
+"""Version of the written bytes; raise it with every change, so that cached models are made again."""
 
 BOS, EOS = "<|begin|>", "<|end|>"
 CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 RMS_EPSILON = 1e-5
-_LOGIT_SPREAD = 1.5  # standard deviation of the words' logits: sampled text varies, yet is not uniform
-_FORBIDDEN = -40.0  # logit, about, of what is no word: a chance of e^-40 a token
+_LOGIT_SPREAD = 1.5  # standard deviation of the logits of words: sampled text varies but is not uniform
+_FORBIDDEN = -40.0  # approximate logit of tokens that are not words: probability e^-40 per token
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """The size of a model. One token of its cache takes ``layers * width * 4`` bytes in f16."""
+    """The size of a model. One token of its KV cache takes ``layers * width * 4`` bytes in f16."""
 
     name: str
     layers: int
@@ -60,11 +60,11 @@ class Vocabulary:
     tokens: tuple[str, ...]
     merges: tuple[tuple[str, str], ...]
     words: tuple[int, ...]
-    """Ids of the tokens that are a whole word with its space."""
+    """Ids of the tokens that are a whole word with its leading space."""
 
 
 def vocabulary(words: Sequence[str] = WORDS) -> Vocabulary:
-    """All bytes, and a chain of prefixes that leads to each word.
+    """All bytes, and a chain of prefixes for each word.
 
     Every merge extends a prefix that begins with the space (``Ġ``) by one letter.
     Within ``Ġword`` only one merge is ever possible, so a word becomes one token
@@ -121,7 +121,7 @@ def make_gguf(path: Path, preset: Preset, seed: int = 0) -> None:
 
 
 def cached_gguf(preset: Preset, cache_dir: Path, seed: int = 0) -> Path:
-    """The model file of ``preset`` in ``cache_dir``, made when it is not there yet.
+    """The model file of ``preset`` in ``cache_dir``, made if it does not exist.
 
     Its name carries a hash of all that determines its bytes, so a file of that name is never stale.
     """
@@ -132,7 +132,7 @@ def cached_gguf(preset: Preset, cache_dir: Path, seed: int = 0) -> Path:
 
 
 def identity(preset: Preset, seed: int) -> str:
-    """A hash of all that determines a model's bytes."""
+    """A hash of everything that determines the bytes of a model."""
     determines = (_LAYOUT, version("gguf"), sorted(asdict(preset).items()), seed, WORDS)
     return hashlib.sha256(repr(determines).encode()).hexdigest()[:12]
 
@@ -147,7 +147,7 @@ def to_disk(path: Path) -> None:
 
 
 def _write(path: Path, preset: Preset, seed: int) -> None:
-    import gguf  # noqa: PLC0415 - 60 ms and 15 MB that a campaign with its model made does not need
+    import gguf  # noqa: PLC0415 - 60 ms and 15 MB not required if the model is in the cache
 
     words = vocabulary()
     writer = gguf.GGUFWriter(path, "llama")

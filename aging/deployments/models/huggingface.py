@@ -50,7 +50,7 @@ _LAYER_TENSORS = {
 
 
 def cached_folder(preset: Preset, cache_dir: Path, seed: int = 0) -> Path:
-    """The model folder of ``preset`` in ``cache_dir``, made when it is not there yet."""
+    """The model folder of ``preset`` in ``cache_dir``, made if it does not exist."""
     folder = cache_dir / f"{preset.name}-{identity(preset, seed)}"
     if not folder.is_dir():
         make_folder(folder, preset, seed)
@@ -58,7 +58,7 @@ def cached_folder(preset: Preset, cache_dir: Path, seed: int = 0) -> Path:
 
 
 def make_folder(folder: Path, preset: Preset, seed: int = 0) -> None:
-    """Write a model folder, which must not exist yet: whole or not at all. Raises OSError."""
+    """Write a model folder, which must not exist yet, atomically. Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:

@@ -1,4 +1,4 @@
-"""Processes that run already and are only watched: found, followed, never signalled."""
+"""Processes that run already and are only sampled: found, followed, never signalled."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ LoadStart = Literal["process", "now"]
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """What is known of the processes: a pid, a pattern of their command line, a container, or a control group."""
+    """Identifies the processes: a pid, a pattern of their command line, a container, or a control group."""
 
     by: By
     value: str
 
     @classmethod
     def given(cls, *, pid: int | None, process: str | None, container: str | None, cgroup: str | None) -> Whereabouts:
-        """The one of them that is not None."""
+        """From the argument that is not None."""
         if pid is not None:
             return cls("pid", str(pid))
         if process is not None:
@@ -53,11 +53,11 @@ class Whereabouts:
 
     @property
     def returns(self) -> bool:
-        """Whether a process that is started anew will be found again."""
+        """Whether the next process after a restart will be found."""
         return self.by != "pid"
 
     def find(self) -> Sequence[psutil.Process]:
-        """The roots of what is to be watched, the oldest first. Raises AttachError saying what there is instead."""
+        """The root processes, the oldest first. Raises AttachError with the candidates."""
         match self.by:
             case "pid":
                 found = [_of_pid(int(self.value))]
@@ -72,7 +72,7 @@ class Whereabouts:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An origin (:class:`aging.deployments.lifecycle.Origin`): a life that somebody else began."""
+    """An origin (:class:`aging.deployments.lifecycle.Origin`): processes that the campaign did not start."""
 
     whereabouts: Whereabouts
     endpoint: Endpoint | None
@@ -83,36 +83,36 @@ class Attachment:
     def returns(self) -> bool:
         return self.whereabouts.returns
 
-    async def begin(self, campaign: Path, log: Path) -> Attached:  # noqa: ARG002 - its output goes where it went
+    async def begin(self, campaign: Path, log: Path) -> Attached:  # noqa: ARG002 - its output is not redirected
         return await asyncio.to_thread(Attached, self.whereabouts, self.load_start)
 
-    async def readopt(self, past: PriorServer) -> Attached | None:
+    async def readopt(self, prior: PriorServer) -> Attached | None:
         try:
             found = await asyncio.to_thread(Attached, self.whereabouts, self.load_start)
         except AttachError:
             return None
-        return found if found.main is not None and found.main == past.main else None
+        return found if found.main is not None and found.main == prior.main else None
 
     def described(self) -> Mapping[str, Any]:
         return {"attached": {self.whereabouts.by: self.whereabouts.value}}
 
 
 class Attached:
-    """A life that is not our child's: its end is seen, its exit status is not.
+    """A server that is not a child process: its end is detected, its exit status is unknown.
 
-    Raises AttachError where there is none.
+    Raises AttachError if it is not found.
     """
 
     def __init__(self, whereabouts: Whereabouts, load_start: LoadStart) -> None:
         self._whereabouts = whereabouts
         self._roots = tuple(whereabouts.find())
-        self.with_descendants = whereabouts.by != "cgroup"  # a control group says itself what belongs to it
+        self.with_descendants = whereabouts.by != "cgroup"  # a control group lists all its processes
         self.command = command_line(self._roots[0])
         self.born = time.monotonic() - (age(self._roots[0].pid) if load_start == "process" else 0.0)
 
     @property
     def main(self) -> Identity | None:
-        """Its first process, as nobody else's pid can ever be taken for it; None once that has ended."""
+        """The identity of its first process; None after its end."""
         return identity(self._roots[0].pid)
 
     @property
@@ -121,32 +121,32 @@ class Attached:
 
     @property
     def trees(self) -> Mapping[str, tuple[int, ...]]:
-        pids = tuple(root.pid for root in self._living())
+        pids = tuple(root.pid for root in self._running())
         return {MAIN: pids} if pids else {}
 
     async def wait(self) -> str:
-        while self._living():  # noqa: ASYNC110 - nobody tells of the end of a process that is not a child
+        while self._running():  # noqa: ASYNC110 - the end of a process that is not a child has no event
             await asyncio.sleep(_POLL_SECONDS)
-        return f"the attached process {self._roots[0].pid} ended; its exit status is not known"
+        return f"the attached process {self._roots[0].pid} exited (status unknown: the campaign did not start it)"
 
     def serves(self) -> bool:
-        """Taken for granted: a proxy or a container's port may stand between."""
+        """Always true: a proxy or a published port can be in between."""
         return True
 
     async def end(self) -> None:
-        """It was not ours to start, and is not ours to end."""
+        """No effect: the campaign did not start it."""
 
-    def _living(self) -> Sequence[psutil.Process]:
-        if not self.with_descendants:  # the members come and go
+    def _running(self) -> Sequence[psutil.Process]:
+        if not self.with_descendants:  # membership changes
             try:
                 self._roots = tuple(self._whereabouts.find())
             except AttachError:
                 return ()
-        return [root for root in self._roots if _lives(root)]
+        return [root for root in self._roots if _is_running(root)]
 
 
 def age(pid: int) -> float:
-    """Seconds since a process started, by the kernel's own clock. Raises AttachError when it has ended."""
+    """Seconds since the start of a process, by the kernel's clock. Raises AttachError if it has ended."""
     try:
         started = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     except (FileNotFoundError, ProcessLookupError):
@@ -155,14 +155,14 @@ def age(pid: int) -> float:
 
 
 def command_line(process: psutil.Process) -> tuple[str, ...]:
-    """The command line, or the name where there is none to be seen."""
+    """The command line, or the name if the command line is empty."""
     try:
         return tuple(process.cmdline()) or (process.name(),)
     except psutil.Error:
         return ()
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -172,27 +172,29 @@ def _lives(process: psutil.Process) -> bool:
 def _of_pid(pid: int) -> psutil.Process:
     try:
         process = psutil.Process(pid)
-        kernels = _lives(process) and process.memory_info().vms == 0
+        kernels = _is_running(process) and process.memory_info().vms == 0
     except psutil.NoSuchProcess:
         raise AttachError(f"there is no process {pid}") from None
-    if not _lives(process):
-        raise AttachError(f"process {pid} has ended and waits for its parent to notice")
+    if not _is_running(process):
+        raise AttachError(f"process {pid} has ended and is a zombie")
     if kernels:
-        raise AttachError(f"process {pid} is a thread of the kernel: it has no memory of its own")
+        raise AttachError(f"process {pid} is a kernel thread and has no memory")
     if pid in (os.getpid(), *(parent.pid for parent in psutil.Process().parents())):
-        raise AttachError(f"process {pid} has started this command: it would be watched, too; give another")
+        raise AttachError(
+            f"process {pid} is an ancestor of this command, which would be sampled too; choose another process"
+        )
     return process
 
 
 def _of_pattern(pattern: str) -> psutil.Process:
-    """The one process that matches and has no ancestor that does: workers belong to their server."""
+    """The one process that matches without a matching ancestor, since workers belong to their server."""
     searched = re.compile(pattern)
-    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    own_pids = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     parents: dict[int, int | None] = {}
     lines: dict[int, str] = {}
     for process in psutil.process_iter(["ppid", "cmdline", "status"]):
         parents[process.pid] = process.info["ppid"]
-        if process.pid not in ours and process.info["status"] != psutil.STATUS_ZOMBIE:
+        if process.pid not in own_pids and process.info["status"] != psutil.STATUS_ZOMBIE:
             line = " ".join(process.info["cmdline"] or ())
             lines[process.pid] = "".join(letter if letter.isprintable() else " " for letter in line)
     matching = {pid for pid, line in lines.items() if line and searched.search(line)}
@@ -202,7 +204,7 @@ def _of_pattern(pattern: str) -> psutil.Process:
     if len(roots) > 1:
         shown = "".join(f"\n  {pid:>8}  {lines[pid][:_SHOWN_WIDTH]}" for pid in roots[:_SHOWN])
         more = f"\n  and {len(roots) - _SHOWN} more" if len(roots) > _SHOWN else ""
-        raise AttachError(f"{len(roots)} processes match {pattern!r}; give a longer pattern, or a pid:{shown}{more}")
+        raise AttachError(f"{len(roots)} processes match {pattern!r}; use a longer pattern or a pid:{shown}{more}")
     return _of_pid(roots[0])
 
 
@@ -216,16 +218,16 @@ def _ancestors(pid: int, parents: Mapping[int, int | None]) -> set[int]:
 
 
 def _of_cgroup(path: str) -> Sequence[psutil.Process]:
-    """Every process of a control group and of those below it, but for ourselves."""
+    """Every process of a control group and its descendants, except the calling process."""
     folder = _cgroup_folder(path)
     found = []
     for listed in sorted(folder.rglob("cgroup.procs")):
         for pid in _pids(listed):
             try:
                 process = psutil.Process(pid)
-            except psutil.NoSuchProcess:  # it ended meanwhile
+            except psutil.NoSuchProcess:  # it has ended since
                 continue
-            if pid != os.getpid() and _lives(process):
+            if pid != os.getpid() and _is_running(process):
                 found.append(process)
     if not found:
         raise AttachError(f"control group {folder} has no process")
@@ -233,14 +235,14 @@ def _of_cgroup(path: str) -> Sequence[psutil.Process]:
 
 
 def _cgroup_folder(path: str) -> Path:
-    """Where a group is mounted, in version 2 or with a controller of version 1."""
+    """The folder of a control group, of version 2 or of a version-1 controller."""
     mounts = [_CGROUPS, *(_CGROUPS / name for name in ("unified", "memory", "systemd", "pids", "cpu"))]
     given = Path(path)
     candidates = [given] if path.startswith(f"{_CGROUPS}/") else [mount / path.lstrip("/") for mount in mounts]
     found = next((folder for folder in candidates if (folder / "cgroup.procs").is_file()), None)
     if found is None or ".." in given.parts:
         raise AttachError(
-            f"there is no control group {path} below {_CGROUPS}; `cat /proc/PID/cgroup` tells a process's"
+            f"there is no control group {path} below {_CGROUPS}; `cat /proc/PID/cgroup` shows that of a process"
         )
     if found in mounts:
         raise AttachError(f"{path} is the root of all control groups, every process of this host; name one below it")
@@ -250,5 +252,5 @@ def _cgroup_folder(path: str) -> Path:
 def _pids(listed: Path) -> list[int]:
     try:
         return [int(pid) for pid in listed.read_text().split()]
-    except OSError:  # a group that was removed, or a threaded one, whose processes its parent lists
+    except OSError:  # a removed group, or a threaded one, whose parent lists its processes
         return []

@@ -1,4 +1,4 @@
-"""Processes that the harness starts itself."""
+"""Servers that the campaign starts as child processes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from aging.deployments.lifecycle import Launch, PriorServer
 
 @dataclass(frozen=True, slots=True)
 class LaunchedProcesses:
-    """An origin: child processes started by us in ``folder`` on ``port``.
+    """An origin: child processes in ``folder``, listening on ``port``.
 
-    They are ended with ``patience`` seconds from SIGTERM to SIGKILL.
+    ``patience`` is the time from SIGTERM to SIGKILL, in seconds.
     """
 
     launch: Launch
@@ -40,25 +40,25 @@ class LaunchedProcesses:
 
     async def begin(self, campaign: Path, log: Path) -> ChildProcesses:
         children: dict[str, Child] = {}
-        marked = {**self.launch.env, GENERATION_MARKER: mark(log)}
+        environment = {**self.launch.env, GENERATION_MARKER: mark(log)}
         try:
             with open_log(log) as output:
                 for name, argv in {MAIN: self.launch.argv, **self.launch.components}.items():
-                    children[name] = await Child.start(argv, marked, campaign, output, folder=self.folder)
-        except (asyncio.CancelledError, DeploymentError):  # nobody else knows of those that have started
+                    children[name] = await Child.start(argv, environment, campaign, output, folder=self.folder)
+        except (asyncio.CancelledError, DeploymentError):  # the started ones have no other owner
             for child in children.values():
                 await child.terminate(patience=0.0)
             raise
         return ChildProcesses(children, self.launch.argv, self.port, self.patience, time.monotonic())
 
-    async def readopt(self, past: PriorServer) -> ChildProcesses | None:
-        if not past.proven():
+    async def readopt(self, prior: PriorServer) -> ChildProcesses | None:
+        if not prior.proven():
             return None
-        members = {name: AdoptedProcess(one, mark(past.log)) for name, one in past.processes.items()}
-        born = time.monotonic() - age(past.processes[MAIN].pid)
+        members = {name: AdoptedProcess(one, mark(prior.log)) for name, one in prior.processes.items()}
+        born = time.monotonic() - age(prior.processes[MAIN].pid)
         return ChildProcesses(members, self.launch.argv, self.port, self.patience, born)
 
     def described(self) -> Mapping[str, Any]:
         components = {name: list(argv) for name, argv in self.launch.components.items()}
-        told = {"command": list(self.launch.argv), "env": dict(self.launch.env)}
-        return told | ({"components": components} if components else {})
+        description = {"command": list(self.launch.argv), "env": dict(self.launch.env)}
+        return description | ({"components": components} if components else {})

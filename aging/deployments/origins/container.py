@@ -1,7 +1,7 @@
-"""Containers, through the command line of docker or podman: run by us, or found running.
+"""Containers, by the command line of docker or podman: started by the campaign, or attached to.
 
-The processes of a container are the host's, too: its first one is asked for, and the
-samplers read it and its descendants as they would any other process tree.
+Processes of a container are also processes of the host: the samplers read its first process and the
+descendants like any other process tree.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ PROGRAMS = ("docker", "podman")
 _ASKED_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _SIGNALLED = 128
-"""A container whose process was killed by signal n exits with this and n."""
+"""Exit status of a container whose process was killed by signal n: this number plus n."""
 
 
 def container_pid(name: str) -> int:
-    """The host's pid of a running container's first process. Raises AttachError saying what is wrong."""
+    """The host's pid of the first process of a running container. Raises AttachError with the reason."""
     found = [program for program in PROGRAMS if shutil.which(program)]
     if not found:
         raise AttachError(f"container {name!r}: neither docker nor podman is installed")
-    refusals = []
+    reasons = []
     for program in found:
-        told = ask(program, "inspect", "--format", "{{.State.Pid}}", name)
-        if told.returncode == 0 and told.stdout.strip().isdigit():
-            if (pid := int(told.stdout)) == 0:
+        answer = ask(program, "inspect", "--format", "{{.State.Pid}}", name)
+        if answer.returncode == 0 and answer.stdout.strip().isdigit():
+            if (pid := int(answer.stdout)) == 0:
                 raise AttachError(f"container {name!r} is not running")
             return here(pid, program)
-        refusals.append(f"{program}: {last_line(told)}")
-    raise AttachError(f"container {name!r}: {'; '.join(refusals)}")
+        reasons.append(f"{program}: {last_line(answer)}")
+    raise AttachError(f"container {name!r}: {'; '.join(reasons)}")
 
 
 def ask(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``program`` briefly. Raises AttachError when it does not answer."""
+    """Run ``program``. Raises AttachError if it does not end within the timeout."""
     try:
         return subprocess.run(
             (program, *arguments), capture_output=True, text=True, timeout=_ASKED_SECONDS, check=False
@@ -56,17 +56,17 @@ def ask(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         raise AttachError(f"{program} {arguments[0]} did not answer within {_ASKED_SECONDS:g} s") from None
 
 
-def last_line(told: subprocess.CompletedProcess[str]) -> str:
-    """What a program said last, for a message."""
-    lines = (told.stderr.strip() or told.stdout.strip()).splitlines()
-    return lines[-1] if lines else f"exit {told.returncode}"
+def last_line(answer: subprocess.CompletedProcess[str]) -> str:
+    """The last line of a program's output, for a message."""
+    lines = (answer.stderr.strip() or answer.stdout.strip()).splitlines()
+    return lines[-1] if lines else f"exit {answer.returncode}"
 
 
 def here(pid: int, program: str) -> int:
-    """The pid, if it is one of this machine's. Raises AttachError where the containers run elsewhere."""
+    """The pid, if this host has it. Raises AttachError if the containers run on another host."""
     if not Path(f"/proc/{pid}").exists():
         raise AttachError(
-            f"{program} runs its containers on another machine, or in a virtual one: no process {pid} here"
+            f"{program} runs its containers on another host or in a virtual machine: no process {pid} here"
         )
     return pid
 
@@ -75,7 +75,7 @@ def here(pid: int, program: str) -> int:
 class ContainerRun:
     """An :class:`~aging.deployments.lifecycle.Origin`: ``program run`` with ``arguments``, as container ``name``.
 
-    ``port`` is the one that is listened on inside; ``patience`` seconds lie between SIGTERM and SIGKILL. The program
+    ``port`` is the port inside the container; ``patience`` the time from SIGTERM to SIGKILL, in seconds. The program
     runs in ``folder``.
     """
 
@@ -91,7 +91,7 @@ class ContainerRun:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The command line; the container is removed when it ends, and ends with the program that started it."""
+        """The command line. The container is removed at its end, and ends with this program."""
         return (self.program, "run", "--rm", "--pull", "never", "--name", self.name, *self.arguments)
 
     @property
@@ -103,32 +103,32 @@ class ContainerRun:
             child = await Child.start(
                 self.command, {GENERATION_MARKER: mark(log)}, campaign, output, folder=self.folder
             )
-        life = Contained(self, child, time.monotonic())
+        server = Contained(self, child, time.monotonic())
         try:
-            await life.appear()
-        except (DeploymentError, asyncio.CancelledError):  # nobody else knows of it
-            await life.end()
+            await server.appear()
+        except (DeploymentError, asyncio.CancelledError):  # the container has no other owner
+            await server.end()
             raise
-        return life
+        return server
 
-    async def readopt(self, past: PriorServer) -> Contained | None:
-        if not past.proven():
+    async def readopt(self, prior: PriorServer) -> Contained | None:
+        if not prior.proven():
             return None
-        program = past.processes[MAIN]
-        life = Contained(self, AdoptedProcess(program, mark(past.log)), time.monotonic() - age(program.pid))
-        await life.appear()
-        return life
+        program = prior.processes[MAIN]
+        server = Contained(self, AdoptedProcess(program, mark(prior.log)), time.monotonic() - age(program.pid))
+        await server.appear()
+        return server
 
     def described(self) -> Mapping[str, Any]:
-        told = ask(
+        answer = ask(
             self.program, "image", "inspect", "--format", "{{.Id}} {{range .RepoDigests}}{{.}} {{end}}", self.image
         )
-        image_id, *digests = told.stdout.split() if told.returncode == 0 else ["unknown"]
+        image_id, *digests = answer.stdout.split() if answer.returncode == 0 else ["unknown"]
         return {"command": list(self.command), "image": self.image, "image_id": image_id, "image_digests": digests}
 
 
 class Contained:
-    """A life inside a container that we run: our child is the program that runs it."""
+    """A server in a container that the campaign runs; its child process is docker or podman."""
 
     with_descendants = True
 
@@ -140,11 +140,11 @@ class Contained:
         self.born = born
 
     async def appear(self) -> None:
-        """Wait until there is a process in the container, or no container any more."""
+        """Wait until the container has a process, or has ended."""
         while not self._child.ended and self._pid is None:
-            told = await self._tell("inspect", "--format", "{{.State.Pid}}", self._run.name)
-            if told.isdigit() and int(told):
-                self._pid = here(int(told), self._run.program)
+            answer = await self._run_program("inspect", "--format", "{{.State.Pid}}", self._run.name)
+            if answer.isdigit() and int(answer):
+                self._pid = here(int(answer), self._run.program)
                 return
             await asyncio.sleep(_POLL_SECONDS)
 
@@ -162,21 +162,21 @@ class Contained:
         return _described(await self._child.wait())
 
     def serves(self) -> bool:
-        """Inside the container's own network; where its sockets may not be seen it is taken for granted."""
+        """In the network of the container; true if its sockets are hidden from this user."""
         return self._pid is not None and tree_listens(self._pid, self._run.port) is not False
 
     async def end(self) -> str:
         if not self._child.ended:
-            await self._tell("stop", "--time", f"{self._run.patience:.0f}", self._run.name)
+            await self._run_program("stop", "--time", f"{self._run.patience:.0f}", self._run.name)
             try:
                 async with asyncio.timeout(_ASKED_SECONDS):
                     await self._child.wait()
             except TimeoutError:
-                await self._tell("rm", "--force", self._run.name)
+                await self._run_program("rm", "--force", self._run.name)
         await self._child.terminate(_ASKED_SECONDS)
         return _described(self._child.exit_status)
 
-    async def _tell(self, *arguments: str) -> str:
+    async def _run_program(self, *arguments: str) -> str:
         process = await asyncio.create_subprocess_exec(
             self._run.program,
             *arguments,
@@ -186,12 +186,12 @@ class Contained:
         )
         try:
             async with asyncio.timeout(self._run.patience + _ASKED_SECONDS):
-                said, _ = await process.communicate()
+                output, _ = await process.communicate()
         except TimeoutError:
             process.kill()
             await process.wait()
             raise DeploymentError(f"{self._run.program} {arguments[0]} did not answer") from None
-        return said.decode().strip()
+        return output.decode().strip()
 
 
 def _described(status: int | None) -> str:
@@ -199,7 +199,7 @@ def _described(status: int | None) -> str:
 
 
 def refusal(program: str, image: str) -> str | None:
-    """Why a container of ``image`` cannot be run now, and what would help; None when it can."""
+    """Why a container of ``image`` cannot be run, and the remedy; None if it can."""
     if shutil.which(program) is None:
         return f"{program} is not installed"
     try:
@@ -207,7 +207,7 @@ def refusal(program: str, image: str) -> str | None:
         if daemon.returncode != 0 and program == "docker":
             return f"docker does not answer: {last_line(daemon)}"
         if ask(program, "image", "inspect", "--format", "{{.Id}}", image).returncode != 0:
-            return f"the image {image!r} is not on this machine; run: {program} pull {image}"
+            return f"the image {image!r} is not on this host; run: {program} pull {image}"
     except AttachError as error:
         return str(error)
     return None

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
-from aging.deployments.reference_server.leak import Ageing, Ager
+from aging.deployments.reference_server.leak import Ager, Aging
 from aging.deployments.reference_server.server import Pace, ReferenceServer
 from aging.deployments.reference_server.warmup import rehearse
 
@@ -23,11 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if pace.ttft_seconds < 0 or pace.token_seconds < 0:
         parser.error("a pace is not negative")
     try:
-        ageing = Ageing(**{each.name: options[each.name] for each in fields(Ageing)})
+        aging = Aging(**{each.name: options[each.name] for each in fields(Aging)})
     except ValueError as error:
         parser.error(str(error))
     try:
-        asyncio.run(_run(options["host"], options["port"], ageing, pace))
+        asyncio.run(_run(options["host"], options["port"], aging, pace))
     except OSError as error:
         sys.stderr.write(f"{options['host']}:{options['port']}: {error}\n")
         return 2
@@ -40,16 +40,18 @@ def _parser() -> argparse.ArgumentParser:
         description=sys.modules["aging.deployments.reference_server"].__doc__,
     )
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True, help="0 = any free port, told in the first line of output")
+    parser.add_argument(
+        "--port", type=int, required=True, help="0 = any free port, printed in the first line of output"
+    )
     parser.add_argument("--ttft-seconds", type=float, default=Pace().ttft_seconds, help="time to first token")
     parser.add_argument("--token-seconds", type=float, default=Pace().token_seconds, help="time per further token")
-    for each in fields(Ageing):
+    for each in fields(Aging):
         flag = f"--{each.name.replace('_', '-')}"
         parser.add_argument(flag, type=float, default=0.0, help=each.metadata["help"])
     return parser
 
 
-async def _run(host: str, port: int, ageing: Ageing, pace: Pace) -> None:
+async def _run(host: str, port: int, aging: Aging, pace: Pace) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,8 +61,11 @@ async def _run(host: str, port: int, ageing: Ageing, pace: Pace) -> None:
     await rehearse()
     gc.collect()
     gc.freeze()
-    await ReferenceServer(Ager(ageing), pace).serve(host, port, listening, stop)
-    for number in (signal.SIGTERM, signal.SIGINT):  # the loop's own clean-up would make a second one deadly
+    await ReferenceServer(Ager(aging), pace).serve(host, port, listening, stop)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # after the clean-up of the loop, a second signal would kill the process
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_IGN)
 

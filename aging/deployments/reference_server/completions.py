@@ -1,4 +1,4 @@
-"""The OpenAI completion protocol as pure functions: what a request asks for, and the bytes that answer it."""
+"""The OpenAI completion protocol as pure functions: parsed requests, and the bytes of the answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODEL = "reference"
 MAX_OUTPUT_TOKENS = 32_768
 MAX_CHOICES = 128
 MAX_LOGPROBS = 20
-_DEFAULT_OUTPUT_TOKENS = 16  # the completions API's own default
+_DEFAULT_OUTPUT_TOKENS = 16  # the default of the completions API
 
 _SURE, _UNLIKELY = -0.01, -7.5
 
@@ -24,16 +24,16 @@ _WORDS = tuple(
 
 
 class BadRequestError(Exception):
-    """A request that cannot be answered, with the sentence that tells the client why."""
+    """A request that cannot be answered; the message is for the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a completion request asks for. One whitespace-separated word is one token.
+    """A parsed completion request. One whitespace-separated word is one token.
 
-    ``output_tokens`` is how many each of its ``choices`` answers has; ``logprobs`` the
-    alternatives that are told of each, None for none at all. ``pieces`` are its tokens,
-    where they are not simply words in turn, and ``reason`` is why it ends.
+    ``output_tokens`` is the length of each of its ``choices`` answers; ``logprobs`` the number of alternatives per
+    token, None without log-probabilities. ``pieces`` are its tokens if they are not words in turn, and ``reason`` is
+    the finish reason.
     """
 
     chat: bool
@@ -52,7 +52,7 @@ class Asked:
 
 
 def parse(body: bytes | bytearray, *, chat: bool) -> Asked:
-    """Read a request's body; ``chat`` tells which of the two endpoints it came in by."""
+    """Parse the body of a request; ``chat`` is true for the chat endpoint."""
     try:
         request = json.loads(body)
     except ValueError as error:
@@ -96,7 +96,7 @@ def _whole_number(request: dict[str, Any], key: str, default: int, least: int, m
 
 
 def _logprobs(request: dict[str, Any], *, chat: bool) -> int | None:
-    """Alternatives to tell of each token; a chat asks for them in two keys, a completion in one."""
+    """Number of alternatives per token; a chat request has two keys for it, a completion one."""
     if not chat:
         return None if request.get("logprobs") is None else _whole_number(request, "logprobs", 0, 0, MAX_LOGPROBS)
     if not request.get("logprobs"):
@@ -105,7 +105,7 @@ def _logprobs(request: dict[str, Any], *, chat: bool) -> int | None:
 
 
 def _pieces(request: dict[str, Any]) -> tuple[str, ...] | None:
-    """The tokens of a structured answer; None where any text will do."""
+    """The tokens of a structured answer; None for free text."""
     wanted = request.get("response_format")
     if wanted is None:
         return None
@@ -124,7 +124,7 @@ def _pieces(request: dict[str, Any]) -> tuple[str, ...] | None:
 
 
 def _stopped(request: dict[str, Any], tokens: int, pieces: tuple[str, ...] | None) -> int | None:
-    """How many whole tokens come before the first stop word; None where none comes."""
+    """The number of whole tokens before the first stop word; None without a stop word."""
     asked = request.get("stop")
     if not asked:
         return None
@@ -174,11 +174,11 @@ def _message_words(message: object) -> int:
 
 
 def whole_reply(asked: Asked, number: int) -> bytes:
-    """The answer to a request that does not stream; ``number`` tells replies apart."""
+    """The answer to a request that does not stream; ``number`` makes its id unique."""
     tokens = [asked.token(index) for index in range(asked.output_tokens)]
     text = "".join(tokens)
     content = {"message": {"role": "assistant", "content": text}} if asked.chat else {"text": text}
-    logprobs = None if asked.logprobs is None else _told(asked, tokens, 0)
+    logprobs = None if asked.logprobs is None else _token_logprobs(asked, tokens, 0)
     return json.dumps(
         {
             "id": f"{_prefix(asked)}-{number}",
@@ -211,10 +211,10 @@ class Events:
         self._at = 0
 
     def token(self, index: int) -> bytes:
-        """The events of the ``index``-th output token, one a choice; the last ones carry the finish reason."""
+        """The events of the ``index``-th output token, one per choice; the last ones have the finish reason."""
         asked = self._asked
         word = asked.token(index)
-        told = "null" if asked.logprobs is None else json.dumps(_told(asked, [word], self._at))
+        logprobs = "null" if asked.logprobs is None else json.dumps(_token_logprobs(asked, [word], self._at))
         self._at += len(word)
         written = f'"{word}"' if asked.pieces is None else json.dumps(word)
         reason = f'"{asked.reason}"' if index == asked.output_tokens - 1 else "null"
@@ -224,15 +224,15 @@ class Events:
         else:
             content = f'"text":{written}'
         return "".join(
-            f'{self._head}{{"index":{choice},{content},"logprobs":{told},"finish_reason":{reason}}}]}}\n\n'
+            f'{self._head}{{"index":{choice},{content},"logprobs":{logprobs},"finish_reason":{reason}}}]}}\n\n'
             for choice in range(asked.choices)
         ).encode()
 
     def end(self) -> bytes:
-        """Usage, where it was asked for, and the end marker."""
+        """Usage, if requested, and the end marker."""
         asked = self._asked
         last = ""
-        if asked.output_tokens == 0:  # a stop word before the first token: nobody has told yet why it ends
+        if asked.output_tokens == 0:  # a stop word before the first token: no event has sent the finish reason
             empty = '"delta":{}' if asked.chat else '"text":""'
             last = "".join(
                 f'{self._head}{{"index":{choice},{empty},"logprobs":null,"finish_reason":"{asked.reason}"}}]}}\n\n'
@@ -242,8 +242,8 @@ class Events:
         return f"{last}{usage}data: [DONE]\n\n".encode()
 
 
-def _told(asked: Asked, tokens: list[str], start: int) -> dict[str, Any]:
-    """Log-probabilities of ``tokens``, whose text begins at ``start``, in the shape of the endpoint.
+def _token_logprobs(asked: Asked, tokens: list[str], start: int) -> dict[str, Any]:
+    """Log-probabilities of ``tokens``, whose text begins at ``start``, in the format of the endpoint.
 
     The token itself is certain but for its alternatives, which are the words after it.
     """
@@ -276,7 +276,7 @@ def _alternative(token: str, logprob: float) -> dict[str, Any]:
 
 
 def error_reply(message: str, kind: str, code: int) -> bytes:
-    """An error in the shape OpenAI clients expect."""
+    """An error in the format of OpenAI."""
     return json.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}}).encode()
 
 

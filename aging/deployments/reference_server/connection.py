@@ -1,4 +1,4 @@
-"""One client connection: h11 on an asyncio transport, with a receive buffer that all connections share.
+"""One client connection: h11 on an asyncio transport, with a receive buffer shared by all connections.
 
 Asyncio's own streams allocate 256 KiB for every read and give most of it back.
 That moves the C allocator's thresholds, and an otherwise clean server then grew
@@ -37,7 +37,7 @@ class Connection(asyncio.BufferedProtocol):
         self._writable.set()
         self.busy = False
 
-    # What the transport calls.
+    # Called by the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -58,7 +58,7 @@ class Connection(asyncio.BufferedProtocol):
         self._http.receive_data(b"")
         self._ended = True
         self._progress.set()
-        return True  # the transport stays open: an answer may still be under way
+        return True  # the transport stays open: an answer can still be in flight
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._ended = True
@@ -72,10 +72,10 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._writable.set()
 
-    # What the server calls.
+    # Called by the server.
 
     async def next_request(self) -> h11.Request | None:
-        """Wait for a request's head; ``None`` when the client has left instead."""
+        """Wait for the head of a request; None if the client has closed the connection."""
         event = await self._event()
         if isinstance(event, h11.Request):
             self.busy = True
@@ -111,7 +111,7 @@ class Connection(asyncio.BufferedProtocol):
                 return event
 
     async def _more(self) -> None:
-        """Wait for more to have been received."""
+        """Wait for further received bytes."""
         if self._transport is None:
             raise ConnectionResetError
         self._unread = 0
@@ -121,7 +121,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def gone(self) -> bool:
-        """Whether the client has left."""
+        """Whether the client has closed the connection."""
         return self._ended
 
     @property
@@ -139,7 +139,7 @@ class Connection(asyncio.BufferedProtocol):
         )
 
     async def send(self, *events: h11.Event) -> None:
-        """Write protocol events as one piece; raises ``ConnectionError`` when the client has left."""
+        """Write protocol events as one piece; raises ConnectionError if the client has closed the connection."""
         data = b"".join(self._http.send(event) or b"" for event in events)
         if self._transport:
             self._transport.write(data)
@@ -148,7 +148,7 @@ class Connection(asyncio.BufferedProtocol):
             raise ConnectionResetError
 
     def next_cycle(self) -> bool:
-        """Make ready for another request on this connection, where the protocol allows one."""
+        """Prepare for another request on this connection, if the protocol allows it."""
         self.busy = False
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
@@ -156,8 +156,8 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     async def linger(self) -> None:
-        """Read on until the client has finished sending: closing earlier would reset its unread answer away."""
-        self._http = h11.Connection(h11.SERVER)  # what still comes is not looked at
+        """Read until the client has finished sending: closing earlier resets the connection and its unread answer."""
+        self._http = h11.Connection(h11.SERVER)  # further input is ignored
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(_LINGER_SECONDS):
                 while not self._ended:
@@ -165,6 +165,6 @@ class Connection(asyncio.BufferedProtocol):
                     self._http = h11.Connection(h11.SERVER)
 
     def close(self) -> None:
-        """Close once what was written has been sent."""
+        """Close after the written bytes have been sent."""
         if self._transport:
             self._transport.close()

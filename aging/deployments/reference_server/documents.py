@@ -1,4 +1,4 @@
-"""Structured answers: a document that follows the JSON schema of its request, in pieces as a model would write it."""
+"""Structured answers: a document valid under the JSON schema of its request, in token-sized pieces."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _DEEPEST, _LONGEST_ARRAY = 16, 64
 
 
 class SchemaError(ValueError):
-    """A schema that nothing can be written after, with the reason."""
+    """A schema without a valid document; the message is the reason."""
 
 
 def document(schema: dict[str, Any]) -> tuple[str, ...]:
-    """The pieces, one a token, of the shortest document that follows ``schema``. Raises :class:`SchemaError`."""
+    """The pieces (one per token) of the shortest document valid under ``schema``. Raises :class:`SchemaError`."""
     written = json.dumps(_value(schema, 0))
     pieces: list[str] = []
     for character in written:

@@ -1,4 +1,4 @@
-"""What ages: amounts as a pure function of requests and time, and the resources that are held to match them."""
+"""Aging of the reference server: amounts as pure functions of requests and time, and resources held to match them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 
 PAGE_BYTES = mmap.PAGESIZE
 CHUNK_BYTES = 4 * 1024 * 1024
-"""Address space is taken in pieces of this size: virtual size grows smoothly, and 100 GB are 25,000 mappings."""
+"""Size of a mapping: virtual memory grows smoothly, and 100 GB take 25,000 mappings."""
 
 
 def _amount(help_text: str) -> float:
@@ -21,8 +21,8 @@ def _amount(help_text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Ageing:
-    """How much a server ages; all zero is a clean server.
+class Aging:
+    """Configured aging of a server; all zero is a clean server.
 
     Growth is what requests and time add up to; a cache limit caps it, a
     sawtooth frees it whenever that much has piled up, and a step comes on top.
@@ -51,7 +51,7 @@ class Ageing:
             raise ValueError("step_bytes and step_after_requests: a step needs both")
 
     def held_bytes(self, requests: int, seconds: float) -> int:
-        """Anonymous memory, in bytes, that a server of this age holds on to."""
+        """Leaked anonymous memory in bytes, at this age."""
         growth = self.leak_bytes_per_request * requests + self.leak_bytes_per_hour * seconds / 3600
         if self.cache_limit_bytes:
             growth = min(growth, self.cache_limit_bytes)
@@ -61,20 +61,20 @@ class Ageing:
         return int(growth + step)
 
     def held_fds(self, requests: int) -> int:
-        """File descriptors left open by this many requests."""
+        """Leaked file descriptors after this number of requests."""
         return int(self.fds_per_request * requests)
 
     def held_threads(self, requests: int) -> int:
-        """Threads left behind by this many requests."""
+        """Leaked threads after this number of requests."""
         return int(self.threads_per_request * requests)
 
     def extra_latency(self, seconds: float) -> float:
-        """Seconds added to the time to first token at this age."""
+        """Increase of the time to first token at this age, in seconds."""
         return self.latency_seconds_per_hour * seconds / 3600
 
 
 class Arena:
-    """Anonymous private memory held to the page, past every allocator.
+    """Anonymous private memory with page resolution, allocated by ``mmap`` without an allocator.
 
     Neither malloc nor Python's own pools can round, retain or return what comes
     straight from the kernel and is touched page by page; huge pages are refused
@@ -91,7 +91,7 @@ class Arena:
         return self._pages * PAGE_BYTES
 
     def hold(self, size: int) -> None:
-        """Make ``size`` bytes, rounded down to whole pages, be resident."""
+        """Hold ``size`` resident bytes, rounded down to whole pages."""
         pages = size // PAGE_BYTES
         if pages > self._pages:
             self._grow(pages)
@@ -119,26 +119,26 @@ class Arena:
 
 def _fresh_chunk() -> mmap.mmap:
     chunk = mmap.mmap(-1, CHUNK_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with contextlib.suppress(OSError):  # a kernel built without huge pages does not know the advice
+    with contextlib.suppress(OSError):  # a kernel without huge pages rejects the advice
         chunk.madvise(mmap.MADV_NOHUGEPAGE)
     return chunk
 
 
 class Ager:
-    """A server's age, and the resources it holds because of it."""
+    """The age of a server, and the resources that it leaks."""
 
-    def __init__(self, ageing: Ageing, now: Callable[[], float] = time.monotonic) -> None:
-        self.ageing = ageing
+    def __init__(self, aging: Aging, now: Callable[[], float] = time.monotonic) -> None:
+        self.aging = aging
         self.requests = 0
         self.fds = 0
         self.threads = 0
         self._arena = Arena()
         self._now = now
         self._born = now()
-        self._null = os.open(os.devnull, os.O_RDONLY) if ageing.fds_per_request else -1
+        self._null = os.open(os.devnull, os.O_RDONLY) if aging.fds_per_request else -1
         self._never = _thread.allocate_lock()
         self._never.acquire()
-        if ageing.threads_per_request:
+        if aging.threads_per_request:
             _thread.stack_size(64 * 1024)
 
     @property
@@ -148,28 +148,28 @@ class Ager:
 
     @property
     def held_bytes(self) -> int:
-        """Resident bytes held because of age."""
+        """Leaked resident bytes."""
         return self._arena.held_bytes
 
     def count_request(self) -> None:
-        """Age by one request.
+        """Count one request.
 
         Raises ``OSError`` where the process can have no more descriptors and
         ``RuntimeError`` where it can have no more threads.
         """
         self.requests += 1
         self.catch_up()
-        for _ in range(self.ageing.held_fds(self.requests) - self.fds):
+        for _ in range(self.aging.held_fds(self.requests) - self.fds):
             os.dup(self._null)
             self.fds += 1
-        for _ in range(self.ageing.held_threads(self.requests) - self.threads):
+        for _ in range(self.aging.held_threads(self.requests) - self.threads):
             _thread.start_new_thread(self._never.acquire, ())
             self.threads += 1
 
     def catch_up(self) -> None:
-        """Hold what this age calls for; time alone ages too."""
-        self._arena.hold(self.ageing.held_bytes(self.requests, self.seconds))
+        """Hold the memory of the present age; called between requests, since memory can also leak with time."""
+        self._arena.hold(self.aging.held_bytes(self.requests, self.seconds))
 
     def extra_latency(self) -> float:
-        """Seconds by which the time to first token has drifted."""
-        return self.ageing.extra_latency(self.seconds)
+        """Increase of the time to first token, in seconds."""
+        return self.aging.extra_latency(self.seconds)

@@ -1,4 +1,4 @@
-"""The reference server: routes, pace, age, shutdown."""
+"""The reference server: routes, pace, aging, shutdown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ROUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a young server answers: seconds to the first token, and from each token to the next."""
+    """Latency of a server without aging: seconds to the first token, and between tokens."""
 
     ttft_seconds: float = 0.005
     token_seconds: float = 0.001
@@ -41,7 +41,7 @@ class Pace:
 
 @dataclass(slots=True)
 class Counters:
-    """What ``/metrics`` tells besides the age."""
+    """Counters for ``/metrics``."""
 
     running: int = 0
     prompt_tokens: int = 0
@@ -50,8 +50,8 @@ class Counters:
     disconnects: int = 0
 
 
-class Refusal(Exception):  # noqa: N818 - an answer that is no completion, not a failure of the server
-    """A reply that is an error, with its HTTP status."""
+class Refusal(Exception):  # noqa: N818 - an error answer, not a failure of the server
+    """An error answer, with its HTTP status."""
 
     def __init__(self, status: int, kind: str, message: str) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class Refusal(Exception):  # noqa: N818 - an answer that is no completion, not a
 
 
 class ReferenceServer:
-    """Answers completion requests at a fixed pace, and ages as its :class:`Ager` says."""
+    """Answers completion requests at a fixed pace, with the aging of its :class:`Ager`."""
 
     def __init__(self, ager: Ager, pace: Pace) -> None:
         self._ager = ager
@@ -78,7 +78,7 @@ class ReferenceServer:
         server = await loop.create_server(lambda: Connection(self._opened), host, port, backlog=1024)
         async with server:
             listening.set_result(server.sockets[0].getsockname()[1])
-            clock = asyncio.create_task(self._age_with_time()) if self._ager.ageing.leak_bytes_per_hour else None
+            clock = asyncio.create_task(self._age_with_time()) if self._ager.aging.leak_bytes_per_hour else None
             await stop.wait()
             server.close()
             await self._finish(seconds=5.0)
@@ -117,7 +117,7 @@ class ReferenceServer:
         except h11.RemoteProtocolError as error:
             self._counters.errors += 1
             await self._complain(connection, error)
-        except OSError:  # reset, broken pipe or timed out: the client has left
+        except OSError:  # reset, broken pipe or timed out: the client has closed the connection
             self._counters.disconnects += connection.busy
         finally:
             connection.close()

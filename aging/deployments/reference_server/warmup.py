@@ -1,4 +1,4 @@
-"""A dress rehearsal before the doors open, so that a clean server is clean from its first request.
+"""Warm-up before the server listens, so that the memory of a clean server is flat from its first request.
 
 Python's allocators, asyncio and h11 take memory the first time each path is
 walked and each degree of concurrency is reached. Walking all paths many at a
@@ -12,7 +12,7 @@ import json
 import socket
 from typing import Any
 
-from aging.deployments.reference_server.leak import Ageing, Ager
+from aging.deployments.reference_server.leak import Ager, Aging
 from aging.deployments.reference_server.server import Pace, ReferenceServer
 
 _CLIENTS = 32
@@ -36,11 +36,11 @@ _REQUESTS = tuple(
 
 
 async def rehearse() -> None:
-    """Run another server, clean and without pauses, and be its clients."""
+    """Run a second server, clean and without pauses, and send it requests."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     listening: asyncio.Future[int] = loop.create_future()
-    server = ReferenceServer(Ager(Ageing()), Pace(ttft_seconds=0.001, token_seconds=0.0001))
+    server = ReferenceServer(Ager(Aging()), Pace(ttft_seconds=0.001, token_seconds=0.0001))
     serving = loop.create_task(server.serve("127.0.0.1", 0, listening, stop))
     first: list[asyncio.Future[Any]] = [serving, listening]
     await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)

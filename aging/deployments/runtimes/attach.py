@@ -1,4 +1,4 @@
-"""A server that runs already, or any other process: watched, never started, stopped or signalled."""
+"""A server or other process that runs already: only sampled, never started, stopped or signalled."""
 
 from __future__ import annotations
 
@@ -18,25 +18,32 @@ _URL = r"^https?://[^/]+/?$"
 
 
 class AttachOptions(EndpointOptions, SubjectOptions):
-    """Which processes are watched (just one of `pid`, `process`, `container` and `cgroup`), and where they answer."""
+    """The processes to sample (exactly one of `pid`, `process`, `container` and `cgroup`) and their address."""
 
     owned: ClassVar[bool] = False
-    pid: int | None = Field(None, strict=True, gt=0, description="process id; the process and its descendants")
+    pid: int | None = Field(None, strict=True, gt=0, description="process id; its descendants are included")
     process: str | None = Field(
-        None, min_length=1, description="regular expression that the command line of one process tree's root matches"
+        None,
+        min_length=1,
+        description="regular expression that matches the command line of exactly one process without a "
+        "matching ancestor",
     )
-    container: str | None = Field(None, min_length=1, description="name or id of a docker or podman container")
+    container: str | None = Field(None, min_length=1, description="name or id of a running docker or podman container")
     cgroup: str | None = Field(
-        None, min_length=1, description="control group, like `/system.slice/vllm.service`: every process in it"
+        None,
+        min_length=1,
+        description="control group, like `/system.slice/vllm.service`; all its processes are included",
     )
     url: str | None = Field(
-        None, pattern=_URL, description="where it answers, like `http://127.0.0.1:8000`; needed when there is load"
+        None, pattern=_URL, description="address of the server, like `http://127.0.0.1:8000`; required if there is load"
     )
-    metrics: str | None = Field(None, pattern="^https?://", description="address of its Prometheus metrics")
+    metrics: str | None = Field(
+        None, pattern="^https?://", description="address of its Prometheus metrics; none by default"
+    )
     load_start: LoadStart = Field(
         "process",
-        description="when what drives it began, if we do not: whether growth goes on is judged against the time since "
-        'the process started, or since we began to watch (`"now"`)',
+        description="if the campaign sends no load, the start of the time base for sustained growth: the start of "
+        'the process, or the start of sampling (`"now"`)',
     )
 
     @field_validator("process")
@@ -60,12 +67,12 @@ class AttachOptions(EndpointOptions, SubjectOptions):
         return self.url is not None
 
     def whereabouts(self) -> Whereabouts:
-        """The one that was given."""
+        """The selector in the file."""
         return Whereabouts.given(pid=self.pid, process=self.process, container=self.container, cgroup=self.cgroup)
 
 
 class Attach(DeploymentBase[AttachOptions]):
-    """The processes where they are said to be."""
+    """An attached server."""
 
     kind = "attach"
     options_table = AttachOptions

@@ -1,4 +1,4 @@
-"""Any server at all: a command line, and where it answers."""
+"""Any server that a command line starts."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ ComponentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$"
 
 
 class CommandOptions(EndpointOptions, DeploymentOptions):
-    """A command line and how the server it starts is spoken to."""
+    """The command line of a server, and its address and dialect."""
 
-    command: CommandLine = Field(description="program and arguments; `{port}` and `{model}` are filled in")
+    command: CommandLine = Field(description="program and arguments; `{port}` and `{model}` are replaced")
     components: dict[ComponentName, CommandLine] = Field(
         default_factory=dict,
         description="command lines of further processes of the same deployment, by name, such as `prefill` and "
-        "`decode` behind a router: started with it, sampled by name, and its end when one of them ends",
+        "`decode` behind a router: they start with it, are sampled separately, and end it when one of them ends",
     )
-    metrics: str | None = Field(None, pattern="^/", description="path of the Prometheus endpoint, if there is one")
+    metrics: str | None = Field(None, pattern="^/", description="path of the Prometheus endpoint; none by default")
 
     @field_validator("components")
     @classmethod

@@ -1,4 +1,4 @@
-"""A server in a docker or podman container: run and removed by the campaign, its processes read from the host."""
+"""A server in a docker or podman container, started and removed by the campaign and sampled on the host."""
 
 from __future__ import annotations
 
@@ -15,21 +15,27 @@ from aging.deployments.origins.container import ContainerRun, arguments_of, refu
 
 
 class ContainerOptions(EndpointOptions, DeploymentOptions):
-    """What is run, and what of the host it sees."""
+    """The image, its arguments, and what it can access on the host."""
 
-    image: str = Field(min_length=1, description="image with its tag or digest; it must be on this machine")
-    program: Literal["docker", "podman"] = Field("docker", description="what runs it")
+    image: str = Field(min_length=1, description="image with tag or digest; it must be on this host")
+    program: Literal["docker", "podman"] = Field("docker", description="program that runs the container")
     arguments: tuple[str, ...] = Field(
-        (), description="arguments of the server; `{port}` (the one inside) and `{model}` are filled in"
+        (), description="arguments of the server; `{port}` (inside the container) and `{model}` are replaced"
     )
-    container_port: int = Field(8000, ge=1, le=65535, description="port that the server listens on inside")
-    gpus: str | None = Field(None, description='GPUs it sees, as `docker run --gpus` has them: `"all"`, `"device=0"`')
-    devices: tuple[str, ...] = Field((), description="devices it sees, like `/dev/dri`")
+    container_port: int = Field(
+        8000, ge=1, le=65535, description="port that the server listens on inside the container"
+    )
+    gpus: str | None = Field(
+        None, description='GPUs in the container, as for `docker run --gpus`: `"all"`, `"device=0"`; none by default'
+    )
+    devices: tuple[str, ...] = Field((), description="devices in the container, like `/dev/dri`")
     volumes: tuple[str, ...] = Field(
-        (), description="what it sees of the host's files, like `/data:/data:ro`; a `[model]` on this machine it does"
+        (),
+        description="folders of the host in the container, like `/data:/data:ro`; a `[model]` on this host "
+        "is always mounted",
     )
     options: tuple[str, ...] = Field((), description="further options of `docker run`, like `--shm-size=1g`, `--init`")
-    metrics: str | None = Field(None, pattern="^/", description="path of the Prometheus endpoint, if there is one")
+    metrics: str | None = Field(None, pattern="^/", description="path of the Prometheus endpoint; none by default")
 
 
 class Container(DeploymentBase[ContainerOptions]):

@@ -1,4 +1,4 @@
-"""llama.cpp's server, as the ``xllamacpp`` wheel packs it."""
+"""The server of llama.cpp, from the ``xllamacpp`` wheel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCRIPT = Path(__file__).parents[1] / "_scripts" / "xllamacpp_server.py"
 
 
 class LlamaCppOptions(DeploymentOptions):
-    """Options of llama.cpp's server that bear on how its memory grows."""
+    """Options of llama.cpp's server that affect its memory."""
 
     context: int = Field(1024, ge=64, description="context length in tokens, shared by the parallel sequences")
     parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
@@ -27,7 +27,7 @@ class LlamaCppOptions(DeploymentOptions):
     cache_ram_mib: int | None = Field(
         None,
         ge=-1,
-        description="limit of the host prompt cache in MiB; 0 turns it off, absent keeps llama.cpp's default",
+        description="limit of the host prompt cache in MiB; 0 turns it off; by default that of llama.cpp",
     )
 
     @property
@@ -37,7 +37,7 @@ class LlamaCppOptions(DeploymentOptions):
 
 
 class LlamaCpp(Deployment[LlamaCppOptions]):
-    """``xllamacpp`` in its own environment, launched by a small script that needs nothing of ours."""
+    """``xllamacpp`` in a separate environment, launched by a script that imports nothing of `aging`."""
 
     kind = "llama-cpp"
     options_table = LlamaCppOptions

@@ -1,4 +1,4 @@
-"""llama-cpp-python's own server: llama.cpp bound to Python, behind FastAPI; it has no metrics."""
+"""The server of llama-cpp-python (llama.cpp behind FastAPI), without metrics."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from aging.deployments.lifecycle import Launch
 
 
 class LlamaCppPythonOptions(DeploymentOptions):
-    """Options of ``llama_cpp.server`` that bear on how its memory grows."""
+    """Options of ``llama_cpp.server`` that affect its memory."""
 
     context: int = Field(1024, ge=64, description="context length in tokens")
     threads: int = Field(1, ge=1, description="CPU threads that compute")
-    gpu_layers: int = Field(0, ge=-1, description="layers computed on a GPU, -1 for all; the build must have one")
+    gpu_layers: int = Field(
+        0, ge=-1, description="number of layers on a GPU, -1 for all; requires a build with GPU support"
+    )
     cache_size: Size | None = Field(
-        None, gt=0, description="size of the cache of evaluated prompts in memory; absent, there is none"
+        None, gt=0, description="size of the in-memory cache of evaluated prompts; none by default"
     )
     arguments: tuple[str, ...] = Field((), description="further arguments of `llama_cpp.server`, as written")
 

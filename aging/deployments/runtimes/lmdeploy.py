@@ -1,4 +1,4 @@
-"""LMDeploy's API server, on its TurboMind or its PyTorch engine; both need a GPU."""
+"""The API server of LMDeploy, with its TurboMind or PyTorch engine; requires a GPU."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from aging.deployments.lifecycle import Launch
 
 
 class LmdeployOptions(DeploymentOptions):
-    """Options of ``lmdeploy serve api_server`` that bear on how its memory grows."""
+    """Options of ``lmdeploy serve api_server`` that affect its memory."""
 
-    backend: Literal["turbomind", "pytorch"] = Field("turbomind", description="engine that computes")
+    backend: Literal["turbomind", "pytorch"] = Field("turbomind", description="inference engine")
     context: int = Field(1024, ge=64, description="longest sequence, in tokens")
     parallel: int = Field(16, ge=1, description="sequences decoded at the same time")
     kv_cache_share: float = Field(
-        0.8, gt=0, le=1, description="share of the memory that the weights leave free, for the KV cache"
+        0.8, gt=0, le=1, description="fraction of the memory left by the weights that the KV cache uses"
     )
-    prefix_caching: Flag = Field(False, description="reuse the KV cache of prompts that begin alike")
+    prefix_caching: Flag = Field(False, description="reuse the KV cache of common prompt prefixes")
     arguments: tuple[str, ...] = Field((), description="further arguments of `lmdeploy serve api_server`, as written")
 
 

@@ -1,4 +1,4 @@
-"""mistral.rs, as the ``mistralrs`` wheel packs it, behind a small OpenAI-style front."""
+"""mistral.rs, from the ``mistralrs`` wheel, behind a small OpenAI-style front end."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SCRIPT = Path(__file__).parents[1] / "_scripts" / "mistralrs_server.py"
 
 
 class MistralRsOptions(DeploymentOptions):
-    """Options of mistral.rs that bear on how its memory grows."""
+    """Options of mistral.rs that affect its memory."""
 
     parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
     threads: int = Field(1, ge=1, description="CPU threads that compute")
     prefix_cache: int | None = Field(
-        None, ge=0, description="sequences kept in the prefix cache; 0 turns it off, absent keeps mistral.rs's default"
+        None, ge=0, description="sequences kept in the prefix cache; 0 turns it off; by default that of mistral.rs"
     )
 
 

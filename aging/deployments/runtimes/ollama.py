@@ -1,4 +1,4 @@
-"""Ollama, where it is installed on the host. It serves what it has imported, by name; it has no metrics."""
+"""Ollama, installed on the host. It serves imported models by name, without metrics."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from aging.deployments.lifecycle import Launch
 
 
 class OllamaOptions(DeploymentOptions):
-    """Options of ``ollama serve`` that bear on how its memory grows; it takes them from its environment."""
+    """Options of ``ollama serve`` that affect its memory; they are passed in its environment."""
 
-    program: str = Field("ollama", min_length=1, description="ollama, as found on the PATH or by its path")
-    served_model: str = Field(
-        min_length=1, description="model it is asked for, as `ollama list` names it; it must be imported"
-    )
-    models: str | None = Field(None, description="folder of its imported models; absent keeps ollama's default")
+    program: str = Field("ollama", min_length=1, description="program name on the PATH, or path of the program")
+    served_model: str = Field(min_length=1, description="name of the imported model, as in `ollama list`")
+    models: str | None = Field(None, description="folder of the imported models; by default that of ollama")
     context: int = Field(1024, ge=64, description="context length of one sequence, in tokens")
     parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
 

@@ -1,4 +1,4 @@
-"""OpenVINO GenAI's continuous-batching pipeline behind a small OpenAI-style front."""
+"""OpenVINO GenAI's continuous-batching pipeline behind a small OpenAI-style front end."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SCRIPT = Path(__file__).parents[1] / "_scripts" / "openvino_server.py"
 
 
 class OpenVinoOptions(DeploymentOptions):
-    """Options of the pipeline that bear on how its memory grows."""
+    """Options of the pipeline that affect its memory."""
 
     parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
     threads: int = Field(1, ge=1, description="CPU threads that compute")
     kv_blocks: int = Field(256, ge=1, description="blocks of the KV cache, 32 tokens each")
-    prefix_caching: Flag = Field(False, description="reuse the cache of prompts that begin alike")
+    prefix_caching: Flag = Field(False, description="reuse the KV cache of common prompt prefixes")
 
 
 class OpenVino(Deployment[OpenVinoOptions]):

@@ -1,4 +1,4 @@
-"""The built-in control: an OpenAI-compatible server that ages by a known amount."""
+"""The built-in control: an OpenAI-compatible server with configured aging."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Duration, Size
-from aging.deployments.base import Deployment, KnownAgeing
+from aging.deployments.base import Deployment, KnownAging
 from aging.deployments.lifecycle import Launch
-from aging.deployments.reference_server.leak import Ageing
+from aging.deployments.reference_server.leak import Aging
 
 
 class ReferenceOptions(DeploymentOptions):
-    """How the reference server ages; everything 0 is a clean server."""
+    """The aging of the reference server; with all keys 0 it is clean."""
 
-    leak_per_request: Size = Field(0, description="anonymous memory lost with every request")
-    leak_per_hour: Size = Field(0, description="anonymous memory lost with time")
-    cache_limit: Size = Field(0, description="growth per request stops at this much: a bounded cache; 0 for no bound")
-    sawtooth: Size = Field(0, description="everything leaked is freed each time this much has gathered; 0 for never")
-    step: Size = Field(0, description="one jump of this much after `step_after` requests")
-    step_after: int = Field(0, ge=0, description="requests before the jump")
-    fds_per_request: float = Field(0.0, ge=0, description="file descriptors lost with every request")
-    threads_per_request: float = Field(0.0, ge=0, description="threads lost with every request")
-    latency_per_hour: Duration = Field(0.0, ge=0, description="seconds by which the first token is later, each hour")
-    ttft: Duration = Field(0.005, ge=0, description="time to the first token")
+    leak_per_request: Size = Field(0, description="anonymous memory leaked per request")
+    leak_per_hour: Size = Field(0, description="anonymous memory leaked per hour")
+    cache_limit: Size = Field(
+        0, description="the leak per request stops at this size, like a bounded cache; 0 for no bound"
+    )
+    sawtooth: Size = Field(0, description="all leaked memory is freed whenever it reaches this size; 0 for never")
+    step: Size = Field(0, description="a single jump of memory after `step_after` requests")
+    step_after: int = Field(0, ge=0, description="number of requests before the jump of `step`")
+    fds_per_request: float = Field(0.0, ge=0, description="file descriptors leaked per request")
+    threads_per_request: float = Field(0.0, ge=0, description="threads leaked per request")
+    latency_per_hour: Duration = Field(0.0, ge=0, description="increase of the time to first token per hour")
+    ttft: Duration = Field(0.005, ge=0, description="initial time to first token")
     token: Duration = Field(0.001, ge=0, description="time between tokens")
 
-    def ageing(self) -> Ageing:
-        """The options as the server knows them. Raises ValueError for combinations that contradict each other."""
-        return Ageing(
+    def aging(self) -> Aging:
+        """The options of the server. Raises ValueError for contradictory ones."""
+        return Aging(
             leak_bytes_per_request=self.leak_per_request,
             leak_bytes_per_hour=self.leak_per_hour,
             cache_limit_bytes=self.cache_limit,
@@ -49,7 +51,7 @@ class ReferenceOptions(DeploymentOptions):
 
     @model_validator(mode="after")
     def _consistent(self) -> ReferenceOptions:
-        self.ageing()
+        self.aging()
         return self
 
 
@@ -68,7 +70,7 @@ class Reference(Deployment[ReferenceOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        flags = {"port": o.port, "ttft_seconds": o.ttft, "token_seconds": o.token} | asdict(o.ageing())
+        flags = {"port": o.port, "ttft_seconds": o.ttft, "token_seconds": o.token} | asdict(o.aging())
         arguments = (part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", f"{value}"))
         return Launch(
             argv=(sys.executable, "-m", "aging.deployments.reference_server", *arguments),
@@ -76,10 +78,10 @@ class Reference(Deployment[ReferenceOptions]):
             endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="reference", metrics_path="/metrics"),
         )
 
-    def known_ageing(self) -> KnownAgeing:
+    def known_aging(self) -> KnownAging:
         o = self.options
         sustained = not (o.cache_limit or o.sawtooth)
-        return KnownAgeing(
+        return KnownAging(
             indicator="process_anon_swap_bytes",
             per_request=float(o.leak_per_request) if sustained else 0.0,
             per_hour=float(o.leak_per_hour) if sustained else 0.0,

@@ -1,4 +1,4 @@
-"""SGLang's server, from the CUDA wheel or, on a CPU, from a build for CPUs."""
+"""The server of SGLang, from the CUDA wheel, or a build for CPUs."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from aging.deployments.lifecycle import Launch
 
 
 class SglangOptions(DeploymentOptions):
-    """Options of ``sglang serve`` that bear on how its memory grows."""
+    """Options of ``sglang serve`` that affect its memory."""
 
     device: Literal["cuda", "cpu"] = Field(
-        "cuda", description="where it computes; the wheel of its environment is for CUDA"
+        "cuda", description="device of the model; the wheel of its environment is for CUDA"
     )
     context: int = Field(1024, ge=64, description="longest sequence, in tokens")
     parallel: int = Field(16, ge=1, description="sequences decoded at the same time")
     kv_tokens: int | None = Field(
-        None, ge=1, description="tokens in the KV cache; absent, it takes what `memory_share` leaves it"
+        None, ge=1, description="size of the KV cache in tokens; by default it fills the memory of `memory_share`"
     )
     memory_share: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="share of the device's memory for weights and KV cache; absent keeps SGLang's default",
+        description="fraction of the device memory for weights and KV cache; by default that of SGLang",
     )
-    radix_cache: Flag = Field(True, description="reuse the KV cache of prompts that begin alike")
+    radix_cache: Flag = Field(True, description="reuse the KV cache of common prompt prefixes")
     arguments: tuple[str, ...] = Field((), description="further arguments of `sglang serve`, as written")
 
 

@@ -1,4 +1,4 @@
-"""TensorRT-LLM's own server, ``trtllm-serve``; it needs an NVIDIA GPU."""
+"""The server of TensorRT-LLM, ``trtllm-serve``; requires an NVIDIA GPU."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _SCRIPT = Path(__file__).parents[1] / "_scripts" / "trtllm_server.py"
 
 
 class TensorRtLlmOptions(DeploymentOptions):
-    """Options of ``trtllm-serve`` that bear on how its memory grows."""
+    """Options of ``trtllm-serve`` that affect its memory."""
 
-    backend: Literal["pytorch", "tensorrt"] = Field("pytorch", description="engine that computes")
+    backend: Literal["pytorch", "tensorrt"] = Field("pytorch", description="inference engine")
     context: int = Field(1024, ge=64, description="longest sequence, in tokens")
     parallel: int = Field(16, ge=1, description="sequences decoded at the same time")
     kv_tokens: int | None = Field(
-        None, ge=1, description="most tokens in the KV cache; absent, `kv_cache_share` alone bounds it"
+        None, ge=1, description="largest size of the KV cache, in tokens; by default only `kv_cache_share` limits it"
     )
     kv_cache_share: float = Field(
-        0.9, gt=0, le=1, description="share of the memory that the weights leave free, for the KV cache"
+        0.9, gt=0, le=1, description="fraction of the memory left by the weights that the KV cache uses"
     )
-    block_reuse: Flag = Field(True, description="reuse the KV cache of prompts that begin alike")
+    block_reuse: Flag = Field(True, description="reuse the KV cache of common prompt prefixes")
     arguments: tuple[str, ...] = Field((), description="further arguments of `trtllm-serve`, as written")
 
 

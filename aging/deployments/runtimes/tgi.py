@@ -1,4 +1,4 @@
-"""Hugging Face's Text Generation Inference: its launcher, where it is installed on the host."""
+"""Text Generation Inference of Hugging Face, installed on the host."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from aging.deployments.lifecycle import Launch
 
 
 class TgiOptions(DeploymentOptions):
-    """Options of ``text-generation-launcher`` that bear on how its memory grows."""
+    """Options of ``text-generation-launcher`` that affect its memory."""
 
     program: str = Field(
-        "text-generation-launcher", min_length=1, description="the launcher, as found on the PATH or by its path"
+        "text-generation-launcher", min_length=1, description="launcher: program name on the PATH, or path"
     )
     context: int = Field(1024, ge=64, description="longest sequence, in tokens, prompt and answer together")
-    parallel: int = Field(128, ge=1, description="requests taken at the same time; more are refused")
+    parallel: int = Field(128, ge=1, description="most requests at the same time; further ones are refused")
     batch_tokens: int | None = Field(
-        None, ge=1, description="tokens that a batch may hold, and so the KV cache; absent, TGI takes all that fits"
+        None, ge=1, description="most tokens in a batch, and so in the KV cache; by default as many as fit"
     )
-    memory_share: float = Field(1.0, gt=0, le=1, description="share of the device's memory that it may take")
+    memory_share: float = Field(1.0, gt=0, le=1, description="largest fraction of the device memory that it uses")
     prefix_caching: Flag | None = Field(
-        None, description="reuse the KV cache of prompts that begin alike; absent, TGI decides by the model"
+        None, description="reuse the KV cache of common prompt prefixes; by default TGI decides by the model"
     )
     prometheus_port: int = Field(
         9000,
         strict=True,
         ge=1024,
         le=65535,
-        description="second port that it is told for Prometheus; metrics are read on the first",
+        description="separate Prometheus port of the launcher; metrics are read from `port`",
     )
     arguments: tuple[str, ...] = Field((), description="further arguments of the launcher, as written")
 

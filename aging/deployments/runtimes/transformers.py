@@ -1,4 +1,4 @@
-"""``transformers serve``, Hugging Face's own server."""
+"""``transformers serve``, the server of Hugging Face Transformers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from aging.deployments.lifecycle import Launch
 
 
 class TransformersOptions(DeploymentOptions):
-    """Options of ``transformers serve`` that bear on how its memory grows."""
+    """Options of ``transformers serve`` that affect its memory."""
 
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where the model is computed")
-    dtype: str = Field("auto", description="type of the weights, as `--dtype` takes it")
-    continuous_batching: Flag = Field(False, description="batch requests as they come, over a paged KV cache")
-    kv_blocks: int = Field(256, ge=1, description="blocks of that cache, 32 tokens each")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="device of the model")
+    dtype: str = Field("auto", description="data type of the weights, as for `--dtype`")
+    continuous_batching: Flag = Field(False, description="continuous batching with a paged KV cache")
+    kv_blocks: int = Field(256, ge=1, description="blocks of the paged KV cache, 32 tokens each")
     threads: int = Field(1, ge=1, description="CPU threads that compute")
     arguments: tuple[str, ...] = Field((), description="further arguments of `transformers serve`, as written")
 

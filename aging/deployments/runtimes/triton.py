@@ -1,4 +1,4 @@
-"""Triton Inference Server, as the ``nvidia-pytriton`` wheel packs it, with llama.cpp in its Python backend."""
+"""Triton Inference Server, from the ``nvidia-pytriton`` wheel, with llama.cpp in its Python backend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCRIPT = Path(__file__).parents[1] / "_scripts" / "triton_server.py"
 
 
 class TritonOptions(DeploymentOptions):
-    """Options of the model that Triton serves that bear on how its memory grows."""
+    """Options of the model that Triton serves that affect its memory."""
 
     metrics_port: int = Field(strict=True, ge=1024, le=65535, description="loopback port of Triton's metrics")
     context: int = Field(1024, ge=64, description="context length in tokens, shared by the parallel sequences")
@@ -28,7 +28,7 @@ class TritonOptions(DeploymentOptions):
     cache_ram_mib: int | None = Field(
         None,
         ge=-1,
-        description="limit of llama.cpp's host prompt cache in MiB; 0 turns it off, absent keeps its default",
+        description="limit of llama.cpp's host prompt cache in MiB; 0 turns it off; by default that of llama.cpp",
     )
 
 

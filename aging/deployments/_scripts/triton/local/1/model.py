@@ -1,6 +1,6 @@
 """llama.cpp (the ``xllamacpp`` wheel) as a model of Triton's Python backend.
 
-Loaded by Triton, so it imports nothing of ours; its settings come from the
+Loaded by Triton, so it imports nothing of `aging`; its settings come from the
 environment that ``triton_server.py`` made. It answers as Triton's own vLLM
 backend does when asked for finish reasons and counts of output tokens.
 """
@@ -19,14 +19,14 @@ import xllamacpp
 
 
 class TritonPythonModel:
-    """One llama.cpp server in this process; a thread waits for each request's pieces and sends them on."""
+    """One llama.cpp server in this process; one thread per request forwards its pieces."""
 
     def initialize(self, args: Mapping[str, str]) -> None:  # noqa: ARG002 - Triton's signature
         settings = json.loads(os.environ["AGING_TRITON_MODEL"])
         params = xllamacpp.CommonParams()
         params.model.path = settings["model"]
         params.hostnames = ["127.0.0.1"]
-        params.port = 0  # it listens, too, where nobody asks
+        params.port = 0  # it also listens, on a port that is not used
         params.n_ctx = settings["context"]
         params.n_parallel = settings["parallel"]
         params.cpuparams.n_threads = settings["threads"]
@@ -36,8 +36,8 @@ class TritonPythonModel:
             params.cache_ram_mib = settings["cache_ram_mib"]
         self._engine = xllamacpp.Server(params)
         gauge, counter = pb_utils.MetricFamily.GAUGE, pb_utils.MetricFamily.COUNTER
-        self._turn = threading.Lock()  # metrics told by several threads at once end tritonserver 2.51 with SIGSEGV
-        self._families = [  # a metric is gone with its family
+        self._turn = threading.Lock()  # concurrent updates of metrics crash tritonserver 2.51 (SIGSEGV)
+        self._families = [  # a metric is deleted with its family
             pb_utils.MetricFamily(name="front_requests_running", description="Requests under way.", kind=gauge),
             pb_utils.MetricFamily(name="front_prompt_tokens_total", description="Prompt tokens.", kind=counter),
             pb_utils.MetricFamily(name="front_generation_tokens_total", description="Output tokens.", kind=counter),
@@ -71,7 +71,7 @@ class TritonPythonModel:
             self._running.increment(1)
         try:
             self._engine.handle_completions(wanted, send)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client is waiting for an end
+        except Exception as error:  # noqa: BLE001 - after any error the client must get an end
             sender.send(pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{type(error).__name__}: {error}")))
         finally:
             with self._turn:
@@ -79,7 +79,7 @@ class TritonPythonModel:
                 sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def _send(self, sender: Any, answer: Mapping[str, Any], sent: int) -> int:
-        """Send one piece on, or a whole answer; returns its tokens, which make up the count with those ``sent``."""
+        """Forward one piece or a whole answer; return its number of tokens, given those already ``sent``."""
         tokens = 0
         if answer.get("error"):
             sender.send(pb_utils.InferenceResponse(error=pb_utils.TritonError(json.dumps(answer["error"]))))
