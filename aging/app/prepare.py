@@ -62,7 +62,7 @@ def prepare_campaign(
 def print_notes(prepared: PreparedCampaign, console: Console) -> None:
     """Print the input files of a campaign and what to know before it starts."""
     for file in prepared.files:
-        console.print(f"{file.where}: {file.told}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{file.where}: {file.summary}", highlight=False, markup=False, soft_wrap=True)
     for note in notes(prepared.campaign, prepared.deployments):
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> ExitCode:
             counts = f"{_count(len(campaign.deployment), 'deployment')}, {_count(runs, 'run')}"
             print(f"{file}: valid: {counts}, {readable_duration(planned_seconds(campaign))} {what}")
             for one in inputs.files:
-                print(f"  {one.where}: {one.told}")
+                print(f"  {one.where}: {one.summary}")
     return code
 
 

@@ -1,1 +1,1 @@
-"""The load: one seeded schedule, driven identically at every deployment by an httpx client in its own process."""
+"""The load: one seeded schedule, driven identically at every deployment by a client in a separate process."""

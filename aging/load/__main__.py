@@ -6,8 +6,8 @@ when it is ready for its job, ``resumed`` with the first request that it sends o
 had begun, ``pulse`` every second, ``full`` when records cannot be written,
 ``sealing_failed`` when a seal has failed, ``holding`` when nothing is in flight any more,
 ``finished`` with the hash of the schedule it drove and the number of records lost.
-Whatever else is printed goes to standard error. When its input ends, whoever started it has died: it stops and drains
-briefly.
+All other output goes to standard error. When its input ends, the runner has ended: the load process stops and
+drains for a second.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from typing import Any
 
 
 def run() -> None:
-    """Take standard output for the events alone, before any import that may print, and drive the load."""
-    say = claimed_output()
+    """Reserve standard output for the events, before any import that may print, and drive the load."""
+    send = claim_output()
     from aging.load.process import main  # noqa: PLC0415 - see above
 
-    asyncio.run(main(say))
+    asyncio.run(main(send))
 
 
-def claimed_output() -> Callable[..., None]:
-    """Writes an event to what was standard output; from here on that is standard error, for C libraries, too."""
+def claim_output() -> Callable[..., None]:
+    """Return the writer of events to standard output, which becomes standard error for all else, C libraries too."""
     events = os.dup(1)
     os.dup2(2, 1)
 
-    def say(event: str, **details: Any) -> None:
+    def send(event: str, **details: Any) -> None:
         # The reader may be gone; the records are on disk all the same.
         with contextlib.suppress(BrokenPipeError):
             os.write(events, (json.dumps({"event": event} | details) + "\n").encode())
 
-    return say
+    return send
 
 
 if __name__ == "__main__":

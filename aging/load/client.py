@@ -2,8 +2,8 @@
 
 A request over the concurrency cap is dropped and recorded, never queued behind a
 semaphore. Only while a rejuvenation holds the arrivals do they wait, in order, and
-are then sent as the cap allows, marked ``held``: none is lost. Closed loops beside
-them send as their places come free, and make way for the open load where they are told to.
+are then sent as the cap allows, marked ``held``: no arrival is lost. Closed loops
+send as their places come free, and yield to the open load above ``yields_above``.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
 from aging.load.timer import Timer
 
 _AHEAD = 8
-"""Requests that are written before they are due: an arrival must not wait for the words of the one before it."""
+"""Requests whose prompts are made before they are due: an arrival must not wait for the prompt of the one before it."""
 
 _LEISURE_SECONDS = 0.001
-"""None is written when another is due within this."""
+"""No prompt is made in advance when another request is due within this."""
 
 
 def _untold(_: PlannedRequest) -> None:
-    """Nobody wants to know."""
+    """Ignore it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,10 @@ class Client:
     ) -> None:
         """Send every request of the schedule at its time, and closed loops for ``duration`` seconds; then drain.
 
-        ``arrived`` is told every request of the schedule when its time has come.
+        ``arrived`` is called with every request of the schedule when it is due.
         """
         gc.collect()
-        gc.freeze()  # what lives from here on is the load's own; the imports need no more scanning
+        gc.freeze()  # objects made from here on are the load's; the collector need not scan the imports again
         gc.collect()  # or the next full collection would wait for a quarter of what was just frozen
         async with self._transport:
             places = [
@@ -193,7 +193,7 @@ class Client:
             now = time.monotonic()
             if self._stop.is_set() or now >= end:
                 return
-            # Due when its place is free and nothing stands in its way: there is no schedule to be late for.
+            # Due when its place is free and it need not yield: there is no schedule to be late for.
             await asyncio.wait((self._begin(request, now, self._content(request), held=False),))
             await self._pause_until(min(time.monotonic() + loop.think, end))
 
@@ -201,7 +201,7 @@ class Client:
         return loop.yields_above is not None and self._open_in_flight >= loop.yields_above
 
     def _tell_places(self) -> None:
-        """Those who wait look again."""
+        """Let the closed loops that wait check again."""
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""How a load stands, as its process tells the runner every second: what is waited for, and how late it is."""
+"""The state of a load, which its process sends to the runner every second: requests that wait, and how late it is."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aging.load.schedule.planned_request import PlannedRequest
 class Beat:
     """One pulse.
 
-    ``waiting`` requests have no record yet; ``quiet`` is for how many seconds some have been waiting while the server
-    answered none; ``late`` how many seconds after its time the last one was handed to the client.
+    ``waiting`` requests have no record yet; ``quiet`` is for how many seconds some have been waiting without any
+    answer; ``late`` how many seconds after its time the last one was handed to the client.
     """
 
     waiting: int
@@ -24,7 +24,7 @@ class Beat:
 
 
 class Pulse:
-    """Looks at what goes into a client and comes out of it. ``load_start`` is monotonic seconds."""
+    """Counts the requests that go into a client and come out of it. ``load_start`` is monotonic seconds."""
 
     def __init__(self, load_start: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._load_start = load_start
@@ -33,11 +33,11 @@ class Pulse:
         self._late = 0.0
 
     def arrived(self, request: PlannedRequest) -> None:
-        """A request of the open load has its turn."""
+        """A request of the open load is due."""
         self._late = max(self._clock() - self._load_start - request.at, 0.0)
 
     def recorded(self, done: RequestRecord) -> None:
-        """One has been answered, or has failed."""
+        """A request was answered, or has failed."""
         if done.status == "ok":
             self._since = self._clock()
 

@@ -1,4 +1,4 @@
-"""What a load process is told when it starts: one JSON line, the same types on both sides."""
+"""The job of a load process, which it reads when it starts: one JSON line, the same types on both sides."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _MOST_A_SECOND = 1_000_000
 class Job:
     """One deployment's load. ``load_start`` is monotonic seconds of this boot; ``rate`` overrides the arrivals' own.
 
-    ``resumed`` is of a load that another process had begun: what is due already is not sent. ``shift`` is
-    what the campaign's timeline is ahead of the monotonic clock.
+    ``resumed`` marks a load that another process had begun: requests that are due already are not sent. ``shift`` is
+    how far the campaign's timeline is ahead of the monotonic clock.
     """
 
     endpoint: Endpoint
@@ -44,7 +44,7 @@ class Job:
     def closed(self, driven: float = 0.0) -> tuple[ClosedLoop, ...]:
         """The closed loops; their requests do not end.
 
-        ``driven`` is how many seconds another process has driven them: no number is given that it can have given.
+        ``driven`` is how many seconds another process has driven them; numbers it may have used are not used again.
         """
         return closed_loops(self._classes(), self.seed, int(driven * _MOST_A_SECOND))
 

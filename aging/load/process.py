@@ -24,22 +24,22 @@ from aging.store.segments import Sealer, SegmentWriter
 _ORPHAN_DRAIN_SECONDS = 1.0
 _PULSE_SECONDS = 1.0
 
-Say = Callable[..., None]
-"""Writes an event for the runner: ``say(event, **details)``."""
+Send = Callable[..., None]
+"""Writes an event for the runner: ``send(event, **details)``."""
 
 
-async def main(say: Say) -> None:
-    """Read the job, drive it, and obey the commands that come with it."""
+async def main(send: Send) -> None:
+    """Read the job, drive it, and carry out the commands that follow."""
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     await rehearse()
-    say("started")
+    send("started")
     line = (await commands.readline()).decode()
-    if not line:  # whoever started it has died
+    if not line:  # the runner has ended
         return
     job = Job.from_json(line)
-    sealer = Sealer(lambda failed: say(failed.kind, **failed.details))
-    records = Records(SegmentWriter(job.folder, sealer), lambda reason: say("full", reason=reason))
+    sealer = Sealer(lambda failed: send(failed.kind, **failed.details))
+    records = Records(SegmentWriter(job.folder, sealer), lambda reason: send("full", reason=reason))
 
     pulse = Pulse(job.load_start)
 
@@ -56,14 +56,14 @@ async def main(say: Say) -> None:
         pulse.arrived(request)
 
     requests, driven = job.requests(), 0.0
-    if job.resumed:  # days of a schedule take a while to be drawn again: commands are heard meanwhile
+    if job.resumed:  # in a thread: drawing days of a schedule takes seconds, and commands must be read in that time
         driven = time.monotonic() - job.load_start
         first = await asyncio.to_thread(not_yet_due, requests, job.load_start, digest.add)
-        say("resumed", first=None if first is None else first.number)
+        send("resumed", first=None if first is None else first.number)
         requests = chain(() if first is None else (first,), requests)
     load = asyncio.create_task(client.run(requests, job.closed(driven), job.duration, arrived))
-    control = asyncio.create_task(_obey(commands, client, say))
-    beating = asyncio.create_task(_beat(pulse, client, say))
+    control = asyncio.create_task(_carry_out(commands, client, send))
+    beating = asyncio.create_task(_beat(pulse, client, send))
     await asyncio.wait((load, control), return_when=asyncio.FIRST_COMPLETED)
     if control.done():
         control.result()
@@ -76,7 +76,7 @@ async def main(say: Say) -> None:
     if load.done() and not load.cancelled():
         load.result()
     lost = {"unwritten": records.close(), "dropped": records.dropped}
-    say("finished", schedule_hash=str(digest), requests=digest.requests, **lost)
+    send("finished", schedule_hash=str(digest), requests=digest.requests, **lost)
 
 
 def on_timeline(done: RequestRecord, shift: float) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def on_timeline(done: RequestRecord, shift: float) -> dict[str, Any]:
 def not_yet_due(
     requests: Iterator[PlannedRequest], load_start: float, passed_over: Callable[[PlannedRequest], object]
 ) -> PlannedRequest | None:
-    """The first request that is due later than now; None where there is none. All before it are ``passed_over``."""
+    """The first request that is due later than now, or None. All requests before it are ``passed_over``."""
     for request in requests:
         if load_start + request.at > time.monotonic():
             return request
@@ -99,18 +99,18 @@ def not_yet_due(
     return None
 
 
-async def _beat(pulse: Pulse, client: Client, say: Say) -> None:
+async def _beat(pulse: Pulse, client: Client, send: Send) -> None:
     async for _ in ticks(_PULSE_SECONDS, time.monotonic()):
-        say("pulse", **asdict(pulse.now(client.waiting)))
+        send("pulse", **asdict(pulse.now(client.waiting)))
 
 
-async def _obey(commands: asyncio.StreamReader, client: Client, say: Say) -> None:
+async def _carry_out(commands: asyncio.StreamReader, client: Client, send: Send) -> None:
     """Carry out commands until the input ends."""
     while line := (await commands.readline()).decode():
         match line.split():
             case ["hold"]:
                 await client.hold()
-                say("holding")
+                send("holding")
             case ["release", generation]:
                 client.release(int(generation))
             case ["stop"]:

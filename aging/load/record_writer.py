@@ -1,4 +1,4 @@
-"""Request records on their way to the disk: those that cannot be written wait in memory, and those lost are counted."""
+"""Writes request records: those that cannot be written wait in memory, and those lost are counted."""
 
 from __future__ import annotations
 

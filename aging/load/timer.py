@@ -39,7 +39,7 @@ class Timer:
             self._timerfd = None
 
     async def wait_until(self, due: float) -> None:
-        """Wait until the monotonic time ``due``, or until :meth:`ring`; other tasks run meanwhile in any case."""
+        """Wait until the monotonic time ``due``, or until :meth:`ring`; other tasks run in that time."""
         delay = due - time.monotonic()
         if delay <= 0:
             await asyncio.sleep(0)
@@ -80,7 +80,7 @@ class _TimerFile:
         _set(self._handle, due)
 
     def expired(self) -> bool:
-        """Take note that it has expired; False where it was set anew before that."""
+        """Acknowledge that it has expired; False where it was set again before that."""
         try:
             return bool(os.read(self._handle, 8))
         except BlockingIOError:
@@ -98,7 +98,7 @@ if sys.version_info >= (3, 13):
     def _set(handle: int, due: float) -> None:
         os.timerfd_settime(handle, flags=os.TFD_TIMER_ABSTIME, initial=due)
 
-else:  # the standard library has none before; this goes with Python 3.12
+else:  # not in the standard library before; remove it with support of Python 3.12
 
     def _create() -> int:
         handle: int = _libc().timerfd_create(time.CLOCK_MONOTONIC, _FLAGS)

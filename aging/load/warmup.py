@@ -1,9 +1,9 @@
-"""A dress rehearsal of the load client, so that the harness does not seem to age while it measures.
+"""A rehearsal of the load client, so that the harness does not seem to age while it measures.
 
 Python's allocator takes memory the first time each degree of concurrency is
 reached and as its pools fragment, for the first thousands of requests. Walking all
 paths many at a time, against a server inside this very process, takes it before
-anybody measures: afterwards the client is flat (``docs/measurement.md``).
+the measurement: afterwards the client's memory is flat (``docs/measurement.md``).
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cache
 from importlib.metadata import distributions, version
 from pathlib import Path
@@ -54,7 +53,7 @@ def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], fil
         experiment=_experiment(campaign),
         seed=campaign.seed,
         schedule_hashes=schedule_hashes(campaign),
-        load_files=[asdict(file) for file in files],
+        load_files=[file.manifest_entry() for file in files],
         deployments=[_deployment(deployment, campaign) for deployment in deployments],
         host=Host.model_validate(host()),
         devices=devices(),

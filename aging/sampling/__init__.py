@@ -1,1 +1,1 @@
-"""Samplers and the loop that reads them, each in a thread of its own."""
+"""Samplers and the loop that reads them, each in a separate thread."""

@@ -18,7 +18,7 @@ ENTRY_POINT_GROUP = "aging.samplers"
 
 
 class Sampler(ABC):
-    """Reads indicators when told to. It may block or raise: the sampling loop guards it.
+    """Reads indicators. A read may block or raise: the sampling loop guards it.
 
     ``results`` is the folder that the campaign's rows are written to.
     """
@@ -27,7 +27,7 @@ class Sampler(ABC):
     default_interval: ClassVar[float]
 
     interval: float | None = None
-    """Seconds between two reads, once the sampling loop has begun: what may hang is given up within them."""
+    """Seconds between two reads, once the sampling loop has begun: a read that may hang is given up within them."""
 
     def __init__(self, targets: Targets, results: Path = Path()) -> None:
         self.targets = targets
@@ -45,9 +45,9 @@ class Sampler(ABC):
 
     @abstractmethod
     def read(self) -> Iterable[Reading]:
-        """One reading an entity, now. Values are in the unit that their name says."""
+        """One reading an entity, now. Values are in the unit of their name."""
 
 
 def ended_message(target: Target) -> str:
-    """That nothing of the target runs any more, in words."""
+    """The message that all processes of the target have ended."""
     return f"pid {' '.join(map(str, target.pids))} has ended"

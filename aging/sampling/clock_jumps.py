@@ -1,6 +1,6 @@
-"""Suspends of the host and steps of its clock, told when they happen.
+"""Suspends of the host and steps of its clock, reported when they happen.
 
-Neither is part of any series: all that is computed is computed from ``CLOCK_MONOTONIC``,
+Neither changes a series: all computations use ``CLOCK_MONOTONIC``,
 which stands still while the host is suspended and is never set.
 """
 
@@ -16,12 +16,12 @@ SUSPEND_SECONDS = 1.0
 class ClockJumpDetector:
     """Compares the clocks of one look with those of the look before.
 
-    ``tell`` is handed a :class:`ClockStepped` or a :class:`HostSuspended`. A clock that is
+    ``report`` is called with a :class:`ClockStepped` or a :class:`HostSuspended`. A clock that is
     slewed is no step: the kernel slews the wall and the monotonic clock alike.
     """
 
-    def __init__(self, tell: Journalize) -> None:
-        self._tell = tell
+    def __init__(self, report: Journalize) -> None:
+        self._report = report
         self._before: Clocks | None = None
 
     def look(self, now: Clocks) -> None:
@@ -32,6 +32,6 @@ class ClockJumpDetector:
         suspended = now.suspended - before.suspended
         stepped = now.offset - before.offset
         if suspended > SUSPEND_SECONDS:
-            self._tell(HostSuspended(seconds=round(suspended, 3)))
+            self._report(HostSuspended(seconds=round(suspended, 3)))
         if abs(stepped) > STEP_SECONDS:
-            self._tell(ClockStepped(seconds=round(stepped, 3)))
+            self._report(ClockStepped(seconds=round(stepped, 3)))

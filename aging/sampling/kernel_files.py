@@ -1,4 +1,4 @@
-"""Asking the kernel's files: a number each, or the reason why there is none."""
+"""Values from the kernel's files: a number each, or the reason why it is missing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 Answer = float | str
-"""A value, or the reason why it could not be had."""
+"""A value, or the reason why it could not be read."""
 
 Subject = TypeVar("Subject")
 
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[Subject]):
-    """What one read answers: the names, and the reading of as many answers. It may raise OSError for all of them."""
+    """One read: the names, and the function that reads a value for each. It may raise OSError for all of them."""
 
     names: tuple[str, ...]
     ask: Callable[[Subject], Iterable[Answer]]
@@ -42,7 +42,7 @@ def _asked(question: Question[Subject], subject: Subject) -> Iterator[tuple[str,
     except FileNotFoundError as error:
         return iter([(name, f"there is no {error.filename}") for name in question.names])
     except OSError as error:
-        return iter([(name, f"{error.filename or 'not told'}: {error.strerror}") for name in question.names])
+        return iter([(name, f"{error.filename or 'unknown file'}: {error.strerror}") for name in question.names])
     return zip(question.names, answers, strict=True)
 
 
@@ -54,7 +54,7 @@ def number(path: Path) -> float:
 def keyed(path: Path, *keys: str) -> list[Answer]:
     """The numbers of some keys of a file of ``key number`` lines, in their order. Raises OSError."""
     found = {key.decode(): float(text) for key, text in _pattern(keys).findall(path.read_bytes())}
-    return [found.get(key, f"{path} does not tell {key}") for key in keys]
+    return [found.get(key, f"{path} has no {key}") for key in keys]
 
 
 @cache

@@ -25,12 +25,12 @@ from aging.store.segments import Sealer, SegmentWriter
 
 
 class SamplerError(Exception):
-    """What a sampler raised, in words."""
+    """The text of what a sampler raised."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one sampler is run: seconds between two reads, and the most seconds one may take."""
+    """A sampler with the seconds between two reads, and the most seconds that one may take."""
 
     sampler: Sampler
     interval: float
@@ -48,19 +48,19 @@ class Sampling:
     def __init__(
         self,
         folder: Callable[[str, str], Path],
-        tell: Journalize,
+        report: Journalize,
         seen: Callable[[Reading], None],
         clocks: Callable[[], Clocks] = Clocks.now,
         shift: float = 0.0,
     ) -> None:
         self._folder = folder
-        self._tell = tell
+        self._report = report
         self._seen = seen
         self._clocks = clocks
         self._shift = shift
-        self._jumps = ClockJumpDetector(tell)
+        self._jumps = ClockJumpDetector(report)
         self._writers: dict[Path, SegmentWriter] = {}
-        self._sealer = Sealer(tell)
+        self._sealer = Sealer(report)
 
     async def run(self, plan: Plan, start: float) -> None:
         """Tick ``plan``'s sampler from monotonic time ``start`` on."""
@@ -72,7 +72,7 @@ class Sampling:
         try:
             async for tick in ticks(plan.interval, start):
                 now = self._clocks()
-                self._jumps.look(now)  # every sampler's ticks: none of them need be there
+                self._jumps.look(now)  # at every sampler's ticks: no single sampler is required
                 stamp = now.stamp
                 if pending is not None and not pending.done():
                     self._write(kind, stamp, tick, _nothing(f"the {kind} sampler is still reading"))
@@ -80,16 +80,16 @@ class Sampling:
                 pending = reader.read()
                 readings, reason = await _within(pending, plan.deadline, kind)
                 if reason and not failing:
-                    self._tell(SamplerFailing(sampler=kind, reason=reason))
+                    self._report(SamplerFailing(sampler=kind, reason=reason))
                 if failing and not reason:
-                    self._tell(SamplerRecovered(sampler=kind))
+                    self._report(SamplerRecovered(sampler=kind))
                 failing = reason is not None
                 self._write(kind, stamp, tick, readings)
         finally:
             reader.stop()
 
     def seal(self, leftovers: Iterable[Path]) -> None:
-        """Have files sealed that an earlier runner left and nobody writes to."""
+        """Seal the files that an earlier runner left open."""
         for live in leftovers:
             self._sealer.add(live)
         self._sealer.start_next()
@@ -113,15 +113,15 @@ class Sampling:
             own = reading.stamp
             at = stamp if own is None else Stamp(own.wall, own.mono + self._shift)
             rows.setdefault(reading.owner, []).append(_row(at, tick, reading))
-        for owner, told in rows.items():
+        for owner, new in rows.items():
             folder = self._folder(owner, kind)
             if folder not in self._writers:
                 self._writers[folder] = SegmentWriter(folder, self._sealer)
-            self._writers[folder].append(stamp.wall, told)
+            self._writers[folder].append(stamp.wall, new)
 
 
 class _Reader:
-    """One sampler in one daemon thread: unlike an executor's, a read that hangs for ever keeps no process alive."""
+    """One sampler in one daemon thread: unlike an executor's, it cannot keep the process from ending if it hangs."""
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
@@ -140,7 +140,7 @@ class _Reader:
         while (future := self._asked.get()) is not None:
             try:
                 readings = list(self._sampler.read())
-            except Exception as error:  # noqa: BLE001 - whatever a sampler raises, the campaign goes on
+            except Exception as error:  # noqa: BLE001 - the campaign continues whatever a sampler raises
                 future.set_exception(SamplerError(f"{type(error).__name__}: {error}"))
             else:
                 future.set_result(readings)

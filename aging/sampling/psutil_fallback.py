@@ -1,4 +1,4 @@
-"""Processes through psutil, where there is no Linux ``/proc``: less is told of them, and at a higher price."""
+"""Processes through psutil, where there is no Linux ``/proc``: fewer values, at a higher cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aging.core.processes.tree import Processes
 
 REDUCED = (
     "there is no Linux /proc here: resident and virtual memory, descriptors, threads and CPU through psutil;"
-    " nothing tells anonymous memory plus swap, the leak indicator"
+    " anonymous memory plus swap, the leak indicator, is missing"
 )
 
 _LINUX_ONLY = (
@@ -28,11 +28,11 @@ _LINUX_ONLY = (
 
 
 def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]:
-    """One process's indicators, like :func:`aging.sampling.samplers.process.read_process`; of a zombie there are none.
+    """One process's indicators, like :func:`aging.sampling.samplers.process.read_process`; a zombie has no values.
 
     Raises ProcessLookupError when it has ended, PermissionError where it may not be seen.
     """
-    missing.update(dict.fromkeys(_LINUX_ONLY, "only Linux tells it"))
+    missing.update(dict.fromkeys(_LINUX_ONLY, "only available on Linux"))
     try:
         process = psutil.Process(pid)
         with process.oneshot():
@@ -60,7 +60,7 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
 
 
 def processes() -> Processes:
-    """Every process that may be seen; which session it is in is not told."""
+    """Every process that may be seen; without its session."""
     parents, starts = {}, {}
     for process in psutil.process_iter(["ppid", "create_time"]):
         parents[process.pid] = process.info["ppid"]
@@ -69,5 +69,5 @@ def processes() -> Processes:
 
 
 def _reaped(cpu: object) -> float:
-    """CPU seconds of the children that were waited for; not every system tells."""
+    """CPU seconds of the children that were waited for; not every system reports them."""
     return float(getattr(cpu, "children_user", 0.0) + getattr(cpu, "children_system", 0.0))

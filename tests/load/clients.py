@@ -26,7 +26,7 @@ def drive(
     script: Callable[[Client], Coroutine[Any, Any, None]] | None = None,
     path: str = "/v1/completions",
 ) -> list[RequestRecord]:
-    """Drive a server with a schedule; ``script`` is a coroutine function that steers the client meanwhile."""
+    """Drive a server with a schedule; ``script`` is a coroutine function that steers the client in that time."""
     records: list[RequestRecord] = []
 
     async def run() -> None:

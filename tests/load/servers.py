@@ -63,7 +63,7 @@ def talking(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[str]:
 
 
 def read_request(peer: socket.socket) -> bytes:
-    """One whole request: its head and as much body as it tells."""
+    """One whole request: its head and the body of its Content-Length."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = peer.recv(65536)

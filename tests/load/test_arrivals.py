@@ -62,7 +62,7 @@ def test_a_rate_scales_a_process_and_leaves_its_shape(table: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("table", OPEN, ids=lambda table: str(table["kind"]))
-def test_what_arrives_in_a_phase_is_what_the_phase_says(table: dict[str, Any]) -> None:
+def test_a_phase_has_the_arrivals_of_its_rate(table: dict[str, Any]) -> None:
     arrivals = process(**table)
     whole = 600.0 if table["kind"] != "weekly" else 86400.0
     drawn, phases = times(arrivals, whole), arrivals.phases(Draws("1"), whole)
@@ -109,7 +109,7 @@ def test_on_and_off_times_are_exponential_and_the_first_is_the_seeds() -> None:
     assert np.mean(np.array(first) > 0) == pytest.approx(0.25, abs=0.1)
 
 
-def test_phases_too_many_to_have_a_growth_of_their_own_are_not_told() -> None:
+def test_phases_too_many_to_have_a_growth_of_their_own_are_left_out() -> None:
     assert process(kind="on-off", on_rate=5.0, on="1s", off="1s").phases(Draws("1"), 86400.0) == ()
 
 
@@ -129,7 +129,7 @@ def test_a_ramp_rises_evenly_and_stays(start: float, end: float) -> None:
     assert process(kind="ramp", start_rate=start, end_rate=end, over="400s").at_rate(5.0).mean_rate() == 5.0
 
 
-def test_a_week_begins_where_it_is_told_to() -> None:
+def test_a_week_begins_at_its_start_key() -> None:
     weights = {"days": [0, 0, 0, 0, 0, 1, 0], "hours": [1.0] * 12 + [3.0] * 12}
     phases = process(kind="weekly", rate=1.0, start="4d18h", **weights).phases(Draws("1"), 86400.0)
     assert [(phase.start, phase.end) for phase in phases] == [(3600.0 * k, 3600.0 * (k + 1)) for k in range(24)]

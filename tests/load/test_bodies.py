@@ -1,4 +1,4 @@
-"""What is sent for each option and each fault, and that a real server answers it."""
+"""The body of each option and each fault, and the answer of a real server to it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def server() -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_plain_request_says_nothing_of_options() -> None:
+def test_a_plain_request_has_no_options() -> None:
     assert body(COMPLETIONS, PLAIN, SAID[:1]) == {
         "model": "m",
         "max_tokens": 64,
@@ -61,7 +61,7 @@ def test_options_in_the_protocols_own_keys(endpoint: Endpoint, options: Any, key
     assert body(endpoint, PLAIN._replace(options=options), SAID)[key] == value
 
 
-def test_priority_is_told_where_it_is_taken() -> None:
+def test_priority_is_sent_where_it_is_supported() -> None:
     request = PLAIN._replace(priority=3)
     assert body(COMPLETIONS, request, SAID)["priority"] == 3
     assert "priority" not in body(replace(COMPLETIONS, unsupported=("priority",)), request, SAID)
@@ -70,8 +70,8 @@ def test_priority_is_told_where_it_is_taken() -> None:
 
 def test_every_request_has_a_schema_and_stop_words_of_its_own() -> None:
     def asked(number: int) -> tuple[str, str]:
-        told = body(COMPLETIONS, PLAIN._replace(number=number, options=("stop", "structured")), SAID)
-        return json.dumps(told["response_format"]), json.dumps(told["stop"])
+        sent = body(COMPLETIONS, PLAIN._replace(number=number, options=("stop", "structured")), SAID)
+        return json.dumps(sent["response_format"]), json.dumps(sent["stop"])
 
     schemas, stops = zip(*(asked(number) for number in range(500)), strict=True)
     assert len(set(schemas)) == len(set(stops)) == 500
@@ -79,13 +79,13 @@ def test_every_request_has_a_schema_and_stop_words_of_its_own() -> None:
 
 
 def test_a_structured_answer_may_end() -> None:
-    told = body(COMPLETIONS, PLAIN._replace(options=("structured",)), SAID)
-    assert "ignore_eos" not in told
-    assert "min_tokens" not in told
+    sent = body(COMPLETIONS, PLAIN._replace(options=("structured",)), SAID)
+    assert "ignore_eos" not in sent
+    assert "min_tokens" not in sent
     assert path(COMPLETIONS, PLAIN._replace(options=("structured",))) == "/v1/chat/completions"
 
 
-def test_what_a_server_or_a_protocol_cannot_say_is_left_out_and_told() -> None:
+def test_unsupported_options_are_left_out_and_reported() -> None:
     everything = ("chat", "n", "logprobs", "stop", "structured", "long", "priority")
     assert left_out(COMPLETIONS, everything) == ()
     assert left_out(CHAT, everything) == ()
@@ -94,9 +94,9 @@ def test_what_a_server_or_a_protocol_cannot_say_is_left_out_and_told() -> None:
     assert left_out(refusing, everything) == ("chat", "n")
     request = PLAIN._replace(options=("chat", "n", "stop"))
     assert path(refusing, request) == "/v1/completions"
-    told = body(refusing, request, SAID)
-    assert "n" not in told
-    assert "stop" in told
+    sent = body(refusing, request, SAID)
+    assert "n" not in sent
+    assert "stop" in sent
     assert set(body(GENERATE, PLAIN._replace(options=("chat", "n", "logprobs", "stop", "structured")), SAID)) == set(
         body(GENERATE, PLAIN, SAID)
     )
@@ -114,8 +114,8 @@ def test_faults_are_what_they_are_called() -> None:
 
 @pytest.mark.parametrize("endpoint", [COMPLETIONS, CHAT, GENERATE])
 def test_an_oversized_body_is_well_formed(endpoint: Endpoint) -> None:
-    told = json.loads(content(endpoint, PLAIN._replace(fault="oversized"), SAID))
-    said = told.get("prompt") or told.get("text_input") or told["messages"][0]["content"]
+    sent = json.loads(content(endpoint, PLAIN._replace(fault="oversized"), SAID))
+    said = sent.get("prompt") or sent.get("text_input") or sent["messages"][0]["content"]
     assert len(said) > OVERSIZED_BYTES - 10
 
 
@@ -138,8 +138,8 @@ def test_the_reference_server_answers_every_option(server: httpx.Client, chat: A
     texts = dict.fromkeys(range(CHOICES), "")
     for event in events:
         for choice in event["choices"]:
-            told = choice.get("delta") or choice.get("message")
-            texts[choice["index"]] += told["content"]
+            sent = choice.get("delta") or choice.get("message")
+            texts[choice["index"]] += sent["content"]
             assert all(len(token["top_logprobs"]) == 5 for token in choice["logprobs"]["content"])
     document = json.loads(texts[0])
     schema = unique_schema(request.number)
@@ -174,7 +174,7 @@ def test_a_stop_word_ends_the_reference_servers_answer_before_it(server: httpx.C
         {"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "colour"}}}},
     ],
 )
-def test_the_reference_server_refuses_options_that_are_none(server: httpx.Client, wrong: dict[str, Any]) -> None:
+def test_the_reference_server_refuses_unknown_options(server: httpx.Client, wrong: dict[str, Any]) -> None:
     answer = server.post("/v1/completions", json={"prompt": "a"} | wrong)
     assert answer.status_code == 400
     assert next(iter(wrong)) in answer.json()["error"]["message"]

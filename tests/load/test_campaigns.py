@@ -121,12 +121,12 @@ arrivals = {{ kind = "constant", rate = 5 }}
     text = campaign(load, head='duration = "4s"\nwarmup = "1s"\nanalysis.grid = "200ms"')
     replayed = VirtualCampaign(tmp_path, text)
     assert replayed.run() == 0, replayed.output
-    told = "burst.csv: 400 rows, 380 (95.00%) beyond 6 tokens clipped, 0 failures left out, "
-    told += "400 replayed at 20 per second"
-    assert f"load.class[replayed].arrivals: {told}" in replayed.output
+    summary = "burst.csv: 400 rows, 380 (95.00%) beyond 6 tokens clipped, 0 failures left out, "
+    summary += "400 replayed at 20 per second"
+    assert f"load.class[replayed].arrivals: {summary}" in replayed.output
     results = replayed.results
     (file,) = results.manifest.load_files
-    assert (file["file"], file["told"], len(file["sha256"])) == ("burst.csv", told, 64)
+    assert (file["file"], file["told"], len(file["sha256"])) == ("burst.csv", summary, 64)
     requests = results.requests("a")
     assert ((requests["index"] >= 10**12).sum(), len(requests)) == (19, 99)
     (finished,) = [event for event in results.events if event.kind == "load_finished"]

@@ -120,7 +120,7 @@ def test_a_stream_cut_in_the_middle_of_a_chunk_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         (head("application/json", 2) + b"{}", "not a completion"),
         (head("application/json", 3) + b"{{{", "not a completion"),
@@ -129,11 +129,11 @@ def test_a_stream_cut_in_the_middle_of_a_chunk_is_an_error() -> None:
         (b"nonsense\r\n\r\n", "not HTTP"),
     ],
 )
-def test_answers_that_are_none_are_errors(answer: bytes, told: str) -> None:
+def test_malformed_answers_are_errors(answer: bytes, expected: str) -> None:
     with raw_server(answer) as url:
         (record,) = drive(url, requests(1, 0.0, streaming=False))
     assert record.status == "error"
-    assert told in (record.error or "")
+    assert expected in (record.error or "")
 
 
 def test_a_server_that_is_not_there_is_an_error(free_port: Callable[[], int]) -> None:
@@ -165,7 +165,7 @@ def test_requests_in_flight_at_the_end_are_drained_but_not_for_ever() -> None:
     assert (record.status, record.error) == ("error", "not finished when the run ended")
 
 
-def test_arrivals_wait_while_held_and_none_is_lost() -> None:
+def test_arrivals_wait_while_held_and_are_all_sent() -> None:
     silent: list[float] = []
 
     async def restart(client: Client) -> None:
@@ -207,16 +207,16 @@ class Generating(BaseHTTPRequestHandler):
         self.asked.append((self.path, asked))
         many = self.path.endswith("_stream")
         words = [" one", " two"] if many else [" one two"]
-        told = [
+        responses = [
             {"model_name": "m", "text_output": word, "num_output_tokens": 2 // len(words), "finish_reason": "None"}
             for word in words
         ]
         if not self.cut:
-            told[-1]["finish_reason"] = "length"
+            responses[-1]["finish_reason"] = "length"
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream; charset=utf-8" if many else "application/json")
         self.end_headers()
-        for response in told:
+        for response in responses:
             self.wfile.write((f"data: {json.dumps(response)}\n\n" if many else json.dumps(response)).encode())
 
     def log_message(self, format: str, *args: object) -> None:

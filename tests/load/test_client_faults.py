@@ -1,4 +1,4 @@
-"""Impolite requests leave when they are meant to, are judged by what comes of them, and disturb nobody."""
+"""Impolite requests leave when they are meant to, are judged by their results, and disturb no other request."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_probe_sends_no_byte() -> None:
     assert received == [b""]
 
 
-def test_a_probe_of_nobody_is_an_error(free_port: Callable[[], int]) -> None:
+def test_a_probe_of_a_free_port_is_an_error(free_port: Callable[[], int]) -> None:
     (record,) = drive(f"http://127.0.0.1:{free_port()}", planned("probe"))
     assert (record.status, record.failure) == ("error", "connect")
 
@@ -92,7 +92,7 @@ WHOLE = CHUNKED + chunk(TOKEN + DONE) + b"0\r\n\r\n"
         ("disconnect", answering(sized(b"HTTP/1.1 503 Busy\r\n", b"no")), "error", "http"),
     ],
 )
-def test_what_comes_of_it_is_judged(fault: Fault | Literal[""], talk: Talk, status: str, failure: str | None) -> None:
+def test_status_of_a_fault(fault: Fault | Literal[""], talk: Talk, status: str, failure: str | None) -> None:
     with talking(talk) as url:
         (record,) = drive(url, planned(fault))
     assert (record.status, record.failure) == (status, failure)
@@ -114,7 +114,7 @@ def test_a_refusal_that_comes_before_the_whole_body_was_read_is_seen() -> None:
     assert (record.status, record.http_status) == ("refused", 413)
 
 
-def test_the_impolite_disturb_nobody_and_leave_no_connection_behind(reference: Callable[..., str]) -> None:
+def test_impolite_requests_leave_no_connection_behind(reference: Callable[..., str]) -> None:
     url = reference("--token-seconds", "0.01")
     faults: tuple[Fault | Literal[""], ...] = ("", "abort", "", "timeout", "", "disconnect", "", "probe")
     mixed = [PlannedRequest(k, 0.01 * k, 5, 20, True, fault=faults[k % 8]) for k in range(160)]

@@ -1,4 +1,4 @@
-"""Closed loops: as many at a time as they have places, beside the open load, and behind it where they are told."""
+"""Closed loops: as many at a time as they have places, beside the open load, and behind it where they yield."""
 
 from __future__ import annotations
 

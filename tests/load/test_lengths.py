@@ -66,7 +66,7 @@ def test_empirical_lengths_are_those_of_the_column(tmp_path: Path) -> None:
     assert shares == pytest.approx({5: 0.5, 20: 0.25, 100: 0.25}, abs=0.02)
 
 
-def test_a_file_without_lengths_is_told(tmp_path: Path) -> None:
+def test_a_file_without_lengths_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "lengths.csv"
     file.write_text("a,tokens\nx,5\nx,-3\n")
     with pytest.raises(AgingError, match=r"lengths.csv, line 3: column 'tokens': '-3' is negative"):

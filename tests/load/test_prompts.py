@@ -84,7 +84,7 @@ def test_a_turn_begins_with_the_whole_conversation_before_it() -> None:
             assert len(said(after)) == after.prompt_tokens
 
 
-def test_conversations_take_their_share_and_leave_arrivals_and_the_others_alone() -> None:
+def test_conversations_change_neither_arrivals_nor_other_requests() -> None:
     before, after = planned(), planned(prompts=SESSIONS)
     assert [request.at for request in before] == [request.at for request in after]
     alone = [request for request in after if request.session < 0]

@@ -34,14 +34,14 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 def test_rows_that_gave_way_and_rows_that_still_wait_are_counted(disk: Disk) -> None:
-    told: list[str] = []
-    records = Records(cast("Any", disk), told.append)
+    reasons: list[str] = []
+    records = Records(cast("Any", disk), reasons.append)
     disk.full = True
     for index in range(5):
         records.write({"index": index})
     assert records.close() == 5
     assert records.dropped == 2
-    assert told == ["[Errno 28] No space left on device"]
+    assert reasons == ["[Errno 28] No space left on device"]
 
 
 def test_rows_that_gave_way_stay_counted_once_there_is_room(disk: Disk) -> None:

@@ -201,7 +201,7 @@ def test_a_connection_may_be_used_again_after_a_whole_answer_of_its_own(data: by
     assert parser.reusable is reusable
 
 
-def test_what_is_too_long_is_told_before_it_is_held() -> None:
+def test_too_long_parts_are_refused_before_they_are_held() -> None:
     for start, more in (
         (b"HTTP/1.1 200 OK\r\n", b"x" * 1000),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0" * 1000),
@@ -218,7 +218,7 @@ def _feed_all(parser: ResponseParser, pieces: list[bytes]) -> None:
         parser.feed(piece)
 
 
-def test_an_end_inside_of_an_answer_is_told() -> None:
+def test_an_end_inside_of_an_answer_is_an_error() -> None:
     parser = ResponseParser()
     parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell")
     with pytest.raises(TruncatedError):

@@ -132,7 +132,7 @@ CLOSED: dict[str, Any] = {
 }
 
 
-def test_a_closed_loop_has_requests_without_end_and_none_in_the_open_stream() -> None:
+def test_a_closed_loop_has_endless_requests_outside_the_open_stream() -> None:
     load = load_table(BASE | {"class": [CLASSES[0], CLOSED]})
     (loop,) = closed_loops(classes_of(load), 1)
     assert (loop.concurrency, loop.think, loop.yields_above) == (4, 1.0, 2)
@@ -150,7 +150,7 @@ def test_the_hash_covers_closed_loops() -> None:
     assert hashed(**with_loop) != hashed(**other)
 
 
-def test_the_hash_tells_every_field_of_a_request() -> None:
+def test_the_hash_covers_every_field_of_a_request() -> None:
     plain = PlannedRequest(0, 0.0, 5, 5, True)
     values: dict[str, Any] = {
         "at": 1e-9,
@@ -185,7 +185,7 @@ def test_the_phases_of_a_job_are_those_of_its_arrivals() -> None:
         assert any(phase.start <= each < phase.end for each in at) == (phase.rate > 0)
 
 
-def test_a_load_process_is_told_all_of_a_load() -> None:
+def test_a_job_holds_all_of_a_load() -> None:
     traced = {"kind": "trace", "file": "a.csv", "window": "1h", "native_rate": 0.1234567890123}
     load = load_table(
         BASE

@@ -41,15 +41,15 @@ def test_a_stream_without_its_end_marker_has_not_ended() -> None:
 
 
 def test_errors_inside_a_stream_are_errors() -> None:
-    told = fed({"error": {"message": "boom"}})
-    assert told.failure == "reported"
-    assert "boom" in (told.error or "")
+    reading = fed({"error": {"message": "boom"}})
+    assert reading.failure == "reported"
+    assert "boom" in (reading.error or "")
     broken = StreamedAnswer()
     broken.feed(b"data: {not json\n", 1.0)
-    assert (broken.failure, broken.error) == ("garbage", "a stream event is no JSON object: '{not json'")
+    assert (broken.failure, broken.error) == ("garbage", "a stream event is not a JSON object: '{not json'")
 
 
-def test_what_is_no_completion_is_an_error_and_no_crash() -> None:
+def test_other_json_is_an_error() -> None:
     odd_events: tuple[object, ...] = ([], 5, "text", None, {"error": 1})
     for odd in odd_events:
         assert fed(odd).error

@@ -31,7 +31,7 @@ def test_it_wakes_when_it_is_due() -> None:
 
 
 @pytest.mark.usefixtures("anywhere")
-def test_it_can_be_rung_and_then_set_anew() -> None:
+def test_it_can_be_rung_and_then_set_again() -> None:
     async def wait() -> tuple[float, float]:
         with Timer() as timer:
             began = time.monotonic()
@@ -46,7 +46,7 @@ def test_it_can_be_rung_and_then_set_anew() -> None:
     assert then >= 0.05
 
 
-def test_what_is_overdue_lets_others_run_all_the_same() -> None:
+def test_an_overdue_wait_lets_other_tasks_run() -> None:
     async def wait() -> int:
         turns = 0
 

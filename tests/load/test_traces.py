@@ -1,4 +1,4 @@
-"""Traces are replayed as they were recorded; what is lost is told, and what is wrong, with its place."""
+"""Traces are replayed as they were recorded; losses are reported, and mistakes with their place."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def mistakes(arrivals: dict[str, Any], extra: str = "") -> list[str]:
     return [str(mistake) for mistake in caught.value.mistakes]
 
 
-def told(arrivals: dict[str, Any], duration: str = "1h") -> str:
+def summary(arrivals: dict[str, Any], duration: str = "1h") -> str:
     (file,) = checked(arrivals, duration).files
-    return file.told
+    return file.summary
 
 
 ROWS = "5,ChatGPT,472,18,490,Conversation log\n45,ChatGPT,87,30,117,API log\n45,GPT-4,7,1,8,Conversation log\n"
@@ -108,18 +108,18 @@ def test_burstgpts_columns_are_found_by_their_names(trace: Callable[[str], dict[
 def test_failures_are_left_out_or_a_class_of_their_own(trace: Callable[[str], dict[str, Any]]) -> None:
     arrivals = trace(BURSTGPT + ROWS + "50,ChatGPT,0,0,0,Conversation log\n")
     assert len(replayed(arrivals)) == 3
-    assert "4 rows, 1 failures left out, 3 replayed" in told(arrivals)
+    assert "4 rows, 1 failures left out, 3 replayed" in summary(arrivals)
     *answered, failed = replayed(arrivals | {"failures": "class"})
     assert {request.load_class for request in answered} == {""}
     assert (failed.load_class, failed.prompt_tokens, failed.output_tokens) == ("failed", 1, 1)
-    assert "1 failures a class of their own" in told(arrivals | {"failures": "class"})
+    assert "1 failures in a separate class" in summary(arrivals | {"failures": "class"})
 
 
 def test_rows_of_one_model_or_log_type_alone(trace: Callable[[str], dict[str, Any]]) -> None:
     arrivals = trace(BURSTGPT + ROWS)
     assert lengths(replayed(arrivals | {"model": "GPT-4"})) == [(7, 1)]
     assert lengths(replayed(arrivals | {"log_type": "API log"})) == [(87, 30)]
-    assert "2 of another model or log type" in told(arrivals | {"model": "GPT-4"})
+    assert "2 of another model or log type" in summary(arrivals | {"model": "GPT-4"})
     assert mistakes(arrivals | {"model": "GPT-5"}) == [
         f"load.arrivals.file: {arrivals['file']}: no row is left to replay: "
         "of 3 rows 3 of another `model` or `log_type`"
@@ -156,7 +156,7 @@ def test_mooncakes_equal_hash_ids_are_equal_words(trace: Callable[[str], dict[st
     assert all(3 * k <= request.at < 3 * (k + 1) for k, request in enumerate(requests))
 
 
-def test_a_bin_may_be_given_and_may_be_none(trace: Callable[[str], dict[str, Any]]) -> None:
+def test_a_bin_may_be_given_and_may_be_zero(trace: Callable[[str], dict[str, Any]]) -> None:
     arrivals = trace(mooncake(MOONCAKE)) | {"bin": "0s"}
     assert [request.at for request in replayed(arrivals)] == [0.0, 3.0, 5.999, 9.0]
 
@@ -174,7 +174,7 @@ def record(folder: Path, hours: list[list[tuple[float, int, int]]]) -> dict[str,
     return {"kind": "trace", "file": str(folder)}
 
 
-def test_our_own_records_are_replayed_in_the_order_in_which_they_were_due(tmp_path: Path) -> None:
+def test_request_records_are_replayed_in_the_order_they_were_due(tmp_path: Path) -> None:
     arrivals = record(tmp_path / "requests", [[(7.0, 1, 1), (5.0, 2, 2)], [(6.0, 3, 3), (9.0, 5, 5), (8.5, 4, 4)]])
     requests = replayed(arrivals)
     assert lengths(requests) == [(2, 2), (3, 3), (1, 1), (4, 4), (5, 5)]
@@ -183,7 +183,7 @@ def test_our_own_records_are_replayed_in_the_order_in_which_they_were_due(tmp_pa
 
 
 def even(rows: int, gap: float = 2.0) -> str:
-    """A trace with a row every ``gap`` seconds, lengths that tell which."""
+    """A trace with a row every ``gap`` seconds, its number in the lengths."""
     stamps = (f"2023-11-16 {k // 3600:02.0f}:{k % 3600 // 60:02.0f}:{k % 60:010.7f}" for k in np.arange(rows) * gap)
     return AZURE + "".join(f"{stamp},{k + 1},{k + 1}\n" for k, stamp in enumerate(stamps))
 
@@ -192,7 +192,7 @@ def test_a_window_is_replayed_from_its_start(trace: Callable[[str], dict[str, An
     requests = replayed(trace(even(100)) | {"start": "10s", "window": "6s"})
     assert lengths(requests) == [(6, 6), (7, 7), (8, 8)]
     assert [request.at for request in requests] == [0.0, 2.0, 4.0]
-    assert "97 outside the window" in told(trace(even(100)) | {"start": "10s", "window": "6s"})
+    assert "97 outside the window" in summary(trace(even(100)) | {"start": "10s", "window": "6s"})
 
 
 def test_a_lap_reads_no_further_than_its_window(trace: Callable[[str], dict[str, Any]]) -> None:
@@ -206,12 +206,12 @@ def test_time_is_compressed_and_nothing_is_lost(trace: Callable[[str], dict[str,
     assert [request.at for request in requests] == pytest.approx([0.5 * k for k in range(50)])
 
 
-def test_a_loop_begins_anew_after_the_gap_that_the_trace_has(trace: Callable[[str], dict[str, Any]]) -> None:
+def test_a_loop_starts_again_after_the_gap_that_the_trace_has(trace: Callable[[str], dict[str, Any]]) -> None:
     arrivals = trace(even(5))
     assert [request.at for request in replayed(arrivals | {"loop": True}, 25.0)] == [2.0 * k for k in range(13)]
     assert len(replayed(arrivals, 25.0)) == 5
-    assert "it ends after 10s of 1h" in told(arrivals).replace(" 00s", "")
-    assert "it ends" not in told(arrivals | {"loop": True})
+    assert "it ends after 10s of 1h" in summary(arrivals).replace(" 00s", "")
+    assert "it ends" not in summary(arrivals | {"loop": True})
 
 
 def test_a_lap_repeats_no_block_of_the_lap_before(trace: Callable[[str], dict[str, Any]]) -> None:
@@ -235,7 +235,7 @@ def test_a_deployments_rate_scales_a_trace(trace: Callable[[str], dict[str, Any]
     assert len(requests) / 4000 == pytest.approx(0.25, rel=0.06)
 
 
-def test_a_rate_far_beyond_the_traces_is_told(trace: Callable[[str], dict[str, Any]]) -> None:
+def test_a_rate_far_beyond_the_traces_is_refused(trace: Callable[[str], dict[str, Any]]) -> None:
     (mistake,) = mistakes(trace(even(100)) | {"rate": 600.0})
     assert mistake.startswith("load.arrivals.rate: is over 1,000 times the trace's 0.5 per second")
 
@@ -261,16 +261,16 @@ def test_conversations_are_kept_whole_and_in_order(trace: Callable[[str], dict[s
     assert sorted(map(tuple, twice.values())) == sorted(map(tuple, [*whole.values(), *whole.values()]))
 
 
-def test_lengths_beyond_the_bounds_are_clipped_or_dropped_and_told(trace: Callable[[str], dict[str, Any]]) -> None:
+def test_lengths_beyond_the_bounds_are_clipped_or_dropped_and_reported(trace: Callable[[str], dict[str, Any]]) -> None:
     rows = "1,m,5000,10,0,a\n2,m,100,900,0,a\n3,m,10,10,0,a\n4,m,600,600,0,a\n"
     arrivals = trace(BURSTGPT + rows) | {"max_prompt": 1000, "max_output": 500, "max_total": 1100}
     assert lengths(replayed(arrivals)) == [(1000, 10), (100, 500), (10, 10), (600, 500)]
-    assert "3 (75.00%) beyond 1,000 / 500 / 1,100 tokens clipped" in told(arrivals)
+    assert "3 (75.00%) beyond 1,000 / 500 / 1,100 tokens clipped" in summary(arrivals)
     assert lengths(replayed(arrivals | {"beyond": "drop"})) == [(10, 10)]
-    assert "3 (75.00%) beyond 1,000 / 500 / 1,100 tokens left out" in told(arrivals | {"beyond": "drop"})
+    assert "3 (75.00%) beyond 1,000 / 500 / 1,100 tokens left out" in summary(arrivals | {"beyond": "drop"})
 
 
-def test_a_request_longer_than_the_context_is_told(trace: Callable[[str], dict[str, Any]]) -> None:
+def test_a_request_longer_than_the_context_is_refused(trace: Callable[[str], dict[str, Any]]) -> None:
     (mistake,) = mistakes(trace(BURSTGPT + "1,m,5000,10,0,a\n"))
     assert mistake == (
         "load.arrivals.max_total: is missing: the trace has 5,010 tokens in one request, "
@@ -290,7 +290,7 @@ def test_a_request_longer_than_the_context_is_told(trace: Callable[[str], dict[s
         (BURSTGPT + "5,m,4,4\n", "line 2: has 4 columns, the first line has 6"),
         (BURSTGPT + '5,"m,4,4,0,a\n', "line 2: is not a row of CSV: unexpected end of data"),
         (BURSTGPT + "5,m,4,4,0,a\n3,m,4,4,0,a\n", "line 3: column 'Timestamp': is before the row above it"),
-        (BURSTGPT, ": no row is left to replay: it has none"),
+        (BURSTGPT, ": no row is left to replay: it has no rows"),
         (BURSTGPT + "1,m,5,0,0,a\n", ": no row is left to replay: of 1 rows 1 failed"),
         ("TIMESTAMP,ContextTokens\n", "line 1: has no column 'GeneratedTokens'; its columns are 'TIMESTAMP'"),
         ("Time,Request tokens,Response tokens\n1,2,3\n", "line 1: has no column 'Timestamp'; its columns are 'Time'"),
@@ -298,14 +298,16 @@ def test_a_request_longer_than_the_context_is_told(trace: Callable[[str], dict[s
         (AZURE + "2023-11-16 18:15:46.x,4,4\n", "line 2: column 'TIMESTAMP': '2023-11-16 18:15:46.x' is not a time"),
         ('{"input_length": 3}\n', "line 1: has no 'timestamp', 'output_length'; it has 'input_length'"),
         (mooncake(MOONCAKE[:1]) + "{\n", "line 2: is not JSON: '{'"),
-        (mooncake(MOONCAKE[:1]) + "[1]\n", "line 2: is no JSON object: '[1]'"),
+        (mooncake(MOONCAKE[:1]) + "[1]\n", "line 2: is not a JSON object: '[1]'"),
         (mooncake([MOONCAKE[0] | {"hash_ids": ["a"]}]), "line 1: column 'hash_ids': is not a list of whole numbers"),
         (mooncake([MOONCAKE[0] | {"timestamp": True}]), "line 1: column 'timestamp': 'True' is not a number"),
         ("a,b\n1,2\n", "is of no format that is known: azure, burstgpt, mooncake, recorded"),
         ("", " is empty"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(trace: Callable[[str], dict[str, Any]], text: str, expected: str) -> None:
+def test_mistakes_are_reported_with_their_place(
+    trace: Callable[[str], dict[str, Any]], text: str, expected: str
+) -> None:
     arrivals = trace(text)
     found = mistakes(arrivals)
     assert found[0].startswith(f"load.arrivals.file: {arrivals['file']}")
@@ -316,10 +318,10 @@ def test_several_mistakes_come_at_once_but_not_a_million(trace: Callable[[str], 
     assert len(mistakes(trace(BURSTGPT + "5,m,x,4,0,a\n6,m,4,y,0,a\n" + ROWS.replace("5,", "9,", 1)))) == 2
     many = mistakes(trace(BURSTGPT + "5,m,x,4,0,a\n" * 10_000))
     assert len(many) == 11
-    assert "reading ended here" in many[-1]
+    assert "reading stopped here" in many[-1]
 
 
-def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
     assert mistakes({"kind": "trace", "file": gone}) == [f"load.arrivals.file: there is no {gone!r}"]
     assert "has no request records" in mistakes({"kind": "trace", "file": str(tmp_path)})[0]
@@ -333,12 +335,12 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     assert "unknown format 'azur'" in mistakes({"kind": "trace", "file": str(tmp_path / "line"), "format": "azur"})[0]
 
 
-def test_a_folder_of_something_else_is_told(tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path / "process")
     writer.append(0.0, [{"mono": 1.0, "value": 5}])
     writer.close()
     (mistake,) = mistakes({"kind": "trace", "file": str(tmp_path / "process")})
-    assert "record 1, is not one of a request: scheduled nan s" in mistake
+    assert "record 1 is not that of a request: scheduled nan s" in mistake
     (live,) = (tmp_path / "process").glob("*.live.jsonl")
     seal(live)
     (mistake,) = mistakes({"kind": "trace", "file": str(tmp_path / "process")})
@@ -358,11 +360,12 @@ def test_a_real_campaigns_requests_come_again_as_they_were() -> None:
     np.testing.assert_allclose(gaps(requests), np.diff(recorded["scheduled"]), atol=1e-6)
 
 
-def test_what_was_read_is_told_hashed_and_not_read_again(trace: Callable[[str], dict[str, Any]]) -> None:
+def test_input_files_are_summarized_hashed_and_not_read_again(trace: Callable[[str], dict[str, Any]]) -> None:
     inputs = checked(trace(even(100)) | {"rate": 0.25})
     (file,) = inputs.files
     assert (file.where, file.file, len(file.sha256)) == ("load.arrivals", "trace", 64)
-    assert file.told.startswith("trace: 100 rows, 0 failures left out, 100 replayed at 0.25 per second; it ends after")
+    expected = "trace: 100 rows, 0 failures left out, 100 replayed at 0.25 per second; it ends after"
+    assert file.summary.startswith(expected)
     assert inputs.campaign.load is not None
     assert inputs.campaign.load.arrivals.native_rate == pytest.approx(0.5)
 
@@ -394,7 +397,7 @@ AZURE_ROWS = "2023-11-16 23:59:59.9999999,374,44\n" * 3
     [BURSTGPT + ROWS, BURSTGPT_2 + "7.0,abc,4,m,9,4,1,x\n" * 3, AZURE + AZURE_ROWS, mooncake(MOONCAKE)],
     ids=["burstgpt", "burstgpt-2", "azure", "mooncake"],
 )
-def test_whatever_a_trace_holds_it_is_replayed_or_refused(trace: Callable[[str], dict[str, Any]], text: str) -> None:
+def test_any_trace_is_replayed_or_refused(trace: Callable[[str], dict[str, Any]], text: str) -> None:
     arrivals, replays, rng = trace(text) | {"loop": True}, 0, Random(7)
     for _ in range(40):
         spoilt = bytearray(text.encode())

@@ -94,7 +94,7 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again() -> None:
 
 
 def test_it_is_a_transport_of_httpx_whose_reader_may_be_slow() -> None:
-    """More than the kernel and we hold: the server must wait until it is read, and nothing may be lost."""
+    """More than the kernel and the transport hold: the server must wait until it is read, and nothing may be lost."""
     body = bytes(range(256)) * 100_000
 
     async def ask(url: str) -> bytes:
@@ -137,7 +137,7 @@ def test_nothing_is_left_for_the_garbage_collector(quick: str, fault: Fault | Li
     assert asyncio.run(garbage(100)) < 50 + 8 * connections
 
 
-def test_a_huge_request_is_sent_as_it_is_taken_and_holds_up_nobody() -> None:
+def test_a_huge_request_is_sent_as_it_is_taken_and_delays_no_other() -> None:
     """16 MiB to a server that reads them when a quick exchange has ended: whole when it arrives."""
     body = bytes(range(256)) * 65_536
     received: list[bytes] = []

@@ -19,7 +19,7 @@ BASE: dict[str, Any] = {
 
 
 def planned(seed: int = 1, duration: float = 200.0, rate: float | None = None, **tables: Any) -> list[PlannedRequest]:
-    """The open loops' requests of the base load with these tables in place of its own."""
+    """The open loops' requests of the base load with these tables instead."""
     return list(merged(classes_of(load_table(BASE | tables), rate), seed, duration))
 
 

@@ -9,7 +9,7 @@
  *     clock|memory_clock MHZ   replays COUNT   rx|tx KILOBYTES_A_SECOND (asking for either takes 20 ms)
  *     ecc|corrected|volatile|volatile_corrected COUNT   the first two over the life of the board
  *     remapped CORRECTABLE UNCORRECTABLE PENDING FAILED
- *     xid CODE                        an error; told to whoever has registered for it before the line was there
+ *     xid CODE                        an error; reported to every event set registered before the line was written
  *     mig                             the next MIG instance of the device; memory and processes below it are its own
  *     compute|graphics|mps PID BYTES [GROWTH [RATE]]   a process; BYTES -1 is "not available"; GROWTH is added at every
  *                                     listing, RATE every second since the first listing
@@ -54,7 +54,7 @@ typedef struct {
 /* Handles count from 1: the devices, then the instances. */
 typedef struct { device devices[DEVICES + INSTANCES]; int count, instance_count; device any; } script;
 
-typedef struct { int used, device, told; } event_set;
+typedef struct { int used, device, reported; } event_set;
 
 static int started;             /* nvmlInit calls without their nvmlShutdown */
 static u64 listings[DEVICES + INSTANCES]; /* complete process listings so far, which is what growth grows with */
@@ -348,7 +348,7 @@ int nvmlEventSetCreate(event_set **set) {
             *set = &sets[i];
             return SUCCESS;
         }
-    abort(); /* somebody does not give them back */
+    abort(); /* the caller does not free them */
 }
 
 int nvmlEventSetFree(event_set *set) {
@@ -361,7 +361,7 @@ int nvmlDeviceRegisterEvents(void *handle, u64 types, event_set *set) {
     ENTER_DEVICE;
     if (!set->used || types != XID_CRITICAL_ERROR) return INVALID_ARGUMENT;
     set->device = (int)(of - read.devices);
-    set->told = of->xid_count;
+    set->reported = of->xid_count;
     return SUCCESS;
 }
 
@@ -369,8 +369,8 @@ int nvmlEventSetWait_v2(event_set *set, event_data *event, unsigned milliseconds
     const void *handle = (const void *)((size_t)set->device + 1);
     ENTER_DEVICE;
     if (!set->used) return INVALID_ARGUMENT;
-    if (set->told < of->xid_count) {
-        *event = (event_data){(void *)((size_t)set->device + 1), XID_CRITICAL_ERROR, of->xids[set->told++], ~0u, ~0u};
+    if (set->reported < of->xid_count) {
+        *event = (event_data){(void *)((size_t)set->device + 1), XID_CRITICAL_ERROR, of->xids[set->reported++], ~0u, ~0u};
         return SUCCESS;
     }
     sleep_for(milliseconds / 1e3);

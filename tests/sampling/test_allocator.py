@@ -106,7 +106,7 @@ def readings(pid: int) -> list[Reading]:
     return list(AllocatorSampler(lambda: [own, Target("x", "tree", 2, (pid,))]).read())
 
 
-def test_what_is_freed_and_kept_is_told_from_what_is_in_use(child: Child) -> None:
+def test_freed_and_kept_memory_is_separate_from_memory_in_use(child: Child) -> None:
     (before,) = readings(child.pid)
     resident = child.anonymous()
     child.do("take")
@@ -148,7 +148,7 @@ def test_a_server_that_has_stopped_is_missing_with_the_reason(child: Child, monk
     assert found.missing == {"allocator": f"pid {child.pid}: its allocator probe does not answer: timed out"}
 
 
-def test_what_was_preloaded_stays_preloaded(cache: Path) -> None:
+def test_other_preloads_are_kept(cache: Path) -> None:
     assert malloc_probe.environment({"LD_PRELOAD": "libfirst.so"})["LD_PRELOAD"].endswith(".so:libfirst.so")
 
 

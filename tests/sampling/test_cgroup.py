@@ -168,7 +168,7 @@ def test_the_root_group_has_no_reading(host: Host) -> None:
     assert reading.missing == {"cgroup_memory": "it is in the root group of the memory controller"}
 
 
-def test_what_a_container_sees_as_its_root_is_read(host: Host) -> None:
+def test_the_root_of_a_container_is_read(host: Host) -> None:
     host.mounted(MOUNT_V2)  # a control group namespace: paths begin at the container's own group
     host.process(7, "0::/\n")
     host.group("", V2_FILES)
@@ -210,10 +210,10 @@ def test_files_that_a_group_lacks_are_missing_with_the_reason(host: Host) -> Non
     assert reading.values == {}
     folder = host.root / "sys/fs/cgroup/plain"
     assert reading.missing["cgroup_memory_usage_bytes"] == f"there is no {folder}/memory.current"
-    assert reading.missing["cgroup_cpu_throttled_seconds_total"] == f"{folder}/cpu.stat does not tell throttled_usec"
+    assert reading.missing["cgroup_cpu_throttled_seconds_total"] == f"{folder}/cpu.stat has no throttled_usec"
 
 
-def test_a_shared_group_is_read_once_and_is_nobodys_own(host: Host) -> None:
+def test_a_shared_group_is_read_once_and_belongs_to_no_single_owner(host: Host) -> None:
     host.mounted(MOUNT_V2)
     for folder in ("session", "service", "own"):
         host.group(folder, V2_FILES)
@@ -221,9 +221,9 @@ def test_a_shared_group_is_read_once_and_is_nobodys_own(host: Host) -> None:
         host.process(pid, f"0::/{folder}\n")
     targets = [target(name, pid) for name, pid in (("a", 2), ("b", 3), ("c", 4), ("d", 5), (HARNESS, 1))]
     found = {(one.owner, one.entity): one for one in read(*targets, Target(HARNESS, "client-a", 1, (1,)))}
-    told = {key for key, reading in found.items() if reading.values}
-    assert told == {("d", "cgroup"), (HARNESS, "cgroup"), (HARNESS, "cgroup-b+c")}
-    assert set(found) == told | {("a", "cgroup"), ("b", "cgroup"), ("c", "cgroup")}
+    complete = {key for key, reading in found.items() if reading.values}
+    assert complete == {("d", "cgroup"), (HARNESS, "cgroup"), (HARNESS, "cgroup-b+c")}
+    assert set(found) == complete | {("a", "cgroup"), ("b", "cgroup"), ("c", "cgroup")}
     assert found["a", "cgroup"].missing["cgroup_memory"] == (
         f"group /session is also that of {HARNESS}; read as cgroup of {HARNESS}"
     )
@@ -232,7 +232,7 @@ def test_a_shared_group_is_read_once_and_is_nobodys_own(host: Host) -> None:
     )
 
 
-def test_a_process_that_has_ended_is_told(host: Host) -> None:
+def test_a_process_that_has_ended_is_missing(host: Host) -> None:
     host.mounted(MOUNT_V2)
     [reading] = read(target("vllm", 7))
     assert (reading.values, reading.missing["cgroup_memory"]) == ({}, "pid 7 has ended")
@@ -258,7 +258,7 @@ BURN = "while True: pass"
 
 
 def own_group(controller: str) -> Path:
-    """Our own group of version 1; the test is skipped where there is none."""
+    """The group of this process, version 1; the test is skipped where it has none."""
     paths = {
         name: path.lstrip("/")
         for _, names, path in (line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines())
@@ -272,7 +272,7 @@ def own_group(controller: str) -> Path:
 
 @contextlib.contextmanager
 def made_group(controller: str) -> Iterator[Path]:
-    """A new group of version 1 below our own; the test is skipped where none may be made."""
+    """A new group of version 1 below that of this process; the test is skipped where it may not be made."""
     folder = own_group(controller) / f"aging-test-{os.getpid()}"
     try:
         folder.mkdir()
@@ -306,7 +306,7 @@ def hold(process: subprocess.Popen[str], size: int) -> str:
     return process.stdout.readline()
 
 
-def test_a_real_group_tells_its_memory_its_limit_and_its_kills() -> None:
+def test_a_real_group_has_its_memory_its_limit_and_its_kills() -> None:
     with made_group("memory") as folder:
         try:
             (folder / "memory.limit_in_bytes").write_text(str(256 * MIB))
@@ -332,7 +332,7 @@ def test_a_real_group_tells_its_memory_its_limit_and_its_kills() -> None:
             assert killed.values["cgroup_oom_kills_total"] == 1
 
 
-def test_a_real_group_tells_that_it_is_throttled() -> None:
+def test_a_real_group_counts_throttling() -> None:
     with made_group("cpu") as folder:
         try:
             (folder / "cpu.cfs_quota_us").write_text("10000")

@@ -1,4 +1,4 @@
-"""Suspends and clock steps are told, and change no slope."""
+"""Suspends and clock steps are reported, and change no slope."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ NOON = 1_800_000_000.0
 
 
 def looked_at(*seen: Clocks) -> list[tuple[str, dict[str, Any]]]:
-    told: list[tuple[str, dict[str, Any]]] = []
-    watch = ClockJumpDetector(lambda event: told.append((event.kind, event.details)))
+    events: list[tuple[str, dict[str, Any]]] = []
+    watch = ClockJumpDetector(lambda event: events.append((event.kind, event.details)))
     for clocks in seen:
         watch.look(clocks)
-    return told
+    return events
 
 
-def test_clocks_that_go_on_together_are_not_told() -> None:
+def test_clocks_that_go_on_together_are_no_event() -> None:
     assert looked_at(*(Clocks(NOON + k, k, 50.0 + k) for k in range(10))) == []
     assert looked_at(Clocks(NOON, 0.0, 0.0), Clocks(NOON + 900.4, 900.0, 900.9)) == []  # below both thresholds
 
 
 @pytest.mark.parametrize("step", [HOUR, -HOUR, 0.6, -0.6])
-def test_a_step_of_the_wall_clock_is_told_once(step: float) -> None:
+def test_a_step_of_the_wall_clock_is_reported_once(step: float) -> None:
     seen = [Clocks(NOON + k + (step if k >= 5 else 0.0), k, k) for k in range(10)]
     assert looked_at(*seen) == [("clock_stepped", {"seconds": pytest.approx(step)})]
 
 
-def test_a_suspend_is_told_and_is_no_step() -> None:
+def test_a_suspend_is_reported_and_is_no_step() -> None:
     seen = [Clocks(NOON + k + (HOUR if k >= 5 else 0.0), k, k + (HOUR if k >= 5 else 0.0)) for k in range(10)]
     assert looked_at(*seen) == [("host_suspended", {"seconds": HOUR})]
 
 
-def test_a_step_at_the_end_of_a_suspend_is_told_beside_it() -> None:
-    told = looked_at(Clocks(NOON, 10.0, 10.0), Clocks(NOON + 105.0, 11.0, 111.0))
-    assert told == [("host_suspended", {"seconds": 100.0}), ("clock_stepped", {"seconds": 4.0})]
+def test_a_step_at_the_end_of_a_suspend_is_reported_beside_it() -> None:
+    events = looked_at(Clocks(NOON, 10.0, 10.0), Clocks(NOON + 105.0, 11.0, 111.0))
+    assert events == [("host_suspended", {"seconds": 100.0}), ("clock_stepped", {"seconds": 4.0})]
 
 
 def test_the_host_s_clocks_are_read_at_once() -> None:

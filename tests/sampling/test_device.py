@@ -1,4 +1,4 @@
-"""The device sampler over the real pynvml and a stand-in libnvidia-ml.so.1, in a process of its own."""
+"""The device sampler over the real pynvml and a stand-in libnvidia-ml.so.1, in a separate process."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class Beat(Sampler):
     def read(self):
         return [Reading("a", "tree", 1, {"x": 1.0})]
 
-async def sample(folder, told):
+async def sample(folder, events):
     sampling = Sampling(
         lambda owner, source: Path(folder) / owner / source,
-        lambda event: told.append([event.kind, event.details]),
+        lambda event: events.append([event.kind, event.details]),
         lambda reading: None,
     )
     start = time.monotonic()
     plans = [Plan(one, 0.1, deadline=0.6) for one in (sampler, Beat(lambda: ()))]
     tasks = [asyncio.create_task(sampling.run(plan, start)) for plan in plans]
     async with asyncio.timeout(60):
-        while "sampler_recovered" not in [kind for kind, _ in told]:
+        while "sampler_recovered" not in [kind for kind, _ in events]:
             await asyncio.sleep(0.05)
     await asyncio.sleep(0.3)
     for task in tasks:
@@ -80,8 +80,8 @@ def serve(asked, answers):
         elif request["do"] == "devices":
             answer["devices"] = identity.devices()
         elif request["do"] == "sample":
-            answer["told"] = []
-            asyncio.run(sample(request["folder"], answer["told"]))
+            answer["events"] = []
+            asyncio.run(sample(request["folder"], answer["events"]))
         elif request["do"] == "started":
             try:
                 answer["started"] = bool(pynvml.nvmlDeviceGetCount())
@@ -165,7 +165,7 @@ THROUGHPUT = {"device_pcie_rx_bytes_per_second": 2.5e6, "device_pcie_tx_bytes_pe
 
 
 class Probe:
-    """A process that reads the sampler when told; its NVML answers from ``script``."""
+    """A process that reads the sampler on command; its NVML answers from ``script``."""
 
     def __init__(self, pid: int, asks: IO[str], answers: IO[str], script: Path) -> None:
         self.pid = pid
@@ -197,8 +197,8 @@ class Probe:
     def memory(self, target: dict[str, Any]) -> float | str:
         """The target's device memory in bytes, or why it is missing."""
         values, missing = self.read(target)[target["owner"], "gpu-total"]
-        (told,) = (of[MEMORY] for of in (values, missing) if MEMORY in of)
-        return told
+        (found,) = (of[MEMORY] for of in (values, missing) if MEMORY in of)
+        return found
 
 
 @contextmanager
@@ -319,8 +319,8 @@ def test_a_driver_before_510_is_read_through_its_older_symbols(old_driver: Probe
     assert missing == {"device_memory_reserved_bytes": "NVML: N/A"} | {
         name: "NVML: Function Not Found" for name in VALUES if "remap" in name
     }
-    told = {name: value for name, value in VALUES.items() if name not in missing}
-    assert values == told | {"device_memory_used_bytes": 20 * GIB}  # with what is reserved
+    found = {name: value for name, value in VALUES.items() if name not in missing}
+    assert values == found | {"device_memory_used_bytes": 20 * GIB}  # with what is reserved
     assert readings["vllm", "gpu-total"] == ({MEMORY: 1000, LIMIT: 60 * GIB + 1000}, {})
 
 
@@ -370,8 +370,8 @@ def test_process_memory_is_summed_over_tree_and_devices(probe: Probe, bystander:
 
 def test_without_free_memory_there_is_no_limit(probe: Probe) -> None:
     probe.script(f"{DEVICE}\nerror nvmlDeviceGetMemoryInfo_v2 4\ncompute {probe.pid} 100\n")
-    told = probe.read(_target(probe.pid))["vllm", "gpu-total"]
-    assert told == ({MEMORY: 100}, {LIMIT: "gpu0: NVML: Insufficient Permissions"})
+    found = probe.read(_target(probe.pid))["vllm", "gpu-total"]
+    assert found == ({MEMORY: 100}, {LIMIT: "gpu0: NVML: Insufficient Permissions"})
 
 
 def test_the_harness_has_no_share_and_a_deployment_keeps_its_generation(probe: Probe) -> None:
@@ -396,9 +396,9 @@ def test_growing_process_memory_is_followed(probe: Probe) -> None:
     assert [probe.memory(_target(probe.pid)) for _ in range(4)] == [GIB + 4096 * n for n in range(4)]
 
 
-@pytest.mark.parametrize("told", [-1, 0])
-def test_process_memory_that_nvml_does_not_tell_is_missing(probe: Probe, bystander: int, told: int) -> None:
-    probe.script(f"{DEVICE}\ncompute {probe.pid} 10\n{DEVICE}\ncompute {probe.pid} {told}\ncompute {bystander} 7\n")
+@pytest.mark.parametrize("used", [-1, 0])
+def test_process_memory_that_nvml_does_not_give_is_missing(probe: Probe, bystander: int, used: int) -> None:
+    probe.script(f"{DEVICE}\ncompute {probe.pid} 10\n{DEVICE}\ncompute {probe.pid} {used}\ncompute {bystander} 7\n")
     assert probe.memory(_target(probe.pid)) == f"gpu1: NVML lists pid {probe.pid} without its memory"
     assert probe.memory(_target(bystander, "other")) == 7
 
@@ -434,7 +434,7 @@ def test_a_target_that_has_ended_does_not_pass_for_nothing(probe: Probe) -> None
     assert probe.memory(_target(NO_SUCH_PID)) == f"pid {NO_SUCH_PID} has ended"
 
 
-def test_a_lost_device_is_missing_and_the_others_go_on_until_it_is_back(probe: Probe) -> None:
+def test_a_lost_device_is_missing_until_it_is_back(probe: Probe) -> None:
     probe.script(DEVICE + DEVICE)
     assert probe.read()[HARNESS, "gpu0"] == (VALUES, {})
     probe.script(f"{DEVICE}\nerror nvmlDeviceGetClockInfo 15\n{DEVICE}\n")
@@ -485,7 +485,7 @@ def test_xid_errors_are_registered_for_again_when_the_library_is_back(probe: Pro
     assert _xids(probe) == (2, 119)
 
 
-def test_the_xid_that_takes_a_device_away_is_told(probe: Probe) -> None:
+def test_the_xid_that_takes_a_device_away_is_reported(probe: Probe) -> None:
     probe.read()
     probe.script(f"{DEVICE}\nxid 79\nerror nvmlDeviceGetHandleByIndex_v2 15\n")
     lost = ({"device_xid_errors_total": 1, "device_xid_last_code": 79}, {"device": "NVML: GPU is lost"})
@@ -542,12 +542,12 @@ def test_mig_instances_are_read_one_by_one(probe: Probe, bystander: int) -> None
     assert readings["other", "gpu-total"] == ({MEMORY: 70, LIMIT: 70 + 26000}, {})
 
 
-def test_where_an_instance_keeps_its_processes_to_itself_the_device_is_asked(probe: Probe) -> None:
+def test_the_device_is_queried_where_an_instance_hides_its_processes(probe: Probe) -> None:
     refused = "error nvmlDeviceGetComputeRunningProcesses_v3 4\n"
     instances = f"{INSTANCE.format(1)}compute {probe.pid} 3000\n{INSTANCE.format(2)}{refused}"
     probe.script(f"{DEVICE}compute {probe.pid} 3400\n{instances}")
-    told = probe.read(_target(probe.pid))["vllm", "gpu-total"]
-    assert told == ({MEMORY: 3400}, {LIMIT: "gpu0: which instance is not known"})
+    found = probe.read(_target(probe.pid))["vllm", "gpu-total"]
+    assert found == ({MEMORY: 3400}, {LIMIT: "gpu0: which instance is not known"})
     probe.script(f"{DEVICE}compute {probe.pid} -1\n{instances}")
     reason = f"gpu0: NVML lists pid {probe.pid} without its memory; gpu0/mig1: NVML: Insufficient Permissions"
     assert probe.memory(_target(probe.pid)) == reason
@@ -556,7 +556,7 @@ def test_where_an_instance_keeps_its_processes_to_itself_the_device_is_asked(pro
     assert probe.memory(_target(probe.pid)) == reason
 
 
-def test_the_manifest_is_told_the_devices_and_their_instances(probe: Probe) -> None:
+def test_the_manifest_has_the_devices_and_their_instances(probe: Probe) -> None:
     probe.script(f"{DEVICE}{DEVICE}{INSTANCE.format(1)}")
     of_all = {"driver_version": "570.00.01", "memory_total_bytes": 80 * GIB}
     assert probe.ask("devices")["devices"] == [
@@ -596,9 +596,9 @@ def test_a_call_that_hangs_is_abandoned_and_other_samplers_go_on(probe: Probe, t
 
     recovery = threading.Thread(target=recover)
     recovery.start()
-    told = probe.ask("sample", folder=str(tmp_path / "rows"))["told"]
+    events = probe.ask("sample", folder=str(tmp_path / "rows"))["events"]
     recovery.join()
-    assert told == [
+    assert events == [
         ["sampler_failing", {"sampler": "device", "reason": late}],
         ["sampler_recovered", {"sampler": "device"}],
     ]
@@ -628,7 +628,7 @@ def test_a_library_that_never_starts_is_not_waited_for(probe: Probe) -> None:
         ("error nvmlDeviceGetCount_v2 999\n", "NVML does not count its devices: Unknown Error"),
     ],
 )
-def test_unavailable_says_why_and_leaves_the_library_stopped(probe: Probe, script: str, reason: str | None) -> None:
+def test_unavailable_returns_why_and_leaves_the_library_stopped(probe: Probe, script: str, reason: str | None) -> None:
     probe.script(script)
     assert probe.ask("unavailable")["reason"] == reason
     probe.script(DEVICE)

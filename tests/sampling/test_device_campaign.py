@@ -82,11 +82,11 @@ def test_the_report_shows_device_memory_in_its_unit(campaign: Path) -> None:
     assert any("GiB/h" in row for row in rows)
 
 
-def test_the_manifest_tells_the_device_and_the_problems_its_errors(campaign: Path) -> None:
+def test_the_manifest_has_the_device_and_the_problems_its_errors(campaign: Path) -> None:
     results = open_results(campaign)
     (device,) = results.manifest.devices
     assert device["uuid"] == "GPU-0000"
     assert device["memory_total_bytes"] == 80 * GIB
-    told = [p["message"] for p in json.loads((campaign / "findings.json").read_text())["problems"]]
+    messages = [p["message"] for p in json.loads((campaign / "findings.json").read_text())["problems"]]
     expected = "gpu0: XID errors (the last 31): 1; row remapping pending: 1."
-    assert [message for message in told if message.startswith("gpu0")] == [expected]
+    assert [message for message in messages if message.startswith("gpu0")] == [expected]

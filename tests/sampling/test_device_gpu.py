@@ -47,7 +47,7 @@ def _read(*targets: Target) -> dict[tuple[str, str], tuple[Values, Mapping[str, 
 
 
 def _nvidia_smi(*fields: str) -> list[dict[str, float | None]]:
-    """What nvidia-smi says of every device; None where it says N/A."""
+    """The values of nvidia-smi for every device; None where it prints N/A."""
     argv = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
     ran = subprocess.run(argv, capture_output=True, check=True, text=True)
     return [
@@ -118,7 +118,7 @@ def test_a_process_that_takes_device_memory_in_steps_is_followed_to_the_step() -
                 process.stdin.write("more\n")
                 process.stdin.flush()
             if not any(held):
-                pytest.skip("NVML lists none of this container's processes")
+                pytest.skip("NVML lists no process of this container")
             assert [after - before for before, after in pairwise(held)] == [STEP] * 4
         finally:
             process.kill()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from aging.core import http
 from aging.core.records import Reading
 from aging.core.targets import ENGINE_METRICS, EngineMetric, Target
 from aging.deployments.runtimes.llama_cpp import LlamaCpp
@@ -64,19 +65,19 @@ class Engine:
         self.silent = threading.Event()
         self.released = threading.Event()
         self.asked = 0
-        told = self
+        stub = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                told.asked += 1
-                if told.silent.is_set():
-                    told.released.wait(30)
+                stub.asked += 1
+                if stub.silent.is_set():
+                    stub.released.wait(30)
                     return
-                self.send_response(told.status)
+                self.send_response(stub.status)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(told.body)))
+                self.send_header("Content-Length", str(len(stub.body)))
                 self.end_headers()
-                self.wfile.write(told.body)
+                self.wfile.write(stub.body)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
@@ -163,7 +164,7 @@ def test_a_server_that_is_gone_costs_its_own_reading_only(server: Engine) -> Non
 def test_a_server_that_does_not_answer_is_given_up(server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_TIMEOUT_SECONDS", 0.2)
     server.silent.set()
-    assert server.reading().missing == {"engine": "no whole answer within 0.2 s"}
+    assert server.reading().missing == {"engine": "no complete answer within 0.2 s"}
 
 
 @contextlib.contextmanager
@@ -205,10 +206,16 @@ def test_endpoints_that_never_answer_cost_their_own_readings_only(server: Engine
         sampler = EngineSampler(lambda: [*(_target(url, url) for url in urls), _target(server.url)])
         *hung, good = sampler.read()
     after = time.monotonic()
-    assert [reading.missing["engine"] for reading in hung] == ["no whole answer within 3 s"] * 3
+    assert [reading.missing["engine"] for reading in hung] == ["no complete answer within 3 s"] * 3
     assert good.values == VALUES
     assert good.stamp is not None
     assert before < good.stamp.mono < after - 1.0, "its values are stamped when they came, not when all was over"
+
+
+def test_a_timeout_of_the_http_library_has_the_same_reason(server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.silent.set()
+    monkeypatch.setattr(engine, "client", lambda: http.Client(timeout=0.05, trust_env=False))
+    assert server.reading().missing == {"engine": "no complete answer within 3 s"}
 
 
 def test_endpoints_that_never_answer_cost_no_row_of_another(server: Engine, tmp_path: Path) -> None:
@@ -250,7 +257,7 @@ def test_no_answer_is_waited_for_beyond_the_next_reading() -> None:
         sampler = EngineSampler(lambda: [_target(url)])
         sampler.interval = 0.1
         (reading,) = sampler.read()
-    assert reading.missing == {"engine": "no whole answer within 0.1 s"}
+    assert reading.missing == {"engine": "no complete answer within 0.1 s"}
 
 
 def test_an_endpoint_is_not_asked_again_while_it_has_not_answered(server: Engine) -> None:
@@ -263,7 +270,7 @@ def test_an_endpoint_is_not_asked_again_while_it_has_not_answered(server: Engine
     assert server.asked == 1
 
 
-def test_the_answer_to_a_generation_that_has_ended_is_not_the_next_one_s(server: Engine) -> None:
+def test_an_answer_of_an_ended_generation_is_not_used_for_the_next(server: Engine) -> None:
     server.silent.set()
     targets = [_target(server.url)]
     sampler = EngineSampler(lambda: targets)
@@ -285,7 +292,7 @@ def test_names_are_made_of_letters_digits_and_underscores() -> None:
 
 
 def scraped(name: str) -> dict[str, float]:
-    """What a real server of that release told, under the common names."""
+    """The answer of a real server of that release, under the common names."""
     text = (Path(__file__).parent / "data" / f"{name}.txt").read_text()
     metrics = {
         "vllm-0.32.0": Vllm.engine_metrics,
@@ -297,7 +304,7 @@ def scraped(name: str) -> dict[str, float]:
     return values
 
 
-def test_vllm_tells_all_of_the_common_names() -> None:
+def test_vllm_has_all_of_the_common_names() -> None:
     assert scraped("vllm-0.32.0") == {
         "engine_kv_cache_usage_ratio": 0.015625,
         "engine_requests_running": 1.0,
@@ -311,7 +318,7 @@ def test_vllm_tells_all_of_the_common_names() -> None:
     }
 
 
-def test_llama_cpp_tells_some_of_the_common_names() -> None:
+def test_llama_cpp_has_some_of_the_common_names() -> None:
     assert scraped("llama-cpp-2026.10.11549") == {
         "engine_requests_running": 0.0,
         "engine_requests_waiting": 0.0,
@@ -321,7 +328,7 @@ def test_llama_cpp_tells_some_of_the_common_names() -> None:
     }
 
 
-def test_triton_and_the_model_in_it_tell_some_of_the_common_names() -> None:
+def test_triton_and_the_model_in_it_have_some_of_the_common_names() -> None:
     assert scraped("triton-2.51.0") == {
         "engine_requests_running": 6.0,
         "engine_requests_waiting": 0.0,
@@ -341,11 +348,11 @@ def test_ratios_are_averaged_over_engines_and_counts_summed() -> None:
     assert missing == {}
 
 
-def test_a_metric_that_is_gone_is_told_and_not_silent(server: Engine) -> None:
+def test_a_metric_that_is_gone_is_reported(server: Engine) -> None:
     target = Target("vllm", "tree", 5, (1,), metrics_url=server.url, engine_metrics=Vllm.engine_metrics)
     [reading] = EngineSampler(lambda: [target]).read()
     assert reading.values["engine_requests_running"] == 7.0
-    expected = "the engine tells no vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc"
+    expected = "the engine has no metric vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc"
     assert reading.missing["engine_kv_cache_usage_ratio"] == expected
 
 

@@ -63,7 +63,7 @@ def _meminfo() -> dict[str, int]:
     return {key: int(text.split()[0]) * 1024 for key, text in (line.split(":") for line in lines)}
 
 
-def test_one_reading_for_the_whole_host_with_all_that_this_kernel_tells() -> None:
+def test_one_reading_for_the_whole_host_with_all_values_of_this_kernel() -> None:
     reading = _read()
     assert (reading.owner, reading.entity, reading.generation) == (HARNESS, "host", 1)
     assert set(reading.values) | set(reading.missing) == NAMES | PRESSURE | NTP
@@ -107,7 +107,7 @@ def test_files_that_are_opened_are_counted() -> None:
     assert before["host_fds_limit"] == float(kernel[2])
     opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(900)]
     try:
-        # the kernel counts a batch a CPU late, and others open and close meanwhile
+        # the kernel counts a batch a CPU late, and others open and close files in that time
         rise = _read().values["host_fds_allocated"] - before["host_fds_allocated"]
         assert rise == pytest.approx(900, abs=400)
     finally:
@@ -137,24 +137,24 @@ def test_a_page_that_is_touched_is_a_page_fault() -> None:
     before = _read().values
     bytearray(64 * MIB)[:: os.sysconf("SC_PAGE_SIZE")]
     after = _read().values
-    told = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
+    vmstat = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
     assert after["host_page_faults_total"] > before["host_page_faults_total"]
-    assert after["host_page_faults_total"] <= float(told["pgfault"])
-    assert after["host_oom_kills_total"] <= float(told["oom_kill"])
-    assert after["host_swap_in_bytes_total"] <= float(told["pswpin"]) * os.sysconf("SC_PAGE_SIZE")
+    assert after["host_page_faults_total"] <= float(vmstat["pgfault"])
+    assert after["host_oom_kills_total"] <= float(vmstat["oom_kill"])
+    assert after["host_swap_in_bytes_total"] <= float(vmstat["pswpin"]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.skipif(not PSI, reason="this kernel tells no pressure stalls")
+@pytest.mark.skipif(not PSI, reason="this kernel has no pressure stall information")
 def test_pressure_is_a_ratio_and_seconds() -> None:
     values = _read().values
-    told = Path("/proc/pressure/io").read_text().splitlines()[0]
-    assert values["host_pressure_io_some_seconds_total"] <= int(told.rpartition("=")[2]) / 1e6
+    line = Path("/proc/pressure/io").read_text().splitlines()[0]
+    assert values["host_pressure_io_some_seconds_total"] <= int(line.rpartition("=")[2]) / 1e6
     for name in PRESSURE:
         if name.endswith("_ratio"):
             assert 0 <= values[name] <= 1, name
 
 
-def test_what_a_kernel_does_not_tell_is_missing_with_the_reason(
+def test_values_that_a_kernel_lacks_are_missing_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "_PROC", tmp_path)
@@ -162,7 +162,7 @@ def test_what_a_kernel_does_not_tell_is_missing_with_the_reason(
     (tmp_path / "vmstat").write_text("pgfault 12\npgmajfault 3\npswpin 1\npswpout 0\n")  # before Linux 4.13
     reading = _read()
     assert "PSI" in reading.missing["host_pressure_io_full_seconds_total"]
-    assert reading.missing["host_oom_kills_total"] == f"{tmp_path}/vmstat does not tell oom_kill"
+    assert reading.missing["host_oom_kills_total"] == f"{tmp_path}/vmstat has no oom_kill"
     assert reading.missing["host_fds_limit"] == f"there is no {tmp_path}/sys/fs/file-nr"
     assert reading.missing["host_shm_used_bytes"] == f"there is no {tmp_path}/shm"
     assert reading.values["host_page_faults_total"] == 12
@@ -170,8 +170,8 @@ def test_what_a_kernel_does_not_tell_is_missing_with_the_reason(
 
 
 def test_the_clock_s_offset_counts_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = iter([Clocks(1000.0, 10.0, 10.0), Clocks(1105.5, 15.0, 115.0)])
-    monkeypatch.setattr(Clocks, "now", lambda: next(told))
+    readings = iter([Clocks(1000.0, 10.0, 10.0), Clocks(1105.5, 15.0, 115.0)])
+    monkeypatch.setattr(Clocks, "now", lambda: next(readings))
     values = _read().values  # 100 s suspended, the clock put forward by half a second
     assert values["host_clock_offset_seconds"] == 0.5
     assert values["host_suspended_seconds"] == 100.0

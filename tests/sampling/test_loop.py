@@ -19,7 +19,7 @@ from aging.store.reader import read_rows
 
 
 class Scripted(Sampler):
-    """Reads what a function says."""
+    """Reads the values of a function."""
 
     default_interval = 0.1
 
@@ -40,15 +40,15 @@ def value(count: int) -> list[Reading]:
 
 
 def sampled(
-    tmp_path: Path, *samplers: Scripted, until: Callable[[], bool], told: list[tuple[str, dict[str, object]]]
+    tmp_path: Path, *samplers: Scripted, until: Callable[[], bool], events: list[tuple[str, dict[str, object]]]
 ) -> None:
-    """Run samplers side by side until a condition holds; ``told`` gets what they tell the journal."""
+    """Run samplers side by side until a condition holds; ``events`` gets their journal events."""
     seen: list[Reading] = []
 
     async def run() -> None:
         sampling = Sampling(
             lambda owner, source: tmp_path / owner / source,
-            lambda event: told.append((event.kind, event.details)),
+            lambda event: events.append((event.kind, event.details)),
             seen.append,
         )
         start = time.monotonic()
@@ -72,12 +72,12 @@ def rows(folder: Path) -> list[dict[str, object]]:
 
 def test_readings_become_stamped_rows(tmp_path: Path) -> None:
     before = Stamp.now()
-    told: list[tuple[str, dict[str, object]]] = []
+    events: list[tuple[str, dict[str, object]]] = []
     good = Scripted("good", value)
-    sampled(tmp_path, good, until=lambda: good.count > 8, told=told)
+    sampled(tmp_path, good, until=lambda: good.count > 8, events=events)
     after = Stamp.now()
     found = rows(tmp_path / "a" / "good")
-    assert told == []
+    assert events == []
     assert len(found) >= 8
     assert [row["x"] for row in found] == [float(k) for k in range(1, len(found) + 1)]
     assert all(before.mono <= row["mono"] <= after.mono for row in found)  # type: ignore[operator]
@@ -90,10 +90,10 @@ def test_a_sampler_that_raises_leaves_rows_with_the_reason_and_recovers(tmp_path
             raise KeyError("gone")
         return value(count)
 
-    told: list[tuple[str, dict[str, object]]] = []
+    events: list[tuple[str, dict[str, object]]] = []
     sampler = Scripted("flaky", flaky)
-    sampled(tmp_path, sampler, until=lambda: sampler.count > 9, told=told)
-    assert told == [
+    sampled(tmp_path, sampler, until=lambda: sampler.count > 9, events=events)
+    assert events == [
         ("sampler_failing", {"sampler": "flaky", "reason": "KeyError: 'gone'"}),
         ("sampler_recovered", {"sampler": "flaky"}),
     ]
@@ -139,17 +139,17 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
             release.wait(20.0)
         return value(count)
 
-    told: list[tuple[str, dict[str, object]]] = []
+    events: list[tuple[str, dict[str, object]]] = []
     sampler, other = Scripted("hung", hang, deadline=0.5), Scripted("good", value)
     after: list[int] = []
 
     def abandoned_for_a_while() -> bool:
-        after.extend([other.count] if told else [])
+        after.extend([other.count] if events else [])
         return bool(after) and other.count >= after[0] + 5
 
-    sampled(tmp_path, sampler, other, until=abandoned_for_a_while, told=told)
-    assert [kind for kind, _ in told] == ["sampler_failing"]
-    assert told[0][1]["reason"] == "the hung sampler did not answer within 0.5 s"
+    sampled(tmp_path, sampler, other, until=abandoned_for_a_while, events=events)
+    assert [kind for kind, _ in events] == ["sampler_failing"]
+    assert events[0][1]["reason"] == "the hung sampler did not answer within 0.5 s"
     reasons = [json.loads(str(row["missing"]))["sampler"] for row in rows(tmp_path / HARNESS / "hung")]
     assert reasons[0] == "the hung sampler did not answer within 0.5 s"
     assert set(reasons[1:]) == {"the hung sampler is still reading"}
@@ -160,7 +160,7 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
     release.set()
 
 
-def test_a_reading_with_a_stamp_of_its_own_is_a_row_of_that_time_on_the_campaign_s_timeline(tmp_path: Path) -> None:
+def test_a_stamped_reading_is_a_row_of_that_time_on_the_timeline(tmp_path: Path) -> None:
     sampling = Sampling(lambda *_: tmp_path, lambda _: None, lambda _: None, shift=1000.0)
     own = Reading("a", "engine", 1, {"x": 1.0}, stamp=Stamp(7.5, 2.5))
     sampling._write("engine", Stamp(7.0, 1002.0), Tick(0.0, 0), [own, Reading("a", "other", 1, {"x": 2.0})])

@@ -25,7 +25,7 @@ MIB = 2**20
 NO_SUCH_PID = 2**22 + 1  # above the kernel's PID_MAX_LIMIT
 KERNEL = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
 
-# Before Linux 6.16 status tells a count of which each CPU may hold back a batch.
+# Before Linux 6.16 status has a count of which each CPU may hold back a batch.
 ERROR = PAGE if KERNEL >= (6, 16) else PAGE * max(64, 2 * (os.cpu_count() or 1)) * (os.cpu_count() or 1)
 
 CHILD = """
@@ -69,20 +69,20 @@ def wrote(path):
         os.fsync(file.fileno())
 
 def fork(what="", argument=""):
-    # the forked one tells through the pipe that it has done it, and lives until it is told to end
-    done, told = os.pipe()
+    # the forked process writes to the pipe when it is done, and runs until it is ended
+    done, forked = os.pipe()
     wait, go = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(go)
         if what:
             globals()[what](argument)
-        os.write(told, b".")
+        os.write(forked, b".")
         os.read(wait, 1)
         os._exit(0)
     os.close(wait)
     os.read(done, 1)
-    os.close(done), os.close(told)
+    os.close(done), os.close(forked)
     children.append((pid, go))
     return pid
 
@@ -100,7 +100,7 @@ for line in sys.stdin:
 
 
 class Child:
-    """A process that does what it is told; every command is done when :meth:`do` returns."""
+    """A process that carries out commands; every command is done when :meth:`do` returns."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -268,7 +268,7 @@ def test_a_zombie_has_no_memory_and_is_not_counted(child: Child) -> None:
     assert (reading.values, reading.missing) == ({}, {"process": f"pid {zombie} has ended"})
 
 
-def test_the_members_of_a_tree_are_told(child: Child) -> None:
+def test_the_members_of_a_tree_are_listed(child: Child) -> None:
     forked = int(child.do("fork"))
     assert child.reading().pids == [child.pid, forked]
 
@@ -321,7 +321,7 @@ def _as_a_stranger(pid: int, *command: str) -> list[tuple[dict[str, float], dict
     return [(values, missing) for values, missing in json.loads(answer.stdout)]
 
 
-def test_what_another_user_may_not_read_is_missing_with_the_reason() -> None:
+def test_unreadable_values_are_missing_with_the_reason() -> None:
     pid = os.getpid() if os.geteuid() == 0 else 1
     if os.geteuid() != 0 and Path("/proc/1").stat().st_uid == os.geteuid():
         pytest.skip("every process here is this user's")

@@ -63,7 +63,7 @@ def test_a_page_that_two_map_is_counted_once_in_the_tree(both: tuple[Reading, Re
     assert tree.values["process_uss_bytes"] < 28 * MIB
 
 
-def test_open_files_are_told_by_kind(both: tuple[Reading, Reading]) -> None:
+def test_open_files_are_counted_by_kind(both: tuple[Reading, Reading]) -> None:
     alone, tree = both
     assert alone.values["process_socket_fds"] == 5
     assert alone.values["process_pipe_fds"] >= 6

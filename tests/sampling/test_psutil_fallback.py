@@ -1,4 +1,4 @@
-"""Processes through psutil, beside what ``/proc`` says of the same."""
+"""Processes through psutil, beside the values of ``/proc``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_on_linux_nothing_is_reduced() -> None:
 
 
 @pytest.mark.usefixtures("no_proc")
-def test_elsewhere_it_says_that_it_is_reduced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_elsewhere_it_is_reported_as_reduced(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ProcessSampler.unavailable() == "there is no /proc here"  # Linux without it: psutil has nothing either
     monkeypatch.setattr(psutil, "LINUX", False)
     assert ProcessSampler.unavailable() is None
@@ -77,7 +77,7 @@ def test_psutil_and_proc_agree(busy: Target, monkeypatch: pytest.MonkeyPatch, wi
     cpu = "process_cpu_seconds_total"
     assert theirs.values[cpu] == pytest.approx(ours.values[cpu], abs=0.05)
     assert set(theirs.values) | set(theirs.missing) == set(ours.values) - {"process_file_bytes", "process_shmem_bytes"}
-    assert theirs.missing["process_anon_swap_bytes"] == "only Linux tells it"
+    assert theirs.missing["process_anon_swap_bytes"] == "only available on Linux"
 
 
 @pytest.mark.usefixtures("no_proc")
@@ -91,7 +91,7 @@ def test_a_process_that_has_ended_or_waits_for_its_parent_has_nothing() -> None:
 
 
 @pytest.mark.usefixtures("no_proc")
-def test_what_may_not_be_seen_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_values_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(self: psutil.Process) -> int:
         raise psutil.AccessDenied(self.pid)
 

@@ -24,7 +24,7 @@ O = TypeVar("O", bound=ArrivalsOptions)  # noqa: E741
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """What a trace knows of n arrivals beyond their times. Arrays and lists have n items.
+    """What a trace records of n arrivals beside their times. Arrays and lists have n items.
 
     ``sessions`` names the conversation of each (−1: none), ``blocks`` the shared blocks that its prompt consists of,
     ``failed`` those that failed when they were recorded.
@@ -39,7 +39,7 @@ class Traced:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Some arrivals in a row: their times, and what a trace knows of them if one is replayed."""
+    """Consecutive arrivals: their times, and what the trace records of them if one is replayed."""
 
     times: Times
     traced: Traced | None = None
@@ -70,11 +70,11 @@ class Arrivals(ABC, Generic[O]):
     def times(self, draws: Draws) -> Iterator[Times]:
         """Arrival times in chunks of any size, each not before the last; draws of one name give equal times.
 
-        Whole nanoseconds from the start of load, int64. They may go on without end.
+        Whole nanoseconds from the start of load, int64. They may be endless.
         """
 
     def arrived(self, draws: Draws) -> Iterator[Arrived]:
-        """The same arrivals with what is known of them."""
+        """The same arrivals with what the trace records of them."""
         return (Arrived(times) for times in self.times(draws))
 
     def phases(self, draws: Draws, duration: float) -> tuple[Phase, ...]:  # noqa: ARG002 - for those that have some

@@ -1,8 +1,8 @@
 """Closed arrivals: so many requests at a time, the next when one is answered.
 
-A server that grows slower lowers such a load by itself, so that ageing hides: the open
-loop's processes show it. Closed loops are for work that fills the troughs of other load,
-and to show the difference.
+A server that grows slower lowers such a load by itself, which hides its aging: use the
+open loop's processes to show it. Closed loops are for work that fills the troughs of other
+load, and to show the difference.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Closed(Arrivals[ClosedOptions]):
         return Places(self.options.concurrency, self.options.think, self.options.yields_above)
 
     def mean_rate(self) -> float:
-        """Zero: its rate is the server's doing."""
+        """Zero: the server determines its rate."""
         return 0.0
 
     def at_rate(self, rate: float) -> Closed:  # noqa: ARG002 - there is no rate to scale

@@ -1,4 +1,4 @@
-"""Dose arrivals: phases of different load, the experiment that tells a leak from a high-water mark.
+"""Dose arrivals: phases of different load, the experiment that distinguishes a leak from a high-water mark.
 
 A leak keeps its bytes per request, so that its rate follows the load and stops
 when the server idles; a high-water mark steps and flattens.

@@ -1,4 +1,4 @@
-"""Gamma arrivals: independent gaps whose coefficient of variation says how bursty they are (1: Poisson)."""
+"""Gamma arrivals: independent gaps whose coefficient of variation is their burstiness (1: Poisson)."""
 
 from __future__ import annotations
 

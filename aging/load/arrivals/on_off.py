@@ -1,4 +1,4 @@
-"""On–off arrivals: bursts and lulls of random length, each with a rate of its own."""
+"""On–off arrivals: bursts and lulls of random length, each with its rate."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from aging.load.schedule.rng import Draws
 
 
 class OverloadOptions(ArrivalsOptions):
-    """Poisson arrivals, for a while at a multiple of their rate, again and again."""
+    """Poisson arrivals with regular episodes at a multiple of their rate."""
 
     kind: Literal["overload"]
     rate: float = Field(gt=0, le=100_000, description="requests per second outside the episodes")
@@ -33,7 +33,7 @@ class OverloadOptions(ArrivalsOptions):
 
 
 class Overload(Arrivals[OverloadOptions]):
-    """What a server does in overload, and what it keeps of it afterwards."""
+    """Shows the server in overload, and what it retains afterwards."""
 
     kind = "overload"
     options_table = OverloadOptions

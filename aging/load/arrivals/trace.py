@@ -20,7 +20,7 @@ _CHUNK = 64
 
 
 class TraceOptions(ArrivalsOptions):
-    """A recorded trace, replayed: BurstGPT's, Azure's, Mooncake's, or our own request records."""
+    """A recorded trace, replayed: BurstGPT's, Azure's, Mooncake's, or the request records of an earlier campaign."""
 
     kind: Literal["trace"]
     file: str = Field(
@@ -43,17 +43,19 @@ class TraceOptions(ArrivalsOptions):
         le=1e6,
         description="how many times as fast as recorded; all requests stay, and so does the burstiness",
     )
-    loop: Flag = Field(False, description="begin anew at the end; else the load ends with the trace")
+    loop: Flag = Field(
+        False, description="start again from the beginning at the end; else the load ends with the trace"
+    )
     model: str | None = Field(None, description="only rows with this `Model` (BurstGPT)")
     log_type: str | None = Field(None, description="only rows with this `Log Type` (BurstGPT)")
     failures: Literal["leave-out", "class"] = Field(
         "leave-out",
-        description="rows without an answer: left out, or sent with one output token as a class of their own, `failed`",
+        description="rows without an answer: left out, or sent with one output token as a separate class, `failed`",
     )
     max_prompt: int | None = Field(None, ge=1, le=1_000_000, description="longest prompt, in tokens")
     max_output: int | None = Field(None, ge=1, le=1_000_000, description="longest output, in tokens")
     max_total: int | None = Field(None, ge=2, le=1_000_000, description="longest prompt and output together, in tokens")
-    beyond: Literal["clip", "drop"] = Field("clip", description="whether what is longer is cut, or left out")
+    beyond: Literal["clip", "drop"] = Field("clip", description="whether longer requests are cut, or left out")
     bin: Duration | None = Field(
         None,
         ge=0,

@@ -1,4 +1,4 @@
-"""What comes of one exchange, taken piece by piece: a stream's tokens with their times, or an answer that is whole."""
+"""The answer of one exchange, read piece by piece: a stream's tokens with their times, or a complete body."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from aging.load.requests.client_faults import enough
 from aging.load.schedule.planned_request import PlannedRequest
 
 _BODY_BYTES, _BODY_BYTES_A_TOKEN = 16 * 2**20, 16 * 2**10
-"""Most of an answer: log-probabilities of some twenty alternatives are two kilobytes a token."""
+"""Most bytes of an answer: log-probabilities of some twenty alternatives are two kilobytes a token."""
 
 _REFUSAL_BYTES = 4096
-"""Most of the body of an answer that is no completion."""
+"""Most bytes of the body of an answer that is not a completion."""
 
 
 class Reading:
     """The state of one exchange.
 
-    The first thing that went wrong is its ``failure``, and its words ``error``; ``left``
-    tells that we have gone before the end, as planned.
+    The first thing that went wrong is its ``failure``, described by ``error``; ``left`` is
+    true when the client disconnected before the end, as planned.
     """
 
     def __init__(self, request: PlannedRequest) -> None:
@@ -45,7 +45,7 @@ class Reading:
         self._counted = False
 
     def fail(self, failure: Failure, error: str) -> None:
-        """Take note of what went wrong, unless something has before."""
+        """Record what went wrong, if it is the first thing."""
         if self.failure is None:
             self.failure, self.error = failure, error
 
@@ -78,7 +78,7 @@ class Reading:
         return self._stream.failure is None and not self.left
 
     def end(self) -> None:
-        """Judge the answer: its body has ended, or no more of it is wanted."""
+        """Finish the answer: check that it is complete, once its body has ended or no more of it is wanted."""
         if self.failure is not None or self.left:
             return
         if self.http_status != http.codes.OK:
@@ -110,7 +110,7 @@ class Reading:
         if stream.failure is not None:
             self.fail(stream.failure, stream.error or "")
         elif not stream.ended and not stream.chunks and "event-stream" not in self._kind:
-            self.fail("garbage", f"the answer is no event stream but {self._kind or 'of no told type'}")
+            self.fail("garbage", f"the answer is not an event stream but {self._kind or 'has no Content-Type'}")
         elif not stream.ended:
             inside = " in the middle of an event" if stream.halfway else " without its end marker"
             self.fail("truncated", f"the stream ended{inside}")
@@ -130,7 +130,7 @@ class Reading:
 
 
 async def read_into(stream: http.AsyncByteStream, sink: Sink) -> None:
-    """Hand a body to ``sink`` with the time each piece was received, as well as the transport can tell."""
+    """Hand a body to ``sink`` with the time each piece was received, as precisely as the transport reports it."""
     if isinstance(stream, ReceivedStream):
         await stream.read_into(sink)
         return

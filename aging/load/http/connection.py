@@ -1,7 +1,7 @@
 """One connection to a server: a request out, its response in, every piece with the time it was received.
 
 Nothing here refers to itself in a circle once an exchange is over, so that memory is given back at once and never
-waits for the garbage collector: a client that drives a server for days must not grow by what it has forgotten.
+waits for the garbage collector: a client that drives a server for days must not grow by past exchanges.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Sink = Callable[[bytes, float], bool]
 """Takes a piece of body and the monotonic time it was received; returns whether more is wanted."""
 
 _RECEIVED = memoryview(bytearray(256 * 1024))
-"""Asyncio's own buffers are of this size, taken and given back at every read; one that is there from the start
+"""Asyncio's own buffers are of this size, allocated and freed at every read; one that is allocated once
 leaves the allocator alone. All connections share it: it is emptied before control goes back to the loop."""
 
 _HIGH_WATER_BYTES = 256 * 1024
@@ -40,7 +40,7 @@ class Connection(asyncio.BufferedProtocol):
         self._choked = False
         self._sent_whole = False
         self._waiter: asyncio.Future[None] | None = None
-        # A kept exception would hold, by its traceback, the frames that hold this connection: only its words stay.
+        # A kept exception would hold, by its traceback, the frames that hold this connection: only its text is kept.
         self._failure: tuple[type[http.TransportError], str] | None = None
         self.idle_since = 0.0
 
@@ -54,7 +54,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         now = time.monotonic()
-        if self._parser is None:  # nobody has asked: whatever it is, it is no answer to the next request
+        if self._parser is None:  # no request was sent: these bytes are not an answer to the next one
             self.abort()
         elif self._failure is None:
             try:

@@ -20,15 +20,15 @@ LINE_LIMIT_BYTES = 1024 * 1024
 _MOST_TOKENS = 1 << 40
 _SHOWN = 80
 _TEXTS = ("content", "reasoning_content", "reasoning")
-"""Where a chat's delta has its text: engines that tell the reasoning apart put it beside the content."""
+"""Where a chat's delta has its text: engines that separate the reasoning put it beside the content."""
 
 
 class StreamedAnswer:
-    """What a stream has brought so far. Times are what the caller passes, here monotonic seconds.
+    """The state of a stream. Times are those that the caller passes, here monotonic seconds.
 
     ``ended`` is true only after an end marker (``[DONE]`` or a ``finish_reason``): a
     stream that stops without one was cut short, whatever its HTTP status. ``failure``
-    and its words ``error`` are set at the first thing that is no such stream.
+    and its text ``error`` are set at the first thing that is not part of such a stream.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class StreamedAnswer:
             return
         event = parsed(data)
         if event is None:
-            self._fail("garbage", f"a stream event is no JSON object: {data[:_SHOWN].decode(errors='replace')!r}")
+            self._fail("garbage", f"a stream event is not a JSON object: {data[:_SHOWN].decode(errors='replace')!r}")
         elif error := event.get("error"):
             self._fail("reported", f"the stream carried an error: {str(error)[: 2 * _SHOWN]!r}")
         else:
@@ -111,7 +111,7 @@ class StreamedAnswer:
 
 
 def parsed(text: bytes) -> dict[str, Any] | None:
-    """A JSON object; None where the text is none."""
+    """A JSON object; None where the text is not one."""
     try:
         value = json.loads(text.decode())
     except (ValueError, RecursionError):  # brackets nested too deep for the parser
@@ -120,20 +120,20 @@ def parsed(text: bytes) -> dict[str, Any] | None:
 
 
 def completion_tokens(answer: Mapping[str, Any]) -> int | None:
-    """Output tokens that an answer (or a stream's last event) says it used; None where it does not say."""
+    """Output tokens in the usage of an answer (or of a stream's last event); None where it has no such count."""
     usage = answer.get("usage")
     count = usage.get("completion_tokens") if isinstance(usage, dict) else None
     return count if _is_count(count) else None
 
 
 def generated_tokens(answer: Mapping[str, Any]) -> int | None:
-    """Output tokens that a response of Triton's says it brings; None where it does not say."""
+    """Output tokens that a response of Triton's counts; None where it has no count."""
     count = answer.get("num_output_tokens")
     return count if _is_count(count) else None
 
 
 def choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The choices of an answer that are such, whatever else the server put there."""
+    """The choices of an answer that are JSON objects; others are ignored."""
     listed = answer.get("choices")
     return [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []
 
@@ -143,7 +143,7 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 def said(answer: Mapping[str, Any]) -> str:
-    """All the text of an answer that came whole."""
+    """All the text of an answer that is not a stream."""
     texts = [answer.get("text_output")]
     for choice in choices(answer):
         texts.append(choice.get("text"))

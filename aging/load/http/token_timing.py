@@ -33,7 +33,7 @@ class TokenGaps:
             self.longest = seconds
 
     def quantile(self, share: float) -> float | None:
-        """The least time that ``share`` of all do not exceed, to 1 %; None where there is none."""
+        """The least time that ``share`` of all do not exceed, to 1 %; None where there are no times."""
         if self.longest is None:
             return None
         buckets = sorted(self._counts)

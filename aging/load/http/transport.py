@@ -1,9 +1,9 @@
-"""A transport of httpx's that is as cheap and as true as a load client needs, and that does not age.
+"""An httpx transport as cheap and as accurate as a load client needs, and whose memory does not grow.
 
 Beside what every transport does, the stream of its responses hands over each piece of body at the moment it was
 received (:meth:`ReceivedStream.read_into`): no task wakes for a token, and a token's time is the kernel's, not that
 of the task that looks at it. Redirects are answers like others; there are no retries, no proxies and no timeouts but
-the caller's (:func:`asyncio.timeout`). Why it is not one of the well-kept transports: ``docs/measurement.md``.
+the caller's (:func:`asyncio.timeout`). Why it is not a maintained transport: ``docs/measurement.md``.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Transport(http.AsyncBaseTransport):
         loop = asyncio.get_running_loop()
         try:
             _, connection = await loop.create_connection(lambda: Connection(self._lost), host, port, ssl=tls)
-        except (OSError, UnicodeError) as error:  # ssl.SSLError is the former, a name that is none the latter
+        except (OSError, UnicodeError) as error:  # ssl.SSLError is the former, an invalid host name the latter
             raise http.ConnectError(str(error) or type(error).__name__) from None
         if connection.usable:
             self._open[connection] = origin

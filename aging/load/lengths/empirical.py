@@ -20,7 +20,7 @@ from aging.load.traces.base import Wrong
 
 
 class EmpiricalOptions(LengthsOptions):
-    """Token counts as often as in a column of a CSV file; what is outside `[min, max]` is clipped to it."""
+    """Token counts as often as in a column of a CSV file; values outside `[min, max]` are clipped to it."""
 
     kind: Literal["empirical"]
     file: str = Field(
@@ -72,7 +72,7 @@ _MOST_TOLD = 10
 
 
 class Empirical(Lengths[EmpiricalOptions]):
-    """Prompt and output lengths are drawn apart: what goes together in a trace, only its replay keeps."""
+    """Prompt and output lengths are drawn independently: only a replay keeps the pairs of a trace."""
 
     kind = "empirical"
     options_table = EmpiricalOptions

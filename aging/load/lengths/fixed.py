@@ -24,7 +24,7 @@ class FixedOptions(LengthsOptions):
 
 
 class Fixed(Lengths[FixedOptions]):
-    """No chance in it."""
+    """Nothing is drawn."""
 
     kind = "fixed"
     options_table = FixedOptions

@@ -10,7 +10,7 @@ from aging.load.schedule.rng import Draws
 
 
 class TraceLengthsOptions(LengthsOptions):
-    """Token counts of the trace, for arrivals of kind `trace`; what they may be at most is said there."""
+    """Token counts of the trace, for arrivals of kind `trace`, whose table has their bounds."""
 
     kind: Literal["trace"]
 

@@ -1,4 +1,4 @@
-"""What is sent: path and body of a request, as the endpoint's protocol has them; also what should be refused."""
+"""Path and body of a request in the endpoint's protocol; also of requests that the server should refuse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BOUNDED_BY_SCHEMA = ("ignore_eos", "min_tokens")
 
 
 def protocol(endpoint: Endpoint, request: PlannedRequest) -> Protocol:
-    """What the request is spoken in: chat in place of completions where its options need it and there is one."""
+    """The request's protocol: chat in place of completions where its options need it and the endpoint has it."""
     if endpoint.path.endswith(_GENERATE_STREAM):
         return "generate"
     if endpoint.path.endswith(_CHAT):
@@ -29,7 +29,7 @@ def protocol(endpoint: Endpoint, request: PlannedRequest) -> Protocol:
 
 
 def left_out(endpoint: Endpoint, wanted: Collection[str]) -> tuple[str, ...]:
-    """Which of these options (and ``priority``) the endpoint's requests cannot say, sorted."""
+    """Which of these options (and ``priority``) the endpoint's requests cannot express, sorted."""
     if endpoint.path.endswith(_GENERATE_STREAM):
         sayable = SAYABLE["generate"]
     else:
@@ -39,7 +39,7 @@ def left_out(endpoint: Endpoint, wanted: Collection[str]) -> tuple[str, ...]:
 
 def path(endpoint: Endpoint, request: PlannedRequest) -> str:
     """Where it is sent: Triton answers whole beside where it streams; nothing is where ``not-found`` is sent."""
-    if request.fault == "not-found":  # one of its own for each: what counts by path counts without end
+    if request.fault == "not-found":  # another path for each: a server that counts by path then counts without end
         return f"{endpoint.path.rpartition('/')[0]}/not-found-{max(request.number, 0)}"
     spoken = protocol(endpoint, request)
     if spoken == "chat" and not endpoint.path.endswith(_CHAT):
@@ -50,7 +50,7 @@ def path(endpoint: Endpoint, request: PlannedRequest) -> str:
 
 
 def body(endpoint: Endpoint, request: PlannedRequest, messages: Sequence[str]) -> dict[str, Any]:
-    """The JSON body of an OpenAI-style completion (or chat completion, or Triton's generate: the path says so)."""
+    """The JSON body of an OpenAI-style completion (or chat completion, or Triton's generate, by the path)."""
     spoken = protocol(endpoint, request)
     if spoken == "generate":
         # Names of Triton's vLLM backend; another model gets those that it has no input for as parameters.
@@ -75,12 +75,12 @@ def body(endpoint: Endpoint, request: PlannedRequest, messages: Sequence[str]) -
     options = (SAYABLE[spoken] & set(request.options)) - set(endpoint.unsupported)
     if not options:
         return asked | dict(endpoint.body)
-    told = {key: value for key, value in endpoint.body.items() if _fits(key, options)}
-    return asked | told | fields(options, spoken, request.number)
+    configured = {key: value for key, value in endpoint.body.items() if _fits(key, options)}
+    return asked | configured | fields(options, spoken, request.number)
 
 
 def _fits(key: str, options: Collection[str]) -> bool:
-    """A document that is whole ends there: an engine told to go on has nothing left that its schema allows."""
+    """A complete document ends there: an engine forced to continue has no token left that its schema allows."""
     return "structured" not in options or key not in _BOUNDED_BY_SCHEMA
 
 

@@ -1,7 +1,7 @@
-"""Requests that are impolite on purpose: when they leave, and what is to come of them.
+"""Requests that are impolite on purpose: when they disconnect, and which status they should have.
 
-Real leaks come from clients that go away: what a server holds for them must be given back on paths that no polite
-request walks.
+Real leaks come from clients that disconnect: a server must free what it holds for them on code paths that no polite
+request takes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ IMPATIENCE_SECONDS = 0.5
 """How long a request with the fault ``timeout`` waits for the end of its answer."""
 
 DISCONNECT_SECONDS = 0.05
-"""How long after it was sent a ``disconnect`` leaves, if no answer has begun before: the prompt is being read then."""
+"""Seconds after which a ``disconnect`` leaves if no answer has begun: the server is reading the prompt then."""
 
 _REFUSABLE = ("oversized", "malformed", "not-found")
 
 
 def impatience(request: PlannedRequest) -> float | None:
-    """Seconds after which a request leaves, whatever has come until then; None where that is not its fault.
+    """Seconds after which a request disconnects, whatever was received; None for other faults.
 
     An abort of an answer that comes whole cannot count tokens, and leaves after a while.
     """
@@ -39,7 +39,7 @@ def enough(request: PlannedRequest) -> int | None:
 
 
 def outcome(request: PlannedRequest, failure: Failure | None, http_status: int | None, *, left: bool) -> Status:
-    """What became of a request that was sent; ``left`` tells that we went as planned."""
+    """The status of a request that was sent; ``left`` is whether the client disconnected as planned."""
     if left:
         return "aborted"
     if failure is None:
@@ -47,7 +47,7 @@ def outcome(request: PlannedRequest, failure: Failure | None, http_status: int |
     rightly = http_status is not None and http.codes.is_client_error(http_status)
     if request.fault in _REFUSABLE and failure == "http" and rightly:
         return "refused"
-    if request.fault == "oversized" and failure == "reset":  # it closed while we were still sending
+    if request.fault == "oversized" and failure == "reset":  # the server closed while the request was still being sent
         return "refused"
     return "error"
 

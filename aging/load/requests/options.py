@@ -1,9 +1,9 @@
-"""What a request asks for beyond a plain answer: the keys that its options add to its body.
+"""The options of a request: the keys that they add to its body.
 
 The fields are OpenAI's; that vLLM 0.32 takes them was read in its source
-(``entrypoints/openai/*/protocol.py``); what the runtimes that run here make of them is in
-``docs/runtimes.md``. What a deployment's server refuses or passes over its endpoint tells
-(``unsupported``), and is left out.
+(``entrypoints/openai/*/protocol.py``); how the runtimes that run here treat them is in
+``docs/runtimes.md``. What a deployment's server refuses or ignores is listed
+by its endpoint (``unsupported``), and is left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SAYABLE: dict[Protocol, frozenset[str]] = {
     "chat": frozenset({"chat", "n", "logprobs", "stop", "structured", "long", "priority"}),
     "generate": frozenset({"long"}),
 }
-"""What each protocol has words for.
+"""The options of each protocol.
 
 A structured answer is asked for in chats: OpenAI's completions have no ``response_format``,
 and llama.cpp's pass over it. Triton's extension hands numbers and texts to its model, no lists.
@@ -31,7 +31,7 @@ and llama.cpp's pass over it. Triton's extension hands numbers and texts to its 
 
 
 LOGPROBS = 5
-"""Alternatives told a token: the most that OpenAI's completions take; vLLM's default limit is 20."""
+"""Alternatives returned for a token: the most that OpenAI's completions take; vLLM's default limit is 20."""
 
 _STOPS, _STOP_WORDS = 2, 4
 _PROPERTIES = 4
@@ -63,9 +63,9 @@ def stop_phrases(number: int) -> list[str]:
 
 
 def unique_schema(number: int) -> dict[str, Any]:
-    """A JSON schema of its own for every request: what a cache of compiled grammars keeps, it keeps for each.
+    """Another JSON schema for every request, so that a cache of compiled grammars has an entry for each.
 
-    Every value is bounded, so that a model which never means to stop must end its answer.
+    Every value is bounded, so that a model which would not stop must end its answer.
     """
     draw = Random(f"schema/{number}")
     names = draw.sample(WORDS, k=_PROPERTIES)

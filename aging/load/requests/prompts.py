@@ -1,4 +1,4 @@
-"""The words of a request: made on the spot from the seed, the same on every machine.
+"""The words of a request, drawn from the seed when needed: the same on every machine.
 
 Words are named, and a name's words are always the same: those of a shared block, of a
 message of a conversation, or of a request that stands alone. They come from SHAKE-128 of the
@@ -22,7 +22,7 @@ def messages(request: PlannedRequest, seed: int) -> tuple[str, ...]:
     """The conversation so far, user and assistant in turn, the user's newest message last.
 
     The words are the corpus's, one token each with a model of :mod:`aging.deployments.models.gguf`; together they are
-    ``request.prompt_tokens``. What the assistant said is made up: no answer is waited for.
+    ``request.prompt_tokens``. The assistant's messages are invented: no answer is waited for.
     """
     home = f"{seed}/{request.load_class}"
     lengths = (*request.history, request.prompt_tokens - sum(request.history))

@@ -29,12 +29,12 @@ _FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
     (http.TimeoutException, "timeout"),
     (http.TransportError, "garbage"),
 )
-"""What an exception of a transport means; the first that fits."""
+"""The failure that an exception of the transport means; the first match counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; times in monotonic seconds. ``failure`` and ``error`` are None but for errors."""
+    """The answer to a request; times in monotonic seconds. ``failure`` and ``error`` are None but for errors."""
 
     status: Status = "ok"
     http_status: int | None = None
@@ -54,7 +54,7 @@ async def send(
 ) -> Answer:
     """Send one request and read its whole answer, or as much as its fault wants.
 
-    Whatever the server does becomes an ``Answer``, within ``patience`` seconds.
+    Returns an ``Answer`` within ``patience`` seconds, whatever the server does.
     """
     reading = Reading(request)
     leaves_after = impatience(request)
@@ -111,7 +111,7 @@ def _failure(error: Exception) -> Failure:
 
 def _judged(request: PlannedRequest, reading: Reading) -> Answer:
     status = outcome(request, reading.failure, reading.http_status, left=reading.left)
-    told: dict[str, Any] = {}
+    problem: dict[str, Any] = {}
     if status == "error":
-        told = {"failure": reading.failure, "error": (reading.error or "")[:_WORDS]}
-    return Answer(status=status, http_status=reading.http_status, **reading.measured(), **told)
+        problem = {"failure": reading.failure, "error": (reading.error or "")[:_WORDS]}
+    return Answer(status=status, http_status=reading.http_status, **reading.measured(), **problem)

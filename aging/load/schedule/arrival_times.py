@@ -19,7 +19,7 @@ SECOND = 1_000_000_000
 CHUNK = 1024
 """Arrivals that are drawn at once: half a millisecond in which the load client does nothing else.
 
-A part of what a seed means: with another number some processes would draw another load.
+Part of the schedule's definition: with another number some processes would draw another load from the same seed.
 """
 
 _HORIZON = 2**61
@@ -46,7 +46,7 @@ def poisson(rate: float, draws: Draws, chunk: int = CHUNK) -> Iterator[Times]:
 
 
 def poisson_in(phases: Iterable[Phase], draws: Draws) -> Iterator[Times]:
-    """Arrivals without memory whose rate is constant within each phase: exact, since they may begin anew at each."""
+    """Arrivals without memory whose rate is constant within each phase: exact, since they may start again at each."""
     for phase in phases:
         if phase.rate == 0:
             continue

@@ -42,7 +42,7 @@ def length_kinds() -> Mapping[str, type[Lengths[Any]]]:
 
 
 def classes_of(load: LoadTable, rate: float | None = None) -> tuple[LoadClass, ...]:
-    """The classes of a load whose tables are those of their kinds; without any, the one that the load itself is.
+    """The classes of a load whose tables are those of their kinds; without any, the load itself is the single class.
 
     ``rate`` is requests per second of all open loops together, in place of their own: each keeps its share of it.
     """

@@ -1,8 +1,8 @@
-"""Conversations: which request is a turn of which, and what was said before it.
+"""Conversations: which request is a turn of which, and the messages before it.
 
 The arrivals stay as they are: a request that is to be a turn continues the conversation that
-has waited longest, if one has waited for its time to think, and else begins one. What is
-kept are the conversations that go on, so that memory does not grow.
+has waited longest, if one has waited for its time to think, and else begins one. Only
+conversations that continue are kept, so that memory does not grow.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Message(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """Fields of a planned request: its conversation (−1: none), the turn, its prompt, and what was said before."""
+    """Fields of a planned request: its conversation (−1: none), the turn, its prompt, and the messages before."""
 
     session: int
     turn: int

@@ -1,4 +1,4 @@
-"""The files that a load reads: checked whole before anything is started, hashed, and their losses told."""
+"""The files that a load reads: checked completely before anything is started, hashed, and summarized."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ from aging.load.schedule.scaling import scaled
 from aging.load.schedule.trace_replay import Facts, TraceError, facts
 from aging.load.traces.base import SECOND
 
-_MOST_TOLD = 10
+_MOST_MISTAKES = 10
 _MOST_COPIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file that a load reads: for which key, what it is called, its SHA-256, and what is told of it."""
+    """A file that a load reads: its key in the campaign file, its name, its SHA-256, and a summary of its content."""
 
     where: str
     file: str
     sha256: str
-    told: str
+    summary: str
+
+    def manifest_entry(self) -> dict[str, str]:
+        """The file's entry in ``load_files`` of manifest.json."""
+        return {"where": self.where, "file": self.file, "sha256": self.sha256, "told": self.summary}
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A campaign whose files were read: it says itself what had to be found out by reading, at its own scale."""
+    """A campaign whose files were read, with the values that had to be found by reading, at its own scale."""
 
     campaign: Campaign
     files: tuple[Input, ...]
@@ -107,7 +111,7 @@ def _read(
 
 
 class _Reader:
-    """Reads the files of one campaign; mistakes and what is told go where it was told."""
+    """Reads the files of one campaign; appends to ``mistakes`` and ``files``."""
 
     def __init__(self, duration: float, context: int | None, mistakes: list[Mistake], files: list[Input]) -> None:
         self._duration, self._context = duration, context
@@ -126,19 +130,19 @@ class _Reader:
         seen, wrong = counts(options)
         self._mistakes.extend(Mistake(f"{where}.file", what) for what in wrong)
         if not wrong:
-            told = f"{Path(options.file).name}: {seen.total():,} lengths in column {options.column!r}"
-            self._files.append(Input(where, Path(options.file).name, _sha256(Path(options.file)), told))
+            summary = f"{Path(options.file).name}: {seen.total():,} lengths in column {options.column!r}"
+            self._files.append(Input(where, Path(options.file).name, _sha256(Path(options.file)), summary))
 
     def _trace(self, options: TraceOptions, where: str) -> TraceOptions:
         wrong: list[str] = []
 
-        def tell(what: str) -> None:
+        def refuse(what: str) -> None:
             wrong.append(what)
-            if len(wrong) == _MOST_TOLD:
-                raise TraceError("and perhaps more: reading ended here")
+            if len(wrong) == _MOST_MISTAKES:
+                raise TraceError("reading stopped here: there may be more mistakes")
 
         try:
-            found = facts(options.selection(), tell)
+            found = facts(options.selection(), refuse)
         except TraceError as error:
             wrong.append(str(error))
         except OSError as error:
@@ -153,8 +157,8 @@ class _Reader:
             what = f"is over {_MOST_COPIES:,} times the trace's {found.rate * options.time_scale:.3g} per second"
             self._mistakes.append(Mistake(f"{where}.rate", f"{what}; compress its time with `time_scale` as well"))
         name = Path(options.file).resolve().name
-        told = f"{name}: {', '.join(_losses(options, found))}{_end(options, found, self._duration)}"
-        self._files.append(Input(where, name, _sha256(Path(options.file)), told))
+        summary = f"{name}: {', '.join(_losses(options, found))}{_end(options, found, self._duration)}"
+        self._files.append(Input(where, name, _sha256(Path(options.file)), summary))
         return options.model_copy(update={"native_rate": options.native_rate or found.rate})
 
 
@@ -169,7 +173,7 @@ def _losses(options: TraceOptions, found: Facts) -> Iterator[str]:
     if bounds:
         done = "clipped" if options.beyond == "clip" else "left out"
         yield f"{lost.beyond:,} ({lost.beyond / lost.rows:.2%}) beyond {' / '.join(bounds)} tokens {done}"
-    yield f"{lost.failures:,} failures {'left out' if options.failures == 'leave-out' else 'a class of their own'}"
+    yield f"{lost.failures:,} failures {'left out' if options.failures == 'leave-out' else 'in a separate class'}"
     rate = found.rate * options.time_scale if options.rate is None else options.rate
     yield f"{found.replayed:,} replayed at {rate:.3g} per second"
 
@@ -178,7 +182,9 @@ def _end(options: TraceOptions, found: Facts, duration: float) -> str:
     lasts = found.span_ns / SECOND / options.time_scale
     if options.loop or lasts >= duration:
         return ""
-    return f"; it ends after {readable_duration(lasts)} of {readable_duration(duration)} (`loop = true` begins anew)"
+    return (
+        f"; it ends after {readable_duration(lasts)} of {readable_duration(duration)} (`loop = true` starts it again)"
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 
 _MOST = 1000
-"""Phases that are told; where there are more, they are too short for a rate of growth of their own."""
+"""Most phases that are returned; where there are more, each is too short to have a rate of growth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Phase:
 
 
 def until(duration: float, phases: Iterable[Phase]) -> tuple[Phase, ...]:
-    """The phases of a load of ``duration`` seconds; none where they are too many."""
+    """The phases of a load of ``duration`` seconds; empty where they are too many."""
     begun = takewhile(lambda phase: phase.start < duration, phases)
-    told = tuple(Phase(phase.start, min(phase.end, duration), phase.rate) for phase in islice(begun, _MOST + 1))
-    return told if len(told) <= _MOST else ()
+    kept = tuple(Phase(phase.start, min(phase.end, duration), phase.rate) for phase in islice(begun, _MOST + 1))
+    return kept if len(kept) <= _MOST else ()

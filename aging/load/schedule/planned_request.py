@@ -1,4 +1,4 @@
-"""What the schedule says of one request: the value that travels from the generators to the client."""
+"""One request of the schedule: the value that is passed from the generators to the client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Option = Literal["chat", "n", "logprobs", "stop", "structured", "long"]
-"""What a request may ask for beyond a plain completion; several at once."""
+"""Options of a request beyond a plain completion; it may have several."""
 
 Fault = Literal["abort", "timeout", "disconnect", "probe", "oversized", "malformed", "not-found"]
 """How a request may be impolite: what real leaks come from. One at a time."""
@@ -25,11 +25,11 @@ class PlannedRequest(NamedTuple):
 
     ``number`` counts the requests of its class, from the class's position times
     :data:`CLASS_STRIDE`. ``at`` is seconds from the start of load, ``prompt_tokens`` the whole prompt. ``load_class``
-    names the class it belongs to (empty: the load has only one). ``options`` are what it asks for beyond a plain
+    names the class it belongs to (empty: the load has only one). ``options`` are its extras beyond a plain
     completion, ``fault`` how it is impolite (empty: it is not). The first ``shared`` tokens of its prompt are those of
     the blocks ``prefix``, :data:`BLOCK_TOKENS` each; ``session`` and ``turn`` place it in a conversation (−1: it stands
     alone), of which ``history`` are the lengths of the earlier messages, the user's and the assistant's in turn.
-    ``priority`` is told to engines that schedule by it (lower is served first; 0: not told).
+    ``priority`` is sent to engines that schedule by it (lower is served first; 0: not sent).
     """
 
     number: int
@@ -49,12 +49,12 @@ class PlannedRequest(NamedTuple):
 
     def line(self) -> str:
         """The request as the schedule hash sees it."""
-        told = f"{self.number},{self.at:.9f},{self.prompt_tokens},{self.output_tokens},{int(self.streaming)}"
+        line = f"{self.number},{self.at:.9f},{self.prompt_tokens},{self.output_tokens},{int(self.streaming)}"
         if self[5:] != _PLAIN:
             prefix, history = ("+".join(map(str, each)) for each in (self.prefix, self.history))
             more = (self.load_class, "+".join(self.options), self.fault, prefix, self.session, self.turn)
-            told += "," + ",".join(map(str, (*more, self.priority, self.shared, history)))
-        return told + "\n"
+            line += "," + ",".join(map(str, (*more, self.priority, self.shared, history)))
+        return line + "\n"
 
 
 _PLAIN = PlannedRequest(0, 0.0, 0, 0, False)[5:]
@@ -65,7 +65,7 @@ class ClosedLoop:
     """Requests that are sent as places come free: ``concurrency`` at a time, ``think`` seconds after an answer.
 
     A request's ``at`` is the earliest it may be sent. While ``yields_above`` or more requests of the open loop are in
-    flight, none is sent: work that is done in the troughs of other load (None: it never yields).
+    flight, no request is sent: work for the troughs of other load (None: it never yields).
     """
 
     requests: Iterator[PlannedRequest]

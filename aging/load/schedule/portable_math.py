@@ -36,7 +36,7 @@ def log(x: Floats) -> Floats:
 
 
 def exp(x: Floats) -> Floats:
-    """Exponential; 0 below −700, where nothing is told apart any more."""
+    """Exponential; 0 below −700, where results are indistinguishable from 0."""
     bounded = np.clip(x, -700.0, 700.0)
     halvings = np.rint(bounded * (1.0 / 0.6931471805599453))
     rest = (bounded - halvings * _LN2_HIGH) - halvings * _LN2_LOW
@@ -76,7 +76,7 @@ def normal_quantile(p: Floats) -> Floats:
 
 
 def _polynomial(coefficients: list[float], x: Floats) -> Floats:
-    """By Horner's rule, the constant first; products and sums one by one, so that none is fused."""
+    """By Horner's rule, the constant first; products and sums one by one, so that no two are fused."""
     value = np.full_like(x, coefficients[-1])
     for coefficient in coefficients[-2::-1]:
         value *= x

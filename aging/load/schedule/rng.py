@@ -1,9 +1,9 @@
 """Random numbers that follow from a name: the same on every machine and with every numpy.
 
 A name is a seed and what is drawn, such as ``7/interactive/arrivals``: every aspect of
-a load has a generator of its own, so that changing one leaves the others as they
+a load has a separate generator, so that changing one leaves the others as they
 were. numpy promises to keep the raw stream of a bit generator, not what its distributions make
-of it, so that all distributions here are transforms of our own.
+of it, so all distributions are computed in this package.
 """
 
 from __future__ import annotations

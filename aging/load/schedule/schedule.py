@@ -1,7 +1,7 @@
 """The schedule: which request is due when, and what it asks. Pure, streamed, and equal for equal seeds.
 
 Every aspect of every class (arrivals, lengths, streaming, options, faults, prompts) draws from a
-generator of its own, seeded by name, so that changing one leaves the others as they were.
+separate generator, seeded by name, so that changing one leaves the others as they were.
 Arrivals are drawn some thousands at a time; times are whole nanoseconds.
 """
 
@@ -43,7 +43,7 @@ def merged(classes: Sequence[LoadClass], seed: int, duration: float) -> Iterator
 
 
 def closed_loops(classes: Iterable[LoadClass], seed: int, first: int = 0) -> tuple[ClosedLoop, ...]:
-    """The closed loops, each with its requests without end, the ordinal of the first of which is ``first``."""
+    """The closed loops, each with its endless requests; ``first`` is the ordinal of the first request."""
     loops = []
     for each in classes:
         if (places := each.arrivals.places()) is not None:
@@ -77,7 +77,7 @@ def schedule(load_class: LoadClass, seed: int, duration: float) -> Iterator[Plan
 
 
 class _Columns:
-    """What is drawn for the requests of one class, some at a time: the fields of ``PlannedRequest`` but the number."""
+    """Draws the requests of one class in chunks: the fields of ``PlannedRequest`` except the number."""
 
     def __init__(self, load_class: LoadClass, draws: Draws) -> None:
         self._class = load_class
@@ -136,7 +136,7 @@ class _Columns:
     def _in_sessions(
         self, times: Times, outputs: Tokens, alone: list[tuple[int, tuple[int, ...], int]]
     ) -> Iterator[tuple[Any, ...]]:
-        """The columns of these requests where some are turns of conversations; ``alone`` is what they would be else."""
+        """The columns of these requests, some of them turns of conversations; ``alone`` has those without any."""
         sessions = require(self._sessions, "a table of conversations")
         turns = [Turn(-1, 0, *each, ()) for each in alone]
         (talking,) = np.nonzero(self._in_session.uniform(times.size) < self._session_share)
@@ -146,7 +146,7 @@ class _Columns:
 
 
 class _Options:
-    """What requests ask for, each option by a generator of its own."""
+    """What requests ask for, each option by a separate generator."""
 
     def __init__(self, shares: OptionShares, draws: Draws) -> None:
         self._drawn = {name: (draws.of(name), share) for name in _OPTIONS if (share := getattr(shares, name))}
@@ -210,7 +210,7 @@ _HASHED_OF_LOOP = 1000
 class ScheduleHash:
     """SHA-256 over the first requests of a schedule; equal hashes mean equal loads.
 
-    Those of closed loops are covered from the start, since when they are sent is the server's doing; the open
+    Those of closed loops are covered from the start, since the server determines when they are sent; the open
     loop's are added as they come.
     """
 

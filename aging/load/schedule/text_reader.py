@@ -11,11 +11,11 @@ from aging.load.traces.base import Wrong
 
 LONGEST_LINE = 1 << 22
 MOST_TOKENS = 10_000_000
-"""Tokens of one request that are believed."""
+"""Most tokens of one request that are accepted."""
 
 
 class UnreadableError(Exception):
-    """A value that is none; told as :class:`Wrong` with its line."""
+    """A value that cannot be read; reported as :class:`Wrong` with its line."""
 
     def __init__(self, column: str, what: str) -> None:
         self.column, self.what = column, what
@@ -44,7 +44,7 @@ def csv_rows(
 ) -> Iterator[tuple[int, tuple[str, ...]] | Wrong]:
     """Every row of a CSV file with its line: the cells of the columns that are ``needed``, then of the ``optional``.
 
-    Columns are found by the names in the first line; the cell of an optional one that there is not is empty.
+    Columns are found by the names in the first line; the cell of a missing optional one is empty.
     """
     names: list[str] = []
     places: list[int] = []
@@ -64,7 +64,7 @@ def csv_rows(
                 listed = ", ".join(repr(name) for name in missing)
                 yield Wrong(number, "", f"has no column {listed}; its columns are {', '.join(map(repr, names))}"[:500])
                 return
-            # Optional columns that there are not are found in an empty cell behind the last.
+            # Missing optional columns are read from an empty cell behind the last.
             places = [names.index(name) if name in names else len(names) for name in (*needed, *optional)]
         elif len(cells) != len(names):
             yield Wrong(number, "", f"has {len(cells)} columns, the first line has {len(names)}")

@@ -1,4 +1,4 @@
-"""A trace put to use: which rows are replayed, what is lost, and when they arrive."""
+"""The replay of a trace: which rows are replayed, which are left out, and when they arrive."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Selection:
 
 @dataclass(slots=True)
 class Losses:
-    """How many rows there were, and what became of those that are not replayed as they were."""
+    """How many rows there were, and how many were left out or changed, by reason."""
 
     rows: int = 0
     outside: int = 0
@@ -54,20 +54,20 @@ class Losses:
 
     @property
     def account(self) -> str:
-        """Where all rows went, where none is left."""
+        """Why all rows were left out, with the counts."""
         why = {
             "before `start` or behind `window`": self.outside,
             "of another `model` or `log_type`": self.other_kinds,
             "failed": self.failures,
             "longer than the bounds": self.beyond,
         }
-        told = ", ".join(f"{count} {what}" for what, count in why.items() if count)
-        return f"of {self.rows} rows {told}" if self.rows else "it has none"
+        counts = ", ".join(f"{count} {what}" for what, count in why.items() if count)
+        return f"of {self.rows} rows {counts}" if self.rows else "it has no rows"
 
 
 @dataclass(slots=True)
 class Facts:
-    """What reading a selection once tells. ``span_ns`` is how long its rows last, the gap after the last included."""
+    """The result of reading a selection once. ``span_ns`` is how long its rows last, with the gap after the last."""
 
     losses: Losses = field(default_factory=Losses)
     refused: int = 0
@@ -96,7 +96,7 @@ class Facts:
 class Pace:
     """How a selection is replayed: ``time_scale`` times as fast, each row ``copies`` times on average.
 
-    Copies come within ``spread_ns`` nanoseconds of the trace's clock after the row; with ``loop`` it begins anew.
+    Copies come within ``spread_ns`` nanoseconds of the trace's clock after the row; with ``loop`` it starts again.
     """
 
     time_scale: float = 1.0
@@ -147,21 +147,22 @@ def format_of(selection: Selection) -> TraceFormat:
     return found
 
 
-def facts(selection: Selection, tell: Callable[[str], None] | None = None) -> Facts:
-    """Read a trace once, to its end. What is wrong goes to ``tell``; without it, :class:`TraceError` at the first."""
-    told, trace = Facts(), format_of(selection)
-    rows = _sound(selection, trace, told, _refuse if tell is None else tell)
-    for _ in _selected(rows, selection, trace, told):
+def facts(selection: Selection, refuse: Callable[[str], None] | None = None) -> Facts:
+    """Read a trace once, to its end. Mistakes go to ``refuse``; by default the first raises :class:`TraceError`."""
+    found, trace = Facts(), format_of(selection)
+    refuse = _refuse if refuse is None else refuse
+    rows = _sound(selection, trace, found, refuse)
+    for _ in _selected(rows, selection, trace, found):
         pass
-    for _ in rows:  # behind the window, but to be whole all the same
-        told.losses.outside += 1
-    if not told.replayed and not told.refused:
-        (_refuse if tell is None else tell)(f"{selection.path}: no row is left to replay: {told.losses.account}")
-    return told
+    for _ in rows:  # behind the window, but they must be readable too
+        found.losses.outside += 1
+    if not found.replayed and not found.refused:
+        refuse(f"{selection.path}: no row is left to replay: {found.losses.account}")
+    return found
 
 
-def _sound(selection: Selection, trace: TraceFormat, told: Facts, tell: Callable[[str], None]) -> Iterator[Row]:
-    """The rows that can be read and are in order, their times from the start of the window; others are told."""
+def _sound(selection: Selection, trace: TraceFormat, found: Facts, refuse: Callable[[str], None]) -> Iterator[Row]:
+    """The rows that can be read and are in order, their times from the start of the window; others are refused."""
     begin = round(selection.start * SECOND)
     origin = previous = None
     for row in trace.rows(Path(selection.path)):
@@ -171,31 +172,31 @@ def _sound(selection: Selection, trace: TraceFormat, told: Facts, tell: Callable
             wrong = Wrong(row.line, trace.time_column, "is before the row above it; sort the trace by time")
         else:
             origin, previous = row.at if origin is None else origin, row.at
-            told.losses.rows += 1
+            found.losses.rows += 1
             yield row._replace(at=row.at - origin - begin)
             continue
-        told.refused += 1
-        tell(located(selection.path, wrong))
+        found.refused += 1
+        refuse(located(selection.path, wrong))
 
 
-def _selected(rows: Iterator[Row], selection: Selection, trace: TraceFormat, told: Facts) -> Iterator[Row]:
+def _selected(rows: Iterator[Row], selection: Selection, trace: TraceFormat, found: Facts) -> Iterator[Row]:
     """The rows that are replayed, lengths within their bounds; ends at the end of the window.
 
-    ``told`` counts on the way, and knows the span when the rows have ended.
+    ``found`` counts them, and has the span when the rows have ended.
     """
     width = None if selection.window is None else round(selection.window * SECOND)
     for row in rows:
         if width is not None and row.at >= width:
-            told.losses.outside += 1
-            told.span_ns = width
+            found.losses.outside += 1
+            found.span_ns = width
             return
         if row.at < 0:
-            told.losses.outside += 1
-        elif (kept := _kept(row, selection, told)) is not None:
-            told.count(kept)
+            found.losses.outside += 1
+        elif (kept := _kept(row, selection, found)) is not None:
+            found.count(kept)
             yield kept
-    gap = max(told.last_ns // max(told.replayed - 1, 1), bin_ns(selection, trace)) or SECOND
-    told.span_ns = told.last_ns + gap
+    gap = max(found.last_ns // max(found.replayed - 1, 1), bin_ns(selection, trace)) or SECOND
+    found.span_ns = found.last_ns + gap
 
 
 def bin_ns(selection: Selection, trace: TraceFormat) -> int:
@@ -207,21 +208,21 @@ def _refuse(what: str) -> None:
     raise TraceError(what)
 
 
-def _kept(row: Row, selection: Selection, told: Facts) -> Row | None:
+def _kept(row: Row, selection: Selection, found: Facts) -> Row | None:
     """A row with its lengths within their bounds, or None where it is left out."""
     if (selection.model is not None and row.model != selection.model) or (
         selection.log_type is not None and row.log_type != selection.log_type
     ):
-        told.losses.other_kinds += 1
+        found.losses.other_kinds += 1
         return None
     if row.failed:
-        told.losses.failures += 1
+        found.losses.failures += 1
         if not selection.with_failures:
             return None
     prompt, output = row.prompt_tokens or 1, row.output_tokens or 1
     shorter, shorter_output = _bounded(prompt, output, selection)
     if shorter != prompt or shorter_output != output:
-        told.losses.beyond += 1
+        found.losses.beyond += 1
         if not selection.clip:
             return None
     return Row(row.line, row.at, shorter, shorter_output, *row[4:])
@@ -266,13 +267,13 @@ _Timed = tuple[int, Row, int]
 def _laps(selection: Selection, trace: TraceFormat, loop: bool, jitter: Draws) -> Iterator[_Timed]:
     before = 0
     for lap in count():
-        told = Facts()
-        rows = _selected(_sound(selection, trace, told, _refuse), selection, trace, told)
+        found = Facts()
+        rows = _selected(_sound(selection, trace, found, _refuse), selection, trace, found)
         for at, row in _spread(rows, bin_ns(selection, trace), jitter):
             yield before + at, row, lap
-        if not loop or not told.replayed:
+        if not loop or not found.replayed:
             return
-        before += told.span_ns
+        before += found.span_ns
 
 
 def _spread(rows: Iterator[Row], width: int, draws: Draws) -> Iterator[tuple[int, Row]]:
@@ -296,7 +297,7 @@ def _within(rows: list[Row], width: int, draws: Draws) -> Iterator[tuple[int, Ro
 
 
 def _copies(rows: Iterator[_Timed], pace: Pace, draws: Draws) -> Iterator[tuple[int, Row, int, int]]:
-    """Rows left out or repeated, in order of time; the last number tells which copy it is."""
+    """Rows left out or repeated, in order of time; the last number is that of the copy."""
     if pace.copies == 1.0:
         yield from ((*timed, 0) for timed in rows)
         return
@@ -308,7 +309,7 @@ def _copies(rows: Iterator[_Timed], pace: Pace, draws: Draws) -> Iterator[tuple[
         while waiting and waiting[0][0] <= at:
             due, _, copy, repeated, its_lap = heapq.heappop(waiting)
             yield due, repeated, its_lap, copy
-        # A conversation shares its fate and its distance, so that its turns keep theirs.
+        # A conversation is kept, repeated and moved as a whole, so that its turns keep their distances.
         chance = _share(f"{salt}/{lap}/{row.session}") if row.session else next(keeping)
         times = whole + (chance < pace.copies - whole)
         if times:

@@ -43,8 +43,8 @@ class Wrong:
 class TraceFormat:
     """A format of traces.
 
-    ``recognises`` tells from a path whether this is one; ``rows`` reads it from start to end, in constant memory, and
-    what is not readable as :class:`Wrong`. ``time_column`` is where the time stands. Stamps are whole multiples of
+    ``recognises`` is whether a path holds this format; ``rows`` reads it from start to end, in constant memory, and
+    an unreadable row as :class:`Wrong`. ``time_column`` is where the time stands. Stamps are whole multiples of
     about ``bin`` seconds, so that requests came within so long after theirs; 0: stamps are exact.
     """
 

@@ -42,7 +42,7 @@ def _row(line: int, text: str) -> Row:
     except (ValueError, RecursionError):
         raise UnreadableError("", f"is not JSON: {text[:40]!r}") from None
     if not isinstance(fields, dict):
-        raise UnreadableError("", f"is no JSON object: {text[:40]!r}")
+        raise UnreadableError("", f"is not a JSON object: {text[:40]!r}")
     if missing := [name for name in (_TIME, _PROMPT, _OUTPUT) if name not in fields]:
         raise UnreadableError(
             "", f"has no {', '.join(map(repr, missing))}; it has {', '.join(map(repr, fields))}"[:500]

@@ -1,7 +1,7 @@
-"""Our own request records: the `requests` folder of a result directory, sealed hours and the open one.
+"""Request records of a campaign: the `requests` folder of a result directory, sealed hours and the open one.
 
 Records are in the order in which requests ended; they are put back into the order in which they were due, two files
-at a time, three numbers a request. Lengths are those that were asked for; what became of a request is not replayed.
+at a time, three numbers a request. Lengths are those that were asked for; the outcome of a request is not replayed.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def _row(line: int, record: _Records) -> Row:
 
 
 def _wrong(records: _Records) -> str | None:
-    """What is wrong with the first record that is none."""
+    """What is wrong with the first record that is not of a request."""
     (bad,) = np.nonzero(~np.all((records >= 0) & (records <= _LARGEST), axis=1))
     if not bad.size:
         return None
     at, prompt, output = records[bad[0]].tolist()
-    told = f"{_TIME} {at:g} s, {_PROMPT} {prompt:g}, {_OUTPUT} {output:g}"
-    return f"record {bad[0] + 1}, is not one of a request: {told}"
+    values = f"{_TIME} {at:g} s, {_PROMPT} {prompt:g}, {_OUTPUT} {output:g}"
+    return f"record {bad[0] + 1} is not that of a request: {values}"
 
 
 def _live(segment: Path) -> _Records:

@@ -1,6 +1,6 @@
-"""What NVML is asked, in NVML's order of things: a device's figures, its errors, its processes, who it is.
+"""The queries of NVML: a device's figures, its errors, its processes, its identity.
 
-What it does not answer is told with its reason, never as a zero. No module here knows of deployments.
+A value that NVML does not give is missing with the reason, never zero. No module here uses deployments.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Xids:
         self.count = 0
         self.last: int | None = None
         self.refused: str | None = None
-        """Why the device's events cannot be had."""
+        """Why the device's events cannot be read."""
         self._events: Any = None
 
     def look(self) -> None:
@@ -45,7 +45,7 @@ class Xids:
             self.refused = f"NVML: {error}"
 
     def register(self, device: Device) -> None:
-        """Have the device's events told from now on; once, until they are released. Raises NVMLError."""
+        """Register for the device's events from now on; once, until they are released. Raises NVMLError."""
         if self._events is not None or self.refused is not None:
             return
         try:
@@ -58,14 +58,14 @@ class Xids:
             self.refused = f"NVML: {error}"
 
     def release(self) -> None:
-        """Give the event set back: it does not outlive the library, nor the device it is of."""
+        """Release the event set: it must be freed before the library or its device is lost."""
         if self._events is not None:
             with suppress(pynvml.NVMLError):
                 pynvml.nvmlEventSetFree(self._events)
         self._events = self.refused = None
 
-    def tell(self, values: dict[str, float], missing: dict[str, str]) -> None:
-        """The count and the last code, of which there is none before the first error."""
+    def fill(self, values: dict[str, float], missing: dict[str, str]) -> None:
+        """The count and the last code; no code before the first error."""
         if self.refused is not None:
             missing[XIDS] = self.refused
             return

@@ -1,4 +1,4 @@
-"""Whether NVML is there, which devices it has, and the MIG instances of each."""
+"""Whether NVML is available, its devices, and the MIG instances of each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pynvml
 from aging.sampling.nvml import Device
 
 _START_SECONDS = 60.0
-"""NVML takes seconds a device to start where no daemon keeps the driver awake; with a broken device it never does."""
+"""NVML takes seconds a device to start where no daemon keeps the driver loaded; with a broken device it never does."""
 
 
 def devices() -> list[dict[str, Any]]:
-    """The devices, in NVML's order, for the manifest; none where NVML does not answer."""
+    """The devices, in NVML's order, for the manifest; empty where NVML does not answer."""
     try:
         return in_time(_described)
     except TimeoutError:
@@ -94,7 +94,7 @@ def _identity(device: Device) -> dict[str, Any]:
 
 
 def _told(ask: Callable[..., Any], *args: Any) -> Any:
-    """What NVML answers, None where it does not."""
+    """The answer of NVML; None where it gives no answer."""
     try:
         return ask(*args)
     except pynvml.NVMLError:
@@ -110,7 +110,7 @@ def in_mig_mode(device: Device) -> bool:
 
 
 def instance_handles(device: Device) -> Iterator[tuple[int, Device]]:
-    """The MIG instances that we may see, each with its number; none where NVML keeps them to itself."""
+    """The MIG instances that this process may see, each with its number; empty where NVML hides them."""
     try:
         most = pynvml.nvmlDeviceGetMaxMigDeviceCount(device)
     except (pynvml.NVMLError_NotSupported, pynvml.NVMLError_NoPermission):

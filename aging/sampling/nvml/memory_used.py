@@ -1,4 +1,4 @@
-"""How much memory of each device is in use now, by whomever."""
+"""How much memory of each device is in use now, by any process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aging.sampling.nvml.queries import MEMORY, read_device
 
 
 def memory_used() -> Mapping[str, float]:
-    """Bytes by device (``gpu0``); of devices that do not tell nothing, and nothing where NVML does not answer."""
+    """Bytes by device (``gpu0``); devices without an answer are left out, all of them where NVML does not answer."""
     try:
         return in_time(_asked)
     except TimeoutError:

@@ -19,7 +19,7 @@ def process_memory(device: Device) -> Usage:
     lists = [
         _listed(pynvml.nvmlDeviceGetComputeRunningProcesses_v3, pynvml.nvmlDeviceGetComputeRunningProcesses_v2, device)
     ]
-    # a device that cannot do graphics, and a driver without MPS, hold nothing of theirs
+    # a device without graphics, or a driver without MPS, has no such processes
     with suppress(pynvml.NVMLError_NotSupported):
         lists.append(
             _listed(
@@ -39,12 +39,12 @@ def process_memory(device: Device) -> Usage:
     parts: dict[tuple[int, int, int], int] = {}
     for process in (process for listed in lists for process in listed):
         part = (process.pid, process.gpuInstanceId, process.computeInstanceId)
-        # with contexts of two kinds it is in two lists, in each with all of its memory: not to be added up
+        # with contexts of two kinds it is in two lists, with all of its memory in each: do not add them up
         parts[part] = max(parts.get(part, 0), process.usedGpuMemory or 0)
     usage: dict[int, int | None] = {}
     for (pid, _, _), used in parts.items():
         before = usage.get(pid, 0)
-        # no context is without memory: 0 is what a driver says that could not look the process up
+        # every context has memory: a driver that could not look the process up reports 0
         usage[pid] = None if used == 0 or before is None else before + used
     return usage
 

@@ -36,7 +36,7 @@ def _memory(device: Device) -> tuple[int | None, ...]:
         pynvml.NVMLError_FunctionNotFound,
         pynvml.NVMLError_NotSupported,
         pynvml.NVMLError_ArgumentVersionMismatch,
-    ):  # drivers before 510; their "used" contains what is reserved
+    ):  # drivers before 510; their "used" contains the reserved memory
         memory = pynvml.nvmlDeviceGetMemoryInfo(device)
         return memory.used, memory.free, memory.total, None
     return memory.used, memory.free, memory.total, memory.reserved
@@ -93,7 +93,7 @@ QUESTIONS = (
     _clock("device_sm_clock_hertz", pynvml.NVML_CLOCK_SM),
     _clock("device_memory_clock_hertz", pynvml.NVML_CLOCK_MEM),
     Question(("device_throttle_reasons",), _throttle_reasons),
-    # of the board's life, and since the driver was loaded: the first outlives a restart, the second is told at once
+    # over the board's lifetime, and since the driver was loaded: the first survives a restart, the second is immediate
     _ecc("device_ecc_corrected_total", _CORRECTED, pynvml.NVML_AGGREGATE_ECC),
     _ecc("device_ecc_uncorrected_total", _UNCORRECTED, pynvml.NVML_AGGREGATE_ECC),
     _ecc("device_ecc_corrected_volatile_total", _CORRECTED, pynvml.NVML_VOLATILE_ECC),
@@ -132,7 +132,7 @@ TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {
 def read_device(
     device: Device, values: dict[str, float], missing: dict[str, str], questions: Iterable[Question] = QUESTIONS
 ) -> None:
-    """Fill in one device's indicators, in the units of their names; what NVML does not answer goes to ``missing``.
+    """Fill in one device's indicators, in the units of their names; values without an answer go to ``missing``.
 
     Raises NVMLError, with nothing filled in, for a device that is lost.
     """

@@ -1,6 +1,6 @@
-"""What glibc's allocators hold in servers that carry the probe: in use, and freed but kept.
+"""Memory of glibc's allocators in servers that carry the probe: in use, and freed but kept.
 
-Asking walks the free chunks of every heap while their locks are held, so it is done once a minute.
+A query walks the free chunks of every heap while their locks are held, so it is done once a minute.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aging.sampling.base import Sampler
 
 
 class AllocatorSampler(Sampler):
-    """Sums over those processes of each deployment's tree that carry the probe; silent where none does."""
+    """Sums over those processes of each deployment's tree that carry the probe; no reading where no process does."""
 
     kind = "allocator"
     default_interval = 60.0

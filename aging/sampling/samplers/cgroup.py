@@ -1,7 +1,7 @@
-"""Control groups, v1 and v2: the memory, the limit, the out-of-memory kills and the throttling of what runs in one.
+"""Control groups, v1 and v2: the memory, the limit, the out-of-memory kills and the throttling of their processes.
 
-A group's figures contain those of the groups below it. They are a deployment's own
-only where nothing else that is watched runs in its group; where several do, they are
+A group's figures contain those of the groups below it. They belong to one
+deployment only where no other watched process runs in its group; where several do, they are
 read once, for all of them.
 """
 
@@ -21,7 +21,7 @@ _PROC = Path("/proc")
 
 _NO_LIMIT = "no limit is set"
 _V1_UNLIMITED = 2.0**62
-"""Version 1 tells no limit as the largest multiple of a page, which is above this."""
+"""Version 1 writes "no limit" as the largest multiple of a page, which is above this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class _Draft:
 
 
 def _v2_limit(group: Group) -> Iterable[Answer]:
-    """The least limit from the group upwards: any of them is met first by what runs here."""
+    """The least limit from the group upwards: a process here meets the least of them first."""
     limits = []
     for folder in (group.folder, *group.folder.parents):
         if (folder / "memory.max").exists():  # not in the root of all
@@ -170,7 +170,7 @@ class CgroupSampler(Sampler):
 
 
 def _read_group(controller: str, group: Group, owners: Sequence[str], drafts: dict[tuple[str, str], _Draft]) -> None:
-    """Put a group's values into the reading of whose they are."""
+    """Put a group's values into the reading of their owner."""
     holder = _holder(owners)
     draft = drafts.setdefault(holder, _Draft(1))
     values, missing = answered(_QUESTIONS[controller, group.version], group)
@@ -191,7 +191,7 @@ def _holder(owners: Sequence[str]) -> tuple[str, str]:
 
 
 def _places(target: Target, mounts: Sequence[Mount]) -> Mapping[str, Group | str | None]:
-    """By controller the group of the target's main process, None for the root group, or why it is not seen."""
+    """By controller the group of the target's main process, None for the root group, or why it cannot be seen."""
     pid = target.pids[0]
     try:
         paths = _paths((_PROC / str(pid) / "cgroup").read_text())

@@ -1,8 +1,8 @@
 """NVIDIA devices through NVML: each as a whole, and what each deployment's process tree holds of their memory.
 
-A device's own memory tells little of a leak (engines preallocate their KV pool, and
+A device's memory shows little of a leak (engines preallocate their KV pool, and
 deployments may share a device); the sum over a deployment's processes is the leak series.
-What NVML does not tell is a missing value with NVML's reason, never a zero.
+A value that NVML does not give is missing with NVML's reason, never zero.
 A device in MIG mode is read as a whole and instance by instance.
 """
 
@@ -35,10 +35,10 @@ _THROUGHPUT_EVERY = 10
 
 @dataclass(slots=True)
 class _Part:
-    """What one read has found of a device, or of an instance of one.
+    """The result of one read of a device, or of an instance of one.
 
-    ``usage`` is None where the processes are not known: ``failure`` says why, or an instance's list (a device's, for
-    an instance) has them. ``aside`` is what to say beside a memory that this list lacks.
+    ``usage`` is None where the processes are not known: ``failure`` is why, unless an instance's list (a device's,
+    for an instance) has them. ``aside`` is added to the reason of a memory that this list lacks.
     """
 
     entity: str
@@ -57,7 +57,7 @@ class _Part:
 class DeviceSampler(Sampler):
     """One reading a device (``gpu0``, in NVML's order), one a MIG instance (``gpu0/mig1``), one a deployment.
 
-    The deployment's is ``gpu-total``; where there are several devices, ``gpu-all`` is what they are together.
+    The deployment's is ``gpu-total``; where there are several devices, ``gpu-all`` is their sum or mean.
     NVML is started by the first read, in its thread, and again by the next one
     after the library has lost its driver; a read that finds it lost raises NVMLError.
     """
@@ -110,7 +110,7 @@ class DeviceSampler(Sampler):
         parts = [whole]
         xids = self._xids.setdefault(index, Xids())
         try:
-            xids.look()  # before anything else: the error of a device that is lost is told by its events alone
+            xids.look()  # before anything else: only its events report the error of a device that is lost
             whole.device = pynvml.nvmlDeviceGetHandleByIndex(index)
             xids.register(whole.device)
             read_device(whole.device, whole.values, whole.missing)
@@ -129,16 +129,16 @@ class DeviceSampler(Sampler):
             if isinstance(error, pynvml.NVMLError_GpuIsLost):
                 xids.release()
         if not whole.values:
-            whole.missing = {"device": whole.failure or "NVML answers none of the questions"}
+            whole.missing = {"device": whole.failure or "NVML answers no query"}
             if xids.count:
-                xids.tell(whole.values, whole.missing)
+                xids.fill(whole.values, whole.missing)
         else:
-            xids.tell(whole.values, whole.missing)
+            xids.fill(whole.values, whole.missing)
         return parts
 
 
 def _instances(whole: _Part) -> Iterator[_Part]:
-    """Memory is all that NVML tells of an instance; its other questions are those of the device."""
+    """NVML gives only the memory of an instance; its other queries are those of the device."""
     for number, handle in instance_handles(whole.device):
         part = _Part(f"{whole.entity}/mig{number}", handle)
         read_device(handle, part.values, part.missing, (MEMORY,))
@@ -146,7 +146,7 @@ def _instances(whole: _Part) -> Iterator[_Part]:
 
 
 def _list_processes(whole: _Part, instances: Sequence[_Part]) -> None:
-    """Each instance's own list; the device's where there is no instance, or one of them keeps its list to itself.
+    """Each instance's own list; the device's where there is no instance, or where the list of an instance is hidden.
 
     Raises NVMLError for a device that is lost.
     """
@@ -173,7 +173,7 @@ def _list_processes(whole: _Part, instances: Sequence[_Part]) -> None:
 
 
 def _all_together(wholes: Sequence[_Part]) -> Reading:
-    """Several devices as one: what one of them does not tell is not told of all."""
+    """Several devices as one: a value that one of them lacks is missing."""
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     for name, together in TOGETHER.items():
@@ -198,7 +198,7 @@ def _process_readings(members: Iterable[tuple[Target, Sequence[int]]], parts: Se
         if reason is None:
             held = [(part, _held(part, tree)) for part in listed]
             values[_PROCESS_MEMORY] = sum(used for _, used in held)
-            _tell_limit([(part, used) for part, used in held if used], values, missing)
+            _add_limit([(part, used) for part, used in held if used], values, missing)
         else:
             missing[_PROCESS_MEMORY] = reason
         yield Reading(target.owner, "gpu-total", target.generation, values, missing)
@@ -209,8 +209,8 @@ def _held(part: _Part, tree: Collection[int]) -> int:
     return sum(usage.get(pid) or 0 for pid in tree)
 
 
-def _tell_limit(held: Sequence[tuple[_Part, int]], values: dict[str, float], missing: dict[str, str]) -> None:
-    """What the processes could hold at most: what they hold, and what is free where they are."""
+def _add_limit(held: Sequence[tuple[_Part, int]], values: dict[str, float], missing: dict[str, str]) -> None:
+    """The most that the processes could hold: what they hold, and the free memory of their devices."""
     for part, _ in held:
         if FREE not in part.values or part.in_mig_mode:
             missing[_PROCESS_LIMIT] = f"{part.entity}: {part.missing.get(FREE, 'which instance is not known')}"
@@ -222,7 +222,7 @@ def _tell_limit(held: Sequence[tuple[_Part, int]], values: dict[str, float], mis
 def _why_unknown(
     target: Target, tree: Collection[int], listed: Sequence[_Part], failures: Mapping[str, str]
 ) -> str | None:
-    """Why the sum over the tree would be a wrong number; None when it is the truth."""
+    """Why the sum over the tree would be a wrong number; None when it is right."""
     if failures:
         return "; ".join(f"{entity}: {reason}" for entity, reason in failures.items())
     if not any(_exists(pid) for pid in target.pids):
@@ -236,7 +236,7 @@ def _why_unknown(
     if pids.isdisjoint(tree):
         if _WSL.exists():
             return "NVML does not list processes on WSL2"
-        # inside a container NVML may list the host's pids, and ours are not to be found among them
+        # inside a container NVML may list the host's pids, among which those of this namespace are not found
         unknown = sorted(pid for pid in pids if not _exists(pid))
         if unknown:
             return f"NVML lists pid {unknown[0]}, which is not in this pid namespace"

@@ -1,4 +1,4 @@
-"""What the engines say about themselves on their Prometheus endpoints, under common names and under their own."""
+"""The metrics of the engines' Prometheus endpoints, under common names and under the engines' names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threading import Thread
 from prometheus_client.parser import text_string_to_metric_families
 
 from aging.core.clock import Stamp
-from aging.core.http import Client, HTTPError, Limits
+from aging.core.http import Client, HTTPError, Limits, TimeoutException
 from aging.core.records import Reading
 from aging.core.targets import EngineMetric, Target, Targets
 from aging.sampling.base import Sampler
@@ -25,13 +25,13 @@ Scrape = Mapping[str, Sequence[float]]
 
 _Answer = tuple[Stamp, str]
 _Asked = tuple[str, int, str]
-"""Owner, generation and URL: what an earlier generation was asked is not the answer of the next."""
+"""Owner, generation and URL: an answer of an earlier generation is not used for the next one."""
 
 
 class EngineSampler(Sampler):
-    """One scrape a deployment that has a metrics endpoint, all at once: each has its own deadline and its own stamp.
+    """Scrapes all metrics endpoints at once, one a deployment, each with its own deadline and time stamp.
 
-    An endpoint that does not answer costs its own readings alone, and is not asked again before it has.
+    An endpoint that does not answer costs only its own readings; it is not scraped again before it has answered.
     """
 
     kind = "engine"
@@ -59,7 +59,7 @@ class EngineSampler(Sampler):
         if before is not None and not before.done():
             return before
         answer: Future[_Answer] = Future()
-        # A daemon of its own, and not a pool's: an answer that never comes must not keep the process from its end.
+        # A daemon thread, not a pool's: an answer that never comes must not keep the process from ending.
         Thread(target=_answer, args=(self._http, url, answer), name="scrape", daemon=True).start()
         return answer
 
@@ -71,15 +71,15 @@ def _answer(http: Client, url: str, answer: Future[_Answer]) -> None:
     except (HTTPError, ValueError) as error:
         answer.set_exception(error)
     finally:
-        answer.cancel()  # without effect on one that is set
+        answer.cancel()  # without effect when it has a result
 
 
 def _reading(target: Target, answer: Future[_Answer], patience: float) -> Reading:
     try:
         stamp, text = answer.result(timeout=0)
         scraped = parse_metrics(text)
-    except TimeoutError:
-        reason = f"no whole answer within {patience:g} s"
+    except (TimeoutError, TimeoutException):
+        reason = f"no complete answer within {patience:g} s"
     except (HTTPError, CancelledError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
     else:
@@ -90,16 +90,16 @@ def _reading(target: Target, answer: Future[_Answer], patience: float) -> Readin
 
 
 def client() -> Client:
-    """What scrapes are made with: its own making costs more than ten of them. It holds no connection to a server.
+    """The client of the scrapes; it keeps no connection open. To make one costs more than ten scrapes.
 
-    Not an asynchronous one: that costs 1.6 ms of CPU a scrape instead of 0.6 (threads, four at a time), and leaves a
-    connection open for each that is cancelled while it connects (httpcore 1.0).
+    An asynchronous one costs 1.6 ms of CPU a scrape instead of 0.6 (threads, four at a time), and leaves a
+    connection open for each scrape that is cancelled while it connects (httpcore 1.0).
     """
     return Client(timeout=_TIMEOUT_SECONDS, trust_env=False, limits=Limits(max_keepalive_connections=0))
 
 
 def scrape(http: Client, url: str) -> Scrape:
-    """What a Prometheus endpoint says now. Raises HTTPError, ValueError."""
+    """The current values of a Prometheus endpoint. Raises HTTPError, ValueError."""
     return parse_metrics(_text(http, url))
 
 
@@ -108,7 +108,7 @@ def _text(http: Client, url: str) -> str:
 
 
 def recognised(scraped: Scrape, known: Mapping[str, Mapping[str, EngineMetric]]) -> str | None:
-    """The kind, of those ``known``, of whose metrics the scrape holds the most; None where it is less than half."""
+    """The ``known`` kind with the most metrics in the scrape; None where that is less than half of its metrics."""
     found = {
         kind: sum(any(raw in scraped for raw in one.raw) for one in metrics.values()) for kind, metrics in known.items()
     }
@@ -137,15 +137,15 @@ def raw_values(scraped: Scrape) -> dict[str, float]:
 
 
 def common_values(scraped: Scrape, metrics: Mapping[str, EngineMetric]) -> tuple[dict[str, float], dict[str, str]]:
-    """The common names' values, and the reason for each that the scrape does not hold.
+    """The values of the common names, and the reason for each that is not in the scrape.
 
-    A metric that a new release has renamed must not end in silence.
+    The reasons show a metric that a new release has renamed.
     """
     values, missing = {}, {}
     for name, metric in metrics.items():
         raw = next((raw for raw in metric.raw if raw in scraped), None)
         if raw is None:
-            missing[name] = f"the engine tells no {' or '.join(metric.raw)}"
+            missing[name] = f"the engine has no metric {' or '.join(metric.raw)}"
         else:
             count = len(scraped[raw]) if metric.combine == "mean" else 1
             values[name] = sum(scraped[raw]) / count * metric.scale

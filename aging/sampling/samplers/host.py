@@ -1,6 +1,6 @@
 """The host as a whole: memory, swap, load, CPU, open files, pressure stalls, disks and clocks.
 
-psutil and the kernel's files, 0.2 ms of CPU a tick. What this kernel does not tell is missing with the reason.
+psutil and the kernel's files, 0.2 ms of CPU a tick. A value that this kernel does not have is missing with the reason.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _SHM = Path("/dev/shm")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 _STALLS = re.compile(rb"^(some|full) avg10=([\d.]+) .*total=(\d+)$", re.MULTILINE)
-_NO_PSI = "this kernel tells no pressure stalls (PSI is not built in, or is switched off)"
-_UNSYNCHRONISED = "nothing keeps the kernel's clock synchronised"
+_NO_PSI = "this kernel has no pressure stall information (PSI is not built in, or is switched off)"
+_UNSYNCHRONISED = "the kernel's clock is not synchronized"
 _STA_UNSYNC = 0x0040
 _STA_NANO = 0x2000
 
 
 @dataclass(frozen=True, slots=True)
 class _Host:
-    """What the questions are about: where results are written, and what the clocks said at the beginning."""
+    """The inputs of the questions: where results are written, and the clocks at the beginning."""
 
     results: Path
     began: Clocks
@@ -58,8 +58,8 @@ def _pressure(kinds: tuple[str, ...], what: str, _: _Host) -> Iterable[Answer]:
         text = (_PROC / "pressure" / what).read_bytes()
     except OSError:  # ENOENT where it is not built in, EOPNOTSUPP where it is off
         return [_NO_PSI] * (2 * len(kinds))
-    told = {kind.decode(): (float(ten) / 100, int(total) / 1e6) for kind, ten, total in _STALLS.findall(text)}
-    return [answer for kind in kinds for answer in told.get(kind, (_NO_PSI, _NO_PSI))]
+    stalls = {kind.decode(): (float(ten) / 100, int(total) / 1e6) for kind, ten, total in _STALLS.findall(text)}
+    return [answer for kind in kinds for answer in stalls.get(kind, (_NO_PSI, _NO_PSI))]
 
 
 def _pressure_question(what: str, *kinds: str) -> Question[_Host]:
@@ -102,7 +102,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def _ntp(_: _Host) -> Iterable[Answer]:
-    timex = _Timex()  # modes 0: nothing is set, and nobody need be privileged
+    timex = _Timex()  # modes 0: nothing is set, and no privilege is needed
     try:
         state = _libc().adjtimex(ctypes.byref(timex))
     except AttributeError:
@@ -127,7 +127,7 @@ _QUESTIONS: tuple[Question[_Host], ...] = (
         _counters,
     ),
     _pressure_question("memory", "some", "full"),
-    _pressure_question("cpu", "some"),  # of a whole host "full" is not defined: the kernel tells 0
+    _pressure_question("cpu", "some"),  # of a whole host "full" is not defined: the kernel writes 0
     _pressure_question("io", "some", "full"),
     Question(
         ("host_results_disk_free_bytes", "host_results_disk_free_inodes"),
@@ -141,7 +141,7 @@ _QUESTIONS: tuple[Question[_Host], ...] = (
 
 
 class HostSampler(Sampler):
-    """What every deployment of the campaign shares."""
+    """Reads the host that every deployment of the campaign shares."""
 
     kind = "host"
     default_interval = 5.0
@@ -163,8 +163,8 @@ class HostSampler(Sampler):
             "host_cpu_system_seconds_total": cpu.system,
             "host_cpu_idle_seconds_total": cpu.idle,
         }
-        steal = getattr(cpu, "steal", None)  # only where the host is a guest that can tell
+        steal = getattr(cpu, "steal", None)  # only where the host is a guest that reports it
         if steal is not None:
             values["host_cpu_steal_seconds_total"] = steal
-        told, missing = answered(_QUESTIONS, self._host)
-        return [Reading(HARNESS, "host", 1, values | told, missing)]
+        figures, missing = answered(_QUESTIONS, self._host)
+        return [Reading(HARNESS, "host", 1, values | figures, missing)]

@@ -2,7 +2,7 @@
 
 Memory comes from ``/proc/PID/status`` (about 20 µs a process; 60 µs with stat, fd and io), which takes no lock of the
 target; ``smaps_rollup`` would (10 ms a resident GiB, under the target's mmap lock).
-Elsewhere than on Linux psutil tells less: resident memory, descriptors, threads and CPU.
+On other systems psutil gives less: resident memory, descriptors, threads and CPU.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ class ProcessSampler(Sampler):
 
 
 def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]:
-    """One process's indicators; what it may not read goes to ``missing`` with the reason.
+    """One process's indicators; values that may not be read go to ``missing`` with the reason.
 
     ``with_reaped`` adds the CPU seconds and page faults of children that ended and were waited for, so that
     a tree's total does not fall, which reads as a reset, when a worker ends. (The kernel's
     I/O counts have them anyway.) A zombie has its counters only. Context switches are
-    those of the main thread: the kernel tells no more at this price.
+    those of the main thread: the kernel gives no more at this cost.
     """
     values: dict[str, float] = {}
     for key, text in _fields(procfs.read(pid, "status")):
@@ -94,7 +94,7 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
             values["process_fds"] = len(os.listdir(procfs.name(pid, "fd")))
         except PermissionError:
             missing["process_fds"] = "permission denied"
-    else:  # a zombie: its thread is none
+    else:  # a zombie has no thread
         values.pop("process_threads", None)
     stat = procfs.read(pid, "stat").rpartition(")")[2].split()
     own, reaped = (7, 9, 11, 12), (8, 10, 13, 14)  # faults minor and major, ticks of user and system time

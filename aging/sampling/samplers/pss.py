@@ -1,9 +1,9 @@
-"""What is too dear to read every second: proportional and unique memory, and what the open files are.
+"""Values too costly to read every second: proportional and unique memory, and the kinds of the open files.
 
 ``smaps_rollup`` walks every page table of the target under its mmap lock: 2 to 10 ms a resident GiB,
 in which the target's own ``mmap`` waits. Once a minute that is nothing; once a second it would be tail
 latency that the instrument has made. PSS shares a shared page among those who map it, so the sum over
-a tree counts it once; USS is what would be freed if the tree ended, less what its members share among
+a tree counts it once; USS is the memory that would be freed if the tree ended, less what its members share among
 themselves.
 """
 
@@ -53,7 +53,7 @@ def _reading(target: Target, pids: Sequence[int]) -> Reading:
     for pid in pids:
         try:
             more_memory, more_files = memory_of(pid), files_of(pid)
-        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        except (FileNotFoundError, ProcessLookupError):  # it ended during the read
             continue
         except PermissionError:
             reason = dict.fromkeys(("process_pss_bytes", "process_uss_bytes", *files), f"pid {pid}: permission denied")
@@ -67,7 +67,7 @@ def _reading(target: Target, pids: Sequence[int]) -> Reading:
 
 
 def memory_of(pid: int) -> dict[str, int]:
-    """PSS and USS in bytes. Raises OSError for a process that ended or is somebody else's."""
+    """PSS and USS in bytes. Raises OSError for a process that ended or belongs to another user."""
     fields = {}
     for line in procfs.read(pid, "smaps_rollup").splitlines()[1:]:
         key, _, text = line.partition(":")
@@ -81,13 +81,13 @@ def memory_of(pid: int) -> dict[str, int]:
 
 
 def files_of(pid: int) -> Counter[str]:
-    """Open files by kind. Raises OSError for a process that ended or is somebody else's."""
+    """Open files by kind. Raises OSError for a process that ended or belongs to another user."""
     counts: Counter[str] = Counter()
     folder = procfs.name(pid, "fd")
     for name in os.listdir(folder):
         try:
             link = os.readlink(f"{folder}/{name}")
-        except FileNotFoundError:  # closed meanwhile
+        except FileNotFoundError:  # closed during the read
             continue
         kind = next((kind for start, kind in _KINDS.items() if link.startswith(start)), "other")
         counts[f"process_{kind}_fds"] += 1
