@@ -59,6 +59,8 @@ def load_results(path: str | os.PathLike[str]) -> Results:
     What is read later may be newer, but deployments, runs and events are as they were at this moment: call it again to
     see a running campaign go on. Raises AgingError for a path that is no result directory.
     """
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise InputError(f"load_results: {path!r} is not a path; name a result directory")
     return Results(open_stored(Path(path)))
 
 

@@ -479,3 +479,9 @@ def test_copies_of_committed_results_open(tmp_path: Path) -> None:
 def test_samples_of_requests_points_to_requests() -> None:
     with pytest.raises(InputError, match=r"call requests\('reference-leak'\)"):
         aging.load_results(ROOT / "results" / "first-look").samples("reference-leak", "requests")
+
+
+@pytest.mark.parametrize("path", [None, 5, b"results", ""])
+def test_load_results_wants_a_path(path: Any) -> None:
+    with pytest.raises(InputError, match="is not a path"):
+        aging.load_results(path)

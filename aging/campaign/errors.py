@@ -98,7 +98,8 @@ def _path(where: str, loc: tuple[Any, ...]) -> str:
 def suggestion(word: Any, known: Any) -> str:
     """The known name that is closest to ``word``, or all of them, as the end of a message."""
     options = sorted(option for option in known if isinstance(option, str))
-    close = get_close_matches(str(word), options, n=1)
+    begun = [option for option in options if word and option.startswith(str(word))]
+    close = begun or get_close_matches(str(word), options, n=1)
     return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(options)
 
 

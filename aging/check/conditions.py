@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from aging.campaign.errors import suggestion
 from aging.core.errors import Mistake, MistakesError
 from aging.core.metrics import ages_downwards
 from aging.core.records import HARNESS
@@ -71,12 +72,12 @@ def check_names(
 ) -> None:
     """Raise MistakesError for a deployment or an indicator that the campaign does not have, before it is run."""
     mistakes = [
-        Mistake("--deployment", f"unknown deployment {name!r}; the deployments are: {', '.join(known)}")
+        Mistake("--deployment", f"unknown deployment {name!r}; {suggestion(name, known)}")
         for name in deployments
         if name not in known
     ]
     mistakes += [
-        Mistake("--fail", f"unknown indicator {c.indicator!r}; the indicators are: {', '.join(indicators)}")
+        Mistake("--fail", f"unknown indicator {c.indicator!r}; {suggestion(c.indicator, indicators)}")
         for c in conditions
         if c.indicator not in indicators
     ]

@@ -24,6 +24,8 @@ def run(options: argparse.Namespace) -> ExitCode:
         for name, requirements in known.items():
             print(f"{name:<16} {state(requirements):<14} {' '.join(requirements.pins)}")
         return ExitCode.DONE
+    if options.name is None:
+        raise AgingError(f"env {options.action}: NAME is missing; known: {', '.join(known)}")
     if options.name not in known:
         raise AgingError(f"unknown environment {options.name!r}; known: {', '.join(known)}")
     print((create if options.action == "create" else remove)(known[options.name]))

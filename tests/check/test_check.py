@@ -142,7 +142,7 @@ def test_named_deployments() -> None:
 def test_unknown_names() -> None:
     with pytest.raises(MistakesError) as caught:
         check_names([replace(LEAK, indicator="process_anon")], ["z"], ["a"], ["process_fds"])
-    assert "unknown deployment 'z'; the deployments are: a" in str(caught.value)
+    assert "unknown deployment 'z'; known: a" in str(caught.value)
     assert "unknown indicator 'process_anon'; the indicators are: process_fds" in str(caught.value)
 
 
