@@ -143,7 +143,7 @@ def test_unknown_names() -> None:
     with pytest.raises(MistakesError) as caught:
         check_names([replace(LEAK, indicator="process_anon")], ["z"], ["a"], ["process_fds"])
     assert "unknown deployment 'z'; known: a" in str(caught.value)
-    assert "unknown indicator 'process_anon'; the indicators are: process_fds" in str(caught.value)
+    assert "unknown indicator 'process_anon'; did you mean 'process_fds'" in str(caught.value)
 
 
 TWO = ('name = "clean"', 'name = "leak"\nleak_per_request = "16KiB"')
