@@ -338,6 +338,8 @@ class Results:
         others beside ``wall``, ``mono``, ``entity`` and ``generation``. Before the load the index is negative; where no
         load has begun it counts from the first row, and its name says so (``seconds_since_first_row``).
         """
+        if source == "requests":
+            raise InputError(f"samples: 'requests' is not a sampler; call requests({deployment!r})")
         frame = self._rows(deployment, source, replica)
         if columns is None:
             return self._indexed(frame, deployment, replica, "mono")

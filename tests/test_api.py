@@ -474,3 +474,8 @@ def test_mistakes_come_back_from_the_process_that_found_them(tmp_path: Path) -> 
 def test_copies_of_committed_results_open(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "results" / "first-look", tmp_path / "mine")
     assert aging.load_results(str(tmp_path / "mine")).runs["validity"].eq("complete").all()
+
+
+def test_samples_of_requests_points_to_requests() -> None:
+    with pytest.raises(InputError, match=r"call requests\('reference-leak'\)"):
+        aging.load_results(ROOT / "results" / "first-look").samples("reference-leak", "requests")

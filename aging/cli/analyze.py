@@ -21,8 +21,12 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.store.layout import Layout
 
     out = console()
-    show(derive(options.directory), out)
+    findings = derive(options.directory)
+    show(findings, out)
     layout = Layout(options.directory)
     out.print(f"findings: {layout.findings}", soft_wrap=True)
     out.print(f"report:   {layout.report}", soft_wrap=True)
+    if not findings.findings:
+        out.print("No series could be analyzed: the directory has no readable samples of a load.", soft_wrap=True)
+        return ExitCode.INCONCLUSIVE
     return ExitCode.DONE

@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _deployments_to_judge(file: Path, conditions: Sequence[Condition], named: Sequence[str], looks: int) -> list[str]:
-    """The deployments to judge. Raises AgingError for unknown names, before hours of load."""
+    """The deployments to judge. Raises AgingError for unknown names, or if none is left, before hours of load."""
     from aging.campaign.load import load_campaign
     from aging.campaign.plan import rounds
     from aging.check.conditions import check_names
@@ -104,4 +104,8 @@ def _deployments_to_judge(file: Path, conditions: Sequence[Condition], named: Se
         raise AgingError(f"--looks {looks}: {file} has several rounds; looks need all runs in one round")
     classes = [] if campaign.load is None else [one.name for one in campaign.load.classes]
     check_names(conditions, named, [one.options.name for one in plugins], indicators(classes))
-    return list(named) or [one.options.name for one in plugins if one.known_aging() is None]
+    judged = list(named) or [one.options.name for one in plugins if one.known_aging() is None]
+    if not judged:
+        names = " ".join(f"--deployment {one.options.name}" for one in plugins)
+        raise AgingError(f"{file}: every deployment is a control, and controls are not judged; name them: {names}")
+    return judged

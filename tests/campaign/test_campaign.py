@@ -162,3 +162,8 @@ def test_committed_campaign_is_valid(path: Path) -> None:
 
 def test_fixture_campaign_is_valid(campaign_file: Callable[..., Path]) -> None:
     assert load_campaign(campaign_file(), KINDS).name == "small"
+
+
+def test_single_brackets_are_explained() -> None:
+    single = GOOD.partition("[[deployment]]")[0] + '[deployment]\nname = "a"\nkind = "reference"\n'
+    assert "[[deployment]]" in mistakes(single)["deployment"].what

@@ -221,3 +221,12 @@ def test_looks_need_one_round(cli: Aging, tmp_path: Path) -> None:
     assert cli("check", file, *LOOKS).returncode == 2
     assert cli("check", file, *LOOKS[:-1], "0").returncode == 2
     assert not (tmp_path / "results").exists()
+
+
+def test_only_controls_is_an_error(cli: Aging, tmp_path: Path) -> None:
+    file = tmp_path / "controls.toml"
+    file.write_text(small_campaign('name = "clean"', 'name = "leak"\nleak_per_hour = "1MiB"'))
+    ran = cli("check", file, "--fail", "process_anon_swap_bytes:per_hour > 1")
+    assert ran.returncode == 2
+    assert "--deployment clean --deployment leak" in ran.stderr
+    assert not (tmp_path / "results").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from aging.store.journal import Journal
 from aging.store.lock import Lock
 from aging.store.segments import LineFile
 from tests.builders import flat, synthetic
+from tests.conftest import ROOT, Aging
 
 RAISING = """
 import sys
@@ -78,3 +80,10 @@ def test_report_cannot_be_written(tmp_path: Path) -> None:
     assert ran.returncode == 3, ran.stderr
     assert "findings.json cannot be written" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_analyze_without_a_series_is_inconclusive(cli: Aging, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "results" / "first-look" / "manifest.json", tmp_path)
+    shutil.copy(ROOT / "results" / "first-look" / "campaign.toml", tmp_path)
+    (tmp_path / "journal.jsonl").touch()
+    assert cli("analyze", tmp_path).returncode == ExitCode.INCONCLUSIVE
