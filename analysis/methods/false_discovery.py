@@ -13,7 +13,7 @@ from scipy.stats import norm
 from aging.stats import benjamini_hochberg, benjamini_yekutieli, hierarchical_fdr
 from analysis.methods.study import conduct, generator
 
-DEPLOYMENTS, INDICATORS, AGEING, AGEING_INDICATORS, EFFECT = 6, 60, 2, 10, 4.5
+DEPLOYMENTS, INDICATORS, AGING, AGING_INDICATORS, EFFECT = 6, 60, 2, 10, 4.5
 LEVEL = 0.10
 REPLICATES, _QUICK = 2000, 50
 
@@ -23,7 +23,7 @@ def campaign(rng: np.random.Generator, correlation: float) -> np.ndarray:
     common = rng.standard_normal((DEPLOYMENTS, 1))
     own = rng.standard_normal((DEPLOYMENTS, INDICATORS))
     z = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own
-    z[:AGEING, :AGEING_INDICATORS] += EFFECT
+    z[:AGING, :AGING_INDICATORS] += EFFECT
     return np.asarray(2 * norm.sf(np.abs(z)))
 
 
@@ -47,9 +47,9 @@ def measure(full: bool) -> pd.DataFrame:
         trials = [flags(campaign(rng, correlation)) for _ in range(replicates)]
         for procedure in trials[0]:
             flagged = np.array([one[procedure] for one in trials])
-            false = flagged[:, AGEING:].sum(axis=1) / np.maximum(flagged.sum(axis=1), 1)
+            false = flagged[:, AGING:].sum(axis=1) / np.maximum(flagged.sum(axis=1), 1)
             row = {"correlation": correlation, "procedure": procedure, "false share of flagged": false.mean()}
-            rows.append(row | {"aging found": flagged[:, :AGEING].mean()})
+            rows.append(row | {"aging found": flagged[:, :AGING].mean()})
     return pd.DataFrame(rows)
 
 
