@@ -1,42 +1,39 @@
-"""The whole analysis of one series: trend, slope, shape and verdict."""
+"""The whole analysis of one series: trend, slope, shape, growth and verdict."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aging.stats.growth.axis import CLOCK, choose_axis
+from aging.stats.growth.current_rate import CurrentRate
 from aging.stats.growth.exponent import Exponent
 from aging.stats.growth.shape import Shape, classify_shape
-from aging.stats.growth.sustained import FEWEST_RISES, Growth, assess_growth
+from aging.stats.growth.staircase import Staircase
+from aging.stats.growth.sustained import FEWEST_RISES, LEAST_GROWTH, assess_growth
 from aging.stats.note import Note
 from aging.stats.series.block_medians import block_medians
 from aging.stats.series.prepared import Observed
 from aging.stats.series.time_notes import time_notes
-from aging.stats.series.validation import Floats, SeriesError, is_constant
+from aging.stats.series.validation import Floats, SeriesError, as_series, is_constant
 from aging.stats.slope.interval import AutocorrelatedSlope, interval
 from aging.stats.slope.minimum_detectable import minimum_detectable
 from aging.stats.slope.sen import theil_sen
 from aging.stats.trend_tests.series_har import SERIES_HAR
+from aging.stats.verdict import Basis, Direction, Verdict, decide
+
+__all__ = ["LEAST", "Direction", "Trend", "Verdict", "analyze", "trend_test"]
 
 LEAST = 12
 """Fewest samples that are analyzed at all."""
 
-FEWEST_EFFECTIVE = 20
-"""Fewest independent samples' worth of data in which "no trend" means anything."""
-
-_AFTER_WARMUP = Note("after_warmup", "The growth is sustained after a warm-up.")
-_NO_NET_GROWTH = Note(
-    "no_net_growth", "The trend rises, but there is no net growth since the start of load. Measure longer."
-)
-_NOT_SIGNIFICANT = Note("not_significant", "The slope estimate is positive, but the trend test is not significant.")
-_STEP_SHARE = 0.5
 _FINEST = 8_000
-
-Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
-Direction = Literal["increasing", "decreasing", "none"]
+_PAGE = 4096.0
+_PAGES = 64
+_PAGED_FROM = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +46,11 @@ class Trend:
     ``n_effective`` independent samples' worth. ``minimum_detectable`` is the
     smallest growth that would have been found with 80 % power, ``None`` where the
     indicator never moved, so that not even its resolution is known.
-    ``exponent`` is the power of growth, where there is growth. ``notes`` are
-    remarks, such as why a case is undecided.
+    ``exponent`` is the power of growth on ``axis``, where there is growth.
+    ``current`` is the growth per unit of ``axis`` after the warm-up, whatever the
+    verdict, and ``per_second`` how far the axis moves a second. ``steps`` is the
+    staircase where growth comes in steps. ``notes`` are remarks, such as why a
+    case is undecided.
     """
 
     p: float
@@ -66,35 +66,56 @@ class Trend:
     minimum_detectable: float | None
     exponent: Exponent | None
     notes: tuple[Note, ...] = ()
+    axis: str = CLOCK
+    per_second: float = 1.0
+    current: CurrentRate | None = None
+    steps: Staircase | None = None
 
 
-def trend_test(t: ArrayLike, y: ArrayLike, alpha: float = 0.05) -> Trend:
-    """Analyze ``y`` at ``t`` seconds since the start of load, both shape (n,), n >= 12; warm-up already dropped.
+def trend_test(
+    t: ArrayLike,
+    y: ArrayLike,
+    alpha: float = 0.05,
+    *,
+    work: Mapping[str, ArrayLike] | None = None,
+    resolution: float | None = None,
+) -> Trend:
+    """Analyze ``y`` at ``t`` seconds since the start of load, both shape (n,), n >= 12.
 
     ``t[0]`` may and, after a warm-up, should be greater than 0: whether growth is
-    sustained is judged against the time since load began. The verdict is
-    ``aging`` when there is a rising trend (the series-HAR test on ranks) and that
-    growth is sustained; ``bounded`` when a constant rate of growth is refuted;
-    ``step`` and ``cyclic`` by shape; ``stable`` when there is no rising trend and
-    data enough to tell; otherwise ``inconclusive``. Unsorted times are sorted,
+    sustained is judged against the time since load began, or against one of the
+    cumulative counts in ``work`` (each shape (n,): requests, tokens) where that
+    explains the growth better. ``resolution`` is the smallest change that
+    matters, in the unit of ``y``: by default 256 KiB for values that are whole
+    pages of memory in bytes, otherwise 0. The verdict follows from the rules of
+    :mod:`aging.stats.verdict`. Unsorted times are sorted,
     values that share a time replaced by their median. For an indicator that ages
     downwards, pass ``-y``.
 
     Raises :class:`~aging.stats.SeriesError`, a ``ValueError``, for a series that
     is too short or holds NaN or infinities, and for an ``alpha`` outside (0, 1).
     """
-    return analyze(Observed.of(t, y, least=LEAST), alpha, t)
+    return analyze(Observed.of(t, y, least=LEAST), alpha, t, work, resolution)
 
 
-def analyze(series: Observed, alpha: float = 0.05, given: ArrayLike | None = None) -> Trend:
+def analyze(
+    series: Observed,
+    alpha: float = 0.05,
+    given: ArrayLike | None = None,
+    work: Mapping[str, ArrayLike] | None = None,
+    resolution: float | None = None,
+) -> Trend:
     """As :func:`trend_test`, for a series of which other tests share what they compute.
 
-    ``given``: its times as they were before they were sorted, if they were.
+    ``given``: its times as they were before they were sorted, if they were; ``work`` belongs to those.
     """
     if not 0 < alpha < 1:
         raise SeriesError(f"alpha must lie between 0 and 1, not {alpha}")
     times, values, n = series.at_least(LEAST).t, series.y, series.n
-    remarks = time_notes(times if given is None else given, times)
+    origin = times if given is None else given
+    remarks = time_notes(origin, times)
+    least = _resolution(values) if resolution is None else resolution
+    axis = choose_axis(times, values, _sorted_work(origin, work or {}))
     if is_constant(values):
         return Trend(
             p=1.0,
@@ -115,8 +136,9 @@ def analyze(series: Observed, alpha: float = 0.05, given: ArrayLike | None = Non
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
     slope = interval(series, 1 - alpha)
     shape = classify_shape(times, values)
-    growth = assess_growth(times, values) if direction == "increasing" else None
-    verdict, notes = _verdict_on_growth(shape, growth) if growth else _verdict_without(direction, shape, slope)
+    growth = assess_growth(axis.x, axis.y, least)
+    basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]))
+    verdict, notes = decide(basis)
     return Trend(
         p=result.p,
         direction=direction,
@@ -128,51 +150,34 @@ def analyze(series: Observed, alpha: float = 0.05, given: ArrayLike | None = Non
         n_effective=slope.n_effective,
         shape=shape,
         verdict=verdict,
-        minimum_detectable=_detectable(times, values, slope, alpha),
-        exponent=growth.exponent if growth else None,
+        minimum_detectable=_detectable(times, values, slope, alpha, least),
+        exponent=growth.exponent,
         notes=notes + remarks,
+        axis=axis.name,
+        per_second=axis.per_second,
+        current=growth.current,
+        steps=growth.steps,
     )
 
 
-def _verdict_on_growth(shape: Shape, growth: Growth) -> tuple[Verdict, tuple[Note, ...]]:
-    notes = (growth.reason,) if growth.reason else ()
-    if shape == "step" and growth.largest_share >= _STEP_SHARE:
-        return "step", notes
-    if growth.sustained and not _slows(shape, growth):
-        return "aging", (_AFTER_WARMUP,) if growth.decision == "sustained after warm-up" else ()
-    if growth.sustained or growth.decision == "decelerating":
-        return "bounded", notes
-    return "inconclusive", notes or (_NO_NET_GROWTH,)
+def _sorted_work(given: ArrayLike, work: Mapping[str, ArrayLike]) -> Mapping[str, Floats]:
+    """The counts at the sorted, distinct times; a count is the median of those that share a time."""
+    return {name: as_series(given, counted)[1] for name, counted in work.items()}
 
 
-def _slows(shape: Shape, growth: Growth) -> bool:
-    """Two witnesses: a constant rate lies outside the exponent's interval, and the shape flattens as well."""
-    return growth.exponent is not None and growth.exponent.high < 1 and shape in {"saturating", "decelerating"}
-
-
-def _verdict_without(
-    direction: Direction, shape: Shape, slope: AutocorrelatedSlope
-) -> tuple[Verdict, tuple[Note, ...]]:
-    if shape == "step":
-        return "step", ()
-    if shape == "cyclic":
-        return "cyclic", ()
-    if direction == "none" and slope.n_effective < FEWEST_EFFECTIVE:
-        factor = FEWEST_EFFECTIVE / slope.n_effective
-        worth = f"The series is worth {slope.n_effective:.1f} independent samples; {FEWEST_EFFECTIVE} are needed."
-        return "inconclusive", (Note("few_effective", f"{worth} Measure about {factor:.1f} times longer."),)
-    if direction == "none" and slope.low > 0:
-        return "inconclusive", (_NOT_SIGNIFICANT,)
-    return "stable", ()
+def _resolution(y: Floats) -> float:
+    """64 pages for values that are whole pages of memory in bytes, 0 for any other unit."""
+    paged = float(y.max()) > _PAGED_FROM and not np.any(np.mod(y, _PAGE))
+    return _PAGES * _PAGE if paged else 0.0
 
 
 def _late_slope(t: Floats, y: Floats) -> float:
     return theil_sen(*block_medians(t[t.size // 2 :], y[t.size // 2 :], _FINEST))
 
 
-def _detectable(t: Floats, y: Floats, slope: AutocorrelatedSlope, alpha: float) -> float:
+def _detectable(t: Floats, y: Floats, slope: AutocorrelatedSlope, alpha: float, resolution: float) -> float:
     """The interval's answer, but no less than the ten smallest steps of the indicator that sustained growth takes."""
     moves = np.abs(np.diff(y))
-    resolution = float(moves[moves > 0].min())
+    quantum = float(moves[moves > 0].min())
     by_interval = minimum_detectable((slope.high - slope.low) / 2, alpha)
-    return max(by_interval, FEWEST_RISES * resolution / float(t[-1] - t[0]))
+    return max(by_interval, max(FEWEST_RISES * quantum, LEAST_GROWTH * resolution) / float(t[-1] - t[0]))

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aging.stats.growth.sustained import SUSTAINED, Decision, growth_decision
+from aging.stats.growth.sustained import Decision, assess_growth
 from aging.stats.series.validation import as_series
 
 _EARLIER = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -42,9 +42,9 @@ def origin_range(t: ArrayLike, y: ArrayLike) -> OriginRange:
     """
     times, values = as_series(t, y, least=2)
     window = float(times[-1] - times[0])
-    answer, holds = _answer(growth_decision(times, values)), 0.0
+    answer, holds = _answer(assess_growth(times, values).decision), 0.0
     for earlier in np.array(_EARLIER) * window:
-        then = _answer(growth_decision(times + earlier, values))
+        then = _answer(assess_growth(times + earlier, values).decision)
         if then != answer:
             return OriginRange(answer, holds, float(earlier), then)
         holds = float(earlier)
@@ -52,6 +52,4 @@ def origin_range(t: ArrayLike, y: ArrayLike) -> OriginRange:
 
 
 def _answer(decision: Decision) -> Answer:
-    if decision in SUSTAINED:
-        return "sustained"
-    return "decelerating" if decision == "decelerating" else "other"
+    return decision if decision in ("sustained", "decelerating") else "other"

@@ -1,151 +1,184 @@
-"""Whether growth is sustained, or a high-water mark, a warm-up, a cache that fills."""
+"""Whether growth goes on, has ended, or is slowing down: by its size, not by refuting an exactly constant rate.
+
+The rules, in order; the first that holds decides:
+
+1. Flat: neither the last two fifths nor the second half grew beyond the resolution. The series is flat if the part
+   before did not grow by more than twice the resolution either, settled otherwise.
+2. A staircase: at least five rising steps whose sizes follow the load are sustained growth; steps that get rarer or
+   smaller are not; fewer are undecided, and one is a step.
+3. Sustained: in one of the windows that begin at 5, 20 and 40 % of the series, powers of growth up to 1/2 are refuted;
+   the second half grew at more than 0.65 of the rate of the first; at least 10 of 40 blocks rise, none by half of all;
+   and the growth is at least four times the resolution, in the second half one and a half times.
+4. Slowing down: powers from 1/2 on are refuted, the second half grew at less than half of the rate of the first, and
+   a constant rate is refuted in the last three fifths, with no sign of one in the last two fifths.
+5. No growth: the last level is not above the first.
+6. Undecided otherwise.
+
+Rules 1, 3 and 4 exclude one another by the ratio of the halves and by the growth of the second half, none of which
+hangs on where the axis begins: an earlier start of load turns no answer into its opposite.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.special import stdtrit
+import numpy as np
 
-from aging.stats.growth.curve_score import curve_score
-from aging.stats.growth.exponent import Exponent, exponent_of
-from aging.stats.growth.operational_time import Recording, Score, operational_time, recording, score
+from aging.stats.growth.current_rate import CurrentRate, current_rate
+from aging.stats.growth.decision_time import PROBABILITY, longer
+from aging.stats.growth.evidence import BAR, Evidence, evidence, quantile
+from aging.stats.growth.exponent import Exponent, growth_exponent
 from aging.stats.growth.sawtooth import floor_window, is_sawtooth, trailing_minimum
-from aging.stats.noise.har_variance import COSINES
+from aging.stats.growth.staircase import FEWEST_STEPS, Staircase, staircase
 from aging.stats.note import Note
 from aging.stats.series.block_medians import block_medians
 from aging.stats.series.validation import Floats
 
 FEWEST_RISES = 10
-"""Fewest clearly rising steps of sustained growth: three jumps are no growth."""
+"""Fewest clearly rising blocks, of 40, of sustained growth without steps."""
 
-_FINEST, _FINEST_CURVE = 8_000, 1_000
-_FROM, _LATE_FROM = 0.05, 0.20
-_REFUTED = 0.9
-_LEAST_POWER, _LEAST_LATE_POWER = 0.0, 0.5
+LEAST_GROWTH = 4.0
+"""Least growth that is called sustained, in resolutions: what warm processes take in minutes is less."""
+
+_LEAST_LATE_GROWTH = 1.5
+_SUSTAINED_SHARE, _SLOWING_SHARE = 0.65, 0.5
+_FINEST = 8_000
+_LATEST_START = 2
+_NO_SIGN = -1.0
+
+Decision = Literal["none", "flat", "settled", "step", "sustained", "decelerating", "undecided"]
+
 _FEW_SAMPLES = Note("few_samples", "Too few samples since the start of load.")
-
-Decision = Literal["none", "sustained", "sustained after warm-up", "decelerating", "undecided"]
-
-SUSTAINED: tuple[Decision, ...] = ("sustained", "sustained after warm-up")
+_FEW_COLLECTIONS = Note("few_collections", "The sawtooth has too few collections to see the floor under it.")
+_OPEN = "Not enough data to tell a steady leak from growth that is slowing down."
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Whether growth is sustained, the power of growth where it could be had, and why a case is undecided (``reason``).
+    """What is known of a series' growth; rates are per unit of its axis.
 
-    ``largest_share`` is how much of the net growth the largest of 40 steps made.
+    ``reason`` says why a case is undecided or what made it sustained; ``longer`` how many times as long a series
+    decides with a probability of 80 %, None where that is not known. ``exponent`` is the power of growth.
     """
 
     decision: Decision
-    exponent: Exponent | None
+    current: CurrentRate | None = None
+    exponent: Exponent | None = None
+    steps: Staircase | None = None
     reason: Note | None = None
-    largest_share: float = 0.0
+    longer: float | None = None
 
     @property
     def sustained(self) -> bool:
-        return self.decision in SUSTAINED
+        return self.decision == "sustained"
 
 
-def assess_growth(t: Floats, y: Floats) -> Growth:
-    """Decide whether ``y`` keeps growing at ``t`` seconds since the start of load, both shape (n,).
+def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
+    """Decide whether ``y`` keeps growing at ``x`` >= 0 since the start of load, both shape (n,), by the rules above.
 
-    Decelerating: a constant rate is refuted (power 0.9 at 97.5 %); growth may
-    still go on. Sustained: growth faster than logarithmic, in at
-    least 10 clearly rising steps. What decelerates from 5 % of the window on but
-    not from 20 % on is sustained after a warm-up.
+    ``resolution`` is the smallest change that matters, in the unit of ``y``.
     """
-    found = _assess(t, y)
-    if found.samples is None:
-        return Growth(found.decision, None, found.reason)
-    exponent, reason = exponent_of(found.samples), found.reason
-    if found.decision == "undecided" and reason is None:
-        reason = _open_question(exponent)
-    return Growth(found.decision, exponent, reason, found.largest_share)
-
-
-def growth_decision(t: Floats, y: Floats) -> Decision:
-    """The decision of :func:`assess_growth` alone, without the exponent: a seventh to an eleventh of its time."""
-    return _assess(t, y).decision
-
-
-@dataclass(frozen=True, slots=True)
-class _Assessment:
-    """``samples`` are those that the exponent of growth is estimated from, None where there is none to estimate."""
-
-    decision: Decision
-    reason: Note | None = None
-    samples: Recording | None = None
-    largest_share: float = 0.0
-
-
-def _assess(t: Floats, y: Floats) -> _Assessment:
-    earliest = 0.0
     if is_sawtooth(y):
         window = floor_window(y)
         if window is None:
-            return _Assessment(
-                "undecided", Note("few_collections", "The sawtooth has too few collections to see the floor under it.")
-            )
-        y = trailing_minimum(y, window)
-        earliest = float(t[window - 1])
-    t, y = block_medians(t, y, _FINEST)
-    start = max(_FROM * t[-1], t[0], earliest)
-    if not start > 0:
-        return _Assessment("undecided", Note("no_time", "No time has passed since the start of load."))
-    samples = recording(t, y, float(start))
-    constant = score(samples, 1.0)
-    if constant is None:
-        return _Assessment("undecided", _FEW_SAMPLES)
-    if constant.growth <= 0:
-        return _Assessment("none")
-    share = constant.largest / constant.growth
-    decision, reason = _decide(samples, _LEAST_POWER)
-    late = max(_LATE_FROM * float(t[-1]), float(start))
-    if decision == "decelerating" and late > start:
-        decision_late, _ = _decide(recording(t, y, late), _LEAST_LATE_POWER)
-        if decision_late == "sustained":
-            return _Assessment("sustained after warm-up", None, samples, share)
-    return _Assessment(decision, reason, samples, share)
+            return Growth("undecided", reason=_FEW_COLLECTIONS)
+        x, y = x[window - 1 :], trailing_minimum(y, window)[window - 1 :]
+    x, y = block_medians(x, y, _FINEST)
+    windows = evidence(x, y) if x[-1] > 0 and np.ptp(y) > 0 else []
+    if not windows:
+        return Growth("undecided", reason=_FEW_SAMPLES)
+    steps = staircase(windows[0].x, windows[0].y, resolution)
+    decision, reason, factor = _decide(windows, steps, resolution)
+    exponent = growth_exponent(x, y, windows[0].start) if windows[0].growth > 0 else None
+    return Growth(decision, current_rate(windows, steps), exponent, steps, reason, factor)
 
 
-def _open_question(exponent: Exponent | None) -> Note:
-    """How long it takes until the exponent's interval, narrowing as the root of time, cannot hold both 0 and 0.9."""
-    message = "Not enough data to tell a steady leak from growth that is slowing down."
-    if exponent is not None:
-        factor = ((exponent.high - exponent.low) / _REFUTED) ** 2
-        message += f" {_measure(max(factor, 1.5))}"
-    return Note("growth_open", message)
+_Decided = tuple[Decision, Note | None, float | None]
 
 
-def _measure(factor: float) -> str:
-    return f"Measure about {factor:.1f} times longer."
+def _decide(windows: Sequence[Evidence], steps: Staircase | None, resolution: float) -> _Decided:
+    whole, last = windows[0], windows[min(_LATEST_START, len(windows) - 1)]
+    if max(abs(whole.late_growth), abs(last.growth)) <= resolution:
+        return ("flat" if abs(whole.growth) <= 2 * resolution else "settled"), None, None
+    if whole.growth <= 0:
+        return "none", None, None
+    if steps is not None:
+        by_steps = _of_steps(steps, whole, resolution)
+        if by_steps is not None:
+            return by_steps
+    for window in windows[: _LATEST_START + 1]:
+        if _goes_on(window, resolution):
+            return "sustained", _after_warmup(window, whole), None
+    if _slows_down(whole, last, windows[-1]):
+        return "decelerating", None, None
+    return _undecided(windows, steps, resolution)
 
 
-def _decide(samples: Recording, least_power: float) -> tuple[Decision, Note | None]:
-    constant, nearly, bar = (score(samples, power) for power in (1.0, _REFUTED, least_power))
-    if constant is None or nearly is None or bar is None:
-        return "undecided", _FEW_SAMPLES
-    if constant.growth <= 0:
-        return "none", None
-    if nearly.z < -_quantile(nearly, 0.975):
-        return "decelerating", None
-    if constant.rises < FEWEST_RISES:
-        longer = FEWEST_RISES / max(constant.rises, 1)
-        message = (
-            f"Only {constant.rises} of {constant.df + 1} steps rise; {FEWEST_RISES} are needed. {_measure(longer)}"
-        )
-        return "undecided", Note("few_rises", message)
-    if bar.z > _quantile(bar, 0.95) or _outgrows(samples, least_power):
-        return "sustained", None
-    return "undecided", None
+def _goes_on(window: Evidence, resolution: float) -> bool:
+    return (
+        window.constant.rises >= FEWEST_RISES
+        and window.constant.largest < window.growth / 2
+        and window.late > max(_SUSTAINED_SHARE * window.early, 0.0)
+        and window.growth >= LEAST_GROWTH * resolution
+        and window.late_growth > _LEAST_LATE_GROWTH * resolution
+        and window.faster_than_half
+    )
 
 
-def _outgrows(samples: Recording, power: float) -> bool:
-    """Whether a line is needed beside the curve of that power: the better witness where noise hides the growth."""
-    t, y = block_medians(samples.t, samples.y, _FINEST_CURVE)
-    return curve_score(y, t, operational_time(t / t[-1], power)) > float(stdtrit(COSINES, 0.975))
+def _slows_down(whole: Evidence, last: Evidence, latest: Evidence) -> bool:
+    return (
+        whole.slower_than_half
+        and whole.late < _SLOWING_SHARE * whole.early
+        and last.slows
+        and last.late < _SUSTAINED_SHARE * last.early
+        and latest.constant.z < _NO_SIGN
+    )
 
 
-def _quantile(s: Score, p: float) -> float:
-    return float(stdtrit(s.df, p))
+def _of_steps(steps: Staircase, whole: Evidence, resolution: float) -> _Decided | None:
+    if steps.goes_on and whole.growth >= LEAST_GROWTH * resolution:
+        message = f"The growth comes in {steps.steps} steps that follow the load."
+        return "sustained", Note("steps_go_on", message), None
+    if steps.steps == 1 or steps.largest > 1 - 1 / FEWEST_STEPS:
+        return "step", None, None
+    return None
+
+
+def _after_warmup(window: Evidence, whole: Evidence) -> Note | None:
+    if window is whole:
+        return None
+    return Note("after_warmup", "The growth is sustained after a warm-up.")
+
+
+def _longer(windows: Sequence[Evidence]) -> float | None:
+    """By the first window whose score is open; twice as long where all are decided and the rules still are not."""
+    for window in windows:
+        if abs(window.half.z) < quantile(window.half):
+            return longer(window.half.z, quantile(window.half))
+    return 2.0
+
+
+def _undecided(windows: Sequence[Evidence], steps: Staircase | None, resolution: float) -> _Decided:
+    whole = windows[0]
+    factors: list[float | None] = []
+    messages = [_OPEN]
+    code = "growth_open"
+    least = LEAST_GROWTH * resolution
+    if whole.growth < least and whole.late_growth > 0:
+        code, messages = "small_growth", ["The growth so far is too small to tell a leak from a warm-up."]
+        factors.append(1 + (least - whole.growth) / whole.late_growth / 2)
+    elif steps is not None and steps.steps < FEWEST_STEPS:
+        code = "few_steps"
+        messages = [
+            f"Only {steps.steps} rising steps; {FEWEST_STEPS} are needed to tell a leak from a high-water mark."
+        ]
+        factors.append(1 + (FEWEST_STEPS - steps.steps) * steps.gap / whole.span)
+    else:
+        factors.append(_longer(windows))
+    known = [factor for factor in factors if factor is not None]
+    return "undecided", Note(code, " ".join(messages)), max(known) if known else None
+
+
+__all__ = ["BAR", "FEWEST_RISES", "LEAST_GROWTH", "PROBABILITY", "Decision", "Growth", "assess_growth"]

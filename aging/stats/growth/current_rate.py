@@ -1,0 +1,110 @@
+"""The rate at which a series grows now: after its warm-up, with limits, and beside the rate it had before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from aging.stats.growth.evidence import Evidence
+from aging.stats.growth.staircase import FEWEST_STEPS, Staircase
+from aging.stats.noise.har_variance import COSINES
+from aging.stats.series.block_medians import block_medians
+from aging.stats.series.prepared import Observed
+from aging.stats.series.validation import Floats
+from aging.stats.slope.interval import interval
+
+_STEADY = 0.65
+"""Least share of the rate of a window's first half that the second half has where the window has one rate."""
+_OPPOSED = -0.25
+_FINEST = 2_000
+_BLOCKS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRate:
+    """Growth per unit of the axis from ``start`` to the end of the series, with 95 % limits.
+
+    ``share`` bounds the rate of the second half as a part of the first half's, over the series without its first
+    twentieth (Fieller 1954); infinite where the data do not bound it.
+    """
+
+    start: float
+    rate: float
+    low: float
+    high: float
+    share: tuple[float, float]
+
+
+def current_rate(windows: Sequence[Evidence], steps: Staircase | None, confidence: float = 0.95) -> CurrentRate:
+    """Return the rate of the longest window in which the rate does not fall, of steps where they make the growth.
+
+    A change of the rate ends the warm-up: windows that begin ever later are tried until a constant rate is not
+    refuted. ``windows`` must not be empty.
+    """
+    share = _share(windows[0].x, windows[0].y)
+    if steps is not None and steps.steps >= FEWEST_STEPS and steps.largest < 0.5:
+        return CurrentRate(windows[0].start, steps.rate, steps.low, steps.high, share)
+    chosen = next((one for one in windows if _steady(one)), windows[-1])
+    rate, margin = _mean_growth(chosen.x, chosen.y, confidence)
+    if margin is None:
+        x, y = block_medians(chosen.x, chosen.y, _FINEST)
+        found = interval(Observed.of(x, y), confidence)
+        rate, margin = found.slope, (found.high - found.low) / 2
+    margin = max(margin, _quantum(windows[0].y) / chosen.span)
+    return CurrentRate(chosen.start, rate, rate - margin, rate + margin, share)
+
+
+def _mean_growth(x: Floats, y: Floats, confidence: float) -> tuple[float, float | None]:
+    """The mean growth and its margin from the slow cosines of the growth of 60 blocks; no margin for noisy levels.
+
+    Where neighbouring growths are opposed, noise of the level, not of the growth, is what the rate is lost in.
+    """
+    edges, grown = _block_growth(x, y)
+    rate = float(grown.mean())
+    departures = grown - rate
+    power = float(departures @ departures)
+    width = float(edges[1] - edges[0])
+    if power > 0 and float(departures[1:] @ departures[:-1]) < _OPPOSED * power:
+        return rate / width, None
+    phase = np.pi * (np.arange(grown.size) + 0.5) / grown.size
+    cosines = np.sqrt(2 / grown.size) * np.cos(np.outer(np.arange(1, COSINES + 1), phase))
+    error = math.sqrt(float(np.mean((cosines @ departures) ** 2)) / grown.size)
+    return rate / width, float(stdtrit(COSINES, (1 + confidence) / 2)) * error / width
+
+
+def _block_growth(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    places, levels = block_medians(x, y, 4 * _BLOCKS)
+    edges = np.linspace(x[0], x[-1], _BLOCKS + 1)
+    return edges, np.diff(np.interp(edges, places, levels))
+
+
+def _quantum(y: Floats) -> float:
+    moves = np.abs(np.diff(y))
+    return float(moves[moves > 0].min()) if moves.any() else 0.0
+
+
+def _steady(window: Evidence) -> bool:
+    return not window.slows and window.late > _STEADY * window.early
+
+
+def _share(x: Floats, y: Floats) -> tuple[float, float]:
+    _, grown = _block_growth(x, y)
+    half = _BLOCKS // 2
+    early, late = float(grown[:half].mean()), float(grown[half:].mean())
+    phase = np.pi * (np.arange(half) + 0.5) / half
+    cosines = np.sqrt(2 / half) * np.cos(np.outer(np.arange(1, COSINES // 2 + 1), phase))
+    long_run = float(np.mean([(cosines @ part) ** 2 for part in (grown[:half], grown[half:])]))
+    return _fieller(early, late, float(stdtrit(COSINES, 0.975)) ** 2 * long_run / half)
+
+
+def _fieller(below: float, above: float, margin: float) -> tuple[float, float]:
+    """The ratios r of ``above`` to ``below`` with (above - r below)^2 <= ``margin`` (1 + r^2)."""
+    a, b, c = below**2 - margin, -below * above, above**2 - margin
+    if a <= 0 or below <= 0:
+        return -math.inf, math.inf
+    root = math.sqrt(max(b * b - a * c, 0.0))
+    return (-b - root) / a, (-b + root) / a

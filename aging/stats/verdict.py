@@ -1,0 +1,97 @@
+"""The rules that decide the verdict of one series, in order. Values in, a value out.
+
+1. A series that did not move beyond its resolution is ``stable``; one that grew and then did not is ``bounded``.
+2. One step is ``step``.
+3. A rising trend whose growth is sustained, with a current rate above zero, is ``aging``; one whose growth is slowing
+   down is ``bounded`` (:mod:`aging.stats.growth.sustained`); any other rising trend is ``inconclusive``.
+4. Without a rising trend, shape decides: ``step`` or ``cyclic``.
+5. Without a rising trend, a series with too few independent samples, or with a slope above zero, is ``inconclusive``.
+6. What is left is ``stable``.
+
+Replicas, runs and false-discovery control come after these, in :mod:`aging.findings.verdict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from aging.stats.growth.decision_time import PROBABILITY
+from aging.stats.growth.shape import Shape
+from aging.stats.growth.sustained import Decision, Growth
+from aging.stats.note import Note
+
+FEWEST_EFFECTIVE = 20
+"""Fewest independent samples' worth of data in which "no trend" means anything."""
+
+Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
+Direction = Literal["increasing", "decreasing", "none"]
+
+_UNITS = ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+
+_NO_NET_GROWTH = Note(
+    "no_net_growth", "The trend rises, but there is no net growth since the start of load. Measure longer."
+)
+_NOT_SIGNIFICANT = Note("not_significant", "The slope estimate is positive, but the trend test is not significant.")
+_RATE_NOT_ABOVE_ZERO = Note("rate_not_above_zero", "The interval of the current rate reaches below zero.")
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the verdict of a series follows from.
+
+    ``low`` is the lower bound of the slope, ``seconds`` the length of the series.
+    """
+
+    direction: Direction
+    shape: Shape
+    growth: Growth
+    low: float
+    n_effective: float
+    seconds: float
+
+
+_BY_GROWTH: Mapping[Decision, Verdict] = {"flat": "stable", "settled": "bounded", "step": "step"}
+_BY_SHAPE: Mapping[Shape, Verdict] = {"step": "step", "cyclic": "cyclic"}
+
+
+def decide(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
+    """Return the verdict of a series, with notes on why it is not another."""
+    if basis.growth.decision in _BY_GROWTH:
+        return _BY_GROWTH[basis.growth.decision], ()
+    if basis.direction == "increasing":
+        return _of_growth(basis)
+    if basis.shape in _BY_SHAPE:
+        return _BY_SHAPE[basis.shape], ()
+    return _without_trend(basis) if basis.direction == "none" else ("stable", ())
+
+
+def _without_trend(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
+    if basis.n_effective < FEWEST_EFFECTIVE:
+        factor = FEWEST_EFFECTIVE / basis.n_effective
+        worth = f"The series is worth {basis.n_effective:.1f} independent samples; {FEWEST_EFFECTIVE} are needed."
+        return "inconclusive", (Note("few_effective", f"{worth} {_measure(basis.seconds * (factor - 1))}."),)
+    return ("inconclusive", (_NOT_SIGNIFICANT,)) if basis.low > 0 else ("stable", ())
+
+
+def _of_growth(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
+    growth = basis.growth
+    reasons = () if growth.reason is None else (growth.reason,)
+    if growth.sustained:
+        if growth.current is None or growth.current.low <= 0:
+            return "inconclusive", (_RATE_NOT_ABOVE_ZERO,)
+        return "aging", reasons
+    if growth.decision == "decelerating":
+        return "bounded", reasons
+    if growth.decision == "none":
+        return "inconclusive", (_NO_NET_GROWTH,)
+    if growth.longer is None:
+        return "inconclusive", reasons
+    longer = f"{_measure(basis.seconds * (growth.longer - 1))}: the verdict is then given with probability "
+    return "inconclusive", (*reasons, Note("measure_longer", f"{longer}{100 * PROBABILITY:.0f} %."))
+
+
+def _measure(seconds: float) -> str:
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds >= size or size == 1)
+    return f"Measure {max(seconds / size, 1):.2g} {unit} longer"
