@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aging.core.targets import ENGINE_METRICS
 
@@ -64,18 +64,28 @@ def ages_downwards(indicator: str) -> bool:
     return indicator.startswith("client_") and indicator.endswith((_ATTAINMENT, _GOODPUT))
 
 
-_RESOLUTION_BYTES = 16 * os.sysconf("SC_PAGE_SIZE")
+_RESOLUTION_BYTES = 64 * os.sysconf("SC_PAGE_SIZE")
 
 
 _DEVICE_PAGE_BYTES = 2 * 2**20
+_LEAST_SECONDS, _LEAST_CORES = 1e-3, 0.01
+_RELATIVE = 0.025
+_COUNTS: Mapping[str, float] = {"process_fds": 8.0, "process_threads": 4.0}
 
 
-def resolution(indicator: str) -> float:
-    """The smallest relevant change, in the unit of the indicator; 0 if any change is.
+def resolution(indicator: str, level: float = 0.0) -> float:
+    """The smallest relevant change, in the unit of the indicator, at that ``level``; 0 if any change is.
 
-    Memory changes by whole pages, and an allocator takes a few now and then even in an idle process; device pages
-    are of 2 MiB. A smaller change is neither a step nor bounded growth; sustained growth is aging however small.
+    Warm processes take and return tens of pages in minutes; device pages are of 2 MiB; latencies and CPU time move by a
+    few percent with what else the host does; pools of connections and threads are filled one by one. A smaller change
+    is no growth, and one below four times it is not called aging.
     """
     if indicator == DEVICE_MEMORY:
         return float(_DEVICE_PAGE_BYTES)
-    return float(_RESOLUTION_BYTES) if indicator.endswith("_bytes") else 0.0
+    if indicator.endswith("_bytes"):
+        return float(_RESOLUTION_BYTES)
+    if indicator.endswith("cpu_seconds_total"):
+        return max(_LEAST_CORES, _RELATIVE * level)
+    if indicator.endswith("_seconds"):
+        return max(_LEAST_SECONDS, _RELATIVE * level)
+    return _COUNTS.get(indicator, 0.0)

@@ -14,7 +14,6 @@ import aging.stats.trend_tests
 from aging.core.blas_threads import one_thread
 from aging.core.metrics import PRIMARY, ages_downwards, resolution
 from aging.core.plugins import discover
-from aging.core.records import HARNESS
 from aging.findings.growth_driver import GrowthDriver, growth_driver
 from aging.findings.series import Floats, Series
 from aging.findings.series_analysis import SeriesAnalysis, series_analysis
@@ -44,9 +43,8 @@ class IndicatorAnalysis:
         """The verdict of this series alone."""
         trend, series = self.result.trend, self.series
         if trend is None:
-            return of_series(None, 0.0, 0.0, 0.0, harness=False)
-        change, least = float(np.ptp(series.y)), resolution(series.indicator)
-        return of_series(trend.verdict, trend.low, change, least, harness=series.owner.startswith(HARNESS))
+            return of_series(None, 0.0, 0.0)
+        return of_series(trend.verdict, float(np.ptp(series.y)), _resolution(series))
 
 
 def analyze_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> list[IndicatorAnalysis]:
@@ -61,11 +59,19 @@ def analyze_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> lis
 
 def _results(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> list[SeriesAnalysis]:
     if sum(one.t.size for one in series) < _WORTH_A_POOL:
-        return [series_analysis(one.t, _towards_worse(one), tests) for one in series]
+        return [_result(one, tests) for one in series]
     # Tests are passed by name: the function of a plug-in may not be picklable.
     task = partial(_result_by_name, kinds=tuple(tests))
     with ProcessPoolExecutor(mp_context=get_context("forkserver"), initializer=one_thread) as pool:
-        return list(pool.map(task, [one.t for one in series], [_towards_worse(one) for one in series]))
+        return list(pool.map(task, series))
+
+
+def _result(series: Series, tests: Mapping[str, TrendTest]) -> SeriesAnalysis:
+    return series_analysis(series.t, _towards_worse(series), tests, series.work, _resolution(series))
+
+
+def _resolution(series: Series) -> float:
+    return resolution(series.indicator, float(np.median(np.abs(series.y)))) if series.y.size else 0.0
 
 
 def _towards_worse(series: Series) -> Floats:
@@ -73,9 +79,9 @@ def _towards_worse(series: Series) -> Floats:
     return -series.y if ages_downwards(series.indicator) else series.y
 
 
-def _result_by_name(t: Floats, y: Floats, kinds: tuple[str, ...]) -> SeriesAnalysis:
+def _result_by_name(series: Series, kinds: tuple[str, ...]) -> SeriesAnalysis:
     known = discover(aging.stats.trend_tests, TrendTest)
-    return series_analysis(t, y, {kind: known[kind] for kind in kinds})
+    return _result(series, {kind: known[kind] for kind in kinds})
 
 
 def _driver(series: Series) -> GrowthDriver | None:

@@ -41,11 +41,20 @@ class SeriesAnalysis:
         return self.untested.get(test, "no such test is installed")
 
 
-def series_analysis(t: Floats, y: Floats, tests: Mapping[str, TrendTest]) -> SeriesAnalysis:
-    """Analyze ``y`` at ``t`` seconds since the start of load, both shape (n,)."""
+def series_analysis(
+    t: Floats,
+    y: Floats,
+    tests: Mapping[str, TrendTest],
+    work: Mapping[str, Floats] | None = None,
+    resolution: float | None = None,
+) -> SeriesAnalysis:
+    """Analyze ``y`` at ``t`` seconds since the start of load, both shape (n,).
+
+    ``work`` and ``resolution`` as in :func:`aging.stats.trend_test`.
+    """
     try:
         series = Observed.of(t, y, LEAST)
-        trend = analyze(series, given=t)
+        trend = analyze(series, given=t, work=work, resolution=resolution)
     except SeriesError as error:
         return SeriesAnalysis.impossible(tests, str(error))
     results = {kind: _test_result(test, series) for kind, test in tests.items()}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from aging.core.format import readable_duration
+from aging.core.metrics import resolution
 from aging.findings.series_analysis import SeriesAnalysis, series_analysis
 from aging.findings.table_reader import Floats, TableSeries
 from aging.stats import (
@@ -84,7 +85,7 @@ def analyze_series(
 
     A series that cannot be analyzed has a note instead of a trend.
     """
-    t, y = series.t, series.y
+    t, y, work = series.t, series.y, series.work
     notes: list[Note] = list(series.notes)
     try:
         if series.column.partition("[")[0].endswith("_total"):
@@ -102,13 +103,21 @@ def analyze_series(
             t, y = drop_warmup(t, y, seconds)
             how = ", found automatically" if warmup == "auto" else ""
             notes.append(Note("warmup", f"The warm-up is left out: the first {seconds:g} s of load{how}."))
-        result = series_analysis(t, y, tests)
+        if t.size and t is not series.t:
+            work = {name: np.interp(t, series.t, counted) for name, counted in work.items()}
+        result = series_analysis(t, y, tests, work, _resolution(series.column, y))
     except SeriesError as error:
         result = SeriesAnalysis.impossible(tests, str(error))
     notes += result.notes
     if result.trend is not None and series.origin_assumed:
         notes += _origin_notes(result.trend, t, y)
     return TableAnalysis(series.column, t, y, result, tuple(notes))
+
+
+def _resolution(column: str, y: Floats) -> float | None:
+    """By the name of a known indicator; by the values (None) for any other column."""
+    level = float(np.median(np.abs(y))) if y.size else 0.0
+    return resolution(column.partition("[")[0], level) or None
 
 
 def _usual_step(t: Floats) -> float:

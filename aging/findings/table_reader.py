@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from math import isnan
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aging.core.errors import Mistake, MistakesError
 from aging.findings.table_files import Column, read_csv, read_parquet
+from aging.findings.table_work import work_of
 from aging.stats.note import Note
 
 Floats = NDArray[np.float64]
@@ -60,7 +61,8 @@ class Choice:
 class TableSeries:
     """One column (of one group): ``t`` (shape n) seconds since the start of load, ``y`` (shape n), and notes.
 
-    ``origin_assumed``: the first sample was taken for the start of load.
+    ``origin_assumed``: the first sample was taken for the start of load. ``work`` are the cumulative counts beside it,
+    by ``requests`` and ``tokens``, each of shape (n,).
     """
 
     column: str
@@ -68,6 +70,14 @@ class TableSeries:
     y: Floats
     notes: tuple[Note, ...]
     origin_assumed: bool
+    work: Mapping[str, Floats] = field(default_factory=dict)
+
+
+class _Origin(NamedTuple):
+    """The start of load, and whether the first sample was taken for it."""
+
+    seconds: float
+    assumed: bool
 
 
 def read_table(path: Path) -> Table:
@@ -104,7 +114,7 @@ def series_of(table: Table, source: str, choice: Choice) -> list[TableSeries]:
     if mistakes or chosen is None:
         raise MistakesError(source, mistakes)
     seconds, epoch = seconds_of(np.asarray(table[chosen]), chosen, source)
-    origin = _origin(choice.load_start, seconds, epoch, source)
+    origin = _Origin(_origin(choice.load_start, seconds, epoch, source), choice.load_start is None)
     asked = list(choice.columns) or [str(name) for name in names if name not in (chosen, choice.per)]
     numbers = {name: _numbers(np.asarray(table[name])) for name in asked}
     columns = {name: values for name, values in numbers.items() if values is not None}
@@ -113,10 +123,9 @@ def series_of(table: Table, source: str, choice: Choice) -> list[TableSeries]:
     if choice.columns and len(columns) < len(numbers):
         wrong = [Mistake(name, "holds values that are not numbers") for name in asked if name not in columns]
         raise MistakesError(source, wrong)
-    assumed = choice.load_start is None
     groups = [("", np.ones(seconds.size, dtype=bool))] if choice.per is None else _groups(table, choice.per)
     return [
-        _series(f"{name}{label}", seconds[rows], values[rows], origin, assumed)
+        _series(f"{name}{label}", seconds[rows], values[rows], origin, work_of(table, name, rows))
         for label, rows in groups
         for name, values in columns.items()
     ]
@@ -214,8 +223,8 @@ def _groups(table: Table, per: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         yield f"[{per}={value}]", np.asarray(values == value, dtype=bool)
 
 
-def _series(column: str, seconds: Floats, y: Floats, origin: float, origin_assumed: bool) -> TableSeries:
-    t = seconds - origin
+def _series(column: str, seconds: Floats, y: Floats, origin: _Origin, work: Mapping[str, Floats]) -> TableSeries:
+    t = seconds - origin.seconds
     notes: list[Note] = []
     known = np.isfinite(t) & np.isfinite(y)
     if lost := int((~known).sum()):
@@ -224,9 +233,10 @@ def _series(column: str, seconds: Floats, y: Floats, origin: float, origin_assum
     before = known & (t < 0)
     if early := int(before.sum()):
         notes.append(Note("rows_before_load", f"{early} rows before the start of load are left out."))
-    t, y = t[known & ~before], y[known & ~before]
+    kept = known & ~before
+    t, y, work = t[kept], y[kept], {name: counted[kept] for name, counted in work.items()}
     if np.any(np.diff(t) < 0):
         notes.append(Note("unsorted", "The times were not in order; the series was sorted."))
         order = np.argsort(t, kind="stable")
-        t, y = t[order], y[order]
-    return TableSeries(column, t, y, tuple(notes), origin_assumed)
+        t, y, work = t[order], y[order], {name: counted[order] for name, counted in work.items()}
+    return TableSeries(column, t, y, tuple(notes), origin.assumed, work)

@@ -1,7 +1,7 @@
 """The rules that decide the verdict of a finding, in order. Values in, a value out.
 
-1. A series has the verdict of its trend (:mod:`aging.stats.trend`); one without a trend is inconclusive, and so is a
-   growth whose interval reaches below zero. A change too small to matter is stable (:func:`of_series`).
+1. A series has the verdict of its trend, whose rules are in :mod:`aging.stats.verdict`; one without a trend is
+   inconclusive. A step, a cycle or a bounded growth too small to matter is stable (:func:`of_series`).
 2. Replicas have the verdict of most of them, or are inconclusive (:func:`of_replicas`).
 3. A finding without a run that is not broken is inconclusive (:func:`of_runs`).
 4. A growth is aging only with a p value of the chosen test that survives false-discovery control (:func:`of_finding`).
@@ -17,7 +17,7 @@ from aging.findings.types import Verdict
 from aging.stats.note import Note
 
 _NEGLIGIBLE: frozenset[Verdict] = frozenset(("step", "cyclic", "bounded"))
-"""A change of a few pages with one of these verdicts is stable; a sustained growth of a deployment always counts."""
+"""A change of a few pages with one of these verdicts is stable."""
 
 _DISAGREE = Note("replicas_disagree", "The replicas have different verdicts.")
 
@@ -30,18 +30,15 @@ class Decision:
     notes: tuple[Note, ...] = ()
 
 
-def of_series(trend: Verdict | None, low: float, change: float, resolution: float, *, harness: bool) -> Verdict:
+def of_series(trend: Verdict | None, change: float, resolution: float) -> Verdict:
     """The verdict of one series.
 
-    ``trend`` is the verdict of its trend, ``low`` the lower bound of its slope, ``change`` the distance of its extremes
-    and ``resolution`` the least that matters. Of the harness a sustained growth below the resolution is stable, too.
+    ``trend`` is the verdict of its trend, ``change`` the distance of its extremes and ``resolution`` the least that
+    matters.
     """
     if trend is None:
         return "inconclusive"
-    if trend == "aging" and low <= 0:
-        return "inconclusive"  # a rise whose interval reaches below zero contradicts itself
-    small = change <= resolution
-    return "stable" if small and (trend in _NEGLIGIBLE or (harness and trend == "aging")) else trend
+    return "stable" if change <= resolution and trend in _NEGLIGIBLE else trend
 
 
 def of_replicas(verdicts: Sequence[Verdict]) -> Decision:

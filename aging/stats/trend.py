@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aging.stats.growth.axis import CLOCK, choose_axis
+from aging.stats.growth.axis import CLOCK, Axis, choose_axis
 from aging.stats.growth.current_rate import CurrentRate
 from aging.stats.growth.exponent import Exponent
 from aging.stats.growth.shape import Shape, classify_shape
@@ -32,6 +32,7 @@ LEAST = 12
 
 _FINEST = 8_000
 _PAGE = 4096.0
+_PART = 8  # medians of an even number of samples lie between pages
 _PAGES = 64
 _PAGED_FROM = 1e6
 
@@ -150,7 +151,7 @@ def analyze(
         n_effective=slope.n_effective,
         shape=shape,
         verdict=verdict,
-        minimum_detectable=_detectable(times, values, slope, alpha, least),
+        minimum_detectable=_detectable(series, _margin(growth.current, axis, slope), alpha, least),
         exponent=growth.exponent,
         notes=notes + remarks,
         axis=axis.name,
@@ -167,7 +168,7 @@ def _sorted_work(given: ArrayLike, work: Mapping[str, ArrayLike]) -> Mapping[str
 
 def _resolution(y: Floats) -> float:
     """64 pages for values that are whole pages of memory in bytes, 0 for any other unit."""
-    paged = float(y.max()) > _PAGED_FROM and not np.any(np.mod(y, _PAGE))
+    paged = float(y.max()) > _PAGED_FROM and not np.any(np.mod(y, _PAGE / _PART))
     return _PAGES * _PAGE if paged else 0.0
 
 
@@ -175,9 +176,14 @@ def _late_slope(t: Floats, y: Floats) -> float:
     return theil_sen(*block_medians(t[t.size // 2 :], y[t.size // 2 :], _FINEST))
 
 
-def _detectable(t: Floats, y: Floats, slope: AutocorrelatedSlope, alpha: float, resolution: float) -> float:
-    """The interval's answer, but no less than the ten smallest steps of the indicator that sustained growth takes."""
-    moves = np.abs(np.diff(y))
-    quantum = float(moves[moves > 0].min())
-    by_interval = minimum_detectable((slope.high - slope.low) / 2, alpha)
-    return max(by_interval, max(FEWEST_RISES * quantum, LEAST_GROWTH * resolution) / float(t[-1] - t[0]))
+def _margin(current: CurrentRate | None, axis: Axis, slope: AutocorrelatedSlope) -> float:
+    """Half of the narrower interval: of the slope, or of the current rate, per second."""
+    half = (slope.high - slope.low) / 2
+    return half if current is None else min(half, axis.per_second * (current.high - current.low) / 2)
+
+
+def _detectable(series: Observed, margin: float, alpha: float, resolution: float) -> float:
+    """The interval's answer, but no less than the growth that is called sustained, nor ten of the smallest steps."""
+    moves = np.abs(np.diff(series.y))
+    least = max(FEWEST_RISES * float(moves[moves > 0].min()), LEAST_GROWTH * resolution)
+    return max(minimum_detectable(margin, alpha), least / float(series.t[-1] - series.t[0]))
