@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from aging.stats.growth.evidence import Evidence
+from aging.stats.growth.evidence import Evidence, block_growth, is_noise_of_level
 from aging.stats.growth.staircase import FEWEST_STEPS, Staircase
 from aging.stats.noise.har_variance import COSINES
 from aging.stats.series.block_medians import block_medians
@@ -19,9 +19,7 @@ from aging.stats.slope.interval import interval
 
 _STEADY = 0.65
 """Least share of the rate of a window's first half that the second half has where the window has one rate."""
-_OPPOSED = -0.25
 _FINEST = 2_000
-_BLOCKS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +57,15 @@ def current_rate(windows: Sequence[Evidence], steps: Staircase | None, confidenc
 
 
 def _mean_growth(x: Floats, y: Floats, confidence: float) -> tuple[float, float | None]:
-    """The mean growth and its margin from the slow cosines of the growth of 60 blocks; no margin for noisy levels.
-
-    Where neighbouring growths are opposed, noise of the level, not of the growth, is what the rate is lost in.
-    """
-    edges, grown = _block_growth(x, y)
+    """The mean growth and its margin from the slow cosines of the growth of blocks; no margin for a noisy level."""
+    width, grown = block_growth(x, y)
     rate = float(grown.mean())
-    departures = grown - rate
-    power = float(departures @ departures)
-    width = float(edges[1] - edges[0])
-    if power > 0 and float(departures[1:] @ departures[:-1]) < _OPPOSED * power:
+    if is_noise_of_level(grown):
         return rate / width, None
     phase = np.pi * (np.arange(grown.size) + 0.5) / grown.size
     cosines = np.sqrt(2 / grown.size) * np.cos(np.outer(np.arange(1, COSINES + 1), phase))
-    error = math.sqrt(float(np.mean((cosines @ departures) ** 2)) / grown.size)
+    error = math.sqrt(float(np.mean((cosines @ (grown - rate)) ** 2)) / grown.size)
     return rate / width, float(stdtrit(COSINES, (1 + confidence) / 2)) * error / width
-
-
-def _block_growth(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    places, levels = block_medians(x, y, 4 * _BLOCKS)
-    edges = np.linspace(x[0], x[-1], _BLOCKS + 1)
-    return edges, np.diff(np.interp(edges, places, levels))
 
 
 def _quantum(y: Floats) -> float:
@@ -92,8 +78,8 @@ def _steady(window: Evidence) -> bool:
 
 
 def _share(x: Floats, y: Floats) -> tuple[float, float]:
-    _, grown = _block_growth(x, y)
-    half = _BLOCKS // 2
+    _, grown = block_growth(x, y)
+    half = grown.size // 2
     early, late = float(grown[:half].mean()), float(grown[half:].mean())
     phase = np.pi * (np.arange(half) + 0.5) / half
     cosines = np.sqrt(2 / half) * np.cos(np.outer(np.arange(1, COSINES // 2 + 1), phase))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from aging.stats.growth.curve_score import curve_score
+from aging.stats.growth.curve_score import curve_part, curve_score
 from aging.stats.growth.operational_time import Score, operational_time, recording, score
 from aging.stats.noise.har_variance import COSINES
 from aging.stats.series.block_medians import block_medians
@@ -20,8 +20,12 @@ BAR = 0.5
 """The power of growth between a leak (1) and a high-water mark (0)."""
 
 _FEWEST = 24
+_CONTRARY = -1.0
 _FINEST_CURVE = 1_000
+_AS_GOOD = 1.25
+_TIME_CONSTANTS = (0.03, 0.06, 0.1, 0.15, 0.25, 0.4)
 _BLOCKS = 60
+_OPPOSED = -0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,20 @@ class Evidence:
         return self.late * self.span / 2
 
     @property
+    def larger_growth(self) -> float:
+        """The growth of the half that grew more."""
+        return max(self.early, self.late) * self.span / 2
+
+    @property
     def growth(self) -> float:
         return self.constant.growth
 
     @property
     def faster_than_half(self) -> bool:
         """Whether powers of growth up to 1/2 are refuted, by the blocks or by a regression under noise."""
-        return self.half.z > quantile(self.half) or outgrows(self.x, self.y, BAR)
+        if self.half.z > quantile(self.half):
+            return True
+        return self.half.z > _CONTRARY and outgrows(self.x, self.y, BAR)
 
     @property
     def slower_than_half(self) -> bool:
@@ -67,6 +78,23 @@ class Evidence:
     def slows(self) -> bool:
         """Whether a constant rate is refuted."""
         return self.constant.z < -quantile(self.constant)
+
+
+def line_part(x: Floats, y: Floats) -> tuple[float, float] | None:
+    """Bound the constant rate that goes on beneath a warm-up: the line beside a curve, for curves that fit ``y``.
+
+    Curves: the logarithm of x, and exponential saturations; those that leave at most a quarter more unexplained than
+    the best do fit. Returns the least of their lower 95 % limits of the rate, and the upper one of the best; or None.
+    """
+    places, levels = block_medians(x, y, _FINEST_CURVE)
+    since = (places - places[0]) / (places[-1] - places[0])
+    curves = [np.log(places), *(-np.exp(-since / constant) for constant in _TIME_CONSTANTS)]
+    parts = [part for curve in curves if (part := curve_part(levels, places, curve)) is not None]
+    if not parts:
+        return None
+    t, best = float(stdtrit(COSINES, 0.975)), min(parts, key=lambda part: part.left)
+    fitting = [part for part in parts if part.left <= _AS_GOOD * best.left]
+    return min(part.coefficient - t * part.error for part in fitting), best.coefficient + t * best.error
 
 
 def evidence(x: Floats, y: Floats) -> list[Evidence]:
@@ -84,11 +112,29 @@ def evidence(x: Floats, y: Floats) -> list[Evidence]:
     return found
 
 
-def _halves(x: Floats, y: Floats) -> tuple[float, float]:
+def block_growth(x: Floats, y: Floats) -> tuple[float, Floats]:
+    """Cut ``y`` at ``x`` into 60 blocks of one width; return the width and the growth in each, shape (60,)."""
     places, levels = block_medians(x, y, _BLOCKS * 4)
-    first, middle, last = np.interp([x[0], (x[0] + x[-1]) / 2, x[-1]], places, levels)
-    half = float(x[-1] - x[0]) / 2
-    return float(middle - first) / half, float(last - middle) / half
+    edges = np.linspace(x[0], x[-1], _BLOCKS + 1)
+    return float(edges[1] - edges[0]), np.diff(np.interp(edges, places, levels))
+
+
+def is_noise_of_level(grown: Floats) -> bool:
+    """Whether neighbouring growths are opposed: noise of the level, not of the growth, hides the rate."""
+    departures = grown - grown.mean()
+    return float(departures[1:] @ departures[:-1]) < _OPPOSED * float(departures @ departures)
+
+
+def _halves(x: Floats, y: Floats) -> tuple[float, float]:
+    """The growth per unit in both halves: of their ends or, where the level is noisy, of two lines that meet."""
+    width, grown = block_growth(x, y)
+    if not is_noise_of_level(grown):
+        half = grown.size // 2
+        return float(grown[:half].mean()) / width, float(grown[half:].mean()) / width
+    middle = (x[0] + x[-1]) / 2
+    design = np.column_stack([np.ones(x.size), np.minimum(x - middle, 0), np.maximum(x - middle, 0)])
+    _, early, late = np.linalg.lstsq(design, y, rcond=None)[0]
+    return float(early), float(late)
 
 
 def outgrows(x: Floats, y: Floats, power: float) -> bool:

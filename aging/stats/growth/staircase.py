@@ -24,6 +24,7 @@ _SHARE = 0.8
 _FALLS = 0.25
 _APART = 0.01
 _BAR = -0.5
+_OVERDUE = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Staircase:
 
     ``rate`` per unit of the axis, with its 95 % limits, of the levels just before the steps; NaN with fewer than 3
     steps. ``lean`` bounds the power by which growth a unit changes, 0 of a leak and -1 of a high-water mark.
-    ``gap`` is the mean distance of two steps, ``largest`` the share of the largest in all growth.
+    ``gap`` is the mean distance of two steps, ``since`` that from the last one to the end, in distances that a step
+    of its size lasts at this rate; ``largest`` the share of the largest in all growth.
     """
 
     steps: int
@@ -41,12 +43,13 @@ class Staircase:
     high: float
     lean: tuple[float, float]
     gap: float
+    since: float
     largest: float
 
     @property
     def goes_on(self) -> bool:
         """Whether the steps follow the load, as those of a leak do."""
-        return self.steps >= FEWEST_STEPS and self.low > 0 and self.lean[0] > _BAR
+        return self.steps >= FEWEST_STEPS and self.low > 0 and self.lean[0] > _BAR and self.since < _OVERDUE
 
     @property
     def tires(self) -> bool:
@@ -74,8 +77,12 @@ def staircase(x: Floats, y: Floats, resolution: float = 0.0) -> Staircase | None
     largest = float(sizes.max()) / rises
     if count < 3:
         gap = float(x[-1] - x[0]) / count
-        return Staircase(count, math.nan, math.nan, math.nan, (-math.inf, math.inf), gap, largest)
-    return Staircase(count, *_rate(places, levels), _lean(places, levels), float(np.diff(places).mean()), largest)
+        return Staircase(count, math.nan, math.nan, math.nan, (-math.inf, math.inf), gap, math.nan, largest)
+    rate, low, high = _rate(places, levels)
+    gap = float(np.diff(places).mean())
+    lasts = max(gap, float(sizes[chosen[-1]]) / rate) if rate > 0 else gap
+    since = float(x[-1] - places[-1]) / lasts
+    return Staircase(count, rate, low, high, _lean(places, levels), gap, since, largest)
 
 
 def _joined(rising: NDArray[np.intp], x: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

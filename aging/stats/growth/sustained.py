@@ -2,8 +2,8 @@
 
 The rules, in order; the first that holds decides:
 
-1. Flat: neither the last two fifths nor the second half grew beyond the resolution. The series is flat if the part
-   before did not grow by more than twice the resolution either, settled otherwise.
+1. Flat: neither the second half, the last three fifths, nor a half of the last two fifths grew beyond the resolution.
+   The series is flat if the part before did not grow by more than twice the resolution either, settled otherwise.
 2. A staircase: at least five rising steps whose sizes follow the load are sustained growth; steps that get rarer or
    smaller are not; fewer are undecided, and one is a step.
 3. Sustained: in one of the windows that begin at 5, 20 and 40 % of the series, powers of growth up to 1/2 are refuted;
@@ -28,7 +28,7 @@ import numpy as np
 
 from aging.stats.growth.current_rate import CurrentRate, current_rate
 from aging.stats.growth.decision_time import PROBABILITY, longer
-from aging.stats.growth.evidence import BAR, Evidence, evidence, quantile
+from aging.stats.growth.evidence import BAR, Evidence, evidence, line_part, quantile
 from aging.stats.growth.exponent import Exponent, growth_exponent
 from aging.stats.growth.sawtooth import floor_window, is_sawtooth, trailing_minimum
 from aging.stats.growth.staircase import FEWEST_STEPS, Staircase, staircase
@@ -47,6 +47,8 @@ _SUSTAINED_SHARE, _SLOWING_SHARE = 0.65, 0.5
 _FINEST = 8_000
 _LATEST_START = 2
 _NO_SIGN = -1.0
+_LASTING = 0.5
+_ENDED_SHARE = 0.35
 
 Decision = Literal["none", "flat", "settled", "step", "sustained", "decelerating", "undecided"]
 
@@ -90,51 +92,61 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
     if not windows:
         return Growth("undecided", reason=_FEW_SAMPLES)
     steps = staircase(windows[0].x, windows[0].y, resolution)
-    decision, reason, factor = _decide(windows, steps, resolution)
+    current = current_rate(windows, steps)
+    decision, reason, factor = _decide(windows, steps, current, resolution)
     exponent = growth_exponent(x, y, windows[0].start) if windows[0].growth > 0 else None
-    return Growth(decision, current_rate(windows, steps), exponent, steps, reason, factor)
+    return Growth(decision, current, exponent, steps, reason, factor)
 
 
 _Decided = tuple[Decision, Note | None, float | None]
 
 
-def _decide(windows: Sequence[Evidence], steps: Staircase | None, resolution: float) -> _Decided:
+def _decide(windows: Sequence[Evidence], steps: Staircase | None, current: CurrentRate, resolution: float) -> _Decided:
     whole, last = windows[0], windows[min(_LATEST_START, len(windows) - 1)]
-    if max(abs(whole.late_growth), abs(last.growth)) <= resolution:
-        return ("flat" if abs(whole.growth) <= 2 * resolution else "settled"), None, None
+    if max(whole.late_growth, last.growth, windows[-1].larger_growth) <= resolution:
+        return ("flat" if whole.growth <= 2 * resolution else "settled"), None, None
     if whole.growth <= 0:
         return "none", None, None
     if steps is not None:
         by_steps = _of_steps(steps, whole, resolution)
         if by_steps is not None:
             return by_steps
+    lasting = line_part(whole.x, whole.y)
     for window in windows[: _LATEST_START + 1]:
-        if _goes_on(window, resolution):
+        if _large(window, resolution) and (window.faster_than_half or _lasts(window, lasting)):
             return "sustained", _after_warmup(window, whole), None
-    if _slows_down(whole, last, windows[-1]):
+    if _has_ended(whole, current) or _slows_down(whole, last, windows[-1], lasting):
         return "decelerating", None, None
     return _undecided(windows, steps, resolution)
 
 
-def _goes_on(window: Evidence, resolution: float) -> bool:
+def _large(window: Evidence, resolution: float) -> bool:
     return (
         window.constant.rises >= FEWEST_RISES
         and window.constant.largest < window.growth / 2
         and window.late > max(_SUSTAINED_SHARE * window.early, 0.0)
         and window.growth >= LEAST_GROWTH * resolution
         and window.late_growth > _LEAST_LATE_GROWTH * resolution
-        and window.faster_than_half
     )
 
 
-def _slows_down(whole: Evidence, last: Evidence, latest: Evidence) -> bool:
-    return (
-        whole.slower_than_half
-        and whole.late < _SLOWING_SHARE * whole.early
-        and last.slows
-        and last.late < _SUSTAINED_SHARE * last.early
-        and latest.constant.z < _NO_SIGN
-    )
+def _lasts(window: Evidence, lasting: tuple[float, float] | None) -> bool:
+    return lasting is not None and lasting[0] > _LASTING * window.late and window.half.z > _NO_SIGN and not window.slows
+
+
+def _has_ended(whole: Evidence, current: CurrentRate) -> bool:
+    """Whether no growth is shown now, and what might be hidden is little of what there was."""
+    return whole.slower_than_half and current.low <= 0 and current.high < _ENDED_SHARE * whole.early
+
+
+def _slows_down(whole: Evidence, last: Evidence, latest: Evidence, lasting: tuple[float, float] | None) -> bool:
+    if not whole.slower_than_half or whole.late >= _SLOWING_SHARE * whole.early:
+        return False
+    if lasting is not None and lasting[1] < _LASTING * whole.late and last.constant.z < _NO_SIGN / 2:
+        return True
+    if latest.growth <= 0:
+        return True
+    return last.slows and last.late < _SUSTAINED_SHARE * last.early and latest.constant.z < _NO_SIGN
 
 
 def _of_steps(steps: Staircase, whole: Evidence, resolution: float) -> _Decided | None:
