@@ -43,7 +43,7 @@ def current_rate(windows: Sequence[Evidence], steps: Staircase | None, confidenc
     A change of the rate ends the warm-up: windows that begin ever later are tried until a constant rate is not
     refuted. ``windows`` must not be empty.
     """
-    share = _share(windows[0].x, windows[0].y)
+    share = windows[0].share
     if steps is not None and steps.steps >= FEWEST_STEPS and steps.largest < 0.5:
         return CurrentRate(windows[0].start, steps.rate, steps.low, steps.high, share)
     chosen = next((one for one in windows if _steady(one)), windows[-1])
@@ -75,22 +75,3 @@ def _quantum(y: Floats) -> float:
 
 def _steady(window: Evidence) -> bool:
     return not window.slows and window.late > _STEADY * window.early
-
-
-def _share(x: Floats, y: Floats) -> tuple[float, float]:
-    _, grown = block_growth(x, y)
-    half = grown.size // 2
-    early, late = float(grown[:half].mean()), float(grown[half:].mean())
-    phase = np.pi * (np.arange(half) + 0.5) / half
-    cosines = np.sqrt(2 / half) * np.cos(np.outer(np.arange(1, COSINES // 2 + 1), phase))
-    long_run = float(np.mean([(cosines @ part) ** 2 for part in (grown[:half], grown[half:])]))
-    return _fieller(early, late, float(stdtrit(COSINES, 0.975)) ** 2 * long_run / half)
-
-
-def _fieller(below: float, above: float, margin: float) -> tuple[float, float]:
-    """The ratios r of ``above`` to ``below`` with (above - r below)^2 <= ``margin`` (1 + r^2)."""
-    a, b, c = below**2 - margin, -below * above, above**2 - margin
-    if a <= 0 or below <= 0:
-        return -math.inf, math.inf
-    root = math.sqrt(max(b * b - a * c, 0.0))
-    return (-b - root) / a, (-b + root) / a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,16 @@ class Evidence:
     @property
     def growth(self) -> float:
         return self.constant.growth
+
+    @property
+    def noisy(self) -> bool:
+        """Whether noise of the level hides the rate."""
+        return is_noise_of_level(block_growth(self.x, self.y)[1])
+
+    @property
+    def share(self) -> tuple[float, float]:
+        """The 95 % limits of the late rate as a part of the early one (Fieller 1954); infinite where they are open."""
+        return _share(self.x, self.y)
 
     @property
     def faster_than_half(self) -> bool:
@@ -135,6 +146,25 @@ def _halves(x: Floats, y: Floats) -> tuple[float, float]:
     design = np.column_stack([np.ones(x.size), np.minimum(x - middle, 0), np.maximum(x - middle, 0)])
     _, early, late = np.linalg.lstsq(design, y, rcond=None)[0]
     return float(early), float(late)
+
+
+def _share(x: Floats, y: Floats) -> tuple[float, float]:
+    _, grown = block_growth(x, y)
+    half = grown.size // 2
+    early, late = float(grown[:half].mean()), float(grown[half:].mean())
+    phase = np.pi * (np.arange(half) + 0.5) / half
+    cosines = np.sqrt(2 / half) * np.cos(np.outer(np.arange(1, COSINES // 2 + 1), phase))
+    long_run = float(np.mean([(cosines @ part) ** 2 for part in (grown[:half], grown[half:])]))
+    return _fieller(early, late, float(stdtrit(COSINES, 0.975)) ** 2 * long_run / half)
+
+
+def _fieller(below: float, above: float, margin: float) -> tuple[float, float]:
+    """The ratios r of ``above`` to ``below`` with (above - r below)^2 <= ``margin`` (1 + r^2)."""
+    a, b, c = below**2 - margin, -below * above, above**2 - margin
+    if a <= 0 or below <= 0:
+        return -math.inf, math.inf
+    root = math.sqrt(max(b * b - a * c, 0.0))
+    return (-b - root) / a, (-b + root) / a
 
 
 def outgrows(x: Floats, y: Floats, power: float) -> bool:

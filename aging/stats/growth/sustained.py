@@ -6,11 +6,15 @@ The rules, in order; the first that holds decides:
    The series is flat if the part before did not grow by more than twice the resolution either, settled otherwise.
 2. A staircase: at least five rising steps whose sizes follow the load are sustained growth; steps that get rarer or
    smaller are not; fewer are undecided, and one is a step.
-3. Sustained: in one of the windows that begin at 5, 20 and 40 % of the series, powers of growth up to 1/2 are refuted;
-   the second half grew at more than 0.65 of the rate of the first; at least 10 of 40 blocks rise, none by half of all;
-   and the growth is at least four times the resolution, in the second half one and a half times.
-4. Slowing down: powers from 1/2 on are refuted, the second half grew at less than half of the rate of the first, and
-   a constant rate is refuted in the last three fifths, with no sign of one in the last two fifths.
+3. Sustained: in one of the windows that begin at 5, 20 and 40 % of the series, powers of growth up to 1/2 are refuted,
+   or a line is needed beneath every warm-up curve that fits, and makes half of the late growth; the second half grew
+   at more than 0.65 of the rate of the first, and with 97.5 % confidence at more than a quarter of it; at least 10 of
+   40 blocks rise, none by half of all; and the growth is at least four times the resolution, in the second half one
+   and a half times.
+4. Bounded: powers from 1/2 on are refuted, and either no growth is shown now and what might be hidden is less than
+   0.35 of the early rate; or the second half grew at less than half of the rate of the first, and a constant rate is
+   refuted in the last three fifths with no sign of one in the last two fifths, or a line beneath the warm-up curve that
+   fits best makes less than half of the late growth.
 5. No growth: the last level is not above the first.
 6. Undecided otherwise.
 
@@ -48,6 +52,7 @@ _FINEST = 8_000
 _LATEST_START = 2
 _NO_SIGN = -1.0
 _LASTING = 0.5
+_LEAST_SHARE = 0.25
 _ENDED_SHARE = 0.35
 
 Decision = Literal["none", "flat", "settled", "step", "sustained", "decelerating", "undecided"]
@@ -127,6 +132,7 @@ def _large(window: Evidence, resolution: float) -> bool:
         and window.late > max(_SUSTAINED_SHARE * window.early, 0.0)
         and window.growth >= LEAST_GROWTH * resolution
         and window.late_growth > _LEAST_LATE_GROWTH * resolution
+        and (window.noisy or window.share[0] > _LEAST_SHARE)
     )
 
 
