@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from aging.stats.growth.evidence import Evidence, block_growth, is_noise_of_level
+from aging.stats.growth.evidence import Evidence, Line, block_growth, is_noise_of_level
 from aging.stats.growth.staircase import FEWEST_STEPS, Staircase
 from aging.stats.noise.har_variance import COSINES
 from aging.stats.series.block_medians import block_medians
@@ -19,6 +19,7 @@ from aging.stats.slope.interval import interval
 
 _STEADY = 0.65
 """Least share of the rate of a window's first half that the second half has where the window has one rate."""
+_CONFIDENCE = 0.95
 _FINEST = 2_000
 
 
@@ -37,26 +38,30 @@ class CurrentRate:
     share: tuple[float, float]
 
 
-def current_rate(windows: Sequence[Evidence], steps: Staircase | None, confidence: float = 0.95) -> CurrentRate:
+def current_rate(windows: Sequence[Evidence], steps: Staircase | None, lasting: Line | None) -> CurrentRate:
     """Return the rate of the longest window in which the rate does not fall, of steps where they make the growth.
 
     A change of the rate ends the warm-up: windows that begin ever later are tried until a constant rate is not
-    refuted. ``windows`` must not be empty.
+    refuted. What is left of the warm-up there is allowed for: the limits include those of the line beneath it.
+    ``windows`` must not be empty.
     """
     share = windows[0].share
     if steps is not None and steps.steps >= FEWEST_STEPS and steps.largest < 0.5:
         return CurrentRate(windows[0].start, steps.rate, steps.low, steps.high, share)
     chosen = next((one for one in windows if _steady(one)), windows[-1])
-    rate, margin = _mean_growth(chosen.x, chosen.y, confidence)
+    rate, margin = _mean_growth(chosen.x, chosen.y)
     if margin is None:
         x, y = block_medians(chosen.x, chosen.y, _FINEST)
-        found = interval(Observed.of(x, y), confidence)
+        found = interval(Observed.of(x, y), _CONFIDENCE)
         rate, margin = found.slope, (found.high - found.low) / 2
     margin = max(margin, _quantum(windows[0].y) / chosen.span)
-    return CurrentRate(chosen.start, rate, rate - margin, rate + margin, share)
+    low, high = rate - margin, rate + margin
+    if lasting is not None and chosen is not windows[0]:
+        low, high = min(low, lasting.low), max(high, lasting.high)
+    return CurrentRate(chosen.start, rate, low, high, share)
 
 
-def _mean_growth(x: Floats, y: Floats, confidence: float) -> tuple[float, float | None]:
+def _mean_growth(x: Floats, y: Floats) -> tuple[float, float | None]:
     """The mean growth and its margin from the slow cosines of the growth of blocks; no margin for a noisy level."""
     width, grown = block_growth(x, y)
     rate = float(grown.mean())
@@ -65,7 +70,7 @@ def _mean_growth(x: Floats, y: Floats, confidence: float) -> tuple[float, float 
     phase = np.pi * (np.arange(grown.size) + 0.5) / grown.size
     cosines = np.sqrt(2 / grown.size) * np.cos(np.outer(np.arange(1, COSINES + 1), phase))
     error = math.sqrt(float(np.mean((cosines @ (grown - rate)) ** 2)) / grown.size)
-    return rate / width, float(stdtrit(COSINES, (1 + confidence) / 2)) * error / width
+    return rate / width, float(stdtrit(COSINES, (1 + _CONFIDENCE) / 2)) * error / width
 
 
 def _quantum(y: Floats) -> float:

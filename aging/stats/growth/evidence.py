@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
@@ -91,11 +92,22 @@ class Evidence:
         return self.constant.z < -quantile(self.constant)
 
 
-def line_part(x: Floats, y: Floats) -> tuple[float, float] | None:
+class Line(NamedTuple):
+    """Limits of the rate of a line beneath a warm-up: with the curve that fits best, and the least with any that fits.
+
+    ``least``, ``low`` and ``high`` per unit of the axis.
+    """
+
+    least: float
+    low: float
+    high: float
+
+
+def line_part(x: Floats, y: Floats) -> Line | None:
     """Bound the constant rate that goes on beneath a warm-up: the line beside a curve, for curves that fit ``y``.
 
     Curves: the logarithm of x, and exponential saturations; those that leave at most a quarter more unexplained than
-    the best do fit. Returns the least of their lower 95 % limits of the rate, and the upper one of the best; or None.
+    the best do fit. Limits are at 95 %. None where no curve differs from a line.
     """
     places, levels = block_medians(x, y, _FINEST_CURVE)
     since = (places - places[0]) / (places[-1] - places[0])
@@ -105,7 +117,8 @@ def line_part(x: Floats, y: Floats) -> tuple[float, float] | None:
         return None
     t, best = float(stdtrit(COSINES, 0.975)), min(parts, key=lambda part: part.left)
     fitting = [part for part in parts if part.left <= _AS_GOOD * best.left]
-    return min(part.coefficient - t * part.error for part in fitting), best.coefficient + t * best.error
+    least = min(part.coefficient - t * part.error for part in fitting)
+    return Line(least, best.coefficient - t * best.error, best.coefficient + t * best.error)
 
 
 def evidence(x: Floats, y: Floats) -> list[Evidence]:

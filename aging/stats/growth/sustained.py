@@ -32,7 +32,7 @@ import numpy as np
 
 from aging.stats.growth.current_rate import CurrentRate, current_rate
 from aging.stats.growth.decision_time import PROBABILITY, longer
-from aging.stats.growth.evidence import BAR, Evidence, evidence, line_part, quantile
+from aging.stats.growth.evidence import BAR, Evidence, Line, evidence, line_part, quantile
 from aging.stats.growth.exponent import Exponent, growth_exponent
 from aging.stats.growth.sawtooth import floor_window, is_sawtooth, trailing_minimum
 from aging.stats.growth.staircase import FEWEST_STEPS, Staircase, staircase
@@ -97,8 +97,9 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
     if not windows:
         return Growth("undecided", reason=_FEW_SAMPLES)
     steps = staircase(windows[0].x, windows[0].y, resolution)
-    current = current_rate(windows, steps)
-    decision, reason, factor = _decide(windows, steps, current, resolution)
+    lasting = line_part(windows[0].x, windows[0].y)
+    current = current_rate(windows, steps, lasting)
+    decision, reason, factor = _decide(_Seen(windows, steps, lasting, current), resolution)
     exponent = growth_exponent(x, y, windows[0].start) if windows[0].growth > 0 else None
     return Growth(decision, current, exponent, steps, reason, factor)
 
@@ -106,7 +107,18 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
 _Decided = tuple[Decision, Note | None, float | None]
 
 
-def _decide(windows: Sequence[Evidence], steps: Staircase | None, current: CurrentRate, resolution: float) -> _Decided:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the rules decide on."""
+
+    windows: Sequence[Evidence]
+    steps: Staircase | None
+    lasting: Line | None
+    current: CurrentRate
+
+
+def _decide(seen: _Seen, resolution: float) -> _Decided:
+    windows, steps, lasting = seen.windows, seen.steps, seen.lasting
     whole, last = windows[0], windows[min(_LATEST_START, len(windows) - 1)]
     if max(whole.late_growth, last.growth, windows[-1].larger_growth) <= resolution:
         return ("flat" if whole.growth <= 2 * resolution else "settled"), None, None
@@ -116,11 +128,10 @@ def _decide(windows: Sequence[Evidence], steps: Staircase | None, current: Curre
         by_steps = _of_steps(steps, whole, resolution)
         if by_steps is not None:
             return by_steps
-    lasting = line_part(whole.x, whole.y)
     for window in windows[: _LATEST_START + 1]:
         if _large(window, resolution) and (window.faster_than_half or _lasts(window, lasting)):
             return "sustained", _after_warmup(window, whole), None
-    if _has_ended(whole, current) or _slows_down(whole, last, windows[-1], lasting):
+    if _has_ended(whole, seen.current) or _slows_down(whole, last, windows[-1], lasting):
         return "decelerating", None, None
     return _undecided(windows, steps, resolution)
 
@@ -136,8 +147,10 @@ def _large(window: Evidence, resolution: float) -> bool:
     )
 
 
-def _lasts(window: Evidence, lasting: tuple[float, float] | None) -> bool:
-    return lasting is not None and lasting[0] > _LASTING * window.late and window.half.z > _NO_SIGN and not window.slows
+def _lasts(window: Evidence, lasting: Line | None) -> bool:
+    return (
+        lasting is not None and lasting.least > _LASTING * window.late and window.half.z > _NO_SIGN and not window.slows
+    )
 
 
 def _has_ended(whole: Evidence, current: CurrentRate) -> bool:
@@ -145,10 +158,10 @@ def _has_ended(whole: Evidence, current: CurrentRate) -> bool:
     return whole.slower_than_half and current.low <= 0 and current.high < _ENDED_SHARE * whole.early
 
 
-def _slows_down(whole: Evidence, last: Evidence, latest: Evidence, lasting: tuple[float, float] | None) -> bool:
+def _slows_down(whole: Evidence, last: Evidence, latest: Evidence, lasting: Line | None) -> bool:
     if not whole.slower_than_half or whole.late >= _SLOWING_SHARE * whole.early:
         return False
-    if lasting is not None and lasting[1] < _LASTING * whole.late and last.constant.z < _NO_SIGN / 2:
+    if lasting is not None and lasting.high < _LASTING * whole.late and last.constant.z < _NO_SIGN / 2:
         return True
     if latest.growth <= 0:
         return True
