@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from aging.stats import trend_test
 from analysis.methods.signals import Floats, ar1, high_water_mark, losses
@@ -77,7 +79,7 @@ def under_noise(rng: Generator, n: int) -> Leaking:
     return Leaking(4 * _PAGE * n * (np.arange(1, n + 1) / n + 0.1 * ar1(rng, n, 0.8)), None, 4 * _PAGE)
 
 
-def _pages(y: Floats) -> Floats:
+def _pages(y: NDArray[np.floating[Any]]) -> Floats:
     return np.asarray(np.floor(y / _PAGE) * _PAGE, dtype=np.float64)
 
 

@@ -56,7 +56,7 @@ def current_rate(windows: Sequence[Evidence], steps: Staircase | None, lasting: 
         rate, margin = found.slope, (found.high - found.low) / 2
     margin = max(margin, _quantum(windows[0].y) / chosen.span)
     low, high = rate - margin, rate + margin
-    if lasting is not None and chosen is not windows[0]:
+    if lasting is not None and (chosen is not windows[0] or not lasting.low <= rate <= lasting.high):
         low, high = min(low, lasting.low), max(high, lasting.high)
     return CurrentRate(chosen.start, rate, low, high, share)
 
