@@ -28,6 +28,7 @@ FEWEST_EFFECTIVE = 20
 Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
 Direction = Literal["increasing", "decreasing", "none"]
 
+_LONG_ENOUGH_TO_FILL = 600.0
 _UNITS = ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 _NO_NET_GROWTH = Note(
@@ -81,7 +82,7 @@ def _of_growth(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
     if growth.sustained:
         if growth.current is None or growth.current.low <= 0:
             return "inconclusive", (_RATE_NOT_ABOVE_ZERO,)
-        return "aging", reasons
+        return "aging", (*reasons, *_while_filling(basis.seconds))
     if growth.decision == "decelerating":
         return "bounded", reasons
     if growth.decision == "none":
@@ -92,6 +93,17 @@ def _of_growth(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
     return "inconclusive", (*reasons, Note("measure_longer", f"{longer}{100 * PROBABILITY:.0f} %."))
 
 
+def _while_filling(seconds: float) -> tuple[Note, ...]:
+    if seconds >= _LONG_ENOUGH_TO_FILL:
+        return ()
+    message = f"The growth was seen for {_duration(seconds)}: a cache that is still filling looks the same."
+    return (Note("may_still_fill", message),)
+
+
 def _measure(seconds: float) -> str:
+    return f"Measure {_duration(seconds)} longer"
+
+
+def _duration(seconds: float) -> str:
     size, unit = next((size, unit) for size, unit in _UNITS if seconds >= size or size == 1)
-    return f"Measure {max(seconds / size, 1):.2g} {unit} longer"
+    return f"{max(seconds / size, 1):.2g} {unit}"
