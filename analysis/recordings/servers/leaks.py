@@ -91,10 +91,10 @@ class Leak:
         return self.dose
 
     def _thread(self):
-        """Every 100th request leaves a thread that waits forever."""
+        """Every 100th request leaves a thread that waits forever; every request leaves its dose."""
         if self.calls % 100 == 0:
             threading.Thread(target=threading.Event().wait, daemon=True).start()
-        return self.dose
+        return self._list()
 
     def _fd(self):
         """Every 20th request leaves a file open, and the dose with it."""
