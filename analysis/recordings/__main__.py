@@ -23,6 +23,7 @@ def main() -> None:
     if told.only:
         servers = [server for server in servers if any(part in server.name for part in told.only)]
     minutes = {server.name: told.minutes or server.minutes for server in servers}
+    told.folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(record_all(servers, told.folder, minutes, told.stagger))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass
 
 _TEXT_SEED = 7
@@ -113,7 +113,7 @@ class _Connection(asyncio.Protocol):
         self.busy = False
         self.client.answered(self, head)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio calls it so
         self.client.lost(self)
 
 
@@ -162,8 +162,8 @@ class Client:
         if self.queue:
             self._start(self._connect(*self.queue.popleft()))
 
-    def _start(self, coroutine: Callable[..., None] | object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[arg-type]
+    def _start(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from analysis import ROOT
 from analysis.recordings.load import Requests, Shape
 
 Half = Literal["tune", "held-out"]
@@ -49,8 +50,6 @@ class Program:
     what: str
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
-    others: tuple[str, ...] = ()
-    """Names of further processes, in the order of their pids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +90,7 @@ class Server:
 
     def description(self) -> dict[str, object]:
         """All that is known before the recording."""
+        variables = self.environment.items()
         return {
             "name": self.name,
             "program": self.program.name,
@@ -106,7 +106,7 @@ class Server:
             "load": asdict(self.shape),
             "requests": asdict(self.requests),
             "leak": None if self.leak is None else asdict(self.leak),
-            "environment": {k: v.replace(str(TOOLS), "TOOLS") for k, v in self.environment.items()},
+            "environment": {k: v.replace(str(TOOLS), "TOOLS").replace(str(ROOT), ".") for k, v in variables},
         }
 
 
@@ -125,108 +125,122 @@ def _preload(library: str) -> dict[str, str]:
     return {"LD_PRELOAD": str(_LIBRARIES / library)}
 
 
+def _binary(name: str) -> tuple[str, ...]:
+    return (str(TOOLS / "bin" / name),)
+
+
 _JEMALLOC = _preload("libjemalloc.so.2")
 _MIMALLOC = _preload("libmimalloc.so.2")
 _TCMALLOC = _preload("libtcmalloc_minimal.so.4")
+_PYTHON = {"PYTHONPATH": str(ROOT)}
 _MALLOC = {"PYTHONMALLOC": "malloc"}
-_NODE = "node"
-_DENO = str(TOOLS / "deno")
-_BUN = str(TOOLS / "bun")
 _CACHE, _TEXT = {"MODE": "cache"}, {"MODE": "text"}
+_CACHES, _TEXTS = "JSON in an LRU cache, a log", "word counts of texts of heavy-tailed size, sessions, a log"
 
 
-def _py(
-    name: str, code: str, version: str, allocator: str, what: str, workers: int = 1, **environment: str
-) -> Program:
-    return Program(
-        f"{code}-{name}",
-        code,
-        f"CPython {version}",
-        allocator,
-        (_python(version), "-u", _source(f"py_{code}.py")),
-        what,
-        environment,
-        workers,
+def _py(name: str, version: str, allocator: str, what: str, workers: int = 1) -> Program:
+    code = name[: name.index("-")]
+    command = (_python(version), "-u", _source(f"py_{code}.py"))
+    return Program(name, code, f"CPython {version}", allocator, command, what, _PYTHON, workers)
+
+
+def _with(program: Program, *variables: Mapping[str, str]) -> Program:
+    together = {name: value for each in (program.environment, *variables) for name, value in each.items()}
+    return replace(program, environment=together)
+
+
+def _python_programs() -> Iterator[Program]:
+    documents = "JSON documents in an LRU cache, sessions that expire, a log; asyncio"
+    yield _py("documents-py312", "3.12", "pymalloc", documents)
+    yield _py("documents-py313", "3.13", "pymalloc", documents)
+    uvloop = _py("documents-uvloop-jemalloc", "3.11", "jemalloc", documents)
+    yield _with(uvloop, {"LOOP": "uvloop"}, _MALLOC, _JEMALLOC)
+    yield _py("documents-prefork3-py312", "3.12", "pymalloc", documents, 3)
+    texts = "compresses and compares texts on a pool of threads that grows to 16; buffers a thread"
+    pool = _py("pool-py313", "3.13", "pymalloc + glibc, an arena a thread", texts)
+    yield _with(pool, {"THREADS": "16"})
+    pool = _py("pool-arena1-py311", "3.11", "glibc, one arena", texts)
+    yield _with(pool, {"THREADS": "16", "MALLOC_ARENA_MAX": "1"}, _MALLOC)
+    orders = "orders in SQLite in memory, purged every 1000 requests"
+    yield _py("sqlite-prefork4-py312", "3.12", "pymalloc + glibc", orders, 4)
+    yield _with(_py("sqlite-mimalloc-py313", "3.13", "mimalloc", orders), _MALLOC, _MIMALLOC)
+    yield _py("duckdb-py311", "3.11", "DuckDB's jemalloc + pymalloc", "aggregates in DuckDB, rewritten now and then")
+    yield _py("lua-py311", "3.11", "Lua's collector over malloc", "rules in a Lua state with a bounded cache")
+    yield _py("quickjs-py311", "3.11", "QuickJS's counting over malloc", "templates in QuickJS with a bounded cache")
+    yield _py("redis-py311", "3.11", "pymalloc; Redis's own", "sessions in a Redis of at most 8 MB")
+    yield _py("lmdb-py311", "3.11", "pymalloc + glibc", "blobs in LMDB, a memory-mapped file")
+    yield _py("rocks-py311", "3.11", "RocksDB over glibc", "counters in RocksDB, memtables of 4 MB flushed in turn")
+    yield _py("numpy-py311", "3.11", "numpy over glibc", "Fourier transforms of arrays of heavy-tailed size")
+    yield Program(
+        name="granian-workers2",
+        code="granian",
+        language="CPython 3.11 + Rust",
+        allocator="pymalloc + mimalloc of Granian",
+        command=("/bin/sh", _source("py_granian.sh"), str(TOOLS / "py311" / "bin" / "granian")),
+        what="an ASGI application with an LRU cache of pages under Granian",
+        environment=_PYTHON,
+        workers=2,
     )
 
 
-def _programs() -> Iterator[Program]:
-    documents = "JSON documents in an LRU cache, sessions that expire, a log; asyncio"
-    yield _py("py312", "documents", "3.12", "pymalloc", documents)
-    yield _py("py313", "documents", "3.13", "pymalloc", documents)
-    yield _py("uvloop-jemalloc", "documents", "3.11", "jemalloc", documents, LOOP="uvloop", **_MALLOC, **_JEMALLOC)
-    yield _py("prefork3-py312", "documents", "3.12", "pymalloc", documents, 3)
-    pool = "compresses and compares texts on a pool of threads that grows to 16; buffers a thread"
-    yield _py("py313", "pool", "3.13", "pymalloc + glibc, an arena a thread", pool, THREADS="16")
-    yield _py("arena1-py311", "pool", "3.11", "glibc, one arena", pool, MALLOC_ARENA_MAX="1", THREADS="16", **_MALLOC)
-    orders = "orders in SQLite in memory, purged every 1000 requests"
-    yield _py("prefork4-py312", "sqlite", "3.12", "pymalloc + glibc", orders, 4)
-    yield _py("mimalloc-py313", "sqlite", "3.13", "mimalloc", orders, **_MALLOC, **_MIMALLOC)
-    yield _py("py311", "duckdb", "3.11", "DuckDB's jemalloc + pymalloc", "aggregates in DuckDB, rewritten now and then")
-    yield _py("py311", "lua", "3.11", "Lua's collector over malloc", "rules in a Lua state with a bounded cache")
-    yield _py("py311", "quickjs", "3.11", "QuickJS's counting over malloc", "templates in QuickJS with a bounded cache")
-    redis = _py("py311", "redis", "3.11", "pymalloc; Redis's own", "sessions in a Redis of at most 8 MB")
-    yield replace(redis, others=("redis",))
-    yield _py("py311", "lmdb", "3.11", "pymalloc + glibc", "blobs in LMDB, a memory-mapped file")
-    yield _py("py311", "rocks", "3.11", "RocksDB over glibc", "counters in RocksDB, memtables of 4 MB flushed in turn")
-    yield _py("py311", "numpy", "3.11", "numpy over glibc", "Fourier transforms of arrays of heavy-tailed size")
-    granian = ("/bin/sh", _source("py_granian.sh"), str(TOOLS / "py311" / "bin" / "granian"))
-    yield Program(
-        "granian-workers2", "granian", "CPython 3.11 + Rust", "pymalloc + mimalloc of Granian", granian,
-        "an ASGI application with an LRU cache of pages under Granian", {}, 2,
-    )  # fmt: skip
+def _native_programs() -> Iterator[Program]:
     store = "values in a hash table, least recently used thrown out, a ring of log lines; epoll"
-    for name, allocator, environment, workers in (
+    for name, allocator, variables, workers in (
         ("glibc", "glibc, one arena", {}, 1),
         ("jemalloc", "jemalloc", _JEMALLOC, 1),
         ("mimalloc", "mimalloc", _MIMALLOC, 1),
         ("threads8", "glibc, an arena a thread", {"THREADS": "8"}, 1),
         ("prefork3", "glibc", {}, 3),
     ):
-        command = (str(TOOLS / "bin" / "c_store"),)
-        yield Program(f"c-store-{name}", "c-store", "C", allocator, command, store, environment, workers)
+        yield Program(f"c-store-{name}", "c-store", "C", allocator, _binary("c_store"), store, variables, workers)
     index = "an inverted index over the last texts, sessions, scratch vectors of heavy-tailed size"
-    for name, allocator, environment, workers in (
+    for name, allocator, variables, workers in (
         ("threads6", "glibc, an arena a thread", {"THREADS": "6"}, 1),
         ("tcmalloc", "tcmalloc", _TCMALLOC, 1),
         ("prefork2", "glibc", {}, 2),
         ("arena1", "glibc, one arena, 6 threads", {"THREADS": "6", "MALLOC_ARENA_MAX": "1"}, 1),
     ):
-        command = (str(TOOLS / "bin" / "cpp_index"),)
-        yield Program(f"cpp-index-{name}", "cpp-index", "C++", allocator, command, index, environment, workers)
-    cache, text = "JSON in an LRU cache, a log", "word counts of texts of heavy-tailed size, sessions, a log"
-    js = _source("js_api.js")
-    deno = (_DENO, "run", "-A", "--no-prompt", "--quiet", "--unstable-detect-cjs")
-    for name, mode, language, allocator, command, workers in (
-        ("js-cache-node", _CACHE, "Node 20", "V8", (_NODE, js), 1),
-        ("js-cache-node-cluster3", _CACHE, "Node 20", "V8", (_NODE, js), 3),
-        ("js-cache-bun", _CACHE, "Bun", "JavaScriptCore, mimalloc", (_BUN, js), 1),
-        ("js-text-node", _TEXT, "Node 20", "V8, small semi-spaces", (_NODE, "--max-semi-space-size=2", js), 1),
-        ("js-text-node-cluster2", _TEXT, "Node 20", "V8", (_NODE, js), 2),
-        ("js-text-deno", _TEXT, "Deno", "V8", (*deno, js), 1),
-    ):
-        what = cache if mode is _CACHE else text
-        yield Program(name, name[: name.index("-", 3)], language, allocator, command, what, mode, workers)
-    for name, mode, allocator, options in (
-        ("java-cache-g1", _CACHE, "JVM G1", ("-XX:+UseG1GC", "-Xmx256m")),
-        ("java-cache-serial", _CACHE, "JVM Serial", ("-XX:+UseSerialGC", "-Xmx160m")),
-        ("java-text-serial", _TEXT, "JVM Serial", ("-XX:+UseSerialGC", "-Xmx128m", "-Xms16m")),
-        ("java-text-parallel", _TEXT, "JVM Parallel", ("-XX:+UseParallelGC", "-Xmx192m")),
-    ):
-        what = cache if mode is _CACHE else text
-        command = ("java", *options, "-XX:TieredStopAtLevel=1", "-cp", str(TOOLS / "bin"), "JavaApi")
-        yield Program(name, name[: name.index("-", 5)], "Java 17", allocator, command, what, mode)
-    go = (str(TOOLS / "bin" / "go_api"),)
-    yield Program("go-cache", "go-cache", "Go", "Go", go, cache, {**_CACHE, "GOMAXPROCS": "2"})
-    yield Program("go-text", "go-text", "Go", "Go", go, text, {**_TEXT, "GOMAXPROCS": "2"})
-    yield Program("go-text-gogc400", "go-text", "Go", "Go, GOGC=400", go, text, {**_TEXT, "GOGC": "400"})
-    rs = (str(TOOLS / "bin" / "rs_api"),)
-    yield Program("rs-cache", "rs-cache", "Rust", "glibc, an arena a thread", rs, cache, _CACHE)
-    yield Program("rs-text-jemalloc", "rs-text", "Rust", "jemalloc", rs, text, {**_TEXT, **_JEMALLOC})
-    yield Program("rs-text", "rs-text", "Rust", "glibc, an arena a thread", rs, text, _TEXT)
+        yield Program(
+            f"cpp-index-{name}", "cpp-index", "C++", allocator, _binary("cpp_index"), index, variables, workers
+        )
+    rs = _binary("rs_api")
+    yield Program("rs-cache", "rs-cache", "Rust", "glibc, an arena a thread", rs, _CACHES, _CACHE)
+    yield Program("rs-text-jemalloc", "rs-text", "Rust", "jemalloc", rs, _TEXTS, {**_TEXT, **_JEMALLOC})
+    yield Program("rs-text", "rs-text", "Rust", "glibc, an arena a thread", rs, _TEXTS, _TEXT)
 
 
-PROGRAMS = {program.name: program for program in _programs()}
+def _collected_programs() -> Iterator[Program]:
+    script = _source("js_api.js")
+    node = ("node", script)
+    small = ("node", "--max-semi-space-size=2", script)
+    bun = (str(TOOLS / "bun"), script)
+    deno = (str(TOOLS / "deno"), "run", "-A", "--no-prompt", "--quiet", "--unstable-detect-cjs", script)
+    yield Program("js-cache-node", "js-cache", "Node 20", "V8", node, _CACHES, _CACHE)
+    yield Program("js-cache-node-cluster3", "js-cache", "Node 20", "V8", node, _CACHES, _CACHE, 3)
+    yield Program("js-cache-bun", "js-cache", "Bun", "JavaScriptCore, mimalloc", bun, _CACHES, _CACHE)
+    yield Program("js-text-node", "js-text", "Node 20", "V8, small semi-spaces", small, _TEXTS, _TEXT)
+    yield Program("js-text-node-cluster2", "js-text", "Node 20", "V8", node, _TEXTS, _TEXT, 2)
+    yield Program("js-text-deno", "js-text", "Deno", "V8", deno, _TEXTS, _TEXT)
+    java = ("-XX:TieredStopAtLevel=1", "-cp", str(TOOLS / "bin"), "JavaApi")
+    g1 = ("java", "-XX:+UseG1GC", "-Xmx256m", *java)
+    serial = ("java", "-XX:+UseSerialGC", "-Xmx160m", *java)
+    little = ("java", "-XX:+UseSerialGC", "-Xmx128m", "-Xms16m", *java)
+    parallel = ("java", "-XX:+UseParallelGC", "-Xmx192m", *java)
+    yield Program("java-cache-g1", "java-cache", "Java 17", "JVM G1", g1, _CACHES, _CACHE)
+    yield Program("java-cache-serial", "java-cache", "Java 17", "JVM Serial", serial, _CACHES, _CACHE)
+    yield Program("java-text-serial", "java-text", "Java 17", "JVM Serial", little, _TEXTS, _TEXT)
+    yield Program("java-text-parallel", "java-text", "Java 17", "JVM Parallel", parallel, _TEXTS, _TEXT)
+    go = _binary("go_api")
+    yield Program("go-cache", "go-cache", "Go", "Go", go, _CACHES, {**_CACHE, "GOMAXPROCS": "2"})
+    yield Program("go-text", "go-text", "Go", "Go", go, _TEXTS, {**_TEXT, "GOMAXPROCS": "2"})
+    yield Program("go-text-gogc400", "go-text", "Go", "Go, GOGC=400", go, _TEXTS, {**_TEXT, "GOGC": "400"})
+
+
+PROGRAMS = {
+    program.name: program
+    for programs in (_python_programs, _native_programs, _collected_programs)
+    for program in programs()
+}
 
 _STRATA = (
     ("documents", "pool", "sqlite", "granian"),

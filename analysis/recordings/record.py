@@ -113,19 +113,23 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-async def record(server: Server, folder: Path, seconds: float) -> str:
-    """Record one server; returns how it went."""
-    port = _free_port()
-    environment = dict(os.environ) | dict(server.environment) | {"PORT": str(port)}
+def _started(server: Server, folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """The server, in a session of its own; it ends when this process does."""
     with (folder / f"{server.name}.log").open("wb") as log:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *server.command],
-            env=environment,
+            env={**os.environ, **server.environment, "PORT": str(port)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+
+
+async def record(server: Server, folder: Path, seconds: float) -> str:
+    """Record one server; returns how it went."""
+    port = _free_port()
+    child = _started(server, folder, port)
     try:
         if not await _listening(port, child):
             return f"{server.name}: did not start, see {server.name}.log"
@@ -155,7 +159,6 @@ async def record(server: Server, folder: Path, seconds: float) -> str:
 
 async def record_all(servers: list[Server], folder: Path, minutes: dict[str, float], stagger: float) -> None:
     """Record all at once, each started ``stagger`` seconds after the one before."""
-    folder.mkdir(parents=True, exist_ok=True)
 
     async def later(index: int, server: Server) -> None:
         await asyncio.sleep(index * stagger)

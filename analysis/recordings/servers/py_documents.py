@@ -1,23 +1,33 @@
 """A document service: parses JSON, keeps rendered documents in a bounded LRU cache, sessions that expire, a log."""
 
 import collections
+import itertools
 import json
 import os
 import random
 import time
+from typing import TypedDict
 
-import wire
-from leaks import Leak
+from analysis.recordings.servers import wire
+from analysis.recordings.servers.leaks import Leak
 
 CAP = int(os.environ.get("CAP", "5000"))
 TTL = float(os.environ.get("TTL", "120"))
-cache = collections.OrderedDict()
-sessions = {}
-log = collections.deque(maxlen=2000)
-served = 0
+cache: collections.OrderedDict[int, bytes] = collections.OrderedDict()
+sessions: dict[int, "Session"] = {}
+log: collections.deque[str] = collections.deque(maxlen=2000)
+counter = itertools.count(1)
 
 
-def render(key, size, words):
+class Session(TypedDict):
+    """What is kept of a user."""
+
+    seen: list[str]
+    since: float
+    until: float
+
+
+def render(key: int, size: int, words: list[str]) -> bytes:
     rng = random.Random(key)
     rows = [
         {"id": rng.getrandbits(48), "name": rng.choice(words), "score": rng.random(), "tags": rng.sample(words, 3)}
@@ -26,9 +36,8 @@ def render(key, size, words):
     return json.dumps({"key": key, "rows": rows}).encode()
 
 
-def handle(key, size, body):
-    global served
-    served += 1
+def handle(key: int, size: int, body: bytes) -> bytes:
+    served = next(counter)
     now = time.monotonic()
     words = body.decode("ascii", "replace").split() or ["empty"]
     words += ["alpha", "beta", "gamma"]
@@ -39,8 +48,8 @@ def handle(key, size, body):
             cache.popitem(last=False)
     else:
         cache.move_to_end(key)
-    session = sessions.setdefault(key % 997, {"seen": [], "since": now})
-    session["seen"] = session["seen"][-20:] + [words[0]]
+    session = sessions.setdefault(key % 997, {"seen": [], "since": now, "until": now})
+    session["seen"] = [*session["seen"][-20:], words[0]]
     session["until"] = now + TTL
     if served % 500 == 0:
         for dead in [name for name, each in sessions.items() if each["until"] < now]:

@@ -3,28 +3,36 @@
 import functools
 import os
 import string
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from leaks import Leak
+from analysis.recordings.servers.leaks import Leak
 
-state = {}
-sessions = {}
+state: dict[int, Leak] = {}
+"""The leak by the worker's index."""
+sessions: dict[int, dict[str, object]] = {}
 TEMPLATE = string.Template("<li id=$i class=$c>$word</li>\n")
 
 
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
 @functools.lru_cache(maxsize=int(os.environ.get("CAP", "1500")))
-def page(key, size, text):
+def page(key: int, size: int, text: str) -> str:
     words = text.split()
     return "".join(TEMPLATE.substitute(i=i, c=key % 7, word=words[i % len(words)]) for i in range(1 + size // 60))
 
 
-def handle(key, size, body):
+def handle(key: int, size: int, body: bytes) -> bytes:
     text = body.decode("ascii", "replace")
     html = page(key % 5000, size // 500 * 500, text[:120] or "none")
     sessions[key % 1500] = {"last": text[:200], "size": size, "path": [key, size, len(html)]}
     return html[: 200 + size // 2].encode()
 
 
-async def app(scope, receive, send):
+async def app(scope: dict[str, str], receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         while True:
             message = await receive()
@@ -34,7 +42,7 @@ async def app(scope, receive, send):
     if not state:
         folder = os.environ["TICKETS"]
         worker = next(n for n in range(64) if not _taken(folder, n))
-        state.update(worker=worker, leak=Leak(worker))
+        state[worker] = Leak(worker)
     body = b""
     while True:
         message = await receive()
@@ -43,15 +51,15 @@ async def app(scope, receive, send):
             break
     _, key, size = scope["path"].split("/")
     reply = handle(int(key), int(size), body)
-    leak = state["leak"]
+    [(index, leak)] = state.items()
     leak()
-    told = f"{state['worker']} {os.getpid()} {leak.payload} {leak.counted}".encode()
+    told = f"{index} {os.getpid()} {leak.payload} {leak.counted}".encode()
     headers = [(b"content-length", str(len(reply)).encode()), (b"x-w", told)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": reply})
 
 
-def _taken(folder, n):
+def _taken(folder: str, n: int) -> bool:
     try:
         os.mkdir(f"{folder}/{n}")
     except FileExistsError:

@@ -2,5 +2,4 @@
 # Workers take their index as a folder that only one of them can make.
 TICKETS=$(mktemp -d)
 export TICKETS
-cd "$(dirname "$0")" || exit 1
-exec "$1" --interface asgi --host 127.0.0.1 --port "$PORT" --workers "$WORKERS" --no-ws py_granian:app
+exec "$1" --interface asgi --host 127.0.0.1 --port "$PORT" --workers "$WORKERS" --no-ws analysis.recordings.servers.py_granian:app

@@ -5,14 +5,15 @@ import tempfile
 import zlib
 
 import lmdb
-import wire
-from leaks import Leak
+
+from analysis.recordings.servers import wire
+from analysis.recordings.servers.leaks import Leak
 
 store = lmdb.open(tempfile.mkdtemp(), map_size=1 << 28, sync=False)
 CAP = int(os.environ.get("CAP", "2000"))
 
 
-def handle(key, size, body):
+def handle(key: int, size: int, body: bytes) -> bytes:
     name = b"%08d" % (key % CAP)
     with store.begin(write=True) as tx:
         old = tx.get(name) or b""

@@ -3,8 +3,9 @@
 import os
 
 import lupa
-import wire
-from leaks import Leak
+
+from analysis.recordings.servers import wire
+from analysis.recordings.servers.leaks import Leak
 
 KIND = os.environ.get("LEAK", "none")
 lua = lupa.LuaRuntime(encoding="latin-1")
@@ -41,13 +42,14 @@ CAP = int(os.environ.get("CAP", "3000"))
 class LuaLeak(Leak):
     """The dose as a string in a Lua table: 24 bytes of header, a slot of 16."""
 
-    def _lua(self):
+    def _lua(self) -> int:
         leaking(self.calls, self.dose)
         return self.dose + 25 + 16
 
 
-def handle(key, size, body):
-    return function(key, size, body.decode("latin-1"), CAP).encode("latin-1")[: 100 + size // 2]
+def handle(key: int, size: int, body: bytes) -> bytes:
+    text: str = function(key, size, body.decode("latin-1"), CAP)
+    return text.encode("latin-1")[: 100 + size // 2]
 
 
 wire.serve(handle, LuaLeak())

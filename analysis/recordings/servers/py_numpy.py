@@ -4,13 +4,14 @@ import collections
 import os
 
 import numpy as np
-import wire
-from leaks import Leak
 
-window = collections.deque(maxlen=int(os.environ.get("CAP", "500")))
+from analysis.recordings.servers import wire
+from analysis.recordings.servers.leaks import Leak
+
+window: collections.deque[np.ndarray] = collections.deque(maxlen=int(os.environ.get("CAP", "500")))
 
 
-def handle(key, size, body):
+def handle(key: int, size: int, body: bytes) -> bytes:
     x = np.frombuffer(body, dtype=np.uint8).astype(float)
     x = np.resize(x, 64 + size)
     spectrum = np.abs(np.fft.rfft(x))

@@ -8,18 +8,18 @@ import re
 import threading
 import zlib
 
-import wire
-from leaks import Leak
+from analysis.recordings.servers import wire
+from analysis.recordings.servers.leaks import Leak
 
 leak = Leak()
 lock = threading.Lock()
-recent = collections.deque(maxlen=int(os.environ.get("CAP", "300")))
-counts = collections.Counter()
+recent: collections.deque[tuple[int, bytes]] = collections.deque(maxlen=int(os.environ.get("CAP", "300")))
+counts: collections.Counter[str] = collections.Counter()
 WORD = re.compile(r"[a-z]+")
 local = threading.local()
 
 
-def handle(key, size, body):
+def handle(key: int, size: int, body: bytes) -> bytes:
     text = (body * (1 + size // max(1, len(body)))).decode("ascii", "replace")
     packed = zlib.compress(text.encode(), 3)
     words = collections.Counter(WORD.findall(text))

@@ -3,8 +3,9 @@
 import os
 
 import quickjs
-import wire
-from leaks import Leak
+
+from analysis.recordings.servers import wire
+from analysis.recordings.servers.leaks import Leak
 
 context = quickjs.Context()
 context.eval(
@@ -30,13 +31,14 @@ CAP = int(os.environ.get("CAP", "2000"))
 class ScriptLeak(Leak):
     """The dose as a string in a JavaScript array: 24 bytes of header, a slot of 16."""
 
-    def _script(self):
+    def _script(self) -> int:
         leaking(self.calls, self.dose)
         return self.dose + 25 + 16
 
 
-def handle(key, size, body):
-    return function(key, size, body.decode("ascii", "replace"), CAP).encode()[: 100 + size // 2]
+def handle(key: int, size: int, body: bytes) -> bytes:
+    text: str = function(key, size, body.decode("ascii", "replace"), CAP)
+    return text.encode()[: 100 + size // 2]
 
 
 wire.serve(handle, ScriptLeak())

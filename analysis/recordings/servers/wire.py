@@ -1,15 +1,24 @@
 """The servers' protocol, in Python: ``POST /KEY/SIZE`` with a text, answered with a text.
 
-The answer's header ``X-W`` holds the worker's index, its process, and the bytes that it leaked so far: payload, counted.
+The answer's header ``X-W`` holds the worker's index, its process, and the bytes that it leaked so far: payload, and
+counted with what the structure is known to add.
 """
 
 import asyncio
+import ctypes
 import os
 import socket
 import sys
+from collections.abc import Callable
+from typing import cast
+
+from analysis.recordings.servers.leaks import Leak
+
+Handle = Callable[[int, int, bytes], bytes]
+"""Key, size and text to an answer."""
 
 
-def listener():
+def listener() -> socket.socket:
     """A listening socket that several workers may share."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -19,14 +28,19 @@ def listener():
     return sock
 
 
-def answer(body, worker, leak):
+def answer(body: bytes, worker: int, leak: Leak) -> bytes:
     """The bytes of a response."""
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-W: %d %d %d %d\r\n\r\n%b" % (
-        len(body), worker, os.getpid(), leak.payload, leak.counted, body,
+        len(body),
+        worker,
+        os.getpid(),
+        leak.payload,
+        leak.counted,
+        body,
     )
 
 
-def parsed(head):
+def parsed(head: bytes) -> tuple[int, int, int]:
     """Key, size, and length of the body of a request's head."""
     path = head.split(b" ", 2)[1].split(b"/")
     low = head.lower()
@@ -38,14 +52,14 @@ def parsed(head):
 class Connection(asyncio.Protocol):
     """One connection of an event loop."""
 
-    def __init__(self, handle, worker, leak):
+    def __init__(self, handle: Handle, worker: int, leak: Leak) -> None:
         self.handle, self.worker, self.leak = handle, worker, leak
         self.data = b""
 
-    def connection_made(self, transport):
-        self.transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.WriteTransport, transport)
 
-    def data_received(self, data):
+    def data_received(self, data: bytes) -> None:
         self.data += data
         while (end := self.data.find(b"\r\n\r\n")) >= 0:
             key, size, length = parsed(self.data[:end])
@@ -58,23 +72,23 @@ class Connection(asyncio.Protocol):
             self.transport.write(answer(reply, self.worker, self.leak))
 
 
-async def _serve(handle, worker, leak):
+async def _serve(handle: Handle, worker: int, leak: Leak) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(handle, worker, leak), sock=listener())
     await server.serve_forever()
 
 
-def serve(handle, leak, worker=0):
+def serve(handle: Handle, leak: Leak, worker: int = 0) -> None:
     """Answer on an event loop until killed."""
     if os.environ.get("LOOP") == "uvloop":
-        import uvloop
+        import uvloop  # noqa: PLC0415  only one environment has it
 
         uvloop.run(_serve(handle, worker, leak))
     else:
         asyncio.run(_serve(handle, worker, leak))
 
 
-def converse(connection, handle, leak, worker=0):
+def converse(connection: socket.socket, handle: Handle, leak: Leak, worker: int = 0) -> None:
     """Answer one connection until it ends: for threads."""
     data = b""
     with connection:
@@ -96,10 +110,8 @@ def converse(connection, handle, leak, worker=0):
             connection.sendall(answer(reply, worker, leak))
 
 
-def fork(workers):
+def fork(workers: int) -> int:
     """Fork workers; returns the index in a child, never in the parent. A worker ends with its parent."""
-    import ctypes
-
     for index in range(workers):
         if os.fork() == 0:
             ctypes.CDLL(None).prctl(1, 9)
