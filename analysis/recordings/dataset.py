@@ -50,7 +50,7 @@ class Injected:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One server under load, sampled once a second; all arrays have the length of ``t``, but may hold NaN in a worker's.
+    """One server under load, sampled once a second; all arrays have the length of ``t``, a worker's may hold NaN.
 
     ``t`` are seconds since the process started. Bytes are of the whole process tree.
     """
@@ -154,9 +154,10 @@ def load(
         raise KeyError(f"no recording {', '.join(unknown)} in {folder / INDEX}")
     file = pq.ParquetFile(folder / SERIES)
     found = []
-    for row in index.to_dict("records"):
+    for position in range(len(index)):
+        row: dict[str, object] = {str(key): value for key, value in index.iloc[position].items()}
         wanted = (half is None or row["half"] == half) and row["truth"] in truth
         if wanted and (names is None or row["name"] in names):
             # One row group a recording, in the order of the index.
-            found.append(_recording(row, file.read_row_group(int(row["row_group"])).to_pandas()))
+            found.append(_recording(row, file.read_row_group(position).to_pandas()))
     return found

@@ -92,7 +92,7 @@ def pack(raw: Path, folder: Path) -> pd.DataFrame:
             if len(series) < _MIN_ROWS or (told["leak"] and not series["leaked_payload_bytes"].any()):
                 continue
             series = series[series[["process_uptime_seconds", "leaked_payload_bytes"]].notna().all(axis=1)]
-            rows.append({"row_group": len(rows)} | described(told, series))
+            rows.append(described(told, series))
             writer.write_table(pa.Table.from_pandas(packed(series), schema=schema, preserve_index=False))
     index = pd.DataFrame(rows)
     index.to_csv(folder / INDEX, index=False)
