@@ -48,7 +48,7 @@ class Injected:
     """Modeled on 600 bytes a request at 14 requests a second that show as a few jumps."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Recording:
     """One server under load, sampled once a second; all arrays have the length of ``t``, a worker's may hold NaN.
 
@@ -76,6 +76,9 @@ class Recording:
     worker_requests: Mapping[str, Counts]
     leaked: Counts
     """Payload bytes leaked so far, by the server's own count."""
+
+    def __repr__(self) -> str:
+        return f"<Recording {self.name}: {self.truth}, {self.half}, {len(self.t)} s>"
 
     def memory_of_leak(self) -> Floats:
         """Memory of the process that leaks: of the one worker where one leaks, else of the tree."""
