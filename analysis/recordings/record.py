@@ -162,7 +162,8 @@ async def record_all(servers: list[Server], folder: Path, minutes: dict[str, flo
 
     async def later(index: int, server: Server) -> None:
         await asyncio.sleep(index * stagger)
-        print(time.strftime("%H:%M:%S"), await record(server, folder, minutes[server.name] * 60), flush=True)
+        outcome = await record(server, folder, minutes[server.name] * 60)
+        print(time.strftime("%H:%M:%S"), outcome, flush=True)
 
     outcomes = await asyncio.gather(*(later(i, s) for i, s in enumerate(servers)), return_exceptions=True)
     for server, outcome in zip(servers, outcomes, strict=True):
