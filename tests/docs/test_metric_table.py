@@ -83,7 +83,9 @@ def test_the_unit_is_that_of_the_name() -> None:
 
 def test_every_column_of_the_committed_results_is_described_under_its_source() -> None:
     wrong = []
-    for path in (ROOT / "results").rglob("*.parquet"):
+    directories = [journal.parent for journal in (ROOT / "results").rglob("journal.jsonl")]
+    assert directories
+    for path in (path for directory in directories for path in directory.rglob("*.parquet")):
         source = path.parent.name
         for name in pq.read_schema(path).names if source != "requests" else ():
             if name in SAMPLE_COLUMNS or (source == "engine" and name.startswith("engine_")):
