@@ -6,6 +6,7 @@ counted where the load changes, so that the rate is one a request.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -96,31 +97,36 @@ CASES: dict[str, Callable[[Generator, int], Leaking]] = {
 }
 
 
-def coverage(name: str, n: int, replicates: int) -> tuple[float, float]:
-    """Return the share of intervals that hold the rate, and the median of their half widths in rates."""
+def coverage(name: str, n: int, replicates: int) -> tuple[float, float, Counter[str]]:
+    """Return the share of intervals that hold the rate, the median of their half widths in rates, and the verdicts."""
     rng, held, widths = generator("current_rate", name, n), 0, []
+    verdicts: Counter[str] = Counter()
     for _ in range(replicates):
         one = CASES[name](rng, n)
         work = None if one.work is None else {"requests": one.work}
         found = trend_test(np.arange(1, n + 1), one.y, work=work)
+        verdicts[found.verdict] += 1
         if found.current is None:
             continue
         scale = 1.0 if one.work is None or found.axis == "requests" else float(np.ptp(one.work)) / n
         held += found.current.low <= one.rate * scale <= found.current.high
         widths.append((found.current.high - found.current.low) / 2 / (one.rate * scale))
-    return held / replicates, float(np.median(widths)) if widths else np.nan
+    return held / replicates, float(np.median(widths)) if widths else np.nan, verdicts
 
 
 def measure(full: bool) -> pd.DataFrame:
     """One row a case and length."""
-    return pd.DataFrame(on_all_cores(_row, [(name, n, full) for name in CASES for n in _LENGTHS]))
+    table = pd.DataFrame(on_all_cores(_row, [(name, n, full) for name in CASES for n in _LENGTHS]))
+    return table.fillna(dict.fromkeys(table.columns[4:], 0.0))
 
 
 def _row(cell: tuple[str, int, bool]) -> dict[str, object]:
     name, n, full = cell
-    share, width = coverage(name, n, REPLICATES if full else _QUICK)
+    replicates = REPLICATES if full else _QUICK
+    share, width, verdicts = coverage(name, n, replicates)
     progress(f"{name}, {n} s: {share:.3f}")
-    return {"case": name, "seconds": n, "coverage": share, "half_width": width}
+    row: dict[str, object] = {"case": name, "seconds": n, "coverage": share, "half_width": width}
+    return row | {verdict: count / replicates for verdict, count in verdicts.items()}
 
 
 if __name__ == "__main__":
