@@ -23,7 +23,7 @@ BAR = 0.5
 
 _FEWEST = 24
 _CONTRARY = -1.0
-_FINEST_CURVE = 1_000
+_FINEST_CURVE, _FINEST_LINE = 1_000, 400
 _AS_GOOD = 1.25
 _TIME_CONSTANTS = (0.03, 0.06, 0.1, 0.15, 0.25, 0.4)
 _BLOCKS = 60
@@ -72,7 +72,11 @@ class Evidence:
     @property
     def share(self) -> tuple[float, float]:
         """The 95 % limits of the late rate as a part of the early one (Fieller 1954); infinite where they are open."""
-        return _share(self.x, self.y)
+        return self.share_at(0.95)
+
+    def share_at(self, confidence: float) -> tuple[float, float]:
+        """The same limits with this confidence."""
+        return _share(self.x, self.y, confidence)
 
     @property
     def faster_than_half(self) -> bool:
@@ -109,7 +113,7 @@ def line_part(x: Floats, y: Floats) -> Line | None:
     Curves: the logarithm of x, and exponential saturations; those that leave at most a quarter more unexplained than
     the best do fit. Limits are at 95 %. None where no curve differs from a line.
     """
-    places, levels = block_medians(x, y, _FINEST_CURVE)
+    places, levels = block_medians(x, y, _FINEST_LINE)
     since = (places - places[0]) / (places[-1] - places[0])
     curves = [np.log(places), *(-np.exp(-since / constant) for constant in _TIME_CONSTANTS)]
     parts = [part for curve in curves if (part := curve_part(levels, places, curve)) is not None]
@@ -161,14 +165,14 @@ def _halves(x: Floats, y: Floats) -> tuple[float, float]:
     return float(early), float(late)
 
 
-def _share(x: Floats, y: Floats) -> tuple[float, float]:
+def _share(x: Floats, y: Floats, confidence: float) -> tuple[float, float]:
     _, grown = block_growth(x, y)
     half = grown.size // 2
     early, late = float(grown[:half].mean()), float(grown[half:].mean())
     phase = np.pi * (np.arange(half) + 0.5) / half
     cosines = np.sqrt(2 / half) * np.cos(np.outer(np.arange(1, COSINES // 2 + 1), phase))
     long_run = float(np.mean([(cosines @ part) ** 2 for part in (grown[:half], grown[half:])]))
-    return _fieller(early, late, float(stdtrit(COSINES, 0.975)) ** 2 * long_run / half)
+    return _fieller(early, late, float(stdtrit(COSINES, (1 + confidence) / 2)) ** 2 * long_run / half)
 
 
 def _fieller(below: float, above: float, margin: float) -> tuple[float, float]:

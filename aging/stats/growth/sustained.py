@@ -8,7 +8,7 @@ The rules, in order; the first that holds decides:
    smaller are not; fewer are undecided, and one is a step.
 3. Sustained: in one of the windows that begin at 5, 20 and 40 % of the series, powers of growth up to 1/2 are refuted,
    or a line is needed beneath every warm-up curve that fits, and makes half of the late growth; the second half grew
-   at more than 0.65 of the rate of the first, and with 97.5 % confidence at more than a quarter of it; at least 10 of
+   at more than 0.65 of the rate of the first, and with 90 % confidence at more than a quarter of it; at least 10 of
    40 blocks rise, none by half of all; and the growth is at least four times the resolution, in the second half one
    and a half times.
 4. Bounded: powers from 1/2 on are refuted, and either no growth is shown now and what might be hidden is less than
@@ -48,11 +48,11 @@ LEAST_GROWTH = 4.0
 
 _LEAST_LATE_GROWTH = 1.5
 _SUSTAINED_SHARE, _SLOWING_SHARE = 0.65, 0.5
-_FINEST = 8_000
+_FINEST = 2_000
 _LATEST_START = 2
 _NO_SIGN = -1.0
 _LASTING = 0.5
-_LEAST_SHARE = 0.25
+_LEAST_SHARE, _SHARE_CONFIDENCE = 0.25, 0.8
 _ENDED_SHARE = 0.35
 
 Decision = Literal["none", "flat", "settled", "step", "sustained", "decelerating", "undecided"]
@@ -143,7 +143,7 @@ def _large(window: Evidence, resolution: float) -> bool:
         and window.late > max(_SUSTAINED_SHARE * window.early, 0.0)
         and window.growth >= LEAST_GROWTH * resolution
         and window.late_growth > _LEAST_LATE_GROWTH * resolution
-        and (window.noisy or window.share[0] > _LEAST_SHARE)
+        and (window.noisy or window.share_at(_SHARE_CONFIDENCE)[0] > _LEAST_SHARE)
     )
 
 
