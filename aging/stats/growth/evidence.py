@@ -24,7 +24,7 @@ BAR = 0.5
 _FEWEST = 24
 _CONTRARY = -1.0
 _FINEST_CURVE, _FINEST_LINE = 1_000, 400
-_AS_GOOD = 1.25
+_AS_GOOD, _ALIKE = 1.25, 1e-9
 _TIME_CONSTANTS = (0.03, 0.06, 0.1, 0.15, 0.25, 0.4)
 _BLOCKS = 60
 _OPPOSED = -0.25
@@ -116,13 +116,27 @@ def line_part(x: Floats, y: Floats) -> Line | None:
     places, levels = block_medians(x, y, _FINEST_LINE)
     since = (places - places[0]) / (places[-1] - places[0])
     curves = [np.log(places), *(-np.exp(-since / constant) for constant in _TIME_CONSTANTS)]
-    parts = [part for curve in curves if (part := curve_part(levels, places, curve)) is not None]
-    if not parts:
+    left = [_left_beside(levels, places, curve) for curve in curves]
+    fitting = [curve for curve, squares in zip(curves, left, strict=True) if squares <= _AS_GOOD * min(left)]
+    best = curve_part(levels, places, curves[left.index(min(left))])
+    parts = [part for curve in fitting if (part := curve_part(levels, places, curve)) is not None]
+    if best is None or not parts:
         return None
-    t, best = float(stdtrit(COSINES, 0.975)), min(parts, key=lambda part: part.left)
-    fitting = [part for part in parts if part.left <= _AS_GOOD * best.left]
-    least = min(part.coefficient - t * part.error for part in fitting)
+    t = float(stdtrit(COSINES, 0.975))
+    least = min(part.coefficient - t * part.error for part in parts)
     return Line(least, best.coefficient - t * best.error, best.coefficient + t * best.error)
+
+
+def _left_beside(y: Floats, line: Floats, curve: Floats) -> float:
+    """The squares that a regression on (1, ``line``, ``curve``) leaves of ``y``."""
+    design = np.column_stack([line - line.mean(), curve - curve.mean()])
+    centred = y - y.mean()
+    gram, response = design.T @ design, design.T @ centred
+    determinant = gram[0, 0] * gram[1, 1] - gram[0, 1] ** 2
+    if determinant <= _ALIKE * gram[0, 0] * gram[1, 1]:
+        return float(centred @ centred)
+    coefficients = np.linalg.solve(gram, response)
+    return max(float(centred @ centred - coefficients @ response), 0.0)
 
 
 def evidence(x: Floats, y: Floats) -> list[Evidence]:

@@ -12,7 +12,7 @@ from aging.stats.growth.operational_time import Recording, recording, score
 from aging.stats.series.validation import Floats
 
 LOWEST, HIGHEST = -1.0, 3.0
-_COARSE, _FINE, _NEAR = 0.1, 0.02, 0.3
+_COARSE, _FINE, _NEAR = 0.1, 0.05, 0.3
 _RESOLUTION = 0.02
 
 
