@@ -50,8 +50,9 @@ class Trend:
     ``exponent`` is the power of growth on ``axis``, where there is growth.
     ``current`` is the growth per unit of ``axis`` after the warm-up, whatever the
     verdict, and ``per_second`` how far the axis moves a second. ``steps`` is the
-    staircase where growth comes in steps. ``notes`` are remarks, such as why a
-    case is undecided.
+    staircase where growth comes in steps. ``longer`` is how many seconds more give
+    a verdict with a probability of 80 %, where growth is undecided. ``notes`` are
+    remarks, such as why a case is undecided.
     """
 
     p: float
@@ -71,6 +72,7 @@ class Trend:
     per_second: float = 1.0
     current: CurrentRate | None = None
     steps: Staircase | None = None
+    longer: float | None = None
 
 
 def trend_test(
@@ -158,6 +160,7 @@ def analyze(
         per_second=axis.per_second,
         current=growth.current,
         steps=growth.steps,
+        longer=None if growth.longer is None else (growth.longer - 1) * basis.seconds,
     )
 
 
