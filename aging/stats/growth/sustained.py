@@ -4,6 +4,7 @@ The rules, in order; the first that holds decides:
 
 1. Flat: neither the second half, the last three fifths, nor a half of the last two fifths grew beyond the resolution.
    The series is flat if the part before did not grow by more than twice the resolution either, settled otherwise.
+   A sawtooth with too few teeth to see its floor is flat if the medians of its quarters agree, otherwise undecided.
 2. A staircase: at least five rising steps whose sizes follow the load are sustained growth; steps that get rarer or
    smaller are not; fewer are undecided, and one is a step.
 3. Sustained: in one of the windows that begin at 5, 20 and 40 % of the series, powers of growth up to 1/2 are refuted,
@@ -52,6 +53,7 @@ _FINEST = 2_000
 _LATEST_START = 2
 _NO_SIGN = -1.0
 _LASTING = 0.5
+_PARTS = 4
 _TWICE = 2.0
 _RULES = 1.0  # what the other rules of a decision ask for, in units of the score
 _LEAST_SHARE, _SHARE_CONFIDENCE = 0.25, 0.8
@@ -95,7 +97,9 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
     if is_sawtooth(y):
         window = floor_window(y)
         if window is None:
-            return Growth("undecided", reason=_FEW_COLLECTIONS)
+            levels = [float(np.median(part)) for part in np.array_split(y, _PARTS)]
+            flat = max(levels) - min(levels) <= resolution
+            return Growth("flat") if flat else Growth("undecided", reason=_FEW_COLLECTIONS)
         x, y = x[window - 1 :], trailing_minimum(y, window)[window - 1 :]
     x, y = block_medians(x, y, _FINEST)
     windows = evidence(x, y) if x[-1] > 0 and np.ptp(y) > 0 else []
