@@ -177,4 +177,8 @@ def _row(stamp: Stamp, tick: Tick, reading: Reading) -> dict[str, Any]:
     }
     if reading.pids:
         row["pids"] = " ".join(map(str, reading.pids))
+    if reading.lineage is not None:
+        row["parent"] = reading.lineage.parent
+        if reading.lineage.command is not None:
+            row["command"] = reading.lineage.command
     return row | dict(reading.values)

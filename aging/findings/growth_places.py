@@ -1,0 +1,243 @@
+"""Where the memory of a deployment grew: in which of its processes, in which kind of memory, with what else.
+
+All of it is of one window, the second half of what is analyzed, so that what filled at the start is not taken for a
+leak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from aging.core.metrics import ALLOCATOR, DEVICE_MEMORY, PRIMARY, resolution
+from aging.core.records import HARNESS, OTHERS, TREE, process_entity
+from aging.findings.process_places import Floats, Life, Place, lives, places
+from aging.findings.series import Measured, Series, device_samples, generations
+from aging.findings.types import CountChange, Finding, GrowthPlaces, KindGrowth, MemoryKind, ProcessGrowth
+from aging.stats import SeriesError
+from aging.stats.growth.places import LEAST_TIMES, additive_slopes, clear_leader
+
+_HOUR = 3600.0
+_GREW = frozenset(("aging", "bounded", "step", "inconclusive"))
+"""Verdicts of what has grown, or may have."""
+
+_ENDS = 3
+"""Readings at each end of the window whose median is the count there."""
+
+_KINDS: Mapping[str, MemoryKind] = {
+    "process_heap_bytes": "heap",
+    "process_anonymous_mapping_bytes": "anonymous mappings",
+    "process_stack_bytes": "stacks",
+    "process_modified_file_bytes": "modified files",
+}
+_STACKS, _RESERVED = "process_thread_stacks", "process_thread_stack_reserved_bytes"
+_FILES = {f"process_{kind}_fds": kind for kind in ("socket", "pipe", "file", "anonymous", "other")}
+_BESIDE = {"process_shmem_bytes": "shared memory", "process_file_bytes": "mapped files"}
+_ALLOCATOR = dict(zip(ALLOCATOR, ("in use", "kept free"), strict=True))
+
+
+def with_places(finding: Finding, measured: Measured) -> Finding:
+    """The finding of a deployment's memory that grew with the places of the growth; any other unchanged."""
+    if finding.indicator != PRIMARY or finding.deployment.startswith(f"{HARNESS}/") or finding.verdict not in _GREW:
+        return finding
+    longest: dict[int, Series] = {}
+    for one in measured.series:
+        if (one.owner, one.indicator) == (finding.deployment, PRIMARY):
+            rival = longest.get(one.replica)
+            if rival is None or one.t.size > rival.t.size:
+                longest[one.replica] = one
+    found = (_places_of(measured, longest[replica]) for replica in sorted(longest))
+    return replace(finding, places=tuple(one for one in found if one is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """The late part of one generation of a run, in monotonic seconds; ``begin`` is the end of its warm-up."""
+
+    measured: Measured
+    deployment: str
+    replica: int
+    generation: int
+    begin: float
+    middle: float
+    end: float
+
+    def rows(self, source: str, entity: str | None = TREE, *, least: int = LEAST_TIMES) -> pd.DataFrame:
+        """Rows of a sampler about the tree, or about each process; all after the warm-up where these are too few."""
+        results = self.measured.results
+        samples = results.samples(self.deployment, source, self.replica)
+        if samples.empty:
+            return samples
+        inside = samples["mono"].between(self.begin, self.end) & (samples["generation"] == self.generation)
+        if entity is not None:
+            inside &= samples["entity"] == entity
+        found = samples[inside].sort_values("mono")
+        late = found[found["mono"] >= self.middle]
+        return late if late["mono"].nunique() >= least else found
+
+
+def _places_of(measured: Measured, series: Series) -> GrowthPlaces | None:
+    late = _late(measured, series)
+    if late is None:
+        return None
+    tree = late.rows("process")
+    each, whole = _of_processes(late)
+    per_second = whole if each else _slope(tree, PRIMARY)
+    seconds = late.end - late.middle
+    if per_second is None or per_second * seconds <= resolution(PRIMARY):
+        return None
+    leader = clear_leader([one.slope for one in each])
+    named = None if leader is None else each[leader].place
+    growths = [_growth(one, per_second) for one in sorted(each, key=lambda one: -one.slope)]
+    footprint = late.rows("footprint", least=_ENDS)
+    if named is not None and len(named.lives) == 1:
+        life = named.lives[0]
+        own = late.rows("footprint", process_entity(life.pid), least=_ENDS)
+        tree = life.rows[life.rows["mono"].between(late.middle, late.end)]
+        footprint = own if len(own) > 1 else footprint
+    return GrowthPlaces(
+        replica=late.replica,
+        seconds=seconds,
+        per_hour=per_second * _HOUR,
+        named=None if named is None else named.label,
+        processes=tuple(growths),
+        kinds=tuple(_kinds(footprint)),
+        counts=_counts(tree, footprint),
+        beside=_per_hour(late.rows("process"), _BESIDE) | _device(late),
+        allocator=_per_hour(late.rows("allocator", least=_ENDS), _ALLOCATOR),
+    )
+
+
+def _late(measured: Measured, series: Series) -> _Late | None:
+    window = measured.windows[series.owner, series.replica]
+    rows = measured.results.tree(series.owner, series.replica)
+    for generation, start, part in generations(rows, "mono", window):
+        if generation == series.generation:
+            times = part["mono"][part["mono"] >= start + window.warmup]
+            if len(times) < LEAST_TIMES:
+                return None
+            begin, end = float(times.iloc[0]), float(times.iloc[-1])
+            return _Late(measured, series.owner, series.replica, generation, begin, (begin + end) / 2, end)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """A place, or the processes without rows of their own (None), and the slope of its memory per second."""
+
+    place: Place | None
+    slope: float
+
+
+def _of_processes(late: _Late) -> tuple[list[_Grown], float]:
+    """The slope of every place in the late part, and their sum; nothing where single processes were not read."""
+    samples = late.measured.results.samples(late.deployment, "process", late.replica)
+    generation = samples[(samples["generation"] == late.generation) & (samples["mono"] <= late.end)]
+    found = places(lives(generation))
+    times = np.unique([at for place in found for life in place.lives for at in life.rows["mono"]])
+    times = times[(times >= late.middle) & (times <= late.end)]
+    if times.size < LEAST_TIMES:
+        return [], 0.0
+    others = generation[generation["entity"] == OTHERS]
+    levels = [_levels(place, times) for place in found]
+    rest = np.zeros(times.size)
+    if len(others):
+        rest[np.isin(times, _array(others["mono"]))] = _array(others[PRIMARY][others["mono"].isin(times)])
+        rest -= np.sum([own - read for own, read in levels], axis=0)  # part of the others while they had no rows
+    try:
+        slopes = additive_slopes(times, np.column_stack([own for own, _ in levels] + [rest] * bool(len(others))))
+    except SeriesError:
+        return [], 0.0
+    grown = [_Grown(place, float(slope)) for place, slope in zip([*found, None], slopes, strict=False)]
+    return grown, float(slopes.sum())
+
+
+def _levels(place: Place, times: Floats) -> tuple[Floats, Floats]:
+    """The memory of a place at ``times``, 0 while no process has it; and the part of it that was read just then."""
+    level, read = np.zeros(times.size), np.zeros(times.size)
+    for life in place.lives:
+        at, size = _array(life.rows["mono"]), _array(life.rows[PRIMARY])
+        lived = (times >= life.born) & (times <= life.last)
+        level[lived] += np.interp(times[lived], at, size)
+        own = np.isin(times, at)
+        read[own] += size[np.isin(at, times)]
+    return level, read
+
+
+def _growth(one: _Grown, whole: float) -> ProcessGrowth:
+    share = one.slope / whole
+    if one.place is None:
+        return ProcessGrowth("other processes", None, None, 0, one.slope * _HOUR, share)
+    last: Life = one.place.lives[-1]
+    return ProcessGrowth(
+        one.place.label, last.pid, last.command or None, len(one.place.lives), one.slope * _HOUR, share
+    )
+
+
+def _kinds(footprint: pd.DataFrame) -> Iterator[KindGrowth]:
+    """The growth by kind of mapping, the largest first."""
+    slopes = {kind: _slope(footprint, name, least=2) for name, kind in _KINDS.items()}
+    known = {kind: slope for kind, slope in slopes.items() if slope is not None}
+    whole = sum(known.values())
+    if len(known) == len(_KINDS) and whole > 0:
+        for kind, slope in sorted(known.items(), key=lambda item: -item[1]):
+            yield KindGrowth(kind, slope * _HOUR, slope / whole)
+
+
+def _counts(tree: pd.DataFrame, footprint: pd.DataFrame) -> CountChange:
+    stacks = _change(footprint, _STACKS) or 0
+    by_kind = {kind: _change(footprint, name) for name, kind in _FILES.items()}
+    each = {name: _change(footprint, name) for name in (_RESERVED, "process_stack_bytes")} if stacks > 0 else {}
+    reserved, resident = each.get(_RESERVED), each.get("process_stack_bytes")
+    return CountChange(
+        threads=_change(tree, "process_threads"),
+        open_files=_change(tree, "process_fds"),
+        open_files_by_kind={kind: change for kind, change in by_kind.items() if change},
+        stacks=stacks,
+        stack_reserved_bytes=None if reserved is None else reserved / stacks,
+        stack_resident_bytes=None if resident is None else resident / stacks,
+    )
+
+
+def _change(rows: pd.DataFrame, name: str) -> int | None:
+    """The difference of the ends of the window; None where there are not two readings."""
+    if name not in rows:
+        return None
+    values = _array(rows[name].dropna())
+    if values.size < 2:
+        return None
+    count = min(_ENDS, values.size // 2)
+    return round(float(np.median(values[-count:]) - np.median(values[:count])))
+
+
+def _per_hour(rows: pd.DataFrame, names: Mapping[str, str]) -> dict[str, float]:
+    slopes = {called: _slope(rows, name, least=2) for name, called in names.items()}
+    return {called: slope * _HOUR for called, slope in slopes.items() if slope is not None}
+
+
+def _device(late: _Late) -> dict[str, float]:
+    samples = device_samples(late.measured.results, late.deployment, late.replica)
+    if DEVICE_MEMORY not in samples or not (samples[DEVICE_MEMORY] > 0).any():
+        return {}
+    inside = samples["mono"].between(late.middle, late.end) & (samples["generation"] == late.generation)
+    return _per_hour(samples[inside], {DEVICE_MEMORY: "device memory"})
+
+
+def _slope(rows: pd.DataFrame, name: str, least: int = LEAST_TIMES) -> float | None:
+    """The least-squares slope per second of a column; None where it has fewer than ``least`` values."""
+    if name not in rows:
+        return None
+    known = rows[rows[name].notna()]
+    t, y = _array(known["mono"]), _array(known[name])
+    if t.size < least:
+        return None
+    if t.size < LEAST_TIMES:
+        return float((y[-1] - y[0]) / (t[-1] - t[0])) if t[-1] > t[0] else None
+    return float(additive_slopes(t, y[:, None])[0])
+
+
+def _array(values: Sequence[float] | pd.Series) -> Floats:
+    return np.asarray(values, dtype=np.float64)

@@ -1,0 +1,51 @@
+"""Attribution of the growth of a sum to its terms: the memory of a process tree to its processes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aging.stats.series.validation import Floats, SeriesError
+
+LEAST_TIMES = 4
+"""Times from which a slope of a term is worth something."""
+
+_SHARE = 0.6
+
+
+def additive_slopes(t: ArrayLike, levels: ArrayLike) -> Floats:
+    """The least-squares slope of every column of ``levels``, shape (n, k), at times ``t``, shape (n,).
+
+    A least-squares slope is linear in the values, so those of the terms add up to that of the sum, which medians of
+    slopes (Sen) do not. In the unit of ``levels`` per unit of ``t``. Raises :class:`~aging.stats.SeriesError` for
+    fewer than :data:`LEAST_TIMES` times or times that are all equal.
+    """
+    times, values = np.asarray(t, dtype=np.float64), np.asarray(levels, dtype=np.float64)
+    if times.size < LEAST_TIMES or values.shape[0] != times.size:
+        raise SeriesError(f"at least {LEAST_TIMES} times are needed, and levels at each; got {times.size}")
+    centered = times - times.mean()
+    spread = float(centered @ centered)
+    if spread == 0:
+        raise SeriesError("the times are all equal")
+    slopes: Floats = centered @ (values - values[0]) / spread
+    return slopes
+
+
+def clear_leader(growth: ArrayLike) -> int | None:
+    """The place of the term that clearly makes the growth, of shape (k,); None where there is no such term.
+
+    Its share of all that grew is at least 60 %, and it lies above the largest of the others by more than the others
+    are apart. A term alone is the leader if it grew.
+    """
+    values = np.asarray(growth, dtype=np.float64)
+    if not values.size:
+        return None
+    first = int(np.argmax(values))
+    largest = float(values[first])
+    if largest <= 0 or largest < _SHARE * float(values[values > 0].sum()):
+        return None
+    others = np.delete(values, first)
+    if not others.size:
+        return first
+    gap, apart = largest - float(others.max()), float(np.ptp(others))
+    return first if gap > apart else None
