@@ -6,7 +6,7 @@ leak.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 from aging.core.metrics import ALLOCATOR, DEVICE_MEMORY, PRIMARY, resolution
 from aging.core.records import HARNESS, OTHERS, TREE, process_entity
 from aging.findings.process_places import Floats, Life, Place, lives, places
-from aging.findings.series import Measured, Series, device_samples, generations
+from aging.findings.series import Measured, Series, generations
 from aging.findings.types import CountChange, Finding, GrowthPlaces, KindGrowth, MemoryKind, ProcessGrowth
 from aging.stats import SeriesError
 from aging.stats.growth.places import LEAST_TIMES, additive_slopes, clear_leader
@@ -25,7 +25,9 @@ _GREW = frozenset(("aging", "bounded", "step", "inconclusive"))
 """Verdicts of what has grown, or may have."""
 
 _ENDS = 3
-"""Readings at each end of the window whose median is the count there."""
+"""Readings at each end of the window whose median is the count there, if there are many."""
+
+_MANY = 20
 
 _KINDS: Mapping[str, MemoryKind] = {
     "process_heap_bytes": "heap",
@@ -34,6 +36,7 @@ _KINDS: Mapping[str, MemoryKind] = {
     "process_modified_file_bytes": "modified files",
 }
 _STACKS, _RESERVED = "process_thread_stacks", "process_thread_stack_reserved_bytes"
+_STACK_BYTES = "process_stack_bytes"
 _FILES = {f"process_{kind}_fds": kind for kind in ("socket", "pipe", "file", "anonymous", "other")}
 _BESIDE = {"process_shmem_bytes": "shared memory", "process_file_bytes": "mapped files"}
 _ALLOCATOR = dict(zip(ALLOCATOR, ("in use", "kept free"), strict=True))
@@ -65,18 +68,45 @@ class _Late:
     middle: float
     end: float
 
-    def rows(self, source: str, entity: str | None = TREE, *, least: int = LEAST_TIMES) -> pd.DataFrame:
-        """Rows of a sampler about the tree, or about each process; all after the warm-up where these are too few."""
-        results = self.measured.results
-        samples = results.samples(self.deployment, source, self.replica)
+    def rows(self, source: str, entity: str = TREE) -> pd.DataFrame:
+        """Rows of a sampler about the tree or one of its processes, those before the late part too."""
+        samples = self.measured.results.samples(self.deployment, source, self.replica)
         if samples.empty:
             return samples
         inside = samples["mono"].between(self.begin, self.end) & (samples["generation"] == self.generation)
-        if entity is not None:
-            inside &= samples["entity"] == entity
-        found = samples[inside].sort_values("mono")
-        late = found[found["mono"] >= self.middle]
-        return late if late["mono"].nunique() >= least else found
+        return samples[inside & (samples["entity"] == entity)].sort_values("mono")
+
+    def slope(self, rows: pd.DataFrame, name: str) -> float | None:
+        """The least-squares slope per second of a column in the late part; over all rows where these are too few.
+
+        None where there are not two values.
+        """
+        if name not in rows:
+            return None
+        known = rows[rows[name].notna()]
+        late = known[known["mono"] >= self.middle]
+        used = late if len(late) >= LEAST_TIMES else known
+        t, y = _array(used["mono"]), _array(used[name])
+        if t.size >= LEAST_TIMES:
+            return float(additive_slopes(t, y[:, None])[0])
+        return float((y[-1] - y[0]) / (t[-1] - t[0])) if t.size > 1 and t[-1] > t[0] else None
+
+    def change(self, rows: pd.DataFrame, name: str) -> float | None:
+        """The difference of a count over the late part; None where there are not two values.
+
+        Its ends are medians of some readings; between sparse readings they are interpolated.
+        """
+        if name not in rows:
+            return None
+        known = rows[rows[name].notna()]
+        t, y = _array(known["mono"]), _array(known[name])
+        if t.size < 2:
+            return None
+        late = y[t >= self.middle]
+        if late.size < _MANY:
+            first, last = np.interp([self.middle, self.end], t, y)
+            return float(last - first)
+        return float(np.median(late[-_ENDS:]) - np.median(late[:_ENDS]))
 
 
 def _places_of(measured: Measured, series: Series) -> GrowthPlaces | None:
@@ -85,29 +115,26 @@ def _places_of(measured: Measured, series: Series) -> GrowthPlaces | None:
         return None
     tree = late.rows("process")
     each, whole = _of_processes(late)
-    per_second = whole if each else _slope(tree, PRIMARY)
+    per_second = whole if each else late.slope(tree, PRIMARY)
     seconds = late.end - late.middle
     if per_second is None or per_second * seconds <= resolution(PRIMARY):
         return None
     leader = clear_leader([one.slope for one in each])
     named = None if leader is None else each[leader].place
-    growths = [_growth(one, per_second) for one in sorted(each, key=lambda one: -one.slope)]
-    footprint = late.rows("footprint", least=_ENDS)
+    process, footprint = tree, late.rows("footprint")
     if named is not None and len(named.lives) == 1:
         life = named.lives[0]
-        own = late.rows("footprint", process_entity(life.pid), least=_ENDS)
-        tree = life.rows[life.rows["mono"].between(late.middle, late.end)]
-        footprint = own if len(own) > 1 else footprint
+        process, footprint = life.rows, late.rows("footprint", process_entity(life.pid))
     return GrowthPlaces(
         replica=late.replica,
         seconds=seconds,
         per_hour=per_second * _HOUR,
         named=None if named is None else named.label,
-        processes=tuple(growths),
-        kinds=tuple(_kinds(footprint)),
-        counts=_counts(tree, footprint),
-        beside=_per_hour(late.rows("process"), _BESIDE) | _device(late),
-        allocator=_per_hour(late.rows("allocator", least=_ENDS), _ALLOCATOR),
+        processes=tuple(_growth(one, per_second) for one in sorted(each, key=lambda one: -one.slope)),
+        kinds=tuple(_kinds(late, footprint)),
+        counts=_counts(late, process, footprint),
+        beside=_per_hour(late, tree, _BESIDE) | _device(late),
+        allocator=_per_hour(late, late.rows("allocator"), _ALLOCATOR),
     )
 
 
@@ -177,9 +204,9 @@ def _growth(one: _Grown, whole: float) -> ProcessGrowth:
     )
 
 
-def _kinds(footprint: pd.DataFrame) -> Iterator[KindGrowth]:
+def _kinds(late: _Late, footprint: pd.DataFrame) -> Iterator[KindGrowth]:
     """The growth by kind of mapping, the largest first."""
-    slopes = {kind: _slope(footprint, name, least=2) for name, kind in _KINDS.items()}
+    slopes = {kind: late.slope(footprint, name) for name, kind in _KINDS.items()}
     known = {kind: slope for kind, slope in slopes.items() if slope is not None}
     whole = sum(known.values())
     if len(known) == len(_KINDS) and whole > 0:
@@ -187,57 +214,34 @@ def _kinds(footprint: pd.DataFrame) -> Iterator[KindGrowth]:
             yield KindGrowth(kind, slope * _HOUR, slope / whole)
 
 
-def _counts(tree: pd.DataFrame, footprint: pd.DataFrame) -> CountChange:
-    stacks = _change(footprint, _STACKS) or 0
-    by_kind = {kind: _change(footprint, name) for name, kind in _FILES.items()}
-    each = {name: _change(footprint, name) for name in (_RESERVED, "process_stack_bytes")} if stacks > 0 else {}
-    reserved, resident = each.get(_RESERVED), each.get("process_stack_bytes")
+def _counts(late: _Late, process: pd.DataFrame, footprint: pd.DataFrame) -> CountChange:
+    stacks, reserved, resident = (late.change(footprint, name) or 0.0 for name in (_STACKS, _RESERVED, _STACK_BYTES))
+    new = round(stacks) > 0
+    by_kind = {kind: late.change(footprint, name) for name, kind in _FILES.items()}
     return CountChange(
-        threads=_change(tree, "process_threads"),
-        open_files=_change(tree, "process_fds"),
-        open_files_by_kind={kind: change for kind, change in by_kind.items() if change},
-        stacks=stacks,
-        stack_reserved_bytes=None if reserved is None else reserved / stacks,
-        stack_resident_bytes=None if resident is None else resident / stacks,
+        threads=_rounded(late.change(process, "process_threads")),
+        open_files=_rounded(late.change(process, "process_fds")),
+        open_files_by_kind={kind: round(change) for kind, change in by_kind.items() if change and round(change)},
+        stacks=round(stacks),
+        stack_reserved_bytes=reserved / stacks if new else None,
+        stack_resident_bytes=resident / stacks if new else None,
     )
 
 
-def _change(rows: pd.DataFrame, name: str) -> int | None:
-    """The difference of the ends of the window; None where there are not two readings."""
-    if name not in rows:
-        return None
-    values = _array(rows[name].dropna())
-    if values.size < 2:
-        return None
-    count = min(_ENDS, values.size // 2)
-    return round(float(np.median(values[-count:]) - np.median(values[:count])))
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)
 
 
-def _per_hour(rows: pd.DataFrame, names: Mapping[str, str]) -> dict[str, float]:
-    slopes = {called: _slope(rows, name, least=2) for name, called in names.items()}
+def _per_hour(late: _Late, rows: pd.DataFrame, names: Mapping[str, str]) -> dict[str, float]:
+    slopes = {called: late.slope(rows, name) for name, called in names.items()}
     return {called: slope * _HOUR for called, slope in slopes.items() if slope is not None}
 
 
 def _device(late: _Late) -> dict[str, float]:
-    samples = device_samples(late.measured.results, late.deployment, late.replica)
-    if DEVICE_MEMORY not in samples or not (samples[DEVICE_MEMORY] > 0).any():
-        return {}
-    inside = samples["mono"].between(late.middle, late.end) & (samples["generation"] == late.generation)
-    return _per_hour(samples[inside], {DEVICE_MEMORY: "device memory"})
+    rows = late.rows("device", "gpu-total")
+    held = DEVICE_MEMORY in rows and bool((rows[DEVICE_MEMORY] > 0).any())
+    return _per_hour(late, rows, {DEVICE_MEMORY: "device memory"}) if held else {}
 
 
-def _slope(rows: pd.DataFrame, name: str, least: int = LEAST_TIMES) -> float | None:
-    """The least-squares slope per second of a column; None where it has fewer than ``least`` values."""
-    if name not in rows:
-        return None
-    known = rows[rows[name].notna()]
-    t, y = _array(known["mono"]), _array(known[name])
-    if t.size < least:
-        return None
-    if t.size < LEAST_TIMES:
-        return float((y[-1] - y[0]) / (t[-1] - t[0])) if t[-1] > t[0] else None
-    return float(additive_slopes(t, y[:, None])[0])
-
-
-def _array(values: Sequence[float] | pd.Series) -> Floats:
-    return np.asarray(values, dtype=np.float64)
+def _array(values: pd.Series) -> Floats:
+    return values.to_numpy(dtype=np.float64)

@@ -81,9 +81,9 @@ class GrowthPlaces:
     """Where the memory of a process tree grew in the late part of a run, the last ``seconds`` of ``replica``.
 
     ``named`` is the label of the process that clearly makes the growth, None where no process does; ``kinds`` and
-    ``counts`` are of that process, of the whole tree where none is named or several took its place. ``beside`` are the growths per hour of what is not in
-    the leak indicator: ``shared memory``, ``mapped files`` and ``device memory``; ``allocator`` those of ``in use`` and
-    ``kept free``, with the allocator probe.
+    ``counts`` are of that process, of the whole tree where none is named or several took its place. ``beside`` are the
+    growths per hour of what is not in the leak indicator: ``shared memory``, ``mapped files`` and ``device memory``;
+    ``allocator`` those of ``in use`` and ``kept free``, with the allocator probe.
     """
 
     replica: int

@@ -32,7 +32,7 @@ _KINDS = {"socket:": "socket", "pipe:": "pipe", "anon_inode:": "anonymous", "/":
 
 
 _SHARE_OF_TIME = 0.002
-"""Memory by kind of mapping may take this share of the time of watching: the next reading waits until it does."""
+"""Of a CPU, for memory by kind of mapping: after a reading the next one waits until it takes no more."""
 
 _MOST_SECONDS = 1.0
 """A reading of memory by kind that would take longer is not made at all."""
@@ -55,12 +55,14 @@ class _Watched:
 
     def refusal(self, now: float, rollup: float) -> str | None:
         """Why memory by kind is not read now, after a ``smaps_rollup`` of these seconds; None if it is."""
-        expected = max(self.seconds or 0.0, _TIMES_ROLLUP * rollup)
+        expected = _TIMES_ROLLUP * rollup if self.seconds is None else max(self.seconds, rollup)
         if expected > _MOST_SECONDS:
-            return f"reading smaps would take about {expected:.1f} s; the most is {_MOST_SECONDS:g} s"
+            return f"reading smaps would take about {expected:.1f} s of CPU; the most is {_MOST_SECONDS:g} s"
         pause = expected / _SHARE_OF_TIME
         return (
-            f"read every {pause:.0f} s, for reading smaps takes {expected:.2g} s" if now < self.last + pause else None
+            f"read every {pause:.0f} s, for reading smaps takes {expected:.2g} s of CPU"
+            if now < self.last + pause
+            else None
         )
 
 
@@ -113,19 +115,22 @@ def _readings(target: Target, pids: Sequence[int], watched: _Watched) -> Iterato
 def _each(pids: Sequence[int], watched: _Watched) -> tuple[Mapping[int, Counter[str]], str | None]:
     """What was read of each process that runs, and why its memory by kind was not; raises PermissionError."""
     each: dict[int, Counter[str]] = {}
-    began = time.perf_counter()
+    rollup = 0.0
     for pid in pids:
         with suppress(FileNotFoundError, ProcessLookupError):  # it ended during the read
-            each[pid] = Counter(memory_of(pid)) + files_of(pid)
-    now = time.perf_counter()
-    refusal = watched.refusal(now, now - began)
+            began = time.thread_time()
+            memory = memory_of(pid)
+            rollup += time.thread_time() - began
+            each[pid] = Counter(memory) + files_of(pid)
+    now, began = time.monotonic(), time.thread_time()
+    refusal = watched.refusal(now, rollup)
     if refusal is None:
         for pid in tuple(each):
             try:
                 each[pid].update(memory_by_kind(pid))
             except (FileNotFoundError, ProcessLookupError):  # it ended since
                 del each[pid]
-        watched.last, watched.seconds = now, time.perf_counter() - now
+        watched.last, watched.seconds = now, time.thread_time() - began
     return each, refusal
 
 
