@@ -18,13 +18,13 @@ from aging.findings.process_places import Floats, Life, Place, lives, places
 from aging.findings.series import Measured, Series, generations
 from aging.findings.types import CountChange, Finding, GrowthPlaces, KindGrowth, MemoryKind, ProcessGrowth
 from aging.stats import SeriesError
-from aging.stats.growth.places import LEAST_TIMES, additive_slopes, clear_leader
+from aging.stats.growth.places import LEAST_TIMES, additive_slopes, clear_leader, term_slopes
 
 _HOUR = 3600.0
 _GREW = frozenset(("aging", "bounded", "step", "inconclusive"))
 """Verdicts of what has grown, or may have."""
 
-_ENDS = 3
+_ENDS = (slice(None, 3), slice(-3, None))
 """Readings at each end of the window whose median is the count there, if there are many."""
 
 _MANY = 20
@@ -102,11 +102,12 @@ class _Late:
         t, y = _array(known["mono"]), _array(known[name])
         if t.size < 2:
             return None
-        late = y[t >= self.middle]
-        if late.size < _MANY:
+        late = t >= self.middle
+        if np.count_nonzero(late) < _MANY:
             first, last = np.interp([self.middle, self.end], t, y)
             return float(last - first)
-        return float(np.median(late[-_ENDS:]) - np.median(late[:_ENDS]))
+        (began, first), (ended, last) = ((np.median(t[late][at]), np.median(y[late][at])) for at in _ENDS)
+        return float((last - first) * (self.end - self.middle) / (ended - began))
 
 
 def _places_of(measured: Measured, series: Series) -> GrowthPlaces | None:
@@ -124,7 +125,8 @@ def _places_of(measured: Measured, series: Series) -> GrowthPlaces | None:
     process, footprint = tree, late.rows("footprint")
     if named is not None and len(named.lives) == 1:
         life = named.lives[0]
-        process, footprint = life.rows, late.rows("footprint", process_entity(life.pid))
+        own = late.rows("footprint", process_entity(life.pid))
+        process, footprint = life.rows, footprint if own.empty else own
     return GrowthPlaces(
         replica=late.replica,
         seconds=seconds,
@@ -175,7 +177,7 @@ def _of_processes(late: _Late) -> tuple[list[_Grown], float]:
         rest[np.isin(times, _array(others["mono"]))] = _array(others[PRIMARY][others["mono"].isin(times)])
         rest -= np.sum([own - read for own, read in levels], axis=0)  # part of the others while they had no rows
     try:
-        slopes = additive_slopes(times, np.column_stack([own for own, _ in levels] + [rest] * bool(len(others))))
+        slopes = term_slopes(times, np.column_stack([own for own, _ in levels] + [rest] * bool(len(others))))
     except SeriesError:
         return [], 0.0
     grown = [_Grown(place, float(slope)) for place, slope in zip([*found, None], slopes, strict=False)]

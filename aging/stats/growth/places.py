@@ -6,19 +6,33 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aging.stats.series.validation import Floats, SeriesError
+from aging.stats.slope.sen import theil_sen
 
 LEAST_TIMES = 4
 """Times from which a slope of a term is worth something."""
 
 _SHARE = 0.6
+_STEADY = 1 / 3
+"""Where the steady slopes make up less than this part of the growth, steps made it."""
+
+
+def term_slopes(t: ArrayLike, levels: ArrayLike) -> Floats:
+    """The slope of every column of ``levels``, shape (n, k), at times ``t``, shape (n,).
+
+    Sen's, as the slope of a finding, so that one jump of a term is not taken for its growth; where they add up to less
+    than a third of the least-squares slopes, jumps made the growth and those are returned. In the unit of ``levels``
+    per unit of ``t``. Raises :class:`~aging.stats.SeriesError` for fewer than :data:`LEAST_TIMES` times, or equal ones.
+    """
+    times, values = np.asarray(t, dtype=np.float64), np.asarray(levels, dtype=np.float64)
+    jumps = additive_slopes(times, values)
+    steady = np.array([theil_sen(times, column) for column in values.T])
+    return steady if steady.sum() >= _STEADY * jumps.sum() else jumps
 
 
 def additive_slopes(t: ArrayLike, levels: ArrayLike) -> Floats:
-    """The least-squares slope of every column of ``levels``, shape (n, k), at times ``t``, shape (n,).
+    """The least-squares slope of every column, for input as that of :func:`term_slopes`.
 
-    A least-squares slope is linear in the values, so those of the terms add up to that of the sum, which medians of
-    slopes (Sen) do not. In the unit of ``levels`` per unit of ``t``. Raises :class:`~aging.stats.SeriesError` for
-    fewer than :data:`LEAST_TIMES` times or times that are all equal.
+    It is linear in the values, so the slopes of terms add up to that of their sum.
     """
     times, values = np.asarray(t, dtype=np.float64), np.asarray(levels, dtype=np.float64)
     if times.size < LEAST_TIMES or values.shape[0] != times.size:
