@@ -44,8 +44,8 @@ SOURCES = (
     Source(
         "process",
         "a deployment's process tree (`tree`), each of its components (`tree/NAME`), the runner and each load process"
-        " (`_harness`: `runner`, `client-NAME`); less often its processes: the 16 that are the largest or grew the most"
-        " (`tree/pid:4123`), and all others together (`tree/pid:others`)",
+        " (`_harness`: `runner`, `client-NAME`); less often, in the folder `process-each`, its processes: the 16 that"
+        " are the largest or grew the most (`tree/pid:4123`), and all others together (`tree/pid:others`)",
         "one pass over `/proc` a tick, 9 µs a process of the host; 20 to 60 µs a process read. Rows of single processes"
         " are written after a 120th of the time watched (at least 1 s, at most 60 s) from what was read anyway",
         "children that start and end between two readings, but for their CPU time, page faults and I/O; anything below"
@@ -54,8 +54,8 @@ SOURCES = (
     ),
     Source(
         "footprint",
-        "a deployment's process tree (`tree`), and the 16 processes of it that are the largest or grew the most"
-        " (`tree/pid:4123`)",
+        "a deployment's process tree (`tree`), and, in the folder `footprint-each`, the 16 processes of it that are the"
+        " largest or grew the most (`tree/pid:4123`)",
         "2 to 10 ms for each resident GiB, under the target's mmap lock: hence once a minute. Memory by kind of mapping"
         " takes two to three times as long again (`smaps`; FIGURE); it is read only so"
         " often that it takes at most 0.2 % of a CPU, and not at all where a reading would take over 1 s",

@@ -31,6 +31,11 @@ def is_process_entity(entity: str) -> bool:
     return entity.rpartition("/")[2].startswith(_PROCESS) and entity != OTHERS
 
 
+def stored_under(sampler: str, entity: str) -> str:
+    """The source of a sampler's rows: those of single processes are apart (``process-each``)."""
+    return f"{sampler}-each" if entity.rpartition("/")[2].startswith(_PROCESS) else sampler
+
+
 def component_of(entity: str) -> str:
     """The component in the entity of one process; empty where the deployment has one alone."""
     return "/".join(entity.split("/")[1:-1])

@@ -30,8 +30,9 @@ SAMPLE_COLUMNS: Mapping[str, Column] = {
     "entity": Column(
         "text",
         "—",
-        "what was read, where an owner has several: `tree`, `tree/prefill`, `tree/pid:4123` (one process),"
-        " `tree/pid:others` (processes without rows of their own), `gpu0`, `host`",
+        "what was read, where an owner has several: `tree`, `tree/prefill`, `tree/pid:4123` (one process, in"
+        " `process-each` and `footprint-each`), `tree/pid:others` (processes without rows of their own), `gpu0`,"
+        " `host`",
     ),
     "late": Column("float", "seconds", "how long after it was due the tick began"),
     "missed": Column("integer", "count", "ticks that were skipped before this one"),

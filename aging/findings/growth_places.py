@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from aging.core.metrics import ALLOCATOR, DEVICE_MEMORY, PRIMARY, resolution
-from aging.core.records import HARNESS, OTHERS, TREE, process_entity
+from aging.core.records import HARNESS, OTHERS, TREE, process_entity, stored_under
 from aging.findings.process_places import Floats, Life, Place, lives, places
 from aging.findings.series import Measured, Series, generations
 from aging.findings.types import CountChange, Finding, GrowthPlaces, KindGrowth, MemoryKind, ProcessGrowth
@@ -70,7 +70,7 @@ class _Late:
 
     def rows(self, source: str, entity: str = TREE) -> pd.DataFrame:
         """Rows of a sampler about the tree or one of its processes, those before the late part too."""
-        samples = self.measured.results.samples(self.deployment, source, self.replica)
+        samples = self.measured.results.samples(self.deployment, stored_under(source, entity), self.replica)
         if samples.empty:
             return samples
         inside = samples["mono"].between(self.begin, self.end) & (samples["generation"] == self.generation)
@@ -163,7 +163,9 @@ class _Grown:
 
 def _of_processes(late: _Late) -> tuple[list[_Grown], float]:
     """The slope of every place in the late part, and their sum; nothing where single processes were not read."""
-    samples = late.measured.results.samples(late.deployment, "process", late.replica)
+    samples = late.measured.results.samples(late.deployment, stored_under("process", OTHERS), late.replica)
+    if samples.empty:
+        return [], 0.0
     generation = samples[(samples["generation"] == late.generation) & (samples["mono"] <= late.end)]
     found = places(lives(generation))
     times = np.unique([at for place in found for life in place.lives for at in life.rows["mono"]])

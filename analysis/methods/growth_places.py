@@ -1,7 +1,7 @@
 """Which process leaks: recordings of a real pre-forking server of four workers, of which one leaks, or all do.
 
-Every recording is ``aging observe`` of the server for a minute, under some 40 requests a second that the workers share
-as the kernel gives them out. The leak is small (about 400 KiB a minute in one worker), the place of the leaking worker
+Every recording is ``aging observe`` of a server that has answered 2,000 requests, for a minute, under some 40 requests
+a second that the workers share as the kernel gives them out. The leak is small (about 400 KiB a minute in one worker), the place of the leaking worker
 random. Named right is the pid of the worker that leaks; where all leak alike, none must be named.
 """
 
@@ -33,6 +33,9 @@ RECORDINGS = 20
 SECONDS = 60
 _SIDE_BY_SIDE = 4
 _RATE = 40.0
+_WARM_UP = 2_000
+"""Requests before the recording: the heap of a fresh worker grows for the first hundreds, whether it leaks or not."""
+
 _LEAK_BYTES = 700
 """Of a request: at the tenth of a second that a worker gets them, about 400 KiB a minute."""
 
@@ -52,6 +55,8 @@ class Recording:
 def record(number: int, leaking: tuple[int, ...], seconds: int = SECONDS) -> Recording:
     """Observe one server for ``seconds``."""
     with tempfile.TemporaryDirectory() as folder, _server(number, leaking) as (parent, port, workers):
+        for _ in range(_WARM_UP):
+            _ask(port)
         with _requests(port):
             command = [sys.executable, "-m", "aging", "observe", "--pid", str(parent), "--for", f"{seconds}s"]
             run = subprocess.run([*command, "--results", folder], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -91,10 +96,7 @@ def _requests(port: int) -> Iterator[None]:
     def send() -> None:
         due = time.monotonic()
         while not over.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            with contextlib.suppress(OSError), contextlib.closing(connection):
-                connection.request("GET", "/")
-                connection.getresponse().read()
+            _ask(port)
             due += 1 / _RATE
             time.sleep(max(due - time.monotonic(), 0.0))
 
@@ -105,6 +107,13 @@ def _requests(port: int) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def _ask(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.suppress(OSError), contextlib.closing(connection):
+        connection.request("GET", "/")
+        connection.getresponse().read()
 
 
 def row(arrangement: str, recordings: list[Recording]) -> dict[str, object]:

@@ -58,7 +58,7 @@ def tree(
         return sum((np.where((t >= one.first) & (t <= one.last), one.memory(t), 0.0) for one in given), more(t))
 
     synthetic(root, {"server": total})
-    writer = SegmentWriter(Layout(root).source("server", "process", 1))
+    writer = SegmentWriter(Layout(root).source("server", "process-each", 1))
     for at in np.arange(2.5, SECONDS, 5.0):
         now = np.array([at])
         rows: list[dict[str, Any]] = [
