@@ -17,7 +17,6 @@ from aging.core.records import HARNESS, OTHERS, TREE, process_entity, stored_und
 from aging.findings.process_places import Floats, Life, Place, lives, places
 from aging.findings.series import Measured, Series, generations
 from aging.findings.types import CountChange, Finding, GrowthPlaces, KindGrowth, MemoryKind, ProcessGrowth
-from aging.stats import SeriesError
 from aging.stats.growth.places import LEAST_TIMES, additive_slopes, clear_leader, term_slopes
 
 _HOUR = 3600.0
@@ -120,7 +119,7 @@ def _places_of(measured: Measured, series: Series) -> GrowthPlaces | None:
     seconds = late.end - late.middle
     if per_second is None or per_second * seconds <= resolution(PRIMARY):
         return None
-    leader = clear_leader([one.slope for one in each])
+    leader = clear_leader([one.slope * seconds for one in each], [one.jump for one in each])
     named = None if leader is None else each[leader].place
     process, footprint = tree, late.rows("footprint")
     if named is not None and len(named.lives) == 1:
@@ -155,10 +154,14 @@ def _late(measured: Measured, series: Series) -> _Late | None:
 
 @dataclass(frozen=True, slots=True)
 class _Grown:
-    """A place, or the processes without rows of their own (None), and the slope of its memory per second."""
+    """A place, or the processes without rows of their own (None).
+
+    The slope of its memory per second in the late part, and the largest rise from one reading to the next.
+    """
 
     place: Place | None
     slope: float
+    jump: float
 
 
 def _of_processes(late: _Late) -> tuple[list[_Grown], float]:
@@ -169,20 +172,21 @@ def _of_processes(late: _Late) -> tuple[list[_Grown], float]:
     generation = samples[(samples["generation"] == late.generation) & (samples["mono"] <= late.end)]
     found = places(lives(generation))
     times = np.unique([at for place in found for life in place.lives for at in life.rows["mono"]])
-    times = times[(times >= late.middle) & (times <= late.end)]
-    if times.size < LEAST_TIMES:
-        return [], 0.0
+    times = times[times >= late.begin]
     others = generation[generation["entity"] == OTHERS]
     levels = [_levels(place, times) for place in found]
-    rest = np.zeros(times.size)
     if len(others):
+        rest = np.zeros(times.size)
         rest[np.isin(times, _array(others["mono"]))] = _array(others[PRIMARY][others["mono"].isin(times)])
         rest -= np.sum([own - read for own, read in levels], axis=0)  # part of the others while they had no rows
-    try:
-        slopes = term_slopes(times, np.column_stack([own for own, _ in levels] + [rest] * bool(len(others))))
-    except SeriesError:
+        levels.append((rest, rest))
+    inside = times >= late.middle
+    if np.count_nonzero(inside) < LEAST_TIMES:
         return [], 0.0
-    grown = [_Grown(place, float(slope)) for place, slope in zip([*found, None], slopes, strict=False)]
+    sizes = np.column_stack([own for own, _ in levels])
+    slopes = term_slopes(times[inside], sizes[inside])
+    jumps = [_jump(place, late) for place in found] + [float(np.diff(rest).max()) for rest, _ in levels[len(found) :]]
+    grown = [_Grown(*one) for one in zip([*found, None], slopes.tolist(), jumps, strict=False)]
     return grown, float(slopes.sum())
 
 
@@ -196,6 +200,12 @@ def _levels(place: Place, times: Floats) -> tuple[Floats, Floats]:
         own = np.isin(times, at)
         read[own] += size[np.isin(at, times)]
     return level, read
+
+
+def _jump(place: Place, late: _Late) -> float:
+    """The largest rise of a process of this place from one reading to the next, the start of a process left out."""
+    analyzed = (life.rows[life.rows["mono"].between(late.begin, late.end)] for life in place.lives)
+    return max((float(np.diff(_array(rows[PRIMARY])).max(initial=0.0)) for rows in analyzed), default=0.0)
 
 
 def _growth(one: _Grown, whole: float) -> ProcessGrowth:

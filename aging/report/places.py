@@ -23,12 +23,13 @@ _FILES = {"socket": "sockets", "pipe": "pipes", "file": "files", "anonymous": "e
 def where(finding: Finding) -> list[str]:
     """A sentence for each replica whose memory grew."""
     several = len(finding.places) > 1
-    return [f"Where{f', replica {one.replica}' if several else ''}: {_sentence(one)}" for one in finding.places]
-
-
-def _sentence(one: GrowthPlaces) -> str:
-    parts = [*_who(one), *_kinds(one), *_counts(one.counts)]
-    return f"{'; '.join(parts)} (last {readable_duration(one.seconds)})."
+    said = ((one, [*_who(one), *_kinds(one), *_counts(one.counts)]) for one in finding.places)
+    return [
+        f"Where{f', replica {one.replica}' if several else ''}: {'; '.join(parts)}"
+        f" (last {readable_duration(one.seconds)})."
+        for one, parts in said
+        if parts
+    ]
 
 
 def _who(one: GrowthPlaces) -> Iterator[str]:

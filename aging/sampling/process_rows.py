@@ -20,7 +20,11 @@ MOST = 16
 """Processes of a tree with rows of their own: half of them the largest, the other half those that grew the most."""
 
 _SHARE_OF_AGE = 1 / 120
-_LEAST_SECONDS, _MOST_SECONDS = 1.0, 60.0
+_LEAST_SECONDS = 1.0
+
+LEAST_OFTEN_SECONDS = 60.0
+"""The longest time between two rows of a process."""
+
 _COMMAND_SECONDS = 600.0
 """A command line that has not changed is written again after this time, so that damaged files cost no name."""
 
@@ -68,7 +72,7 @@ class ProcessRows:
         """
         now = self._now()
         tree = self._trees.setdefault((target.owner, target.generation), _Watched(now))
-        gap = min(max((now - tree.began) * _SHARE_OF_AGE, _LEAST_SECONDS), _MOST_SECONDS)
+        gap = min(max((now - tree.began) * _SHARE_OF_AGE, _LEAST_SECONDS), LEAST_OFTEN_SECONDS)
         if tree.last is not None and now - tree.last < gap - _TOLERANCE * _LEAST_SECONDS:
             return []
         tree.last = now

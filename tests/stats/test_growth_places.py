@@ -24,7 +24,7 @@ def test_a_jump_is_no_steady_growth() -> None:
     assert term_slopes(t, np.column_stack([steady, jump])) == pytest.approx([7.0, 0.0])
     alone = term_slopes(t, np.column_stack([0 * t, jump]))
     assert alone == pytest.approx(additive_slopes(t, np.column_stack([0 * t, jump])))
-    assert clear_leader(alone) == 1
+    assert clear_leader(alone, [0.0, 400.0]) == 1
 
 
 @pytest.mark.parametrize("times", [[0.0, 1.0, 2.0], [5.0, 5.0, 5.0, 5.0]], ids=["few", "equal"])
@@ -48,4 +48,10 @@ def test_slopes_impossible(times: list[float]) -> None:
     ],
 )
 def test_leader(growth: list[float], leader: int | None) -> None:
-    assert clear_leader(growth) == leader
+    assert clear_leader(growth, np.zeros(len(growth))) == leader
+
+
+def test_a_lead_of_a_jump_is_none() -> None:
+    growth = [190.0, 0.0, 5.0]
+    assert clear_leader(growth, [190.0, 180.0, 5.0]) is None  # another term might have jumped just so
+    assert clear_leader(growth, [190.0, 10.0, 5.0]) == 0

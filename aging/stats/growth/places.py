@@ -12,6 +12,7 @@ LEAST_TIMES = 4
 """Times from which a slope of a term is worth something."""
 
 _SHARE = 0.6
+_JUMPS = 2.0
 _STEADY = 1 / 3
 """Where the steady slopes make up less than this part of the growth, steps made it."""
 
@@ -45,13 +46,14 @@ def additive_slopes(t: ArrayLike, levels: ArrayLike) -> Floats:
     return slopes
 
 
-def clear_leader(growth: ArrayLike) -> int | None:
+def clear_leader(growth: ArrayLike, jumps: ArrayLike) -> int | None:
     """The place of the term that clearly makes the growth, of shape (k,); None where there is no such term.
 
-    Its share of all that grew is at least 60 %, and it lies above the largest of the others by more than the others
-    are apart. A term alone is the leader if it grew.
+    Its share of all that grew is at least 60 %. It lies above the largest of the others by more than the others are
+    apart, and by more than two of the largest jumps of the others: ``jumps``, shape (k,), are the largest rises of each
+    term from one reading to the next. A term alone is the leader if it grew.
     """
-    values = np.asarray(growth, dtype=np.float64)
+    values, rises = np.asarray(growth, dtype=np.float64), np.asarray(jumps, dtype=np.float64)
     if not values.size:
         return None
     first = int(np.argmax(values))
@@ -61,5 +63,5 @@ def clear_leader(growth: ArrayLike) -> int | None:
     others = np.delete(values, first)
     if not others.size:
         return first
-    gap, apart = largest - float(others.max()), float(np.ptp(others))
-    return first if gap > apart else None
+    apart = max(float(np.ptp(others)), _JUMPS * float(np.delete(rises, first).max()))
+    return first if largest - float(others.max()) > apart else None
