@@ -1,7 +1,7 @@
 """Anonymous memory plus swap of a process by kind of mapping, from ``/proc/PID/smaps``.
 
 The kinds are those of the leak indicator, so they add up to it. Reading walks every page table of the process, as
-``smaps_rollup`` does, and takes two to three times as long.
+``smaps_rollup`` does, and takes up to four times as long.
 """
 
 from __future__ import annotations
