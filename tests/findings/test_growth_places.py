@@ -21,7 +21,7 @@ from aging.store.results import open_results
 from aging.store.segments import SegmentWriter
 from tests.builders import LOAD_START, MIB, SECONDS, Course, flat, memory_finding, synthetic
 
-TESTS = Catalogue.discovered().tests
+TESTS = {"series_har": Catalogue.discovered().tests["series_har"]}
 KIB = 1024.0
 
 
@@ -216,6 +216,18 @@ def test_rows_of_earlier_releases_have_counts_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("per_second", [0.0, -5 * KIB], ids=["flat", "falls"])
 def test_no_growth_no_place(tmp_path: Path, per_second: float) -> None:
     assert tree(tmp_path / "r", [Process(100, steady(per_second), parent=1)]).places == ()
+
+
+def test_device_and_shared_memory_beside_the_indicator(tmp_path: Path) -> None:
+    root = tmp_path / "r"
+    tree(root, [Process(100, steady(5 * KIB), parent=1)], more=steady(0.0, 0.0))
+    writer = SegmentWriter(Layout(root).source("server", "device", 1))
+    for at in np.arange(0.5, SECONDS, 1.0):
+        held = {"device_process_memory_bytes": float(2**30 + 50 * KIB * at)}
+        writer.append(1.0, [{"mono": LOAD_START + at, "generation": 1, "entity": "gpu-total", "missed": 0} | held])
+    writer.close()
+    (found,) = memory_finding(analyze(open_results(root), TESTS), "server").places
+    assert found.beside == pytest.approx({"device memory": 50 * KIB * 3600})
 
 
 def test_one_entry_a_replica(tmp_path: Path) -> None:

@@ -267,6 +267,15 @@ def test_a_zombie_has_no_memory_and_is_not_counted(child: Child) -> None:
     assert (reading.values, reading.missing) == ({}, {"process": f"pid {zombie} has ended"})
 
 
+def test_single_processes_have_rows_with_their_parent_and_component(child: Child) -> None:
+    forked = int(child.do("fork"))
+    target = Target("x", "tree", 3, (child.pid,), components={"main": (child.pid,), "prefill": (forked,)})
+    each = [reading for reading in ProcessSampler(lambda: [target]).read() if reading.lineage is not None]
+    assert {reading.entity for reading in each} == {f"tree/main/pid:{child.pid}", f"tree/prefill/pid:{forked}"}
+    parents = {reading.pids: reading.lineage.parent for reading in each if reading.lineage is not None}
+    assert parents == {(child.pid,): os.getpid(), (forked,): child.pid}
+
+
 def test_the_members_of_a_tree_are_listed(child: Child) -> None:
     forked = int(child.do("fork"))
     assert child.reading().pids == [child.pid, forked]
