@@ -8,7 +8,7 @@ from aging.core.format import byte_size, readable_duration
 from aging.findings.types import CountChange, Finding, GrowthPlaces
 
 _LEAST_SHARE = 0.01
-"""Kinds of memory with a smaller part of the growth are not named."""
+"""Processes and kinds of memory with a smaller part of the growth are not listed."""
 
 _LEAST_BESIDE = 0.05
 """What grew beside the leak indicator is named from this part of its growth on."""
@@ -39,8 +39,9 @@ def _who(one: GrowthPlaces) -> Iterator[str]:
             yield f"{process.label} (pid {process.pid}){part if len(one.processes) > 1 else ', the only process'}"
             return
     if one.processes:
-        first = ", ".join(f"{of.label} {_percent(of.share)}" for of in one.processes[:_MOST_NAMED])
-        yield f"no single process of {sum(of.pid is not None for of in one.processes)}: {first}"
+        grew = [of for of in one.processes[:_MOST_NAMED] if of.share >= _LEAST_SHARE]
+        first = ", ".join(f"{of.label} {_percent(of.share)}" for of in grew)
+        yield f"not clearly one of {sum(of.pid is not None for of in one.processes)} processes: {first}"
 
 
 def _kinds(one: GrowthPlaces) -> Iterator[str]:

@@ -117,7 +117,7 @@ def test_none_is_named_where_all_grow(tmp_path: Path) -> None:
     (one,) = found.places
     assert one.named is None
     assert {round(of.share, 2) for of in one.processes} == {0.25, 0.0}
-    assert "no single process of 5: worker 1 of 4 25 %" in where(found)[0]
+    assert "not clearly one of 5 processes: worker 1 of 4 25 %" in where(found)[0]
 
 
 def test_growth_of_the_first_half_is_not_attributed(tmp_path: Path) -> None:

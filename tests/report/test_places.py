@@ -59,8 +59,8 @@ def test_others_shrank() -> None:
     assert "120 % of the growth (others shrank)" in said(more)
 
 
-def test_no_single_process() -> None:
-    assert "no single process of 2: worker 3 of 4 98 %, main process 2 %;" in said(replace(PLACES, named=None))
+def test_not_clearly_one_process() -> None:
+    assert "not clearly one of 2 processes: worker 3 of 4 98 %, main process 2 %;" in said(replace(PLACES, named=None))
 
 
 def test_threads_stacks_and_sockets() -> None:
