@@ -14,6 +14,7 @@ from aging.core.metrics import DEVICE_MEMORY, PRIMARY, is_tail
 from aging.findings.allocator_retention import with_retention
 from aging.findings.controls import controls
 from aging.findings.factor_effects import experiments
+from aging.findings.growth_places import with_places
 from aging.findings.indicator_analysis import IndicatorAnalysis, analyze_all
 from aging.findings.pool_replicas import sound_finding
 from aging.findings.problems import problems_of
@@ -52,6 +53,7 @@ def analyze(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     findings = [*sorted((*of_deployments, *of_tails), key=_place), *of_harness]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
     findings = [with_retention(_with_exhaustion(finding, levels, limits), series) for finding in findings]
+    findings = [with_places(finding, measured) for finding in findings]
     started = results.state.started
     return Findings(
         schema=SCHEMA,

@@ -33,6 +33,71 @@ class Dose:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessGrowth:
+    """The part of one process in the growth of its tree.
+
+    ``label`` is its place (``worker 3 of 4``), the same for the processes that took that place in turn, whose number
+    is ``lives``; ``pid`` and ``command`` are those of the last of them. ``share`` is its part of the tree's growth.
+    """
+
+    label: str
+    pid: int | None
+    command: str | None
+    lives: int
+    per_hour: float
+    share: float
+
+
+MemoryKind = Literal["heap", "anonymous mappings", "stacks", "modified files"]
+
+
+@dataclass(frozen=True, slots=True)
+class KindGrowth:
+    """The part of one kind of mapping in the growth of anonymous memory plus swap."""
+
+    kind: MemoryKind
+    per_hour: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class CountChange:
+    """What else changed over the window.
+
+    ``threads`` and ``open_files`` are differences, ``open_files_by_kind`` those by kind (``socket``, ``pipe``,
+    ``file``, ``anonymous``, ``other``). Each of the new ``stacks`` of threads reserved and holds these bytes.
+    """
+
+    threads: int | None
+    open_files: int | None
+    open_files_by_kind: Mapping[str, int]
+    stacks: int
+    stack_reserved_bytes: float | None
+    stack_resident_bytes: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthPlaces:
+    """Where the memory of a process tree grew in the late part of a run, the last ``seconds`` of ``replica``.
+
+    ``named`` is the label of the process that clearly makes the growth, None where no process does; ``kinds`` and
+    ``counts`` are of that process, of the whole tree where none is named or several took its place. ``beside`` are the
+    growths per hour of what is not in the leak indicator: ``shared memory``, ``mapped files`` and ``device memory``;
+    ``allocator`` those of ``in use`` and ``kept free``, with the allocator probe.
+    """
+
+    replica: int
+    seconds: float
+    per_hour: float
+    named: str | None
+    processes: Sequence[ProcessGrowth]
+    kinds: Sequence[KindGrowth]
+    counts: CountChange
+    beside: Mapping[str, float]
+    allocator: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The statistics of one indicator of one deployment, pooled over its replicas.
 
@@ -44,7 +109,8 @@ class Finding:
     is not chance. ``exhaustion_hours`` is when the limit is met at this rate,
     with the earliest and the latest. ``driver`` is what explains the growth best
     (``seconds``, ``requests`` or ``tokens``), where the load varied enough.
-    ``note_codes`` holds one code for each of ``notes``. What is not known is ``None``.
+    ``note_codes`` holds one code for each of ``notes``. ``places`` say where the growth is, one entry a replica, of a
+    deployment's memory that grew. What is not known is ``None``.
     """
 
     deployment: str
@@ -73,6 +139,7 @@ class Finding:
     exhaustion_hours: tuple[float, float | None, float | None] | None = None
     notes: Sequence[str] = ()
     note_codes: Sequence[str] = ()
+    places: Sequence[GrowthPlaces] = ()
 
     def with_notes(self, notes: Sequence[Note]) -> Finding:
         """The same finding with these notes and their codes, in place of its own."""

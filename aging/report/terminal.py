@@ -14,6 +14,7 @@ from aging.core.format import NONE, objectives_text, readable_duration
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
+from aging.report.places import where
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
 _COLUMNS = ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable")
@@ -29,6 +30,8 @@ def show(findings: Findings, console: Console) -> None:
         console.print(f"also aging: {finding.deployment} {finding.indicator} by {rate}")
     for finding in findings.findings:
         if finding.indicator == PRIMARY and "/" not in finding.deployment:
+            for line in where(finding):
+                console.print(Text(f"{finding.deployment}: {line}"), soft_wrap=True)
             for line in _remarks(finding):
                 console.print(line)
     if findings.objectives:

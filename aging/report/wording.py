@@ -10,6 +10,7 @@ from aging.core.errors import require
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Control, Finding
+from aging.report.places import where
 
 MEANING: Mapping[str, str] = {
     "aging": "It grew, and the growth goes on: its rate did not fall over time.",
@@ -106,7 +107,7 @@ def details(finding: Finding | None) -> list[str]:
         sentences.append(
             f"At this rate the limit is reached in {_hours(finding.exhaustion_hours[0])}{_between(finding)}."
         )
-    return [*sentences, *finding.notes]
+    return [*sentences, *where(finding), *finding.notes]
 
 
 def _cause(finding: Finding) -> Iterator[str]:

@@ -68,7 +68,9 @@ def test_real_servers() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", ["real_servers", "interval_coverage", "verdicts", "size", "load_start"])
+@pytest.mark.parametrize(
+    "study", ["real_servers", "interval_coverage", "verdicts", "size", "load_start", "growth_places"]
+)
 def test_studies_run(study: str) -> None:
     assert f"{study}: " in run(f"methods.{study}", "--quick", seconds=300)
 
