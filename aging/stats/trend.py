@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aging.stats.growth.axis import CLOCK, Axis, choose_axis
+from aging.stats.growth.course import Course, course
 from aging.stats.growth.current_rate import CurrentRate
 from aging.stats.growth.exponent import Exponent
 from aging.stats.growth.shape import Shape, classify_shape
 from aging.stats.growth.staircase import Staircase
-from aging.stats.growth.sustained import FEWEST_RISES, LEAST_GROWTH, assess_growth
+from aging.stats.growth.sustained import FEWEST_RISES, LEAST_GROWTH, Growth, assess_growth
 from aging.stats.note import Note
 from aging.stats.series.block_medians import block_medians
 from aging.stats.series.prepared import Observed
@@ -50,8 +51,9 @@ class Trend:
     ``exponent`` is the power of growth on ``axis``, where there is growth.
     ``current`` is the growth per unit of ``axis`` after the warm-up, whatever the
     verdict, and ``per_second`` how far the axis moves a second. ``steps`` is the
-    staircase where growth comes in steps. ``notes`` are remarks, such as why a
-    case is undecided.
+    staircase where growth comes in steps. ``course`` is how the series may go on
+    (:func:`~aging.stats.outlook`). ``notes`` are remarks, such as why a case is
+    undecided.
     """
 
     p: float
@@ -71,6 +73,7 @@ class Trend:
     per_second: float = 1.0
     current: CurrentRate | None = None
     steps: Staircase | None = None
+    course: Course | None = None
 
 
 def trend_test(
@@ -132,6 +135,7 @@ def analyze(
             minimum_detectable=None,
             exponent=None,
             notes=remarks,
+            course=course(axis, Growth("flat"), None, least),
         )
     result = SERIES_HAR.on(series)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
@@ -158,6 +162,7 @@ def analyze(
         per_second=axis.per_second,
         current=growth.current,
         steps=growth.steps,
+        course=course(axis, growth, slope, least),
     )
 
 
