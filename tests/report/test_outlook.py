@@ -1,0 +1,47 @@
+"""The outlook in words: the numbers and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+
+from aging.core.metrics import PRIMARY
+from aging.findings.types import Outlook
+from aging.report.outlook import sentence
+
+GIB = 2.0**30
+SAFE = Outlook("safe", 64 * GIB, 720.0, 61 * GIB, 1.2 * GIB, 20_000.0, None)
+UTC = "2026-11-29T12:00:00+00:00"
+
+
+def answered(answer: Literal["exhausts", "undecided"], earliest: float, latest: float | None) -> Outlook:
+    return replace(SAFE, answer=answer, earliest_hours=earliest, latest_hours=latest, since=UTC)
+
+
+@pytest.mark.parametrize(
+    ("outlook", "text"),
+    [
+        (SAFE, "Safe for 30 days: at most 1.20 GiB more, 61.0 GiB are left."),
+        (
+            answered("exhausts", 74.9, 81.0),
+            "Exhausts 64.0 GiB in 3.1 to 3.4 days (December 2): restart before.",
+        ),
+        (
+            answered("exhausts", 7.54, 8.3),
+            "Exhausts 64.0 GiB in 7.5 to 8.3 h (November 29, 19:32 UTC): restart before.",
+        ),
+        (answered("exhausts", 0.0, 0.0), "Has reached 64.0 GiB: restart now."),
+        (
+            replace(answered("undecided", 60.0, None), longer_hours=2 / 3),
+            "Undecided for 30 days: safe for the first 2.5 days. Decided after about 40 min more.",
+        ),
+        (
+            answered("undecided", 1.0, 2000.0),
+            "Undecided for 30 days: safe for the first 1 h. At this rate more time does not decide it.",
+        ),
+    ],
+)
+def test_sentences(outlook: Outlook, text: str) -> None:
+    assert sentence(PRIMARY, outlook) == text
