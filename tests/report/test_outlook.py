@@ -8,11 +8,15 @@ from typing import Literal
 import pytest
 
 from aging.core.metrics import PRIMARY
-from aging.findings.types import Outlook
-from aging.report.outlook import sentence
+from aging.findings.types import Finding, Outlook
+from aging.report.outlook import headline, sentence
 
 GIB = 2.0**30
 SAFE = Outlook("safe", 64 * GIB, 720.0, 61 * GIB, 1.2 * GIB, 20_000.0, None)
+UNKNOWN = (
+    *("shape", "slope_per_hour", "ci_per_hour", "slope_per_request", "ci_per_request"),
+    *("p", "q", "minimum_detectable_per_hour"),
+)
 UTC = "2026-11-29T12:00:00+00:00"
 
 
@@ -45,3 +49,31 @@ def answered(answer: Literal["exhausts", "undecided"], earliest: float, latest: 
 )
 def test_sentences(outlook: Outlook, text: str) -> None:
     assert sentence(PRIMARY, outlook) == text
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        ({"a": "safe", "b": "safe"}, "Safe for 30 days: 2 of 2"),
+        ({"a": "safe", "b": "undecided"}, "1 of 2 undecided for 30 days: b"),
+        ({"a": "exhausts", "b": "undecided"}, "1 of 2 exhaust their memory within 30 days: a"),
+    ],
+)
+def test_headline(answers: dict[str, Literal["safe", "exhausts", "undecided"]], text: str) -> None:
+    findings = {
+        (name, PRIMARY): Finding(
+            **dict.fromkeys(UNKNOWN),  # type: ignore[arg-type]
+            deployment=name,
+            indicator=PRIMARY,
+            replicas=1,
+            n=100,
+            verdict="stable",
+            tests={},
+            outlook=replace(SAFE, answer=answer),
+        )
+        for name, answer in answers.items()
+    }
+    found = headline(list(answers), findings)
+    assert found is not None
+    assert found[0] == text
+    assert headline(["a"], {}) is None
