@@ -15,6 +15,7 @@ TONE: Mapping[str, str] = {"safe": "good", "exhausts": "bad", "undecided": "warn
 
 HOW_TO_LIMIT = "No limit is known, so there is no outlook. Give it: --limit 64GiB --horizon 30d"
 
+_EXHAUST = ("exhaust their memory", "exhausts its memory")
 _DAY, _HOURS_IN_DAYS = 24.0, 48.0
 
 
@@ -43,7 +44,7 @@ def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) 
     for answer, text in (("exhausts", "within"), ("undecided", "for")):
         of_it = [name for name, one in known.items() if one.answer == answer]
         if of_it:
-            verb = "exhaust their memory" if answer == "exhausts" else "undecided"
+            verb = "undecided" if answer == "undecided" else _EXHAUST[len(of_it) == 1]
             return f"{len(of_it)} of {len(names)} {verb} {text} {horizon}: {', '.join(of_it)}", TONE[answer]
     return f"Safe for {horizon}: {len(known)} of {len(names)}", TONE["safe"]
 
@@ -51,7 +52,7 @@ def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) 
 def _between(outlook: Outlook) -> str:
     earliest, latest = outlook.earliest_hours or 0.0, outlook.latest_hours or 0.0
     size, unit = (_DAY, "days") if latest >= _HOURS_IN_DAYS else (1.0, "h") if latest >= 1 else (1 / 60, "min")
-    first, last = _short(math.floor(10 * earliest / size) / 10), _short(latest / size)
+    first, last = f"{math.floor(10 * earliest / size) / 10:,.1f}", f"{latest / size:,.1f}"
     return f"about {last} {unit}" if first == last else f"{first} to {last} {unit}"
 
 

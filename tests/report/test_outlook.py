@@ -56,7 +56,8 @@ def test_sentences(outlook: Outlook, text: str) -> None:
     [
         ({"a": "safe", "b": "safe"}, "Safe for 30 days: 2 of 2"),
         ({"a": "safe", "b": "undecided"}, "1 of 2 undecided for 30 days: b"),
-        ({"a": "exhausts", "b": "undecided"}, "1 of 2 exhaust their memory within 30 days: a"),
+        ({"a": "exhausts", "b": "exhausts"}, "2 of 2 exhaust their memory within 30 days: a, b"),
+        ({"a": "exhausts", "b": "undecided"}, "1 of 2 exhausts its memory within 30 days: a"),
     ],
 )
 def test_headline(answers: dict[str, Literal["safe", "exhausts", "undecided"]], text: str) -> None:
