@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
 import aging.deployments.runtimes
 from aging.campaign.load import CampaignText
@@ -13,6 +14,7 @@ from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.deployments.base import DeploymentBase
 from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
+from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.sampling.samplers.engine import client, recognised, scrape
 from aging.sampling.samplers.pss import FootprintSampler
 
@@ -28,7 +30,11 @@ _SHORTEST_INTERVAL = 2
 
 
 def observation(
-    whereabouts: Whereabouts, duration: str, metrics: str | None = None, load_start: LoadStart = "process"
+    whereabouts: Whereabouts,
+    duration: str,
+    metrics: str | None = None,
+    load_start: LoadStart = "process",
+    asked: Asked = AS_IN_CAMPAIGN,
 ) -> CampaignText:
     """The text of the campaign.
 
@@ -57,9 +63,17 @@ def observation(
         "",
         "[analysis]",
         f"grid = {_toml(f'{grid}s')}",
+        *_asked_lines(asked),
         *(["", "[sampling]", f"{FootprintSampler.kind} = {_toml(f'{between}s')}"] if often else []),
     ]
     return CampaignText("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
+
+
+def _asked_lines(asked: Asked) -> Iterator[str]:
+    if asked.horizon is not None:
+        yield f"horizon = {_toml(f'{asked.horizon:.0f}s')}"
+    if asked.memory_limit is not None:
+        yield f"memory_limit = {_toml(f'{asked.memory_limit:.0f}B')}"
 
 
 def _metrics_lines(url: str) -> list[str]:

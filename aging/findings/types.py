@@ -98,6 +98,27 @@ class GrowthPlaces:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """Whether an indicator reaches its ``limit`` within ``horizon_hours`` of the end of its series (``since``, UTC).
+
+    ``left`` is what is left to the limit, ``most`` the most that it grows in that
+    time, in its unit. ``earliest_hours`` and ``latest_hours`` are when the upper and
+    the lower bound of its growth reach the limit, None: never. ``longer_hours`` is
+    how much longer to measure for an answer.
+    """
+
+    answer: Literal["safe", "exhausts", "undecided"]
+    limit: float
+    horizon_hours: float
+    left: float
+    most: float | None
+    earliest_hours: float | None
+    latest_hours: float | None
+    longer_hours: float | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The statistics of one indicator of one deployment, pooled over its replicas.
 
@@ -107,7 +128,11 @@ class Finding:
     the window's second half; ``exponent`` the power of growth with its interval (1:
     a constant leak). ``disagreement`` is I², percent of the replicas' spread that
     is not chance. ``exhaustion_hours`` is when the limit is met at this rate,
-    with the earliest and the latest. ``driver`` is what explains the growth best
+    with the earliest and the latest. ``current_per_hour`` is the rate after the
+    warm-up, ``growth_axis`` what the growth follows (``seconds``, ``requests``,
+    ``tokens``) and ``current_per_unit`` the rate per request or token where it is one
+    of these; ``share`` bounds the late rate as a part of the early one, and ``steps``
+    counts rising steps of growth that comes in steps. ``driver`` is what explains the growth best
     (``seconds``, ``requests`` or ``tokens``), where the load varied enough.
     ``note_codes`` holds one code for each of ``notes``. ``places`` say where the growth is, one entry a replica, of a
     deployment's memory that grew. What is not known is ``None``.
@@ -140,6 +165,14 @@ class Finding:
     notes: Sequence[str] = ()
     note_codes: Sequence[str] = ()
     places: Sequence[GrowthPlaces] = ()
+    current_per_hour: float | None = None
+    current_ci_per_hour: tuple[float, float] | None = None
+    growth_axis: str | None = None
+    current_per_unit: float | None = None
+    current_ci_per_unit: tuple[float, float] | None = None
+    share: tuple[float | None, float | None] | None = None
+    steps: int | None = None
+    outlook: Outlook | None = None
 
     def with_notes(self, notes: Sequence[Note]) -> Finding:
         """The same finding with these notes and their codes, in place of its own."""
