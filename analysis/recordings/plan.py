@@ -51,7 +51,7 @@ _HEALTHY: dict[str, tuple[Shape, Requests, int | None, Truth]] = {
     "js-text-deno": (Shape(5, idle=60), _TAIL_SMALL, None, "healthy"),
     "java-cache-g1": (Shape(10), Requests(), 1200, "healthy"),
     "java-cache-serial": (Shape(5), _WIDE, 20_000, "fills"),
-    "java-text-serial": (Shape(5), _TAIL_SMALL, None, "healthy"),
+    "java-text-serial": (Shape(5), _TAIL_SMALL, None, "fills"),
     "java-text-parallel": (Shape(10, burst_every=600), _TAIL_SMALL, None, "healthy"),
     "go-cache": (Shape(20), Requests(), 1500, "healthy"),
     "go-text": (Shape(5, idle=40), _TAIL_SMALL, None, "healthy"),
