@@ -9,9 +9,9 @@ The rules, in order; the first that holds decides:
    smaller are not; fewer are undecided, and one is a step.
 3. Sustained: in one of the windows that begin at 5, 20 and 40 % of the series, powers of growth up to 1/2 are refuted,
    or a line is needed beneath every warm-up curve that fits, and makes half of the late growth; the second half grew
-   at more than 0.65 of the rate of the first, and with 90 % confidence at more than a quarter of it; at least 10 of
-   40 blocks rise, none by half of all; and the growth is at least four times the resolution, in the second half one
-   and a half times.
+   at more than 0.65 of the rate of the first, and with 90 % confidence at more than a quarter of it; at least 10 of 40
+   blocks rise, none by half of all; the growth is at least four times the resolution, in the second half one and a half
+   times; and no window that begins later refutes powers from 1/2 on.
 4. Bounded: powers from 1/2 on are refuted, and either no growth is shown now and what might be hidden is less than
    0.35 of the early rate; or the second half grew at less than half of the rate of the first, and a constant rate is
    refuted in the last three fifths with no sign of one in the last two fifths, or a line beneath the warm-up curve that
@@ -141,7 +141,8 @@ def _decide(seen: _Seen, resolution: float) -> _Decided:
         by_steps = _of_steps(steps, whole, resolution)
         if by_steps is not None:
             return by_steps
-    for window in windows[: _LATEST_START + 1]:
+    slowing = any(window.slower_than_half for window in windows[1:])
+    for window in () if slowing else windows[: _LATEST_START + 1]:
         if _large(window, resolution) and (window.faster_than_half or _lasts(window, lasting)):
             return _Decided("sustained", _after_warmup(window, whole))
     if _has_ended(whole, seen.current) or _slows_down(whole, last, windows[-1], lasting):
