@@ -57,7 +57,9 @@ def test_leak_flat_and_cache(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("owner", ["a", "_harness/client-a"])
-@pytest.mark.parametrize(("growth", "verdict"), [(0.2 * MIB, "stable"), (0.9 * MIB, "inconclusive"), (2 * MIB, "aging")])
+@pytest.mark.parametrize(
+    ("growth", "verdict"), [(0.2 * MIB, "stable"), (0.9 * MIB, "inconclusive"), (2 * MIB, "aging")]
+)
 def test_growth_beside_resolution(owner: str, growth: float, verdict: str) -> None:
     t = np.arange(60.0, 260.0, 2.0)
     creep = 100 * MIB + growth * (t - 60) / 198

@@ -7,21 +7,22 @@ import pytest
 
 from aging.stats import trend_test
 from aging.stats.growth.axis import CLOCK, choose_axis
+from aging.stats.series.validation import Floats
 from tests.stats.signals import PAGE
 
 N = 400
-T = np.arange(N) * 1.0
+T: Floats = np.arange(N, dtype=np.float64)
 
 
-def requests(rng: np.random.Generator, rates: np.ndarray) -> np.ndarray:
+def requests(rng: np.random.Generator, rates: Floats) -> Floats:
     """Requests until each second, at these rates, shape (n,)."""
-    return np.cumsum(rng.poisson(rates)).astype(float)
+    return np.cumsum(rng.poisson(rates)).astype(np.float64)
 
 
-def leak(rng: np.random.Generator, counted: np.ndarray) -> np.ndarray:
+def leak(rng: np.random.Generator, counted: Floats) -> Floats:
     """Memory in bytes that grows by about a page with every request."""
     done = np.diff(counted, prepend=0.0)
-    return 1e8 // PAGE * PAGE + np.cumsum(rng.poisson(done)) * PAGE
+    return 1e8 // PAGE * PAGE + np.cumsum(rng.poisson(done)).astype(np.float64) * PAGE
 
 
 FALLING = 20.0 * np.exp(-T / 120)
@@ -86,7 +87,7 @@ def test_best_of_two_counts() -> None:
         np.zeros(N),
     ],
 )
-def test_count_that_is_not_used(counted: np.ndarray) -> None:
+def test_count_that_is_not_used(counted: Floats) -> None:
     y = np.cumsum(FALLING) * PAGE
     assert choose_axis(T, y, {"requests": counted}).name == CLOCK
     assert choose_axis(T, y, {"requests": np.cumsum(FALLING) * 2}).name == "requests"

@@ -36,6 +36,13 @@ def test_equal_steps() -> None:
     assert found.gap == pytest.approx(95, rel=0.2)
 
 
+@pytest.mark.parametrize("steps", [6, 10, 20, 36])
+def test_any_number_of_equal_steps(steps: int) -> None:
+    found = staircase(X, stairs([20 + 960 * k / steps for k in range(steps)], [k + 1.0 for k in range(steps)]))
+    assert found is not None
+    assert found.goes_on
+
+
 def test_doubling_steps() -> None:
     found = staircase(X, DOUBLING)
     assert found is not None
@@ -54,9 +61,8 @@ def test_high_water_mark_tires() -> None:
 
 def test_stopped_cache() -> None:
     places = [20.0 + 40 * k for k in range(10)]
-    going, stopped = staircase(X[:400], stairs(places, [k + 1.0 for k in range(10)])[:400]), staircase(
-        X, stairs(places, [k + 1.0 for k in range(10)])
-    )
+    y = stairs(places, [k + 1.0 for k in range(10)])
+    going, stopped = staircase(X[:400], y[:400]), staircase(X, y)
     assert going is not None
     assert stopped is not None
     assert going.goes_on
@@ -103,7 +109,8 @@ def test_decision_on_steps() -> None:
     assert going.reason is not None
     assert (going.decision, going.reason.code) == ("sustained", "steps_go_on")
     assert not assess_growth(X, RECORDS).sustained
-    assert assess_growth(X, stairs([800.0], [3.0])).decision == "step"
+    for place in (200.0, 500.0, 800.0):
+        assert assess_growth(X, stairs([place], [3.0]), 1.0).decision == "step"
     few = assess_growth(X, stairs([300.0, 600.0, 900.0], [1.0, 2.0, 3.0]))
     assert few.reason is not None
     assert (few.decision, few.reason.code) == ("undecided", "few_steps")
