@@ -21,20 +21,22 @@ import pandas as pd
 import aging.stats.trend_tests
 from aging.campaign.errors import suggestion
 from aging.core import format
-from aging.core.errors import AgingError, InconclusiveError, InputError
+from aging.core.errors import AgingError, InconclusiveError, InputError, require
 from aging.core.metrics import PRIMARY, indicators
 from aging.core.plugins import discover
-from aging.core.quantities import parse_duration
+from aging.core.quantities import parse_duration, parse_size
 from aging.core.records import HARNESS
 from aging.findings import build
+from aging.findings.asked import USUAL_HORIZON, Limit
 from aging.findings.findings_file import read_findings
 from aging.findings.frames import events_frame, findings_frame, runs_frame, utc_times
 from aging.findings.latencies import Base, latencies
 from aging.findings.pandas_series import series_of_arrays, series_of_pandas
 from aging.findings.series import Measured, Series, load_classes
 from aging.findings.table_analysis import TableAnalysis, analyze_series
-from aging.findings.types import Finding, Findings
+from aging.findings.types import Finding, Findings, Outlook
 from aging.report import wording
+from aging.report.outlook import sentence
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.manifest import Manifest
 from aging.store.results import Results as StoredResults
@@ -138,6 +140,8 @@ def trend(
     load_start: Any = None,
     resample: Span | None = None,
     warmup: Span | None = None,
+    limit: float | str | None = None,
+    horizon: Span | None = None,
 ) -> TrendResult: ...
 @overload
 def trend(
@@ -148,8 +152,10 @@ def trend(
     load_start: Any = None,
     resample: Span | None = None,
     warmup: Span | None = None,
+    limit: float | str | None = None,
+    horizon: Span | None = None,
 ) -> TrendResult: ...
-def trend(
+def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     first: Any,
     y: Any = None,
     /,
@@ -157,6 +163,8 @@ def trend(
     load_start: Any = None,
     resample: Span | None = None,
     warmup: Span | None = None,
+    limit: float | str | None = None,
+    horizon: Span | None = None,
 ) -> TrendResult:
     """Judge one series: ``aging.trend(series)`` or ``aging.trend(t, y)``.
 
@@ -167,7 +175,9 @@ def trend(
 
     ``resample`` (``"60s"``, or seconds) takes medians on a grid; ``warmup`` (``"30s"``, seconds, or ``"auto"``) is left
     out at the start. A series whose name ends with ``_total`` is a counter and analyzed as its rate per second, as
-    by ``aging trend``. Growth is what ages: for a series whose fall is bad, pass its negative.
+    by ``aging trend``. ``limit``, a number in the unit of the series or a size like ``"64GiB"``, adds the outlook:
+    whether the series reaches it within ``horizon`` (default ``"30d"``). Growth is what ages: for a series whose fall
+    is bad, pass its negative.
 
     Raises an AgingError that is a ValueError for what cannot be judged: too few values (12 are needed), none that is
     finite, times that are not in order, an index that is no time.
@@ -178,7 +188,25 @@ def trend(
     analysis = analyze_series(series, {}, grid, start)
     if analysis.trend is None:
         raise InputError(f"{series.column}: {'; '.join(analysis.result.notes)}")
-    return TrendResult(analysis)
+    if limit is None:
+        if horizon is not None:
+            raise InputError('horizon: without a limit there is no outlook; add one, like limit="64GiB"')
+        return TrendResult(analysis)
+    ahead = _seconds("horizon", USUAL_HORIZON if horizon is None else horizon)
+    return TrendResult(analysis.with_outlook(_limit(limit), ahead or 0.0))
+
+
+def _limit(given: float | str) -> Limit:
+    """A limit that a caller gave, as a size or as a number."""
+    try:
+        value = parse_size(given) if isinstance(given, str) else float(given)
+    except ValueError as error:
+        raise InputError(f"limit: {error}") from None
+    except TypeError:
+        raise InputError(f"limit: {given!r} is no limit; give a number, or a size like '64GiB'") from None
+    if not (np.isfinite(value) and value > 0):
+        raise InputError(f"limit: {given!r} is not above 0")
+    return Limit(value, in_bytes=isinstance(given, str))
 
 
 def _seconds(name: str, value: Span | None) -> float | None:
@@ -191,7 +219,7 @@ def _seconds(name: str, value: Span | None) -> float | None:
         raise InputError(f"{name}: {error}") from None
     except TypeError:
         raise InputError(f"{name}: {value!r} is no span of time; give seconds, or text like '90s'") from None
-    if not (np.isfinite(seconds) and seconds >= 0) or (name == "resample" and seconds == 0):
+    if not (np.isfinite(seconds) and seconds >= 0) or (name in ("resample", "horizon") and seconds == 0):
         raise InputError(f"{name}: {value!r} is not a positive number of seconds")
     return seconds
 
@@ -256,6 +284,30 @@ class TrendResult:
         return float(self._trend.low) * _HOUR, float(self._trend.high) * _HOUR
 
     @property
+    def current_per_hour(self) -> float:
+        """The rate after the warm-up; where that is not known, the slope."""
+        return self._current[0]
+
+    @property
+    def current_ci_per_hour(self) -> tuple[float, float]:
+        """Its 95 % interval."""
+        return self._current[1:]
+
+    @property
+    def growth_axis(self) -> str:
+        """What the growth follows: ``seconds``, or a count of work such as ``requests``."""
+        return str(self._trend.axis)
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """Whether the limit is reached within the horizon, and when; None without a limit."""
+        return self.analysis.outlook
+
+    @property
+    def _current(self) -> tuple[float, float, float]:
+        return require(self.analysis.current, "the rate of a series with a trend")
+
+    @property
     def minimum_detectable_per_hour(self) -> float | None:
         """The smallest growth that would have been found with 80 % probability; None where that is not known."""
         least = self._trend.minimum_detectable
@@ -281,8 +333,9 @@ class TrendResult:
     def _lines(self) -> tuple[tuple[str, str], ...]:
         least = format.size(self.name, self.minimum_detectable_per_hour, "h")
         return (
-            ("slope", format.slope(self.name, self.slope_per_hour, "h", beside=self.ci_per_hour)),
-            ("95 % interval", format.interval(self.name, self.ci_per_hour, "h")),
+            *(() if self.outlook is None else (("outlook", sentence(self.analysis.quantity, self.outlook)),)),
+            ("current rate", format.slope(self.name, self.current_per_hour, "h", beside=self.current_ci_per_hour)),
+            ("95 % interval", format.interval(self.name, self.current_ci_per_hour, "h")),
             ("p", format.probability(self.p)),
             ("values", f"{self.n}, worth {self.n_effective:.0f} independent ones"),
             ("least detectable", least),

@@ -37,6 +37,7 @@ from aging.campaign.schema import ArrivalsOptions, LengthsOptions, RejuvenationO
 from aging.core.endpoint import Endpoint
 from aging.core.plugins import discover
 from aging.core.records import Reading
+from aging.core.row_columns import SAMPLE_COLUMNS
 from aging.core.targets import ENGINE_METRICS, Target
 from aging.deployments.base import Deployment, DeploymentBase
 from aging.findings.build import analyze
@@ -67,7 +68,7 @@ __all__ = [
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _METRIC = re.compile(r"[a-z][a-z0-9_]*")
-_ROW_KEYS = frozenset(("wall", "mono", "generation", "entity", "late", "missed", "missing", "pids"))
+_ROW_KEYS = frozenset(SAMPLE_COLUMNS)
 _UNSUPPORTED = frozenset(("chat", "n", "logprobs", "stop", "structured", "priority"))
 _PORTS = (18_081, 18_082)
 

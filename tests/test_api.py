@@ -354,13 +354,38 @@ def test_what_a_trend_tells() -> None:
     assert found.exponent is not None
     assert found.n_effective > 100
     shown = repr(found)
-    assert shown.startswith("rss_bytes: aging (linear)\n  slope: +3.4")
+    assert shown.startswith("rss_bytes: aging (linear)\n  current rate: +3.4")
     assert "MiB/h" in shown
     html = aging.trend(pd.Series(Y, index=T, name="<b>&"))._repr_html_()
     assert "<b>&lt;b&gt;&amp;: aging</b>" in html
     steady = aging.trend(T, np.ones(T.size))
     assert (steady.verdict, steady.slope_per_hour, steady.minimum_detectable_per_hour) == ("stable", 0.0, None)
     assert "least detectable: –" in repr(steady)
+
+
+def test_outlook_of_a_series() -> None:
+    assert aging.trend(T, Y).outlook is None
+    found = aging.trend(pd.Series(Y, index=T, name="rss"), limit="64GiB", horizon="10d")
+    assert found.outlook is not None
+    assert (found.outlook.answer, found.outlook.limit, found.outlook.horizon_hours) == ("safe", 64 * 2**30, 240.0)
+    assert found.current_ci_per_hour[0] <= found.current_per_hour <= found.current_ci_per_hour[1]
+    assert "outlook: Safe for 10 days" in repr(found)
+    assert found.growth_axis == "seconds"
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        ({"horizon": "3d"}, "limit="),
+        ({"limit": "64"}, "limit"),
+        ({"limit": -3.0}, "above 0"),
+        ({"limit": [1]}, "64GiB"),
+        ({"limit": "64GiB", "horizon": 0}, "horizon"),
+    ],
+)
+def test_wrong_limits_and_horizons(options: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(InputError, match=wrong):
+        aging.trend(T, Y, **options)
 
 
 def test_the_start_of_load_the_grid_and_the_warm_up() -> None:

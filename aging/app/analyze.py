@@ -11,6 +11,7 @@ from typing import Any
 
 import aging.stats.trend_tests
 from aging.core.plugins import discover
+from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.findings.build import analyze
 from aging.findings.findings_file import write_findings
 from aging.findings.series import Measured
@@ -21,10 +22,10 @@ from aging.store.results import open_results
 from aging.store.sealing import seal_all
 
 
-def derive(root: Path) -> Findings:
+def derive(root: Path, asked: Asked = AS_IN_CAMPAIGN) -> Findings:
     """Rebuild ``findings.json`` and ``report.html`` of a result directory."""
     measured = Measured(open_results(root, checked=True))
-    findings = analyze(measured.results, discover(aging.stats.trend_tests, TrendTest), measured)
+    findings = analyze(measured.results, discover(aging.stats.trend_tests, TrendTest), measured, asked)
     write_findings(findings, measured.results.layout.findings)
     write_report(measured, findings, measured.results.layout.report)
     return findings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
 import aging.deployments.runtimes
 from aging.campaign.load import CampaignText
@@ -13,24 +14,38 @@ from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.deployments.base import DeploymentBase
 from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
+from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.sampling.samplers.engine import client, recognised, scrape
+from aging.sampling.samplers.pss import FootprintSampler
 
 _POINTS = 240
 """Grid cells of an observation: enough for every statistic, few enough for several samples per cell."""
 
 _LONGEST_CELL = 60
 
+_FOOTPRINTS = 20
+"""Readings of memory by kind that a short observation has at least; a long one has more, at the default interval."""
+
+_SHORTEST_INTERVAL = 2
+
 
 def observation(
-    whereabouts: Whereabouts, duration: str, metrics: str | None = None, load_start: LoadStart = "process"
+    whereabouts: Whereabouts,
+    duration: str,
+    metrics: str | None = None,
+    load_start: LoadStart = "process",
+    asked: Asked = AS_IN_CAMPAIGN,
 ) -> CampaignText:
     """The text of the campaign.
 
     Raises AttachError if no such process runs or its metrics cannot be read, ValueError for an invalid duration.
     """
     name = _name(Attached(whereabouts, load_start).command, whereabouts)
-    grid = min(max(round(parse_duration(duration) / _POINTS), 1), _LONGEST_CELL)
+    seconds = parse_duration(duration)
+    grid = min(max(round(seconds / _POINTS), 1), _LONGEST_CELL)
     value = int(whereabouts.value) if whereabouts.by == "pid" else whereabouts.value
+    between = max(round(seconds / _FOOTPRINTS), _SHORTEST_INTERVAL)
+    often = between < FootprintSampler.default_interval
     lines = [
         f"name = {_toml(name)}",
         f"duration = {_toml(duration)}",
@@ -48,8 +63,17 @@ def observation(
         "",
         "[analysis]",
         f"grid = {_toml(f'{grid}s')}",
+        *_asked_lines(asked),
+        *(["", "[sampling]", f"{FootprintSampler.kind} = {_toml(f'{between}s')}"] if often else []),
     ]
     return CampaignText("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
+
+
+def _asked_lines(asked: Asked) -> Iterator[str]:
+    if asked.horizon is not None:
+        yield f"horizon = {_toml(f'{asked.horizon:.0f}s')}"
+    if asked.memory_limit is not None:
+        yield f"memory_limit = {_toml(f'{asked.memory_limit:.0f}B')}"
 
 
 def _metrics_lines(url: str) -> list[str]:

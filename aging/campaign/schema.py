@@ -242,6 +242,15 @@ class AnalysisTable(Table):
     test: str = Field(
         "series_har", description="trend test that decides the verdict; the results of the others are reported as well"
     )
+    horizon: Duration = Field(
+        30 * 86_400.0,
+        gt=0,
+        description="how long the servers are to run without a restart, from the end of the load; the outlook says "
+        "whether they reach their limits before that",
+    )
+    memory_limit: Size | None = Field(
+        None, gt=0, description="memory that each deployment may use; default: that of the host or its control group"
+    )
 
 
 class WatchdogsTable(Table):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Callable
 
-from aging.core.quantities import parse_duration
+from aging.core.quantities import parse_duration, parse_size
+from aging.findings.asked import Limit
 
 _MOST_LOOKS = 100
 
@@ -28,6 +30,35 @@ def minimum_duration(seconds: float) -> Callable[[str], str]:
         return text
 
     return checked
+
+
+def positive_duration(text: str) -> float:
+    """Seconds of a duration above 0."""
+    if (seconds := duration(text)) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time ahead; give one like 30d or 12h")
+    return seconds
+
+
+def size(text: str) -> int:
+    """Bytes of a size above 0, such as ``64GiB``."""
+    try:
+        count = parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if count <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit; give a size above 0, like 64GiB")
+    return count
+
+
+def limit(text: str) -> Limit:
+    """A size such as ``64GiB``, or a plain number in the unit of the series."""
+    try:
+        value = float(text)
+    except ValueError:
+        return Limit(size(text), in_bytes=True)
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit; give a number or a size above 0, like 64GiB")
+    return Limit(value)
 
 
 def warmup(text: str) -> float | str:
@@ -65,3 +96,13 @@ def looks(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= _MOST_LOOKS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of looks; give 1 to {_MOST_LOOKS}")
     return int(text)
+
+
+def outlook_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of verbs that judge processes: until when, and within which memory."""
+    parser.add_argument(
+        "--limit", type=size, metavar="SIZE", help="memory each server may use; default: that of the host"
+    )
+    parser.add_argument(
+        "--horizon", type=positive_duration, metavar="TIME", help="how long they are to run on; default: 30d"
+    )

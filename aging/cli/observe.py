@@ -6,7 +6,7 @@ request is sent to it. Ctrl-C ends the watch and analyzes the samples so far (ex
   aging observe --pid 4711 --for 2h
   aging observe --name 'vllm serve' --metrics http://127.0.0.1:8000/metrics
   aging observe --container tgi
-  aging observe --cgroup /system.slice/ollama.service
+  aging observe --cgroup /system.slice/ollama.service --limit 64GiB --horizon 30d
 
 Whether growth is sustained or levels off is judged against the whole age of the process. If
 the process was idle until now, use --load-start now.
@@ -18,7 +18,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.cli.arguments import minimum_duration, pattern, pid, url
+from aging.cli.arguments import minimum_duration, outlook_arguments, pattern, pid, url
 from aging.cli.console import console, show_run
 from aging.core.errors import ExitCode
 
@@ -55,15 +55,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default="process",
         help="when the load started: with the process (default), or now",
     )
+    outlook_arguments(parser)
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.observe import observation
     from aging.app.run import run_campaign
+    from aging.findings.asked import Asked
 
     out = console()
-    campaign_text = observation(_whereabouts(options), options.duration, options.metrics, options.load_start)
+    asked = Asked(options.limit, options.horizon)
+    where = _whereabouts(options)
+    campaign_text = observation(where, options.duration, options.metrics, options.load_start, asked)
     return show_run(run_campaign(campaign_text, options.results, {}, out), out)
 
 

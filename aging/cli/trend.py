@@ -1,6 +1,7 @@
 """Test an existing time series for aging: a CSV or Parquet file, or a Prometheus query.
 
   aging trend memory.csv --resample 60s --warmup auto
+  aging trend memory.csv --column rss --limit 64GiB --horizon 30d
   aging trend pidstat.csv --time Time --column RSS --per PID --plot rss.png
   aging trend --prometheus http://127.0.0.1:9090 --query 'process_resident_memory_bytes' --range 12h
 
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.cli.arguments import duration, warmup
+from aging.cli.arguments import duration, limit, positive_duration, warmup
 from aging.cli.console import console
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode
@@ -43,6 +44,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--warmup", type=warmup, metavar="TIME", help="left out after the start of load; or auto")
     parser.add_argument("--load-start", metavar="TIME", help="start of load, in the file's own time format")
+    parser.add_argument(
+        "--limit",
+        type=limit,
+        metavar="SIZE",
+        help="where the series must not arrive: 64GiB for bytes, or a number in its own unit",
+    )
+    parser.add_argument(
+        "--horizon", type=positive_duration, metavar="TIME", help="how long it is to run on; default: 30d"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the series with their slopes")
     parser.add_argument("--prometheus", metavar="URL", help="read from a Prometheus server instead of a file")
@@ -54,18 +64,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    if options.horizon is not None and options.limit is None:
+        raise AgingError("--horizon: without a limit there is no outlook; add --limit, like --limit 64GiB")
     one_thread()
     import aging.stats.trend_tests
     from aging.core.plugins import discover
+    from aging.findings.asked import USUAL_HORIZON
     from aging.findings.table_analysis import analyze_series
+    from aging.report.outlook import HOW_TO_LIMIT
     from aging.stats.trend_tests.base import TrendTest
 
     tests = discover(aging.stats.trend_tests, TrendTest)
     analysed = [analyze_series(one, tests, options.resample, options.warmup) for one in _read(options)]
+    if options.limit is not None:
+        analysed = [one.with_outlook(options.limit, options.horizon or USUAL_HORIZON) for one in analysed]
     if options.json:
         print(json.dumps({"schema": 1, "series": [one.to_json() for one in analysed]}, indent=1, allow_nan=False))
     else:
         _show(analysed)
+        if options.limit is None:
+            console().print(HOW_TO_LIMIT, soft_wrap=True)
     if options.plot is not None:
         _plot(analysed, options.plot)
     return ExitCode.DONE if any(one.trend is not None for one in analysed) else ExitCode.INCONCLUSIVE
@@ -91,14 +109,19 @@ def _read(options: argparse.Namespace) -> list[TableSeries]:
 def _show(analysed: Sequence[TableAnalysis]) -> None:
     from rich.table import Table
 
+    from aging.report.outlook import sentence
+
     out = console()
+    for one in analysed:
+        if one.outlook is not None:
+            out.print(f"{one.column}: {sentence(one.quantity, one.outlook)}", soft_wrap=True)
     grid = Table(box=None, pad_edge=False)
     for column in (
         "series",
         "n",
         "verdict",
         "shape",
-        "slope per hour",
+        "rate per hour",
         "95 % interval",
         "p",
         "least detectable per hour",
@@ -106,16 +129,16 @@ def _show(analysed: Sequence[TableAnalysis]) -> None:
         grid.add_column(column, no_wrap=True, header_style="dim")
     for one in analysed:
         summary = one.to_json()
-        ci = summary["ci_per_hour"]
+        rate = one.current
         grid.add_row(
             *(
                 one.column,
                 str(summary["n"]),
                 summary["verdict"],
                 summary["shape"] or "–",
-                _number(summary["slope_per_hour"]),
+                _number(None if rate is None else rate[0]),
             ),
-            "–" if ci is None else f"{_number(ci[0])} … {_number(ci[1])}",
+            "–" if rate is None else f"{_number(rate[1])} … {_number(rate[2])}",
             *("–" if summary["p"] is None else f"{summary['p']:.2g}", _number(summary["minimum_detectable_per_hour"])),
         )
     out.print(grid)

@@ -14,6 +14,40 @@ HARNESS = "_harness"
 TREE = "tree"
 """Entity of all processes of a deployment together; that of a component is below it (``tree/prefill``)."""
 
+_PROCESS = "pid:"
+"""Begins the last part of a single process's entity; no component's name has a colon."""
+
+OTHERS = f"{TREE}/{_PROCESS}others"
+"""Entity of the processes of a tree that have no rows of their own, together."""
+
+
+def process_entity(pid: int, component: str = "") -> str:
+    """The entity of one process of a tree: ``tree/pid:4123``, ``tree/prefill/pid:4123`` of a component's."""
+    return "/".join(part for part in (TREE, component, f"{_PROCESS}{pid}") if part)
+
+
+def is_process_entity(entity: str) -> bool:
+    """Whether an entity is one process of a tree."""
+    return entity.rpartition("/")[2].startswith(_PROCESS) and entity != OTHERS
+
+
+def stored_under(sampler: str, entity: str) -> str:
+    """The source of a sampler's rows: those of single processes are apart (``process-each``)."""
+    return f"{sampler}-each" if entity.rpartition("/")[2].startswith(_PROCESS) else sampler
+
+
+def component_of(entity: str) -> str:
+    """The component in the entity of one process; empty where the deployment has one alone."""
+    return "/".join(entity.split("/")[1:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a process comes from: the pid of its parent, and its command line (None: as in an earlier row)."""
+
+    parent: int
+    command: str | None
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -22,7 +56,8 @@ class Reading:
     ``owner`` is the deployment (or :data:`HARNESS`); ``entity`` identifies a part of it (``tree``, ``gpu0``,
     ``client-vllm``); ``generation`` counts the starts of the server. A value that could not be read is absent from
     ``values`` and has its reason in ``missing``. ``pids`` are the processes that the values are summed over, if any.
-    ``stamp`` is the time of the reading on this boot's clock, if later than the tick.
+    ``stamp`` is the time of the reading on this boot's clock, if later than the tick. ``lineage`` is that of a single
+    process.
     """
 
     owner: str
@@ -32,6 +67,7 @@ class Reading:
     missing: Mapping[str, str] = field(default_factory=dict)
     pids: Sequence[int] = ()
     stamp: Stamp | None = field(default=None, compare=False)
+    lineage: Lineage | None = None
 
 
 Status = Literal["ok", "error", "dropped", "aborted", "refused"]

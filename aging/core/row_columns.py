@@ -27,7 +27,13 @@ SAMPLE_COLUMNS: Mapping[str, Column] = {
         "`CLOCK_MONOTONIC` at the tick, on the campaign's timeline; of an engine's answer, when it came",
     ),
     "generation": Column("integer", "—", "which start of the server was read, from 1; of the runner, which runner"),
-    "entity": Column("text", "—", "what was read, where an owner has several: `tree`, `tree/prefill`, `gpu0`, `host`"),
+    "entity": Column(
+        "text",
+        "—",
+        "what was read, where an owner has several: `tree`, `tree/prefill`, `tree/pid:4123` (one process, in"
+        " `process-each` and `footprint-each`), `tree/pid:others` (processes without rows of their own), `gpu0`,"
+        " `host`",
+    ),
     "late": Column("float", "seconds", "how long after it was due the tick began"),
     "missed": Column("integer", "count", "ticks that were skipped before this one"),
     "missing": Column(
@@ -38,6 +44,13 @@ SAMPLE_COLUMNS: Mapping[str, Column] = {
     ),
     "pids": Column(
         "text", "—", "processes that the values are sums over, separated by spaces", "the values are not sums"
+    ),
+    "parent": Column("integer", "—", "pid of the parent process", "the row is not one process's"),
+    "command": Column(
+        "text",
+        "—",
+        "command line of the process, at most 200 characters, values of secret-like arguments masked",
+        "the row is not one process's, or an earlier row of the last 10 minutes has it",
     ),
 }
 """Of every row of a sampler, before its metrics."""

@@ -10,15 +10,19 @@ from itertools import groupby
 import numpy as np
 
 from aging.core.format import utc
-from aging.core.metrics import DEVICE_MEMORY, PRIMARY, is_tail
+from aging.core.metrics import is_tail
 from aging.findings.allocator_retention import with_retention
+from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.findings.controls import controls
 from aging.findings.factor_effects import experiments
+from aging.findings.growth_places import with_places
 from aging.findings.indicator_analysis import IndicatorAnalysis, analyze_all
-from aging.findings.pool_replicas import sound_finding
+from aging.findings.limits import Limits, limits
+from aging.findings.outlook import with_outlook
+from aging.findings.pool_replicas import courses_of, sound_finding
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
-from aging.findings.series import Measured, device_limit
+from aging.findings.series import Measured
 from aging.findings.slo import attainments, classes
 from aging.findings.types import SCHEMA, Attainment, Finding, Findings, RunValidity
 from aging.findings.verdict import of_finding
@@ -29,7 +33,9 @@ from aging.store.results import Results
 _HOUR = 3600.0
 
 
-def analyze(results: Results, tests: Mapping[str, TrendTest], measured: Measured | None = None) -> Findings:
+def analyze(
+    results: Results, tests: Mapping[str, TrendTest], measured: Measured | None = None, asked: Asked = AS_IN_CAMPAIGN
+) -> Findings:
     """Every finding of a result directory, with the outcome of its controls and the problems of the measurement.
 
     ``tests`` are by kind. ``measured`` holds the windows and series of these results; it is computed where it is not
@@ -39,7 +45,8 @@ def analyze(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     measured = Measured(results) if measured is None else measured
     manifest, series = results.manifest, measured.series
     analysis = manifest.campaign.analysis
-    runs, limits = validities(results), _limits(results)
+    runs, limited = validities(results), limits(results, asked)
+    horizon = asked.horizon or analysis.horizon_seconds
     # The harness is a control and the tails of the latencies repeat their medians: as families of their own they do not
     # raise the threshold for the deployments.
     analyzed = analyze_all(series, tests)
@@ -51,7 +58,14 @@ def analyze(results: Results, tests: Mapping[str, TrendTest], measured: Measured
     )
     findings = [*sorted((*of_deployments, *of_tails), key=_place), *of_harness]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
-    findings = [with_retention(_with_exhaustion(finding, levels, limits), series) for finding in findings]
+    findings = [with_retention(_with_exhaustion(finding, levels, limited), series) for finding in findings]
+    courses = {_of(group): courses_of(group, runs) for group in _by_indicator(indicators)}
+    ends = {deployment: _end(results, deployment) for deployment in results.deployments}
+    findings = [
+        with_outlook(one, courses.get(_place(one), ()), limited.get(_place(one)), horizon, ends.get(one.deployment))
+        for one in findings
+    ]
+    findings = [with_places(finding, measured) for finding in findings]
     started = results.state.started
     return Findings(
         schema=SCHEMA,
@@ -102,6 +116,10 @@ def _place(finding: Finding) -> tuple[str, str]:
     return finding.deployment, finding.indicator
 
 
+def _of(group: Sequence[IndicatorAnalysis]) -> tuple[str, str]:
+    return group[0].series.owner, group[0].series.indicator
+
+
 def _by_indicator(analyzed: Iterable[IndicatorAnalysis]) -> Iterable[list[IndicatorAnalysis]]:
     def key(one: IndicatorAnalysis) -> tuple[str, str]:
         return one.series.owner, one.series.indicator
@@ -116,23 +134,16 @@ def _under_control(finding: Finding, adjusted: float, level: float) -> Finding:
     return adjusted_finding.with_notes([*finding.noted(), *decision.notes])
 
 
-def _limits(results: Results) -> dict[tuple[str, str], float]:
-    """The limit of each exhaustible indicator of each deployment, in the indicator's unit."""
-    host = results.manifest.host
-    of_host = {PRIMARY: host.memory_limit_bytes, "process_fds": host.open_files_limit}
-    return {
-        (deployment, indicator): float(limit)
-        for deployment in results.deployments
-        for indicator, limit in (of_host | {DEVICE_MEMORY: device_limit(results, deployment)}).items()
-        if limit
-    }
+def _end(results: Results, deployment: str) -> str | None:
+    """The UTC time of the last end of its load; None where no end is recorded."""
+    began, runs = results.state.started, results.state.runs
+    ends = [run.load_end for (name, _), run in runs.items() if name == deployment and run.load_end is not None]
+    return utc(began.wall + max(ends) - began.mono).isoformat() if began is not None and ends else None
 
 
-def _with_exhaustion(
-    finding: Finding, levels: Mapping[tuple[str, str], float], limits: Mapping[tuple[str, str], float]
-) -> Finding:
+def _with_exhaustion(finding: Finding, levels: Mapping[tuple[str, str], float], limited: Limits) -> Finding:
     of = (finding.deployment, finding.indicator)
-    level, limit = levels.get(of), limits.get(of)
+    level, limit = levels.get(of), limited.get(of)
     slope, interval = finding.slope_per_hour, finding.ci_per_hour
     if finding.verdict != "aging" or level is None or limit is None or slope is None or interval is None:
         return finding

@@ -12,7 +12,7 @@ from aging.findings.run_validity import validities
 from aging.findings.types import Finding
 from aging.store.results import Results
 
-_PAIRS = ("ci_per_hour", "ci_per_request", "ci_per_token")
+_PAIRS = ("ci_per_hour", "ci_per_request", "ci_per_token", "current_ci_per_hour", "current_ci_per_unit")
 
 
 def runs_frame(results: Results) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,7 +14,8 @@ from aging.core.metrics import ages_downwards, resolution
 from aging.findings.indicator_analysis import IndicatorAnalysis
 from aging.findings.types import Finding, RunValidity
 from aging.findings.verdict import of_replicas, of_runs
-from aging.stats import Pooled, pool, stouffer
+from aging.stats import Course, Pooled, pool, stouffer
+from aging.stats.growth.axis import CLOCK
 from aging.stats.note import Note
 
 _HOUR = 3600.0
@@ -27,8 +29,7 @@ def sound_finding(group: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity
     """
     owner = group[0].series.owner
     own = {run.replica: run for run in runs if run.deployment == owner}
-    broken = {replica: run for replica, run in own.items() if run.validity == "broken"}
-    sound = [one for one in group if one.series.replica not in broken]
+    sound = _sound(group, runs)
     marks = [_run_note(run, several=len(own) > 1) for run in own.values() if run.validity != "complete"]
     if sound:
         finding = finding_of(sound, test)
@@ -38,6 +39,17 @@ def sound_finding(group: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity
     alone = finding_of(group, test) if len(left) == 1 else _finding_without_trend(group[0], len(left))
     verdict = of_runs(alone.verdict, len(sound))
     return replace(alone, verdict=verdict, p=None, q=None, exhaustion_hours=None).with_notes(marks)
+
+
+def courses_of(group: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity]) -> list[Course]:
+    """How the indicator may go on in each of the ``runs`` that are sound, by the longest generation."""
+    trends = [one.result.trend for one in _longest(_sound(group, runs))]
+    return [trend.course for trend in trends if trend is not None and trend.course is not None]
+
+
+def _sound(group: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity]) -> list[IndicatorAnalysis]:
+    broken = {(run.deployment, run.replica) for run in runs if run.validity == "broken"}
+    return [one for one in group if (one.series.owner, one.series.replica) not in broken]
 
 
 def _run_note(run: RunValidity, *, several: bool) -> Note:
@@ -95,10 +107,14 @@ def _single(one: IndicatorAnalysis, test: str) -> Finding:
     least = trend.minimum_detectable
     if least is None:  # a constant series: its resolution is the least that can be found
         least = resolution(one.series.indicator) / float(np.ptp(one.series.t)) or None
-    exponent = trend.exponent
+    exponent, current, pace = trend.exponent, trend.current, trend.per_second
+    worked = current is not None and trend.axis != CLOCK
     slope, low, high, late = trend.slope, trend.low, trend.high, trend.late_slope
     if ages_downwards(one.series.indicator):  # its trend is that of its negative
         slope, low, high, late = -slope, -high, -low, -late
+        current = (
+            None if current is None else replace(current, rate=-current.rate, low=-current.high, high=-current.low)
+        )
     return replace(
         _finding_without_trend(one, 1),
         verdict=one.verdict,
@@ -117,12 +133,21 @@ def _single(one: IndicatorAnalysis, test: str) -> Finding:
         late_slope_per_hour=late * _HOUR,
         exponent=None if exponent is None else (exponent.b, exponent.low, exponent.high),
         mechanism=one.mechanism,
+        current_per_hour=None if current is None else current.rate * pace * _HOUR,
+        current_ci_per_hour=None if current is None else (current.low * pace * _HOUR, current.high * pace * _HOUR),
+        growth_axis=None if current is None else trend.axis,
+        current_per_unit=current.rate if current is not None and worked else None,
+        current_ci_per_unit=(current.low, current.high) if current is not None and worked else None,
+        share=None if current is None else (_finite(current.share[0]), _finite(current.share[1])),
+        steps=None if trend.steps is None else trend.steps.steps,
     ).with_notes([*one.result.notes, *_test_note(test, one), *(driver.notes if driver else ())])
 
 
 def _pooled(single: Sequence[Finding], analyzed: Sequence[IndicatorAnalysis], test: str) -> Finding:
     per_hour = _pool(single, "per_hour")
     per_request, per_token = _pool(single, "per_request"), _pool(single, "per_token")
+    now, axis = _pool(single, "per_hour", "current_"), _common([one.growth_axis for one in single])
+    per_unit = _pool(single, "per_unit", "current_") if axis is not None else None
     decision = of_replicas([finding.verdict for finding in single])
     notes = [note for one, finding in zip(analyzed, single, strict=True) for note in _replica_notes(one, finding)]
     least = [one.minimum_detectable_per_hour for one in single if one.minimum_detectable_per_hour is not None]
@@ -147,12 +172,19 @@ def _pooled(single: Sequence[Finding], analyzed: Sequence[IndicatorAnalysis], te
         exponent=None,  # a power of growth is not averaged
         disagreement=per_hour.i2 if per_hour else None,
         mechanism=_common([one.mechanism for one in single]),
+        current_per_hour=now.slope if now else None,
+        current_ci_per_hour=(now.low, now.high) if now else None,
+        growth_axis=axis,
+        current_per_unit=per_unit.slope if per_unit else None,
+        current_ci_per_unit=(per_unit.low, per_unit.high) if per_unit else None,
+        share=None,  # neither are bounds of a share, nor counts of steps
+        steps=None,
     ).with_notes([*decision.notes, *notes])
 
 
-def _pool(single: Sequence[Finding], per: str) -> Pooled | None:
-    slopes = [getattr(one, f"slope_{per}") for one in single]
-    intervals = [getattr(one, f"ci_{per}") for one in single]
+def _pool(single: Sequence[Finding], per: str, rate: str = "") -> Pooled | None:
+    slopes = [getattr(one, f"{rate or 'slope_'}{per}") for one in single]
+    intervals = [getattr(one, f"{rate}ci_{per}") for one in single]
     if None in slopes or None in intervals:
         return None
     # An interval of no width (a constant series) still has a finite weight: a tenth of the narrowest other one.
@@ -194,6 +226,10 @@ def _combined_p(single: Sequence[Finding], test: str) -> float | None:
         return None
     z = [float(-np.sign(slope) * ndtri(max(p or 0.0, 1e-300) / 2)) for p, slope in values]
     return float(stouffer(z)[1])
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _median(values: Sequence[float | None]) -> float | None:

@@ -220,7 +220,7 @@ def device_limit(results: Results, deployment: str) -> float | None:
 
 def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Iterator[Series]:
     window = run.window
-    for generation, start, rows in _generations(samples, "mono", window):
+    for generation, start, rows in generations(samples, "mono", window):
         phases = [(begin + window.load_start - start, end + window.load_start - start) for begin, end in window.phases]
         for indicator in indicators:
             if indicator not in rows or rows[indicator].isna().all():
@@ -234,9 +234,9 @@ def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Ite
 
 def _client(run: _Run, names: Sequence[str], objectives: Mapping[str, Objectives]) -> Iterator[Series]:
     window = run.window
-    generations = list(_generations(run.requests, "finished", window))
-    for place, (generation, start, rows) in enumerate(generations):
-        following = generations[place + 1 : place + 2]
+    found = list(generations(run.requests, "finished", window))
+    for place, (generation, start, rows) in enumerate(found):
+        following = found[place + 1 : place + 2]
         end = following[0][1] if following else window.load_end
         for name in ("", *names):
             of = of_class(rows, name)
@@ -273,7 +273,7 @@ def _objectives(
     }
 
 
-def _generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tuple[int, float, pd.DataFrame]]:
+def generations(rows: pd.DataFrame, time: str, window: Window) -> Iterator[tuple[int, float, pd.DataFrame]]:
     """Each generation's number, the monotonic time that its series count from, and its rows in time order."""
     if rows.empty:
         return

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from aging.core.format import readable_duration
 from aging.core.metrics import resolution
+from aging.findings.asked import Limit
+from aging.findings.outlook import outlook_of
 from aging.findings.series_analysis import SeriesAnalysis, series_analysis
 from aging.findings.table_reader import Floats, TableSeries
+from aging.findings.types import Outlook
 from aging.stats import (
     SeriesError,
     Trend,
@@ -29,7 +32,7 @@ from aging.stats.trend_tests.base import TrendTest
 _HOUR, _MINUTE = 3600.0, 60.0
 _KNOWN_KEYS = (
     *("shape", "direction", "slope_per_hour", "ci_per_hour", "p", "n_effective"),
-    *("minimum_detectable_per_hour", "exponent", "exact"),
+    *("minimum_detectable_per_hour", "exponent", "exact", "current", "axis", "outlook"),
 )
 
 
@@ -42,10 +45,36 @@ class TableAnalysis:
     y: Floats
     result: SeriesAnalysis
     notes: tuple[Note, ...]
+    outlook: Outlook | None = None
+    in_bytes: bool = False
+    """Whether the column's name does not say, but its limit, that it is of bytes."""
 
     @property
     def trend(self) -> Trend | None:
         return self.result.trend
+
+    @property
+    def current(self) -> tuple[float, float, float] | None:
+        """The current rate with its 95 % limits, per hour; where that is not known, the slope of the whole series."""
+        trend = self.trend
+        if trend is None:
+            return None
+        rate, pace = trend.current, trend.per_second * _HOUR
+        if rate is None:
+            return trend.slope * _HOUR, trend.low * _HOUR, trend.high * _HOUR
+        return rate.rate * pace, rate.low * pace, rate.high * pace
+
+    @property
+    def quantity(self) -> str:
+        """A name whose ending says the unit."""
+        return f"{self.column}_bytes" if self.in_bytes else self.column
+
+    def with_outlook(self, limit: Limit, horizon: float) -> TableAnalysis:
+        """The same analysis with its outlook for a horizon in seconds."""
+        course = None if self.trend is None else self.trend.course
+        if course is None:
+            return self
+        return replace(self, outlook=outlook_of([course], limit.value, horizon), in_bytes=limit.in_bytes)
 
     def to_json(self) -> dict[str, Any]:
         """The series' entry of ``aging trend --json``; unknown values are None."""
@@ -67,6 +96,9 @@ class TableAnalysis:
             "exponent": None if exponent is None else [exponent.b, exponent.low, exponent.high],
             "tests": dict(self.result.tests),
             "exact": self._exact(),
+            "current": list(self.current or ()),
+            "axis": trend.axis,
+            "outlook": None if self.outlook is None else asdict(self.outlook),
         }
 
     def _exact(self) -> dict[str, float]:

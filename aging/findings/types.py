@@ -33,6 +33,92 @@ class Dose:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessGrowth:
+    """The part of one process in the growth of its tree.
+
+    ``label`` is its place (``worker 3 of 4``), the same for the processes that took that place in turn, whose number
+    is ``lives``; ``pid`` and ``command`` are those of the last of them. ``share`` is its part of the tree's growth.
+    """
+
+    label: str
+    pid: int | None
+    command: str | None
+    lives: int
+    per_hour: float
+    share: float
+
+
+MemoryKind = Literal["heap", "anonymous mappings", "stacks", "modified files"]
+
+
+@dataclass(frozen=True, slots=True)
+class KindGrowth:
+    """The part of one kind of mapping in the growth of anonymous memory plus swap."""
+
+    kind: MemoryKind
+    per_hour: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class CountChange:
+    """What else changed over the window.
+
+    ``threads`` and ``open_files`` are differences, ``open_files_by_kind`` those by kind (``socket``, ``pipe``,
+    ``file``, ``anonymous``, ``other``). Each of the new ``stacks`` of threads reserved and holds these bytes.
+    """
+
+    threads: int | None
+    open_files: int | None
+    open_files_by_kind: Mapping[str, int]
+    stacks: int
+    stack_reserved_bytes: float | None
+    stack_resident_bytes: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthPlaces:
+    """Where the memory of a process tree grew in the late part of a run, the last ``seconds`` of ``replica``.
+
+    ``named`` is the label of the process that clearly makes the growth, None where no process does; ``kinds`` and
+    ``counts`` are of that process, of the whole tree where none is named or several took its place. ``beside`` are the
+    growths per hour of what is not in the leak indicator: ``shared memory``, ``mapped files`` and ``device memory``;
+    ``allocator`` those of ``in use`` and ``kept free``, with the allocator probe.
+    """
+
+    replica: int
+    seconds: float
+    per_hour: float
+    named: str | None
+    processes: Sequence[ProcessGrowth]
+    kinds: Sequence[KindGrowth]
+    counts: CountChange
+    beside: Mapping[str, float]
+    allocator: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Whether an indicator reaches its ``limit`` within ``horizon_hours`` of the end of its series (``since``, UTC).
+
+    ``left`` is what is left to the limit, ``most`` the most that it grows in that
+    time, in its unit. ``earliest_hours`` and ``latest_hours`` are when the upper and
+    the lower bound of its growth reach the limit, None: never. ``longer_hours`` is
+    how much longer to measure for an answer.
+    """
+
+    answer: Literal["safe", "exhausts", "undecided"]
+    limit: float
+    horizon_hours: float
+    left: float
+    most: float | None
+    earliest_hours: float | None
+    latest_hours: float | None
+    longer_hours: float | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The statistics of one indicator of one deployment, pooled over its replicas.
 
@@ -42,9 +128,14 @@ class Finding:
     the window's second half; ``exponent`` the power of growth with its interval (1:
     a constant leak). ``disagreement`` is I², percent of the replicas' spread that
     is not chance. ``exhaustion_hours`` is when the limit is met at this rate,
-    with the earliest and the latest. ``driver`` is what explains the growth best
+    with the earliest and the latest. ``current_per_hour`` is the rate after the
+    warm-up, ``growth_axis`` what the growth follows (``seconds``, ``requests``,
+    ``tokens``) and ``current_per_unit`` the rate per request or token where it is one
+    of these; ``share`` bounds the late rate as a part of the early one, and ``steps``
+    counts rising steps of growth that comes in steps. ``driver`` is what explains the growth best
     (``seconds``, ``requests`` or ``tokens``), where the load varied enough.
-    ``note_codes`` holds one code for each of ``notes``. What is not known is ``None``.
+    ``note_codes`` holds one code for each of ``notes``. ``places`` say where the growth is, one entry a replica, of a
+    deployment's memory that grew. What is not known is ``None``.
     """
 
     deployment: str
@@ -73,6 +164,15 @@ class Finding:
     exhaustion_hours: tuple[float, float | None, float | None] | None = None
     notes: Sequence[str] = ()
     note_codes: Sequence[str] = ()
+    places: Sequence[GrowthPlaces] = ()
+    current_per_hour: float | None = None
+    current_ci_per_hour: tuple[float, float] | None = None
+    growth_axis: str | None = None
+    current_per_unit: float | None = None
+    current_ci_per_unit: tuple[float, float] | None = None
+    share: tuple[float | None, float | None] | None = None
+    steps: int | None = None
+    outlook: Outlook | None = None
 
     def with_notes(self, notes: Sequence[Note]) -> Finding:
         """The same finding with these notes and their codes, in place of its own."""

@@ -14,14 +14,19 @@ from aging.core.format import NONE, objectives_text, readable_duration
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
+from aging.report.outlook import HOW_TO_LIMIT, sentence
+from aging.report.places import where
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
+_ANSWER_STYLES = {"exhausts": "bold red", "undecided": "yellow", "safe": "green"}
 _COLUMNS = ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable")
 _NARROW = 112
 
 
 def show(findings: Findings, console: Console) -> None:
-    """Print memory, other aging indicators, notes, objectives, runs, effects, controls and problems."""
+    """Print outlooks, memory, other aging indicators, notes, objectives, runs, effects, controls and problems."""
+    for text in _outlook_lines(findings):
+        console.print(text)
     console.print(_memory_table(findings, narrow=console.width < _NARROW))
     others = [f for f in findings.findings if f.verdict == "aging" and f.indicator != PRIMARY]
     for finding in others:
@@ -29,6 +34,8 @@ def show(findings: Findings, console: Console) -> None:
         console.print(f"also aging: {finding.deployment} {finding.indicator} by {rate}")
     for finding in findings.findings:
         if finding.indicator == PRIMARY and "/" not in finding.deployment:
+            for line in where(finding):
+                console.print(Text(f"{finding.deployment}: {line}"), soft_wrap=True)
             for line in _remarks(finding):
                 console.print(line)
     if findings.objectives:
@@ -44,6 +51,18 @@ def show(findings: Findings, console: Console) -> None:
         who = f"{problem.deployment}: " if problem.deployment else ""
         when = f" (at {problem.at_seconds:.0f} s)" if problem.at_seconds is not None else ""
         console.print(Text(f"problem: {who}{problem.message}{when}", style="yellow"))
+
+
+def _outlook_lines(findings: Findings) -> Iterator[Text]:
+    """What an operator asks first: can it run until the next deployment?"""
+    shown = [one for one in findings.findings if one.indicator == PRIMARY and "/" not in one.deployment]
+    width = max((len(one.deployment) for one in shown), default=0)
+    for one in shown:
+        if one.outlook is not None:
+            style = _ANSWER_STYLES[one.outlook.answer]
+            yield Text.assemble(f"{one.deployment:<{width}}  ", (sentence(one.indicator, one.outlook), style))
+    if shown and all(one.outlook is None for one in shown):
+        yield Text(HOW_TO_LIMIT)
 
 
 def show_smoke(verdicts: Sequence[SmokeVerdict], console: Console) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aging.core import format
-from aging.core.errors import require
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Control, Finding
+from aging.report import outlook
+from aging.report.places import where
 
 MEANING: Mapping[str, str] = {
     "aging": "It grew, and the growth goes on: its rate did not fall over time.",
@@ -94,7 +95,7 @@ def details(finding: Finding | None) -> list[str]:
     """Further facts of a finding, a sentence each."""
     if finding is None:
         return []
-    sentences = []
+    sentences = [] if finding.outlook is None else [outlook.sentence(finding.indicator, finding.outlook)]
     if finding.late_slope_per_hour is not None and finding.verdict in ("aging", "bounded", "inconclusive"):
         sentences.append(f"Second half alone: {format.slope(finding.indicator, finding.late_slope_per_hour, 'h')}.")
     if finding.exponent is not None:
@@ -102,11 +103,7 @@ def details(finding: Finding | None) -> list[str]:
         sentences.append(f"Power of growth {power:.2f} [{low:.2f}, {high:.2f}]; constant leak 1, high-water mark 0.")
     if finding.verdict == "aging" and finding.slope_per_request is not None:
         sentences += _cause(finding)
-    if finding.exhaustion_hours is not None:
-        sentences.append(
-            f"At this rate the limit is reached in {_hours(finding.exhaustion_hours[0])}{_between(finding)}."
-        )
-    return [*sentences, *finding.notes]
+    return [*sentences, *where(finding), *finding.notes]
 
 
 def _cause(finding: Finding) -> Iterator[str]:
@@ -117,17 +114,6 @@ def _cause(finding: Finding) -> Iterator[str]:
         yield f"It follows {_DRIVER[finding.driver]}."
     elif finding.dose is None:
         yield "Time, requests and tokens rise together under this load, so the driver of the growth is unknown."
-
-
-def _between(finding: Finding) -> str:
-    _, earliest, latest = require(finding.exhaustion_hours, "a time to exhaustion")
-    if earliest is None or latest is None:
-        return ""
-    return f" ({_hours(earliest)} to {_hours(latest)})"
-
-
-def _hours(hours: float) -> str:
-    return f"{hours / 24:,.1f} days" if hours >= 48 else f"{hours:,.1f} hours"
 
 
 def detectable(finding: Finding | None) -> str:

@@ -16,6 +16,7 @@ from aging.campaign.schema import Campaign
 from aging.load.schedule.classes import LoadClass, classes_of
 from aging.load.schedule.schedule import class_draws
 from aging.sampling.base import Sampler
+from aging.sampling.process_rows import LEAST_OFTEN_SECONDS, MOST
 
 _HOUR = 3600.0
 _JOURNAL_BYTES = 64 * 2**10
@@ -25,17 +26,21 @@ _ANSWER_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RowSize:
-    """Bytes of a row in a sealed hour and in the current hour; ``each``: every deployment has such rows."""
+    """Bytes of a row in a sealed hour and in the current hour; ``each``: every deployment has such rows.
+
+    ``processes``: most rows of single processes that each of them has beside, in a tick.
+    """
 
     sealed: float
     line: float
     each: bool
+    processes: int = 0
 
 
 ROWS: Mapping[str, RowSize] = {
     "process": RowSize(60, 900, each=True),
     "cgroup": RowSize(60, 900, each=True),
-    "footprint": RowSize(70, 400, each=True),
+    "footprint": RowSize(70, 400, each=True, processes=MOST),
     "allocator": RowSize(60, 300, each=True),
     "engine": RowSize(130, 4000, each=True),
     "device": RowSize(60, 900, each=True),
@@ -67,6 +72,11 @@ def disk_need(campaign: Campaign, samplers: Mapping[str, type[Sampler]]) -> Disk
     for kind, sampler in samplers.items():
         size, interval = ROWS.get(kind, ROWS["process"]), campaign.sampling.get(kind, sampler.default_interval)
         per_second = [_writers(kind, len(planned_round), size) / interval for planned_round in planned]
+        if kind == "process":  # single processes are rarer than its ticks in all but short campaigns
+            per_second = [
+                rate + len(one) * (MOST + 1) / LEAST_OFTEN_SECONDS
+                for rate, one in zip(per_second, planned, strict=True)
+            ]
         sealed[kind] = sum(per_second) * campaign.duration * size.sealed
         open_hour += max(per_second) * min(campaign.duration, _HOUR) * size.line
     counts = [sum(_requests(campaign, run) for run in planned_round) for planned_round in planned]
@@ -82,7 +92,7 @@ def _writers(kind: str, runs: int, size: RowSize) -> int:
     """Rows per tick: one per deployment; of processes also one for the runner and one per load client."""
     if not size.each:
         return 1
-    return runs + (1 + runs if kind == "process" else 0)
+    return runs * (1 + size.processes) + (1 + runs if kind == "process" else 0)
 
 
 def _requests(campaign: Campaign, run: PlannedRun) -> float:

@@ -80,7 +80,13 @@ def _settings(campaign: Campaign) -> CampaignSettings:
         scale=campaign.scale,
         load=_load(campaign.load),
         sampling_seconds=dict(campaign.sampling),
-        analysis=Analysis(grid_seconds=analysis.grid, q=analysis.q, test=analysis.test),
+        analysis=Analysis(
+            grid_seconds=analysis.grid,
+            q=analysis.q,
+            test=analysis.test,
+            horizon_seconds=analysis.horizon,
+            memory_limit_bytes=analysis.memory_limit,
+        ),
         validity=campaign.validity.model_dump(mode="json"),
         rejuvenation=campaign.rejuvenation and campaign.rejuvenation.model_dump(mode="json"),
     )

@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any
 
 from aging.core.clock import Clocks, Stamp, Tick, ticks
-from aging.core.records import HARNESS, Reading
+from aging.core.records import HARNESS, Reading, stored_under
 from aging.sampling.base import Sampler
 from aging.sampling.clock_jumps import ClockJumpDetector
 from aging.store.events import Journalize, SamplerFailing, SamplerRecovered
@@ -106,15 +106,16 @@ class Sampling:
         self._sealer.wait()
 
     def _write(self, kind: str, stamp: Stamp, tick: Tick, readings: Iterable[Reading]) -> None:
-        rows: dict[str, list[dict[str, Any]]] = {}
+        rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for reading in readings:
             if reading.values:
                 self._seen(reading)
             own = reading.stamp
             at = stamp if own is None else Stamp(own.wall, own.mono + self._shift)
-            rows.setdefault(reading.owner, []).append(_row(at, tick, reading))
-        for owner, new in rows.items():
-            folder = self._folder(owner, kind)
+            place = reading.owner, stored_under(kind, reading.entity)
+            rows.setdefault(place, []).append(_row(at, tick, reading))
+        for place, new in rows.items():
+            folder = self._folder(*place)
             if folder not in self._writers:
                 self._writers[folder] = SegmentWriter(folder, self._sealer)
             self._writers[folder].append(stamp.wall, new)
@@ -177,4 +178,8 @@ def _row(stamp: Stamp, tick: Tick, reading: Reading) -> dict[str, Any]:
     }
     if reading.pids:
         row["pids"] = " ".join(map(str, reading.pids))
+    if reading.lineage is not None:
+        row["parent"] = reading.lineage.parent
+        if reading.lineage.command is not None:
+            row["command"] = reading.lineage.command
     return row | dict(reading.values)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aging.stats.growth.attribution import Attribution, attribute_growth
+    from aging.stats.growth.course import Course
     from aging.stats.growth.dose_response import DoseResponse, Driver, dose_response
     from aging.stats.growth.exhaustion import Exhaustion, time_to_exhaustion
     from aging.stats.growth.exponent import Exponent, growth_exponent
     from aging.stats.growth.load_start_sensitivity import OriginRange, origin_range
     from aging.stats.growth.mechanism import growth_mechanism
+    from aging.stats.growth.outlook import Outlook, outlook
     from aging.stats.growth.shape import classify_shape
     from aging.stats.growth.sustained import Growth, assess_growth
     from aging.stats.multiple.fdr import benjamini_hochberg, benjamini_yekutieli
@@ -38,12 +40,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Attribution",
     "AutocorrelatedSlope",
+    "Course",
     "DoseResponse",
     "Driver",
     "Exhaustion",
     "Exponent",
     "Growth",
     "OriginRange",
+    "Outlook",
     "Pooled",
     "SeriesError",
     "Slope",
@@ -67,6 +71,7 @@ __all__ = [
     "median_grid",
     "minimum_detectable",
     "origin_range",
+    "outlook",
     "pool",
     "pre_whitening",
     "quantile_grid",
@@ -86,11 +91,13 @@ __all__ = [
 
 _NAMES = {
     "growth.attribution": ("Attribution", "attribute_growth"),
+    "growth.course": ("Course",),
     "growth.dose_response": ("DoseResponse", "Driver", "dose_response"),
     "growth.exhaustion": ("Exhaustion", "time_to_exhaustion"),
     "growth.exponent": ("Exponent", "growth_exponent"),
     "growth.load_start_sensitivity": ("OriginRange", "origin_range"),
     "growth.mechanism": ("growth_mechanism",),
+    "growth.outlook": ("Outlook", "outlook"),
     "growth.shape": ("classify_shape",),
     "growth.sustained": ("Growth", "assess_growth"),
     "multiple.fdr": ("benjamini_hochberg", "benjamini_yekutieli"),

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aging.stats.growth.axis import CLOCK, Axis, choose_axis
+from aging.stats.growth.course import Course, course
 from aging.stats.growth.current_rate import CurrentRate
 from aging.stats.growth.exponent import Exponent
 from aging.stats.growth.shape import Shape, classify_shape
 from aging.stats.growth.staircase import Staircase
-from aging.stats.growth.sustained import FEWEST_RISES, LEAST_GROWTH, assess_growth
+from aging.stats.growth.sustained import FEWEST_RISES, LEAST_GROWTH, Growth, assess_growth
 from aging.stats.note import Note
 from aging.stats.series.block_medians import block_medians
 from aging.stats.series.prepared import Observed
@@ -51,8 +52,9 @@ class Trend:
     ``current`` is the growth per unit of ``axis`` after the warm-up, whatever the
     verdict, and ``per_second`` how far the axis moves a second. ``steps`` is the
     staircase where growth comes in steps. ``longer`` is how many seconds more give
-    a verdict with a probability of 80 %, where growth is undecided. ``notes`` are
-    remarks, such as why a case is undecided.
+    a verdict with a probability of 80 %, where growth is undecided. ``course`` is how
+    the series may go on (:func:`~aging.stats.outlook`). ``notes`` are remarks, such as
+    why a case is undecided.
     """
 
     p: float
@@ -73,6 +75,7 @@ class Trend:
     current: CurrentRate | None = None
     steps: Staircase | None = None
     longer: float | None = None
+    course: Course | None = None
 
 
 def trend_test(
@@ -134,6 +137,7 @@ def analyze(
             minimum_detectable=None,
             exponent=None,
             notes=remarks,
+            course=course(axis, Growth("flat"), None, least),
         )
     result = SERIES_HAR.on(series)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
@@ -161,6 +165,7 @@ def analyze(
         current=growth.current,
         steps=growth.steps,
         longer=None if growth.longer is None else (growth.longer - 1) * basis.seconds,
+        course=course(axis, growth, slope, least),
     )
 
 

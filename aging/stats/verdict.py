@@ -87,10 +87,18 @@ def _of_growth(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
         return "bounded", reasons
     if growth.decision == "none":
         return "inconclusive", (_NO_NET_GROWTH,)
+    return "inconclusive", (*reasons, *_waiting(growth, basis.seconds))
+
+
+def _waiting(growth: Growth, seconds: float) -> tuple[Note, ...]:
+    if growth.at_least is not None:
+        return (Note("measure_longer", f"{_measure(seconds * (growth.at_least - 1))} at least."),)
     if growth.longer is None:
-        return "inconclusive", reasons
-    longer = f"{_measure(basis.seconds * (growth.longer - 1))}: the verdict is then given with probability "
-    return "inconclusive", (*reasons, Note("measure_longer", f"{longer}{100 * PROBABILITY:.0f} %."))
+        return ()
+    longer = (
+        f"{_measure(seconds * (growth.longer - 1))}: a verdict then has a probability of {100 * PROBABILITY:.0f} %."
+    )
+    return (Note("measure_longer", longer),)
 
 
 def _while_filling(seconds: float) -> tuple[Note, ...]:

@@ -46,11 +46,13 @@ class Load(_Part):
 
 
 class Analysis(_Part):
-    """The `[analysis]` table: seconds of the grid, the rate of false discoveries, the trend test."""
+    """The `[analysis]` table: seconds of the grid, the rate of false discoveries, the trend test, the outlook."""
 
     grid_seconds: float = 0.0
     q: float = 0.1
     test: str = ""
+    horizon_seconds: float = 30 * 86_400.0
+    memory_limit_bytes: int | float | None = None
 
 
 class CampaignSettings(_Part):

@@ -20,6 +20,7 @@ PARTS: Mapping[str, Callable[[], Iterator[Line]]] = {
     part.__name__: part
     for part in (
         samplers.process_tick,
+        samplers.memory_by_kinds,
         samplers.disturbance,
         store.append,
         store.seal_an_hour,

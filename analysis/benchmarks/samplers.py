@@ -16,6 +16,7 @@ import psutil
 
 from aging.core.records import Reading
 from aging.core.targets import Target
+from aging.sampling.mappings import memory_by_kind
 from aging.sampling.samplers.process import ProcessSampler, read_process
 from analysis.benchmarks.figures import REPEATS, Call, Line, medians
 
@@ -23,6 +24,18 @@ _TARGETS = 6
 _TARGET_MIB = 256
 _READS = 20
 _MOMENT_SECONDS = 0.5
+_MAPPED = ((10, 64), (1000, 512), (4000, 1024))
+_MAPPER = """
+import mmap, sys
+count, size = int(sys.argv[1]), (int(sys.argv[2]) << 20) // int(sys.argv[1]) & -4096
+kept = []
+for _ in range(count):
+    kept.append(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    kept[-1][:] = b"x" * size
+    kept.append(mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ))
+print(flush=True)
+sys.stdin.read()
+"""
 _MAPPING_TARGET = f"""
 import mmap, sys, time
 held = b"x" * (1 << 30)
@@ -50,6 +63,15 @@ def process_tick() -> Iterator[Line]:
         yield Line(what, one * 1e3, "ms", one / rollup, f"smaps_rollup of it ({rollup * 1e3:.3g} ms)")
         (bare,) = medians(_pass_over_proc, number=_READS)
         yield Line(f"a bare pass over /proc, {len(psutil.pids())} processes", bare * 1e3, "ms")
+
+
+def memory_by_kinds() -> Iterator[Line]:
+    """What memory by kind of mapping costs, against ``smaps_rollup`` of the same process."""
+    for mappings, mib in _MAPPED:
+        with _mapped_process(mappings, mib) as pid:
+            kinds, rollup = medians(partial(memory_by_kind, pid), partial(_smaps_rollups, [pid]))
+        what = f"memory by kind of {mappings:,} mappings, {mib} MiB"
+        yield Line(what, kinds * 1e3, "ms", kinds / rollup, f"smaps_rollup of it ({rollup * 1e3:.3g} ms)")
 
 
 def disturbance() -> Iterator[Line]:
@@ -89,6 +111,16 @@ def _target_processes() -> Iterator[Sequence[int]]:
             target.stdout.readline()
             pids.append(target.pid)
         yield pids
+
+
+@contextlib.contextmanager
+def _mapped_process(mappings: int, mib: int) -> Iterator[int]:
+    """A process that holds memory in so many writable mappings, and waits."""
+    argv = (sys.executable, "-c", _MAPPER, str(mappings), str(mib))
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as target:
+        assert target.stdout is not None
+        target.stdout.readline()
+        yield target.pid
 
 
 def _tick(sampler: ProcessSampler) -> list[Reading]:

@@ -15,6 +15,7 @@ from aging.store.results import open_results
 from analysis.accelerated.scenario import Injection, Study
 from analysis.accelerated.study import SEED, run_lives
 from analysis.accelerated.table import compared
+from analysis.methods.outlook import LAWS, Tally, ask
 from analysis.methods.real_servers import SERVERS, row
 from analysis.methods.signals import Case, Process, ar1, random_walk, sampled
 from analysis.methods.size import rejection_rate
@@ -68,7 +69,9 @@ def test_real_servers() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", ["real_servers", "interval_coverage", "verdicts", "size", "load_start"])
+@pytest.mark.parametrize(
+    "study", ["real_servers", "interval_coverage", "verdicts", "size", "load_start", "growth_places"]
+)
 def test_studies_run(study: str) -> None:
     assert f"{study}: " in run(f"methods.{study}", "--quick", seconds=300)
 
@@ -86,3 +89,14 @@ def test_accelerated_campaign(tmp_path: Path) -> None:
     assert untrue == []
     assert [(run.validity, run.attempt) for run in validities(results)] == [("complete", 1)] * 18
     assert results.events[-1].stamp.mono - results.events[0].stamp.mono > 6 * 540 + 5 * 75
+
+
+@pytest.mark.parametrize("law", ["constant leak", "rate doubles after the window", "steps, 5 in the window"])
+def test_outlook_is_not_wrongly_safe(law: str) -> None:
+    rng, tally = generator("quick", law), Tally()
+    for _ in range(6):
+        ask(tally, LAWS[law](rng, 3600.0), 3600.0, rng)
+    assert tally.cases == 24
+    assert tally.safe > 0
+    assert tally.safe_wrong == 0
+    assert tally.exhausts_wrong == 0

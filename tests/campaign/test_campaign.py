@@ -74,6 +74,8 @@ def test_overrides_are_validated() -> None:
         ("seed = 1\n", "", "seed", "missing-key"),
         ("[[deployment]]", '[sampling]\nproces = "1s"\n[[deployment]]', "sampling.proces", "unknown-name"),
         ("[[deployment]]", '[analysis]\ntest = "man_kendall"\n[[deployment]]', "analysis.test", "unknown-name"),
+        ("[[deployment]]", '[analysis]\nhorizon = "30"\n[[deployment]]', "analysis.horizon", "invalid-value"),
+        ("[[deployment]]", '[analysis]\nmemory_limit = "0B"\n[[deployment]]', "analysis.memory_limit", "out-of-range"),
         (
             "[[deployment]]",
             '[rejuvenation]\npolicy = "periodic"\nevery = "1m"\ndeployments = ["c"]\n[[deployment]]',

@@ -312,3 +312,40 @@ def test_prometheus_errors(cli: Aging, prometheus: str, query: str, words: str) 
     ran = cli("trend", "--prometheus", prometheus, "--query", query)
     assert ran.returncode == 2
     assert words in ran.stderr
+
+
+def test_outlook(cli: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    frame(t=T).to_csv(path, index=False)
+    series = trend_json(cli, path, "--limit", "200MB", "--horizon", "2d")
+    outlook = series["rss"]["outlook"]
+    assert outlook["answer"] == "exhausts"
+    assert outlook["earliest_hours"] < (2e8 - LEAK[-1]) / 5000 / 3600 < outlook["latest_hours"]
+    rate, low, high = series["rss"]["current"]
+    assert low < rate < high
+    assert rate == pytest.approx(5000 * 3600, rel=0.05)
+    assert series["rss"]["axis"] == "seconds"
+    assert series["other"]["outlook"]["answer"] == "safe"
+    text = cli("trend", path, "--column", "rss", "--limit", "200MB").stdout
+    assert text.startswith("rss: Exhausts 191 MiB in ")
+    without = cli("trend", path)
+    assert without.stdout.count("--limit") == 1
+    assert trend_json(cli, path)["rss"]["outlook"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        (["--horizon", "3d"], "--limit"),
+        (["--limit", "64gigs"], "64gigs"),
+        (["--limit", "0B"], "above 0"),
+        (["--limit", "64GiB", "--horizon", "0s"], "30d"),
+    ],
+)
+def test_wrong_outlook_options(cli: Aging, tmp_path: Path, options: list[str], wrong: str) -> None:
+    path = tmp_path / "a.csv"
+    frame(t=T).to_csv(path, index=False)
+    ran = cli("trend", path, *options)
+    assert ran.returncode == 2
+    assert wrong in ran.stderr
+    assert "Traceback" not in ran.stderr

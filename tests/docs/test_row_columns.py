@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 from aging.core.clock import Stamp, Tick
-from aging.core.records import REQUEST_DEFAULTS, Reading, RequestRecord
+from aging.core.records import REQUEST_DEFAULTS, Lineage, Reading, RequestRecord
 from aging.core.row_columns import REQUEST_COLUMNS, SAMPLE_COLUMNS
 from aging.sampling.loop import _row
 
@@ -17,7 +17,8 @@ TYPES = {int: "integer", float: "float", str: "text", bool: "true or false"}
 
 
 def test_a_row_of_a_sampler_has_the_columns_of_the_table_and_its_metrics() -> None:
-    reading = Reading("it", "tree", 1, {"process_fds": 3.0}, {"process_threads": "permission denied"}, [7, 8])
+    values, missing = {"process_fds": 3.0}, {"process_threads": "permission denied"}
+    reading = Reading("it", "tree", 1, values, missing, [7, 8], lineage=Lineage(1, "server"))
     assert list(_row(Stamp(1.0, 2.0), Tick(0.1, 0), reading)) == [*SAMPLE_COLUMNS, "process_fds"]
 
 

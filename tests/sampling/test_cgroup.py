@@ -324,7 +324,7 @@ def test_a_real_group_has_its_memory_its_limit_and_its_kills() -> None:
                 assert after.values[name] - before.values[name] == pytest.approx(64 * MIB, abs=batches), name
             assert after.values["cgroup_memory_limit_bytes"] == 256 * MIB
             assert after.values["cgroup_oom_kills_total"] == 0
-            [process] = ProcessSampler(lambda: [watched]).read()  # its first pages were charged before it came
+            process, *_ = ProcessSampler(lambda: [watched]).read()  # its first pages were charged before it came
             assert after.values["cgroup_memory_anon_bytes"] <= process.values["process_anon_bytes"] + batches
             assert hold(hog, 512 * MIB) == ""
             assert hog.wait() == -signal.SIGKILL

@@ -118,7 +118,7 @@ class Child:
     def reading(self, *, with_descendants: bool = True) -> Reading:
         owner = "x" if with_descendants else HARNESS  # whose ended children are not its own
         target = Target(owner, "tree", 3, (self.pid,), with_descendants=with_descendants)
-        [reading] = ProcessSampler(lambda: [target]).read()
+        reading, *_ = ProcessSampler(lambda: [target]).read()
         return reading
 
     def value(self, name: str, *, with_descendants: bool = True) -> float:
@@ -203,9 +203,8 @@ def test_the_sum_is_over_the_whole_tree(child: Child) -> None:
     idle = int(child.do("fork"))
     pids = [child.pid, grown, idle]
     targets = [Target("x", str(pid), 1, (pid,), with_descendants=False) for pid in pids]
-    tree, *single = [
-        reading.values for reading in ProcessSampler(lambda: [Target("x", "tree", 1, (child.pid,)), *targets]).read()
-    ]
+    read = ProcessSampler(lambda: [Target("x", "tree", 1, (child.pid,)), *targets]).read()
+    tree, *single = [reading.values for reading in read if reading.lineage is None]
     assert alone["process_count"] == 1
     assert tree["process_count"] == 3
     for name in "process_anon_bytes", "process_rss_bytes", "process_vms_bytes", "process_fds", "process_threads":
@@ -268,6 +267,15 @@ def test_a_zombie_has_no_memory_and_is_not_counted(child: Child) -> None:
     assert (reading.values, reading.missing) == ({}, {"process": f"pid {zombie} has ended"})
 
 
+def test_single_processes_have_rows_with_their_parent_and_component(child: Child) -> None:
+    forked = int(child.do("fork"))
+    target = Target("x", "tree", 3, (child.pid,), components={"main": (child.pid,), "prefill": (forked,)})
+    each = [reading for reading in ProcessSampler(lambda: [target]).read() if reading.lineage is not None]
+    assert {reading.entity for reading in each} == {f"tree/main/pid:{child.pid}", f"tree/prefill/pid:{forked}"}
+    parents = {reading.pids: reading.lineage.parent for reading in each if reading.lineage is not None}
+    assert parents == {(child.pid,): os.getpid(), (forked,): child.pid}
+
+
 def test_the_members_of_a_tree_are_listed(child: Child) -> None:
     forked = int(child.do("fork"))
     assert child.reading().pids == [child.pid, forked]
@@ -304,7 +312,8 @@ if os.geteuid() == 0:
     os.setuid(65534)
 own = Target("x", "tree", 1, (os.getpid(),))
 stranger = Target("y", "tree", 1, (int(sys.argv[1]),), with_descendants=False)
-readings = [*ProcessSampler(lambda: [own, stranger]).read(), read_tree(own, [*own.pids, *stranger.pids])]
+of_trees = [reading for reading in ProcessSampler(lambda: [own, stranger]).read() if reading.lineage is None]
+readings = [*of_trees, read_tree(own, [*own.pids, *stranger.pids])]
 print(json.dumps([[dict(reading.values), dict(reading.missing)] for reading in readings]))
 """
 

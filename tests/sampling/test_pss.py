@@ -12,6 +12,7 @@ import pytest
 
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target
+from aging.sampling.samplers import pss
 from aging.sampling.samplers.pss import FootprintSampler
 
 MIB = 1 << 20
@@ -43,7 +44,7 @@ def pid() -> Iterator[int]:
 def reading(pid: int, *, with_descendants: bool) -> Reading:
     target = Target("x", "tree", 2, (pid,), with_descendants=with_descendants)
     own = Target(HARNESS, "runner", 1, (1,), with_descendants=False)
-    (found,) = FootprintSampler(lambda: [own, target]).read()
+    found, *_ = FootprintSampler(lambda: [own, target]).read()
     return found
 
 
@@ -76,3 +77,20 @@ def test_one_that_has_ended_is_missing_with_the_reason() -> None:
     found = reading(2**22 + 1, with_descendants=True)
     assert found.values == {}
     assert found.missing == {"footprint": f"pid {2**22 + 1} has ended"}
+
+
+def test_memory_by_kind_is_read_no_more_often_than_its_cost_allows(pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = FootprintSampler(lambda: [Target("x", "tree", 2, (pid,))])
+    first, *each = sampler.read()
+    assert first.values["process_anonymous_mapping_bytes"] > 32 * MIB
+    assert sum(one.values["process_anonymous_mapping_bytes"] for one in each) == pytest.approx(
+        first.values["process_anonymous_mapping_bytes"]
+    )
+    again, *_ = sampler.read()  # a reading of a millisecond allows the next one half a second later
+    assert "process_anonymous_mapping_bytes" not in again.values
+    assert "of CPU" in again.missing["process_anonymous_mapping_bytes"]
+    assert again.values["process_socket_fds"] == first.values["process_socket_fds"]
+    monkeypatch.setattr(pss, "_SHARE_OF_TIME", 1e9)
+    assert "process_heap_bytes" in next(iter(sampler.read())).values
+    monkeypatch.setattr(pss, "_MOST_SECONDS", 0.0)
+    assert "the most is 0 s" in next(iter(sampler.read())).missing["process_heap_bytes"]

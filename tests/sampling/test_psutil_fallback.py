@@ -65,7 +65,7 @@ def test_elsewhere_it_is_reported_as_reduced(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("with_descendants", [True, False])
 def test_psutil_and_proc_agree(busy: Target, monkeypatch: pytest.MonkeyPatch, with_descendants: bool) -> None:
     watched = Target("x" if with_descendants else HARNESS, "tree", 2, busy.pids, with_descendants=with_descendants)
-    [ours] = ProcessSampler(lambda: [watched]).read()
+    ours, *_ = ProcessSampler(lambda: [watched]).read()
     monkeypatch.setattr(process, "_proc_is_here", lambda: False)
     [theirs] = ProcessSampler(lambda: [watched]).read()
     assert (theirs.owner, theirs.entity, theirs.generation) == (watched.owner, "tree", 2)

@@ -53,6 +53,8 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
         "grid_seconds": made.campaign.analysis.grid_seconds,
         "q": 0.1,
         "test": made.campaign.analysis.test,
+        "horizon_seconds": 30 * 86_400.0,
+        "memory_limit_bytes": None,
     }
 
 

@@ -16,3 +16,8 @@ def read(pid: int, file: str) -> str:
     """The text of the file. Raises OSError if the process has ended or belongs to another user."""
     with open(name(pid, file), "rb", buffering=0) as stream:
         return stream.read().decode(errors="surrogateescape")
+
+
+def parent(pid: int) -> int:
+    """The pid of the parent of a process. Raises OSError if the process has ended."""
+    return int(read(pid, "stat").rpartition(")")[2].split()[1])

@@ -16,7 +16,7 @@ from aging.core.plugins import discover
 from aging.findings.problem_kinds import ProblemKind
 from aging.findings.series import Measured
 from aging.findings.types import Findings
-from aging.report import wording
+from aging.report import outlook, wording
 from aging.report.html.context import Context
 from aging.report.html.templates import environment
 from aging.report.sections.base import Section
@@ -61,6 +61,7 @@ def page(measured: Measured, findings: Findings) -> str:
             description=campaign.description,
             css=Markup(resources.files("aging.report.html").joinpath("report.css").read_text("utf-8")),
             facts=facts(context),
+            outlook=outlook.headline(context.under_test or context.results.deployments, context.found),
             headline=wording.headline(context.under_test or context.results.deployments, context.found),
             notices=[*controls_notice(findings), *problems_notice(findings)],
             sections=render_sections(context),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,10 +18,11 @@ import psutil
 
 from aging.core.processes import procfs
 from aging.core.processes.tree import Membership, Processes
-from aging.core.records import HARNESS, Reading
+from aging.core.records import HARNESS, TREE, Reading
 from aging.core.targets import Target, Targets
 from aging.sampling import psutil_fallback
 from aging.sampling.base import Sampler, ended_message
+from aging.sampling.process_rows import ProcessRows
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _KIB = 1024
@@ -38,6 +40,7 @@ _COUNTS = {
     "voluntary_ctxt_switches": "process_voluntary_switches_total",
     "nonvoluntary_ctxt_switches": "process_involuntary_switches_total",
 }
+_UPTIME = "process_uptime_seconds"
 _IO = {"read_bytes": "process_read_bytes_total", "write_bytes": "process_write_bytes_total"}
 
 
@@ -48,7 +51,7 @@ class ReadProcess(Protocol):
 
 
 class ProcessSampler(Sampler):
-    """Sums over each target's process tree, all of it found with one pass over ``/proc``."""
+    """Sums over each target's process tree, all of it found with one pass over ``/proc``; now and then each process."""
 
     kind = "process"
     default_interval = 1.0
@@ -66,11 +69,32 @@ class ProcessSampler(Sampler):
         here = _proc_is_here()
         self._membership = Membership(Processes.seen if here else psutil_fallback.processes)
         self._read_process: ReadProcess = read_process if here else psutil_fallback.read_process
+        self._rows = ProcessRows() if here else None
 
     def read(self) -> Iterable[Reading]:
-        whole_and_parts = [part for target in self.targets() for part in (target, *target.parts())]
+        targets = self.targets()
+        whole_and_parts = [part for target in targets for part in (target, *target.parts())]
         members = self._membership.of(whole_and_parts)
-        return [read_tree(*one, self._read_process) for one in zip(whole_and_parts, members, strict=True)]
+        trees = [
+            _Tree(target, read_each(target, pids, self._read_process), pids)
+            for target, pids in zip(whole_and_parts, members, strict=True)
+        ]
+        return [*(summed(tree.target, tree.each) for tree in trees), *self._of_processes(targets, trees)]
+
+    def _of_processes(self, targets: Sequence[Target], trees: Sequence[_Tree]) -> Iterator[Reading]:
+        if self._rows is None:
+            return
+        self._rows.forget(targets)
+        parts: dict[tuple[str, int], dict[int, str]] = {}
+        for tree in trees:
+            component = tree.target.entity.removeprefix(f"{TREE}/")
+            if component != tree.target.entity:
+                named = parts.setdefault((tree.target.owner, tree.target.generation), {})
+                named.update(dict.fromkeys(tree.pids, component))
+        for tree in trees:
+            target = tree.target
+            if target.entity == TREE and target.owner != HARNESS and tree.each.hidden is None:
+                yield from self._rows.of(target, tree.each.values, parts.get((target.owner, target.generation), {}))
 
 
 def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dict[str, float]:
@@ -104,7 +128,7 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
         minor, major, ticks = minor + more_minor, major + more_major, ticks + more_ticks
     values["process_cpu_seconds_total"] = sum(ticks) / _TICKS
     values["process_minor_faults_total"], values["process_major_faults_total"] = minor, major
-    values["process_uptime_seconds"] = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat[19]) / _TICKS
+    values[_UPTIME] = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat[19]) / _TICKS
     try:
         values.update({_IO[key]: int(text) for key, text in _fields(procfs.read(pid, "io")) if key in _IO})
     except PermissionError:
@@ -112,32 +136,58 @@ def read_process(pid: int, missing: dict[str, str], *, with_reaped: bool) -> dic
     return values
 
 
-def read_tree(target: Target, pids: Sequence[int], read: ReadProcess = read_process) -> Reading:
-    """Sum the indicators over ``pids``, the target's; its uptime is that of its first root."""
-    totals: dict[str, float] = {}
+@dataclass(frozen=True, slots=True)
+class Each:
+    """What was read of each process, by pid; the reasons of what is missing; the pid that may not be seen, if any."""
+
+    values: Mapping[int, Mapping[str, float]]
+    missing: Mapping[str, str]
+    hidden: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    target: Target
+    each: Each
+    pids: Sequence[int]
+
+
+def read_each(target: Target, pids: Sequence[int], read: ReadProcess = read_process) -> Each:
+    """Read every process of ``pids``, the target's; those that have ended are left out."""
+    values: dict[int, dict[str, float]] = {}
     missing: dict[str, str] = {}
-    seen = []
     for pid in pids:
         try:
-            values = read(pid, missing, with_reaped=target.owner != HARNESS)
+            values[pid] = read(pid, missing, with_reaped=target.owner != HARNESS)
         except (FileNotFoundError, ProcessLookupError):  # it ended between two reads
             continue
         except PermissionError:  # /proc mounted with hidepid
-            reason = f"pid {pid}: permission denied"
-            return Reading(target.owner, target.entity, target.generation, {}, {"process": reason})
-        uptime = values.pop("process_uptime_seconds", None)
-        if pid == target.pids[0] and uptime is not None:
-            totals["process_uptime_seconds"] = uptime
-        if "process_rss_bytes" in values:
-            seen.append(pid)
-        for name, value in values.items():
-            totals[name] = totals.get(name, 0.0) + value
+            return Each({}, {}, hidden=pid)
+    return Each(values, missing)
+
+
+def read_tree(target: Target, pids: Sequence[int], read: ReadProcess = read_process) -> Reading:
+    """Read ``pids``, the target's, and sum over them."""
+    return summed(target, read_each(target, pids, read))
+
+
+def summed(target: Target, each: Each) -> Reading:
+    """The sum over the processes of a target; its uptime is that of its first root."""
+    owner, entity, generation = target.owner, target.entity, target.generation
+    if each.hidden is not None:
+        return Reading(owner, entity, generation, {}, {"process": f"pid {each.hidden}: permission denied"})
+    totals: dict[str, float] = {}
+    seen = [pid for pid, values in each.values.items() if "process_rss_bytes" in values]  # a zombie has none
     if not seen:
-        return Reading(target.owner, target.entity, target.generation, {}, {"process": ended_message(target)})
+        return Reading(owner, entity, generation, {}, {"process": ended_message(target)})
+    for pid, values in each.values.items():
+        for name, value in values.items():
+            if name != _UPTIME or pid == target.pids[0]:
+                totals[name] = totals.get(name, 0.0) + value
     totals["process_count"] = len(seen)
-    for name in missing:
+    for name in each.missing:
         totals.pop(name, None)  # a sum that lacks a term is a wrong number
-    return Reading(target.owner, target.entity, target.generation, totals, missing, seen)
+    return Reading(owner, entity, generation, totals, each.missing, seen)
 
 
 def _proc_is_here() -> bool:

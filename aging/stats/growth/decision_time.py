@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
 from scipy.special import ndtr
 
 PROBABILITY = 0.8
-_LONGEST = 1e4
+_SHORTEST, _LONGEST = 1.01, 1e4
+_HALVINGS = 20
 
 
 def probability_of_decision(z: float, bound: float, factor: float) -> float:
@@ -27,7 +27,12 @@ def longer(z: float, bound: float, probability: float = PROBABILITY) -> float | 
     def lacking(log_factor: float) -> float:
         return probability_of_decision(z, bound, math.exp(log_factor)) - probability
 
-    first, last = math.log(1.01), math.log(_LONGEST)
+    first, last = math.log(_SHORTEST), math.log(_LONGEST)
     if lacking(first) >= 0:
-        return 1.01
-    return None if lacking(last) < 0 else math.exp(float(brentq(lacking, first, last, xtol=1e-3)))
+        return _SHORTEST
+    if lacking(last) < 0:
+        return None
+    for _ in range(_HALVINGS):
+        middle = (first + last) / 2
+        first, last = (middle, last) if lacking(middle) < 0 else (first, middle)
+    return math.exp(last)

@@ -4,13 +4,14 @@ The rules, in order; the first that holds decides:
 
 1. Flat: neither the second half, the last three fifths, nor a half of the last two fifths grew beyond the resolution.
    The series is flat if the part before did not grow by more than twice the resolution either, settled otherwise.
+   A sawtooth with too few teeth to see its floor is flat if the medians of its quarters agree, otherwise undecided.
 2. A staircase: at least five rising steps whose sizes follow the load are sustained growth; steps that get rarer or
    smaller are not; fewer are undecided, and one is a step.
 3. Sustained: in one of the windows that begin at 5, 20 and 40 % of the series, powers of growth up to 1/2 are refuted,
    or a line is needed beneath every warm-up curve that fits, and makes half of the late growth; the second half grew
-   at more than 0.65 of the rate of the first, and with 90 % confidence at more than a quarter of it; at least 10 of
-   40 blocks rise, none by half of all; and the growth is at least four times the resolution, in the second half one
-   and a half times.
+   at more than 0.65 of the rate of the first, and with 90 % confidence at more than a quarter of it; at least 10 of 40
+   blocks rise, none by half of all; the growth is at least four times the resolution, in the second half one and a half
+   times; and no window that begins later refutes powers from 1/2 on.
 4. Bounded: powers from 1/2 on are refuted, and either no growth is shown now and what might be hidden is less than
    0.35 of the early rate; or the second half grew at less than half of the rate of the first, and a constant rate is
    refuted in the last three fifths with no sign of one in the last two fifths, or a line beneath the warm-up curve that
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -52,6 +53,9 @@ _FINEST = 2_000
 _LATEST_START = 2
 _NO_SIGN = -1.0
 _LASTING = 0.5
+_PARTS = 4
+_TWICE = 2.0
+_RULES = 1.0  # what the other rules of a decision ask for, in units of the score
 _LEAST_SHARE, _SHARE_CONFIDENCE = 0.25, 0.8
 _ENDED_SHARE = 0.35
 
@@ -59,7 +63,8 @@ Decision = Literal["none", "flat", "settled", "step", "sustained", "decelerating
 
 _FEW_SAMPLES = Note("few_samples", "Too few samples since the start of load.")
 _FEW_COLLECTIONS = Note("few_collections", "The sawtooth has too few collections to see the floor under it.")
-_OPEN = "Not enough data to tell a steady leak from growth that is slowing down."
+_OPEN = Note("growth_open", "Not enough data to tell a steady leak from growth that is slowing down.")
+_SMALL_GROWTH = Note("small_growth", "The growth so far is too small to tell a leak from a warm-up.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,8 @@ class Growth:
     """What is known of a series' growth; rates are per unit of its axis.
 
     ``reason`` says why a case is undecided or what made it sustained; ``longer`` how many times as long a series
-    decides with a probability of 80 %, None where that is not known. ``exponent`` is the power of growth.
+    decides with a probability of 80 %, ``at_least`` how many times as long it must be at any rate; None where that is
+    not known. ``exponent`` is the power of growth.
     """
 
     decision: Decision
@@ -76,6 +82,7 @@ class Growth:
     steps: Staircase | None = None
     reason: Note | None = None
     longer: float | None = None
+    at_least: float | None = None
 
     @property
     def sustained(self) -> bool:
@@ -90,7 +97,9 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
     if is_sawtooth(y):
         window = floor_window(y)
         if window is None:
-            return Growth("undecided", reason=_FEW_COLLECTIONS)
+            levels = [float(np.median(part)) for part in np.array_split(y, _PARTS)]
+            flat = max(levels) - min(levels) <= resolution
+            return Growth("flat") if flat else Growth("undecided", reason=_FEW_COLLECTIONS)
         x, y = x[window - 1 :], trailing_minimum(y, window)[window - 1 :]
     x, y = block_medians(x, y, _FINEST)
     windows = evidence(x, y) if x[-1] > 0 and np.ptp(y) > 0 else []
@@ -99,12 +108,16 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
     steps = staircase(windows[0].x, windows[0].y, resolution)
     lasting = line_part(windows[0].x, windows[0].y)
     current = current_rate(windows, steps, lasting)
-    decision, reason, factor = _decide(_Seen(windows, steps, lasting, current), resolution)
+    decided = _decide(_Seen(windows, steps, lasting, current), resolution)
     exponent = growth_exponent(x, y, windows[0].start) if windows[0].growth > 0 else None
-    return Growth(decision, current, exponent, steps, reason, factor)
+    return Growth(decided.decision, current, exponent, steps, decided.reason, decided.longer, decided.at_least)
 
 
-_Decided = tuple[Decision, Note | None, float | None]
+class _Decided(NamedTuple):
+    decision: Decision
+    reason: Note | None = None
+    longer: float | None = None
+    at_least: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +134,19 @@ def _decide(seen: _Seen, resolution: float) -> _Decided:
     windows, steps, lasting = seen.windows, seen.steps, seen.lasting
     whole, last = windows[0], windows[min(_LATEST_START, len(windows) - 1)]
     if max(whole.late_growth, last.growth, windows[-1].larger_growth) <= resolution:
-        return ("flat" if whole.growth <= 2 * resolution else "settled"), None, None
+        return _Decided("flat" if whole.growth <= 2 * resolution else "settled")
     if whole.growth <= 0:
-        return "none", None, None
+        return _Decided("none")
     if steps is not None:
         by_steps = _of_steps(steps, whole, resolution)
         if by_steps is not None:
             return by_steps
-    for window in windows[: _LATEST_START + 1]:
+    slowing = any(window.slower_than_half for window in windows[1:])
+    for window in () if slowing else windows[: _LATEST_START + 1]:
         if _large(window, resolution) and (window.faster_than_half or _lasts(window, lasting)):
-            return "sustained", _after_warmup(window, whole), None
+            return _Decided("sustained", _after_warmup(window, whole))
     if _has_ended(whole, seen.current) or _slows_down(whole, last, windows[-1], lasting):
-        return "decelerating", None, None
+        return _Decided("decelerating")
     return _undecided(windows, steps, resolution)
 
 
@@ -171,9 +185,9 @@ def _slows_down(whole: Evidence, last: Evidence, latest: Evidence, lasting: Line
 def _of_steps(steps: Staircase, whole: Evidence, resolution: float) -> _Decided | None:
     if steps.goes_on and whole.growth >= LEAST_GROWTH * resolution:
         message = f"The growth comes in {steps.steps} steps that follow the load."
-        return "sustained", Note("steps_go_on", message), None
+        return _Decided("sustained", Note("steps_go_on", message))
     if steps.steps == 1 or steps.largest > 1 - 1 / FEWEST_STEPS:
-        return "step", None, None
+        return _Decided("step")
     return None
 
 
@@ -184,32 +198,27 @@ def _after_warmup(window: Evidence, whole: Evidence) -> Note | None:
 
 
 def _longer(windows: Sequence[Evidence]) -> float | None:
-    """By the first window whose score is open; twice as long where all are decided and the rules still are not."""
-    for window in windows:
-        if abs(window.half.z) < quantile(window.half):
-            return longer(window.half.z, quantile(window.half))
-    return 2.0
+    """Until the score of the first open window decides; of growth that seems to slow down, that of every window."""
+    scores = [window.half for window in windows[: _LATEST_START + 1]]
+    undecided = [one for one in scores if abs(one.z) < quantile(one)]
+    if not undecided:
+        return _TWICE
+    factors = [longer(one.z, quantile(one) + _RULES) for one in undecided]
+    if undecided[0].z > 0:
+        return factors[0]
+    return None if None in factors else max(factor for factor in factors if factor is not None)
 
 
 def _undecided(windows: Sequence[Evidence], steps: Staircase | None, resolution: float) -> _Decided:
-    whole = windows[0]
-    factors: list[float | None] = []
-    messages = [_OPEN]
-    code = "growth_open"
-    least = LEAST_GROWTH * resolution
+    whole, least = windows[0], LEAST_GROWTH * resolution
     if whole.growth < least and whole.late_growth > 0:
-        code, messages = "small_growth", ["The growth so far is too small to tell a leak from a warm-up."]
-        factors.append(1 + (least - whole.growth) / whole.late_growth / 2)
-    elif steps is not None and steps.steps < FEWEST_STEPS:
-        code = "few_steps"
-        messages = [
-            f"Only {steps.steps} rising steps; {FEWEST_STEPS} are needed to tell a leak from a high-water mark."
-        ]
-        factors.append(1 + (FEWEST_STEPS - steps.steps) * steps.gap / whole.span)
-    else:
-        factors.append(_longer(windows))
-    known = [factor for factor in factors if factor is not None]
-    return "undecided", Note(code, " ".join(messages)), max(known) if known else None
+        at_least = 1 + (least - whole.growth) / whole.late_growth / 2
+        return _Decided("undecided", _SMALL_GROWTH, at_least=at_least)
+    if steps is not None and steps.steps < FEWEST_STEPS:
+        message = f"{steps.steps} rising steps; {FEWEST_STEPS} are needed to tell a leak from a high-water mark."
+        at_least = 1 + (FEWEST_STEPS - steps.steps) * steps.gap / whole.span
+        return _Decided("undecided", Note("few_steps", f"Only {message}"), at_least=at_least)
+    return _Decided("undecided", _OPEN, longer=_longer(windows))
 
 
 __all__ = ["BAR", "FEWEST_RISES", "LEAST_GROWTH", "PROBABILITY", "Decision", "Growth", "assess_growth"]

@@ -1,0 +1,29 @@
+"""What an operator asks beside the campaign file: run on until when, within which memory?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A memory limit in bytes and a horizon in seconds, in place of those of the campaign; None: as there."""
+
+    memory_limit: float | None = None
+    horizon: float | None = None
+
+
+AS_IN_CAMPAIGN = Asked()
+"""The limit of the campaign file, else of the host; the horizon of the campaign file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Where a series must not arrive: a ``value`` in its unit, or ``in_bytes`` where it was given as a size."""
+
+    value: float
+    in_bytes: bool = False
+
+
+USUAL_HORIZON = 30 * 86_400.0
+"""Seconds, where no other horizon is given."""
