@@ -114,5 +114,5 @@ def test_decision_on_steps() -> None:
     few = assess_growth(X, stairs([300.0, 600.0, 900.0], [1.0, 2.0, 3.0]))
     assert few.reason is not None
     assert (few.decision, few.reason.code) == ("undecided", "few_steps")
-    assert few.longer is not None
-    assert few.longer > 1
+    assert few.at_least is not None
+    assert few.at_least > 1

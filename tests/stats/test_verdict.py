@@ -62,6 +62,10 @@ def test_undecided_growth() -> None:
     assert (verdict, [note.code for note in notes]) == ("inconclusive", ["growth_open", "measure_longer"])
     assert "1 h" in notes[1]  # 1.5 times 40 minutes
     assert "80 %" in notes[1]
+    _, notes = decide(of(growth=Growth("undecided", RATE, reason=WHY, at_least=2.5)))
+    assert [note.code for note in notes] == ["growth_open", "measure_longer"]
+    assert "1 h" in notes[1]
+    assert "%" not in notes[1]
 
 
 @pytest.mark.parametrize(("shape", "verdict"), [("step", "step"), ("cyclic", "cyclic"), ("linear", "stable")])
