@@ -198,9 +198,20 @@ def test_assumed_load_start_noted(cli: Aging, tmp_path: Path) -> None:
     assert series["other"]["note_codes"] == []
     assert series["late"]["verdict"] == "aging"
     assert series["late"]["note_codes"] == ["origin_sensitive"]
-    assert "slowing down" in series["late"]["notes"][0]
     known = trend_json(cli, path, "--load-start", str(EPOCH))
     assert not any(code.startswith("origin") for one in known.values() for code in one["note_codes"])
+
+
+def test_growth_by_requests_where_load_falls(cli: Aging, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    done = rng.poisson(200 * np.exp(-T / 900))
+    memory = 2**27 + 4096 * np.cumsum(rng.poisson(done))
+    table = pd.DataFrame({"t": T, "rss": memory, "http_requests_total": np.cumsum(done)})
+    with_requests, without = tmp_path / "with.csv", tmp_path / "without.csv"
+    table.to_csv(with_requests, index=False)
+    table.drop(columns="http_requests_total").to_csv(without, index=False)
+    assert trend_json(cli, with_requests, "--column", "rss")["rss"]["verdict"] == "aging"
+    assert trend_json(cli, without)["rss"]["verdict"] in ("bounded", "inconclusive")
 
 
 def test_series_too_short(cli: Aging, tmp_path: Path) -> None:
