@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from aging.stats.growth.evidence import Evidence, Line, block_growth, is_noise_of_level
-from aging.stats.growth.staircase import FEWEST_STEPS, Staircase
+from aging.stats.growth.staircase import Staircase
 from aging.stats.noise.har_variance import COSINES
 from aging.stats.series.block_medians import block_medians
 from aging.stats.series.prepared import Observed
@@ -46,7 +46,7 @@ def current_rate(windows: Sequence[Evidence], steps: Staircase | None, lasting: 
     ``windows`` must not be empty.
     """
     share = windows[0].share
-    if steps is not None and steps.steps >= FEWEST_STEPS and steps.largest < 0.5:
+    if steps is not None and steps.goes_on and steps.largest < 0.5:
         return CurrentRate(windows[0].start, steps.rate, steps.low, steps.high, share)
     chosen = next((one for one in windows if _steady(one)), windows[-1])
     rate, margin = _mean_growth(chosen.x, chosen.y)

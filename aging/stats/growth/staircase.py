@@ -72,7 +72,8 @@ def staircase(x: Floats, y: Floats, resolution: float = 0.0) -> Staircase | None
     count = int(np.searchsorted(np.cumsum(sizes[order]), _SHARE * rises)) + 1
     if count > min(_MOST_STEPS, sizes.size) or sizes[order[count - 1]] <= resolution:
         return None
-    chosen = np.sort(order[:count])
+    chosen = np.flatnonzero(sizes >= (1 - 1e-9) * sizes[order[count - 1]])
+    count = chosen.size
     places, levels = x[begins[chosen]], y[begins[chosen]]
     largest = float(sizes.max()) / rises
     if count < 3:

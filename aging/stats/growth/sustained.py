@@ -2,22 +2,23 @@
 
 The rules, in order; the first that holds decides:
 
-1. Flat: neither the second half, the last three fifths, nor a half of the last two fifths grew beyond the resolution.
-   The series is flat if the part before did not grow by more than twice the resolution either, settled otherwise.
+1. Flat: neither the second half, the last three fifths, nor a half of the last two fifths grew beyond the resolution,
+   where that is known or the last two fifths are constant. The series is a step if one rise made its growth, flat if
+   the part before did not grow by more than twice the resolution either, settled otherwise.
    A sawtooth with too few teeth to see its floor is flat if the medians of its quarters agree, otherwise undecided.
+   No growth: the last level is not above the first.
 2. A staircase: at least five rising steps whose sizes follow the load are sustained growth; steps that get rarer or
    smaller are not; fewer are undecided, and one is a step.
 3. Sustained: in one of the windows that begin at 5, 20 and 40 % of the series, powers of growth up to 1/2 are refuted,
    or a line is needed beneath every warm-up curve that fits, and makes half of the late growth; the second half grew
-   at more than 0.65 of the rate of the first, and with 90 % confidence at more than a quarter of it; at least 10 of 40
+   at more than 0.7 of the rate of the first, and with 90 % confidence at more than a quarter of it; at least 10 of 40
    blocks rise, none by half of all; the growth is at least four times the resolution, in the second half one and a half
    times; and no window that begins later refutes powers from 1/2 on.
 4. Bounded: powers from 1/2 on are refuted, and either no growth is shown now and what might be hidden is less than
    0.35 of the early rate; or the second half grew at less than half of the rate of the first, and a constant rate is
    refuted in the last three fifths with no sign of one in the last two fifths, or a line beneath the warm-up curve that
    fits best makes less than half of the late growth.
-5. No growth: the last level is not above the first.
-6. Undecided otherwise.
+5. Undecided otherwise.
 
 Rules 1, 3 and 4 exclude one another by the ratio of the halves and by the growth of the second half, none of which
 hangs on where the axis begins: an earlier start of load turns no answer into its opposite.
@@ -48,10 +49,10 @@ LEAST_GROWTH = 4.0
 """Least growth that is called sustained, in resolutions: what warm processes take in minutes is less."""
 
 _LEAST_LATE_GROWTH = 1.5
-_SUSTAINED_SHARE, _SLOWING_SHARE = 0.65, 0.5
+_SUSTAINED_SHARE, _SLOWING_SHARE = 0.7, 0.5
 _FINEST = 2_000
 _LATEST_START = 2
-_NO_SIGN = -1.0
+_SIGN, _NO_SIGN = 1.0, -1.0
 _LASTING = 0.5
 _PARTS = 4
 _TWICE = 2.0
@@ -64,6 +65,7 @@ Decision = Literal["none", "flat", "settled", "step", "sustained", "decelerating
 _FEW_SAMPLES = Note("few_samples", "Too few samples since the start of load.")
 _FEW_COLLECTIONS = Note("few_collections", "The sawtooth has too few collections to see the floor under it.")
 _OPEN = Note("growth_open", "Not enough data to tell a steady leak from growth that is slowing down.")
+_AFTER_WARMUP = Note("after_warmup", "The growth is sustained after a warm-up.")
 _SMALL_GROWTH = Note("small_growth", "The growth so far is too small to tell a leak from a warm-up.")
 
 
@@ -108,7 +110,7 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
     steps = staircase(windows[0].x, windows[0].y, resolution)
     lasting = line_part(windows[0].x, windows[0].y)
     current = current_rate(windows, steps, lasting)
-    decided = _decide(_Seen(windows, steps, lasting, current), resolution)
+    decided = _decide(_Seen(windows, steps, lasting, current, resolution))
     exponent = growth_exponent(x, y, windows[0].start) if windows[0].growth > 0 else None
     return Growth(decided.decision, current, exponent, steps, decided.reason, decided.longer, decided.at_least)
 
@@ -122,32 +124,86 @@ class _Decided(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the rules decide on."""
+    """What the rules decide on; ``windows`` begin ever later."""
 
     windows: Sequence[Evidence]
     steps: Staircase | None
     lasting: Line | None
     current: CurrentRate
+    resolution: float
+
+    @property
+    def whole(self) -> Evidence:
+        return self.windows[0]
+
+    @property
+    def last(self) -> Evidence:
+        """The last three fifths."""
+        return self.windows[min(_LATEST_START, len(self.windows) - 1)]
+
+    @property
+    def latest(self) -> Evidence:
+        """The last two fifths."""
+        return self.windows[-1]
 
 
-def _decide(seen: _Seen, resolution: float) -> _Decided:
-    windows, steps, lasting = seen.windows, seen.steps, seen.lasting
-    whole, last = windows[0], windows[min(_LATEST_START, len(windows) - 1)]
-    if max(whole.late_growth, last.growth, windows[-1].larger_growth) <= resolution:
-        return _Decided("flat" if whole.growth <= 2 * resolution else "settled")
-    if whole.growth <= 0:
-        return _Decided("none")
-    if steps is not None:
-        by_steps = _of_steps(steps, whole, resolution)
-        if by_steps is not None:
-            return by_steps
-    slowing = any(window.slower_than_half for window in windows[1:])
-    for window in () if slowing else windows[: _LATEST_START + 1]:
-        if _large(window, resolution) and (window.faster_than_half or _lasts(window, lasting)):
-            return _Decided("sustained", _after_warmup(window, whole))
-    if _has_ended(whole, seen.current) or _slows_down(whole, last, windows[-1], lasting):
-        return _Decided("decelerating")
-    return _undecided(windows, steps, resolution)
+def _decide(seen: _Seen) -> _Decided:
+    """The answer of the first rule that has one."""
+    for rule in (_flat, _by_steps, _sustained, _decelerating):
+        decided = rule(seen)
+        if decided is not None:
+            return decided
+    return _undecided(seen)
+
+
+def _flat(seen: _Seen) -> _Decided | None:
+    known = seen.resolution > 0 or np.ptp(seen.latest.y) == 0
+    if known and max(seen.whole.late_growth, seen.last.growth, seen.latest.larger_growth) <= seen.resolution:
+        if seen.steps is not None and seen.steps.steps == 1:
+            return _Decided("step")
+        return _Decided("flat" if seen.whole.growth <= 2 * seen.resolution else "settled")
+    return _Decided("none") if seen.whole.growth <= 0 else None
+
+
+def _by_steps(seen: _Seen) -> _Decided | None:
+    steps = seen.steps
+    if steps is None:
+        return None
+    if steps.goes_on and seen.whole.growth >= LEAST_GROWTH * seen.resolution:
+        message = f"The growth comes in {steps.steps} steps that follow the load."
+        return _Decided("sustained", Note("steps_go_on", message))
+    one = steps.steps == 1 or steps.largest > 1 - 1 / FEWEST_STEPS
+    return _Decided("step") if one else None
+
+
+def _sustained(seen: _Seen) -> _Decided | None:
+    if any(window.slower_than_half for window in seen.windows[1:]):
+        return None
+    for window in seen.windows[: _LATEST_START + 1]:
+        if _large(window, seen.resolution) and (window.faster_than_half or _lasts(window, seen.lasting)):
+            return _Decided("sustained", None if window is seen.whole else _AFTER_WARMUP)
+    return None
+
+
+def _decelerating(seen: _Seen) -> _Decided | None:
+    slows = seen.whole.slower_than_half and (_has_ended(seen) or _slows_down(seen))
+    return _Decided("decelerating") if slows else None
+
+
+def _has_ended(seen: _Seen) -> bool:
+    """Whether no growth is shown now, and what might be hidden is little of what there was."""
+    return seen.current.low <= 0 and seen.current.high < _ENDED_SHARE * seen.whole.early
+
+
+def _slows_down(seen: _Seen) -> bool:
+    """Whether the late part slows down as well, or a line beneath the warm-up explains little of it."""
+    if seen.whole.late >= _SLOWING_SHARE * seen.whole.early:
+        return False
+    little = seen.lasting is not None and seen.lasting.high < _LASTING * seen.whole.late
+    if (little and seen.last.constant.z < _NO_SIGN / 2) or seen.latest.growth <= 0:
+        return True
+    slower = seen.last.slows and seen.last.late < _SUSTAINED_SHARE * seen.last.early
+    return slower and seen.latest.constant.z < _NO_SIGN
 
 
 def _large(window: Evidence, resolution: float) -> bool:
@@ -162,39 +218,7 @@ def _large(window: Evidence, resolution: float) -> bool:
 
 
 def _lasts(window: Evidence, lasting: Line | None) -> bool:
-    return (
-        lasting is not None and lasting.least > _LASTING * window.late and window.half.z > _NO_SIGN and not window.slows
-    )
-
-
-def _has_ended(whole: Evidence, current: CurrentRate) -> bool:
-    """Whether no growth is shown now, and what might be hidden is little of what there was."""
-    return whole.slower_than_half and current.low <= 0 and current.high < _ENDED_SHARE * whole.early
-
-
-def _slows_down(whole: Evidence, last: Evidence, latest: Evidence, lasting: Line | None) -> bool:
-    if not whole.slower_than_half or whole.late >= _SLOWING_SHARE * whole.early:
-        return False
-    if lasting is not None and lasting.high < _LASTING * whole.late and last.constant.z < _NO_SIGN / 2:
-        return True
-    if latest.growth <= 0:
-        return True
-    return last.slows and last.late < _SUSTAINED_SHARE * last.early and latest.constant.z < _NO_SIGN
-
-
-def _of_steps(steps: Staircase, whole: Evidence, resolution: float) -> _Decided | None:
-    if steps.goes_on and whole.growth >= LEAST_GROWTH * resolution:
-        message = f"The growth comes in {steps.steps} steps that follow the load."
-        return _Decided("sustained", Note("steps_go_on", message))
-    if steps.steps == 1 or steps.largest > 1 - 1 / FEWEST_STEPS:
-        return _Decided("step")
-    return None
-
-
-def _after_warmup(window: Evidence, whole: Evidence) -> Note | None:
-    if window is whole:
-        return None
-    return Note("after_warmup", "The growth is sustained after a warm-up.")
+    return lasting is not None and lasting.least > _LASTING * window.late and window.half.z > _SIGN and not window.slows
 
 
 def _longer(windows: Sequence[Evidence]) -> float | None:
@@ -209,8 +233,8 @@ def _longer(windows: Sequence[Evidence]) -> float | None:
     return None if None in factors else max(factor for factor in factors if factor is not None)
 
 
-def _undecided(windows: Sequence[Evidence], steps: Staircase | None, resolution: float) -> _Decided:
-    whole, least = windows[0], LEAST_GROWTH * resolution
+def _undecided(seen: _Seen) -> _Decided:
+    whole, steps, least = seen.whole, seen.steps, LEAST_GROWTH * seen.resolution
     if whole.growth < least and whole.late_growth > 0:
         at_least = 1 + (least - whole.growth) / whole.late_growth / 2
         return _Decided("undecided", _SMALL_GROWTH, at_least=at_least)
@@ -218,7 +242,7 @@ def _undecided(windows: Sequence[Evidence], steps: Staircase | None, resolution:
         message = f"{steps.steps} rising steps; {FEWEST_STEPS} are needed to tell a leak from a high-water mark."
         at_least = 1 + (FEWEST_STEPS - steps.steps) * steps.gap / whole.span
         return _Decided("undecided", Note("few_steps", f"Only {message}"), at_least=at_least)
-    return _Decided("undecided", _OPEN, longer=_longer(windows))
+    return _Decided("undecided", _OPEN, longer=_longer(seen.windows))
 
 
 __all__ = ["BAR", "FEWEST_RISES", "LEAST_GROWTH", "PROBABILITY", "Decision", "Growth", "assess_growth"]
