@@ -21,7 +21,7 @@ WINDOWS = (0.05, 0.2, 0.4, 0.6)
 BAR = 0.5
 """The power of growth between a leak (1) and a high-water mark (0)."""
 
-_FEWEST = 24
+_FEWEST = 12
 _CONTRARY = -1.0
 _FINEST_CURVE, _FINEST_LINE = 1_000, 400
 _AS_GOOD, _ALIKE = 1.25, 1e-9

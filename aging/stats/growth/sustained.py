@@ -15,9 +15,8 @@ The rules, in order; the first that holds decides:
    blocks rise, none by half of all; the growth is at least four times the resolution, in the second half one and a half
    times; and no window that begins later refutes powers from 1/2 on.
 4. Bounded: powers from 1/2 on are refuted, and either no growth is shown now and what might be hidden is less than
-   0.35 of the early rate; or the second half grew at less than half of the rate of the first, and a constant rate is
-   refuted in the last three fifths with no sign of one in the last two fifths, or a line beneath the warm-up curve that
-   fits best makes less than half of the late growth.
+   0.35 of the early rate; or the second half grew at less than half of the rate of the first, a constant rate is
+   refuted in the last three fifths, and powers from 1/2 on in the last two fifths, if these grew at all.
 5. Undecided otherwise.
 
 Rules 1, 3 and 4 exclude one another by the ratio of the halves and by the growth of the second half, none of which
@@ -52,7 +51,7 @@ _LEAST_LATE_GROWTH = 1.5
 _SUSTAINED_SHARE, _SLOWING_SHARE = 0.7, 0.5
 _FINEST = 2_000
 _LATEST_START = 2
-_SIGN, _NO_SIGN = 1.0, -1.0
+_SIGN = 1.0
 _LASTING = 0.5
 _PARTS = 4
 _TWICE = 2.0
@@ -110,7 +109,7 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
     steps = staircase(windows[0].x, windows[0].y, resolution)
     lasting = line_part(windows[0].x, windows[0].y)
     current = current_rate(windows, steps, lasting)
-    decided = _decide(_Seen(windows, steps, lasting, current, resolution))
+    decided = _decide(_Seen(windows, steps, lasting, resolution))
     exponent = growth_exponent(x, y, windows[0].start) if windows[0].growth > 0 else None
     return Growth(decided.decision, current, exponent, steps, decided.reason, decided.longer, decided.at_least)
 
@@ -129,7 +128,6 @@ class _Seen:
     windows: Sequence[Evidence]
     steps: Staircase | None
     lasting: Line | None
-    current: CurrentRate
     resolution: float
 
     @property
@@ -192,18 +190,15 @@ def _decelerating(seen: _Seen) -> _Decided | None:
 
 def _has_ended(seen: _Seen) -> bool:
     """Whether no growth is shown now, and what might be hidden is little of what there was."""
-    return seen.current.low <= 0 and seen.current.high < _ENDED_SHARE * seen.whole.early
+    now = current_rate(seen.windows, seen.steps, None)
+    return now.low <= 0 and now.high < _ENDED_SHARE * seen.whole.early
 
 
 def _slows_down(seen: _Seen) -> bool:
-    """Whether the late part slows down as well, or a line beneath the warm-up explains little of it."""
+    """Whether the growth slows down to the very end."""
     if seen.whole.late >= _SLOWING_SHARE * seen.whole.early:
         return False
-    little = seen.lasting is not None and seen.lasting.high < _LASTING * seen.whole.late
-    if (little and seen.last.constant.z < _NO_SIGN / 2) or seen.latest.growth <= 0:
-        return True
-    slower = seen.last.slows and seen.last.late < _SUSTAINED_SHARE * seen.last.early
-    return slower and seen.latest.constant.z < _NO_SIGN
+    return seen.latest.growth <= 0 or (seen.last.slows and seen.latest.slower_than_half)
 
 
 def _large(window: Evidence, resolution: float) -> bool:
