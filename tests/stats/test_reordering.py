@@ -40,6 +40,8 @@ VALUES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
     "walk": lambda rng, n: np.cumsum(rng.integers(-3, 4, n)).astype(float),
     "heaps": lambda rng, n: (rng.random(n) < 0.05) * 8.0,
     "alike": lambda rng, n: 1e9 * (rng.random(n) < 0.1) + rng.integers(0, 9, n) * 1e-7,
+    "denormal": lambda rng, n: rng.integers(0, 9, n) * 5e-324,
+    "huge": lambda rng, n: rng.choice([-1.7e308, 1.7e308, 0.0, 1.0, 1e-300], n),
     "infinite": lambda rng, n: rng.choice([-np.inf, -1.0, np.inf], n),
 }
 

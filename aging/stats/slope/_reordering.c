@@ -10,6 +10,7 @@
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -35,24 +36,30 @@ static inline int32_t unpacked(const Packing *packing, uint64_t element)
     return (int32_t)((element & packing->mask) ^ packing->reversed);
 }
 
-/* Put in the high bits of `elements` what orders them by value; the low bits stay. */
-static void pack(const Packing *packing, uint64_t *elements, Py_ssize_t n)
+static inline double number(const void *values, Py_ssize_t k)
 {
-    double low = INFINITY, high = -INFINITY;
-    for (Py_ssize_t k = 0; k < n; k++) {
-        double value = packing->values[unpacked(packing, elements[k])];
-        low = value < low && value > -INFINITY ? value : low;
-        high = value > high && value < INFINITY ? value : high;
+    double value;
+    memcpy(&value, (const char *)values + k * (Py_ssize_t)sizeof value, sizeof value);
+    return value;
+}
+
+/* Put in the high bits of `elements` what orders them by their `values`, doubles; the low bits stay. */
+static void pack(uint64_t *elements, const void *values, Py_ssize_t n, int bits)
+{
+    double low = number(values, 0), high = low, most = (double)((UINT64_C(1) << (63 - bits)) - 1);
+    for (Py_ssize_t k = 1; k < n; k++) {
+        double value = number(values, k);
+        low = value < low ? value : low;
+        high = value > high ? value : high;
     }
-    double most = (double)((UINT64_C(1) << (63 - packing->bits)) - 1), unit = isinf(high - low) ? 0.5 : 1.0;
-    double base = low * unit, range = high * unit - base;
+    low = low < -DBL_MAX ? -DBL_MAX : low; /* the infinite ones have the places beside */
+    high = high > DBL_MAX ? DBL_MAX : high;
+    double unit = isinf(high - low) ? 0.5 : high - low < 1e-200 ? 0x1p600 : 1.0, base = low * unit;
+    double scale = high > low ? (most - 2) / (high * unit - base) : 0;
     for (Py_ssize_t k = 0; k < n; k++) {
-        double value = packing->values[unpacked(packing, elements[k])], place = 1;
-        if (value == -INFINITY || value == INFINITY)
-            place = value < 0 ? 0 : most;
-        else if (range > 0)
-            place += (value * unit - base) / range * (most - 2);
-        elements[k] = (uint64_t)(int64_t)place << packing->bits | (elements[k] & packing->mask);
+        double place = 1 + (number(values, k) * unit - base) * scale;
+        place = place > 0 ? place < most ? place : most : 0;
+        elements[k] |= (uint64_t)(int64_t)place << bits;
     }
 }
 
@@ -139,21 +146,31 @@ static int64_t deal(uint64_t *elements, uint64_t *other, Py_ssize_t n, const Pac
     return exchanged;
 }
 
-/* Sort elements that stand in the order of time. Values that were packed alike and differ are packed again. */
-static int64_t sort(uint64_t *elements, uint64_t *other, Py_ssize_t n, const Packing *packing)
+/* Sort elements that stand in the order of time and have these `values`, and write down their `order`. Values that were
+   packed alike and differ are packed again. */
+static int64_t sort(uint64_t *elements, uint64_t *other, const void *values, Py_ssize_t n, const Packing *packing,
+                    int32_t *order)
 {
-    pack(packing, elements, n);
+    const int bits = packing->bits;
+    pack(elements, values, n, bits);
     int64_t exchanged = deal(elements, other, n, packing, 0);
     for (Py_ssize_t first = 0, last; first < n; first = last) {
+        order[first] = unpacked(packing, elements[first]);
         int differ = 0;
-        for (last = first + 1; last < n && elements[last] >> packing->bits == elements[first] >> packing->bits; last++)
-            differ |= packing->values[unpacked(packing, elements[last])]
-                      != packing->values[unpacked(packing, elements[first])];
+        for (last = first + 1; last < n && elements[last] >> bits == elements[first] >> bits; last++) {
+            order[last] = unpacked(packing, elements[last]);
+            differ |= packing->values[order[last]] != packing->values[order[last - 1]];
+        }
         if (!differ)
             continue;
         if (packing->reversed)
             exchanged -= reverse(elements + first, last - first);
-        exchanged += sort(elements + first, other, last - first, packing);
+        for (Py_ssize_t k = first; k < last; k++) {
+            elements[k] &= packing->mask;
+            memcpy(other + k - first, packing->values + unpacked(packing, elements[k]), sizeof *other);
+        }
+        /* `other` holds the values until they are packed */
+        exchanged += sort(elements + first, other, other, last - first, packing, order + first);
     }
     return exchanged;
 }
@@ -295,14 +312,12 @@ static PyObject *py_sort(PyObject *Py_UNUSED(module), PyObject *arguments)
             packing.bits++;
         packing.mask = (UINT64_C(1) << packing.bits) - 1;
         packing.reversed = falling ? packing.mask : 0;
-        int64_t exchanged;
-        int32_t *out = order.buf;
+        int64_t exchanged = 0;
         Py_BEGIN_ALLOW_THREADS
         for (Py_ssize_t k = 0; k < n; k++)
             elements[k] = (uint64_t)k ^ packing.reversed;
-        exchanged = sort(elements, elements + n, n, &packing);
-        for (Py_ssize_t k = 0; k < n; k++)
-            out[k] = unpacked(&packing, elements[k]);
+        if (n > 0)
+            exchanged = sort(elements, elements + n, values.buf, n, &packing, order.buf);
         Py_END_ALLOW_THREADS
         free(elements);
         result = PyLong_FromLongLong((long long)exchanged);

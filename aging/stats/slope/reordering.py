@@ -1,6 +1,6 @@
 """Sorting samples from one order into another: which pairs change places, compiled where a compiler was at hand.
 
-Without it numpy takes two to five times the time (``docs/methods.md``). What it serves, Sen's slope and Kendall's S, is
+Without it numpy takes several times the time (``docs/methods.md``). What it serves, Sen's slope and Kendall's S, is
 written by hand since ``scipy.stats.theilslopes`` takes ten times as long at n = 1,000 and 224 GiB at n = 100,000
 (``docs/evidence.md``).
 """
@@ -44,7 +44,7 @@ def in_time(n: int) -> Order:
 def sort(values: Floats, *, falling: bool = False) -> Sorted:
     """Sort the samples by ``values``, one a sample, shape (n,); equal ones by number, rising or ``falling``."""
     order = np.empty(values.size, np.int32)
-    return Sorted(order, _sort(values, falling, order))
+    return Sorted(order, _sort(np.ascontiguousarray(values), falling, order))
 
 
 def pairs_listed(values: Floats, start: Order, room: int, *, falling: bool = False) -> Pairs | None:
