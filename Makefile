@@ -36,7 +36,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m analysis.benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/python -m analysis.benchmarks
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "aging needs Python 3.11 or newer; try: make PYTHON=python3.11")'

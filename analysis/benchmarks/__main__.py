@@ -2,8 +2,8 @@
 
 Prints one Markdown table, in about eight minutes; ``python -m analysis.benchmarks append start`` only these parts of
 it. Figures and ratios come from the same run, medians of at least five repeats, the two sides of a ratio taken in turn.
-Costs are CPU time, start times and lateness wall time. It judges nothing: what the figures mean is in
-``docs/measurement.md`` and, of the statistics, ``docs/methods.md``.
+Costs are CPU time, start times and lateness wall time; ``make bench`` allows numpy one thread, as commands that analyze
+do. It judges nothing: what the figures mean is in ``docs/measurement.md`` and, of the statistics, ``docs/methods.md``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PARTS: Mapping[str, Callable[[], Iterator[Line]]] = {
         store.seal_an_hour,
         store.nine_days,
         stats.trends,
+        stats.sorts,
         stats.campaign,
         startup.start,
         schedule.schedules,

@@ -21,7 +21,10 @@ from aging.core.plugins import discover
 from aging.findings.indicator_analysis import analyze_all
 from aging.findings.series import Series
 from aging.stats import hamed_rao, mann_kendall, sen_slope, trend_test
+from aging.stats.series.prepared import Observed
+from aging.stats.slope.interval import interval
 from aging.stats.trend_tests.base import TrendTest
+from aging.stats.trend_tests.series_har import SERIES_HAR
 from analysis.benchmarks.figures import Call, Line, medians
 
 _SIZES = (1_000, 10_000, 100_000, 777_600)
@@ -80,6 +83,20 @@ def trends() -> Iterator[Line]:
         yield Line(f"{what}: peak memory", spent.peak_mib, "MiB", spent.peak_mib / spent.imported_mib, imported)
 
 
+def sorts() -> Iterator[Line]:
+    """The same in stable sorts of the data, for series of few and of many distinct values, nine days at 1 Hz."""
+    n = _SIZES[-1]
+    for what, (t, y) in (("a slow leak", _series(n)), ("a random walk", _walk(n))):
+        calls: dict[str, Call] = {
+            "mann_kendall": partial(mann_kendall, y),
+            "hamed_rao": partial(hamed_rao, t, y),
+            "sen_slope": partial(sen_slope, t, y),
+            "test, slope, interval": partial(_whole_test, t, y),
+        }
+        distinct = f"its stable sort, {np.unique(y).size:,} values"
+        yield from (Pair(f"{name}, {what}", call, distinct, _sort(y)).measured(n) for name, call in calls.items())
+
+
 def campaign() -> Iterator[Line]:
     """The published campaign, 216 hours of 6 deployments × 60 indicators, every test reported; wall time."""
     tests = discover(aging.stats.trend_tests, TrendTest)
@@ -123,6 +140,12 @@ class Spent:
     peak_mib: float
 
 
+def _whole_test(t: np.ndarray, y: np.ndarray) -> None:
+    series = Observed.of(t, y)
+    SERIES_HAR.on(series)
+    interval(series, 0.95)
+
+
 def _sort(y: np.ndarray) -> Call:
     return lambda: np.sort(y, kind="stable")
 
@@ -149,3 +172,9 @@ def _series(n: int) -> tuple[np.ndarray, np.ndarray]:
     t = 60.0 * np.arange(1, n + 1)
     walk = np.cumsum(np.random.default_rng(n).normal(0.0, 300.0, n))
     return t, 4096.0 * np.round((0.01 * t + walk) / 4096.0)
+
+
+def _walk(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """A random walk over tens of thousands of pages."""
+    walk = np.cumsum(np.random.default_rng(n).normal(0.0, 25.0, n))
+    return np.arange(1.0, n + 1), 4096.0 * np.round(walk)

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from aging.stats.noise.autocorrelation import autocovariance
+from aging.stats.noise.autocorrelation import autocovariance, lagged_products
 from aging.stats.series.validation import Floats
 
 _BLOCK = 256
@@ -124,8 +124,7 @@ def fit_dickey_fuller(u: Floats, order: int) -> tuple[float, float, Floats]:
 
 def _products(x: Floats, steps: Floats) -> Floats:
     """Return the inner products of ``x`` with ``steps``, from its own end back as far as there are steps enough."""
-    products: Floats = np.correlate(steps, x, mode="valid")[::-1]
-    return products
+    return lagged_products(steps, x)[::-1]
 
 
 def _products_of_lags(steps: Floats, lags: int) -> Floats:
@@ -190,7 +189,10 @@ def autoregressive_autocorrelation(phi: Floats, n: int) -> Floats:
     states = [start[-p:]]
     for _ in range((n - start.size) // _BLOCK):
         states.append(lags[-p:] @ states[-1])
-    return np.concatenate((start, (np.array(states) @ lags[p:].T).ravel()))[:n]
+    rho = np.empty(start.size + len(states) * _BLOCK)
+    rho[: start.size] = start
+    np.matmul(np.array(states), lags[p:].T, out=rho[start.size :].reshape(-1, _BLOCK))
+    return rho[:n]
 
 
 def _yule_walker(phi: Floats) -> Floats:

@@ -1,8 +1,8 @@
-/* Sorting samples from one order into another, and the pairs that change places on the way.
+/* Sorting samples, and the pairs that change places on the way.
 
-   A merge sort that touches only what overlaps: its cost follows from how far samples move, and Sen's slope
-   sorts almost sorted samples a dozen times. Key and sample travel together, and keys are compared as
-   integers, so that a step of a merge is a load and a store without a branch to mispredict.
+   Two sorts. The one from time order only counts pairs: it deals the samples out by three bits of their value at a
+   time, the highest first, and no step waits for the one before. The one from any order also writes pairs down: by
+   insertion when all of them are wanted, which are few, and by merges when some are picked from many.
 
    Nothing of numpy is needed, and only the limited API: one build serves every Python from 3.11 on.
    aging.stats.slope.inversions does the same, bit for bit, without a compiler.
@@ -10,14 +10,173 @@
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <float.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    FEW = 8,      /* elements that insertion sorts faster than merges do */
-    CACHED = 8192 /* elements that are merged together before the next ones are read */
+    FEW = 16,       /* elements that insertion sorts faster than dealing does */
+    WAYS = 8,       /* parts that elements are dealt out to */
+    DEAL = 255      /* elements that are counted in the bytes of one word */
 };
+
+/* Sorting from time order: a packed element has its value in the high bits, as a whole number in which almost all
+   values differ, and the sample's number in the low ones, reversed where samples of equal value are to fall. */
+
+typedef struct {
+    const double *values;
+    int bits; /* of a sample's number */
+    uint64_t mask, reversed;
+} Packing;
+
+static inline int32_t unpacked(const Packing *packing, uint64_t element)
+{
+    return (int32_t)((element & packing->mask) ^ packing->reversed);
+}
+
+static inline double number(const void *values, Py_ssize_t k)
+{
+    double value;
+    memcpy(&value, (const char *)values + k * (Py_ssize_t)sizeof value, sizeof value);
+    return value;
+}
+
+/* Put in the high bits of `elements` what orders them by their `values`, doubles; the low bits stay. */
+static void pack(uint64_t *elements, const void *values, Py_ssize_t n, int bits)
+{
+    double low = number(values, 0), high = low, most = (double)((UINT64_C(1) << (63 - bits)) - 1);
+    for (Py_ssize_t k = 1; k < n; k++) {
+        double value = number(values, k);
+        low = value < low ? value : low;
+        high = value > high ? value : high;
+    }
+    low = low < -DBL_MAX ? -DBL_MAX : low; /* the infinite ones have the places beside */
+    high = high > DBL_MAX ? DBL_MAX : high;
+    double unit = isinf(high - low) ? 0.5 : high - low < 1e-200 ? 0x1p600 : 1.0, base = low * unit;
+    double scale = high > low ? (most - 2) / (high * unit - base) : 0;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        double place = 1 + (number(values, k) * unit - base) * scale;
+        place = place > 0 ? place < most ? place : most : 0;
+        elements[k] |= (uint64_t)(int64_t)place << bits;
+    }
+}
+
+static int64_t insert(uint64_t *elements, Py_ssize_t n)
+{
+    int64_t exchanged = 0;
+    for (Py_ssize_t k = 1; k < n; k++) {
+        uint64_t moved = elements[k];
+        Py_ssize_t place = k;
+        for (; place > 0 && moved < elements[place - 1]; place--)
+            elements[place] = elements[place - 1];
+        elements[place] = moved;
+        exchanged += k - place;
+    }
+    return exchanged;
+}
+
+static int64_t reverse(uint64_t *elements, Py_ssize_t n)
+{
+    for (Py_ssize_t k = 0; k < n / 2; k++) {
+        uint64_t element = elements[k];
+        elements[k] = elements[n - 1 - k];
+        elements[n - 1 - k] = element;
+    }
+    return (int64_t)n * (n - 1) / 2;
+}
+
+/* Count the elements of each digit, and the pairs of which the later one has the lower digit. Byte d of `above` is
+   how many elements had a digit above d. */
+static int64_t survey(const uint64_t *elements, Py_ssize_t n, int shift, Py_ssize_t count[WAYS])
+{
+    int64_t exchanged = 0, passed[WAYS] = {0};
+    memset(count, 0, WAYS * sizeof *count);
+    for (Py_ssize_t first = 0; first < n; first += DEAL) {
+        Py_ssize_t last = n - first < DEAL ? n : first + DEAL;
+        uint64_t above = 0;
+        for (Py_ssize_t k = first; k < last; k++) {
+            int byte = (int)(elements[k] >> shift & (WAYS - 1)) * 8;
+            exchanged += (int64_t)(above >> byte & 255);
+            above += UINT64_C(0x0101010101010101) & ((UINT64_C(1) << byte) - 1);
+        }
+        int64_t from = last - first;
+        for (int digit = 0; digit < WAYS; digit++) {
+            int64_t beyond = (int64_t)(above >> digit * 8 & 255);
+            exchanged += (from - beyond) * passed[digit];
+            count[digit] += (Py_ssize_t)(from - beyond);
+            passed[digit] += beyond;
+            from = beyond;
+        }
+    }
+    return exchanged;
+}
+
+/* Sort `elements` where they are, or into `other` where `away`. */
+static int64_t deal(uint64_t *elements, uint64_t *other, Py_ssize_t n, const Packing *packing, int away)
+{
+    int64_t exchanged = 0;
+    uint64_t differing = 0;
+    for (Py_ssize_t k = 1; k < n; k++)
+        differing |= elements[k] ^ elements[0];
+    if (differing >> packing->bits && n > FEW) {
+        int shift = packing->bits;
+        while (differing >> shift >= WAYS)
+            shift++;
+        Py_ssize_t count[WAYS], first = 0;
+        uint64_t *next[WAYS];
+        exchanged = survey(elements, n, shift, count);
+        for (int digit = 0; digit < WAYS; first += count[digit++])
+            next[digit] = other + first;
+        for (Py_ssize_t k = 0; k < n; k++)
+            *next[elements[k] >> shift & (WAYS - 1)]++ = elements[k];
+        first = 0;
+        for (int digit = 0; digit < WAYS; first += count[digit++])
+            if (count[digit])
+                exchanged += deal(other + first, elements + first, count[digit], packing, !away);
+        return exchanged;
+    }
+    if (differing >> packing->bits)
+        exchanged = insert(elements, n);
+    else if (packing->reversed) /* equal values, still in the order of time */
+        exchanged = reverse(elements, n);
+    if (away)
+        memcpy(other, elements, (size_t)n * sizeof *other);
+    return exchanged;
+}
+
+/* Sort elements that stand in the order of time and have these `values`, and write down their `order`. Values that were
+   packed alike and differ are packed again. */
+static int64_t sort(uint64_t *elements, uint64_t *other, const void *values, Py_ssize_t n, const Packing *packing,
+                    int32_t *order)
+{
+    const int bits = packing->bits;
+    pack(elements, values, n, bits);
+    int64_t exchanged = deal(elements, other, n, packing, 0);
+    for (Py_ssize_t first = 0, last; first < n; first = last) {
+        order[first] = unpacked(packing, elements[first]);
+        int differ = 0;
+        for (last = first + 1; last < n && elements[last] >> bits == elements[first] >> bits; last++) {
+            order[last] = unpacked(packing, elements[last]);
+            differ |= packing->values[order[last]] != packing->values[order[last - 1]];
+        }
+        if (!differ)
+            continue;
+        if (packing->reversed)
+            exchanged -= reverse(elements + first, last - first);
+        for (Py_ssize_t k = first; k < last; k++) {
+            elements[k] &= packing->mask;
+            memcpy(other + k - first, packing->values + unpacked(packing, elements[k]), sizeof *other);
+        }
+        /* `other` holds the values until they are packed */
+        exchanged += sort(elements + first, other, other, last - first, packing, order + first);
+    }
+    return exchanged;
+}
+
+/* Sorting from any order: key and sample travel together, and keys are compared as integers, so that a step of a
+   merge is a load and a store without a branch to mispredict. */
 
 typedef struct {
     int64_t key; /* a double's bits, so that they order as it does */
@@ -56,70 +215,24 @@ static void note(Pairs *pairs, const Element *earlier, const Element *later)
     pairs->later[pairs->noted++] = sample(later);
 }
 
-/* `later` overtakes the `count` elements from `earlier` on: pairs `number` to `number + count - 1`. */
-static void note_overtaken(Pairs *pairs, int64_t number, const Element *earlier, int64_t count, const Element *later)
+/* `later` overtakes the elements from `earlier` on, up to pair `number` - 1: those picked are written down. */
+static void note_picked(Pairs *pairs, int64_t first, int64_t number, const Element *earlier, const Element *later)
 {
-    if (pairs->picks == NULL) {
-        if (pairs->noted + count <= pairs->room)
-            for (int64_t k = 0; k < count; k++)
-                note(pairs, earlier + k, later);
-        else /* too many: reported by their number */
-            pairs->noted += count;
-        return;
-    }
-    while (pairs->noted < pairs->picked && pairs->picks[pairs->noted] < number + count)
-        note(pairs, earlier + (pairs->picks[pairs->noted] - number), later);
+    while (pairs->noted < pairs->picked && pairs->picks[pairs->noted] < number)
+        note(pairs, earlier + (pairs->picks[pairs->noted] - first), later);
     pairs->next = pairs->noted < pairs->picked ? pairs->picks[pairs->noted] : INT64_MAX;
 }
 
-/* How many of the sorted `size` elements at `first` precede `limit`: a search that starts at the first. */
-static Py_ssize_t leading(const Element *first, Py_ssize_t size, const Element *limit)
-{
-    Py_ssize_t low = 0, high = 1;
-    while (high < size && precedes(first + high, limit)) {
-        low = high;
-        high *= 2;
-    }
-    high = high < size ? high : size;
-    while (low < high) {
-        Py_ssize_t middle = low + (high - low) / 2;
-        if (precedes(first + middle, limit))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* How many of the sorted `size` elements up to `end` follow `limit`: a search that starts at the last. */
-static Py_ssize_t trailing(const Element *end, Py_ssize_t size, const Element *limit)
-{
-    Py_ssize_t low = 0, high = 1;
-    while (high < size && precedes(limit, end - 1 - high)) {
-        low = high;
-        high *= 2;
-    }
-    high = high < size ? high : size;
-    while (low < high) {
-        Py_ssize_t middle = low + (high - low) / 2;
-        if (precedes(limit, end - 1 - middle))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Merge [left, left_end) and [right, right_end) into `out`, which lies elsewhere. */
-static int64_t merge_noting(const Element *left, const Element *left_end, const Element *right,
-                            const Element *right_end, Element *out, Pairs *pairs, int64_t number)
+static int64_t merge(const Element *left, const Element *left_end, const Element *right, const Element *right_end,
+                     Element *out, Pairs *pairs, int64_t number)
 {
     int64_t before = number;
     while (left < left_end && right < right_end) {
         int overtakes = precedes(right, left);
         int64_t overtaken = (left_end - left) & -(int64_t)overtakes;
         if (number + overtaken > pairs->next)
-            note_overtaken(pairs, number, left, overtaken, right);
+            note_picked(pairs, number, number + overtaken, left, right);
         number += overtaken;
         *out++ = *(overtakes ? right : left);
         right += overtakes;
@@ -130,120 +243,106 @@ static int64_t merge_noting(const Element *left, const Element *left_end, const 
     return number - before;
 }
 
-/* The same from both ends at once: two chains of steps that do not wait for each other. An element of the right
-   part overtakes those of the left that come out after it. */
-static int64_t merge_counting(const Element *left, const Element *left_end, const Element *right,
-                              const Element *right_end, Element *out)
-{
-    const Element *const end = left_end;
-    int64_t front = 0, back = 0;
-    for (;;) {
-        Py_ssize_t lefts = left_end - left, rights = right_end - right, safe = lefts < rights ? lefts : rights;
-        if (safe < 4)
-            break;
-        Element *out_end = out + lefts + rights;
-        for (Py_ssize_t step = 0; step < safe; step++) { /* neither part can run out within so many */
-            int overtakes = precedes(right, left);
-            *out++ = *(overtakes ? right : left);
-            front += (end - left) & -(int64_t)overtakes;
-            right += overtakes;
-            left += !overtakes;
-            int stays = precedes(left_end - 1, right_end - 1);
-            *--out_end = *(stays ? right_end - 1 : left_end - 1);
-            back += (end - left_end) & -(int64_t)stays;
-            right_end -= stays;
-            left_end -= !stays;
-        }
-    }
-    while (left < left_end && right < right_end) {
-        int overtakes = precedes(right, left);
-        *out++ = *(overtakes ? right : left);
-        front += (end - left) & -(int64_t)overtakes;
-        right += overtakes;
-        left += !overtakes;
-    }
-    memcpy(out, left, (size_t)(left_end - left) * sizeof *out);
-    memcpy(out + (left_end - left), right, (size_t)(right_end - right) * sizeof *out);
-    return front + back + (int64_t)(right_end - right) * (end - left_end);
-}
-
-static int64_t insertion_sort(Element *begin, const Element *end)
+/* Sort by merges, of runs that do not stand right already, and write down the picked pairs. */
+static int64_t sort_picking(Element *elements, Py_ssize_t n, Element *scratch, Pairs *pairs)
 {
     int64_t exchanged = 0;
-    for (Element *next = begin + 1; next < end; next++) {
-        Element moved = *next, *place = next;
-        for (; place > begin && precedes(&moved, place - 1); place--)
-            *place = *(place - 1);
-        *place = moved;
-        exchanged += next - place;
-    }
-    return exchanged;
-}
-
-/* Merge runs of `sorted` elements until runs of `wanted` are sorted. */
-static int64_t merge_runs(Element *elements, Py_ssize_t n, Py_ssize_t sorted, Py_ssize_t wanted, Element *scratch,
-                          Pairs *pairs)
-{
-    int64_t exchanged = 0;
-    for (; sorted < wanted && sorted < n; sorted *= 2)
+    for (Py_ssize_t sorted = 1; sorted < n; sorted *= 2)
         for (Py_ssize_t first = 0; first + sorted < n; first += 2 * sorted) {
             Element *middle = elements + first + sorted;
             if (precedes(middle - 1, middle))
                 continue;
             Py_ssize_t size = n - first - sorted < sorted ? n - first - sorted : sorted;
-            Py_ssize_t lefts = trailing(middle, sorted, middle), rights = leading(middle, size, middle - 1);
-            const Element *right = scratch + lefts, *end = right + rights;
-            memcpy(scratch, middle - lefts, (size_t)(lefts + rights) * sizeof *scratch);
-            exchanged += pairs == NULL ? merge_counting(scratch, right, right, end, middle - lefts)
-                                       : merge_noting(scratch, right, right, end, middle - lefts, pairs, exchanged);
+            Element *right = scratch + sorted;
+            memcpy(scratch, middle - sorted, (size_t)(sorted + size) * sizeof *scratch);
+            exchanged += merge(scratch, right, right, right + size, middle - sorted, pairs, exchanged);
         }
     return exchanged;
 }
 
-static int64_t merge_sort(Element *elements, Py_ssize_t n, Element *scratch, Pairs *pairs)
+/* Sort by insertion and write down every pair; left undone as soon as there are more than there is room for. */
+static int64_t sort_listing(Element *elements, Py_ssize_t n, Pairs *pairs)
 {
-    if (pairs != NULL) /* pairs are numbered merge by merge, so there is nothing but merges */
-        return merge_runs(elements, n, 1, n, scratch, pairs);
-    int64_t exchanged = 0;
-    for (Py_ssize_t first = 0; first < n; first += CACHED) {
-        Py_ssize_t size = n - first < CACHED ? n - first : CACHED;
-        for (Py_ssize_t few = 0; few < size; few += FEW)
-            exchanged += insertion_sort(elements + first + few, elements + first + (few + FEW < size ? few + FEW : size));
-        exchanged += merge_runs(elements + first, size, FEW, CACHED, scratch, NULL);
+    for (Py_ssize_t k = 1; k < n; k++) {
+        Element moved = elements[k], *place = elements + k;
+        for (; place > elements && precedes(&moved, place - 1); place--) {
+            if (pairs->noted == pairs->room)
+                return pairs->room + 1;
+            note(pairs, place - 1, &moved);
+            *place = *(place - 1);
+        }
+        *place = moved;
     }
-    return exchanged + merge_runs(elements, n, CACHED, n, scratch, NULL);
+    return pairs->noted;
 }
 
-static int64_t reorder(const double *values, const int32_t *start, Py_ssize_t n, int falling, int32_t *order,
-                       Element *elements, Pairs *pairs)
+static int64_t note_pairs(const double *values, const int32_t *start, Py_ssize_t n, int falling, Element *elements,
+                          Pairs *pairs)
 {
     for (Py_ssize_t k = 0; k < n; k++) {
         elements[k].key = ordered_bits(values[start[k]]);
         elements[k].tie = falling ? -(int64_t)start[k] : start[k];
     }
-    int64_t exchanged = merge_sort(elements, n, elements + n, pairs);
-    for (Py_ssize_t k = 0; k < n; k++)
-        order[k] = sample(elements + k);
-    return exchanged;
+    if (pairs->picks == NULL)
+        return sort_listing(elements, n, pairs);
+    sort_picking(elements, n, elements + n, pairs);
+    return pairs->noted;
 }
 
-PyDoc_STRVAR(reorder_doc,
-"reorder(values, start, falling, order, picks, earlier, later) -> (exchanged, noted)\n\n"
-"Write to `order` the samples sorted by value from the order `start`; see aging.stats.slope.inversions.reorder.");
+PyDoc_STRVAR(sort_doc,
+"sort(values, falling, order) -> exchanged\n\n"
+"Write to `order` the samples sorted by value; see aging.stats.slope.inversions.sort.");
 
-static PyObject *py_reorder(PyObject *Py_UNUSED(module), PyObject *arguments)
+static PyObject *py_sort(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    Py_buffer values, start, order, picks, earlier, later;
+    Py_buffer values, order;
     int falling;
-    if (!PyArg_ParseTuple(arguments, "y*y*pw*z*w*w*:reorder", &values, &start, &falling, &order, &picks, &earlier,
-                          &later))
+    if (!PyArg_ParseTuple(arguments, "y*pw*:sort", &values, &falling, &order))
+        return NULL;
+    PyObject *result = NULL;
+    Py_ssize_t n = values.len / (Py_ssize_t)sizeof(double);
+    uint64_t *elements = NULL;
+    if (order.len != n * (Py_ssize_t)sizeof(int32_t))
+        PyErr_SetString(PyExc_ValueError, "values (float64) and order (int32) must be equally many");
+    else if ((elements = malloc((2 * (size_t)n + 1) * sizeof *elements)) == NULL)
+        PyErr_NoMemory();
+    else {
+        Packing packing = {.values = values.buf, .bits = 1};
+        while ((Py_ssize_t)1 << packing.bits < n)
+            packing.bits++;
+        packing.mask = (UINT64_C(1) << packing.bits) - 1;
+        packing.reversed = falling ? packing.mask : 0;
+        int64_t exchanged = 0;
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t k = 0; k < n; k++)
+            elements[k] = (uint64_t)k ^ packing.reversed;
+        if (n > 0)
+            exchanged = sort(elements, elements + n, values.buf, n, &packing, order.buf);
+        Py_END_ALLOW_THREADS
+        free(elements);
+        result = PyLong_FromLongLong((long long)exchanged);
+    }
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&order);
+    return result;
+}
+
+PyDoc_STRVAR(pairs_doc,
+"pairs(values, start, falling, picks, earlier, later) -> noted\n\n"
+"Write down pairs that change places between `start` and the order by value; see aging.stats.slope.inversions.pairs.");
+
+static PyObject *py_pairs(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer values, start, picks, earlier, later;
+    int falling;
+    if (!PyArg_ParseTuple(arguments, "y*y*pz*w*w*:pairs", &values, &start, &falling, &picks, &earlier, &later))
         return NULL;
     PyObject *result = NULL;
     Py_ssize_t n = values.len / (Py_ssize_t)sizeof(double);
     Element *elements = NULL;
-    if (start.len != n * (Py_ssize_t)sizeof(int32_t) || order.len != start.len || earlier.len != later.len
+    if (start.len != n * (Py_ssize_t)sizeof(int32_t) || earlier.len != later.len
         || picks.len / (Py_ssize_t)sizeof(int64_t) > earlier.len / (Py_ssize_t)sizeof(int32_t))
-        PyErr_SetString(PyExc_ValueError, "values (float64), start and order (int32) must be equally many, "
+        PyErr_SetString(PyExc_ValueError, "values (float64) and start (int32) must be equally many, "
                                           "and so must picks (int64), earlier and later (int32)");
     else if ((elements = malloc((2 * (size_t)n + 1) * sizeof *elements)) == NULL)
         PyErr_NoMemory();
@@ -253,20 +352,22 @@ static PyObject *py_reorder(PyObject *Py_UNUSED(module), PyObject *arguments)
                        .room = earlier.len / (Py_ssize_t)sizeof(int32_t),
                        .earlier = earlier.buf,
                        .later = later.buf};
-        int64_t exchanged;
+        int64_t noted;
         Py_BEGIN_ALLOW_THREADS
-        exchanged = reorder(values.buf, start.buf, n, falling, order.buf, elements, pairs.room ? &pairs : NULL);
+        noted = note_pairs(values.buf, start.buf, n, falling, elements, &pairs);
         Py_END_ALLOW_THREADS
         free(elements);
-        result = Py_BuildValue("Ln", (long long)exchanged, pairs.noted);
+        result = PyLong_FromLongLong((long long)noted);
     }
-    Py_buffer *held[] = {&values, &start, &order, &picks, &earlier, &later};
+    Py_buffer *held[] = {&values, &start, &picks, &earlier, &later};
     for (size_t k = 0; k < sizeof held / sizeof *held; k++)
         PyBuffer_Release(held[k]);
     return result;
 }
 
-static PyMethodDef methods[] = {{"reorder", py_reorder, METH_VARARGS, reorder_doc}, {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {{"sort", py_sort, METH_VARARGS, sort_doc},
+                                {"pairs", py_pairs, METH_VARARGS, pairs_doc},
+                                {NULL, NULL, 0, NULL}};
 
 static PyModuleDef module = {PyModuleDef_HEAD_INIT, "_reordering", NULL, 0, methods, NULL, NULL, NULL, NULL};
 

@@ -25,37 +25,41 @@ Numbers = NDArray[np.int64]
 _LAST_BITS = 6
 
 
-def reorder(  # noqa: PLR0913, PLR0917 -- the compiled one's parameters: what it reads, then what it writes
-    values: Floats, start: Order, falling: bool, order: Order, picks: Numbers | None, earlier: Order, later: Order
-) -> tuple[int, int]:
-    """Write to ``order`` the samples sorted by value from the order ``start``, both shape (n,).
+def sort(values: Floats, falling: bool, order: Order) -> int:
+    """Write to ``order`` the samples sorted by value, both shape (n,), and return how many pairs change places.
 
-    Equal values stand by their number, rising or ``falling``. Returns how many
-    pairs changed places, and how many of them were asked for. Those are written
-    to ``earlier`` and ``later``, both of one shape, as far as that goes: all, or
-    those whose numbers are ``picks`` (ascending). Pairs are numbered from the
-    lowest bit to the highest, within a row by the overtaking sample, then by the
-    overtaken one.
+    Equal values stand by their number, rising or ``falling``.
     """
     order[:] = ascending(values, falling=falling)
-    old_places = places(start)[order]
-    if not earlier.size:
-        return count_inversions(old_places), 0
+    return count_inversions(order)
+
+
+def pairs(  # noqa: PLR0913, PLR0917 -- the compiled one's parameters: what it reads, then what it writes
+    values: Floats, start: Order, falling: bool, picks: Numbers | None, earlier: Order, later: Order
+) -> int:
+    """Write to ``earlier`` and ``later`` pairs that change places from ``start`` to the order by value, shape (n,).
+
+    Equal values stand by their number, rising or ``falling``. The pairs are all,
+    or those whose numbers are ``picks`` (ascending). Pairs are numbered from the
+    lowest bit to the highest, within a row by the overtaking sample, then by the
+    overtaken one. Returns how many pairs were asked for; where that is more than
+    there is room for, what was written means nothing.
+    """
+    old_places = places(start)[ascending(values, falling=falling)]
     counts = [level.inversions for level in _levels(old_places)]
-    total = sum(counts)
+    number = sum(counts)
     if picks is None:
-        if total > earlier.size:
-            return total, total
-        picks = np.arange(total)
-    noted = int(np.searchsorted(picks, total))
-    number, filled = total, noted
+        if number > earlier.size:
+            return number
+        picks = np.arange(number)
+    noted = filled = int(np.searchsorted(picks, number))
     for level, count in zip(_levels(old_places), counts, strict=True):
         number -= count
         first = int(np.searchsorted(picks[:filled], number))
         overtaken, overtaking = level.pairs(picks[first:filled] - number)
         earlier[first:filled], later[first:filled] = start[overtaken], start[overtaking]
         filled = first
-    return total, noted
+    return noted
 
 
 def ascending(values: Floats, *, falling: bool) -> Order:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aging.stats.series.validation import Floats
-from aging.stats.slope.reordering import in_time, reorder
+from aging.stats.slope.inversions import Order
+from aging.stats.slope.reordering import sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,16 @@ class Ranked:
 def ranked(y: Floats) -> Ranked:
     """Rank ``y``, shape (n,), in O(n log n)."""
     n = y.size
-    moved = reorder(y, in_time(n))
-    starts = _run_starts(y[moved.order])
+    order, exchanged = sort(y)
+    starts = _run_starts(y[order])
     tied_pairs = sum(size * (size - 1) // 2 * count for size, count in _ties(starts, n))
-    s = n * (n - 1) // 2 - 2 * moved.exchanged - tied_pairs
-    return Ranked(_mean_ranks(moved.order, starts), s, _variance(starts, n))
+    s = n * (n - 1) // 2 - 2 * exchanged - tied_pairs
+    return Ranked(_mean_ranks(order, starts), s, _variance(starts, n))
 
 
 def variance_of_s(y: Floats) -> float:
     """Return var S alone, for which ``y``, shape (n,), need not be ranked."""
-    return _variance(_run_starts(np.sort(y)), y.size)
+    return _variance(_run_starts(y[sort(y).order]), y.size)
 
 
 def kendall_s(y: Floats) -> tuple[int, float]:
@@ -56,11 +57,11 @@ def normal_score(s: int, variance: float) -> float:
 
 def average_ranks(y: Floats) -> Floats:
     """Return ranks 1..n, ties sharing their mean rank, shape (n,)."""
-    order = np.argsort(y)
+    order = sort(y).order
     return _mean_ranks(order, _run_starts(y[order]))
 
 
-def _mean_ranks(order: NDArray[np.integer], starts: NDArray[np.int64]) -> Floats:
+def _mean_ranks(order: Order, starts: NDArray[np.int64]) -> Floats:
     ranks = np.empty(order.size)
     if starts.size == order.size:
         ranks[order] = np.arange(1.0, order.size + 1)
