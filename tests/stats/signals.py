@@ -17,6 +17,14 @@ def autoregressive(rng: np.random.Generator, n: int, phi: float) -> np.ndarray:
     return values
 
 
+def fractional_noise(rng: np.random.Generator, n: int, d: float) -> np.ndarray:
+    """(1 - L)^d x = e, of which the first 4 n values are left out, shape (n,)."""
+    lag = np.arange(1.0, 5 * n)
+    weights = np.concatenate(([1.0], np.cumprod((lag - 1 + d) / lag)))
+    spectrum = np.fft.rfft(weights, 10 * n) * np.fft.rfft(rng.standard_normal(5 * n), 10 * n)
+    return np.fft.irfft(spectrum, 10 * n)[4 * n : 5 * n]
+
+
 def separate_losses(rng: np.random.Generator, n: int, losses: int) -> np.ndarray:
     """A leak of about ``losses`` equal losses of two pages at random moments, shape (n,)."""
     return np.cumsum(rng.poisson(losses / n, n)) * 2 * PAGE

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import stdtr
 
 from aging.core import plugins
 from aging.stats import SeriesError, classify_shape, sen_slope_autocorrelated, series_har, trend_tests
 from aging.stats.noise.autoregression import autoregressive_autocorrelation
+from aging.stats.noise.fractional import fractional_autocorrelation, memory
+from aging.stats.noise.har_variance import slope_variance
 from aging.stats.noise.models import detrend, inflation, models
 from aging.stats.slope.kendall import average_ranks
 from aging.stats.trend_tests.base import TrendTest
-from tests.stats.signals import autoregressive, separate_losses
+from tests.stats.signals import autoregressive, fractional_noise, separate_losses
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "trend_vectors.json").read_text())[
     "series"
@@ -26,13 +30,57 @@ VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "tr
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
 def test_known_series(vector: dict[str, Any]) -> None:
     y = np.array(vector["values"])
-    result = series_har(y)
-    assert result.p == pytest.approx(vector["rank_har_p_two_sided"], rel=1e-9)
-    assert np.sign(result.s) == vector["direction"]
+    assert np.sign(series_har(y).s) == vector["direction"]
+    slope, residuals = detrend(average_ranks(y))
+    rhos = [autoregressive_autocorrelation(model.phi, y.size) for model in models(residuals)]
+    z = slope / math.sqrt(slope_variance(residuals, rhos, 8))
+    assert 2 * stdtr(8, -abs(z)) == pytest.approx(vector["rank_har_p_two_sided"], rel=1e-9)
     found = sen_slope_autocorrelated(np.arange(y.size), y)
     assert [found.low, found.high] == pytest.approx(vector["ci95_autocorrelated"], rel=1e-12)
-    _, parsimonious = models(detrend(average_ranks(y))[1])
-    assert inflation(parsimonious, y.size) == pytest.approx(vector["variance_inflation"], rel=1e-9)
+    assert inflation(rhos[1]) == pytest.approx(vector["variance_inflation"], rel=1e-9)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
+def test_p_by_matrices(vector: dict[str, Any]) -> None:
+    y = np.array(vector["values"])
+    n = y.size
+    index = np.arange(n)
+    cosines = [np.cos(np.pi * j * (index + 0.5) / n) for j in range(1, 13)]
+    basis, _ = np.linalg.qr(np.column_stack([index**0, index, *cosines]))
+    projections = basis[:, 1:].T @ average_ranks(y)
+    _, residuals = detrend(average_ranks(y))
+    rhos = [autoregressive_autocorrelation(model.phi, n) for model in models(residuals)]
+    if (d := memory(residuals, models(residuals))) is not None:
+        rhos.append(fractional_autocorrelation(d, n))
+    variances = []
+    for rho in rhos:
+        given = np.diag(basis[:, 1:].T @ rho[np.abs(np.subtract.outer(index, index))] @ basis[:, 1:])
+        variances.append(given[0] * np.mean(projections[1:] ** 2 / given[1:]))
+    p = 2 * stdtr(12, -abs(projections[0]) / math.sqrt(max(variances)))
+    assert series_har(y).p == pytest.approx(p, rel=1e-6)
+
+
+@pytest.mark.parametrize("d", [0.15, 0.3])
+def test_memory_of_fractional_noise(d: float) -> None:
+    rng = np.random.default_rng(4)
+    found = []
+    for _ in range(8):
+        _, noise = detrend(fractional_noise(rng, 1000, d))
+        found += [memory(noise, models(noise))]
+    known = [each for each in found if each is not None]
+    assert len(known) >= 5
+    assert np.mean(known) == pytest.approx(d, abs=0.05)
+
+
+def test_memory_of_autoregressive_noise() -> None:
+    _, noise = detrend(autoregressive(np.random.default_rng(4), 1000, 0.8))
+    assert memory(noise, models(noise)) is None
+
+
+def test_autocorrelation_of_fractional_noise() -> None:
+    rho = fractional_autocorrelation(0.3, 5)
+    assert rho[:3] == pytest.approx([1, 0.3 / 0.7, 0.3 / 0.7 * 1.3 / 1.7])
+    assert fractional_autocorrelation(0.0, 3).tolist() == [1, 0, 0]
 
 
 @pytest.mark.parametrize(("values", "sign"), [(np.arange(50.0) ** 3, 1), (-np.arange(12.0), -1)])

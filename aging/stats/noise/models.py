@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aging.stats.noise.autocorrelation import variance_inflation
-from aging.stats.noise.autoregression import Autoregression, Caution, autoregressive_autocorrelation, fit_each
+from aging.stats.noise.autoregression import Autoregression, Caution, fit_each
 from aging.stats.series.validation import Floats
 
 LONG_MEMORY = Caution(penalty=2.0, percentile=-3.96, gap=0.3)
@@ -42,6 +42,6 @@ def models(u: Floats) -> tuple[Autoregression, Autoregression]:
     return long_memory, parsimonious
 
 
-def inflation(parsimonious: Autoregression, n: int) -> float:
-    """Return var S over its value under independence for ``n`` samples of such noise, at least 1/n."""
-    return max(variance_inflation(autoregressive_autocorrelation(parsimonious.phi, n)[1:], n), 1 / n)
+def inflation(rho: Floats) -> float:
+    """Return var S over its value under independence, at least 1/n, under the autocorrelation ``rho``, lags 0..n-1."""
+    return max(variance_inflation(rho[1:], rho.size), 1 / rho.size)

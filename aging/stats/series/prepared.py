@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from aging.stats.noise.autoregression import Autoregression
-from aging.stats.noise.har_variance import slope_variance
-from aging.stats.noise.models import detrend, is_zero, models
+from aging.stats.noise.autoregression import Autoregression, autoregressive_autocorrelation
+from aging.stats.noise.fractional import fractional_autocorrelation, memory
+from aging.stats.noise.har_variance import cosines_of_test, slope_variance
+from aging.stats.noise.models import detrend, inflation, is_zero, models
 from aging.stats.noise.prewhitening import without_lag_one
 from aging.stats.series.validation import Floats, SeriesError, as_series
 from aging.stats.slope.kendall import Ranked, kendall_s, ranked
@@ -75,9 +77,29 @@ class Observed:
 
     @cached_property
     def rank_trend_variance(self) -> float:
-        """The variance of the ranks' slope under those models; 0 where there is no noise."""
+        """The variance of the ranks' slope under those models and fractional noise; 0 where there is no noise."""
         _, residuals = self.rank_trend
-        return 0.0 if self.rank_noise is None else slope_variance(residuals, self.rank_noise)
+        if self.rank_noise is None:
+            return 0.0
+        return slope_variance(residuals, self._autocorrelations(self.rank_noise), cosines_of_test(self.n))
+
+    def _autocorrelations(self, noise: tuple[Autoregression, Autoregression]) -> Iterator[Floats]:
+        yield autoregressive_autocorrelation(noise[0].phi, self.n)
+        yield self._parsimonious
+        d = memory(self.rank_trend[1], noise)
+        if d is not None:
+            yield fractional_autocorrelation(d, self.n)
+
+    @cached_property
+    def _parsimonious(self) -> Floats:
+        return (
+            autoregressive_autocorrelation(self.rank_noise[1].phi, self.n) if self.rank_noise else np.eye(1, self.n)[0]
+        )
+
+    @property
+    def rank_inflation(self) -> float:
+        """Var S over its value under independence, under the parsimonious model of the ranks' residuals."""
+        return inflation(self._parsimonious)
 
     @cached_property
     def steps(self) -> Floats:

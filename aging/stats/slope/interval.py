@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from aging.stats.noise.autoregression import Autoregression
+from aging.stats.noise.autoregression import Autoregression, autoregressive_autocorrelation
 from aging.stats.noise.har_variance import COSINES, slope_variance
 from aging.stats.noise.models import centred_index, detrend, inflation, is_zero, models
 from aging.stats.series.prepared import Observed
@@ -46,7 +46,7 @@ def sen_slope_autocorrelated(t: ArrayLike, y: ArrayLike, confidence: float = 0.9
     lambda / n), lambda the long-run variance of the increments from eight
     cosines and 6/5 what a fitted slope pays over the mean increment (Durlauf and
     Phillips 1988). Other noise gives the limits at which the primary test, on
-    values, would refuse the slope.
+    values and with eight cosines, would refuse the slope.
     Raises :class:`~aging.stats.SeriesError`.
     """
     return interval(Observed.of(t, y, least=LEAST_FOR_INTERVAL), confidence)
@@ -60,8 +60,7 @@ def interval(series: Observed, confidence: float) -> AutocorrelatedSlope:
     tau = abs(found.s) / (n * (n - 1) / 2)
     if tau > _SATURATED:
         return _of_values(series, confidence)
-    noise = _value_noise(series) if tau > _STEEP else series.rank_noise
-    widening = 1.0 if noise is None else inflation(noise[1], n)
+    widening = _value_inflation(series) if tau > _STEEP else series.rank_inflation
     freedom = max(n / widening - 2, 1.5)
     half_width = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(found.variance * widening)
     limits = limiting_ranks(n, half_width)
@@ -77,20 +76,25 @@ def _of_values(series: Observed, confidence: float) -> AutocorrelatedSlope:
     noise = models(residuals)
     error = _drift_error(t, y) if noise[1].may_be_integrated else _level_error(t, residuals, noise)
     margin = float(stdtrit(COSINES, (1 + confidence) / 2)) * error
-    return AutocorrelatedSlope(slope, slope - margin, slope + margin, n / inflation(noise[1], n))
+    return AutocorrelatedSlope(
+        slope, slope - margin, slope + margin, n / inflation(autoregressive_autocorrelation(noise[1].phi, n))
+    )
 
 
-def _value_noise(series: Observed) -> Sequence[Autoregression] | None:
-    """The noise models of the values around their line; None where they lie on it."""
+def _value_inflation(series: Observed) -> float:
+    """As the ranks' inflation, of the values around their line; 1 where they lie on it."""
     _, residuals = detrend(series.y)
-    return None if is_zero(residuals, float(np.ptp(series.y))) else models(residuals)
+    if is_zero(residuals, float(np.ptp(series.y))):
+        return 1.0
+    return inflation(autoregressive_autocorrelation(models(residuals)[1].phi, series.n))
 
 
 def _level_error(t: Floats, residuals: Floats, noise: Sequence[Autoregression]) -> float:
     """Return the standard error of the slope when the noise around the trend is stationary."""
     index = centred_index(t.size)
     step = float(t[-1] - t[0]) / (t.size - 1)
-    return math.sqrt(slope_variance(residuals, noise) / float(index @ index)) / step
+    rhos = (autoregressive_autocorrelation(model.phi, t.size) for model in noise)
+    return math.sqrt(slope_variance(residuals, rhos) / float(index @ index)) / step
 
 
 def _drift_error(t: Floats, y: Floats) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr
 
-from aging.stats.noise.har_variance import COSINES
+from aging.stats.noise.har_variance import cosines_of_test
 from aging.stats.noise.models import centred_index
 from aging.stats.series.prepared import Observed
 from aging.stats.series.validation import as_values
@@ -20,13 +20,14 @@ LEAST = 12
 def series_har(y: ArrayLike) -> TestResult:
     """Test "no monotone trend" in evenly sampled ``y``, shape (n,), n >= 12, whatever its autocorrelation.
 
-    The slope of the ranks is compared with the ranks' projections on eight slow
+    The slope of the ranks is compared with the ranks' projections on twelve slow
     cosines orthogonal to it (series heteroscedasticity- and
     autocorrelation-robust inference: Sun 2011; Lazarus et al. 2018), each first
-    divided by the variance that an AR model of the rank residuals gives it
-    (prewhitening; the model's root corrected after Roy and Fuller 2001, so that
-    near a unit root the test stays honest). Two models are tried and the larger
-    p is reported; ``z`` is Student t with 8 degrees of freedom, ``s`` the rank
+    divided by the variance that a model of the rank residuals gives it
+    (prewhitening). Two models are autoregressive, with the root corrected after
+    Roy and Fuller (2001), so that near a unit root the test stays honest; a third
+    one, where it explains the residuals better, is fractional noise. The largest
+    p is reported; ``z`` is Student t with 12 degrees of freedom, ``s`` the rank
     slope times sqrt(S_tt), ``var_s`` the square of s / z.
 
     Where the ranks lie on a line exactly there is no noise: z is infinite, p = 0.
@@ -43,7 +44,7 @@ def _test(series: Observed) -> TestResult:
     if not variance:
         return TestResult(slope, 0.0, math.copysign(math.inf, slope), 0.0)
     z = slope / math.sqrt(variance)
-    return TestResult(slope, variance, z, float(2 * stdtr(COSINES, -abs(z))))
+    return TestResult(slope, variance, z, float(2 * stdtr(cosines_of_test(series.n), -abs(z))))
 
 
 SERIES_HAR = TrendTest("series_har", _test)
