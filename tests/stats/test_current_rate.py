@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aging.stats.growth.current_rate import CurrentRate, current_rate
-from aging.stats.growth.evidence import evidence, line_part
+from aging.stats.growth.evidence import evidence
 from aging.stats.growth.staircase import staircase
 from tests.stats.signals import autoregressive
 from tests.stats.test_evidence import WARMUP, N, X, losses
@@ -14,7 +14,7 @@ from tests.stats.test_evidence import WARMUP, N, X, losses
 
 def rate_of(y: np.ndarray) -> CurrentRate:
     windows = evidence(X, y)
-    return current_rate(windows, staircase(windows[0].x, windows[0].y), line_part(windows[0].x, windows[0].y))
+    return current_rate(windows, staircase(windows[0].x, windows[0].y))
 
 
 def test_line() -> None:

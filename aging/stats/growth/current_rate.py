@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtrit
 
-from aging.stats.growth.evidence import Evidence, Line, block_growth, is_noise_of_level
+from aging.stats.growth.evidence import Evidence, block_growth, is_noise_of_level
 from aging.stats.growth.staircase import Staircase
 from aging.stats.noise.har_variance import COSINES
 from aging.stats.series.block_medians import block_medians
@@ -17,7 +17,7 @@ from aging.stats.series.prepared import Observed
 from aging.stats.series.validation import Floats
 from aging.stats.slope.interval import interval
 
-_STEADY = 0.65
+_STEADY, _LEAN = 0.65, 0.9
 """Least share of the rate of a window's first half that the second half has where the window has one rate."""
 _CONFIDENCE = 0.95
 _FINEST = 2_000
@@ -28,7 +28,7 @@ class CurrentRate:
     """Growth per unit of the axis from ``start`` to the end of the series, with 95 % limits.
 
     ``share`` bounds the rate of the second half as a part of the first half's, over the series without its first
-    twentieth (Fieller 1954); infinite where the data do not bound it.
+    twentieth (Fieller 1954); infinite where the data do not bound it. ``by_steps``: the rate is that of a staircase.
     """
 
     start: float
@@ -36,18 +36,31 @@ class CurrentRate:
     low: float
     high: float
     share: tuple[float, float]
+    by_steps: bool = False
 
 
-def current_rate(windows: Sequence[Evidence], steps: Staircase | None, lasting: Line | None) -> CurrentRate:
+def current_rate(windows: Sequence[Evidence], steps: Staircase | None) -> CurrentRate:
     """Return the rate of the longest window in which the rate does not fall, of steps where they make the growth.
 
     A change of the rate ends the warm-up: windows that begin ever later are tried until a constant rate is not
     refuted. What is left of the warm-up there is allowed for: the limits include those of the line beneath it.
     ``windows`` must not be empty.
     """
+    shown = rate_shown(windows, steps)
+    whole = windows[0]
+    if shown.by_steps or whole.noisy or (shown.start == whole.start and whole.late > _LEAN * whole.early):
+        return shown
+    line = whole.line
+    if line is None or (shown.start == whole.start and line.low <= shown.rate <= line.high):
+        return shown
+    return replace(shown, low=min(shown.low, line.low), high=max(shown.high, line.high))
+
+
+def rate_shown(windows: Sequence[Evidence], steps: Staircase | None) -> CurrentRate:
+    """Return the same without an allowance for what is left of a warm-up."""
     share = windows[0].share
     if steps is not None and steps.goes_on and steps.largest < 0.5:
-        return CurrentRate(windows[0].start, steps.rate, steps.low, steps.high, share)
+        return CurrentRate(windows[0].start, steps.rate, steps.low, steps.high, share, by_steps=True)
     chosen = next((one for one in windows if _steady(one)), windows[-1])
     rate, margin = _mean_growth(chosen.x, chosen.y)
     if margin is None:
@@ -55,10 +68,7 @@ def current_rate(windows: Sequence[Evidence], steps: Staircase | None, lasting: 
         found = interval(Observed.of(x, y), _CONFIDENCE)
         rate, margin = found.slope, (found.high - found.low) / 2
     margin = max(margin, _quantum(windows[0].y) / chosen.span)
-    low, high = rate - margin, rate + margin
-    if lasting is not None and (chosen is not windows[0] or not lasting.low <= rate <= lasting.high):
-        low, high = min(low, lasting.low), max(high, lasting.high)
-    return CurrentRate(chosen.start, rate, low, high, share)
+    return CurrentRate(chosen.start, rate, rate - margin, rate + margin, share)
 
 
 def _mean_growth(x: Floats, y: Floats) -> tuple[float, float | None]:

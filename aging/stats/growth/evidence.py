@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -25,12 +26,13 @@ _FEWEST = 12
 _CONTRARY = -1.0
 _FINEST_CURVE, _FINEST_LINE = 1_000, 400
 _AS_GOOD, _ALIKE = 1.25, 1e-9
+_CURVES = 5
 _TIME_CONSTANTS = np.geomspace(0.02, 0.4, 12)
 _BLOCKS = 60
 _OPPOSED = -0.25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """The part of a series from ``start`` on: ``x`` and ``y``, shape (m,), and what it shows.
 
@@ -64,7 +66,12 @@ class Evidence:
     def growth(self) -> float:
         return self.constant.growth
 
-    @property
+    @cached_property
+    def line(self) -> Line | None:
+        """The line beneath a warm-up in this window."""
+        return line_part(self.x, self.y)
+
+    @cached_property
     def noisy(self) -> bool:
         """Whether noise of the level hides the rate."""
         return is_noise_of_level(block_growth(self.x, self.y)[1])
@@ -110,18 +117,19 @@ class Line(NamedTuple):
 def line_part(x: Floats, y: Floats) -> Line | None:
     """Bound the constant rate that goes on beneath a warm-up: the line beside a curve, for curves that fit ``y``.
 
-    Curves: the logarithm of x, and exponential saturations; those that leave at most a quarter more unexplained than
-    the best do fit. Limits are at 95 %. None where no curve differs from a line.
+    Curves: the logarithm of x, and exponential saturations; of the five that leave least unexplained, those that leave
+    at most a quarter more than the best do fit. Limits are at 95 %. None where no curve differs from a line.
     """
     places, levels = block_medians(x, y, _FINEST_LINE)
     since = (places - places[0]) / (places[-1] - places[0])
     curves = [np.log(places), *(-np.exp(-since / constant) for constant in _TIME_CONSTANTS)]
-    left = [_left_beside(levels, places, curve) for curve in curves]
-    fitting = [curve for curve, squares in zip(curves, left, strict=True) if squares <= _AS_GOOD * min(left)]
-    best = curve_part(levels, places, curves[left.index(min(left))])
+    left = np.array([_left_beside(levels, places, curve) for curve in curves])
+    closest = np.argsort(left, kind="stable")[:_CURVES]
+    fitting = [curves[k] for k in closest if left[k] <= _AS_GOOD * left[closest[0]]]
     parts = [part for curve in fitting if (part := curve_part(levels, places, curve)) is not None]
-    if best is None or not parts:
+    if not parts:
         return None
+    best = parts[0]
     t = float(stdtrit(COSINES, 0.975))
     least = min(part.coefficient - t * part.error for part in parts)
     return Line(least, best.coefficient - t * best.error, best.coefficient + t * best.error)

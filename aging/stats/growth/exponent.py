@@ -12,7 +12,7 @@ from aging.stats.growth.operational_time import Recording, recording, score
 from aging.stats.series.validation import Floats
 
 LOWEST, HIGHEST = -1.0, 3.0
-_COARSE, _FINE, _NEAR = 0.1, 0.05, 0.3
+_COARSE, _FINE, _NEAR = 0.2, 0.05, 0.3
 _RESOLUTION = 0.02
 
 
@@ -43,7 +43,7 @@ def exponent_of(samples: Recording, confidence: float = 0.95) -> Exponent | None
     """As :func:`growth_exponent`."""
     powers = np.arange(LOWEST, HIGHEST + _COARSE / 2, _COARSE)
     found = _accepted(samples, powers, confidence)
-    if found is not None and found.high - found.low < _NEAR:
+    if found is not None and found.high - found.low < 2 * _NEAR:
         nearby = found.b + np.arange(-_NEAR, _NEAR + _FINE / 2, _FINE)
         found = _accepted(samples, nearby, confidence) or found
     if found is None:

@@ -31,9 +31,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from aging.stats.growth.current_rate import CurrentRate, current_rate
+from aging.stats.growth.current_rate import CurrentRate, current_rate, rate_shown
 from aging.stats.growth.decision_time import PROBABILITY, longer
-from aging.stats.growth.evidence import BAR, Evidence, Line, evidence, line_part, quantile
+from aging.stats.growth.evidence import BAR, Evidence, evidence, quantile
 from aging.stats.growth.exponent import Exponent, growth_exponent
 from aging.stats.growth.sawtooth import floor_window, is_sawtooth, trailing_minimum
 from aging.stats.growth.staircase import FEWEST_STEPS, Staircase, staircase
@@ -107,9 +107,8 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
     if not windows:
         return Growth("undecided", reason=_FEW_SAMPLES)
     steps = staircase(windows[0].x, windows[0].y, resolution)
-    lasting = line_part(windows[0].x, windows[0].y)
-    current = current_rate(windows, steps, lasting)
-    decided = _decide(_Seen(windows, steps, lasting, resolution))
+    current = current_rate(windows, steps)
+    decided = _decide(_Seen(windows, steps, resolution))
     exponent = growth_exponent(x, y, windows[0].start) if windows[0].growth > 0 else None
     return Growth(decided.decision, current, exponent, steps, decided.reason, decided.longer, decided.at_least)
 
@@ -127,7 +126,6 @@ class _Seen:
 
     windows: Sequence[Evidence]
     steps: Staircase | None
-    lasting: Line | None
     resolution: float
 
     @property
@@ -178,7 +176,7 @@ def _sustained(seen: _Seen) -> _Decided | None:
     if any(window.slower_than_half for window in seen.windows[1:]):
         return None
     for window in seen.windows[: _LATEST_START + 1]:
-        if _large(window, seen.resolution) and (window.faster_than_half or _lasts(window, seen.lasting)):
+        if _large(window, seen.resolution) and (window.faster_than_half or _lasts(window, seen.whole)):
             return _Decided("sustained", None if window is seen.whole else _AFTER_WARMUP)
     return None
 
@@ -190,7 +188,7 @@ def _decelerating(seen: _Seen) -> _Decided | None:
 
 def _has_ended(seen: _Seen) -> bool:
     """Whether no growth is shown now, and what might be hidden is little of what there was."""
-    now = current_rate(seen.windows, seen.steps, None)
+    now = rate_shown(seen.windows, seen.steps)
     return now.low <= 0 and now.high < _ENDED_SHARE * seen.whole.early
 
 
@@ -212,8 +210,12 @@ def _large(window: Evidence, resolution: float) -> bool:
     )
 
 
-def _lasts(window: Evidence, lasting: Line | None) -> bool:
-    return lasting is not None and lasting.least > _LASTING * window.late and window.half.z > _SIGN and not window.slows
+def _lasts(window: Evidence, whole: Evidence) -> bool:
+    """Whether a line beneath the warm-up makes half of the late growth."""
+    if window.slows or window.half.z <= _SIGN:
+        return False
+    lasting = whole.line
+    return lasting is not None and lasting.least > _LASTING * window.late
 
 
 def _longer(windows: Sequence[Evidence]) -> float | None:
