@@ -48,8 +48,9 @@ def exponent_of(samples: Recording, confidence: float = 0.95) -> Exponent | None
         found = _accepted(samples, nearby, confidence) or found
     if found is None:
         return None
-    low, high = min(found.low, found.b - _RESOLUTION), max(found.high, found.b + _RESOLUTION)
-    return Exponent(found.b, max(low, LOWEST), min(high, HIGHEST))
+    b = min(max(found.b, LOWEST), HIGHEST)
+    low, high = min(found.low, b - _RESOLUTION), max(found.high, b + _RESOLUTION)
+    return Exponent(b, max(low, LOWEST), min(high, HIGHEST))
 
 
 def _accepted(samples: Recording, powers: Floats, confidence: float) -> Exponent | None:
