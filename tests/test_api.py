@@ -365,7 +365,8 @@ def test_what_a_trend_tells() -> None:
 
 def test_outlook_of_a_series() -> None:
     assert aging.trend(T, Y).outlook is None
-    found = aging.trend(pd.Series(Y, index=T, name="rss"), limit="64GiB", horizon="10d")
+    assert aging.trend(pd.Series(Y, index=T, name="rss_kb"), limit="64GiB").outlook is None
+    found = aging.trend(pd.Series(Y, index=T, name="rss_bytes"), limit="64GiB", horizon="10d")
     assert found.outlook is not None
     assert (found.outlook.answer, found.outlook.limit, found.outlook.horizon_hours) == ("safe", 64 * 2**30, 240.0)
     assert found.current_ci_per_hour[0] <= found.current_per_hour <= found.current_ci_per_hour[1]

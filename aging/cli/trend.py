@@ -1,7 +1,7 @@
 """Test an existing time series for aging: a CSV or Parquet file, or a Prometheus query.
 
   aging trend memory.csv --resample 60s --warmup auto
-  aging trend memory.csv --column rss --limit 64GiB --horizon 30d
+  aging trend memory.csv --column rss_bytes --limit 64GiB --horizon 30d
   aging trend pidstat.csv --time Time --column RSS --per PID --plot rss.png
   aging trend --prometheus http://127.0.0.1:9090 --query 'process_resident_memory_bytes' --range 12h
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -30,6 +31,15 @@ from aging.stats.note import Note
 from aging.stats.trend_tests.base import TrendTest
 
 _HOUR, _MINUTE = 3600.0, 60.0
+_PAGED_FROM, _PART_OF_PAGE = 1e6, 512.0
+_OTHER_UNIT = re.compile(r"(^|[^a-z])([kmgt]i?b?|[kmgt]i?bytes|pages?|percent|count|total|seconds)$")
+_UNIT_UNKNOWN = Note(
+    "limit_unit",
+    (
+        "No outlook: the limit is a size, and nothing says that this series is in bytes. "
+        "End the column's name with _bytes, or give the limit as a plain number in the unit of the series."
+    ),
+)
 _KNOWN_KEYS = (
     *("shape", "direction", "slope_per_hour", "ci_per_hour", "p", "n_effective"),
     *("minimum_detectable_per_hour", "exponent", "exact", "current", "axis", "outlook"),
@@ -74,6 +84,8 @@ class TableAnalysis:
         course = None if self.trend is None else self.trend.course
         if course is None:
             return self
+        if limit.in_bytes and not is_of_bytes(self.column, self.y):
+            return replace(self, notes=(*self.notes, _UNIT_UNKNOWN))
         return replace(self, outlook=outlook_of([course], limit.value, horizon), in_bytes=limit.in_bytes)
 
     def to_json(self) -> dict[str, Any]:
@@ -108,6 +120,16 @@ class TableAnalysis:
             "var_S": kendall.var_s,
             "sen_slope_per_second": sen_slope(self.t, self.y).slope,
         }
+
+
+def is_of_bytes(column: str, y: Floats) -> bool:
+    """Whether a series is in bytes: by the end of its name, or because its values are whole pages of memory."""
+    name = column.partition("[")[0].strip().lower()
+    if name.endswith(("bytes", "_b")):
+        return True
+    if _OTHER_UNIT.search(name) or not y.size:
+        return False
+    return float(y.max()) >= _PAGED_FROM and not np.any(np.mod(y, _PART_OF_PAGE))
 
 
 def analyze_series(

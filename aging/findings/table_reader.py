@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from aging.core.errors import Mistake, MistakesError
 from aging.findings.table_files import Column, read_csv, read_parquet
-from aging.findings.table_work import work_of
+from aging.findings.table_work import work_columns, work_of
 from aging.stats.note import Note
 
 Floats = NDArray[np.float64]
@@ -115,7 +115,9 @@ def series_of(table: Table, source: str, choice: Choice) -> list[TableSeries]:
         raise MistakesError(source, mistakes)
     seconds, epoch = seconds_of(np.asarray(table[chosen]), chosen, source)
     origin = _Origin(_origin(choice.load_start, seconds, epoch, source), choice.load_start is None)
-    asked = list(choice.columns) or [str(name) for name in names if name not in (chosen, choice.per)]
+    counts = work_columns(table)
+    others = [str(name) for name in names if name not in (chosen, choice.per)]
+    asked = list(choice.columns) or [name for name in others if name not in counts] or others
     numbers = {name: _numbers(np.asarray(table[name])) for name in asked}
     columns = {name: values for name, values in numbers.items() if values is not None}
     if not columns and not choice.columns:

@@ -23,7 +23,8 @@ _FILES = {"socket": "sockets", "pipe": "pipes", "file": "files", "anonymous": "e
 def where(finding: Finding) -> list[str]:
     """A sentence for each replica whose memory grew."""
     several = len(finding.places) > 1
-    said = ((one, [*_who(one), *_kinds(one), *_counts(one.counts)]) for one in finding.places)
+    known = [one for one in finding.places if one.processes or one.kinds]
+    said = ((one, [*_who(one), *_kinds(one), *_counts(one.counts)]) for one in known)
     return [
         f"Where{f', replica {one.replica}' if several else ''}: {'; '.join(parts)}"
         f" (last {readable_duration(one.seconds)})."

@@ -31,6 +31,7 @@ Direction = Literal["increasing", "decreasing", "none"]
 _LONG_ENOUGH_TO_FILL = 600.0
 _UNITS = ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
+_BELOW_RESOLUTION = Note("below_resolution", "It rose by less than its resolution: no growth that matters was seen.")
 _NO_NET_GROWTH = Note(
     "no_net_growth", "The trend rises, but there is no net growth since the start of load. Measure longer."
 )
@@ -60,7 +61,8 @@ _BY_SHAPE: Mapping[Shape, Verdict] = {"step": "step", "cyclic": "cyclic"}
 def decide(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
     """Return the verdict of a series, with notes on why it is not another."""
     if basis.growth.decision in _BY_GROWTH:
-        return _BY_GROWTH[basis.growth.decision], ()
+        moved = basis.growth.decision == "flat" and basis.low > 0
+        return _BY_GROWTH[basis.growth.decision], (_BELOW_RESOLUTION,) if moved else ()
     if basis.direction == "increasing":
         return _of_growth(basis)
     if basis.shape in _BY_SHAPE:

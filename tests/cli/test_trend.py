@@ -316,21 +316,23 @@ def test_prometheus_errors(cli: Aging, prometheus: str, query: str, words: str) 
 
 def test_outlook(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    frame(t=T).to_csv(path, index=False)
+    frame(t=T).rename(columns={"rss": "rss_bytes"}).to_csv(path, index=False)
     series = trend_json(cli, path, "--limit", "200MB", "--horizon", "2d")
-    outlook = series["rss"]["outlook"]
+    outlook = series["rss_bytes"]["outlook"]
     assert outlook["answer"] == "exhausts"
     assert outlook["earliest_hours"] < (2e8 - LEAK[-1]) / 5000 / 3600 < outlook["latest_hours"]
-    rate, low, high = series["rss"]["current"]
+    rate, low, high = series["rss_bytes"]["current"]
     assert low < rate < high
     assert rate == pytest.approx(5000 * 3600, rel=0.05)
-    assert series["rss"]["axis"] == "seconds"
-    assert series["other"]["outlook"]["answer"] == "safe"
-    text = cli("trend", path, "--column", "rss", "--limit", "200MB").stdout
-    assert text.startswith("rss: Exhausts 191 MiB in ")
+    assert series["rss_bytes"]["axis"] == "seconds"
+    assert series["other"]["outlook"] is None  # nothing says that it is in bytes
+    assert series["other"]["note_codes"] == ["limit_unit"]
+    assert trend_json(cli, path, "--limit", "1e9")["other"]["outlook"]["answer"] == "safe"
+    text = cli("trend", path, "--column", "rss_bytes", "--limit", "200MB").stdout
+    assert text.startswith("rss_bytes: Exhausts 191 MiB in ")
     without = cli("trend", path)
     assert without.stdout.count("--limit") == 1
-    assert trend_json(cli, path)["rss"]["outlook"] is None
+    assert trend_json(cli, path)["rss_bytes"]["outlook"] is None
 
 
 @pytest.mark.parametrize(

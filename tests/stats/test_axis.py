@@ -108,3 +108,14 @@ def test_count_is_sorted_with_its_times() -> None:
     ordered = trend_test(T, y, work={"requests": counted})
     shuffled = trend_test(T[order], y[order], work={"requests": counted[order]})
     assert (shuffled.axis, shuffled.current) == (ordered.axis, ordered.current)
+
+
+def test_pace_leaves_pauses_out() -> None:
+    """Ten requests a second for 600 s, then nothing for as long; memory follows the requests."""
+    t = np.arange(1.0, 1201)
+    requests = np.minimum(t, 600.0) * 10
+    axis = choose_axis(
+        t, 1000.0 * requests + 50 * np.random.default_rng(0).standard_normal(t.size), {"requests": requests}
+    )
+    assert axis.name == "requests"
+    assert axis.per_second == pytest.approx(10.0)

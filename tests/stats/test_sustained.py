@@ -69,7 +69,7 @@ def test_few_rises_are_not_sustained() -> None:
     assert not assess_growth(X, y).sustained
 
 
-@pytest.mark.parametrize(("course", "least"), [(np.log(X + 1), 0), (1 - np.exp(-X / 120), 5)])
+@pytest.mark.parametrize(("course", "least"), [(np.log(X + 1), 0), (1 - np.exp(-X / 60), 5)])
 def test_growth_that_slows_down(course: np.ndarray, least: int) -> None:
     decisions = [assess_growth(X, losses(seed, course)).decision for seed in range(8)]
     assert decisions.count("decelerating") >= least  # of a logarithm the end alone does not show it
@@ -111,3 +111,11 @@ def test_few_collections() -> None:
 def test_floor_of_a_sawtooth() -> None:
     assert assess_growth(X, X / N + 0.3 * (X % 60) / 60).sustained
     assert not assess_growth(X, 0.3 * (X % 60) / 60 + 1e-3 * NOISE).sustained
+
+
+@pytest.mark.parametrize("share", [0.85, 0.9, 0.93])
+def test_a_cache_that_is_full_at_the_end(share: float) -> None:
+    """Linear until it is full, then flat to the end, under a little noise."""
+    for seed in range(4):
+        y = np.minimum(X, share * N) * 1e6 + 5e4 * np.random.default_rng(seed).standard_normal(X.size)
+        assert not assess_growth(X, y, 262_144.0).sustained

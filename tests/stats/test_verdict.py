@@ -29,7 +29,8 @@ def of(**changes: object) -> Basis:
 @pytest.mark.parametrize(("decision", "verdict"), [("flat", "stable"), ("settled", "bounded"), ("step", "step")])
 @pytest.mark.parametrize("direction", ["increasing", "decreasing", "none"])
 def test_growth_that_ended(decision: Decision, verdict: Verdict, direction: Direction) -> None:
-    assert decided(of(direction=direction, growth=Growth(decision, RATE))) == (verdict, [])
+    noted = ["below_resolution"] if decision == "flat" else []
+    assert decided(of(direction=direction, growth=Growth(decision, RATE))) == (verdict, noted)
 
 
 def test_sustained_growth() -> None:

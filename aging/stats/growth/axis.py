@@ -17,13 +17,15 @@ _FROM = 0.1
 _FINEST = 1_000
 _CLEAR = 2.0
 _FEWEST = 24
+_PAUSE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
     """Values ``y`` at places ``x``, both shape (n,), of an axis with this ``name``: seconds, requests, tokens.
 
-    ``seconds`` are the times of the samples; ``per_second`` is how far the axis moved a second over the second half.
+    ``seconds`` are the times of the samples; ``per_second`` is how far the axis moved a second over the second half,
+    pauses left out.
     """
 
     name: str
@@ -53,9 +55,16 @@ def choose_axis(t: Floats, y: Floats, work: Mapping[str, Floats]) -> Axis:
     counted = candidates[name]
     moved = np.append(np.diff(counted) > 0, True) & (counted > 0)
     x, seconds = counted[moved], t[moved]
+    return Axis(name, x, y[moved], seconds, _pace(x, seconds))
+
+
+def _pace(x: Floats, seconds: Floats) -> float:
+    """The work a second over the second half, without pauses: more than ten times the usual time between samples."""
     half = x.size // 2
-    per_second = float((x[-1] - x[half]) / max(seconds[-1] - seconds[half], 1e-300))
-    return Axis(name, x, y[moved], seconds, per_second)
+    done, spans = np.diff(x[half:]), np.diff(seconds[half:])
+    busy = spans <= _PAUSE * float(np.median(np.diff(seconds)))
+    busy |= not np.any(busy)
+    return float(done[busy].sum() / max(float(spans[busy].sum()), 1e-300))
 
 
 def _usable(counted: Floats, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> bool:

@@ -57,7 +57,8 @@ def course(axis: Axis, growth: Growth, slope: AutocorrelatedSlope | None, resolu
     high = max(current.high, _rare_steps(axis, growth.steps)) * pace
     start, end = current.start / pace, float(axis.x[-1]) / pace
     power = _power(axis, growth, current.start)
-    return Course(level, current.rate * pace, current.low * pace, max(high, unseen), start, end, span, power)
+    least = unseen if current.high >= 0 else 0.0  # what clearly falls does not grow unseen
+    return Course(level, current.rate * pace, current.low * pace, max(high, least), start, end, span, power)
 
 
 def _rare_steps(axis: Axis, steps: Staircase | None) -> float:

@@ -44,7 +44,7 @@ def current_rate(windows: Sequence[Evidence], steps: Staircase | None) -> Curren
 
     A change of the rate ends the warm-up: windows that begin ever later are tried until a constant rate is not
     refuted. What is left of the warm-up there is allowed for: the limits include those of the line beneath it.
-    ``windows`` must not be empty.
+    Where the end does not grow any more, 0 is among the limits. ``windows`` must not be empty.
     """
     shown = rate_shown(windows, steps)
     whole = windows[0]
@@ -68,7 +68,8 @@ def rate_shown(windows: Sequence[Evidence], steps: Staircase | None) -> CurrentR
         found = interval(Observed.of(x, y), _CONFIDENCE)
         rate, margin = found.slope, (found.high - found.low) / 2
     margin = max(margin, _quantum(windows[0].y) / chosen.span)
-    return CurrentRate(chosen.start, rate, rate - margin, rate + margin, share)
+    low = min(rate - margin, 0.0) if chosen.stopped and rate > 0 else rate - margin
+    return CurrentRate(chosen.start, rate, low, rate + margin, share)
 
 
 def _mean_growth(x: Floats, y: Floats) -> tuple[float, float | None]:

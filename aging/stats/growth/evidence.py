@@ -27,6 +27,7 @@ _CONTRARY = -1.0
 _FINEST_CURVE, _FINEST_LINE = 1_000, 400
 _AS_GOOD, _ALIKE = 1.25, 1e-9
 _CURVES = 5
+_TAILS, _STOPPED = (4, 6, 10), 0.25
 _TIME_CONSTANTS = np.geomspace(0.02, 0.4, 12)
 _BLOCKS = 60
 _OPPOSED = -0.25
@@ -65,6 +66,16 @@ class Evidence:
     @property
     def growth(self) -> float:
         return self.constant.growth
+
+    @cached_property
+    def stopped(self) -> bool:
+        """Whether the end grew at less than a quarter of the mean rate, and less than any other part of its length."""
+        _, grown = block_growth(self.x, self.y)
+        for blocks in _TAILS:
+            parts = grown[grown.size % blocks :].reshape(-1, blocks).sum(axis=1)
+            if parts[-1] < min(_STOPPED * float(parts.mean()), float(parts[:-1].min())):
+                return True
+        return False
 
     @cached_property
     def line(self) -> Line | None:

@@ -13,10 +13,10 @@ The rules, in order; the first that holds decides:
    or a line is needed beneath every warm-up curve that fits, and makes half of the late growth; the second half grew
    at more than 0.7 of the rate of the first, and with 90 % confidence at more than a quarter of it; at least 10 of 40
    blocks rise, none by half of all; the growth is at least four times the resolution, in the second half one and a half
-   times; and no window that begins later refutes powers from 1/2 on.
-4. Bounded: powers from 1/2 on are refuted, and either no growth is shown now and what might be hidden is less than
-   0.35 of the early rate; or the second half grew at less than half of the rate of the first, a constant rate is
-   refuted in the last three fifths, and powers from 1/2 on in the last two fifths, if these grew at all.
+   times; no window that begins later refutes powers from 1/2 on; and the end, 1/15 to 1/6 of the window, did
+   not grow at less than a quarter of the mean rate and less than any other part of that length.
+4. Bounded: powers from 1/2 on are refuted, no growth is shown now, and what might be hidden is less than 0.35 of the
+   early rate.
 5. Undecided otherwise.
 
 Rules 1, 3 and 4 exclude one another by the ratio of the halves and by the growth of the second half, none of which
@@ -48,7 +48,7 @@ LEAST_GROWTH = 4.0
 """Least growth that is called sustained, in resolutions: what warm processes take in minutes is less."""
 
 _LEAST_LATE_GROWTH = 1.5
-_SUSTAINED_SHARE, _SLOWING_SHARE = 0.7, 0.5
+_SUSTAINED_SHARE = 0.7
 _FINEST = 2_000
 _LATEST_START = 2
 _SIGN = 1.0
@@ -166,7 +166,7 @@ def _by_steps(seen: _Seen) -> _Decided | None:
     if steps is None:
         return None
     if steps.goes_on and seen.whole.growth >= LEAST_GROWTH * seen.resolution:
-        message = f"The growth comes in {steps.steps} steps that follow the load."
+        message = f"The growth comes in {steps.steps} steps, and they go on."
         return _Decided("sustained", Note("steps_go_on", message))
     one = steps.steps == 1 or steps.largest > 1 - 1 / FEWEST_STEPS
     return _Decided("step") if one else None
@@ -182,7 +182,7 @@ def _sustained(seen: _Seen) -> _Decided | None:
 
 
 def _decelerating(seen: _Seen) -> _Decided | None:
-    slows = seen.whole.slower_than_half and (_has_ended(seen) or _slows_down(seen))
+    slows = seen.whole.slower_than_half and _has_ended(seen)
     return _Decided("decelerating") if slows else None
 
 
@@ -192,19 +192,13 @@ def _has_ended(seen: _Seen) -> bool:
     return now.low <= 0 and now.high < _ENDED_SHARE * seen.whole.early
 
 
-def _slows_down(seen: _Seen) -> bool:
-    """Whether the growth slows down to the very end."""
-    if seen.whole.late >= _SLOWING_SHARE * seen.whole.early:
-        return False
-    return seen.latest.growth <= 0 or (seen.last.slows and seen.latest.slower_than_half)
-
-
 def _large(window: Evidence, resolution: float) -> bool:
     return (
         window.constant.rises >= FEWEST_RISES
         and window.constant.largest < window.growth / 2
         and window.late > max(_SUSTAINED_SHARE * window.early, 0.0)
         and window.growth >= LEAST_GROWTH * resolution
+        and not window.stopped
         and window.late_growth > _LEAST_LATE_GROWTH * resolution
         and (window.noisy or window.share_at(_SHARE_CONFIDENCE)[0] > _LEAST_SHARE)
     )
