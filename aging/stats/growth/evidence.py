@@ -69,8 +69,13 @@ class Evidence:
 
     @cached_property
     def stopped(self) -> bool:
-        """Whether the end grew at less than a quarter of the mean rate, and less than any other part of its length."""
+        """Whether the end grew at less than a quarter of the mean rate, and less than any other part of its length.
+
+        Not told from noise of the level.
+        """
         _, grown = block_growth(self.x, self.y)
+        if is_noise_of_level(grown):
+            return False
         for blocks in _TAILS:
             parts = grown[grown.size % blocks :].reshape(-1, blocks).sum(axis=1)
             if parts[-1] < min(_STOPPED * float(parts.mean()), float(parts[:-1].min())):
