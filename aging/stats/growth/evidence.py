@@ -38,7 +38,8 @@ class Evidence:
     """The part of a series from ``start`` on: ``x`` and ``y``, shape (m,), and what it shows.
 
     ``half`` and ``constant`` are the scores of the powers 1/2 and 1 (:mod:`aging.stats.growth.operational_time`);
-    ``early`` and ``late`` the growth per unit of the axis in the window's halves.
+    ``early`` and ``late`` the growth per unit of the axis in the window's halves. ``floor``: it is the floor of a
+    sawtooth, which moves only with its teeth.
     """
 
     start: float
@@ -48,6 +49,7 @@ class Evidence:
     constant: Score
     early: float
     late: float
+    floor: bool = False
 
     @property
     def span(self) -> float:
@@ -76,7 +78,7 @@ class Evidence:
         _, grown = block_growth(self.x, self.y)
         if is_noise_of_level(grown):
             return False
-        for blocks in _TAILS:
+        for blocks in _TAILS[1:] if self.floor else _TAILS:
             parts = grown[grown.size % blocks :].reshape(-1, blocks).sum(axis=1)
             if parts[-1] < min(_STOPPED * float(parts.mean()), float(parts[:-1].min())):
                 return True
@@ -163,7 +165,7 @@ def _left_beside(y: Floats, line: Floats, curve: Floats) -> float:
     return max(float(centred @ centred - coefficients @ response), 0.0)
 
 
-def evidence(x: Floats, y: Floats) -> list[Evidence]:
+def evidence(x: Floats, y: Floats, *, floor: bool = False) -> list[Evidence]:
     """Return what each of four windows shows of ``y`` at ``x`` > 0 since the start of load; without those too short."""
     found = []
     for share in WINDOWS:
@@ -174,7 +176,7 @@ def evidence(x: Floats, y: Floats) -> list[Evidence]:
         samples = recording(x, y, start)
         half, constant = score(samples, BAR), score(samples, 1.0)
         if half is not None and constant is not None:
-            found.append(Evidence(start, x[kept], y[kept], half, constant, *_halves(x[kept], y[kept])))
+            found.append(Evidence(start, x[kept], y[kept], half, constant, *_halves(x[kept], y[kept]), floor=floor))
     return found
 
 

@@ -95,7 +95,8 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
 
     ``resolution`` is the smallest change that matters, in the unit of ``y``.
     """
-    if is_sawtooth(y):
+    sawtooth = is_sawtooth(y)
+    if sawtooth:
         window = floor_window(y)
         if window is None:
             levels = [float(np.median(part)) for part in np.array_split(y, _PARTS)]
@@ -103,7 +104,7 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
             return Growth("flat") if flat else Growth("undecided", reason=_FEW_COLLECTIONS)
         x, y = x[window - 1 :], trailing_minimum(y, window)[window - 1 :]
     x, y = block_medians(x, y, _FINEST)
-    windows = evidence(x, y) if x[-1] > 0 and np.ptp(y) > 0 else []
+    windows = evidence(x, y, floor=sawtooth) if x[-1] > 0 and np.ptp(y) > 0 else []
     if not windows:
         return Growth("undecided", reason=_FEW_SAMPLES)
     steps = staircase(windows[0].x, windows[0].y, resolution)
