@@ -13,6 +13,7 @@ import pytest
 
 from aging.core.processes.child import MARKER
 from aging.core.processes.logs import rotated_path, tail, truncate_log
+from aging.core.processes.ownership import mark
 from aging.store.results import Results, open_results
 from tests.command_line import run_here
 from tests.conftest import result_directory, unused_port
@@ -106,7 +107,7 @@ def test_unresponsive_servers_killed(worst: tuple[Results, str, int]) -> None:
     left = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARKER, "").endswith(str(results.layout.root.name)):
+            if process.environ().get(MARKER) == mark(results.layout.root):  # a name is a second: others may share it
                 left.append(process.cmdline())
         except psutil.Error:
             continue
