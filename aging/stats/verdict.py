@@ -1,7 +1,7 @@
 """The rules that decide the verdict of one series, in order. Values in, a value out.
 
 1. A series that did not move beyond its resolution is ``stable``; one that grew and then did not is ``bounded``.
-2. One step is ``step``.
+2. One step is ``step``; so is an undecided growth of which a block made half, where the shape is a step.
 3. A rising trend whose growth is sustained, with a current rate above zero, is ``aging``; one whose growth is slowing
    down is ``bounded`` (:mod:`aging.stats.growth.sustained`); any other rising trend is ``inconclusive``.
 4. Without a rising trend, shape decides: ``step`` or ``cyclic``.
@@ -28,6 +28,7 @@ FEWEST_EFFECTIVE = 20
 Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
 Direction = Literal["increasing", "decreasing", "none"]
 
+_STEP_SHARE = 0.5
 _LONG_ENOUGH_TO_FILL = 600.0
 _UNITS = ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
@@ -87,6 +88,8 @@ def _of_growth(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
         return "aging", (*reasons, *_while_filling(basis.seconds))
     if growth.decision == "decelerating":
         return "bounded", reasons
+    if basis.shape == "step" and growth.largest >= _STEP_SHARE and (growth.steps is None or growth.steps.steps <= 2):
+        return "step", ()
     if growth.decision == "none":
         return "inconclusive", (_NO_NET_GROWTH,)
     return "inconclusive", (*reasons, *_waiting(growth, basis.seconds))

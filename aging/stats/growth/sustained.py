@@ -74,7 +74,7 @@ class Growth:
 
     ``reason`` says why a case is undecided or what made it sustained; ``longer`` how many times as long a series
     decides with a probability of 80 %, ``at_least`` how many times as long it must be at any rate; None where that is
-    not known. ``exponent`` is the power of growth.
+    not known. ``exponent`` is the power of growth, ``largest`` the share of the largest of 40 blocks in it.
     """
 
     decision: Decision
@@ -84,6 +84,7 @@ class Growth:
     reason: Note | None = None
     longer: float | None = None
     at_least: float | None = None
+    largest: float = 0.0
 
     @property
     def sustained(self) -> bool:
@@ -111,7 +112,9 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0) -> Growth:
     current = current_rate(windows, steps)
     decided = _decide(_Seen(windows, steps, resolution))
     exponent = growth_exponent(x, y, windows[0].start) if windows[0].growth > 0 else None
-    return Growth(decided.decision, current, exponent, steps, decided.reason, decided.longer, decided.at_least)
+    whole = windows[0].constant
+    largest = whole.largest / whole.growth if whole.growth > 0 else 0.0
+    return Growth(decided.decision, current, exponent, steps, decided.reason, decided.longer, decided.at_least, largest)
 
 
 class _Decided(NamedTuple):
