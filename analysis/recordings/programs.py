@@ -114,7 +114,7 @@ def _python(version: str) -> str:
     if version == "3.11":
         return str(TOOLS / "py311" / "bin" / "python")
     patch = {"3.12": "3.12.1", "3.13": "3.13.0"}[version]
-    return f"{os.environ.get('PYENV_ROOT', '/root/.pyenv')}/versions/{patch}/bin/python"
+    return f"{os.environ.get('PYENV_ROOT', Path.home() / '.pyenv')}/versions/{patch}/bin/python"
 
 
 def _source(name: str) -> str:
