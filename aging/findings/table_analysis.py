@@ -28,10 +28,10 @@ from aging.stats import (
     sen_slope,
 )
 from aging.stats.note import Note
+from aging.stats.trend import in_pages
 from aging.stats.trend_tests.base import TrendTest
 
 _HOUR, _MINUTE = 3600.0, 60.0
-_PAGED_FROM, _PART_OF_PAGE = 1e6, 512.0
 _OTHER_UNIT = re.compile(r"(^|[^a-z])([kmgt]i?b?|[kmgt]i?bytes|pages?|percent|count|total|seconds)$")
 _UNIT_UNKNOWN = Note(
     "limit_unit",
@@ -129,7 +129,7 @@ def is_of_bytes(column: str, y: Floats) -> bool:
         return True
     if _OTHER_UNIT.search(name) or not y.size:
         return False
-    return float(y.max()) >= _PAGED_FROM and not np.any(np.mod(y, _PART_OF_PAGE))
+    return in_pages(y)
 
 
 def analyze_series(

@@ -176,8 +176,12 @@ def _sorted_work(given: ArrayLike, work: Mapping[str, ArrayLike]) -> Mapping[str
 
 def _resolution(y: Floats) -> float:
     """64 pages for values that are whole pages of memory in bytes, 0 for any other unit."""
-    paged = float(y.max()) > _PAGED_FROM and not np.any(np.mod(y, _PAGE / _PART))
-    return _PAGES * _PAGE if paged else 0.0
+    return _PAGES * _PAGE if in_pages(y) else 0.0
+
+
+def in_pages(y: Floats) -> bool:
+    """Whether values, shape (n,), n > 0, look like memory in bytes: whole pages, or medians of them, from 1 MB on."""
+    return float(y.max()) > _PAGED_FROM and not np.any(np.mod(y, _PAGE / _PART))
 
 
 def _late_slope(t: Floats, y: Floats) -> float:

@@ -45,7 +45,7 @@ def attribute_growth(y: ArrayLike, drivers: Mapping[str, ArrayLike]) -> Attribut
             raise SeriesError(f"{name} must rise, never fall, and have as many values as y ({values.size})")
     if not given:
         raise SeriesError("at least one driver is needed")
-    criteria = {name: _criterion(driver, values) for name, driver in given.items()}
+    criteria = {name: driver_criterion(driver, values) for name, driver in given.items()}
     best = min(criteria, key=lambda name: criteria[name])
     evidence = {name: criterion - criteria[best] for name, criterion in criteria.items()}
     clear = all(gap >= _CLEAR for name, gap in evidence.items() if name != best)
@@ -56,7 +56,8 @@ def attribute_growth(y: ArrayLike, drivers: Mapping[str, ArrayLike]) -> Attribut
     )
 
 
-def _criterion(driver: Floats, y: Floats) -> float:
+def driver_criterion(driver: Floats, y: Floats) -> float:
+    """Return the information criterion of ``y`` on a line of ``driver``, both shape (n,): the lower, the better."""
     x, levels = block_medians(driver, y, _FINEST)
     scaled = (x - x[0]) / max(float(np.ptp(x)), 1e-300)
     return whitened_criterion(levels, np.column_stack([np.ones(x.size), scaled])) if np.ptp(levels) > 0 else 0.0

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aging.stats.noise.model_selection import whitened_criterion
-from aging.stats.series.block_medians import block_medians
+from aging.stats.growth.attribution import driver_criterion
 from aging.stats.series.validation import Floats
 
 CLOCK = "seconds"
 _FROM = 0.1
 """Share of the window left out of the comparison: what a warm-up does follows neither."""
-_FINEST = 1_000
 _CLEAR = 2.0
 _FEWEST = 24
 _PAUSE = 10.0
@@ -45,9 +43,9 @@ def choose_axis(t: Floats, y: Floats, work: Mapping[str, Floats]) -> Axis:
     candidates = {name: counted for name, counted in work.items() if _usable(counted, kept)}
     name = CLOCK
     if candidates and np.ptp(y[kept]) > 0:
-        lowest = _criterion(t[kept], y[kept]) - _CLEAR
+        lowest = driver_criterion(t[kept], y[kept]) - _CLEAR
         for candidate, counted in candidates.items():
-            criterion = _criterion(counted[kept], y[kept])
+            criterion = driver_criterion(counted[kept], y[kept])
             if criterion < lowest:
                 name, lowest = candidate, criterion
     if name == CLOCK:
@@ -70,11 +68,3 @@ def _pace(x: Floats, seconds: Floats) -> float:
 def _usable(counted: Floats, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> bool:
     steps = np.diff(counted)
     return bool(np.all(steps >= 0) and np.count_nonzero(steps[kept[1:]] > 0) >= _FEWEST)
-
-
-def _criterion(x: Floats, y: Floats) -> float:
-    places, levels = block_medians(x, y, _FINEST)
-    if np.ptp(levels) == 0:
-        return 0.0
-    scaled = (places - places[0]) / max(float(np.ptp(places)), 1e-300)
-    return whitened_criterion(levels, np.column_stack([np.ones(places.size), scaled]))

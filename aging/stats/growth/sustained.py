@@ -32,8 +32,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from aging.stats.growth.current_rate import CurrentRate, current_rate, rate_shown
-from aging.stats.growth.decision_time import PROBABILITY, longer
-from aging.stats.growth.evidence import BAR, Evidence, evidence, quantile
+from aging.stats.growth.decision_time import longer
+from aging.stats.growth.evidence import Evidence, evidence, quantile
 from aging.stats.growth.exponent import Exponent, growth_exponent
 from aging.stats.growth.sawtooth import floor_window, is_sawtooth, trailing_minimum
 from aging.stats.growth.staircase import FEWEST_STEPS, Staircase, staircase
@@ -238,6 +238,3 @@ def _undecided(seen: _Seen) -> _Decided:
         at_least = 1 + (FEWEST_STEPS - steps.steps) * steps.gap / whole.span
         return _Decided("undecided", Note("few_steps", f"Only {message}"), at_least=at_least)
     return _Decided("undecided", _OPEN, longer=_longer(seen.windows))
-
-
-__all__ = ["BAR", "FEWEST_RISES", "LEAST_GROWTH", "PROBABILITY", "Decision", "Growth", "assess_growth"]
