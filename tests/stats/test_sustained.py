@@ -119,3 +119,16 @@ def test_a_cache_that_is_full_at_the_end(share: float) -> None:
     for seed in range(4):
         y = np.minimum(X, share * N) * 1e6 + 5e4 * np.random.default_rng(seed).standard_normal(X.size)
         assert not assess_growth(X, y, 262_144.0).sustained
+
+
+def test_growth_that_slows_down_in_its_last_quarter() -> None:
+    """Slow for a fifth, steady until three quarters, then its rate falls: the whole looks faster than it ends."""
+    share = X / N
+    rate = np.where(share < 0.2, 0.4, np.where(share < 0.75, 1.0, np.exp(-(share - 0.75) / 0.25)))
+    assert not any(assess_growth(X, losses(seed, np.cumsum(rate) / N)).sustained for seed in range(4))
+
+
+def test_a_leak_beneath_a_long_warm_up_is_no_all_clear() -> None:
+    """A warm-up six times as large, a tenth of the series long, and a steady leak whose rate is plainly above zero."""
+    course = 6 * (1 - np.exp(-X / 60)) + X / N
+    assert {assess_growth(X, losses(seed, course, 7000)).decision for seed in range(4)} == {"undecided"}
