@@ -20,30 +20,22 @@ from typing import TYPE_CHECKING
 
 from aging.cli.arguments import duration, limit, positive_duration, warmup
 from aging.cli.console import console
+from aging.cli.table_arguments import choice, table_arguments
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode
 
 if TYPE_CHECKING:
     from aging.findings.table_analysis import TableAnalysis
-    from aging.findings.table_reader import TableSeries
+    from aging.tables.series import TableSeries
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="CSV or Parquet")
-    parser.add_argument("--time", metavar="COLUMN", help="the time column; default: detected")
-    parser.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="column to test; repeatable; default: every numeric column",
-    )
-    parser.add_argument("--per", metavar="COLUMN", help="one series per value of this column (long format)")
+    table_arguments(parser)
     parser.add_argument(
         "--resample", type=duration, metavar="TIME", help="median of every interval of this width, like 60s"
     )
     parser.add_argument("--warmup", type=warmup, metavar="TIME", help="left out after the start of load; or auto")
-    parser.add_argument("--load-start", metavar="TIME", help="start of load, in the file's own time format")
     parser.add_argument(
         "--limit",
         type=limit,
@@ -89,11 +81,11 @@ def run(options: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE if any(one.trend is not None for one in analysed) else ExitCode.INCONCLUSIVE
 
 
-def _read(options: argparse.Namespace) -> list[TableSeries]:
-    from aging.findings.table_reader import Choice, read_table, series_of
+def _read(options: argparse.Namespace) -> Sequence[TableSeries]:
+    from aging.tables.reader import Choice, read, series_of
 
     if options.prometheus is not None:
-        from aging.findings.prometheus import query_range
+        from aging.tables.prometheus import query_range
 
         if options.file is not None or options.query is None:
             raise AgingError("--prometheus needs --query and no FILE")
@@ -101,9 +93,7 @@ def _read(options: argparse.Namespace) -> list[TableSeries]:
         return series_of(answer, options.prometheus, Choice("time", ["value"], "series", options.load_start))
     if options.file is None:
         raise AgingError("give a FILE, or --prometheus URL with --query")
-    frame = read_table(options.file)
-    choice = Choice(options.time, options.column, options.per, options.load_start)
-    return series_of(frame, str(options.file), choice)
+    return read(options.file, choice(options)).series
 
 
 def _show(analysed: Sequence[TableAnalysis]) -> None:

@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aging.core.errors import InputError, MistakesError
-from aging.findings.table_reader import TableSeries, seconds_of
 from aging.stats.note import Note
+from aging.tables.reader import seconds_of
+from aging.tables.series import TableSeries
 
 Floats = NDArray[np.float64]
 

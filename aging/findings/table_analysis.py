@@ -14,7 +14,6 @@ from aging.core.metrics import resolution
 from aging.findings.asked import Limit
 from aging.findings.outlook import outlook_of
 from aging.findings.series_analysis import SeriesAnalysis, series_analysis
-from aging.findings.table_reader import Floats, TableSeries
 from aging.findings.types import Outlook
 from aging.stats import (
     SeriesError,
@@ -30,6 +29,7 @@ from aging.stats import (
 from aging.stats.note import Note
 from aging.stats.trend import in_pages
 from aging.stats.trend_tests.base import TrendTest
+from aging.tables.series import Floats, TableSeries
 
 _HOUR, _MINUTE = 3600.0, 60.0
 _OTHER_UNIT = re.compile(r"(^|[^a-z])([kmgt]i?b?|[kmgt]i?bytes|pages?|percent|count|total|seconds)$")
@@ -165,7 +165,7 @@ def analyze_series(
     notes += result.notes
     if result.trend is not None and series.origin_assumed:
         notes += _origin_notes(result.trend, t, y)
-    return TableAnalysis(series.column, t, y, result, tuple(notes))
+    return TableAnalysis(series.name, t, y, result, tuple(notes))
 
 
 def _resolution(column: str, y: Floats) -> float | None:

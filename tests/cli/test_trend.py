@@ -16,7 +16,7 @@ import pytest
 
 from aging.core.errors import MistakesError
 from aging.findings.table_analysis import analyze_series
-from aging.findings.table_reader import Choice, read_table, series_of
+from aging.tables.reader import Choice, read_table, series_of
 from tests.conftest import Aging
 
 N = 300

@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-Column = NDArray[Any]
-"""Numbers, truth values or instants; or objects, mostly text, None for a missing value."""
+from aging.tables.table import Column
 
 _SEPARATORS = ",;\t| :"
 _CHUNK_ROWS = 50_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from math import isnan
 from pathlib import Path
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aging.core.errors import Mistake, MistakesError
-from aging.findings.table_files import Column, read_csv, read_parquet
-from aging.findings.table_work import work_columns, work_of
 from aging.stats.note import Note
-
-Floats = NDArray[np.float64]
+from aging.tables.files import read_csv, read_parquet
+from aging.tables.series import Floats, TableReading, TableSeries
+from aging.tables.table import Column
+from aging.tables.work import work_columns, work_of
 
 
 class Table(Protocol):
@@ -57,27 +57,16 @@ class Choice:
     load_start: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TableSeries:
-    """One column (of one group): ``t`` (shape n) seconds since the start of load, ``y`` (shape n), and notes.
-
-    ``origin_assumed``: the first sample was taken for the start of load. ``work`` are the cumulative counts beside it,
-    by ``requests`` and ``tokens``, each of shape (n,).
-    """
-
-    column: str
-    t: Floats
-    y: Floats
-    notes: tuple[Note, ...]
-    origin_assumed: bool
-    work: Mapping[str, Floats] = field(default_factory=dict)
-
-
 class _Origin(NamedTuple):
     """The start of load, and whether the first sample was taken for it."""
 
     seconds: float
     assumed: bool
+
+
+def read(path: Path, choice: Choice) -> TableReading:
+    """The series of a file. Raises :class:`MistakesError` with every mistake of the file and of the choice."""
+    return TableReading(tuple(series_of(read_table(path), str(path), choice)))
 
 
 def read_table(path: Path) -> Table:
@@ -125,10 +114,11 @@ def series_of(table: Table, source: str, choice: Choice) -> list[TableSeries]:
     if choice.columns and len(columns) < len(numbers):
         wrong = [Mistake(name, "holds values that are not numbers") for name in asked if name not in columns]
         raise MistakesError(source, wrong)
-    groups = [("", np.ones(seconds.size, dtype=bool))] if choice.per is None else _groups(table, choice.per)
+    whole: list[tuple[Mapping[str, str], NDArray[np.bool_]]] = [({}, np.ones(seconds.size, dtype=bool))]
+    groups = whole if choice.per is None else _groups(table, choice.per)
     return [
-        _series(f"{name}{label}", seconds[rows], values[rows], origin, work_of(table, name, rows))
-        for label, rows in groups
+        _series(name, labels, seconds[rows], values[rows], origin, work_of(table, name, rows))
+        for labels, rows in groups
         for name, values in columns.items()
     ]
 
@@ -219,13 +209,20 @@ def _origin(load_start: str | None, seconds: Floats, epoch: bool, source: str) -
     return stamp.timestamp()
 
 
-def _groups(table: Table, per: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _groups(table: Table, per: str) -> Iterator[tuple[Mapping[str, str], NDArray[np.bool_]]]:
     values = np.asarray(table[per])
     for value in sorted(set(values[_known(values)].tolist()), key=str):
-        yield f"[{per}={value}]", np.asarray(values == value, dtype=bool)
+        yield {per: str(value)}, np.asarray(values == value, dtype=bool)
 
 
-def _series(column: str, seconds: Floats, y: Floats, origin: _Origin, work: Mapping[str, Floats]) -> TableSeries:
+def _series(  # noqa: PLR0913, PLR0917
+    column: str,
+    labels: Mapping[str, str],
+    seconds: Floats,
+    y: Floats,
+    origin: _Origin,
+    work: Mapping[str, Floats],
+) -> TableSeries:
     t = seconds - origin.seconds
     notes: list[Note] = []
     known = np.isfinite(t) & np.isfinite(y)
@@ -241,4 +238,4 @@ def _series(column: str, seconds: Floats, y: Floats, origin: _Origin, work: Mapp
         notes.append(Note("unsorted", "The times were not in order; the series was sorted."))
         order = np.argsort(t, kind="stable")
         t, y, work = t[order], y[order], {name: counted[order] for name, counted in work.items()}
-    return TableSeries(column, t, y, tuple(notes), origin.assumed, work)
+    return TableSeries(column, t, y, tuple(notes), origin.assumed, work, labels)

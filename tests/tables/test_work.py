@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aging.findings.table_reader import Choice, series_of
-from aging.findings.table_work import work_of
+from aging.tables.reader import Choice, series_of
+from aging.tables.work import work_of
 
 ROWS = np.ones(5, dtype=bool)
 COUNTED = np.array([0, 1, 1, 2, 5])

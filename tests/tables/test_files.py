@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from aging.core.errors import MistakesError
-from aging.findings import table_files
-from aging.findings.table_files import Column, read_csv, read_parquet
-from aging.findings.table_reader import Choice, read_table, series_of
+from aging.tables import files
+from aging.tables.files import read_csv, read_parquet
+from aging.tables.reader import Choice, read_table, series_of
+from aging.tables.table import Column
 
 ODD = {
     "semicolons": "t;rss\n1;2,5\n2;3\n",
@@ -41,7 +42,7 @@ ODD = {
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("rows_at_a_time", [1, 50_000])
 def test_csv_against_pandas(name: str, rows_at_a_time: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_files, "_CHUNK_ROWS", rows_at_a_time)
+    monkeypatch.setattr(files, "_CHUNK_ROWS", rows_at_a_time)
     path = tmp_path / "a.csv"
     path.write_bytes(ODD[name].encode())
     ours = read_csv(path)
@@ -113,4 +114,4 @@ def test_group_name(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("t,pid,rss\n1,12,2\n2,12,3\n1,7,4\n")
     series = series_of(read_table(path), "a", Choice(columns=["rss"], per="pid"))
-    assert [one.column for one in series] == ["rss[pid=12]", "rss[pid=7]"]
+    assert [one.name for one in series] == ["rss[pid=12]", "rss[pid=7]"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from aging.core import http
 from aging.core.errors import AgingError
-from aging.findings.table_files import Column
+from aging.tables.table import Column
 
 _TIMEOUT_SECONDS = 60.0
 

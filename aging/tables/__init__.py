@@ -1,0 +1,1 @@
+"""What a user has measured, as series: files of many formats, and a Prometheus server's answers."""
