@@ -1,0 +1,45 @@
+"""Public reports: the first command that comes to mind gives what the report establishes, or a refusal that helps."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from aging.cli.main import main
+from tests.cases.judging import cases, make, mistakes
+
+_CASES = cases(Path(__file__).parent)
+
+
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is cut off; and the hook that ``main`` sets for an unexpected exception does not stay."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: case.name)
+def test_case(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads((case / "expected.json").read_text(encoding="utf-8"))
+    make(case, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(told["command"])[1:]
+    exit_code, said, _ = _run(words, capsys)
+    exit_with_json, said_with_json, answer = _run([*words, "--json"], capsys)
+    assert exit_with_json == exit_code
+    wrong = mistakes(told["expect"], exit_code, said + said_with_json, answer)
+    assert not wrong, "; ".join(wrong)
+
+
+def _run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """The exit code, all that was printed, and standard output alone."""
+    try:
+        exit_code = main(words)
+    except SystemExit as ended:  # argparse, of an option that it does not know
+        exit_code = int(ended.code or 0)
+    printed = capsys.readouterr()
+    return exit_code, printed.err + printed.out, printed.out
