@@ -21,7 +21,7 @@ def write(folder: Path) -> None:
             lines += ["", f"{at}  LINUX RESTART\t(64 CPU)", ""]
             continue
         if i in (0, 169) or i % 48 == 0:
-            lines.append(f"{at}{head}")
+            lines.append(f"{now - timedelta(minutes=5):%I:%M:%S %p}{head}")
         avail = 131_000_000 - 15_000 * (i if i < 168 else i - 168) + noise.gauss(0, 30_000)
         used = 263_000_000 - avail
         lines.append(
