@@ -13,6 +13,7 @@ from aging.cli.main import main
 from tests.cases.judging import cases, make, mistakes
 
 _CASES = cases(Path(__file__).parent)
+_WORDING = {"message_contains", "message_lacks", "says_any"}
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +29,12 @@ def test_case(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     make(case, tmp_path)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(told["command"])[1:]
-    exit_code, said, _ = _run(words, capsys)
-    exit_with_json, said_with_json, answer = _run([*words, "--json"], capsys)
-    assert exit_with_json == exit_code
-    wrong = mistakes(told["expect"], exit_code, said + said_with_json, answer)
+    exit_code, said, answer = _run([*words, "--json"], capsys)
+    if _WORDING & set(told["expect"]) or exit_code not in (0, 3):  # else the figures are enough, in half the time
+        exit_in_words, said_in_words, _ = _run(words, capsys)
+        assert exit_in_words == exit_code
+        said += said_in_words
+    wrong = mistakes(told["expect"], exit_code, said, answer)
     assert not wrong, "; ".join(wrong)
 
 
