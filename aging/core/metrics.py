@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from aging.core.targets import ENGINE_METRICS
@@ -62,6 +63,24 @@ def is_tail(indicator: str) -> bool:
 def ages_downwards(indicator: str) -> bool:
     """Whether a decrease of the indicator is worse."""
     return indicator.startswith("client_") and indicator.endswith((_ATTAINMENT, _GOODPUT))
+
+
+_SHARE = re.compile(r"(usage|utili[sz]ation|occupancy|used|full|fill)(_\w+)?_(ratio|perc|percent|fraction)$|_usage$")
+
+
+def full_scale(indicator: str, most: float) -> float | None:
+    """The value at which a gauge that is a share of a whole is at its end, 1 or 100; None of any other indicator.
+
+    ``most`` is the largest value that was seen: names such as ``kv_cache_usage_perc`` do not tell ratio from percent.
+    """
+    if not indicator.startswith("engine_") or not _SHARE.search(base_name(indicator)):
+        return None
+    return 1.0 if most <= 1 else 100.0 if most <= 100 else None
+
+
+def base_name(indicator: str) -> str:
+    """The indicator's name without the labels of one of its series."""
+    return indicator.partition("{")[0]
 
 
 _RESOLUTION_BYTES = 64 * os.sysconf("SC_PAGE_SIZE")

@@ -45,7 +45,7 @@ def analyze(
     measured = Measured(results) if measured is None else measured
     manifest, series = results.manifest, measured.series
     analysis = manifest.campaign.analysis
-    runs, limited = validities(results), limits(results, asked)
+    runs, limited = validities(results), limits(results, asked, series)
     horizon = asked.horizon or analysis.horizon_seconds
     # The harness is a control and the tails of the latencies repeat their medians: as families of their own they do not
     # raise the threshold for the deployments.
@@ -147,7 +147,7 @@ def _with_exhaustion(finding: Finding, levels: Mapping[tuple[str, str], float], 
     slope, interval = finding.slope_per_hour, finding.ci_per_hour
     if finding.verdict != "aging" or level is None or limit is None or slope is None or interval is None:
         return finding
-    time = time_to_exhaustion(level, limit, slope / _HOUR, *(bound / _HOUR for bound in interval))
+    time = time_to_exhaustion(level, limit.value, slope / _HOUR, *(bound / _HOUR for bound in interval))
     hours = (time.seconds / _HOUR, _finite(time.earliest / _HOUR), _finite(time.latest / _HOUR))
     return replace(finding, exhaustion_hours=hours) if math.isfinite(time.seconds) else finding
 

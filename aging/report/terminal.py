@@ -14,7 +14,7 @@ from aging.core.format import NONE, objectives_text, readable_duration
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
-from aging.report.outlook import HOW_TO_LIMIT, sentence
+from aging.report.outlook import HOW_TO_LIMIT, reached, sentence
 from aging.report.places import where
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
@@ -31,7 +31,9 @@ def show(findings: Findings, console: Console) -> None:
     others = [f for f in findings.findings if f.verdict == "aging" and f.indicator != PRIMARY]
     for finding in others:
         rate = format.slope(finding.indicator, finding.slope_per_hour, "h", finding.ci_per_hour)
-        console.print(f"also aging: {finding.deployment} {finding.indicator} by {rate}")
+        until = reached(finding.indicator, finding.outlook, finding.exhaustion_hours)
+        line = f"also aging: {finding.deployment} {finding.indicator} by {rate}{until and f', {until}'}"
+        console.print(Text(line, style="bold red" if until else ""), soft_wrap=True)
     for finding in findings.findings:
         if finding.indicator == PRIMARY and "/" not in finding.deployment:
             for line in where(finding):
