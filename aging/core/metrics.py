@@ -78,6 +78,21 @@ def full_scale(indicator: str, most: float) -> float | None:
     return 1.0 if most <= 1 else 100.0 if most <= 100 else None
 
 
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
+_UNIT = re.compile(r"_(seconds|bytes|milliseconds|ms|microseconds|us)$")
+
+
+def engine_column(raw: str) -> str:
+    """The column of a Prometheus metric."""
+    return f"engine_{_NOT_A_NAME.sub('_', raw)}"
+
+
+def part_of(column: str, part: str) -> str:
+    """The column of a ``part`` (``p95``, ``mean``) of a distribution: before the unit, which is a name's ending."""
+    unit = _UNIT.search(column)
+    return f"{column}_{part}" if unit is None else f"{column[: unit.start()]}_{part}{unit[0]}"
+
+
 def base_name(indicator: str) -> str:
     """The indicator's name without the labels of one of its series."""
     return indicator.partition("{")[0]
