@@ -60,8 +60,23 @@ def is_tail(indicator: str) -> bool:
     return indicator.startswith("client_") and indicator.endswith(tuple(_TAILS.values()))
 
 
+_DOWNWARDS = re.compile(
+    r"throughput|per_(second|sec|s)(_|$)|tokens_seconds$|(hit|acceptance|accept|success)_(rate|ratio|perc)"
+    r"|free|available|headroom|remaining|goodput|attainment"
+)
+
+
+def is_engine_series(indicator: str) -> bool:
+    """Whether it is a series of a metrics endpoint under the engine's own name, not under a common one."""
+    return indicator.startswith("engine_") and indicator not in ENGINE_METRICS
+
+
 def ages_downwards(indicator: str) -> bool:
     """Whether a decrease of the indicator is worse."""
+    if is_engine_series(indicator):
+        return (
+            not indicator.partition("{")[0].endswith("_total") and _DOWNWARDS.search(base_name(indicator)) is not None
+        )
     return indicator.startswith("client_") and indicator.endswith((_ATTAINMENT, _GOODPUT))
 
 
@@ -73,9 +88,14 @@ def full_scale(indicator: str, most: float) -> float | None:
 
     ``most`` is the largest value that was seen: names such as ``kv_cache_usage_perc`` do not tell ratio from percent.
     """
-    if not indicator.startswith("engine_") or not _SHARE.search(base_name(indicator)):
+    if not indicator.startswith("engine_") or not is_share(indicator):
         return None
     return 1.0 if most <= 1 else 100.0 if most <= 100 else None
+
+
+def is_share(indicator: str) -> bool:
+    """Whether its name says that it is the share of a whole that is in use."""
+    return _SHARE.search(base_name(indicator)) is not None
 
 
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
@@ -114,6 +134,7 @@ def resolution(indicator: str, level: float = 0.0) -> float:
     few percent with what else the host does; pools of connections and threads are filled one by one. A smaller change
     is no growth, and one below four times it is not called aging.
     """
+    engine, indicator = is_engine_series(indicator), base_name(indicator)
     if indicator == DEVICE_MEMORY:
         return float(_DEVICE_PAGE_BYTES)
     if indicator.endswith("_bytes"):
@@ -122,4 +143,4 @@ def resolution(indicator: str, level: float = 0.0) -> float:
         return max(_LEAST_CORES, _RELATIVE * level)
     if indicator.endswith("_seconds"):
         return max(_LEAST_SECONDS, _RELATIVE * level)
-    return _COUNTS.get(indicator, 0.0)
+    return _RELATIVE * level if engine else _COUNTS.get(indicator, 0.0)

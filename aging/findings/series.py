@@ -8,7 +8,7 @@ their number, so that a cell without one is 0. Gaps stay gaps. No series crosses
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -28,6 +28,16 @@ from aging.core.metrics import (
 )
 from aging.core.records import HARNESS
 from aging.core.targets import ENGINE_METRICS
+from aging.findings.engine_series import (
+    Described,
+    EngineSeries,
+    LeftOut,
+    constant,
+    judged,
+    request_columns,
+    summed,
+    token_columns,
+)
 from aging.findings.latencies import Base, latencies
 from aging.findings.load_gaps import load_gaps
 from aging.findings.slo import Objectives, objectives_met, of_class
@@ -100,6 +110,8 @@ class _Run:
     replica: int
     window: Window
     requests: pd.DataFrame
+    served: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
+    """Requests and tokens by the counters of the engine itself: monotonic times, and how many until then."""
 
 
 def load_classes(results: Results, deployment: str) -> tuple[str, ...]:
@@ -190,7 +202,9 @@ class Measured:
         results, window = self.results, self.windows.get((deployment, replica))
         if window is None:
             return
-        run = _Run(deployment, replica, window, results.requests(deployment, replica))
+        engine = results.samples(deployment, "engine", replica)
+        requests = results.requests(deployment, replica)
+        run = _Run(deployment, replica, window, requests, _served(engine) if requests.empty else {})
         device = device_samples(results, deployment, replica)
         on_device = DEVICE_MEMORY in device and bool(
             (device[DEVICE_MEMORY] > 0).any()
@@ -198,7 +212,8 @@ class Measured:
         yield from _sampled(results.tree(deployment, replica), _PROCESS, run)
         yield from _sampled(device, (DEVICE_MEMORY,) if on_device else (), run)
         yield from _sampled(results.tree(deployment, replica, "allocator"), ALLOCATOR, run)
-        yield from _sampled(results.samples(deployment, "engine", replica), ENGINE_METRICS, run)
+        yield from _sampled(engine, ENGINE_METRICS, run)
+        yield from _of_engine(engine, run)
         yield from _client(run, load_classes(results, deployment), objectives_of(results.manifest.load_of(deployment)))
 
 
@@ -229,7 +244,66 @@ def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Ite
             t, y = _array(seen["mono"]) - start, _array(seen[indicator])
             grid = rate_grid if indicator.endswith("_total") else median_grid
             t, y = _on_grid(grid, t, y, window)
-            yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run.requests, start + t), phases)
+            yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run, start + t), phases)
+
+
+def _of_engine(samples: pd.DataFrame, run: _Run) -> Iterator[Series]:
+    """Every series of the endpoint that is judged, under the engine's own names."""
+    chosen, _ = engine_series(samples)
+    window = run.window
+    for generation, start, rows in generations(samples, "mono", window) if chosen else ():
+        for one in chosen:
+            t, y = _engine_grid(one, rows, start, window)
+            if t.size:
+                work = _work(run, start + t)
+                yield Series(run.owner, run.replica, generation, one.indicator, t, y, work)
+
+
+def engine_series(samples: pd.DataFrame) -> tuple[list[EngineSeries], list[LeftOut]]:
+    """The series of an endpoint's rows that are judged, and those that are not, with the reasons."""
+    varying, left = [], []
+    for column in (str(name) for name in samples if str(name).startswith("engine_")):
+        values = _array(samples[column].dropna())
+        if values.size and np.all(values == values[0]):
+            left.append(constant(column, float(values[0])))
+        elif values.size:
+            varying.append(column)
+    described = _described(samples)
+    found, others = judged(varying, described)
+    return found, [*left, *others, *summed(described)]
+
+
+def _described(samples: pd.DataFrame) -> Described:
+    return Described.of(samples["described"].dropna() if "described" in samples else ())
+
+
+def _engine_grid(one: EngineSeries, rows: pd.DataFrame, start: float, window: Window) -> tuple[Floats, Floats]:
+    if one.how == "mean":
+        seen = rows[rows[one.column].notna() & rows[one.per].notna()]
+        t = _array(seen["mono"]) - start
+        (at, total), (_, count) = (_on_grid(rate_grid, t, _array(seen[name]), window) for name in (one.column, one.per))
+        busy = count > 0
+        return at[busy], total[busy] / count[busy]
+    seen = rows[rows[one.column].notna()]
+    grid = rate_grid if one.how == "rate" else median_grid
+    return _on_grid(grid, _array(seen["mono"]) - start, _array(seen[one.column]), window)
+
+
+def _served(samples: pd.DataFrame) -> Mapping[str, tuple[Floats, Floats]]:
+    """How many requests and tokens an engine has counted, from 0 at its first row; nothing where it counts none."""
+    columns = [str(name) for name in samples if str(name).startswith("engine_")]
+    found = {}
+    for name, counters in (
+        ("requests", request_columns(columns, _described(samples))),
+        ("tokens", token_columns(columns)),
+    ):
+        rows = samples[["mono", *counters]].dropna(subset=counters, how="all") if counters else samples[:0]
+        if len(rows) > 1:
+            values = rows[counters].to_numpy(dtype=np.float64)
+            rises = np.diff(values, axis=0)
+            counted = np.nan_to_num(np.where(rises < 0, values[1:], rises)).sum(axis=1)
+            found[name] = _array(rows["mono"]), np.append(0.0, np.cumsum(counted))
+    return found
 
 
 def _client(run: _Run, names: Sequence[str], objectives: Mapping[str, Objectives]) -> Iterator[Series]:
@@ -245,7 +319,7 @@ def _client(run: _Run, names: Sequence[str], objectives: Mapping[str, Objectives
             if bounds is not None:
                 seen |= _objectives(of, bounds, start, end, window)
             for metric, (t, y) in seen.items():
-                work = _work(run.requests, start + t)
+                work = _work(run, start + t)
                 yield Series(run.owner, run.replica, generation, client_indicator(metric, name), t, y, work)
 
 
@@ -295,10 +369,14 @@ def _on_grid(grid: object, t: Floats, y: Floats, window: Window) -> tuple[Floats
     return gridded
 
 
-def _work(requests: pd.DataFrame, at: Floats) -> dict[str, Floats]:
-    """Requests sent, and tokens of those that were done, until each of the monotonic times ``at``."""
+def _work(run: _Run, at: Floats) -> dict[str, Floats]:
+    """Requests sent, and tokens of those that were done, until each of the monotonic times ``at``.
+
+    Without a load of the campaign's own: what the engine itself has counted.
+    """
+    requests = run.requests
     if requests.empty:
-        return {}
+        return {name: np.interp(at, *counted) for name, counted in run.served.items()}
     sent = np.sort(_array(requests["sent"].dropna()))
     done = requests[requests["status"] == "ok"].sort_values("finished")
     tokens = np.cumsum(_array(done["prompt_tokens"]) + _array(done["output_tokens"].fillna(0)))

@@ -300,6 +300,21 @@ class Attainment:
 
 
 @dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A series of an engine's metrics that was sampled and is not judged: its last ``value``, and why.
+
+    ``code`` is ``constant``, ``work`` (a count of it is the load), ``clock``, ``sum_of_shares``, ``summed`` (label sets
+    without columns of their own) or ``too_many``.
+    """
+
+    deployment: str
+    series: str
+    code: str
+    reason: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """The whole of ``findings.json``; see ``docs/findings.md`` for the contract."""
 
@@ -312,6 +327,7 @@ class Findings:
     objectives: Sequence[Attainment] = ()
     runs: Sequence[RunValidity] = ()
     experiments: Sequence[Experiment] = ()
+    unjudged: Sequence[Unjudged] = ()
 
 
 @dataclass(frozen=True, slots=True)
