@@ -35,11 +35,13 @@ def main() -> None:
     Gauge("shop_uptime_seconds", "Time since the start", registry=registry).set_function(time.monotonic)
     Gauge("shop_workers", "Workers", registry=registry).set(4)
     server, _ = start_http_server(0, addr="127.0.0.1", registry=registry)
-    print(server.server_port, flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()
+    sys.stdout.write(f"{server.server_port}\n")
+    sys.stdout.flush()
+    ended = threading.Event()
+    threading.Thread(target=_wait_for_the_end, args=(ended,), daemon=True).start()
     random.seed(1)
     began, held = time.monotonic(), list[IO[bytes]]()
-    while True:
+    while not ended.is_set():
         minutes = (time.monotonic() - began) / 60
         for _ in range(_BATCH):
             endpoint = random.choice(["/chat", "/embed"])
@@ -54,6 +56,12 @@ def main() -> None:
         while len(held) < grows.files * minutes:
             held.append(open("/dev/null", "rb"))  # noqa: SIM115 - it is the leak
         time.sleep(_EVERY)
+    server.shutdown()
+
+
+def _wait_for_the_end(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
 
 
 if __name__ == "__main__":

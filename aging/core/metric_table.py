@@ -73,8 +73,8 @@ SOURCES = (
         "engine",
         "a deployment with a metrics endpoint (`engine`)",
         "0.6 ms of CPU a scrape, plus the engine's own work",
-        "what the engine does not export. Every metric of the endpoint is stored as `engine_` and its own name, its"
-        " label sets summed; histogram buckets are left out",
+        "what the engine does not export. [Every series](measurement.md#every-series-of-an-engines-metrics) of the"
+        " endpoint is stored and judged as `engine_` and its own name, besides the common names here",
     ),
     Source(
         "host",

@@ -107,6 +107,10 @@ def engine_column(raw: str) -> str:
     return f"engine_{_NOT_A_NAME.sub('_', raw)}"
 
 
+QUANTILES = {"p50": 0.5, "p95": 0.95}
+"""Of the histograms of an engine."""
+
+
 def part_of(column: str, part: str) -> str:
     """The column of a ``part`` (``p95``, ``mean``) of a distribution: before the unit, which is a name's ending."""
     unit = _UNIT.search(column)

@@ -55,8 +55,9 @@ SAMPLE_COLUMNS: Mapping[str, Column] = {
     "described": Column(
         "text",
         "JSON",
-        "of an engine, what the names of its columns do not show: `counters` and `gauges` (columns whose declared type"
-        " is not that of their name), `common` (columns that are stored under a common name as well), `summed` (label"
+        "of an engine, what the names of its columns do not show: `gauges` (columns that are named like"
+        " counters), `common` (columns that are stored under a common name as well), `buckets` (bounds of each"
+        " histogram), `summed` (label"
         " sets of a metric that have no column of their own)",
         "the row is not an engine's, or an earlier row of the last 10 minutes has it",
     ),

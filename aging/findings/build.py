@@ -19,6 +19,7 @@ from aging.findings.growth_places import with_places
 from aging.findings.indicator_analysis import IndicatorAnalysis, analyze_all
 from aging.findings.limits import Limits, limits
 from aging.findings.load_rise import with_load
+from aging.findings.load_start import with_load_start
 from aging.findings.outlook import with_outlook
 from aging.findings.pool_replicas import courses_of, sound_finding
 from aging.findings.problems import problems_of
@@ -69,6 +70,7 @@ def analyze(
         with_outlook(one, courses.get(_place(one), ()), limited.get(_place(one)), horizon, ends.get(one.deployment))
         for one in findings
     ]
+    findings = [with_load_start(finding, series) for finding in findings]
     findings = [with_places(finding, measured) for finding in findings]
     started = results.state.started
     return Findings(

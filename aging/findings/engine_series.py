@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from aging.core.metrics import base_name, engine_column, is_share, part_of
+from aging.core.metrics import QUANTILES, base_name, engine_column, is_share, part_of
 from aging.core.targets import ENGINE_METRICS
 
 How = Literal["gauge", "rate", "mean"]
 
+_NEARLY_ALL = 0.9
 MOST = 256
 """Series of one endpoint that are judged; single label sets are left out first."""
 
@@ -39,11 +42,11 @@ _CLOCK = re.compile(r"timestamp|start_time|uptime|last_\w*time|boot_time|_age_se
 _LABEL_OF_SCRAPES = re.compile(r'="[^"]*/(metrics|health|healthz|ready|readyz|livez|ping)/?"')
 
 _RATIOS = {
-    "nv_inference_request_duration_us": "nv_inference_request_success",
-    "nv_inference_queue_duration_us": "nv_inference_request_success",
-    "nv_inference_compute_input_duration_us": "nv_inference_request_success",
-    "nv_inference_compute_infer_duration_us": "nv_inference_request_success",
-    "nv_inference_compute_output_duration_us": "nv_inference_request_success",
+    "nv_inference_request_duration_us_total": "nv_inference_request_success_total",
+    "nv_inference_queue_duration_us_total": "nv_inference_request_success_total",
+    "nv_inference_compute_input_duration_us_total": "nv_inference_request_success_total",
+    "nv_inference_compute_infer_duration_us_total": "nv_inference_request_success_total",
+    "nv_inference_compute_output_duration_us_total": "nv_inference_request_success_total",
     "llamacpp:prompt_seconds_total": "llamacpp:prompt_tokens_total",
     "llamacpp:tokens_predicted_seconds_total": "llamacpp:tokens_predicted_total",
 }
@@ -58,9 +61,9 @@ REQUEST_COUNTERS = tuple(
         "vllm:e2e_request_latency_seconds_count",
         "sglang:num_requests_total",
         "sglang:e2e_request_latency_seconds_count",
-        "nv_inference_request_success",
-        "tgi_request_success",
-        "tgi_request_count",
+        "nv_inference_request_success_total",
+        "tgi_request_success_total",
+        "tgi_request_count_total",
         "tgi_request_duration_count",
         "lmdeploy:request_success_total",
         "trtllm_request_success_total",
@@ -107,31 +110,32 @@ class LeftOut:
 class Described:
     """What the rows say of their columns beside the names, over a whole run."""
 
-    counters: frozenset[str] = frozenset()
     gauges: frozenset[str] = frozenset()
     common: frozenset[str] = frozenset()
-    summed: Mapping[str, int] | None = None
+    summed: Mapping[str, int] = field(default_factory=dict)
+    buckets: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Bounds of the buckets that a quantile was interpolated in, by its column without labels."""
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Described:
         """From the ``described`` values of the rows."""
-        counters: set[str] = set()
         gauges: set[str] = set()
         common: set[str] = set()
         summed: dict[str, int] = {}
+        buckets: dict[str, Sequence[float]] = {}
         for text in dict.fromkeys(texts):
             content = json.loads(text)
-            counters |= set(content.get("counters", ()))
             gauges |= set(content.get("gauges", ()))
             common |= set(content.get("common", ()))
             summed |= content.get("summed", {})
-        return cls(frozenset(counters), frozenset(gauges), frozenset(common), summed)
+            for column, bounds in content.get("buckets", {}).items():
+                buckets |= {part_of(column, part): bounds for part in QUANTILES}
+        return cls(frozenset(gauges), frozenset(common), summed, buckets)
 
     def is_counter(self, column: str) -> bool:
+        """Whether it is cumulative; the parser of Prometheus text ends the name of every counter in ``_total``."""
         name = base_name(column)
-        if name in self.gauges:
-            return False
-        return name in self.counters or name.endswith(("_total", "_sum", "_count"))
+        return name.endswith(("_total", "_sum", "_count")) and name not in self.gauges
 
 
 def judged(columns: Sequence[str], described: Described) -> tuple[list[EngineSeries], list[LeftOut]]:
@@ -221,7 +225,19 @@ def constant(column: str, value: float) -> LeftOut:
     return LeftOut(column, "constant", f"constant at {value:g}")
 
 
+def one_bucket(column: str, values: Sequence[float], described: Described) -> LeftOut | None:
+    """Of a quantile that stays in one bucket of its histogram: how it moves in there is not known."""
+    bounds = described.buckets.get(base_name(column))
+    if not bounds:
+        return None
+    ((place, count),) = Counter(bisect_left(bounds, value) for value in values).most_common(1)
+    if count < _NEARLY_ALL * len(values):
+        return None
+    lower, upper = bounds[place - 1] if place else 0.0, bounds[min(place, len(bounds) - 1)]
+    return LeftOut(column, "one_bucket", f"it stays in one bucket ({lower:g} to {upper:g}); the mean is judged")
+
+
 def summed(described: Described) -> Iterator[LeftOut]:
     """Label sets without columns of their own."""
-    for column, count in (described.summed or {}).items():
+    for column, count in described.summed.items():
         yield LeftOut(column, "summed", f"{count} label sets beyond the first are summed as {{others}}")

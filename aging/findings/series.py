@@ -34,6 +34,7 @@ from aging.findings.engine_series import (
     LeftOut,
     constant,
     judged,
+    one_bucket,
     request_columns,
     summed,
     token_columns,
@@ -43,6 +44,7 @@ from aging.findings.load_gaps import load_gaps
 from aging.findings.slo import Objectives, objectives_met, of_class
 from aging.findings.slo import classes as objectives_of
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
+from aging.stats.growth.load_start_sensitivity import earliest_start
 from aging.store.results import Results
 
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
@@ -53,10 +55,27 @@ _BASE: Base = "sent"
 _TAIL = 0.95
 
 
+_ATTACHED = "attach"
+_UPTIME = "process_uptime_seconds"
+_FEWEST = 12
+
 _SETTLING_SECONDS = 60.0
 """The first minute of the runner and the clients is their warm-up: caches and allocators fill."""
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of the time before an observation, in seconds before its start.
+
+    ``age`` of the main process; ``possible`` is the earliest start of the growth, ``assumed`` the start of load that
+    the series counts from.
+    """
+
+    age: float
+    possible: float
+    assumed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,8 @@ class Series:
     y: Floats
     work: Mapping[str, Floats]
     phases: Sequence[tuple[float, float]] = ()
+    before: Before | None = None
+    """Of the first generation of a process that ran before it was observed, without a load of the campaign's own."""
 
     def per_second(self, driver: str) -> float | None:
         """The mean rate of ``driver``'s work over the window; None where there was none."""
@@ -98,6 +119,10 @@ class Window:
     phases: Sequence[tuple[float, float]] = ()
     earlier: float = 0.0
     """Seconds that attached processes had run before: sustained growth is judged against all of their time."""
+    age: float | None = None
+    """How long an attached process without a load of the campaign's own had run before."""
+    start_known: bool = True
+    """Whether the start of load was given; else the growth itself may show that it began later than the process."""
     undriven: Sequence[tuple[float, float]] = ()
     """Stretches without a load process; their samples are left out."""
 
@@ -134,10 +159,34 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
     end = min(end for end in ends if end is not None)
     warmup, grid = campaign.warmup_seconds or 0.0, campaign.analysis.grid_seconds
     without = [(gap.gone, gap.back) for gap in load_gaps(results, deployment, replica)]
-    window = Window(run.load_start, end, warmup, grid, run.phases, run.earlier, without)
+    age, start_known = _before(results, deployment, replica, run.earlier)
+    window = Window(
+        run.load_start,
+        end,
+        warmup,
+        grid,
+        run.phases,
+        run.earlier,
+        age=age,
+        start_known=start_known,
+        undriven=without,
+    )
     if campaign.warmup_seconds is None:
-        window = replace(window, warmup=_automatic_warmup(results.tree(deployment, replica), window))
+        window = replace(window, warmup=_automatic_warmup(results.tree(deployment, replica), replace(window, age=None)))
     return window
+
+
+def _before(results: Results, deployment: str, replica: int, earlier: float) -> tuple[float | None, bool]:
+    """How long an observed process had run before, None of one under the campaign's own load; and if that is known to
+    be the time under load.
+    """
+    made = results.manifest.deployment(deployment)
+    if made is None or made.kind != _ATTACHED or results.manifest.campaign.load is not None:
+        return None, True
+    rows = results.tree(deployment, replica, columns=("mono", _UPTIME))
+    known = rows[rows[_UPTIME].notna()] if _UPTIME in rows else rows[:0]
+    age = float(known[_UPTIME].iloc[0]) if len(known) else earlier
+    return max(age, earlier), made.options.get("load_start", "process") != "process"
 
 
 def _automatic_warmup(process: pd.DataFrame, window: Window) -> float:
@@ -235,7 +284,7 @@ def device_limit(results: Results, deployment: str) -> float | None:
 
 def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Iterator[Series]:
     window = run.window
-    for generation, start, rows in generations(samples, "mono", window):
+    for place, (generation, start, rows) in enumerate(generations(samples, "mono", window)):
         phases = [(begin + window.load_start - start, end + window.load_start - start) for begin, end in window.phases]
         for indicator in indicators:
             if indicator not in rows or rows[indicator].isna().all():
@@ -244,31 +293,51 @@ def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Ite
             t, y = _array(seen["mono"]) - start, _array(seen[indicator])
             grid = rate_grid if indicator.endswith("_total") else median_grid
             t, y = _on_grid(grid, t, y, window)
-            yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run, start + t), phases)
+            work = _work(run, start + t)
+            series = Series(run.owner, run.replica, generation, indicator, t, y, work, phases)
+            yield _since_load(series, window) if place == 0 else series
+
+
+def _since_load(series: Series, window: Window) -> Series:
+    """A series of a process that was not loaded by the campaign, counted from the earliest start of its growth.
+
+    A start of load that was given is kept.
+    """
+    if window.age is None or series.t.size < _FEWEST:
+        return series
+    observed = series.t - window.earlier
+    possible = min(window.age, earliest_start(observed, series.y) - float(observed[0]))
+    possible = max(possible, 0.0)
+    assumed = window.earlier if window.start_known else min(window.earlier, possible)
+    return replace(series, t=observed + assumed, before=Before(window.age, possible, assumed))
 
 
 def _of_engine(samples: pd.DataFrame, run: _Run) -> Iterator[Series]:
     """Every series of the endpoint that is judged, under the engine's own names."""
     chosen, _ = engine_series(samples)
     window = run.window
-    for generation, start, rows in generations(samples, "mono", window) if chosen else ():
+    found = generations(samples, "mono", window) if chosen else iter(())
+    for place, (generation, start, rows) in enumerate(found):
         for one in chosen:
             t, y = _engine_grid(one, rows, start, window)
             if t.size:
                 work = _work(run, start + t)
-                yield Series(run.owner, run.replica, generation, one.indicator, t, y, work)
+                series = Series(run.owner, run.replica, generation, one.indicator, t, y, work)
+                yield _since_load(series, window) if place == 0 else series
 
 
 def engine_series(samples: pd.DataFrame) -> tuple[list[EngineSeries], list[LeftOut]]:
     """The series of an endpoint's rows that are judged, and those that are not, with the reasons."""
     varying, left = [], []
+    described = _described(samples)
     for column in (str(name) for name in samples if str(name).startswith("engine_")):
         values = _array(samples[column].dropna())
         if values.size and np.all(values == values[0]):
             left.append(constant(column, float(values[0])))
+        elif (coarse := one_bucket(column, values.tolist(), described)) is not None:
+            left.append(coarse)
         elif values.size:
             varying.append(column)
-    described = _described(samples)
     found, others = judged(varying, described)
     return found, [*left, *others, *summed(described)]
 

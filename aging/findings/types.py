@@ -303,8 +303,9 @@ class Attainment:
 class Unjudged:
     """A series of an engine's metrics that was sampled and is not judged: its last ``value``, and why.
 
-    ``code`` is ``constant``, ``work`` (a count of it is the load), ``clock``, ``sum_of_shares``, ``summed`` (label sets
-    without columns of their own) or ``too_many``.
+    ``code`` is ``constant``, ``work`` (a count of it is the load), ``clock``, ``sum_of_shares``, ``one_bucket`` (a
+    quantile that never leaves one bucket of its histogram), ``summed`` (label sets without columns of their own) or
+    ``too_many``.
     """
 
     deployment: str

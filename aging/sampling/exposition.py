@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from aging.core.metrics import engine_column, part_of
+from aging.core.metrics import QUANTILES, engine_column, part_of
 
 MOST_LABEL_SETS = 64
 """Label sets of one metric that have columns of their own."""
@@ -35,7 +35,6 @@ FEWEST_OBSERVATIONS = 20
 
 _DESCRIBED_SECONDS = 600.0
 _LONGEST_VALUE = 60
-_QUANTILES = {"p50": 0.5, "p95": 0.95}
 _OTHERS = "{others}"
 _CUMULATIVE = ("_total", "_sum", "_count")
 
@@ -134,16 +133,16 @@ class Columns:
     def described(self, scraped: Exposition, now: float) -> str | None:
         """What the columns' names do not show, as JSON, where it is new or was last written ten minutes ago.
 
-        ``counters`` and ``gauges``: columns whose declared type is not that of their name; ``common``: columns that
-        are stored under a common name as well; ``summed``: the number of label sets without columns of their own.
+        ``gauges``: columns that are named like counters; ``common``: columns that are stored under a common name as
+        well; ``buckets``: the bounds of each histogram; ``summed``: the number of label sets without columns of their
+        own.
         """
-        counters = [name for name, kind in scraped.types.items() if kind == "counter" and not name.endswith("_total")]
         gauges = [name for name, kind in scraped.types.items() if kind == "gauge" and name.endswith(_CUMULATIVE)]
         summed = {name: sum(text == _OTHERS for text in own.values()) for name, own in self._own.items()}
         content = {
-            "counters": [engine_column(name) for name in counters],
             "gauges": [engine_column(name) for name in gauges],
             "common": {engine_column(raw): common for raw, common in self.common.items()},
+            "buckets": {engine_column(name): _bounds(histogram) for name, histogram in scraped.buckets.items()},
             "summed": {engine_column(name): count for name, count in summed.items() if count},
         }
         text = json.dumps({key: value for key, value in content.items() if value})
@@ -188,10 +187,15 @@ class Columns:
                 self._bases[column + text] = total
             elif max(since.values(), default=0.0) >= FEWEST_OBSERVATIONS:
                 self._bases[column + text] = total
-                for part, q in _QUANTILES.items():
+                for part, q in QUANTILES.items():
                     value = bucket_quantile(since, q)
                     if value is not None:
                         yield part_of(column, part) + text, value
+
+
+def _bounds(histogram: Mapping[Labels, _Buckets]) -> list[float]:
+    """The finite bounds that all label sets have, in order."""
+    return [bound for bound in _summed(list(histogram.values())) if math.isfinite(bound)]
 
 
 def _summed(together: Sequence[_Buckets]) -> _Buckets:
