@@ -15,21 +15,13 @@ import pandas as pd
 
 from aging.core import format
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY, full_scale
-from aging.findings.asked import Asked
+from aging.findings.asked import Asked, NamedLimit
 from aging.findings.series import Series, device_limit
 from aging.store.results import Results
 
 _CGROUP_LIMIT = "cgroup_memory_limit_bytes"
 _LEVELS = "limit_cgroup_memory_levels"
 _ALWAYS = "limit_host_memory_bytes"
-
-
-@dataclass(frozen=True, slots=True)
-class NamedLimit:
-    """Where an indicator must not arrive: a ``value`` in its unit, and the ``name`` of what sets it."""
-
-    value: float
-    name: str
 
 
 Limits = Mapping[tuple[str, str], NamedLimit]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aging.findings.limits import NamedLimit
+from aging.findings.asked import NamedLimit
 from aging.findings.types import Finding, Outlook
 from aging.stats import Course, outlook
 from aging.stats.growth.outlook import Outlook as Found
