@@ -21,6 +21,7 @@ from aging.store.results import Results
 
 _CGROUP_LIMIT = "cgroup_memory_limit_bytes"
 _LEVELS = "limit_cgroup_memory_levels"
+_NEAR = 0.01
 _ALWAYS = "limit_host_memory_bytes"
 
 
@@ -135,7 +136,9 @@ def _least(results: Results, deployment: str, read: tuple[int, pd.Series], indic
         return None
     least = min(known, key=lambda one: values[one.room])
     named = least.name(values, format.level(least.limit, values[least.limit]))
-    return NamedLimit(level + values[least.room], named)
+    value, nominal = level + values[least.room], values[least.limit]
+    # Level and room are read at slightly different times; where nothing else uses the limit they add up to it.
+    return NamedLimit(nominal if abs(value - nominal) <= _NEAR * nominal else value, named)
 
 
 def _level(results: Results, deployment: str, replica: int, indicator: str, at: Mapping[str, float]) -> float | None:
