@@ -46,7 +46,7 @@ def main() -> None:
         for _ in range(_BATCH):
             endpoint = random.choice(["/chat", "/embed"])
             usual = 0.15 if endpoint == "/chat" else 0.04
-            latency.labels(endpoint).observe(random.gammavariate(20, usual / 20) + grows.latency * minutes)
+            latency.labels(endpoint).observe(random.gammavariate(100, usual / 100) + grows.latency * minutes)
             queue.observe(random.gammavariate(4, 0.005))
             requests.labels(endpoint, "200").inc()
         if random.random() < 0.02:

@@ -46,6 +46,8 @@ def with_load_start(finding: Finding, series: Sequence[Series]) -> Finding:
 
 def _open(series: Series, before: Before) -> Note | None:
     """From which start on an undecided growth would be sustained."""
+    if before.age < float(series.t[-1] - series.t[0]):
+        return None  # most of its life was seen
     until = _sustained_until(series, before)
     if until is None:
         return None
