@@ -15,7 +15,7 @@ from aging.core.quantities import parse_duration
 from aging.deployments.base import DeploymentBase
 from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
-from aging.sampling.samplers.engine import client, recognised, scrape
+from aging.sampling.samplers.engine import EngineSampler, client, recognised, scrape
 from aging.sampling.samplers.pss import FootprintSampler
 
 _POINTS = 240
@@ -46,6 +46,8 @@ def observation(
     value = int(whereabouts.value) if whereabouts.by == "pid" else whereabouts.value
     between = max(round(seconds / _FOOTPRINTS), _SHORTEST_INTERVAL)
     often = between < FootprintSampler.default_interval
+    scrape_every = max(round(seconds / _POINTS), 1)
+    quick = scrape_every < EngineSampler.default_interval
     lines = [
         f"name = {_toml(name)}",
         f"duration = {_toml(duration)}",
@@ -64,7 +66,9 @@ def observation(
         "[analysis]",
         f"grid = {_toml(f'{grid}s')}",
         *_asked_lines(asked),
-        *(["", "[sampling]", f"{FootprintSampler.kind} = {_toml(f'{between}s')}"] if often else []),
+        *(["", "[sampling]"] if often or (metrics is not None and quick) else []),
+        *([f"{FootprintSampler.kind} = {_toml(f'{between}s')}"] if often else []),
+        *([f"{EngineSampler.kind} = {_toml(f'{scrape_every}s')}"] if metrics is not None and quick else []),
     ]
     return CampaignText("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
 

@@ -14,7 +14,7 @@ from aging.core.records import HARNESS
 from aging.findings.problem_kinds import kind_description
 from aging.findings.types import Finding, Findings
 
-_CONDITION = re.compile(r"\s*([a-z][a-z0-9_]*)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
+_CONDITION = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9_]*(?:\{[^}]*\})?)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
 
 
 class Outcome(Enum):
@@ -79,7 +79,7 @@ def check_names(
     mistakes += [
         Mistake("--fail", f"unknown indicator {c.indicator!r}; {suggestion(c.indicator, indicators)}")
         for c in conditions
-        if c.indicator not in indicators
+        if c.indicator not in indicators and not c.indicator.startswith("engine_")
     ]
     if mistakes:
         raise MistakesError("check", mistakes)

@@ -66,6 +66,18 @@ def warmup(text: str) -> float | str:
     return text if text == "auto" else duration(text)
 
 
+def load_start(text: str) -> str:
+    """``process``, ``now`` or a duration; its value is the text as given."""
+    if text not in ("process", "now"):
+        try:
+            parse_duration(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no start of load; give process, now, or how long ago it was, like 3h"
+            ) from None
+    return text
+
+
 def pid(text: str) -> int:
     """A process id."""
     if not text.isdigit() or int(text) == 0:

@@ -9,7 +9,7 @@ request is sent to it. Ctrl-C ends the watch and analyzes the samples so far (ex
   aging observe --cgroup /system.slice/ollama.service --limit 64GiB --horizon 30d
 
 Whether growth is sustained or levels off is judged against the whole age of the process. If
-the process was idle until now, use --load-start now.
+the process was idle until now, use --load-start now; if its load began three hours ago, 3h.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.cli.arguments import minimum_duration, outlook_arguments, pattern, pid, url
+from aging.cli.arguments import load_start, minimum_duration, outlook_arguments, pattern, pid, url
 from aging.cli.console import console, show_run
 from aging.core.errors import ExitCode
 
@@ -51,9 +51,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--load-start",
-        choices=("process", "now"),
+        type=load_start,
         default="process",
-        help="when the load started: with the process (default), or now",
+        metavar="WHEN",
+        help="when the load started: with the process (default), now, or so long ago (3h)",
     )
     outlook_arguments(parser)
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")

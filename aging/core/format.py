@@ -18,6 +18,8 @@ NONE = "–"
 
 _BINARY = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 _TIME = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_MILLISECONDS = tuple((factor * 1e3, name) for factor, name in _TIME)
+_MICROSECONDS = tuple((factor * 1e6, name) for factor, name in _TIME)
 _PLAIN = ((1.0, ""),)
 _CPU = ((1.0, "CPU"), (1e-3, "mCPU"), (1e-6, "µCPU"))
 _LEAST_WRITTEN, _MOST_WRITTEN = 1e-6, 1e15
@@ -76,13 +78,18 @@ _BY_ENDING = (
     ("_seconds_total", Unit(_TIME, "/s")),
     ("_total", Unit(_PLAIN, "/s")),
     ("_bytes", Unit(_BINARY)),
+    ("_milliseconds", Unit(_MILLISECONDS)),
+    ("_ms", Unit(_MILLISECONDS)),
+    ("_microseconds", Unit(_MICROSECONDS)),
+    ("_us", Unit(_MICROSECONDS)),
     ("_seconds", Unit(_TIME)),
 )
 
 
 def unit_of(indicator: str) -> Unit:
-    """The unit of an indicator, from the ending of its name."""
-    return next((unit for ending, unit in _BY_ENDING if indicator.endswith(ending)), Unit(_PLAIN))
+    """The unit of an indicator, from the ending of its name, before the labels of one of its series."""
+    name = indicator.partition("{")[0]
+    return next((unit for ending, unit in _BY_ENDING if name.endswith(ending)), Unit(_PLAIN))
 
 
 def byte_size(count: float | None, *, signed: bool = False) -> str:

@@ -73,8 +73,8 @@ SOURCES = (
         "engine",
         "a deployment with a metrics endpoint (`engine`)",
         "0.6 ms of CPU a scrape, plus the engine's own work",
-        "what the engine does not export. Every metric of the endpoint is stored as `engine_` and its own name, its"
-        " label sets summed; histogram buckets are left out",
+        "what the engine does not export. [Every series](measurement.md#every-series-of-an-engines-metrics) of the"
+        " endpoint is stored and judged as `engine_` and its own name, besides the common names here",
     ),
     Source(
         "host",
@@ -88,6 +88,12 @@ SOURCES = (
         " `_harness`",
         "0.1 ms of CPU for each group",
         "the root group; which of those that share a group it comes from",
+    ),
+    Source(
+        "limits",
+        "a deployment's process tree (`tree`): each limit that is set, and the room left to it",
+        "2 to 3 ms of CPU a tick",
+        "limits of groups that are not visible from inside a container; quotas of the program itself",
     ),
     Source(
         "device",
@@ -402,6 +408,59 @@ _HOST = (
     Metric("host_ntp_estimated_error_seconds", "seconds", "how far off the clock may be", "up", "host"),
 )
 
+_LIMITS = (
+    Metric(
+        "limit_open_files",
+        "count",
+        "open files that one process may have (`ulimit -n`), of the process with the least room",
+        None,
+        "limits",
+    ),
+    Metric("limit_open_files_room", "count", "open files that this process may still open", "down", "limits"),
+    Metric("limit_host_open_files", "count", "open files that the kernel allows all processes", None, "limits"),
+    Metric("limit_host_open_files_room", "count", "of them those that are left", "down", "limits"),
+    Metric(
+        "limit_address_space_bytes",
+        "bytes",
+        "address space that one process may have (`ulimit -v`), of the process with the least room",
+        None,
+        "limits",
+    ),
+    Metric("limit_address_space_room_bytes", "bytes", "address space that it may still map", "down", "limits"),
+    Metric(
+        "limit_cgroup_memory_bytes",
+        "bytes",
+        "memory limit (`memory.max`, `memory.high`, `memory.limit_in_bytes`) of the control group of the main process,"
+        " or of the one above it with less room",
+        None,
+        "limits",
+    ),
+    Metric(
+        "limit_cgroup_memory_room_bytes",
+        "bytes",
+        "what this group may still take: its limit less anonymous and shared memory, and the kernel's own (version 2)",
+        "down",
+        "limits",
+        "swap: what the kernel swaps out is room again",
+    ),
+    Metric("limit_cgroup_memory_levels", "count", "how many levels above the own group it is", None, "limits"),
+    Metric("limit_host_memory_bytes", "bytes", "memory of the host", None, "limits"),
+    Metric("limit_host_memory_room_bytes", "bytes", "memory of the host that is available", "down", "limits", "swap"),
+    Metric("limit_cgroup_threads", "count", "threads that the control group may have (`pids.max`)", None, "limits"),
+    Metric("limit_cgroup_threads_room", "count", "of them those that are left", "down", "limits"),
+    Metric(
+        "limit_user_threads",
+        "count",
+        "threads that the user of the main process may have (`ulimit -u`); root has no such limit",
+        None,
+        "limits",
+        "users of other namespaces",
+    ),
+    Metric("limit_user_threads_room", "count", "of them those that are left", "down", "limits"),
+    Metric("limit_host_threads", "count", "the less of `kernel.threads-max` and `kernel.pid_max`", None, "limits"),
+    Metric("limit_host_threads_room", "count", "of them those that are left", "down", "limits"),
+)
+
 _CGROUP = (
     Metric("cgroup_memory_usage_bytes", "bytes", "memory of all kinds, the kernel's own too", "up", "cgroup"),
     Metric("cgroup_memory_anon_bytes", "bytes", "anonymous memory", "up", "cgroup"),
@@ -560,4 +619,4 @@ def _client() -> Iterator[Metric]:
         yield Metric(name, unit, _CLIENT_MEANINGS[name], worse, "requests", blind_spot)
 
 
-METRICS = (*_PROCESS, *_FOOTPRINT, *_ALLOCATOR, *_ENGINE, *_HOST, *_CGROUP, *_DEVICE, *_client())
+METRICS = (*_PROCESS, *_FOOTPRINT, *_ALLOCATOR, *_ENGINE, *_HOST, *_CGROUP, *_LIMITS, *_DEVICE, *_client())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from aging.core.targets import ENGINE_METRICS
@@ -59,9 +60,66 @@ def is_tail(indicator: str) -> bool:
     return indicator.startswith("client_") and indicator.endswith(tuple(_TAILS.values()))
 
 
+_DOWNWARDS = re.compile(
+    r"throughput|per_(second|sec|s)(_|$)|tokens_seconds$|(hit|acceptance|accept|success)_(rate|ratio|perc)"
+    r"|free|available|headroom|remaining|goodput|attainment"
+)
+
+
+def is_engine_series(indicator: str) -> bool:
+    """Whether it is a series of a metrics endpoint under the engine's own name, not under a common one."""
+    return indicator.startswith("engine_") and indicator not in ENGINE_METRICS
+
+
 def ages_downwards(indicator: str) -> bool:
     """Whether a decrease of the indicator is worse."""
+    if is_engine_series(indicator):
+        return (
+            not indicator.partition("{")[0].endswith("_total") and _DOWNWARDS.search(base_name(indicator)) is not None
+        )
     return indicator.startswith("client_") and indicator.endswith((_ATTAINMENT, _GOODPUT))
+
+
+_SHARE = re.compile(r"(usage|utili[sz]ation|occupancy|used|full|fill)(_\w+)?_(ratio|perc|percent|fraction)$|_usage$")
+
+
+def full_scale(indicator: str, most: float) -> float | None:
+    """The value at which a gauge that is a share of a whole is at its end, 1 or 100; None of any other indicator.
+
+    ``most`` is the largest value that was seen: names such as ``kv_cache_usage_perc`` do not tell ratio from percent.
+    """
+    if not indicator.startswith("engine_") or not is_share(indicator):
+        return None
+    return 1.0 if most <= 1 else 100.0 if most <= 100 else None
+
+
+def is_share(indicator: str) -> bool:
+    """Whether its name says that it is the share of a whole that is in use."""
+    return _SHARE.search(base_name(indicator)) is not None
+
+
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
+_UNIT = re.compile(r"_(seconds|bytes|milliseconds|ms|microseconds|us)$")
+
+
+def engine_column(raw: str) -> str:
+    """The column of a Prometheus metric."""
+    return f"engine_{_NOT_A_NAME.sub('_', raw)}"
+
+
+QUANTILES = {"p50": 0.5, "p95": 0.95}
+"""Of the histograms of an engine."""
+
+
+def part_of(column: str, part: str) -> str:
+    """The column of a ``part`` (``p95``, ``mean``) of a distribution: before the unit, which is a name's ending."""
+    unit = _UNIT.search(column)
+    return f"{column}_{part}" if unit is None else f"{column[: unit.start()]}_{part}{unit[0]}"
+
+
+def base_name(indicator: str) -> str:
+    """The indicator's name without the labels of one of its series."""
+    return indicator.partition("{")[0]
 
 
 _RESOLUTION_BYTES = 64 * os.sysconf("SC_PAGE_SIZE")
@@ -80,6 +138,7 @@ def resolution(indicator: str, level: float = 0.0) -> float:
     few percent with what else the host does; pools of connections and threads are filled one by one. A smaller change
     is no growth, and one below four times it is not called aging.
     """
+    engine, indicator = is_engine_series(indicator), base_name(indicator)
     if indicator == DEVICE_MEMORY:
         return float(_DEVICE_PAGE_BYTES)
     if indicator.endswith("_bytes"):
@@ -88,4 +147,4 @@ def resolution(indicator: str, level: float = 0.0) -> float:
         return max(_LEAST_CORES, _RELATIVE * level)
     if indicator.endswith("_seconds"):
         return max(_LEAST_SECONDS, _RELATIVE * level)
-    return _COUNTS.get(indicator, 0.0)
+    return _RELATIVE * level if engine else _COUNTS.get(indicator, 0.0)

@@ -57,7 +57,7 @@ class Reading:
     ``client-vllm``); ``generation`` counts the starts of the server. A value that could not be read is absent from
     ``values`` and has its reason in ``missing``. ``pids`` are the processes that the values are summed over, if any.
     ``stamp`` is the time of the reading on this boot's clock, if later than the tick. ``lineage`` is that of a single
-    process.
+    process. ``described`` is what the names of the values do not show, as JSON, where it is new.
     """
 
     owner: str
@@ -68,6 +68,7 @@ class Reading:
     pids: Sequence[int] = ()
     stamp: Stamp | None = field(default=None, compare=False)
     lineage: Lineage | None = None
+    described: str | None = None
 
 
 Status = Literal["ok", "error", "dropped", "aborted", "refused"]

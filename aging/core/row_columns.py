@@ -52,6 +52,15 @@ SAMPLE_COLUMNS: Mapping[str, Column] = {
         "command line of the process, at most 200 characters, values of secret-like arguments masked",
         "the row is not one process's, or an earlier row of the last 10 minutes has it",
     ),
+    "described": Column(
+        "text",
+        "JSON",
+        "of an engine, what the names of its columns do not show: `gauges` (columns that are named like"
+        " counters), `common` (columns that are stored under a common name as well), `buckets` (bounds of each"
+        " histogram), `summed` (label"
+        " sets of a metric that have no column of their own)",
+        "the row is not an engine's, or an earlier row of the last 10 minutes has it",
+    ),
 }
 """Of every row of a sampler, before its metrics."""
 

@@ -25,5 +25,13 @@ class Limit:
     in_bytes: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class NamedLimit:
+    """Where an indicator must not arrive: a ``value`` in its unit, and the ``name`` of what sets it."""
+
+    value: float
+    name: str
+
+
 USUAL_HORIZON = 30 * 86_400.0
 """Seconds, where no other horizon is given."""

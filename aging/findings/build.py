@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 
 from aging.core.format import utc
-from aging.core.metrics import is_tail
+from aging.core.metrics import is_engine_series, is_tail
 from aging.findings.allocator_retention import with_retention
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.findings.controls import controls
@@ -18,13 +18,15 @@ from aging.findings.factor_effects import experiments
 from aging.findings.growth_places import with_places
 from aging.findings.indicator_analysis import IndicatorAnalysis, analyze_all
 from aging.findings.limits import Limits, limits
+from aging.findings.load_rise import with_load
+from aging.findings.load_start import with_load_start
 from aging.findings.outlook import with_outlook
 from aging.findings.pool_replicas import courses_of, sound_finding
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
-from aging.findings.series import Measured
+from aging.findings.series import Measured, engine_series
 from aging.findings.slo import attainments, classes
-from aging.findings.types import SCHEMA, Attainment, Finding, Findings, RunValidity
+from aging.findings.types import SCHEMA, Attainment, Finding, Findings, RunValidity, Unjudged
 from aging.findings.verdict import of_finding
 from aging.stats import hierarchical_fdr, time_to_exhaustion
 from aging.stats.trend_tests.base import TrendTest
@@ -45,26 +47,30 @@ def analyze(
     measured = Measured(results) if measured is None else measured
     manifest, series = results.manifest, measured.series
     analysis = manifest.campaign.analysis
-    runs, limited = validities(results), limits(results, asked)
+    runs, limited = validities(results), limits(results, asked, series)
     horizon = asked.horizon or analysis.horizon_seconds
-    # The harness is a control and the tails of the latencies repeat their medians: as families of their own they do not
-    # raise the threshold for the deployments.
+    # The harness is a control, the tails of the latencies repeat their medians, and an engine may export hundreds of
+    # series: as families of their own they do not raise the threshold for the deployments.
     analyzed = analyze_all(series, tests)
-    indicators = [one for one in analyzed if not is_tail(one.series.indicator)]
     tails = [one for one in analyzed if is_tail(one.series.indicator)]
-    of_deployments, of_tails, of_harness = (
+    engines = [one for one in analyzed if is_engine_series(one.series.indicator)]
+    rest = [one for one in analyzed if not is_tail(one.series.indicator)]
+    indicators = [one for one in rest if not is_engine_series(one.series.indicator)]
+    of_deployments, of_tails, of_engines, of_harness = (
         _findings(family, runs, analysis.test, analysis.q)
-        for family in (indicators, tails, analyze_all(measured.harness, tests))
+        for family in (indicators, tails, engines, analyze_all(measured.harness, tests))
     )
-    findings = [*sorted((*of_deployments, *of_tails), key=_place), *of_harness]
+    of_engines = [with_load(finding, series) for finding in of_engines]
+    findings = [*sorted((*of_deployments, *of_tails, *of_engines), key=_place), *of_harness]
     levels = {(one.owner, one.indicator): float(one.y[-1]) for one in series if one.y.size}
     findings = [with_retention(_with_exhaustion(finding, levels, limited), series) for finding in findings]
-    courses = {_of(group): courses_of(group, runs) for group in _by_indicator(indicators)}
+    courses = {_of(group): courses_of(group, runs) for group in _by_indicator((*indicators, *engines))}
     ends = {deployment: _end(results, deployment) for deployment in results.deployments}
     findings = [
         with_outlook(one, courses.get(_place(one), ()), limited.get(_place(one)), horizon, ends.get(one.deployment))
         for one in findings
     ]
+    findings = [with_load_start(finding, series) for finding in findings]
     findings = [with_places(finding, measured) for finding in findings]
     started = results.state.started
     return Findings(
@@ -77,7 +83,21 @@ def analyze(
         objectives=_objectives(measured, runs),
         runs=runs,
         experiments=experiments(manifest, analyzed, runs, analysis.test),
+        unjudged=_unjudged(results),
     )
+
+
+def _unjudged(results: Results) -> list[Unjudged]:
+    """The series of the engines that were sampled and are not judged, once a deployment."""
+    found: dict[tuple[str, str], Unjudged] = {}
+    for deployment in results.deployments:
+        for replica in results.replicas(deployment):
+            samples = results.samples(deployment, "engine", replica)
+            for one in engine_series(samples)[1] if len(samples) else ():
+                seen = samples[one.column].dropna().tolist() if one.column in samples else []
+                value = float(seen[-1]) if seen else None
+                found[deployment, one.column] = Unjudged(deployment, one.column, one.code, one.reason, value)
+    return list(found.values())
 
 
 def _objectives(measured: Measured, runs: Sequence[RunValidity]) -> list[Attainment]:
@@ -147,7 +167,7 @@ def _with_exhaustion(finding: Finding, levels: Mapping[tuple[str, str], float], 
     slope, interval = finding.slope_per_hour, finding.ci_per_hour
     if finding.verdict != "aging" or level is None or limit is None or slope is None or interval is None:
         return finding
-    time = time_to_exhaustion(level, limit, slope / _HOUR, *(bound / _HOUR for bound in interval))
+    time = time_to_exhaustion(level, limit.value, slope / _HOUR, *(bound / _HOUR for bound in interval))
     hours = (time.seconds / _HOUR, _finite(time.earliest / _HOUR), _finite(time.latest / _HOUR))
     return replace(finding, exhaustion_hours=hours) if math.isfinite(time.seconds) else finding
 

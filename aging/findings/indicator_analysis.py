@@ -95,7 +95,9 @@ def _mechanism(series: Series, sizes: Mapping[tuple[str, int, int, str], Series]
         sizes.get((series.owner, series.replica, series.generation, name))
         for name in ("process_rss_bytes", "process_vms_bytes")
     )
-    if resident is None or virtual is None or not np.array_equal(resident.t, virtual.t):
+    if resident is None or virtual is None or resident.t.size != virtual.t.size or not resident.t.size:
+        return None
+    if not np.allclose(resident.t - resident.t[0], virtual.t - virtual.t[0]):  # starts of load may differ
         return None
     try:
         return str(growth_mechanism(resident.t, resident.y, virtual.y))

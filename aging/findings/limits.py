@@ -1,35 +1,173 @@
-"""The limits that a deployment may run into: memory of the host, its control group or its devices, and descriptors."""
+"""The limits that a deployment may run into, each with its name: memory, descriptors, address space, threads, ratios.
+
+They are the target's (source ``limits``): a limit as last read, less what others use of it, which is what the
+deployment's own level plus the room left to it makes. Results without this source have the limits that their manifest
+and the control group's rows know.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from aging.core.metrics import DEVICE_MEMORY, PRIMARY
-from aging.findings.asked import Asked
-from aging.findings.series import device_limit
+import numpy as np
+import pandas as pd
+
+from aging.core import format
+from aging.core.metrics import DEVICE_MEMORY, PRIMARY, full_scale
+from aging.findings.asked import Asked, NamedLimit
+from aging.findings.series import Series, device_limit
 from aging.store.results import Results
 
 _CGROUP_LIMIT = "cgroup_memory_limit_bytes"
+_LEVELS = "limit_cgroup_memory_levels"
+_NEAR = 0.01
+_ALWAYS = "limit_host_memory_bytes"
 
-Limits = Mapping[tuple[str, str], float]
-"""By deployment and indicator, in the indicator's unit."""
+
+Limits = Mapping[tuple[str, str], NamedLimit]
+"""By deployment and indicator."""
 
 
-def limits(results: Results, asked: Asked) -> Limits:
-    """The limit of each exhaustible indicator of each deployment.
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """A limit of the kernel: the columns of it and of the room left to it, and its name for a row and a text."""
 
-    Of memory: what is asked, else what the campaign file says, else the less of the host's and the control group's.
+    limit: str
+    room: str
+    name: Callable[[Mapping[str, float], str], str]
+
+
+def _of_the_group(row: Mapping[str, float], size: str) -> str:
+    levels = int(row.get(_LEVELS) or 0)
+    if not levels:
+        return f"its control group's {size}"
+    return f"the {size} of the control group {levels} {'level' if levels == 1 else 'levels'} above its own"
+
+
+_MEMORY = (
+    _Kernel("limit_cgroup_memory_bytes", "limit_cgroup_memory_room_bytes", _of_the_group),
+    _Kernel("limit_host_memory_bytes", "limit_host_memory_room_bytes", lambda _, size: f"the host's {size}"),
+    _Kernel(
+        "limit_address_space_bytes",
+        "limit_address_space_room_bytes",
+        lambda _, size: f"its address space limit of {size} (ulimit -v)",
+    ),
+)
+_KERNEL: Mapping[str, Sequence[_Kernel]] = {
+    PRIMARY: _MEMORY,
+    "process_vms_bytes": _MEMORY[2:],
+    "process_fds": (
+        _Kernel(
+            "limit_open_files", "limit_open_files_room", lambda _, count: f"its limit of {count} open files (ulimit -n)"
+        ),
+        _Kernel(
+            "limit_host_open_files",
+            "limit_host_open_files_room",
+            lambda _, count: f"the host's limit of {count} open files",
+        ),
+    ),
+    "process_threads": (
+        _Kernel(
+            "limit_cgroup_threads",
+            "limit_cgroup_threads_room",
+            lambda _, count: f"its control group's limit of {count} threads (pids.max)",
+        ),
+        _Kernel(
+            "limit_user_threads",
+            "limit_user_threads_room",
+            lambda _, count: f"its user's limit of {count} threads (ulimit -u)",
+        ),
+        _Kernel(
+            "limit_host_threads", "limit_host_threads_room", lambda _, count: f"the host's limit of {count} threads"
+        ),
+    ),
+}
+
+
+def limits(results: Results, asked: Asked, series: Sequence[Series]) -> Limits:
+    """The limit of each exhaustible indicator of each deployment, the one that is met first.
+
+    Of memory: what is asked, else what the campaign file says, else the kernel's.
     """
-    host, given = results.manifest.host, results.manifest.campaign.analysis.memory_limit_bytes
-    found: dict[tuple[str, str], float] = {}
+    found: dict[tuple[str, str], NamedLimit] = {}
+    given = results.manifest.campaign.analysis.memory_limit_bytes
     for deployment in results.deployments:
-        known = [one for one in (host.memory_limit_bytes, _cgroup_limit(results, deployment)) if one]
-        of_it = {
-            PRIMARY: asked.memory_limit or given or min(known, default=None),
-            "process_fds": host.open_files_limit,
-            DEVICE_MEMORY: device_limit(results, deployment),
-        }
-        found |= {(deployment, indicator): float(limit) for indicator, limit in of_it.items() if limit}
+        read = _read(results, deployment)
+        of_it = (
+            {indicator: _least(results, deployment, read, indicator) for indicator in _KERNEL}
+            if read
+            else _without_rows(results, deployment)
+        )
+        if device := device_limit(results, deployment):
+            of_it[DEVICE_MEMORY] = NamedLimit(device, f"its devices' {format.level(DEVICE_MEMORY, device)}")
+        if limit := asked.memory_limit:
+            of_it[PRIMARY] = NamedLimit(limit, f"the given {format.level(PRIMARY, limit)}")
+        elif given:
+            of_it[PRIMARY] = NamedLimit(given, f"the campaign's {format.level(PRIMARY, given)}")
+        found |= {(deployment, indicator): limit for indicator, limit in of_it.items() if limit is not None}
+    return found | dict(_full(series))
+
+
+def _full(series: Sequence[Series]) -> Iterator[tuple[tuple[str, str], NamedLimit]]:
+    """Of gauges that are shares of a whole: all of it."""
+    for one in series:
+        most = full_scale(one.indicator, float(one.y.max())) if one.y.size else None
+        if most is not None:
+            yield (one.owner, one.indicator), NamedLimit(most, f"{most:g}, all of it")
+
+
+def _read(results: Results, deployment: str) -> tuple[int, pd.Series] | None:
+    """The limits as last read, with the replica; None where they were not."""
+    for replica in reversed(results.replicas(deployment)):
+        rows = results.tree(deployment, replica, "limits")
+        if _ALWAYS in rows and not (known := rows[rows[_ALWAYS].notna()]).empty:
+            return replica, known.sort_values("mono").select_dtypes("number").iloc[-1]
+    return None
+
+
+def _least(results: Results, deployment: str, read: tuple[int, pd.Series], indicator: str) -> NamedLimit | None:
+    """The limit of an indicator with the least room; its value is the indicator's own level plus that room."""
+    replica, row = read
+    values = {str(name): float(value) for name, value in row.items()}
+    known = [one for one in _KERNEL[indicator] if np.isfinite(values.get(one.room, np.nan))]
+    level = _level(results, deployment, replica, indicator, values)
+    if not known or level is None:
+        return None
+    least = min(known, key=lambda one: values[one.room])
+    named = least.name(values, format.level(least.limit, values[least.limit]))
+    value, nominal = level + values[least.room], values[least.limit]
+    # Level and room are read at slightly different times; where nothing else uses the limit they add up to it.
+    return NamedLimit(nominal if abs(value - nominal) <= _NEAR * nominal else value, named)
+
+
+def _level(results: Results, deployment: str, replica: int, indicator: str, at: Mapping[str, float]) -> float | None:
+    """The level of the deployment's tree when its limits were read."""
+    rows = results.tree(deployment, replica, columns=("mono", "generation", indicator))
+    if indicator not in rows:
+        return None
+    rows = rows[(rows["generation"] == at["generation"]) & rows[indicator].notna()]
+    if rows.empty:
+        return None
+    mono, values = (rows[name].to_numpy(dtype=np.float64) for name in ("mono", indicator))
+    return float(np.interp(at["mono"], mono, values))
+
+
+def _without_rows(results: Results, deployment: str) -> dict[str, NamedLimit | None]:
+    """The limits of results of earlier releases, and of hosts without ``/proc``; of attached processes no descriptors:
+    the manifest has those of the runner alone.
+    """
+    host, group = results.manifest.host, _cgroup_limit(results, deployment)
+    made = results.manifest.deployment(deployment)
+    files = None if made is not None and made.kind == "attach" else host.open_files_limit
+    found: dict[str, NamedLimit | None] = {
+        "process_fds": None if files is None else NamedLimit(float(files), f"its limit of {files:,.0f} open files"),
+    }
+    known = [(float(size), "the host's") for size in (host.memory_limit_bytes,) if size]
+    known += [(group, "its control group's")] if group else []
+    if known:
+        size, whose = min(known)
+        found[PRIMARY] = NamedLimit(size, f"{whose} {format.level(PRIMARY, size)}")
     return found
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from aging.findings.asked import NamedLimit
 from aging.findings.types import Finding, Outlook
 from aging.stats import Course, outlook
 from aging.stats.growth.outlook import Outlook as Found
@@ -39,10 +40,13 @@ def outlook_of(courses: Sequence[Course], limit: float, horizon: float, since: s
 
 
 def with_outlook(
-    finding: Finding, courses: Sequence[Course], limit: float | None, horizon: float, since: str | None
+    finding: Finding, courses: Sequence[Course], limit: NamedLimit | None, horizon: float, since: str | None
 ) -> Finding:
-    """The finding with its outlook; without one where it has no limit."""
-    return finding if limit is None else replace(finding, outlook=outlook_of(courses, limit, horizon, since))
+    """The finding with its outlook, which names its limit; without one where it has no limit."""
+    found = None if limit is None else outlook_of(courses, limit.value, horizon, since)
+    return (
+        finding if limit is None or found is None else replace(finding, outlook=replace(found, limit_name=limit.name))
+    )
 
 
 def _place(found: Found) -> tuple[int, float, float]:

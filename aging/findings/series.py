@@ -8,7 +8,7 @@ their number, so that a cell without one is 0. Gaps stay gaps. No series crosses
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -28,11 +28,23 @@ from aging.core.metrics import (
 )
 from aging.core.records import HARNESS
 from aging.core.targets import ENGINE_METRICS
+from aging.findings.engine_series import (
+    Described,
+    EngineSeries,
+    LeftOut,
+    constant,
+    judged,
+    one_bucket,
+    request_columns,
+    summed,
+    token_columns,
+)
 from aging.findings.latencies import Base, latencies
 from aging.findings.load_gaps import load_gaps
 from aging.findings.slo import Objectives, objectives_met, of_class
 from aging.findings.slo import classes as objectives_of
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
+from aging.stats.growth.load_start_sensitivity import earliest_start
 from aging.store.results import Results
 
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
@@ -43,10 +55,27 @@ _BASE: Base = "sent"
 _TAIL = 0.95
 
 
+_ATTACHED = "attach"
+_UPTIME = "process_uptime_seconds"
+_FEWEST = 12
+
 _SETTLING_SECONDS = 60.0
 """The first minute of the runner and the clients is their warm-up: caches and allocators fill."""
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of the time before an observation, in seconds before its start.
+
+    ``age`` of the main process; ``possible`` is the earliest start of the growth, ``assumed`` the start of load that
+    the series counts from.
+    """
+
+    age: float
+    possible: float
+    assumed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +97,8 @@ class Series:
     y: Floats
     work: Mapping[str, Floats]
     phases: Sequence[tuple[float, float]] = ()
+    before: Before | None = None
+    """Of the first generation of a process that ran before it was observed, without a load of the campaign's own."""
 
     def per_second(self, driver: str) -> float | None:
         """The mean rate of ``driver``'s work over the window; None where there was none."""
@@ -88,6 +119,10 @@ class Window:
     phases: Sequence[tuple[float, float]] = ()
     earlier: float = 0.0
     """Seconds that attached processes had run before: sustained growth is judged against all of their time."""
+    age: float | None = None
+    """How long an attached process without a load of the campaign's own had run before."""
+    start_known: bool = True
+    """Whether the start of load was given; else the growth itself may show that it began later than the process."""
     undriven: Sequence[tuple[float, float]] = ()
     """Stretches without a load process; their samples are left out."""
 
@@ -100,6 +135,8 @@ class _Run:
     replica: int
     window: Window
     requests: pd.DataFrame
+    served: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
+    """Requests and tokens by the counters of the engine itself: monotonic times, and how many until then."""
 
 
 def load_classes(results: Results, deployment: str) -> tuple[str, ...]:
@@ -122,10 +159,34 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
     end = min(end for end in ends if end is not None)
     warmup, grid = campaign.warmup_seconds or 0.0, campaign.analysis.grid_seconds
     without = [(gap.gone, gap.back) for gap in load_gaps(results, deployment, replica)]
-    window = Window(run.load_start, end, warmup, grid, run.phases, run.earlier, without)
+    age, start_known = _before(results, deployment, replica, run.earlier)
+    window = Window(
+        run.load_start,
+        end,
+        warmup,
+        grid,
+        run.phases,
+        run.earlier,
+        age=age,
+        start_known=start_known,
+        undriven=without,
+    )
     if campaign.warmup_seconds is None:
-        window = replace(window, warmup=_automatic_warmup(results.tree(deployment, replica), window))
+        window = replace(window, warmup=_automatic_warmup(results.tree(deployment, replica), replace(window, age=None)))
     return window
+
+
+def _before(results: Results, deployment: str, replica: int, earlier: float) -> tuple[float | None, bool]:
+    """How long an observed process had run before, None of one under the campaign's own load; and if that is known to
+    be the time under load.
+    """
+    made = results.manifest.deployment(deployment)
+    if made is None or made.kind != _ATTACHED or results.manifest.campaign.load is not None:
+        return None, True
+    rows = results.tree(deployment, replica, columns=("mono", _UPTIME))
+    known = rows[rows[_UPTIME].notna()] if _UPTIME in rows else rows[:0]
+    age = float(known[_UPTIME].iloc[0]) if len(known) else earlier
+    return max(age, earlier), made.options.get("load_start", "process") != "process"
 
 
 def _automatic_warmup(process: pd.DataFrame, window: Window) -> float:
@@ -190,7 +251,9 @@ class Measured:
         results, window = self.results, self.windows.get((deployment, replica))
         if window is None:
             return
-        run = _Run(deployment, replica, window, results.requests(deployment, replica))
+        engine = results.samples(deployment, "engine", replica)
+        requests = results.requests(deployment, replica)
+        run = _Run(deployment, replica, window, requests, _served(engine) if requests.empty else {})
         device = device_samples(results, deployment, replica)
         on_device = DEVICE_MEMORY in device and bool(
             (device[DEVICE_MEMORY] > 0).any()
@@ -198,7 +261,8 @@ class Measured:
         yield from _sampled(results.tree(deployment, replica), _PROCESS, run)
         yield from _sampled(device, (DEVICE_MEMORY,) if on_device else (), run)
         yield from _sampled(results.tree(deployment, replica, "allocator"), ALLOCATOR, run)
-        yield from _sampled(results.samples(deployment, "engine", replica), ENGINE_METRICS, run)
+        yield from _sampled(engine, ENGINE_METRICS, run)
+        yield from _of_engine(engine, run)
         yield from _client(run, load_classes(results, deployment), objectives_of(results.manifest.load_of(deployment)))
 
 
@@ -220,7 +284,7 @@ def device_limit(results: Results, deployment: str) -> float | None:
 
 def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Iterator[Series]:
     window = run.window
-    for generation, start, rows in generations(samples, "mono", window):
+    for place, (generation, start, rows) in enumerate(generations(samples, "mono", window)):
         phases = [(begin + window.load_start - start, end + window.load_start - start) for begin, end in window.phases]
         for indicator in indicators:
             if indicator not in rows or rows[indicator].isna().all():
@@ -229,7 +293,86 @@ def _sampled(samples: pd.DataFrame, indicators: Sequence[str], run: _Run) -> Ite
             t, y = _array(seen["mono"]) - start, _array(seen[indicator])
             grid = rate_grid if indicator.endswith("_total") else median_grid
             t, y = _on_grid(grid, t, y, window)
-            yield Series(run.owner, run.replica, generation, indicator, t, y, _work(run.requests, start + t), phases)
+            work = _work(run, start + t)
+            series = Series(run.owner, run.replica, generation, indicator, t, y, work, phases)
+            yield _since_load(series, window) if place == 0 else series
+
+
+def _since_load(series: Series, window: Window) -> Series:
+    """A series of a process that was not loaded by the campaign, counted from the earliest start of its growth.
+
+    A start of load that was given is kept.
+    """
+    if window.age is None or series.t.size < _FEWEST:
+        return series
+    observed = series.t - window.earlier
+    possible = min(window.age, earliest_start(observed, series.y) - float(observed[0]))
+    possible = max(possible, 0.0)
+    assumed = window.earlier if window.start_known else min(window.earlier, possible)
+    return replace(series, t=observed + assumed, before=Before(window.age, possible, assumed))
+
+
+def _of_engine(samples: pd.DataFrame, run: _Run) -> Iterator[Series]:
+    """Every series of the endpoint that is judged, under the engine's own names."""
+    chosen, _ = engine_series(samples)
+    window = run.window
+    found = generations(samples, "mono", window) if chosen else iter(())
+    for place, (generation, start, rows) in enumerate(found):
+        for one in chosen:
+            t, y = _engine_grid(one, rows, start, window)
+            if t.size:
+                work = _work(run, start + t)
+                series = Series(run.owner, run.replica, generation, one.indicator, t, y, work)
+                yield _since_load(series, window) if place == 0 else series
+
+
+def engine_series(samples: pd.DataFrame) -> tuple[list[EngineSeries], list[LeftOut]]:
+    """The series of an endpoint's rows that are judged, and those that are not, with the reasons."""
+    varying, left = [], []
+    described = _described(samples)
+    for column in (str(name) for name in samples if str(name).startswith("engine_")):
+        values = _array(samples[column].dropna())
+        if values.size and np.all(values == values[0]):
+            left.append(constant(column, float(values[0])))
+        elif (coarse := one_bucket(column, values.tolist(), described)) is not None:
+            left.append(coarse)
+        elif values.size:
+            varying.append(column)
+    found, others = judged(varying, described)
+    return found, [*left, *others, *summed(described)]
+
+
+def _described(samples: pd.DataFrame) -> Described:
+    return Described.of(samples["described"].dropna() if "described" in samples else ())
+
+
+def _engine_grid(one: EngineSeries, rows: pd.DataFrame, start: float, window: Window) -> tuple[Floats, Floats]:
+    if one.how == "mean":
+        seen = rows[rows[one.column].notna() & rows[one.per].notna()]
+        t = _array(seen["mono"]) - start
+        (at, total), (_, count) = (_on_grid(rate_grid, t, _array(seen[name]), window) for name in (one.column, one.per))
+        busy = count > 0
+        return at[busy], total[busy] / count[busy]
+    seen = rows[rows[one.column].notna()]
+    grid = rate_grid if one.how == "rate" else median_grid
+    return _on_grid(grid, _array(seen["mono"]) - start, _array(seen[one.column]), window)
+
+
+def _served(samples: pd.DataFrame) -> Mapping[str, tuple[Floats, Floats]]:
+    """How many requests and tokens an engine has counted, from 0 at its first row; nothing where it counts none."""
+    columns = [str(name) for name in samples if str(name).startswith("engine_")]
+    found = {}
+    for name, counters in (
+        ("requests", request_columns(columns, _described(samples))),
+        ("tokens", token_columns(columns)),
+    ):
+        rows = samples[["mono", *counters]].dropna(subset=counters, how="all") if counters else samples[:0]
+        if len(rows) > 1:
+            values = rows[counters].to_numpy(dtype=np.float64)
+            rises = np.diff(values, axis=0)
+            counted = np.nan_to_num(np.where(rises < 0, values[1:], rises)).sum(axis=1)
+            found[name] = _array(rows["mono"]), np.append(0.0, np.cumsum(counted))
+    return found
 
 
 def _client(run: _Run, names: Sequence[str], objectives: Mapping[str, Objectives]) -> Iterator[Series]:
@@ -245,7 +388,7 @@ def _client(run: _Run, names: Sequence[str], objectives: Mapping[str, Objectives
             if bounds is not None:
                 seen |= _objectives(of, bounds, start, end, window)
             for metric, (t, y) in seen.items():
-                work = _work(run.requests, start + t)
+                work = _work(run, start + t)
                 yield Series(run.owner, run.replica, generation, client_indicator(metric, name), t, y, work)
 
 
@@ -295,10 +438,14 @@ def _on_grid(grid: object, t: Floats, y: Floats, window: Window) -> tuple[Floats
     return gridded
 
 
-def _work(requests: pd.DataFrame, at: Floats) -> dict[str, Floats]:
-    """Requests sent, and tokens of those that were done, until each of the monotonic times ``at``."""
+def _work(run: _Run, at: Floats) -> dict[str, Floats]:
+    """Requests sent, and tokens of those that were done, until each of the monotonic times ``at``.
+
+    Without a load of the campaign's own: what the engine itself has counted.
+    """
+    requests = run.requests
     if requests.empty:
-        return {}
+        return {name: np.interp(at, *counted) for name, counted in run.served.items()}
     sent = np.sort(_array(requests["sent"].dropna()))
     done = requests[requests["status"] == "ok"].sort_values("finished")
     tokens = np.cumsum(_array(done["prompt_tokens"]) + _array(done["output_tokens"].fillna(0)))

@@ -104,7 +104,8 @@ class Outlook:
     ``left`` is what is left to the limit, ``most`` the most that it grows in that
     time, in its unit. ``earliest_hours`` and ``latest_hours`` are when the upper and
     the lower bound of its growth reach the limit, None: never. ``longer_hours`` is
-    how much longer to measure for an answer.
+    how much longer to measure for an answer. ``limit_name`` says what sets the limit (``its control group's 4 GiB``);
+    where others use it as well, ``limit`` is what is left to the indicator.
     """
 
     answer: Literal["safe", "exhausts", "undecided"]
@@ -116,6 +117,7 @@ class Outlook:
     latest_hours: float | None
     longer_hours: float | None = None
     since: str | None = None
+    limit_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +300,22 @@ class Attainment:
 
 
 @dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A series of an engine's metrics that was sampled and is not judged: its last ``value``, and why.
+
+    ``code`` is ``constant``, ``work`` (a count of it is the load), ``clock``, ``sum_of_shares``, ``one_bucket`` (a
+    quantile that never leaves one bucket of its histogram), ``summed`` (label sets without columns of their own) or
+    ``too_many``.
+    """
+
+    deployment: str
+    series: str
+    code: str
+    reason: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """The whole of ``findings.json``; see ``docs/findings.md`` for the contract."""
 
@@ -310,6 +328,7 @@ class Findings:
     objectives: Sequence[Attainment] = ()
     runs: Sequence[RunValidity] = ()
     experiments: Sequence[Experiment] = ()
+    unjudged: Sequence[Unjudged] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ _DAY, _HOURS_IN_DAYS = 24.0, 48.0
 
 def sentence(indicator: str, outlook: Outlook) -> str:
     """The answer with its numbers and what to do."""
-    limit, horizon = format.level(indicator, outlook.limit), _time(outlook.horizon_hours)
+    limit, horizon = outlook.limit_name or format.level(indicator, outlook.limit), _time(outlook.horizon_hours)
     if outlook.answer == "safe":
         most = "" if outlook.most is None else f"at most {format.level(indicator, outlook.most)} more, "
-        return f"Safe for {horizon}: {most}{format.level(indicator, outlook.left)} are left."
+        return f"Safe for {horizon}: {most}{format.level(indicator, outlook.left)} are left{_to(outlook)}."
     if outlook.answer == "undecided":
         first, longer = f"safe for the first {_time(outlook.earliest_hours or 0.0)}", outlook.longer_hours
         if longer is None:
@@ -32,7 +32,19 @@ def sentence(indicator: str, outlook: Outlook) -> str:
         return f"Undecided for {horizon}: {first}. Decided after about {_time(longer)} more."
     if not outlook.latest_hours:
         return f"Has reached {limit}: restart now."
-    return f"Exhausts {limit} in {_between(outlook)}{_date(outlook)}: restart before."
+    verb = "Exhausts" if outlook.limit_name is None else "Reaches"
+    return f"{verb} {limit} in {_between(outlook)}{_date(outlook)}: restart before."
+
+
+def reached(indicator: str, outlook: Outlook | None, hours: tuple[float, float | None, float | None] | None) -> str:
+    """``reaches its control group's 4 GiB in 2.1 h [1.9, 2.4]`` for the times of a finding; empty without a limit."""
+    if outlook is None or hours is None:
+        return ""
+    size, unit = _unit(hours[2] or hours[0])
+    middle, first, last = ("never" if one is None else f"{one / size:,.1f}" for one in hours)
+    return (
+        f"reaches {outlook.limit_name or format.level(indicator, outlook.limit)} in {middle} {unit} [{first}, {last}]"
+    )
 
 
 def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) -> tuple[str, str] | None:
@@ -51,9 +63,17 @@ def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) 
 
 def _between(outlook: Outlook) -> str:
     earliest, latest = outlook.earliest_hours or 0.0, outlook.latest_hours or 0.0
-    size, unit = (_DAY, "days") if latest >= _HOURS_IN_DAYS else (1.0, "h") if latest >= 1 else (1 / 60, "min")
+    size, unit = _unit(latest)
     first, last = f"{math.floor(10 * earliest / size) / 10:,.1f}", f"{latest / size:,.1f}"
     return f"about {last} {unit}" if first == last else f"{first} to {last} {unit}"
+
+
+def _unit(hours: float) -> tuple[float, str]:
+    return (_DAY, "days") if hours >= _HOURS_IN_DAYS else (1.0, "h") if hours >= 1 else (1 / 60, "min")
+
+
+def _to(outlook: Outlook) -> str:
+    return "" if outlook.limit_name is None else f" to {outlook.limit_name}"
 
 
 def _date(outlook: Outlook) -> str:

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from aging.core import format
 from aging.core.format import NONE, objectives_text, readable_duration
-from aging.core.metrics import PRIMARY
+from aging.core.metrics import PRIMARY, is_engine_series
 from aging.core.records import HARNESS
 from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
-from aging.report.outlook import HOW_TO_LIMIT, sentence
+from aging.report.outlook import HOW_TO_LIMIT, reached, sentence
 from aging.report.places import where
 
 _STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
@@ -28,10 +28,8 @@ def show(findings: Findings, console: Console) -> None:
     for text in _outlook_lines(findings):
         console.print(text)
     console.print(_memory_table(findings, narrow=console.width < _NARROW))
-    others = [f for f in findings.findings if f.verdict == "aging" and f.indicator != PRIMARY]
-    for finding in others:
-        rate = format.slope(finding.indicator, finding.slope_per_hour, "h", finding.ci_per_hour)
-        console.print(f"also aging: {finding.deployment} {finding.indicator} by {rate}")
+    for text in (*_also_aging(findings), *_unjudged_lines(findings)):
+        console.print(text, soft_wrap=True)
     for finding in findings.findings:
         if finding.indicator == PRIMARY and "/" not in finding.deployment:
             for line in where(finding):
@@ -63,6 +61,24 @@ def _outlook_lines(findings: Findings) -> Iterator[Text]:
             yield Text.assemble(f"{one.deployment:<{width}}  ", (sentence(one.indicator, one.outlook), style))
     if shown and all(one.outlook is None for one in shown):
         yield Text(HOW_TO_LIMIT)
+
+
+def _also_aging(findings: Findings) -> Iterator[Text]:
+    for finding in findings.findings:
+        if finding.verdict == "aging" and finding.indicator != PRIMARY:
+            rate = format.slope(finding.indicator, finding.slope_per_hour, "h", finding.ci_per_hour)
+            until = reached(finding.indicator, finding.outlook, finding.exhaustion_hours)
+            line = f"also aging: {finding.deployment} {finding.indicator} by {rate}{until and f', {until}'}"
+            yield Text(line, style="bold red" if until else "")
+
+
+def _unjudged_lines(findings: Findings) -> Iterator[Text]:
+    """How many series of its metrics are judged, and why the others are not."""
+    for name in dict.fromkeys(one.deployment for one in findings.unjudged):
+        judged = sum(one.deployment == name and is_engine_series(one.indicator) for one in findings.findings)
+        reasons = Counter(one.code.replace("_", " ") for one in findings.unjudged if one.deployment == name)
+        others = ", ".join(f"{count} {code}" for code, count in reasons.most_common())
+        yield Text(f"metrics of {name}: {judged} series judged; not judged: {others}", style="dim")
 
 
 def show_smoke(verdicts: Sequence[SmokeVerdict], console: Console) -> None:

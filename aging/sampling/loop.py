@@ -182,4 +182,6 @@ def _row(stamp: Stamp, tick: Tick, reading: Reading) -> dict[str, Any]:
         row["parent"] = reading.lineage.parent
         if reading.lineage.command is not None:
             row["command"] = reading.lineage.command
+    if reading.described is not None:
+        row["described"] = reading.described
     return row | dict(reading.values)

@@ -23,7 +23,7 @@ from aging.sampling.samplers.pss import FootprintSampler
 from tests.conftest import ROOT
 
 TABLE = {metric.name: metric for metric in METRICS}
-NAME = re.compile(r"(process|allocator|host|cgroup|device)_[a-z0-9_]*[a-z0-9]")
+NAME = re.compile(r"(process|allocator|host|cgroup|limit|device)_[a-z0-9_]*[a-z0-9]")
 EVENTS = {"host_suspended"}
 
 

@@ -18,7 +18,7 @@ TYPES = {int: "integer", float: "float", str: "text", bool: "true or false"}
 
 def test_a_row_of_a_sampler_has_the_columns_of_the_table_and_its_metrics() -> None:
     values, missing = {"process_fds": 3.0}, {"process_threads": "permission denied"}
-    reading = Reading("it", "tree", 1, values, missing, [7, 8], lineage=Lineage(1, "server"))
+    reading = Reading("it", "tree", 1, values, missing, [7, 8], lineage=Lineage(1, "server"), described="{}")
     assert list(_row(Stamp(1.0, 2.0), Tick(0.1, 0), reading)) == [*SAMPLE_COLUMNS, "process_fds"]
 
 

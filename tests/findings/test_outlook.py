@@ -58,6 +58,21 @@ def test_limit_of_the_control_group(tmp_path: Path) -> None:
     assert answer_of(results, "flat").limit == GIB
 
 
+def test_limits_of_the_target_with_their_names(tmp_path: Path) -> None:
+    results = synthetic(
+        tmp_path / "r", {"flat": flat}, host={"memory_limit_bytes": 64 * 2**30, "open_files_limit": 20_000}
+    )
+    writer = SegmentWriter(results.layout.source("flat", "limits"))
+    row = {"generation": 1, "entity": "tree", "missing": None, "limit_host_memory_bytes": 64 * GIB}
+    rooms = {"limit_host_memory_room_bytes": 8 * GIB, "limit_cgroup_memory_bytes": GIB}
+    rooms |= {"limit_cgroup_memory_room_bytes": GIB / 2, "limit_cgroup_memory_levels": 1.0}
+    writer.append(0.0, [row | {"mono": LOAD_START + at} | rooms for at in (1.0, 300.0)])
+    writer.close()
+    memory = answer_of(results, "flat")
+    assert memory.limit == pytest.approx(100 * MIB + GIB / 2, rel=0.01), "its own level and the room that is left"
+    assert memory.limit_name == "the 1.00 GiB of the control group 1 level above its own"
+
+
 def test_no_limit_no_outlook(tmp_path: Path) -> None:
     finding = memory_finding(analyze(synthetic(tmp_path / "r", {"leak": leak(5000.0)}), TESTS), "leak")
     assert finding.outlook is None

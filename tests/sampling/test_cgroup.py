@@ -14,8 +14,9 @@ import pytest
 
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target
-from aging.sampling.samplers import cgroup
-from aging.sampling.samplers.cgroup import CgroupSampler, read_mounts
+from aging.sampling import control_groups
+from aging.sampling.control_groups import read_mounts
+from aging.sampling.samplers.cgroup import CgroupSampler
 from aging.sampling.samplers.process import ProcessSampler
 from tests.conftest import wait_for
 
@@ -108,8 +109,8 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    monkeypatch.setattr(cgroup, "_ROOT", tmp_path)
-    monkeypatch.setattr(cgroup, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(control_groups, "_ROOT", tmp_path)
+    monkeypatch.setattr(control_groups, "_PROC", tmp_path / "proc")
     return Host(tmp_path)
 
 

@@ -53,6 +53,9 @@ VALUES = {
     "engine_vllm_time_to_first_token_seconds_sum": 2.25,
     "engine_request_latency_seconds_count": 6.0,
     "engine_request_latency_seconds_sum": 3.5,
+    "engine_request_latency_p99_seconds": 0.7,
+    'engine_vllm_num_requests_running{engine="0",model_name="m"}': 3.0,
+    'engine_vllm_num_requests_running{engine="1",model_name="m"}': 4.0,
 }
 
 
@@ -109,7 +112,7 @@ def server() -> Iterator[Engine]:
     engine.stop()
 
 
-def test_labels_are_summed_and_buckets_and_quantiles_left_out(server: Engine) -> None:
+def test_label_sets_have_columns_and_are_summed_and_buckets_are_left_out(server: Engine) -> None:
     assert server.reading() == Reading("vllm", "engine", 5, VALUES)
 
 

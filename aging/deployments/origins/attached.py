@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import time
@@ -17,6 +18,7 @@ from aging.core.endpoint import Endpoint
 from aging.core.errors import AttachError
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity, identity
+from aging.core.quantities import parse_duration
 from aging.deployments.lifecycle import PriorServer
 from aging.deployments.origins.container import container_pid
 
@@ -26,8 +28,11 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _SHOWN = 8
 _SHOWN_WIDTH = 100
 
+_STARTS = {"process": math.inf, "now": 0.0}
+
 By = Literal["pid", "process", "container", "cgroup"]
-LoadStart = Literal["process", "now"]
+LoadStart = str
+"""``process`` (with the process), ``now``, or a duration before the start of sampling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ class Attached:
         self._roots = tuple(whereabouts.find())
         self.with_descendants = whereabouts.by != "cgroup"  # a control group lists all its processes
         self.command = command_line(self._roots[0])
-        self.born = time.monotonic() - (age(self._roots[0].pid) if load_start == "process" else 0.0)
+        self.born = time.monotonic() - min(age(self._roots[0].pid), loaded_before(load_start))
 
     @property
     def main(self) -> Identity | None:
@@ -143,6 +148,21 @@ class Attached:
             except AttachError:
                 return ()
         return [root for root in self._roots if _is_running(root)]
+
+
+def loaded_before(load_start: LoadStart) -> float:
+    """Seconds for which there may have been load before the sampling; infinite: as long as the process has run.
+
+    Raises ValueError for what is neither ``process``, ``now`` nor a duration.
+    """
+    if load_start in _STARTS:
+        return _STARTS[load_start]
+    try:
+        return parse_duration(load_start)
+    except ValueError:
+        raise ValueError(
+            f'{load_start!r} is no start of load; write "process", "now", or how long before now it was, like "3h"'
+        ) from None
 
 
 def age(pid: int) -> float:

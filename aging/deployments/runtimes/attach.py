@@ -12,7 +12,7 @@ from aging.campaign.schema import SubjectOptions
 from aging.core.errors import AttachError
 from aging.core.targets import EngineMetric
 from aging.deployments.base import DeploymentBase, EndpointOptions, metrics_of
-from aging.deployments.origins.attached import Attachment, LoadStart, Whereabouts
+from aging.deployments.origins.attached import Attachment, LoadStart, Whereabouts, loaded_before
 
 _URL = r"^https?://[^/]+/?$"
 
@@ -43,8 +43,14 @@ class AttachOptions(EndpointOptions, SubjectOptions):
     load_start: LoadStart = Field(
         "process",
         description="if the campaign sends no load, the start of the time base for sustained growth: the start of "
-        'the process, or the start of sampling (`"now"`)',
+        'the process, the start of sampling (`"now"`), or how long before that (`"3h"`)',
     )
+
+    @field_validator("load_start")
+    @classmethod
+    def _is_start(cls, load_start: str) -> str:
+        loaded_before(load_start)
+        return load_start
 
     @field_validator("process")
     @classmethod

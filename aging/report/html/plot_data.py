@@ -205,6 +205,7 @@ def _memory(run: _Run, window: Window, series: Sequence[Series], marks: Sequence
         if begin + window.warmup > max(begin, 0.0):
             warmups.append((max(begin, 0.0), min(begin + window.warmup, float(t[-1]))))
     analyzed = [one for one in series if one.t.size and one.generation in starts]
+    starts |= {one.generation: -one.before.assumed for one in analyzed if one.before is not None}
     medians = [binned_medians(one.t + starts[one.generation], one.y) for one in analyzed]
     chosen = max(analyzed, key=lambda one: one.t.size, default=None)
     return MemoryTrace(

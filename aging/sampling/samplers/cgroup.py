@@ -7,41 +7,17 @@ read once, for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target, Targets
 from aging.sampling.base import Sampler, ended_message
+from aging.sampling.control_groups import V1_UNLIMITED, Group, Mount, group_of, read_mounts, upwards
 from aging.sampling.kernel_files import Answer, Question, answered, keyed, number
 
-_ROOT = Path("/")
-_PROC = Path("/proc")
-
 _NO_LIMIT = "no limit is set"
-_V1_UNLIMITED = 2.0**62
-"""Version 1 writes "no limit" as the largest multiple of a page, which is above this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A mounted hierarchy: which group of it, ``root``, is seen at which folder."""
-
-    version: int
-    controllers: frozenset[str]
-    root: PurePosixPath
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A process's group in the hierarchy of one controller; ``top`` is the uppermost folder that is seen of it."""
-
-    version: int
-    path: str
-    folder: Path
-    top: Path
 
 
 @dataclass(slots=True)
@@ -56,12 +32,10 @@ class _Draft:
 def _v2_limit(group: Group) -> Iterable[Answer]:
     """The least limit from the group upwards: a process here meets the least of them first."""
     limits = []
-    for folder in (group.folder, *group.folder.parents):
+    for folder in upwards(group):
         if (folder / "memory.max").exists():  # not in the root of all
             text = (folder / "memory.max").read_text().strip()
             limits += [] if text == "max" else [float(text)]
-        if folder == group.top:
-            break
     return [min(limits, default=_NO_LIMIT)]
 
 
@@ -74,7 +48,7 @@ def _v1_memory(group: Group) -> Iterable[Answer]:
         "total_swap",
         "hierarchical_memory_limit",
     )
-    return [*sizes, limit if isinstance(limit, str) or limit < _V1_UNLIMITED else _NO_LIMIT]
+    return [*sizes, limit if isinstance(limit, str) or limit < V1_UNLIMITED else _NO_LIMIT]
 
 
 def _throttling(name: str, per_second: float, group: Group) -> Iterable[Answer]:
@@ -194,56 +168,8 @@ def _places(target: Target, mounts: Sequence[Mount]) -> Mapping[str, Group | str
     """By controller the group of the target's main process, None for the root group, or why it cannot be seen."""
     pid = target.pids[0]
     try:
-        paths = _paths((_PROC / str(pid) / "cgroup").read_text())
+        return {controller: group_of(pid, controller, mounts) for controller in _CONTROLLERS}
     except (FileNotFoundError, ProcessLookupError):
         return dict.fromkeys(_CONTROLLERS, ended_message(target))
     except PermissionError:  # /proc mounted with hidepid
         return dict.fromkeys(_CONTROLLERS, f"pid {pid}: permission denied")
-    return {controller: _place(controller, paths, mounts) for controller in _CONTROLLERS}
-
-
-def _paths(text: str) -> Mapping[str, str]:
-    """``/proc/PID/cgroup``: path by version 1 controller; that of version 2 by the empty name."""
-    lines = (line.split(":", 2) for line in text.splitlines())
-    return {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
-
-
-def _place(controller: str, paths: Mapping[str, str], mounts: Sequence[Mount]) -> Group | str | None:
-    version = 1 if controller in paths else 2
-    path = paths.get(controller, paths.get(""))
-    if path is None:
-        return f"the kernel has no {controller} controller"
-    where = [
-        mount for mount in mounts if mount.version == version and (version == 2 or controller in mount.controllers)
-    ]
-    if not where:
-        return f"the hierarchy of the {controller} controller is not mounted"
-    for mount in where:
-        if not PurePosixPath(path).is_relative_to(mount.root) or ".." in path.split("/"):
-            continue
-        folder = mount.folder / PurePosixPath(path).relative_to(mount.root)
-        if folder.is_dir():
-            whole = folder == mount.folder and _is_root(folder, version)
-            return None if whole else Group(version, path, folder, mount.folder)
-    return f"control group {path} is not seen from here"
-
-
-def _is_root(folder: Path, version: int) -> bool:
-    """Whether it is the root of all: in a container the topmost folder may be any group."""
-    return (folder / "release_agent").exists() if version == 1 else not (folder / "cgroup.events").exists()
-
-
-def read_mounts() -> Sequence[Mount]:
-    """The control group file systems that are mounted here. Raises FileNotFoundError where there is no ``/proc``."""
-    return list(_parsed((_PROC / "self" / "mountinfo").read_text()))
-
-
-def _parsed(mountinfo: str) -> Iterator[Mount]:
-    for line in mountinfo.splitlines():
-        before, _, after = line.partition(" - ")
-        root, point = (part.replace("\\040", " ") for part in before.split()[3:5])
-        kind, _source, options = after.split(" ", 2)
-        if kind in ("cgroup", "cgroup2"):
-            folder = _ROOT / point.lstrip("/")
-            version = 1 if kind == "cgroup" else 2
-            yield Mount(version, frozenset(options.split(",")), PurePosixPath(root), folder)

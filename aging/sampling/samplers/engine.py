@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from threading import Thread
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from aging.core.clock import Stamp
 from aging.core.http import Client, HTTPError, Limits, TimeoutException
+from aging.core.metrics import engine_column
 from aging.core.records import Reading
 from aging.core.targets import EngineMetric, Target, Targets
 from aging.sampling.base import Sampler
+from aging.sampling.exposition import Columns, exposition
 
 _TIMEOUT_SECONDS = 3.0
-_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
 
 Scrape = Mapping[str, Sequence[float]]
 """Values by raw name, one a label set."""
@@ -41,6 +38,7 @@ class EngineSampler(Sampler):
         super().__init__(targets, results)
         self._http = client()
         self._answers: Mapping[_Asked, Future[_Answer]] = {}
+        self._columns: dict[_Asked, Columns] = {}
 
     def read(self) -> Iterable[Reading]:
         patience = _TIMEOUT_SECONDS if self.interval is None else min(_TIMEOUT_SECONDS, self.interval)
@@ -51,8 +49,11 @@ class EngineSampler(Sampler):
             for target, url in targets
         }
         wait(self._answers.values(), timeout=patience)
+        self._columns = {asked: self._columns.get(asked) or Columns(common={}) for asked in self._answers}
         return [
-            _reading(target, self._answers[target.owner, target.generation, url], patience) for target, url in targets
+            _reading(target, self._answers[key], patience, self._columns[key])
+            for target, url in targets
+            for key in [(target.owner, target.generation, url)]
         ]
 
     def _ask(self, url: str, before: Future[_Answer] | None) -> Future[_Answer]:
@@ -74,18 +75,23 @@ def _answer(http: Client, url: str, answer: Future[_Answer]) -> None:
         answer.cancel()  # without effect when it has a result
 
 
-def _reading(target: Target, answer: Future[_Answer], patience: float) -> Reading:
+def _reading(target: Target, answer: Future[_Answer], patience: float, columns: Columns) -> Reading:
     try:
         stamp, text = answer.result(timeout=0)
-        scraped = parse_metrics(text)
+        scraped = exposition(text)
     except (TimeoutError, TimeoutException):
         reason = f"no complete answer within {patience:g} s"
     except (HTTPError, CancelledError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
     else:
-        common, missing = common_values(scraped, target.engine_metrics)
-        values = raw_values(scraped) | common
-        return Reading(target.owner, "engine", target.generation, values, missing, stamp=stamp)
+        summed = scraped.values
+        common, missing = common_values(summed, target.engine_metrics)
+        values = raw_values(summed) | columns.of(scraped) | common
+        columns.common = {
+            _raw(summed, metric): name for name, metric in target.engine_metrics.items() if name in common
+        }
+        described = columns.described(scraped, stamp.mono)
+        return Reading(target.owner, "engine", target.generation, values, missing, stamp=stamp, described=described)
     return Reading(target.owner, "engine", target.generation, {}, {"engine": reason})
 
 
@@ -121,19 +127,12 @@ def parse_metrics(text: str) -> Scrape:
 
     Raises ValueError for text that is not in the Prometheus format.
     """
-    values: dict[str, list[float]] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if "le" in sample.labels or "quantile" in sample.labels or sample.name.endswith("_created"):
-                continue
-            if math.isfinite(sample.value):
-                values.setdefault(sample.name, []).append(sample.value)
-    return values
+    return exposition(text).values
 
 
 def raw_values(scraped: Scrape) -> dict[str, float]:
     """Every metric as ``engine_<raw name>``, its label sets summed."""
-    return {f"engine_{_NOT_A_NAME.sub('_', name)}": sum(values) for name, values in scraped.items()}
+    return {engine_column(name): sum(values) for name, values in scraped.items()}
 
 
 def common_values(scraped: Scrape, metrics: Mapping[str, EngineMetric]) -> tuple[dict[str, float], dict[str, str]]:
@@ -143,10 +142,15 @@ def common_values(scraped: Scrape, metrics: Mapping[str, EngineMetric]) -> tuple
     """
     values, missing = {}, {}
     for name, metric in metrics.items():
-        raw = next((raw for raw in metric.raw if raw in scraped), None)
-        if raw is None:
+        raw = _raw(scraped, metric)
+        if not raw:
             missing[name] = f"the engine has no metric {' or '.join(metric.raw)}"
         else:
             count = len(scraped[raw]) if metric.combine == "mean" else 1
             values[name] = sum(scraped[raw]) / count * metric.scale
     return values, missing
+
+
+def _raw(scraped: Scrape, metric: EngineMetric) -> str:
+    """The name under which a scrape has a metric; empty where it has none."""
+    return next((raw for raw in metric.raw if raw in scraped), "")
