@@ -14,6 +14,7 @@ from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.deployments.base import DeploymentBase
 from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
+from aging.deployments.origins.process_search import SHELLS, WRAPPERS
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.sampling.samplers.engine import client, recognised, scrape
 from aging.sampling.samplers.pss import FootprintSampler
@@ -28,19 +29,29 @@ _FOOTPRINTS = 20
 
 _SHORTEST_INTERVAL = 2
 
+_RETURNS_WITHIN = "10m"
+"""How long the next process is waited for: the longest pause of Kubernetes between two restarts is 5 minutes."""
 
-def observation(
+_STARTS_ANOTHER = re.compile(
+    rf"(python|pypy|node|ruby|perl)[\d.]*|{'|'.join(map(re.escape, sorted(WRAPPERS | SHELLS)))}|[\d.]+[smhd]?|\w+=.*"
+)
+"""Words of a command line before the program that it is about."""
+
+
+def observation(  # noqa: PLR0913, PLR0917 - the options of a command
     whereabouts: Whereabouts,
     duration: str,
     metrics: str | None = None,
     load_start: LoadStart = "process",
     asked: Asked = AS_IN_CAMPAIGN,
+    label: str | None = None,
 ) -> CampaignText:
-    """The text of the campaign.
+    """The text of the campaign; ``label`` names it.
 
     Raises AttachError if no such process runs or its metrics cannot be read, ValueError for an invalid duration.
     """
-    name = _name(Attached(whereabouts, load_start).command, whereabouts)
+    name = _slug(label) if label else _name(Attached(whereabouts, load_start).command, whereabouts)
+    observed = str(whereabouts.observed())
     seconds = parse_duration(duration)
     grid = min(max(round(seconds / _POINTS), 1), _LONGEST_CELL)
     value = int(whereabouts.value) if whereabouts.by == "pid" else whereabouts.value
@@ -48,6 +59,7 @@ def observation(
     often = between < FootprintSampler.default_interval
     lines = [
         f"name = {_toml(name)}",
+        f"description = {_toml(f'{label}: {observed}' if label else observed)}",
         f"duration = {_toml(duration)}",
         "seed = 0",
         "",
@@ -59,7 +71,12 @@ def observation(
         'kind = "attach"',
         f"{whereabouts.by} = {_toml(value)}",
         f"load_start = {_toml(load_start)}",
+        *([f"returns_within = {_toml(_RETURNS_WITHIN)}"] if whereabouts.returns else []),
         *([] if metrics is None else _metrics_lines(metrics)),
+        "",
+        # What was seen of a process that died is judged as far as it goes.
+        "[validity]",
+        "least = 0.0",
         "",
         "[analysis]",
         f"grid = {_toml(f'{grid}s')}",
@@ -96,10 +113,15 @@ def _name(command: tuple[str, ...], whereabouts: Whereabouts) -> str:
     if whereabouts.by in ("container", "cgroup"):
         name = whereabouts.value.rstrip("/").rpartition("/")[2].removesuffix(".service").removesuffix(".scope")
     else:
-        programs = [part.rpartition("/")[2] for part in command if not part.startswith("-")] or ["process"]
-        interpreted = len(programs) > 1 and re.match(r"(python|node|ruby|perl|bash|sh)[\d.]*$", programs[0])
-        name = programs[1 if interpreted else 0].removesuffix(".py")
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "process"
+        programs = [part.rpartition("/")[2] for part in command if not part.startswith("-")]
+        while len(programs) > 1 and _STARTS_ANOTHER.fullmatch(programs[0]):
+            del programs[0]
+        name = (programs or ["process"])[0].removesuffix(".py")
+    return _slug(name)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-") or "process"
 
 
 def _toml(value: str | int) -> str:

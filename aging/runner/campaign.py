@@ -40,12 +40,16 @@ from aging.store import events
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 
+_AS_LEFT = ("left", "stopped")
+"""Phases of a run whose server was running when its time was over."""
+
 
 class Outcome(Enum):
     """How a campaign ended."""
 
     COMPLETED = "campaign_completed"
     DECIDED = "campaign_decided"
+    DIED = "campaign_died"
     INTERRUPTED = "campaign_interrupted"
     HALTED = "campaign_halted"
     FAILED = "campaign_failed"
@@ -83,6 +87,9 @@ class CampaignRunner:
         """The reason given to :meth:`decide`, once it was called."""
         self.halted: str | None = None
         """The reason given to :meth:`halt`, once it was called; the campaign can be resumed."""
+        self.died: str | None = None
+        """How the last of what it only watched ended, if all of it has died."""
+        self._left_running = any(prior.phase in _AS_LEFT for prior in self._prior.runs.values())
         self._watchdogs = Watchdogs(campaign.watchdogs, layout.root, self._watched, self._journal.record, self.halt)
         clocks, shift = self._timeline.clocks, self._timeline.shift
         self._sampling = Sampling(self._folder, self._journal.record, self._on_reading, clocks, shift)
@@ -112,6 +119,8 @@ class CampaignRunner:
                 return events.CampaignCompleted()
             case Outcome.DECIDED:
                 return events.CampaignDecided(reason=self.decided)
+            case Outcome.DIED:
+                return events.CampaignDied(reason=self.died)
             case Outcome.INTERRUPTED:
                 return events.CampaignInterrupted()
             case Outcome.HALTED:
@@ -180,6 +189,8 @@ class CampaignRunner:
             return Outcome.HALTED
         if self.decided is not None:
             return Outcome.DECIDED
+        if started and self._campaign.load is None and not self._left_running:
+            return Outcome.DIED
         return Outcome.COMPLETED if started else Outcome.FAILED
 
     async def _sample(self, plan: Plan) -> None:
@@ -259,6 +270,9 @@ class CampaignRunner:
         try:
             return await self._round.run()
         finally:
+            for run in runs:
+                self._left_running |= not run.server.died.is_set()
+                self.died = run.server.death or self.died
             for run in runs:
                 self._sampling.finish(self._layout.run(run.server.name, run.run.replica))
             self._round = None

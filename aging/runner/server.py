@@ -53,6 +53,8 @@ class Server:
         self.generation = 0
         self.ready_since: float | None = None
         self.died = asyncio.Event()
+        self.death: str | None = None
+        """How its last process that ended by itself did so."""
         self._layout = layout
         self._record_event = record_event
         self._free_port = port if deployment.chooses_port else None
@@ -158,22 +160,25 @@ class Server:
             self._record_death(why, self._log_tail())
 
     async def follow_restarts(self) -> None:
-        """Follow a process that is restarted from outside into its next generations; return when it will not return."""
+        """Follow a process that is restarted from outside into its next generations; return when it does not return."""
         await self.died.wait()
-        while self._origin.returns:
-            started = time.monotonic()
-            try:
-                life = await self._origin.begin(
-                    self._layout.root, self._layout.log(self.name, self.generation + 1, self.replica)
-                )
-            except DeploymentError:
-                await asyncio.sleep(_RETURN_PAUSE_SECONDS)
-                continue
+        while (life := await self._next_life()) is not None:
             self.generation += 1
             self._life = life
             self.died.clear()
-            await self._await_ready(life, started, probe=False)
+            await self._await_ready(life, time.monotonic(), probe=False)
             await self.died.wait()
+
+    async def _next_life(self) -> ServerProcess | None:
+        """The process that another program starts in place of the one that died; None if none appears in time."""
+        log, patience = self._layout.log(self.name, self.generation + 1, self.replica), self._origin.returns_within
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            try:
+                return await self._origin.begin(self._layout.root, log)
+            except DeploymentError:
+                await asyncio.sleep(_RETURN_PAUSE_SECONDS)
+        return None
 
     async def end_for_good(self, why: str) -> None:
         """End the server for good: like a death, this ends only its own load."""
@@ -232,6 +237,7 @@ class Server:
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
     def _record_death(self, why: str, log: Sequence[str]) -> None:
+        self.death = why
         self._record_event(events.DeploymentDied(**self._which, why=why, log=log))
 
     @property
@@ -272,7 +278,8 @@ class Server:
         self.died.set()
 
     def _explain_exit(self, how: str) -> str:
-        oom_killed = "SIGKILL" in how and oom_kills() > self._oom_kills
+        killed = "SIGKILL" in how or "status unknown" in how
+        oom_killed = killed and oom_kills() > self._oom_kills
         return f"{how}; the kernel's out-of-memory killer ended a process in that time" if oom_killed else how
 
     async def _keep_log(self, log: Path) -> None:
