@@ -160,12 +160,12 @@ class VirtualCampaign:
 
     def kill_after_birth(self, name: str, seconds: float) -> None:
         """SIGKILL to the runner so many seconds after it has started the first process of a server."""
+        self.on_birth(name, lambda _: self.kill_in(seconds))
 
-        def happen(_: Life) -> None:
-            clock = self.world.clock
-            clock.at(clock.host.true + seconds, self._kill)
-
-        self.on_birth(name, happen)
+    def kill_in(self, seconds: float) -> None:
+        """SIGKILL to the runner so many seconds from now."""
+        clock = self.world.clock
+        clock.at(clock.host.true + seconds, self._kill)
 
     def interrupt(self, seconds: float, load: int = 1) -> None:
         """SIGINT to the runner."""
