@@ -9,15 +9,13 @@ from collections.abc import Iterator
 import aging.deployments.runtimes
 from aging.campaign.load import CampaignText
 from aging.core.errors import AttachError
-from aging.core.http import HTTPError
 from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.deployments.base import DeploymentBase
 from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
 from aging.deployments.origins.process_search import SHELLS, WRAPPERS
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
-from aging.sampling.samplers.engine import client, recognised, scrape
-from aging.sampling.samplers.pss import FootprintSampler
+from aging.sampling.samplers.footprint import FootprintSampler
 
 _POINTS = 240
 """Grid cells of an observation: enough for every statistic, few enough for several samples per cell."""
@@ -94,6 +92,9 @@ def _asked_lines(asked: Asked) -> Iterator[str]:
 
 
 def _metrics_lines(url: str) -> list[str]:
+    from aging.core.http import HTTPError  # noqa: PLC0415 - 8 MB, where there are metrics
+    from aging.sampling.samplers.engine import client, recognised, scrape  # noqa: PLC0415
+
     try:
         with client() as http:
             scraped = scrape(http, url)

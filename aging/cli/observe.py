@@ -101,10 +101,10 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 def _conditions(options: argparse.Namespace) -> Sequence[Condition | None]:
     """The conditions of --fail; None is "it ages". Raises MistakesError before anything is observed."""
-    from aging.check.observation import conditions_of
-
     if not options.fail:
         return ()
+    from aging.check.observation import conditions_of
+
     conditions = conditions_of(options.fail)
     if options.metrics is None:  # with them there are indicators under names of the engine's own
         from aging.check.conditions import check_names

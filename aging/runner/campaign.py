@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from importlib.metadata import version
@@ -36,6 +36,7 @@ from aging.runner.run import ActiveRun, RunContext
 from aging.runner.settle import HostIdleWait
 from aging.runner.watchdogs.monitor import Watchdogs, Watched
 from aging.sampling.loop import Plan, Sampling
+from aging.sampling.nvml_library import why_missing
 from aging.store import events
 from aging.store.journal import Journal
 from aging.store.layout import Layout
@@ -157,7 +158,8 @@ class CampaignRunner:
         queue, done = deque(left.rounds), list(left.done)
         self._record_begin(left.cut_short)
         self._sampling.seal(self._prior.leftovers)
-        await self._keeper.start()
+        if self._owns_processes:
+            await self._keeper.start()
         samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
         samplers.append(asyncio.create_task(self._watch_over()))
         started = sum(prior.load_start is not None for prior in self._prior.runs.values())
@@ -208,6 +210,12 @@ class CampaignRunner:
             self.halt(f"samples cannot be written: {error}")
         else:
             self._journal.record(events.TaskDied(task=what, reason=repr(error)))
+
+    @property
+    def _owns_processes(self) -> bool:
+        """Whether a killed runner would leave something to end: a server that it started, or a load process."""
+        options = (deployment.options for deployment in self._deployments.values())
+        return self._campaign.load is not None or any(one.owned for one in options)
 
     def _record_begin(self, cut_short: Sequence[Key]) -> None:
         pid, boot, release, gone_since = os.getpid(), boot_id(), version("llm-aging"), self._prior.gone_since
@@ -301,7 +309,11 @@ class CampaignRunner:
 
     def _sampler_plans(self) -> list[Plan]:
         plans = []
-        for kind, sampler in self._catalogue.samplers.items():
+        unused = self._unused_samplers()
+        for kind, reason in unused.items():
+            if reason is not None:
+                self._journal.record(events.SamplerUnavailable(sampler=kind, reason=reason))
+        for kind, sampler in self._catalogue.samplers_but(unused.keys()).items():
             if reason := sampler.unavailable():
                 self._journal.record(events.SamplerUnavailable(sampler=kind, reason=reason))
             else:
@@ -310,6 +322,15 @@ class CampaignRunner:
                 if reason := sampler.reduced():
                     self._journal.record(events.SamplerReduced(sampler=kind, reason=reason))
         return plans
+
+    def _unused_samplers(self) -> Mapping[str, str | None]:
+        """Samplers with nothing to read, whose libraries are not imported; with the reason if the host lacks it."""
+        unused: dict[str, str | None] = {}
+        if all(deployment.origin().metrics_url is None for deployment in self._deployments.values()):
+            unused["engine"] = None
+        if (missing := why_missing()) is not None:
+            unused["device"] = missing
+        return unused
 
     def _targets(self) -> list[Target]:
         targets = [target for run in self._runs if (target := run.server.target()) is not None]

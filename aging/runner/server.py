@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from aging.core.clock import Timeline
 from aging.core.endpoint import Endpoint
@@ -20,19 +19,12 @@ from aging.core.records import TREE
 from aging.core.targets import Target
 from aging.deployments.base import DeploymentBase
 from aging.deployments.lifecycle import PriorServer
-from aging.load.http.transport import Transport
-from aging.load.requests.bodies import content
-from aging.load.requests.send import Answer, send
-from aging.load.schedule.planned_request import PlannedRequest
 from aging.runner.free_ports import FreePort
 from aging.store import events
 from aging.store.events import Journalize, ServerKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
-_PROBE = PlannedRequest(number=-1, at=0.0, prompt_tokens=4, output_tokens=2, streaming=True)
-_PROBE_TIMEOUT_SECONDS = 30.0
-_PROBE_PAUSE_SECONDS = 0.1
 _RETURN_PAUSE_SECONDS = 1.0
 _LOG_PAUSE_SECONDS = (0.05, 1.0)
 
@@ -245,23 +237,16 @@ class Server:
         return {"deployment": self.name, "replica": self.replica, "generation": self.generation}
 
     async def _until_ready(self, life: ServerProcess, endpoint: Endpoint, started: float) -> None:
+        from aging.runner.probe import last_refusal  # noqa: PLC0415 - an observation sends no request
+
         timeout = self.deployment.options.ready_timeout
-        last = "no request was answered"
-        asked = content(endpoint, _PROBE, (" a b c d",))
-        async with Transport() as transport:
-            while life.trees:
-                left = max(started + timeout - time.monotonic(), 0.1)
-                patience = min(_PROBE_TIMEOUT_SECONDS, left)
-                answer = await _answer_or_end(life, send(transport, endpoint, _PROBE, asked, patience))
-                if answer is None:  # another process on its port may accept the request and never answer
-                    break
-                if answer.error is None and await asyncio.to_thread(life.serves):
-                    return
-                last = answer.error or f"Port {urlsplit(endpoint.base_url).port} is in use by another process."
-                if time.monotonic() - started > timeout:
-                    raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
-                await asyncio.sleep(_PROBE_PAUSE_SECONDS)
-        raise self._not_ready(f"ended before it was ready ({self._explain_exit(await life.wait())})")
+        try:
+            last = await last_refusal(life, endpoint, started, timeout)
+        except ProcessLookupError:
+            how = self._explain_exit(await life.wait())
+            raise self._not_ready(f"ended before it was ready ({how})") from None
+        if last is not None:
+            raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
 
     def _not_ready(self, what: str) -> DeploymentError:
         lines = self._log_tail()
@@ -299,15 +284,3 @@ class Server:
 
     def _log_tail(self) -> list[str]:
         return tail(self._layout.log(self.name, self.generation, self.replica))
-
-
-async def _answer_or_end(life: ServerProcess, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
-    """The answer; None if the process ends first."""
-    answer, end = asyncio.create_task(answering), asyncio.create_task(life.wait())
-    try:
-        await asyncio.wait({answer, end}, return_when=asyncio.FIRST_COMPLETED)
-        return answer.result() if answer.done() else None
-    finally:
-        for task in (answer, end):
-            task.cancel()
-        await asyncio.gather(answer, end, return_exceptions=True)

@@ -6,17 +6,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aging.campaign.schema import WatchdogsTable
 from aging.core.clock import ticks
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS, Reading
-from aging.runner.load_process import LoadProcess
 from aging.runner.server import Server
 from aging.runner.watchdogs import disk, load, memory
 from aging.runner.watchdogs.alarms import Alarms
 from aging.runner.watchdogs.memory import Memory
 from aging.store.events import Journalize, Watchdog
+
+if TYPE_CHECKING:
+    from aging.runner.load_process import LoadProcess
 
 _INTERVAL_SECONDS = 1.0
 _CONFIRMED = 3
