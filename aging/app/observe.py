@@ -27,6 +27,11 @@ _FOOTPRINTS = 20
 
 _SHORTEST_INTERVAL = 2
 
+_TICKS = ((3600, 3), (1200, 2))
+"""From how many seconds on the samplers of every second read every so many."""
+
+_TICKING = ("process", "device")
+
 _RETURNS_WITHIN = "10m"
 """How long the next process is waited for: the longest pause of Kubernetes between two restarts is 5 minutes."""
 
@@ -53,8 +58,6 @@ def observation(  # noqa: PLR0913, PLR0917 - the options of a command
     seconds = parse_duration(duration)
     grid = min(max(round(seconds / _POINTS), 1), _LONGEST_CELL)
     value = int(whereabouts.value) if whereabouts.by == "pid" else whereabouts.value
-    between = max(round(seconds / _FOOTPRINTS), _SHORTEST_INTERVAL)
-    often = between < FootprintSampler.default_interval
     lines = [
         f"name = {_toml(name)}",
         f"description = {_toml(f'{label}: {observed}' if label else observed)}",
@@ -79,9 +82,21 @@ def observation(  # noqa: PLR0913, PLR0917 - the options of a command
         "[analysis]",
         f"grid = {_toml(f'{grid}s')}",
         *_asked_lines(asked),
-        *(["", "[sampling]", f"{FootprintSampler.kind} = {_toml(f'{between}s')}"] if often else []),
+        *_sampling_lines(seconds),
     ]
     return CampaignText("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
+
+
+def _sampling_lines(seconds: float) -> Iterator[str]:
+    """A short observation reads memory by kind more often, a long one everything less often: three of them cost 1 %."""
+    intervals: dict[str, int | None] = dict.fromkeys(
+        _TICKING, next((tick for least, tick in _TICKS if seconds >= least), None)
+    )
+    between = max(round(seconds / _FOOTPRINTS), _SHORTEST_INTERVAL)
+    intervals[FootprintSampler.kind] = between if between < FootprintSampler.default_interval else None
+    lines = [f"{kind} = {_toml(f'{interval}s')}" for kind, interval in intervals.items() if interval is not None]
+    if lines:
+        yield from ("", "[sampling]", *lines)
 
 
 def _asked_lines(asked: Asked) -> Iterator[str]:

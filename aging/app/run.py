@@ -61,6 +61,8 @@ def run_campaign(
         campaign = campaign.model_copy(update={"orphan_grace": 0.0})
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
+        if campaign.load is None and campaign.description:
+            console.print(f"observing: {campaign.description}", highlight=False, markup=False, soft_wrap=True)
         runner = CampaignRunner(campaign, prepared.deployments, prepared.catalogue, layout)
         looking = None
         if gate is not None and gate.looks > 1:

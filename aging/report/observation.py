@@ -49,11 +49,10 @@ class Observation:
     @classmethod
     def of(cls, results: Results) -> Observation:
         """The observation in a result directory of ``aging observe``."""
-        campaign, deployment = results.content["campaign"], results.content["deployments"][0]
+        deployment = results.content["deployments"][0]
         deaths, restarts = _lives(results.events, deployment["name"])
         gone = deaths[-1] if deaths and len(deaths) > len(restarts) else None
-        title = campaign.get("description") or ""
-        return cls(deployment["name"], title, deployment.get("observed") or {}, restarts, deaths, gone)
+        return cls(deployment["name"], results.description, deployment.get("observed") or {}, restarts, deaths, gone)
 
     def lines(self) -> Iterator[str]:
         """A sentence for its restarts, and one for its end."""

@@ -34,7 +34,7 @@ from aging.runner.retries import broken_runs
 from aging.runner.round import Round
 from aging.runner.run import ActiveRun, RunContext
 from aging.runner.settle import HostIdleWait
-from aging.runner.watchdogs.monitor import Watchdogs, Watched
+from aging.runner.watchdogs.monitor import CALM_SECONDS, Watchdogs, Watched
 from aging.sampling.loop import Plan, Sampling
 from aging.sampling.nvml_library import why_missing
 from aging.store import events
@@ -92,6 +92,8 @@ class CampaignRunner:
         """How the last of what it only watched ended, if all of it has died."""
         self._left_running = any(prior.phase in _AS_LEFT for prior in self._prior.runs.values())
         self._watchdogs = Watchdogs(campaign.watchdogs, layout.root, self._watched, self._journal.record, self.halt)
+        if not self._owns_processes:
+            self._watchdogs.interval = CALM_SECONDS
         clocks, shift = self._timeline.clocks, self._timeline.shift
         self._sampling = Sampling(self._folder, self._journal.record, self._on_reading, clocks, shift)
 

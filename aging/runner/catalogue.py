@@ -48,6 +48,12 @@ class Catalogue:
             policies=Plugins(aging.rejuvenation, "aging.rejuvenation.base:Policy"),
         )
 
+    def complete(self) -> Catalogue:
+        """The same with every plug-in imported, so that each that is left out is warned of. Raises PluginError."""
+        for plugins in (self.deployments, self.arrivals, self.lengths, self.samplers, self.policies):
+            len(plugins)
+        return self
+
     def samplers_but(self, kinds: Collection[str]) -> Mapping[str, type[Sampler]]:
         """The samplers without those of these kinds, which are not imported."""
         if isinstance(self.samplers, Plugins):

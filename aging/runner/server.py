@@ -105,7 +105,7 @@ class Server:
             self._life = life = await self._origin.begin(self._layout.root, log_path)
         except DeploymentError as error:
             raise self._not_ready(str(error)) from None
-        self._log_keeper = asyncio.create_task(self._keep_log(log_path))
+        self._log_keeper = self._keeping_log(life, log_path)
         await self._await_ready(life, started, probe=probe)
 
     async def resume(self, prior: RunState, timeline: Timeline, lost: str | None, *, probe: bool = True) -> None:
@@ -128,7 +128,7 @@ class Server:
         if self._free_port is not None and prior.port is not None:
             self._free_port.hold(prior.port)
         self._life = life
-        self._log_keeper = asyncio.create_task(self._keep_log(log))
+        self._log_keeper = self._keeping_log(life, log)
         if prior.ready is None:  # that runner was killed before the server was ready
             await self._await_ready(life, began, probe=probe)
             return
@@ -266,6 +266,10 @@ class Server:
         killed = "SIGKILL" in how or "status unknown" in how
         oom_killed = killed and oom_kills() > self._oom_kills
         return f"{how}; the kernel's out-of-memory killer ended a process in that time" if oom_killed else how
+
+    def _keeping_log(self, life: ServerProcess, log: Path) -> asyncio.Task[None] | None:
+        """A task that caps the log; None for processes that the campaign did not start, which write none here."""
+        return asyncio.create_task(self._keep_log(log)) if life.owned else None
 
     async def _keep_log(self, log: Path) -> None:
         """Cap the log, so that endless output does not fill the disk; faster growth, shorter pauses."""

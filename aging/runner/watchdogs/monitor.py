@@ -21,7 +21,10 @@ from aging.store.events import Journalize, Watchdog
 if TYPE_CHECKING:
     from aging.runner.load_process import LoadProcess
 
-_INTERVAL_SECONDS = 1.0
+WATCHFUL_SECONDS = 1.0
+CALM_SECONDS = 5.0
+"""Where the campaign has started nothing that could fill the host."""
+
 _CONFIRMED = 3
 """Consecutive looks before a server is ended: a short peak is not exhaustion."""
 
@@ -54,6 +57,8 @@ class Watchdogs:
         self._runs = runs
         self._record_event = record_event
         self._halt = halt
+        self.interval = WATCHFUL_SECONDS
+        """Seconds between two looks."""
         self._alarms = Alarms(record_event)
         self._sizes: dict[tuple[str, int], tuple[float, float]] = {}
         self._short = 0
@@ -68,7 +73,7 @@ class Watchdogs:
             self._sizes[reading.owner, reading.generation] = first, size
 
     async def run(self) -> None:
-        async for _ in ticks(_INTERVAL_SECONDS, time.monotonic()):
+        async for _ in ticks(self.interval, time.monotonic()):
             self._look_at_disk()
             self._look_at_loads()
             await self._look_at_memory()
