@@ -51,7 +51,7 @@ Span = str | float | timedelta
 """A length of time: text with its unit (``"90s"``), seconds, or a timedelta."""
 
 _HOUR = 3600.0
-_ENDED = ("completed", "decided", "interrupted", "halted", "failed")
+_ENDED = ("completed", "decided", "interrupted", "halted", "died", "failed")
 _SINCE_LOAD, _SINCE_FIRST = "seconds_of_load", "seconds_since_first_row"
 
 

@@ -160,12 +160,12 @@ class VirtualCampaign:
 
     def kill_after_birth(self, name: str, seconds: float) -> None:
         """SIGKILL to the runner so many seconds after it has started the first process of a server."""
+        self.on_birth(name, lambda _: self.kill_in(seconds))
 
-        def happen(_: Life) -> None:
-            clock = self.world.clock
-            clock.at(clock.host.true + seconds, self._kill)
-
-        self.on_birth(name, happen)
+    def kill_in(self, seconds: float) -> None:
+        """SIGKILL to the runner so many seconds from now."""
+        clock = self.world.clock
+        clock.at(clock.host.true + seconds, self._kill)
 
     def interrupt(self, seconds: float, load: int = 1) -> None:
         """SIGINT to the runner."""
@@ -300,8 +300,8 @@ class VirtualCampaign:
             (aging.runner.retries, "call", _call),
             (Sealer, "_begin", _seal_here),
             (aging.runner.campaign, "KeeperClient", _NoKeeping),
-            (aging.runner.run, "LoadProcess", Loads(world)),
-            (aging.runner.server, "send", world.send),
+            (aging.runner.load_process, "LoadProcess", Loads(world)),
+            (aging.runner.probe, "send", world.send),
             (aging.runner.server, "identity", world.identity),
             (aging.runner.server, "command_line", world.command_line),
             (aging.runner.settle, "host_use", lambda: HostUse(self.memory_used, 64e9)),

@@ -17,13 +17,16 @@ from tools.markdown import made_by, table
 
 MEANINGS: Mapping[ExitCode, tuple[str, str]] = {
     ExitCode.DONE: ("done, or the gate passed", "nothing"),
-    ExitCode.GATE_FAILED: ("the gate failed (`aging check` only)", "read the conditions that failed"),
+    ExitCode.GATE_FAILED: (
+        "the gate failed (`aging check`, `observe --fail`)",
+        "read the conditions that failed",
+    ),
     ExitCode.BAD_INPUT: (
         "bad input, or this host is not ready; nothing was started",
         "the message names file, key and what would be right",
     ),
     ExitCode.INCONCLUSIVE: (
-        "the data cannot tell, a server did not start, or a watchdog halted the campaign",
+        "the data cannot tell, a server did not start, what was watched died, or a watchdog halted the campaign",
         "[the gate](troubleshooting.md#the-gate); after a halt `aging resume DIR`",
     ),
     ExitCode.CRASHED: ("a defect in `aging`; a traceback follows", "report it with `manifest.json`"),

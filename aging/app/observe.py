@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import aging.deployments.runtimes
 from aging.campaign.load import CampaignText
 from aging.core.errors import AttachError
-from aging.core.http import HTTPError
 from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.deployments.base import DeploymentBase
 from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
+from aging.deployments.origins.process_search import SHELLS, WRAPPERS
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
-from aging.sampling.samplers.engine import EngineSampler, client, recognised, scrape
-from aging.sampling.samplers.pss import FootprintSampler
+from aging.sampling.samplers.footprint import FootprintSampler
 
 _POINTS = 240
 """Grid cells of an observation: enough for every statistic, few enough for several samples per cell."""
@@ -28,28 +27,40 @@ _FOOTPRINTS = 20
 
 _SHORTEST_INTERVAL = 2
 
+_TICKS = ((3600, 3), (1200, 2))
+"""From how many seconds on the samplers of every second read every so many."""
 
-def observation(
+_TICKING = ("process", "device")
+
+_RETURNS_WITHIN = "10m"
+"""How long the next process is waited for: the longest pause of Kubernetes between two restarts is 5 minutes."""
+
+_STARTS_ANOTHER = re.compile(
+    rf"(python|pypy|node|ruby|perl)[\d.]*|{'|'.join(map(re.escape, sorted(WRAPPERS | SHELLS)))}|[\d.]+[smhd]?|\w+=.*"
+)
+"""Words of a command line before the program that it is about."""
+
+
+def observation(  # noqa: PLR0913, PLR0917 - the options of a command
     whereabouts: Whereabouts,
     duration: str,
     metrics: str | None = None,
     load_start: LoadStart = "process",
     asked: Asked = AS_IN_CAMPAIGN,
+    label: str | None = None,
 ) -> CampaignText:
-    """The text of the campaign.
+    """The text of the campaign; ``label`` names it.
 
     Raises AttachError if no such process runs or its metrics cannot be read, ValueError for an invalid duration.
     """
-    name = _name(Attached(whereabouts, load_start).command, whereabouts)
+    name = _slug(label) if label else _name(Attached(whereabouts, load_start).command, whereabouts)
+    observed = str(whereabouts.observed())
     seconds = parse_duration(duration)
     grid = min(max(round(seconds / _POINTS), 1), _LONGEST_CELL)
     value = int(whereabouts.value) if whereabouts.by == "pid" else whereabouts.value
-    between = max(round(seconds / _FOOTPRINTS), _SHORTEST_INTERVAL)
-    often = between < FootprintSampler.default_interval
-    scrape_every = max(round(seconds / _POINTS), 1)
-    quick = scrape_every < EngineSampler.default_interval
     lines = [
         f"name = {_toml(name)}",
+        f"description = {_toml(f'{label}: {observed}' if label else observed)}",
         f"duration = {_toml(duration)}",
         "seed = 0",
         "",
@@ -61,16 +72,39 @@ def observation(
         'kind = "attach"',
         f"{whereabouts.by} = {_toml(value)}",
         f"load_start = {_toml(load_start)}",
+        *([f"returns_within = {_toml(_RETURNS_WITHIN)}"] if whereabouts.returns else []),
         *([] if metrics is None else _metrics_lines(metrics)),
+        "",
+        # What was seen of a process that died is judged as far as it goes.
+        "[validity]",
+        "least = 0.0",
         "",
         "[analysis]",
         f"grid = {_toml(f'{grid}s')}",
         *_asked_lines(asked),
-        *(["", "[sampling]"] if often or (metrics is not None and quick) else []),
-        *([f"{FootprintSampler.kind} = {_toml(f'{between}s')}"] if often else []),
-        *([f"{EngineSampler.kind} = {_toml(f'{scrape_every}s')}"] if metrics is not None and quick else []),
+        *_sampling_lines(seconds, metrics),
     ]
     return CampaignText("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
+
+
+def _sampling_lines(seconds: float, metrics: str | None) -> Iterator[str]:
+    """A short observation reads memory by kind and metrics more often, a long one everything less often."""
+    intervals: dict[str, int | None] = dict.fromkeys(
+        _TICKING, next((tick for least, tick in _TICKS if seconds >= least), None)
+    )
+    between = max(round(seconds / _FOOTPRINTS), _SHORTEST_INTERVAL)
+    intervals[FootprintSampler.kind] = between if between < FootprintSampler.default_interval else None
+    if metrics is not None:
+        intervals |= _scrapes(max(round(seconds / _POINTS), 1))
+    lines = [f"{kind} = {_toml(f'{interval}s')}" for kind, interval in intervals.items() if interval is not None]
+    if lines:
+        yield from ("", "[sampling]", *lines)
+
+
+def _scrapes(between: int) -> Mapping[str, int | None]:
+    from aging.sampling.samplers.engine import EngineSampler  # noqa: PLC0415 - 8 MB, where there are metrics
+
+    return {EngineSampler.kind: between if between < EngineSampler.default_interval else None}
 
 
 def _asked_lines(asked: Asked) -> Iterator[str]:
@@ -81,6 +115,9 @@ def _asked_lines(asked: Asked) -> Iterator[str]:
 
 
 def _metrics_lines(url: str) -> list[str]:
+    from aging.core.http import HTTPError  # noqa: PLC0415 - 8 MB, where there are metrics
+    from aging.sampling.samplers.engine import client, recognised, scrape  # noqa: PLC0415
+
     try:
         with client() as http:
             scraped = scrape(http, url)
@@ -100,10 +137,15 @@ def _name(command: tuple[str, ...], whereabouts: Whereabouts) -> str:
     if whereabouts.by in ("container", "cgroup"):
         name = whereabouts.value.rstrip("/").rpartition("/")[2].removesuffix(".service").removesuffix(".scope")
     else:
-        programs = [part.rpartition("/")[2] for part in command if not part.startswith("-")] or ["process"]
-        interpreted = len(programs) > 1 and re.match(r"(python|node|ruby|perl|bash|sh)[\d.]*$", programs[0])
-        name = programs[1 if interpreted else 0].removesuffix(".py")
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "process"
+        programs = [part.rpartition("/")[2] for part in command if not part.startswith("-")]
+        while len(programs) > 1 and _STARTS_ANOTHER.fullmatch(programs[0]):
+            del programs[0]
+        name = (programs or ["process"])[0].removesuffix(".py")
+    return _slug(name)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-") or "process"
 
 
 def _toml(value: str | int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -19,13 +19,15 @@ from aging.core.errors import writing
 from aging.core.format import folder_name
 from aging.core.records import HARNESS
 from aging.deployments.base import DeploymentBase
-from aging.load.schedule.input_files import Input, read_inputs
 from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest, write_manifest
 from aging.runner.preflight import check, notes, resolve_deployments
 from aging.runner.stop import reap
 from aging.store.layout import Layout
 from aging.store.manifest import Manifest
+
+if TYPE_CHECKING:
+    from aging.load.schedule.input_files import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,22 @@ def prepare_campaign(
     """
     catalogue = Catalogue.discovered()
     source = campaign_text.source
-    inputs = read_inputs(parse_campaign(campaign_text.text, catalogue.kinds(), source, **overrides), source)
+    campaign, files = _with_inputs(parse_campaign(campaign_text.text, catalogue.kinds(), source, **overrides), source)
     for message in reap():
         console.print(message, highlight=False, soft_wrap=True)
-    check(inputs.campaign, catalogue, results, source=source)
-    require_calibration(inputs.campaign, source)
-    return PreparedCampaign(inputs.campaign, resolve_deployments(inputs.campaign, catalogue), catalogue, inputs.files)
+    check(campaign, catalogue, results, source=source)
+    require_calibration(campaign, source)
+    return PreparedCampaign(campaign, resolve_deployments(campaign, catalogue), catalogue, files)
+
+
+def _with_inputs(campaign: Campaign, source: str) -> tuple[Campaign, Sequence[Input]]:
+    """The campaign with what is read from the files of its load. Raises CampaignError."""
+    if campaign.load is None:
+        return campaign, ()
+    from aging.load.schedule.input_files import read_inputs  # noqa: PLC0415 - numpy, where a load is sent
+
+    inputs = read_inputs(campaign, source)
+    return inputs.campaign, inputs.files
 
 
 def print_notes(prepared: PreparedCampaign, console: Console) -> None:

@@ -6,23 +6,23 @@ import contextlib
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from aging.app.conclude import ANALYSIS, conclude
 from aging.app.execute import measure
 from aging.app.prepare import make_result_directory, prepare_campaign, print_notes
-from aging.app.smoke import run_sanity_check
 from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
-from aging.check.early_stop import Gate, watch
 from aging.core.errors import require
-from aging.findings.findings_file import read_findings
-from aging.findings.types import Findings
 from aging.runner.campaign import CampaignRunner, Outcome
 from aging.store.layout import Layout
 from aging.store.lock import Lock
+
+if TYPE_CHECKING:
+    from aging.check.early_stop import Gate
+    from aging.findings.types import Findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,10 @@ def run_campaign(
     run of the campaign fails.
     """
     prepared = prepare_campaign(campaign_text, results, overrides, console)
-    run_sanity_check(prepared, campaign_text, results, console)
+    if prepared.campaign.sanity:
+        from aging.app.smoke import run_sanity_check  # noqa: PLC0415
+
+        run_sanity_check(prepared, campaign_text, results, console)
     campaign = prepared.campaign
     layout = make_result_directory(campaign, prepared.manifest(), campaign_text.text, results)
     print_notes(prepared, console)
@@ -58,12 +61,14 @@ def run_campaign(
         campaign = campaign.model_copy(update={"orphan_grace": 0.0})
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
+        if campaign.load is None and campaign.description:
+            console.print(f"observing: {campaign.description}", highlight=False, markup=False, soft_wrap=True)
         runner = CampaignRunner(campaign, prepared.deployments, prepared.catalogue, layout)
-        looking = (
-            None
-            if gate is None or gate.looks == 1
-            else watch(gate, campaign, layout, runner.decide, runner.record_event)
-        )
+        looking = None
+        if gate is not None and gate.looks > 1:
+            from aging.check.early_stop import watch  # noqa: PLC0415
+
+            looking = watch(gate, campaign, layout, runner.decide, runner.record_event)
         return run_to_findings(runner, looking, campaign, layout, console)
 
 
@@ -76,6 +81,8 @@ def run_to_findings(
 ) -> CampaignRun:
     """Run a campaign whose lock the caller holds to its end, and analyze it."""
     outcome = measure(runner, looking, campaign, layout, console)
+    from aging.findings.findings_file import read_findings  # noqa: PLC0415 - after the measurement
+
     conclude(ANALYSIS, layout, outcome, console)
     findings = require(read_findings(layout.findings), f"{layout.findings}, which the analysis has just written,")
     return CampaignRun(outcome, layout, findings, runner.decided or runner.halted)

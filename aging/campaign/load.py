@@ -34,7 +34,7 @@ class Kinds:
     arrivals: Mapping[str, type[ArrivalsOptions]]
     lengths: Mapping[str, type[LengthsOptions]]
     policies: Mapping[str, type[RejuvenationOptions]]
-    samplers: frozenset[str]
+    samplers: Collection[str]
     tests: Collection[str]
     presets: frozenset[str]
 

@@ -39,10 +39,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The outcome of a condition on one deployment."""
+    """The outcome of a condition on one deployment; ``condition`` is None for "it ages"."""
 
     deployment: str
-    condition: Condition
+    condition: Condition | None
     outcome: Outcome
     message: str
 
@@ -96,13 +96,14 @@ def judge(
     """
     by_name = {(finding.deployment, finding.indicator): finding for finding in findings.findings}
     return [
-        _judgement(by_name.get((name, condition.indicator)), name, condition, _doubt(findings, name), level)
+        _judgement(by_name.get((name, condition.indicator)), name, condition, doubt(findings, name), level)
         for name in deployments
         for condition in conditions
     ]
 
 
-def _doubt(findings: Findings, deployment: str) -> str | None:
+def doubt(findings: Findings, deployment: str) -> str | None:
+    """Why the findings of a deployment cannot show that it does not age; None if they can."""
     for run in findings.runs:
         if run.deployment == deployment and run.validity != "complete":
             return f"replica {run.replica} is {run.validity}: {' '.join(run.reasons)}"
@@ -125,7 +126,7 @@ def overall(judgements: Sequence[Judgement]) -> Outcome:
     return Outcome.PASSED if outcomes == {Outcome.PASSED} else Outcome.INCONCLUSIVE
 
 
-def _judgement(finding: Finding | None, name: str, condition: Condition, doubt: str | None, level: float) -> Judgement:
+def _judgement(finding: Finding | None, name: str, condition: Condition, why: str | None, level: float) -> Judgement:
     per_hour = condition.per == "per_hour"
     slope, interval = None, None
     if finding is not None:
@@ -136,13 +137,13 @@ def _judgement(finding: Finding | None, name: str, condition: Condition, doubt: 
     unit = condition.per.replace("_", " ")
     if finding is None or slope is None or interval is None:
         outcome = Outcome.INCONCLUSIVE
-        text = f"no {unit} rate could be estimated" + (f": {doubt}" if doubt else _because(finding))
+        text = f"no {unit} rate could be estimated" + (f": {why}" if why else _because(finding))
     else:
         text = f"{slope:,.1f} {unit} [{interval[0]:,.1f}, {interval[1]:,.1f}], verdict {finding.verdict}"
         if finding.verdict == "aging" and slope > condition.limit and (finding.p or 0.0) <= level:
             outcome = Outcome.FAILED
-        elif doubt:
-            outcome, text = Outcome.INCONCLUSIVE, f"{text}; not shown: {doubt}"
+        elif why:
+            outcome, text = Outcome.INCONCLUSIVE, f"{text}; not shown: {why}"
         elif interval[1] <= condition.limit:
             outcome = Outcome.PASSED
         else:

@@ -96,6 +96,13 @@ def pattern(text: str) -> str:
     return text
 
 
+def label(text: str) -> str:
+    """One line of text with a letter or a digit, which a folder can be named by."""
+    if not re.search(r"[a-z0-9]", text, re.IGNORECASE) or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} names no folder; give a line of text with letters or digits")
+    return text
+
+
 def url(text: str) -> str:
     """An HTTP address."""
     if not re.match(r"https?://[^/]+", text):

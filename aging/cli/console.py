@@ -26,10 +26,13 @@ class _PlainConsole(Console):
         raise BrokenPipeError
 
 
-def console() -> Console:
-    """As wide as the terminal; without one, wide enough that no table is cut in a log. Text is never markup."""
-    width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    return _PlainConsole(highlight=False, markup=False, width=width)
+def console(*, error: bool = False) -> Console:
+    """Of standard output, or standard error. Text is never markup.
+
+    It is as wide as the terminal; without one, wide enough that no table is cut in a log.
+    """
+    width = None if (sys.stderr if error else sys.stdout).isatty() else _PIPED_WIDTH
+    return _PlainConsole(highlight=False, markup=False, width=width, stderr=error)
 
 
 def show_checks(results: Path, out: Console) -> ExitCode:
@@ -68,5 +71,5 @@ def exit_code(outcome: Outcome) -> ExitCode:
             return ExitCode.DONE
         case Outcome.INTERRUPTED:
             return ExitCode.INTERRUPTED
-        case Outcome.FAILED | Outcome.HALTED:
+        case Outcome.FAILED | Outcome.HALTED | Outcome.DIED:
             return ExitCode.INCONCLUSIVE

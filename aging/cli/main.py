@@ -26,7 +26,7 @@ _VERBS = (
 _DESCRIPTION = """\
 Does your LLM serving system age? How fast, of what, and when must it be rejuvenated?
 
-exit codes: 0 done, or gate passed · 1 gate failed (check only) · 2 bad input · 3 inconclusive
+exit codes: 0 done, or gate passed · 1 gate failed · 2 bad input · 3 inconclusive
             70 a defect in aging itself · 130 interrupted
 """
 

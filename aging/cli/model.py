@@ -28,8 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.core.errors import AgingError
     from aging.deployments.models.cache import model_cache
-    from aging.deployments.models.gguf import PRESETS, cached_gguf, make_gguf
+    from aging.deployments.models.gguf import cached_gguf, make_gguf
     from aging.deployments.models.huggingface import cached_folder, make_folder
+    from aging.deployments.models.presets import PRESETS
 
     preset = PRESETS.get(options.preset)
     if preset is None:

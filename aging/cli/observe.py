@@ -5,8 +5,16 @@ request is sent to it. Ctrl-C ends the watch and analyzes the samples so far (ex
 
   aging observe --pid 4711 --for 2h
   aging observe --name 'vllm serve' --metrics http://127.0.0.1:8000/metrics
-  aging observe --container tgi
+  aging observe --container tgi --for 30m --fail --json
   aging observe --cgroup /system.slice/ollama.service --limit 64GiB --horizon 30d
+
+A process that is restarted is followed into its next life, except by --pid. One that ends and
+does not return within 10 minutes ends the watch: what was seen until then is judged (exit 3).
+
+With --fail, exit 1 if it ages, 0 if it does not, 3 if that is undecided, for cron and CI:
+
+  --fail                                            any indicator ages
+  --fail 'process_anon_swap_bytes:per_hour > 1e6'   as in `aging check`; repeatable
 
 Whether growth is sustained or levels off is judged against the whole age of the process. If
 the process was idle until now, use --load-start now; if its load began three hours ago, 3h.
@@ -15,17 +23,25 @@ the process was idle until now, use --load-start now; if its load began three ho
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aging.cli.arguments import load_start, minimum_duration, outlook_arguments, pattern, pid, url
-from aging.cli.console import console, show_run
+from aging.cli.arguments import label, load_start, minimum_duration, outlook_arguments, pattern, pid, url
+from aging.cli.console import console, exit_code, show_run
 from aging.core.errors import ExitCode
 
 _LEAST_SECONDS = 15
 """A verdict needs 12 samples, one a second."""
 
+_AGING = "aging"
+"""The condition of --fail without one."""
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aging.app.run import CampaignRun
+    from aging.check.conditions import Condition, Judgement
     from aging.deployments.origins.attached import Whereabouts
 
 
@@ -36,10 +52,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--name",
         type=pattern,
         metavar="PATTERN",
-        help="the process whose command line matches a regular expression",
+        help="the process whose command line or name matches a regular expression",
     )
     what.add_argument("--container", metavar="NAME", help="a docker or podman container")
     what.add_argument("--cgroup", metavar="PATH", help="every process of a control group")
+    parser.add_argument("--label", type=label, metavar="TEXT", help="what to call it, in the report and the folder")
     parser.add_argument("--metrics", type=url, metavar="URL", help="Prometheus metrics of the process, sampled too")
     parser.add_argument(
         "--for",
@@ -57,6 +74,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="when the load started: with the process (default), now, or so long ago (3h)",
     )
     outlook_arguments(parser)
+    parser.add_argument(
+        "--fail",
+        nargs="?",
+        action="append",
+        const=_AGING,
+        default=[],
+        metavar="CONDITION",
+        help="exit 1 if it ages, 3 if undecided; or if 'INDICATOR:per_hour > NUMBER'; repeatable",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to standard error")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
 
 
@@ -65,11 +92,89 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.run import run_campaign
     from aging.findings.asked import Asked
 
-    out = console()
+    conditions = _conditions(options)
+    out = console(error=options.json)
     asked = Asked(options.limit, options.horizon)
     where = _whereabouts(options)
-    campaign_text = observation(where, options.duration, options.metrics, options.load_start, asked)
-    return show_run(run_campaign(campaign_text, options.results, {}, out), out)
+    campaign_text = observation(where, options.duration, options.metrics, options.load_start, asked, options.label)
+    return _conclude(run_campaign(campaign_text, options.results, {}, out), conditions, as_json=options.json)
+
+
+def _conditions(options: argparse.Namespace) -> Sequence[Condition | None]:
+    """The conditions of --fail; None is "it ages". Raises MistakesError before anything is observed."""
+    if not options.fail:
+        return ()
+    from aging.check.observation import conditions_of
+
+    conditions = conditions_of(options.fail)
+    if options.metrics is None:  # with them there are indicators under names of the engine's own
+        from aging.check.conditions import check_names
+        from aging.core.metrics import indicators
+
+        check_names([one for one in conditions if one is not None], [], [], indicators(()))
+    return conditions
+
+
+def _conclude(ran: CampaignRun, conditions: Sequence[Condition | None], *, as_json: bool) -> ExitCode:
+    from aging.check.observation import judge_observed
+    from aging.report.observation import Observation
+    from aging.store.results import open_results
+
+    seen = Observation.of(open_results(ran.layout.root))
+    judgements = judge_observed(ran.findings, conditions, seen.name)
+    code = _exit_code(ran, judgements)
+    if as_json:
+        print(json.dumps(_as_json(ran, seen.as_json(), judgements, code), indent=1, allow_nan=False, default=list))
+        return code
+    out = console()
+    out.print(f"observed: {seen.title}", soft_wrap=True)
+    for line in seen.lines():
+        out.print(line, soft_wrap=True)
+    show_run(ran, out)
+    for judgement in judgements:
+        out.print(f"{judgement.outcome.value}: {judgement.message}", soft_wrap=True)
+    return code
+
+
+def _exit_code(ran: CampaignRun, judgements: Sequence[Judgement]) -> ExitCode:
+    """That of the gate, unless it was interrupted; INCONCLUSIVE if it died, or nothing of it was judged."""
+    from aging.check.conditions import Outcome, overall
+
+    code = exit_code(ran.outcome)
+    if code is ExitCode.INTERRUPTED:
+        return code
+    if judgements:
+        match overall(judgements):
+            case Outcome.FAILED:
+                return ExitCode.GATE_FAILED
+            case Outcome.INCONCLUSIVE:
+                return ExitCode.INCONCLUSIVE
+            case Outcome.PASSED:
+                return code
+    decided = any(one.verdict != "inconclusive" and "/" not in one.deployment for one in ran.findings.findings)
+    return code if decided else max(code, ExitCode.INCONCLUSIVE)
+
+
+def _as_json(ran: CampaignRun, seen: dict[str, Any], judgements: Sequence[Judgement], code: ExitCode) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "schema": 1,
+        **seen,
+        "outcome": ran.outcome.value.removeprefix("campaign_"),
+        "exit_code": int(code),
+        "conditions": [
+            {
+                "condition": _AGING if one.condition is None else str(one.condition),
+                "outcome": one.outcome.value,
+                "message": one.message,
+            }
+            for one in judgements
+        ],
+        "results": str(ran.layout.root),
+        "report": str(ran.layout.report),
+        **{key: value for key, value in asdict(ran.findings).items() if key in ("findings", "runs", "problems")},
+    }
 
 
 def _whereabouts(options: argparse.Namespace) -> Whereabouts:

@@ -55,18 +55,22 @@ def _one(options: argparse.Namespace) -> ExitCode:
 
     results = open_results(options.directory)
     out = console()
+    title = results.description
     with Progress(results.layout) as progress:
         while True:
             snapshot = progress.snapshot()
             if options.json:
                 status = CampaignStatus.of(results.layout.root, snapshot.state)
-                print(json.dumps(status.as_json() | {"runs": progress_as_json(snapshot)}, indent=1))
+                about = {"description": title, "observed": results.observed}
+                print(json.dumps(status.as_json() | about | {"runs": progress_as_json(snapshot)}, indent=1))
             elif out.is_terminal:
                 if options.watch:
                     out.clear()
+                if title:
+                    out.print(title, soft_wrap=True)
                 out.print(table(results.name, snapshot))
             else:
-                show_lines(out, lines(results.name, snapshot))
+                show_lines(out, [*([title] if title else []), *lines(results.name, snapshot)])
             if not options.watch or not snapshot.runner_alive:
                 return ExitCode.DONE
             time.sleep(_REFRESH_SECONDS)

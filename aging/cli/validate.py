@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.load.schedule.input_files import read_inputs
     from aging.runner.catalogue import Catalogue
 
-    kinds = Catalogue.discovered().kinds()
+    kinds = Catalogue.discovered().complete().kinds()
     code = ExitCode.DONE
     for file in options.files:
         try:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import pkgutil
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from multiprocessing import parent_process
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from aging.core.errors import PluginError
 
@@ -30,15 +30,59 @@ _FORMER_GROUPS = {
 """Entry-point groups of release 0.1 by their present names; read until 0.3."""
 
 
+T = TypeVar("T")
+
+
+class Plugins(Mapping[str, T]):
+    """The plug-ins of a package by kind, imported when they are asked for; ``base`` is ``MODULE:CLASS``.
+
+    A built-in plug-in whose file has the name of its kind is found by importing that file. All are imported to list
+    them, or to find another one.
+    """
+
+    def __init__(self, package: ModuleType, base: str) -> None:
+        self._package, self._base = package, base
+
+    def __getitem__(self, kind: str) -> T:
+        file = kind.replace("-", "_")
+        if any(info.name == file for info in pkgutil.iter_modules(self._package.__path__)):
+            module, base = import_module(f"{self._package.__name__}.{file}"), self._contract()
+            for thing in vars(module).values():
+                if _is_plugin(thing, base) and thing.kind == kind and _home(thing, module) == module.__name__:
+                    return thing  # type: ignore[no-any-return]
+        return self._all()[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def without(self, kinds: Collection[str]) -> Mapping[str, T]:
+        """All plug-ins but these, whose files are not imported."""
+        left_out = frozenset(kind.replace("-", "_") for kind in kinds)
+        found = discover(self._package, self._contract(), left_out)
+        return {kind: plugin for kind, plugin in found.items() if kind not in kinds}
+
+    def _all(self) -> Mapping[str, T]:
+        return discover(self._package, self._contract())
+
+    def _contract(self) -> type:
+        module, _, name = self._base.partition(":")
+        contract: type = getattr(import_module(module), name)
+        return contract
+
+
 @cache
-def discover(package: ModuleType, base: type) -> Mapping[str, Any]:
+def discover(package: ModuleType, base: type, left_out: frozenset[str] = frozenset()) -> Mapping[str, Any]:
     """Map ``kind`` to plug-in for every file of ``package``, then every entry point of the group of ``base``.
 
-    The group is ``ENTRY_POINT_GROUP`` in the module of ``base``. The result is cached per process.
+    The group is ``ENTRY_POINT_GROUP`` in the module of ``base``. The files ``left_out`` are not imported. The result is
+    cached per process.
 
     Raises PluginError if two plug-ins of other distributions have the same kind.
     """
-    found = _built_in(package, base)
+    found = _built_in(package, base, left_out)
     homes = dict.fromkeys(found, "")
     for point, thing in _installed(import_module(base.__module__).ENTRY_POINT_GROUP, base):
         name = _described(point)
@@ -52,10 +96,12 @@ def discover(package: ModuleType, base: type) -> Mapping[str, Any]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def _built_in(package: ModuleType, base: type) -> dict[str, Any]:
+def _built_in(package: ModuleType, base: type, left_out: frozenset[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     homes: dict[str, str] = {}
     for info in pkgutil.iter_modules(package.__path__):
+        if info.name in left_out:
+            continue
         module = import_module(f"{package.__name__}.{info.name}")
         for thing in vars(module).values():
             if not _is_plugin(thing, base) or _home(thing, module) != module.__name__:
@@ -109,7 +155,8 @@ def _distribution(point: EntryPoint) -> str:
 
 
 def _warn(message: str) -> None:
-    if parent_process() is None:  # a worker's parent has warned
+    workers = sys.modules.get("multiprocessing.process")  # without it this is no worker
+    if workers is None or workers.parent_process() is None:  # a worker's parent has warned
         logging.getLogger("aging").warning("aging: %s", message)
 
 

@@ -6,15 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-import sysconfig
-import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from aging.core.errors import AgingError, writing
 
@@ -34,6 +28,8 @@ def create(requirements: Requirements) -> Path:
     if not begun.is_file() or begun.read_text() != recipe:
         try:
             shutil.rmtree(folder, ignore_errors=True)
+            import venv  # noqa: PLC0415 - to build one
+
             venv.create(folder, with_pip=True)
             begun.write_text(recipe)
         except OSError as error:
@@ -74,31 +70,13 @@ def state(requirements: Requirements) -> str:
 
 def _install_without(python: Path, requirements: Requirements) -> None:
     """Install the first pin without dependencies, then the others and its dependencies without those left out."""
+    from aging.deployments.dependencies import canonical, dependencies, name_of  # noqa: PLC0415 - 2 MB, to build one
+
     package, *others = requirements.pins
     _install(python, requirements, ["--no-deps", package])
-    excluded = [*requirements.left_out, *(Requirement(pin).name for pin in others)]
-    dependencies = _dependencies(environments_folder() / requirements.name, Requirement(package).name)
-    _install(
-        python, requirements, [*others, *(need for name, need in dependencies if name not in _canonical(excluded))]
-    )
-
-
-def _dependencies(environment: Path, package: str) -> Iterator[tuple[str, str]]:
-    """The requirements of an installed package on this host, without extras: canonical name and requirement.
-
-    The environment has the same interpreter, so its markers are evaluated here.
-    """
-    packages = sysconfig.get_path("purelib", "venv", {"base": str(environment)})
-    (found,) = distributions(name=package, path=[packages])
-    for text in found.requires or ():
-        needed = Requirement(text)
-        if needed.marker is None or needed.marker.evaluate({"extra": ""}):
-            needed.marker = None
-            yield canonicalize_name(needed.name), str(needed)
-
-
-def _canonical(names: Sequence[str]) -> set[str]:
-    return {canonicalize_name(name) for name in names}
+    excluded = canonical([*requirements.left_out, *map(name_of, others)])
+    needs = dependencies(environments_folder() / requirements.name, name_of(package))
+    _install(python, requirements, [*others, *(need for name, need in needs if name not in excluded)])
 
 
 def _installer() -> str:

@@ -37,8 +37,9 @@ class Origin(Protocol):
         """URL of the Prometheus metrics; None without."""
 
     @property
-    def returns(self) -> bool:
-        """Whether the next generation can appear without being started by the campaign."""
+    def returns_within(self) -> float:
+        """Seconds within which the next generation can appear without being started by the campaign; 0: never."""
+        return 0.0
 
     async def begin(self, campaign: Path, log: Path) -> ServerProcess:
         """Start or find the next generation; its output is appended to ``log``. Raises DeploymentError."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from aging.core.format import utc
 from aging.core.metrics import ALLOCATOR, DEVICE_MEMORY, PRIMARY, resolution
 from aging.core.records import HARNESS, OTHERS, TREE, process_entity, stored_under
 from aging.findings.process_places import Floats, Life, Place, lives, places
@@ -27,6 +28,9 @@ _ENDS = (slice(None, 3), slice(-3, None))
 """Readings at each end of the window whose median is the count there, if there are many."""
 
 _MANY = 20
+
+_ONSET_SHARE = 0.05
+"""Of the rise of a process: what is below has not begun to grow."""
 
 _KINDS: Mapping[str, MemoryKind] = {
     "process_heap_bytes": "heap",
@@ -74,6 +78,11 @@ class _Late:
             return samples
         inside = samples["mono"].between(self.begin, self.end) & (samples["generation"] == self.generation)
         return samples[inside & (samples["entity"] == entity)].sort_values("mono")
+
+    def utc(self, mono: float) -> str | None:
+        """An instant in UTC, without fractions of a second."""
+        began = self.measured.results.state.started
+        return None if began is None else utc(began.wall + mono - began.mono).isoformat(timespec="seconds")
 
     def slope(self, rows: pd.DataFrame, name: str) -> float | None:
         """The least-squares slope per second of a column in the late part; over all rows where these are too few.
@@ -131,7 +140,7 @@ def _places_of(measured: Measured, series: Series) -> GrowthPlaces | None:
         seconds=seconds,
         per_hour=per_second * _HOUR,
         named=None if named is None else named.label,
-        processes=tuple(_growth(one, per_second) for one in sorted(each, key=lambda one: -one.slope)),
+        processes=tuple(_growth(one, per_second, late) for one in sorted(each, key=lambda one: -one.slope)),
         kinds=tuple(_kinds(late, footprint)),
         counts=_counts(late, process, footprint),
         beside=_per_hour(late, tree, _BESIDE) | _device(late),
@@ -208,14 +217,34 @@ def _jump(place: Place, late: _Late) -> float:
     return max((float(np.diff(_array(rows[PRIMARY])).max(initial=0.0)) for rows in analyzed), default=0.0)
 
 
-def _growth(one: _Grown, whole: float) -> ProcessGrowth:
+def _growth(one: _Grown, whole: float, late: _Late) -> ProcessGrowth:
     share = one.slope / whole
     if one.place is None:
         return ProcessGrowth("other processes", None, None, 0, one.slope * _HOUR, share)
     last: Life = one.place.lives[-1]
+    onset = _onset(last) if one.slope > 0 else None
     return ProcessGrowth(
-        one.place.label, last.pid, last.command or None, len(one.place.lives), one.slope * _HOUR, share
+        label=one.place.label,
+        pid=last.pid,
+        command=last.command or None,
+        lives=len(one.place.lives),
+        per_hour=one.slope * _HOUR,
+        share=share,
+        started=late.utc(last.born),
+        grows_since=None if onset is None else late.utc(onset),
     )
+
+
+def _onset(life: Life) -> float | None:
+    """The last time that the memory of a process was less than a twentieth of its rise above its first level.
+
+    None where it has not risen. What rose from its first reading on has grown since then, or longer.
+    """
+    at, size = _array(life.rows["mono"]), _array(life.rows[PRIMARY])
+    rise = size[-1] - size[0]
+    if rise <= resolution(PRIMARY):
+        return None
+    return float(at[np.flatnonzero(size <= size[0] + _ONSET_SHARE * rise)[-1]])
 
 
 def _kinds(late: _Late, footprint: pd.DataFrame) -> Iterator[KindGrowth]:

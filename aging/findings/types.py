@@ -38,6 +38,7 @@ class ProcessGrowth:
 
     ``label`` is its place (``worker 3 of 4``), the same for the processes that took that place in turn, whose number
     is ``lives``; ``pid`` and ``command`` are those of the last of them. ``share`` is its part of the tree's growth.
+    ``started`` is when the last of them started, ``grows_since`` when its memory began to rise, in UTC.
     """
 
     label: str
@@ -46,6 +47,8 @@ class ProcessGrowth:
     lives: int
     per_hour: float
     share: float
+    started: str | None = None
+    grows_since: str | None = None
 
 
 MemoryKind = Literal["heap", "anonymous mappings", "stacks", "modified files"]

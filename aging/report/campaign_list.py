@@ -85,7 +85,10 @@ def progress_as_json(snapshot: Snapshot) -> list[dict[str, Any]]:
             "requests": dict(run.requests),
             "ttft_seconds": run.ttft_seconds,
             "memory_bytes": run.memory,
-            "memory_bytes_per_second": run.memory_per_second,
+            "memory_bytes_per_second": None if run.memory_rate is None else run.memory_rate.per_second,
+            "memory_bytes_per_second_interval": None
+            if run.memory_rate is None
+            else [run.memory_rate.low, run.memory_rate.high],
         }
         for run in snapshot.runs
     ]

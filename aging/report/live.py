@@ -19,7 +19,13 @@ _LOAD_COLUMNS = ("requests", "errors", "dropped", f"TTFT since {TTFT_BASE}")
 def table(name: str, snapshot: Snapshot) -> Grid:
     """The whole view: phase and times above, a row per run."""
     loaded = not _all_watched(snapshot)
-    numbers = (*(_LOAD_COLUMNS if loaded else ()), "memory", "since load" if loaded else "since start", "per hour")
+    numbers = (
+        *(_LOAD_COLUMNS if loaded else ()),
+        "memory",
+        "since load" if loaded else "since start",
+        "now per hour",
+        "95 %",
+    )
     head = (*_left("deployment", "state"), *(Cell(column, "dim", right=True) for column in numbers), *_left("course"))
     rows = [(*_title_cells(run), *(_load_cells(run) if loaded else ()), *_memory_cells(run)) for run in snapshot.runs]
     return Grid(Cell(headline(name, snapshot), "bold"), [head, *rows])
@@ -81,7 +87,18 @@ def _all_watched(snapshot: Snapshot) -> bool:
 
 
 def _title_cells(run: RunProgress) -> tuple[Cell, ...]:
-    return Cell(_title(run)), Cell(run.state.phase, "red" if run.state.phase == "died" else "")
+    return Cell(_title(run)), Cell(_phase(run), "red" if run.state.phase == "died" else "")
+
+
+def _phase(run: RunProgress) -> str:
+    """``watching pid 4711``, ``watching pid 4712, restart 1``, ``died, waiting for its return``."""
+    state = run.state
+    if not state.watched:
+        return state.phase
+    if state.phase == "died":
+        return "died, waiting for its return" if state.load_end is None else "died"
+    restarts = f", restart {state.generation - 1}" if state.generation > 1 else ""
+    return f"{state.phase} pid {state.pid}{restarts}" if state.pid is not None else f"{state.phase}{restarts}"
 
 
 def _load_cells(run: RunProgress) -> tuple[Cell, ...]:
@@ -99,6 +116,7 @@ def _memory_cells(run: RunProgress) -> tuple[Cell, ...]:
         Cell(format.byte_size(run.memory), right=True),
         Cell(_since_start(run), right=True),
         Cell(_per_hour(run), right=True),
+        Cell(_interval(run), right=True),
         Cell(sparkline(run.course, least_span=2**20)),  # a few pages fill no bar
     )
 
@@ -110,8 +128,8 @@ def _line(run: RunProgress) -> str:
         f"TTFT since {TTFT_BASE} {_seconds(run.ttft_seconds)}, "
     )
     memory = f"memory {format.byte_size(run.memory)} ({_since_start(run)})"
-    slope = "" if run.memory_per_second is None else f", {_per_hour(run)} per hour so far"
-    return f"{_title(run)}: {run.state.phase}, {'' if run.state.watched else load}{memory}{slope}"
+    slope = "" if run.memory_rate is None else f", now {_per_hour(run)} per hour ({_interval(run)})"
+    return f"{_title(run)}: {_phase(run)}, {'' if run.state.watched else load}{memory}{slope}"
 
 
 def _title(run: RunProgress) -> str:
@@ -129,5 +147,21 @@ def _since_start(run: RunProgress) -> str:
 
 
 def _per_hour(run: RunProgress) -> str:
-    hourly = None if run.memory_per_second is None else run.memory_per_second * 3600
+    hourly = None if run.memory_rate is None else run.memory_rate.per_second * 3600
     return format.byte_size(hourly, signed=True)
+
+
+def _interval(run: RunProgress) -> str:
+    if run.memory_rate is None:
+        return format.NONE
+    low, high = (format.byte_size(bound * 3600, signed=True) for bound in (run.memory_rate.low, run.memory_rate.high))
+    return f"{low} to {high}"
+
+
+def turns(snapshot: Snapshot) -> list[tuple[str, int, int, bool]]:
+    """What has changed only if a watched process died or returned: deployment, replica, generation, whether it died."""
+    return [
+        (run.deployment, run.replica, run.state.generation, run.state.phase == "died")
+        for run in snapshot.runs
+        if run.state.watched
+    ]

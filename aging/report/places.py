@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from aging.core.format import byte_size, readable_duration
-from aging.findings.types import CountChange, Finding, GrowthPlaces
+from aging.findings.types import CountChange, Finding, GrowthPlaces, ProcessGrowth
 
 _LEAST_SHARE = 0.01
 """Processes and kinds of memory with a smaller part of the growth are not listed."""
 
 _LEAST_BESIDE = 0.05
 """What grew beside the leak indicator is named from this part of its growth on."""
+
+_WIDTH = 80
+"""Letters of a command line."""
 
 _WHOLE = 1.005
 """A larger share is written as more than 100 %."""
@@ -37,12 +41,25 @@ def _who(one: GrowthPlaces) -> Iterator[str]:
     for process in one.processes:
         if process.label == one.named:
             part = f": {_percent(process.share)} of the growth{' (others shrank)' if process.share > _WHOLE else ''}"
-            yield f"{process.label} (pid {process.pid}){part if len(one.processes) > 1 else ', the only process'}"
+            yield f"{process.label} ({_which(process)}){part if len(one.processes) > 1 else ', the only process'}"
             return
     if one.processes:
         grew = [of for of in one.processes[:_MOST_NAMED] if of.share >= _LEAST_SHARE]
         first = ", ".join(f"{of.label} {_percent(of.share)}" for of in grew)
         yield f"not clearly one of {sum(of.pid is not None for of in one.processes)} processes: {first}"
+
+
+def _which(process: ProcessGrowth) -> str:
+    """``pid 4711, python worker.py, growing since November 29, 17:35:50 UTC``."""
+    command = process.command or ""
+    named = [
+        f"pid {process.pid}",
+        *([command if len(command) <= _WIDTH else f"{command[: _WIDTH - 1]}…"] if command else []),
+    ]
+    if process.grows_since is not None:
+        when = datetime.fromisoformat(process.grows_since)
+        named.append(f"growing since {when:%B} {when.day}, {when:%H:%M:%S} UTC")
+    return ", ".join(named)
 
 
 def _kinds(one: GrowthPlaces) -> Iterator[str]:

@@ -7,7 +7,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
 from statistics import median
 from typing import Any, BinaryIO, Literal
@@ -17,6 +16,7 @@ from aging.core.metrics import PRIMARY
 from aging.core.processes.ownership import identity
 from aging.core.records import TREE
 from aging.findings.latencies import time_to_first_token
+from aging.report.present_rate import PresentRate, present_rate
 from aging.store.journal import JournalFollower
 from aging.store.layout import Layout
 from aging.store.lock import owner_of, recorded_owner
@@ -25,11 +25,10 @@ from aging.store.state import CampaignState, RunState
 
 _RECENT_SECONDS = 30.0
 _COURSE_POINTS = 40
-_FEWEST_FOR_SLOPE = 10
 _SETTLED_NS = 1_000_000_000
 _OF_REQUESTS = ("status", "streaming", "sent", "first_token", "finished")
 TTFT_BASE: Literal["sent"] = "sent"
-_OF_PROCESSES = ("mono", "entity", PRIMARY)
+_OF_PROCESSES = ("mono", "entity", "generation", PRIMARY)
 
 
 class Tail:
@@ -105,11 +104,11 @@ def _sealed_rows(sealed: Path, columns: Collection[str]) -> list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """One run as of now. ``memory`` is anonymous plus swap in bytes; ``course`` its thinned history.
+    """One run as of now. ``memory`` is anonymous plus swap in bytes; ``course`` its thinned history in this generation.
 
     ``ttft_seconds`` is the median of the last half minute, since requests were sent.
 
-    ``memory_per_second`` is the slope of that history since the load, or the watch, began; it is no finding.
+    ``memory_rate`` is the present slope of that history, of what came after the start of the load or the watch.
     """
 
     deployment: str
@@ -119,7 +118,7 @@ class RunProgress:
     ttft_seconds: float | None
     memory: float | None
     memory_at_start: float | None
-    memory_per_second: float | None
+    memory_rate: PresentRate | None
     course: Sequence[float]
 
 
@@ -191,7 +190,8 @@ class _Follower:
         self._memory: list[tuple[float, float]] = []
         self._stride = 1
         self._skipped = 0
-        self._known_slope: tuple[object, float | None] = (None, None)
+        self._known_rate: tuple[object, PresentRate | None] = (None, None)
+        self._generation: int | None = None
         self._first: float | None = None
         self._last: float | None = None
         self.seen_until: float | None = None
@@ -209,6 +209,7 @@ class _Follower:
             if row.get("entity", TREE) != TREE:  # a component of it
                 continue
             self.seen_until = row.get("mono", self.seen_until)
+            self._begin(row.get("generation"))
             if row.get(PRIMARY) is not None and self.seen_until is not None:
                 self._remember(row[PRIMARY], self.seen_until, run)
         while self._ttft and self.seen_until is not None and self._ttft[0][0] < self.seen_until - _RECENT_SECONDS:
@@ -221,9 +222,15 @@ class _Follower:
             ttft_seconds=median(value for _, value in self._ttft) if self._ttft else None,
             memory=self._last,
             memory_at_start=self._first,
-            memory_per_second=self._slope(run),
+            memory_rate=self._rate(run),
             course=tuple(memory for _, memory in self._memory),
         )
+
+    def _begin(self, generation: int | None) -> None:
+        """Forget the memory of an earlier generation: it was that of another process."""
+        if generation != self._generation:
+            self._generation, self._first, self._memory = generation, None, []
+            self._stride, self._skipped = 1, 0
 
     def _remember(self, memory: float, mono: float, run: RunState) -> None:
         self._last = memory
@@ -237,18 +244,10 @@ class _Follower:
             self._memory = self._memory[::2]
             self._stride *= 2
 
-    def _slope(self, run: RunState) -> float | None:
-        """Theil and Sen's; computed again when there is another point, which is rarer the longer the history is."""
+    def _rate(self, run: RunState) -> PresentRate | None:
+        """Computed again when there is another point, which is rarer the longer the history is."""
         of = (run.load_start, self._memory[-1] if self._memory else None, len(self._memory))
-        if self._known_slope[0] != of:
+        if self._known_rate[0] != of:
             since = [point for point in self._memory if run.load_start is not None and point[0] >= run.load_start]
-            self._known_slope = (of, theil_sen(since) if len(since) >= _FEWEST_FOR_SLOPE else None)
-        return self._known_slope[1]
-
-
-def theil_sen(points: Sequence[tuple[float, float]]) -> float:
-    """The median slope of all pairs of points (x, y), x increasing.
-
-    In plain Python: of at most 40 points it takes 0.1 ms, and the process that measures must do without scipy.
-    """
-    return median((y - before) / (x - earlier) for (earlier, before), (x, y) in combinations(points, 2))
+            self._known_rate = (of, present_rate(since))
+        return self._known_rate[1]

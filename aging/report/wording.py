@@ -52,6 +52,7 @@ PHASE: Mapping[str, str] = {
     "draining": "has no recorded end",
     "completed": "completed",
     "interrupted": "interrupted",
+    "died": "ended early: what it watched has died",
     "failed": "failed",
 }
 

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from importlib.metadata import version
@@ -34,11 +34,15 @@ from aging.runner.retries import broken_runs
 from aging.runner.round import Round
 from aging.runner.run import ActiveRun, RunContext
 from aging.runner.settle import HostIdleWait
-from aging.runner.watchdogs.monitor import Watchdogs, Watched
+from aging.runner.watchdogs.monitor import CALM_SECONDS, Watchdogs, Watched
 from aging.sampling.loop import Plan, Sampling
+from aging.sampling.nvml_library import why_missing
 from aging.store import events
 from aging.store.journal import Journal
 from aging.store.layout import Layout
+
+_AS_LEFT = ("left", "stopped")
+"""Phases of a run whose server was running when its time was over."""
 
 
 class Outcome(Enum):
@@ -46,6 +50,7 @@ class Outcome(Enum):
 
     COMPLETED = "campaign_completed"
     DECIDED = "campaign_decided"
+    DIED = "campaign_died"
     INTERRUPTED = "campaign_interrupted"
     HALTED = "campaign_halted"
     FAILED = "campaign_failed"
@@ -83,7 +88,12 @@ class CampaignRunner:
         """The reason given to :meth:`decide`, once it was called."""
         self.halted: str | None = None
         """The reason given to :meth:`halt`, once it was called; the campaign can be resumed."""
+        self.died: str | None = None
+        """How the last of what it only watched ended, if all of it has died."""
+        self._left_running = any(prior.phase in _AS_LEFT for prior in self._prior.runs.values())
         self._watchdogs = Watchdogs(campaign.watchdogs, layout.root, self._watched, self._journal.record, self.halt)
+        if not self._owns_processes:
+            self._watchdogs.interval = CALM_SECONDS
         clocks, shift = self._timeline.clocks, self._timeline.shift
         self._sampling = Sampling(self._folder, self._journal.record, self._on_reading, clocks, shift)
 
@@ -112,6 +122,8 @@ class CampaignRunner:
                 return events.CampaignCompleted()
             case Outcome.DECIDED:
                 return events.CampaignDecided(reason=self.decided)
+            case Outcome.DIED:
+                return events.CampaignDied(reason=self.died)
             case Outcome.INTERRUPTED:
                 return events.CampaignInterrupted()
             case Outcome.HALTED:
@@ -148,7 +160,8 @@ class CampaignRunner:
         queue, done = deque(left.rounds), list(left.done)
         self._record_begin(left.cut_short)
         self._sampling.seal(self._prior.leftovers)
-        await self._keeper.start()
+        if self._owns_processes:
+            await self._keeper.start()
         samplers = [asyncio.create_task(self._sample(plan)) for plan in self._sampler_plans()]
         samplers.append(asyncio.create_task(self._watch_over()))
         started = sum(prior.load_start is not None for prior in self._prior.runs.values())
@@ -180,6 +193,8 @@ class CampaignRunner:
             return Outcome.HALTED
         if self.decided is not None:
             return Outcome.DECIDED
+        if started and self._campaign.load is None and not self._left_running:
+            return Outcome.DIED
         return Outcome.COMPLETED if started else Outcome.FAILED
 
     async def _sample(self, plan: Plan) -> None:
@@ -197,6 +212,12 @@ class CampaignRunner:
             self.halt(f"samples cannot be written: {error}")
         else:
             self._journal.record(events.TaskDied(task=what, reason=repr(error)))
+
+    @property
+    def _owns_processes(self) -> bool:
+        """Whether a killed runner would leave something to end: a server that it started, or a load process."""
+        options = (deployment.options for deployment in self._deployments.values())
+        return self._campaign.load is not None or any(one.owned for one in options)
 
     def _record_begin(self, cut_short: Sequence[Key]) -> None:
         pid, boot, release, gone_since = os.getpid(), boot_id(), version("llm-aging"), self._prior.gone_since
@@ -260,6 +281,9 @@ class CampaignRunner:
             return await self._round.run()
         finally:
             for run in runs:
+                self._left_running |= not run.server.died.is_set()
+                self.died = run.server.death or self.died
+            for run in runs:
                 self._sampling.finish(self._layout.run(run.server.name, run.run.replica))
             self._round = None
 
@@ -287,7 +311,11 @@ class CampaignRunner:
 
     def _sampler_plans(self) -> list[Plan]:
         plans = []
-        for kind, sampler in self._catalogue.samplers.items():
+        unused = self._unused_samplers()
+        for kind, reason in unused.items():
+            if reason is not None:
+                self._journal.record(events.SamplerUnavailable(sampler=kind, reason=reason))
+        for kind, sampler in self._catalogue.samplers_but(unused.keys()).items():
             if reason := sampler.unavailable():
                 self._journal.record(events.SamplerUnavailable(sampler=kind, reason=reason))
             else:
@@ -296,6 +324,15 @@ class CampaignRunner:
                 if reason := sampler.reduced():
                     self._journal.record(events.SamplerReduced(sampler=kind, reason=reason))
         return plans
+
+    def _unused_samplers(self) -> Mapping[str, str | None]:
+        """Samplers with nothing to read, whose libraries are not imported; with the reason if the host lacks it."""
+        unused: dict[str, str | None] = {}
+        if all(deployment.origin().metrics_url is None for deployment in self._deployments.values()):
+            unused["engine"] = None
+        if (missing := why_missing()) is not None:
+            unused["device"] = missing
+        return unused
 
     def _targets(self) -> list[Target]:
         targets = [target for run in self._runs if (target := run.server.target()) is not None]

@@ -15,21 +15,21 @@ import aging.rejuvenation
 import aging.sampling.samplers
 import aging.stats.trend_tests
 from aging.campaign.load import Kinds
-from aging.core.plugins import discover
-from aging.deployments.base import DeploymentBase
-from aging.deployments.models.gguf import PRESETS
-from aging.load.arrivals.base import Arrivals
-from aging.load.lengths.base import Lengths
-from aging.rejuvenation.base import Policy
-from aging.sampling.base import Sampler
+from aging.core.plugins import Plugins, discover
+from aging.deployments.models.presets import PRESETS
 
 if TYPE_CHECKING:
+    from aging.deployments.base import DeploymentBase
+    from aging.load.arrivals.base import Arrivals
+    from aging.load.lengths.base import Lengths
+    from aging.rejuvenation.base import Policy
+    from aging.sampling.base import Sampler
     from aging.stats.trend_tests.base import TrendTest
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The plug-ins that a campaign can use, by kind."""
+    """The plug-ins that a campaign can use, by kind; they are imported when they are asked for."""
 
     deployments: Mapping[str, type[DeploymentBase[Any]]]
     arrivals: Mapping[str, type[Arrivals[Any]]]
@@ -41,12 +41,24 @@ class Catalogue:
     def discovered(cls) -> Catalogue:
         """The plug-ins of this installation."""
         return cls(
-            deployments=discover(aging.deployments.runtimes, DeploymentBase),
-            arrivals=discover(aging.load.arrivals, Arrivals),
-            lengths=discover(aging.load.lengths, Lengths),
-            samplers=discover(aging.sampling.samplers, Sampler),
-            policies=discover(aging.rejuvenation, Policy),
+            deployments=Plugins(aging.deployments.runtimes, "aging.deployments.base:DeploymentBase"),
+            arrivals=Plugins(aging.load.arrivals, "aging.load.arrivals.base:Arrivals"),
+            lengths=Plugins(aging.load.lengths, "aging.load.lengths.base:Lengths"),
+            samplers=Plugins(aging.sampling.samplers, "aging.sampling.base:Sampler"),
+            policies=Plugins(aging.rejuvenation, "aging.rejuvenation.base:Policy"),
         )
+
+    def complete(self) -> Catalogue:
+        """The same with every plug-in imported, so that each that is left out is warned of. Raises PluginError."""
+        for plugins in (self.deployments, self.arrivals, self.lengths, self.samplers, self.policies):
+            len(plugins)
+        return self
+
+    def samplers_but(self, kinds: Collection[str]) -> Mapping[str, type[Sampler]]:
+        """The samplers without those of these kinds, which are not imported."""
+        if isinstance(self.samplers, Plugins):
+            return self.samplers.without(kinds)
+        return {kind: sampler for kind, sampler in self.samplers.items() if kind not in kinds}
 
     @property
     def tests(self) -> Mapping[str, TrendTest]:
@@ -58,14 +70,30 @@ class Catalogue:
     def kinds(self) -> Kinds:
         """The kinds that a campaign file may name."""
         return Kinds(
-            deployments={kind: plugin.options_table for kind, plugin in self.deployments.items()},
-            arrivals={kind: plugin.options_table for kind, plugin in self.arrivals.items()},
-            lengths={kind: plugin.options_table for kind, plugin in self.lengths.items()},
-            policies={kind: plugin.options_table for kind, plugin in self.policies.items()},
-            samplers=frozenset(self.samplers),
+            deployments=_Tables(self.deployments),
+            arrivals=_Tables(self.arrivals),
+            lengths=_Tables(self.lengths),
+            policies=_Tables(self.policies),
+            samplers=self.samplers.keys(),
             tests=_TestKinds(self),
             presets=frozenset(PRESETS),
         )
+
+
+class _Tables(Mapping[str, Any]):
+    """The option tables of plug-ins, by kind."""
+
+    def __init__(self, plugins: Mapping[str, Any]) -> None:
+        self._plugins = plugins
+
+    def __getitem__(self, kind: str) -> Any:
+        return self._plugins[kind].options_table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plugins)
+
+    def __len__(self) -> int:
+        return len(self._plugins)
 
 
 class _TestKinds(Collection[str]):

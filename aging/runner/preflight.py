@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aging.campaign.errors import suggestion
 from aging.campaign.plan import rounds
-from aging.campaign.schema import Campaign, DeploymentOptions, LoadTable, ModelTable, SubjectOptions
+from aging.campaign.schema import Campaign, DeploymentOptions, ModelTable, SubjectOptions
 from aging.core import malloc_probe
 from aging.core.errors import Mistake, PreflightError, writing
 from aging.core.metrics import indicators
 from aging.core.ports import port_taken
 from aging.deployments.base import DeploymentBase, ModelFormat
 from aging.deployments.models.cache import model_cache
-from aging.deployments.models.gguf import PRESETS, Preset, cached_gguf
-from aging.deployments.models.huggingface import cached_folder
-from aging.load.requests.bodies import left_out
-from aging.load.schedule.classes import classes_of
+from aging.deployments.models.presets import PRESETS, Preset
 from aging.runner.catalogue import Catalogue
-from aging.stats.series.validation import LEAST_FOR_INTERVAL
-
-_CACHED: Mapping[ModelFormat, Callable[[Preset, Path], Path]] = {"gguf": cached_gguf, "huggingface": cached_folder}
-
-CLIENT_REQUESTS_PER_SECOND = 700
-"""Tested limit of one load process: 1 ms a request of 16 streamed tokens, 70 % of a core (``docs/measurement.md``)."""
+from aging.stats.series.lengths import LEAST_FOR_INTERVAL
 
 _MIN_DISK_BYTES = 200 * 2**20
 
@@ -42,8 +34,16 @@ def resolve_model(table: ModelTable | None, model_format: ModelFormat, base: Pat
         return None
     if table.preset is not None:
         with writing(model_cache()):
-            return str(_CACHED[model_format](PRESETS[table.preset], model_cache()))
+            return str(_cached(model_format)(PRESETS[table.preset], model_cache()))
     return str((base / table.path).resolve()) if table.path is not None else table.hub
+
+
+def _cached(model_format: ModelFormat) -> Callable[[Preset, Path], Path]:
+    """What makes a model of a format; numpy is imported where one is made."""
+    from aging.deployments.models.gguf import cached_gguf  # noqa: PLC0415
+    from aging.deployments.models.huggingface import cached_folder  # noqa: PLC0415
+
+    return cached_gguf if model_format == "gguf" else cached_folder
 
 
 def resolve_deployments(campaign: Campaign, catalogue: Catalogue, base: Path = Path()) -> Sequence[DeploymentBase[Any]]:
@@ -89,17 +89,11 @@ def check(
 def notes(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]]) -> list[str]:
     """Notes for the user before the campaign runs, one sentence each."""
     loads = {run.options.name: run.load for planned_round in rounds(campaign) for run in planned_round}
-    found = [*_too_short(campaign), *_unknown_indicator(campaign), *_unsupported_options(loads, deployments)]
-    for options in campaign.deployment:
-        load = loads[options.name]
-        if load is None:
-            continue
-        rate = sum(each.arrivals.mean_rate() for each in classes_of(load, options.rate))
-        if rate > CLIENT_REQUESTS_PER_SECOND:
-            found.append(
-                f"{options.name}: {rate:,.0f} req/s is above the tested limit of one load process "
-                f"({CLIENT_REQUESTS_PER_SECOND:,}). Requests may be late. Lower the rate or use --scale."
-            )
+    found = [*_too_short(campaign), *_unknown_indicator(campaign)]
+    if any(load is not None for load in loads.values()):
+        from aging.runner.load_notes import load_notes  # noqa: PLC0415 - numpy, where a load is sent
+
+        found += load_notes(campaign, deployments, {name: load for name, load in loads.items() if load is not None})
     return found
 
 
@@ -117,23 +111,6 @@ def _unknown_indicator(campaign: Campaign) -> Iterator[str]:
     name = getattr(campaign.rejuvenation, "indicator", None)
     if name is not None and name not in (known := indicators()):
         yield f"rejuvenation.indicator: unknown indicator {name!r}; {suggestion(name, known)}"
-
-
-def _unsupported_options(
-    loads: Mapping[str, LoadTable | None], deployments: Sequence[DeploymentBase[Any]]
-) -> Iterator[str]:
-    for deployment in deployments:
-        endpoint, load = deployment.origin().endpoint, loads[deployment.options.name]
-        missing = () if endpoint is None or load is None else left_out(endpoint, _wanted(load))
-        if missing:
-            yield f"{deployment.options.name}: the server does not support {', '.join(missing)}; requests leave it out"
-
-
-def _wanted(load: LoadTable) -> set[str]:
-    wanted = {
-        name for each in classes_of(load) for name in type(each.options).model_fields if getattr(each.options, name)
-    }
-    return wanted | {"priority" for each in classes_of(load) if each.priority}
 
 
 def _deployment_mistakes(deployment: DeploymentBase[Any], leftover: Collection[int]) -> Iterator[tuple[str, str]]:

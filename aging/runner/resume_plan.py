@@ -96,9 +96,10 @@ def is_over(run: RunState, now: float) -> bool:
     """Whether a run has nothing left to do at ``now``, on the campaign's timeline.
 
     A resumed load continues at the current place of the schedule: its end is not delayed, and requests that were due
-    while the runner was down are skipped. A server that died before the runner did stays dead.
+    while the runner was down are skipped. A server that died before the runner did stays dead,
+    unless the runner waited for its return.
     """
-    if run.phase == "died":
+    if run.phase == "died" and not (run.watched and run.load_end is None):
         return True
     end = run.planned_end
     return end is not None and (now >= end or _ended_in_time(run))

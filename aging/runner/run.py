@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, TypedDict
+from typing import IO, TYPE_CHECKING, Any, TypedDict
 
 from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign
@@ -15,14 +15,15 @@ from aging.core.errors import require, writing
 from aging.core.records import HARNESS
 from aging.core.tasks import cancel_all, run_unless
 from aging.deployments.base import DeploymentBase
-from aging.load.job import Job
 from aging.runner.free_ports import FreePort, FreePorts
-from aging.runner.load_process import LoadProcess
 from aging.runner.server import Server
 from aging.store import events
 from aging.store.events import Journalize, RunKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
+
+if TYPE_CHECKING:
+    from aging.runner.load_process import LoadProcess
 
 _MOST_LOAD_PROCESSES = 5
 """Per run: a load process that dies again and again is not an accident."""
@@ -111,6 +112,8 @@ class ActiveRun:
 
     async def prepare(self, log: IO[bytes]) -> bool:
         """Start its load process, which then waits for its job; False if the campaign is interrupted before."""
+        from aging.runner.load_process import LoadProcess  # noqa: PLC0415 - numpy, where a load is sent
+
         load_process = await run_unless(self._context.interrupted, LoadProcess.start(self._context.layout.root, log))
         if load_process is not None:
             self.load_process = load_process
@@ -118,6 +121,8 @@ class ActiveRun:
 
     def load(self, load_start: float, *, resumed: bool) -> None:
         """Send the load process its job: start at monotonic time ``load_start``, or continue a load."""
+        from aging.load.job import Job  # noqa: PLC0415 - numpy, as above
+
         context, run = self._context, self.run
         load_process = require(self.load_process, f"the load process of {run.options.name}")
         job = Job(

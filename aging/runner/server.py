@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from aging.core.clock import Timeline
 from aging.core.endpoint import Endpoint
@@ -20,19 +19,12 @@ from aging.core.records import TREE
 from aging.core.targets import Target
 from aging.deployments.base import DeploymentBase
 from aging.deployments.lifecycle import PriorServer
-from aging.load.http.transport import Transport
-from aging.load.requests.bodies import content
-from aging.load.requests.send import Answer, send
-from aging.load.schedule.planned_request import PlannedRequest
 from aging.runner.free_ports import FreePort
 from aging.store import events
 from aging.store.events import Journalize, ServerKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
-_PROBE = PlannedRequest(number=-1, at=0.0, prompt_tokens=4, output_tokens=2, streaming=True)
-_PROBE_TIMEOUT_SECONDS = 30.0
-_PROBE_PAUSE_SECONDS = 0.1
 _RETURN_PAUSE_SECONDS = 1.0
 _LOG_PAUSE_SECONDS = (0.05, 1.0)
 
@@ -53,6 +45,8 @@ class Server:
         self.generation = 0
         self.ready_since: float | None = None
         self.died = asyncio.Event()
+        self.death: str | None = None
+        """How its last process that ended by itself did so."""
         self._layout = layout
         self._record_event = record_event
         self._free_port = port if deployment.chooses_port else None
@@ -111,7 +105,7 @@ class Server:
             self._life = life = await self._origin.begin(self._layout.root, log_path)
         except DeploymentError as error:
             raise self._not_ready(str(error)) from None
-        self._log_keeper = asyncio.create_task(self._keep_log(log_path))
+        self._log_keeper = self._keeping_log(life, log_path)
         await self._await_ready(life, started, probe=probe)
 
     async def resume(self, prior: RunState, timeline: Timeline, lost: str | None, *, probe: bool = True) -> None:
@@ -134,7 +128,7 @@ class Server:
         if self._free_port is not None and prior.port is not None:
             self._free_port.hold(prior.port)
         self._life = life
-        self._log_keeper = asyncio.create_task(self._keep_log(log))
+        self._log_keeper = self._keeping_log(life, log)
         if prior.ready is None:  # that runner was killed before the server was ready
             await self._await_ready(life, began, probe=probe)
             return
@@ -158,22 +152,25 @@ class Server:
             self._record_death(why, self._log_tail())
 
     async def follow_restarts(self) -> None:
-        """Follow a process that is restarted from outside into its next generations; return when it will not return."""
+        """Follow a process that is restarted from outside into its next generations; return when it does not return."""
         await self.died.wait()
-        while self._origin.returns:
-            started = time.monotonic()
-            try:
-                life = await self._origin.begin(
-                    self._layout.root, self._layout.log(self.name, self.generation + 1, self.replica)
-                )
-            except DeploymentError:
-                await asyncio.sleep(_RETURN_PAUSE_SECONDS)
-                continue
+        while (life := await self._next_life()) is not None:
             self.generation += 1
             self._life = life
             self.died.clear()
-            await self._await_ready(life, started, probe=False)
+            await self._await_ready(life, time.monotonic(), probe=False)
             await self.died.wait()
+
+    async def _next_life(self) -> ServerProcess | None:
+        """The process that another program starts in place of the one that died; None if none appears in time."""
+        log, patience = self._layout.log(self.name, self.generation + 1, self.replica), self._origin.returns_within
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            try:
+                return await self._origin.begin(self._layout.root, log)
+            except DeploymentError:
+                await asyncio.sleep(_RETURN_PAUSE_SECONDS)
+        return None
 
     async def end_for_good(self, why: str) -> None:
         """End the server for good: like a death, this ends only its own load."""
@@ -232,6 +229,7 @@ class Server:
         self._watch = asyncio.create_task(self._watch_for_death(life))
 
     def _record_death(self, why: str, log: Sequence[str]) -> None:
+        self.death = why
         self._record_event(events.DeploymentDied(**self._which, why=why, log=log))
 
     @property
@@ -239,23 +237,16 @@ class Server:
         return {"deployment": self.name, "replica": self.replica, "generation": self.generation}
 
     async def _until_ready(self, life: ServerProcess, endpoint: Endpoint, started: float) -> None:
+        from aging.runner.probe import last_refusal  # noqa: PLC0415 - an observation sends no request
+
         timeout = self.deployment.options.ready_timeout
-        last = "no request was answered"
-        asked = content(endpoint, _PROBE, (" a b c d",))
-        async with Transport() as transport:
-            while life.trees:
-                left = max(started + timeout - time.monotonic(), 0.1)
-                patience = min(_PROBE_TIMEOUT_SECONDS, left)
-                answer = await _answer_or_end(life, send(transport, endpoint, _PROBE, asked, patience))
-                if answer is None:  # another process on its port may accept the request and never answer
-                    break
-                if answer.error is None and await asyncio.to_thread(life.serves):
-                    return
-                last = answer.error or f"Port {urlsplit(endpoint.base_url).port} is in use by another process."
-                if time.monotonic() - started > timeout:
-                    raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
-                await asyncio.sleep(_PROBE_PAUSE_SECONDS)
-        raise self._not_ready(f"ended before it was ready ({self._explain_exit(await life.wait())})")
+        try:
+            last = await last_refusal(life, endpoint, started, timeout)
+        except ProcessLookupError:
+            how = self._explain_exit(await life.wait())
+            raise self._not_ready(f"ended before it was ready ({how})") from None
+        if last is not None:
+            raise self._not_ready(f"not ready within {timeout:g} s; last answer: {last}")
 
     def _not_ready(self, what: str) -> DeploymentError:
         lines = self._log_tail()
@@ -272,8 +263,13 @@ class Server:
         self.died.set()
 
     def _explain_exit(self, how: str) -> str:
-        oom_killed = "SIGKILL" in how and oom_kills() > self._oom_kills
+        killed = "SIGKILL" in how or "status unknown" in how
+        oom_killed = killed and oom_kills() > self._oom_kills
         return f"{how}; the kernel's out-of-memory killer ended a process in that time" if oom_killed else how
+
+    def _keeping_log(self, life: ServerProcess, log: Path) -> asyncio.Task[None] | None:
+        """A task that caps the log; None for processes that the campaign did not start, which write none here."""
+        return asyncio.create_task(self._keep_log(log)) if life.owned else None
 
     async def _keep_log(self, log: Path) -> None:
         """Cap the log, so that endless output does not fill the disk; faster growth, shorter pauses."""
@@ -292,15 +288,3 @@ class Server:
 
     def _log_tail(self) -> list[str]:
         return tail(self._layout.log(self.name, self.generation, self.replica))
-
-
-async def _answer_or_end(life: ServerProcess, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
-    """The answer; None if the process ends first."""
-    answer, end = asyncio.create_task(answering), asyncio.create_task(life.wait())
-    try:
-        await asyncio.wait({answer, end}, return_when=asyncio.FIRST_COMPLETED)
-        return answer.result() if answer.done() else None
-    finally:
-        for task in (answer, end):
-            task.cancel()
-        await asyncio.gather(answer, end, return_exceptions=True)

@@ -15,7 +15,7 @@ import psutil
 
 from aging.core.format import byte_size
 from aging.core.ports import port_taken
-from aging.sampling.nvml.memory_used import memory_used
+from aging.sampling.nvml_library import why_missing
 from aging.store.events import Baseline, Journalize, NotSettled, Settled
 
 _PAUSE_SECONDS = 1.0
@@ -40,7 +40,15 @@ class HostUse:
 def host_use() -> HostUse:
     """What is in use now; NVML may take seconds to answer."""
     memory = psutil.virtual_memory()
-    return HostUse(float(memory.total - memory.available), float(memory.total), memory_used())
+    return HostUse(float(memory.total - memory.available), float(memory.total), _devices())
+
+
+def _devices() -> Mapping[str, float]:
+    if why_missing() is not None:
+        return {}
+    from aging.sampling.nvml.memory_used import memory_used  # noqa: PLC0415 - 3 MB, where there is a device
+
+    return memory_used()
 
 
 def differences(before: HostUse, now: HostUse, taken: Sequence[str]) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from aging.core.metrics import PRIMARY
 from aging.core.processes import procfs
+from aging.core.processes.command_lines import command_line
 from aging.core.records import OTHERS, Lineage, Reading, process_entity
 from aging.core.targets import Target
-from aging.sampling.command_lines import command_line
 
 MOST = 16
 """Processes of a tree with rows of their own: half of them the largest, the other half those that grew the most."""

@@ -165,6 +165,14 @@ class CampaignHalted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignDied(Event):
+    """Written last, when everything that the campaign only watched had died, and did not return."""
+
+    KIND: ClassVar[str] = "campaign_died"
+    reason: Annotated[str | None, "text", "how the last of it ended, and when"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignFailed(Event):
     """Written last, when no server became ready."""
 

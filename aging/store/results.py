@@ -60,6 +60,17 @@ class Results:
         """The campaign's name."""
         return str(self.content["campaign"]["name"])
 
+    @property
+    def description(self) -> str:
+        """The campaign's line of text; of an observation, what is observed."""
+        return str(self.content["campaign"].get("description") or "")
+
+    @property
+    def observed(self) -> Mapping[str, Any]:
+        """By deployment, what was known of a process that ran already: pid, command, ports, unit, control group."""
+        found = {one.get("name"): one.get("observed") for one in self.content["deployments"]}
+        return {name: known for name, known in found.items() if known}
+
     def events_of(self, deployment: str, replica: int) -> tuple[Event, ...]:
         """The events of one run; of its last attempt if it was repeated."""
         return tuple(event for event in self.lasting_events if event.of_run(deployment, replica))

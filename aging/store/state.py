@@ -11,7 +11,7 @@ from aging.core.processes.ownership import Identity
 from aging.store import events
 from aging.store.events import Event
 
-Phase = Literal["preparing", "running", "draining", "completed", "decided", "interrupted", "halted", "failed"]
+Phase = Literal["preparing", "running", "draining", "completed", "decided", "interrupted", "halted", "died", "failed"]
 
 
 RESUMABLE: frozenset[Phase] = frozenset(("preparing", "running", "draining", "interrupted", "halted"))
@@ -23,6 +23,7 @@ _ENDED: Mapping[type[Event], Phase] = {
     events.CampaignDecided: "decided",
     events.CampaignInterrupted: "interrupted",
     events.CampaignHalted: "halted",
+    events.CampaignDied: "died",
     events.CampaignFailed: "failed",
 }
 

@@ -28,7 +28,7 @@ class Beginnings:
     world: World
     server: Server
     endpoint: Endpoint
-    returns: ClassVar[bool] = False
+    returns_within: ClassVar[float] = 0.0
 
     @property
     def metrics_url(self) -> str | None:

@@ -339,7 +339,7 @@ _FILES = ("socket", "pipe", "anonymous", "file", "other")
 
 
 class SimulatedFootprints(SimulatedSampler):
-    """Of :class:`aging.sampling.samplers.pss.FootprintSampler`."""
+    """Of :class:`aging.sampling.samplers.footprint.FootprintSampler`."""
 
     kind = "footprint"
     default_interval = 60.0

@@ -31,9 +31,9 @@ from aging.core.targets import Target
 from aging.report.progress import Progress
 from aging.sampling.loop import Plan, Sampling
 from aging.sampling.samplers.engine import EngineSampler
+from aging.sampling.samplers.footprint import FootprintSampler
 from aging.sampling.samplers.host import HostSampler
 from aging.sampling.samplers.process import ProcessSampler, read_process
-from aging.sampling.samplers.pss import FootprintSampler
 from aging.store.events import CampaignStarted, DeploymentStarted, LoadStarted
 from aging.store.journal import Journal
 from aging.store.layout import Layout

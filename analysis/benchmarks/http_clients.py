@@ -24,8 +24,8 @@ import psutil
 from aging.campaign.schema import LoadTable
 from aging.core.endpoint import Endpoint
 from aging.deployments.models.cache import model_cache
-from aging.deployments.models.gguf import PRESETS
 from aging.deployments.models.huggingface import cached_folder
+from aging.deployments.models.presets import PRESETS
 from aging.load.arrivals.poisson import PoissonOptions
 from aging.load.job import Job
 from analysis.benchmarks.figures import Line

@@ -27,9 +27,9 @@ import numpy as np
 from aging.core.targets import Target
 from aging.sampling.loop import Plan, Sampling
 from aging.sampling.samplers.engine import EngineSampler
+from aging.sampling.samplers.footprint import FootprintSampler, memory_of
 from aging.sampling.samplers.host import HostSampler
 from aging.sampling.samplers.process import ProcessSampler
-from aging.sampling.samplers.pss import FootprintSampler, memory_of
 from analysis import ROOT
 
 ARMS = ("nobody", "sampling", "uss")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from aging.core.words import WORDS
-from aging.deployments.models.gguf import PRESETS, SMALL, TINY, Preset, cached_gguf, make_gguf, vocabulary
+from aging.deployments.models.gguf import cached_gguf, make_gguf, vocabulary
+from aging.deployments.models.presets import PRESETS, SMALL, TINY, Preset
 
 RANKS = {pair: rank for rank, pair in enumerate(vocabulary().merges)}
 

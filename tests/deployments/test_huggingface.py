@@ -10,8 +10,9 @@ import gguf
 import numpy as np
 import pytest
 
-from aging.deployments.models.gguf import SMALL, TINY, make_gguf, vocabulary
+from aging.deployments.models.gguf import make_gguf, vocabulary
 from aging.deployments.models.huggingface import cached_folder, make_folder
+from aging.deployments.models.presets import SMALL, TINY
 
 DTYPES = {"F16": np.float16, "F32": np.float32}
 

@@ -18,8 +18,8 @@ from aging.core.records import TREE
 from aging.core.row_columns import SAMPLE_COLUMNS
 from aging.core.targets import Target
 from aging.sampling.base import Sampler
+from aging.sampling.samplers.footprint import FootprintSampler
 from aging.sampling.samplers.host import HostSampler
-from aging.sampling.samplers.pss import FootprintSampler
 from tests.conftest import ROOT
 
 TABLE = {metric.name: metric for metric in METRICS}

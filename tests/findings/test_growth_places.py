@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,16 @@ def noise(seed: int) -> Course:
 MAIN = Process(100, steady(0.0), parent=1)
 
 
+def test_since_when_a_worker_grows(tmp_path: Path) -> None:
+    late = Process(103, lambda t: 20 * MIB + 40 * KIB * np.maximum(t - 0.6 * SECONDS, 0.0))
+    found = place(tmp_path / "r", [MAIN, Process(102, noise(102)), late])
+    started, since = found.processes[0].started, found.processes[0].grows_since
+    assert started is not None
+    assert since is not None
+    after = (datetime.fromisoformat(since) - datetime.fromisoformat(started)).total_seconds()
+    assert after == pytest.approx(10 + 0.6 * SECONDS, abs=0.05 * 0.4 * SECONDS + 6)
+
+
 def test_leaking_worker_is_named(tmp_path: Path) -> None:
     leaking = Process(103, steady(7 * KIB), also={"process_threads": lambda t: 3 + t // 100})
     found = place(tmp_path / "r", [MAIN, *(Process(pid, noise(pid)) for pid in (101, 102)), leaking])
@@ -106,6 +117,9 @@ def test_leaking_worker_is_named(tmp_path: Path) -> None:
     first = found.processes[0]
     assert (first.label, first.pid, first.command, first.lives) == ("worker 3 of 3", 103, "python server.py", 1)
     assert first.per_hour == pytest.approx(7 * KIB * 3600, rel=0.001)
+    assert first.grows_since is not None
+    assert first.started is not None
+    assert first.started <= first.grows_since
     assert sum(one.share for one in found.processes) == pytest.approx(1)
     assert sum(one.per_hour for one in found.processes) == pytest.approx(found.per_hour)
     assert found.counts.threads == 4  # in the late half alone
@@ -178,9 +192,8 @@ def test_kinds_of_a_single_process(tmp_path: Path) -> None:
         ("anonymous mappings", 0.97),
         ("heap", 0.03),
     ]
-    assert where(found)[0].startswith(
-        "Where: main process (pid 100), the only process; anonymous mappings 97 %, heap 3 %"
-    )
+    assert "pid 100, python server.py, growing since" in where(found)[0]
+    assert ", the only process; anonymous mappings 97 %, heap 3 %" in where(found)[0]
 
 
 def test_threads_and_sockets_beside_the_memory(tmp_path: Path) -> None:

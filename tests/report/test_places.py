@@ -23,7 +23,9 @@ PLACES = GrowthPlaces(
     per_hour=25 * MIB,
     named="worker 3 of 4",
     processes=(
-        ProcessGrowth("worker 3 of 4", 4123, "python server.py", 1, 24.5 * MIB, 0.98),
+        ProcessGrowth(
+            "worker 3 of 4", 4123, "python server.py", 1, 24.5 * MIB, 0.98, grows_since="2026-11-21T10:00:00+00:00"
+        ),
         ProcessGrowth("main process", 4100, "python server.py", 1, 0.5 * MIB, 0.02),
     ),
     kinds=(
@@ -48,9 +50,16 @@ def finding(*places: GrowthPlaces) -> Finding:
 
 def test_named_process() -> None:
     assert said(PLACES) == (
-        "Where: worker 3 of 4 (pid 4123): 98 % of the growth; anonymous mappings 97 %, heap 3 %;"
-        " +0 threads, +2 open files (last 30m 00s)."
+        "Where: worker 3 of 4 (pid 4123, python server.py, growing since November 21, 10:00:00 UTC): 98 % of the growth;"  # noqa: E501
+        " anonymous mappings 97 %, heap 3 %; +0 threads, +2 open files (last 30m 00s)."
     )
+
+
+def test_long_command_is_cut() -> None:
+    first, second = PLACES.processes
+    long = replace(PLACES, processes=(replace(first, command="x" * 500, grows_since=None), second))
+    assert "x…)" in said(long)
+    assert len(said(long)) < 250
 
 
 def test_others_shrank() -> None:

@@ -11,7 +11,8 @@ import pytest
 from aging.campaign.load import parse_campaign
 from aging.load.schedule.input_files import read_inputs
 from aging.runner.catalogue import Catalogue
-from aging.runner.preflight import CLIENT_REQUESTS_PER_SECOND, notes, resolve_deployments
+from aging.runner.load_notes import CLIENT_REQUESTS_PER_SECOND
+from aging.runner.preflight import notes, resolve_deployments
 from aging.store.results import open_results
 from tests.conftest import Aging, result_directory
 

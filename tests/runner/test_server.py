@@ -9,8 +9,9 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from aging.runner import server
-from aging.runner.server import Server, _answer_or_end
+from aging.runner import probe
+from aging.runner.probe import _answer_or_end
+from aging.runner.server import Server
 
 
 def test_listener_lookup_off_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,8 +31,8 @@ def test_listener_lookup_off_event_loop(monkeypatch: pytest.MonkeyPatch) -> None
     async def answered(*_: object) -> SimpleNamespace:
         return SimpleNamespace(error=None)
 
-    monkeypatch.setattr(server, "send", answered)
-    monkeypatch.setattr(server, "content", lambda *_: b"")
+    monkeypatch.setattr(probe, "send", answered)
+    monkeypatch.setattr(probe, "content", lambda *_: b"")
     options = SimpleNamespace(name="a", ready_timeout=60.0)
     deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
     served = Server(cast("Any", deployment), 1, cast("Any", None), lambda _: None, cast("Any", None))

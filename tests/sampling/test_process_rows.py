@@ -11,10 +11,10 @@ import pytest
 
 from aging.core.metrics import PRIMARY
 from aging.core.processes import procfs
+from aging.core.processes.command_lines import command_line, masked
 from aging.core.records import OTHERS, Reading, component_of, is_process_entity, process_entity, stored_under
 from aging.core.targets import Target
 from aging.sampling import process_rows
-from aging.sampling.command_lines import command_line, masked
 from aging.sampling.process_rows import MOST, ProcessRows, largest
 
 TREE_OF = Target("x", "tree", 2, (1,))

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aging.core.words import WORDS
+from aging.deployments.models.presets import Preset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,23 +35,6 @@ CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor 
 RMS_EPSILON = 1e-5
 _LOGIT_SPREAD = 1.5  # standard deviation of the logits of words: sampled text varies but is not uniform
 _FORBIDDEN = -40.0  # approximate logit of tokens that are not words: probability e^-40 per token
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """The size of a model. One token of its KV cache takes ``layers * width * 4`` bytes in f16."""
-
-    name: str
-    layers: int
-    width: int
-    heads: int
-    context: int
-
-
-TINY = Preset("tiny", layers=2, width=64, heads=4, context=4096)
-SMALL = Preset("small", layers=4, width=256, heads=8, context=8192)
-TINY_LONG = Preset("tiny-long", layers=2, width=64, heads=4, context=32768)
-PRESETS = {preset.name: preset for preset in (TINY, TINY_LONG, SMALL)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ from aging.deployments.models.gguf import (
     CHAT_TEMPLATE,
     EOS,
     RMS_EPSILON,
-    Preset,
     Vocabulary,
     identity,
     tensors,
     to_disk,
     vocabulary,
 )
+from aging.deployments.models.presets import Preset
 
 _DTYPES = {"float16": "F16", "float32": "F32"}
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +21,13 @@ from aging.core.processes.ownership import Identity, identity
 from aging.core.quantities import parse_duration
 from aging.deployments.lifecycle import PriorServer
 from aging.deployments.origins.container import container_pid
+from aging.deployments.origins.observed_process import ROW_HEADS, ObservedProcess
+from aging.deployments.origins.process_search import SHELLS, candidates, matching
 
-_POLL_SECONDS = 0.25
+_POLL_SECONDS = 1.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _CGROUPS = Path("/sys/fs/cgroup")
 _SHOWN = 8
-_SHOWN_WIDTH = 100
 
 _STARTS = {"process": math.inf, "now": 0.0}
 
@@ -37,7 +38,7 @@ LoadStart = str
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Identifies the processes: a pid, a pattern of their command line, a container, or a control group."""
+    """Identifies the processes: a pid, a pattern of command line or name, a container, or a control group."""
 
     by: By
     value: str
@@ -61,45 +62,72 @@ class Whereabouts:
         """Whether the next process after a restart will be found."""
         return self.by != "pid"
 
-    def find(self) -> Sequence[psutil.Process]:
-        """The root processes, the oldest first. Raises AttachError with the candidates."""
+    def find(self, *, shells: bool = True) -> Sequence[psutil.Process]:
+        """The root processes, the oldest first; a pattern means the script of a shell only with ``shells``.
+
+        Raises AttachError with the candidates.
+        """
         match self.by:
             case "pid":
                 found = [_of_pid(int(self.value))]
             case "process":
-                found = [_of_pattern(self.value)]
+                found = [_of_pattern(self.value, shells=shells)]
             case "container":
                 found = [_of_pid(container_pid(self.value))]
             case "cgroup":
                 return _of_cgroup(self.value)
         return found
 
+    def observed(self) -> ObservedProcess:
+        """The first of these processes with what is known of it. Raises AttachError."""
+        pid = self.find()[0].pid
+        try:
+            return ObservedProcess.seen(pid, {one.pid: one.parent for one in candidates().values()})
+        except ProcessLookupError:
+            raise AttachError(f"process {pid} has ended") from None
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Attachment:
-    """An origin (:class:`aging.deployments.lifecycle.Origin`): processes that the campaign did not start."""
+    """An origin (:class:`aging.deployments.lifecycle.Origin`): processes that the campaign did not start.
+
+    What takes the place of a process that has ended is awaited for ``patience`` seconds; by pid nothing can.
+    """
 
     whereabouts: Whereabouts
     endpoint: Endpoint | None
     metrics_url: str | None
     load_start: LoadStart
+    patience: float = math.inf
+    _last: Attached | None = field(default=None, init=False)
 
     @property
-    def returns(self) -> bool:
-        return self.whereabouts.returns
+    def returns_within(self) -> float:
+        return self.patience if self.whereabouts.returns else 0.0
 
     async def begin(self, campaign: Path, log: Path) -> Attached:  # noqa: ARG002 - its output is not redirected
-        return await asyncio.to_thread(Attached, self.whereabouts, self.load_start)
+        # A script that starts the server anew is not the server.
+        shells = self._last is None or self._last.program in SHELLS
+        self._last = await asyncio.to_thread(Attached, self.whereabouts, self.load_start, shells=shells)
+        return self._last
 
     async def readopt(self, prior: PriorServer) -> Attached | None:
         try:
             found = await asyncio.to_thread(Attached, self.whereabouts, self.load_start)
         except AttachError:
             return None
-        return found if found.main is not None and found.main == prior.main else None
+        if found.main is None or found.main != prior.main:
+            return None
+        self._last = found
+        return found
 
     def described(self) -> Mapping[str, Any]:
-        return {"attached": {self.whereabouts.by: self.whereabouts.value}}
+        attached = {"attached": {self.whereabouts.by: self.whereabouts.value}}
+        try:
+            observed = self.whereabouts.observed()
+        except AttachError:  # it has ended since the campaign was checked
+            return attached
+        return attached | {"observed": observed.as_json()}
 
 
 class Attached:
@@ -108,9 +136,10 @@ class Attached:
     Raises AttachError if it is not found.
     """
 
-    def __init__(self, whereabouts: Whereabouts, load_start: LoadStart) -> None:
+    def __init__(self, whereabouts: Whereabouts, load_start: LoadStart, *, shells: bool = True) -> None:
         self._whereabouts = whereabouts
-        self._roots = tuple(whereabouts.find())
+        self._roots = tuple(whereabouts.find(shells=shells))
+        self._replaced = False
         self.with_descendants = whereabouts.by != "cgroup"  # a control group lists all its processes
         self.command = command_line(self._roots[0])
         self.born = time.monotonic() - min(age(self._roots[0].pid), loaded_before(load_start))
@@ -119,6 +148,11 @@ class Attached:
     def main(self) -> Identity | None:
         """The identity of its first process; None after its end."""
         return identity(self._roots[0].pid)
+
+    @property
+    def program(self) -> str:
+        """The name of the program's file."""
+        return Path(self.command[0]).name if self.command else ""
 
     @property
     def owned(self) -> Mapping[str, Identity]:
@@ -130,9 +164,15 @@ class Attached:
         return {MAIN: pids} if pids else {}
 
     async def wait(self) -> str:
-        while self._running():  # noqa: ASYNC110 - the end of a process that is not a child has no event
-            await asyncio.sleep(_POLL_SECONDS)
-        return f"the attached process {self._roots[0].pid} exited (status unknown: the campaign did not start it)"
+        first = self._roots[0].pid
+        while self._running():
+            if self.with_descendants:
+                await _end_of(self._roots[0])
+            else:
+                await asyncio.sleep(_POLL_SECONDS)
+        if self._replaced:
+            return f"all processes of the control group were replaced (the first was {first})"
+        return f"the attached process {first} exited (status unknown: the campaign did not start it)"
 
     def serves(self) -> bool:
         """Always true: a proxy or a published port can be in between."""
@@ -142,11 +182,14 @@ class Attached:
         """No effect: the campaign did not start it."""
 
     def _running(self) -> Sequence[psutil.Process]:
-        if not self.with_descendants:  # membership changes
+        if not self.with_descendants and not self._replaced:  # membership changes
             try:
-                self._roots = tuple(self._whereabouts.find())
+                found = tuple(self._whereabouts.find())
             except AttachError:
                 return ()
+            # Of a service that was restarted between two looks not one process is left.
+            self._replaced = not set(found).intersection(self._roots)
+            self._roots = self._roots if self._replaced else found
         return [root for root in self._roots if _is_running(root)]
 
 
@@ -163,6 +206,25 @@ def loaded_before(load_start: LoadStart) -> float:
         raise ValueError(
             f'{load_start!r} is no start of load; write "process", "now", or how long before now it was, like "3h"'
         ) from None
+
+
+async def _end_of(process: psutil.Process) -> None:
+    """Wait until a process that is not a child has ended, or some time where the kernel has no event for it."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    except OSError:  # Linux before 5.3 has no pidfd_open
+        await asyncio.sleep(_POLL_SECONDS)
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(handle, ended.set)
+        if _is_running(process):
+            await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
 
 
 def age(pid: int) -> float:
@@ -206,35 +268,30 @@ def _of_pid(pid: int) -> psutil.Process:
     return process
 
 
-def _of_pattern(pattern: str) -> psutil.Process:
-    """The one process that matches without a matching ancestor, since workers belong to their server."""
-    searched = re.compile(pattern)
-    own_pids = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    parents: dict[int, int | None] = {}
-    lines: dict[int, str] = {}
-    for process in psutil.process_iter(["ppid", "cmdline", "status"]):
-        parents[process.pid] = process.info["ppid"]
-        if process.pid not in own_pids and process.info["status"] != psutil.STATUS_ZOMBIE:
-            line = " ".join(process.info["cmdline"] or ())
-            lines[process.pid] = "".join(letter if letter.isprintable() else " " for letter in line)
-    matching = {pid for pid, line in lines.items() if line and searched.search(line)}
-    roots = sorted(pid for pid in matching if not matching.intersection(_ancestors(pid, parents)))
-    if not roots:
-        raise AttachError(f"no running process has a command line that matches {pattern!r}")
-    if len(roots) > 1:
-        shown = "".join(f"\n  {pid:>8}  {lines[pid][:_SHOWN_WIDTH]}" for pid in roots[:_SHOWN])
-        more = f"\n  and {len(roots) - _SHOWN} more" if len(roots) > _SHOWN else ""
-        raise AttachError(f"{len(roots)} processes match {pattern!r}; use a longer pattern or a pid:{shown}{more}")
-    return _of_pid(roots[0])
+def _of_pattern(pattern: str, *, shells: bool = True) -> psutil.Process:
+    """The one process that the pattern means."""
+    running = candidates()
+    found = matching(pattern, running, os.getpid(), shells=shells)
+    if not found:
+        raise AttachError(
+            f"no running process has a name or a command line that matches {pattern!r}; shells, observers and this "
+            "command itself are left out. `ps -eo pid,args` shows all; --pid PID names one"
+        )
+    if len(found) > 1:
+        parents = {pid: one.parent for pid, one in running.items()}
+        raise AttachError(_several(pattern, [one.pid for one in found], parents))
+    return _of_pid(found[0].pid)
 
 
-def _ancestors(pid: int, parents: Mapping[int, int | None]) -> set[int]:
-    found: set[int] = set()
-    parent = parents.get(pid)
-    while parent and parent not in found:
-        found.add(parent)
-        parent = parents.get(parent)
-    return found
+def _several(pattern: str, pids: Sequence[int], parents: Mapping[int, int]) -> str:
+    seen = []
+    for pid in pids[:_SHOWN]:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            seen.append(ObservedProcess.seen(pid, parents))
+    rows = "".join(f"\n{one.row()}" for one in seen)
+    more = f"\n  and {len(pids) - _SHOWN} more" if len(pids) > _SHOWN else ""
+    example = f" --pid {seen[0].pid}" if seen else " a pid"
+    return f"{len(pids)} processes match {pattern!r}; use{example}, or a longer pattern:\n{ROW_HEADS}{rows}{more}"
 
 
 def _of_cgroup(path: str) -> Sequence[psutil.Process]:

@@ -28,7 +28,7 @@ class LaunchedProcesses:
     port: int
     patience: float
     folder: Path = Path()
-    returns: ClassVar[bool] = False
+    returns_within: ClassVar[float] = 0.0
 
     @property
     def endpoint(self) -> Endpoint:

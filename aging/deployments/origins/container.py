@@ -87,7 +87,7 @@ class ContainerRun:
     port: int
     patience: float
     folder: Path = Path()
-    returns: ClassVar[bool] = False
+    returns_within: ClassVar[float] = 0.0
 
     @property
     def command(self) -> tuple[str, ...]:

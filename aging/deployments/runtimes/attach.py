@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import ClassVar
@@ -11,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from aging.campaign.schema import SubjectOptions
 from aging.core.errors import AttachError
 from aging.core.targets import EngineMetric
+from aging.core.units import Duration
 from aging.deployments.base import DeploymentBase, EndpointOptions, metrics_of
 from aging.deployments.origins.attached import Attachment, LoadStart, Whereabouts, loaded_before
 
@@ -39,6 +41,12 @@ class AttachOptions(EndpointOptions, SubjectOptions):
     )
     metrics: str | None = Field(
         None, pattern="^https?://", description="address of its Prometheus metrics; none by default"
+    )
+    returns_within: Duration | None = Field(
+        None,
+        gt=0,
+        description="how long to wait for the next process after its end, where it is found by `process`, `container` "
+        "or `cgroup` and the campaign sends no load; without it, to the end of the run",
     )
     load_start: LoadStart = Field(
         "process",
@@ -87,7 +95,8 @@ class Attach(DeploymentBase[AttachOptions]):
     def origin(self) -> Attachment:
         o = self.options
         endpoint = None if o.url is None else o.endpoint(o.url.rstrip("/"), self.model)
-        return Attachment(o.whereabouts(), endpoint, o.metrics, o.load_start)
+        patience = math.inf if o.returns_within is None else o.returns_within
+        return Attachment(o.whereabouts(), endpoint, o.metrics, o.load_start, patience)
 
     @property
     def essential_key(self) -> str:

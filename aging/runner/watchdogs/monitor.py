@@ -6,19 +6,25 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aging.campaign.schema import WatchdogsTable
 from aging.core.clock import ticks
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS, Reading
-from aging.runner.load_process import LoadProcess
 from aging.runner.server import Server
 from aging.runner.watchdogs import disk, load, memory
 from aging.runner.watchdogs.alarms import Alarms
 from aging.runner.watchdogs.memory import Memory
 from aging.store.events import Journalize, Watchdog
 
-_INTERVAL_SECONDS = 1.0
+if TYPE_CHECKING:
+    from aging.runner.load_process import LoadProcess
+
+WATCHFUL_SECONDS = 1.0
+CALM_SECONDS = 5.0
+"""Where the campaign has started nothing that could fill the host."""
+
 _CONFIRMED = 3
 """Consecutive looks before a server is ended: a short peak is not exhaustion."""
 
@@ -51,6 +57,8 @@ class Watchdogs:
         self._runs = runs
         self._record_event = record_event
         self._halt = halt
+        self.interval = WATCHFUL_SECONDS
+        """Seconds between two looks."""
         self._alarms = Alarms(record_event)
         self._sizes: dict[tuple[str, int], tuple[float, float]] = {}
         self._short = 0
@@ -65,7 +73,7 @@ class Watchdogs:
             self._sizes[reading.owner, reading.generation] = first, size
 
     async def run(self) -> None:
-        async for _ in ticks(_INTERVAL_SECONDS, time.monotonic()):
+        async for _ in ticks(self.interval, time.monotonic()):
             self._look_at_disk()
             self._look_at_loads()
             await self._look_at_memory()

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from aging.stats.noise.model_selection import whitened_criterion
 from aging.stats.series.block_medians import block_medians
-from aging.stats.series.validation import LEAST_FOR_INTERVAL, Floats, SeriesError, as_values
+from aging.stats.series.lengths import LEAST_FOR_INTERVAL
+from aging.stats.series.validation import Floats, SeriesError, as_values
 from aging.stats.slope.interval import AutocorrelatedSlope, sen_slope_autocorrelated
 
 _FINEST = 1_000

@@ -7,9 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-LEAST_FOR_INTERVAL = 12
-"""Points that an interval of a slope needs. A check before a campaign asks for it, and does without scipy."""
-
 _LARGEST = 1e100
 """Squares of values up to this, and of their inverses, are numbers still."""
 

@@ -13,8 +13,9 @@ from scipy.special import stdtrit
 from aging.stats.noise.autoregression import Autoregression, autoregressive_autocorrelation
 from aging.stats.noise.har_variance import COSINES, slope_variance
 from aging.stats.noise.models import centred_index, detrend, inflation, is_zero, models
+from aging.stats.series.lengths import LEAST_FOR_INTERVAL
 from aging.stats.series.prepared import Observed
-from aging.stats.series.validation import LEAST_FOR_INTERVAL, Floats, SeriesError
+from aging.stats.series.validation import Floats, SeriesError
 from aging.stats.slope.sen import Slope, limiting_ranks, middle_ranks
 
 _SATURATED = 0.9

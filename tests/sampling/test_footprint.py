@@ -12,8 +12,8 @@ import pytest
 
 from aging.core.records import HARNESS, Reading
 from aging.core.targets import Target
-from aging.sampling.samplers import pss
-from aging.sampling.samplers.pss import FootprintSampler
+from aging.sampling.samplers import footprint
+from aging.sampling.samplers.footprint import FootprintSampler
 
 MIB = 1 << 20
 CHILD = f"""
@@ -90,7 +90,7 @@ def test_memory_by_kind_is_read_no_more_often_than_its_cost_allows(pid: int, mon
     assert "process_anonymous_mapping_bytes" not in again.values
     assert "of CPU" in again.missing["process_anonymous_mapping_bytes"]
     assert again.values["process_socket_fds"] == first.values["process_socket_fds"]
-    monkeypatch.setattr(pss, "_SHARE_OF_TIME", 1e9)
+    monkeypatch.setattr(footprint, "_SHARE_OF_TIME", 1e9)
     assert "process_heap_bytes" in next(iter(sampler.read())).values
-    monkeypatch.setattr(pss, "_MOST_SECONDS", 0.0)
+    monkeypatch.setattr(footprint, "_MOST_SECONDS", 0.0)
     assert "the most is 0 s" in next(iter(sampler.read())).missing["process_heap_bytes"]

@@ -1,0 +1,35 @@
+"""What an installed package requires, by the rules of package metadata."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Iterator, Sequence
+from importlib.metadata import distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+
+def name_of(pin: str) -> str:
+    """The name of the package that a requirement such as ``vllm==0.9`` is of."""
+    return Requirement(pin).name
+
+
+def dependencies(environment: Path, package: str) -> Iterator[tuple[str, str]]:
+    """The requirements of an installed package on this host, without extras: canonical name and requirement.
+
+    The environment has the same interpreter, so its markers are evaluated here.
+    """
+    packages = sysconfig.get_path("purelib", "venv", {"base": str(environment)})
+    (found,) = distributions(name=package, path=[packages])
+    for text in found.requires or ():
+        needed = Requirement(text)
+        if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+            needed.marker = None
+            yield canonicalize_name(needed.name), str(needed)
+
+
+def canonical(names: Sequence[str]) -> set[str]:
+    """The names as package indexes compare them."""
+    return {canonicalize_name(name) for name in names}

@@ -1,0 +1,64 @@
+"""What `aging observe --fail` says of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from aging.check.conditions import Condition, Outcome
+from aging.check.observation import conditions_of, judge_observed
+from aging.core.errors import MistakesError
+from aging.findings.types import Finding, Findings, Problem, RunValidity, Verdict
+from tests.check.test_check import FINDING, LEAK
+
+
+def findings(*verdicts: Verdict, deployment: str = "a") -> Findings:
+    own = [replace(FINDING, deployment=deployment, verdict=verdict) for verdict in verdicts]
+    return Findings(1, "c", "", own, [], [])
+
+
+def judged(of: Findings, conditions: Sequence[Condition | None] = (None,)) -> list[Outcome]:
+    return [one.outcome for one in judge_observed(of, conditions, "a")]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        (("stable", "bounded", "cyclic", "step"), Outcome.PASSED),
+        (("stable", "aging"), Outcome.FAILED),
+        (("stable", "inconclusive"), Outcome.INCONCLUSIVE),
+        (("inconclusive", "aging"), Outcome.FAILED),
+        ((), Outcome.INCONCLUSIVE),
+    ],
+)
+def test_verdicts(verdicts: tuple[Verdict, ...], expected: Outcome) -> None:
+    assert judged(findings(*verdicts)) == [expected]
+
+
+def test_components_count_and_the_harness_does_not() -> None:
+    for deployment, expected in (("a/worker", Outcome.FAILED), ("_harness/runner", Outcome.PASSED)):
+        both = [*findings("stable").findings, *findings("aging", deployment=deployment).findings]
+        assert judged(replace(findings(), findings=both)) == [expected]
+
+
+def test_short_run_or_death_shows_no_absence() -> None:
+    short = RunValidity("a", 1, 1, "short", ["ended"], 0.5, None)
+    died = Problem("a", "died", "killed")
+    for found in (replace(findings("stable"), runs=[short]), replace(findings("stable"), problems=[died])):
+        assert judged(found) == [Outcome.INCONCLUSIVE]
+    assert judged(replace(findings("aging"), runs=[short], problems=[died])) == [Outcome.FAILED]
+
+
+def test_unread_memory_is_not_decided() -> None:
+    fds: Finding = replace(FINDING, indicator="process_fds", verdict="stable")
+    assert judged(replace(findings(), findings=[fds])) == [Outcome.INCONCLUSIVE]
+
+
+def test_conditions() -> None:
+    text = "process_anon_swap_bytes:per_request > 256"
+    assert conditions_of(["aging", text]) == [None, LEAK]
+    assert judged(findings("aging"), [LEAK, None]) == [Outcome.FAILED, Outcome.FAILED]
+    with pytest.raises(MistakesError):
+        conditions_of(["aging", "ageing"])
