@@ -33,7 +33,9 @@ from aging.findings.load_gaps import load_gaps
 from aging.findings.slo import Objectives, objectives_met, of_class
 from aging.findings.slo import classes as objectives_of
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
+from aging.store.manifest import CampaignSettings
 from aging.store.results import Results
+from aging.store.state import RunState
 
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
 
@@ -120,12 +122,25 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
         seen = results.tree(deployment, replica)
         ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
-    warmup, grid = campaign.warmup_seconds or 0.0, campaign.analysis.grid_seconds
+    warmup, grid = campaign.warmup_seconds or 0.0, _grid(campaign, run, end)
     without = [(gap.gone, gap.back) for gap in load_gaps(results, deployment, replica)]
     window = Window(run.load_start, end, warmup, grid, run.phases, run.earlier, without)
     if campaign.warmup_seconds is None:
         window = replace(window, warmup=_automatic_warmup(results.tree(deployment, replica), window))
     return window
+
+
+def _grid(campaign: CampaignSettings, run: RunState, end: float) -> float:
+    """The cells of a run: those of the campaign.
+
+    An observation that ended early has as many cells as planned, as far as there are samples for them: minutes of a
+    process that died would not fill a dozen cells of hours.
+    """
+    planned, whole = run.planned_seconds, campaign.analysis.grid_seconds
+    if not run.watched or not planned or run.load_start is None:
+        return whole
+    sampled = campaign.sampling_seconds.get("process", 1.0)
+    return min(whole, max(whole * (end - run.load_start) / planned, sampled))
 
 
 def _automatic_warmup(process: pd.DataFrame, window: Window) -> float:
