@@ -44,13 +44,16 @@ class Plugins(Mapping[str, T]):
         self._package, self._base = package, base
 
     def __getitem__(self, kind: str) -> T:
-        file = kind.replace("-", "_")
-        if any(info.name == file for info in pkgutil.iter_modules(self._package.__path__)):
-            module, base = import_module(f"{self._package.__name__}.{file}"), self._contract()
+        if self._has_file(kind):
+            module = import_module(f"{self._package.__name__}.{kind.replace('-', '_')}")
+            base = self._contract()
             for thing in vars(module).values():
                 if _is_plugin(thing, base) and thing.kind == kind and _home(thing, module) == module.__name__:
                     return thing  # type: ignore[no-any-return]
         return self._all()[kind]
+
+    def __contains__(self, kind: object) -> bool:
+        return isinstance(kind, str) and (self._has_file(kind) or kind in self._all())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())
@@ -63,6 +66,11 @@ class Plugins(Mapping[str, T]):
         left_out = frozenset(kind.replace("-", "_") for kind in kinds)
         found = discover(self._package, self._contract(), left_out)
         return {kind: plugin for kind, plugin in found.items() if kind not in kinds}
+
+    def _has_file(self, kind: str) -> bool:
+        """Whether it is built in: a kind has a dash where its file has an underscore."""
+        files = {info.name for info in pkgutil.iter_modules(self._package.__path__)} - {"base"}
+        return "_" not in kind and kind.replace("-", "_") in files
 
     def _all(self) -> Mapping[str, T]:
         return discover(self._package, self._contract())

@@ -45,7 +45,9 @@ from aging.findings.slo import Objectives, objectives_met, of_class
 from aging.findings.slo import classes as objectives_of
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
 from aging.stats.growth.load_start_sensitivity import earliest_start
+from aging.store.manifest import CampaignSettings
 from aging.store.results import Results
+from aging.store.state import RunState
 
 _DEVICE_LIMIT = "device_process_memory_limit_bytes"
 
@@ -157,7 +159,7 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
         seen = results.tree(deployment, replica)
         ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
-    warmup, grid = campaign.warmup_seconds or 0.0, campaign.analysis.grid_seconds
+    warmup, grid = campaign.warmup_seconds or 0.0, _grid(campaign, run, end)
     without = [(gap.gone, gap.back) for gap in load_gaps(results, deployment, replica)]
     age, start_known = _before(results, deployment, replica, run.earlier)
     window = Window(
@@ -187,6 +189,19 @@ def _before(results: Results, deployment: str, replica: int, earlier: float) -> 
     known = rows[rows[_UPTIME].notna()] if _UPTIME in rows else rows[:0]
     age = float(known[_UPTIME].iloc[0]) if len(known) else earlier
     return max(age, earlier), made.options.get("load_start", "process") != "process"
+
+
+def _grid(campaign: CampaignSettings, run: RunState, end: float) -> float:
+    """The cells of a run: those of the campaign.
+
+    An observation that ended early has as many cells as planned, as far as there are samples for them: minutes of a
+    process that died would not fill a dozen cells of hours.
+    """
+    planned, whole = run.planned_seconds, campaign.analysis.grid_seconds
+    if not run.watched or not planned or run.load_start is None:
+        return whole
+    sampled = campaign.sampling_seconds.get("process", 1.0)
+    return min(whole, max(whole * (end - run.load_start) / planned, sampled))
 
 
 def _automatic_warmup(process: pd.DataFrame, window: Window) -> float:

@@ -89,6 +89,9 @@ class _Tables(Mapping[str, Any]):
     def __getitem__(self, kind: str) -> Any:
         return self._plugins[kind].options_table
 
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._plugins
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._plugins)
 

@@ -68,6 +68,32 @@ def test_what_measures_imports_no_analysis(module: str) -> None:
     assert not set(ran.stdout.split()) & {*ANALYSIS, "scipy"}
 
 
+OBSERVING = """
+import sys
+import aging.app.run
+from aging.cli.main import main
+
+def measure(*_):
+    print(*sys.modules, file=sys.stderr)
+    sys.exit()
+
+aging.app.run.measure = measure
+main(["observe", "--pid", sys.argv[1]])
+"""
+
+
+def test_observation_imports_what_it_needs(tmp_path: Path) -> None:
+    """With any of these it would be larger than what it may be; docs/measurement.md has the figures."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as target:
+        code = [sys.executable, "-c", OBSERVING, str(target.pid)]
+        ran = subprocess.run(code, capture_output=True, text=True, check=True, cwd=tmp_path)
+        target.communicate(b"\n")
+    seen = set(ran.stderr.split())
+    assert not seen & {*ANALYSIS, "scipy", "numpy", "httpx", "prometheus_client", "pynvml", "packaging", "venv"}
+    assert not {name for name in seen if name.startswith(("aging.load.http", "aging.load.job", "aging.check"))}
+    assert "aging.runner.campaign" in seen
+
+
 def test_status_imports_nothing_heavy(tmp_path: Path) -> None:
     synthetic(tmp_path / "c", {"a": flat})
     seen = imported("status", str(tmp_path / "c"))

@@ -14,7 +14,8 @@ import aging.sampling.samplers
 import aging.stats.trend_tests
 from aging.core import plugins
 from aging.core.errors import ExitCode, PluginError
-from aging.core.plugins import discover
+from aging.core.plugins import Plugins, discover
+from aging.runner.catalogue import Catalogue
 from aging.sampling.base import Sampler
 from aging.sampling.samplers.process import ProcessSampler
 from aging.stats.trend_tests.base import TrendTest
@@ -180,3 +181,18 @@ def test_discovery_is_cached(install: Install, monkeypatch: pytest.MonkeyPatch) 
     assert "own" in samplers()
     monkeypatch.setattr(plugins, "import_module", None)
     assert "own" in samplers()
+
+
+def test_plugins_have_the_names_of_their_files() -> None:
+    catalogue = Catalogue.discovered()
+    rooms = (catalogue.deployments, catalogue.arrivals, catalogue.lengths, catalogue.samplers, catalogue.policies)
+    for room in rooms:
+        assert isinstance(room, Plugins)
+        built_in = [kind for kind in room if room._has_file(kind)]
+        assert built_in
+        assert all(room[kind].kind == kind for kind in built_in)
+        own = {kind for kind, plugin in room.items() if plugin.__module__.startswith("aging.")}
+        assert own <= set(built_in), "each is found without importing the others"
+        assert "no-such-kind" not in room
+        assert "base" not in room
+    assert "llama_cpp" not in catalogue.deployments

@@ -50,8 +50,8 @@ def finding(*places: GrowthPlaces) -> Finding:
 
 def test_named_process() -> None:
     assert said(PLACES) == (
-        "Where: worker 3 of 4 (pid 4123, python server.py, growing since November 21, 10:00:00 UTC): 98 % of the growth;"  # noqa: E501
-        " anonymous mappings 97 %, heap 3 %; +0 threads, +2 open files (last 30m 00s)."
+        "Where: worker 3 of 4 (pid 4123, python server.py, growing since November 21, 10:00:00 UTC): 98 % of the"
+        " growth; anonymous mappings 97 %, heap 3 %; +0 threads, +2 open files (last 30m 00s)."
     )
 
 
