@@ -21,6 +21,9 @@ _SURE = 100
 _MOST_FALLS = 0.2
 _DAY = 86400.0
 _REGULAR = 0.8
+_MOST_BLOCKS = 0.1
+"""Share of the rows after which times may begin again: those of another subject."""
+
 _MOST_SHOWN = 12
 
 
@@ -142,7 +145,7 @@ def _has_times(column: Column, place: int, name: str) -> bool:  # noqa: PLR0911
     if column.dtype.kind == "M":
         return True
     if column.dtype.kind in "iuf":
-        return (place == 0 or base_of_name(name) is None) and _is_epoch(column.astype(np.float64), name)
+        return base_of_name(name) is None and _is_epoch(column.astype(np.float64), name)
     if column.dtype.kind != "O":
         return False
     known = [str(cell) for cell in column.tolist()[:200] if cell is not None and not is_missing(str(cell))]
@@ -152,9 +155,10 @@ def _has_times(column: Column, place: int, name: str) -> bool:  # noqa: PLR0911
         return True
     if all(is_stamp(cell) and any(mark in cell for mark in "-/. ") for cell in known[:20]):
         return measure_of_name(name) is None
-    if place == 0 and (numbers := _as_count(column, name)) is not None:
-        return _is_epoch(numbers, name)
-    return False
+    if base_of_name(name) is not None:
+        return False
+    numbers = _as_count(column, name)
+    return numbers is not None and _is_epoch(numbers, name)
 
 
 def _is_epoch(numbers: Floats, name: str) -> bool:
@@ -164,10 +168,13 @@ def _is_epoch(numbers: Floats, name: str) -> bool:
         return False
     for per in (1.0, 1e3, 1e6, 1e9):
         if 9.4e8 * per < known.min() and known.max() < 4.1e9 * per:
-            steps = np.diff(known)
-            usual = np.median(steps[steps > 0]) if np.any(steps > 0) else 0.0
-            regular = np.count_nonzero((steps == 0) | (np.abs(steps - usual) <= 0.2 * usual))
-            return bool(np.all(steps >= 0) and usual > 0 and regular >= _REGULAR * steps.size)
+            distinct, times = np.unique(known, return_counts=True)
+            if distinct.size < 2 or times.max() > 2 * np.median(times):
+                return False  # a level that stands still, not a time
+            falls = np.count_nonzero(np.diff(known) < 0)
+            steps = np.diff(distinct)
+            regular = np.count_nonzero(np.abs(steps - np.median(steps)) <= 0.2 * np.median(steps))
+            return bool(falls <= _MOST_BLOCKS * known.size and regular >= _REGULAR * steps.size)
     return False
 
 

@@ -66,10 +66,10 @@ def _text(value: Any) -> str:
 
 def repeats(times: Floats, codes: Sequence[Codes] = ()) -> int:
     """How many rows share their time, and their labels, with an earlier one."""
+    if times.size < 2 or (not codes and bool(np.all(times[1:] > times[:-1]))):
+        return 0
     known = np.isfinite(times)
     kept = times[known]
-    if kept.size < 2 or (not codes and bool(np.all(np.diff(kept) > 0))):
-        return 0
     combined = np.unique(kept, return_inverse=True)[1].astype(np.int64)
     for code in codes:
         one = code[known] + 1
@@ -122,26 +122,26 @@ def _overlap(codes: Codes, times: Floats) -> bool:
 def groups_of(columns: Mapping[str, Column]) -> list[Group]:
     """The rows of each combination of values of ``columns``; one group of all rows without columns.
 
-    Rows without one of the values belong to none.
+    A row without one of the values is of a subject without this label.
     """
     if not columns:
         return [Group({}, WHOLE)]
     names = list(columns)
     coded = [codes_of(column) for column in columns.values()]
-    combined = coded[0][0]
-    missing = combined < 0
-    for codes, words in coded[1:]:
-        missing |= codes < 0
-        combined = combined * (len(words) + 1) + codes
-    combined = np.where(missing, -1, combined)
+    combined = np.zeros(coded[0][0].size, dtype=np.int64)
+    for codes, words in coded:
+        combined = np.unique(combined * (len(words) + 1) + codes + 1, return_inverse=True)[1].astype(np.int64)
     order = np.argsort(combined, kind="stable")
-    keys, starts = np.unique(combined[order], return_index=True)
-    ends = [*starts[1:].tolist(), order.size]
+    starts = np.unique(combined[order], return_index=True)[1].tolist()
     result = []
-    for key, start, end in zip(keys.tolist(), starts.tolist(), ends, strict=True):
-        if key < 0:
-            continue
+    for start, end in zip(starts, [*starts[1:], order.size], strict=True):
         rows = order[start:end]
-        labels = {name: words[codes[rows[0]]] for name, (codes, words) in zip(names, coded, strict=True)}
-        result.append(Group(labels, rows))
+        known = {name: codes[rows[0]] for name, (codes, _) in zip(names, coded, strict=True)}
+        words_of = {name: words for name, (_, words) in zip(names, coded, strict=True)}
+        result.append(Group({name: words_of[name][code] for name, code in known.items() if code >= 0}, rows))
     return sorted(result, key=lambda group: int(group.rows[0]))
+
+
+def varies(column: Column) -> bool:
+    """Whether a column has more than one value, a missing one counted."""
+    return np.unique(codes_of(column)[0]).size > 1

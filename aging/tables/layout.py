@@ -96,18 +96,18 @@ def _by_pipes(line: str) -> Row:
 
 
 def _by_wide_blanks(line: str) -> Row:
-    return re.split(r"\s{2,}|\t", line.strip())
+    return re.split(r"[ \t]{2,}|\t", line.strip(" \t"))
 
 
 def _by_blanks(line: str) -> Row:
-    return line.split()
+    return [cell for cell in re.split(r"[ \t]+", line) if cell]  # a blank within a number is of another kind
 
 
 def _glued(*patterns: re.Pattern[str]) -> Callable[[str], Row]:
     def cut(line: str) -> Row:
         for pattern in patterns:
             line = pattern.sub(lambda found: found[0].replace(" ", _GLUE), line)
-        return [cell.replace(_GLUE, " ") for cell in line.split()]
+        return [cell.replace(_GLUE, " ") for cell in _by_blanks(line)]
 
     return cut
 
@@ -125,6 +125,9 @@ _BLANK = (
     Splitter("blanks", "", _glued(_TIMES)),
     Splitter("blanks", "", _by_blanks),
 )
+_SURE = {"tabs": 0.7, "semicolons": 0.6, "pipes": 0.4, "commas": 0.3, "two or more blanks": 0.3}
+"""How seldom the separator occurs within a cell."""
+
 _ONE = Splitter("lines", "", lambda line: [line.strip()])
 
 
@@ -241,8 +244,7 @@ def _splitter(lines: Sequence[str], commented: str) -> Splitter:
         headed = _fits(rows[0], body) or (bool(commented) and _fits(splitter.cut(commented), rows))
         if splitter is _WIDE and not (headed and (commented or _is_header(rows))):
             continue  # without names there is no reason for cells with single blanks
-        plain_marks = 0.3 if splitter.mark else 0.0
-        score = share + clean + 0.5 * headed + plain_marks
+        score = share + clean + 0.5 * headed + _SURE.get(splitter.title, 0.0)
         if share >= 0.5 and score > best_score + 1e-9:
             best, best_score = splitter, score
     return best

@@ -112,7 +112,7 @@ def _of_numbers(numbers: Floats, name: str, unit: float | None) -> Times:
     known = np.abs(numbers[np.isfinite(numbers)])
     if not known.size:
         raise TimesError("holds no times")
-    typical = float(np.median(known))
+    typical = float(np.median(known[:: 1 + known.size // 10_000]))
     per_name = unit_of_time(name)
     if unit is None and per_name is None and name.lower().startswith("date") and _EXCEL[0] < typical < _EXCEL[1]:
         return Times(numbers * _DAY + _EXCEL_EPOCH, "local")
@@ -192,10 +192,11 @@ def _of_texts(cells: Sequence[str | None], name: str, options: TimeOptions) -> T
 
 def _all_iso(cells: Sequence[str | None], first: str) -> Floats | None:
     """Seconds since the epoch where all cells have one ISO 8601 form; None where they have not."""
-    if not _ISO.fullmatch(first) or any(cell is None or len(cell) != len(first) for cell in cells):
-        return None
     zoned = first.endswith("Z")
-    if any(cell is not None and cell.endswith("Z") != zoned for cell in cells):
+    if not all(
+        cell is not None and len(cell) == len(first) and _ISO.fullmatch(cell) and cell.endswith("Z") == zoned
+        for cell in cells
+    ):
         return None
     try:
         instants = np.array([cell.removesuffix("Z") for cell in cells if cell is not None], dtype="datetime64[us]")
@@ -423,6 +424,8 @@ def _usual(steps: Floats) -> float:
 def _in_zone(seconds: Floats, zone: ZoneInfo) -> tuple[Floats, tuple[Note, ...]]:
     """Local times of a zone as seconds since the epoch; in an hour that comes twice the order decides."""
     known = np.isfinite(seconds)
+    if not known.any():
+        return seconds, ()
     quarters, inverse = np.unique(np.floor(seconds[known] / 900.0), return_inverse=True)
     offsets = np.array([[_offset(quarter * 900.0, zone, fold) for fold in (0, 1)] for quarter in quarters])
     early, late = offsets[inverse, 0], offsets[inverse, 1]
