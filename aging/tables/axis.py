@@ -11,13 +11,16 @@ from aging.core.errors import Mistake, MistakeCode
 from aging.stats.note import Note
 from aging.tables.cells import CellsError, is_missing, read_cells
 from aging.tables.choice import Choice
-from aging.tables.names import base_of_name, is_count, measure_of_name, time_rank, unit_of_time
+from aging.tables.names import bare, base_of_name, is_count, measure_of_name, time_rank, unit_of_time
 from aging.tables.series import CLOCK, Axis, Floats
 from aging.tables.stamps import is_stamp
 from aging.tables.table import Column, Table
 from aging.tables.times import TimeOptions, Times, TimesError, joined_day_and_clock, read_times, zone_named
 
 _SURE = 100
+_TRAINING = ("epoch", "epochs")
+"""Numbers of passes over the data, if they are small."""
+
 _MOST_FALLS = 0.2
 _DAY = 86400.0
 _REGULAR = 0.8
@@ -46,7 +49,7 @@ class NoAxis(Exception):  # noqa: N818 - it becomes part of a MistakesError
         self.mistake = mistake
 
 
-def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:
+def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:  # noqa: PLR0911, PLR0912
     """The axis; ``chosen`` is the name of the time column that the user asked for. Raises NoAxis."""
     options = _options(choice)
     columns = {str(name): np.asarray(column) for name, column in table.columns.items()}
@@ -55,14 +58,21 @@ def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:
     if choice.every is not None:
         return Found(every=choice.every)
     refused: list[tuple[str, str]] = []
+    falling: list[tuple[str, Times]] = []
     for name in _by_name(columns):
         try:
             times = read_times(columns[name], name, options)
         except TimesError as error:
             refused.append((name, str(error)))
             continue
-        if (time_rank(name) or 0) < _SURE or _mostly_rises(times.seconds):
+        if bare(name) in _TRAINING and not times.epoch:
+            continue
+        if _mostly_rises(times.seconds):
             return _with_partner(columns, name, times, options)
+        if (time_rank(name) or 0) < _SURE:
+            falling.append((name, times))
+    for name, times in falling:
+        return _with_partner(columns, name, times, options)
     if table.every is not None:
         return Found(every=table.every)
     for place, (name, column) in enumerate(columns.items()):

@@ -263,9 +263,11 @@ def _value(one: _Quantity, mark: str, units: Mapping[str, Measure]) -> float:
 
 def _number(text: str, mark: str) -> float:
     text = text.replace("−", "-")
-    if mark == ",":
-        return float(text.replace(".", "").replace(",", "."))
-    return float(text.replace(",", ""))
+    plain = text.replace(".", "").replace(",", ".") if mark == "," else text.replace(",", "")
+    try:
+        return float(plain)
+    except ValueError:
+        raise CellsError(f"{text} is no number with the decimal mark {mark!r}; correct --decimal") from None
 
 
 def _decimal_mark(numbers: Iterable[str], suggested: str, sure: bool) -> tuple[str, str]:

@@ -9,13 +9,15 @@ import numpy as np
 
 from aging.core.measure import PLAIN, Measure
 from aging.tables.cells import Cells, CellsError, is_missing, read_cells
-from aging.tables.names import bare, is_counter, is_identifier, is_row_number, measure_of_name, time_rank
+from aging.tables.names import bare, is_counter, is_identifier, is_row_number, may_measure, measure_of_name, time_rank
 from aging.tables.series import Floats
 from aging.tables.stamps import is_stamp
 from aging.tables.table import Column, Table
 
 _VALUE_NAMES = frozenset({"value", "val", "v", "reading", "metric_value", "sample_value", "y"})
 _MOST_SMALL_FALLS = 0.01
+_MOST_OF_A_KIND = 16
+"""Devices of one host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ def identifies(name: str, values: Floats, table: Table) -> bool:
     if not is_identifier(name):
         return False
     known = values[np.isfinite(values)]
+    if may_measure(name) and np.unique(known).size > _MOST_OF_A_KIND:
+        return False
     return bool(np.all(known == np.floor(known)) and np.all(known >= 0))
 
 

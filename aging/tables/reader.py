@@ -24,7 +24,8 @@ from aging.tables.cells import Cells
 from aging.tables.choice import Choice, column_named, unknown_column
 from aging.tables.columns import Numbers, counts_up, identifies, measure_by_metric, numbers_of
 from aging.tables.extent import extent_of
-from aging.tables.labels import WHOLE, Group, groups_of, label_columns, varies
+from aging.tables.labels import WHOLE, Group, groups_of, label_columns, runs_of, varies
+from aging.tables.names import time_rank
 from aging.tables.series import Floats, LeftOut, TableReading, TableSeries
 from aging.tables.stamps import stamp_of
 from aging.tables.table import Column, Table
@@ -95,6 +96,15 @@ def _table(path: Path, source: str, kind: str | None) -> tuple[Table, str]:
 
 
 def _recognized(formats: Mapping[str, type[Format]], head: Sequence[str]) -> type[Format]:
+    start = head[0] if head else ""
+    if start.startswith("PK\x03\x04"):
+        raise ValueError("is an Excel workbook or a ZIP archive; save the sheet as CSV")
+    text = "".join(head)[:2000]
+    if (
+        sum(not one.isprintable() and one not in "\t\x0c\ufeff" for one in text) > 0.1 * len(text)
+        and start[:4] != "PAR1"
+    ):
+        raise ValueError("is no text; aging reads text tables, logs, JSON and Parquet")
     for one in sorted(formats.values(), key=lambda one: (one.rank, one.kind)):
         if one.recognizes(head):
             return one
@@ -135,6 +145,12 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
         raise MistakesError(source, mistakes)
     labels = tuple(per) or _known_labels(table, found) or _labels(table, found, numbers)
     groups = groups_of({name: np.asarray(table.columns[name]) for name in labels})
+    notes = (*table.notes, *found.notes)
+    if found.times is not None and found.times.kind == "elapsed":
+        runs = [run for group in groups for run in runs_of(group, found.times.seconds[group.rows])]
+        if len(runs) > len(groups):
+            text = f"The times begin again {len(runs) - len(groups)} times: each run is a series of its own."
+            groups, notes = runs, (*notes, Note("times_begin_again", text))
     values = {name: cells.values for name, cells in numbers.cells.items()}
     size = len(np.asarray(table.columns[names[0]]))
     spans = [_span(group, found, choice.load_start, source, size, values) for group in groups]
@@ -150,7 +166,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     )
     if not series:
         raise MistakesError(source, [Mistake("", "holds no row with a time and a value")])
-    notes = (*table.notes, *found.notes, *(note for cells in numbers.cells.values() for note in cells.notes))
+    notes = (*notes, *(note for cells in numbers.cells.values() for note in cells.notes))
     return TableReading(series, left_out, kind, extent_of([span.t for span in spans], found.axis), notes)
 
 
@@ -190,7 +206,10 @@ def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str]) -
     measuring = [
         name
         for name, column in values.items()
-        if name not in labels and not identifies(name, column, table) and _any_finite(column)
+        if name not in labels
+        and time_rank(name) is None
+        and not identifies(name, column, table)
+        and _any_finite(column)
     ]
     return [name for name in measuring if name not in counts] or measuring
 
@@ -210,6 +229,8 @@ def _left_out(
             reason = numbers.refused[name]
         elif not _any_finite(numbers.cells[name].values):
             reason = "holds no finite values"
+        elif time_rank(name) is not None:
+            reason = f"is a time by its name; --column {_quoted(name)} judges it all the same"
         elif identifies(name, numbers.cells[name].values, table):
             reason = f"is an identifier or a number of rows; --column {_quoted(name)} judges it all the same"
         else:

@@ -35,6 +35,7 @@ _MOST_STRANGE = 0.05
 _EXCEL = (30_000.0, 70_000.0)
 _EXCEL_EPOCH = -2_209_161_600.0
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z?")
+_SHORT_CLOCK = re.compile(r"\d{1,2}:\d\d")
 _DATE_DIRECTIVES = re.compile(r"%[dDjxcGVUWaAbBmyYF]")
 
 Kind = Literal["elapsed", "instant", "local", "clock"]
@@ -162,7 +163,7 @@ def _iso(text: str) -> tuple[float, str] | None:
     )
 
 
-def _of_texts(cells: Sequence[str | None], name: str, options: TimeOptions) -> Times:
+def _of_texts(cells: Sequence[str | None], name: str, options: TimeOptions) -> Times:  # noqa: PLR0911
     known = [cell for cell in cells if not is_missing(cell) and cell is not None]
     if not known:
         raise TimesError("holds no times")
@@ -171,23 +172,43 @@ def _of_texts(cells: Sequence[str | None], name: str, options: TimeOptions) -> T
     if (numbers := _numbers(cells)) is not None:
         return _of_numbers(numbers, name, options.unit)
     if counts_elapsed(name) or stamp_of(known[0]) is None:
-        try:
-            read = read_cells(cells, name)
-        except CellsError:
-            pass
-        else:
-            if read.measure.base == "s":
-                return Times(read.values, "elapsed")
-            if not read.measure.base:
-                return _of_numbers(read.values, name, options.unit)
+        if (elapsed := _durations(cells, name)) is not None:
+            return Times(elapsed, "elapsed")
+        if (grouped := _grouped(cells)) is not None:
+            return _of_numbers(grouped, name, options.unit)
     if (iso := _all_iso(cells, known[0])) is not None:
         zoned = known[0].endswith("Z")
         return Times(iso, "instant" if zoned else "local", timezone=None if zoned else options.timezone)
     stamps = {cell: stamp_of(cell) for cell in dict.fromkeys(known)}
     wrong = [cell for cell, stamp in stamps.items() if stamp is None]
     if wrong and sum(stamps[cell] is None for cell in known) > _MOST_STRANGE * len(known):
+        if (elapsed := _durations(cells, name)) is not None:
+            return Times(elapsed, "elapsed")
         raise TimesError(_no_time(wrong[0]))
+    if all(_SHORT_CLOCK.fullmatch(cell) for cell in stamps) and re.match(r"0?0:", known[0]):
+        raise TimesError(
+            f"{known[0]!r} has hours and minutes, or minutes and seconds; "
+            "add --time-format '%H:%M' or --time-format '%M:%S'"
+        )
     return _of_stamps(cells, stamps, name, options)
+
+
+def _durations(cells: Sequence[str | None], name: str) -> Floats | None:
+    """Seconds where the cells are durations (``1h2m``, ``0:00:30``); None where they are not."""
+    try:
+        read = read_cells(cells, name)
+    except CellsError:
+        return None
+    return read.values if read.measure.base == "s" else None
+
+
+def _grouped(cells: Sequence[str | None]) -> Floats | None:
+    """Numbers with separators of thousands; None where the cells are something else."""
+    try:
+        read = read_cells(cells)
+    except CellsError:
+        return None
+    return read.values if not read.measure.base and not read.measure.written else None
 
 
 def _all_iso(cells: Sequence[str | None], first: str) -> Floats | None:
@@ -217,6 +238,8 @@ def _numbers(cells: Sequence[str | None]) -> Floats | None:
 
 
 def _by_format(cells: Sequence[str | None], form: str, zone: ZoneInfo | None) -> Times:
+    if form == "%M:%S" and (elapsed := _durations(cells, "")) is not None:
+        return Times(elapsed, "elapsed")
     read: dict[str | None, float] = {}
     zoned = "%z" in form or "%Z" in form
     wrong = None
