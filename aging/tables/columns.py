@@ -62,6 +62,8 @@ def identifies(name: str, values: Floats, table: Table) -> bool:
     """Whether a column of numbers measures nothing: an index, a process id, a port, the number of the row."""
     if name in table.identifiers:
         return True
+    if name in table.counters or name in table.measures:
+        return False
     if is_row_number(name) and values.size > 1 and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1)):
         return True
     if not is_identifier(name):

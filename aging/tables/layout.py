@@ -73,6 +73,7 @@ class Layout:
     units: tuple[str, ...] = ()
     numbered: bool = False
     samples: tuple[tuple[str, ...], ...] = field(default=())
+    remark: str = ""
 
     @property
     def width(self) -> int:
@@ -152,6 +153,7 @@ def layout_of(head: Sequence[str]) -> Layout:
     comments = [(place, line) for place, line in placed if is_comment(line) and place < first_place]
     lines = [line for _, line in content]
     commented = comments[-1][1].lstrip().lstrip("#").strip() if comments else ""
+    place_of_comment = comments[-1][0] if comments else -9
     splitter = _splitter(lines, commented)
     rows = [splitter.cut(line) for line in lines]
     header: Row | None = None
@@ -174,7 +176,13 @@ def layout_of(head: Sequence[str]) -> Layout:
     if header is None:
         width = _usual_width([_trimmed(row) for row in rows])
         names = tuple(str(number) for number in range(1, width + 1))
-        return Layout(splitter, names, start, None, samples=_samples(rows))
+        remark = ""
+        if commented and abs(place_of_comment - first_place) <= 2:
+            remark = (
+                f" The comment above ({commented[:60]}) has {len(splitter.cut(commented))} words and the rows have "
+                f"{width} values, so it is not taken for a header"
+            )
+        return Layout(splitter, names, start, None, samples=_samples(rows), remark=remark)
     quoted = all(line.startswith('"') for line in lines[-len(rows) :])  # as R writes the names of rows
     return _with_header(splitter, header, units, rows, start, quoted)
 
@@ -194,6 +202,8 @@ def _with_header(  # noqa: PLR0913, PLR0917
     splitter: Splitter, header: Row, units: Row, rows: list[Row], start: int, quoted: bool
 ) -> Layout:
     bare = [row for row in rows if row != header]
+    if not bare:
+        raise LayoutError("has no rows, only headers")
     names = _trimmed(header)
     width = len(names)
     fitting = [_fit(row, width) for row in bare]
@@ -237,7 +247,7 @@ def _fits(header: Row, rows: Sequence[Row]) -> bool:
 
 def _counts(cells: Sequence[str]) -> bool:
     """Whether cells are 0, 1, 2, … or 1, 2, 3, …"""
-    if not all(cell.isdigit() for cell in cells) or len(cells) < 2:
+    if not all(cell.isdecimal() for cell in cells) or len(cells) < 2:
         return False
     numbers = [int(cell) for cell in cells]
     return numbers[0] in (0, 1) and all(after - before == 1 for before, after in pairwise(numbers))

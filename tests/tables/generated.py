@@ -164,11 +164,9 @@ def impossible(time: str, value: str, shape: str) -> bool:
     if "no header" in shape:
         # Without a name nothing says what ``m``, a clock or a number of minutes is.
         return value in ("millicores", "CPU time") or value.endswith("by name") or _needs_name(time)
-    if shape in ("blanks", "wide") and value == "thousands, blank":
-        return False
-    if shape in ("blanks", "log"):
-        return " " in name or (shape == "blanks" and " " in TIMES[time][0]) or time == "web server"
-    return False
+    if shape == "blanks":
+        return " " in name or " " in TIMES[time][0] or time == "web server"
+    return shape == "log" and (" " in name or time == "web server")
 
 
 def _needs_name(time: str) -> bool:
