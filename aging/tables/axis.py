@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Found:
     times: Times | None = None
     every: float | None = None
     axis: Axis = CLOCK
-    notes: tuple[Note, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
 
 
 class NoAxis(Exception):  # noqa: N818 - it becomes part of a MistakesError

@@ -15,7 +15,7 @@ def _set(text: str) -> frozenset[str]:
 
 _LABELS = re.compile(r"\{.*\}\s*$", re.DOTALL)
 _BRACKETED = re.compile(r"[(\[]\s*([^()\[\]]{1,16}?)\s*[)\]]")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?<![KMGTP]i)(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?<![KMGTP]i)(?!(?<=k)B)(?=[A-Z])")
 _WORDS = re.compile(r"[A-Za-zµμ%]+|\d+")
 _PER_SECOND = re.compile(r"(?:^|[_ .])(\w+?)[_ ]?(?:/s(?:ec)?|per_s(?:ec|econd)?)$", re.IGNORECASE)
 _NOT_UNITS = {"d", "w", "h", "m", "min", "cpu", "cpus", "core", "cores", "vcpu", "day", "days", "hour", "hours", "week"}

@@ -35,7 +35,7 @@ from aging.tables.labels import (
     ticks_of,
     varies,
 )
-from aging.tables.names import time_rank
+from aging.tables.names import bare, time_rank
 from aging.tables.series import Floats, LeftOut, TableReading, TableSeries
 from aging.tables.stamps import stamp_of
 from aging.tables.table import Column, Table
@@ -170,11 +170,12 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     left_out = () if asked else _left_out(table, numbers, (*labels, *table.labels), used, judged)
     if not judged:
         raise MistakesError(source, [_nothing(left_out)])
+    beside = frozenset(map(bare, names))
     series = tuple(
         one
         for span in spans
         for name in judged
-        if (one := _series(name, numbers.cells[name], span, found, table, choice)) is not None
+        if (one := _series(name, numbers.cells[name], span, found, table, choice, beside)) is not None
     )
     if not series:
         raise MistakesError(source, [Mistake("", "holds no row with a time and a value")])
@@ -341,7 +342,7 @@ def _local(instant: float, times: Times) -> Floats:
 
 
 def _series(  # noqa: PLR0913, PLR0917
-    name: str, cells: Cells, span: _Span, found: Found, table: Table, choice: Choice
+    name: str, cells: Cells, span: _Span, found: Found, table: Table, choice: Choice, beside: frozenset[str]
 ) -> TableSeries | None:
     """One column of one subject; None where another subject alone has this column."""
     rows, labels = span.group.rows, span.group.labels
@@ -377,7 +378,7 @@ def _series(  # noqa: PLR0913, PLR0917
         labels=labels,
         measure=measure,
         axis=found.axis,
-        counter=counts_up(name, labels, y, table),
+        counter=counts_up(name, labels, y, table.counters, beside),
         start=span.start,
         limit=table.limits.get(name, cells.limit),
     )

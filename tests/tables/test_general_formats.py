@@ -86,6 +86,7 @@ LOGS = {
     "colons": ("2026-08-01 12:00:{0:02d} [INFO] server: rss: {1} MB, fds: {0}", ["rss", "fds"]),
     "words": ("[INFO] 2026-08-01 12:00:{0:02d} Memory usage: {1} MB, CPU usage: {0}", ["Memory usage", "CPU usage"]),
     "syslog": ("Aug  1 12:00:{0:02d} host app[7]: rss={1}MB fds={0}", ["rss", "fds"]),
+    "no blanks": ("Aug  1 12:00:{0:02d} host kernel: cgroup stats: rss:{1}MB fds:{0}", ["rss", "fds"]),
     "brackets": ("[2026-08-01 12:00:{0:02d}] (rss={1}MB) fds={0}", ["rss", "fds"]),
 }
 

@@ -16,6 +16,7 @@ MIB = 2**20
         ("rss_kb", Measure("B", "kB", 1024)),
         ("rss_mib", Measure("B", "MiB", MIB)),
         ("memory.used_MiB", Measure("B", "MiB", MIB)),
+        ("VmSize:kB", Measure("B", "kB", 1024)),
         ("heapUsedMB", Measure("B", "MB", 1e6)),
         ("Real (MB)", Measure("B", "MB", 1e6)),
         ("memory.used [MiB]", Measure("B", "MiB", MIB)),
