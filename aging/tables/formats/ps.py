@@ -1,0 +1,119 @@
+"""``ps`` in a loop: with any columns under its own header, or lines of ``ps aux`` that grep has taken out of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from aging.tables.base import Format
+from aging.tables.printout import KIB, PERCENT, SECONDS, Knowledge, Rows, lines, stamped, stamped_head
+from aging.tables.table import Table
+
+_WORDS = frozenset(
+    [
+        "RSS",
+        "RSZ",
+        "VSZ",
+        "SZ",
+        "%MEM",
+        "%CPU",
+        "C",
+        "NLWP",
+        "THCNT",
+        "TRS",
+        "DRS",
+        "PSS",
+        "USS",
+        "SIZE",
+        "MAJFLT",
+        "MINFLT",
+    ]
+)
+_OTHERS = frozenset(["TIME+", "RES", "Swap", "SHR", "Kbytes", "Command"])
+_AUX = re.compile(
+    r"^\S+\s+\d+\s+\d+(?:\.\d)?\s+\d+(?:\.\d)?\s+\d+\s+\d+\s+(?:\?|pts/\d+|tty\w*)\s+[A-Z][A-Za-z<+]*\s+\S+\s+[\d:-]+\s+\S"
+)
+_NAMES = ("USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND")
+_CPU_TIME, _AGE = "CPU time", "elapsed"
+_DURATIONS = {"TIME": _CPU_TIME, "CPUTIME": _CPU_TIME, "TIMES": _CPU_TIME, "ELAPSED": _AGE}
+_SIZES = ("RSS", "RSZ", "VSZ", "SIZE", "PSS", "USS", "TRS", "DRS")
+_KNOWN = Knowledge(
+    labels=("PID", "COMMAND", "CMD"),
+    measures={**dict.fromkeys(_SIZES, KIB), "%CPU": PERCENT, "%MEM": PERCENT, _CPU_TIME: SECONDS, _AGE: SECONDS},
+    counters=frozenset((_CPU_TIME, "MAJFLT", "MINFLT")),
+    identifiers=frozenset(
+        [
+            "PID",
+            "PPID",
+            "UID",
+            "USER",
+            "TTY",
+            "STAT",
+            "S",
+            "START",
+            "STIME",
+            "STARTED",
+            "PRI",
+            "NI",
+            "F",
+            "ADDR",
+            "WCHAN",
+            "PGID",
+            "SID",
+        ]
+    ),
+)
+
+
+class Ps(Format):
+    kind: ClassVar[str] = "ps"
+    title: ClassVar[str] = "ps in a loop"
+    made_by: ClassVar[str] = "while sleep 60; do date; ps -o pid,rss,vsz,nlwp,comm -p PID; done"
+
+    @classmethod
+    def recognizes(cls, head: Sequence[str]) -> bool:
+        texts = stamped_head(head)
+        return any(map(_is_header, texts)) or (bool(texts) and all(map(_AUX.match, texts[:5])))
+
+    @classmethod
+    def read(cls, path: Path) -> Table:
+        rows = Rows()
+        names: Sequence[str] = ()
+        aged = False
+        for line in stamped(lines(path)):
+            if _is_header(line.text):
+                names = line.text.split()
+                aged = aged or "ELAPSED" in names
+                continue
+            names = names or (_NAMES if _AUX.match(line.text) else ())
+            cells = line.text.split(None, len(names) - 1) if names else []
+            if names and len(cells) == len(names) and _is_row(names, cells):
+                rows.add(line.time, dict(_cells(names, cells)))
+            else:
+                rows.stranger(line)
+        return rows.table(_KNOWN, time=_AGE if aged else None)
+
+
+def _is_header(text: str) -> bool:
+    words = text.split()
+    return (
+        len(words) > 1
+        and not _WORDS.isdisjoint(words)
+        and ("PID" in words or words[-1] in {"COMMAND", "CMD"} or set(words) <= _WORDS | {"ELAPSED", "TIME"})
+        and _OTHERS.isdisjoint(words)
+        and all(not word.isdecimal() for word in words)
+    )
+
+
+def _is_row(names: Sequence[str], cells: Sequence[str]) -> bool:
+    """Whether the columns of numbers hold numbers."""
+    pairs = dict(zip(names, cells, strict=True))
+    numbers = [pairs[name] for name in ("PID", *_SIZES) if name in pairs]
+    return all(cell.strip().isdecimal() for cell in numbers)
+
+
+def _cells(names: Sequence[str], cells: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for name, cell in zip(names, cells, strict=True):
+        yield _DURATIONS.get(name, name), cell.strip()
