@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,13 @@ import numpy as np
 from aging.core.measure import Measure
 from aging.stats.note import Note
 from aging.tables.table import Column, Table
+from aging.tables.text import opened
 
 TIME = "time"
 """The column of the times that stand before rows or between them."""
+
+TIMES = frozenset(("TIME", "TIMESTAMP", "DATE", "#TIME"))
+"""Words of a header above times that a user has put before the rows."""
 
 KIB = Measure("B", "KiB", 1024.0)
 MIB = Measure("B", "MiB", 1024.0**2)
@@ -26,8 +28,6 @@ PERCENT = Measure("%", "%")
 SECONDS = Measure("s", "s")
 KIB_PER_SECOND = Measure("B", "KiB/s", 1024.0, rate=True)
 
-_COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>78]|[\x00\x0f\r\ufeff]")
 
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?"
@@ -67,13 +67,9 @@ def plain(text: str) -> str:
 
 
 def lines(path: Path) -> Iterator[str]:
-    """The lines of a file, of UTF-8 or UTF-16, compressed or not, without ends of lines. Raises OSError, ValueError."""
-    opener: Callable[..., Any] = import_module(_COMPRESSED.get(path.suffix, "io")).open
-    with opener(path, "rb") as file:
-        first = file.read(2)
-        file.seek(0)
-        encoding = "utf-16" if first in _UTF_16 else "utf-8-sig"
-        for line in TextIOWrapper(file, encoding=encoding, errors="replace"):
+    """The lines of a file without what steers a terminal, and without ends of lines. Raises UnreadableError."""
+    with opened(path) as file:
+        for line in file:
             yield plain(line.rstrip("\n"))
 
 

@@ -70,14 +70,18 @@ def rows(texts: Iterable[str]) -> Iterator[Row]:
     """The rows of all tables, without averages and restarts of the host."""
     day: date | None = None
     names: tuple[str, ...] = ()
+    seen: set[tuple[str, ...]] = set()
     clock = _Clock()
     for number, text in enumerate(texts, 1):
         if match := _BANNER.match(text):
             day = date_of(match[1])
-            clock = _Clock()
+            clock, seen = _Clock(), set()
         elif found := names_of(text):
             names = found
-        elif text.startswith(("Average:", "Summary:", "Minimum:", "Maximum:")):
+            if names not in seen:  # the first of its kind: sar -f prints one kind after the other
+                clock = _Clock()
+                seen.add(names)
+        elif text.startswith("Average:"):
             clock = _Clock()
         elif names and (match := _TIME.match(text)):
             cells = match[2].split(None, len(names) - 1)

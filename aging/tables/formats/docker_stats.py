@@ -13,6 +13,8 @@ from aging.tables.printout import PERCENT, Knowledge, Line, Rows, lines, stamped
 from aging.tables.table import Table
 
 _HEADER = re.compile(r"^\s*(?:CONTAINER(?: ID)?|ID|NAME)\b.*\s(?:MEM USAGE ?/ ?LIMIT|CPU %|MEM %)")
+_ROW = re.compile(r"^[0-9a-f]{12,64}\s+\S+\s+[\d.]+%\s+\S+ / \S+\s+[\d.]+%\s+\S+ / \S+\s+\S+ / \S+\s+\d+\s*$")
+_HEADERLESS = ("CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS")
 _JSON = re.compile(r'^\s*\[?\s*\{.*"(?:MemUsage|mem_usage|MemPerc|mem_percent)"\s*:')
 _NAMES = {
     "Container": "CONTAINER",
@@ -52,7 +54,7 @@ class DockerStats(Format):
 
     @classmethod
     def recognizes(cls, head: Sequence[str]) -> bool:
-        return any(_HEADER.search(text) or _JSON.match(text) for text in stamped_head(head))
+        return any(_HEADER.search(text) or _JSON.match(text) or _ROW.match(text) for text in stamped_head(head))
 
     @classmethod
     def read(cls, path: Path) -> Table:
@@ -69,7 +71,7 @@ class DockerStats(Format):
 
 
 def _rows(path: Path, rows: Rows) -> Iterator[tuple[Line, dict[str, Any]]]:
-    names: list[str] = []
+    names: Sequence[str] = ()
     for line in stamped(lines(path)):
         if _JSON.match(line.text):
             try:
@@ -79,9 +81,13 @@ def _rows(path: Path, rows: Rows) -> Iterator[tuple[Line, dict[str, Any]]]:
                 continue
             for row in given if isinstance(given, list) else [given]:
                 yield line, {_NAMES.get(name, name): value for name, value in row.items()}
-        elif _HEADER.search(line.text):
-            names = [_NAMES.get(name, name) for name in re.split(r"\s{2,}", line.text.strip())]
-        elif names and len(cells := re.split(r"\s{2,}", line.text.strip())) == len(names):
+            continue
+        cells = re.split(r"\s{2,}", line.text.strip())
+        if _HEADER.search(line.text):
+            names = [_NAMES.get(name, name) for name in cells]
+            continue
+        names = names or (_HEADERLESS if _ROW.match(line.text) else ())
+        if len(cells) == len(names):
             yield line, dict(zip(names, cells, strict=True))
         else:
             rows.stranger(line)

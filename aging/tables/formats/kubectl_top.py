@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from aging.tables.base import Format
-from aging.tables.printout import PERCENT, TIME, Knowledge, Rows, lines, stamped, stamped_head
+from aging.tables.printout import PERCENT, TIMES, Knowledge, Rows, lines, stamped, stamped_head
 from aging.tables.table import Table
 
 _HEADER = re.compile(r"(?:^|\s)NAME\s+CPU\(cores\)\s.*MEMORY\(bytes\)")
@@ -21,7 +21,6 @@ _HEADERLESS = {
     4: ("POD", "NAME", "CPU(cores)", "MEMORY(bytes)"),
     5: ("NAME", "CPU(cores)", "CPU%", "MEMORY(bytes)", "MEMORY%"),
 }
-_TIMES = frozenset(("TIME", "TIMESTAMP", "DATE"))
 _PERCENTS = ("CPU%", "MEMORY%", "CPU(%)", "MEMORY(%)")
 _KNOWN = Knowledge(("NAMESPACE", "POD", "NAME"), dict.fromkeys(_PERCENTS, PERCENT))
 
@@ -43,9 +42,7 @@ class KubectlTop(Format):
         for line in stamped(lines(path)):
             cells = line.text.split()
             if _HEADER.search(line.text):
-                names = [TIME if name.lstrip("#") in _TIMES else name for name in cells]
-                if names[0] == TIME:
-                    names = names[1:]
+                names = cells[1:] if cells[0] in TIMES else cells
                 continue
             if not names and _ROW.match(line.text):
                 names = _HEADERLESS[len(cells)]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from aging.core.measure import Measure
 from aging.tables.base import Format
-from aging.tables.printout import Knowledge, Rows, lines, plain, stamped
+from aging.tables.printout import Knowledge, Rows, lines, stamped, stamped_head
 from aging.tables.table import Table
 
 _BANNER = re.compile(r"\|\s*NVIDIA-SMI\s+\d")
@@ -31,24 +31,28 @@ class NvidiaSmiTable(Format):
 
     @classmethod
     def recognizes(cls, head: Sequence[str]) -> bool:
-        return any(_BANNER.match(plain(text)) for text in head)
+        texts = stamped_head(head)
+        return any(map(_BANNER.match, texts)) or (bool(texts) and all(map(_VALUES.match, texts[:5])))
 
     @classmethod
     def read(cls, path: Path) -> Table:
         rows = Rows()
         gpu: str | None = None
+        place, time = 0, None
         for line in stamped(lines(path)):
+            place, time = (place if line.time == time else 0), line.time
             if match := _GPU.match(line.text):
                 gpu = match.group(1)
-            elif gpu is not None and (match := _VALUES.match(line.text)):
+            elif match := _VALUES.match(line.text):
                 row = {
-                    _LABEL: gpu,
+                    _LABEL: gpu or str(place),  # grep has left out the line with the number
                     "memory": match["memory"],
                     "utilization": match["util"] and f"{match['util']} %",
                     "temperature": match["temp"],
                     "power": match["power"],
                     "fan": match["fan"] and f"{match['fan']} %",
                 }
-                rows.add(line.time, row)
+                rows.add(time, row)
+                place += time is not None
                 gpu = None
         return rows.table(_KNOWN)

@@ -8,62 +8,28 @@ from pathlib import Path
 from typing import ClassVar
 
 from aging.tables.base import Format
-from aging.tables.printout import KIB, PERCENT, SECONDS, Knowledge, Rows, lines, stamped, stamped_head
+from aging.tables.printout import KIB, PERCENT, SECONDS, TIMES, Knowledge, Rows, lines, stamped, stamped_head
 from aging.tables.table import Table
 
-_WORDS = frozenset(
-    [
-        "RSS",
-        "RSZ",
-        "VSZ",
-        "SZ",
-        "%MEM",
-        "%CPU",
-        "C",
-        "NLWP",
-        "THCNT",
-        "TRS",
-        "DRS",
-        "PSS",
-        "USS",
-        "SIZE",
-        "MAJFLT",
-        "MINFLT",
-    ]
-)
-_OTHERS = frozenset(["TIME+", "RES", "Swap", "SHR", "Kbytes", "Command"])
+_SIZES = ("RSS", "RSZ", "VSZ", "SIZE", "PSS", "USS", "TRS", "DRS")
+_WORDS = frozenset((*_SIZES, "SZ", "%MEM", "%CPU", "C", "NLWP", "THCNT", "MAJFLT", "MINFLT"))
+_ALONE = frozenset(("RSS", "RSZ", "VSZ", "%MEM", "%CPU", "NLWP", "THCNT"))
+_OTHERS = frozenset(("TIME+", "RES", "Swap", "SHR", "Kbytes", "Command"))
+_LONGEST = 60
+_COMMANDS = ("COMMAND", "CMD", "COMM", "ARGS")
 _AUX = re.compile(
-    r"^\S+\s+\d+\s+\d+(?:\.\d)?\s+\d+(?:\.\d)?\s+\d+\s+\d+\s+(?:\?|pts/\d+|tty\w*)\s+[A-Z][A-Za-z<+]*\s+\S+\s+[\d:-]+\s+\S"
+    r"^\S+\s+\d+\s+\d+(?:\.\d)?\s+\d+(?:\.\d)?\s+\d+\s+\d+\s+(?:\?\??|pts/\d+|tty\w*|s\d+)\s+[A-Z][A-Za-z<+]*\s+\S+\s+"
+    r"[\d:.-]+\s+\S"
 )
 _NAMES = ("USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND")
 _CPU_TIME, _AGE = "CPU time", "elapsed"
 _DURATIONS = {"TIME": _CPU_TIME, "CPUTIME": _CPU_TIME, "TIMES": _CPU_TIME, "ELAPSED": _AGE}
-_SIZES = ("RSS", "RSZ", "VSZ", "SIZE", "PSS", "USS", "TRS", "DRS")
+_TEXTS = ("PID", "PPID", "UID", "USER", "TTY", "TT", "STAT", "S", "START", "STIME", "STARTED", "PRI", "NI", "F", "PGID")
 _KNOWN = Knowledge(
-    labels=("PID", "COMMAND", "CMD"),
+    labels=("PID", *_COMMANDS),
     measures={**dict.fromkeys(_SIZES, KIB), "%CPU": PERCENT, "%MEM": PERCENT, _CPU_TIME: SECONDS, _AGE: SECONDS},
     counters=frozenset((_CPU_TIME, "MAJFLT", "MINFLT")),
-    identifiers=frozenset(
-        [
-            "PID",
-            "PPID",
-            "UID",
-            "USER",
-            "TTY",
-            "STAT",
-            "S",
-            "START",
-            "STIME",
-            "STARTED",
-            "PRI",
-            "NI",
-            "F",
-            "ADDR",
-            "WCHAN",
-            "PGID",
-            "SID",
-        ]
-    ),
+    identifiers=frozenset(_TEXTS),
 )
 
 
@@ -88,9 +54,13 @@ class Ps(Format):
                 aged = aged or "ELAPSED" in names
                 continue
             names = names or (_NAMES if _AUX.match(line.text) else ())
-            cells = line.text.split(None, len(names) - 1) if names else []
-            if names and len(cells) == len(names) and _is_row(names, cells):
-                rows.add(line.time, dict(_cells(names, cells)))
+            text, time = line.text, line.time
+            if names and time is not None and names[0] == "ELAPSED":  # it looks like a time before the row
+                text, time = f"{time} {text}", None
+            columns = names[1:] if names and time is not None and names[0] in TIMES else names
+            cells = _cut(text, columns)
+            if columns and len(cells) == len(columns) and _is_row(columns, cells):
+                rows.add(time, dict(_cells(columns, cells)))
             else:
                 rows.stranger(line)
         return rows.table(_KNOWN, time=_AGE if aged else None)
@@ -98,13 +68,25 @@ class Ps(Format):
 
 def _is_header(text: str) -> bool:
     words = text.split()
+    if len(words) == 1:
+        return words[0] in _ALONE
     return (
-        len(words) > 1
-        and not _WORDS.isdisjoint(words)
-        and ("PID" in words or words[-1] in {"COMMAND", "CMD"} or set(words) <= _WORDS | {"ELAPSED", "TIME"})
+        not _WORDS.isdisjoint(words)
+        and ("PID" in words or words[-1] in _COMMANDS or set(words) <= _WORDS | {"ELAPSED", "TIME"})
         and _OTHERS.isdisjoint(words)
         and all(not word.isdecimal() for word in words)
     )
+
+
+def _cut(text: str, names: Sequence[str]) -> list[str]:
+    """The cells of a row; a command holds blanks, wherever it stands."""
+    command = next((place for place, name in enumerate(names) if name in _COMMANDS), len(names) - 1)
+    if command in {-1, len(names) - 1}:
+        return text.split(None, max(len(names) - 1, 0))
+    left = text.split(None, command)
+    if len(left) <= command:
+        return []
+    return [*left[:command], *left[command].rsplit(None, len(names) - 1 - command)]
 
 
 def _is_row(names: Sequence[str], cells: Sequence[str]) -> bool:
@@ -116,4 +98,6 @@ def _is_row(names: Sequence[str], cells: Sequence[str]) -> bool:
 
 def _cells(names: Sequence[str], cells: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name, cell in zip(names, cells, strict=True):
-        yield _DURATIONS.get(name, name), cell.strip()
+        text = cell.strip()
+        shown = f"{text[:_LONGEST]}…" if name in _COMMANDS and len(text) > _LONGEST else text
+        yield _DURATIONS.get(name, name), shown
