@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -170,7 +170,7 @@ def _scaled(values: Floats, measure: Measure | None, notes: tuple[Note, ...]) ->
 
 
 def _mapped(cells: Sequence[str | None], values: Mapping[str, float]) -> Floats:
-    numbers: dict[str | None, float] = dict(values)
+    numbers: dict[Any, float] = dict(values)
     return np.fromiter((numbers.get(cell, np.nan) for cell in cells), np.float64, len(cells))
 
 
