@@ -119,21 +119,23 @@ def _overlap(codes: Codes, times: Floats) -> bool:
     return any(later[0] <= earlier[1] for earlier, later in pairwise(ranges))
 
 
-def groups_of(columns: Mapping[str, Column]) -> list[Group]:
+def groups_of(columns: Mapping[str, Column], *, partly: bool = False) -> list[Group]:
     """The rows of each combination of values of ``columns``; one group of all rows without columns.
 
-    Rows without one of the values belong to none.
+    Rows without one of the values belong to none, or, ``partly``, to a subject that the other values name: what a tool
+    prints of the host stands beside what it prints of processes.
     """
     if not columns:
         return [Group({}, WHOLE)]
     names = list(columns)
     coded = [codes_of(column) for column in columns.values()]
-    combined = coded[0][0]
-    missing = combined < 0
+    combined = coded[0][0] + 1
+    missing = combined == 0
     for codes, words in coded[1:]:
         missing |= codes < 0
-        combined = combined * (len(words) + 1) + codes
-    combined = np.where(missing, -1, combined)
+        combined = combined * (len(words) + 1) + codes + 1
+    if not partly:
+        combined = np.where(missing, -1, combined)
     order = np.argsort(combined, kind="stable")
     keys, starts = np.unique(combined[order], return_index=True)
     ends = [*starts[1:].tolist(), order.size]
@@ -142,6 +144,7 @@ def groups_of(columns: Mapping[str, Column]) -> list[Group]:
         if key < 0:
             continue
         rows = order[start:end]
-        labels = {name: words[codes[rows[0]]] for name, (codes, words) in zip(names, coded, strict=True)}
+        found = zip(names, coded, strict=True)
+        labels = {name: words[codes[rows[0]]] for name, (codes, words) in found if codes[rows[0]] >= 0}
         result.append(Group(labels, rows))
     return sorted(result, key=lambda group: int(group.rows[0]))

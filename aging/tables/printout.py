@@ -73,6 +73,16 @@ def lines(path: Path) -> Iterator[str]:
             yield plain(line.rstrip("\n"))
 
 
+def is_time(text: str) -> bool:
+    """Whether a line holds a time and nothing else."""
+    return bool(text) and text[0] in _MAY_BEGIN and _ALONE.fullmatch(text) is not None
+
+
+def of_limit(used: str, limit: str | None) -> str:
+    """An amount with the limit that stands in another column, as docker writes both: ``2 GB / 8 GB``."""
+    return f"{used} / {limit}" if limit and used[:1].isdecimal() and limit[:1].isdecimal() else used
+
+
 def stamped(texts: Iterable[str]) -> Iterator[Line]:
     """The lines that hold more than a time, each with its time: the one before it, else the last one above."""
     time: str | None = None

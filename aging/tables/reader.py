@@ -127,7 +127,8 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     if found is None or mistakes:
         raise MistakesError(source, mistakes)
     labels = tuple(per) or table.labels or _labels(table, found, numbers)
-    groups = groups_of({name: np.asarray(table.columns[name]) for name in labels})
+    known = labels == table.labels  # a format knows what its rows without a label are
+    groups = groups_of({name: np.asarray(table.columns[name]) for name in labels}, partly=known)
     spans = [
         _span(group, found, choice.load_start, source, len(np.asarray(table.columns[names[0]]))) for group in groups
     ]
@@ -281,7 +282,7 @@ def _series(  # noqa: PLR0913, PLR0917
         measure, y = known, y * known.factor
     work = work_of(values, name, rows)
     finite = np.isfinite(t) & np.isfinite(y)
-    if labels and not finite.any() and np.isfinite(cells.values).any():
+    if not isinstance(rows, slice) and not finite.any() and np.isfinite(cells.values).any():
         return None
     notes = list(span.notes)
     if lost := int(finite.size - np.count_nonzero(finite)):
@@ -308,5 +309,5 @@ def _series(  # noqa: PLR0913, PLR0917
         axis=found.axis,
         counter=counts_up(name, labels, y, table),
         start=span.start,
-        limit=table.limits.get(name, cells.limit),
+        limit=table.limits.get(name, cells.limit_of(rows)),
     )

@@ -50,6 +50,15 @@ NVIDIA = ("2026/08/25 12:00:00.123", "2026/08/25 12:19:00.123")
 
 CASES = (
     Case("dcgm_exporter.txt", "prometheus-text", 20, DATE, (), 'DCGM_FI_DEV_FB_USED{gpu="1"}', "MiB", "", WRITTEN),
+    Case(
+        "df.txt",
+        "df",
+        3,
+        ("Sun Nov 29 17:20:00 UTC 2026", "Sun Nov 29 17:22:00 UTC 2026"),
+        ("Mounted on",),
+        "Used",
+        "KiB",
+    ),
     Case("docker_stats.txt", "docker-stats", 40, DATE, ("NAME",), "MEM USAGE / LIMIT", "", "vllm-server", WRITTEN),
     Case("docker_stats_grep.txt", "docker-stats", 20, DATE, ("NAME",), "MEM USAGE / LIMIT", "MiB", "", WRITTEN),
     Case("docker_stats_json.txt", "docker-stats", 20, None, ("NAME",), "MEM USAGE / LIMIT", "", "", WRITTEN),
@@ -66,7 +75,17 @@ CASES = (
     Case("kubectl_top_containers.txt", "kubectl-top", 40, None, ("POD", "NAME"), "CPU(cores)", "m"),
     Case("kubectl_top_node_ts.txt", "kubectl-top", 40, None, ("NAME",), "MEMORY(bytes)", "Mi", "node-1", WRITTEN),
     Case("kubectl_top_noheaders.txt", "kubectl-top", 20, None, ("NAME",), "MEMORY(bytes)", "Mi", "", WRITTEN),
-    Case("kubectl_top_pod.txt", "kubectl-top", 40, DATE, ("NAME",), "MEMORY(bytes)", "Mi", "vllm-7c9f6d5b8-abcde", WRITTEN),
+    Case(
+        "kubectl_top_pod.txt",
+        "kubectl-top",
+        40,
+        DATE,
+        ("NAME",),
+        "MEMORY(bytes)",
+        "Mi",
+        "vllm-7c9f6d5b8-abcde",
+        WRITTEN,
+    ),
     Case("llama_log.txt", "llama-log", 20, None, (), "generation time per token", "ms"),
     Case("meminfo.txt", "meminfo", 4, None, (), "MemAvailable", "kB"),
     Case("mprof.dat", "mprof", 40, None, ("process",), "memory", "MiB"),
@@ -84,7 +103,9 @@ CASES = (
         "used_gpu_memory [MiB]",
         "MiB",
     ),
-    Case("nvidia_smi_query_date.txt", "nvidia-smi-query", 20, DATE, ("index",), "memory.used [MiB]", "MiB", "", WRITTEN),
+    Case(
+        "nvidia_smi_query_date.txt", "nvidia-smi-query", 20, DATE, ("index",), "memory.used [MiB]", "MiB", "", WRITTEN
+    ),
     Case("nvidia_smi_query_noheader.csv", "nvidia-smi-query", 20, NVIDIA, (), "column 3", "MiB", "", WRITTEN),
     Case("pidstat_H.txt", "pidstat", 3, ("1795971338", "1795971340"), ("PID", "Command"), "RSS", "KiB"),
     Case("pidstat_all.txt", "pidstat", 10, None, ("PID", "Command"), "VSZ", "KiB"),
@@ -108,7 +129,17 @@ CASES = (
     Case("sadf_dT.txt", "sadf", 5, None, ("hostname",), "rxkB/s[lo]", "KiB/s"),
     Case("sadf_p.txt", "sadf", 3, None, ("hostname",), "kbmemfree", "KiB"),
     Case("sar.txt", "sar", 25, ("2026-11-29 16:56:56", "2026-11-29 16:57:20"), (), "kbmemused", "KiB"),
-    Case("sar_12h.txt", "sar", 12, ("2026-08-25 23:00:00", "2026-08-26 00:50:00"), (), "kbmemused", "KiB", "", 204.8 * 1024),
+    Case(
+        "sar_12h.txt",
+        "sar",
+        12,
+        ("2026-08-25 23:00:00", "2026-08-26 00:50:00"),
+        (),
+        "kbmemused",
+        "KiB",
+        "",
+        204.8 * 1024,
+    ),
     Case("sar_h.txt", "sar", 17, None, (), "kbmemused", "M"),
     Case("sar_n.txt", "sar", 7, None, (), "rxkB/s[lo]", "KiB/s"),
     Case("sglang_log.txt", "sglang-log", 40, None, ("rank",), "gen throughput (token/s)", "tokens/s"),
@@ -128,10 +159,17 @@ CASES = (
     Case("vmstat_w.txt", "vmstat", 5, None, (), "active", "MiB"),
 )
 UNTIMED = {
-    *("docker_stats_stream.txt", "free_h.txt", "free_kib.txt", "nvidia_smi_pmon.txt", "ps_aux_grep.txt", "top_grep.txt"),
-    *("vmstat.txt", "vmstat_w.txt"),
+    *(
+        "docker_stats_stream.txt",
+        "free_h.txt",
+        "free_kib.txt",
+        "nvidia_smi_pmon.txt",
+        "ps_aux_grep.txt",
+        "top_grep.txt",
+    ),
+    *("vmstat.txt", "vmstat_w.txt", "llama_log.txt"),
 }
-COUNTED = {"llama_log.txt": "request", "psrecord.txt": "Elapsed time"}
+OTHERS = {"psrecord.txt": "Elapsed time (s)"}
 
 
 def formats() -> Mapping[str, type[Format]]:
@@ -166,7 +204,7 @@ def test_a_sample_is_read(case: Case) -> None:
     table = formats()[case.kind].read(SAMPLES / case.name)
     assert {len(column) for column in table.columns.values()} == {case.rows}
     assert table.labels == case.labels
-    assert table.time == (None if case.name in UNTIMED else COUNTED.get(case.name, "time"))
+    assert table.time == (None if case.name in UNTIMED else OTHERS.get(case.name, "time"))
     if case.times is not None and table.time is not None:
         times = table.columns[table.time]
         assert (times[0], times[-1]) == case.times
@@ -188,8 +226,18 @@ class TestTimes:
         "stamp",
         [
             *("2026-08-25 12:00:00", "2026-08-25T12:00:00Z", "2026-08-25T12:00:00.123+02:00", "1787659200", "12:00:00"),
-            *("Tue Aug 25 12:00:00 UTC 2026", "Tue 25 Aug 2026 12:00:00 PM CEST", "Aug 25 12:00:00", "08/25/26 12:00:00"),
-            *("[2026-08-25 12:00:00]", "=== 2026-08-25 12:00:00 ===", "Date: 2026-08-25 12:00:00", "25.08.2026 12:00:00"),
+            *(
+                "Tue Aug 25 12:00:00 UTC 2026",
+                "Tue 25 Aug 2026 12:00:00 PM CEST",
+                "Aug 25 12:00:00",
+                "08/25/26 12:00:00",
+            ),
+            *(
+                "[2026-08-25 12:00:00]",
+                "=== 2026-08-25 12:00:00 ===",
+                "Date: 2026-08-25 12:00:00",
+                "25.08.2026 12:00:00",
+            ),
         ],
     )
     def test_on_a_line_of_its_own(self, tmp_path: Path, stamp: str) -> None:
@@ -197,7 +245,9 @@ class TestTimes:
         assert (kind, table.time, list(table.columns)) == ("ps", "time", ["time", "PID", "RSS", "COMMAND"])
         assert table.columns["time"][0] in stamp
 
-    @pytest.mark.parametrize("stamp", ["12:00:00", "2026-08-25 12:00:00", "Aug 25 12:00:00", "1787659200", "[12:00:00]"])
+    @pytest.mark.parametrize(
+        "stamp", ["12:00:00", "2026-08-25 12:00:00", "Aug 25 12:00:00", "1787659200", "[12:00:00]"]
+    )
     def test_before_every_line(self, tmp_path: Path, stamp: str) -> None:
         text = f"{stamp}   PID   RSS COMMAND\n{stamp}    64 10776 python3 -m vllm\n"
         _, table = read(written(tmp_path, text))
@@ -220,7 +270,13 @@ class TestUnits:
 
     @pytest.mark.parametrize(
         ("total", "used", "unit"),
-        [(24684092, 598284, "KiB"), (25276510208, 626561024, "B"), (24105, 589, "MiB"), (503, 17, "GiB"), (2015, 9, "MiB")],
+        [
+            (24684092, 598284, "KiB"),
+            (25276510208, 626561024, "B"),
+            (24105, 589, "MiB"),
+            (503, 17, "GiB"),
+            (2015, 9, "MiB"),
+        ],
     )
     def test_free(self, tmp_path: Path, total: int, used: int, unit: str) -> None:
         kind, table = read(written(tmp_path, f"        total  used  free\nMem:  {total}  {used}  0\nSwap:  0  0  0\n"))

@@ -10,7 +10,7 @@ from typing import ClassVar
 from aging.stats.note import Note
 from aging.tables.base import Format
 from aging.tables.host_memory import unit_of
-from aging.tables.printout import Knowledge, Rows, lines, stamped, stamped_head
+from aging.tables.printout import Knowledge, Rows, lines, of_limit, stamped, stamped_head
 from aging.tables.table import Table
 
 _HEADER = re.compile(r"^\s*total\s+used\s+free\b")
@@ -39,7 +39,8 @@ class Free(Format):
                 what, cells = match[1], match[2].split()
                 of = ("used", "free") if what.startswith("-") else names
                 values = {f"{what} {name}": cell for name, cell in zip(of, cells, strict=False)}
-                rows.join(line.time, {}, values)
+                used = f"{what} used"
+                rows.join(line.time, {}, {**values, used: of_limit(values[used], values.get(f"{what} total"))})
                 found |= dict.fromkeys(values)
                 bare += [int(cell) for cell in cells if cell.isdecimal()]
             elif _HEADER.match(line.text):

@@ -24,7 +24,7 @@ _KNOWN = Knowledge(
     measures={
         **{f"{name} time per token": _MILLISECONDS for name in _NAMES.values()},
         **{f"{name} throughput": Measure("", "tokens/s") for name in _NAMES.values()},
-        "total time": _MILLISECONDS,
+        "total latency": _MILLISECONDS,
     }
 )
 
@@ -50,6 +50,6 @@ class LlamaLog(Format):
                 values |= {f"{name} throughput": match[5]}
             elif match := _TOTAL.search(line.text):
                 requests += 1
-                rows.add(line.time, {_REQUEST: requests, **values, "total time": match[1]})
+                rows.add(line.time, {_REQUEST: requests, **values, "total latency": match[1]})
                 values = {}
-        return rows.table(_KNOWN, time=_REQUEST)
+        return rows.table(_KNOWN)

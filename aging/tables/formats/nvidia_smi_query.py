@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from aging.tables.base import Format
-from aging.tables.printout import Knowledge, Rows, lines, plain, stamped
+from aging.tables.printout import Knowledge, Rows, lines, of_limit, plain, stamped
 from aging.tables.table import Table
 
 _HEADER = re.compile(
@@ -51,6 +52,7 @@ class NvidiaSmiQuery(Format):
     def read(cls, path: Path) -> Table:
         rows = Rows()
         names: list[str] = []
+        headerless: list[tuple[str | None, list[str]]] = []
         for line in stamped(lines(path)):
             if _HEADER.search(line.text):
                 names = _cells(line.text)
@@ -58,23 +60,44 @@ class NvidiaSmiQuery(Format):
             cells = _cells(line.text)
             stamp = bool(line.time and _TIMESTAMP.fullmatch(line.time))
             if not names and _VALUES.search(line.text):
-                names = [*(["timestamp"] if stamp else []), *(f"column {place}" for place in _places(cells, stamp))]
-            if stamp and len(cells) == len(names) - 1 and "timestamp" in names:
-                others = [name for name in names if name != "timestamp"]
-                rows.add(line.time, dict(zip(others, cells, strict=True)))
-            elif names and len(cells) == len(names):
-                rows.add(line.time, dict(zip(names, cells, strict=True)))
+                headerless.append((line.time, cells))
+                continue
+            timed = stamp and "timestamp" in names
+            columns = [name for name in names if name != "timestamp"] if timed else names
+            if columns and len(cells) == len(columns):
+                rows.add(line.time, _with_limit(dict(zip(columns, cells, strict=True))))
             else:
                 rows.stranger(line)
+        if headerless:
+            names = _named(headerless)
+            for moment, cells in headerless:
+                if len(cells) == len(names):
+                    rows.add(moment, dict(zip(names, cells, strict=True)))
         subject = next((name for name in _SUBJECTS if name in names), None)
         labels = (*([subject] if subject else []), *(name for name in _PROCESS if name in names))
         time = "timestamp" if "timestamp" in names and names[0] != "timestamp" else None
         return rows.table(Knowledge(labels, identifiers=_IDENTIFIERS), time=time)
 
 
+def _with_limit(row: dict[str, str]) -> dict[str, str]:
+    total = next((cell for name, cell in row.items() if name.startswith("memory.total")), None)
+    return {name: of_limit(cell, total) if name.startswith("memory.used") else cell for name, cell in row.items()}
+
+
 def _cells(text: str) -> list[str]:
     return next(csv.reader([text], skipinitialspace=True), [])
 
 
-def _places(cells: Sequence[str], stamp: bool) -> range:
-    return range(1 + stamp, 1 + stamp + len(cells))
+def _named(rows: Sequence[tuple[str | None, list[str]]]) -> list[str]:
+    """Names of columns without a header: their numbers, and ``index`` for what numbers the GPUs at each time."""
+    first = rows[0][1]
+    together = Counter(time for time, _ in rows)
+    gpus = max(together.values()) if rows[0][0] else 1
+    numbers = {str(number) for number in range(gpus)}
+    timed = any(_TIMESTAMP.fullmatch(time or "") for time, _ in rows[:1])
+    names = [f"column {place}" for place in range(1 + timed, 1 + timed + len(first))]
+    for place in range(len(first)):
+        if gpus > 1 and {cells[place] for _, cells in rows if len(cells) == len(first)} == numbers:
+            names[place] = "index"
+            break
+    return names

@@ -12,7 +12,7 @@ from aging.tables.printout import MIB, PERCENT, SECONDS, Knowledge, Rows, lines,
 from aging.tables.table import Table
 
 _HEADER = re.compile(r"^#\s*Elapsed time\s{2,}CPU \(%\)\s{2,}Real \(MB\)")
-_TIME = "Elapsed time"
+_TIME = "Elapsed time (s)"
 _KNOWN = Knowledge(
     measures={_TIME: SECONDS, "CPU (%)": PERCENT, "Real (MB)": MIB, "Virtual (MB)": MIB},
     counters=frozenset(("Read count", "Write count", "Read bytes", "Write bytes")),
@@ -34,7 +34,7 @@ class Psrecord(Format):
         names: list[str] = []
         for text in lines(path):
             if _HEADER.match(text):
-                names = re.split(r"\s{2,}", text.lstrip("# ").strip())
+                names = [_TIME, *re.split(r"\s{2,}", text.lstrip("# ").strip())[1:]]
             elif names and len(cells := text.split()) == len(names):
                 rows.add(None, dict(zip(names, cells, strict=True)))
         return rows.table(_KNOWN, time=_TIME)

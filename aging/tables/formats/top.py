@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from aging.tables.base import Format
-from aging.tables.printout import KIB, PERCENT, SECONDS, Knowledge, Rows, lines, stamped, stamped_head
+from aging.tables.printout import KIB, PERCENT, SECONDS, Knowledge, Rows, lines, of_limit, stamped, stamped_head
 from aging.tables.table import Table
 
 _HEADER = re.compile(r"^\s*PID\s+(?=.*\b(?:TIME\+?|RES|VIRT|VSZ)\b)(?=.*\sS(?:TAT)?\s).*COMMAND\s*$")
@@ -54,7 +54,11 @@ class Top(Format):
                 amounts = dict(zip(("load 1 min", "load 5 min", "load 15 min"), load, strict=True))
                 rows.join(line.time or clock, {}, amounts)
             elif match := _MEMORY.match(line.text):
-                rows.join(line.time or clock, {}, dict(_amounts(*match.groups())))
+                amounts = dict(_amounts(*match.groups()))
+                used = f"{match[2]} used"
+                if used in amounts:
+                    amounts[used] = of_limit(amounts[used], amounts.get(f"{match[2]} total"))
+                rows.join(line.time or clock, {}, amounts)
             elif _HEADER.match(line.text):
                 names = line.text.split()
             elif _ROW.match(line.text) or (names and line.text.split(None, 1)[0].isdecimal()):

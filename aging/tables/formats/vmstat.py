@@ -19,7 +19,7 @@ _GROUPS = re.compile(r"^-*procs-*\s+-+\s?memory")
 _TIMED = re.compile(r"^(?P<values>.*?)\s+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\s*$")
 _MEMORY = ("swpd", "free", "buff", "cache", "inact", "active")
 _MEASURES = {
-    **dict.fromkeys(("us", "sy", "id", "wa", "st", "gu"), PERCENT),
+    **dict.fromkeys(("us", "sy", "idle", "wa", "st", "gu"), PERCENT),
     **dict.fromkeys(("si", "so", "bi", "bo"), KIB_PER_SECOND),
     **dict.fromkeys(("in", "cs"), Measure("", "1/s")),
 }
@@ -42,7 +42,7 @@ class Vmstat(Format):
         bare: list[int] = []
         for line in stamped(lines(path)):
             if _HEADER.match(line.text):
-                names = [name for name in line.text.split() if name.islower()]
+                names = ["idle" if name == "id" else name for name in line.text.split() if name.islower()]
                 zone = next((name for name in line.text.split() if name == "UTC"), "")
                 continue
             timed = _TIMED.match(line.text)
