@@ -104,6 +104,11 @@ def stamped_head(head: Sequence[str]) -> list[str]:
     return [line.text for line in stamped(map(plain, head))]
 
 
+def no_header(tool: str, names: Sequence[str]) -> Note:
+    """Of lines that grep has taken out of an output, without its header."""
+    return Note("no_header", f"The lines have no header; they are read as those of {tool}: {', '.join(names)}.")
+
+
 @dataclass(slots=True)
 class Rows:
     """Rows in the making. What is no row is counted, and named in a note."""

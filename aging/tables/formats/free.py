@@ -39,8 +39,9 @@ class Free(Format):
                 what, cells = match[1], match[2].split()
                 of = ("used", "free") if what.startswith("-") else names
                 values = {f"{what} {name}": cell for name, cell in zip(of, cells, strict=False)}
-                used = f"{what} used"
-                rows.join(line.time, {}, {**values, used: of_limit(values[used], values.get(f"{what} total"))})
+                if (used := f"{what} used") in values:
+                    values[used] = of_limit(values[used], values.get(f"{what} total"))
+                rows.join(line.time, {}, values)
                 found |= dict.fromkeys(values)
                 bare += [int(cell) for cell in cells if cell.isdecimal()]
             elif _HEADER.match(line.text):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from aging.tables.base import Format
-from aging.tables.printout import KIB, PERCENT, SECONDS, TIMES, Knowledge, Rows, lines, stamped, stamped_head
+from aging.tables.printout import KIB, PERCENT, SECONDS, TIMES, Knowledge, Rows, lines, no_header, stamped, stamped_head
 from aging.tables.table import Table
 
 _SIZES = ("RSS", "RSZ", "VSZ", "SIZE", "PSS", "USS", "TRS", "DRS")
@@ -47,10 +47,10 @@ class Ps(Format):
     def read(cls, path: Path) -> Table:
         rows = Rows()
         names: Sequence[str] = ()
-        aged = False
+        aged = headed = False
         for line in stamped(lines(path)):
             if _is_header(line.text):
-                names = line.text.split()
+                names, headed = line.text.split(), True
                 aged = aged or "ELAPSED" in names
                 continue
             names = names or (_NAMES if _AUX.match(line.text) else ())
@@ -63,7 +63,8 @@ class Ps(Format):
                 rows.add(time, dict(_cells(columns, cells)))
             else:
                 rows.stranger(line)
-        return rows.table(_KNOWN, time=_AGE if aged else None)
+        notes = () if headed else (no_header("ps aux", _NAMES),)
+        return rows.table(_KNOWN, time=_AGE if aged else None, notes=notes)
 
 
 def _is_header(text: str) -> bool:

@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import ClassVar
 
 from aging.tables.base import Format
-from aging.tables.printout import KIB, PERCENT, SECONDS, Knowledge, Rows, lines, of_limit, stamped, stamped_head
+from aging.tables.printout import (
+    KIB,
+    PERCENT,
+    SECONDS,
+    Knowledge,
+    Rows,
+    lines,
+    no_header,
+    of_limit,
+    stamped,
+    stamped_head,
+)
 from aging.tables.table import Table
 
 _HEADER = re.compile(r"^\s*PID\s+(?=.*\b(?:TIME\+?|RES|VIRT|VSZ)\b)(?=.*\sS(?:TAT)?\s).*COMMAND\s*$")
@@ -47,6 +58,7 @@ class Top(Format):
         rows = Rows()
         names: Sequence[str] = ()
         clock: str | None = None
+        headed = False
         for line in stamped(lines(path)):
             if match := _SUMMARY.match(line.text):
                 clock = match[1]
@@ -60,7 +72,7 @@ class Top(Format):
                     amounts[used] = of_limit(amounts[used], amounts.get(f"{match[2]} total"))
                 rows.join(line.time or clock, {}, amounts)
             elif _HEADER.match(line.text):
-                names = line.text.split()
+                names, headed = line.text.split(), True
             elif _ROW.match(line.text) or (names and line.text.split(None, 1)[0].isdecimal()):
                 names = names or _NAMES
                 cells = line.text.split(None, len(names) - 1)
@@ -70,7 +82,7 @@ class Top(Format):
                     rows.stranger(line)
             elif not line.text.startswith(("Tasks:", "Threads:", "%Cpu", "Cpu", "CPU:", "Load average:")):
                 rows.stranger(line)
-        return rows.table(_KNOWN)
+        return rows.table(_KNOWN, notes=() if headed else (no_header("top", _NAMES),))
 
 
 def _cells(names: Sequence[str], cells: Sequence[str]) -> Iterator[tuple[str, str]]:
