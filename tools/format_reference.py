@@ -14,9 +14,17 @@ _HEAD = f"""\
 # Formats
 
 The output of these tools is read as they print it: `aging trend FILE`. The format is recognized by the first 200
-lines; `--format NAME` forces one. Any other table is read by its separators and names.
+lines; `--format NAME` forces one.
 
 {made_by("format_reference", "aging/tables/formats/")}
+"""
+
+_GENERAL = 1
+"""The rank from which on a format is not that of one tool."""
+
+_OTHERS = """
+## Any other file
+
 """
 
 _TEXT = """
@@ -54,6 +62,13 @@ changed.
 
 def page() -> str:
     """The whole page."""
-    found = discover(aging.tables.formats, Format)
-    rows = [(f"`{kind}`", form.title, f"`{form.made_by}`") for kind, form in sorted(found.items())]
-    return _HEAD + table(("name", "output of", "made by"), rows) + _TEXT
+    found = sorted(discover(aging.tables.formats, Format).items())
+    tools = [(f"`{kind}`", one.title, f"`{one.made_by}`") for kind, one in found if one.rank < _GENERAL]
+    others = [(f"`{kind}`", one.title, one.made_by) for kind, one in found if one.rank >= _GENERAL]
+    return (
+        _HEAD
+        + table(("name", "output of", "made by"), tools)
+        + _OTHERS
+        + table(("name", "what", "made by"), others)
+        + _TEXT
+    )

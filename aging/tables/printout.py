@@ -49,6 +49,7 @@ _TIME = "|".join(
 )
 _BEFORE = re.compile(rf"\s*\[?({_TIME})(?=[\s\],;|]|:\s|$)\]?(?::(?=\s|$))?[\s,;|]*")
 _ALONE = re.compile(rf"(?:[\s=#*-]*)(?:(?:date|time|timestamp)\s*[:=]?\s*)?\[?({_TIME})\]?[\s=#*:-]*", re.IGNORECASE)
+_LONGEST_TIME = 40
 _MAY_BEGIN = frozenset("0123456789[MTWFSJADNO=#*-dt ")
 
 
@@ -63,7 +64,7 @@ class Line:
 
 def plain(text: str) -> str:
     """The text without what moves or colors a terminal's cursor."""
-    return _CONTROL.sub("", text)
+    return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -75,12 +76,18 @@ def lines(path: Path) -> Iterator[str]:
 
 def is_time(text: str) -> bool:
     """Whether a line holds a time and nothing else."""
-    return bool(text) and text[0] in _MAY_BEGIN and _ALONE.fullmatch(text) is not None
+    return _may_begin(text) and _ALONE.fullmatch(text) is not None
 
 
 def of_limit(used: str, limit: str | None) -> str:
     """An amount with the limit that stands in another column, as docker writes both: ``2 GB / 8 GB``."""
     return f"{used} / {limit}" if limit and used[:1].isdecimal() and limit[:1].isdecimal() else used
+
+
+def _may_begin(text: str) -> bool:
+    """Whether a line may begin with a time: most do not, and a look at their first characters shows it."""
+    start = text[:_LONGEST_TIME]
+    return start[:1] in _MAY_BEGIN and (":" in start or start.lstrip(" [=#*-")[:10].isdecimal())
 
 
 def stamped(texts: Iterable[str]) -> Iterator[Line]:
@@ -89,7 +96,7 @@ def stamped(texts: Iterable[str]) -> Iterator[Line]:
     for number, text in enumerate(texts, 1):
         if not text or text.isspace():
             continue
-        if text[0] in _MAY_BEGIN:
+        if _may_begin(text):
             if alone := _ALONE.fullmatch(text):
                 time = alone.group(1)
                 continue

@@ -29,7 +29,7 @@ _KNOWN = Knowledge(
     labels=("PID", *_COMMANDS),
     measures={**dict.fromkeys(_SIZES, KIB), "%CPU": PERCENT, "%MEM": PERCENT, _CPU_TIME: SECONDS, _AGE: SECONDS},
     counters=frozenset((_CPU_TIME, "MAJFLT", "MINFLT")),
-    identifiers=frozenset(_TEXTS),
+    identifiers=frozenset((*_TEXTS, _AGE)),
 )
 
 

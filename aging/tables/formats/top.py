@@ -75,7 +75,7 @@ class Top(Format):
                 names, headed = line.text.split(), True
             elif _ROW.match(line.text) or (names and line.text.split(None, 1)[0].isdecimal()):
                 names = names or _NAMES
-                cells = line.text.split(None, len(names) - 1)
+                cells = line.text.rstrip().split(None, len(names) - 1)
                 if len(cells) == len(names):
                     rows.add(line.time or clock, dict(_cells(names, cells)))
                 else:
@@ -87,7 +87,8 @@ class Top(Format):
 
 def _cells(names: Sequence[str], cells: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name, cell in zip(names, cells, strict=True):
-        yield (_CPU_TIME if name in {"TIME+", "TIME"} else name), re.sub(r"^(\d+),(\d+)", r"\1.\2", cell.strip())
+        number = re.sub(r"^(\d+),(\d+)", r"\1.\2", cell) if "," in cell else cell
+        yield (_CPU_TIME if name in {"TIME+", "TIME"} else name), number
 
 
 def _amounts(unit: str | None, what: str, rest: str) -> Iterator[tuple[str, str]]:
