@@ -49,6 +49,7 @@ PIDSTAT = ("2026-11-29 16:55:38", "2026-11-29 16:56:17")
 NVIDIA = ("2026/08/25 12:00:00.123", "2026/08/25 12:19:00.123")
 
 CASES = (
+    Case("cgroup_memory.txt", "cgroup-memory", 4, None, (), "total_rss", "B"),
     Case("dcgm_exporter.txt", "prometheus-text", 20, DATE, (), 'DCGM_FI_DEV_FB_USED{gpu="1"}', "MiB", "", WRITTEN),
     Case(
         "df.txt",
@@ -68,6 +69,7 @@ CASES = (
     Case("free_kib.txt", "free", 10, None, (), "Mem used", "KiB"),
     Case("free_m.txt", "free", 10, ("16:55:37", "16:55:46"), (), "Mem available", "MiB"),
     Case("get_process.txt", "get-process", 40, None, ("Id", "ProcessName"), "WS(K)", "KiB", "4180", WRITTEN),
+    Case("gin_log.txt", "gin-log", 40, None, ("request",), "latency", ""),
     Case("gpustat.txt", "gpustat", 40, None, ("GPU",), "memory", "MiB", "0", WRITTEN),
     Case("grafana_excel.csv", "grafana", 20, ISO, (), "vllm-1", "GiB", "", WRITTEN),
     Case("grafana_labels.csv", "grafana", 20, None, (), 'process_resident_memory_bytes{instance="b:8000"}', "B"),
@@ -125,6 +127,7 @@ CASES = (
     Case("ps_command_first.txt", "ps", 20, DATE, ("PID", "CMD"), "RSS", "KiB", "", WRITTEN),
     Case("ps_date.txt", "ps", 40, PS, ("PID", "COMMAND"), "RSS", "KiB", "", RECORDED),
     Case("psrecord.txt", "psrecord", 40, ("0.000", "39.023"), (), "Real (MB)", "MiB", "", RECORDED),
+    Case("rocm_smi.txt", "rocm-smi", 40, DATE, ("GPU",), "VRAM Total Used Memory (B)", "B", "0", WRITTEN),
     Case("sadf_d.txt", "sadf", 25, None, ("hostname",), "kbmemused", "KiB"),
     Case("sadf_dT.txt", "sadf", 5, None, ("hostname",), "rxkB/s[lo]", "KiB/s"),
     Case("sadf_p.txt", "sadf", 3, None, ("hostname",), "kbmemfree", "KiB"),
