@@ -24,13 +24,14 @@ from aging.tables.cells import Cells
 from aging.tables.choice import Choice, column_named, unknown_column
 from aging.tables.columns import Numbers, counts_up, identifies, measure_by_metric, numbers_of
 from aging.tables.extent import extent_of
-from aging.tables.labels import WHOLE, Group, groups_of, label_columns
+from aging.tables.labels import WHOLE, Group, groups_of, label_columns, runs_of, varies
+from aging.tables.names import time_rank
 from aging.tables.series import Floats, LeftOut, TableReading, TableSeries
 from aging.tables.stamps import stamp_of
 from aging.tables.table import Column, Table
 from aging.tables.text import UnreadableError, head_of
 from aging.tables.times import Times, instant_of, seconds_of
-from aging.tables.work import work_columns, work_of
+from aging.tables.work import counts_of, first_of, work_columns
 
 __all__ = ["Choice", "read", "read_table", "reading_of", "series_of"]
 
@@ -40,12 +41,19 @@ _MOST_LISTED = 12
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Rows of one subject along the axis: ``t`` of shape (n,), and the start that was subtracted, from the epoch."""
+    """Rows of one subject along the axis.
+
+    ``t`` and ``finite`` (where there is a time) have shape (n,); ``order`` sorts times that are not. ``start`` was
+    subtracted; it counts from the epoch. ``counts`` are those of work.
+    """
 
     group: Group
     t: Floats
+    finite: NDArray[np.bool_]
+    order: NDArray[np.int64] | None
     start: float | None
     notes: tuple[Note, ...]
+    counts: Mapping[str, Mapping[str, Floats]]
 
 
 def read(path: Path, choice: Choice) -> TableReading:
@@ -88,6 +96,15 @@ def _table(path: Path, source: str, kind: str | None) -> tuple[Table, str]:
 
 
 def _recognized(formats: Mapping[str, type[Format]], head: Sequence[str]) -> type[Format]:
+    start = head[0] if head else ""
+    if start.startswith("PK\x03\x04"):
+        raise ValueError("is an Excel workbook or a ZIP archive; save the sheet as CSV")
+    text = "".join(head)[:2000]
+    if (
+        sum(not one.isprintable() and one not in "\t\x0c\ufeff" for one in text) > 0.1 * len(text)
+        and start[:4] != "PAR1"
+    ):
+        raise ValueError("is no text; aging reads text tables, logs, JSON and Parquet")
     for one in sorted(formats.values(), key=lambda one: (one.rank, one.kind)):
         if one.recognizes(head):
             return one
@@ -126,27 +143,30 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     mistakes += [Mistake(name, numbers.refused[name]) for name in asked if name in numbers.refused]
     if found is None or mistakes:
         raise MistakesError(source, mistakes)
-    labels = tuple(per) or table.labels or _labels(table, found, numbers)
-    known = labels == table.labels  # a format knows what its rows without a label are
-    groups = groups_of({name: np.asarray(table.columns[name]) for name in labels}, partly=known)
-    spans = [
-        _span(group, found, choice.load_start, source, len(np.asarray(table.columns[names[0]]))) for group in groups
-    ]
+    labels = tuple(per) or _known_labels(table, found) or _labels(table, found, numbers)
+    groups = groups_of({name: np.asarray(table.columns[name]) for name in labels})
+    notes = (*table.notes, *found.notes)
+    if found.times is not None and found.times.kind == "elapsed":
+        runs = [run for group in groups for run in runs_of(group, found.times.seconds[group.rows])]
+        if len(runs) > len(groups):
+            text = f"The times begin again {len(runs) - len(groups)} times: each run is a series of its own."
+            groups, notes = runs, (*notes, Note("times_begin_again", text))
     values = {name: cells.values for name, cells in numbers.cells.items()}
+    size = len(np.asarray(table.columns[names[0]]))
+    spans = [_span(group, found, choice.load_start, source, size, values) for group in groups]
     judged = asked or _judged(table, values, labels)
-    left_out = () if asked else _left_out(table, numbers, labels, used, judged)
+    left_out = () if asked else _left_out(table, numbers, (*labels, *table.labels), used, judged)
     if not judged:
         raise MistakesError(source, [_nothing(left_out)])
     series = tuple(
         one
         for span in spans
         for name in judged
-        if (one := _series(name, numbers.cells[name], span, found, table, values, choice)) is not None
+        if (one := _series(name, numbers.cells[name], span, found, table, choice)) is not None
     )
     if not series:
         raise MistakesError(source, [Mistake("", "holds no row with a time and a value")])
-    notes = (*table.notes, *found.notes, *(note for cells in numbers.cells.values() for note in cells.notes))
-    notes = (*notes, *_without_label(groups, names, table))
+    notes = (*notes, *(note for cells in numbers.cells.values() for note in cells.notes))
     return TableReading(series, left_out, kind, extent_of([span.t for span in spans], found.axis), notes)
 
 
@@ -160,6 +180,11 @@ def _meant(option: str, asked: Sequence[str], names: Sequence[str], mistakes: li
         else:
             result.append(name)
     return result
+
+
+def _known_labels(table: Table, found: Found) -> tuple[str, ...]:
+    """Those that the format knows, without what all rows share."""
+    return tuple(name for name in table.labels if name not in found.columns and varies(np.asarray(table.columns[name])))
 
 
 def _labels(table: Table, found: Found, numbers: Numbers) -> tuple[str, ...]:
@@ -181,9 +206,16 @@ def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str]) -
     measuring = [
         name
         for name, column in values.items()
-        if name not in labels and not identifies(name, column, table) and bool(np.isfinite(column).any())
+        if name not in labels
+        and time_rank(name) is None
+        and not identifies(name, column, table)
+        and _any_finite(column)
     ]
     return [name for name in measuring if name not in counts] or measuring
+
+
+def _any_finite(values: Floats) -> bool:
+    return bool(np.isfinite(values[:100]).any() or np.isfinite(values).any())
 
 
 def _left_out(
@@ -195,8 +227,10 @@ def _left_out(
             continue
         if name in numbers.refused:
             reason = numbers.refused[name]
-        elif not np.isfinite(numbers.cells[name].values).any():
+        elif not _any_finite(numbers.cells[name].values):
             reason = "holds no finite values"
+        elif time_rank(name) is not None:
+            reason = f"is a time by its name; --column {_quoted(name)} judges it all the same"
         elif identifies(name, numbers.cells[name].values, table):
             reason = f"is an identifier or a number of rows; --column {_quoted(name)} judges it all the same"
         else:
@@ -214,27 +248,26 @@ def _nothing(left_out: Sequence[LeftOut]) -> Mistake:
     return Mistake("--column", f"no column besides the time measures anything: {listed or 'there is no other column'}")
 
 
-def _without_label(groups: Sequence[Group], names: Sequence[str], table: Table) -> tuple[Note, ...]:
-    size = len(np.asarray(table.columns[names[0]]))
-    if any(isinstance(group.rows, slice) for group in groups):
-        return ()
-    lost = size - sum(group.rows.size for group in groups)
-    return (Note("rows_without_label", f"{lost} of {size} rows name no series and are left out."),) if lost else ()
-
-
-def _span(group: Group, found: Found, load_start: str | None, source: str, size: int) -> _Span:
+def _span(  # noqa: PLR0913, PLR0917
+    group: Group, found: Found, load_start: str | None, source: str, size: int, values: Mapping[str, Floats]
+) -> _Span:
+    notes: tuple[Note, ...] = ()
     if found.times is None:
         count = size if isinstance(group.rows, slice) else group.rows.size
         seconds: Floats = np.arange(count, dtype=np.float64) * (found.every or 1.0)
-        origin = 0.0 if load_start is None else _start(load_start, None, seconds, source)
-        return _Span(group, seconds - origin, None, ())
-    seconds, notes = found.times.in_order(group.rows)
-    finite = seconds[np.isfinite(seconds)]
-    if load_start is not None:
-        origin = _start(load_start, found.times, finite, source)
     else:
-        origin = float(finite.min()) if finite.size else 0.0
-    return _Span(group, seconds - origin, origin if found.times.epoch else None, notes)
+        seconds, notes = found.times.in_order(group.rows)
+    finite = np.isfinite(seconds)
+    order = None
+    if not np.all(seconds[1:] >= seconds[:-1]):  # also where a time is missing
+        known = np.flatnonzero(finite)
+        if np.any(np.diff(seconds[known]) < 0):
+            order = known[np.argsort(seconds[known], kind="stable")]
+    origin = 0.0 if found.times is None or not finite.any() else float(np.nanmin(seconds[finite]))
+    if load_start is not None:
+        origin = _start(load_start, found.times, seconds[finite], source)
+    start = origin if found.times is not None and found.times.epoch else None
+    return _Span(group, seconds - origin, finite, order, start, notes, counts_of(values, group.rows))
 
 
 def _start(text: str, times: Times | None, seconds: Floats, source: str) -> float:
@@ -266,13 +299,7 @@ def _local(instant: float, times: Times) -> Floats:
 
 
 def _series(  # noqa: PLR0913, PLR0917
-    name: str,
-    cells: Cells,
-    span: _Span,
-    found: Found,
-    table: Table,
-    values: Mapping[str, Floats],
-    choice: Choice,
+    name: str, cells: Cells, span: _Span, found: Found, table: Table, choice: Choice
 ) -> TableSeries | None:
     """One column of one subject; None where another subject alone has this column."""
     rows, labels = span.group.rows, span.group.labels
@@ -280,23 +307,24 @@ def _series(  # noqa: PLR0913, PLR0917
     measure = cells.measure
     if measure == PLAIN and (known := measure_by_metric(name, labels)) != PLAIN:
         measure, y = known, y * known.factor
-    work = work_of(values, name, rows)
-    finite = np.isfinite(t) & np.isfinite(y)
-    if not isinstance(rows, slice) and not finite.any() and np.isfinite(cells.values).any():
+    work = first_of(span.counts, name)
+    kept = span.finite & np.isfinite(y)
+    lost = int(kept.size - np.count_nonzero(kept))
+    if lost == kept.size and not isinstance(rows, slice):
         return None
     notes = list(span.notes)
-    if lost := int(finite.size - np.count_nonzero(finite)):
+    if lost:
         notes.append(Note("rows_not_finite", f"{lost} of {y.size} rows without a finite time and value are left out."))
-    early = finite & (t < 0)
-    if before := int(np.count_nonzero(early)):
+    if choice.load_start is not None and (before := int(np.count_nonzero(kept & (span.t < 0)))):
         notes.append(Note("rows_before_load", f"{before} rows before the start of load are left out."))
-    if lost or before:
-        kept = finite & ~early
-        t, y, work = t[kept], y[kept], {kind: counted[kept] for kind, counted in work.items()}
-    if np.any(np.diff(t) < 0):
+        kept &= span.t >= 0
+    if span.order is not None:
         notes.append(Note("unsorted", "The times were not in order; the series was sorted."))
-        order: NDArray[np.int64] = np.argsort(t, kind="stable")
-        t, y, work = t[order], y[order], {kind: counted[order] for kind, counted in work.items()}
+        chosen: NDArray[Any] | None = span.order[kept[span.order]]
+    else:
+        chosen = None if kept.all() else kept
+    if chosen is not None:
+        t, y, work = t[chosen], y[chosen], {kind: counted[chosen] for kind, counted in work.items()}
     return TableSeries(
         column=name,
         t=t,

@@ -39,21 +39,35 @@ def work_of(table: _Table, column: str, rows: Any) -> Mapping[str, Floats]:
     A column counts by its name (``requests``, ``http_requests_total``, ``tokens_total``) and by its values: numbers,
     all finite, that never fall and do rise. The first such column of each kind is taken.
     """
-    work: dict[str, Floats] = {}
-    for kind, pattern in _NAMES.items():
-        for name in table:
-            if str(name) == column or not pattern.fullmatch(str(name).strip().lower()):
-                continue
-            counted = _count(np.asarray(table[name])[rows])
-            if counted is not None:
-                work[kind] = counted
-                break
-    return work
+    return first_of(counts_of(table, rows), column)
+
+
+def counts_of(table: _Table, rows: Any) -> Mapping[str, Mapping[str, Floats]]:
+    """Every cumulative count in these ``rows``: by ``requests`` and ``tokens``, then by column."""
+    return {
+        kind: {
+            str(name): counted
+            for name in table
+            if pattern.fullmatch(str(name).strip().lower())
+            and (counted := _count(np.asarray(table[name])[rows])) is not None
+        }
+        for kind, pattern in _NAMES.items()
+    }
+
+
+def first_of(counts: Mapping[str, Mapping[str, Floats]], column: str) -> Mapping[str, Floats]:
+    """Of the counts of each kind the first that is not ``column`` itself."""
+    first = {
+        kind: next((counted for name, counted in named.items() if name != column), None)
+        for kind, named in counts.items()
+    }
+    return {kind: counted for kind, counted in first.items() if counted is not None}
 
 
 def _count(values: NDArray[Any]) -> Floats | None:
     if values.dtype.kind not in "iuf" or values.size < 2:
         return None
-    counted = values.astype(np.float64)
-    steps = np.diff(counted)
-    return counted if bool(np.all(np.isfinite(counted)) and np.all(steps >= 0) and np.any(steps > 0)) else None
+    counted = values.astype(np.float64, copy=False)
+    never_falls = bool(np.all(counted[1:] >= counted[:-1]))
+    finite = never_falls and np.isfinite(counted[0]) and np.isfinite(counted[-1])
+    return counted if finite and counted[-1] > counted[0] else None
