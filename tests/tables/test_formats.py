@@ -13,6 +13,8 @@ import aging.tables.formats
 from aging.core.plugins import discover
 from aging.tables.base import Format
 from aging.tables.cells import read_cells
+from aging.tables.choice import Choice
+from aging.tables.reader import read as read_series
 from aging.tables.table import Table
 from aging.tables.text import head_of
 
@@ -220,6 +222,16 @@ def test_a_sample_is_read(case: Case) -> None:
         values = cells.values[one]
         seconds = 1.0 if case.grows in {RECORDED, 1024.0 * 1024} else 600.0 if case.kind == "sar" else 60.0
         assert np.polyfit(np.arange(values.size) * seconds, values, 1)[0] == pytest.approx(case.grows, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.grows and case.name not in UNTIMED], ids=lambda case: case.name
+)
+def test_the_rate_by_its_own_times(case: Case) -> None:
+    reading = read_series(SAMPLES / case.name, Choice())
+    assert (reading.format, reading.series != ()) == (case.kind, True)
+    found = [one for one in reading.series if one.column == case.column and case.subject in {"", *one.labels.values()}]
+    assert np.polyfit(found[0].t, found[0].y, 1)[0] == pytest.approx(case.grows, rel=0.04)
 
 
 class TestTimes:
