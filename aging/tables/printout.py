@@ -49,6 +49,7 @@ _TIME = "|".join(
 )
 _BEFORE = re.compile(rf"\s*\[?({_TIME})(?=[\s\],;|]|:\s|$)\]?(?::(?=\s|$))?[\s,;|]*")
 _ALONE = re.compile(rf"(?:[\s=#*-]*)(?:(?:date|time|timestamp)\s*[:=]?\s*)?\[?({_TIME})\]?[\s=#*:-]*", re.IGNORECASE)
+_UPTIME = re.compile(r"\s*(\d\d:\d\d:\d\d) up\s.*load average: [\d., ]+")
 _LONGEST_TIME = 40
 _MAY_BEGIN = frozenset("0123456789[MTWFSJADNO=#*-dt ")
 
@@ -76,12 +77,17 @@ def lines(path: Path) -> Iterator[str]:
 
 def is_time(text: str) -> bool:
     """Whether a line holds a time and nothing else."""
-    return _may_begin(text) and _ALONE.fullmatch(text) is not None
+    return _may_begin(text) and _alone(text) is not None
 
 
 def of_limit(used: str, limit: str | None) -> str:
     """An amount with the limit that stands in another column, as docker writes both: ``2 GB / 8 GB``."""
     return f"{used} / {limit}" if limit and used[:1].isdecimal() and limit[:1].isdecimal() else used
+
+
+def _alone(text: str) -> re.Match[str] | None:
+    """The match of a line with nothing but a time, as ``date`` and ``uptime`` print it."""
+    return _ALONE.fullmatch(text) or _UPTIME.fullmatch(text)
 
 
 def _may_begin(text: str) -> bool:
@@ -97,7 +103,7 @@ def stamped(texts: Iterable[str]) -> Iterator[Line]:
         if not text or text.isspace():
             continue
         if _may_begin(text):
-            if alone := _ALONE.fullmatch(text):
+            if alone := _alone(text):
                 time = alone.group(1)
                 continue
             if before := _BEFORE.match(text):

@@ -157,7 +157,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     judged = asked or _judged(table, values, labels)
     left_out = () if asked else _left_out(table, numbers, (*labels, *table.labels), used, judged)
     if not judged:
-        raise MistakesError(source, [_nothing(left_out)])
+        raise MistakesError(source, [_nothing(_left_out(table, numbers, (), used, ()))])
     series = tuple(
         one
         for span in spans

@@ -53,6 +53,7 @@ NVIDIA = ("2026/08/25 12:00:00.123", "2026/08/25 12:19:00.123")
 CASES = (
     Case("cgroup_memory.txt", "cgroup-memory", 4, None, (), "total_rss", "B"),
     Case("dcgm_exporter.txt", "prometheus-text", 20, DATE, (), 'DCGM_FI_DEV_FB_USED{gpu="1"}', "MiB", "", WRITTEN),
+    Case("dcgmi_dmon.txt", "dcgmi-dmon", 40, DATE, ("Entity",), "FBUSD", "MiB", "GPU 0", WRITTEN),
     Case(
         "df.txt",
         "df",
@@ -329,6 +330,31 @@ class TestPrometheusText:
         path = written(tmp_path, '# TYPE up gauge\nup{job="a} 1\n')
         with pytest.raises(ValueError, match="line 1"):
             read(path)
+
+
+class TestGeneral:
+    """Outputs of no certain tool."""
+
+    def test_numbers_below_dates(self, tmp_path: Path) -> None:
+        kind, table = read(written(tmp_path, "Tue Aug 25 12:00:00 UTC 2026\n41\nTue Aug 25 12:01:00 UTC 2026\n42\n"))
+        assert (kind, table.time, table.columns["1"].tolist()) == ("dated", "time", ["41", "42"])
+
+    def test_a_table_below_dates(self, tmp_path: Path) -> None:
+        block = "Tue Aug 25 12:0{0}:00 UTC 2026\nname   size\na   {0}\nb   7\n"
+        kind, table = read(written(tmp_path, block.format(0) + block.format(1)))
+        assert kind == "dated"
+        assert table.columns["size"].tolist() == ["0", "7", "1", "7"]
+        assert len(set(table.columns["time"])) == 2
+
+    def test_blocks_of_names_and_values(self, tmp_path: Path) -> None:
+        block = "process_id:2314\nuptime_in_seconds:{}\nused_memory_rss:{}\n\n"
+        kind, table = read(written(tmp_path, block.format(60, 100) + block.format(120, 200)))
+        assert (kind, table.columns["used_memory_rss"].tolist()) == ("blocks", ["100", "200"])
+
+    def test_the_time_of_uptime(self, tmp_path: Path) -> None:
+        block = " 1{}:28:15 up  0:10,  1 user,  load average: 0,28, 0,40, 0,27\nSlab:    180643 kB\n"
+        kind, table = read(written(tmp_path, block.format(1) + block.format(2)))
+        assert (kind, table.columns["time"].tolist()) == ("meminfo", ["11:28:15", "12:28:15"])
 
 
 def test_what_watch_draws_is_refused_with_a_loop() -> None:
