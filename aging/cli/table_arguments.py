@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def table_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     group = parser.add_argument_group("how the file is read (all of it is detected; docs/tables.md)")
-    group.add_argument("--format", metavar="NAME", help="format of the file, like csv, jsonl or the name of a tool")
+    group.add_argument("--format", metavar="NAME", help="format of the file, like json, key-value or delimited")
     group.add_argument("--time", metavar="COLUMN", help="the time column, or a count such as requests")
     group.add_argument(
         "--column",

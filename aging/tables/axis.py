@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Found:
     times: Times | None = None
     every: float | None = None
     axis: Axis = CLOCK
-    notes: tuple[Note, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
 
 
 class NoAxis(Exception):  # noqa: N818 - it becomes part of a MistakesError
@@ -51,7 +51,7 @@ class NoAxis(Exception):  # noqa: N818 - it becomes part of a MistakesError
 
 def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:  # noqa: PLR0911, PLR0912
     """The axis; ``chosen`` is the name of the time column that the user asked for. Raises NoAxis."""
-    options = _options(choice)
+    options = options_of(choice)
     columns = {str(name): np.asarray(column) for name, column in table.columns.items()}
     if chosen is not None or table.time is not None:
         return _named(columns, chosen or str(table.time), choice, options, asked=chosen is not None)
@@ -93,7 +93,8 @@ def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:  # noqa:
     raise NoAxis(_none(columns))
 
 
-def _options(choice: Choice) -> TimeOptions:
+def options_of(choice: Choice) -> TimeOptions:
+    """What the user says of the times. Raises NoAxis."""
     try:
         zone = None if choice.timezone is None else zone_named(choice.timezone)
     except TimesError as error:
@@ -179,8 +180,8 @@ def _is_epoch(numbers: Floats, name: str) -> bool:
     for per in (1.0, 1e3, 1e6, 1e9):
         if 9.4e8 * per < known.min() and known.max() < 4.1e9 * per:
             distinct, times = np.unique(known, return_counts=True)
-            if distinct.size < 2 or times.max() > 2 * np.median(times):
-                return False  # a level that stands still, not a time
+            if distinct.size < 2 or times.max() > 2 * np.median(times) or (per == 1.0 and not np.any(known % 1024.0)):
+                return False  # a level that stands still, or sizes of memory
             falls = np.count_nonzero(np.diff(known) < 0)
             steps = np.diff(distinct)
             regular = np.count_nonzero(np.abs(steps - np.median(steps)) <= 0.2 * np.median(steps))

@@ -23,7 +23,9 @@ Codes = NDArray[np.int64]
 
 _FEW_REPEATS = 0.01
 _MOST_LABELS = 3
-_MOST_RUNS = 0.05
+_MOST_RUNS = 0.2
+_COMPLETE = 0.9
+_MOST_TRIED = 8
 _MOST_SERIES = 10_000
 _FEWEST_ROWS = 4
 """Of a subject, on average: below that a column rather names the rows."""
@@ -111,6 +113,10 @@ def _distinct(codes: Sequence[Codes]) -> int:
 
 def _best(varying: Mapping[str, Codes], times: Floats, count: int, most: float) -> tuple[str, ...]:
     """Of the combinations that leave at most so many repeats that which names subjects, with the fewest series."""
+    if count > 1:
+        varying = {
+            name: varying[name] for name in sorted(varying, key=lambda name: not is_instance(name))[:_MOST_TRIED]
+        }
     fitting: list[tuple[bool, int, int, int, tuple[str, ...]]] = []
     for names in combinations(varying, count):
         left = repeats(times, [varying[name] for name in names])
@@ -153,6 +159,33 @@ def groups_of(columns: Mapping[str, Column]) -> list[Group]:
 def varies(column: Column) -> bool:
     """Whether a column has more than one value, a missing one counted."""
     return np.unique(codes_of(column)[0]).size > 1
+
+
+def numbers_that_label(candidates: Mapping[str, Column], times: Floats) -> tuple[str, ...]:
+    """The first column of numbers of which nearly every value has a row at nearly every time, where times repeat."""
+    if repeats(times) <= _FEW_REPEATS * times.size:
+        return ()
+    moments = np.unique(times[np.isfinite(times)]).size
+    for name, column in candidates.items():
+        codes, words = codes_of(column)
+        complete = times.size >= _COMPLETE * moments * len(words)
+        if 1 < len(words) <= times.size / _FEWEST_ROWS and complete and not repeats(times, [codes]):
+            return (name,)
+    return ()
+
+
+def ticks_of(column: Column) -> NDArray[np.int64]:
+    """For rows without times, how often before each row a subject came again: one more at its second row, and so on."""
+    ticks = np.empty(column.size, dtype=np.int64)
+    seen: set[int] = set()
+    tick = 0
+    for row, code in enumerate(codes_of(column)[0].tolist()):
+        if code in seen:
+            tick += 1
+            seen.clear()
+        seen.add(code)
+        ticks[row] = tick
+    return ticks
 
 
 def runs_of(group: Group, seconds: Floats) -> list[Group]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -40,6 +40,8 @@ _TIMES = re.compile(
 )
 _SIZES = re.compile(r"(?<=\d) (?=(?:[KMGTkmgt]?i?B|bytes|ms|s|%|W|C|MHz)(?:\s|$|/))")
 _PAIRS = re.compile(r"(?<=[\dA-Za-z]) / (?=\d)")
+_QUOTED = re.compile(r'(?:^|[,;\t|])\s*"')
+_LONGEST_CELL = 1 << 14
 _EXCEL = re.compile(r'"?sep=.{1,2}"?', re.IGNORECASE)
 _FEW = 20
 HEADER_HINT = "its columns are called by their numbers, 1 to {}"
@@ -73,6 +75,7 @@ class Layout:
     units: tuple[str, ...] = ()
     numbered: bool = False
     samples: tuple[tuple[str, ...], ...] = field(default=())
+    remark: str = ""
 
     @property
     def width(self) -> int:
@@ -144,7 +147,7 @@ def is_comment(line: str) -> bool:
 
 def layout_of(head: Sequence[str]) -> Layout:
     """The layout of a file with these first lines. Raises LayoutError."""
-    placed = [(place, line) for place, line in enumerate(head) if is_content(line)]
+    placed = [(place, line) for place, line in enumerate(whole_lines(head)) if is_content(line)]
     content = [(place, line) for place, line in placed if not is_comment(line) and not _EXCEL.fullmatch(line.strip())]
     if not content:
         raise LayoutError("has no rows" if not placed else "has no rows, only comment lines")
@@ -152,6 +155,7 @@ def layout_of(head: Sequence[str]) -> Layout:
     comments = [(place, line) for place, line in placed if is_comment(line) and place < first_place]
     lines = [line for _, line in content]
     commented = comments[-1][1].lstrip().lstrip("#").strip() if comments else ""
+    place_of_comment = comments[-1][0] if comments else -9
     splitter = _splitter(lines, commented)
     rows = [splitter.cut(line) for line in lines]
     header: Row | None = None
@@ -174,7 +178,13 @@ def layout_of(head: Sequence[str]) -> Layout:
     if header is None:
         width = _usual_width([_trimmed(row) for row in rows])
         names = tuple(str(number) for number in range(1, width + 1))
-        return Layout(splitter, names, start, None, samples=_samples(rows))
+        remark = ""
+        if commented and abs(place_of_comment - first_place) <= 2:
+            remark = (
+                f" The comment above ({commented[:60]}) has {len(splitter.cut(commented))} words and the rows have "
+                f"{width} values, so it is not taken for a header"
+            )
+        return Layout(splitter, names, start, None, samples=_samples(rows), remark=remark)
     quoted = all(line.startswith('"') for line in lines[-len(rows) :])  # as R writes the names of rows
     return _with_header(splitter, header, units, rows, start, quoted)
 
@@ -194,6 +204,8 @@ def _with_header(  # noqa: PLR0913, PLR0917
     splitter: Splitter, header: Row, units: Row, rows: list[Row], start: int, quoted: bool
 ) -> Layout:
     bare = [row for row in rows if row != header]
+    if not bare:
+        raise LayoutError("has no rows, only headers")
     names = _trimmed(header)
     width = len(names)
     fitting = [_fit(row, width) for row in bare]
@@ -237,7 +249,7 @@ def _fits(header: Row, rows: Sequence[Row]) -> bool:
 
 def _counts(cells: Sequence[str]) -> bool:
     """Whether cells are 0, 1, 2, … or 1, 2, 3, …"""
-    if not all(cell.isdigit() for cell in cells) or len(cells) < 2:
+    if not all(cell.isdecimal() for cell in cells) or len(cells) < 2:
         return False
     numbers = [int(cell) for cell in cells]
     return numbers[0] in (0, 1) and all(after - before == 1 for before, after in pairwise(numbers))
@@ -316,12 +328,25 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
+def whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Lines without their ends, a quoted cell's line breaks made blanks."""
+    held = ""
+    for line in lines:
+        held = f"{held} {line.strip()}" if held else line.rstrip("\r\n")
+        if held.count('"') % 2 and _QUOTED.search(held) and len(held) < _LONGEST_CELL:
+            continue
+        yield held
+        held = ""
+    if held:
+        yield held
+
+
 def content_rows(lines: Iterator[str], layout: Layout) -> Iterator[tuple[int, Row]]:
     """The rows of values with the numbers of their lines (from 1): no header again, no comment, no rule."""
     header = None if layout.header is None else list(layout.header)
     for number, line in enumerate(lines, start=1):
         if number <= layout.skipped or not is_content(line) or is_comment(line):
             continue
-        row = layout.splitter.cut(line.rstrip("\r\n"))
+        row = layout.splitter.cut(line)
         if row != header:
             yield number, row

@@ -15,7 +15,7 @@ def _set(text: str) -> frozenset[str]:
 
 _LABELS = re.compile(r"\{.*\}\s*$", re.DOTALL)
 _BRACKETED = re.compile(r"[(\[]\s*([^()\[\]]{1,16}?)\s*[)\]]")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?<![KMGTP]i)(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?<![KMGTP]i)(?!(?<=k)B)(?=[A-Z])")
 _WORDS = re.compile(r"[A-Za-zµμ%]+|\d+")
 _PER_SECOND = re.compile(r"(?:^|[_ .])(\w+?)[_ ]?(?:/s(?:ec)?|per_s(?:ec|econd)?)$", re.IGNORECASE)
 _NOT_UNITS = {"d", "w", "h", "m", "min", "cpu", "cpus", "core", "cores", "vcpu", "day", "days", "hour", "hours", "week"}
@@ -189,7 +189,7 @@ def may_measure(name: str) -> bool:
 def is_row_number(name: str) -> bool:
     """Whether its numbers, if they are 1, 2, 3, …, number the rows; a column without a name is called by its place."""
     low = bare(name)
-    return low in _ROW_NUMBERS or low.startswith("unnamed") or low.isdigit()
+    return low in _ROW_NUMBERS or low.startswith("unnamed") or low.isdecimal()
 
 
 def is_instance(name: str) -> bool:
@@ -216,12 +216,14 @@ def is_counter(name: str, others: frozenset[str] = frozenset()) -> bool:
     """Whether it is a cumulative count by its name; ``others`` are the bare names beside it."""
     low = bare(name).rpartition("\\")[2]
     head, _, last = low.rpartition("_")
+    if low.startswith("nv_inference_"):
+        return not _TRITON_GAUGE.search(low)
     if last == "total":
-        return head.rpartition("_")[2] not in _CAPACITIES
+        return bool(head) and head.rpartition("_")[2] not in _CAPACITIES
     if last == "bucket":
         return bool(_LABELS.search(name))
     if last in ("sum", "count"):
         other = "count" if last == "sum" else "sum"
         measured = measure_of_name(head) is not None if head else False
         return bool(head) and (f"{head}_{other}" in others or measured)
-    return low.startswith("nv_inference_") and not _TRITON_GAUGE.search(low)
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,24 +14,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aging.tables.formats
-from aging.core.errors import Mistake, MistakeCode, MistakesError
+from aging.core.errors import Mistake, MistakeCode, MistakesError, require
 from aging.core.measure import PLAIN
 from aging.core.plugins import discover
 from aging.stats.note import Note
-from aging.tables.axis import Found, NoAxis, axis_of, example_of
+from aging.tables.axis import Found, NoAxis, axis_of, example_of, options_of
 from aging.tables.base import Format
 from aging.tables.cells import Cells
 from aging.tables.choice import Choice, column_named, unknown_column
 from aging.tables.columns import Numbers, counts_up, identifies, measure_by_metric, numbers_of
 from aging.tables.extent import extent_of
-from aging.tables.labels import WHOLE, Group, groups_of, label_columns, runs_of, varies
-from aging.tables.names import time_rank
+from aging.tables.labels import (
+    WHOLE,
+    Group,
+    codes_of,
+    groups_of,
+    label_columns,
+    numbers_that_label,
+    runs_of,
+    ticks_of,
+    varies,
+)
+from aging.tables.names import bare, time_rank
 from aging.tables.series import Floats, LeftOut, TableReading, TableSeries
 from aging.tables.stamps import stamp_of
 from aging.tables.table import Column, Table
 from aging.tables.text import UnreadableError, head_of
 from aging.tables.times import Times, instant_of, seconds_of
-from aging.tables.work import counts_of, first_of, work_columns
+from aging.tables.work import counts_of, first_of
 
 __all__ = ["Choice", "read", "read_table", "reading_of", "series_of"]
 
@@ -129,6 +139,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     per = _meant("--per", choice.labels, names, mistakes)
     found = None
     try:
+        options_of(choice)
         found = (
             axis_of(table, choice, chosen_time[0] if chosen_time else None) if not (choice.time and mistakes) else None
         )
@@ -146,23 +157,25 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     labels = tuple(per) or _known_labels(table, found) or _labels(table, found, numbers)
     groups = groups_of({name: np.asarray(table.columns[name]) for name in labels})
     notes = (*table.notes, *found.notes)
-    if found.times is not None and found.times.kind == "elapsed":
+    if found.times is None:
+        found = _with_ticks(found, labels, table, names)
+    elif found.times.kind == "elapsed":
         runs = [run for group in groups for run in runs_of(group, found.times.seconds[group.rows])]
         if len(runs) > len(groups):
             text = f"The times begin again {len(runs) - len(groups)} times: each run is a series of its own."
             groups, notes = runs, (*notes, Note("times_begin_again", text))
     values = {name: cells.values for name, cells in numbers.cells.items()}
-    size = len(np.asarray(table.columns[names[0]]))
-    spans = [_span(group, found, choice.load_start, source, size, values) for group in groups]
-    judged = asked or _judged(table, values, labels)
+    spans = [_span(group, found, choice.load_start, source, values) for group in groups]
+    judged = asked or _judged(table, values, labels, spans)
     left_out = () if asked else _left_out(table, numbers, (*labels, *table.labels), used, judged)
     if not judged:
         raise MistakesError(source, [_nothing(_left_out(table, numbers, (), used, ()))])
+    beside = frozenset(map(bare, names))
     series = tuple(
         one
         for span in spans
         for name in judged
-        if (one := _series(name, numbers.cells[name], span, found, table, choice)) is not None
+        if (one := _series(name, numbers.cells[name], span, found, table, choice, beside)) is not None
     )
     if not series:
         raise MistakesError(source, [Mistake("", "holds no row with a time and a value")])
@@ -182,15 +195,25 @@ def _meant(option: str, asked: Sequence[str], names: Sequence[str], mistakes: li
     return result
 
 
+def _with_ticks(found: Found, labels: Sequence[str], table: Table, names: Sequence[str]) -> Found:
+    """With times for rows without: every ``every`` seconds a row, or a row of each subject."""
+    if labels:
+        told = [codes_of(np.asarray(table.columns[name]))[0] for name in labels]
+        ticks = ticks_of(np.unique(np.column_stack(told), axis=0, return_inverse=True)[1].reshape(-1))
+    else:
+        ticks = np.arange(len(np.asarray(table.columns[names[0]])))
+    return replace(found, times=Times(ticks.astype(np.float64) * (found.every or 1.0), "elapsed", anchored=False))
+
+
 def _known_labels(table: Table, found: Found) -> tuple[str, ...]:
     """Those that the format knows, without what all rows share."""
     return tuple(name for name in table.labels if name not in found.columns and varies(np.asarray(table.columns[name])))
 
 
 def _labels(table: Table, found: Found, numbers: Numbers) -> tuple[str, ...]:
-    if found.times is None:
-        return ()
+    """The columns that tell series apart, by their names and by the times."""
     candidates: dict[str, Column] = {}
+    counts: dict[str, Column] = {}
     for name, given in table.columns.items():
         column = np.asarray(given)
         if name in found.columns:
@@ -198,11 +221,37 @@ def _labels(table: Table, found: Found, numbers: Numbers) -> tuple[str, ...]:
         text = name in numbers.refused and column.dtype.kind in "OU"
         if text or (name in numbers.cells and identifies(name, numbers.cells[name].values, table)):
             candidates[name] = column
-    return label_columns(candidates, found.times.seconds, clock=found.times.kind == "clock")
+        elif name in numbers.cells and _is_whole(numbers.cells[name]):
+            counts[name] = numbers.cells[name].values
+    if found.times is not None:
+        seconds = found.times.seconds
+        clock = found.times.kind == "clock"
+        return label_columns(candidates, seconds, clock=clock) or numbers_that_label(counts, seconds)
+    for name, column in (*candidates.items(), *counts.items()):
+        if numbers_that_label({name: column}, ticks_of(column).astype(np.float64)):
+            return (name,)
+    return (
+        label_columns(candidates, np.arange(next(iter(candidates.values())).size, dtype=np.float64))
+        if candidates
+        else ()
+    )
 
 
-def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str]) -> list[str]:
-    counts = work_columns(values)
+def _is_whole(cells: Cells) -> bool:
+    return cells.measure == PLAIN and bool(np.all(cells.values == np.floor(cells.values)))
+
+
+def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str], spans: Sequence[_Span]) -> list[str]:
+    """The columns that measure something; counts of work only where there is nothing else."""
+    counted = {name for span in spans for named in span.counts.values() for name in named}
+    counts = {
+        name
+        for name in counted
+        if all(
+            any(name in named for named in span.counts.values()) or not _any_finite(values[name][span.group.rows])
+            for span in spans
+        )
+    }
     measuring = [
         name
         for name, column in values.items()
@@ -248,45 +297,39 @@ def _nothing(left_out: Sequence[LeftOut]) -> Mistake:
     return Mistake("--column", f"no column besides the time measures anything: {listed or 'there is no other column'}")
 
 
-def _span(  # noqa: PLR0913, PLR0917
-    group: Group, found: Found, load_start: str | None, source: str, size: int, values: Mapping[str, Floats]
-) -> _Span:
-    notes: tuple[Note, ...] = ()
-    if found.times is None:
-        count = size if isinstance(group.rows, slice) else group.rows.size
-        seconds: Floats = np.arange(count, dtype=np.float64) * (found.every or 1.0)
-    else:
-        seconds, notes = found.times.in_order(group.rows)
+def _span(group: Group, found: Found, load_start: str | None, source: str, values: Mapping[str, Floats]) -> _Span:
+    times = require(found.times, "the times")
+    seconds, notes = times.in_order(group.rows)
     finite = np.isfinite(seconds)
     order = None
     if not np.all(seconds[1:] >= seconds[:-1]):  # also where a time is missing
         known = np.flatnonzero(finite)
         if np.any(np.diff(seconds[known]) < 0):
             order = known[np.argsort(seconds[known], kind="stable")]
-    origin = 0.0 if found.times is None or not finite.any() else float(np.nanmin(seconds[finite]))
+    origin = float(seconds[finite].min()) if finite.any() else 0.0
     if load_start is not None:
-        origin = _start(load_start, found.times, seconds[finite], source)
-    start = origin if found.times is not None and found.times.epoch else None
+        origin = _start(load_start, times, seconds[finite], source)
+    start = origin if times.epoch else None
     return _Span(group, seconds - origin, finite, order, start, notes, counts_of(values, group.rows))
 
 
-def _start(text: str, times: Times | None, seconds: Floats, source: str) -> float:
+def _start(text: str, times: Times, seconds: Floats, source: str) -> float:
     """The start of load on the axis. Raises MistakesError."""
     try:
         number = float(text)
     except ValueError:
         pass
     else:
-        return float(seconds_of(np.array([number]))[0][0]) if times is not None and times.epoch else number
+        return float(seconds_of(np.array([number]))[0][0]) if times.epoch else number
     instant = instant_of(text)
     stamp = stamp_of(text)
     if instant is None and stamp is None:
         what = f"{text!r} is neither a number of seconds nor an ISO 8601 time"
         raise MistakesError(source, [Mistake("--load-start", what)])
-    if times is not None and times.kind == "clock" and stamp is not None and stamp.day is None:
+    if times.kind == "clock" and stamp is not None and stamp.day is None:
         first = float(seconds[0]) if seconds.size else 0.0
         return stamp.seconds if stamp.seconds <= first % 86400 or stamp.seconds >= first else stamp.seconds + 86400.0
-    if times is None or not times.epoch or instant is None:
+    if not times.epoch or instant is None:
         what = f"{text!r} is a date, but the file's times count from the start of recording: give seconds"
         raise MistakesError(source, [Mistake("--load-start", what)])
     if times.timezone is not None and "+" not in text and not text.endswith("Z"):
@@ -299,7 +342,7 @@ def _local(instant: float, times: Times) -> Floats:
 
 
 def _series(  # noqa: PLR0913, PLR0917
-    name: str, cells: Cells, span: _Span, found: Found, table: Table, choice: Choice
+    name: str, cells: Cells, span: _Span, found: Found, table: Table, choice: Choice, beside: frozenset[str]
 ) -> TableSeries | None:
     """One column of one subject; None where another subject alone has this column."""
     rows, labels = span.group.rows, span.group.labels
@@ -335,7 +378,7 @@ def _series(  # noqa: PLR0913, PLR0917
         labels=labels,
         measure=measure,
         axis=found.axis,
-        counter=counts_up(name, labels, y, table),
+        counter=counts_up(name, labels, y, table.counters, beside),
         start=span.start,
         limit=table.limits.get(name, cells.limit_of(rows)),
     )

@@ -115,6 +115,8 @@ def _of_numbers(numbers: Floats, name: str, unit: float | None) -> Times:
         raise TimesError("holds no times")
     typical = float(np.median(known[:: 1 + known.size // 10_000]))
     per_name = unit_of_time(name)
+    if unit is None and (compact := _compact(numbers, name, typical)) is not None:
+        return compact
     if unit is None and per_name is None and name.lower().startswith("date") and _EXCEL[0] < typical < _EXCEL[1]:
         return Times(numbers * _DAY + _EXCEL_EPOCH, "local")
     relative = counts_elapsed(name)
@@ -127,6 +129,21 @@ def _of_numbers(numbers: Floats, name: str, unit: float | None) -> Times:
     per = next((per for per in (1e9, 1e6, 1e3) if typical > EPOCH_FROM * per * 10), 1.0)
     epoch = typical > EPOCH_FROM
     return Times(numbers if per == 1.0 else numbers / per, "instant" if epoch else "elapsed", assumed_unit=not epoch)
+
+
+def _compact(numbers: Floats, name: str, typical: float) -> Times | None:
+    """Times of numbers like 20260801120000, and of dates like 20260801; None for other numbers."""
+    of_dates = 1.9e7 < typical < 2.1e7 and name.lower().startswith(("date", "day", "datum"))
+    if not (of_dates or 1.9e13 < typical < 2.1e13):
+        return None
+    stamps = {number: stamp_of(f"{number:.0f}") for number in np.unique(numbers[np.isfinite(numbers)]).tolist()}
+    days = {number: stamp.day.ordinal("ymd", 1970) for number, stamp in stamps.items() if stamp and stamp.day}
+    if len(days) < len(stamps) or any(day is None for day in days.values()):
+        return None
+    seconds = {
+        number: (days[number] or 0) * _DAY + stamp.seconds for number, stamp in stamps.items() if stamp is not None
+    }
+    return Times(np.array([seconds.get(number, np.nan) for number in numbers.tolist()]), "local")
 
 
 def _of_objects(cells: Sequence[Any], options: TimeOptions) -> Times:

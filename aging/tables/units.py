@@ -102,7 +102,9 @@ def _base(common: set[Base], spelled: list[str], hint: Base | None) -> Base:
     if len(common) == 1:
         return next(iter(common))
     if spelled == ["m"]:
-        raise UnitError("holds values like 12m: thousandths of a CPU, MiB or minutes; its name says nothing of that")
+        raise UnitError(
+            "holds values like 12m, which are thousandths of a CPU, MiB or minutes; name the column cpu, mem or time"
+        )
     return next(base for base in ("B", "s", "CPU", "%", "") if base in common)
 
 

@@ -23,16 +23,6 @@ class _Table(Protocol):
     def __getitem__(self, name: Any, /) -> Any: ...
 
 
-def work_columns(table: _Table) -> frozenset[str]:
-    """The columns that count work by their names and values: they are no series to judge."""
-    return frozenset(
-        str(name)
-        for name in table
-        if any(pattern.fullmatch(str(name).strip().lower()) for pattern in _NAMES.values())
-        and _count(np.asarray(table[name])) is not None
-    )
-
-
 def work_of(table: _Table, column: str, rows: Any) -> Mapping[str, Floats]:
     """The cumulative counts in these ``rows``, by ``requests`` and ``tokens``, without ``column`` itself.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -64,11 +65,8 @@ def assert_survived(seed: int, folder: Path) -> None:
     path = folder / "file"
     path.write_bytes(damaged(content, rng))
     begin = time.process_time()
-    try:
+    with suppress(MistakesError):
         reading = read(path, rng.choice(CHOICES))
-    except MistakesError as error:
-        assert str(error)
-    else:
         assert all(one.t.size == one.y.size for one in reading.series)
     assert time.process_time() - begin < LONGEST_SECONDS, seed
 

@@ -20,7 +20,7 @@ _UNITS = r"(?: (?:[kKMGTP]i?[bB](?:ytes)?|[kKMG]i|bytes|B|ms|us|s|min|%)(?![\w])
 _BARE = r"""(?:[^\s,;"'=\]\)\}]|[,'](?=\d))+"""
 _PAIR = re.compile(
     rf"""(?P<key>[A-Za-z_%@][\w.\-/%+]*)\s?=\s?(?P<value>"[^"]*"|'[^']*'|\[[^\[\]]*\]|{_BARE}{_UNITS})"""
-    rf"""|(?P<words>(?:[A-Za-z_]\w*\ ){{0,2}}[A-Za-z_%][\w.\-/%]*)\s?:\s+"""
+    rf"""|(?<![\w.:\-/])(?P<words>(?:[A-Za-z_]\w*\ ){{0,2}}[A-Za-z_%][\w.\-/%]*)\s?:\s*"""
     rf"""(?P<number>[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?\s?[A-Za-z%/]*(?=[\s,;|\])}}]|$))"""
 )
 _LEVELS = re.compile(r"^\W*(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|CRITICAL)\b", re.IGNORECASE)
