@@ -9,6 +9,7 @@ from tools import (
     campaign_reference,
     event_reference,
     exit_code_reference,
+    format_reference,
     json_schemas,
     metric_reference,
     row_reference,
@@ -22,6 +23,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/indicators.md": metric_reference.page,
     "docs/rows.md": row_reference.page,
     "docs/exit-codes.md": exit_code_reference.page,
+    "docs/formats.md": format_reference.page,
     "docs/schemas/campaign.schema.json": json_schemas.campaign_schema,
     "docs/schemas/findings.schema.json": json_schemas.findings_schema,
 }

@@ -73,13 +73,23 @@ class CellsError(ValueError):
 class Cells:
     """Numbers of shape (n,) in the base unit of ``measure``, NaN where a cell has none.
 
-    ``limit`` is the second number of ``A / B`` cells where it is the same in all.
+    ``limit`` is the second number of ``A / B`` cells where it is the same in all, ``limits`` (shape n) are those of
+    each cell, None where no cell has one.
     """
 
     values: Floats
     measure: Measure = PLAIN
     limit: float | None = None
     notes: tuple[Note, ...] = ()
+    limits: Floats | None = None
+
+    def limit_of(self, rows: Any) -> float | None:
+        """The limit of some rows, where it is the same in all of them."""
+        if self.limits is None:
+            return self.limit
+        found = np.unique(self.limits[rows])
+        known = found[np.isfinite(found)]
+        return float(known[0]) if known.size == 1 else None
 
 
 class _Quantity(NamedTuple):
@@ -147,12 +157,13 @@ def read_cells(
     values = {cell: _value(one.value, mark, units) for cell, one in good.items()}
     limits = {_value(one.limit, mark, units) for one in good.values() if one.limit is not None}
     limit = limits.pop() if len(limits) == 1 else None
+    each = {cell: _value(one.limit, mark, units) for cell, one in good.items() if one.limit is not None}
     firsts = [one.value for one in good.values() if one.value.seconds is None]
     used = [units[one.unit] for one in firsts if one.unit or _number(one.number, mark)]
     found = joined(used) if used else units.get("", PLAIN)
     if any(one.seconds is not None for one in quantities):
         found = Measure("s")
-    return Cells(_mapped(cells, values), found, limit, tuple(notes))
+    return Cells(_mapped(cells, values), found, limit, tuple(notes), _mapped(cells, each) if each else None)
 
 
 def _plain(cells: Sequence[str | None]) -> Floats | None:

@@ -169,7 +169,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     judged = asked or _judged(table, values, labels, spans)
     left_out = () if asked else _left_out(table, numbers, (*labels, *table.labels), used, judged)
     if not judged:
-        raise MistakesError(source, [_nothing(left_out)])
+        raise MistakesError(source, [_nothing(_left_out(table, numbers, (), used, ()))])
     beside = frozenset(map(bare, names))
     series = tuple(
         one
@@ -380,5 +380,5 @@ def _series(  # noqa: PLR0913, PLR0917
         axis=found.axis,
         counter=counts_up(name, labels, y, table.counters, beside),
         start=span.start,
-        limit=table.limits.get(name, cells.limit),
+        limit=table.limits.get(name, cells.limit_of(rows)),
     )

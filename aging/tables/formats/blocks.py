@@ -1,0 +1,40 @@
+"""Blocks of ``name: value`` lines, one block a sample: ``redis-cli info``, ``/proc/PID/io``, status pages."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from aging.tables.base import Format
+from aging.tables.printout import Knowledge, Rows, lines, stamped, stamped_head
+from aging.tables.table import Table
+
+_LINE = re.compile(r"^\s*([A-Za-z_][\w.\-/()% ]{0,59}?)\s*[:=]\s*([^=:]{1,60}?)\s*$")
+_SHARE = 0.8
+_LEAST_BLOCKS = 2
+
+
+class Blocks(Format):
+    kind: ClassVar[str] = "blocks"
+    title: ClassVar[str] = "Blocks of lines with one name and value each"
+    made_by: ClassVar[str] = "`while sleep 60; do date; redis-cli info; done`, `/proc/PID/io` in a loop"
+    rank: ClassVar[int] = 6
+
+    @classmethod
+    def recognizes(cls, head: Sequence[str]) -> bool:
+        texts = [text for text in stamped_head(head) if not text.startswith("#")]
+        names = Counter(match[1] for text in texts if (match := _LINE.match(text)))
+        return names.total() >= _SHARE * len(texts) > 0 and max(names.values()) >= _LEAST_BLOCKS
+
+    @classmethod
+    def read(cls, path: Path) -> Table:
+        rows = Rows()
+        for line in stamped(lines(path)):
+            if match := _LINE.match(line.text):
+                rows.join(line.time, {}, {match[1]: match[2]})
+            elif not line.text.startswith("#"):
+                rows.stranger(line)
+        return rows.table(Knowledge())
