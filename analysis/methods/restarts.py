@@ -78,21 +78,18 @@ def other(rng: Generator, kind: str) -> tuple[Floats, Floats]:
     t = np.arange(0.0, rng.uniform(3, 21) * _DAY, float(rng.choice([60.0, 300.0, 900.0])))
     t = t[:_MOST]
     noise = rng.normal(0, 1, t.size)
-    if kind == "noise":
-        return t, noise
-    if kind == "random walk":
-        return t, np.cumsum(noise)
-    if kind == "autocorrelated noise":
-        return t, pd.Series(noise).ewm(alpha=0.05).mean().to_numpy()
-    if kind == "daily swing":
-        return t, 5 * np.sin(2 * np.pi * t / _DAY) + 0.3 * noise
-    if kind == "jobs":  # a batch job holds memory for hours
-        phase = (t % _DAY) / _DAY
-        return t, 10.0 * ((phase > rng.uniform(0.1, 0.4)) & (phase < rng.uniform(0.5, 0.9))) + 0.1 * noise
-    if kind == "leak":
-        return t, 10 * t / t[-1] + 0.2 * noise
-    steps = np.cumsum(rng.random(t.size) < 5 / t.size)
-    return t, rng.uniform(0, 10, 60)[np.minimum(steps, 59)] + 0.1 * noise
+    phase = (t % _DAY) / _DAY
+    steps = np.minimum(np.cumsum(rng.random(t.size) < 5 / t.size), 59)
+    held = (phase > rng.uniform(0.1, 0.4)) & (phase < rng.uniform(0.5, 0.9))
+    return t, {
+        "noise": noise,
+        "random walk": np.cumsum(noise),
+        "autocorrelated noise": pd.Series(noise).ewm(alpha=0.05).mean().to_numpy(),
+        "daily swing": 5 * np.sin(2 * np.pi * t / _DAY) + 0.3 * noise,
+        "jobs": 10.0 * held + 0.1 * noise,  # a batch job holds memory for hours
+        "leak": 10 * t / t[-1] + 0.2 * noise,
+        "steps": rng.uniform(0, 10, 60)[steps] + 0.1 * noise,
+    }[kind]
 
 
 _OTHERS = ("noise", "autocorrelated noise", "random walk", "daily swing", "jobs", "leak", "steps")
@@ -122,28 +119,29 @@ def _of_lives(half: str, count: int) -> Iterator[dict[str, object]]:
                     seen = len(found_restarts(t, y))
                     there, found, wrong = there + truth, found + min(seen, truth), wrong + max(seen - truth, 0)
                 kind = f"{law}{', gap' if gap else ''}"
-                yield _row(half, kind, usual, count, there, found, wrong)
+                yield _row(half, kind, usual, (count, there, found, wrong))
 
 
 def _of_others(half: str, count: int) -> Iterator[dict[str, object]]:
     for period in PERIODS:
         rng = generator("restarts", half, "collector", period)
         series = sum(bool(found_restarts(*collector(rng, period))) for _ in range(count))
-        yield _row(half, "collector", period, count, 0, 0, series)
+        yield _row(half, "collector", period, (count, 0, 0, series))
     for kind in _OTHERS:
         rng = generator("restarts", half, kind)
         series = sum(bool(found_restarts(*other(rng, kind))) for _ in range(count))
-        yield _row(half, kind, None, count, 0, 0, series)
+        yield _row(half, kind, None, (count, 0, 0, series))
 
 
 def _of_recordings(half: str) -> Iterator[dict[str, object]]:
     recordings = load(half=half)  # type: ignore[arg-type] # one of the two
     for stretch in _STRETCHES:
         series = sum(bool(found_restarts(stretch * (one.t - one.t[0]), one.memory)) for one in recordings)
-        yield _row(half, f"recorded servers, × {stretch:g}", None, len(recordings), 0, 0, series)
+        yield _row(half, f"recorded servers, × {stretch:g}", None, (len(recordings), 0, 0, series))
 
 
-def _row(half: str, kind: str, cycle: float | None, n: int, there: int, found: int, wrong: int) -> dict[str, object]:
+def _row(half: str, kind: str, cycle: float | None, counts: tuple[int, int, int, int]) -> dict[str, object]:
+    n, there, found, wrong = counts
     return {
         "half": half,
         "kind": kind,

@@ -133,7 +133,7 @@ def test_missing_values(tmp_path: Path) -> None:
 def test_odd_values(name: str, values: Any, verdict: str, notes: list[str]) -> None:
     (series,) = series_of(pd.DataFrame({"t": T, name: values}), "a", Choice())
     analysed = analyze_series(series, {}, None, None)
-    assert analysed.to_json()["verdict"] == verdict
+    assert analysed.verdict == verdict
     for note in notes:
         assert any(note in one for one in analysed.notes), analysed.notes
 
@@ -150,7 +150,7 @@ def test_odd_values(name: str, values: Any, verdict: str, notes: list[str]) -> N
 def test_odd_times(times: np.ndarray, verdict: str, note: str) -> None:
     (series,) = series_of(pd.DataFrame({"t": times, "rss": LEAK}), "a", Choice())
     analysed = analyze_series(series, {}, None, None)
-    assert analysed.to_json()["verdict"] == verdict
+    assert analysed.verdict == verdict
     assert any(note in one for one in analysed.notes), analysed.notes
 
 
