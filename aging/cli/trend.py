@@ -22,7 +22,7 @@ from aging.cli.arguments import limit, positive_duration, warmup
 from aging.cli.console import console
 from aging.cli.table_arguments import choice, table_arguments
 from aging.core.blas_threads import one_thread
-from aging.core.errors import ExitCode, Mistake, MistakesError
+from aging.core.errors import AgingError, ExitCode, Mistake, MistakesError
 
 if TYPE_CHECKING:
     from aging.tables.series import TableReading
@@ -69,6 +69,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.stats.trend_tests.base import TrendTest
 
     reading = _read(options)
+    if options.horizon is not None and options.limit is None and all(one.limit is None for one in reading.series):
+        raise AgingError("--horizon: without a limit there is no outlook; add --limit, like --limit 64GiB")
     tests = discover(aging.stats.trend_tests, TrendTest)
     asked = AskedOfSeries(options.worse, options.limit, options.horizon)
     analyzed = [analyze_series(one, tests, options.resample, options.warmup, asked) for one in reading.series]

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from aging.core.errors import InputError
-from aging.core.format import Unit, slope, unit_of, unit_of_measure
-from aging.core.measure import PLAIN
+from aging.core.format import slope
 from aging.findings.table_analysis import TableAnalysis
 from aging.report.html import svg
 from aging.report.html.plot_data import LatencyTrace, MemoryTrace
 from aging.report.html.plots import draw_latency, draw_memory, latency_scale
+from aging.report.series_unit import unit_of_series
 
 _INCHES = (7.5, 3.6)
 
@@ -45,20 +45,16 @@ def trend_axes(analysis: TableAnalysis, axes: Axes | None) -> Axes:
         axes.fill_between(
             ends, np.minimum(low, high), np.maximum(low, high), color=palette.fit, alpha=0.22, linewidth=0
         )
-        label = slope(_unit(analysis), trend.slope * 3600, "h")
+        label = slope(unit_of_series(analysis.series), trend.slope * 3600, "h")
         line = level + trend.slope * (ends - middle)
         axes.plot(ends, line, color=palette.fit, linewidth=1.8, dashes=(5, 2.5), label=label)
         axes.legend(frameon=False)
     least, greatest = (float(limit) for limit in axes.get_ylim())
     svg.time_axis(axes, float(t[-1]), "the start of load", palette)
-    svg.value_axis(axes, _unit(analysis).scale(max(abs(least), abs(greatest))), least, greatest, palette)
+    svg.value_axis(
+        axes, unit_of_series(analysis.series).scale(max(abs(least), abs(greatest))), least, greatest, palette
+    )
     return axes
-
-
-def _unit(analysis: TableAnalysis) -> Unit:
-    """By the measure of the series, or the ending of its name where that is not known."""
-    measure = analysis.series.measure
-    return unit_of(analysis.series.column) if measure == PLAIN else unit_of_measure(measure)
 
 
 def _prepared(given: Any, title: str) -> Axes:

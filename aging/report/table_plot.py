@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aging.core.errors import AgingError
-from aging.core.format import unit_of_measure
 from aging.findings.table_analysis import TableAnalysis
 from aging.findings.table_generations import Generation
+from aging.report.series_unit import unit_of_series
 from aging.tables.series import Floats
 
 _HOUR = 3600.0
@@ -32,7 +32,8 @@ def write_plot(analyzed: Sequence[TableAnalysis], path: Path) -> None:
 def _draw(axes: Axes, one: TableAnalysis) -> None:
     count = one.series.axis.count
     width = _HOUR if count is None else 1.0
-    factor, name = unit_of_measure(one.series.measure).scale(float(np.max(np.abs(one.y), initial=0.0)))
+    unit = unit_of_series(one.series)
+    factor, name = unit.scale(float(np.max(np.abs(one.y), initial=0.0)))
     axes.plot(one.t / width, one.y / factor, linewidth=0.8)
     if one.trend is not None:
         for each in one.generations:
@@ -41,7 +42,7 @@ def _draw(axes: Axes, one: TableAnalysis) -> None:
     for restart in one.restarts:
         axes.axvline(restart.at / width, color="0.6", linewidth=0.8, linestyle=":")
     axes.set_title(f"{one.name}: {one.verdict}", loc="left", fontsize=10)
-    axes.set_ylabel(f"{name}/s" if one.series.counter or one.series.measure.rate else name)
+    axes.set_ylabel(f"{name}{unit.suffix}")
     axes.set_xlabel("hours since the start of load" if count is None else count)
 
 

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from aging.core import format
-from aging.core.measure import Measure
 from aging.findings.table_analysis import Rate, TableAnalysis
 from aging.report import outlook
 from aging.report.outlook import HOW_TO_LIMIT
+from aging.report.series_unit import unit_of_level, unit_of_series
 from aging.report.terminal import STYLES
 from aging.tables.series import TableReading
 
@@ -126,7 +126,7 @@ def _standstill(one: TableAnalysis) -> str:
 def _restarts(one: TableAnalysis) -> str:
     restarts = one.restarts
     before = [each.before for each in restarts]
-    unit = _unit(one) if not one.series.counter else format.unit_of_measure(one.series.measure)
+    unit = unit_of_level(one.series)
     levels = format.interval(unit, (min(before), max(before)), "").replace("+", "")
     if min(before) == max(before) or len(restarts) == 1:
         levels = format.level(unit, before[0])
@@ -193,11 +193,7 @@ def _per(one: TableAnalysis) -> tuple[float, str]:
 
 
 def _unit(one: TableAnalysis) -> format.Unit:
-    """The unit of what was judged: of a counter, its rate."""
-    measure = one.series.measure
-    if one.series.counter:
-        measure = Measure(measure.base, measure.written, measure.factor, rate=True)
-    return format.unit_of_measure(measure)
+    return unit_of_series(one.series)
 
 
 def _written(one: TableAnalysis, rate: float, times: float, per: str) -> str:
