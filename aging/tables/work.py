@@ -33,7 +33,7 @@ def work_columns(table: _Table) -> frozenset[str]:
     )
 
 
-def work_of(table: _Table, column: str, rows: NDArray[np.bool_]) -> Mapping[str, Floats]:
+def work_of(table: _Table, column: str, rows: Any) -> Mapping[str, Floats]:
     """The cumulative counts in these ``rows``, by ``requests`` and ``tokens``, without ``column`` itself.
 
     A column counts by its name (``requests``, ``http_requests_total``, ``tokens_total``) and by its values: numbers,
