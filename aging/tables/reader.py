@@ -31,7 +31,7 @@ from aging.tables.stamps import stamp_of
 from aging.tables.table import Column, Table
 from aging.tables.text import UnreadableError, head_of
 from aging.tables.times import Times, instant_of, seconds_of
-from aging.tables.work import work_columns, work_of
+from aging.tables.work import along, work_columns, work_of
 
 __all__ = ["Choice", "read", "read_table", "reading_of", "series_of"]
 
@@ -123,10 +123,14 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
         )
     used = (*(found.columns if found else ()), *per)
     others = [name for name in names if name not in used]
-    numbers = numbers_of(table, [name for name in names if name in asked or name in others], choice.decimal)
+    numbers = numbers_of(table, [name for name in names if name in (*asked, *others, *per)], choice.decimal)
     mistakes += [Mistake(name, numbers.refused[name]) for name in asked if name in numbers.refused]
     if found is None or mistakes:
         raise MistakesError(source, mistakes)
+    counts = [name for name in per if name in numbers.cells and _counts_work(name, numbers.cells[name].values, table)]
+    if len(counts) > 1:
+        raise MistakesError(source, [Mistake("--per", f"one count is enough, not {', '.join(counts)}")])
+    per = [name for name in per if name not in counts]
     labels = tuple(per) or table.labels or _labels(table, found, numbers)
     groups = groups_of({name: np.asarray(table.columns[name]) for name in labels})
     spans = [
@@ -141,7 +145,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
         one
         for span in spans
         for name in judged
-        if (one := _series(name, numbers.cells[name], span, found, table, values, choice)) is not None
+        if (one := _series(name, numbers.cells[name], span, found, table, values, choice, counts)) is not None
     )
     if not series:
         raise MistakesError(source, [Mistake("", "holds no row with a time and a value")])
@@ -273,19 +277,20 @@ def _series(  # noqa: PLR0913, PLR0917
     table: Table,
     values: Mapping[str, Floats],
     choice: Choice,
+    per: Sequence[str],
 ) -> TableSeries | None:
-    """One column of one subject; None where another subject alone has this column."""
+    """One column of one subject, along the count ``per`` if there is one; None where only another subject has it."""
     rows, labels = span.group.rows, span.group.labels
     t, y = span.t, cells.values[rows]
     measure = cells.measure
     if measure == PLAIN and (known := measure_by_metric(name, labels)) != PLAIN:
         measure, y = known, y * known.factor
-    work = work_of(values, name, rows)
+    work = {one: values[one][rows] for one in per} or work_of(values, name, rows)
     counters = {
         other: each for other, each in values.items() if other != name and counts_up(other, labels, each[rows], table)
     }
     restarts = restarts_of(table.columns, counters, rows, t, (*labels, *found.columns))
-    finite = np.isfinite(t) & np.isfinite(y)
+    finite = np.isfinite(t) & np.isfinite(y) & np.all([np.isfinite(values[one][rows]) for one in per], axis=0)
     if labels and not finite.any() and np.isfinite(cells.values).any():
         return None
     notes = list(span.notes)
@@ -301,7 +306,7 @@ def _series(  # noqa: PLR0913, PLR0917
         notes.append(Note("unsorted", "The times were not in order; the series was sorted."))
         order: NDArray[np.int64] = np.argsort(t, kind="stable")
         t, y, work = t[order], y[order], {kind: counted[order] for kind, counted in work.items()}
-    return TableSeries(
+    series = TableSeries(
         column=name,
         t=t,
         y=y,
@@ -316,3 +321,9 @@ def _series(  # noqa: PLR0913, PLR0917
         limit=table.limits.get(name, cells.limit),
         restarts=restarts,
     )
+    return along(series, work[per[0]], per[0]) if per else series
+
+
+def _counts_work(name: str, values: Floats, table: Table) -> bool:
+    """Whether a column that ``--per`` names is a cumulative count, not one whose values tell series apart."""
+    return counts_up(name, {}, values, table) or name in work_columns({name: values})
