@@ -11,10 +11,8 @@ from aging.tables.series import TableSeries
 
 def unit_of_series(series: TableSeries) -> Unit:
     """By its measure, or the ending of its name where that is not known; of a counter, that of its rate."""
-    if series.measure == PLAIN:
-        unit = unit_of(series.column.partition("[")[0])
-    else:
-        unit = unit_of_measure(series.measure)
+    named = series.measure == PLAIN
+    unit = unit_of(series.column.partition("[")[0]) if named else unit_of_measure(series.measure)
     if not series.counter:
         return unit
     return replace(unit, suffix="/s" if series.axis.count is None else f"/{series.axis.count}")

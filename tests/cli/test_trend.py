@@ -87,7 +87,8 @@ def test_resample_warmup_and_counters(cli: Aging, tmp_path: Path) -> None:
     counter = np.concatenate([np.arange(200.0), np.arange(100.0)]) * 30
     frame(t=T, settling=settling, requests_total=counter).to_csv(path, index=False)
     series = trend_json(cli, path, "--resample", "60s", "--warmup", "10m")
-    assert series["rss"]["n"] == 40
+    assert series["rss"]["restarts"]["count"] == 1  # the counter beside it was reset
+    assert series["rss"]["n"] == 31  # of each generation, the first 10 minutes are left out
     assert series["settling"]["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.05)
     assert series["requests_total"]["slope_per_hour"] == pytest.approx(0.0, abs=1e-6)
     assert "counter" in series["requests_total"]["note_codes"]
@@ -263,6 +264,59 @@ def test_plot(cli: Aging, tmp_path: Path) -> None:
     ran = cli("trend", path, "--plot", tmp_path / "none" / "a.png")
     assert ran.returncode == 2
     assert "cannot be written" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        (["--step", "30s"], "--step"),
+        (["--range", "2h"], "--range"),
+        (["--query", "up"], "--query"),
+        (["--resample", "0s"], "0s"),
+        (["--plot", "no/such/folder/a.png"], "--plot"),
+        (["--worse", "left"], "left"),
+        (["--ratio", "rss", "rss"], "--ratio"),
+    ],
+)
+def test_wrong_options(cli: Aging, tmp_path: Path, options: list[str], key: str) -> None:
+    path = tmp_path / "a.csv"
+    frame(t=T).to_csv(path, index=False)
+    ran = cli("trend", path, *options)
+    assert ran.returncode == 2
+    assert key in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_exit_code_of_undecided_series(cli: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    steps = np.random.default_rng(11).normal(0, 1, 40).cumsum()
+    pd.DataFrame({"t": np.arange(40) * 60.0, "load": steps}).to_csv(path, index=False)
+    ran = cli("trend", path, "--json")
+    (series,) = json.loads(ran.stdout)["series"]
+    assert (series["verdict"], ran.returncode) == ("inconclusive", 3)
+
+
+def test_ratio_and_growth_per_count(cli: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    done = np.cumsum(np.random.default_rng(4).poisson(50, N)).astype(float)
+    table = frame(t=T, http_requests_total=done, busy_seconds_total=done * 0.2)
+    (table := table.assign(kept=1e6 + 100.0 * done)).to_csv(path, index=False)
+    (mean,) = trend_json(cli, path, "--ratio", "busy_seconds_total", "http_requests_total").values()
+    assert mean["verdict"] == "stable"
+    (kept,) = trend_json(cli, path, "--column", "kept", "--per", "http_requests_total").values()
+    assert kept["rate"][0] == pytest.approx(100 * 1000, rel=0.01)
+    assert kept["axis"] == "http_requests"
+    assert trend_json(cli, path, "--column", "kept")["kept"]["per_request"][0] == pytest.approx(100, rel=0.01)
+
+
+def test_process_id_beside_a_series(cli: Aging, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    again = np.where(T < 1500, LEAK, LEAK - 5000.0 * 1500)
+    pd.DataFrame({"t": T, "pid": np.where(T < 1500, 17, 52), "rss_bytes": again}).to_csv(path, index=False)
+    series = trend_json(cli, path)["rss_bytes"]
+    assert series["restarts"]["reasons"] == ["process"]
+    assert series["restarts"]["at"] == [1500.0]
+    assert series["rate"][0] == pytest.approx(5000 * 3600, rel=0.03)
 
 
 class _Prometheus(BaseHTTPRequestHandler):
