@@ -128,6 +128,7 @@ def _unwritable(path: Path) -> str | None:
 
 def _read(options: argparse.Namespace) -> TableReading:
     from aging.findings.table_ratios import only_ratio, with_means
+    from aging.findings.table_successors import in_succession
     from aging.tables.reader import Choice, read, series_of
     from aging.tables.series import TableReading
 
@@ -135,10 +136,10 @@ def _read(options: argparse.Namespace) -> TableReading:
         chosen = choice(options)
         if options.ratio is None:
             reading = read(options.file, chosen)
-            return replace(reading, series=tuple(with_means(reading.series)))
+            return replace(reading, series=tuple(with_means(in_succession(reading.series))))
         reading = read(options.file, replace(chosen, columns=options.ratio))
         try:
-            return replace(reading, series=tuple(only_ratio(reading.series)))
+            return replace(reading, series=tuple(only_ratio(in_succession(reading.series))))
         except ValueError as error:
             raise MistakesError(str(options.file), [Mistake("--ratio", str(error))]) from None
     from aging.tables.prometheus import query_range

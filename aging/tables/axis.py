@@ -11,16 +11,22 @@ from aging.core.errors import Mistake, MistakeCode
 from aging.stats.note import Note
 from aging.tables.cells import CellsError, is_missing, read_cells
 from aging.tables.choice import Choice
-from aging.tables.names import base_of_name, is_count, measure_of_name, time_rank, unit_of_time
+from aging.tables.names import bare, base_of_name, is_count, measure_of_name, time_rank, unit_of_time
 from aging.tables.series import CLOCK, Axis, Floats
 from aging.tables.stamps import is_stamp
 from aging.tables.table import Column, Table
 from aging.tables.times import TimeOptions, Times, TimesError, joined_day_and_clock, read_times, zone_named
 
 _SURE = 100
+_TRAINING = ("epoch", "epochs")
+"""Numbers of passes over the data, if they are small."""
+
 _MOST_FALLS = 0.2
 _DAY = 86400.0
 _REGULAR = 0.8
+_MOST_BLOCKS = 0.1
+"""Share of the rows after which times may begin again: those of another subject."""
+
 _MOST_SHOWN = 12
 
 
@@ -43,23 +49,30 @@ class NoAxis(Exception):  # noqa: N818 - it becomes part of a MistakesError
         self.mistake = mistake
 
 
-def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:
+def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:  # noqa: PLR0911, PLR0912
     """The axis; ``chosen`` is the name of the time column that the user asked for. Raises NoAxis."""
-    options = _options(choice)
+    options = options_of(choice)
     columns = {str(name): np.asarray(column) for name, column in table.columns.items()}
     if chosen is not None or table.time is not None:
         return _named(columns, chosen or str(table.time), choice, options, asked=chosen is not None)
     if choice.every is not None:
         return Found(every=choice.every)
     refused: list[tuple[str, str]] = []
+    falling: list[tuple[str, Times]] = []
     for name in _by_name(columns):
         try:
             times = read_times(columns[name], name, options)
         except TimesError as error:
             refused.append((name, str(error)))
             continue
-        if (time_rank(name) or 0) < _SURE or _mostly_rises(times.seconds):
+        if bare(name) in _TRAINING and not times.epoch:
+            continue
+        if _mostly_rises(times.seconds):
             return _with_partner(columns, name, times, options)
+        if (time_rank(name) or 0) < _SURE:
+            falling.append((name, times))
+    for name, times in falling:
+        return _with_partner(columns, name, times, options)
     if table.every is not None:
         return Found(every=table.every)
     for place, (name, column) in enumerate(columns.items()):
@@ -80,7 +93,8 @@ def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:
     raise NoAxis(_none(columns))
 
 
-def _options(choice: Choice) -> TimeOptions:
+def options_of(choice: Choice) -> TimeOptions:
+    """What the user says of the times. Raises NoAxis."""
     try:
         zone = None if choice.timezone is None else zone_named(choice.timezone)
     except TimesError as error:
@@ -142,7 +156,7 @@ def _has_times(column: Column, place: int, name: str) -> bool:  # noqa: PLR0911
     if column.dtype.kind == "M":
         return True
     if column.dtype.kind in "iuf":
-        return (place == 0 or base_of_name(name) is None) and _is_epoch(column.astype(np.float64), name)
+        return base_of_name(name) is None and _is_epoch(column.astype(np.float64), name)
     if column.dtype.kind != "O":
         return False
     known = [str(cell) for cell in column.tolist()[:200] if cell is not None and not is_missing(str(cell))]
@@ -152,9 +166,10 @@ def _has_times(column: Column, place: int, name: str) -> bool:  # noqa: PLR0911
         return True
     if all(is_stamp(cell) and any(mark in cell for mark in "-/. ") for cell in known[:20]):
         return measure_of_name(name) is None
-    if place == 0 and (numbers := _as_count(column, name)) is not None:
-        return _is_epoch(numbers, name)
-    return False
+    if base_of_name(name) is not None:
+        return False
+    numbers = _as_count(column, name)
+    return numbers is not None and _is_epoch(numbers, name)
 
 
 def _is_epoch(numbers: Floats, name: str) -> bool:
@@ -164,10 +179,13 @@ def _is_epoch(numbers: Floats, name: str) -> bool:
         return False
     for per in (1.0, 1e3, 1e6, 1e9):
         if 9.4e8 * per < known.min() and known.max() < 4.1e9 * per:
-            steps = np.diff(known)
-            usual = np.median(steps[steps > 0]) if np.any(steps > 0) else 0.0
-            regular = np.count_nonzero((steps == 0) | (np.abs(steps - usual) <= 0.2 * usual))
-            return bool(np.all(steps >= 0) and usual > 0 and regular >= _REGULAR * steps.size)
+            distinct, times = np.unique(known, return_counts=True)
+            if distinct.size < 2 or times.max() > 2 * np.median(times) or (per == 1.0 and not np.any(known % 1024.0)):
+                return False  # a level that stands still, or sizes of memory
+            falls = np.count_nonzero(np.diff(known) < 0)
+            steps = np.diff(distinct)
+            regular = np.count_nonzero(np.abs(steps - np.median(steps)) <= 0.2 * np.median(steps))
+            return bool(falls <= _MOST_BLOCKS * known.size and regular >= _REGULAR * steps.size)
     return False
 
 

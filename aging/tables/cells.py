@@ -49,19 +49,19 @@ MISSING = frozenset(
 """Cells without a value, in lower case."""
 
 _TRUTH = {"true": 1.0, "false": 0.0}
-_BLANKS = "    "
+_BLANKS = " \t\u00a0\u2009\u202f"
 _CELL = re.compile(
     rf"(?P<number>[+\-−]?(?:\d[\d.,'’_{_BLANKS}]*\d|\d|[.,]\d+)\.?(?:[eE][+\-]?\d+)?)"
     rf"[{_BLANKS}]*(?P<unit>[A-Za-zµμ%°/][A-Za-zµμ%°/²³ ._\-]{{0,23}})?(?:[{_BLANKS}]*\([^()]*\))?"
 )
 _INFINITE = re.compile(r"[+\-−]?inf(?:inity)?", re.IGNORECASE)
 _PAIR = re.compile(rf"(?P<first>[^/]*[^/{_BLANKS}])[{_BLANKS}]*/[{_BLANKS}]*(?P<second>[\d+.\-][^/]*)")
-_CLOCK = re.compile(r"(?:(\d+)[-d ] ?)?(?:(\d+):)?(\d+):(\d\d(?:[.,]\d+)?)")
+_CLOCK = re.compile(r"(?:(\d{1,6})[-d ] ?)?(?:(\d{1,6}):)?(\d{1,6}):(\d\d(?:[.,]\d{1,12})?)")
 _SPELLED = re.compile(r"(?:\d+(?:[.,]\d+)?\s*(?:[a-zµμ]+)[\s,]*){2,}", re.IGNORECASE)
 _PART = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zµμ]+)", re.IGNORECASE)
 _GROUPED = {mark: re.compile(rf"\d{{1,3}}(?:{re.escape(mark)}\d{{3}})+") for mark in ".,"}
-_LOOSE_GROUPED = re.compile(r"\d{1,3}(?:[    '’_]\d{3})+(?=$|[.,eE])")
-_LOOSE = re.compile(r"[    '’_]")
+_LOOSE_GROUPED = re.compile(rf"\d{{1,3}}(?:[{_BLANKS}'’_]\d{{3}})+(?=$|[.,eE])")
+_LOOSE = re.compile(rf"[{_BLANKS}'’_]")
 _TOP_UNITS = set("kmgtpKMGTP")
 
 
@@ -263,9 +263,11 @@ def _value(one: _Quantity, mark: str, units: Mapping[str, Measure]) -> float:
 
 def _number(text: str, mark: str) -> float:
     text = text.replace("−", "-")
-    if mark == ",":
-        return float(text.replace(".", "").replace(",", "."))
-    return float(text.replace(",", ""))
+    plain = text.replace(".", "").replace(",", ".") if mark == "," else text.replace(",", "")
+    try:
+        return float(plain)
+    except ValueError:
+        raise CellsError(f"{text} is no number with the decimal mark {mark!r}; correct --decimal") from None
 
 
 def _decimal_mark(numbers: Iterable[str], suggested: str, sure: bool) -> tuple[str, str]:

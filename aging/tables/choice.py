@@ -44,7 +44,7 @@ def column_named(asked: str, names: Sequence[str]) -> str | None:
         same = [name for name in names if form(name) == form(asked)]
         if len(same) == 1:
             return same[0]
-    if asked.isdigit() and 1 <= int(asked) <= len(names):
+    if asked.isdecimal() and 1 <= int(asked) <= len(names):
         return names[int(asked) - 1]
     return None
 

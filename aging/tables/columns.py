@@ -9,13 +9,15 @@ import numpy as np
 
 from aging.core.measure import PLAIN, Measure
 from aging.tables.cells import Cells, CellsError, is_missing, read_cells
-from aging.tables.names import bare, is_counter, is_identifier, is_row_number, measure_of_name, time_rank
+from aging.tables.names import bare, is_counter, is_identifier, is_row_number, may_measure, measure_of_name, time_rank
 from aging.tables.series import Floats
 from aging.tables.stamps import is_stamp
 from aging.tables.table import Column, Table
 
 _VALUE_NAMES = frozenset({"value", "val", "v", "reading", "metric_value", "sample_value", "y"})
 _MOST_SMALL_FALLS = 0.01
+_MOST_OF_A_KIND = 16
+"""Devices of one host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,20 @@ def _cells_of(column: Column, name: str, table: Table, decimal: str) -> Cells:
     return read_cells(texts, name, measure=measure, decimal=decimal or table.decimal, sure=bool(decimal))
 
 
-def is_number_of_row(name: str, values: Floats) -> bool:
-    """Whether values number the rows: 0, 1, 2, … under a name such as ``index``."""
-    return is_row_number(name) and values.size > 1 and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))
-
-
 def identifies(name: str, values: Floats, table: Table) -> bool:
-    """Whether a column of numbers measures nothing: an index, a process id, a port."""
-    if name in table.identifiers or is_number_of_row(name, values):
+    """Whether a column of numbers measures nothing: an index, a process id, a port, the number of the row."""
+    if name in table.identifiers:
         return True
+    if name in table.counters or name in table.measures:
+        return False
+    if is_row_number(name) and values.size > 1 and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1)):
+        return True
+    if not is_identifier(name):
+        return False
     known = values[np.isfinite(values)]
-    return is_identifier(name) and bool(np.all(known == np.floor(known)) and np.all(known >= 0))
+    if may_measure(name) and np.unique(known).size > _MOST_OF_A_KIND:
+        return False
+    return bool(np.all(known == np.floor(known)) and np.all(known >= 0))
 
 
 def counts_up(name: str, labels: Mapping[str, str], values: Floats, table: Table) -> bool:

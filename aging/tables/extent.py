@@ -15,7 +15,7 @@ _UNITS = (("d", 86400.0, 3.0), ("h", 3600.0, 1.0), ("min", 60.0, 2.0), ("s", 1.0
 def extent_of(times: Sequence[Floats], axis: Axis) -> str:
     """``2,880 samples over 24 h, one every 30 s``; of several series that of the longest."""
     longest = max(times, key=lambda t: t.size)
-    known = np.unique(longest[np.isfinite(longest)]) if not _rises(longest) else longest
+    known = longest if bool(np.all(longest[1:] > longest[:-1])) else np.unique(longest[np.isfinite(longest)])
     count = f"{longest.size:,} sample{'s' if longest.size != 1 else ''}"
     if len(times) > 1:
         count = f"{len(times):,} series of up to {count}"
@@ -25,10 +25,6 @@ def extent_of(times: Sequence[Floats], axis: Axis) -> str:
     if axis.count is not None:
         return f"{count} over {span:,.6g} {axis.count}, one every {step:,.6g}"
     return f"{count} over {spoken(span)}, one every {spoken(step)}"
-
-
-def _rises(t: Floats) -> bool:
-    return bool(np.all(np.diff(t) > 0))
 
 
 def spoken(seconds: float) -> str:

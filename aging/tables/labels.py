@@ -1,7 +1,8 @@
 """Series in one table: the columns whose values tell them apart, and the rows of each.
 
 Times that repeat are those of several subjects measured at once: the columns that make them unique are the labels.
-Times that do not repeat beside the name of a host or run that changes are those of one subject after another.
+A column that names subjects (a pod, a process, a GPU) is a label also where times differ: subjects are measured in
+turn, or one after another.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aging.tables.names import bare, is_instance
+from aging.tables.names import is_instance, is_subject
 from aging.tables.series import Floats
 from aging.tables.table import Column
 
@@ -22,12 +23,11 @@ Codes = NDArray[np.int64]
 
 _FEW_REPEATS = 0.01
 _MOST_LABELS = 3
+_MOST_RUNS = 0.2
+_COMPLETE = 0.9
 _MOST_SERIES = 10_000
-_LATER = frozenset(("host", "hostname", "node", "run", "run_id", "name"))
-"""Names whose change over time is a change of the subject; a change of a ``state`` or a ``phase`` is none.
-
-One process or pod after another is one subject that was restarted (:mod:`aging.tables.restarts`).
-"""
+_FEWEST_ROWS = 4
+"""Of a subject, on average: below that a column rather names the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ def _text(value: Any) -> str:
 
 def repeats(times: Floats, codes: Sequence[Codes] = ()) -> int:
     """How many rows share their time, and their labels, with an earlier one."""
+    if times.size < 2 or (not codes and bool(np.all(times[1:] > times[:-1]))):
+        return 0
     known = np.isfinite(times)
     kept = times[known]
-    if kept.size < 2 or (not codes and bool(np.all(np.diff(kept) > 0))):
-        return 0
     combined = np.unique(kept, return_inverse=True)[1].astype(np.int64)
     for code in codes:
         one = code[known] + 1
@@ -88,18 +88,26 @@ def label_columns(candidates: Mapping[str, Column], times: Floats, *, clock: boo
     varying = {name: codes for name, (codes, words) in found.items() if 1 < len(words) <= min(_MOST_SERIES, size / 2)}
     if not varying:
         return ()
+    labels: tuple[str, ...] = ()
     shared = repeats(times)
     if shared > _FEW_REPEATS * size:
         for count in range(1, _MOST_LABELS + 1):
             best = _best(varying, times, count, min(_FEW_REPEATS * size, shared / 5))
             if best and not (clock and count == 1 and not _overlap(varying[best[0]], times)):
-                return best
-    for name, codes in varying.items():
-        if bare(name) in _LATER or (clock and is_instance(name)):
-            changes = int(np.count_nonzero(np.diff(codes)))
-            if changes == len(found[name][1]) - 1:
-                return (name,)
-    return ()
+                labels = best
+                break
+    subjects = [name for name in varying if (is_subject(name) or (clock and is_instance(name))) and name not in labels]
+    for name in sorted(subjects, key=lambda name: -int(varying[name].max())):
+        before = _distinct([varying[one] for one in labels])
+        after = _distinct([varying[one] for one in (*labels, name)])
+        if before < after <= size / _FEWEST_ROWS and len(labels) < _MOST_LABELS:
+            labels = (*labels, name)
+    return tuple(name for name in varying if name in labels)
+
+
+def _distinct(codes: Sequence[Codes]) -> int:
+    """How many combinations of values there are."""
+    return 1 if not codes else np.unique(np.column_stack(codes), axis=0).shape[0]
 
 
 def _best(varying: Mapping[str, Codes], times: Floats, count: int, most: float) -> tuple[str, ...]:
@@ -123,26 +131,64 @@ def _overlap(codes: Codes, times: Floats) -> bool:
 def groups_of(columns: Mapping[str, Column]) -> list[Group]:
     """The rows of each combination of values of ``columns``; one group of all rows without columns.
 
-    Rows without one of the values belong to none.
+    A row without one of the values is of a subject without this label.
     """
     if not columns:
         return [Group({}, WHOLE)]
     names = list(columns)
     coded = [codes_of(column) for column in columns.values()]
-    combined = coded[0][0]
-    missing = combined < 0
-    for codes, words in coded[1:]:
-        missing |= codes < 0
-        combined = combined * (len(words) + 1) + codes
-    combined = np.where(missing, -1, combined)
+    combined = np.zeros(coded[0][0].size, dtype=np.int64)
+    for codes, words in coded:
+        combined = np.unique(combined * (len(words) + 1) + codes + 1, return_inverse=True)[1].astype(np.int64)
     order = np.argsort(combined, kind="stable")
-    keys, starts = np.unique(combined[order], return_index=True)
-    ends = [*starts[1:].tolist(), order.size]
+    starts = np.unique(combined[order], return_index=True)[1].tolist()
     result = []
-    for key, start, end in zip(keys.tolist(), starts.tolist(), ends, strict=True):
-        if key < 0:
-            continue
+    for start, end in zip(starts, [*starts[1:], order.size], strict=True):
         rows = order[start:end]
-        labels = {name: words[codes[rows[0]]] for name, (codes, words) in zip(names, coded, strict=True)}
-        result.append(Group(labels, rows))
+        known = {name: codes[rows[0]] for name, (codes, _) in zip(names, coded, strict=True)}
+        words_of = {name: words for name, (_, words) in zip(names, coded, strict=True)}
+        result.append(Group({name: words_of[name][code] for name, code in known.items() if code >= 0}, rows))
     return sorted(result, key=lambda group: int(group.rows[0]))
+
+
+def varies(column: Column) -> bool:
+    """Whether a column has more than one value, a missing one counted."""
+    return np.unique(codes_of(column)[0]).size > 1
+
+
+def numbers_that_label(candidates: Mapping[str, Column], times: Floats) -> tuple[str, ...]:
+    """The first column of numbers of which nearly every value has a row at nearly every time, where times repeat."""
+    if repeats(times) <= _FEW_REPEATS * times.size:
+        return ()
+    moments = np.unique(times[np.isfinite(times)]).size
+    for name, column in candidates.items():
+        codes, words = codes_of(column)
+        complete = times.size >= _COMPLETE * moments * len(words)
+        if 1 < len(words) <= times.size / _FEWEST_ROWS and complete and not repeats(times, [codes]):
+            return (name,)
+    return ()
+
+
+def ticks_of(column: Column) -> NDArray[np.int64]:
+    """For rows without times, how often before each row a subject came again: one more at its second row, and so on."""
+    ticks = np.empty(column.size, dtype=np.int64)
+    seen: set[int] = set()
+    tick = 0
+    for row, code in enumerate(codes_of(column)[0].tolist()):
+        if code in seen:
+            tick += 1
+            seen.clear()
+        seen.add(code)
+        ticks[row] = tick
+    return ticks
+
+
+def runs_of(group: Group, seconds: Floats) -> list[Group]:
+    """A group whose times, counted from a start, begin again: one group for each ``run``."""
+    steps = np.diff(seconds)
+    falls = np.flatnonzero(steps < 0)
+    if not 0 < falls.size <= _MOST_RUNS * seconds.size or bool(np.any(seconds[falls + 1] > seconds[falls] / 2)):
+        return [group]
+    rows = np.arange(seconds.size) if isinstance(group.rows, slice) else group.rows
+    parts = np.split(rows, falls + 1)
+    return [Group({**group.labels, "run": str(number)}, part) for number, part in enumerate(parts, start=1)]

@@ -40,6 +40,7 @@ _TIMES = re.compile(
 )
 _SIZES = re.compile(r"(?<=\d) (?=(?:[KMGTkmgt]?i?B|bytes|ms|s|%|W|C|MHz)(?:\s|$|/))")
 _PAIRS = re.compile(r"(?<=[\dA-Za-z]) / (?=\d)")
+_EXCEL = re.compile(r'"?sep=.{1,2}"?', re.IGNORECASE)
 _FEW = 20
 HEADER_HINT = "its columns are called by their numbers, 1 to {}"
 _MOST_NAMES_SHOWN = 8
@@ -72,6 +73,7 @@ class Layout:
     units: tuple[str, ...] = ()
     numbered: bool = False
     samples: tuple[tuple[str, ...], ...] = field(default=())
+    remark: str = ""
 
     @property
     def width(self) -> int:
@@ -96,18 +98,18 @@ def _by_pipes(line: str) -> Row:
 
 
 def _by_wide_blanks(line: str) -> Row:
-    return re.split(r"\s{2,}|\t", line.strip())
+    return re.split(r"[ \t]{2,}|\t", line.strip(" \t"))
 
 
 def _by_blanks(line: str) -> Row:
-    return line.split()
+    return [cell for cell in re.split(r"[ \t]+", line) if cell]  # a blank within a number is of another kind
 
 
 def _glued(*patterns: re.Pattern[str]) -> Callable[[str], Row]:
     def cut(line: str) -> Row:
         for pattern in patterns:
             line = pattern.sub(lambda found: found[0].replace(" ", _GLUE), line)
-        return [cell.replace(_GLUE, " ") for cell in line.split()]
+        return [cell.replace(_GLUE, " ") for cell in _by_blanks(line)]
 
     return cut
 
@@ -125,6 +127,9 @@ _BLANK = (
     Splitter("blanks", "", _glued(_TIMES)),
     Splitter("blanks", "", _by_blanks),
 )
+_SURE = {"tabs": 0.7, "semicolons": 0.6, "pipes": 0.4, "commas": 0.3, "two or more blanks": 0.3}
+"""How seldom the separator occurs within a cell."""
+
 _ONE = Splitter("lines", "", lambda line: [line.strip()])
 
 
@@ -141,16 +146,20 @@ def is_comment(line: str) -> bool:
 def layout_of(head: Sequence[str]) -> Layout:
     """The layout of a file with these first lines. Raises LayoutError."""
     placed = [(place, line) for place, line in enumerate(head) if is_content(line)]
-    content = [(place, line) for place, line in placed if not is_comment(line)]
+    content = [(place, line) for place, line in placed if not is_comment(line) and not _EXCEL.fullmatch(line.strip())]
     if not content:
         raise LayoutError("has no rows" if not placed else "has no rows, only comment lines")
     first_place = content[0][0]
     comments = [(place, line) for place, line in placed if is_comment(line) and place < first_place]
     lines = [line for _, line in content]
     commented = comments[-1][1].lstrip().lstrip("#").strip() if comments else ""
+    place_of_comment = comments[-1][0] if comments else -9
     splitter = _splitter(lines, commented)
     rows = [splitter.cut(line) for line in lines]
     header: Row | None = None
+    above = _above_header(rows)
+    rows, content = rows[above:], content[above:]
+    first_place = content[0][0]
     start = first_place
     if not _is_header(rows):
         if commented and _trimmed(splitter.cut(commented)) and _fits(splitter.cut(commented), rows):
@@ -167,15 +176,34 @@ def layout_of(head: Sequence[str]) -> Layout:
     if header is None:
         width = _usual_width([_trimmed(row) for row in rows])
         names = tuple(str(number) for number in range(1, width + 1))
-        return Layout(splitter, names, start, None, samples=_samples(rows))
+        remark = ""
+        if commented and abs(place_of_comment - first_place) <= 2:
+            remark = (
+                f" The comment above ({commented[:60]}) has {len(splitter.cut(commented))} words and the rows have "
+                f"{width} values, so it is not taken for a header"
+            )
+        return Layout(splitter, names, start, None, samples=_samples(rows), remark=remark)
     quoted = all(line.startswith('"') for line in lines[-len(rows) :])  # as R writes the names of rows
     return _with_header(splitter, header, units, rows, start, quoted)
+
+
+def _above_header(rows: list[Row]) -> int:
+    """How many lines stand above the header: titles, with other numbers of cells."""
+    width = _usual_width([_trimmed(row) for row in rows])
+    if width < 2:
+        return 0
+    for place, row in enumerate(rows[:_FEW]):
+        if len(_trimmed(row)) == width:
+            return place if place and _is_header(rows[place:]) and not any(map(_is_value, row)) else 0
+    return 0
 
 
 def _with_header(  # noqa: PLR0913, PLR0917
     splitter: Splitter, header: Row, units: Row, rows: list[Row], start: int, quoted: bool
 ) -> Layout:
     bare = [row for row in rows if row != header]
+    if not bare:
+        raise LayoutError("has no rows, only headers")
     names = _trimmed(header)
     width = len(names)
     fitting = [_fit(row, width) for row in bare]
@@ -219,7 +247,7 @@ def _fits(header: Row, rows: Sequence[Row]) -> bool:
 
 def _counts(cells: Sequence[str]) -> bool:
     """Whether cells are 0, 1, 2, … or 1, 2, 3, …"""
-    if not all(cell.isdigit() for cell in cells) or len(cells) < 2:
+    if not all(cell.isdecimal() for cell in cells) or len(cells) < 2:
         return False
     numbers = [int(cell) for cell in cells]
     return numbers[0] in (0, 1) and all(after - before == 1 for before, after in pairwise(numbers))
@@ -241,8 +269,7 @@ def _splitter(lines: Sequence[str], commented: str) -> Splitter:
         headed = _fits(rows[0], body) or (bool(commented) and _fits(splitter.cut(commented), rows))
         if splitter is _WIDE and not (headed and (commented or _is_header(rows))):
             continue  # without names there is no reason for cells with single blanks
-        plain_marks = 0.3 if splitter.mark else 0.0
-        score = share + clean + 0.5 * headed + plain_marks
+        score = share + clean + 0.5 * headed + _SURE.get(splitter.title, 0.0)
         if share >= 0.5 and score > best_score + 1e-9:
             best, best_score = splitter, score
     return best

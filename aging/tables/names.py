@@ -15,7 +15,7 @@ def _set(text: str) -> frozenset[str]:
 
 _LABELS = re.compile(r"\{.*\}\s*$", re.DOTALL)
 _BRACKETED = re.compile(r"[(\[]\s*([^()\[\]]{1,16}?)\s*[)\]]")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?<![KMGTP]i)(?=[A-Z])")
 _WORDS = re.compile(r"[A-Za-zµμ%]+|\d+")
 _PER_SECOND = re.compile(r"(?:^|[_ .])(\w+?)[_ ]?(?:/s(?:ec)?|per_s(?:ec|econd)?)$", re.IGNORECASE)
 _NOT_UNITS = {"d", "w", "h", "m", "min", "cpu", "cpus", "core", "cores", "vcpu", "day", "days", "hour", "hours", "week"}
@@ -48,10 +48,17 @@ _TIMES = (
     *("@timestamp", "_time", "seconds", "clock", "when", "at", "uptime", "unix_time", "unixtime", "created_at"),
     *("zeit", "zeitstempel", "datum", "uhrzeit", "heure", "fecha", "hora", "tiempo"),
 )
-_TIME_BEGINS = ("time", "timestamp", "ts", "date", "datetime", "elapsed", "uptime", "epoch", "clock", "unix", "runtime")
-_TIME_ENDS = ("timestamp", "datetime", "elapsed", "uptime", "epoch")
-_MEASURED = {"response", "latency", "cpu", "wait", "request", "per", "execution", "exec", "processing", "queue", "idle"}
-_MEASURED |= {"busy", "total", "user", "system", "sys", "gc", "pause", "prefill", "decode", "inference", "to", "first"}
+_TIME_BEGINS = _set("time timestamp ts t date datetime elapsed uptime epoch clock unix runtime wall wallclock")
+_TIME_ENDS = _set("timestamp datetime elapsed uptime epoch time at")
+_TIME_WITHIN = _set("timestamp datetime elapsed uptime since mono monotonic")
+_UNITS_ALONE = _set("sec secs second minute minutes hour hours day days millis")
+_MEASURED = _set(
+    "response latency cpu wait request per execution exec processing queue idle busy total user system sys gc pause"
+    " prefill decode inference to first error errors count limit out outs calls memory bytes spent saved left"
+    " remaining lag drift skew step build load start boot"
+)
+"""Words of names that begin or end like that of a time, but measure something: ``response_time``."""
+
 _ELAPSED = {"elapsed", "uptime", "mono", "monotonic", "runtime", "age", "since", "relative"}
 _COUNTS = _set(
     "req reqs request requests iteration iterations iter iters step steps epoch epochs batch batches run runs"
@@ -62,13 +69,22 @@ _IDENTIFIERS = _set(
     "index idx id pid ppid tid tgid uid gid port gpu gpu_id gpu_index device line lineno line_number row no nr"
     " rank pgid sid spid nlwp_id inode minor minor_number pci bus device_id seq sequence"
 )
-_IDENTIFIER_ENDS = ("_id", "_pid", "_port", "_idx", "_index", "_uuid", "_number")
+_IDENTIFIER_ENDS = ("_id", "_pid", "_port", "_idx", "_index", "_uuid", "line_number", "row_number")
+_FEW_OF = _set("gpu device rank minor bus")
+"""Names of an index, or of something measured if there are many values: the use of a GPU."""
+
 _ROW_NUMBERS = _set("n no nr # row line i sample samples seq step iteration iter index idx")
 _INSTANCES = _set(
     "pod container instance pid name host hostname node replica worker process server service series gpu device"
     " uuid run run_id deployment namespace command cmd comm user id container_id job target label metric interface"
     " index port rank component member app application tgid tid"
 )
+_SUBJECTS = _set(
+    "pod container instance pid host hostname node replica worker process container_id run run_id uuid name gpu"
+    " gpu_id gpu_index device index series metric label service server interface app component deployment"
+)
+"""Names of subjects; a change of a ``state``, a ``phase`` or a ``user`` is none of the subject."""
+
 _MONTH_FIRST = re.compile(r"\(PDH-")
 _CAPACITIES = {"mem", "memory", "swap", "ram", "vram", "heap", "disk", "capacity", "space", "size", "fb"}
 _TRITON_GAUGE = re.compile(r"pending|_summary_us$|_ratio$")
@@ -119,7 +135,7 @@ def base_of_name(name: str) -> Base | None:
     return next((base for base, known in _KINDS if spoken & known), None)
 
 
-def time_rank(name: str) -> int | None:  # noqa: PLR0911
+def time_rank(name: str) -> int | None:
     """How surely the name is that of a time column: 0 is a usual name; None is no such name."""
     low = bare(name)
     if _MONTH_FIRST.search(name):
@@ -127,15 +143,13 @@ def time_rank(name: str) -> int | None:  # noqa: PLR0911
     if low in _TIMES:
         return 1 + _TIMES.index(low)
     spoken = words(name)
-    if not spoken or "%" in name or name.strip().endswith("+"):
+    if not spoken or "%" in name or name.strip().endswith("+") or set(spoken) & _MEASURED:
         return None
-    if spoken[0].startswith(_TIME_BEGINS) and not (set(spoken[1:]) & _MEASURED):
+    if spoken[0] in _TIME_BEGINS:
         return 100
-    if (spoken[-1] in _TIME_ENDS or spoken[-1] == "time") and not set(spoken) & _MEASURED:
+    if spoken[-1] in _TIME_ENDS:
         return 200
-    if any(word in _TIME_ENDS for word in spoken) and not set(spoken) & _MEASURED:
-        return 300
-    return None
+    return 300 if set(spoken) & _TIME_WITHIN or (len(spoken) == 1 and spoken[0] in _UNITS_ALONE) else None
 
 
 def unit_of_time(name: str) -> float | None:
@@ -167,15 +181,30 @@ def is_identifier(name: str) -> bool:
     return low in _IDENTIFIERS or low.endswith(_IDENTIFIER_ENDS) or low == ""
 
 
+def may_measure(name: str) -> bool:
+    """Whether an identifier's name may also be that of a measured value: ``gpu``."""
+    return bare(name) in _FEW_OF
+
+
 def is_row_number(name: str) -> bool:
-    """Whether its numbers, if they are 1, 2, 3, …, number the rows."""
-    return bare(name) in _ROW_NUMBERS or bare(name).startswith("unnamed")
+    """Whether its numbers, if they are 1, 2, 3, …, number the rows; a column without a name is called by its place."""
+    low = bare(name)
+    return low in _ROW_NUMBERS or low.startswith("unnamed") or low.isdecimal()
 
 
 def is_instance(name: str) -> bool:
     """Whether its values name what is measured: a pod, a process, a GPU."""
+    return _last(name) in _INSTANCES
+
+
+def is_subject(name: str) -> bool:
+    """Whether rows with different values are surely of different subjects, also where their times differ."""
+    return _last(name) in _SUBJECTS
+
+
+def _last(name: str) -> str:
     low = bare(name).replace(" ", "_").replace(".", "_")
-    return low in _INSTANCES or low.rpartition("_")[2] in _INSTANCES
+    return low if low in _INSTANCES else low.rpartition("_")[2]
 
 
 def is_month_first(name: str) -> bool:
@@ -187,12 +216,14 @@ def is_counter(name: str, others: frozenset[str] = frozenset()) -> bool:
     """Whether it is a cumulative count by its name; ``others`` are the bare names beside it."""
     low = bare(name).rpartition("\\")[2]
     head, _, last = low.rpartition("_")
+    if low.startswith("nv_inference_"):
+        return not _TRITON_GAUGE.search(low)
     if last == "total":
-        return head.rpartition("_")[2] not in _CAPACITIES
+        return bool(head) and head.rpartition("_")[2] not in _CAPACITIES
     if last == "bucket":
         return bool(_LABELS.search(name))
     if last in ("sum", "count"):
         other = "count" if last == "sum" else "sum"
         measured = measure_of_name(head) is not None if head else False
         return bool(head) and (f"{head}_{other}" in others or measured)
-    return low.startswith("nv_inference_") and not _TRITON_GAUGE.search(low)
+    return False

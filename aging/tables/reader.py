@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,24 +14,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aging.tables.formats
-from aging.core.errors import Mistake, MistakeCode, MistakesError
+from aging.core.errors import Mistake, MistakeCode, MistakesError, require
 from aging.core.measure import PLAIN
 from aging.core.plugins import discover
 from aging.stats.note import Note
-from aging.tables.axis import Found, NoAxis, axis_of, example_of
+from aging.tables.axis import Found, NoAxis, axis_of, example_of, options_of
 from aging.tables.base import Format
 from aging.tables.cells import Cells
 from aging.tables.choice import Choice, column_named, unknown_column
 from aging.tables.columns import Numbers, counts_up, identifies, measure_by_metric, numbers_of
 from aging.tables.extent import extent_of
-from aging.tables.labels import WHOLE, Group, groups_of, label_columns
+from aging.tables.labels import (
+    WHOLE,
+    Group,
+    codes_of,
+    groups_of,
+    label_columns,
+    numbers_that_label,
+    runs_of,
+    ticks_of,
+    varies,
+)
+from aging.tables.names import time_rank
 from aging.tables.restarts import restarts_of
 from aging.tables.series import Floats, LeftOut, TableReading, TableSeries
 from aging.tables.stamps import stamp_of
 from aging.tables.table import Column, Table
 from aging.tables.text import UnreadableError, head_of
 from aging.tables.times import Times, instant_of, seconds_of
-from aging.tables.work import along, work_columns, work_of
+from aging.tables.work import along, counts_of, first_of
 
 __all__ = ["Choice", "read", "read_table", "reading_of", "series_of"]
 
@@ -41,12 +52,21 @@ _MOST_LISTED = 12
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Rows of one subject along the axis: ``t`` of shape (n,), and the start that was subtracted, from the epoch."""
+    """Rows of one subject along the axis.
+
+    ``t`` and ``finite`` (where there is a time) have shape (n,); ``order`` sorts times that are not. ``origin`` was
+    subtracted; ``start`` is the same where it counts from the epoch. ``counts`` are those of work.
+    """
 
     group: Group
     t: Floats
+    finite: NDArray[np.bool_]
+    order: NDArray[np.int64] | None
     start: float | None
     notes: tuple[Note, ...]
+    counts: Mapping[str, Mapping[str, Floats]]
+    origin: float = 0.0
+    restarts: tuple[float, ...] | None = None
 
 
 def read(path: Path, choice: Choice) -> TableReading:
@@ -89,6 +109,15 @@ def _table(path: Path, source: str, kind: str | None) -> tuple[Table, str]:
 
 
 def _recognized(formats: Mapping[str, type[Format]], head: Sequence[str]) -> type[Format]:
+    start = head[0] if head else ""
+    if start.startswith("PK\x03\x04"):
+        raise ValueError("is an Excel workbook or a ZIP archive; save the sheet as CSV")
+    text = "".join(head)[:2000]
+    if (
+        sum(not one.isprintable() and one not in "\t\x0c\ufeff" for one in text) > 0.1 * len(text)
+        and start[:4] != "PAR1"
+    ):
+        raise ValueError("is no text; aging reads text tables, logs, JSON and Parquet")
     for one in sorted(formats.values(), key=lambda one: (one.rank, one.kind)):
         if one.recognizes(head):
             return one
@@ -113,6 +142,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     per = _meant("--per", choice.labels, names, mistakes)
     found = None
     try:
+        options_of(choice)
         found = (
             axis_of(table, choice, chosen_time[0] if chosen_time else None) if not (choice.time and mistakes) else None
         )
@@ -127,30 +157,38 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     mistakes += [Mistake(name, numbers.refused[name]) for name in asked if name in numbers.refused]
     if found is None or mistakes:
         raise MistakesError(source, mistakes)
-    counts = [name for name in per if name in numbers.cells and _counts_work(name, numbers.cells[name].values, table)]
-    if len(counts) > 1:
-        raise MistakesError(source, [Mistake("--per", f"one count is enough, not {', '.join(counts)}")])
-    per = [name for name in per if name not in counts]
-    labels = tuple(per) or table.labels or _labels(table, found, numbers)
+    work = [name for name in per if name in numbers.cells and _counts_work(name, numbers.cells[name].values, table)]
+    if len(work) > 1:
+        raise MistakesError(source, [Mistake("--per", f"one count is enough, not {', '.join(work)}")])
+    per = [name for name in per if name not in work]
+    labels = tuple(per) or _known_labels(table, found) or _labels(table, found, numbers)
     groups = groups_of({name: np.asarray(table.columns[name]) for name in labels})
-    spans = [
-        _span(group, found, choice.load_start, source, len(np.asarray(table.columns[names[0]]))) for group in groups
-    ]
+    notes = (*table.notes, *found.notes)
+    if found.times is None:
+        found = _with_ticks(found, labels, table, names)
+    elif found.times.kind == "elapsed":
+        runs = [run for group in groups for run in runs_of(group, found.times.seconds[group.rows])]
+        if len(runs) > len(groups):
+            text = f"The times begin again {len(runs) - len(groups)} times: each run is a series of its own."
+            groups, notes = runs, (*notes, Note("times_begin_again", text))
     values = {name: cells.values for name, cells in numbers.cells.items()}
-    judged = asked or _judged(table, values, labels)
-    left_out = () if asked else _left_out(table, numbers, labels, used, judged)
+    spans = [_span(group, found, choice.load_start, source, values) for group in groups]
+    spans = [replace(span, restarts=_restarts(span, table, values, (*labels, *found.columns))) for span in spans]
+    judged = asked or _judged(table, values, labels, spans)
+    left_out = () if asked else _left_out(table, numbers, (*labels, *table.labels), used, judged)
     if not judged:
         raise MistakesError(source, [_nothing(left_out)])
     series = tuple(
         one
         for span in spans
         for name in judged
-        if (one := _series(name, numbers.cells[name], span, found, table, values, choice, counts)) is not None
+        if (one := _series(name, numbers.cells[name], span, found, table, choice)) is not None
     )
+    if work:
+        series = tuple(_along(one, work[0], spans, values) for one in series)
     if not series:
         raise MistakesError(source, [Mistake("", "holds no row with a time and a value")])
-    notes = (*table.notes, *found.notes, *(note for cells in numbers.cells.values() for note in cells.notes))
-    notes = (*notes, *_without_label(groups, names, table))
+    notes = (*notes, *(note for cells in numbers.cells.values() for note in cells.notes))
     return TableReading(series, left_out, kind, extent_of([span.t for span in spans], found.axis), notes)
 
 
@@ -166,10 +204,25 @@ def _meant(option: str, asked: Sequence[str], names: Sequence[str], mistakes: li
     return result
 
 
+def _with_ticks(found: Found, labels: Sequence[str], table: Table, names: Sequence[str]) -> Found:
+    """With times for rows without: every ``every`` seconds a row, or a row of each subject."""
+    if labels:
+        told = [codes_of(np.asarray(table.columns[name]))[0] for name in labels]
+        ticks = ticks_of(np.unique(np.column_stack(told), axis=0, return_inverse=True)[1].reshape(-1))
+    else:
+        ticks = np.arange(len(np.asarray(table.columns[names[0]])))
+    return replace(found, times=Times(ticks.astype(np.float64) * (found.every or 1.0), "elapsed", anchored=False))
+
+
+def _known_labels(table: Table, found: Found) -> tuple[str, ...]:
+    """Those that the format knows, without what all rows share."""
+    return tuple(name for name in table.labels if name not in found.columns and varies(np.asarray(table.columns[name])))
+
+
 def _labels(table: Table, found: Found, numbers: Numbers) -> tuple[str, ...]:
-    if found.times is None:
-        return ()
+    """The columns that tell series apart, by their names and by the times."""
     candidates: dict[str, Column] = {}
+    counts: dict[str, Column] = {}
     for name, given in table.columns.items():
         column = np.asarray(given)
         if name in found.columns:
@@ -177,17 +230,50 @@ def _labels(table: Table, found: Found, numbers: Numbers) -> tuple[str, ...]:
         text = name in numbers.refused and column.dtype.kind in "OU"
         if text or (name in numbers.cells and identifies(name, numbers.cells[name].values, table)):
             candidates[name] = column
-    return label_columns(candidates, found.times.seconds, clock=found.times.kind == "clock")
+        elif name in numbers.cells and _is_whole(numbers.cells[name]):
+            counts[name] = numbers.cells[name].values
+    if found.times is not None:
+        seconds = found.times.seconds
+        clock = found.times.kind == "clock"
+        return label_columns(candidates, seconds, clock=clock) or numbers_that_label(counts, seconds)
+    for name, column in (*candidates.items(), *counts.items()):
+        if numbers_that_label({name: column}, ticks_of(column).astype(np.float64)):
+            return (name,)
+    return (
+        label_columns(candidates, np.arange(next(iter(candidates.values())).size, dtype=np.float64))
+        if candidates
+        else ()
+    )
 
 
-def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str]) -> list[str]:
-    counts = work_columns(values)
+def _is_whole(cells: Cells) -> bool:
+    return cells.measure == PLAIN and bool(np.all(cells.values == np.floor(cells.values)))
+
+
+def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str], spans: Sequence[_Span]) -> list[str]:
+    """The columns that measure something; counts of work only where there is nothing else."""
+    counted = {name for span in spans for named in span.counts.values() for name in named}
+    counts = {
+        name
+        for name in counted
+        if all(
+            any(name in named for named in span.counts.values()) or not _any_finite(values[name][span.group.rows])
+            for span in spans
+        )
+    }
     measuring = [
         name
         for name, column in values.items()
-        if name not in labels and not identifies(name, column, table) and bool(np.isfinite(column).any())
+        if name not in labels
+        and time_rank(name) is None
+        and not identifies(name, column, table)
+        and _any_finite(column)
     ]
     return [name for name in measuring if name not in counts] or measuring
+
+
+def _any_finite(values: Floats) -> bool:
+    return bool(np.isfinite(values[:100]).any() or np.isfinite(values).any())
 
 
 def _left_out(
@@ -199,8 +285,10 @@ def _left_out(
             continue
         if name in numbers.refused:
             reason = numbers.refused[name]
-        elif not np.isfinite(numbers.cells[name].values).any():
+        elif not _any_finite(numbers.cells[name].values):
             reason = "holds no finite values"
+        elif time_rank(name) is not None:
+            reason = f"is a time by its name; --column {_quoted(name)} judges it all the same"
         elif identifies(name, numbers.cells[name].values, table):
             reason = f"is an identifier or a number of rows; --column {_quoted(name)} judges it all the same"
         else:
@@ -218,46 +306,39 @@ def _nothing(left_out: Sequence[LeftOut]) -> Mistake:
     return Mistake("--column", f"no column besides the time measures anything: {listed or 'there is no other column'}")
 
 
-def _without_label(groups: Sequence[Group], names: Sequence[str], table: Table) -> tuple[Note, ...]:
-    size = len(np.asarray(table.columns[names[0]]))
-    if any(isinstance(group.rows, slice) for group in groups):
-        return ()
-    lost = size - sum(group.rows.size for group in groups)
-    return (Note("rows_without_label", f"{lost} of {size} rows name no series and are left out."),) if lost else ()
-
-
-def _span(group: Group, found: Found, load_start: str | None, source: str, size: int) -> _Span:
-    if found.times is None:
-        count = size if isinstance(group.rows, slice) else group.rows.size
-        seconds: Floats = np.arange(count, dtype=np.float64) * (found.every or 1.0)
-        origin = 0.0 if load_start is None else _start(load_start, None, seconds, source)
-        return _Span(group, seconds - origin, None, ())
-    seconds, notes = found.times.in_order(group.rows)
-    finite = seconds[np.isfinite(seconds)]
+def _span(group: Group, found: Found, load_start: str | None, source: str, values: Mapping[str, Floats]) -> _Span:
+    times = require(found.times, "the times")
+    seconds, notes = times.in_order(group.rows)
+    finite = np.isfinite(seconds)
+    order = None
+    if not np.all(seconds[1:] >= seconds[:-1]):  # also where a time is missing
+        known = np.flatnonzero(finite)
+        if np.any(np.diff(seconds[known]) < 0):
+            order = known[np.argsort(seconds[known], kind="stable")]
+    origin = float(seconds[finite].min()) if finite.any() else 0.0
     if load_start is not None:
-        origin = _start(load_start, found.times, finite, source)
-    else:
-        origin = float(finite.min()) if finite.size else 0.0
-    return _Span(group, seconds - origin, origin if found.times.epoch else None, notes)
+        origin = _start(load_start, times, seconds[finite], source)
+    start = origin if times.epoch else None
+    return _Span(group, seconds - origin, finite, order, start, notes, counts_of(values, group.rows), origin)
 
 
-def _start(text: str, times: Times | None, seconds: Floats, source: str) -> float:
+def _start(text: str, times: Times, seconds: Floats, source: str) -> float:
     """The start of load on the axis. Raises MistakesError."""
     try:
         number = float(text)
     except ValueError:
         pass
     else:
-        return float(seconds_of(np.array([number]))[0][0]) if times is not None and times.epoch else number
+        return float(seconds_of(np.array([number]))[0][0]) if times.epoch else number
     instant = instant_of(text)
     stamp = stamp_of(text)
     if instant is None and stamp is None:
         what = f"{text!r} is neither a number of seconds nor an ISO 8601 time"
         raise MistakesError(source, [Mistake("--load-start", what)])
-    if times is not None and times.kind == "clock" and stamp is not None and stamp.day is None:
+    if times.kind == "clock" and stamp is not None and stamp.day is None:
         first = float(seconds[0]) if seconds.size else 0.0
         return stamp.seconds if stamp.seconds <= first % 86400 or stamp.seconds >= first else stamp.seconds + 86400.0
-    if times is None or not times.epoch or instant is None:
+    if not times.epoch or instant is None:
         what = f"{text!r} is a date, but the file's times count from the start of recording: give seconds"
         raise MistakesError(source, [Mistake("--load-start", what)])
     if times.timezone is not None and "+" not in text and not text.endswith("Z"):
@@ -270,43 +351,33 @@ def _local(instant: float, times: Times) -> Floats:
 
 
 def _series(  # noqa: PLR0913, PLR0917
-    name: str,
-    cells: Cells,
-    span: _Span,
-    found: Found,
-    table: Table,
-    values: Mapping[str, Floats],
-    choice: Choice,
-    per: Sequence[str],
+    name: str, cells: Cells, span: _Span, found: Found, table: Table, choice: Choice
 ) -> TableSeries | None:
-    """One column of one subject, along the count ``per`` if there is one; None where only another subject has it."""
+    """One column of one subject; None where another subject alone has this column."""
     rows, labels = span.group.rows, span.group.labels
     t, y = span.t, cells.values[rows]
     measure = cells.measure
     if measure == PLAIN and (known := measure_by_metric(name, labels)) != PLAIN:
         measure, y = known, y * known.factor
-    work = {one: values[one][rows] for one in per} or work_of(values, name, rows)
-    counters = {
-        other: each for other, each in values.items() if other != name and counts_up(other, labels, each[rows], table)
-    }
-    restarts = restarts_of(table.columns, counters, rows, t, (*labels, *found.columns))
-    finite = np.isfinite(t) & np.isfinite(y) & np.all([np.isfinite(values[one][rows]) for one in per], axis=0)
-    if labels and not finite.any() and np.isfinite(cells.values).any():
+    work = first_of(span.counts, name)
+    kept = span.finite & np.isfinite(y)
+    lost = int(kept.size - np.count_nonzero(kept))
+    if lost == kept.size and not isinstance(rows, slice):
         return None
     notes = list(span.notes)
-    if lost := int(finite.size - np.count_nonzero(finite)):
+    if lost:
         notes.append(Note("rows_not_finite", f"{lost} of {y.size} rows without a finite time and value are left out."))
-    early = finite & (t < 0)
-    if before := int(np.count_nonzero(early)):
+    if choice.load_start is not None and (before := int(np.count_nonzero(kept & (span.t < 0)))):
         notes.append(Note("rows_before_load", f"{before} rows before the start of load are left out."))
-    if lost or before:
-        kept = finite & ~early
-        t, y, work = t[kept], y[kept], {kind: counted[kept] for kind, counted in work.items()}
-    if np.any(np.diff(t) < 0):
+        kept &= span.t >= 0
+    if span.order is not None:
         notes.append(Note("unsorted", "The times were not in order; the series was sorted."))
-        order: NDArray[np.int64] = np.argsort(t, kind="stable")
-        t, y, work = t[order], y[order], {kind: counted[order] for kind, counted in work.items()}
-    series = TableSeries(
+        chosen: NDArray[Any] | None = span.order[kept[span.order]]
+    else:
+        chosen = None if kept.all() else kept
+    if chosen is not None:
+        t, y, work = t[chosen], y[chosen], {kind: counted[chosen] for kind, counted in work.items()}
+    return TableSeries(
         column=name,
         t=t,
         y=y,
@@ -319,11 +390,28 @@ def _series(  # noqa: PLR0913, PLR0917
         counter=counts_up(name, labels, y, table),
         start=span.start,
         limit=table.limits.get(name, cells.limit),
-        restarts=restarts,
+        origin=span.origin,
+        restarts=span.restarts,
     )
-    return along(series, work[per[0]], per[0]) if per else series
+
+
+def _restarts(
+    span: _Span, table: Table, values: Mapping[str, Floats], others: Sequence[str]
+) -> tuple[float, ...] | None:
+    rows, labels = span.group.rows, span.group.labels
+    counters = {name: each for name, each in values.items() if counts_up(name, labels, each[rows], table)}
+    return restarts_of(table.columns, counters, rows, span.t, others)
 
 
 def _counts_work(name: str, values: Floats, table: Table) -> bool:
     """Whether a column that ``--per`` names is a cumulative count, not one whose values tell series apart."""
-    return counts_up(name, {}, values, table) or name in work_columns({name: values})
+    return counts_up(name, {}, values, table) or any(counts_of({name: values}, WHOLE).values())
+
+
+def _along(one: TableSeries, count: str, spans: Sequence[_Span], values: Mapping[str, Floats]) -> TableSeries:
+    """The series along a cumulative count of its rows."""
+    span = next(span for span in spans if dict(span.group.labels) == dict(one.labels))
+    counted = values[count][span.group.rows]
+    known = span.finite & np.isfinite(counted)
+    order = np.argsort(span.t[known], kind="stable")
+    return along(one, np.interp(one.t, span.t[known][order], counted[known][order]), count)

@@ -116,7 +116,7 @@ class _Around(NamedTuple):
 def stamp_of(text: str) -> Stamp | None:  # noqa: PLR0911
     """The time that a text is; None for a text that is no time."""
     text = text.strip()
-    if not text or len(text) > 64 or not any(map(str.isdigit, text)):
+    if not text or len(text) > 64 or not any(map(str.isdecimal, text)):
         return None
     if (compact := _COMPACT_CLOCK.fullmatch(text)) is not None:
         text = f"{compact[1]} {compact[2]}:{compact[3]}:{compact[4]}{compact[5]}"
@@ -170,7 +170,7 @@ def _around(before: str, after: str) -> _Around | None:  # noqa: PLR0912
         low = token.lower()
         if token in _IDLE or low in _WEEKDAYS:
             continue
-        if token.isdigit():
+        if token.isdecimal():
             numbers.append(int(token))
         elif low in _MONTHS and month is None:
             month = _MONTHS[low]
@@ -192,7 +192,7 @@ def _around(before: str, after: str) -> _Around | None:  # noqa: PLR0912
 
 def _triple(match: re.Match[str]) -> Day | None:
     first, mark, middle, last = match.groups()
-    if not middle.isdigit():
+    if not middle.isdecimal():
         month = _MONTHS.get(middle.lower())
         if month is None:
             return None

@@ -35,6 +35,7 @@ _MOST_STRANGE = 0.05
 _EXCEL = (30_000.0, 70_000.0)
 _EXCEL_EPOCH = -2_209_161_600.0
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z?")
+_SHORT_CLOCK = re.compile(r"\d{1,2}:\d\d")
 _DATE_DIRECTIVES = re.compile(r"%[dDjxcGVUWaAbBmyYF]")
 
 Kind = Literal["elapsed", "instant", "local", "clock"]
@@ -112,8 +113,10 @@ def _of_numbers(numbers: Floats, name: str, unit: float | None) -> Times:
     known = np.abs(numbers[np.isfinite(numbers)])
     if not known.size:
         raise TimesError("holds no times")
-    typical = float(np.median(known))
+    typical = float(np.median(known[:: 1 + known.size // 10_000]))
     per_name = unit_of_time(name)
+    if unit is None and (compact := _compact(numbers, name, typical)) is not None:
+        return compact
     if unit is None and per_name is None and name.lower().startswith("date") and _EXCEL[0] < typical < _EXCEL[1]:
         return Times(numbers * _DAY + _EXCEL_EPOCH, "local")
     relative = counts_elapsed(name)
@@ -126,6 +129,21 @@ def _of_numbers(numbers: Floats, name: str, unit: float | None) -> Times:
     per = next((per for per in (1e9, 1e6, 1e3) if typical > EPOCH_FROM * per * 10), 1.0)
     epoch = typical > EPOCH_FROM
     return Times(numbers if per == 1.0 else numbers / per, "instant" if epoch else "elapsed", assumed_unit=not epoch)
+
+
+def _compact(numbers: Floats, name: str, typical: float) -> Times | None:
+    """Times of numbers like 20260801120000, and of dates like 20260801; None for other numbers."""
+    of_dates = 1.9e7 < typical < 2.1e7 and name.lower().startswith(("date", "day", "datum"))
+    if not (of_dates or 1.9e13 < typical < 2.1e13):
+        return None
+    stamps = {number: stamp_of(f"{number:.0f}") for number in np.unique(numbers[np.isfinite(numbers)]).tolist()}
+    days = {number: stamp.day.ordinal("ymd", 1970) for number, stamp in stamps.items() if stamp and stamp.day}
+    if len(days) < len(stamps) or any(day is None for day in days.values()):
+        return None
+    seconds = {
+        number: (days[number] or 0) * _DAY + stamp.seconds for number, stamp in stamps.items() if stamp is not None
+    }
+    return Times(np.array([seconds.get(number, np.nan) for number in numbers.tolist()]), "local")
 
 
 def _of_objects(cells: Sequence[Any], options: TimeOptions) -> Times:
@@ -162,7 +180,7 @@ def _iso(text: str) -> tuple[float, str] | None:
     )
 
 
-def _of_texts(cells: Sequence[str | None], name: str, options: TimeOptions) -> Times:
+def _of_texts(cells: Sequence[str | None], name: str, options: TimeOptions) -> Times:  # noqa: PLR0911
     known = [cell for cell in cells if not is_missing(cell) and cell is not None]
     if not known:
         raise TimesError("holds no times")
@@ -171,31 +189,52 @@ def _of_texts(cells: Sequence[str | None], name: str, options: TimeOptions) -> T
     if (numbers := _numbers(cells)) is not None:
         return _of_numbers(numbers, name, options.unit)
     if counts_elapsed(name) or stamp_of(known[0]) is None:
-        try:
-            read = read_cells(cells, name)
-        except CellsError:
-            pass
-        else:
-            if read.measure.base == "s":
-                return Times(read.values, "elapsed")
-            if not read.measure.base:
-                return _of_numbers(read.values, name, options.unit)
+        if (elapsed := _durations(cells, name)) is not None:
+            return Times(elapsed, "elapsed")
+        if (grouped := _grouped(cells)) is not None:
+            return _of_numbers(grouped, name, options.unit)
     if (iso := _all_iso(cells, known[0])) is not None:
         zoned = known[0].endswith("Z")
         return Times(iso, "instant" if zoned else "local", timezone=None if zoned else options.timezone)
     stamps = {cell: stamp_of(cell) for cell in dict.fromkeys(known)}
     wrong = [cell for cell, stamp in stamps.items() if stamp is None]
     if wrong and sum(stamps[cell] is None for cell in known) > _MOST_STRANGE * len(known):
+        if (elapsed := _durations(cells, name)) is not None:
+            return Times(elapsed, "elapsed")
         raise TimesError(_no_time(wrong[0]))
+    if all(_SHORT_CLOCK.fullmatch(cell) for cell in stamps) and re.match(r"0?0:", known[0]):
+        raise TimesError(
+            f"{known[0]!r} has hours and minutes, or minutes and seconds; "
+            "add --time-format '%H:%M' or --time-format '%M:%S'"
+        )
     return _of_stamps(cells, stamps, name, options)
+
+
+def _durations(cells: Sequence[str | None], name: str) -> Floats | None:
+    """Seconds where the cells are durations (``1h2m``, ``0:00:30``); None where they are not."""
+    try:
+        read = read_cells(cells, name)
+    except CellsError:
+        return None
+    return read.values if read.measure.base == "s" else None
+
+
+def _grouped(cells: Sequence[str | None]) -> Floats | None:
+    """Numbers with separators of thousands; None where the cells are something else."""
+    try:
+        read = read_cells(cells)
+    except CellsError:
+        return None
+    return read.values if not read.measure.base and not read.measure.written else None
 
 
 def _all_iso(cells: Sequence[str | None], first: str) -> Floats | None:
     """Seconds since the epoch where all cells have one ISO 8601 form; None where they have not."""
-    if not _ISO.fullmatch(first) or any(cell is None or len(cell) != len(first) for cell in cells):
-        return None
     zoned = first.endswith("Z")
-    if any(cell is not None and cell.endswith("Z") != zoned for cell in cells):
+    if not all(
+        cell is not None and len(cell) == len(first) and _ISO.fullmatch(cell) and cell.endswith("Z") == zoned
+        for cell in cells
+    ):
         return None
     try:
         instants = np.array([cell.removesuffix("Z") for cell in cells if cell is not None], dtype="datetime64[us]")
@@ -216,6 +255,8 @@ def _numbers(cells: Sequence[str | None]) -> Floats | None:
 
 
 def _by_format(cells: Sequence[str | None], form: str, zone: ZoneInfo | None) -> Times:
+    if form == "%M:%S" and (elapsed := _durations(cells, "")) is not None:
+        return Times(elapsed, "elapsed")
     read: dict[str | None, float] = {}
     zoned = "%z" in form or "%Z" in form
     wrong = None
@@ -423,6 +464,8 @@ def _usual(steps: Floats) -> float:
 def _in_zone(seconds: Floats, zone: ZoneInfo) -> tuple[Floats, tuple[Note, ...]]:
     """Local times of a zone as seconds since the epoch; in an hour that comes twice the order decides."""
     known = np.isfinite(seconds)
+    if not known.any():
+        return seconds, ()
     quarters, inverse = np.unique(np.floor(seconds[known] / 900.0), return_inverse=True)
     offsets = np.array([[_offset(quarter * 900.0, zone, fold) for fold in (0, 1)] for quarter in quarters])
     early, late = offsets[inverse, 0], offsets[inverse, 1]

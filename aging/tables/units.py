@@ -16,9 +16,9 @@ _POWERS = {letter: power for power, letter in enumerate("kmgtp", start=1)}
 _PREFIXES = {"kilo": 1, "mega": 2, "giga": 3, "tera": 4, "kibi": 1, "mebi": 2, "gibi": 3, "tebi": 4}
 _BYTES = re.compile(r"([kmgtp])(i?)(b|bytes?)|([kmgtp])i|(kilo|mega|giga|tera|kibi|mebi|gibi|tebi)(bytes?)|(b|bytes?)")
 _SECONDS = {
-    **dict.fromkeys(("ns", "nsec", "nanos", "nanosecond", "nanoseconds"), 1e-9),
-    **dict.fromkeys(("us", "µs", "μs", "usec", "micros", "microsecond", "microseconds"), 1e-6),
-    **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"), 1e-3),
+    **dict.fromkeys(("ns", "nsec", "nanos", "nano", "nanosecond", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("us", "µs", "μs", "usec", "micros", "micro", "microsecond", "microseconds"), 1e-6),
+    **dict.fromkeys(("ms", "msec", "msecs", "millis", "milli", "millisecond", "milliseconds"), 1e-3),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
@@ -102,7 +102,9 @@ def _base(common: set[Base], spelled: list[str], hint: Base | None) -> Base:
     if len(common) == 1:
         return next(iter(common))
     if spelled == ["m"]:
-        raise UnitError("holds values like 12m: thousandths of a CPU, MiB or minutes; its name says nothing of that")
+        raise UnitError(
+            "holds values like 12m, which are thousandths of a CPU, MiB or minutes; name the column cpu, mem or time"
+        )
     return next(base for base in ("B", "s", "CPU", "%", "") if base in common)
 
 

@@ -15,8 +15,6 @@ from aging.tables.series import Axis, TableSeries
 
 Floats = NDArray[np.float64]
 
-_FEWEST = 2
-_MOST_RESETS = 0.05
 _NAMES = {
     "requests": re.compile(r"(.*[_.:])?(requests?|queries)([_.](count|total|sent|done|completed|finished|served))*"),
     "tokens": re.compile(r"(.*[_.:])?tokens?([_.](count|total|sum|generated))*"),
@@ -29,49 +27,44 @@ class _Table(Protocol):
     def __getitem__(self, name: Any, /) -> Any: ...
 
 
-def work_columns(table: _Table) -> frozenset[str]:
-    """The columns that count work by their names and values: they are no series to judge."""
-    return frozenset(
-        str(name)
-        for name in table
-        if any(pattern.fullmatch(str(name).strip().lower()) for pattern in _NAMES.values())
-        and _count(np.asarray(table[name])) is not None
-    )
-
-
 def work_of(table: _Table, column: str, rows: Any) -> Mapping[str, Floats]:
     """The cumulative counts in these ``rows``, by ``requests`` and ``tokens``, without ``column`` itself.
 
     A column counts by its name (``requests``, ``http_requests_total``, ``tokens_total``) and by its values: numbers,
-    all finite, that rise and fall only to begin again. The first such column of each kind is taken.
+    all finite, that never fall and do rise. The first such column of each kind is taken.
     """
-    work: dict[str, Floats] = {}
-    for kind, pattern in _NAMES.items():
-        for name in table:
-            if str(name) == column or not pattern.fullmatch(str(name).strip().lower()):
-                continue
-            counted = _count(np.asarray(table[name])[rows], resets=True)
-            if counted is not None:
-                work[kind] = counted
-                break
-    return work
+    return first_of(counts_of(table, rows), column)
 
 
-def _count(values: NDArray[Any], *, resets: bool = False) -> Floats | None:
-    if values.dtype.kind not in "iuf" or values.size < _FEWEST:
+def counts_of(table: _Table, rows: Any) -> Mapping[str, Mapping[str, Floats]]:
+    """Every cumulative count in these ``rows``: by ``requests`` and ``tokens``, then by column."""
+    return {
+        kind: {
+            str(name): counted
+            for name in table
+            if pattern.fullmatch(str(name).strip().lower())
+            and (counted := _count(np.asarray(table[name])[rows])) is not None
+        }
+        for kind, pattern in _NAMES.items()
+    }
+
+
+def first_of(counts: Mapping[str, Mapping[str, Floats]], column: str) -> Mapping[str, Floats]:
+    """Of the counts of each kind the first that is not ``column`` itself."""
+    first = {
+        kind: next((counted for name, counted in named.items() if name != column), None)
+        for kind, named in counts.items()
+    }
+    return {kind: counted for kind, counted in first.items() if counted is not None}
+
+
+def _count(values: NDArray[Any]) -> Floats | None:
+    if values.dtype.kind not in "iuf" or values.size < 2:
         return None
-    counted = values.astype(np.float64)
-    if not np.all(np.isfinite(counted)):
-        return None
-    steps = np.diff(counted)
-    falls = steps < 0
-    if resets:
-        allowed = (
-            bool(np.all(counted[1:][falls] < counted[:-1][falls] / 2)) and falls.sum() <= _MOST_RESETS * steps.size
-        )
-    else:
-        allowed = not falls.any()
-    return counted if allowed and bool(np.any(steps > 0)) else None
+    counted = values.astype(np.float64, copy=False)
+    never_falls = bool(np.all(counted[1:] >= counted[:-1]))
+    finite = never_falls and np.isfinite(counted[0]) and np.isfinite(counted[-1])
+    return counted if finite and counted[-1] > counted[0] else None
 
 
 def along(series: TableSeries, counted: Floats, count: str) -> TableSeries:

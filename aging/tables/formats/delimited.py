@@ -51,7 +51,9 @@ class Delimited(Format):
         if columns is None:
             columns, notes = _slow(path, layout)
         if layout.header is None:
-            notes.insert(0, Note("no_header", f"The file has no header: {HEADER_HINT.format(layout.width)}."))
+            notes.insert(
+                0, Note("no_header", f"The file has no header: {HEADER_HINT.format(layout.width)}.{layout.remark}")
+            )
         return Table(columns, measures=_measures(layout), notes=tuple(notes), decimal=_decimal(layout))
 
 

@@ -77,8 +77,8 @@ def _of_document(text: str) -> list[dict[str, Any]]:
     """The objects of an array, or of the first array of objects in an object."""
     whole = _parsed(text)
     if whole is None:
-        end = max(text.rfind("},"), text.rfind("}\n"))  # an array that ends early, as one that is still written
-        whole = _parsed(f"{text[: end + 1]}]") if end > 0 else None
+        ends = (text.rfind(mark) for mark in ("}", "},", "}\n"))  # an array that is still written ends early
+        whole = next((one for end in ends if end > 0 and (one := _parsed(f"{text[: end + 1]}]")) is not None), None)
     if whole is None:
         raise ValueError("begins like JSON, but is none: a bracket, comma or quote is missing")
     if isinstance(whole, dict):

@@ -17,8 +17,9 @@ from aging.tables.table import Table
 from aging.tables.text import opened
 
 _UNITS = r"(?: (?:[kKMGTP]i?[bB](?:ytes)?|[kKMG]i|bytes|B|ms|us|s|min|%)(?![\w]))?"
+_BARE = r"""(?:[^\s,;"'=\]\)\}]|[,'](?=\d))+"""
 _PAIR = re.compile(
-    rf"""(?P<key>[A-Za-z_%][\w.\-/%]*)\s?=\s?(?P<value>"[^"]*"|'[^']*'|[^\s,;"'=\]\)\}}]+{_UNITS})"""
+    rf"""(?P<key>[A-Za-z_%@][\w.\-/%+]*)\s?=\s?(?P<value>"[^"]*"|'[^']*'|\[[^\[\]]*\]|{_BARE}{_UNITS})"""
     rf"""|(?P<words>(?:[A-Za-z_]\w*\ ){{0,2}}[A-Za-z_%][\w.\-/%]*)\s?:\s+"""
     rf"""(?P<number>[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?\s?[A-Za-z%/]*(?=[\s,;|\])}}]|$))"""
 )
