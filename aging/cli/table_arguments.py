@@ -28,7 +28,8 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN",
-        help="one series per value of this column; repeatable; default: the column that makes times unique",
+        help="one series per value of this column (repeatable; default: the column that makes times unique); "
+        "or, of a cumulative count such as requests_total, growth per unit of it in place of time",
     )
     group.add_argument("--every", type=positive_duration, metavar="TIME", help="time between rows, like 60s")
     group.add_argument("--time-unit", type=_unit, metavar="UNIT", help="unit of plain times: ns, us, ms, s, min, h, d")

@@ -36,12 +36,13 @@ from aging.tables.labels import (
     varies,
 )
 from aging.tables.names import bare, time_rank
+from aging.tables.restarts import restarts_of
 from aging.tables.series import Floats, LeftOut, TableReading, TableSeries
 from aging.tables.stamps import stamp_of
 from aging.tables.table import Column, Table
 from aging.tables.text import UnreadableError, head_of
 from aging.tables.times import Times, instant_of, seconds_of
-from aging.tables.work import counts_of, first_of
+from aging.tables.work import along, counts_of, first_of
 
 __all__ = ["Choice", "read", "read_table", "reading_of", "series_of"]
 
@@ -53,8 +54,8 @@ _MOST_LISTED = 12
 class _Span:
     """Rows of one subject along the axis.
 
-    ``t`` and ``finite`` (where there is a time) have shape (n,); ``order`` sorts times that are not. ``start`` was
-    subtracted; it counts from the epoch. ``counts`` are those of work.
+    ``t`` and ``finite`` (where there is a time) have shape (n,); ``order`` sorts times that are not. ``origin`` was
+    subtracted; ``start`` is the same where it counts from the epoch. ``counts`` are those of work.
     """
 
     group: Group
@@ -64,6 +65,8 @@ class _Span:
     start: float | None
     notes: tuple[Note, ...]
     counts: Mapping[str, Mapping[str, Floats]]
+    origin: float = 0.0
+    restarts: tuple[float, ...] | None = None
 
 
 def read(path: Path, choice: Choice) -> TableReading:
@@ -150,10 +153,14 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
         )
     used = (*(found.columns if found else ()), *per)
     others = [name for name in names if name not in used]
-    numbers = numbers_of(table, [name for name in names if name in asked or name in others], choice.decimal)
+    numbers = numbers_of(table, [name for name in names if name in (*asked, *others, *per)], choice.decimal)
     mistakes += [Mistake(name, numbers.refused[name]) for name in asked if name in numbers.refused]
     if found is None or mistakes:
         raise MistakesError(source, mistakes)
+    work = [name for name in per if name in numbers.cells and _counts_work(name, numbers.cells[name].values, table)]
+    if len(work) > 1:
+        raise MistakesError(source, [Mistake("--per", f"one count is enough, not {', '.join(work)}")])
+    per = [name for name in per if name not in work]
     labels = tuple(per) or _known_labels(table, found) or _labels(table, found, numbers)
     groups = groups_of({name: np.asarray(table.columns[name]) for name in labels})
     notes = (*table.notes, *found.notes)
@@ -166,6 +173,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
             groups, notes = runs, (*notes, Note("times_begin_again", text))
     values = {name: cells.values for name, cells in numbers.cells.items()}
     spans = [_span(group, found, choice.load_start, source, values) for group in groups]
+    spans = [replace(span, restarts=_restarts(span, table, values, (*labels, *found.columns))) for span in spans]
     judged = asked or _judged(table, values, labels, spans)
     left_out = () if asked else _left_out(table, numbers, (*labels, *table.labels), used, judged)
     if not judged:
@@ -177,6 +185,8 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
         for name in judged
         if (one := _series(name, numbers.cells[name], span, found, table, choice, beside)) is not None
     )
+    if work:
+        series = tuple(_along(one, work[0], spans, values) for one in series)
     if not series:
         raise MistakesError(source, [Mistake("", "holds no row with a time and a value")])
     notes = (*notes, *(note for cells in numbers.cells.values() for note in cells.notes))
@@ -310,7 +320,7 @@ def _span(group: Group, found: Found, load_start: str | None, source: str, value
     if load_start is not None:
         origin = _start(load_start, times, seconds[finite], source)
     start = origin if times.epoch else None
-    return _Span(group, seconds - origin, finite, order, start, notes, counts_of(values, group.rows))
+    return _Span(group, seconds - origin, finite, order, start, notes, counts_of(values, group.rows), origin)
 
 
 def _start(text: str, times: Times, seconds: Floats, source: str) -> float:
@@ -381,4 +391,28 @@ def _series(  # noqa: PLR0913, PLR0917
         counter=counts_up(name, labels, y, table.counters, beside),
         start=span.start,
         limit=table.limits.get(name, cells.limit_of(rows)),
+        origin=span.origin,
+        restarts=span.restarts,
     )
+
+
+def _restarts(
+    span: _Span, table: Table, values: Mapping[str, Floats], others: Sequence[str]
+) -> tuple[float, ...] | None:
+    rows, labels = span.group.rows, span.group.labels
+    counters = {name: each for name, each in values.items() if counts_up(name, labels, each[rows], table)}
+    return restarts_of(table.columns, counters, rows, span.t, others)
+
+
+def _counts_work(name: str, values: Floats, table: Table) -> bool:
+    """Whether a column that ``--per`` names is a cumulative count, not one whose values tell series apart."""
+    return counts_up(name, {}, values, table) or any(counts_of({name: values}, WHOLE).values())
+
+
+def _along(one: TableSeries, count: str, spans: Sequence[_Span], values: Mapping[str, Floats]) -> TableSeries:
+    """The series along a cumulative count of its rows."""
+    span = next(span for span in spans if dict(span.group.labels) == dict(one.labels))
+    counted = values[count][span.group.rows]
+    known = span.finite & np.isfinite(counted)
+    order = np.argsort(span.t[known], kind="stable")
+    return along(one, np.interp(one.t, span.t[known][order], counted[known][order]), count)

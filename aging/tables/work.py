@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from aging.tables.names import bare
+from aging.tables.series import Axis, TableSeries
 
 Floats = NDArray[np.float64]
 
@@ -61,3 +65,12 @@ def _count(values: NDArray[Any]) -> Floats | None:
     never_falls = bool(np.all(counted[1:] >= counted[:-1]))
     finite = never_falls and np.isfinite(counted[0]) and np.isfinite(counted[-1])
     return counted if finite and counted[-1] > counted[0] else None
+
+
+def along(series: TableSeries, counted: Floats, count: str) -> TableSeries:
+    """The series along a cumulative count, shape (n,), of that name, in place of the clock; a reset counts on."""
+    rises = np.diff(counted)
+    done = np.concatenate([[0.0], np.cumsum(np.where(rises < 0, counted[1:], rises))]) if counted.size else counted
+    at = None if series.restarts is None else tuple(np.interp(series.restarts, series.t, done).tolist())
+    name = bare(count).removesuffix("_total")
+    return replace(series, t=done, axis=Axis(name), work={}, start=None, restarts=at, origin_assumed=False)
