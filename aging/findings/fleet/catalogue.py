@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -79,6 +79,11 @@ class Entry:
         """The name in a report."""
         return f"p{100 * self.q:g} of {self.metric}" if self.kind == "quantile" else self.metric
 
+    def escaped(self) -> Entry:
+        """The entry with underscores for the colons of its names."""
+        names = ("metric", "sums", "counts", "instead_of")
+        return replace(self, **{name: getattr(self, name).replace(":", "_") for name in names})
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -87,9 +92,13 @@ class Catalogue:
     entries: tuple[Entry, ...]
 
     def of(self, names: Sequence[str]) -> tuple[Entry, ...]:
-        """The entries of which a server with metrics of these ``names`` has series."""
+        """The entries of which a server with metrics of these ``names`` has series, with the names as they are there.
+
+        A client that escapes names for the scrape writes ``vllm_num_requests_waiting`` for a name with a colon.
+        """
         there = frozenset(names)
-        return tuple(one for one in self.entries if one.stored in there and one.instead_of not in there)
+        spelled = (entry for one in self.entries for entry in dict.fromkeys((one, one.escaped())))
+        return tuple(one for one in spelled if one.stored in there and one.instead_of not in there)
 
 
 def catalogue(added: Path | None = None) -> Catalogue:
