@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from aging.cli.arguments import duration, limit, positive_duration, warmup
 from aging.cli.console import console
+from aging.cli.prometheus_arguments import prometheus_arguments
 from aging.cli.table_arguments import choice, table_arguments
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode
@@ -47,11 +48,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the series with their slopes")
-    parser.add_argument("--prometheus", metavar="URL", help="read from a Prometheus server instead of a file")
+    prometheus_arguments(parser, "read from a Prometheus server instead of a file")
     parser.add_argument("--query", metavar="PROMQL", help="query to read from it")
     parser.add_argument("--range", type=duration, default=6 * 3600.0, metavar="TIME", help="how far back; default: 6h")
     parser.add_argument(
-        "--step", type=duration, default=60.0, metavar="TIME", help="time between samples; default: 60s"
+        "--step",
+        type=positive_duration,
+        metavar="TIME",
+        help="time between samples; default: that of the samples, of at most 10,000",
     )
 
 
@@ -82,15 +86,16 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 
 def _read(options: argparse.Namespace) -> Sequence[TableSeries]:
-    from aging.tables.reader import Choice, read, series_of
+    from aging.tables.reader import read
 
     if options.prometheus is not None:
-        from aging.tables.prometheus import query_range
+        from aging.cli.prometheus_arguments import server
+        from aging.tables.prometheus_query import read_query
 
         if options.file is not None or options.query is None:
             raise AgingError("--prometheus needs --query and no FILE")
-        answer = query_range(options.prometheus, options.query, options.range, options.step)
-        return series_of(answer, options.prometheus, Choice("time", ["value"], "series", options.load_start))
+        with server(options) as prometheus:
+            return read_query(prometheus, options.query, options.range, options.step, options.load_start).series
     if options.file is None:
         raise AgingError("give a FILE, or --prometheus URL with --query")
     return read(options.file, choice(options)).series
