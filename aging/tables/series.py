@@ -32,7 +32,8 @@ class TableSeries:
     for the start of load. ``start`` is the epoch time in seconds of ``t`` = 0, where it is known. ``labels`` tell the
     series from others of the same column (``pod``: ``vllm-1``). ``counter`` is a cumulative count, whose rate matters.
     ``limit`` is where the source says that it ends. ``work`` are the cumulative counts beside it, by ``requests`` and
-    ``tokens``, each of shape (n,).
+    ``tokens``, each of shape (n,). ``restarts`` are the values of ``t`` from which on another process was measured (by
+    its id, start time or uptime, or a counter beside the series that fell); None where the source does not show them.
     """
 
     column: str
@@ -47,6 +48,7 @@ class TableSeries:
     counter: bool = False
     start: float | None = None
     limit: float | None = None
+    restarts: tuple[float, ...] | None = None
 
     @property
     def name(self) -> str:

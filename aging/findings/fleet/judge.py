@@ -1,0 +1,217 @@
+"""Who of a fleet ages: every line judged alone, then all of them under one false-discovery control."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aging.core.blas_threads import one_thread
+from aging.findings.fleet.fetch import Fleet
+from aging.findings.fleet.names import families, subjects
+from aging.findings.fleet.subjects import Line
+from aging.findings.fleet.types import SCHEMA, Scan, ScanFinding, Trace
+from aging.findings.outlook import outlook_of
+from aging.findings.table_analysis import TableAnalysis, analyze_series
+from aging.findings.types import Outlook
+from aging.findings.verdict import of_finding
+from aging.stats import hierarchical_fdr
+from aging.stats.series.block_medians import block_medians
+from aging.tables.prometheus import Window
+from aging.tables.series import TableSeries
+
+Floats = NDArray[np.float64]
+
+_HOUR = 3600.0
+_MOST_SAMPLES = 1_000
+"""A series is thinned to medians of blocks, about so many: the verdict on days does not need minutes."""
+
+_TRACE_POINTS = 96
+_WORTH_A_POOL = 200
+_PROCESSES = 2
+_CHUNK = 16
+_ENDINGS = {"B": "_bytes", "s": "_seconds"}
+_RANK = {"exhausted": 0, "aging": 1, "capped": 2, "declining": 4, "bounded": 3, "inconclusive": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How a fleet is judged: the level of false-discovery control, and until when a limit matters (seconds)."""
+
+    level: float = 0.05
+    horizon: float = 30 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A line and what is known of it, as it travels to a process of the pool."""
+
+    line: Line
+    subject: str
+    family: str
+    limit: tuple[str, float] | None
+
+
+def judge(
+    fleet: Fleet, window: Window, server: str, judging: Judging, progress: Callable[[int, int], None] | None = None
+) -> Scan:
+    """Judge every line of a fleet."""
+    named = zip(fleet.lines, subjects(fleet.lines), families(fleet.lines), fleet.limits, strict=True)
+    cases = [_Case(*one) for one in named]
+    task = partial(_finding, window=window, horizon=judging.horizon)
+    found: list[ScanFinding] = []
+    tell = progress or (lambda _done, _all: None)
+    if len(cases) < _WORTH_A_POOL:
+        for case in cases:
+            found.append(task(case))
+            tell(len(found), len(cases))
+    else:
+        with ProcessPoolExecutor(_PROCESSES, get_context("forkserver"), initializer=one_thread) as pool:
+            for one in pool.map(task, cases, chunksize=_CHUNK):
+                found.append(one)
+                tell(len(found), len(cases))
+    ordered = sorted(_controlled(found, judging.level), key=_place)
+    return Scan(SCHEMA, server, window.start, window.end, window.step, judging.level, ordered, fleet.failures)
+
+
+def _controlled(findings: Sequence[ScanFinding], level: float) -> list[ScanFinding]:
+    """The findings with their q: subjects first, then the metrics of those selected (Benjamini and Bogomolov 2014)."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, one in enumerate(findings):
+        places[one.family].append(place)
+    adjusted = hierarchical_fdr({name: [findings[at].p for at in those] for name, those in places.items()})
+    controlled = list(findings)
+    for name, those in places.items():
+        for at, value in zip(those, adjusted[name].tolist(), strict=True):
+            q = None if np.isnan(value) else value
+            decided = of_finding(findings[at].verdict, q, level)
+            notes = (*findings[at].notes, *decided.notes)
+            controlled[at] = replace(findings[at], q=q, verdict=decided.verdict, notes=notes)
+    return controlled
+
+
+def _place(finding: ScanFinding) -> tuple[int, float, str, str]:
+    soonest = finding.outlook.earliest_hours if finding.outlook and finding.outlook.earliest_hours is not None else np.inf
+    return _RANK.get(finding.verdict, 6), float(soonest), finding.subject, finding.metric
+
+
+def _finding(case: _Case, window: Window, horizon: float) -> ScanFinding:
+    line, entry = case.line, case.line.entry
+    known = np.isfinite(line.values)
+    times, values = window.times[known], line.values[known]
+    series = _series(line, times, values, case.limit)
+    analysed = analyze_series(series, {}, None, None)
+    trend, current = analysed.trend, analysed.current
+    sign = -1.0 if entry.worse == "down" else 1.0
+    alive = times[-1] >= window.end - 2 * max(window.step, 300.0)
+    rate, low, high = (None, None, None) if current is None else _turned(current, sign)
+    least = None if trend is None or trend.minimum_detectable is None else trend.minimum_detectable * _HOUR
+    return ScanFinding(
+        subject=case.subject,
+        family=case.family,
+        labels=line.identity,
+        latest=line.labels,
+        metric=entry.shown,
+        resource=entry.resource,
+        measure=entry.measure,
+        worse=entry.worse,
+        verdict="inconclusive" if trend is None else trend.verdict,
+        shape=None if trend is None else trend.shape,
+        rate=rate,
+        low=low,
+        high=high,
+        least_detectable=least,
+        p=None if trend is None else _towards_worse(trend.p, trend.direction, trend.slope),
+        q=None,
+        samples=int(times.size),
+        first=float(times[0]),
+        last=float(times[-1]),
+        level=float(values[-1]),
+        limit=None if case.limit is None else case.limit[1],
+        limit_name=None if case.limit is None else case.limit[0],
+        outlook=_outlook(analysed, case.limit, sign, horizon) if alive else None,
+        restarts=line.restarts,
+        restart_hours=_distance(line.restarts, float(times[0]), float(times[-1])),
+        trace=_trace(window, line),
+        notes=analysed.notes,
+    )
+
+
+def _series(line: Line, times: Floats, values: Floats, limit: tuple[str, float] | None) -> TableSeries:
+    """The line as a series whose growth is worse, thinned within its generations, from the start of its process."""
+    sign = -1.0 if line.entry.worse == "down" else 1.0
+    t, y = thinned(times, sign * values, line.restarts)
+    start = float(times[0]) if line.began is None else min(line.began, float(times[0]))
+    return TableSeries(
+        column=_column(line),
+        t=t - start,
+        y=y,
+        origin_assumed=line.began is None,
+        measure=line.entry.measure,
+        start=start,
+        limit=None if limit is None or sign < 0 else limit[1],
+        restarts=tuple(at - start for at in line.restarts),
+    )
+
+
+def _column(line: Line) -> str:
+    """A name whose ending says the unit."""
+    ending = _ENDINGS.get(line.entry.measure.base, "")
+    name = line.entry.metric.replace(":", "_").removesuffix("_total")
+    return name if name.endswith(ending) else f"{name}{ending}"
+
+
+def thinned(t: Floats, y: Floats, restarts: Sequence[float], most: int = _MOST_SAMPLES) -> tuple[Floats, Floats]:
+    """The medians of blocks of ``y`` at ``t``, both shape (n,), about ``most`` in all; no block goes over a restart."""
+    size = -(-t.size // most)
+    if size == 1:
+        return t, y
+    bounds = [0, *np.searchsorted(t, restarts).tolist(), t.size]
+    pieces = [
+        block_medians(t[first:last], y[first:last], max(-(-(last - first) // size), 1))
+        for first, last in zip(bounds, bounds[1:], strict=False)
+        if last > first
+    ]
+    return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
+
+
+def _towards_worse(p: float, direction: str, slope: float) -> float:
+    """The one-sided p of a rise."""
+    rises = direction == "increasing" or (direction == "none" and slope > 0)
+    return p / 2 if rises else 1 - p / 2
+
+
+def _turned(rate: tuple[float, float, float], sign: float) -> tuple[float, float, float]:
+    middle, low, high = rate
+    return (middle, low, high) if sign > 0 else (-middle, -high, -low)
+
+
+def _outlook(analysed: TableAnalysis, limit: tuple[str, float] | None, sign: float, horizon: float) -> Outlook | None:
+    """When the limit is reached; what gets worse downwards ends at 0."""
+    course = None if analysed.trend is None else analysed.trend.course
+    if course is None or (limit is None and sign > 0):
+        return None
+    return outlook_of([course], 0.0 if limit is None or sign < 0 else limit[1], horizon)
+
+
+def _distance(restarts: Sequence[float], first: float, last: float) -> float | None:
+    """The usual hours between restarts; of one, the whole time that was seen."""
+    if not restarts:
+        return None
+    return (float(np.median(np.diff(restarts))) if len(restarts) > 1 else last - first) / _HOUR
+
+
+def _trace(window: Window, line: Line) -> Trace:
+    size = -(-window.points // _TRACE_POINTS)
+    t, y = window.times[::size], line.values
+    padded = np.append(y, np.full(-y.size % size, np.nan)).reshape(-1, size)
+    kept = np.isfinite(padded)
+    counts = kept.sum(axis=1)
+    means = np.where(counts > 0, np.where(kept, padded, 0.0).sum(axis=1) / np.maximum(counts, 1), np.nan)
+    return Trace(tuple(t.tolist()), tuple(means.tolist()), line.restarts)
