@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aging.findings.fleet.answers import Asked, Kept
@@ -27,12 +27,10 @@ class Question:
     selectors: Sequence[Selector]
     seconds: float
     step: float | None = None
-    judging: Judging = Judging()
+    judging: Judging = field(default_factory=Judging)
 
 
-def scan(
-    server: Prometheus, question: Question, known: Catalogue, folder: Path | None, progress: Progress
-) -> Scan:
+def scan(server: Prometheus, question: Question, known: Catalogue, folder: Path | None, progress: Progress) -> Scan:
     """Ask and judge. Answers are kept in ``folder``, from which an interrupted scan goes on.
 
     Raises :class:`~aging.tables.prometheus.PrometheusError` where the server does not answer at all.

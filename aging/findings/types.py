@@ -11,7 +11,7 @@ from aging.stats.note import Note
 SCHEMA = 1
 """The format of findings.json that this release writes and reads."""
 
-Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
+Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive", "declining", "exhausted", "capped"]
 
 
 @dataclass(frozen=True, slots=True)

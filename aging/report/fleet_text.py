@@ -39,7 +39,9 @@ def show(scan: Scan, out: Console, *, every: bool = False) -> None:
 
 
 def _notable(finding: ScanFinding) -> bool:
-    return finding.verdict == "capped" or (bool(finding.restarts) and finding.verdict != "inconclusive" and len(finding.restarts) > 2)
+    return finding.verdict == "capped" or (
+        bool(finding.restarts) and finding.verdict != "inconclusive" and len(finding.restarts) > 2
+    )
 
 
 def _table(findings: Sequence[ScanFinding]) -> Table:

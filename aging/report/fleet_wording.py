@@ -22,14 +22,17 @@ def headline(scan: Scan) -> str:
         undecided = sum(one.verdict == "inconclusive" for one in scan.findings)
         rest = f"; {undecided:,} of {len(scan.findings):,} series are undecided" if undecided else ""
         return f"No sign of aging in {scan.subjects:,} subjects{rest}."
-    named = ", ".join(aging[:_MOST_NAMED]) + (f" and {len(aging) - _MOST_NAMED} more" if len(aging) > _MOST_NAMED else "")
+    named = ", ".join(aging[:_MOST_NAMED]) + (
+        f" and {len(aging) - _MOST_NAMED} more" if len(aging) > _MOST_NAMED else ""
+    )
     return f"{len(aging):,} of {scan.subjects:,} subjects {'ages' if len(aging) == 1 else 'age'}: {named}"
 
 
 def extent(scan: Scan) -> str:
     """What was read."""
-    series, subjects = f"{len(scan.findings):,} series", f"{scan.subjects:,} subjects"
-    return f"{series} of {subjects}, {_duration((scan.end - scan.start) / 3600)} until {format.utc(scan.end):%Y-%m-%d %H:%M} UTC, one value every {_duration(scan.step / 3600)}"
+    read = f"{len(scan.findings):,} series of {scan.subjects:,} subjects"
+    length, every = _duration((scan.end - scan.start) / 3600), _duration(scan.step / 3600)
+    return f"{read}, {length} until {format.utc(scan.end):%Y-%m-%d %H:%M} UTC, one value every {every}"
 
 
 def counts(scan: Scan) -> str:
@@ -80,7 +83,11 @@ def restarts(finding: ScanFinding) -> str:
 def _limit(finding: ScanFinding) -> str:
     limit = finding.outlook.limit if finding.outlook is not None else finding.limit
     shown = format.level(_name(finding.measure), limit)
-    return shown if finding.limit_name is None or finding.measure.base == "" and limit == 1 else f"{shown} ({finding.limit_name})"
+    return (
+        shown
+        if finding.limit_name is None or (finding.measure.base == "" and limit == 1)
+        else f"{shown} ({finding.limit_name})"
+    )
 
 
 def _name(measure: Measure) -> str:

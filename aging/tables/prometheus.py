@@ -79,7 +79,8 @@ class Window:
     @property
     def times(self) -> Floats:
         """Epoch seconds, shape (points,)."""
-        return self.start + self.step * np.arange(self.points)
+        times: Floats = self.start + self.step * np.arange(self.points, dtype=np.float64)
+        return times
 
     def pages(self, most: int = MOST_POINTS) -> Sequence[Window]:
         """Windows of at most ``most`` points that are this one together."""
@@ -180,9 +181,7 @@ class Prometheus:
         data = self._ask("query", {"query": query, "time": f"{at:.3f}"})
         if data.get("resultType") == "scalar":
             return [InstantValue({}, float(data["result"][1]))]
-        return [
-            InstantValue(one["metric"], float(one["value"][1])) for one in data.get("result", ()) if "value" in one
-        ]
+        return [InstantValue(one["metric"], float(one["value"][1])) for one in data.get("result", ()) if "value" in one]
 
     def names(self, selectors: Iterable[str], window: Window) -> list[str]:
         """The names of all metrics of these selectors (none: of all series) with a sample in the window."""
@@ -290,7 +289,7 @@ def _timed_out(answer: http.Response) -> bool:
 
 def _refusal(kind: str, said: str) -> Refusal:
     lower = said.lower()
-    if "too many samples" in lower or "maximum resolution" in lower or "limit" in lower and "exceed" in lower:
+    if "too many samples" in lower or "maximum resolution" in lower or ("limit" in lower and "exceed" in lower):
         return Refusal.TOO_MANY_SAMPLES
     if kind in ("timeout", "canceled"):
         return Refusal.TIMEOUT

@@ -1,4 +1,4 @@
-"""How a Prometheus server is reached: authentication, TLS and headers, as ``promtool --http.config.file`` reads them."""
+"""How a Prometheus server is reached: user, token, TLS and headers, as ``promtool --http.config.file`` has them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,8 @@ class _File:
         token = self.content.get("bearer_token_file")
         if token is not None and not self._file(token).is_file():
             yield Mistake("bearer_token_file", f"no such file: {self._file(token)}", MistakeCode.UNREADABLE_FILE)
-        ways = [key for key in ("basic_auth", "authorization", "bearer_token", "bearer_token_file") if key in self.content]
+        known_ways = ("basic_auth", "authorization", "bearer_token", "bearer_token_file")
+        ways = [key for key in known_ways if key in self.content]
         if len(ways) > 1:
             yield Mistake(", ".join(ways), "exclude each other; keep one", MistakeCode.CONFLICT)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,7 +19,6 @@ from aging.tables.series import TableReading, TableSeries
 _SELECTOR = re.compile(r"\s*(?:[a-zA-Z_:][a-zA-Z0-9_:]*\s*(?:\{[^}]*\})?|\{[^}]*\})\s*")
 _COUNTER = re.compile(r".*_(total|sum|count|bucket)")
 _UNITS: tuple[tuple[str, Base], ...] = (("_bytes", "B"), ("_seconds", "s"))
-_LARGEST_STEP_SHARE = 12
 
 
 def read_query(
@@ -37,13 +38,9 @@ def read_query(
     if not found:
         raise AgingError(f"{server.shown}: the query {query!r} has no data in the last {readable_duration(seconds)}")
     counters = {name for name in {one.labels.get("__name__", "") for one in found} if _is_counter(server, name)}
-    shared = {
-        item for item in found[0].labels.items() if len(found) > 1 and all(item in one.labels.items() for one in found)
-    }
-    series = tuple(
-        _series(one, query, window, {name for name, _ in shared}, one.labels.get("__name__", "") in counters, origin)
-        for one in found
-    )
+    told_apart = {name for one in found for name in one.labels} - {"__name__"} - _shared(found)
+    series = tuple(_series(one, window, told_apart, one.labels.get("__name__") in counters, origin) for one in found)
+    series = tuple(one if one.column else replace(one, column=query) for one in series)
     extent = f"{window.points:,} times over {readable_duration(seconds)}, one every {chosen:g} s"
     return TableReading(series, format="prometheus", extent=extent, notes=_notes(window, step))
 
@@ -55,21 +52,26 @@ def _notes(window: Window, step: float | None) -> tuple[Note, ...]:
     return (Note("paged", f"The query was asked in {pages} pages of at most {MOST_POINTS:,} times."),)
 
 
+def _shared(found: Sequence[RangeSeries]) -> set[str]:
+    """The labels that are the same in all of several series."""
+    if len(found) < 2:
+        return set()
+    return {name for name, value in found[0].labels.items() if all(one.labels.get(name) == value for one in found)}
+
+
 def _series(
-    answer: RangeSeries, query: str, window: Window, shared: set[str], counter: bool, origin: float | None
+    answer: RangeSeries, window: Window, told_apart: set[str], counter: bool, origin: float | None
 ) -> TableSeries:
     known = np.isfinite(answer.values)
     times = window.times[known]
     start = float(times[0]) if origin is None else origin
-    name = answer.labels.get("__name__", "")
-    labels = {key: value for key, value in sorted(answer.labels.items()) if key != "__name__" and key not in shared}
-    kept = times >= start
+    name, kept = answer.labels.get("__name__", ""), times >= start
     return TableSeries(
-        column=name or query,
+        column=name,
         t=(times - start)[kept],
         y=answer.values[known][kept],
         origin_assumed=origin is None,
-        labels=labels,
+        labels={key: value for key, value in sorted(answer.labels.items()) if key in told_apart},
         measure=_measure(name),
         counter=counter,
         start=start,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -94,7 +95,7 @@ class Kept:
         return self.folder / "answers" / f"{hashlib.sha256(query.encode()).hexdigest()[:24]}.npz"
 
 
-def _state(path: Path) -> dict[str, object] | None:  # type: ignore[type-arg]
+def _state(path: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError
-from aging.core.measure import Base, Measure
+from aging.core.measure import PLAIN, Base, Measure
 
 Kind = Literal["gauge", "counter", "mean", "quantile"]
 Worse = Literal["up", "down"]
@@ -57,7 +57,7 @@ class Entry:
     metric: str
     resource: str
     kind: Kind = "gauge"
-    measure: Measure = Measure()
+    measure: Measure = PLAIN
     worse: Worse = "up"
     where: tuple[str, ...] = ("",)
     without: tuple[str, ...] = ()

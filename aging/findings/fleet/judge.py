@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from multiprocessing import get_context
 
 import numpy as np
@@ -97,8 +98,8 @@ def _controlled(findings: Sequence[ScanFinding], level: float) -> list[ScanFindi
 
 
 def _place(finding: ScanFinding) -> tuple[int, float, str, str]:
-    soonest = finding.outlook.earliest_hours if finding.outlook and finding.outlook.earliest_hours is not None else np.inf
-    return _RANK.get(finding.verdict, 6), float(soonest), finding.subject, finding.metric
+    soonest = None if finding.outlook is None else finding.outlook.earliest_hours
+    return _RANK.get(finding.verdict, 6), np.inf if soonest is None else soonest, finding.subject, finding.metric
 
 
 def _finding(case: _Case, window: Window, horizon: float) -> ScanFinding:
@@ -175,7 +176,7 @@ def thinned(t: Floats, y: Floats, restarts: Sequence[float], most: int = _MOST_S
     bounds = [0, *np.searchsorted(t, restarts).tolist(), t.size]
     pieces = [
         block_medians(t[first:last], y[first:last], max(-(-(last - first) // size), 1))
-        for first, last in zip(bounds, bounds[1:], strict=False)
+        for first, last in pairwise(bounds)
         if last > first
     ]
     return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])

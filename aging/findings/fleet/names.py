@@ -41,9 +41,7 @@ def _telling(lines: Sequence[Line]) -> frozenset[str]:
             values[name].add(value)
     everywhere = Counter(name for line in lines for name in line.identity)
     return frozenset(
-        name
-        for name, seen in values.items()
-        if name not in _NAMED and (len(seen) > 1 or everywhere[name] < len(lines))
+        name for name, seen in values.items() if name not in _NAMED and (len(seen) > 1 or everywhere[name] < len(lines))
     )
 
 

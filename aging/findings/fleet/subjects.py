@@ -120,7 +120,7 @@ def _in_line(entry: Entry, key: Labels, lives: Sequence[_Life], window: Window) 
 
 
 def _follows(later: _Life, earlier: _Life, most: float) -> bool:
-    """Whether they are generations of one subject: a rolling update starts a pod a little before it ends the old one."""
+    """Whether they are generations of one subject: a rolling update starts a pod before it ends the old one."""
     shorter = min(later.last - later.first, earlier.last - earlier.first)
     return earlier.last - later.first <= min(most, shorter / 2)
 

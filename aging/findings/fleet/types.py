@@ -19,7 +19,7 @@ AGES: frozenset[Verdict] = frozenset(("aging", "exhausted"))
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A few values of a series for a small plot: ``t`` in epoch seconds and ``y`` in the base unit; where it began anew.
+    """A few values of a series for a plot: ``t`` in epoch seconds, ``y`` in the base unit, and where it began anew.
 
     A gap is NaN in ``y``.
     """

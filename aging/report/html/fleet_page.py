@@ -119,6 +119,5 @@ def spark(trace: Trace, label: str) -> Markup:
             pieces.append([])
     drawn = "".join(f'<polyline points="{" ".join(piece)}"/>' for piece in pieces if piece)
     marks = "".join(f'<line x1="{across(at)}" x2="{across(at)}" y1="0" y2="{_HEIGHT:g}"/>' for at in trace.restarts)
-    return Markup(
-        f'<svg class="spark" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{escape(label)}">{marks}{drawn}</svg>'
-    )
+    box = f'viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}"'
+    return Markup(f'<svg class="spark" {box} role="img" aria-label="{escape(label)}">{marks}{drawn}</svg>')
