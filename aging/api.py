@@ -27,7 +27,8 @@ from aging.core.plugins import discover
 from aging.core.quantities import parse_duration, parse_size
 from aging.core.records import HARNESS
 from aging.findings import build
-from aging.findings.asked import USUAL_HORIZON, Limit
+from aging.findings.asked import AskedOfSeries, Limit
+from aging.findings.direction import Worse
 from aging.findings.findings_file import read_findings
 from aging.findings.frames import events_frame, findings_frame, runs_frame, utc_times
 from aging.findings.latencies import Base, latencies
@@ -142,6 +143,7 @@ def trend(
     warmup: Span | None = None,
     limit: float | str | None = None,
     horizon: Span | None = None,
+    worse: Worse | None = None,
 ) -> TrendResult: ...
 @overload
 def trend(
@@ -154,6 +156,7 @@ def trend(
     warmup: Span | None = None,
     limit: float | str | None = None,
     horizon: Span | None = None,
+    worse: Worse | None = None,
 ) -> TrendResult: ...
 def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     first: Any,
@@ -165,6 +168,7 @@ def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     warmup: Span | None = None,
     limit: float | str | None = None,
     horizon: Span | None = None,
+    worse: Worse | None = None,
 ) -> TrendResult:
     """Judge one series: ``aging.trend(series)`` or ``aging.trend(t, y)``.
 
@@ -176,8 +180,8 @@ def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     ``resample`` (``"60s"``, or seconds) takes medians on a grid; ``warmup`` (``"30s"``, seconds, or ``"auto"``) is left
     out at the start. A series whose name ends with ``_total`` is a counter and analyzed as its rate per second, as
     by ``aging trend``. ``limit``, a number in the unit of the series or a size like ``"64GiB"``, adds the outlook:
-    whether the series reaches it within ``horizon`` (default ``"30d"``). Growth is what ages: for a series whose fall
-    is bad, pass its negative.
+    whether the series reaches it within ``horizon`` (default ``"30d"``). Growth is what ages, and a fall of what its
+    name calls throughput, free memory, a hit ratio and so on; ``worse`` (``"up"``, ``"down"``) says it for any other.
 
     Raises an AgingError that is a ValueError for what cannot be judged: too few values (12 are needed), none that is
     finite, times that are not in order, an index that is no time.
@@ -185,15 +189,15 @@ def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     series = series_of_pandas(first, load_start) if y is None else series_of_arrays(first, y, load_start)
     grid = _seconds("resample", resample)
     start = "auto" if isinstance(warmup, str) and warmup == "auto" else _seconds("warmup", warmup)
-    analysis = analyze_series(series, {}, grid, start)
+    if worse not in (None, "up", "down"):
+        raise InputError(f'worse: {worse!r} is no direction; give "up" or "down"')
+    if limit is None and horizon is not None:
+        raise InputError('horizon: without a limit there is no outlook; add one, like limit="64GiB"')
+    asked = AskedOfSeries(worse, None if limit is None else _limit(limit), _seconds("horizon", horizon))
+    analysis = analyze_series(series, {}, grid, start, asked)
     if analysis.trend is None:
         raise InputError(f"{series.column}: {'; '.join(analysis.result.notes)}")
-    if limit is None:
-        if horizon is not None:
-            raise InputError('horizon: without a limit there is no outlook; add one, like limit="64GiB"')
-        return TrendResult(analysis)
-    ahead = _seconds("horizon", USUAL_HORIZON if horizon is None else horizon)
-    return TrendResult(analysis.with_outlook(_limit(limit), ahead or 0.0))
+    return TrendResult(analysis)
 
 
 def _limit(given: float | str) -> Limit:
@@ -241,12 +245,12 @@ class TrendResult:
     @property
     def name(self) -> str:
         """The series' name."""
-        return self.analysis.column
+        return self.analysis.name
 
     @property
     def verdict(self) -> str:
-        """``aging``, ``bounded``, ``step``, ``cyclic``, ``stable`` or ``inconclusive``."""
-        return str(self._trend.verdict)
+        """``aging``, ``bounded``, ``stable`` and so on: docs/methods.md says what each means."""
+        return self.analysis.verdict
 
     @property
     def shape(self) -> str:
@@ -305,7 +309,8 @@ class TrendResult:
 
     @property
     def _current(self) -> tuple[float, float, float]:
-        return require(self.analysis.current, "the rate of a series with a trend")
+        rate = require(self.analysis.rate, "the rate of a series with a trend")
+        return rate.rate * _HOUR, rate.low * _HOUR, rate.high * _HOUR
 
     @property
     def minimum_detectable_per_hour(self) -> float | None:
@@ -330,10 +335,16 @@ class TrendResult:
 
         return trend_axes(self.analysis, axes)
 
+    @property
+    def _quantity(self) -> str:
+        """A name whose ending says the unit: a limit that was given as a size says it as well."""
+        sized = self.analysis.asked_in_bytes and not self.name.endswith("_bytes")
+        return f"{self.name}_bytes" if sized else self.name
+
     def _lines(self) -> tuple[tuple[str, str], ...]:
         least = format.size(self.name, self.minimum_detectable_per_hour, "h")
         return (
-            *(() if self.outlook is None else (("outlook", sentence(self.analysis.quantity, self.outlook)),)),
+            *(() if self.outlook is None else (("outlook", sentence(self._quantity, self.outlook)),)),
             ("current rate", format.slope(self.name, self.current_per_hour, "h", beside=self.current_ci_per_hour)),
             ("95 % interval", format.interval(self.name, self.current_ci_per_hour, "h")),
             ("p", format.probability(self.p)),

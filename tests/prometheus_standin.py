@@ -158,11 +158,15 @@ def _range(one: StandIn, query: str, start: float, end: float, step: float) -> l
     points = math.floor((end - start) / step) + 1
     if points > _MOST_POINTS:
         raise QueryError(
-            400, "bad_data", "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution"
+            400,
+            "bad_data",
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution",
         )
     found = _of(one, query)
     if len(found) * points > one.most_samples:
-        raise QueryError(422, "execution", "query processing would load too many samples into memory in query execution")
+        raise QueryError(
+            422, "execution", "query processing would load too many samples into memory in query execution"
+        )
     times = [start + k * step for k in range(points)]
     every = [(labels, [(at, value(at)) for at in times]) for labels, value in found]
     return [

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from aging.core.measure import Measure
+
 NONE = "–"
 """Stands for what is not known."""
 
@@ -80,8 +82,22 @@ _BY_ENDING = (
 )
 
 
-def unit_of(indicator: str) -> Unit:
+_BY_BASE: Mapping[str, Scales] = {"B": _BINARY, "s": _TIME, "CPU": _CPU, "%": ((1.0, "%"),), "": _PLAIN}
+
+Indicator = str | Unit
+"""A name whose ending says the unit, or the unit itself."""
+
+
+def unit_of_measure(measure: Measure) -> Unit:
+    """The unit in which values of a measure are written: that of their source, where it had one, else to scale."""
+    scales: Scales = ((measure.factor, measure.written),) if measure.written else _BY_BASE[measure.base]
+    return Unit(scales, "/s" if measure.rate else "")
+
+
+def unit_of(indicator: Indicator) -> Unit:
     """The unit of an indicator, from the ending of its name."""
+    if isinstance(indicator, Unit):
+        return indicator
     return next((unit for ending, unit in _BY_ENDING if indicator.endswith(ending)), Unit(_PLAIN))
 
 
@@ -118,12 +134,12 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
-def level(indicator: str, value: float | None) -> str:
+def level(indicator: Indicator, value: float | None) -> str:
     """A value of the indicator itself: ``1.21 GiB``."""
     return NONE if _unknown(value) else _written(unit_of(indicator), [value], signed=False, per="")
 
 
-def slope(indicator: str, value: float | None, per: str, beside: Sequence[float | None] | None = None) -> str:
+def slope(indicator: Indicator, value: float | None, per: str, beside: Sequence[float | None] | None = None) -> str:
     """A signed slope: ``+1.21 MiB/h``; in the unit of its limits where it stands ``beside`` them."""
     if _unknown(value):
         return NONE
@@ -131,12 +147,12 @@ def slope(indicator: str, value: float | None, per: str, beside: Sequence[float 
     return _written(unit_of(indicator), [value], signed=True, per=per, around=around)
 
 
-def size(indicator: str, value: float | None, per: str) -> str:
+def size(indicator: Indicator, value: float | None, per: str) -> str:
     """An unsigned slope, such as a limit of detection: ``310 KiB/h``."""
     return NONE if _unknown(value) else _written(unit_of(indicator), [value], signed=False, per=per)
 
 
-def interval(indicator: str, limits: Sequence[float | None] | None, per: str) -> str:
+def interval(indicator: Indicator, limits: Sequence[float | None] | None, per: str) -> str:
     """Both limits in one unit: ``+1.1 to +1.3 MiB/h``."""
     if limits is None or any(_unknown(limit) for limit in limits):
         return NONE
@@ -220,7 +236,7 @@ def _in_unit_of(unit: Unit, magnitude: float, values: Sequence[Any], *, signed: 
     numbers = " to ".join(_number(one, largest / factor, signed=signed, whole=factor == 1) for one in scaled)
     named = f"{name}{unit.suffix}"
     if per:
-        named += f" per {per}" if unit.suffix else f"/{per}"
+        named += f" per {per}" if unit.suffix or " " in per else f"/{per}"
     space = "" if not named or named.startswith("/") else " "
     return f"{numbers}{space}{named}"
 

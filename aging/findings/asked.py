@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aging.findings.direction import Worse
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -24,6 +26,20 @@ class Limit:
     value: float
     in_bytes: bool = False
 
+
+@dataclass(frozen=True, slots=True)
+class AskedOfSeries:
+    """What a user says of a table's series: which way it gets worse, where it must not arrive, and until when.
+
+    None: by its name; that of its source; no outlook, or 30 days where there is a limit.
+    """
+
+    worse: Worse | None = None
+    limit: Limit | None = None
+    horizon: float | None = None
+
+
+NOTHING = AskedOfSeries()
 
 USUAL_HORIZON = 30 * 86_400.0
 """Seconds, where no other horizon is given."""

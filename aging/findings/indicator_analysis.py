@@ -44,7 +44,10 @@ class IndicatorAnalysis:
         trend, series = self.result.trend, self.series
         if trend is None:
             return of_series(None, 0.0, 0.0)
-        return of_series(trend.verdict, float(np.ptp(series.y)), _resolution(series))
+        verdict: Verdict = trend.verdict
+        if verdict == "declining" and ages_downwards(series.indicator):  # its negative falls: it gets better
+            verdict = "stable"
+        return of_series(verdict, float(np.ptp(series.y)), _resolution(series))
 
 
 def analyze_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> list[IndicatorAnalysis]:

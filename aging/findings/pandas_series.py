@@ -81,7 +81,8 @@ def _series(name: str, times: pd.Index, series: pd.Series, load_start: Any) -> T
     after = t >= 0
     if not after.any():
         raise InputError(f"{name}: all of its rows lie before the start of load ({load_start})")
-    return TableSeries(name, t[after], y[known][after], tuple(notes), absolute and load_start is None)
+    assumed, counts = absolute and load_start is None, name.endswith("_total")
+    return TableSeries(name, t[after], y[known][after], tuple(notes), assumed, counter=counts)
 
 
 def _values(name: str, series: pd.Series) -> Floats:

@@ -1,37 +1,55 @@
-"""The statistics of one series of a user's table, and their JSON."""
+"""The statistics of one series of a user's table: its generations, its direction, its limit, its verdict."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from aging.core.format import readable_duration
 from aging.core.metrics import resolution
-from aging.findings.asked import Limit
+from aging.findings.asked import NOTHING, USUAL_HORIZON, AskedOfSeries, Limit
+from aging.findings.direction import Worse, worsens
 from aging.findings.outlook import outlook_of
 from aging.findings.series_analysis import SeriesAnalysis, series_analysis
-from aging.findings.types import Outlook
+from aging.findings.table_generations import Generation, Piece, by_age, pieces, pooled
+from aging.findings.table_limits import End, end_of_growth
+from aging.findings.types import Outlook, Verdict
 from aging.stats import (
+    Exhaustion,
     SeriesError,
     Trend,
     drop_warmup,
     find_warmup,
-    mann_kendall,
     median_grid,
     origin_range,
     rate_grid,
-    sen_slope,
+    time_to_exhaustion,
 )
 from aging.stats.note import Note
+from aging.stats.series.cycle import Cycle, without_cycle
+from aging.stats.series.generations import (
+    FEWEST_SAMPLES,
+    LEAST_SECONDS,
+    Restart,
+    counter_resets,
+    found_restarts,
+    shown_restarts,
+)
 from aging.stats.trend import in_pages
 from aging.stats.trend_tests.base import TrendTest
+from aging.stats.verdict import Direction
 from aging.tables.series import Floats, TableSeries
 
-_HOUR, _MINUTE = 3600.0, 60.0
+_MINUTE = 60.0
+_LAST = 5
+_TOO_SHORT = 0.5
+_HEAP = re.compile(r"heap|(^|_)gc(_|$)|jvm|go_memstats|eden|tenured|old_?gen|managed", re.IGNORECASE)
+"""Names of memory that a collector empties: there a fall alone is no restart."""
+
 _OTHER_UNIT = re.compile(r"(^|[^a-z])([kmgt]i?b?|[kmgt]i?bytes|pages?|percent|count|total|seconds)$")
 _UNIT_UNKNOWN = Note(
     "limit_unit",
@@ -40,138 +58,326 @@ _UNIT_UNKNOWN = Note(
         "End the column's name with _bytes, or give the limit as a plain number in the unit of the series."
     ),
 )
-_KNOWN_KEYS = (
-    *("shape", "direction", "slope_per_hour", "ci_per_hour", "p", "n_effective"),
-    *("minimum_detectable_per_hour", "exponent", "exact", "current", "axis", "outlook"),
-)
+_COUNTER = Note("counter", "This is a counter; its rate per second was analyzed.")
+
+
+class Rate(NamedTuple):
+    """A rate with its 95 % limits, per unit of the series' axis (a second, a request)."""
+
+    rate: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class TableAnalysis:
-    """The analysis of a series: ``t`` seconds since the start of load and ``y``, both shape (n,)."""
+    """The analysis of a ``series`` as it was read.
 
-    column: str
+    ``t`` and ``y``, both shape (n,), are what was judged: medians of a grid, without a warm-up, the rate of a counter.
+    ``result`` has the signs of the series itself, also where ``worse`` is down; of several ``generations`` it is what
+    they say together. ``end`` is how the growth ended; ``result`` is then of the climb. ``left`` are the seconds (or
+    counts) until ``limit`` at the present rate. ``cycle`` was taken out before.
+    ``asked_in_bytes``: the limit was given as a size.
+    """
+
+    series: TableSeries
     t: Floats
     y: Floats
     result: SeriesAnalysis
+    verdict: Verdict
     notes: tuple[Note, ...]
+    worse: Worse = "up"
+    generations: tuple[Generation, ...] = ()
+    end: End | None = None
+    cycle: Cycle | None = None
+    limit: float | None = None
+    left: Exhaustion | None = None
     outlook: Outlook | None = None
-    in_bytes: bool = False
-    """Whether the column's name does not say, but its limit, that it is of bytes."""
+    asked_in_bytes: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.series.name
 
     @property
     def trend(self) -> Trend | None:
         return self.result.trend
 
     @property
-    def current(self) -> tuple[float, float, float] | None:
-        """The current rate with its 95 % limits, per hour; where that is not known, the slope of the whole series."""
+    def restarts(self) -> tuple[Restart, ...]:
+        return tuple(one.began for one in self.generations if one.began is not None)
+
+    @property
+    def rate(self) -> Rate | None:
+        """The current rate; where that is not known, the slope of the whole series."""
         trend = self.trend
         if trend is None:
             return None
-        rate, pace = trend.current, trend.per_second * _HOUR
-        if rate is None:
-            return trend.slope * _HOUR, trend.low * _HOUR, trend.high * _HOUR
-        return rate.rate * pace, rate.low * pace, rate.high * pace
+        if trend.current is None:
+            return Rate(trend.slope, trend.low, trend.high)
+        now, pace = trend.current, trend.per_second
+        return Rate(now.rate * pace, now.low * pace, now.high * pace)
 
     @property
-    def quantity(self) -> str:
-        """A name whose ending says the unit."""
-        return f"{self.column}_bytes" if self.in_bytes else self.column
+    def per_request(self) -> Rate | None:
+        """The current rate per request, where the requests were counted and the rate was steady by them or the clock.
 
-    def with_outlook(self, limit: Limit, horizon: float) -> TableAnalysis:
-        """The same analysis with its outlook for a horizon in seconds."""
-        course = None if self.trend is None else self.trend.course
-        if course is None:
-            return self
-        if limit.in_bytes and not is_of_bytes(self.column, self.y):
-            return replace(self, notes=(*self.notes, _UNIT_UNKNOWN))
-        return replace(self, outlook=outlook_of([course], limit.value, horizon), in_bytes=limit.in_bytes)
-
-    def to_json(self) -> dict[str, Any]:
-        """The series' entry of ``aging trend --json``; unknown values are None."""
-        entry: dict[str, Any] = {"column": self.column, "n": int(self.t.size), "verdict": "inconclusive"}
-        entry |= {"notes": list(self.notes), "note_codes": [note.code for note in self.notes]}
-        trend = self.trend
-        if trend is None:
-            return entry | dict.fromkeys(_KNOWN_KEYS) | {"tests": dict(self.result.tests)}
-        exponent = trend.exponent
-        return entry | {
-            "verdict": trend.verdict,
-            "shape": trend.shape,
-            "direction": trend.direction,
-            "slope_per_hour": trend.slope * _HOUR,
-            "ci_per_hour": [trend.low * _HOUR, trend.high * _HOUR],
-            "p": trend.p,
-            "n_effective": trend.n_effective,
-            "minimum_detectable_per_hour": _hourly(trend.minimum_detectable),
-            "exponent": None if exponent is None else [exponent.b, exponent.low, exponent.high],
-            "tests": dict(self.result.tests),
-            "exact": self._exact(),
-            "current": list(self.current or ()),
-            "axis": trend.axis,
-            "outlook": None if self.outlook is None else asdict(self.outlook),
-        }
-
-    def _exact(self) -> dict[str, float]:
-        kendall = mann_kendall(self.y)
-        return {
-            "S": kendall.s,
-            "var_S": kendall.var_s,
-            "sen_slope_per_second": sen_slope(self.t, self.y).slope,
-        }
+        The clock's rate is divided by the mean number of requests a second.
+        """
+        trend, rate, counted = self.trend, self.rate, self.series.work.get("requests")
+        if trend is None or rate is None or counted is None or self.series.axis.count is not None:
+            return None
+        if trend.axis == "requests" and trend.current is not None:
+            return Rate(trend.current.rate, trend.current.low, trend.current.high)
+        rises = np.diff(counted)
+        done = float(rises[rises > 0].sum()) / float(np.ptp(self.series.t)) if counted.size > 1 else 0.0
+        return Rate(*(value / done for value in rate)) if done > 0 else None
 
 
-def is_of_bytes(column: str, y: Floats) -> bool:
-    """Whether a series is in bytes: by the end of its name, or because its values are whole pages of memory."""
-    name = column.partition("[")[0].strip().lower()
-    if name.endswith(("bytes", "_b")):
-        return True
-    if _OTHER_UNIT.search(name) or not y.size:
-        return False
-    return in_pages(y)
+@dataclass(frozen=True, slots=True)
+class _Preparation:
+    """How the samples of a generation are made ready: the grid and the warm-up in seconds, and whether it counts."""
+
+    resample: float | None
+    warmup: float | str | None
+    counter: bool
+    notes: list[Note]
+
+    def of(self, piece: Piece) -> Piece:
+        age, y = piece.age, piece.y
+        if self.counter:
+            age, y = rate_grid(age, y, self.resample or _usual_step(age))
+        elif self.resample is not None:
+            age, y = median_grid(age, y, self.resample)
+        if self.warmup is not None and age.size:
+            seconds = find_warmup(age, y) if isinstance(self.warmup, str) else self.warmup
+            age, y = drop_warmup(age, y, seconds)
+            if not self.notes:
+                how = ", found automatically" if self.warmup == "auto" else ""
+                message = f"The warm-up is left out: the first {seconds:g} s of load{how}."
+                self.notes.append(Note("warmup", message))
+        work = piece.work
+        if age is not piece.age:
+            work = {name: np.interp(age, piece.age, counted) for name, counted in work.items()} if age.size else {}
+        return replace(piece, age=age, y=y, work=work)
 
 
 def analyze_series(
-    series: TableSeries, tests: Mapping[str, TrendTest], resample: float | None, warmup: float | str | None
+    series: TableSeries,
+    tests: Mapping[str, TrendTest],
+    resample: float | None,
+    warmup: float | str | None,
+    asked: AskedOfSeries = NOTHING,
 ) -> TableAnalysis:
-    """Resample (grid in seconds), drop the warm-up (seconds, or ``"auto"``) and test.
+    """Resample (grid in seconds), drop the warm-up (seconds, or ``"auto"``), split at restarts, and test.
 
     A series that cannot be analyzed has a note instead of a trend.
     """
-    t, y, work = series.t, series.y, series.work
-    notes: list[Note] = list(series.notes)
+    worse = asked.worse or worsens(series.column)
+    judge = _Judge(series, tests, -1.0 if worse == "down" else 1.0)
+    preparation = _Preparation(resample, warmup, series.counter, [])
     try:
-        if series.column.partition("[")[0].endswith("_total"):
-            resets = int(np.count_nonzero(np.diff(y) < 0))
-            t, y = rate_grid(t, y, resample or _usual_step(t))
-            notes.append(Note("counter", "This is a counter; its rate per second was analyzed."))
-            if resets:
-                notes.append(
-                    Note("counter_resets", f"The counter fell {resets} times; each fall is treated as a reset to 0.")
-                )
-        elif resample is not None:
-            t, y = median_grid(t, y, resample)
-        if warmup is not None:
-            seconds = find_warmup(t, y) if isinstance(warmup, str) else warmup
-            t, y = drop_warmup(t, y, seconds)
-            how = ", found automatically" if warmup == "auto" else ""
-            notes.append(Note("warmup", f"The warm-up is left out: the first {seconds:g} s of load{how}."))
-        if t.size and t is not series.t:
-            work = {name: np.interp(t, series.t, counted) for name, counted in work.items()}
-        result = series_analysis(t, y, tests, work, _resolution(series.column, y))
+        restarts = _restarts(series, judge.sign)
+        parts = [preparation.of(one) for one in pieces(series.t, series.y, series.work, restarts)]
     except SeriesError as error:
-        result = SeriesAnalysis.impossible(tests, str(error))
-    notes += result.notes
-    if result.trend is not None and series.origin_assumed:
-        notes += _origin_notes(result.trend, t, y)
-    return TableAnalysis(series.name, t, y, result, tuple(notes))
+        impossible = SeriesAnalysis.impossible(tests, str(error))
+        notes = [*_counter_notes(series, ()), *series.notes, *preparation.notes, *impossible.notes]
+        return TableAnalysis(series, series.t, series.y, impossible, "inconclusive", tuple(notes), worse)
+    judged = [judge.of(one) for one in parts]
+    generations = tuple(
+        Generation(one.start, one.end, one.age.size, one.began, result)
+        for one, (result, _) in zip(parts, judged, strict=True)
+    )
+    result = pooled(generations, lambda: judge.plain(*by_age(parts)))
+    bound, unit_unknown = _limit_of(series, asked.limit, worse)
+    end = judge.end(parts[-1], bound)
+    if end is not None and end.climb.trend is not None and len(parts) == 1:
+        result = end.climb
+    cycle = next((one for _, one in judged if one is not None), None)
+    verdict = _verdict(result, end, worse, cycle)
+    t, y = _joined(parts)
+    return TableAnalysis(
+        series,
+        t,
+        y,
+        judge.as_shown(result, verdict),
+        verdict,
+        (
+            *series.notes,
+            *_counter_notes(series, restarts),
+            *preparation.notes,
+            *_cycle_notes(cycle),
+            *(result.notes if end is None else ()),
+            *(_origin_notes(result.trend, t, judge.sign * y) if series.origin_assumed and not restarts else ()),
+            *((unit_unknown,) if unit_unknown is not None else ()),
+        ),
+        worse,
+        tuple(judge.generation_as_shown(one) for one in generations),
+        end,
+        cycle,
+        bound,
+        _left(judge.sign, y, result.trend, bound) if verdict == "aging" else None,
+        _outlook(judge.sign, result.trend, bound, asked),
+        asked.limit is not None and asked.limit.in_bytes,
+    )
 
 
-def _resolution(column: str, y: Floats) -> float | None:
+def mirrored(trend: Trend) -> Trend:
+    """The trend of the negative of a series as that of the series itself; what says how it may go on stays."""
+    turned: Mapping[Direction, Direction] = {"increasing": "decreasing", "decreasing": "increasing", "none": "none"}
+    now = trend.current
+    return replace(
+        trend,
+        direction=turned[trend.direction],
+        slope=-trend.slope,
+        low=-trend.high,
+        high=-trend.low,
+        late_slope=-trend.late_slope,
+        current=None if now is None else replace(now, rate=-now.rate, low=-now.high, high=-now.low),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """How a part of the ``series`` is judged: without its cycle, with the ``sign`` that makes growth the worse."""
+
+    series: TableSeries
+    tests: Mapping[str, TrendTest]
+    sign: float
+
+    def of(self, piece: Piece) -> tuple[SeriesAnalysis, Cycle | None]:
+        cycle, y = self._without_cycle(piece.age, piece.y)
+        return self.plain(piece.age, y, piece.work), cycle
+
+    def without_work(self, t: Floats, y: Floats) -> SeriesAnalysis:
+        return self.plain(t, self._without_cycle(t, y)[1])
+
+    def plain(self, t: Floats, y: Floats, work: Mapping[str, Floats] | None = None) -> SeriesAnalysis:
+        return series_analysis(t, self.sign * y, self.tests, work, _resolution(self.series, y))
+
+    def end(self, piece: Piece, bound: float | None) -> End | None:
+        """How the growth of the last generation ended, towards a ``bound`` in the unit of the series."""
+        limit = None if bound is None else self.sign * bound
+        least = _resolution(self.series, piece.y) or 0.0
+        return end_of_growth(
+            piece.age, self.sign * piece.y, limit, least, lambda t, y: self.without_work(t, self.sign * y)
+        )
+
+    def as_shown(self, result: SeriesAnalysis, verdict: Verdict) -> SeriesAnalysis:
+        """With the signs of the series itself, and its verdict."""
+        if result.trend is None:
+            return result
+        trend = mirrored(result.trend) if self.sign < 0 else result.trend
+        return replace(result, trend=replace(trend, verdict=verdict))
+
+    def generation_as_shown(self, one: Generation) -> Generation:
+        """With the signs of the series itself."""
+        trend, began = one.result.trend, one.began
+        if self.sign > 0:
+            return one
+        return replace(
+            one,
+            began=None if began is None else replace(began, before=-began.before, after=-began.after),
+            result=one.result if trend is None else replace(one.result, trend=mirrored(trend)),
+        )
+
+    def _without_cycle(self, t: Floats, y: Floats) -> tuple[Cycle | None, Floats]:
+        return (None, y) if self.series.axis.count is not None else without_cycle(t, y)
+
+
+def _verdict(result: SeriesAnalysis, end: End | None, worse: Worse, cycle: Cycle | None) -> Verdict:
+    if end is not None:
+        return end.verdict
+    verdict: Verdict = "inconclusive" if result.trend is None else result.trend.verdict
+    if verdict == "declining" and worse == "down":  # its negative falls: it gets better
+        verdict = "stable"
+    return "cyclic" if verdict == "stable" and cycle is not None else verdict
+
+
+def _restarts(series: TableSeries, sign: float) -> tuple[Restart, ...]:
+    """Where generations begin; none where most of them are too short to be judged by themselves."""
+    t, y = series.t, sign * series.y
+    if series.counter:
+        found = counter_resets(t, series.y)
+    elif series.restarts is not None:
+        found = shown_restarts(t, y, series.restarts)
+    elif series.axis.count is None:
+        found = found_restarts(t, y, np.inf if _HEAP.search(series.column) else LEAST_SECONDS)
+    else:
+        found = ()
+    lengths = np.diff([0, *(one.index for one in found), t.size])
+    short = float(lengths[lengths < FEWEST_SAMPLES].sum())
+    return () if found and short > _TOO_SHORT * t.size else found
+
+
+def _counter_notes(series: TableSeries, restarts: Sequence[Restart]) -> tuple[Note, ...]:
+    if not series.counter:
+        return ()
+    resets = int(np.count_nonzero(np.diff(series.y) < 0))
+    if not resets:
+        return (_COUNTER,)
+    how = "begins a generation" if restarts else "is treated as a reset to 0"
+    return _COUNTER, Note("counter_resets", f"The counter fell {resets} times; each fall {how}.")
+
+
+def _cycle_notes(cycle: Cycle | None) -> tuple[Note, ...]:
+    if cycle is None:
+        return ()
+    message = f"A cycle of {readable_duration(cycle.period)} was taken out before the growth was judged."
+    return (Note("cycle", message),)
+
+
+def _joined(parts: Sequence[Piece]) -> tuple[Floats, Floats]:
+    """What was judged of all generations, at the times of the series."""
+    if len(parts) == 1:
+        return parts[0].age, parts[0].y
+    times = [one.age if one.began is None else one.age - one.age[:1] + one.start for one in parts]
+    return np.concatenate(times), np.concatenate([one.y for one in parts])
+
+
+def _left(sign: float, y: Floats, trend: Trend | None, bound: float | None) -> Exhaustion | None:
+    """How long until ``bound`` at the present rate of growth, which ``trend`` has."""
+    if trend is None or bound is None or not y.size:
+        return None
+    now, pace = trend.current, trend.per_second
+    rates = (trend.slope, trend.low, trend.high) if now is None else (now.rate * pace, now.low * pace, now.high * pace)
+    return time_to_exhaustion(float(np.median(sign * y[-_LAST:])), sign * bound, *rates)
+
+
+def _limit_of(series: TableSeries, given: Limit | None, worse: Worse) -> tuple[float | None, Note | None]:
+    """The limit in the base unit: given, of the source, or 0 for what falls; and why a given one does not hold."""
+    if given is None:
+        floor = 0.0 if worse == "down" and series.y.size and series.y.min() >= 0 else None
+        return (floor if worse == "down" else series.limit), None
+    if not given.in_bytes:
+        return given.value * series.measure.factor, None
+    if series.measure.base == "B" or _looks_like_bytes(series):
+        return given.value, None
+    return None, _UNIT_UNKNOWN
+
+
+def _looks_like_bytes(series: TableSeries) -> bool:
+    """Of a series without a unit: by the end of its name, or because its values are whole pages of memory."""
+    if series.measure.base or series.measure.written:
+        return False
+    name = series.column.partition("[")[0].strip().lower()
+    if name.endswith(("bytes", "_b")):
+        return True
+    return not _OTHER_UNIT.search(name) and series.y.size > 0 and in_pages(series.y)
+
+
+def _outlook(sign: float, trend: Trend | None, bound: float | None, asked: AskedOfSeries) -> Outlook | None:
+    """Where a limit or a horizon was asked for."""
+    if bound is None or trend is None or trend.course is None or (asked.limit is None and asked.horizon is None):
+        return None
+    found = outlook_of([trend.course], sign * bound, asked.horizon or USUAL_HORIZON)
+    return None if found is None else replace(found, limit=bound)
+
+
+def _resolution(series: TableSeries, y: Floats) -> float | None:
     """By the name of a known indicator; by the values (None) for any other column."""
     level = float(np.median(np.abs(y))) if y.size else 0.0
-    return resolution(column.partition("[")[0], level) or None
+    return resolution(series.column.partition("[")[0], level) or None
 
 
 def _usual_step(t: Floats) -> float:
@@ -189,9 +395,9 @@ _IF_EARLIER = {
 _ANSWER = {"aging": "sustained", "bounded": "decelerating"}
 
 
-def _origin_notes(trend: Trend, t: Floats, y: Floats) -> tuple[Note, ...]:
+def _origin_notes(trend: Trend | None, t: Floats, y: Floats) -> tuple[Note, ...]:
     """How far the verdict on a growth depends on the assumption that load began with the first sample."""
-    if trend.verdict not in _ANSWER:
+    if trend is None or trend.verdict not in _ANSWER:
         return ()
     found = origin_range(t, y)
     if found.answer != _ANSWER[trend.verdict]:  # bounded by its shape, not by the time since the start of load
@@ -210,7 +416,3 @@ def _origin_notes(trend: Trend, t: Floats, y: Floats) -> tuple[Note, ...]:
 
 def _span(seconds: float) -> str:
     return readable_duration(seconds) if seconds >= _MINUTE else f"{seconds:.2g} s"
-
-
-def _hourly(per_second: float | None) -> float | None:
-    return None if per_second is None else per_second * _HOUR

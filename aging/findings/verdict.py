@@ -1,7 +1,7 @@
 """The rules that decide the verdict of a finding, in order. Values in, a value out.
 
 1. A series has the verdict of its trend, whose rules are in :mod:`aging.stats.verdict`; one without a trend is
-   inconclusive. A step, a cycle or a bounded growth too small to matter is stable (:func:`of_series`).
+   inconclusive. A step, a cycle, a fall or a bounded growth too small to matter is stable (:func:`of_series`).
 2. Replicas have the verdict of most of them, or are inconclusive (:func:`of_replicas`).
 3. A finding without a run that is not broken is inconclusive (:func:`of_runs`).
 4. A growth is aging only with a p value of the chosen test that survives false-discovery control (:func:`of_finding`).
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from aging.findings.types import Verdict
 from aging.stats.note import Note
 
-_NEGLIGIBLE: frozenset[Verdict] = frozenset(("step", "cyclic", "bounded"))
+_NEGLIGIBLE: frozenset[Verdict] = frozenset(("step", "cyclic", "bounded", "declining"))
 """A change of a few pages with one of these verdicts is stable."""
 
 _DISAGREE = Note("replicas_disagree", "The replicas have different verdicts.")

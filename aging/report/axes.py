@@ -8,11 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from aging.core.errors import InputError
-from aging.core.format import slope, unit_of
+from aging.core.format import slope
 from aging.findings.table_analysis import TableAnalysis
 from aging.report.html import svg
 from aging.report.html.plot_data import LatencyTrace, MemoryTrace
 from aging.report.html.plots import draw_latency, draw_memory, latency_scale
+from aging.report.series_unit import unit_of_series
 
 _INCHES = (7.5, 3.6)
 
@@ -34,8 +35,7 @@ def latency_axes(trace: LatencyTrace, title: str, axes: Axes | None) -> Axes:
 def trend_axes(analysis: TableAnalysis, axes: Axes | None) -> Axes:
     """A series with its slope and the interval of that."""
     palette, t, y, trend = svg.SCREEN, analysis.t, analysis.y, analysis.trend
-    verdict = "inconclusive" if trend is None else trend.verdict
-    axes = _prepared(axes, f"{analysis.column}: {verdict}")
+    axes = _prepared(axes, f"{analysis.name}: {analysis.verdict}")
     axes.plot(t, y, color=palette.data, linewidth=1.2)
     if trend is not None:
         middle = float(np.median(t))
@@ -45,13 +45,15 @@ def trend_axes(analysis: TableAnalysis, axes: Axes | None) -> Axes:
         axes.fill_between(
             ends, np.minimum(low, high), np.maximum(low, high), color=palette.fit, alpha=0.22, linewidth=0
         )
-        label = slope(analysis.column, trend.slope * 3600, "h")
+        label = slope(unit_of_series(analysis.series), trend.slope * 3600, "h")
         line = level + trend.slope * (ends - middle)
         axes.plot(ends, line, color=palette.fit, linewidth=1.8, dashes=(5, 2.5), label=label)
         axes.legend(frameon=False)
     least, greatest = (float(limit) for limit in axes.get_ylim())
     svg.time_axis(axes, float(t[-1]), "the start of load", palette)
-    svg.value_axis(axes, unit_of(analysis.column).scale(max(abs(least), abs(greatest))), least, greatest, palette)
+    svg.value_axis(
+        axes, unit_of_series(analysis.series).scale(max(abs(least), abs(greatest))), least, greatest, palette
+    )
     return axes
 
 

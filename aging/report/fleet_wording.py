@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from aging.core import format
-from aging.core.measure import Measure
 from aging.findings.fleet.types import Scan, ScanFinding
 
-_ENDINGS = {"B": "_bytes", "s": "_seconds"}
-_DAY_HOURS = 24.0
+_DAY_HOURS, _CENTURY_HOURS = 24.0, 876_000.0
 _MOST_NAMED = 5
 
 
@@ -43,32 +41,34 @@ def counts(scan: Scan) -> str:
 
 def rate(finding: ScanFinding) -> str:
     """``+1.2 MiB/h``."""
-    return format.slope(_name(finding.measure), finding.rate, "h", (finding.low, finding.high))
+    return format.slope(unit(finding), finding.rate, "h", (finding.low, finding.high))
 
 
 def interval(finding: ScanFinding) -> str:
     """The 95 % limits of the rate."""
     if finding.rate is None:
         return format.NONE
-    return format.interval(_name(finding.measure), (finding.low, finding.high), "h")
+    return format.interval(unit(finding), (finding.low, finding.high), "h")
 
 
 def level(finding: ScanFinding) -> str:
     """The last value."""
-    return format.level(_name(finding.measure), finding.level)
+    return format.level(unit(finding), finding.level)
 
 
 def reaches(finding: ScanFinding) -> str:
-    """When which limit is reached: ``16 GiB in 2.1 to 3.4 days (container_spec_memory_limit_bytes)``."""
+    """When which limit is reached at the present rate: ``16 GiB (container_spec_memory_limit_bytes) in 2.6 days``."""
+    if finding.limit is None:
+        return format.NONE
     if finding.verdict == "exhausted":
         return f"stands at its limit {_limit(finding)}"
-    outlook = finding.outlook
-    if outlook is None or outlook.earliest_hours is None:
-        return format.NONE if finding.limit is None else f"not seen to reach {_limit(finding)}"
-    earliest, latest = outlook.earliest_hours, outlook.latest_hours
-    if latest is None:
-        return f"{_limit(finding)} in {_duration(earliest)} at the earliest"
-    return f"{_limit(finding)} in {_between(earliest, latest)}"
+    left = finding.left
+    if left is None or left.hours is None:
+        return format.NONE if not finding.ages else f"{_limit(finding)}: not at this rate"
+    if left.hours == 0:
+        return f"has reached {_limit(finding)}"
+    latest = "never" if left.latest is None else _duration(left.latest)
+    return f"{_limit(finding)} in {_duration(left.hours)} [{_duration(left.earliest or 0.0)}, {latest}]"
 
 
 def restarts(finding: ScanFinding) -> str:
@@ -81,27 +81,18 @@ def restarts(finding: ScanFinding) -> str:
 
 
 def _limit(finding: ScanFinding) -> str:
-    limit = finding.outlook.limit if finding.outlook is not None else finding.limit
-    shown = format.level(_name(finding.measure), limit)
-    return (
-        shown
-        if finding.limit_name is None or (finding.measure.base == "" and limit == 1)
-        else f"{shown} ({finding.limit_name})"
-    )
+    shown = format.level(unit(finding), finding.limit)
+    return shown if finding.limit_name in (None, shown) else f"{shown} ({finding.limit_name})"
 
 
-def _name(measure: Measure) -> str:
-    """A name whose ending says the unit, for the formatter."""
-    return _ENDINGS.get(measure.base, "") + ("_total" if measure.rate else "")
-
-
-def _between(earliest: float, latest: float) -> str:
-    size, unit = (_DAY_HOURS, "days") if latest >= 2 * _DAY_HOURS else (1.0, "h") if latest >= 2 else (1 / 60, "min")
-    first, last = f"{earliest / size:,.3g}", f"{latest / size:,.3g}"
-    return f"{first} {unit}" if first == last else f"{first} to {last} {unit}"
+def unit(finding: ScanFinding) -> format.Unit:
+    """How its values are written."""
+    return format.unit_of_measure(finding.measure)
 
 
 def _duration(hours: float) -> str:
+    if hours > _CENTURY_HOURS:
+        return "over a century"
     if hours >= 2 * _DAY_HOURS:
         return f"{hours / _DAY_HOURS:,.3g} days"
     if hours >= 2:

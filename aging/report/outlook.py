@@ -19,7 +19,7 @@ _EXHAUST = ("exhaust their memory", "exhausts its memory")
 _DAY, _HOURS_IN_DAYS = 24.0, 48.0
 
 
-def sentence(indicator: str, outlook: Outlook) -> str:
+def sentence(indicator: format.Indicator, outlook: Outlook) -> str:
     """The answer with its numbers and what to do."""
     limit, horizon = format.level(indicator, outlook.limit), _time(outlook.horizon_hours)
     if outlook.answer == "safe":

@@ -17,7 +17,16 @@ from aging.findings.types import Control, Experiment, FactorEffect, Finding, Fin
 from aging.report.outlook import HOW_TO_LIMIT, sentence
 from aging.report.places import where
 
-_STYLES = {"aging": "bold red", "bounded": "yellow", "step": "yellow", "cyclic": "yellow", "stable": "green"}
+STYLES = {
+    "aging": "bold red",
+    "exhausted": "bold red",
+    "bounded": "yellow",
+    "step": "yellow",
+    "cyclic": "yellow",
+    "capped": "yellow",
+    "declining": "yellow",
+    "stable": "green",
+}
 _ANSWER_STYLES = {"exhausts": "bold red", "undecided": "yellow", "safe": "green"}
 _COLUMNS = ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable")
 _NARROW = 112
@@ -157,7 +166,7 @@ def _cells(finding: Finding) -> tuple[str | Text, ...]:
     slope, ci, least = finding.slope_per_hour, finding.ci_per_hour, finding.minimum_detectable_per_hour
     return (
         finding.deployment,
-        Text(finding.verdict, style=_STYLES.get(finding.verdict, "")),
+        Text(finding.verdict, style=STYLES.get(finding.verdict, "")),
         format.slope(PRIMARY, slope, "h", ci),
         format.interval(PRIMARY, ci, "h"),
         format.slope(PRIMARY, finding.slope_per_request, "request"),

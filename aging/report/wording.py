@@ -19,6 +19,9 @@ MEANING: Mapping[str, str] = {
     "cyclic": "It rose and fell; no sustained growth was found.",
     "stable": "No sustained growth was found.",
     "inconclusive": "The data cannot tell whether it grows.",
+    "declining": "It falls, and the fall goes on.",
+    "exhausted": "It grew until it reached its limit.",
+    "capped": "It grew at a steady rate until it stood still at its maximum: a full cache, or a limit.",
 }
 
 TONE: Mapping[str, str] = {
@@ -28,6 +31,9 @@ TONE: Mapping[str, str] = {
     "cyclic": "good",
     "stable": "good",
     "inconclusive": "mute",
+    "declining": "good",
+    "exhausted": "bad",
+    "capped": "warn",
 }
 """Color class of a verdict; the word always stands beside the color."""
 
@@ -38,6 +44,9 @@ MARK: Mapping[str, str] = {
     "cyclic": "∿",
     "stable": "→",
     "inconclusive": "?",
+    "declining": "↘",
+    "exhausted": "⤒",
+    "capped": "⤒",
 }
 
 _DRIVER: Mapping[str, str] = {

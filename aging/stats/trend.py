@@ -94,7 +94,7 @@ def trend_test(
     explains the growth better. ``resolution`` is the smallest change that
     matters, in the unit of ``y``: by default 256 KiB for values that are whole
     pages of memory in bytes, otherwise 0. The verdict follows from the rules of
-    :mod:`aging.stats.verdict`. Unsorted times are sorted,
+    :mod:`aging.stats.verdict`: a sustained fall is ``declining``. Unsorted times are sorted,
     values that share a time replaced by their median. For an indicator that ages
     downwards, pass ``-y``.
 
@@ -144,7 +144,8 @@ def analyze(
     slope = interval(series, 1 - alpha)
     shape = classify_shape(times, values)
     growth = assess_growth(axis.x, axis.y, least)
-    basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]))
+    fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" else None
+    basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]), fall)
     verdict, notes = decide(basis)
     return Trend(
         p=result.p,

@@ -6,7 +6,9 @@
    down is ``bounded`` (:mod:`aging.stats.growth.sustained`); any other rising trend is ``inconclusive``.
 4. Without a rising trend, shape decides: ``step`` or ``cyclic``.
 5. Without a rising trend, a series with too few independent samples, or with a slope above zero, is ``inconclusive``.
-6. What is left is ``stable``.
+6. What is left is ``stable``, but for a falling trend that is sustained as growth is: ``declining``.
+
+``exhausted`` and ``capped`` need a limit, or the part before a standstill: :mod:`aging.findings.table_limits`.
 
 Replicas, runs and false-discovery control come after these, in :mod:`aging.findings.verdict`.
 """
@@ -25,7 +27,7 @@ from aging.stats.note import Note
 FEWEST_EFFECTIVE = 20
 """Fewest independent samples' worth of data in which "no trend" means anything."""
 
-Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive"]
+Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive", "declining", "exhausted", "capped"]
 Direction = Literal["increasing", "decreasing", "none"]
 
 _STEP_SHARE = 0.5
@@ -37,6 +39,7 @@ _NO_NET_GROWTH = Note(
     "no_net_growth", "The trend rises, but there is no net growth since the start of load. Measure longer."
 )
 _NOT_SIGNIFICANT = Note("not_significant", "The slope estimate is positive, but the trend test is not significant.")
+_FALLS = Note("falls", "It falls, but the data do not show that the fall goes on.")
 _RATE_NOT_ABOVE_ZERO = Note("rate_not_above_zero", "The interval of the current rate reaches below zero.")
 
 
@@ -44,7 +47,8 @@ _RATE_NOT_ABOVE_ZERO = Note("rate_not_above_zero", "The interval of the current 
 class Basis:
     """What the verdict of a series follows from.
 
-    ``low`` is the lower bound of the slope, ``seconds`` the length of the series.
+    ``low`` is the lower bound of the slope, ``seconds`` the length of the series. ``fall`` is the growth of the
+    negative of a series whose trend falls.
     """
 
     direction: Direction
@@ -53,6 +57,7 @@ class Basis:
     low: float
     n_effective: float
     seconds: float
+    fall: Growth | None = None
 
 
 _BY_GROWTH: Mapping[Decision, Verdict] = {"flat": "stable", "settled": "bounded", "step": "step"}
@@ -68,7 +73,14 @@ def decide(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
         return _of_growth(basis)
     if basis.shape in _BY_SHAPE:
         return _BY_SHAPE[basis.shape], ()
-    return _without_trend(basis) if basis.direction == "none" else ("stable", ())
+    return _without_trend(basis) if basis.direction == "none" else _of_fall(basis.fall)
+
+
+def _of_fall(fall: Growth | None) -> tuple[Verdict, tuple[Note, ...]]:
+    if fall is None or fall.decision in ("flat", "none"):
+        return "stable", ()
+    goes_on = fall.sustained and fall.current is not None and fall.current.low > 0
+    return ("declining", ()) if goes_on else ("stable", (_FALLS,))
 
 
 def _without_trend(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:

@@ -238,4 +238,4 @@ def _series(  # noqa: PLR0913, PLR0917
         notes.append(Note("unsorted", "The times were not in order; the series was sorted."))
         order = np.argsort(t, kind="stable")
         t, y, work = t[order], y[order], {name: counted[order] for name, counted in work.items()}
-    return TableSeries(column, t, y, tuple(notes), origin.assumed, work, labels)
+    return TableSeries(column, t, y, tuple(notes), origin.assumed, work, labels, counter=column.endswith("_total"))

@@ -96,7 +96,7 @@ def _collector(rng: np.random.Generator) -> Signal:
 
 def _step(rng: np.random.Generator) -> Signal:
     level = _level(rng)
-    return _memory(level * (1 + rng.uniform(0.1, 0.6) * (HOURS > rng.uniform(60, 270))) + _noise(rng, level))
+    return _memory(level * (1 + rng.uniform(0.1, 0.6) * (rng.uniform(60, 270) < HOURS)) + _noise(rng, level))
 
 
 def _lives(rng: np.random.Generator) -> tuple[Floats, tuple[float, ...]]:
@@ -113,9 +113,7 @@ def _deploys(rng: np.random.Generator, shown: bool = True) -> Signal:
     level = _level(rng)
     age, restarts = _lives(rng)
     filled = 1 - np.exp(-age / rng.uniform(0.5, 3))
-    return _memory(
-        level * (1 + rng.uniform(0.2, 1) * filled) + _noise(rng, level), restarts=restarts if shown else ()
-    )
+    return _memory(level * (1 + rng.uniform(0.2, 1) * filled) + _noise(rng, level), restarts=restarts if shown else ())
 
 
 def _descriptors(rng: np.random.Generator) -> Signal:
@@ -169,9 +167,7 @@ def _leak_restarts(rng: np.random.Generator, shown: bool = True) -> Signal:
     rate = 3 * _grown(rng, level)
     age, restarts = _lives(rng)
     filled = 0.2 * level * (1 - np.exp(-age / 1.0))
-    return _memory(
-        level + rate * age + filled + _noise(rng, level), rate=rate, restarts=restarts if shown else ()
-    )
+    return _memory(level + rate * age + filled + _noise(rng, level), rate=rate, restarts=restarts if shown else ())
 
 
 def _leak_descriptors(rng: np.random.Generator) -> Signal:

@@ -12,9 +12,9 @@ from typing import Any, Literal, get_args
 
 from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError
 from aging.core.measure import PLAIN, Base, Measure
+from aging.findings.direction import Worse
 
 Kind = Literal["gauge", "counter", "mean", "quantile"]
-Worse = Literal["up", "down"]
 
 PROCESS_START = "process_start_time_seconds"
 
@@ -58,6 +58,7 @@ class Entry:
     resource: str
     kind: Kind = "gauge"
     measure: Measure = PLAIN
+    factor: float = 1.0
     worse: Worse = "up"
     where: tuple[str, ...] = ("",)
     without: tuple[str, ...] = ()
@@ -161,12 +162,13 @@ def _of_types(table: Mapping[str, Any], known: Mapping[str, type | tuple[type, .
 
 
 def _entry(table: Mapping[str, Any]) -> Entry:
-    metric, factor = table["metric"], float(table.get("factor", 1.0))
+    metric = table["metric"]
     return Entry(
         metric=metric,
         resource=table["resource"],
         kind=table.get("kind", "gauge"),
-        measure=Measure(table.get("unit", ""), "", factor),
+        measure=Measure(table.get("unit", ""), rate=table.get("kind") == "counter"),
+        factor=float(table.get("factor", 1.0)),
         worse=table.get("worse", "up"),
         where=tuple(table.get("where", ("",))),
         without=tuple(table.get("without", ())),

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aging.core.blas_threads import one_thread
+from aging.core.metrics import DEVICE_MEMORY
+from aging.findings.asked import AskedOfSeries
 from aging.findings.fleet.fetch import Fleet
 from aging.findings.fleet.names import families, subjects
 from aging.findings.fleet.subjects import Line
-from aging.findings.fleet.types import SCHEMA, Scan, ScanFinding, Trace
-from aging.findings.outlook import outlook_of
+from aging.findings.fleet.types import SCHEMA, Left, Scan, ScanFinding, Trace
 from aging.findings.table_analysis import TableAnalysis, analyze_series
-from aging.findings.types import Outlook
 from aging.findings.verdict import of_finding
-from aging.stats import hierarchical_fdr
+from aging.stats import Trend, hierarchical_fdr
 from aging.stats.series.block_medians import block_medians
 from aging.tables.prometheus import Window
 from aging.tables.series import TableSeries
@@ -37,7 +37,10 @@ _TRACE_POINTS = 96
 _WORTH_A_POOL = 200
 _PROCESSES = 2
 _CHUNK = 16
-_ENDINGS = {"B": "_bytes", "s": "_seconds"}
+_STALE_SECONDS = 300.0
+_COLUMNS = {"descriptors": "process_fds", "threads": "process_threads", "gpu-memory": DEVICE_MEMORY}
+"""The indicators whose resolution holds for a resource."""
+
 _RANK = {"exhausted": 0, "aging": 1, "capped": 2, "declining": 4, "bounded": 3, "inconclusive": 5}
 
 
@@ -98,7 +101,7 @@ def _controlled(findings: Sequence[ScanFinding], level: float) -> list[ScanFindi
 
 
 def _place(finding: ScanFinding) -> tuple[int, float, str, str]:
-    soonest = None if finding.outlook is None else finding.outlook.earliest_hours
+    soonest = None if finding.left is None else finding.left.hours
     return _RANK.get(finding.verdict, 6), np.inf if soonest is None else soonest, finding.subject, finding.metric
 
 
@@ -106,12 +109,11 @@ def _finding(case: _Case, window: Window, horizon: float) -> ScanFinding:
     line, entry = case.line, case.line.entry
     known = np.isfinite(line.values)
     times, values = window.times[known], line.values[known]
+    alive = bool(times[-1] >= window.end - 2 * max(window.step, _STALE_SECONDS))
     series = _series(line, times, values, case.limit)
-    analysed = analyze_series(series, {}, None, None)
-    trend, current = analysed.trend, analysed.current
-    sign = -1.0 if entry.worse == "down" else 1.0
-    alive = times[-1] >= window.end - 2 * max(window.step, 300.0)
-    rate, low, high = (None, None, None) if current is None else _turned(current, sign)
+    analyzed = analyze_series(series, {}, None, None, AskedOfSeries(entry.worse, None, horizon if alive else None))
+    trend, rate = analyzed.trend, analyzed.rate
+    restarts = tuple(one.at + (series.start or 0.0) for one in analyzed.restarts)
     least = None if trend is None or trend.minimum_detectable is None else trend.minimum_detectable * _HOUR
     return ScanFinding(
         subject=case.subject,
@@ -122,50 +124,43 @@ def _finding(case: _Case, window: Window, horizon: float) -> ScanFinding:
         resource=entry.resource,
         measure=entry.measure,
         worse=entry.worse,
-        verdict="inconclusive" if trend is None else trend.verdict,
+        verdict=analyzed.verdict,
         shape=None if trend is None else trend.shape,
-        rate=rate,
-        low=low,
-        high=high,
+        rate=None if rate is None else rate.rate * _HOUR,
+        low=None if rate is None else rate.low * _HOUR,
+        high=None if rate is None else rate.high * _HOUR,
         least_detectable=least,
-        p=None if trend is None else _towards_worse(trend.p, trend.direction, trend.slope),
+        p=None if trend is None else _towards_worse(trend, entry.worse),
         q=None,
         samples=int(times.size),
         first=float(times[0]),
         last=float(times[-1]),
         level=float(values[-1]),
-        limit=None if case.limit is None else case.limit[1],
+        limit=analyzed.limit,
         limit_name=None if case.limit is None else case.limit[0],
-        outlook=_outlook(analysed, case.limit, sign, horizon) if alive else None,
-        restarts=line.restarts,
-        restart_hours=_distance(line.restarts, float(times[0]), float(times[-1])),
-        trace=_trace(window, line),
-        notes=analysed.notes,
+        outlook=analyzed.outlook,
+        left=_hours_left(analyzed) if alive else None,
+        restarts=restarts,
+        restart_hours=_distance(restarts, float(times[0]), float(times[-1])),
+        trace=_trace(window, line, restarts),
+        notes=analyzed.notes,
     )
 
 
 def _series(line: Line, times: Floats, values: Floats, limit: tuple[str, float] | None) -> TableSeries:
-    """The line as a series whose growth is worse, thinned within its generations, from the start of its process."""
-    sign = -1.0 if line.entry.worse == "down" else 1.0
-    t, y = thinned(times, sign * values, line.restarts)
+    """The line as a series from the start of its process, thinned within its generations."""
+    t, y = thinned(times, values, line.restarts)
     start = float(times[0]) if line.began is None else min(line.began, float(times[0]))
     return TableSeries(
-        column=_column(line),
+        column=_COLUMNS.get(line.entry.resource, line.entry.metric.replace(":", "_")),
         t=t - start,
         y=y,
         origin_assumed=line.began is None,
         measure=line.entry.measure,
         start=start,
-        limit=None if limit is None or sign < 0 else limit[1],
-        restarts=tuple(at - start for at in line.restarts),
+        limit=None if limit is None else limit[1],
+        restarts=tuple(at - start for at in line.restarts) or None,
     )
-
-
-def _column(line: Line) -> str:
-    """A name whose ending says the unit."""
-    ending = _ENDINGS.get(line.entry.measure.base, "")
-    name = line.entry.metric.replace(":", "_").removesuffix("_total")
-    return name if name.endswith(ending) else f"{name}{ending}"
 
 
 def thinned(t: Floats, y: Floats, restarts: Sequence[float], most: int = _MOST_SAMPLES) -> tuple[Floats, Floats]:
@@ -182,23 +177,19 @@ def thinned(t: Floats, y: Floats, restarts: Sequence[float], most: int = _MOST_S
     return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
 
 
-def _towards_worse(p: float, direction: str, slope: float) -> float:
-    """The one-sided p of a rise."""
-    rises = direction == "increasing" or (direction == "none" and slope > 0)
-    return p / 2 if rises else 1 - p / 2
+def _towards_worse(trend: Trend, worse: str) -> float:
+    """The one-sided p of a growth in the worse direction."""
+    slope = -trend.slope if worse == "down" else trend.slope
+    return trend.p / 2 if slope > 0 else 1 - trend.p / 2
 
 
-def _turned(rate: tuple[float, float, float], sign: float) -> tuple[float, float, float]:
-    middle, low, high = rate
-    return (middle, low, high) if sign > 0 else (-middle, -high, -low)
+def _hours_left(analyzed: TableAnalysis) -> Left | None:
+    left = analyzed.left
+    return None if left is None else Left(*(_hours(one) for one in (left.seconds, left.earliest, left.latest)))
 
 
-def _outlook(analysed: TableAnalysis, limit: tuple[str, float] | None, sign: float, horizon: float) -> Outlook | None:
-    """When the limit is reached; what gets worse downwards ends at 0."""
-    course = None if analysed.trend is None else analysed.trend.course
-    if course is None or (limit is None and sign > 0):
-        return None
-    return outlook_of([course], 0.0 if limit is None or sign < 0 else limit[1], horizon)
+def _hours(seconds: float) -> float | None:
+    return seconds / _HOUR if np.isfinite(seconds) else None
 
 
 def _distance(restarts: Sequence[float], first: float, last: float) -> float | None:
@@ -208,11 +199,11 @@ def _distance(restarts: Sequence[float], first: float, last: float) -> float | N
     return (float(np.median(np.diff(restarts))) if len(restarts) > 1 else last - first) / _HOUR
 
 
-def _trace(window: Window, line: Line) -> Trace:
+def _trace(window: Window, line: Line, restarts: Sequence[float]) -> Trace:
     size = -(-window.points // _TRACE_POINTS)
     t, y = window.times[::size], line.values
     padded = np.append(y, np.full(-y.size % size, np.nan)).reshape(-1, size)
     kept = np.isfinite(padded)
     counts = kept.sum(axis=1)
     means = np.where(counts > 0, np.where(kept, padded, 0.0).sum(axis=1) / np.maximum(counts, 1), np.nan)
-    return Trace(tuple(t.tolist()), tuple(means.tolist()), line.restarts)
+    return Trace(tuple(t.tolist()), tuple(means.tolist()), restarts)

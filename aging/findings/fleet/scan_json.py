@@ -50,6 +50,7 @@ def _finding(finding: ScanFinding) -> dict[str, Any]:
         "level": finding.level,
         "limit": finding.limit,
         "limit_name": finding.limit_name,
+        "hours_left": None if finding.left is None else asdict(finding.left),
         "outlook": None if finding.outlook is None else asdict(finding.outlook),
         "restarts": [utc(at).isoformat() for at in finding.restarts],
         "restart_every_hours": finding.restart_hours,

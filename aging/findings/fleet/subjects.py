@@ -128,7 +128,7 @@ def _follows(later: _Life, earlier: _Life, most: float) -> bool:
 def _line(entry: Entry, key: Labels, chain: Sequence[_Life], window: Window) -> Line:
     values = np.full(window.points, np.nan)
     for life in chain:
-        values[life.first :] = life.series.values[life.first :] * entry.measure.factor
+        values[life.first :] = life.series.values[life.first :] * entry.factor
     values[~np.isfinite(values)] = np.nan
     successions = [float(window.times[life.first]) for life in chain[1:]]
     shown = [at for life in chain for at in life.restarts]

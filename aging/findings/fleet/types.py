@@ -30,13 +30,23 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """Hours until the limit at the present rate, and at the upper and lower bound of it; None: never."""
+
+    hours: float | None
+    earliest: float | None
+    latest: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ScanFinding:
     """One metric of one subject.
 
     ``subject`` is its name for people, ``labels`` those that stay over restarts, ``latest`` those of its last
     generation. ``rate`` with ``low`` and ``high`` (95 %) is in the base unit of ``measure`` per hour, within
     generations; ``least_detectable`` the smallest that would have been found. ``p`` is one-sided, towards worse, ``q``
-    the same after false-discovery control. ``level`` is its last value. ``limit`` with its name is where it ends.
+    the same after false-discovery control. ``level`` is its last value. ``limit`` with its name is where it ends,
+    ``left`` when that is at the present rate, and ``outlook`` whether within the horizon.
     ``restarts`` are the epoch seconds at which it was seen to begin anew; ``restart_hours`` their usual distance.
     """
 
@@ -63,6 +73,7 @@ class ScanFinding:
     limit: float | None
     limit_name: str | None
     outlook: Outlook | None
+    left: Left | None
     restarts: Sequence[float]
     restart_hours: float | None
     trace: Trace

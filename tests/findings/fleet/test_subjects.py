@@ -94,7 +94,7 @@ class TestLines:
         assert line.began == -100
 
     def test_scaled_to_the_base_unit(self) -> None:
-        entry = Entry("x", "latency", measure=Entry("x", "").measure.__class__("s", "", 1e-6))
+        entry = Entry("x", "latency", factor=1e-6)
         (line,) = lines(entry, [seen(0, 86_400, job="a")], WINDOW, NONE)
         assert line.values[-1] == pytest.approx(0.0864)
 
@@ -109,7 +109,9 @@ class TestJoined:
         assert limits.of({"job": "c", "instance": "1"}) is None
 
     def test_only_named_labels_count(self) -> None:
-        limits = Joined([({"job": "ksm", "namespace": "llm", "pod": "p", "resource": "memory"}, 5.0)], ("namespace", "pod"))
+        limits = Joined(
+            [({"job": "ksm", "namespace": "llm", "pod": "p", "resource": "memory"}, 5.0)], ("namespace", "pod")
+        )
         assert limits.of({"job": "cadvisor", "namespace": "llm", "pod": "p"}) == 5.0
 
 

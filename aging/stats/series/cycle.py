@@ -1,0 +1,125 @@
+"""A daily or weekly cycle of the load, taken out of a series so that a slow growth beside it can be seen.
+
+Harmonics are fitted together with a line and a warm-up. A cycle is taken out only where it is clear: the harmonics
+that are fitted without one period say most of that period beforehand, for every period in turn. Periods that are tried:
+a week and a day, from two of them on, and the strongest line of the spectrum with 3 to 20 periods.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aging.stats.growth.sawtooth import is_sawtooth
+from aging.stats.series.block_medians import block_medians
+from aging.stats.series.validation import Floats
+
+DAY, WEEK = 86_400.0, 7 * 86_400.0
+
+_FINEST = 1_500
+_FEWEST_PER_PERIOD = 8
+_FEWEST_PERIODS = 2.0
+_HARMONICS = {WEEK: (1, 2, 3, 7, 14, 21), DAY: (1, 2, 3, 4)}
+_OTHER_HARMONICS = (1, 2, 3)
+_UNKNOWN_PERIODS = (3, 20)
+_FORETOLD, _FORETOLD_OF_UNKNOWN = 0.3, 0.5
+_WARM = 0.08
+_MOST_FOLDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Waves:
+    """Harmonics of a period in seconds."""
+
+    period: float
+    harmonics: tuple[int, ...]
+
+    @classmethod
+    def of(cls, period: float, step: float) -> _Waves | None:
+        """Those that samples a ``step`` apart can show; None where a period has too few of them."""
+        shown = tuple(k for k in _HARMONICS.get(period, _OTHER_HARMONICS) if 2 * k * step < period)
+        return cls(period, shown) if period >= _FEWEST_PER_PERIOD * step else None
+
+    def at(self, t: Floats) -> Floats:
+        """Their values, shape (n, 2 k)."""
+        angles = 2 * np.pi / self.period * np.outer(t, self.harmonics)
+        return np.hstack([np.cos(angles), np.sin(angles)])
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """The ``period`` in seconds and the distance of the extremes, in the unit of the series."""
+
+    period: float
+    height: float
+
+
+def without_cycle(t: Floats, y: Floats) -> tuple[Cycle | None, Floats]:
+    """The cycle of ``y`` at ``t`` seconds, both shape (n,), t increasing, and the series without it, shape (n,).
+
+    (None, ``y``) where no cycle is clear, and for the sawtooth of a collector.
+    """
+    if t.size < 2 * _FEWEST_PER_PERIOD or not t[-1] > t[0] or is_sawtooth(y):
+        return None, y
+    coarse, levels = block_medians(t, y, _FINEST)
+    span = float(coarse[-1] - coarse[0])
+    if not np.ptp(levels) > 0 or span <= 0:
+        return None, y
+    step = float(np.median(np.diff(coarse)))
+    tried = [(period, _FORETOLD) for period in (WEEK, DAY) if _FEWEST_PERIODS * period <= span + step]
+    if (unknown := _strongest(coarse, levels, span)) is not None:
+        tried.append((unknown, _FORETOLD_OF_UNKNOWN))
+    for period, least in tried:
+        waves = _Waves.of(period, step)
+        if waves is not None and _foretells(coarse, levels, waves) >= least:
+            cycle = waves.at(t) @ _heights(coarse, levels, waves)
+            return Cycle(period, float(np.ptp(cycle))), y - cycle
+    return None, y
+
+
+def _heights(t: Floats, y: Floats, waves: _Waves) -> Floats:
+    """Of the waves, fitted together with the course."""
+    course = _course(t)
+    found = np.linalg.lstsq(np.hstack([course, waves.at(t)]), y, rcond=None)[0]
+    return np.asarray(found[course.shape[1] :], dtype=np.float64)
+
+
+def _course(t: Floats) -> Floats:
+    """A line and a warm-up, shape (n, 3)."""
+    place = (t - t[0]) / (t[-1] - t[0])
+    return np.column_stack([np.ones(t.size), place, np.exp(-place / _WARM)])
+
+
+def _foretells(t: Floats, y: Floats, tried: _Waves) -> float:
+    """The least share of a period's variation about the course that harmonics of the other periods say beforehand."""
+    course, waves = _course(t), tried.at(t)
+    design = np.hstack([course, waves])
+    count = course.shape[1]
+    fold = ((t - t[0]) / tried.period).astype(np.int64)
+    folds = np.unique(fold)
+    if folds.size > _MOST_FOLDS:
+        fold = fold * _MOST_FOLDS // folds.size
+        folds = np.unique(fold)
+    rest = y - course @ np.linalg.lstsq(design, y, rcond=None)[0][:count]
+    told = variation = 0.0
+    for one in folds:
+        out = fold == one
+        if np.count_nonzero(~out) < 2 * design.shape[1] or np.count_nonzero(out) < _FEWEST_PER_PERIOD // 2:
+            continue
+        found = np.linalg.lstsq(design[~out], y[~out], rcond=None)[0][count:]
+        there = rest[out] - rest[out].mean()
+        said = waves[out] @ found
+        told += float(((there - (said - said.mean())) ** 2).sum())
+        variation += float((there**2).sum())
+    return 1 - told / variation if variation > 0 else 0.0
+
+
+def _strongest(t: Floats, y: Floats, span: float) -> float | None:
+    """The period of the strongest line of the spectrum, of those with 3 to 20 periods."""
+    course = _course(t)
+    rest = y - course @ np.linalg.lstsq(course, y, rcond=None)[0]
+    counts = np.arange(_UNKNOWN_PERIODS[0], _UNKNOWN_PERIODS[1] + 0.01, 0.25)
+    power = np.abs(np.exp(-2j * np.pi * np.outer(counts, (t - t[0]) / span)) @ rest) ** 2
+    best = int(np.argmax(power))
+    return span / float(counts[best]) if power[best] > 0 else None
