@@ -24,7 +24,7 @@ from aging.stats.slope.interval import AutocorrelatedSlope, interval
 from aging.stats.slope.minimum_detectable import minimum_detectable
 from aging.stats.slope.sen import theil_sen
 from aging.stats.trend_tests.series_har import SERIES_HAR
-from aging.stats.verdict import Basis, Direction, Verdict, decide
+from aging.stats.verdict import FEWEST_EFFECTIVE, Basis, Direction, Verdict, decide
 
 __all__ = ["LEAST", "Direction", "Trend", "Verdict", "analyze", "trend_test"]
 
@@ -110,10 +110,14 @@ def analyze(
     given: ArrayLike | None = None,
     work: Mapping[str, ArrayLike] | None = None,
     resolution: float | None = None,
+    *,
+    brief: bool = False,
 ) -> Trend:
     """As :func:`trend_test`, for a series of which other tests share what they compute.
 
-    ``given``: its times as they were before they were sorted, if they were; ``work`` belongs to those.
+    ``given``: its times as they were before they were sorted, if they were; ``work`` belongs to those. ``brief`` leaves
+    out what no verdict of aging needs: the power of growth and the course, and the growth of a series that does not
+    rise, of which a growth that has ended is then ``stable``.
     """
     if not 0 < alpha < 1:
         raise SeriesError(f"alpha must lie between 0 and 1, not {alpha}")
@@ -143,8 +147,9 @@ def analyze(
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
     slope = interval(series, 1 - alpha)
     shape = classify_shape(times, values)
-    growth = assess_growth(axis.x, axis.y, least)
-    fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" else None
+    settled = brief and direction != "increasing" and slope.low <= 0 and slope.n_effective >= FEWEST_EFFECTIVE
+    growth = Growth("none") if settled else assess_growth(axis.x, axis.y, least, power=not brief)
+    fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" and not brief else None
     basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]), fall)
     verdict, notes = decide(basis)
     return Trend(
@@ -166,7 +171,7 @@ def analyze(
         current=growth.current,
         steps=growth.steps,
         longer=None if growth.longer is None else (growth.longer - 1) * basis.seconds,
-        course=course(axis, growth, slope, least),
+        course=None if brief else course(axis, growth, slope, least),
     )
 
 

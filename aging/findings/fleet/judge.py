@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -30,12 +31,11 @@ from aging.tables.series import TableSeries
 Floats = NDArray[np.float64]
 
 _HOUR = 3600.0
-_MOST_SAMPLES = 1_000
+_MOST_SAMPLES = 672
 """A series is thinned to medians of blocks, about so many: the verdict on days does not need minutes."""
 
 _TRACE_POINTS = 96
 _WORTH_A_POOL = 200
-_PROCESSES = 2
 _CHUNK = 16
 _STALE_SECONDS = 300.0
 _COLUMNS = {"descriptors": "process_fds", "threads": "process_threads", "gpu-memory": DEVICE_MEMORY}
@@ -44,12 +44,18 @@ _COLUMNS = {"descriptors": "process_fds", "threads": "process_threads", "gpu-mem
 _RANK = {"exhausted": 0, "aging": 1, "capped": 2, "declining": 4, "bounded": 3, "inconclusive": 5}
 
 
+_Mapped = Callable[["Callable[[_Case], ScanFinding]", "Sequence[_Case]"], Iterable[ScanFinding]]
+
+
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """How a fleet is judged: the level of false-discovery control, and until when a limit matters (seconds)."""
+    """How a fleet is judged: the level of false-discovery control, until when a limit matters (seconds), and by how
+    many processes.
+    """
 
     level: float = 0.05
     horizon: float = 30 * 86_400.0
+    processes: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +71,32 @@ class _Case:
 def judge(
     fleet: Fleet, window: Window, server: str, judging: Judging, progress: Callable[[int, int], None] | None = None
 ) -> Scan:
-    """Judge every line of a fleet."""
+    """Judge every line of a fleet briefly, and those that age in full."""
     named = zip(fleet.lines, subjects(fleet.lines), families(fleet.lines), fleet.limits, strict=True)
     cases = [_Case(*one) for one in named]
     task = partial(_finding, window=window, horizon=judging.horizon)
-    found: list[ScanFinding] = []
-    tell = progress or (lambda _done, _all: None)
-    if len(cases) < _WORTH_A_POOL:
-        for case in cases:
-            found.append(task(case))
-            tell(len(found), len(cases))
-    else:
-        with ProcessPoolExecutor(_PROCESSES, get_context("forkserver"), initializer=one_thread) as pool:
-            for one in pool.map(task, cases, chunksize=_CHUNK):
-                found.append(one)
-                tell(len(found), len(cases))
-    ordered = sorted(_controlled(found, judging.level), key=_place)
+    with _workers(len(cases), judging.processes) as mapped:
+        found: list[ScanFinding] = []
+        for one in mapped(partial(task, brief=True), cases):
+            found.append(one)
+            if progress is not None:
+                progress(len(found), len(cases))
+        controlled = _controlled(found, judging.level)
+        aging = [place for place, one in enumerate(controlled) if one.ages]
+        for place, one in zip(aging, mapped(task, [cases[place] for place in aging]), strict=True):
+            controlled[place] = replace(one, q=controlled[place].q)
+    ordered = sorted(controlled, key=_place)
     return Scan(SCHEMA, server, window.start, window.end, window.step, judging.level, ordered, fleet.failures)
+
+
+@contextmanager
+def _workers(count: int, processes: int) -> Iterator[_Mapped]:
+    """What judges cases, in their order: here, or in a pool of processes where that is worth its start."""
+    if count < _WORTH_A_POOL or processes < 2:
+        yield map
+        return
+    with ProcessPoolExecutor(processes, get_context("forkserver"), initializer=one_thread) as pool:
+        yield partial(pool.map, chunksize=_CHUNK)
 
 
 def _controlled(findings: Sequence[ScanFinding], level: float) -> list[ScanFinding]:
@@ -105,13 +120,14 @@ def _place(finding: ScanFinding) -> tuple[int, float, str, str]:
     return _RANK.get(finding.verdict, 6), np.inf if soonest is None else soonest, finding.subject, finding.metric
 
 
-def _finding(case: _Case, window: Window, horizon: float) -> ScanFinding:
+def _finding(case: _Case, window: Window, horizon: float, brief: bool = False) -> ScanFinding:
     line, entry = case.line, case.line.entry
     known = np.isfinite(line.values)
     times, values = window.times[known], line.values[known]
     alive = bool(times[-1] >= window.end - 2 * max(window.step, _STALE_SECONDS))
     series = _series(line, times, values, case.limit)
-    analyzed = analyze_series(series, {}, None, None, AskedOfSeries(entry.worse, None, horizon if alive else None))
+    asked = AskedOfSeries(entry.worse, None, horizon if alive else None, brief)
+    analyzed = analyze_series(series, {}, None, None, asked)
     trend, rate = analyzed.trend, analyzed.rate
     restarts = tuple(one.at + (series.start or 0.0) for one in analyzed.restarts)
     least = None if trend is None or trend.minimum_detectable is None else trend.minimum_detectable * _HOUR
@@ -159,7 +175,7 @@ def _series(line: Line, times: Floats, values: Floats, limit: tuple[str, float] 
         measure=line.entry.measure,
         start=start,
         limit=None if limit is None else limit[1],
-        restarts=tuple(at - start for at in line.restarts) or None,
+        restarts=tuple(at - start for at in line.restarts) if line.restarts or line.began is not None else None,
     )
 
 
