@@ -116,8 +116,8 @@ def analyze(
     """As :func:`trend_test`, for a series of which other tests share what they compute.
 
     ``given``: its times as they were before they were sorted, if they were; ``work`` belongs to those. ``brief`` leaves
-    out what no verdict of aging needs: the power of growth and the course, and the growth of a series that does not
-    rise, of which a growth that has ended is then ``stable``.
+    out what no verdict of aging needs: the power of growth, the course, the current rate of growth that is not
+    sustained, and the growth of a series that does not rise, of which a growth that has ended is then ``stable``.
     """
     if not 0 < alpha < 1:
         raise SeriesError(f"alpha must lie between 0 and 1, not {alpha}")
@@ -148,7 +148,7 @@ def analyze(
     slope = interval(series, 1 - alpha)
     shape = classify_shape(times, values)
     settled = brief and direction != "increasing" and slope.low <= 0 and slope.n_effective >= FEWEST_EFFECTIVE
-    growth = Growth("none") if settled else assess_growth(axis.x, axis.y, least, power=not brief)
+    growth = Growth("none") if settled else assess_growth(axis.x, axis.y, least, brief=brief)
     fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" and not brief else None
     basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]), fall)
     verdict, notes = decide(basis)
