@@ -31,8 +31,8 @@ class Limit:
 class AskedOfSeries:
     """What a user says of a table's series: which way it gets worse, where it must not arrive, and until when.
 
-    None: by its name; that of its source; no outlook, or 30 days where there is a limit. ``brief`` asks for no more than
-    the verdict and the rate: see :func:`aging.stats.trend.analyze`.
+    None: by its name; that of its source; no outlook, or 30 days where there is a limit. ``brief`` asks for no more
+    than the verdict and the rate: see :func:`aging.stats.trend.analyze`.
     """
 
     worse: Worse | None = None

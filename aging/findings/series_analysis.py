@@ -41,7 +41,7 @@ class SeriesAnalysis:
         return self.untested.get(test, "no such test is installed")
 
 
-def series_analysis(
+def series_analysis(  # noqa: PLR0913 - a series, and four things known of it
     t: Floats,
     y: Floats,
     tests: Mapping[str, TrendTest],

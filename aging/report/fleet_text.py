@@ -14,6 +14,7 @@ from aging.report.wording import TONE
 
 _COLORS = {"good": "green", "bad": "bold red", "warn": "yellow", "mute": "dim"}
 _SHOWN_BESIDE = 10
+_WHOLE = ("metric", "verdict", "rate", "now")
 _FAILURES_SHOWN = 10
 
 
@@ -21,14 +22,15 @@ def show(scan: Scan, out: Console, *, every: bool = False) -> None:
     """Print a scan; ``every`` finding, or those that age and those that restart or stand at a maximum."""
     out.print(wording.headline(scan), style="bold red" if scan.aging else "bold", soft_wrap=True)
     out.print(wording.extent(scan), style="dim", soft_wrap=True)
-    shown = list(scan.findings) if every else list(scan.aging)
-    if shown:
+    first = list(scan.findings) if every else list(scan.aging)
+    if first:
         out.print()
+        out.print(_table(first))
+    for title, rest in () if every else wording.beside(scan):
+        shown = rest[:_SHOWN_BESIDE]
+        more = f", the first {len(shown)}" if len(shown) < len(rest) else ""
+        out.print(f"\n{title} ({len(rest)} series{more}):")
         out.print(_table(shown))
-    rest = [] if every else [one for one in scan.findings if not one.ages and _notable(one)]
-    if rest:
-        out.print(f"\nNot aging, but worth a look ({len(rest)}):")
-        out.print(_table(rest[:_SHOWN_BESIDE]))
     if scan.findings:
         out.print(f"\nverdicts: {wording.counts(scan)}", soft_wrap=True)
     if scan.failures:
@@ -38,16 +40,10 @@ def show(scan: Scan, out: Console, *, every: bool = False) -> None:
             out.print(f"  {one.metric}: {one.reason}", soft_wrap=True)
 
 
-def _notable(finding: ScanFinding) -> bool:
-    return finding.verdict == "capped" or (
-        bool(finding.restarts) and finding.verdict != "inconclusive" and len(finding.restarts) > 2
-    )
-
-
 def _table(findings: Sequence[ScanFinding]) -> Table:
     grid = Table(box=None, pad_edge=False)
     for column in ("subject", "metric", "verdict", "rate", "95 % interval", "now", "reaches", "restarts"):
-        grid.add_column(column, header_style="dim", overflow="fold")
+        grid.add_column(column, header_style="dim", overflow="fold", no_wrap=column in _WHOLE)
     for one in findings:
         grid.add_row(
             one.subject,

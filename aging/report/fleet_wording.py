@@ -3,34 +3,73 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from aging.core import format
 from aging.findings.fleet.types import Scan, ScanFinding
 
 _DAY_HOURS, _CENTURY_HOURS = 24.0, 876_000.0
 _MOST_NAMED = 5
+_MANY_RESTARTS = 3
 
 
 def headline(scan: Scan) -> str:
     """Who ages, in one line."""
     aging = list(dict.fromkeys(one.family for one in scan.aging))
     if not scan.findings:
-        return "Nothing was judged: no known metric has series there."
-    if not aging:
-        undecided = sum(one.verdict == "inconclusive" for one in scan.findings)
-        rest = f"; {undecided:,} of {len(scan.findings):,} series are undecided" if undecided else ""
-        return f"No sign of aging in {scan.subjects:,} subjects{rest}."
-    named = ", ".join(aging[:_MOST_NAMED]) + (
-        f" and {len(aging) - _MOST_NAMED} more" if len(aging) > _MOST_NAMED else ""
-    )
-    return f"{len(aging):,} of {scan.subjects:,} subjects {'ages' if len(aging) == 1 else 'age'}: {named}"
+        return "Nothing was judged: no known metric has series there. aging scan --catalogue FILE adds metrics."
+    if aging:
+        rest = f" and {len(aging) - _MOST_NAMED} more" if len(aging) > _MOST_NAMED else ""
+        verb = "ages" if len(aging) == 1 else "age"
+        return f"{len(aging):,} of {_subjects(scan)} {verb}: {', '.join(aging[:_MOST_NAMED])}{rest}"
+    undecided = sum(one.verdict == "inconclusive" for one in scan.findings)
+    if undecided == len(scan.findings):
+        return f"Nothing was decided of {_subjects(scan)}. {_too_short(scan)}".rstrip()
+    rest = f"; {undecided:,} of {len(scan.findings):,} series are undecided" if undecided else ""
+    return f"No sign of aging in {_subjects(scan)}{rest}."
+
+
+def _subjects(scan: Scan) -> str:
+    return "1 subject" if scan.subjects == 1 else f"{scan.subjects:,} subjects"
+
+
+def _too_short(scan: Scan) -> str:
+    """What to ask where the server has data of a short time only."""
+    seen = max(one.last - one.first for one in scan.findings)
+    if seen > (scan.end - scan.start) / 2:
+        return ""
+    minutes = max(round(seen / 60), 1)
+    asked = f"{minutes}m" if minutes < 120 else f"{minutes // 60}h"
+    return f"The series reach back {_duration(seen / 3600)} at most: ask with --range {asked}."
 
 
 def extent(scan: Scan) -> str:
     """What was read."""
-    read = f"{len(scan.findings):,} series of {scan.subjects:,} subjects"
+    read = f"{len(scan.findings):,} series of {_subjects(scan)}"
     length, every = _duration((scan.end - scan.start) / 3600), _duration(scan.step / 3600)
     return f"{read}, {length} until {format.utc(scan.end):%Y-%m-%d %H:%M} UTC, one value every {every}"
+
+
+def beside(scan: Scan) -> Iterator[tuple[str, Sequence[ScanFinding]]]:
+    """What does not age and still deserves a look: titles with findings."""
+    others = [one for one in scan.findings if not one.ages]
+    grows = [one for one in others if one.verdict == "inconclusive" and _grows(one, scan.level)]
+    stands = [one for one in others if one.verdict == "capped"]
+    told = {id(one) for one in (*grows, *stands)}
+    restarted = [one for one in others if len(one.restarts) >= _MANY_RESTARTS and id(one) not in told]
+    for title, found in (
+        ("It grows, and the data cannot tell whether it goes on", grows),
+        ("It grew until it stood still at its maximum", stands),
+        ("It does not age, but restarts often", restarted),
+    ):
+        if found:
+            yield title, found
+
+
+def _grows(finding: ScanFinding, level: float) -> bool:
+    worst = finding.high if finding.worse == "down" else finding.low
+    significant = finding.q is not None and finding.q <= level
+    return significant and worst is not None and (worst < 0 if finding.worse == "down" else worst > 0)
 
 
 def counts(scan: Scan) -> str:

@@ -104,7 +104,7 @@ def trend_test(
     return analyze(Observed.of(t, y, least=LEAST), alpha, t, work, resolution)
 
 
-def analyze(
+def analyze(  # noqa: PLR0913 - a series, and what is known and asked of it
     series: Observed,
     alpha: float = 0.05,
     given: ArrayLike | None = None,

@@ -133,7 +133,7 @@ def _latency(rng: np.random.Generator) -> Signal:
 
 def _grown(rng: np.random.Generator, level: float) -> float:
     """Growth per hour: 5 to 100 % of the level in the 14 days."""
-    return level * float(np.exp(rng.uniform(np.log(0.05), np.log(1.0)))) / HOURS[-1]
+    return float(level * np.exp(rng.uniform(np.log(0.05), np.log(1.0))) / HOURS[-1])
 
 
 def _leak(rng: np.random.Generator) -> Signal:

@@ -112,9 +112,12 @@ class TestRefusals:
         assert raised.value.refusal is Refusal.UNREACHABLE
 
     def test_no_prometheus_there(self) -> None:
-        with serving(StandIn()) as one, Prometheus(f"{one.url}/graph") as server:
-            with pytest.raises(PrometheusError) as raised:
-                server.range("x", WINDOW)
+        with (
+            serving(StandIn()) as one,
+            Prometheus(f"{one.url}/graph") as server,
+            pytest.raises(PrometheusError) as raised,
+        ):
+            server.range("x", WINDOW)
         assert raised.value.refusal is Refusal.NO_API
         assert "/api/v1" in str(raised.value)
 
@@ -153,20 +156,25 @@ class TestAccess:
         assert "secret" not in repr(access)
 
     def test_header_option(self) -> None:
-        with serving(StandIn(header=("X-Scope-OrgID", "team"))) as one:
-            with Prometheus(one.url, read_access(None, {"X-Scope-OrgID": "team"})) as server:
-                assert server.range("x", WINDOW) == []
+        access = read_access(None, {"X-Scope-OrgID": "team"})
+        standin = StandIn(header=("X-Scope-OrgID", "team"))
+        with serving(standin) as one, Prometheus(one.url, access) as server:
+            assert server.range("x", WINDOW) == []
 
     def test_authority_and_client_certificate(self, tmp_path: Path) -> None:
-        tls = f"tls_config: {{ca_file: {TLS / 'certificate.pem'}, cert_file: {TLS / 'certificate.pem'}, key_file: {TLS / 'key.pem'}}}"
-        with serving(StandIn(), tls=True, client_certificate=True) as one:
-            with Prometheus(one.url, read_access(config(tmp_path, tls), {})) as server:
-                assert server.range("x", WINDOW) == []
+        own = TLS / "certificate.pem"
+        tls = f"tls_config: {{ca_file: {own}, cert_file: {own}, key_file: {TLS / 'key.pem'}}}"
+        access = read_access(config(tmp_path, tls), {})
+        with serving(StandIn(), tls=True, client_certificate=True) as one, Prometheus(one.url, access) as server:
+            assert server.range("x", WINDOW) == []
 
     def test_unknown_authority(self) -> None:
-        with serving(StandIn(), tls=True) as one, Prometheus(one.url) as server:
-            with pytest.raises(PrometheusError) as raised:
-                server.range("x", WINDOW)
+        with (
+            serving(StandIn(), tls=True) as one,
+            Prometheus(one.url) as server,
+            pytest.raises(PrometheusError) as raised,
+        ):
+            server.range("x", WINDOW)
         assert raised.value.refusal is Refusal.TLS
         assert "ca_file" in str(raised.value)
 
@@ -241,6 +249,6 @@ class TestReadQuery:
                 read_query(server, "rss_bytes", 3600, load_start="yesterday")
 
     def test_no_data(self) -> None:
-        with serving(StandIn()) as one, Prometheus(one.url) as server:
-            with pytest.raises(AgingError, match="no data in the last 1h"):
-                read_query(server, "gone", 3600)
+        no_data = pytest.raises(AgingError, match="no data in the last 1h")
+        with serving(StandIn()) as one, Prometheus(one.url) as server, no_data:
+            read_query(server, "gone", 3600)

@@ -55,7 +55,8 @@ class Part:
         """The same series in two parts; no part where it cannot be split."""
         if len(self.values) < 2:
             return ()
-        middle, size = len(self.values) // 2, self.series // 2
+        middle = len(self.values) // 2
+        size = round(self.series * (len(self.values) - middle) / len(self.values))
         return (
             Part(self.matchers, self.label, self.values[:middle], self.series - size),
             Part(self.matchers, self.label, self.values[middle:], size),

@@ -94,8 +94,8 @@ class Growth:
 def assess_growth(x: Floats, y: Floats, resolution: float = 0.0, *, brief: bool = False) -> Growth:
     """Decide whether ``y`` keeps growing at ``x`` >= 0 since the start of load, both shape (n,), by the rules above.
 
-    ``resolution`` is the smallest change that matters, in the unit of ``y``. ``brief`` leaves out what no rule needs: the
-    power of growth, and the current rate of growth that is not sustained. It takes a third of the time.
+    ``resolution`` is the smallest change that matters, in the unit of ``y``. ``brief`` leaves out what no rule needs:
+    the power of growth, and the current rate of growth that is not sustained. It takes a third of the time.
     """
     sawtooth = is_sawtooth(y)
     if sawtooth:
