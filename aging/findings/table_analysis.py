@@ -39,13 +39,16 @@ from aging.stats.series.generations import (
     found_restarts,
     shown_restarts,
 )
-from aging.stats.trend import in_pages
+from aging.stats.trend import default_resolution, in_pages
 from aging.stats.trend_tests.base import TrendTest
 from aging.stats.verdict import Direction
 from aging.tables.series import Floats, TableSeries
 
 _MINUTE = 60.0
-_LAST = 5
+_LAST, _FIRST = 5, 2
+_FILLS, _CLEAR = 2.0, 8.0
+"""How many resolutions, and spreads of the later half, a series has to rise by to have filled."""
+
 _TOO_SHORT = 0.5
 _HEAP = re.compile(r"heap|(^|_)gc(_|$)|jvm|go_memstats|eden|tenured|old_?gen|managed", re.IGNORECASE)
 """Names of memory that a collector empties: there a fall alone is no restart."""
@@ -195,6 +198,8 @@ def analyze_series(
         result = end.climb
     cycle = next((one for _, one in judged if one is not None), None)
     verdict = _verdict(result, end, worse, cycle)
+    if verdict == "stable" and judge.filled_at_once(parts[-1]):
+        verdict = "bounded"
     t, y = _joined(parts)
     return TableAnalysis(
         series,
@@ -266,6 +271,17 @@ class _Judge:
         least = _resolution(self.series, piece.y) or 0.0
         return end_of_growth(
             piece.age, self.sign * piece.y, limit, least, lambda t, y: self.without_work(t, self.sign * y)
+        )
+
+    def filled_at_once(self, piece: Piece) -> bool:
+        """Whether a generation that does not move grew in its first samples, which the trend leaves out as warm-up."""
+        y = self.sign * piece.y
+        if y.size < FEWEST_SAMPLES:
+            return False
+        low, usual, high = np.quantile(y[y.size // 2 :], (0.25, 0.5, 0.75))
+        rise = float(usual - y[:_FIRST].max())
+        return rise > max(
+            _FILLS * (_resolution(self.series, y) or default_resolution(y)), _CLEAR * float(high - low), 0
         )
 
     def as_shown(self, result: SeriesAnalysis, verdict: Verdict) -> SeriesAnalysis:

@@ -124,7 +124,7 @@ def analyze(  # noqa: PLR0913 - a series, and what is known and asked of it
     times, values, n = series.at_least(LEAST).t, series.y, series.n
     origin = times if given is None else given
     remarks = time_notes(origin, times)
-    least = _resolution(values) if resolution is None else resolution
+    least = default_resolution(values) if resolution is None else resolution
     axis = choose_axis(times, values, _sorted_work(origin, work or {}))
     if is_constant(values):
         return Trend(
@@ -180,7 +180,7 @@ def _sorted_work(given: ArrayLike, work: Mapping[str, ArrayLike]) -> Mapping[str
     return {name: as_series(given, counted)[1] for name, counted in work.items()}
 
 
-def _resolution(y: Floats) -> float:
+def default_resolution(y: Floats) -> float:
     """64 pages for values that are whole pages of memory in bytes, 0 for any other unit."""
     return _PAGES * _PAGE if in_pages(y) else 0.0
 
