@@ -14,7 +14,7 @@ from aging.stats.growth.current_rate import CurrentRate
 from aging.stats.growth.exponent import Exponent
 from aging.stats.growth.shape import Shape, classify_shape
 from aging.stats.growth.staircase import Staircase
-from aging.stats.growth.sustained import FEWEST_RISES, LEAST_GROWTH, Growth, assess_growth
+from aging.stats.growth.sustained import FEWEST_RISES, LEAST_GROWTH, Decision, Growth, assess_growth
 from aging.stats.note import Note
 from aging.stats.series.block_medians import block_medians
 from aging.stats.series.prepared import Observed
@@ -146,10 +146,10 @@ def analyze(  # noqa: PLR0913 - a series, and what is known and asked of it
     result = SERIES_HAR.on(series)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
     slope = interval(series, 1 - alpha)
-    shape = classify_shape(times, values)
     settled = brief and direction != "increasing" and slope.low <= 0 and slope.n_effective >= FEWEST_EFFECTIVE
     growth = Growth("none") if settled else assess_growth(axis.x, axis.y, least, brief=brief)
     fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" and not brief else None
+    shape = (brief and _named_by_growth(growth.decision, direction)) or classify_shape(times, values)
     basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]), fall)
     verdict, notes = decide(basis)
     return Trend(
@@ -188,6 +188,15 @@ def default_resolution(y: Floats) -> float:
 def in_pages(y: Floats) -> bool:
     """Whether values, shape (n,), n > 0, look like memory in bytes: whole pages, or medians of them, from 1 MB on."""
     return float(y.max()) > _PAGED_FROM and not np.any(np.mod(y, _PAGE / _PART))
+
+
+_NAMED: Mapping[Decision, Shape] = {"flat": "constant", "settled": "saturating", "step": "step"}
+_NAMED_IF_RISING: Mapping[Decision, Shape] = {"sustained": "linear", "decelerating": "decelerating"}
+
+
+def _named_by_growth(decision: Decision, direction: Direction) -> Shape | None:
+    """The shape that goes with a decision which no shape can change; None where the shape decides."""
+    return _NAMED.get(decision) or (_NAMED_IF_RISING.get(decision) if direction == "increasing" else None)
 
 
 def _late_slope(t: Floats, y: Floats) -> float:

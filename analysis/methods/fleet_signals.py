@@ -170,6 +170,17 @@ def _leak_restarts(rng: np.random.Generator, shown: bool = True) -> Signal:
     return _memory(level + rate * age + filled + _noise(rng, level), rate=rate, restarts=restarts if shown else ())
 
 
+def _leak_deployed(rng: np.random.Generator) -> Signal:
+    """A service that leaks since its last deploy, two to four days ago."""
+    healthy = _deploys(rng)
+    last = HOURS[-1] - rng.uniform(48, 96)
+    restarts = (*(at for at in healthy.restarts if at < WINDOW.start + 3600 * (last - 24)), WINDOW.start + 3600 * last)
+    rate = 4 * _grown(rng, float(np.median(healthy.values)))
+    steady = float(np.median(healthy.values)) + _noise(rng, float(np.median(healthy.values)))
+    values = np.where(last <= HOURS, steady + rate * (HOURS - last), healthy.values)
+    return _memory(values, rate=rate, restarts=restarts)
+
+
 def _leak_descriptors(rng: np.random.Generator) -> Signal:
     healthy = _descriptors(rng)
     rate = float(rng.uniform(0.3, 2.5))
@@ -205,6 +216,7 @@ LEAKS: Mapping[str, Make] = {
     "leak with a sawtooth": _leak_collector,
     "leak with restarts": _leak_restarts,
     "leak, start times unknown": lambda rng: _leak_restarts(rng, shown=False),
+    "leak since the last deploy": _leak_deployed,
     "leak of descriptors": _leak_descriptors,
     "latency that creeps": _slower,
 }

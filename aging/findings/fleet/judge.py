@@ -20,10 +20,11 @@ from aging.findings.asked import AskedOfSeries
 from aging.findings.fleet.fetch import Fleet
 from aging.findings.fleet.names import families, subjects
 from aging.findings.fleet.subjects import Line
-from aging.findings.fleet.types import SCHEMA, Left, Scan, ScanFinding, Trace
+from aging.findings.fleet.types import AGES, SCHEMA, Left, Scan, ScanFinding, Trace
 from aging.findings.table_analysis import TableAnalysis, analyze_series
 from aging.findings.verdict import of_finding
 from aging.stats import Trend, hierarchical_fdr
+from aging.stats.note import Note
 from aging.stats.series.block_medians import block_medians
 from aging.tables.prometheus import Window
 from aging.tables.series import TableSeries
@@ -43,6 +44,8 @@ _COLUMNS = {"descriptors": "process_fds", "threads": "process_threads", "gpu-mem
 
 _RANK = {"exhausted": 0, "aging": 1, "capped": 2, "declining": 4, "bounded": 3, "inconclusive": 5}
 
+
+_SINCE_RESTART = Note("since_restart", "It ages since its last restart; it did not before.")
 
 _Mapped = Callable[["Callable[[_Case], ScanFinding]", "Sequence[_Case]"], Iterable[ScanFinding]]
 
@@ -128,8 +131,14 @@ def _finding(case: _Case, window: Window, horizon: float, brief: bool = False) -
     series = _series(line, times, values, case.limit)
     asked = AskedOfSeries(entry.worse, None, horizon if alive else None, brief)
     analyzed = analyze_series(series, {}, None, None, asked)
-    trend, rate = analyzed.trend, analyzed.rate
     restarts = tuple(one.at + (series.start or 0.0) for one in analyzed.restarts)
+    notes = analyzed.notes
+    if _ages_since_restart(analyzed):
+        last = series.t >= analyzed.generations[-1].start
+        age = series.t[last] - series.t[last][0] + window.step
+        analyzed = analyze_series(replace(series, t=age, y=series.y[last], restarts=()), {}, None, None, asked)
+        notes = (*analyzed.notes, _SINCE_RESTART)
+    trend, rate = analyzed.trend, analyzed.rate
     least = None if trend is None or trend.minimum_detectable is None else trend.minimum_detectable * _HOUR
     return ScanFinding(
         subject=case.subject,
@@ -146,7 +155,7 @@ def _finding(case: _Case, window: Window, horizon: float, brief: bool = False) -
         low=None if rate is None else rate.low * _HOUR,
         high=None if rate is None else rate.high * _HOUR,
         least_detectable=least,
-        p=None if trend is None else _towards_worse(trend, entry.worse),
+        p=None if trend is None else min(_towards_worse(trend, entry.worse) * (2 if restarts else 1), 1.0),
         q=None,
         samples=int(times.size),
         first=float(times[0]),
@@ -159,8 +168,19 @@ def _finding(case: _Case, window: Window, horizon: float, brief: bool = False) -
         restarts=restarts,
         restart_hours=_distance(restarts, float(times[0]), float(times[-1])),
         trace=_trace(window, line, restarts),
-        notes=analyzed.notes,
+        notes=notes,
     )
+
+
+def _ages_since_restart(analyzed: TableAnalysis) -> bool:
+    """Whether the last generation ages and all of them together do not, as after a deploy of what leaks.
+
+    With two such questions of one series, its p counts double.
+    """
+    if analyzed.verdict in AGES or len(analyzed.generations) < 2:
+        return False
+    last = analyzed.generations[-1].result.trend
+    return last is not None and last.verdict == "aging"
 
 
 def _series(line: Line, times: Floats, values: Floats, limit: tuple[str, float] | None) -> TableSeries:
