@@ -11,6 +11,8 @@ from aging.findings.fleet.types import Scan, ScanFinding
 _DAY_HOURS, _CENTURY_HOURS = 24.0, 876_000.0
 _MOST_NAMED = 5
 _MANY_RESTARTS = 3
+_TOLD = ("since_restart", "origin_sensitive", "may_still_fill")
+"""Notes without which the verdict is taken for more than it is."""
 
 
 def headline(scan: Scan) -> str:
@@ -90,6 +92,21 @@ def interval(finding: ScanFinding) -> str:
     return format.interval(unit(finding), (finding.low, finding.high), "h")
 
 
+def sentence(finding: ScanFinding) -> str:
+    """Everything that is known of a finding beside its verdict, with its numbers."""
+    parts = []
+    if finding.rate is not None and (finding.rate or finding.ages):
+        limits = interval(finding).replace(" to ", ", ")
+        parts.append(f"{rate(finding)} [{limits}]")
+    parts.append(f"now {level(finding)}")
+    if (reached := reaches(finding)) != format.NONE:
+        parts.append(reached if finding.verdict == "exhausted" else f"reaches {reached}")
+    if finding.restarts:
+        parts.append(f"restarts: {restarts(finding)}")
+    told = [str(note) for note in finding.notes if note.code in _TOLD]
+    return "; ".join(parts) + (f". {' '.join(told)}" if told else "")
+
+
 def level(finding: ScanFinding) -> str:
     """The last value."""
     return format.level(unit(finding), finding.level)
@@ -103,7 +120,7 @@ def reaches(finding: ScanFinding) -> str:
         return f"stands at its limit {_limit(finding)}"
     left = finding.left
     if left is None or left.hours is None:
-        return format.NONE if not finding.ages else f"{_limit(finding)}: not at this rate"
+        return format.NONE if not finding.ages else f"{_limit(finding)} not at this rate"
     if left.hours == 0:
         return f"has reached {_limit(finding)}"
     latest = "never" if left.latest is None else _duration(left.latest)

@@ -136,7 +136,9 @@ def _finding(case: _Case, window: Window, horizon: float, brief: bool = False) -
     if _ages_since_restart(analyzed):
         last = series.t >= analyzed.generations[-1].start
         age = series.t[last] - series.t[last][0] + window.step
-        analyzed = analyze_series(replace(series, t=age, y=series.y[last], restarts=()), {}, None, None, asked)
+        analyzed = analyze_series(
+            replace(series, t=age, y=series.y[last], restarts=(), origin_assumed=False), {}, None, None, asked
+        )
         notes = (*analyzed.notes, _SINCE_RESTART)
     trend, rate = analyzed.trend, analyzed.rate
     least = None if trend is None or trend.minimum_detectable is None else trend.minimum_detectable * _HOUR
