@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=limit,
         metavar="SIZE",
         help="where the series must not arrive: 64GiB for bytes, or a number in its own unit",
+    )
+    parser.add_argument(
+        "--ratio",
+        nargs=2,
+        metavar=("A", "B"),
+        help="judge column A divided by column B; of two counters: what A rises by while B rises by one",
     )
     parser.add_argument(
         "--worse",
@@ -106,6 +113,8 @@ def _check(options: argparse.Namespace) -> None:
             for name in ("query", "range", "step", "http-config", "header")
             if getattr(options, name.replace("-", "_"))
         ]
+    if options.ratio is not None and (options.column or options.prometheus is not None):
+        mistakes.append(Mistake("--ratio", "is for the columns of a FILE, and needs no --column"))
     if options.plot is not None and (wrong := _unwritable(options.plot)):
         mistakes.append(Mistake("--plot", f"{options.plot} cannot be written: {wrong}"))
     if mistakes:
@@ -121,11 +130,22 @@ def _unwritable(path: Path) -> str | None:
 
 
 def _read(options: argparse.Namespace) -> TableReading:
+    from aging.findings.table_ratios import only_ratio, with_means
+    from aging.findings.table_successors import in_succession
     from aging.tables.reader import read
 
-    if options.prometheus is None:
-        return read(options.file, choice(options))
-    from aging.tables.prometheus_query import read_query
+    if options.prometheus is not None:
+        from aging.tables.prometheus_query import read_query
 
-    with server(options) as prometheus:
-        return read_query(prometheus, options.query, options.range or _RANGE, options.step, options.load_start)
+        with server(options) as prometheus:
+            reading = read_query(prometheus, options.query, options.range or _RANGE, options.step, options.load_start)
+        return replace(reading, series=tuple(with_means(in_succession(reading.series))))
+    chosen = choice(options)
+    if options.ratio is None:
+        reading = read(options.file, chosen)
+        return replace(reading, series=tuple(with_means(in_succession(reading.series))))
+    reading = read(options.file, replace(chosen, columns=options.ratio))
+    try:
+        return replace(reading, series=tuple(only_ratio(in_succession(reading.series))))
+    except ValueError as error:
+        raise MistakesError(str(options.file), [Mistake("--ratio", str(error))]) from None

@@ -90,7 +90,8 @@ Indicator = str | Unit
 
 def unit_of_measure(measure: Measure) -> Unit:
     """The unit in which values of a measure are written: that of their source, where it had one, else to scale."""
-    scales: Scales = ((measure.factor, measure.written),) if measure.written else _BY_BASE[measure.base]
+    own = measure.written and (measure.factor != 1 or not measure.base)
+    scales: Scales = ((measure.factor, measure.written),) if own else _BY_BASE[measure.base]
     return Unit(scales, "/s" if measure.rate else "")
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aging.core.errors import InputError, MistakesError
+from aging.core.errors import InputError
 from aging.stats.note import Note
-from aging.tables.reader import seconds_of
 from aging.tables.series import TableSeries
+from aging.tables.times import TimesError, seconds_of
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def _series(name: str, times: pd.Index, series: pd.Series, load_start: Any) -> T
         message = f"{lost} of {y.size} rows without a finite time and value are left out."
         notes.append(Note("rows_not_finite", message))
     _check_order(name, times[known], seconds[known])
-    t = seconds[known] - _origin(name, load_start, seconds[known], absolute=absolute)
+    t = seconds[known] - _origin(load_start, seconds[known], absolute=absolute)
     if early := int((t < 0).sum()):
         notes.append(Note("rows_before_load", f"{early} rows before the start of load are left out."))
     after = t >= 0
@@ -108,9 +108,9 @@ def _seconds(name: str, times: pd.Index) -> tuple[Floats, bool]:
     if not pd.api.types.is_numeric_dtype(times.dtype) or times.dtype.kind in "bc":
         return _mixed_zones(name, times)
     try:
-        return seconds_of(times.to_numpy(dtype=np.float64, na_value=np.nan), "t", name)
-    except MistakesError as error:
-        raise InputError(f"{name}: {error.mistakes[0]}") from None
+        return seconds_of(times.to_numpy(dtype=np.float64, na_value=np.nan))
+    except TimesError as error:
+        raise InputError(f"{name}: t: {error}") from None
 
 
 def _mixed_zones(name: str, times: pd.Index) -> tuple[Floats, bool]:
@@ -137,16 +137,16 @@ def _check_order(name: str, times: pd.Index, seconds: Floats) -> None:
     )
 
 
-def _origin(name: str, load_start: Any, seconds: Floats, *, absolute: bool) -> float:
+def _origin(load_start: Any, seconds: Floats, *, absolute: bool) -> float:
     if load_start is None:
         return float(seconds[0]) if absolute else 0.0
     try:
         if not absolute:
             return float(load_start)
         if isinstance(load_start, int | float):
-            return float(seconds_of(np.array([float(load_start)]), "load_start", name)[0][0])
+            return float(seconds_of(np.array([float(load_start)]))[0][0])
         stamp = pd.Timestamp(load_start)
-    except (TypeError, ValueError, MistakesError):
+    except (TypeError, ValueError):
         right = "a time like '2026-11-21T10:00Z'" if absolute else "seconds, as its times are"
         raise InputError(f"load_start: {load_start!r} cannot be used here: give {right}") from None
     utc = stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")

@@ -61,7 +61,6 @@ _UNIT_UNKNOWN = Note(
         "End the column's name with _bytes, or give the limit as a plain number in the unit of the series."
     ),
 )
-_COUNTER = Note("counter", "This is a counter; its rate per second was analyzed.")
 
 
 class Rate(NamedTuple):
@@ -335,10 +334,14 @@ def _counter_notes(series: TableSeries, restarts: Sequence[Restart]) -> tuple[No
     if not series.counter:
         return ()
     resets = int(np.count_nonzero(np.diff(series.y) < 0))
+    unit = series.axis.count or "second"
+    note = Note("counter", f"This is a counter; its rate per {unit} was analyzed.")
     if not resets:
-        return (_COUNTER,)
+        return (note,)
     how = "begins a generation" if restarts else "is treated as a reset to 0"
-    return _COUNTER, Note("counter_resets", f"The counter fell {resets} times; each fall {how}.")
+    return note, Note(
+        "counter_resets", f"The counter fell {resets} {'time' if resets == 1 else 'times'}; each fall {how}."
+    )
 
 
 def _cycle_notes(cycle: Cycle | None) -> tuple[Note, ...]:

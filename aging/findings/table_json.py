@@ -62,9 +62,10 @@ def entry(one: TableAnalysis) -> dict[str, Any]:
 
 def unit(one: TableAnalysis) -> str:
     """The unit of the numbers: a base unit, or what a column without one was written in."""
-    measure = one.series.measure
-    per_second = "/s" if measure.rate or one.series.counter else ""
-    return f"{measure.base or measure.written}{per_second}"
+    measure, count = one.series.measure, one.series.axis.count
+    if one.series.counter:
+        return f"{measure.base or measure.written}/{count or 's'}"
+    return f"{measure.base or measure.written}{'/s' if measure.rate else ''}"
 
 
 def rate_unit(one: TableAnalysis) -> str:

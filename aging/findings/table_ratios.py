@@ -1,4 +1,4 @@
-"""Series made of two columns: means of a sum and its count, ratios that a user asks for, growth per unit of work."""
+"""Series made of two columns: means of a sum and its count, and ratios that a user asks for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from aging.core.measure import Measure
 from aging.stats.note import Note
-from aging.tables.series import Axis, Floats, TableSeries
+from aging.tables.series import TableSeries
 
 _LABELS = re.compile(r"\{.*\}\s*$", re.DOTALL)
 _TRITON_SUM = re.compile(r"nv_inference_(request|queue|compute_input|compute_infer|compute_output)_duration_us")
@@ -61,13 +61,21 @@ def ratio(above: TableSeries, below: TableSeries, column: str = "") -> TableSeri
     )
 
 
-def along(series: TableSeries, counted: Floats, count: str) -> TableSeries:
-    """The series along a cumulative count, shape (n,), of that name, in place of the clock; a reset counts on."""
-    rises = np.diff(counted)
-    done = np.concatenate([[0.0], np.cumsum(np.where(rises < 0, counted[1:], rises))]) if counted.size else counted
-    at = None if series.restarts is None else tuple(np.interp(series.restarts, series.t, done).tolist())
-    name = re.sub(r"_total$", "", _LABELS.sub("", count).strip())
-    return replace(series, t=done, axis=Axis(name), work={}, start=None, restarts=at, origin_assumed=False)
+def only_ratio(series: Sequence[TableSeries]) -> list[TableSeries]:
+    """Of series of two columns, the first column divided by the second, for each set of labels that has both.
+
+    Raises ValueError where there are not two columns with the same labels, or where they cannot be divided.
+    """
+    columns = list(dict.fromkeys(one.column for one in series))
+    if len(columns) != 2:
+        raise ValueError(f"two different columns are needed, not {', '.join(columns)}")
+    above, below = (
+        {repr(sorted(one.labels.items())): one for one in series if one.column == column} for column in columns
+    )
+    found = [ratio(one, below[labels]) for labels, one in above.items() if labels in below]
+    if not any(one.t.size for one in found):
+        raise ValueError(f"{columns[0]} and {columns[1]} have no time in common at which {columns[1]} is not 0")
+    return found
 
 
 def _mean(one: TableSeries, counters: Mapping[tuple[str, str, str], TableSeries]) -> Iterator[TableSeries]:

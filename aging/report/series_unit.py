@@ -11,10 +11,11 @@ from aging.tables.series import TableSeries
 
 def unit_of_series(series: TableSeries) -> Unit:
     """By its measure, or the ending of its name where that is not known; of a counter, that of its rate."""
-    if series.measure == PLAIN:
-        unit = unit_of(series.column.partition("[")[0])
-        return replace(unit, suffix="/s") if series.counter else unit
-    return unit_of_measure(replace(series.measure, rate=series.measure.rate or series.counter))
+    named = series.measure == PLAIN
+    unit = unit_of(series.column.partition("[")[0]) if named else unit_of_measure(series.measure)
+    if not series.counter:
+        return unit
+    return replace(unit, suffix="/s" if series.axis.count is None else f"/{series.axis.count}")
 
 
 def unit_of_level(series: TableSeries) -> Unit:

@@ -22,8 +22,8 @@ _HOUR, _PER_COUNT = 3600.0, 1000.0
 _DAY, _TWO_DAYS, _MINUTE = 86_400.0, 172_800.0, 60.0
 _COLUMNS = ("series", "n", "verdict", "shape", "rate", "95 % interval", "p", "least detectable")
 _TOLD = ("exhausted", "aging", "capped", "declining")
-_WITHOUT_LIMIT = ("aging",)
 _FAR = 876_000.0
+_MOST_NAMED, _WIDEST = 3, 16
 
 
 def show(reading: TableReading, analyzed: Sequence[TableAnalysis], console: Console) -> None:
@@ -41,10 +41,9 @@ def show(reading: TableReading, analyzed: Sequence[TableAnalysis], console: Cons
         if one.outlook is not None:
             console.print(Text(f"{one.name}: {outlook.sentence(_unit(one), one.outlook)}"), soft_wrap=True)
     console.print(_table(analyzed))
-    for one in analyzed:
-        for note in one.notes:
-            console.print(Text(f"{one.name}: {note}"), soft_wrap=True)
-    if any(one.verdict in _WITHOUT_LIMIT and one.limit is None for one in analyzed):
+    for line in _notes(analyzed):
+        console.print(Text(line), soft_wrap=True)
+    if any(one.verdict == "aging" and one.limit is None and one.series.measure.base in ("B", "") for one in analyzed):
         console.print(HOW_TO_LIMIT, soft_wrap=True)
 
 
@@ -68,6 +67,16 @@ def _reading_lines(reading: TableReading) -> Iterator[str]:
     for one in reading.left_out:
         example = f" (such as {one.example!r})" if one.example else ""
         yield f"not judged: {one.column}{example}: {one.reason}"
+
+
+def _notes(analyzed: Sequence[TableAnalysis]) -> Iterator[str]:
+    """The remarks, each once with the series that it is on."""
+    names: dict[str, list[str]] = {}
+    for one in analyzed:
+        for note in one.notes:
+            names.setdefault(str(note), []).append(one.name)
+    for text, on in names.items():
+        yield f"{', '.join(on) if len(on) <= _MOST_NAMED else f'{len(on)} series'}: {text}"
 
 
 def _growth(one: TableAnalysis) -> str:
@@ -162,10 +171,11 @@ def _span(one: TableAnalysis, length: float) -> str:
 def _table(analyzed: Sequence[TableAnalysis]) -> Table:
     grid = Table(box=None, pad_edge=False)
     for column in _COLUMNS:
-        grid.add_column(column, no_wrap=True, header_style="dim")
+        grid.add_column(column, no_wrap=column != "series", overflow="fold", header_style="dim")
     for one in analyzed:
         trend, rate = one.trend, one.rate
         times, per = _per(one)
+        per = per if len(per) <= _WIDEST else per.partition(" ")[0]
         unit = _unit(one)
         least = None if trend is None else trend.minimum_detectable
         grid.add_row(

@@ -34,6 +34,7 @@ class TableSeries:
     ``limit`` is where the source says that it ends. ``work`` are the cumulative counts beside it, by ``requests`` and
     ``tokens``, each of shape (n,). ``restarts`` are the values of ``t`` from which on another process was measured (by
     its id, start time or uptime, or a counter beside the series that fell); None where the source does not show them.
+    ``origin`` is ``t`` = 0 on the axis of the file.
     """
 
     column: str
@@ -48,6 +49,7 @@ class TableSeries:
     counter: bool = False
     start: float | None = None
     limit: float | None = None
+    origin: float = 0.0
     restarts: tuple[float, ...] | None = None
 
     @property

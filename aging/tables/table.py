@@ -23,7 +23,7 @@ class Table:
     table without times. ``labels`` are the columns whose values tell series apart (a process id, a pod, a GPU).
     ``measures`` are the units of columns of plain numbers; a cell with a unit of its own needs none. ``counters`` are
     cumulative counts, ``identifiers`` numbers that measure nothing (an index, a process id, a port). ``limits`` are in
-    the base unit of their column.
+    the base unit of their column. ``decimal`` is the decimal mark that the file suggests, where it does.
     """
 
     columns: Mapping[str, Column]
@@ -35,3 +35,4 @@ class Table:
     identifiers: frozenset[str] = frozenset()
     limits: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    decimal: str = ""

@@ -1,9 +1,9 @@
 """What taking out a daily or weekly cycle does to size, coverage and width of the interval of a slow growth beside it.
 
-Series of 2 to 28 days: a load that swings by day as a sine, as working hours of a height that differs from day to day,
-or as weeks of five days, over autocorrelated noise, with no growth (``size``: share of trends found at 5 %) and with a
-slow leak (``coverage`` and ``width`` of the 95 % interval of the slope, width in units of the leak; ``aging``: share
-called so). Without a cycle: autocorrelated noise, a random walk, and a leak.
+Series of 2 to 14 days, every half hour: a load that swings by day as a sine, as working hours of a height that differs
+from day to day, or as weeks of five days, over autocorrelated noise, with no growth (``size``: share of trends found at
+5 %) and with a slow leak (``coverage`` and ``width`` of the 95 % interval of the slope, width in units of the leak;
+``aging``: share called so). Without a cycle: autocorrelated noise, a random walk, and a leak.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from analysis.methods.study import conduct, generator, on_all_cores, progress
 
 Floats = NDArray[np.float64]
 
-_DAY, _STEP = 86_400.0, 600.0
-DAYS = (2, 3, 7, 14, 28)
+_DAY, _STEP = 86_400.0, 1800.0
+DAYS = (2, 3, 7, 14)
 _LEAK = 1.0
 """Growth of the leak over the series; the swing has a height of 2 to 20."""
 _KINDS = ("sine", "working hours", "working weeks", "none", "random walk")
@@ -30,7 +30,7 @@ _KINDS = ("sine", "working hours", "working weeks", "none", "random walk")
 def series(rng: Generator, kind: str, days: int, leak: float) -> tuple[Floats, Floats]:
     """A series of that kind over so many days."""
     t = np.arange(0.0, days * _DAY, _STEP)
-    noise = lfilter([0.2 * np.sqrt(1 - 0.9**2)], [1, -0.9], rng.normal(0, 1, t.size))
+    noise = lfilter([0.2 * np.sqrt(1 - 0.7**2)], [1, -0.7], rng.normal(0, 1, t.size))
     phase, height = rng.uniform(0, 1), 10 ** rng.uniform(0.3, 1.3)
     day = ((t / _DAY + phase) % 1.0, (t / _DAY + phase).astype(int))
     hours = np.exp(3 * (np.cos(2 * np.pi * (day[0] - 0.5)) - 1))
@@ -47,7 +47,7 @@ def series(rng: Generator, kind: str, days: int, leak: float) -> tuple[Floats, F
 
 def measure(full: bool) -> pd.DataFrame:
     """One row a half, kind and length; each before and after the cycle is taken out."""
-    count = 200 if full else 16
+    count = 100 if full else 4
     cells = [(half, kind, days, count) for half in ("tune", "held-out") for kind in _KINDS for days in DAYS]
     return pd.DataFrame(on_all_cores(_row, cells))
 

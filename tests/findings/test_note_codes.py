@@ -7,7 +7,9 @@ import re
 from tests.conftest import ROOT
 
 CODE = re.compile(r'Note\(\s*"([a-z_]+)"')
-SOURCES = [path.read_text() for room in ("stats", "findings") for path in (ROOT / "aging" / room).rglob("*.py")]
+SOURCES = [
+    path.read_text() for room in ("stats", "findings", "tables") for path in (ROOT / "aging" / room).rglob("*.py")
+]
 
 
 def documented_codes() -> set[str]:

@@ -1,8 +1,10 @@
 """A daily or weekly cycle of the load, taken out of a series so that a slow growth beside it can be seen.
 
 Harmonics are fitted together with a line and a warm-up. A cycle is taken out only where it is clear: the harmonics
-that are fitted without one period say most of that period beforehand, for every period in turn. Periods that are tried:
-a week and a day, from two of them on, and the strongest line of the spectrum with 3 to 20 periods.
+that are fitted without one period say most of that period beforehand, for every period in turn. A day and a week are
+tried, from two of them on, the week only where it says clearly more; then the strongest line of the spectrum with 3 to
+20 periods. As much of each wave is left as the noise beside it has, because the noise is there as well: without
+it, the slow noise of a few periods would be taken for less than it is.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ _HARMONICS = {WEEK: (1, 2, 3, 7, 14, 21), DAY: (1, 2, 3, 4)}
 _OTHER_HARMONICS = (1, 2, 3)
 _UNKNOWN_PERIODS = (3, 20)
 _FORETOLD, _FORETOLD_OF_UNKNOWN = 0.3, 0.5
+_CLEARLY = 0.1
 _WARM = 0.08
 _MOST_FOLDS = 10
 
@@ -67,22 +70,42 @@ def without_cycle(t: Floats, y: Floats) -> tuple[Cycle | None, Floats]:
     if not np.ptp(levels) > 0 or span <= 0:
         return None, y
     step = float(np.median(np.diff(coarse)))
-    tried = [(period, _FORETOLD) for period in (WEEK, DAY) if _FEWEST_PERIODS * period <= span + step]
-    if (unknown := _strongest(coarse, levels, span)) is not None:
-        tried.append((unknown, _FORETOLD_OF_UNKNOWN))
-    for period, least in tried:
-        waves = _Waves.of(period, step)
-        if waves is not None and _foretells(coarse, levels, waves) >= least:
-            cycle = waves.at(t) @ _heights(coarse, levels, waves)
-            return Cycle(period, float(np.ptp(cycle))), y - cycle
-    return None, y
+    found = _clearest(coarse, levels, step, span)
+    if found is None:
+        return None, y
+    cycle = found.at(t) @ _heights(coarse, levels, found)
+    return Cycle(found.period, float(np.ptp(cycle))), y - cycle
+
+
+def _clearest(t: Floats, y: Floats, step: float, span: float) -> _Waves | None:
+    """The waves that foretell the series, of a week, a day or another period; None where none do."""
+    known = [_Waves.of(period, step) for period in (DAY, WEEK) if _FEWEST_PERIODS * period <= span + step]
+    best, most = None, _FORETOLD - _CLEARLY
+    for waves in known:
+        told = 0.0 if waves is None else _foretells(t, y, waves)
+        if told >= most + _CLEARLY:
+            best, most = waves, told
+    unknown = _strongest(t, y, span) if best is None else None
+    waves = None if unknown is None else _Waves.of(unknown, step)
+    if waves is not None and _foretells(t, y, waves) >= _FORETOLD_OF_UNKNOWN:
+        return waves
+    return best
 
 
 def _heights(t: Floats, y: Floats, waves: _Waves) -> Floats:
-    """Of the waves, fitted together with the course."""
-    course = _course(t)
-    found = np.linalg.lstsq(np.hstack([course, waves.at(t)]), y, rcond=None)[0]
-    return np.asarray(found[course.shape[1] :], dtype=np.float64)
+    """Of the waves, fitted together with the course, each less the height of the noise at its frequency; (2 k,)."""
+    course, shown = _course(t), waves.at(t)
+    design = np.hstack([course, shown])
+    found = np.linalg.lstsq(design, y, rcond=None)[0]
+    rest = y - design @ found
+    cosines, sines = np.split(np.asarray(found[course.shape[1] :], dtype=np.float64), 2)
+    place = (t - t[0]) / (t[-1] - t[0])
+    counts = np.array(waves.harmonics) * (t[-1] - t[0]) / waves.period
+    beside = np.concatenate([counts - 1, counts + 1])
+    power = np.abs(np.exp(-2j * np.pi * np.outer(beside, place)) @ rest) ** 2 * (2 / t.size) ** 2
+    noise = np.sqrt(power.reshape(2, -1).max(axis=0))
+    kept = np.maximum(1 - noise / np.maximum(np.hypot(cosines, sines), 1e-300), 0.0)
+    return np.concatenate([kept * cosines, kept * sines])
 
 
 def _course(t: Floats) -> Floats:

@@ -1,0 +1,97 @@
+"""The columns of a table as numbers, and why some of them are not judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from aging.core.measure import PLAIN, Measure
+from aging.tables.cells import Cells, CellsError, is_missing, read_cells
+from aging.tables.names import bare, is_counter, is_identifier, is_row_number, may_measure, measure_of_name, time_rank
+from aging.tables.series import Floats
+from aging.tables.stamps import is_stamp
+from aging.tables.table import Column, Table
+
+_VALUE_NAMES = frozenset({"value", "val", "v", "reading", "metric_value", "sample_value", "y"})
+_MOST_SMALL_FALLS = 0.01
+_MOST_OF_A_KIND = 16
+"""Devices of one host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The columns that hold numbers, and of each other one why it does not."""
+
+    cells: Mapping[str, Cells]
+    refused: Mapping[str, str]
+
+
+def numbers_of(table: Table, names: list[str], decimal: str) -> Numbers:
+    """The named columns, each in its base unit; ``decimal`` is the mark that the user gave."""
+    cells: dict[str, Cells] = {}
+    refused: dict[str, str] = {}
+    for name in names:
+        try:
+            cells[name] = _cells_of(np.asarray(table.columns[name]), name, table, decimal)
+        except CellsError as error:
+            refused[name] = str(error)
+    return Numbers(cells, refused)
+
+
+def _cells_of(column: Column, name: str, table: Table, decimal: str) -> Cells:
+    measure = table.measures.get(name) or measure_of_name(name)
+    if column.dtype.kind in "biuf":
+        values = column.astype(np.float64)
+        if measure is None:
+            return Cells(values)
+        return Cells(values if measure.factor == 1.0 else values * measure.factor, measure)
+    if column.dtype.kind == "m":
+        return Cells(column / np.timedelta64(1, "s"), Measure("s"))
+    if column.dtype.kind not in "OU":
+        raise CellsError("holds times")
+    texts = [None if cell is None or cell != cell else str(cell) for cell in column.tolist()]  # noqa: PLR0124 - NaN
+    known = next((text for text in texts if not is_missing(text)), None)
+    if known is not None and is_stamp(known) and (time_rank(name) is not None or any(mark in known for mark in "-/ ")):
+        raise CellsError(f"holds times, like {known!r}")
+    return read_cells(texts, name, measure=measure, decimal=decimal or table.decimal, sure=bool(decimal))
+
+
+def identifies(name: str, values: Floats, table: Table) -> bool:
+    """Whether a column of numbers measures nothing: an index, a process id, a port, the number of the row."""
+    if name in table.identifiers:
+        return True
+    if name in table.counters or name in table.measures:
+        return False
+    if is_row_number(name) and values.size > 1 and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1)):
+        return True
+    if not is_identifier(name):
+        return False
+    known = values[np.isfinite(values)]
+    if may_measure(name) and np.unique(known).size > _MOST_OF_A_KIND:
+        return False
+    return bool(np.all(known == np.floor(known)) and np.all(known >= 0))
+
+
+def counts_up(name: str, labels: Mapping[str, str], values: Floats, table: Table) -> bool:
+    """Whether a series is a cumulative count: by the format, by its name, and by values that fall only to restart."""
+    others = frozenset(bare(str(other)) for other in table.columns)
+    named = name in table.counters or is_counter(name, others) or is_counter(_metric(name, labels), others)
+    if not named:
+        return False
+    known = values[np.isfinite(values)]
+    falls = (np.diff(known) < 0) & (known[1:] > known[:-1] / 2)
+    return int(np.count_nonzero(falls)) <= max(1, _MOST_SMALL_FALLS * known.size)
+
+
+def measure_by_metric(name: str, labels: Mapping[str, str]) -> Measure:
+    """The unit of a column called ``value`` by the label that names the metric."""
+    metric = _metric(name, labels)
+    return (measure_of_name(metric) if metric else None) or PLAIN
+
+
+def _metric(name: str, labels: Mapping[str, str]) -> str:
+    if bare(name) not in _VALUE_NAMES or not labels:
+        return ""
+    return labels.get("metric") or labels.get("__name__") or labels.get("name") or next(iter(labels.values()))
