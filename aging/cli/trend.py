@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from aging.cli.arguments import limit, positive_duration, warmup
 from aging.cli.console import console
+from aging.cli.prometheus_arguments import prometheus_arguments, server
 from aging.cli.table_arguments import choice, table_arguments
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode, Mistake, MistakesError
@@ -28,7 +29,7 @@ from aging.core.errors import AgingError, ExitCode, Mistake, MistakesError
 if TYPE_CHECKING:
     from aging.tables.series import TableReading
 
-_RANGE, _STEP = 6 * 3600.0, 60.0
+_RANGE = 6 * 3600.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,10 +61,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the series with their slopes")
-    parser.add_argument("--prometheus", metavar="URL", help="read from a Prometheus server instead of a file")
+    prometheus_arguments(parser, "read from a Prometheus server instead of a file")
     parser.add_argument("--query", metavar="PROMQL", help="query to read from it")
     parser.add_argument("--range", type=positive_duration, metavar="TIME", help="how far back; default: 6h")
-    parser.add_argument("--step", type=positive_duration, metavar="TIME", help="time between samples; default: 60s")
+    parser.add_argument(
+        "--step", type=positive_duration, metavar="TIME", help="time between samples; default: by the range"
+    )
 
 
 def run(options: argparse.Namespace) -> ExitCode:
@@ -107,8 +110,8 @@ def _check(options: argparse.Namespace) -> None:
             mistakes.append(Mistake("FILE", "give a FILE, or --prometheus URL with --query"))
         mistakes += [
             Mistake(f"--{name}", "is for --prometheus; a FILE has its own times (--resample takes medians of them)")
-            for name in ("query", "range", "step")
-            if getattr(options, name) is not None
+            for name in ("query", "range", "step", "http-config", "header")
+            if getattr(options, name.replace("-", "_"))
         ]
     if options.ratio is not None and (options.column or options.prometheus is not None):
         mistakes.append(Mistake("--ratio", "is for the columns of a FILE, and needs no --column"))
@@ -129,21 +132,20 @@ def _unwritable(path: Path) -> str | None:
 def _read(options: argparse.Namespace) -> TableReading:
     from aging.findings.table_ratios import only_ratio, with_means
     from aging.findings.table_successors import in_succession
-    from aging.tables.reader import Choice, read, series_of
-    from aging.tables.series import TableReading
+    from aging.tables.reader import read
 
-    if options.prometheus is None:
-        chosen = choice(options)
-        if options.ratio is None:
-            reading = read(options.file, chosen)
-            return replace(reading, series=tuple(with_means(in_succession(reading.series))))
-        reading = read(options.file, replace(chosen, columns=options.ratio))
-        try:
-            return replace(reading, series=tuple(only_ratio(in_succession(reading.series))))
-        except ValueError as error:
-            raise MistakesError(str(options.file), [Mistake("--ratio", str(error))]) from None
-    from aging.tables.prometheus import query_range
+    if options.prometheus is not None:
+        from aging.tables.prometheus_query import read_query
 
-    answer = query_range(options.prometheus, options.query, options.range or _RANGE, options.step or _STEP)
-    long = Choice("time", ["value"], "series", options.load_start)
-    return TableReading(tuple(with_means(series_of(answer, options.prometheus, long))))
+        with server(options) as prometheus:
+            reading = read_query(prometheus, options.query, options.range or _RANGE, options.step, options.load_start)
+        return replace(reading, series=tuple(with_means(in_succession(reading.series))))
+    chosen = choice(options)
+    if options.ratio is None:
+        reading = read(options.file, chosen)
+        return replace(reading, series=tuple(with_means(in_succession(reading.series))))
+    reading = read(options.file, replace(chosen, columns=options.ratio))
+    try:
+        return replace(reading, series=tuple(only_ratio(in_succession(reading.series))))
+    except ValueError as error:
+        raise MistakesError(str(options.file), [Mistake("--ratio", str(error))]) from None

@@ -38,12 +38,14 @@ class NamedLimit:
 class AskedOfSeries:
     """What a user says of a table's series: which way it gets worse, where it must not arrive, and until when.
 
-    None: by its name; that of its source; no outlook, or 30 days where there is a limit.
+    None: by its name; that of its source; no outlook, or 30 days where there is a limit. ``brief`` asks for no more
+    than the verdict and the rate: see :func:`aging.stats.trend.analyze`.
     """
 
     worse: Worse | None = None
     limit: Limit | None = None
     horizon: float | None = None
+    brief: bool = False
 
 
 NOTHING = AskedOfSeries()

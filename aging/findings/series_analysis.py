@@ -41,20 +41,22 @@ class SeriesAnalysis:
         return self.untested.get(test, "no such test is installed")
 
 
-def series_analysis(
+def series_analysis(  # noqa: PLR0913 - a series, and four things known of it
     t: Floats,
     y: Floats,
     tests: Mapping[str, TrendTest],
     work: Mapping[str, Floats] | None = None,
     resolution: float | None = None,
+    *,
+    brief: bool = False,
 ) -> SeriesAnalysis:
     """Analyze ``y`` at ``t`` seconds since the start of load, both shape (n,).
 
-    ``work`` and ``resolution`` as in :func:`aging.stats.trend_test`.
+    ``work`` and ``resolution`` as in :func:`aging.stats.trend_test`, ``brief`` as in :func:`aging.stats.trend.analyze`.
     """
     try:
         series = Observed.of(t, y, LEAST)
-        trend = analyze(series, given=t, work=work, resolution=resolution)
+        trend = analyze(series, given=t, work=work, resolution=resolution, brief=brief)
     except SeriesError as error:
         return SeriesAnalysis.impossible(tests, str(error))
     results = {kind: _test_result(test, series) for kind, test in tests.items()}

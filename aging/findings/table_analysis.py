@@ -176,7 +176,7 @@ def analyze_series(
     A series that cannot be analyzed has a note instead of a trend.
     """
     worse = asked.worse or worsens(series.column)
-    judge = _Judge(series, tests, -1.0 if worse == "down" else 1.0)
+    judge = _Judge(series, tests, -1.0 if worse == "down" else 1.0, asked.brief)
     preparation = _Preparation(resample, warmup, series.counter, [])
     try:
         restarts = _restarts(series, judge.sign)
@@ -212,7 +212,11 @@ def analyze_series(
             *preparation.notes,
             *_cycle_notes(cycle),
             *(result.notes if end is None else ()),
-            *(_origin_notes(result.trend, t, judge.sign * y) if series.origin_assumed and not restarts else ()),
+            *(
+                _origin_notes(result.trend, t, judge.sign * y)
+                if series.origin_assumed and not restarts and not asked.brief
+                else ()
+            ),
             *((unit_unknown,) if unit_unknown is not None else ()),
         ),
         worse,
@@ -248,6 +252,7 @@ class _Judge:
     series: TableSeries
     tests: Mapping[str, TrendTest]
     sign: float
+    brief: bool = False
 
     def of(self, piece: Piece) -> tuple[SeriesAnalysis, Cycle | None]:
         cycle, y = self._without_cycle(piece.age, piece.y)
@@ -257,7 +262,7 @@ class _Judge:
         return self.plain(t, self._without_cycle(t, y)[1])
 
     def plain(self, t: Floats, y: Floats, work: Mapping[str, Floats] | None = None) -> SeriesAnalysis:
-        return series_analysis(t, self.sign * y, self.tests, work, _resolution(self.series, y))
+        return series_analysis(t, self.sign * y, self.tests, work, _resolution(self.series, y), brief=self.brief)
 
     def end(self, piece: Piece, bound: float | None) -> End | None:
         """How the growth of the last generation ended, towards a ``bound`` in the unit of the series."""

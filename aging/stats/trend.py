@@ -14,7 +14,7 @@ from aging.stats.growth.current_rate import CurrentRate
 from aging.stats.growth.exponent import Exponent
 from aging.stats.growth.shape import Shape, classify_shape
 from aging.stats.growth.staircase import Staircase
-from aging.stats.growth.sustained import FEWEST_RISES, LEAST_GROWTH, Growth, assess_growth
+from aging.stats.growth.sustained import FEWEST_RISES, LEAST_GROWTH, Decision, Growth, assess_growth
 from aging.stats.note import Note
 from aging.stats.series.block_medians import block_medians
 from aging.stats.series.prepared import Observed
@@ -24,7 +24,7 @@ from aging.stats.slope.interval import AutocorrelatedSlope, interval
 from aging.stats.slope.minimum_detectable import minimum_detectable
 from aging.stats.slope.sen import theil_sen
 from aging.stats.trend_tests.series_har import SERIES_HAR
-from aging.stats.verdict import Basis, Direction, Verdict, decide
+from aging.stats.verdict import FEWEST_EFFECTIVE, Basis, Direction, Verdict, decide
 
 __all__ = ["LEAST", "Direction", "Trend", "Verdict", "analyze", "trend_test"]
 
@@ -104,16 +104,20 @@ def trend_test(
     return analyze(Observed.of(t, y, least=LEAST), alpha, t, work, resolution)
 
 
-def analyze(
+def analyze(  # noqa: PLR0913 - a series, and what is known and asked of it
     series: Observed,
     alpha: float = 0.05,
     given: ArrayLike | None = None,
     work: Mapping[str, ArrayLike] | None = None,
     resolution: float | None = None,
+    *,
+    brief: bool = False,
 ) -> Trend:
     """As :func:`trend_test`, for a series of which other tests share what they compute.
 
-    ``given``: its times as they were before they were sorted, if they were; ``work`` belongs to those.
+    ``given``: its times as they were before they were sorted, if they were; ``work`` belongs to those. ``brief`` leaves
+    out what no verdict of aging needs: the power of growth, the course, the current rate of growth that is not
+    sustained, and the growth of a series that does not rise, of which a growth that has ended is then ``stable``.
     """
     if not 0 < alpha < 1:
         raise SeriesError(f"alpha must lie between 0 and 1, not {alpha}")
@@ -142,9 +146,10 @@ def analyze(
     result = SERIES_HAR.on(series)
     direction: Direction = "none" if result.p >= alpha else "increasing" if result.s > 0 else "decreasing"
     slope = interval(series, 1 - alpha)
-    shape = classify_shape(times, values)
-    growth = assess_growth(axis.x, axis.y, least)
-    fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" else None
+    settled = brief and direction != "increasing" and slope.low <= 0 and slope.n_effective >= FEWEST_EFFECTIVE
+    growth = Growth("none") if settled else assess_growth(axis.x, axis.y, least, brief=brief)
+    fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" and not brief else None
+    shape = (brief and _named_by_growth(growth.decision, direction)) or classify_shape(times, values)
     basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]), fall)
     verdict, notes = decide(basis)
     return Trend(
@@ -166,7 +171,7 @@ def analyze(
         current=growth.current,
         steps=growth.steps,
         longer=None if growth.longer is None else (growth.longer - 1) * basis.seconds,
-        course=course(axis, growth, slope, least),
+        course=None if brief else course(axis, growth, slope, least),
     )
 
 
@@ -183,6 +188,15 @@ def default_resolution(y: Floats) -> float:
 def in_pages(y: Floats) -> bool:
     """Whether values, shape (n,), n > 0, look like memory in bytes: whole pages, or medians of them, from 1 MB on."""
     return float(y.max()) > _PAGED_FROM and not np.any(np.mod(y, _PAGE / _PART))
+
+
+_NAMED: Mapping[Decision, Shape] = {"flat": "constant", "settled": "saturating", "step": "step"}
+_NAMED_IF_RISING: Mapping[Decision, Shape] = {"sustained": "linear", "decelerating": "decelerating"}
+
+
+def _named_by_growth(decision: Decision, direction: Direction) -> Shape | None:
+    """The shape that goes with a decision which no shape can change; None where the shape decides."""
+    return _NAMED.get(decision) or (_NAMED_IF_RISING.get(decision) if direction == "increasing" else None)
 
 
 def _late_slope(t: Floats, y: Floats) -> float:

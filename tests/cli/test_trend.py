@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pandas as pd
@@ -18,6 +15,7 @@ from aging.core.errors import MistakesError
 from aging.findings.table_analysis import analyze_series
 from aging.tables.reader import Choice, read_table, series_of
 from tests.conftest import Aging
+from tests.prometheus_standin import StandIn, Value, serving
 
 N = 300
 T = np.arange(N) * 10.0
@@ -319,47 +317,30 @@ def test_process_id_beside_a_series(cli: Aging, tmp_path: Path) -> None:
     assert series["rate"][0] == pytest.approx(5000 * 3600, rel=0.03)
 
 
-class _Prometheus(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        query = parse_qs(urlparse(self.path).query)
-        start, end, step = (float(query[key][0]) for key in ("start", "end", "step"))
-        if query["query"] == ["{"]:
-            body: dict[str, Any] = {"status": "error", "error": "parse error"}
-        else:
-            at = np.arange(start, end, step)
-            values = [[t, str(1e8 + 5000.0 * k * step)] for k, t in enumerate(at)]
-            found = [{"metric": {"__name__": "rss", "pid": "7"}, "values": values}] if query["query"] == ["rss"] else []
-            body = {"status": "success", "data": {"resultType": "matrix", "result": found}}
-        text = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def prometheus() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), _Prometheus) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    series: list[tuple[dict[str, str], Value]] = [
+        ({"__name__": "rss", "pid": "7"}, lambda at: 1e8 + 5000.0 * (at - EPOCH)),
+        ({"__name__": "hits_total", "pid": "7"}, lambda at: 5.0 * (at - EPOCH)),
+    ]
+    with serving(StandIn(series)) as one:
+        yield one.url
 
 
 def test_prometheus_range(cli: Aging, prometheus: str) -> None:
     (series,) = trend_json(cli, "--prometheus", prometheus, "--query", "rss", "--range", "2h").values()
-    assert series["column"] == 'value[series=rss{pid="7"}]'
+    assert series["column"] == "rss[pid=7]"
     assert series["verdict"] == "aging"
     assert series["slope_per_hour"] == pytest.approx(5000 * 3600, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("query", "words"), [("{", "refused the query '{': parse error"), ("none", "has no data in the last")]
-)
+def test_prometheus_counter(cli: Aging, prometheus: str) -> None:
+    (series,) = trend_json(cli, "--prometheus", prometheus, "--query", "hits_total", "--range", "2h").values()
+    assert "counter" in series["note_codes"]
+    assert series["verdict"] == "stable"
+
+
+@pytest.mark.parametrize(("query", "words"), [("{", "refused the query '{'"), ("none", "has no data in the last")])
 def test_prometheus_errors(cli: Aging, prometheus: str, query: str, words: str) -> None:
     ran = cli("trend", "--prometheus", prometheus, "--query", query)
     assert ran.returncode == 2

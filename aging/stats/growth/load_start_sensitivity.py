@@ -44,9 +44,9 @@ def origin_range(t: ArrayLike, y: ArrayLike) -> OriginRange:
     """
     times, values = as_series(t, y, least=2)
     window = float(times[-1] - times[0])
-    answer, holds = _answer(assess_growth(times, values).decision), 0.0
+    answer, holds = _answer(assess_growth(times, values, brief=True).decision), 0.0
     for earlier in np.array(_EARLIER) * window:
-        then = _answer(assess_growth(times + earlier, values).decision)
+        then = _answer(assess_growth(times + earlier, values, brief=True).decision)
         if then != answer:
             return OriginRange(answer, holds, float(earlier), then)
         holds = float(earlier)

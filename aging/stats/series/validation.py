@@ -70,5 +70,6 @@ def _distinct(times: Floats, values: Floats) -> tuple[Floats, Floats]:
     unique, first = np.unique(times, return_index=True)
     if unique.size == times.size:
         return times, values
-    groups = np.split(values, first[1:])
-    return unique, np.array([np.median(group) for group in groups])
+    ordered = values[np.lexsort((values, times))]
+    counts = np.diff(np.append(first, times.size))
+    return unique, (ordered[first + (counts - 1) // 2] + ordered[first + counts // 2]) / 2

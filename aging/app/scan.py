@@ -1,0 +1,52 @@
+"""A scan of a Prometheus server: asking, judging, and what is kept of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aging.findings.fleet.answers import Asked, Kept
+from aging.findings.fleet.catalogue import Catalogue
+from aging.findings.fleet.fetch import Fetch
+from aging.findings.fleet.judge import Judging, judge
+from aging.findings.fleet.questions import Selector
+from aging.findings.fleet.types import Scan
+from aging.tables.prometheus import Prometheus, usual_step
+
+Progress = Callable[[str, int, int], None]
+
+_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a scan is to judge: selectors (none: everything), how far back and how densely (None: by the range)."""
+
+    selectors: Sequence[Selector]
+    seconds: float
+    step: float | None = None
+    judging: Judging = field(default_factory=Judging)
+
+
+def scan(server: Prometheus, question: Question, known: Catalogue, folder: Path | None, progress: Progress) -> Scan:
+    """Ask and judge. Answers are kept in ``folder``, from which an interrupted scan goes on.
+
+    Raises :class:`~aging.tables.prometheus.PrometheusError` where the server does not answer at all.
+    """
+    step = question.step or usual_step(question.seconds, None)
+    asked = Asked(
+        server.shown,
+        tuple(map(str, question.selectors)),
+        question.seconds,
+        step,
+        hashlib.sha256(repr(known).encode()).hexdigest()[:16],
+    )
+    kept = Kept.begin(folder, asked)
+    fleet = Fetch(server, kept, question.selectors, progress).fleet(known)
+    found = judge(
+        fleet, kept.window, server.shown, question.judging, lambda done, all_: progress("judging", done, all_)
+    )
+    kept.finish()
+    return found

@@ -1,0 +1,156 @@
+"""A scan in words and figures: for the terminal and for the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from aging.core import format
+from aging.findings.fleet.types import Scan, ScanFinding
+
+_DAY_HOURS, _CENTURY_HOURS = 24.0, 876_000.0
+_MOST_NAMED = 5
+_MANY_RESTARTS = 3
+_TOLD = ("since_restart", "origin_sensitive", "may_still_fill")
+"""Notes without which the verdict is taken for more than it is."""
+
+
+def headline(scan: Scan) -> str:
+    """Who ages, in one line."""
+    aging = list(dict.fromkeys(one.family for one in scan.aging))
+    if not scan.findings:
+        return "Nothing was judged: no known metric has series there. aging scan --catalogue FILE adds metrics."
+    if aging:
+        rest = f" and {len(aging) - _MOST_NAMED} more" if len(aging) > _MOST_NAMED else ""
+        verb = "ages" if len(aging) == 1 else "age"
+        return f"{len(aging):,} of {_subjects(scan)} {verb}: {', '.join(aging[:_MOST_NAMED])}{rest}"
+    undecided = sum(one.verdict == "inconclusive" for one in scan.findings)
+    if undecided == len(scan.findings):
+        return f"Nothing was decided of {_subjects(scan)}. {_too_short(scan)}".rstrip()
+    rest = f"; {undecided:,} of {len(scan.findings):,} series are undecided" if undecided else ""
+    return f"No sign of aging in {_subjects(scan)}{rest}."
+
+
+def _subjects(scan: Scan) -> str:
+    return "1 subject" if scan.subjects == 1 else f"{scan.subjects:,} subjects"
+
+
+def _too_short(scan: Scan) -> str:
+    """What to ask where the server has data of a short time only."""
+    seen = max(one.last - one.first for one in scan.findings)
+    if seen > (scan.end - scan.start) / 2:
+        return ""
+    minutes = max(round(seen / 60), 1)
+    asked = f"{minutes}m" if minutes < 120 else f"{minutes // 60}h"
+    return f"The series reach back {_duration(seen / 3600)} at most: ask with --range {asked}."
+
+
+def extent(scan: Scan) -> str:
+    """What was read."""
+    read = f"{len(scan.findings):,} series of {_subjects(scan)}"
+    length, every = _duration((scan.end - scan.start) / 3600), _duration(scan.step / 3600)
+    return f"{read}, {length} until {format.utc(scan.end):%Y-%m-%d %H:%M} UTC, one value every {every}"
+
+
+def beside(scan: Scan) -> Iterator[tuple[str, Sequence[ScanFinding]]]:
+    """What does not age and still deserves a look: titles with findings."""
+    others = [one for one in scan.findings if not one.ages]
+    grows = [one for one in others if one.verdict == "inconclusive" and _grows(one, scan.level)]
+    stands = [one for one in others if one.verdict == "capped"]
+    told = {id(one) for one in (*grows, *stands)}
+    restarted = [one for one in others if len(one.restarts) >= _MANY_RESTARTS and id(one) not in told]
+    for title, found in (
+        ("It grows, and the data cannot tell whether it goes on", grows),
+        ("It grew until it stood still at its maximum", stands),
+        ("It does not age, but restarts often", restarted),
+    ):
+        if found:
+            yield title, found
+
+
+def _grows(finding: ScanFinding, level: float) -> bool:
+    worst = finding.high if finding.worse == "down" else finding.low
+    significant = finding.q is not None and finding.q <= level
+    return significant and worst is not None and (worst < 0 if finding.worse == "down" else worst > 0)
+
+
+def counts(scan: Scan) -> str:
+    """How many series have which verdict."""
+    found = Counter(one.verdict for one in scan.findings)
+    return ", ".join(f"{count:,} {verdict}" for verdict, count in found.most_common())
+
+
+def rate(finding: ScanFinding) -> str:
+    """``+1.2 MiB/h``."""
+    return format.slope(unit(finding), finding.rate, "h", (finding.low, finding.high))
+
+
+def interval(finding: ScanFinding) -> str:
+    """The 95 % limits of the rate."""
+    if finding.rate is None:
+        return format.NONE
+    return format.interval(unit(finding), (finding.low, finding.high), "h")
+
+
+def sentence(finding: ScanFinding) -> str:
+    """Everything that is known of a finding beside its verdict, with its numbers."""
+    parts = []
+    if finding.rate is not None and (finding.rate or finding.ages):
+        limits = interval(finding).replace(" to ", ", ")
+        parts.append(f"{rate(finding)} [{limits}]")
+    parts.append(f"now {level(finding)}")
+    if (reached := reaches(finding)) != format.NONE:
+        parts.append(reached if finding.verdict == "exhausted" else f"reaches {reached}")
+    if finding.restarts:
+        parts.append(f"restarts: {restarts(finding)}")
+    told = [str(note) for note in finding.notes if note.code in _TOLD]
+    return "; ".join(parts) + (f". {' '.join(told)}" if told else "")
+
+
+def level(finding: ScanFinding) -> str:
+    """The last value."""
+    return format.level(unit(finding), finding.level)
+
+
+def reaches(finding: ScanFinding) -> str:
+    """When which limit is reached at the present rate: ``16 GiB (container_spec_memory_limit_bytes) in 2.6 days``."""
+    if finding.limit is None:
+        return format.NONE
+    if finding.verdict == "exhausted":
+        return f"stands at its limit {_limit(finding)}"
+    left = finding.left
+    if left is None or left.hours is None:
+        return format.NONE if not finding.ages else f"{_limit(finding)} not at this rate"
+    if left.hours == 0:
+        return f"has reached {_limit(finding)}"
+    latest = "never" if left.latest is None else _duration(left.latest)
+    return f"{_limit(finding)} in {_duration(left.hours)} [{_duration(left.earliest or 0.0)}, {latest}]"
+
+
+def restarts(finding: ScanFinding) -> str:
+    """``6, every 2.3 days``."""
+    if not finding.restarts:
+        return "0"
+    every = finding.restart_hours
+    many = len(finding.restarts) > 1 and every is not None
+    return f"{len(finding.restarts)}, every {_duration(every or 0.0)}" if many else "1"
+
+
+def _limit(finding: ScanFinding) -> str:
+    shown = format.level(unit(finding), finding.limit)
+    return shown if finding.limit_name in (None, shown) else f"{shown} ({finding.limit_name})"
+
+
+def unit(finding: ScanFinding) -> format.Unit:
+    """How its values are written."""
+    return format.unit_of_measure(finding.measure)
+
+
+def _duration(hours: float) -> str:
+    if hours > _CENTURY_HOURS:
+        return "over a century"
+    if hours >= 2 * _DAY_HOURS:
+        return f"{hours / _DAY_HOURS:,.3g} days"
+    if hours >= 2:
+        return f"{hours:.3g} h"
+    return f"{hours * 60:.3g} min" if hours * 60 >= 1 else f"{hours * 3600:.3g} s"
