@@ -8,7 +8,7 @@ request is sent to it. Ctrl-C ends the watch and analyzes the samples so far (ex
   aging observe --container tgi
   aging observe --cgroup /system.slice/ollama.service --limit 64GiB --horizon 30d
 
-Whether growth is sustained or levels off is judged against the whole age of the process. If
+Growth counts from the earliest start that the age of the process and its level allow. If
 the process was idle until now, use --load-start now; if its load began three hours ago, 3h.
 """
 
