@@ -16,7 +16,7 @@ With --fail, exit 1 if it ages, 0 if it does not, 3 if that is undecided, for cr
   --fail                                            any indicator ages
   --fail 'process_anon_swap_bytes:per_hour > 1e6'   as in `aging check`; repeatable
 
-Whether growth is sustained or levels off is judged against the whole age of the process. If
+Growth counts from the earliest start that the age of the process and its level allow. If
 the process was idle until now, use --load-start now; if its load began three hours ago, 3h.
 """
 

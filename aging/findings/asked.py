@@ -35,6 +35,7 @@ class NamedLimit:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
 class AskedOfSeries:
     """What a user says of a table's series: which way it gets worse, where it must not arrive, and until when.
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from aging.core.metrics import QUANTILES, base_name, engine_column, is_share, part_of
 from aging.core.targets import ENGINE_METRICS
@@ -35,7 +36,7 @@ _TROUBLE = re.compile(
 )
 _WORK_IS_LOAD = "a count of work: the load, of which more is no aging"
 _OF_THE_LOAD = re.compile(
-    r"(prompt|generation|output|input|completion|iteration|cached|generated)_tokens|request_params|(request|response)_size"
+    r"(prompt|generation|output|input|completion|iteration|cached|generated|computed)_tokens|request_params|(request|response)_size"
     r"|batch_size|input_length|max_new_tokens"
 )
 _CLOCK = re.compile(r"timestamp|start_time|uptime|last_\w*time|boot_time|_age_seconds|_expir|build|version|_info$")
@@ -138,11 +139,13 @@ class Described:
         return name.endswith(("_total", "_sum", "_count")) and name not in self.gauges
 
 
-def judged(columns: Sequence[str], described: Described) -> tuple[list[EngineSeries], list[LeftOut]]:
-    """The series of an endpoint's columns, and what is left out; the common names are judged elsewhere."""
+def judged(
+    columns: Sequence[str], described: Described, constants: Iterable[str] = ()
+) -> tuple[list[EngineSeries], list[LeftOut]]:
+    """The series of an endpoint's varying columns, and what is left out; the common names are judged elsewhere."""
     found: list[EngineSeries] = []
     left: list[LeftOut] = []
-    present = set(columns)
+    present = {*columns, *constants}
     labelled = {base_name(column) for column in columns if "{" in column}
     for column in columns:
         if column in ENGINE_METRICS or column in described.common:
@@ -225,13 +228,14 @@ def constant(column: str, value: float) -> LeftOut:
     return LeftOut(column, "constant", f"constant at {value:g}")
 
 
-def one_bucket(column: str, values: Sequence[float], described: Described) -> LeftOut | None:
+def one_bucket(column: str, values: NDArray[np.float64], described: Described) -> LeftOut | None:
     """Of a quantile that stays in one bucket of its histogram: how it moves in there is not known."""
     bounds = described.buckets.get(base_name(column))
     if not bounds:
         return None
-    ((place, count),) = Counter(bisect_left(bounds, value) for value in values).most_common(1)
-    if count < _NEARLY_ALL * len(values):
+    counts = np.bincount(np.searchsorted(bounds, values))
+    place = int(np.argmax(counts))
+    if counts[place] < _NEARLY_ALL * values.size:
         return None
     lower, upper = bounds[place - 1] if place else 0.0, bounds[min(place, len(bounds) - 1)]
     return LeftOut(column, "one_bucket", f"it stays in one bucket ({lower:g} to {upper:g}); the mean is judged")

@@ -349,11 +349,11 @@ def engine_series(samples: pd.DataFrame) -> tuple[list[EngineSeries], list[LeftO
         values = _array(samples[column].dropna())
         if values.size and np.all(values == values[0]):
             left.append(constant(column, float(values[0])))
-        elif (coarse := one_bucket(column, values.tolist(), described)) is not None:
+        elif (coarse := one_bucket(column, values, described)) is not None:
             left.append(coarse)
         elif values.size:
             varying.append(column)
-    found, others = judged(varying, described)
+    found, others = judged(varying, described, [one.column for one in left if one.code == "constant"])
     return found, [*left, *others, *summed(described)]
 
 

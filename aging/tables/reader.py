@@ -178,7 +178,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     left_out = () if asked else _left_out(table, numbers, (*labels, *table.labels), used, judged)
     if not judged:
         raise MistakesError(source, [_nothing(_left_out(table, numbers, (), used, ()))])
-    beside = frozenset(map(bare, names))
+    beside = _bare_names(table)
     series = tuple(
         one
         for span in spans
@@ -400,13 +400,23 @@ def _restarts(
     span: _Span, table: Table, values: Mapping[str, Floats], others: Sequence[str]
 ) -> tuple[float, ...] | None:
     rows, labels = span.group.rows, span.group.labels
-    counters = {name: each for name, each in values.items() if counts_up(name, labels, each[rows], table)}
+    counters = {
+        name: each
+        for name, each in values.items()
+        if counts_up(name, labels, each[rows], table.counters, _bare_names(table))
+    }
     return restarts_of(table.columns, counters, rows, span.t, others)
+
+
+def _bare_names(table: Table) -> frozenset[str]:
+    return frozenset(map(bare, table.columns))
 
 
 def _counts_work(name: str, values: Floats, table: Table) -> bool:
     """Whether a column that ``--per`` names is a cumulative count, not one whose values tell series apart."""
-    return counts_up(name, {}, values, table) or any(counts_of({name: values}, WHOLE).values())
+    return counts_up(name, {}, values, table.counters, _bare_names(table)) or any(
+        counts_of({name: values}, WHOLE).values()
+    )
 
 
 def _along(one: TableSeries, count: str, spans: Sequence[_Span], values: Mapping[str, Floats]) -> TableSeries:

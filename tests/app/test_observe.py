@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from aging.app import observe
 from aging.app.observe import observation
 from aging.campaign.load import parse_campaign
-from aging.deployments.origins.attached import Whereabouts
+from aging.deployments.origins.attached import Attached, Whereabouts
+from aging.deployments.runtimes.attach import AttachOptions
 from aging.runner.catalogue import Catalogue
 
 
@@ -28,3 +31,27 @@ def test_a_short_observation_reads_memory_by_kind_more_often(
 ) -> None:
     campaign = parse_campaign(observation(whereabouts, duration).text, Catalogue.discovered().kinds())
     assert campaign.sampling.get("footprint") == interval
+
+
+def test_a_short_observation_scrapes_more_often(whereabouts: Whereabouts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observe, "scrape", lambda _http, _url: {})
+    kinds = Catalogue.discovered().kinds()
+    for duration, interval in (("3m", 1.0), ("20m", 5.0), ("2h", None)):
+        text = observation(whereabouts, duration, "http://127.0.0.1:1/metrics").text
+        assert parse_campaign(text, kinds).sampling.get("engine") == interval
+
+
+@pytest.mark.parametrize("given", ["process", "now", "3h"])
+def test_the_start_of_load_is_in_the_campaign(whereabouts: Whereabouts, given: str) -> None:
+    campaign = parse_campaign(observation(whereabouts, "20m", load_start=given).text, Catalogue.discovered().kinds())
+    options = campaign.deployment[0]
+    assert isinstance(options, AttachOptions)
+    assert options.load_start == given
+
+
+def test_no_load_before_the_process(whereabouts: Whereabouts) -> None:
+    age = time.monotonic() - Attached(whereabouts, "process").born
+    assert time.monotonic() - Attached(whereabouts, "3h").born == pytest.approx(age, abs=1.0)
+    assert time.monotonic() - Attached(whereabouts, "now").born < 1.0
+    with pytest.raises(ValueError, match="yesterday"):
+        Attached(whereabouts, "yesterday")

@@ -138,6 +138,8 @@ def test_what_is_judged_and_how() -> None:
         "engine_queue_wait_count": "gauge",
     }
     assert {one.code for one in left} == {"work", "clock"}
+    only_count = judged(["engine_y_count"], described, ["engine_y_sum"])
+    assert [one.code for one in only_count[1]] == ["work"], "the count of a histogram whose sum never moves"
     assert request_columns(COLUMNS, described) == ["engine_vllm_request_success_total"]
 
 

@@ -113,7 +113,8 @@ def server() -> Iterator[Engine]:
 
 
 def test_label_sets_have_columns_and_are_summed_and_buckets_are_left_out(server: Engine) -> None:
-    assert server.reading() == Reading("vllm", "engine", 5, VALUES)
+    described = '{"buckets": {"engine_vllm_time_to_first_token_seconds": [0.1]}}'
+    assert server.reading() == Reading("vllm", "engine", 5, VALUES, described=described)
 
 
 def test_only_what_has_an_endpoint_is_asked(server: Engine) -> None:

@@ -36,6 +36,20 @@ _TEMPLATE = """
 <p class="note">q is p after false-discovery control over the whole campaign; the 95th percentiles of latencies
 are a separate family; n is the number of grid points.
 A counter (<code>_total</code>) is analyzed as its rate per second.</p>
+{% if unjudged %}
+{% call fold("Series of metrics that are not judged") %}
+<div class="wide"><table class="findings">
+<thead><tr><th scope="col">Deployment</th><th scope="col">Series</th><th scope="col" class="num">Last value</th>
+<th scope="col">Reason</th></tr></thead>
+<tbody>
+{% for one in unjudged %}
+<tr><td>{{ one.deployment }}</td><th scope="row">{{ one.series }}</th>
+<td class="num">{{ level(one.series, one.value) }}</td><td>{{ one.reason }}</td></tr>
+{% endfor %}
+</tbody>
+</table></div>
+{% endcall %}
+{% endif %}
 {% if tests %}
 {% call fold("p of every trend test") %}
 <div class="wide"><table class="findings">
@@ -71,4 +85,4 @@ class Indicators(Section):
         findings.sort(key=lambda one: order.get(one.deployment, len(order)))
         groups = [(name, list(group)) for name, group in groupby(findings, key=lambda one: one.deployment)]
         tests = sorted({test for finding in findings for test in finding.tests})
-        return render(_TEMPLATE, groups=groups, tests=tests)
+        return render(_TEMPLATE, groups=groups, tests=tests, unjudged=context.findings.unjudged)
