@@ -18,7 +18,7 @@ from aging.core.errors import Mistake, MistakeCode, MistakesError, require
 from aging.core.measure import PLAIN
 from aging.core.plugins import discover
 from aging.stats.note import Note
-from aging.tables.axis import Found, NoAxis, axis_of, example_of, options_of
+from aging.tables.axis import Found, NoAxis, axis_of, example_of, mostly_rises, options_of
 from aging.tables.base import Format
 from aging.tables.cells import Cells
 from aging.tables.choice import Choice, column_named, unknown_column
@@ -256,11 +256,16 @@ def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str], s
         name
         for name, column in values.items()
         if name not in labels
-        and time_rank(name) is None
+        and not _is_time(name, column)
         and not identifies(name, column, table)
         and _any_finite(column)
     ]
     return [name for name in measuring if name not in counts] or measuring
+
+
+def _is_time(name: str, values: Floats) -> bool:
+    """Whether a column beside the axis is another of times; one that goes up and down is a measured duration."""
+    return time_rank(name) is not None and mostly_rises(values)
 
 
 def _any_finite(values: Floats) -> bool:
@@ -278,7 +283,7 @@ def _left_out(
             reason = numbers.refused[name]
         elif not _any_finite(numbers.cells[name].values):
             reason = "holds no finite values"
-        elif time_rank(name) is not None:
+        elif _is_time(name, numbers.cells[name].values):
             reason = f"is a time by its name; --column {_quoted(name)} judges it all the same"
         elif identifies(name, numbers.cells[name].values, table):
             reason = f"is an identifier or a number of rows; --column {_quoted(name)} judges it all the same"
