@@ -19,7 +19,7 @@ from aging.core.measure import PLAIN
 from aging.core.plugins import discover
 from aging.stats.note import Note
 from aging.tables.axis import Found, NoAxis, axis_of, example_of, mostly_rises, options_of
-from aging.tables.base import Format
+from aging.tables.base import Format, NoRowsError
 from aging.tables.cells import Cells
 from aging.tables.choice import Choice, column_named, unknown_column
 from aging.tables.columns import Numbers, counts_up, identifies, measure_by_metric, numbers_of
@@ -91,8 +91,7 @@ def _table(path: Path, source: str, kind: str | None) -> tuple[Table, str]:
         raise MistakesError(source, [Mistake("--format", what, MistakeCode.UNKNOWN_NAME)])
     try:
         head = head_of(path)
-        found = formats[kind] if kind is not None else _recognized(formats, head)
-        table = found.read(path)
+        table, found = _read([formats[kind]] if kind is not None else _recognizing(formats, head), path)
     except OSError as error:
         what = f"cannot be read: {error.strerror or 'an error of input or output'}"
         raise MistakesError(source, [Mistake("", what, MistakeCode.UNREADABLE_FILE)]) from None
@@ -105,20 +104,32 @@ def _table(path: Path, source: str, kind: str | None) -> tuple[Table, str]:
     return table, found.kind
 
 
-def _recognized(formats: Mapping[str, type[Format]], head: Sequence[str]) -> type[Format]:
+def _read(candidates: Sequence[type[Format]], path: Path) -> tuple[Table, type[Format]]:
+    """The table in the first format that has rows of it. Raises ValueError, with what is wrong by the first."""
+    missing: NoRowsError | None = None
+    for one in candidates:
+        try:
+            return one.read(path), one
+        except NoRowsError as error:
+            missing = missing or error
+        except ValueError:
+            if missing is None:
+                raise
+    raise missing or ValueError("is empty")
+
+
+def _recognizing(formats: Mapping[str, type[Format]], head: Sequence[str]) -> list[type[Format]]:
     start = head[0] if head else ""
     if start.startswith("PK\x03\x04"):
         raise ValueError("is an Excel workbook or a ZIP archive; save the sheet as CSV")
     text = "".join(head)[:2000]
     if (
-        sum(not one.isprintable() and one not in "\t\x0c\ufeff" for one in text) > 0.1 * len(text)
+        sum(not one.isprintable() and one not in "\t\x0c\x1b\ufeff" for one in text) > 0.1 * len(text)
         and start[:4] != "PAR1"
     ):
         raise ValueError("is no text; aging reads text tables, logs, JSON and Parquet")
-    for one in sorted(formats.values(), key=lambda one: (one.rank, one.kind)):
-        if one.recognizes(head):
-            return one
-    raise ValueError("is empty")
+    ordered = sorted(formats.values(), key=lambda one: (one.rank, one.kind))
+    return [one for one in ordered if one.recognizes(head)]
 
 
 def series_of(columns: Any, source: str, choice: Choice) -> list[TableSeries]:
