@@ -37,7 +37,9 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
         "--time-format", metavar="FORMAT", help="strptime format of the times, like '%%d/%%m/%%Y %%H:%%M'"
     )
     group.add_argument("--timezone", metavar="ZONE", help="zone of times without one, like Europe/Berlin; default: UTC")
-    group.add_argument("--decimal", choices=(".", ","), default="", help="the decimal mark of the numbers")
+    group.add_argument(
+        "--decimal", choices=(".", ","), default="", metavar="MARK", help="the decimal mark of the numbers, . or ,"
+    )
     group.add_argument("--load-start", metavar="TIME", help="start of load, in the file's own time format")
 
 

@@ -12,6 +12,10 @@ from aging.tables.table import Table
 ENTRY_POINT_GROUP = "aging.table_formats"
 
 
+class NoRowsError(ValueError):
+    """A file that looks like one of a format, but has no rows of it: the next format that recognizes it is tried."""
+
+
 class Format(ABC):
     """One format. ``kind`` is its name for ``--format``; ``made_by`` is the command that makes such a file.
 

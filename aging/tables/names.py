@@ -48,7 +48,13 @@ _TIMES = (
     *("@timestamp", "_time", "seconds", "clock", "when", "at", "uptime", "unix_time", "unixtime", "created_at"),
     *("zeit", "zeitstempel", "datum", "uhrzeit", "heure", "fecha", "hora", "tiempo"),
 )
-_TIME_BEGINS = _set("time timestamp ts t date datetime elapsed uptime epoch clock unix runtime wall wallclock")
+_TIME_BEGINS = _set("time timestamp ts date datetime elapsed uptime epoch runtime")
+_TIME_ONLY = _set("clock unix wall wallclock t")
+"""Words that begin names of times only before words of :data:`_TIME_REST`: ``clock_mhz`` is none."""
+
+_TIME_REST = _set(
+    "time timestamp utc local ms us ns s sec secs seconds min minutes h hours days nano nanos millis micros iso epoch"
+)
 _TIME_ENDS = _set("timestamp datetime elapsed uptime epoch time at")
 _TIME_WITHIN = _set("timestamp datetime elapsed uptime since mono monotonic")
 _UNITS_ALONE = _set("sec secs second minute minutes hour hours day days millis")
@@ -145,7 +151,7 @@ def time_rank(name: str) -> int | None:
     spoken = words(name)
     if not spoken or "%" in name or name.strip().endswith("+") or set(spoken) & _MEASURED:
         return None
-    if spoken[0] in _TIME_BEGINS:
+    if spoken[0] in _TIME_BEGINS or (spoken[0] in _TIME_ONLY and len(spoken) > 1 and set(spoken[1:]) <= _TIME_REST):
         return 100
     if spoken[-1] in _TIME_ENDS:
         return 200

@@ -12,13 +12,14 @@ import numpy as np
 
 from aging.core.measure import Measure
 from aging.stats.note import Note
+from aging.tables.base import NoRowsError
 from aging.tables.table import Column, Table
 from aging.tables.text import opened
 
 TIME = "time"
 """The column of the times that stand before rows or between them."""
 
-TIMES = frozenset(("TIME", "TIMESTAMP", "DATE", "#TIME"))
+_TIMES = frozenset(("TIME", "TIMESTAMP", "DATE", "DATETIME"))
 """Words of a header above times that a user has put before the rows."""
 
 KIB = Measure("B", "KiB", 1024.0)
@@ -96,6 +97,12 @@ def _may_begin(text: str) -> bool:
     return start[:1] in _MAY_BEGIN and (":" in start or start.lstrip(" [=#*-")[:10].isdecimal())
 
 
+def without_times(names: Sequence[str]) -> Sequence[str]:
+    """The names of a header without those of the times that a user has put before the rows."""
+    first = next((place for place, name in enumerate(names) if name.strip("#[]").upper() not in _TIMES), len(names))
+    return names[first:]
+
+
 def stamped(texts: Iterable[str]) -> Iterator[Line]:
     """The lines that hold more than a time, each with its time: the one before it, else the last one above."""
     time: str | None = None
@@ -155,9 +162,9 @@ class Rows:
         self._strangers.append(line)
 
     def table(self, known: Knowledge, *, time: str | None = None, notes: Sequence[Note] = ()) -> Table:
-        """The table; ``time`` names a column of times of the tool's own. Raises ValueError if there are no rows."""
+        """The table; ``time`` names a column of times of the tool's own. Raises NoRowsError."""
         if not self._size:
-            raise ValueError("no rows of values were found")
+            raise NoRowsError("has no rows of values")
         columns = {name: _column(cells, self._size) for name, cells in self._columns.items()}
         if TIME in columns:
             columns = {TIME: columns.pop(TIME), **columns}

@@ -18,8 +18,8 @@ from aging.core.errors import Mistake, MistakeCode, MistakesError, require
 from aging.core.measure import PLAIN
 from aging.core.plugins import discover
 from aging.stats.note import Note
-from aging.tables.axis import Found, NoAxis, axis_of, example_of, options_of
-from aging.tables.base import Format
+from aging.tables.axis import Found, NoAxis, axis_of, example_of, mostly_rises, options_of
+from aging.tables.base import Format, NoRowsError
 from aging.tables.cells import Cells
 from aging.tables.choice import Choice, column_named, unknown_column
 from aging.tables.columns import Numbers, counts_up, identifies, measure_by_metric, numbers_of
@@ -94,8 +94,7 @@ def _table(path: Path, source: str, kind: str | None) -> tuple[Table, str]:
         raise MistakesError(source, [Mistake("--format", what, MistakeCode.UNKNOWN_NAME)])
     try:
         head = head_of(path)
-        found = formats[kind] if kind is not None else _recognized(formats, head)
-        table = found.read(path)
+        table, found = _read([formats[kind]] if kind is not None else _recognizing(formats, head), path)
     except OSError as error:
         what = f"cannot be read: {error.strerror or 'an error of input or output'}"
         raise MistakesError(source, [Mistake("", what, MistakeCode.UNREADABLE_FILE)]) from None
@@ -108,20 +107,32 @@ def _table(path: Path, source: str, kind: str | None) -> tuple[Table, str]:
     return table, found.kind
 
 
-def _recognized(formats: Mapping[str, type[Format]], head: Sequence[str]) -> type[Format]:
+def _read(candidates: Sequence[type[Format]], path: Path) -> tuple[Table, type[Format]]:
+    """The table in the first format that has rows of it. Raises ValueError, with what is wrong by the first."""
+    missing: NoRowsError | None = None
+    for one in candidates:
+        try:
+            return one.read(path), one
+        except NoRowsError as error:
+            missing = missing or error
+        except ValueError:
+            if missing is None:
+                raise
+    raise missing or ValueError("is empty")
+
+
+def _recognizing(formats: Mapping[str, type[Format]], head: Sequence[str]) -> list[type[Format]]:
     start = head[0] if head else ""
     if start.startswith("PK\x03\x04"):
         raise ValueError("is an Excel workbook or a ZIP archive; save the sheet as CSV")
     text = "".join(head)[:2000]
     if (
-        sum(not one.isprintable() and one not in "\t\x0c\ufeff" for one in text) > 0.1 * len(text)
+        sum(not one.isprintable() and one not in "\t\x0c\x1b\ufeff" for one in text) > 0.1 * len(text)
         and start[:4] != "PAR1"
     ):
         raise ValueError("is no text; aging reads text tables, logs, JSON and Parquet")
-    for one in sorted(formats.values(), key=lambda one: (one.rank, one.kind)):
-        if one.recognizes(head):
-            return one
-    raise ValueError("is empty")
+    ordered = sorted(formats.values(), key=lambda one: (one.rank, one.kind))
+    return [one for one in ordered if one.recognizes(head)]
 
 
 def series_of(columns: Any, source: str, choice: Choice) -> list[TableSeries]:
@@ -266,11 +277,16 @@ def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str], s
         name
         for name, column in values.items()
         if name not in labels
-        and time_rank(name) is None
+        and not _is_time(name, column)
         and not identifies(name, column, table)
         and _any_finite(column)
     ]
     return [name for name in measuring if name not in counts] or measuring
+
+
+def _is_time(name: str, values: Floats) -> bool:
+    """Whether a column beside the axis is another of times; one that goes up and down is a measured duration."""
+    return time_rank(name) is not None and mostly_rises(values)
 
 
 def _any_finite(values: Floats) -> bool:
@@ -288,7 +304,7 @@ def _left_out(
             reason = numbers.refused[name]
         elif not _any_finite(numbers.cells[name].values):
             reason = "holds no finite values"
-        elif time_rank(name) is not None:
+        elif _is_time(name, numbers.cells[name].values):
             reason = f"is a time by its name; --column {_quoted(name)} judges it all the same"
         elif identifies(name, numbers.cells[name].values, table):
             reason = f"is an identifier or a number of rows; --column {_quoted(name)} judges it all the same"

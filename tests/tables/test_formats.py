@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import aging.tables.formats
+from aging.core.errors import MistakesError
 from aging.core.plugins import discover
 from aging.tables.base import Format
 from aging.tables.cells import read_cells
@@ -275,6 +276,10 @@ class TestTimes:
         assert table.columns["time"].tolist() == ["12:00:00", "12:00:01"]
         assert table.columns["RSS"].tolist() == ["10776", "10780"]
 
+    def test_under_a_date_and_a_time(self, tmp_path: Path) -> None:
+        _, table = read(written(tmp_path, "DATE TIME PID RSS\n2026-08-25 12:00:00 64 10776\n"))
+        assert table.columns["time"].tolist() == ["2026-08-25 12:00:00"]
+
     def test_age_of_a_process(self, tmp_path: Path) -> None:
         text = "    ELAPSED   RSS\n   01:00:00 10776\n    ELAPSED   RSS\n 1-02:00:00 20776\n"
         _, table = read(written(tmp_path, text))
@@ -358,8 +363,8 @@ class TestGeneral:
 
 
 def test_what_watch_draws_is_refused_with_a_loop() -> None:
-    with pytest.raises(ValueError, match="while sleep 60"):
-        read(SAMPLES / "watch.txt")
+    with pytest.raises(MistakesError, match="while sleep 60"):
+        read_series(SAMPLES / "watch.txt", Choice())
 
 
 def test_lines_that_are_no_rows_are_counted(tmp_path: Path) -> None:
@@ -367,6 +372,21 @@ def test_lines_that_are_no_rows_are_counted(tmp_path: Path) -> None:
     _, table = read(written(tmp_path, text))
     assert table.columns["MEMORY(bytes)"].tolist() == ["20Mi", "21Mi"]
     assert [(note.code, "line 3" in note) for note in table.notes] == [("lines_left_out", True)]
+
+
+def test_a_table_that_only_looks_like_a_tool_s_is_read_as_any_other(tmp_path: Path) -> None:
+    header = "time PID RSS %MEM x\n"
+    reading = read_series(
+        written(tmp_path, header + "".join(f"{n} p{n % 2} {n + 5} 1 2\n" for n in range(20))), Choice()
+    )
+    assert reading.format == "delimited"
+
+
+def test_a_semicolon_goes_with_a_decimal_comma(tmp_path: Path) -> None:
+    rows = "".join(f"2026-08-25 12:{number:02}:00;18,{100 + number}\n" for number in range(20))
+    path = written(tmp_path, 'Time;"{pod=""a""}"\n' + rows)
+    reading = read_series(path, Choice())
+    assert (reading.format, reading.series[0].y[-1]) == ("grafana", 18.119)
 
 
 def test_a_header_without_rows_is_an_error(tmp_path: Path) -> None:

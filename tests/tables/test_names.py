@@ -71,7 +71,7 @@ def test_times(name: str) -> None:
             "timeout_count",
             "runtime_errors",
         ),
-        *("idle_time_pct", "rss", "minimum", "dates", "total_time", "latency", "gpu"),
+        *("idle_time_pct", "rss", "minimum", "dates", "clock_mhz", "t_max", "total_time", "latency", "gpu"),
     ],
 )
 def test_no_times(name: str) -> None:

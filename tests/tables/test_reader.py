@@ -192,7 +192,9 @@ def test_date_and_clock_in_two_columns(header: str, row: str, tmp_path: Path) ->
 
 def test_response_time_is_no_axis(tmp_path: Path) -> None:
     text = "timestamp,time,rss\n" + "".join(f"{1.78e9 + i:.0f},{0.3 + i % 3 / 10},{i}\n" for i in R)
-    assert read_text(tmp_path, text).series[0].t[-1] == 29.0
+    reading = read_text(tmp_path, text)
+    assert names(reading) == ["time", "rss"]
+    assert reading.series[0].t[-1] == 29.0
 
 
 def test_epochs_of_training_are_a_count(tmp_path: Path) -> None:

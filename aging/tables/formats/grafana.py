@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +18,7 @@ from aging.tables.printout import Knowledge, Rows, lines, plain
 from aging.tables.table import Table
 
 _FOR_EXCEL = re.compile(r"^sep=(.)\s*$")
+_POINT = re.compile(r"[+-]?\d+\.(?:\d{1,2}|\d{4,})(?:$|\s)")
 _TIME = re.compile(r'^"?Time"?$', re.IGNORECASE)
 _LONG = re.compile(r'^"?Series"?[;,]"?Time"?[;,]"?Value"?\s*$')
 
@@ -46,13 +48,16 @@ class Grafana(Format):
         names = shortened([labeled_name(name) or LabeledName(name) for name in header[1:]])
         long = _LONG.match(first) is not None
         rows = Rows()
+        points = False
         for cells in csv.reader(texts, delimiter=separator):
+            points = points or any(_POINT.match(cell) for cell in cells[1:])
             if long:
                 series, time, value = [*cells, "", ""][:3]
                 rows.add(time, {"Series": series, "Value": value})
             else:
                 rows.add(cells[0], dict(zip(names, islice(cells, 1, None), strict=False)))
-        return rows.table(Knowledge(("Series",) if long else ()))
+        table = rows.table(Knowledge(("Series",) if long else ()))
+        return replace(table, decimal=",") if separator == ";" and not points else table
 
 
 def _separator(header: str) -> str:

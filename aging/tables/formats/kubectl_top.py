@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from aging.tables.base import Format
-from aging.tables.printout import PERCENT, TIMES, Knowledge, Rows, lines, stamped, stamped_head
+from aging.tables.printout import PERCENT, Knowledge, Rows, lines, stamped, stamped_head, without_times
 from aging.tables.table import Table
 
 _HEADER = re.compile(r"(?:^|\s)NAME\s+CPU\(cores\)\s.*MEMORY\(bytes\)")
@@ -42,7 +42,7 @@ class KubectlTop(Format):
         for line in stamped(lines(path)):
             cells = line.text.split()
             if _HEADER.search(line.text):
-                names = cells[1:] if cells[0] in TIMES else cells
+                names = without_times(cells)
                 continue
             if not names and _ROW.match(line.text):
                 names = _HEADERLESS[len(cells)]

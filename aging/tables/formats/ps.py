@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import ClassVar
 
 from aging.tables.base import Format
-from aging.tables.printout import KIB, PERCENT, SECONDS, TIMES, Knowledge, Rows, lines, no_header, stamped, stamped_head
+from aging.tables.printout import (
+    KIB,
+    PERCENT,
+    SECONDS,
+    Knowledge,
+    Rows,
+    lines,
+    no_header,
+    stamped,
+    stamped_head,
+    without_times,
+)
 from aging.tables.table import Table
 
 _SIZES = ("RSS", "RSZ", "VSZ", "SIZE", "PSS", "USS", "TRS", "DRS")
@@ -57,7 +68,7 @@ class Ps(Format):
             text, time = line.text, line.time
             if names and time is not None and names[0] == "ELAPSED":  # it looks like a time before the row
                 text, time = f"{time} {text}", None
-            columns = names[1:] if names and time is not None and names[0] in TIMES else names
+            columns = names if time is None else without_times(names)
             cells = _cut(text, columns)
             if columns and len(cells) == len(columns) and _is_row(columns, cells):
                 rows.add(time, dict(_cells(columns, cells)))
