@@ -33,7 +33,9 @@ import aging.app.prepare
 import aging.app.resume
 import aging.check.early_stop
 import aging.runner.campaign
+import aging.runner.load_process
 import aging.runner.preflight
+import aging.runner.probe
 import aging.runner.retries
 import aging.runner.round
 import aging.runner.run

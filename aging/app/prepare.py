@@ -47,15 +47,18 @@ class PreparedCampaign:
 def prepare_campaign(
     campaign_text: CampaignText, results: Path, overrides: Mapping[str, Any], console: Console
 ) -> PreparedCampaign:
-    """Read and check a campaign. Processes that killed runners left behind are ended first, and printed.
+    """Read and check a campaign.
+
+    Processes that killed runners left are ended first, and printed, unless the campaign only watches.
 
     Raises CampaignError, or PreflightError if the campaign cannot start now.
     """
     catalogue = Catalogue.discovered()
     source = campaign_text.source
     campaign, files = _with_inputs(parse_campaign(campaign_text.text, catalogue.kinds(), source, **overrides), source)
-    for message in reap():
-        console.print(message, highlight=False, soft_wrap=True)
+    if campaign.load is not None or any(options.owned for options in campaign.deployment):
+        for message in reap():
+            console.print(message, highlight=False, soft_wrap=True)
     check(campaign, catalogue, results, source=source)
     require_calibration(campaign, source)
     return PreparedCampaign(campaign, resolve_deployments(campaign, catalogue), catalogue, files)

@@ -59,14 +59,15 @@ def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackTy
 
 
 def parser(asked: Collection[str] = _VERBS) -> argparse.ArgumentParser:
-    """The command line, with the options of only those verbs that are ``asked`` for."""
+    """The command line, with the options and the help of only those verbs that are ``asked`` for; of none, all help."""
     root = argparse.ArgumentParser(
         prog="aging", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     root.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     verbs = root.add_subparsers(metavar="VERB", required=True)
+    described = asked if set(asked) & set(_VERBS) else _VERBS
     for name in _VERBS:
-        doc = _docstring(name)
+        doc = _docstring(name) if name in described else name
         sub = verbs.add_parser(
             name,
             help=doc.splitlines()[0].removesuffix("."),

@@ -88,7 +88,7 @@ def test_supervisor_restarts(tmp_path: Path) -> None:
             first = children()[0].pid
             pattern = re.escape(str(tmp_path / "restarted-server"))
             with Started.of(tmp_path, "observe", "--name", pattern, "--for", "30s", "--load-start", "now") as observed:
-                observed.until_event("watch_started")
+                observed.until_samples("restarted-server", 3)
                 os.kill(first, signal.SIGKILL)
                 observed.until_event("deployment_ready", 2)
                 code = observed.ended()
