@@ -103,7 +103,7 @@ def test_logs(kind: str, tmp_path: Path) -> None:
 
 def test_numbers_without_names_are_no_log(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    path.write_text("".join(f"Mem:  64213 {20000 + i} 30000 10\n" for i in R))
+    path.write_text("".join(f"Heap:  64213 {20000 + i} 30000 10\n" for i in R))
     assert [one.name for one in read(path, Choice(every=60.0)).series] == ["2", "3", "4", "5"]
 
 
