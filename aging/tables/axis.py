@@ -146,10 +146,10 @@ def _by_name(columns: Mapping[str, Column]) -> list[str]:
     return [name for _, _, name in sorted(ranked)]
 
 
-def mostly_rises(seconds: Floats) -> bool:
+def mostly_rises(seconds: Floats, most_falls: float = _MOST_FALLS) -> bool:
     """Whether numbers could be times: they rise, and seldom fall."""
     steps = np.diff(seconds[np.isfinite(seconds)])
-    return steps.size == 0 or (int(np.count_nonzero(steps < 0)) <= _MOST_FALLS * steps.size and bool(np.any(steps > 0)))
+    return steps.size == 0 or (int(np.count_nonzero(steps < 0)) <= most_falls * steps.size and bool(np.any(steps > 0)))
 
 
 def _has_times(column: Column, place: int, name: str) -> bool:  # noqa: PLR0911

@@ -86,7 +86,8 @@ def label_columns(candidates: Mapping[str, Column], times: Floats, *, clock: boo
     """
     size = times.size
     found = {name: codes_of(column) for name, column in candidates.items()}
-    varying = {name: codes for name, (codes, words) in found.items() if 1 < len(words) <= min(_MOST_SERIES, size / 2)}
+    most = min(_MOST_SERIES, size / 2)
+    varying = {name: codes for name, (codes, _) in found.items() if 1 < np.unique(codes).size <= most}
     if not varying:
         return ()
     labels: tuple[str, ...] = ()

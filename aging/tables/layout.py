@@ -104,7 +104,9 @@ def _by_wide_blanks(line: str) -> Row:
 
 
 def _by_blanks(line: str) -> Row:
-    return [cell for cell in re.split(r"[ \t]+", line) if cell]  # a blank within a number is of another kind
+    return [
+        cell.rstrip(",:;") or cell for cell in re.split(r"[ \t]+", line) if cell
+    ]  # a blank within a number is of another kind
 
 
 def _glued(*patterns: re.Pattern[str]) -> Callable[[str], Row]:

@@ -57,7 +57,7 @@ _TIME_REST = _set(
 )
 _TIME_ENDS = _set("timestamp datetime elapsed uptime epoch time at")
 _TIME_WITHIN = _set("timestamp datetime elapsed uptime since mono monotonic")
-_UNITS_ALONE = _set("sec secs second minute minutes hour hours day days millis")
+_UNITS_ALONE = _set("ms sec secs second minute minutes hour hours day days millis")
 _MEASURED = _set(
     "response latency cpu wait request per execution exec processing queue idle busy total user system sys gc pause"
     " prefill decode inference to first error errors count limit out outs calls memory bytes spent saved left"
@@ -165,7 +165,7 @@ def unit_of_time(name: str) -> float | None:
         if (seconds := seconds_of_unit(bracketed)) is not None:
             return seconds
     spoken = words(text)
-    if spoken and (len(spoken) > 1 or len(spoken[0]) > 2):
+    if spoken and (len(spoken) > 1 or len(spoken[0]) > 2 or spoken[0] in _UNITS_ALONE):
         return seconds_of_unit(spoken[-1])
     return None
 
@@ -184,7 +184,7 @@ def is_count(name: str) -> bool:
 def is_identifier(name: str) -> bool:
     """Whether its numbers measure nothing: an index, a process id, a port."""
     low = bare(name).replace(" ", "_").replace(".", "_")
-    return low in _IDENTIFIERS or low.endswith(_IDENTIFIER_ENDS) or low == ""
+    return low in _IDENTIFIERS or low.endswith(_IDENTIFIER_ENDS)
 
 
 def may_measure(name: str) -> bool:

@@ -48,6 +48,7 @@ __all__ = ["Choice", "read", "read_table", "reading_of", "series_of"]
 
 STANDARD_INPUT = "standard input"
 _MOST_LISTED = 12
+_FALLS_OF_TIMES = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,7 @@ def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str], s
 
 def _is_time(name: str, values: Floats) -> bool:
     """Whether a column beside the axis is another of times; one that goes up and down is a measured duration."""
-    return time_rank(name) is not None and mostly_rises(values)
+    return time_rank(name) is not None and mostly_rises(values, _FALLS_OF_TIMES)
 
 
 def _any_finite(values: Floats) -> bool:

@@ -101,6 +101,18 @@ def test_logs(kind: str, tmp_path: Path) -> None:
     assert reading.series[0].t.tolist() == list(R)
 
 
+def test_numbers_without_names_are_no_log(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("".join(f"Heap:  64213 {20000 + i} 30000 10\n" for i in R))
+    assert [one.name for one in read(path, Choice(every=60.0)).series] == ["2", "3", "4", "5"]
+
+
+def test_objects_of_javascript(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("".join(f"{{ rss: {1000 + i}, heapUsed: {i * 2} }}\n" for i in R))
+    assert [one.name for one in read(path, Choice(every=60.0)).series] == ["rss", "heapUsed"]
+
+
 def test_parquet(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     zone = pd.to_datetime([1.78e9 + 60.0 * i for i in R], unit="s", utc=True).tz_convert("Europe/Rome")

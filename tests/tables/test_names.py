@@ -79,8 +79,8 @@ def test_no_times(name: str) -> None:
 
 
 def test_units_of_times() -> None:
-    names = ("uptime_hours", "time (min)", "elapsed_s", "ts_ms", "days", "time", "t")
-    assert [unit_of_time(name) for name in names] == [3600, 60, 1, 1e-3, 86400, None, None]
+    names = ("uptime_hours", "time (min)", "elapsed_s", "ts_ms", "days", "ms", "time", "t")
+    assert [unit_of_time(name) for name in names] == [3600, 60, 1, 1e-3, 86400, 1e-3, None, None]
 
 
 @pytest.mark.parametrize(
