@@ -1,8 +1,9 @@
 """What taking out a daily or weekly cycle does to size, coverage and width of the interval of a slow growth beside it.
 
-Series of 2 to 14 days, every half hour: a load that swings by day as a sine, as working hours of a height that differs
-from day to day, or as weeks of five days, over autocorrelated noise, with no growth (``size``: share of trends found at
-5 %) and with a slow leak (``coverage`` and ``width`` of the 95 % interval of the slope, width in units of the leak). Without a cycle: autocorrelated noise, a random walk, and a leak.
+Series of 2 to 14 days, every half hour: a load that swings by day as a sine, as working hours of a height that
+differs from day to day, or as weeks of five days, over autocorrelated noise, with no growth (``size``: share of
+trends found at 5 %) and with a slow leak (``coverage`` and ``width`` of the 95 % interval of the slope, width in
+units of the leak). Without a cycle: autocorrelated noise, a random walk, and a leak.
 """
 
 from __future__ import annotations
