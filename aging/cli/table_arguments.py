@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def table_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     group = parser.add_argument_group("how the file is read (all of it is detected; docs/tables.md)")
-    group.add_argument("--format", metavar="NAME", help="format of the file, like csv, jsonl or the name of a tool")
+    group.add_argument("--format", metavar="NAME", help="format of the file, like json, key-value or delimited")
     group.add_argument("--time", metavar="COLUMN", help="the time column, or a count such as requests")
     group.add_argument(
         "--column",
@@ -37,7 +37,9 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
         "--time-format", metavar="FORMAT", help="strptime format of the times, like '%%d/%%m/%%Y %%H:%%M'"
     )
     group.add_argument("--timezone", metavar="ZONE", help="zone of times without one, like Europe/Berlin; default: UTC")
-    group.add_argument("--decimal", choices=(".", ","), default="", help="the decimal mark of the numbers")
+    group.add_argument(
+        "--decimal", choices=(".", ","), default="", metavar="MARK", help="the decimal mark of the numbers, . or ,"
+    )
     group.add_argument("--load-start", metavar="TIME", help="start of load, in the file's own time format")
 
 

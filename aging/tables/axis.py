@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Found:
     times: Times | None = None
     every: float | None = None
     axis: Axis = CLOCK
-    notes: tuple[Note, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
 
 
 class NoAxis(Exception):  # noqa: N818 - it becomes part of a MistakesError
@@ -67,7 +67,7 @@ def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:  # noqa:
             continue
         if bare(name) in _TRAINING and not times.epoch:
             continue
-        if _mostly_rises(times.seconds):
+        if mostly_rises(times.seconds):
             return _with_partner(columns, name, times, options)
         if (time_rank(name) or 0) < _SURE:
             falling.append((name, times))
@@ -146,9 +146,10 @@ def _by_name(columns: Mapping[str, Column]) -> list[str]:
     return [name for _, _, name in sorted(ranked)]
 
 
-def _mostly_rises(seconds: Floats) -> bool:
+def mostly_rises(seconds: Floats, most_falls: float = _MOST_FALLS) -> bool:
+    """Whether numbers could be times: they rise, and seldom fall."""
     steps = np.diff(seconds[np.isfinite(seconds)])
-    return steps.size == 0 or (int(np.count_nonzero(steps < 0)) <= _MOST_FALLS * steps.size and bool(np.any(steps > 0)))
+    return steps.size == 0 or (int(np.count_nonzero(steps < 0)) <= most_falls * steps.size and bool(np.any(steps > 0)))
 
 
 def _has_times(column: Column, place: int, name: str) -> bool:  # noqa: PLR0911

@@ -56,7 +56,7 @@ _CELL = re.compile(
 )
 _INFINITE = re.compile(r"[+\-−]?inf(?:inity)?", re.IGNORECASE)
 _PAIR = re.compile(rf"(?P<first>[^/]*[^/{_BLANKS}])[{_BLANKS}]*/[{_BLANKS}]*(?P<second>[\d+.\-][^/]*)")
-_CLOCK = re.compile(r"(?:(\d{1,6})[-d ] ?)?(?:(\d{1,6}):)?(\d{1,6}):(\d\d(?:[.,]\d{1,12})?)")
+_CLOCK = re.compile(r"(?:(\d{1,6})(?:[-d ]| days?,?) ?)?(?:(\d{1,6}):)?(\d{1,6}):(\d\d(?:[.,]\d{1,12})?)")
 _SPELLED = re.compile(r"(?:\d+(?:[.,]\d+)?\s*(?:[a-zµμ]+)[\s,]*){2,}", re.IGNORECASE)
 _PART = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zµμ]+)", re.IGNORECASE)
 _GROUPED = {mark: re.compile(rf"\d{{1,3}}(?:{re.escape(mark)}\d{{3}})+") for mark in ".,"}

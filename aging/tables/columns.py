@@ -74,11 +74,14 @@ def identifies(name: str, values: Floats, table: Table) -> bool:
     return bool(np.all(known == np.floor(known)) and np.all(known >= 0))
 
 
-def counts_up(name: str, labels: Mapping[str, str], values: Floats, table: Table) -> bool:
-    """Whether a series is a cumulative count: by the format, by its name, and by values that fall only to restart."""
-    others = frozenset(bare(str(other)) for other in table.columns)
-    named = name in table.counters or is_counter(name, others) or is_counter(_metric(name, labels), others)
-    if not named:
+def counts_up(
+    name: str, labels: Mapping[str, str], values: Floats, counters: frozenset[str], beside: frozenset[str]
+) -> bool:
+    """Whether a series is a cumulative count: by the format, by its name, and by values that fall only to restart.
+
+    ``counters`` are the columns that the format knows, ``beside`` the bare names of all columns.
+    """
+    if not (name in counters or is_counter(name, beside) or is_counter(_metric(name, labels), beside)):
         return False
     known = values[np.isfinite(values)]
     falls = (np.diff(known) < 0) & (known[1:] > known[:-1] / 2)

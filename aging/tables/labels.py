@@ -25,6 +25,7 @@ _FEW_REPEATS = 0.01
 _MOST_LABELS = 3
 _MOST_RUNS = 0.2
 _COMPLETE = 0.9
+_MOST_TRIED = 8
 _MOST_SERIES = 10_000
 _FEWEST_ROWS = 4
 """Of a subject, on average: below that a column rather names the rows."""
@@ -85,7 +86,8 @@ def label_columns(candidates: Mapping[str, Column], times: Floats, *, clock: boo
     """
     size = times.size
     found = {name: codes_of(column) for name, column in candidates.items()}
-    varying = {name: codes for name, (codes, words) in found.items() if 1 < len(words) <= min(_MOST_SERIES, size / 2)}
+    most = min(_MOST_SERIES, size / 2)
+    varying = {name: codes for name, (codes, _) in found.items() if 1 < np.unique(codes).size <= most}
     if not varying:
         return ()
     labels: tuple[str, ...] = ()
@@ -112,6 +114,10 @@ def _distinct(codes: Sequence[Codes]) -> int:
 
 def _best(varying: Mapping[str, Codes], times: Floats, count: int, most: float) -> tuple[str, ...]:
     """Of the combinations that leave at most so many repeats that which names subjects, with the fewest series."""
+    if count > 1:
+        varying = {
+            name: varying[name] for name in sorted(varying, key=lambda name: not is_instance(name))[:_MOST_TRIED]
+        }
     fitting: list[tuple[bool, int, int, int, tuple[str, ...]]] = []
     for names in combinations(varying, count):
         left = repeats(times, [varying[name] for name in names])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -40,6 +40,8 @@ _TIMES = re.compile(
 )
 _SIZES = re.compile(r"(?<=\d) (?=(?:[KMGTkmgt]?i?B|bytes|ms|s|%|W|C|MHz)(?:\s|$|/))")
 _PAIRS = re.compile(r"(?<=[\dA-Za-z]) / (?=\d)")
+_QUOTED = re.compile(r'(?:^|[,;\t|])\s*"')
+_LONGEST_CELL = 1 << 14
 _EXCEL = re.compile(r'"?sep=.{1,2}"?', re.IGNORECASE)
 _FEW = 20
 HEADER_HINT = "its columns are called by their numbers, 1 to {}"
@@ -102,7 +104,9 @@ def _by_wide_blanks(line: str) -> Row:
 
 
 def _by_blanks(line: str) -> Row:
-    return [cell for cell in re.split(r"[ \t]+", line) if cell]  # a blank within a number is of another kind
+    return [
+        cell.rstrip(",:;") or cell for cell in re.split(r"[ \t]+", line) if cell
+    ]  # a blank within a number is of another kind
 
 
 def _glued(*patterns: re.Pattern[str]) -> Callable[[str], Row]:
@@ -145,7 +149,7 @@ def is_comment(line: str) -> bool:
 
 def layout_of(head: Sequence[str]) -> Layout:
     """The layout of a file with these first lines. Raises LayoutError."""
-    placed = [(place, line) for place, line in enumerate(head) if is_content(line)]
+    placed = [(place, line) for place, line in enumerate(whole_lines(head)) if is_content(line)]
     content = [(place, line) for place, line in placed if not is_comment(line) and not _EXCEL.fullmatch(line.strip())]
     if not content:
         raise LayoutError("has no rows" if not placed else "has no rows, only comment lines")
@@ -326,12 +330,25 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
+def whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Lines without their ends, a quoted cell's line breaks made blanks."""
+    held = ""
+    for line in lines:
+        held = f"{held} {line.strip()}" if held else line.rstrip("\r\n")
+        if held.count('"') % 2 and _QUOTED.search(held) and len(held) < _LONGEST_CELL:
+            continue
+        yield held
+        held = ""
+    if held:
+        yield held
+
+
 def content_rows(lines: Iterator[str], layout: Layout) -> Iterator[tuple[int, Row]]:
     """The rows of values with the numbers of their lines (from 1): no header again, no comment, no rule."""
     header = None if layout.header is None else list(layout.header)
     for number, line in enumerate(lines, start=1):
         if number <= layout.skipped or not is_content(line) or is_comment(line):
             continue
-        row = layout.splitter.cut(line.rstrip("\r\n"))
+        row = layout.splitter.cut(line)
         if row != header:
             yield number, row

@@ -15,7 +15,7 @@ def _set(text: str) -> frozenset[str]:
 
 _LABELS = re.compile(r"\{.*\}\s*$", re.DOTALL)
 _BRACKETED = re.compile(r"[(\[]\s*([^()\[\]]{1,16}?)\s*[)\]]")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?<![KMGTP]i)(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?<![KMGTP]i)(?!(?<=k)B)(?=[A-Z])")
 _WORDS = re.compile(r"[A-Za-zµμ%]+|\d+")
 _PER_SECOND = re.compile(r"(?:^|[_ .])(\w+?)[_ ]?(?:/s(?:ec)?|per_s(?:ec|econd)?)$", re.IGNORECASE)
 _NOT_UNITS = {"d", "w", "h", "m", "min", "cpu", "cpus", "core", "cores", "vcpu", "day", "days", "hour", "hours", "week"}
@@ -48,10 +48,16 @@ _TIMES = (
     *("@timestamp", "_time", "seconds", "clock", "when", "at", "uptime", "unix_time", "unixtime", "created_at"),
     *("zeit", "zeitstempel", "datum", "uhrzeit", "heure", "fecha", "hora", "tiempo"),
 )
-_TIME_BEGINS = _set("time timestamp ts t date datetime elapsed uptime epoch clock unix runtime wall wallclock")
+_TIME_BEGINS = _set("time timestamp ts date datetime elapsed uptime epoch runtime")
+_TIME_ONLY = _set("clock unix wall wallclock t")
+"""Words that begin names of times only before words of :data:`_TIME_REST`: ``clock_mhz`` is none."""
+
+_TIME_REST = _set(
+    "time timestamp utc local ms us ns s sec secs seconds min minutes h hours days nano nanos millis micros iso epoch"
+)
 _TIME_ENDS = _set("timestamp datetime elapsed uptime epoch time at")
 _TIME_WITHIN = _set("timestamp datetime elapsed uptime since mono monotonic")
-_UNITS_ALONE = _set("sec secs second minute minutes hour hours day days millis")
+_UNITS_ALONE = _set("ms sec secs second minute minutes hour hours day days millis")
 _MEASURED = _set(
     "response latency cpu wait request per execution exec processing queue idle busy total user system sys gc pause"
     " prefill decode inference to first error errors count limit out outs calls memory bytes spent saved left"
@@ -145,7 +151,7 @@ def time_rank(name: str) -> int | None:
     spoken = words(name)
     if not spoken or "%" in name or name.strip().endswith("+") or set(spoken) & _MEASURED:
         return None
-    if spoken[0] in _TIME_BEGINS:
+    if spoken[0] in _TIME_BEGINS or (spoken[0] in _TIME_ONLY and len(spoken) > 1 and set(spoken[1:]) <= _TIME_REST):
         return 100
     if spoken[-1] in _TIME_ENDS:
         return 200
@@ -159,7 +165,7 @@ def unit_of_time(name: str) -> float | None:
         if (seconds := seconds_of_unit(bracketed)) is not None:
             return seconds
     spoken = words(text)
-    if spoken and (len(spoken) > 1 or len(spoken[0]) > 2):
+    if spoken and (len(spoken) > 1 or len(spoken[0]) > 2 or spoken[0] in _UNITS_ALONE):
         return seconds_of_unit(spoken[-1])
     return None
 
@@ -178,7 +184,7 @@ def is_count(name: str) -> bool:
 def is_identifier(name: str) -> bool:
     """Whether its numbers measure nothing: an index, a process id, a port."""
     low = bare(name).replace(" ", "_").replace(".", "_")
-    return low in _IDENTIFIERS or low.endswith(_IDENTIFIER_ENDS) or low == ""
+    return low in _IDENTIFIERS or low.endswith(_IDENTIFIER_ENDS)
 
 
 def may_measure(name: str) -> bool:

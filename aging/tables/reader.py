@@ -18,7 +18,7 @@ from aging.core.errors import Mistake, MistakeCode, MistakesError, require
 from aging.core.measure import PLAIN
 from aging.core.plugins import discover
 from aging.stats.note import Note
-from aging.tables.axis import Found, NoAxis, axis_of, example_of, options_of
+from aging.tables.axis import Found, NoAxis, axis_of, example_of, mostly_rises, options_of
 from aging.tables.base import Format
 from aging.tables.cells import Cells
 from aging.tables.choice import Choice, column_named, unknown_column
@@ -35,7 +35,7 @@ from aging.tables.labels import (
     ticks_of,
     varies,
 )
-from aging.tables.names import time_rank
+from aging.tables.names import bare, time_rank
 from aging.tables.restarts import restarts_of
 from aging.tables.series import Floats, LeftOut, TableReading, TableSeries
 from aging.tables.stamps import stamp_of
@@ -48,6 +48,7 @@ __all__ = ["Choice", "read", "read_table", "reading_of", "series_of"]
 
 STANDARD_INPUT = "standard input"
 _MOST_LISTED = 12
+_FALLS_OF_TIMES = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +179,12 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     left_out = () if asked else _left_out(table, numbers, (*labels, *table.labels), used, judged)
     if not judged:
         raise MistakesError(source, [_nothing(left_out)])
+    beside = frozenset(map(bare, names))
     series = tuple(
         one
         for span in spans
         for name in judged
-        if (one := _series(name, numbers.cells[name], span, found, table, choice)) is not None
+        if (one := _series(name, numbers.cells[name], span, found, table, choice, beside)) is not None
     )
     if work:
         series = tuple(_along(one, work[0], spans, values) for one in series)
@@ -265,11 +267,16 @@ def _judged(table: Table, values: Mapping[str, Floats], labels: Sequence[str], s
         name
         for name, column in values.items()
         if name not in labels
-        and time_rank(name) is None
+        and not _is_time(name, column)
         and not identifies(name, column, table)
         and _any_finite(column)
     ]
     return [name for name in measuring if name not in counts] or measuring
+
+
+def _is_time(name: str, values: Floats) -> bool:
+    """Whether a column beside the axis is another of times; one that goes up and down is a measured duration."""
+    return time_rank(name) is not None and mostly_rises(values, _FALLS_OF_TIMES)
 
 
 def _any_finite(values: Floats) -> bool:
@@ -287,7 +294,7 @@ def _left_out(
             reason = numbers.refused[name]
         elif not _any_finite(numbers.cells[name].values):
             reason = "holds no finite values"
-        elif time_rank(name) is not None:
+        elif _is_time(name, numbers.cells[name].values):
             reason = f"is a time by its name; --column {_quoted(name)} judges it all the same"
         elif identifies(name, numbers.cells[name].values, table):
             reason = f"is an identifier or a number of rows; --column {_quoted(name)} judges it all the same"
@@ -351,7 +358,7 @@ def _local(instant: float, times: Times) -> Floats:
 
 
 def _series(  # noqa: PLR0913, PLR0917
-    name: str, cells: Cells, span: _Span, found: Found, table: Table, choice: Choice
+    name: str, cells: Cells, span: _Span, found: Found, table: Table, choice: Choice, beside: frozenset[str]
 ) -> TableSeries | None:
     """One column of one subject; None where another subject alone has this column."""
     rows, labels = span.group.rows, span.group.labels
@@ -387,7 +394,7 @@ def _series(  # noqa: PLR0913, PLR0917
         labels=labels,
         measure=measure,
         axis=found.axis,
-        counter=counts_up(name, labels, y, table),
+        counter=counts_up(name, labels, y, table.counters, beside),
         start=span.start,
         limit=table.limits.get(name, cells.limit),
         origin=span.origin,
@@ -399,13 +406,16 @@ def _restarts(
     span: _Span, table: Table, values: Mapping[str, Floats], others: Sequence[str]
 ) -> tuple[float, ...] | None:
     rows, labels = span.group.rows, span.group.labels
-    counters = {name: each for name, each in values.items() if counts_up(name, labels, each[rows], table)}
+    beside = frozenset(map(bare, map(str, table.columns)))
+    counters = {
+        name: each for name, each in values.items() if counts_up(name, labels, each[rows], table.counters, beside)
+    }
     return restarts_of(table.columns, counters, rows, span.t, others)
 
 
 def _counts_work(name: str, values: Floats, table: Table) -> bool:
     """Whether a column that ``--per`` names is a cumulative count, not one whose values tell series apart."""
-    return counts_up(name, {}, values, table) or any(counts_of({name: values}, WHOLE).values())
+    return counts_up(name, {}, values, table.counters, frozenset()) or any(counts_of({name: values}, WHOLE).values())
 
 
 def _along(one: TableSeries, count: str, spans: Sequence[_Span], values: Mapping[str, Floats]) -> TableSeries:

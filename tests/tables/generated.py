@@ -173,7 +173,7 @@ def _needs_name(time: str) -> bool:
     return time in ("elapsed s", "elapsed", "hours", "minutes", "ms", "clock that counts")
 
 
-def _written(shape: str, columns: Sequence[_Column], rng: Random) -> bytes:
+def _written(shape: str, columns: Sequence[_Column], rng: Random) -> bytes:  # noqa: PLR0911
     names = [column.name for column in columns]
     rows = [list(row) for row in zip(*(column.cells for column in columns), strict=True)]
     kind, _, detail = shape.partition(", ")

@@ -106,6 +106,13 @@ def test_no_header(lines: list[str], first: list[str], tmp_path: Path) -> None:
     assert "header" in table.notes[0]
 
 
+def test_line_breaks_in_cells(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("time,msg,rss\n" + "".join(f'{i},"a\nb, c",{i}\n' for i in range(20)))
+    assert read_table(path).columns["msg"][0] == "a b, c"
+    assert read(path, Choice()).series[0].t.size == 20
+
+
 def test_units_below_the_header(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("time,rss,cpu\ns,MiB,%\n1,5,10\n2,6,11\n")

@@ -86,6 +86,7 @@ LOGS = {
     "colons": ("2026-08-01 12:00:{0:02d} [INFO] server: rss: {1} MB, fds: {0}", ["rss", "fds"]),
     "words": ("[INFO] 2026-08-01 12:00:{0:02d} Memory usage: {1} MB, CPU usage: {0}", ["Memory usage", "CPU usage"]),
     "syslog": ("Aug  1 12:00:{0:02d} host app[7]: rss={1}MB fds={0}", ["rss", "fds"]),
+    "no blanks": ("Aug  1 12:00:{0:02d} host kernel: cgroup stats: rss:{1}MB fds:{0}", ["rss", "fds"]),
     "brackets": ("[2026-08-01 12:00:{0:02d}] (rss={1}MB) fds={0}", ["rss", "fds"]),
 }
 
@@ -98,6 +99,18 @@ def test_logs(kind: str, tmp_path: Path) -> None:
     assert [one.name for one in reading.series] == names
     assert reading.series[0].y.tolist() == [(100 + i) * 1e6 for i in R]
     assert reading.series[0].t.tolist() == list(R)
+
+
+def test_numbers_without_names_are_no_log(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("".join(f"Heap:  64213 {20000 + i} 30000 10\n" for i in R))
+    assert [one.name for one in read(path, Choice(every=60.0)).series] == ["2", "3", "4", "5"]
+
+
+def test_objects_of_javascript(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("".join(f"{{ rss: {1000 + i}, heapUsed: {i * 2} }}\n" for i in R))
+    assert [one.name for one in read(path, Choice(every=60.0)).series] == ["rss", "heapUsed"]
 
 
 def test_parquet(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ MIB = 2**20
         ("rss_kb", Measure("B", "kB", 1024)),
         ("rss_mib", Measure("B", "MiB", MIB)),
         ("memory.used_MiB", Measure("B", "MiB", MIB)),
+        ("VmSize:kB", Measure("B", "kB", 1024)),
         ("heapUsedMB", Measure("B", "MB", 1e6)),
         ("Real (MB)", Measure("B", "MB", 1e6)),
         ("memory.used [MiB]", Measure("B", "MiB", MIB)),
@@ -70,7 +71,7 @@ def test_times(name: str) -> None:
             "timeout_count",
             "runtime_errors",
         ),
-        *("idle_time_pct", "rss", "minimum", "dates", "total_time", "latency", "gpu"),
+        *("idle_time_pct", "rss", "minimum", "dates", "clock_mhz", "t_max", "total_time", "latency", "gpu"),
     ],
 )
 def test_no_times(name: str) -> None:
@@ -78,8 +79,8 @@ def test_no_times(name: str) -> None:
 
 
 def test_units_of_times() -> None:
-    names = ("uptime_hours", "time (min)", "elapsed_s", "ts_ms", "days", "time", "t")
-    assert [unit_of_time(name) for name in names] == [3600, 60, 1, 1e-3, 86400, None, None]
+    names = ("uptime_hours", "time (min)", "elapsed_s", "ts_ms", "days", "ms", "time", "t")
+    assert [unit_of_time(name) for name in names] == [3600, 60, 1, 1e-3, 86400, 1e-3, None, None]
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ LONG: Mapping[str, tuple[str, Sequence[tuple[object, ...]], list[str]]] = {
         [(i, pod, one, i) for i in R for pod in "ab" for one in "xy"],
         [f"rss[pod={pod},container={one}]" for pod in "ab" for one in "xy"],
     ),
+    "without a label": ("time,pod,rss", [(i, pod, i) for i in R for pod in ("a", "")], ["rss[pod=a]", "rss"]),
     "a state is no subject": ("time,state,rss", [(i, ("cold", "hot")[i > 9], i) for i in R], ["rss"]),
     "one value": ("time,pod,rss", [(i, "a", i) for i in R], ["rss"]),
     "a name a row": ("time,name,rss", [(i, f"job-{i}", i) for i in R], ["rss"]),
@@ -192,7 +193,9 @@ def test_date_and_clock_in_two_columns(header: str, row: str, tmp_path: Path) ->
 
 def test_response_time_is_no_axis(tmp_path: Path) -> None:
     text = "timestamp,time,rss\n" + "".join(f"{1.78e9 + i:.0f},{0.3 + i % 3 / 10},{i}\n" for i in R)
-    assert read_text(tmp_path, text).series[0].t[-1] == 29.0
+    reading = read_text(tmp_path, text)
+    assert names(reading) == ["time", "rss"]
+    assert reading.series[0].t[-1] == 29.0
 
 
 def test_epochs_of_training_are_a_count(tmp_path: Path) -> None:
@@ -220,6 +223,11 @@ def test_a_total_that_falls_is_a_gauge(tmp_path: Path) -> None:
         tmp_path, "time,threads_total\n" + "".join(f"{i},{v}\n" for i, v in zip(R, values, strict=True))
     ).series
     assert not series.counter
+
+
+def test_names_of_labels_alone(tmp_path: Path) -> None:
+    reading = read_text(tmp_path, 'time,{pod="a"},{pod="b"}\n'.replace('"', "") + "".join(f"{i},{i},{i}\n" for i in R))
+    assert names(reading) == ["{pod=a}", "{pod=b}"]
 
 
 def test_limit_of_pairs(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def _heights(t: Floats, y: Floats, waves: _Waves) -> Floats:
     counts = np.array(waves.harmonics) * (t[-1] - t[0]) / waves.period
     beside = np.concatenate([counts - 1, counts + 1])
     power = np.abs(np.exp(-2j * np.pi * np.outer(beside, place)) @ rest) ** 2 * (2 / t.size) ** 2
-    noise = np.sqrt(power.reshape(2, -1).max(axis=0))
+    noise = np.sqrt(power.reshape(2, -1).max(axis=0)) * (1 + waves.period / (t[-1] - t[0]))
     kept = np.maximum(1 - noise / np.maximum(np.hypot(cosines, sines), 1e-300), 0.0)
     return np.concatenate([kept * cosines, kept * sines])
 

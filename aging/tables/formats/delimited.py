@@ -7,9 +7,9 @@ different lengths, headers that are repeated, comments, blanks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from aging.stats.note import Note
 from aging.tables.arrow import array_of
 from aging.tables.base import Format
 from aging.tables.cells import MISSING
-from aging.tables.layout import HEADER_HINT, Layout, LayoutError, Row, content_rows, layout_of
+from aging.tables.layout import HEADER_HINT, Layout, LayoutError, Row, content_rows, layout_of, whole_lines
 from aging.tables.table import Column, Table
 from aging.tables.text import head_of, is_plain_utf_8, opened
 from aging.tables.units import unit_in_name
@@ -114,7 +114,7 @@ def _slow(path: Path, layout: Layout) -> tuple[dict[str, Column], list[Note]]:
     last = 0
     shared: dict[str, str] = {}
     with opened(path) as file:
-        for number, row in content_rows(_whole_lines(file, layout), layout):
+        for number, row in content_rows(whole_lines(file), layout):
             last = number
             cells = row
             while len(cells) > layout.width and not cells[-1]:
@@ -153,16 +153,3 @@ def _slow(path: Path, layout: Layout) -> tuple[dict[str, Column], list[Note]]:
     if layout.numbered:
         del columns[layout.names[0]]
     return columns, notes
-
-
-def _whole_lines(file: Any, layout: Layout) -> Iterator[str]:
-    """Lines, a quoted cell's line breaks taken out."""
-    held = ""
-    for line in file:
-        held = held + line.rstrip("\r\n") if not held else f"{held} {line.rstrip()}"
-        if layout.splitter.mark and held.count('"') % 2 and len(held) < 1 << 16:
-            continue
-        yield held
-        held = ""
-    if held:
-        yield held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from aging.tables.base import Format
 from aging.tables.table import Column, Table
 from aging.tables.text import opened
 
+_OBJECT = re.compile(r"\{\s*[\"}]")
 _MOST_ODD = 0.1
 _LARGEST = 1 << 30
 
@@ -31,7 +33,7 @@ class JsonLines(Format):
         lines = [line.strip() for line in head if line.strip()]
         if not lines:
             return False
-        objects = sum(line.startswith("{") and line.rstrip(",").endswith("}") for line in lines)
+        objects = sum(_OBJECT.match(line) is not None and line.rstrip(",").endswith("}") for line in lines)
         return objects > len(lines) / 2 or (lines[0].startswith("[") and "{" in "".join(lines[:2])) or lines[0] == "{"
 
     @classmethod

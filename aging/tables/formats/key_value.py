@@ -20,9 +20,10 @@ _UNITS = r"(?: (?:[kKMGTP]i?[bB](?:ytes)?|[kKMG]i|bytes|B|ms|us|s|min|%)(?![\w])
 _BARE = r"""(?:[^\s,;"'=\]\)\}]|[,'](?=\d))+"""
 _PAIR = re.compile(
     rf"""(?P<key>[A-Za-z_%@][\w.\-/%+]*)\s?=\s?(?P<value>"[^"]*"|'[^']*'|\[[^\[\]]*\]|{_BARE}{_UNITS})"""
-    rf"""|(?P<words>(?:[A-Za-z_]\w*\ ){{0,2}}[A-Za-z_%][\w.\-/%]*)\s?:\s+"""
+    rf"""|(?<![\w.:\-/])(?P<words>(?:[A-Za-z_]\w*\ ){{0,2}}[A-Za-z_%][\w.\-/%]*)\s?:\s*"""
     rf"""(?P<number>[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?\s?[A-Za-z%/]*(?=[\s,;|\])}}]|$))"""
 )
+_NUMBER = re.compile(r"(?<![\w.\[(])\d[\d.,]*(?=\s|$)")
 _LEVELS = re.compile(r"^\W*(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|CRITICAL)\b", re.IGNORECASE)
 _WORDS_OF_TIME = 7
 _TIME = "time"
@@ -47,7 +48,9 @@ class KeyValue(Format):
         named = sum(bool(found) for found in pairs)
         keys = Counter(key for found in pairs for key, _ in found)
         usual = [key for key, count in keys.items() if count >= max(2, 0.3 * len(lines))]
-        return named >= _SHARE * len(lines) and bool(usual) and not _is_header(lines, keys)
+        if named < _SHARE * len(lines) or not usual or _is_header(lines, keys):
+            return False
+        return sum(map(_has_more_without_name, lines)) <= len(lines) / 2
 
     @classmethod
     def read(cls, path: Path) -> Table:
@@ -81,6 +84,12 @@ class KeyValue(Format):
 
 def _is_header(lines: Sequence[str], keys: Counter[str]) -> bool:
     return len(lines) > 1 and "=" not in lines[1] and ":" not in lines[1] and not keys
+
+
+def _has_more_without_name(line: str) -> bool:
+    """Whether a line has more numbers without a name than with one: ``Mem: 64213 20000 30000``."""
+    rest = line[time_of(line)[1] :]
+    return len(_NUMBER.findall(_PAIR.sub(" ", rest))) > len(_pairs(rest, 0))
 
 
 def _pairs(line: str, rest: int) -> list[tuple[str, str]]:
