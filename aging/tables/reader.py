@@ -417,10 +417,9 @@ def _restarts(
     span: _Span, table: Table, values: Mapping[str, Floats], others: Sequence[str]
 ) -> tuple[float, ...] | None:
     rows, labels = span.group.rows, span.group.labels
+    beside = _bare_names(table)
     counters = {
-        name: each
-        for name, each in values.items()
-        if counts_up(name, labels, each[rows], table.counters, _bare_names(table))
+        name: each for name, each in values.items() if counts_up(name, labels, each[rows], table.counters, beside)
     }
     return restarts_of(table.columns, counters, rows, span.t, others)
 
@@ -431,9 +430,8 @@ def _bare_names(table: Table) -> frozenset[str]:
 
 def _counts_work(name: str, values: Floats, table: Table) -> bool:
     """Whether a column that ``--per`` names is a cumulative count, not one whose values tell series apart."""
-    return counts_up(name, {}, values, table.counters, _bare_names(table)) or any(
-        counts_of({name: values}, WHOLE).values()
-    )
+    by_name = counts_up(name, {}, values, table.counters, _bare_names(table))
+    return by_name or any(counts_of({name: values}, WHOLE).values())
 
 
 def _along(one: TableSeries, count: str, spans: Sequence[_Span], values: Mapping[str, Floats]) -> TableSeries:
