@@ -1,9 +1,9 @@
 """What taking out a daily or weekly cycle does to size, coverage and width of the interval of a slow growth beside it.
 
-Series of 2 to 14 days, every half hour: a load that swings by day as a sine, as working hours of a height that differs
-from day to day, or as weeks of five days, over autocorrelated noise, with no growth (``size``: share of trends found at
-5 %) and with a slow leak (``coverage`` and ``width`` of the 95 % interval of the slope, width in units of the leak;
-``aging``: share called so). Without a cycle: autocorrelated noise, a random walk, and a leak.
+Series of 2 to 14 days, every half hour: a load that swings by day as a sine, as working hours of a height that
+differs from day to day, or as weeks of five days, over autocorrelated noise, with no growth (``size``: share of
+trends found at 5 %) and with a slow leak (``coverage`` and ``width`` of the 95 % interval of the slope, width in
+units of the leak). Without a cycle: autocorrelated noise, a random walk, and a leak.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from aging.stats import trend_test
+from aging.stats import sen_slope_autocorrelated, series_har
 from aging.stats.series.cycle import without_cycle
 from analysis.methods.study import conduct, generator, on_all_cores, progress
 
@@ -62,19 +62,18 @@ def _row(cell: tuple[str, str, int, int]) -> dict[str, object]:
         cycle, rest = without_cycle(t, flat)
         taken += cycle is not None
         for when, y in (("before", flat), ("after", rest)):
-            found[f"size {when}"].append(trend_test(t, y).p < 0.05)
+            found[f"size {when}"].append(series_har(y).p < 0.05)
         t, leaking = series(rng, kind, days, _LEAK)
         for when, y in (("before", leaking), ("after", without_cycle(t, leaking)[1])):
-            trend, true = trend_test(t, y), _LEAK / t[-1]
-            found[f"coverage {when}"].append(trend.low <= true <= trend.high)
-            found[f"width {when}"].append((trend.high - trend.low) / true)
-            found[f"aging {when}"].append(trend.verdict == "aging")
+            slope, true = sen_slope_autocorrelated(t, y), _LEAK / t[-1]
+            found[f"coverage {when}"].append(slope.low <= true <= slope.high)
+            found[f"width {when}"].append((slope.high - slope.low) / true)
     progress(f"{half}: {kind}, {days} days")
     means = {name: float(np.median(values) if "width" in name else np.mean(values)) for name, values in found.items()}
     return {"half": half, "kind": kind, "days": days, "series": count, "taken": taken / count} | means
 
 
-_MEASURED = ("size", "coverage", "width", "aging")
+_MEASURED = ("size", "coverage", "width")
 
 if __name__ == "__main__":
     conduct("cycles", __doc__, measure)

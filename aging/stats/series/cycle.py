@@ -19,7 +19,7 @@ from aging.stats.series.validation import Floats
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
 
-_FINEST = 1_500
+_FINEST = 1_000
 _FEWEST_PER_PERIOD = 8
 _FEWEST_PERIODS = 2.0
 _HARMONICS = {WEEK: (1, 2, 3, 7, 14, 21), DAY: (1, 2, 3, 4)}
@@ -66,6 +66,7 @@ def without_cycle(t: Floats, y: Floats) -> tuple[Cycle | None, Floats]:
     if t.size < 2 * _FEWEST_PER_PERIOD or not t[-1] > t[0] or is_sawtooth(y):
         return None, y
     coarse, levels = block_medians(t, y, _FINEST)
+    levels = levels - levels.mean()
     span = float(coarse[-1] - coarse[0])
     if not np.ptp(levels) > 0 or span <= 0:
         return None, y
@@ -124,18 +125,25 @@ def _foretells(t: Floats, y: Floats, tried: _Waves) -> float:
     if folds.size > _MOST_FOLDS:
         fold = fold * _MOST_FOLDS // folds.size
         folds = np.unique(fold)
-    rest = y - course @ np.linalg.lstsq(design, y, rcond=None)[0][:count]
+    gram, moment = design.T @ design, design.T @ y
+    rest = y - course @ _solved(gram, moment)[:count]
     told = variation = 0.0
     for one in folds:
         out = fold == one
         if np.count_nonzero(~out) < 2 * design.shape[1] or np.count_nonzero(out) < _FEWEST_PER_PERIOD // 2:
             continue
-        found = np.linalg.lstsq(design[~out], y[~out], rcond=None)[0][count:]
+        part = design[out]
+        found = _solved(gram - part.T @ part, moment - part.T @ y[out])[count:]
         there = rest[out] - rest[out].mean()
         said = waves[out] @ found
         told += float(((there - (said - said.mean())) ** 2).sum())
         variation += float((there**2).sum())
     return 1 - told / variation if variation > 0 else 0.0
+
+
+def _solved(gram: Floats, moment: Floats) -> Floats:
+    """The least squares of normal equations, whose columns are of one size."""
+    return np.asarray(np.linalg.lstsq(gram, moment)[0], dtype=np.float64)
 
 
 def _strongest(t: Floats, y: Floats, span: float) -> float | None:
