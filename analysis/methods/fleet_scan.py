@@ -19,7 +19,7 @@ from aging.findings.fleet.judge import Judging, judge
 from aging.findings.fleet.subjects import Line
 from aging.findings.fleet.types import ScanFinding
 from analysis.methods.fleet_signals import HEALTHY, LEAKS, WINDOW, Signal
-from analysis.methods.study import conduct, generator, progress
+from analysis.methods.study import conduct, generator, on_all_cores, progress
 
 SERIES, _QUICK = 2_000, 200
 LEVEL = 0.05
@@ -48,25 +48,30 @@ def _line(signal: Signal, place: int) -> Line:
 def measure(full: bool) -> pd.DataFrame:
     """One row a fleet and shape; at the end of each fleet its sum, with the cost of judging."""
     one_thread()
-    rows: list[dict[str, object]] = []
-    for name, leaky in (("healthy", False), ("every tenth leaks", True)):
-        lines, known = fleet(leaky, SERIES if full else _QUICK)
-        before, began = time.process_time(), time.perf_counter()
-        scan = judge(lines, WINDOW, "", Judging(LEVEL, processes=1))
-        cost = time.process_time() - before, time.perf_counter() - began
-        progress(f"{name}: {cost[0]:.1f} s of CPU, {cost[1]:.1f} s, {_memory():.0f} MiB")
-        found = {one.labels["series"]: one for one in scan.findings}
-        of_kind: dict[str, list[tuple[Signal, ScanFinding]]] = defaultdict(list)
-        for place, (kind, signal) in enumerate(known):
-            of_kind[kind].append((signal, found[str(place)]))
-        for kind in (*HEALTHY, *(LEAKS if leaky else ())):
-            rows.append({"fleet": name, "shape": kind} | _row(of_kind[kind]))
-        every = [case for cases in of_kind.values() for case in cases]
-        total = _row(every) | {"cpu_s": cost[0], "memory_mib": _memory()}
-        false = sum(case.ages for signal, case in every if not signal.rate)
-        alarms = sum(case.ages for _, case in every)
-        rows.append({"fleet": name, "shape": "all"} | total | {"false_share_of_alarms": false / max(alarms, 1)})
-    return pd.DataFrame(rows)
+    series = SERIES if full else _QUICK
+    cells = [(name, leaky, series) for name, leaky in (("healthy", False), ("every tenth leaks", True))]
+    return pd.DataFrame([row for rows in on_all_cores(_rows, cells) for row in rows])
+
+
+def _rows(cell: tuple[str, bool, int]) -> list[dict[str, object]]:
+    name, leaky, series = cell
+    lines, known = fleet(leaky, series)
+    before = time.process_time()
+    scan = judge(lines, WINDOW, "", Judging(LEVEL, processes=1))
+    cost = time.process_time() - before
+    progress(f"{name}: {cost:.1f} s of CPU, {_memory():.0f} MiB")
+    found = {one.labels["series"]: one for one in scan.findings}
+    of_kind: dict[str, list[tuple[Signal, ScanFinding]]] = defaultdict(list)
+    for place, (kind, signal) in enumerate(known):
+        of_kind[kind].append((signal, found[str(place)]))
+    rows: list[dict[str, object]] = [
+        {"fleet": name, "shape": kind} | _row(of_kind[kind]) for kind in (*HEALTHY, *(LEAKS if leaky else ()))
+    ]
+    every = [case for cases in of_kind.values() for case in cases]
+    false = sum(case.ages for signal, case in every if not signal.rate)
+    alarms = sum(case.ages for _, case in every)
+    total = _row(every) | {"cpu_s": cost, "memory_mib": _memory(), "false_share_of_alarms": false / max(alarms, 1)}
+    return [*rows, {"fleet": name, "shape": "all"} | total]
 
 
 def _row(cases: Sequence[tuple[Signal, ScanFinding]]) -> dict[str, object]:

@@ -68,7 +68,6 @@ def page(scan: Scan) -> str:
             extent=fleet_wording.extent(scan),
             tone="bad" if scan.aging else "good" if scan.findings else "mute",
             groups=list(_groups(scan)),
-            version="",
         )
     )
 
