@@ -81,7 +81,7 @@ def _named(expect: Mapping[str, Any], entries: Sequence[Entry]) -> list[str]:
         verdicts = [entry["verdict"] for entry in found]
         if not found:
             wrong.append(f"{name} is not judged")
-        elif verdict and not set(verdicts) & set(_listed(verdict)):
+        elif verdict and not set().union(*map(_verdicts, found)) & set(_listed(verdict)):
             wrong.append(f"{name}: {verdicts}, not {verdict}")
         elif expect.get("verdict_not") in verdicts:
             wrong.append(f"{name} is called {expect['verdict_not']}")
@@ -113,17 +113,24 @@ def _is_meant(want: Mapping[str, Any], entry: Entry) -> bool:
     )
 
 
+def _verdicts(entry: Entry) -> set[str]:
+    """Its verdict; what is known to get worse by falling, and falls, is aging and declining."""
+    falls = entry["verdict"] == "aging" and entry.get("worse") == "down"
+    return {entry["verdict"], "declining"} if falls else {entry["verdict"]}
+
+
 def _faults(want: Mapping[str, Any], entry: Entry) -> list[str]:
     faults = []
-    if "verdict" in want and entry["verdict"] not in _listed(want["verdict"]):
+    if "verdict" in want and not _verdicts(entry) & set(_listed(want["verdict"])):
         faults.append(f"{entry['verdict']}, not {want['verdict']}")
     for key in ("rate_per_hour", "rate_per_thousand"):
         rates = _rates(entry)
         if key in want and not any(_inside(rate, want[key]) for rate in rates):
             faults.append(f"{key} {_short(rates)}, not {want[key]}")
     low, high = want.get("restarts", (None, None))
-    restarts = entry.get("restarts")
-    if low is not None and not (isinstance(restarts, int) and low <= restarts <= high):
+    restarts = entry.get("restarts") or 0
+    restarts = restarts if isinstance(restarts, int) else restarts["count"]
+    if low is not None and not low <= restarts <= high:
         faults.append(f"{restarts} restarts, not {low} to {high}")
     if "unit" in want and _plain(want["unit"]) not in _plain(entry.get("unit", "")):
         faults.append(f"unit {entry.get('unit')!r}, not {want['unit']!r}")
