@@ -127,10 +127,8 @@ def _recognizing(formats: Mapping[str, type[Format]], head: Sequence[str]) -> li
     if start.startswith("PK\x03\x04"):
         raise ValueError("is an Excel workbook or a ZIP archive; save the sheet as CSV")
     text = "".join(head)[:2000]
-    if (
-        sum(not one.isprintable() and one not in "\t\x0c\x1b\ufeff" for one in text) > 0.1 * len(text)
-        and start[:4] != "PAR1"
-    ):
+    strange = sum(not (one.isprintable() or one.isspace() or one in "\x1b\ufeff") for one in text)
+    if strange > 0.1 * len(text) and not start.startswith("PAR1"):
         raise ValueError("is no text; aging reads text tables, logs, JSON and Parquet")
     ordered = sorted(formats.values(), key=lambda one: (one.rank, one.kind))
     return [one for one in ordered if one.recognizes(head)]

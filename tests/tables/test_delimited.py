@@ -171,6 +171,12 @@ def test_windows_1252(tmp_path: Path) -> None:
     assert list(read_table(path).columns) == ["t", "Größe"]
 
 
+def test_narrow_blanks_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("t,x\n" + "".join(f"{i},1\u202f{100 + i}\u202f000\n" for i in range(20)), encoding="utf-8")
+    assert read(path, Choice()).series[0].y[1] == 1101000.0
+
+
 def test_damaged_compression(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(b"t,rss\n" + bytes(range(256)) * 100)[:-30])
