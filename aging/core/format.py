@@ -19,12 +19,15 @@ NONE = "–"
 """Stands for what is not known."""
 
 _BINARY = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+_DECIMAL = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+_DECIMAL_NAMES = frozenset(name for _, name in _DECIMAL[:-1])
 _TIME = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _MILLISECONDS = tuple((factor * 1e3, name) for factor, name in _TIME)
 _MICROSECONDS = tuple((factor * 1e6, name) for factor, name in _TIME)
 _PLAIN = ((1.0, ""),)
 _CPU = ((1.0, "CPU"), (1e-3, "mCPU"), (1e-6, "µCPU"))
 _LEAST_WRITTEN, _MOST_WRITTEN = 1e-6, 1e15
+_LEAST_OWN, _MOST_OWN = 1e-3, 1e5
 _NEAR = 100.0
 """A slope is written in the unit of limits that are at most this many times larger."""
 
@@ -61,13 +64,20 @@ def readable_duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """How an indicator's values are scaled, and what is written after the scaled unit (``/s`` for a counter)."""
+    """How an indicator's values are scaled, and what is written after the scaled unit (``/s`` for a counter).
+
+    ``own`` is the scale of their source, which is kept as long as its numbers are neither long nor tiny.
+    """
 
     scales: Scales
     suffix: str = ""
+    own: tuple[float, str] | None = None
 
     def scale(self, magnitude: float) -> tuple[float, str]:
-        """The largest scale that is not above ``magnitude``, with its name."""
+        """The scale of the source, else the largest that is not above ``magnitude`` (of 0: 1), with its name."""
+        if self.own is not None and (not magnitude or _LEAST_OWN <= magnitude / self.own[0] < _MOST_OWN):
+            return self.own
+        magnitude = magnitude or 1.0
         for factor, name in self.scales:
             if magnitude >= factor * 0.9995:  # 1023.9 B would be written as 1024 B
                 return factor, name
@@ -96,9 +106,12 @@ Indicator = str | Unit
 
 def unit_of_measure(measure: Measure) -> Unit:
     """The unit in which values of a measure are written: that of their source, where it had one, else to scale."""
-    own = measure.written and (measure.factor != 1 or not measure.base)
-    scales: Scales = ((measure.factor, measure.written),) if own else _BY_BASE[measure.base]
-    return Unit(scales, "/s" if measure.rate else "")
+    written = measure.written.removesuffix("/s") if measure.rate else measure.written
+    suffix = "/s" if measure.rate else ""
+    if not measure.base:
+        return Unit(((1.0, written),), suffix)
+    own = (measure.factor, written) if written and measure.factor != 1 else None
+    return Unit(_DECIMAL if written in _DECIMAL_NAMES else _BY_BASE[measure.base], suffix, own)
 
 
 def unit_of(indicator: Indicator) -> Unit:
@@ -239,13 +252,13 @@ def _written(unit: Unit, values: Sequence[Any], *, signed: bool, per: str, aroun
 
 def _in_unit_of(unit: Unit, magnitude: float, values: Sequence[Any], *, signed: bool, per: str) -> str:
     largest = max(abs(value) for value in values)
-    factor, name = unit.scale(magnitude or 1.0)
+    factor, name = unit.scale(magnitude)
     scaled = [value / factor for value in values]
     numbers = " to ".join(_number(one, largest / factor, signed=signed, whole=factor == 1) for one in scaled)
     named = f"{name}{unit.suffix}"
     if per:
         named += f" per {per}" if unit.suffix or " " in per else f"/{per}"
-    space = "" if not named or named.startswith("/") else " "
+    space = "" if not named or named.startswith(("/", " ")) else " "
     return f"{numbers}{space}{named}"
 
 

@@ -14,6 +14,9 @@ _PAGE_KIB = 4
 _LEAST_MIB = 600
 """A host with a memory of fewer MiB serves no model; one with as many GiB does."""
 
+_MOST_MIB = 4 * 2**20
+"""A host with a memory of more MiB, 4 TiB, is rarer than a kernel whose counts of KiB are no pages."""
+
 
 def unit_of(numbers: Iterable[int], command: str) -> tuple[Measure, Note | None]:
     """The unit, and a note where it is not KiB, the default of ``command``.
@@ -21,6 +24,8 @@ def unit_of(numbers: Iterable[int], command: str) -> tuple[Measure, Note | None]
     A host's memory is counted in pages, so bytes are multiples of 4096 and KiB are multiples of 4.
     """
     found = [number for number in numbers if number > 0]
+    if found and max(found) > _MOST_MIB and any(number % _PAGE_KIB for number in found):
+        return KIB, None
     if not found or all(number % _PAGE_KIB == 0 for number in found):
         if found and all(number % _PAGE == 0 for number in found):
             return BYTES, _note("bytes", f"they are multiples of {_PAGE}", command)

@@ -21,7 +21,7 @@ _MEMORY = ("swpd", "free", "buff", "cache", "inact", "active")
 _MEASURES = {
     **dict.fromkeys(("us", "sy", "idle", "wa", "st", "gu"), PERCENT),
     **dict.fromkeys(("si", "so", "bi", "bo"), KIB_PER_SECOND),
-    **dict.fromkeys(("in", "cs"), Measure("", "1/s")),
+    **dict.fromkeys(("in", "cs"), Measure(rate=True)),
 }
 
 
