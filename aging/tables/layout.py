@@ -221,7 +221,8 @@ def _with_header(  # noqa: PLR0913, PLR0917
         raise LayoutError(
             f"its header has {width} names ({listed}), but its rows have {usual} values, like {' | '.join(example)}; "
             f"cells were taken to be set apart by {splitter.title}. Give the header as many names, or remove it "
-            "(columns are then numbered)"
+            "(columns are then numbered). If it is free text, cut the numbers out first, like: "
+            "awk '{print $2, $7}' FILE | aging trend - --every 1s"
         )
     return Layout(splitter, distinct(names), start, tuple(header), tuple(units), numbered, _samples(bare))
 

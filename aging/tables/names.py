@@ -93,6 +93,9 @@ _SUBJECTS = _set(
 
 _MONTH_FIRST = re.compile(r"\(PDH-")
 _CAPACITIES = {"mem", "memory", "swap", "ram", "vram", "heap", "disk", "capacity", "space", "size", "fb"}
+_CADVISOR_MEMORY = re.compile(r"container_memory_(rss|cache|swap|mapped_file|kernel_usage)")
+"""Of bytes, although their names do not say so."""
+
 _TRITON_GAUGE = re.compile(r"pending|_summary_us$|_ratio$")
 
 
@@ -121,6 +124,8 @@ def measure_of_name(name: str) -> Measure | None:  # noqa: PLR0911
             return Measure("", bracketed)
     if "%" in text:
         return Measure("%", "%")
+    if _CADVISOR_MEMORY.fullmatch(bare(name)):
+        return Measure("B")
     if (rate := _PER_SECOND.search(text)) is not None:
         of = unit_in_name(rate[1].rpartition("_")[2])
         return None if of is None or of.base != "B" else Measure(of.base, of.written, of.factor, rate=True)

@@ -15,6 +15,7 @@ from aging.tables.table import Table
 _LINE = re.compile(r"^\s*([A-Za-z_][\w.\-/()% ]{0,59}?)\s*[:=]\s*([^=:]{1,60}?)\s*$")
 _SHARE = 0.8
 _LEAST_BLOCKS = 2
+_MOST_WORDS = 2
 
 
 class Blocks(Format):
@@ -26,7 +27,10 @@ class Blocks(Format):
     @classmethod
     def recognizes(cls, head: Sequence[str]) -> bool:
         texts = [text for text in stamped_head(head) if not text.startswith("#")]
-        names = Counter(match[1] for text in texts if (match := _LINE.match(text)))
+        found = [match for text in texts if (match := _LINE.match(text))]
+        names = Counter(match[1] for match in found)
+        if len(names) == 1 and any(len(match[2].split()) > _MOST_WORDS for match in found):
+            return False  # a table whose rows begin with one word
         return names.total() >= _SHARE * len(texts) > 0 and max(names.values()) >= _LEAST_BLOCKS
 
     @classmethod
