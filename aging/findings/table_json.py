@@ -71,7 +71,7 @@ def unit(one: TableAnalysis) -> str:
 def rate_unit(one: TableAnalysis) -> str:
     """The unit of ``rate``: per hour, or per 1,000 of what the series is measured along."""
     count = one.series.axis.count
-    return f"{unit(one)}/h" if count is None else f"{unit(one)} per 1,000 {count}"
+    return f"{unit(one)}/h" if count is None else f"{unit(one)} per 1,000 {count}".lstrip()
 
 
 def scale(one: TableAnalysis) -> float:

@@ -176,7 +176,7 @@ def _exactly(entries: Sequence[Entry], name: str) -> list[Entry]:
 
 
 def _rates(entry: Entry) -> list[float]:
-    told = [entry.get(key) for key in (*_RATES, *(key for key in entry if key.startswith(("rate_", "slope_"))))]
+    told = [entry.get(key) for key in (*_RATES, *(key for key in entry if key.startswith(("rate", "slope_"))))]
     flat = [rate for one in told for rate in (one[:1] if isinstance(one, list) else [one])]
     return [rate for rate in flat if isinstance(rate, int | float)]
 
