@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from aging.app import observe
 from aging.app.observe import observation
 from aging.campaign.load import parse_campaign
 from aging.deployments.origins.attached import Attached, Whereabouts
 from aging.deployments.runtimes.attach import AttachOptions
 from aging.runner.catalogue import Catalogue
+from aging.sampling.samplers import engine
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_short_observation_reads_memory_by_kind_more_often(
 
 
 def test_a_short_observation_scrapes_more_often(whereabouts: Whereabouts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe, "scrape", lambda _http, _url: {})
+    monkeypatch.setattr(engine, "scrape", lambda _http, _url: {})
     kinds = Catalogue.discovered().kinds()
     for duration, interval in (("3m", 1.0), ("20m", 5.0), ("2h", None)):
         text = observation(whereabouts, duration, "http://127.0.0.1:1/metrics").text

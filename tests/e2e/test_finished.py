@@ -51,7 +51,7 @@ def test_findings_keys(completed: Path) -> None:
     assert findings["campaign"] == "small"
     assert set(findings) == {
         *("schema", "campaign", "started", "findings", "controls", "problems"),
-        *("objectives", "runs", "experiments"),
+        *("objectives", "runs", "experiments", "unjudged"),
     }
     assert {(run["deployment"], run["validity"]) for run in findings["runs"]} == {
         ("clean", "complete"),
