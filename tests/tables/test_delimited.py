@@ -155,7 +155,11 @@ def test_odd_rows_are_left_out_with_a_note(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "packed",
     [
-        *(gzip.compress(b"t,rss\n1,5\n2,6\n", mtime=0), bz2.compress(b"t,rss\n1,5\n2,6\n"), lzma.compress(b"t,rss\n1,5\n2,6\n")),
+        *(
+            gzip.compress(b"t,rss\n1,5\n2,6\n", mtime=0),
+            bz2.compress(b"t,rss\n1,5\n2,6\n"),
+            lzma.compress(b"t,rss\n1,5\n2,6\n"),
+        ),
         *("t,rss\n1,5\n2,6\n".encode("utf-16"), "t,rss\n1,5\n2,6\n".encode("utf-16-le")),
     ],
 )
