@@ -27,7 +27,7 @@ from aging.core.plugins import discover
 from aging.core.quantities import parse_duration, parse_size
 from aging.core.records import HARNESS
 from aging.findings import build
-from aging.findings.asked import AskedOfSeries, Limit
+from aging.findings.asked import AskedOfSeries, Falls, Limit
 from aging.findings.direction import Worse
 from aging.findings.findings_file import read_findings
 from aging.findings.frames import events_frame, findings_frame, runs_frame, utc_times
@@ -144,6 +144,7 @@ def trend(
     limit: float | str | None = None,
     horizon: Span | None = None,
     worse: Worse | None = None,
+    falls: Falls | None = None,
 ) -> TrendResult: ...
 @overload
 def trend(
@@ -157,6 +158,7 @@ def trend(
     limit: float | str | None = None,
     horizon: Span | None = None,
     worse: Worse | None = None,
+    falls: Falls | None = None,
 ) -> TrendResult: ...
 def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     first: Any,
@@ -169,6 +171,7 @@ def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     limit: float | str | None = None,
     horizon: Span | None = None,
     worse: Worse | None = None,
+    falls: Falls | None = None,
 ) -> TrendResult:
     """Judge one series: ``aging.trend(series)`` or ``aging.trend(t, y)``.
 
@@ -182,6 +185,8 @@ def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     by ``aging trend``. ``limit``, a number in the unit of the series or a size like ``"64GiB"``, adds the outlook:
     whether the series reaches it within ``horizon`` (default ``"30d"``). Growth is what ages, and a fall of what its
     name calls throughput, free memory, a hit ratio and so on; ``worse`` (``"up"``, ``"down"``) says it for any other.
+    ``falls`` says what falls to the level of the start come from (``"restarts"``, ``"collector"``); by default those
+    at least 3 h apart are restarts.
 
     Raises an AgingError that is a ValueError for what cannot be judged: too few values (12 are needed), none that is
     finite, times that are not in order, an index that is no time.
@@ -191,9 +196,11 @@ def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     start = "auto" if isinstance(warmup, str) and warmup == "auto" else _seconds("warmup", warmup)
     if worse not in (None, "up", "down"):
         raise InputError(f'worse: {worse!r} is no direction; give "up" or "down"')
+    if falls not in (None, "restarts", "collector"):
+        raise InputError(f'falls: {falls!r} is unknown; give "restarts" or "collector"')
     if limit is None and horizon is not None:
         raise InputError('horizon: without a limit there is no outlook; add one, like limit="64GiB"')
-    asked = AskedOfSeries(worse, None if limit is None else _limit(limit), _seconds("horizon", horizon))
+    asked = AskedOfSeries(worse, None if limit is None else _limit(limit), _seconds("horizon", horizon), falls=falls)
     analysis = analyze_series(series, {}, grid, start, asked)
     if analysis.trend is None:
         raise InputError(f"{series.column}: {'; '.join(analysis.result.notes)}")

@@ -57,6 +57,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="which way the series get worse; default: by name (throughput, free memory, hit ratios: down)",
     )
     parser.add_argument(
+        "--falls",
+        choices=("restarts", "collector"),
+        help="what falls to the level of the start come from, where no column shows it; default: restarts from 3 h on",
+    )
+    parser.add_argument(
         "--horizon", type=positive_duration, metavar="TIME", help="how long it is to run on; default: 30d"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -75,15 +80,15 @@ def run(options: argparse.Namespace) -> ExitCode:
     import aging.stats.trend_tests
     from aging.core.plugins import discover
     from aging.findings.asked import AskedOfSeries
-    from aging.findings.table_analysis import analyze_series
+    from aging.findings.table_analysis import analyze_table
     from aging.stats.trend_tests.base import TrendTest
 
     reading = _read(options)
     if options.horizon is not None and options.limit is None and all(one.limit is None for one in reading.series):
         raise AgingError("--horizon: without a limit there is no outlook; add --limit, like --limit 64GiB")
     tests = discover(aging.stats.trend_tests, TrendTest)
-    asked = AskedOfSeries(options.worse, options.limit, options.horizon)
-    analyzed = [analyze_series(one, tests, options.resample, options.warmup, asked) for one in reading.series]
+    asked = AskedOfSeries(options.worse, options.limit, options.horizon, falls=options.falls)
+    analyzed = analyze_table(reading.series, tests, options.resample, options.warmup, asked)
     if options.json:
         from aging.findings.table_json import document
 

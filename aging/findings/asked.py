@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from aging.findings.direction import Worse
 
@@ -35,18 +36,24 @@ class NamedLimit:
     name: str
 
 
+Falls = Literal["restarts", "collector"]
+"""What falls of a series to the level of its start come from."""
+
+
 @dataclass(frozen=True, slots=True)
 class AskedOfSeries:
     """What a user says of a table's series: which way it gets worse, where it must not arrive, and until when.
 
     None: by its name; that of its source; no outlook, or 30 days where there is a limit. ``brief`` asks for no more
-    than the verdict and the rate: see :func:`aging.stats.trend.analyze`.
+    than the verdict and the rate: see :func:`aging.stats.trend.analyze`. ``falls``: what its falls come from, where
+    the source does not show it; None: by the rules of :mod:`aging.stats.series.generations`.
     """
 
     worse: Worse | None = None
     limit: Limit | None = None
     horizon: float | None = None
     brief: bool = False
+    falls: Falls | None = None
 
 
 NOTHING = AskedOfSeries()

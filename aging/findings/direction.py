@@ -12,6 +12,7 @@ _DOWN = frozenset(
     (
         *("throughput", "goodput", "tps", "qps", "rps", "tokps", "free", "available", "avail", "idle", "headroom"),
         *("remaining", "attainment", "memfree", "memavailable", "swapfree", "efficiency", "speedup", "apdex"),
+        *("kbmemfree", "kbavail", "kbswpfree", "kbhugfree"),  # sar
     )
 )
 _PHRASES = re.compile(

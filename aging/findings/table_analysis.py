@@ -17,6 +17,7 @@ from aging.findings.outlook import outlook_of
 from aging.findings.series_analysis import SeriesAnalysis, series_analysis
 from aging.findings.table_generations import Generation, Piece, by_age, pieces, pooled
 from aging.findings.table_limits import End, end_of_growth
+from aging.findings.table_restarts import falls_notes, restarts_of, with_siblings
 from aging.findings.types import Outlook, Verdict
 from aging.stats import (
     Exhaustion,
@@ -31,14 +32,7 @@ from aging.stats import (
 )
 from aging.stats.note import Note
 from aging.stats.series.cycle import Cycle, without_cycle
-from aging.stats.series.generations import (
-    FEWEST_SAMPLES,
-    LEAST_SECONDS,
-    Restart,
-    counter_resets,
-    found_restarts,
-    shown_restarts,
-)
+from aging.stats.series.generations import FEWEST_SAMPLES, Restart
 from aging.stats.trend import default_resolution, in_pages
 from aging.stats.trend_tests.base import TrendTest
 from aging.stats.verdict import Direction
@@ -48,10 +42,6 @@ _MINUTE = 60.0
 _LAST, _FIRST = 5, 2
 _FILLS, _CLEAR = 2.0, 8.0
 """How many resolutions, and spreads of the later half, a series has to rise by to have filled."""
-
-_TOO_SHORT = 0.5
-_HEAP = re.compile(r"heap|(^|_)gc(_|$)|jvm|go_memstats|eden|tenured|old_?gen|managed", re.IGNORECASE)
-"""Names of memory that a collector empties: there a fall alone is no restart."""
 
 _OTHER_UNIT = re.compile(r"(^|[^a-z])([kmgt]i?b?|[kmgt]i?bytes|pages?|percent|count|total|seconds)$")
 _UNIT_UNKNOWN = Note(
@@ -164,6 +154,18 @@ class _Preparation:
         return replace(piece, age=age, y=y, work=work)
 
 
+def analyze_table(
+    series: Sequence[TableSeries],
+    tests: Mapping[str, TrendTest],
+    resample: float | None,
+    warmup: float | str | None,
+    asked: AskedOfSeries = NOTHING,
+) -> list[TableAnalysis]:
+    """As :func:`analyze_series`, of all series of a table: what one shows of restarts is known of the others."""
+    worse = [asked.worse or worsens(one.column) for one in series]
+    return [analyze_series(one, tests, resample, warmup, asked) for one in with_siblings(series, worse, asked.falls)]
+
+
 def analyze_series(
     series: TableSeries,
     tests: Mapping[str, TrendTest],
@@ -179,7 +181,8 @@ def analyze_series(
     judge = _Judge(series, tests, -1.0 if worse == "down" else 1.0, asked.brief)
     preparation = _Preparation(resample, warmup, series.counter, [])
     try:
-        restarts = _restarts(series, judge.sign)
+        found = restarts_of(series, judge.sign, asked.falls)
+        restarts = found.taken
         parts = [preparation.of(one) for one in pieces(series.t, series.y, series.work, restarts)]
     except SeriesError as error:
         impossible = SeriesAnalysis.impossible(tests, str(error))
@@ -210,6 +213,7 @@ def analyze_series(
             *series.notes,
             *_counter_notes(series, restarts),
             *preparation.notes,
+            *(() if asked.brief else falls_notes(series, judge.sign, found, asked.falls)),
             *_cycle_notes(cycle),
             *(result.notes if end is None else ()),
             *(
@@ -312,22 +316,6 @@ def _verdict(result: SeriesAnalysis, end: End | None, worse: Worse, cycle: Cycle
     if verdict == "declining" and worse == "down":  # its negative falls: it gets better
         verdict = "stable"
     return "cyclic" if verdict == "stable" and cycle is not None else verdict
-
-
-def _restarts(series: TableSeries, sign: float) -> tuple[Restart, ...]:
-    """Where generations begin; none where most of them are too short to be judged by themselves."""
-    t, y = series.t, sign * series.y
-    if series.counter:
-        found = counter_resets(t, series.y)
-    elif series.restarts is not None:
-        found = shown_restarts(t, y, series.restarts)
-    elif series.axis.count is None:
-        found = found_restarts(t, y, np.inf if _HEAP.search(series.column) else LEAST_SECONDS)
-    else:
-        found = ()
-    lengths = np.diff([0, *(one.index for one in found), t.size])
-    short = float(lengths[lengths < FEWEST_SAMPLES].sum())
-    return () if found and short > _TOO_SHORT * t.size else found
 
 
 def _counter_notes(series: TableSeries, restarts: Sequence[Restart]) -> tuple[Note, ...]:

@@ -13,7 +13,7 @@ from aging.findings.table_analysis import TableAnalysis
 from aging.report.html import svg
 from aging.report.html.plot_data import LatencyTrace, MemoryTrace
 from aging.report.html.plots import draw_latency, draw_memory, latency_scale
-from aging.report.series_unit import unit_of_series
+from aging.tables.series_unit import unit_of_series
 
 _INCHES = (7.5, 3.6)
 

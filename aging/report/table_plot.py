@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from aging.core.errors import AgingError
 from aging.findings.table_analysis import TableAnalysis
 from aging.findings.table_generations import Generation
-from aging.report.series_unit import unit_of_series
 from aging.tables.series import Floats
+from aging.tables.series_unit import unit_of_series
 
 _HOUR = 3600.0
 

@@ -14,9 +14,9 @@ from aging.core import format
 from aging.findings.table_analysis import Rate, TableAnalysis
 from aging.report import outlook
 from aging.report.outlook import HOW_TO_LIMIT
-from aging.report.series_unit import unit_of_level, unit_of_series
 from aging.report.terminal import STYLES
 from aging.tables.series import TableReading
+from aging.tables.series_unit import unit_of_level, unit_of_series
 
 _HOUR, _PER_COUNT = 3600.0, 1000.0
 _DAY, _TWO_DAYS, _MINUTE = 86_400.0, 172_800.0, 60.0

@@ -1,4 +1,4 @@
-"""Restarts that a table shows: another process id or pod, an uptime or a counter that falls."""
+"""Restarts that a table shows: another process id, pod or boot of the host, an uptime or a counter that falls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from aging.tables.table import Column
 SUCCESSORS = frozenset(("pid", "pod", "container", "container_id", "process", "worker", "replica", "instance", "uuid"))
 """Names whose value changes when one process takes the place of another."""
 
-_STARTS = frozenset(("process_start_time_seconds", "start_time", "started_at", "starttime", "create_time"))
+_STARTS = frozenset(
+    ("process_start_time_seconds", "start_time", "started_at", "starttime", "create_time", "boot", "boot_id")
+)
 _FELL_TO = 0.5
 """A counter that falls to less than this of itself was reset; a smaller fall is a fault of the measurement."""
 

@@ -15,6 +15,7 @@ from aging.tables.printout import KIB, KIB_PER_SECOND, PERCENT
 
 _BANNER = re.compile(r"^(?:Linux|AIX|SunOS)\s+\S+\s+\(.*\)\s+(\S+)\s+\S+\s+\(\d+ CPU\)")
 _TIME = re.compile(r"^(\d{1,2}:\d\d:\d\d(?: [AP]M)?|1\d{9})\s+(\S.*)$")
+_RESTART = re.compile(r"^(?:\d{1,2}:\d\d:\d\d(?: [AP]M)?|1\d{9})\s+LINUX RESTART\b")
 _COMMENTED = re.compile(r"^#\s+Time\s+(\S.*)$")
 _NAME = re.compile(r"(?:[A-Za-z%]|\d+m)[\w%/+.-]*")
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
@@ -24,12 +25,16 @@ _MONTHS = 12
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table with these ``names``; ``time`` is an ISO date and time, else as printed."""
+    """A row of a table with these ``names``; ``time`` is an ISO date and time, else as printed.
+
+    ``boot`` counts the restarts of the host before it.
+    """
 
     number: int
     time: str
     names: tuple[str, ...]
     cells: tuple[str, ...]
+    boot: int = 0
 
 
 def is_banner(text: str) -> bool:
@@ -67,26 +72,29 @@ _USUAL = frozenset(
 
 
 def rows(texts: Iterable[str]) -> Iterator[Row]:
-    """The rows of all tables, without averages and restarts of the host."""
+    """The rows of all tables, without averages."""
     day: date | None = None
     names: tuple[str, ...] = ()
     seen: set[tuple[str, ...]] = set()
     clock = _Clock()
+    boot = first_boot = 0
     for number, text in enumerate(texts, 1):
         if match := _BANNER.match(text):
             day = date_of(match[1])
-            clock, seen = _Clock(), set()
+            clock, seen, first_boot = _Clock(), set(), boot
         elif found := names_of(text):
             names = found
             if names not in seen:  # the first of its kind: sar -f prints one kind after the other
-                clock = _Clock()
+                clock, boot = _Clock(), first_boot
                 seen.add(names)
         elif text.startswith("Average:"):
             clock = _Clock()
+        elif _RESTART.match(text):
+            boot += 1
         elif names and (match := _TIME.match(text)):
             cells = match[2].split(None, len(names) - 1)
             if len(cells) == len(names):
-                yield Row(number, clock.full(match[1], day), names, tuple(cell.strip() for cell in cells))
+                yield Row(number, clock.full(match[1], day), names, tuple(cell.strip() for cell in cells), boot)
 
 
 def date_of(text: str) -> date | None:

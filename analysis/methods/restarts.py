@@ -22,8 +22,8 @@ from analysis.recordings.dataset import load
 Floats = NDArray[np.float64]
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
-LIVES = (10 * _MINUTE, _HOUR, 2 * _HOUR, 8 * _HOUR, 38 * _HOUR, 7 * _DAY)
-PERIODS = (40.0, _MINUTE, 10 * _MINUTE, 40 * _MINUTE, 2 * _HOUR, 8 * _HOUR, _DAY)
+LIVES = (10 * _MINUTE, _HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, 38 * _HOUR, 7 * _DAY)
+PERIODS = (40.0, _MINUTE, 10 * _MINUTE, 40 * _MINUTE, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, _DAY)
 _STRETCHES = (1.0, 60.0, 300.0)
 _STEPS = (1.0, 5.0, 15.0, 60.0, 300.0)
 _MOST = 8_000

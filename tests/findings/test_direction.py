@@ -13,6 +13,7 @@ from aging.findings.direction import worsens
         *("MEM_FREE", "MemAvailable", "free", "available_bytes", "tokens/s", "tokens_per_second", "tok/s", "TPS"),
         *("throughput_rps", "goodput", "cache_hit_ratio", "success_rate", "cpu_idle", "headroom", "hit rate"),
         *("requests_per_second", "node_memory_MemFree_bytes", "slo_attainment_ratio", "Throughput (req/s)"),
+        *("kbmemfree", "kbavail"),
     ],
 )
 def test_down(name: str) -> None:

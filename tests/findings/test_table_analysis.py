@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from aging.core.measure import Measure
 from aging.findings.asked import AskedOfSeries, Limit
-from aging.findings.table_analysis import TableAnalysis, analyze_series
+from aging.findings.table_analysis import TableAnalysis, analyze_series, analyze_table
 from aging.findings.table_json import entry
 from aging.findings.table_ratios import only_ratio, ratio, with_means
 from aging.report.table_text import sentence
@@ -59,6 +60,47 @@ class TestGenerations:
         assert one.verdict == "aging"
         assert one.rate is not None
         assert one.rate.rate * HOUR == pytest.approx(1, rel=0.05)
+
+
+class TestFalls:
+    teeth = 700 + 700 * (T % (1.2 * HOUR)) / (1.2 * HOUR) + NOISE
+
+    def test_teeth_of_an_hour_are_left_open(self) -> None:
+        one = analyzed("memory_mb", self.teeth)
+        assert one.verdict in ("cyclic", "stable", "inconclusive")
+        assert one.restarts == ()
+        (note,) = (note for note in one.notes if note.code == "falls_open")
+        assert "--falls restarts" in note
+        assert "19 times" in note
+
+    def test_said_to_be_restarts(self) -> None:
+        one = analyzed("memory_mb", self.teeth, asked=AskedOfSeries(falls="restarts"))
+        assert (one.verdict, len(one.restarts)) == ("aging", 19)
+        assert one.rate is not None
+        assert one.rate.rate * HOUR == pytest.approx(700 / 1.2, rel=0.02)
+
+    def test_said_to_be_a_collector(self) -> None:
+        t, y = TestGenerations.t, TestGenerations.y
+        assert "restarts_by_falls" in {note.code for note in analyzed("memory", y, t).notes}
+        one = analyzed("memory", y, t, asked=AskedOfSeries(falls="collector"))
+        assert one.restarts == ()
+        assert not {"restarts_by_falls", "falls_open"} & {note.code for note in one.notes}
+
+    def test_no_falls_to_take(self) -> None:
+        assert "no_falls" in {
+            note.code for note in analyzed("memory", T + NOISE, asked=AskedOfSeries(falls="restarts")).notes
+        }
+
+    def test_siblings_are_split_where_they_jump(self) -> None:
+        t, y = TestGenerations.t, TestGenerations.y
+        memory, steady = analyze_table([TableSeries("memory", t, y), TableSeries("disk", t, 1e4 * t)], {}, None, None)
+        assert len(memory.restarts) == 6
+        assert steady.restarts == ()
+        series = [memory.series]
+        mirror = replace(series[0], column="odd", y=-y + 0.3 * GIB * np.sin(t / HOUR))
+        odd = analyze_table([series[0], mirror], {}, None, None)[1]
+        assert len(odd.restarts) == 6
+        assert "restarts_beside" in {note.code for note in odd.notes}
 
 
 class TestDirection:

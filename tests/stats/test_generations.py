@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aging.stats.series.generations import counter_resets, found_restarts, shown_restarts
+from aging.stats.series.generations import (
+    counter_resets,
+    found_restarts,
+    jumps_at,
+    possible_restarts,
+    shown_restarts,
+)
 
 HOUR, MINUTE = 3600.0, 60.0
 T = np.arange(0.0, 240 * HOUR, 5 * MINUTE)
@@ -35,6 +41,11 @@ class TestFound:
     def test_collector_of_hours_above_the_start(self) -> None:
         floor = np.where(T < 8 * HOUR, 1 + 9 * T / (8 * HOUR), 10.0)
         assert found_restarts(T, floor + 10 * lives(T, 8 * HOUR) + NOISE) == ()
+
+    def test_compaction_every_two_hours(self) -> None:
+        y = 6 + 10 * lives(T, 2 * HOUR) + NOISE
+        assert found_restarts(T, y) == ()
+        assert len(possible_restarts(T, y)) == 119
 
     def test_gap_is_evidence_of_a_short_life(self) -> None:
         t = np.arange(0.0, 4 * HOUR, 15.0)
@@ -71,3 +82,9 @@ def test_shown_restarts_begin_at_their_times() -> None:
 def test_counter_resets() -> None:
     counted = np.array([1.0, 5, 9, 2, 3, 0, 0, 4])
     assert [one.index for one in counter_resets(np.arange(8.0), counted)] == [3, 5]
+
+
+def test_jumps_at_most_of_the_times() -> None:
+    y = np.where(T < 100 * HOUR, 5.0, 1.0) + NOISE
+    assert jumps_at(T, y, [100 * HOUR - 60]) == (100 * HOUR,)
+    assert jumps_at(T, y, [100 * HOUR, 50 * HOUR, 200 * HOUR]) == ()

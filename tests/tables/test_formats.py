@@ -392,3 +392,15 @@ def test_a_semicolon_goes_with_a_decimal_comma(tmp_path: Path) -> None:
 def test_a_header_without_rows_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no rows"):
         read(written(tmp_path, "  PID   RSS COMMAND\n"))
+
+
+def test_restart_of_the_host_is_shown(tmp_path: Path) -> None:
+    head = "    kbmemfree kbmemused  %memused"
+    rows = [f"10:{minute:02}:01 AM {9000 - minute:8} {1000 + minute:8} 10.00" for minute in range(40)]
+    rows[20:20] = ["", "10:19:31 AM  LINUX RESTART\t(4 CPU)", "", f"10:19:31 AM{head}"]
+    banner = "Linux 6.1.0 (gpu01) \t08/03/2026 \t_x86_64_\t(4 CPU)"
+    path = tmp_path / "sar.txt"
+    path.write_text("\n".join([banner, "", f"09:59:01 AM{head}", *rows]) + "\n")
+    series = read_series(path, Choice()).series
+    assert {one.column for one in series} == {"kbmemfree", "kbmemused", "%memused"}
+    assert {one.restarts for one in series} == {(1200.0,)}

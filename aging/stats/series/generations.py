@@ -11,8 +11,9 @@ Of a series alone, a fall is a restart if all of these hold:
 3. The generation before it has at least 12 samples, and either still rose in its second half, by a tenth of the fall
    or more and not by a jump, or had been filled at once (within its first tenth) and so is the next: a server fills
    when it starts, a batch job begins and ends.
-4. Three of four generations last an hour or more. A sampling gap at the fall, while the process was down, is as good.
-   A collector works in seconds to minutes; one that takes hours cannot be told from a restart by its series.
+4. Three of four generations last three hours or more. A sampling gap at the fall, while the process was down, is as
+   good. A collector works in seconds to minutes, a compaction every two hours; one that takes longer cannot be told
+   from a restart by its series: neither by how regular the falls are nor by their levels.
 5. Most of the large falls are of this kind: other falls as large are those of a collector or of the load.
 
 How often each kind is taken for the other: docs/methods.md.
@@ -34,7 +35,7 @@ Reason = Literal["process", "counter", "gap", "fall"]
 """How it is known: the source shows it, the counter fell, a fall across a sampling gap, a fall alone."""
 
 FEWEST_SAMPLES = 12
-LEAST_SECONDS = 3600.0
+LEAST_SECONDS = 3 * 3600.0
 """Shortest usual generation that is told by its falls alone."""
 
 _WIDTH = 3
@@ -78,6 +79,15 @@ def found_restarts(t: Floats, y: Floats, least_seconds: float = LEAST_SECONDS) -
 
     ``least_seconds`` infinite asks for a sampling gap at every fall, as for the heap of a collector.
     """
+    possible = possible_restarts(t, y)
+    return possible if are_restarts(t, possible, least_seconds) else ()
+
+
+def possible_restarts(t: Floats, y: Floats) -> tuple[Restart, ...]:
+    """The falls of ``y`` at ``t`` seconds, both shape (n,), increasing, that are restarts or those of a collector.
+
+    All rules above hold but the fourth.
+    """
     if t.size < 2 * FEWEST_SAMPLES:
         return ()
     levels = _Levels.of(y)
@@ -86,18 +96,46 @@ def found_restarts(t: Floats, y: Floats, least_seconds: float = LEAST_SECONDS) -
     falls = _large_falls(levels.before - levels.after, least)
     if not falls.size:
         return ()
-    steps = np.diff(t)
-    gaps = steps > _GAP * float(np.median(steps))
+    gaps = _gaps(t)
     kept = _ends_of_lives(_to_start_level(falls, levels, gaps), levels)
     if 2 * len(kept) <= falls.size:
         return ()
     at_gap = gaps[np.array(kept) - 1]
     by_gap = 2 * np.count_nonzero(at_gap) >= len(kept) >= np.count_nonzero(gaps) - len(kept)
-    if not by_gap and float(np.quantile(np.diff(t[[0, *kept]])[-len(kept) :], _SHORT)) < least_seconds:
-        return ()
     return tuple(
         _restart(t, y, place, "gap" if by_gap and gap else "fall") for place, gap in zip(kept, at_gap, strict=True)
     )
+
+
+def are_restarts(t: Floats, possible: Sequence[Restart], least_seconds: float = LEAST_SECONDS) -> bool:
+    """Whether the fourth rule holds of the ``possible`` restarts of a series at ``t`` seconds, shape (n,)."""
+    if not possible:
+        return False
+    lengths = np.diff([t[0], *(one.at for one in possible)])
+    return any(one.reason == "gap" for one in possible) or float(np.quantile(lengths, _SHORT)) >= least_seconds
+
+
+def jumps_at(t: Floats, y: Floats, at: Sequence[float]) -> tuple[float, ...]:
+    """Those of the times ``at`` at which ``y`` at ``t``, both shape (n,), jumps, up or down, as at a restart.
+
+    Empty unless it jumps at most of them. A jump is as large as rule 1 asks for, one sample away at most.
+    """
+    if t.size < 2 * FEWEST_SAMPLES or not np.ptp(y) > 0:
+        return ()
+    levels = _Levels.of(y)
+    moves = np.nan_to_num(np.abs(levels.after - levels.before))
+    least = max(_LARGE * float(np.ptp(y)), _MOVES * float(np.median(np.abs(np.diff(y)))))
+    places = np.clip(np.searchsorted(t, np.asarray(at, dtype=np.float64)), 1, t.size - 2)
+    around = np.stack([places - 1, places, places + 1])
+    sharpest = np.argmax(np.abs(y[around] - y[around - 1]), axis=0)
+    largest = np.take_along_axis(around, sharpest[None], axis=0)[0]
+    jumps = largest[moves[largest] >= least]
+    return tuple(t[np.unique(jumps)].tolist()) if 2 * jumps.size > places.size else ()
+
+
+def _gaps(t: Floats) -> NDArray[np.bool_]:
+    steps = np.diff(t)
+    return steps > _GAP * float(np.median(steps))
 
 
 def _restart(t: Floats, y: Floats, place: int, reason: Reason) -> Restart:

@@ -31,12 +31,15 @@ class Sar(Format):
     def read(cls, path: Path) -> Table:
         table = Rows()
         measures: dict[str, Measure] = {}
-        for row in rows(lines(path)):
+        found = list(rows(lines(path)))
+        restarted = len({row.boot for row in found}) > 1
+        for row in found:
             first = row.names[0]
             item = row.cells[0] if first in _ITEMS else None
             start = 0 if item is None else 1
             of = "" if item is None or item in _ALL else f"[{item}]"
             names = [f"{name}{of}" for name in row.names[start:]]
             measures |= {name: known for name in names if (known := measure_of(name))}
-            table.join(row.time, {}, dict(zip(names, row.cells[start:], strict=True)))
-        return table.table(Knowledge(measures=measures))
+            boot = {"boot": str(row.boot)} if restarted else {}
+            table.join(row.time, boot, dict(zip(names, row.cells[start:], strict=True)))
+        return table.table(Knowledge(measures=measures, identifiers=frozenset(("boot",))))
