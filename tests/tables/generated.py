@@ -156,6 +156,39 @@ def make(time: str, value: str, shape: str, labelled: str, seed: int) -> Case:
     return Case(_written(shape, columns, rng), Choice(), series, about)
 
 
+@dataclass(frozen=True)
+class Leak:
+    """A file of a process that leaks ``per_hour`` in the base unit of its column and was restarted so many times."""
+
+    content: bytes
+    per_hour: float
+    restarts: int
+    about: str
+
+
+def leak(time: str, value: str, shape: str, restarts: int, seed: int) -> Leak:
+    """A leak of a constant rate over lives of 70 to 100 samples, 3 minutes apart: 3.5 h and more."""
+    rng = Random(seed)
+    step, slope = 180, rng.randrange(8, 40)
+    time_name, time_cell = TIMES[time]
+    value_name, value_cell = VALUES[value]
+    value_name = "cpu_load" if value_name == time_name else value_name
+    lives = [rng.randrange(70, 100) for _ in range(restarts + 1)]
+    if not restarts:
+        lives = [rng.randrange(150, 300)]
+    level = rng.randrange(1100, 1300)
+    grown = [level + slope * row + rng.randrange(slope + 1) for life in lives for row in range(life)]
+    times = [row * step for row in range(len(grown))]
+    columns = [
+        _Column(time_name, [time_cell(t) for t in times]),
+        _Column(value_name, [value_cell(k)[0] for k in grown]),
+    ]
+    per_unit = (value_cell(101 * 100)[1] - value_cell(1 * 100)[1]) / 1e4
+    about = f"{time}; {value}; {shape}; {restarts} restarts; {seed}"
+    factor = MIB if shape == "csv, units" else 1
+    return Leak(_written(shape, columns, rng), slope * per_unit * factor * 3600 / step, restarts, about)
+
+
 def impossible(time: str, value: str, shape: str) -> bool:
     """Whether a file of these would not be understood by a person either."""
     name, _ = VALUES[value]
