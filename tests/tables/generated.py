@@ -169,7 +169,7 @@ class Leak:
 def leak(time: str, value: str, shape: str, restarts: int, seed: int) -> Leak:
     """A leak of a constant rate over lives of 70 to 100 samples, 3 minutes apart: 3.5 h and more."""
     rng = Random(seed)
-    step, slope = 180, rng.randrange(8, 40)
+    step, slope = 180, rng.randrange(16, 40)
     time_name, time_cell = TIMES[time]
     value_name, value_cell = VALUES[value]
     value_name = "cpu_load" if value_name == time_name else value_name
