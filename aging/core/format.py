@@ -110,7 +110,7 @@ def unit_of_measure(measure: Measure) -> Unit:
     suffix = "/s" if measure.rate else ""
     if not measure.base:
         return Unit(((1.0, written),), suffix)
-    own = (measure.factor, written) if written and measure.factor != 1 else None
+    own = (measure.factor, written) if written and measure.factor != 1 and measure.base != "CPU" else None
     return Unit(_DECIMAL if written in _DECIMAL_NAMES else _BY_BASE[measure.base], suffix, own)
 
 

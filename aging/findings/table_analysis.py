@@ -365,7 +365,8 @@ def _limit_of(series: TableSeries, given: Limit | None, worse: Worse) -> tuple[f
         return given.value * series.measure.factor, None
     if series.measure.base == "B" or _looks_like_bytes(series):
         return given.value, None
-    return None, _UNIT_UNKNOWN
+    other = series.measure.base or series.measure.written
+    return None, None if other else _UNIT_UNKNOWN
 
 
 def _looks_like_bytes(series: TableSeries) -> bool:

@@ -52,7 +52,7 @@ def sentence(one: TableAnalysis) -> str:
     parts = [_growth(one)]
     if one.end is not None:
         parts.append(_standstill(one))
-    elif one.left is not None and one.limit is not None:
+    elif one.outlook is None and one.left is not None and one.limit is not None:
         parts.append(_left(one))
     if one.restarts:
         parts.append(_restarts(one))
