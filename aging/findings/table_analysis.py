@@ -218,7 +218,7 @@ def analyze_series(
             *(result.notes if end is None else ()),
             *(
                 _origin_notes(result.trend, t, judge.sign * y)
-                if series.origin_assumed and not restarts and not asked.brief
+                if series.origin_assumed and verdict in _ANSWER and not restarts and not asked.brief
                 else ()
             ),
             *((unit_unknown,) if unit_unknown is not None else ()),

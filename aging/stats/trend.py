@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aging.stats.early_rise import rose_and_stands
 from aging.stats.growth.axis import CLOCK, Axis, choose_axis
 from aging.stats.growth.course import Course, course
 from aging.stats.growth.current_rate import CurrentRate
@@ -150,7 +151,9 @@ def analyze(  # noqa: PLR0913 - a series, and what is known and asked of it
     growth = Growth("none") if settled else assess_growth(axis.x, axis.y, least, brief=brief)
     fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" and not brief else None
     shape = (brief and _named_by_growth(growth.decision, direction)) or classify_shape(times, values)
-    basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]), fall)
+    unclear = direction == "none" and (slope.low > 0 or slope.n_effective < FEWEST_EFFECTIVE) and growth.steps is None
+    stands = unclear and rose_and_stands(series, alpha, least)
+    basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]), fall, stands)
     verdict, notes = decide(basis)
     return Trend(
         p=result.p,

@@ -1,11 +1,13 @@
 """The rules that decide the verdict of one series, in order. Values in, a value out.
 
-1. A series that did not move beyond its resolution is ``stable``; one that grew and then did not is ``bounded``.
+1. A series that did not move beyond its resolution, up or down, is ``stable``; one that grew and then did not is
+   ``bounded``.
 2. One step is ``step``; so is an undecided growth of which a block made half, where the shape is a step.
 3. A rising trend whose growth is sustained, with a current rate above zero, is ``aging``; one whose growth is slowing
    down is ``bounded`` (:mod:`aging.stats.growth.sustained`); any other rising trend is ``inconclusive``.
 4. Without a rising trend, shape decides: ``step`` or ``cyclic``.
-5. Without a rising trend, a series with too few independent samples, or with a slope above zero, is ``inconclusive``.
+5. Without a rising trend, a series with too few independent samples, or with a slope above zero, is ``inconclusive``;
+   ``bounded`` if it rose at its start and has stood since (:mod:`aging.stats.early_rise`).
 6. What is left is ``stable``, but for a falling trend that is sustained as growth is: ``declining``.
 
 ``exhausted`` and ``capped`` need a limit, or the part before a standstill: :mod:`aging.findings.table_limits`.
@@ -39,6 +41,7 @@ _NO_NET_GROWTH = Note(
     "no_net_growth", "The trend rises, but there is no net growth since the start of load. Measure longer."
 )
 _NOT_SIGNIFICANT = Note("not_significant", "The slope estimate is positive, but the trend test is not significant.")
+_STANDS = Note("stands", "It rose at its start; its last three fifths show no trend.")
 _FALLS = Note("falls", "It falls, but the data do not show that the fall goes on.")
 _RATE_NOT_ABOVE_ZERO = Note("rate_not_above_zero", "The interval of the current rate reaches below zero.")
 
@@ -48,7 +51,7 @@ class Basis:
     """What the verdict of a series follows from.
 
     ``low`` is the lower bound of the slope, ``seconds`` the length of the series. ``fall`` is the growth of the
-    negative of a series whose trend falls.
+    negative of a series whose trend falls. ``stands``: it rose at its start, and has stood since.
     """
 
     direction: Direction
@@ -58,6 +61,7 @@ class Basis:
     n_effective: float
     seconds: float
     fall: Growth | None = None
+    stands: bool = False
 
 
 _BY_GROWTH: Mapping[Decision, Verdict] = {"flat": "stable", "settled": "bounded", "step": "step"}
@@ -66,14 +70,18 @@ _BY_SHAPE: Mapping[Shape, Verdict] = {"step": "step", "cyclic": "cyclic"}
 
 def decide(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
     """Return the verdict of a series, with notes on why it is not another."""
-    if basis.growth.decision in _BY_GROWTH:
+    fell = basis.direction == "decreasing" and basis.fall is not None and basis.fall.decision != "flat"
+    if basis.growth.decision in _BY_GROWTH and not (basis.growth.decision == "flat" and fell):
         moved = basis.growth.decision == "flat" and basis.low > 0
         return _BY_GROWTH[basis.growth.decision], (_BELOW_RESOLUTION,) if moved else ()
     if basis.direction == "increasing":
         return _of_growth(basis)
     if basis.shape in _BY_SHAPE:
         return _BY_SHAPE[basis.shape], ()
-    return _without_trend(basis) if basis.direction == "none" else _of_fall(basis.fall)
+    if basis.direction == "none":
+        return _without_trend(basis)
+    verdict, notes = _of_fall(basis.fall)
+    return verdict, notes if basis.growth.decision != "flat" else ()
 
 
 def _of_fall(fall: Growth | None) -> tuple[Verdict, tuple[Note, ...]]:
@@ -84,6 +92,8 @@ def _of_fall(fall: Growth | None) -> tuple[Verdict, tuple[Note, ...]]:
 
 
 def _without_trend(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
+    if basis.stands:
+        return "bounded", (_STANDS,)
     if basis.n_effective < FEWEST_EFFECTIVE:
         factor = FEWEST_EFFECTIVE / basis.n_effective
         worth = f"The series is worth {basis.n_effective:.1f} independent samples; {FEWEST_EFFECTIVE} are needed."

@@ -137,7 +137,7 @@ def test_the_earliest_start_of_growth() -> None:
 def test_until_when_growth_is_sustained() -> None:
     noise = np.random.default_rng(0).normal(0, 400, T.size)
     assert sustained_until(T, 5000 + T + noise, 0.0) == 0.0
-    until = sustained_until(T, 5000 + T + noise, 1e6)
+    until = sustained_until(T, 5000 + 5 * T**0.85 + noise / 10, 1e6)
     assert until is not None
     assert 100 < until < 1e6
     assert sustained_until(T, 1000 + 200 * np.log1p(T / 10) + noise, 1e6) is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aging.stats import trend_test
+from aging.stats.growth.sawtooth import is_sawtooth
 from aging.stats.growth.sustained import LEAST_GROWTH, Growth, assess_growth
 from tests.stats.signals import autoregressive
 from tests.stats.test_evidence import N, X, losses
@@ -132,3 +134,16 @@ def test_a_leak_beneath_a_long_warm_up_is_no_all_clear() -> None:
     """A warm-up six times as large, a tenth of the series long, and a steady leak whose rate is plainly above zero."""
     course = 6 * (1 - np.exp(-X / 60)) + X / N
     assert {assess_growth(X, losses(seed, course, 7000)).decision for seed in range(4)} == {"undecided"}
+
+
+def test_noise_is_no_sawtooth() -> None:
+    assert not is_sawtooth(NOISE)
+    assert is_sawtooth(X % 20 + 0.1 * NOISE)
+
+
+def test_noisy_latency_that_grows() -> None:
+    """22 % of noise, 600 ms an hour, a sample a second for ten minutes: sustained, not a sawtooth without a floor."""
+    t = np.arange(600.0)
+    for seed in range(4):
+        y = 100 * (1 + 0.22 * np.random.default_rng(seed).standard_normal(t.size)) + 600 / 3600 * t
+        assert trend_test(t, y).verdict == "aging"

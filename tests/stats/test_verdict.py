@@ -87,3 +87,11 @@ def test_without_a_trend() -> None:
     verdict, notes = decide(of(direction="none", low=0.0, n_effective=8.0))
     assert (verdict, [note.code for note in notes]) == ("inconclusive", ["few_effective"])
     assert "1 h" in notes[0]  # 20 of 8 need 1.5 times 40 minutes more
+
+
+def test_fall_beyond_the_resolution_is_no_flat_series() -> None:
+    flat = of(direction="decreasing", shape="step", growth=Growth("flat"), fall=Growth("flat"), low=-1.0)
+    assert decide(flat) == ("stable", ())
+    assert decide(dataclasses.replace(flat, fall=Growth("step"))) == ("step", ())
+    fall = Growth("sustained", RATE)
+    assert decide(dataclasses.replace(flat, shape="linear", fall=fall)) == ("declining", ())

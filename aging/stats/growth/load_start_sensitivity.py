@@ -44,9 +44,9 @@ def origin_range(t: ArrayLike, y: ArrayLike) -> OriginRange:
     """
     times, values = as_series(t, y, least=2)
     window = float(times[-1] - times[0])
-    answer, holds = _answer(assess_growth(times, values, brief=True).decision), 0.0
+    answer, holds = _answer(assess_growth(times, values, brief=True, rate=False).decision), 0.0
     for earlier in np.array(_EARLIER) * window:
-        then = _answer(assess_growth(times + earlier, values, brief=True).decision)
+        then = _answer(assess_growth(times + earlier, values, brief=True, rate=False).decision)
         if then != answer:
             return OriginRange(answer, holds, float(earlier), then)
         holds = float(earlier)
@@ -63,7 +63,7 @@ def sustained_until(t: ArrayLike, y: ArrayLike, possible: float, resolution: flo
     times, values = as_series(t, y, least=2)
 
     def sustained(earlier: float) -> bool:
-        return assess_growth(times + earlier, values, resolution).decision == "sustained"
+        return assess_growth(times + earlier, values, resolution, brief=True, rate=False).decision == "sustained"
 
     window = float(times[-1] - times[0])
     fails, holds = possible, possible

@@ -9,15 +9,22 @@ from aging.stats.series.validation import Floats
 _LARGE = 0.05
 _SHARE = 0.8
 _FEWEST = 5
+_MOST = 0.25
+"""Of all steps; of noise half are falls."""
+
 _CYCLES = 8
 
 
 def is_sawtooth(y: Floats) -> bool:
-    """Whether at least 5 single falls, each over 5 % of the range, make at least 80 % of all falls of ``y``."""
+    """Whether at least 5 single falls, each over 5 % of the range, make at least 80 % of all falls of ``y``, (n,).
+
+    They are at most a quarter of all steps.
+    """
     steps = np.diff(y)
     fallen = -float(steps[steps < 0].sum())
     large = steps[steps < -_LARGE * np.ptp(y)]
-    return large.size >= _FEWEST and -float(large.sum()) >= _SHARE * fallen > 0
+    few = _FEWEST <= large.size <= _MOST * steps.size
+    return few and -float(large.sum()) >= _SHARE * fallen > 0
 
 
 def floor_window(y: Floats) -> int | None:

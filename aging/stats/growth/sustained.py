@@ -91,11 +91,12 @@ class Growth:
         return self.decision == "sustained"
 
 
-def assess_growth(x: Floats, y: Floats, resolution: float = 0.0, *, brief: bool = False) -> Growth:
+def assess_growth(x: Floats, y: Floats, resolution: float = 0.0, *, brief: bool = False, rate: bool = True) -> Growth:
     """Decide whether ``y`` keeps growing at ``x`` >= 0 since the start of load, both shape (n,), by the rules above.
 
     ``resolution`` is the smallest change that matters, in the unit of ``y``. ``brief`` leaves out what no rule needs:
-    the power of growth, and the current rate of growth that is not sustained. It takes a third of the time.
+    the power of growth, and the current rate of growth that is not sustained. It takes a third of the time. Without
+    ``rate`` there is no current rate at all.
     """
     sawtooth = is_sawtooth(y)
     if sawtooth:
@@ -111,7 +112,7 @@ def assess_growth(x: Floats, y: Floats, resolution: float = 0.0, *, brief: bool 
         return Growth("undecided", reason=_FEW_SAMPLES)
     steps = staircase(windows[0].x, windows[0].y, resolution)
     decided = _decide(_Seen(windows, steps, resolution))
-    current = current_rate(windows, steps) if not brief or decided.decision == "sustained" else None
+    current = current_rate(windows, steps) if rate and (not brief or decided.decision == "sustained") else None
     exponent = growth_exponent(x, y, windows[0].start) if not brief and windows[0].growth > 0 else None
     whole = windows[0].constant
     largest = whole.largest / whole.growth if whole.growth > 0 else 0.0

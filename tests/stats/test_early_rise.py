@@ -1,0 +1,39 @@
+"""What fills at its start and stands since is bounded; a slow leak beside it is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aging.stats import Trend, trend_test
+
+HOUR = 3600.0
+T = np.arange(576) * 300.0
+
+
+def filling(seed: int, hours: float, leak: float = 0.0) -> Trend:
+    """A page cache of 6.9 GB with this time constant, noise of 6 MB, and a leak in bytes an hour."""
+    noise = np.random.default_rng(seed).normal(0, 6e6, T.size)
+    return trend_test(T, 1.33e9 + 6.9e9 * (1 - np.exp(-T / (hours * HOUR))) + leak * T / HOUR + noise)
+
+
+@pytest.mark.parametrize("hours", [0.7, 2.0, 3.3])
+def test_full_for_most_of_the_time(hours: float) -> None:
+    found = [filling(seed, hours) for seed in range(8)]
+    assert sum(one.verdict == "bounded" for one in found) >= 5
+    assert not any(one.verdict == "aging" for one in found)
+
+
+@pytest.mark.parametrize("hours", [0.7, 2.0, 3.3])
+@pytest.mark.parametrize("leak", [3e5, 1e6, 1e7])
+def test_slow_leak_beside_a_large_fill_is_no_all_clear(hours: float, leak: float) -> None:
+    """From a growth on that the last three fifths show: 9 MB there, beside noise of 6 MB."""
+    assert {filling(seed, hours, leak).verdict for seed in range(4)} <= {"aging", "inconclusive"}
+
+
+def test_said_by_a_note() -> None:
+    assert [note.code for note in filling(2, 2.0).notes] == ["stands"]
+
+
+def test_still_filling_is_undecided() -> None:
+    assert filling(1, 20.0).verdict == "inconclusive"
