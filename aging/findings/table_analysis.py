@@ -38,7 +38,7 @@ from aging.stats.trend_tests.base import TrendTest
 from aging.stats.verdict import Direction
 from aging.tables.series import Floats, TableSeries
 
-_MINUTE = 60.0
+_MINUTE, _HOUR = 60.0, 3600.0
 _LAST, _FIRST = 5, 2
 _FILLS, _CLEAR = 2.0, 8.0
 """How many resolutions, and spreads of the later half, a series has to rise by to have filled."""
@@ -228,8 +228,8 @@ def analyze_series(
         end,
         cycle,
         bound,
-        _left(judge.sign, y, result.trend, bound) if verdict == "aging" else None,
-        _outlook(judge.sign, result.trend, bound, asked),
+        _left(judge.sign, y, result.trend, bound, verdict),
+        _outlook(judge.sign, result.trend, bound, asked, verdict),
         asked.limit is not None and asked.limit.in_bytes,
     )
 
@@ -347,9 +347,11 @@ def _joined(parts: Sequence[Piece]) -> tuple[Floats, Floats]:
     return np.concatenate(times), np.concatenate([one.y for one in parts])
 
 
-def _left(sign: float, y: Floats, trend: Trend | None, bound: float | None) -> Exhaustion | None:
-    """How long until ``bound`` at the present rate of growth, which ``trend`` has."""
-    if trend is None or bound is None or not y.size:
+def _left(sign: float, y: Floats, trend: Trend | None, bound: float | None, verdict: Verdict) -> Exhaustion | None:
+    """How long until ``bound`` at the present rate of growth, which ``trend`` has; no time of what is exhausted."""
+    if verdict == "exhausted":
+        return Exhaustion(0.0, 0.0, 0.0)
+    if verdict != "aging" or trend is None or bound is None or not y.size:
         return None
     now, pace = trend.current, trend.per_second
     rates = (trend.slope, trend.low, trend.high) if now is None else (now.rate * pace, now.low * pace, now.high * pace)
@@ -379,11 +381,18 @@ def _looks_like_bytes(series: TableSeries) -> bool:
     return not _OTHER_UNIT.search(name) and series.y.size > 0 and in_pages(series.y)
 
 
-def _outlook(sign: float, trend: Trend | None, bound: float | None, asked: AskedOfSeries) -> Outlook | None:
+def _outlook(
+    sign: float, trend: Trend | None, bound: float | None, asked: AskedOfSeries, verdict: Verdict
+) -> Outlook | None:
     """Where a limit or a horizon was asked for."""
-    if bound is None or trend is None or trend.course is None or (asked.limit is None and asked.horizon is None):
+    if bound is None or (asked.limit is None and asked.horizon is None):
         return None
-    found = outlook_of([trend.course], sign * bound, asked.horizon or USUAL_HORIZON)
+    horizon = asked.horizon or USUAL_HORIZON
+    if verdict == "exhausted":
+        return Outlook("exhausts", bound, horizon / _HOUR, left=0.0, most=0.0, earliest_hours=0.0, latest_hours=0.0)
+    if trend is None or trend.course is None:
+        return None
+    found = outlook_of([trend.course], sign * bound, horizon)
     return None if found is None else replace(found, limit=bound)
 
 

@@ -13,6 +13,7 @@ from aging.findings.asked import AskedOfSeries, Limit
 from aging.findings.table_analysis import TableAnalysis, analyze_series, analyze_table
 from aging.findings.table_json import entry
 from aging.findings.table_ratios import only_ratio, ratio, with_means
+from aging.report import outlook
 from aging.report.table_text import sentence
 from aging.tables.series import Axis, TableSeries
 
@@ -161,6 +162,13 @@ class TestLimits:
         assert one.rate is not None
         assert one.rate.rate == pytest.approx(0.02, rel=0.03)
         assert entry(one)["stands_at"]["level"] == 1200
+        assert entry(one)["left_hours"] == [0, 0, 0]
+        assert one.outlook is not None
+        assert outlook.sentence("open_fds", one.outlook) == "Has reached 1200: restart now."
+
+    @pytest.mark.parametrize("minutes", [13, 20, 45])
+    def test_staircase_is_not_capped(self, minutes: int) -> None:
+        assert analyzed("open_fds", 50 + np.floor(T / 60 / minutes)).verdict == "aging"
 
     def test_unknown_limit_is_said_in_words(self) -> None:
         one = analyzed("open_fds", self.climb)
