@@ -27,6 +27,7 @@ from aging.stats import (
     find_warmup,
     median_grid,
     origin_range,
+    rate_cell,
     rate_grid,
     time_to_exhaustion,
 )
@@ -40,6 +41,7 @@ from aging.tables.series import Floats, TableSeries
 
 _MINUTE, _HOUR = 60.0, 3600.0
 _LAST, _FIRST = 5, 2
+_WIDER = 1.5
 _FILLS, _CLEAR = 2.0, 8.0
 """How many resolutions, and spreads of the later half, a series has to rise by to have filled."""
 
@@ -128,17 +130,21 @@ class TableAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class _Preparation:
-    """How the samples of a generation are made ready: the grid and the warm-up in seconds, and whether it counts."""
+    """How the samples of a generation are made ready: the grid and the warm-up in seconds, and whether it counts.
+
+    ``cell``: seconds, in which a counter's rate is taken.
+    """
 
     resample: float | None
     warmup: float | str | None
     counter: bool
     notes: list[Note]
+    cell: float = 0.0
 
     def of(self, piece: Piece) -> Piece:
         age, y = piece.age, piece.y
         if self.counter:
-            age, y = rate_grid(age, y, self.resample or _usual_step(age))
+            age, y = rate_grid(age, y, self.cell)
         elif self.resample is not None:
             age, y = median_grid(age, y, self.resample)
         if self.warmup is not None and age.size:
@@ -181,8 +187,10 @@ def analyze_series(
     judge = _Judge(series, tests, -1.0 if worse == "down" else 1.0, asked.brief)
     preparation = _Preparation(resample, warmup, series.counter, [])
     try:
+        if series.counter:
+            preparation = replace(preparation, cell=resample or rate_cell(series.t, series.y))
         found = restarts_of(series, judge.sign, asked.falls)
-        restarts = found.taken
+        restarts = () if _rises_seldom(series, preparation.cell) else found.taken  # too few cells of each
         parts = [preparation.of(one) for one in pieces(series.t, series.y, series.work, restarts)]
     except SeriesError as error:
         impossible = SeriesAnalysis.impossible(tests, str(error))
@@ -211,7 +219,7 @@ def analyze_series(
         verdict,
         (
             *series.notes,
-            *_counter_notes(series, restarts),
+            *_counter_notes(series, restarts, None if resample else preparation.cell),
             *preparation.notes,
             *(() if asked.brief else falls_notes(series, judge.sign, found, asked.falls)),
             *_cycle_notes(cycle),
@@ -318,18 +326,25 @@ def _verdict(result: SeriesAnalysis, end: End | None, worse: Worse, cycle: Cycle
     return "cyclic" if verdict == "stable" and cycle is not None else verdict
 
 
-def _counter_notes(series: TableSeries, restarts: Sequence[Restart]) -> tuple[Note, ...]:
+def _counter_notes(series: TableSeries, restarts: Sequence[Restart], cell: float | None = None) -> tuple[Note, ...]:
     if not series.counter:
         return ()
     resets = int(np.count_nonzero(np.diff(series.y) < 0))
     unit = series.axis.count or "second"
-    note = Note("counter", f"This is a counter; its rate per {unit} was analyzed.")
+    seldom = cell is not None and _rises_seldom(series, cell)
+    width = f" It rises seldom: the rate is that of every {_length(series, cell)}." if seldom and cell else ""
+    note = Note("counter", f"This is a counter; its rate per {unit} was analyzed.{width}")
     if not resets:
         return (note,)
     how = "begins a generation" if restarts else "is treated as a reset to 0"
     return note, Note(
         "counter_resets", f"The counter fell {resets} {'time' if resets == 1 else 'times'}; each fall {how}."
     )
+
+
+def _rises_seldom(series: TableSeries, cell: float) -> bool:
+    """Whether ``cell``, in which its rate is taken, is wider than the usual distance of the samples of a counter."""
+    return series.counter and cell > _WIDER * float(np.median(np.diff(np.unique(series.t))))
 
 
 def _cycle_notes(cycle: Cycle | None) -> tuple[Note, ...]:
@@ -402,13 +417,6 @@ def _resolution(series: TableSeries, y: Floats) -> float | None:
     return resolution(series.column.partition("[")[0], level) or None
 
 
-def _usual_step(t: Floats) -> float:
-    distinct = np.unique(t)
-    if distinct.size < 2:
-        raise SeriesError(f"a counter needs at least 2 distinct times, not {distinct.size}")
-    return float(np.median(np.diff(distinct)))
-
-
 _IF_EARLIER = {
     "sustained": "the growth would be sustained",
     "decelerating": "the growth would be slowing down",
@@ -434,6 +442,10 @@ def _origin_notes(trend: Trend | None, t: Floats, y: Floats) -> tuple[Note, ...]
     )
     message = f"{assumed}; with an earlier start {_IF_EARLIER[found.then]}. Give the start with --load-start."
     return (Note("origin_sensitive", message),)
+
+
+def _length(series: TableSeries, length: float) -> str:
+    return readable_duration(length) if series.axis.count is None else f"{length:,.0f} {series.axis.count}"
 
 
 def _span(seconds: float) -> str:
