@@ -350,10 +350,11 @@ class TrendResult:
 
     def _lines(self) -> tuple[tuple[str, str], ...]:
         least = format.size(self.name, self.minimum_detectable_per_hour, "h")
+        rate, ci = format.bounded(self.name, self.current_per_hour, self.current_ci_per_hour, "h")
         return (
             *(() if self.outlook is None else (("outlook", sentence(self._quantity, self.outlook)),)),
-            ("current rate", format.slope(self.name, self.current_per_hour, "h", beside=self.current_ci_per_hour)),
-            ("95 % interval", format.interval(self.name, self.current_ci_per_hour, "h")),
+            ("current rate", rate),
+            ("95 % interval", ci),
             ("p", format.probability(self.p)),
             ("values", f"{self.n}, worth {self.n_effective:.0f} independent ones"),
             ("least detectable", least),

@@ -31,6 +31,7 @@ _LEAST_OWN, _MOST_OWN = 1e-3, 1e5
 _NEAR = 100.0
 """A slope is written in the unit of limits that are at most this many times larger."""
 
+_MORE_DIGITS = 2
 _APART = 1e4
 """Two numbers further apart than this are not written in one unit."""
 
@@ -180,6 +181,35 @@ def interval(indicator: Indicator, limits: Sequence[float | None] | None, per: s
     return _written(unit_of(indicator), list(limits), signed=True, per=per)
 
 
+def bounded(
+    indicator: Indicator, value: float | None, limits: Sequence[float | None] | None, per: str
+) -> tuple[str, str]:
+    """A slope and its limits in one unit with the same decimals, so that it lies between them as they are written.
+
+    As many as tell the limits apart, up to five digits; of numbers far apart each is written by itself.
+    """
+    if _unknown(value) or limits is None or any(_unknown(limit) for limit in limits):
+        return slope(indicator, value, per), interval(indicator, limits, per)
+    numbers = [float(number) for number in (value, *limits) if number is not None]
+    magnitudes = [abs(number) for number in numbers if number]
+    if not value or max(magnitudes) / min(magnitudes) > _APART:
+        return slope(indicator, value, per, limits), interval(indicator, limits, per)
+    unit = unit_of(indicator)
+    factor, _ = unit.scale(max(magnitudes))
+    like = max(magnitudes) / factor
+    scaled = [number / factor for number in numbers]
+    for _ in range(_MORE_DIGITS):
+        if significant(scaled[1], like=like) != significant(scaled[-1], like=like) or scaled[1] == scaled[-1]:
+            break
+        like /= 10
+    whole = all(number == round(number) for number in numbers)
+    one, both = (
+        _in_unit_of(unit, max(magnitudes), each, signed=True, per=per, like=like, whole=whole)
+        for each in (numbers[:1], numbers[1:])
+    )
+    return one, both
+
+
 def probability(value: float | None) -> str:
     """A p or q value: ``0.034``, ``< 0.001``."""
     if value is None or not math.isfinite(value):
@@ -250,11 +280,21 @@ def _written(unit: Unit, values: Sequence[Any], *, signed: bool, per: str, aroun
     return _in_unit_of(unit, largest, values, signed=signed, per=per)
 
 
-def _in_unit_of(unit: Unit, magnitude: float, values: Sequence[Any], *, signed: bool, per: str) -> str:
-    largest = max(abs(value) for value in values)
+def _in_unit_of(  # noqa: PLR0913 - numbers, and how they are written
+    unit: Unit,
+    magnitude: float,
+    values: Sequence[Any],
+    *,
+    signed: bool,
+    per: str,
+    like: float | None = None,
+    whole: bool = True,
+) -> str:
+    """``like``, in the scaled unit, has three digits after rounding: by default the largest of the values."""
     factor, name = unit.scale(magnitude)
     scaled = [value / factor for value in values]
-    numbers = " to ".join(_number(one, largest / factor, signed=signed, whole=factor == 1) for one in scaled)
+    like = max(abs(value) for value in scaled) if like is None else like
+    numbers = " to ".join(_number(one, like, signed=signed, whole=whole and factor == 1) for one in scaled)
     named = f"{name}{unit.suffix}"
     if per:
         named += f" per {per}" if unit.suffix or " " in per else f"/{per}"

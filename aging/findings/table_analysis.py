@@ -27,6 +27,7 @@ from aging.stats import (
     find_warmup,
     median_grid,
     origin_range,
+    rate_cell,
     rate_grid,
     time_to_exhaustion,
 )
@@ -38,8 +39,9 @@ from aging.stats.trend_tests.base import TrendTest
 from aging.stats.verdict import Direction
 from aging.tables.series import Floats, TableSeries
 
-_MINUTE = 60.0
+_MINUTE, _HOUR = 60.0, 3600.0
 _LAST, _FIRST = 5, 2
+_WIDER = 1.5
 _FILLS, _CLEAR = 2.0, 8.0
 """How many resolutions, and spreads of the later half, a series has to rise by to have filled."""
 
@@ -128,17 +130,21 @@ class TableAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class _Preparation:
-    """How the samples of a generation are made ready: the grid and the warm-up in seconds, and whether it counts."""
+    """How the samples of a generation are made ready: the grid and the warm-up in seconds, and whether it counts.
+
+    ``cell``: seconds, in which a counter's rate is taken.
+    """
 
     resample: float | None
     warmup: float | str | None
     counter: bool
     notes: list[Note]
+    cell: float = 0.0
 
     def of(self, piece: Piece) -> Piece:
         age, y = piece.age, piece.y
         if self.counter:
-            age, y = rate_grid(age, y, self.resample or _usual_step(age))
+            age, y = rate_grid(age, y, self.cell)
         elif self.resample is not None:
             age, y = median_grid(age, y, self.resample)
         if self.warmup is not None and age.size:
@@ -181,8 +187,10 @@ def analyze_series(
     judge = _Judge(series, tests, -1.0 if worse == "down" else 1.0, asked.brief)
     preparation = _Preparation(resample, warmup, series.counter, [])
     try:
+        if series.counter:
+            preparation = replace(preparation, cell=resample or rate_cell(series.t, series.y))
         found = restarts_of(series, judge.sign, asked.falls)
-        restarts = found.taken
+        restarts = () if _rises_seldom(series, preparation.cell) else found.taken  # too few cells of each
         parts = [preparation.of(one) for one in pieces(series.t, series.y, series.work, restarts)]
     except SeriesError as error:
         impossible = SeriesAnalysis.impossible(tests, str(error))
@@ -211,7 +219,7 @@ def analyze_series(
         verdict,
         (
             *series.notes,
-            *_counter_notes(series, restarts),
+            *_counter_notes(series, restarts, None if resample else preparation.cell),
             *preparation.notes,
             *(() if asked.brief else falls_notes(series, judge.sign, found, asked.falls)),
             *_cycle_notes(cycle),
@@ -228,8 +236,8 @@ def analyze_series(
         end,
         cycle,
         bound,
-        _left(judge.sign, y, result.trend, bound) if verdict == "aging" else None,
-        _outlook(judge.sign, result.trend, bound, asked),
+        _left(judge.sign, y, result.trend, bound, verdict),
+        _outlook(judge.sign, result.trend, bound, asked, verdict),
         asked.limit is not None and asked.limit.in_bytes,
     )
 
@@ -318,18 +326,25 @@ def _verdict(result: SeriesAnalysis, end: End | None, worse: Worse, cycle: Cycle
     return "cyclic" if verdict == "stable" and cycle is not None else verdict
 
 
-def _counter_notes(series: TableSeries, restarts: Sequence[Restart]) -> tuple[Note, ...]:
+def _counter_notes(series: TableSeries, restarts: Sequence[Restart], cell: float | None = None) -> tuple[Note, ...]:
     if not series.counter:
         return ()
     resets = int(np.count_nonzero(np.diff(series.y) < 0))
     unit = series.axis.count or "second"
-    note = Note("counter", f"This is a counter; its rate per {unit} was analyzed.")
+    seldom = cell is not None and _rises_seldom(series, cell)
+    width = f" It rises seldom: the rate is that of every {_length(series, cell)}." if seldom and cell else ""
+    note = Note("counter", f"This is a counter; its rate per {unit} was analyzed.{width}")
     if not resets:
         return (note,)
     how = "begins a generation" if restarts else "is treated as a reset to 0"
     return note, Note(
         "counter_resets", f"The counter fell {resets} {'time' if resets == 1 else 'times'}; each fall {how}."
     )
+
+
+def _rises_seldom(series: TableSeries, cell: float) -> bool:
+    """Whether ``cell``, in which its rate is taken, is wider than the usual distance of the samples of a counter."""
+    return series.counter and cell > _WIDER * float(np.median(np.diff(np.unique(series.t))))
 
 
 def _cycle_notes(cycle: Cycle | None) -> tuple[Note, ...]:
@@ -347,9 +362,11 @@ def _joined(parts: Sequence[Piece]) -> tuple[Floats, Floats]:
     return np.concatenate(times), np.concatenate([one.y for one in parts])
 
 
-def _left(sign: float, y: Floats, trend: Trend | None, bound: float | None) -> Exhaustion | None:
-    """How long until ``bound`` at the present rate of growth, which ``trend`` has."""
-    if trend is None or bound is None or not y.size:
+def _left(sign: float, y: Floats, trend: Trend | None, bound: float | None, verdict: Verdict) -> Exhaustion | None:
+    """How long until ``bound`` at the present rate of growth, which ``trend`` has; no time of what is exhausted."""
+    if verdict == "exhausted":
+        return Exhaustion(0.0, 0.0, 0.0)
+    if verdict != "aging" or trend is None or bound is None or not y.size:
         return None
     now, pace = trend.current, trend.per_second
     rates = (trend.slope, trend.low, trend.high) if now is None else (now.rate * pace, now.low * pace, now.high * pace)
@@ -379,11 +396,18 @@ def _looks_like_bytes(series: TableSeries) -> bool:
     return not _OTHER_UNIT.search(name) and series.y.size > 0 and in_pages(series.y)
 
 
-def _outlook(sign: float, trend: Trend | None, bound: float | None, asked: AskedOfSeries) -> Outlook | None:
+def _outlook(
+    sign: float, trend: Trend | None, bound: float | None, asked: AskedOfSeries, verdict: Verdict
+) -> Outlook | None:
     """Where a limit or a horizon was asked for."""
-    if bound is None or trend is None or trend.course is None or (asked.limit is None and asked.horizon is None):
+    if bound is None or (asked.limit is None and asked.horizon is None):
         return None
-    found = outlook_of([trend.course], sign * bound, asked.horizon or USUAL_HORIZON)
+    horizon = asked.horizon or USUAL_HORIZON
+    if verdict == "exhausted":
+        return Outlook("exhausts", bound, horizon / _HOUR, left=0.0, most=0.0, earliest_hours=0.0, latest_hours=0.0)
+    if trend is None or trend.course is None:
+        return None
+    found = outlook_of([trend.course], sign * bound, horizon)
     return None if found is None else replace(found, limit=bound)
 
 
@@ -391,13 +415,6 @@ def _resolution(series: TableSeries, y: Floats) -> float | None:
     """By the name of a known indicator; by the values (None) for any other column."""
     level = float(np.median(np.abs(y))) if y.size else 0.0
     return resolution(series.column.partition("[")[0], level) or None
-
-
-def _usual_step(t: Floats) -> float:
-    distinct = np.unique(t)
-    if distinct.size < 2:
-        raise SeriesError(f"a counter needs at least 2 distinct times, not {distinct.size}")
-    return float(np.median(np.diff(distinct)))
 
 
 _IF_EARLIER = {
@@ -425,6 +442,10 @@ def _origin_notes(trend: Trend | None, t: Floats, y: Floats) -> tuple[Note, ...]
     )
     message = f"{assumed}; with an earlier start {_IF_EARLIER[found.then]}. Give the start with --load-start."
     return (Note("origin_sensitive", message),)
+
+
+def _length(series: TableSeries, length: float) -> str:
+    return readable_duration(length) if series.axis.count is None else f"{length:,.0f} {series.axis.count}"
 
 
 def _span(seconds: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aging.findings.series_analysis import SeriesAnalysis
-from aging.stats.growth.standstill import Standstill, standstill
+from aging.stats.growth.standstill import Standstill, outlasts, standstill
 from aging.stats.series.validation import Floats
 
 _AT_LIMIT = 0.005
@@ -29,14 +29,15 @@ def end_of_growth(t: Floats, y: Floats, limit: float | None, resolution: float, 
     """How the growth of ``y`` at ``t``, both shape (n,), has ended; None where it goes on, or slowed down by itself.
 
     Growth is what gets worse. It is ``exhausted`` at a known ``limit``. Where none is known it is ``capped`` if it was
-    sustained until it stood still from one sample to the next, as it is at a limit, or in a cache that is full.
+    sustained until it stood still from one sample to the next, as it is at a limit, or in a cache that is full, for
+    longer than it does between two steps.
     """
     if limit is not None:
         tolerance = max(resolution, _AT_LIMIT * abs(limit))
         stands = standstill(t, y, tolerance) if y.size and y.max() >= limit - tolerance else None
         return None if stands is None else End("exhausted", stands, judge(t[: stands.index], y[: stands.index]))
     stands = standstill(t, y)
-    if stands is None:
+    if stands is None or not outlasts(t, y, stands):
         return None
     climb = judge(t[: stands.index], y[: stands.index])
     sustained = climb.trend is not None and climb.trend.verdict == "aging"

@@ -82,14 +82,14 @@ def counts(scan: Scan) -> str:
 
 def rate(finding: ScanFinding) -> str:
     """``+1.2 MiB/h``."""
-    return format.slope(unit(finding), finding.rate, "h", (finding.low, finding.high))
+    return format.bounded(unit(finding), finding.rate, (finding.low, finding.high), "h")[0]
 
 
 def interval(finding: ScanFinding) -> str:
     """The 95 % limits of the rate."""
     if finding.rate is None:
         return format.NONE
-    return format.interval(unit(finding), (finding.low, finding.high), "h")
+    return format.bounded(unit(finding), finding.rate, (finding.low, finding.high), "h")[1]
 
 
 def sentence(finding: ScanFinding) -> str:

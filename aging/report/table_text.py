@@ -97,15 +97,11 @@ def _size(one: TableAnalysis, rate: Rate) -> str:
     times, per = _per(one)
     limits = sorted((abs(rate.low), abs(rate.high))) if rate.low * rate.high > 0 else (rate.low, rate.high)
     low, high = (limit * times for limit in limits)
-    unit = _unit(one)
-    number = format.size(unit, abs(rate.rate) * times, per)
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return number
-    return f"{number} [{_pair(unit, low, high, per)}]"
-
-
-def _pair(unit: format.Unit, low: float, high: float, per: str) -> str:
-    return format.interval(unit, (low, high), per).replace("+", "")
+    number, pair = (
+        text.removeprefix("+").replace(" +", " ")
+        for text in format.bounded(_unit(one), abs(rate.rate) * times, (low, high), per)
+    )
+    return f"{number} [{pair}]" if pair != format.NONE else number
 
 
 def _left(one: TableAnalysis) -> str:
@@ -178,13 +174,16 @@ def _table(analyzed: Sequence[TableAnalysis]) -> Table:
         per = per if len(per) <= _WIDEST else per.partition(" ")[0]
         unit = _unit(one)
         least = None if trend is None else trend.minimum_detectable
+        slope, limits = (format.NONE, format.NONE)
+        if rate is not None:
+            slope, limits = format.bounded(unit, rate.rate * times, (rate.low * times, rate.high * times), per)
         grid.add_row(
             one.name,
             str(one.t.size),
             Text(one.verdict, style=STYLES.get(one.verdict, "")),
             format.NONE if trend is None else trend.shape,
-            format.NONE if rate is None else format.slope(unit, rate.rate * times, per),
-            format.NONE if rate is None else format.interval(unit, (rate.low * times, rate.high * times), per),
+            slope,
+            limits,
             format.NONE if trend is None else format.probability(trend.p),
             format.NONE if least is None else format.size(unit, least * times, per),
         )

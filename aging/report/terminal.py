@@ -183,8 +183,7 @@ def _cells(finding: Finding) -> tuple[str | Text, ...]:
     return (
         finding.deployment,
         Text(finding.verdict, style=STYLES.get(finding.verdict, "")),
-        format.slope(PRIMARY, slope, "h", ci),
-        format.interval(PRIMARY, ci, "h"),
+        *format.bounded(PRIMARY, slope, ci, "h"),
         format.slope(PRIMARY, finding.slope_per_request, "request"),
         format.probability(finding.q),
         format.size(PRIMARY, least, "h"),

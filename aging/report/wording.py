@@ -118,8 +118,8 @@ def details(finding: Finding | None) -> list[str]:
 
 def _cause(finding: Finding) -> Iterator[str]:
     if finding.slope_per_token is not None and finding.ci_per_token is not None:
-        rate = format.slope(finding.indicator, finding.slope_per_token, "token", beside=finding.ci_per_token)
-        yield f"Growth per token {rate} [{format.interval(finding.indicator, finding.ci_per_token, 'token')}]."
+        rate, ci = format.bounded(finding.indicator, finding.slope_per_token, finding.ci_per_token, "token")
+        yield f"Growth per token {rate} [{ci}]."
     if finding.driver is not None:
         yield f"It follows {_DRIVER[finding.driver]}."
     elif finding.dose is None:

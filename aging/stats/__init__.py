@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aging.stats.multiple.group_sequential import look_levels
     from aging.stats.multiple.hierarchical_fdr import hierarchical_fdr, simes
     from aging.stats.multiple.pooling import Pooled, pool, stouffer
-    from aging.stats.series.grid import event_grid, mean_grid, median_grid, quantile_grid, rate_grid
+    from aging.stats.series.grid import event_grid, mean_grid, median_grid, quantile_grid, rate_cell, rate_grid
     from aging.stats.series.validation import SeriesError
     from aging.stats.series.warmup import drop_warmup, find_warmup
     from aging.stats.slope.interval import AutocorrelatedSlope, sen_slope_autocorrelated
@@ -75,6 +75,7 @@ __all__ = [
     "pool",
     "pre_whitening",
     "quantile_grid",
+    "rate_cell",
     "rate_grid",
     "seasonal",
     "sen_slope",
@@ -104,7 +105,7 @@ _NAMES = {
     "multiple.group_sequential": ("look_levels",),
     "multiple.hierarchical_fdr": ("hierarchical_fdr", "simes"),
     "multiple.pooling": ("Pooled", "pool", "stouffer"),
-    "series.grid": ("event_grid", "mean_grid", "median_grid", "quantile_grid", "rate_grid"),
+    "series.grid": ("event_grid", "mean_grid", "median_grid", "quantile_grid", "rate_cell", "rate_grid"),
     "series.validation": ("SeriesError",),
     "series.warmup": ("drop_warmup", "find_warmup"),
     "slope.interval": ("AutocorrelatedSlope", "sen_slope_autocorrelated"),

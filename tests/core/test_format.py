@@ -89,3 +89,25 @@ def test_request_rate() -> None:
 def test_sentence_has_one_full_stop() -> None:
     assert format.sentence("exit 1") == "exit 1."
     assert format.sentence("exit 1.") == "exit 1."
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "texts"),
+    [
+        (9.99, (9.985, 10.01), ("+9.99 MiB/h", "+9.98 to +10.01 MiB/h")),
+        (99.97, (99.96, 100.4), ("+100.0 MiB/h", "+100.0 to +100.4 MiB/h")),
+        (1.2, (-0.5, 130.0), ("+1 MiB/h", "−0.500 to +130 MiB/h")),
+        (4.0, (4.0, 4.0), ("+4.00 MiB/h", "+4.00 to +4.00 MiB/h")),
+    ],
+)
+def test_rate_lies_between_its_limits_as_written(
+    value: float, limits: tuple[float, float], texts: tuple[str, str]
+) -> None:
+    low, high = (each * MIB for each in limits)
+    assert format.bounded("rss_bytes", value * MIB, (low, high), "h") == texts
+
+
+def test_bounded_of_unknown_and_of_counts() -> None:
+    assert format.bounded("open_fds", None, None, "h") == ("–", "–")
+    assert format.bounded("open_fds", 4.0, (4.0, 4.0), "h") == ("+4/h", "+4 to +4/h")
+    assert format.bounded("open_fds", 4.0, (3.5, 4.5), "h") == ("+4.00/h", "+3.50 to +4.50/h")

@@ -13,6 +13,7 @@ from aging.findings.asked import AskedOfSeries, Limit
 from aging.findings.table_analysis import TableAnalysis, analyze_series, analyze_table
 from aging.findings.table_json import entry
 from aging.findings.table_ratios import only_ratio, ratio, with_means
+from aging.report import outlook
 from aging.report.table_text import sentence
 from aging.tables.series import Axis, TableSeries
 
@@ -103,6 +104,31 @@ class TestFalls:
         assert "restarts_beside" in {note.code for note in odd.notes}
 
 
+class TestSparseCounter:
+    errors = np.cumsum(np.random.default_rng(4).random(T.size) < 0.3 * T / T[-1]).astype(float)
+
+    @pytest.mark.parametrize("resets", [(), (400, 1100)])
+    def test_growing_rate_of_errors_is_found(self, resets: tuple[int, ...]) -> None:
+        y = self.errors.copy()
+        for at in resets:
+            y[at:] -= y[at]
+        one = analyzed("errors_total", y, counter=True)
+        assert one.verdict in ("aging", "inconclusive")
+        assert one.trend is not None
+        assert one.trend.direction == "increasing"
+        assert one.rate is not None
+        assert one.rate.rate == pytest.approx(0.3 / 60 / T[-1], rel=0.2)
+        assert one.t.size < 100
+
+    def test_steady_rate_of_errors_is_not(self) -> None:
+        y = np.cumsum(np.random.default_rng(5).random(T.size) < 0.1).astype(float)
+        assert analyzed("errors_total", y, counter=True).verdict in ("stable", "inconclusive")
+
+    def test_grid_of_the_user_is_kept(self) -> None:
+        series = TableSeries("errors_total", T, self.errors, counter=True)
+        assert analyze_series(series, {}, 300.0, None).t.size == 288
+
+
 class TestDirection:
     fall = 5000 * (1 - 0.93 * T / T[-1]) + 20 * NOISE
 
@@ -161,6 +187,13 @@ class TestLimits:
         assert one.rate is not None
         assert one.rate.rate == pytest.approx(0.02, rel=0.03)
         assert entry(one)["stands_at"]["level"] == 1200
+        assert entry(one)["left_hours"] == [0, 0, 0]
+        assert one.outlook is not None
+        assert outlook.sentence("open_fds", one.outlook) == "Has reached 1200: restart now."
+
+    @pytest.mark.parametrize("minutes", [13, 20, 45])
+    def test_staircase_is_not_capped(self, minutes: int) -> None:
+        assert analyzed("open_fds", 50 + np.floor(T / 60 / minutes)).verdict == "aging"
 
     def test_unknown_limit_is_said_in_words(self) -> None:
         one = analyzed("open_fds", self.climb)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aging.stats import trend_test
-from aging.stats.growth.standstill import standstill
+from aging.stats.growth.standstill import outlasts, standstill
 from aging.stats.series.cycle import DAY, without_cycle
 
 RNG = np.random.default_rng(7)
@@ -59,3 +59,36 @@ def test_standstill_at_the_maximum() -> None:
 @pytest.mark.parametrize("y", [np.arange(100.0), np.full(100, 4.0), np.minimum(np.arange(100.0), 95.0)])
 def test_no_standstill(y: np.ndarray) -> None:
     assert standstill(np.arange(100.0), y) is None
+
+
+def test_single_samples_do_not_end_a_standstill() -> None:
+    t = np.arange(100.0)
+    y = np.minimum(t, 60.0)
+    y[[70, 85]] += 1
+    found = standstill(t, y)
+    assert found is not None
+    assert (found.since, found.level) == (60.0, 60.0)
+
+
+@pytest.mark.parametrize("width", [5, 13, 20, 45, 90, 180])
+def test_last_step_of_a_staircase_is_no_end(width: int) -> None:
+    t = np.arange(720.0)
+    y = t // width
+    found = standstill(t, y)
+    assert found is None or not outlasts(t, y, found)
+
+
+def test_steps_at_random_are_no_end() -> None:
+    for seed in range(40):
+        t = np.arange(720.0)
+        y = np.cumsum(np.random.default_rng(seed).random(720) < 1 / 40).astype(float)
+        found = standstill(t, y)
+        assert found is None or not outlasts(t, y, found)
+
+
+def test_end_of_a_staircase() -> None:
+    t = np.arange(720.0)
+    y = np.minimum(t, 360.0) // 20
+    found = standstill(t, y)
+    assert found is not None
+    assert outlasts(t, y, found)

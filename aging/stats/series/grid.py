@@ -5,12 +5,15 @@ Values that are NaN or infinite are left out before anything else.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aging.stats.series.validation import Floats, SeriesError
 
 _ROUNDINGS = 8
+_RISES, _CELLS = 4, 24
 
 
 def median_grid(t: ArrayLike, y: ArrayLike, step: float) -> tuple[Floats, Floats]:
@@ -85,6 +88,26 @@ def rate_grid(t: ArrayLike, counter: ArrayLike, step: float) -> tuple[Floats, Fl
         return _centres(cell, step), start
     rates = (np.interp(end, times, counted) - np.interp(start, times, counted)) / (end - start)
     return _centres(cell, step), _snapped(rates, end - start, times, values)
+
+
+def rate_cell(t: ArrayLike, counter: ArrayLike) -> float:
+    """Return the width (seconds) of the cells in which :func:`rate_grid` shows the rate of a counter.
+
+    It is the usual distance of its samples; where the counter rises in less than half of them, so wide that a cell has
+    four rises, or a 24th of the time where that is less: rates of 0 or 1 count a cell say nothing of a trend. Raises
+    :class:`~aging.stats.SeriesError` for fewer than 2 distinct times.
+    """
+    times, values = _finite(t, counter, 1.0)
+    distinct = np.unique(times)
+    if distinct.size < 2:
+        raise SeriesError(f"a counter needs at least 2 distinct times, not {distinct.size}")
+    usual = float(np.median(np.diff(distinct)))
+    moves = np.diff(values[np.argsort(times, kind="stable")])
+    rises = int(np.count_nonzero(moves))
+    if rises == 0 or rises >= moves.size / 2:
+        return usual
+    samples = min(_RISES * moves.size / rises, float(np.ptp(times)) / (_CELLS * usual))
+    return usual * max(math.ceil(samples), 1)
 
 
 def _snapped(rates: Floats, widths: Floats, times: Floats, values: Floats) -> Floats:
