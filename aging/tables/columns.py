@@ -98,3 +98,8 @@ def _metric(name: str, labels: Mapping[str, str]) -> str:
     if bare(name) not in _VALUE_NAMES or not labels:
         return ""
     return labels.get("metric") or labels.get("__name__") or labels.get("name") or next(iter(labels.values()))
+
+
+def bare_names(table: Table) -> frozenset[str]:
+    """The names of all columns, without labels and decoration."""
+    return frozenset(map(bare, table.columns))
