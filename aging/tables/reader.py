@@ -110,6 +110,8 @@ def _read(table: Table, source: str, choice: Choice, chosen: Chosen) -> tuple[Fo
     asked = (*chosen.columns, *chosen.per)
     numbers = numbers_of(table, [name for name in table.columns if name in asked or name not in used], choice.decimal)
     mistakes += [Mistake(name, numbers.refused[name]) for name in chosen.columns if name in numbers.refused]
+    contradicting = [name for name in numbers.contradicting if not chosen.columns]
+    mistakes += [Mistake(name, numbers.refused[name]) for name in contradicting]
     if found is None or mistakes:
         raise MistakesError(source, mistakes)
     return found, numbers
