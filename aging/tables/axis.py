@@ -99,7 +99,7 @@ def options_of(choice: Choice) -> TimeOptions:
         zone = None if choice.timezone is None else zone_named(choice.timezone)
     except TimesError as error:
         raise NoAxis(Mistake("--timezone", str(error))) from None
-    return TimeOptions(choice.time_unit, choice.time_format, zone)
+    return TimeOptions(choice.time_unit, choice.time_format, zone, choice.decimal)
 
 
 def _named(columns: Mapping[str, Column], name: str, choice: Choice, options: TimeOptions, *, asked: bool) -> Found:

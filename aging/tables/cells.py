@@ -7,7 +7,7 @@ Every cell is read by itself: a number with any usual grouping and decimal mark,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from aging.core.measure import PLAIN, Measure
 from aging.stats.note import Note
+from aging.tables.decimal_marks import DecimalError, given_mark, mark_of, may_be_grouped, number_with
 from aging.tables.names import base_of_name, measure_of_name
 from aging.tables.series import Floats
 from aging.tables.units import KIB, UnitError, joined, resolved, seconds_of_unit
@@ -59,14 +60,21 @@ _PAIR = re.compile(rf"(?P<first>[^/]*[^/{_BLANKS}])[{_BLANKS}]*/[{_BLANKS}]*(?P<
 _CLOCK = re.compile(r"(?:(\d{1,6})(?:[-d ]| days?,?) ?)?(?:(\d{1,6}):)?(\d{1,6}):(\d\d(?:[.,]\d{1,12})?)")
 _SPELLED = re.compile(r"(?:\d+(?:[.,]\d+)?\s*(?:[a-zµμ]+)[\s,]*){2,}", re.IGNORECASE)
 _PART = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-zµμ]+)", re.IGNORECASE)
-_GROUPED = {mark: re.compile(rf"\d{{1,3}}(?:{re.escape(mark)}\d{{3}})+") for mark in ".,"}
 _LOOSE_GROUPED = re.compile(rf"\d{{1,3}}(?:[{_BLANKS}'’_]\d{{3}})+(?=$|[.,eE])")
 _LOOSE = re.compile(rf"[{_BLANKS}'’_]")
 _TOP_UNITS = set("kmgtpKMGTP")
 
 
 class CellsError(ValueError):
-    """A column that does not read as numbers; the message is a clause with an example."""
+    """A column that does not read as numbers; the message is a clause with an example.
+
+    ``open_mark``: its decimal mark is open. ``contradicts``: it is certainly another than the user gave.
+    """
+
+    def __init__(self, message: str, *, open_mark: bool = False, contradicts: bool = False) -> None:
+        super().__init__(message)
+        self.open_mark = open_mark
+        self.contradicts = contradicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +123,23 @@ def looks_like_a_value(cell: str) -> bool:
     return _parsed(cell) is not None or cell.strip().lower() in _TRUTH
 
 
-def read_cells(
+def read_cells(  # noqa: PLR0913
     cells: Sequence[str | None],
     name: str = "",
     *,
     measure: Measure | None = None,
     decimal: str = "",
     sure: bool = False,
+    where: str = "",
 ) -> Cells:
     """The numbers of a column called ``name``; ``measure`` is that of its cells without a unit of their own.
 
-    ``decimal`` is the decimal mark that the file's other parts suggest, or, where ``sure``, the one that the user
-    gave. Raises CellsError.
+    ``decimal`` is the decimal mark that the file suggests (``where``: the column that shows it for certain), or, where
+    ``sure``, the one that the user gave. Raises CellsError.
     """
     known_measure = measure or measure_of_name(name)
-    if (plain := _plain(cells)) is not None:
+    plain = _plain(cells)
+    if plain is not None and (decimal == "." or not (may_be_grouped(plain, cells) or (sure and decimal == ","))):
         return _scaled(plain, known_measure, ())
     parsed = {cell: _parsed(cell) for cell in dict.fromkeys(cells) if cell is not None and not is_missing(cell)}
     if not parsed:
@@ -150,7 +160,13 @@ def read_cells(
             Note("cells_not_numbers", f"{name}: {strange} cells are not numbers, like {_short(wrong[0])}; left out.")
         )
     quantities = [one for both in good.values() for one in both if one is not None]
-    mark, remark = _decimal_mark([one.number for one in quantities if one.seconds is None], decimal, sure)
+    numbers = [(one.number, one.unit) for one in quantities if one.seconds is None]
+    try:
+        mark, remark = (
+            (given_mark(dict(numbers), decimal), "") if sure and decimal else mark_of(numbers, decimal, where)
+        )
+    except DecimalError as error:
+        raise CellsError(str(error), open_mark=not error.contradicts, contradicts=error.contradicts) from None
     if remark:
         notes.append(Note("decimal_mark", f"{name}: {remark}"))
     units = _units(quantities, name, known_measure, notes)
@@ -159,7 +175,7 @@ def read_cells(
     limit = limits.pop() if len(limits) == 1 else None
     each = {cell: _value(one.limit, mark, units) for cell, one in good.items() if one.limit is not None}
     firsts = [one.value for one in good.values() if one.value.seconds is None]
-    used = [units[one.unit] for one in firsts if one.unit or _number(one.number, mark)]
+    used = [units[one.unit] for one in firsts if one.unit or number_with(one.number, mark)]
     found = joined(used) if used else units.get("", PLAIN)
     if any(one.seconds is not None for one in quantities):
         found = Measure("s")
@@ -269,67 +285,7 @@ def _units(
 
 
 def _value(one: _Quantity, mark: str, units: Mapping[str, Measure]) -> float:
-    return one.seconds if one.seconds is not None else _number(one.number, mark) * units[one.unit].factor
-
-
-def _number(text: str, mark: str) -> float:
-    text = text.replace("−", "-")
-    plain = text.replace(".", "").replace(",", ".") if mark == "," else text.replace(",", "")
-    try:
-        return float(plain)
-    except ValueError:
-        raise CellsError(f"{text} is no number with the decimal mark {mark!r}; correct --decimal") from None
-
-
-def _decimal_mark(numbers: Iterable[str], suggested: str, sure: bool) -> tuple[str, str]:
-    """The decimal mark of a column, and a remark where it had to be inferred. Raises CellsError."""
-    kinds: dict[str, str] = {}
-    for number in numbers:
-        kinds.setdefault(_marks(number), number)
-    if "?" in kinds:
-        raise CellsError(f"holds text, like {kinds['?']!r}")
-    if sure and suggested:
-        return suggested, ""
-    point, comma = kinds.get("point"), kinds.get("comma")
-    if point and comma:
-        raise CellsError(f"writes numbers in two ways, like {point} and {comma}")
-    if comma:
-        return ",", f"the comma is the decimal mark, as in {comma}." if "open" in kinds else ""
-    open_ = kinds.get("open")
-    if open_ is None:
-        return ".", ""
-    if point:
-        return ".", f"the comma separates thousands, as in {open_}, since {point} has a point."
-    if suggested == ",":
-        return ",", f"the comma in {open_} is the decimal mark, as the file's separators suggest; else --decimal ."
-    if suggested == "." or ("short" in kinds and "long" not in kinds):
-        return ".", f"the comma in {open_} separates thousands; if it is the decimal mark, add --decimal ,"
-    whole, part = open_.split(",")
-    raise CellsError(f"{open_} is either {whole}{part} or {whole}.{part}; add --decimal . or --decimal ,")
-
-
-def _marks(number: str) -> str:  # noqa: PLR0911
-    """What a number shows: a decimal ``point`` or ``comma``, an ``open`` comma, digits alone, or no number (``?``)."""
-    body = re.split("[eE]", number.lstrip("+-−"))[0]
-    commas, points = body.count(","), body.count(".")
-    if "inf" in number.lower():
-        return "none"
-    if not commas and not points:
-        return "short" if len(body) <= 3 else "long"
-    if commas and points:
-        last, first = (".", ",") if body.rindex(".") > body.rindex(",") else (",", ".")
-        whole, _, part = body.rpartition(last)
-        if last in whole or not part or not _GROUPED[first].fullmatch(whole):
-            return "?"
-        return "point" if last == "." else "comma"
-    mark = "," if commas else "."
-    if commas + points > 1:
-        if not _GROUPED[mark].fullmatch(body):
-            return "?"
-        return "point" if mark == "," else "comma"
-    if mark == ".":
-        return "none" if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", body) else "point"
-    return "open" if re.fullmatch(r"[1-9]\d{0,2},\d{3}", body) else "comma"
+    return one.seconds if one.seconds is not None else number_with(one.number, mark) * units[one.unit].factor
 
 
 def _short(cell: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from aging.core.measure import PLAIN, Measure
 from aging.tables.cells import Cells, CellsError, is_missing, read_cells
+from aging.tables.decimal_marks import certain_mark
 from aging.tables.names import bare, is_counter, is_identifier, is_row_number, may_measure, measure_of_name, time_rank
 from aging.tables.series import Floats
 from aging.tables.stamps import is_stamp
@@ -22,28 +24,59 @@ _MOST_OF_A_KIND = 16
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The columns that hold numbers, and of each other one why it does not."""
+    """The columns that hold numbers, and of each other one why it does not.
+
+    ``contradicting`` are those of the others whose decimal mark is another than the user gave.
+    """
 
     cells: Mapping[str, Cells]
     refused: Mapping[str, str]
+    contradicting: tuple[str, ...] = ()
 
 
 def numbers_of(table: Table, names: list[str], decimal: str) -> Numbers:
     """The named columns, each in its base unit; ``decimal`` is the mark that the user gave."""
     cells: dict[str, Cells] = {}
-    refused: dict[str, str] = {}
+    refused: dict[str, CellsError] = {}
     for name in names:
         try:
             cells[name] = _cells_of(np.asarray(table.columns[name]), name, table, decimal)
         except CellsError as error:
-            refused[name] = str(error)
-    return Numbers(cells, refused)
+            refused[name] = error
+    if any(error.open_mark for error in refused.values()) and (shown := _shown_mark(table, names)):
+        for name in [name for name, error in refused.items() if error.open_mark]:
+            with suppress(CellsError):
+                cells[name] = _cells_of(np.asarray(table.columns[name]), name, table, decimal, shown)
+                del refused[name]
+    contradicting = tuple(name for name, error in refused.items() if error.contradicts)
+    cells = {name: cells[name] for name in names if name in cells}
+    return Numbers(cells, {name: str(error) for name, error in refused.items()}, contradicting)
 
 
-def _cells_of(column: Column, name: str, table: Table, decimal: str) -> Cells:
+def _shown_mark(table: Table, names: Sequence[str]) -> tuple[str, str] | None:
+    """The decimal mark that other columns leave no doubt of, and the name of one of them."""
+    found: dict[str, str] = {}
+    for name in names:
+        column = np.asarray(table.columns[name])
+        if column.dtype.kind in "OU" and (
+            mark := certain_mark(cell for cell in column.tolist() if isinstance(cell, str))
+        ):
+            found.setdefault(mark, name)
+    return next(iter(found.items())) if len(found) == 1 else None
+
+
+def _cells_of(column: Column, name: str, table: Table, decimal: str, shown: tuple[str, str] | None = None) -> Cells:
+    """``shown`` is a mark with the column that shows it. Raises CellsError."""
     measure = table.measures.get(name) or measure_of_name(name)
     if column.dtype.kind in "biuf":
         values = column.astype(np.float64)
+        if (
+            decimal == ","
+            and column.dtype.kind == "f"
+            and (parts := values[np.isfinite(values) & (values % 1 != 0)]).size
+        ):
+            what = f"{parts[0]:.15g} has a decimal point, so --decimal , does not apply; leave it out"
+            raise CellsError(what, contradicts=True)
         if measure is None:
             return Cells(values)
         return Cells(values if measure.factor == 1.0 else values * measure.factor, measure)
@@ -55,6 +88,8 @@ def _cells_of(column: Column, name: str, table: Table, decimal: str) -> Cells:
     known = next((text for text in texts if not is_missing(text)), None)
     if known is not None and is_stamp(known) and (time_rank(name) is not None or any(mark in known for mark in "-/ ")):
         raise CellsError(f"holds times, like {known!r}")
+    if shown is not None and not decimal:
+        return read_cells(texts, name, measure=measure, decimal=shown[0], where=shown[1])
     return read_cells(texts, name, measure=measure, decimal=decimal or table.decimal, sure=bool(decimal))
 
 
@@ -98,3 +133,8 @@ def _metric(name: str, labels: Mapping[str, str]) -> str:
     if bare(name) not in _VALUE_NAMES or not labels:
         return ""
     return labels.get("metric") or labels.get("__name__") or labels.get("name") or next(iter(labels.values()))
+
+
+def bare_names(table: Table) -> frozenset[str]:
+    """The names of all columns, without labels and decoration."""
+    return frozenset(map(bare, table.columns))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from aging.stats.note import Note
 from aging.tables.cells import CellsError, is_missing, read_cells
+from aging.tables.decimal_marks import may_be_grouped
 from aging.tables.names import counts_elapsed, is_month_first, unit_of_time
 from aging.tables.series import Floats
 from aging.tables.stamps import Day, Order, Stamp, stamp_of, year_of_first
@@ -47,11 +48,15 @@ class TimesError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TimeOptions:
-    """What the user says of the times: seconds of their unit, their ``strptime`` format, the zone of local times."""
+    """What the user says of the times.
+
+    Seconds of their unit, their ``strptime`` format, the zone of local times, the decimal mark of plain numbers.
+    """
 
     unit: float | None = None
     format: str | None = None
     timezone: ZoneInfo | None = None
+    decimal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +191,10 @@ def _of_texts(cells: Sequence[str | None], name: str, options: TimeOptions) -> T
         raise TimesError("holds no times")
     if options.format is not None:
         return _by_format(cells, options.format, options.timezone)
-    if (numbers := _numbers(cells)) is not None:
+    numbers = _numbers(cells)
+    if numbers is not None and options.decimal == "," and may_be_grouped(numbers, cells):
+        numbers = read_cells(cells, decimal=",", sure=True).values
+    if numbers is not None:
         return _of_numbers(numbers, name, options.unit)
     if counts_elapsed(name) or stamp_of(known[0]) is None:
         if (elapsed := _durations(cells, name)) is not None:

@@ -153,7 +153,8 @@ def make(time: str, value: str, shape: str, labelled: str, seed: int) -> Case:
     if shape == "csv, units":
         series = {pod: (times, [one * MIB for one in values]) for pod, (times, values) in series.items()}
     about = f"{time}; {value}; {shape}; {labelled}; {seed}"
-    return Case(_written(shape, columns, rng), Choice(), series, about)
+    open_ = value == "MB by name" and (shape == "semicolons" or time == "dots")  # 950.125: thousands or decimals
+    return Case(_written(shape, columns, rng), Choice(decimal="." if open_ else ""), series, about)
 
 
 @dataclass(frozen=True)

@@ -356,6 +356,17 @@ class TestGeneral:
         kind, table = read(written(tmp_path, block.format(60, 100) + block.format(120, 200)))
         assert (kind, table.columns["used_memory_rss"].tolist()) == ("blocks", ["100", "200"])
 
+    def test_proc_io_below_dates_counts(self, tmp_path: Path) -> None:
+        block = "Tue Aug 25 12:0{0}:00 UTC 2026\nrchar: {0}00\nwchar: 7\nsyscr: {0}\nread_bytes: 8192\n"
+        kind, table = read(written(tmp_path, "".join(map(block.format, range(3)))))
+        assert (kind, table.columns["rchar"].tolist()) == ("blocks", ["000", "100", "200"])
+        assert table.counters == {"rchar", "wchar", "syscr", "read_bytes"}
+
+    def test_rows_without_a_value_are_no_dates(self, tmp_path: Path) -> None:
+        rows = [f"2026-08-14T22:{10 + i}:00Z\t{'-' if i % 4 == 3 else f'{i}.5 GB'}" for i in range(20)]
+        kind, table = read(written(tmp_path, "\n".join(["ts\tresident", *rows])))
+        assert (kind, list(table.columns)) == ("delimited", ["ts", "resident"])
+
     def test_the_time_of_uptime(self, tmp_path: Path) -> None:
         block = " 1{}:28:15 up  0:10,  1 user,  load average: 0,28, 0,40, 0,27\nSlab:    180643 kB\n"
         kind, table = read(written(tmp_path, block.format(1) + block.format(2)))

@@ -15,6 +15,7 @@ from aging.tables.table import Table
 from aging.tables.text import HEAD_LINES
 
 _LEAST_TIMES = 2
+_MOST_WITH_TIMES = 0.5
 
 
 class Dated(Format):
@@ -28,6 +29,9 @@ class Dated(Format):
         times = Counter(is_time(plain(text)) for text in head if text.strip())
         if times[True] < _LEAST_TIMES or times[False] < _LEAST_TIMES:
             return False
+        texts = [line for text in head if not is_time(plain(text)) for line in stamped([plain(text)])]
+        if sum(line.time is not None for line in texts) > _MOST_WITH_TIMES * len(texts):
+            return False  # a table whose rows begin with a time; where a cell says - the time is alone
         try:
             layout_of([line.text for line in stamped(map(plain, head))])
         except LayoutError:

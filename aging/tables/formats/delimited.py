@@ -18,6 +18,7 @@ from aging.stats.note import Note
 from aging.tables.arrow import array_of
 from aging.tables.base import Format
 from aging.tables.cells import MISSING
+from aging.tables.decimal_marks import certain_mark, may_be_grouped
 from aging.tables.layout import HEADER_HINT, Layout, LayoutError, Row, content_rows, layout_of, whole_lines
 from aging.tables.table import Column, Table
 from aging.tables.text import head_of, is_plain_utf_8, opened
@@ -28,7 +29,8 @@ FAST_FROM_BYTES = 1 << 20
 
 _MOST_ODD = 0.1
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_POINT = re.compile(r"[+-]?\d+\.(\d{1,2}|\d{4,})")
+_DOTTED = re.compile(r"\d{1,2}\.\d{1,2}\.(?:\d{2}|\d{4})?(?:\s|$)")
+"""A date as in 01.08.2026, of languages that write a decimal comma."""
 
 
 class Delimited(Format):
@@ -65,12 +67,13 @@ def _measures(layout: Layout) -> dict[str, Measure]:
 
 
 def _decimal(layout: Layout) -> str:
-    """The decimal mark that the separator suggests: a comma beside semicolons, unless a number has a point."""
-    if layout.splitter.mark == ",":
-        return "."
-    if layout.splitter.mark != ";":
-        return ""
-    return "." if any(_POINT.fullmatch(cell) for row in layout.samples for cell in row) else ","
+    """The decimal mark that the cells show, or else separators and dates: a comma beside semicolons or 01.08.2026."""
+    cells = [cell for row in layout.samples for cell in row]
+    if mark := certain_mark(cells):
+        return mark
+    if layout.splitter.mark == ";" or any(map(_DOTTED.match, cells)):
+        return ","
+    return "." if layout.splitter.mark == "," else ""
 
 
 def _fast(path: Path, layout: Layout) -> dict[str, Column] | None:
@@ -93,12 +96,15 @@ def _fast(path: Path, layout: Layout) -> dict[str, Column] | None:
     except (pyarrow.ArrowException, ValueError, OSError):
         return None
     columns: dict[str, Column] = {}
+    decimal = _decimal(layout)
     for place, (name, one) in enumerate(zip(table.column_names, table.columns, strict=True)):
         text = types.is_dictionary(one.type) or types.is_string(one.type)
         cells = [row[place] for row in layout.samples if row[place].lower() not in MISSING]
         if text and cells and all(map(_NUMBER.fullmatch, cells)):
             return None  # numbers, and further down something else
         columns[name] = array_of(one)
+        if types.is_floating(one.type) and (mark != "," or decimal == ",") and may_be_grouped(columns[name]):
+            return None  # its text says more
     return columns
 
 
