@@ -158,11 +158,18 @@ def _exit_code(ran: CampaignRun, judgements: Sequence[Judgement]) -> ExitCode:
 def _as_json(ran: CampaignRun, seen: dict[str, Any], judgements: Sequence[Judgement], code: ExitCode) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from aging.findings.first_limit import first_limits
+    from aging.report.outlook import finding_sentence
+
+    first = next(iter(first_limits([one for one in ran.findings.findings if one.deployment == seen["name"]])), None)
     return {
         "schema": 1,
         **seen,
         "outcome": ran.outcome.value.removeprefix("campaign_"),
         "exit_code": int(code),
+        "first_limit": None
+        if first is None or first.outlook is None
+        else {"indicator": first.indicator, "text": finding_sentence(first), **asdict(first.outlook)},
         "conditions": [
             {
                 "condition": _AGING if one.condition is None else str(one.condition),

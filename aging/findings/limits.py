@@ -92,6 +92,7 @@ def limits(results: Results, asked: Asked, series: Sequence[Series]) -> Limits:
     """
     found: dict[tuple[str, str], NamedLimit] = {}
     given = results.manifest.campaign.analysis.memory_limit_bytes
+    whose = "the campaign's" if results.manifest.campaign.load is not None else "the given limit of"
     for deployment in results.deployments:
         read = _read(results, deployment)
         of_it = (
@@ -102,9 +103,9 @@ def limits(results: Results, asked: Asked, series: Sequence[Series]) -> Limits:
         if device := device_limit(results, deployment):
             of_it[DEVICE_MEMORY] = NamedLimit(device, f"its devices' {format.level(DEVICE_MEMORY, device)}")
         if limit := asked.memory_limit:
-            of_it[PRIMARY] = NamedLimit(limit, f"the given {format.level(PRIMARY, limit)}")
+            of_it[PRIMARY] = NamedLimit(limit, f"the given limit of {format.level(PRIMARY, limit)}")
         elif given:
-            of_it[PRIMARY] = NamedLimit(given, f"the campaign's {format.level(PRIMARY, given)}")
+            of_it[PRIMARY] = NamedLimit(given, f"{whose} {format.level(PRIMARY, given)}")
         found |= {(deployment, indicator): limit for indicator, limit in of_it.items() if limit is not None}
     return found | dict(_full(series))
 

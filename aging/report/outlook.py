@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from aging.core import format
 from aging.core.metrics import PRIMARY
+from aging.findings.first_limit import first_limits
 from aging.findings.types import Finding, Outlook
 
 TONE: Mapping[str, str] = {"safe": "good", "exhausts": "bad", "undecided": "warn"}
@@ -36,6 +37,14 @@ def sentence(indicator: format.Indicator, outlook: Outlook) -> str:
     return f"{verb} {limit} in {_between(outlook)}{_date(outlook)}: restart before."
 
 
+def finding_sentence(finding: Finding) -> str:
+    """The sentence of a finding's outlook; of another indicator than memory with its name. Empty without an outlook."""
+    if finding.outlook is None:
+        return ""
+    text = sentence(finding.indicator, finding.outlook)
+    return text if finding.indicator == PRIMARY else f"{finding.indicator}: {text[0].lower()}{text[1:]}"
+
+
 def reached(indicator: str, outlook: Outlook | None, hours: tuple[float, float | None, float | None] | None) -> str:
     """``reaches its control group's 4 GiB in 2.1 h [1.9, 2.4]`` for the times of a finding; empty without a limit."""
     if outlook is None or hours is None:
@@ -48,17 +57,35 @@ def reached(indicator: str, outlook: Outlook | None, hours: tuple[float, float |
 
 
 def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) -> tuple[str, str] | None:
-    """One line over the deployments' memory, and its color class; None where no limit is known."""
-    known = {name: found.outlook for name in names if (found := findings.get((name, PRIMARY))) and found.outlook}
-    if not known:
+    """One line over the limit that each deployment meets first, and its color class; None where no limit is known."""
+    known = {name: first for name in names if (first := next(iter(_limits(name, findings)), None)) and first.outlook}
+    outlooks = {name: one.outlook for name, one in known.items() if one.outlook is not None}
+    if not outlooks:
         return None
-    horizon = _time(next(iter(known.values())).horizon_hours)
+    horizon = _time(next(iter(outlooks.values())).horizon_hours)
     for answer, text in (("exhausts", "within"), ("undecided", "for")):
-        of_it = [name for name, one in known.items() if one.answer == answer]
+        of_it = [name for name, one in outlooks.items() if one.answer == answer]
         if of_it:
-            verb = "undecided" if answer == "undecided" else _EXHAUST[len(of_it) == 1]
+            verb = "undecided" if answer == "undecided" else _verb([known[name] for name in of_it])
             return f"{len(of_it)} of {len(names)} {verb} {text} {horizon}: {', '.join(of_it)}", TONE[answer]
-    return f"Safe for {horizon}: {len(known)} of {len(names)}", TONE["safe"]
+    return f"Safe for {horizon}: {len(outlooks)} of {len(names)}", TONE["safe"]
+
+
+def sentences(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) -> Sequence[tuple[str, str]]:
+    """Every outlook to tell of these deployments, the limit that is met first at the front, each with its color."""
+    told = [one for name in names for one in _limits(name, findings)]
+    return [(f"{one.deployment}: {finding_sentence(one)}", TONE[one.outlook.answer]) for one in told if one.outlook]
+
+
+def _limits(name: str, findings: Mapping[tuple[str, str], Finding]) -> Sequence[Finding]:
+    return first_limits([one for (deployment, _), one in findings.items() if deployment == name])
+
+
+def _verb(running_out: Sequence[Finding]) -> str:
+    one = len(running_out) == 1
+    if all(finding.indicator == PRIMARY for finding in running_out):
+        return _EXHAUST[one]
+    return "reaches a limit" if one else "reach a limit"
 
 
 def _between(outlook: Outlook) -> str:

@@ -13,8 +13,9 @@ from aging.core import format
 from aging.core.format import NONE, objectives_text, readable_duration
 from aging.core.metrics import PRIMARY, is_engine_series
 from aging.core.records import HARNESS
+from aging.findings.first_limit import first_limits, runs_out
 from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
-from aging.report.outlook import HOW_TO_LIMIT, reached, sentence
+from aging.report.outlook import HOW_TO_LIMIT, finding_sentence, reached
 from aging.report.places import where
 
 STYLES = {
@@ -61,24 +62,29 @@ def show(findings: Findings, console: Console) -> None:
 
 
 def _outlook_lines(findings: Findings) -> Iterator[Text]:
-    """What an operator asks first: can it run until the next deployment?"""
-    shown = [one for one in findings.findings if one.indicator == PRIMARY and "/" not in one.deployment]
-    width = max((len(one.deployment) for one in shown), default=0)
-    for one in shown:
+    """What an operator asks first: can it run until the next deployment? The limit that is met first is first."""
+    shown = [one.deployment for one in findings.findings if one.indicator == PRIMARY and "/" not in one.deployment]
+    width = max(map(len, shown), default=0)
+    told = [(name, one) for name in shown for one in first_limits(_of(findings, name)) if one.outlook is not None]
+    for name, one in told:
         if one.outlook is not None:
-            style = _ANSWER_STYLES[one.outlook.answer]
-            yield Text.assemble(f"{one.deployment:<{width}}  ", (sentence(one.indicator, one.outlook), style))
-    if shown and all(one.outlook is None for one in shown):
+            yield Text.assemble(f"{name:<{width}}  ", (finding_sentence(one), _ANSWER_STYLES[one.outlook.answer]))
+    if shown and not told:
         yield Text(HOW_TO_LIMIT)
+
+
+def _of(findings: Findings, name: str) -> Sequence[Finding]:
+    return [one for one in findings.findings if one.deployment == name]
 
 
 def _also_aging(findings: Findings) -> Iterator[Text]:
     for finding in findings.findings:
         if finding.verdict == "aging" and finding.indicator != PRIMARY:
             rate = format.slope(finding.indicator, finding.slope_per_hour, "h", finding.ci_per_hour)
-            until = reached(finding.indicator, finding.outlook, finding.exhaustion_hours)
+            # What runs out has a line of its own above, with the bounds of that outlook.
+            until = "" if runs_out(finding) else reached(finding.indicator, finding.outlook, finding.exhaustion_hours)
             line = f"also aging: {finding.deployment} {finding.indicator} by {rate}{until and f', {until}'}"
-            yield Text(line, style="bold red" if until else "")
+            yield Text(line, style="bold red" if until or runs_out(finding) else "")
 
 
 def _unjudged_lines(findings: Findings) -> Iterator[Text]:

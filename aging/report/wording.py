@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aging.core import format
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
+from aging.findings.first_limit import AGES, at_limit
 from aging.findings.types import Control, Finding
 from aging.report import outlook
 from aging.report.places import where
@@ -48,6 +49,9 @@ MARK: Mapping[str, str] = {
     "exhausted": "⤒",
     "capped": "⤒",
 }
+
+_SHOWN = 3
+"""Indicators that a headline names."""
 
 _DRIVER: Mapping[str, str] = {
     "seconds": "the clock more closely than the requests or the tokens",
@@ -105,7 +109,7 @@ def details(finding: Finding | None) -> list[str]:
     """Further facts of a finding, a sentence each."""
     if finding is None:
         return []
-    sentences = [] if finding.outlook is None else [outlook.sentence(finding.indicator, finding.outlook)]
+    sentences = [] if finding.outlook is None else [outlook.finding_sentence(finding)]
     if finding.late_slope_per_hour is not None and finding.verdict in ("aging", "bounded", "inconclusive"):
         sentences.append(f"Second half alone: {format.slope(finding.indicator, finding.late_slope_per_hour, 'h')}.")
     if finding.exponent is not None:
@@ -144,14 +148,18 @@ class Headline:
 
 
 def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) -> Headline:
-    """The headline over the deployments under test, by their primary indicator."""
+    """The headline over the deployments under test: aging by any indicator, else by their primary one."""
     total = len(names)
     if not total:
         return Headline("No deployment under test", "mute")
     verdicts = {name: findings[name, PRIMARY].verdict for name in names if (name, PRIMARY) in findings}
-    grew = [name for name in names if verdicts.get(name) == "aging"]
+    grew = {name: by for name in names if (by := _aging_by(name, findings))}
     if grew:
-        return Headline(f"{len(grew)} of {total} {_deployments(total)} aging: {', '.join(grew)}", "bad")
+        which = ", ".join(name + (f" ({by})" if by != PRIMARY else "") for name, by in grew.items())
+        return Headline(f"{len(grew)} of {total} {_deployments(total)} aging: {which}", "bad")
+    at = [name for name in names if any(at_limit(one) for (of, _), one in findings.items() if of == name)]
+    if at:
+        return Headline(f"{len(at)} of {total} {_deployments(total)} at a limit: {', '.join(at)}", "bad")
     stepped = [name for name in names if verdicts.get(name) == "step"]
     if stepped:
         return Headline(f"{len(stepped)} of {total} {_deployments(total)} grew in steps: {', '.join(stepped)}", "warn")
@@ -159,6 +167,16 @@ def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) 
     if open_:
         return Headline(f"Inconclusive for {len(open_)} of {total} {_deployments(total)}: {', '.join(open_)}", "mute")
     return Headline(f"No aging found in {total} of {total} {_deployments(total)}", "good")
+
+
+def _aging_by(name: str, findings: Mapping[tuple[str, str], Finding]) -> str:
+    """By what a deployment ages: memory alone where it does, else up to three indicators; empty if it does not."""
+    own = [one for one in findings.values() if one.deployment == name or one.deployment.startswith(f"{name}/")]
+    aging = [one.indicator for one in own if one.verdict in AGES]
+    if (memory := findings.get((name, PRIMARY))) is not None and memory.verdict in AGES:
+        return PRIMARY
+    shown = list(dict.fromkeys(aging))
+    return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
 
 
 def _deployments(total: int) -> str:

@@ -10,7 +10,8 @@ import pytest
 from aging.check.conditions import Condition, Outcome
 from aging.check.observation import conditions_of, judge_observed
 from aging.core.errors import MistakesError
-from aging.findings.types import Finding, Findings, Problem, RunValidity, Verdict
+from aging.core.metrics import PRIMARY
+from aging.findings.types import Finding, Findings, Outlook, Problem, RunValidity, Verdict
 from tests.check.test_check import FINDING, LEAK
 
 
@@ -54,6 +55,28 @@ def test_short_run_or_death_shows_no_absence() -> None:
 def test_unread_memory_is_not_decided() -> None:
     fds: Finding = replace(FINDING, indicator="process_fds", verdict="stable")
     assert judged(replace(findings(), findings=[fds])) == [Outcome.INCONCLUSIVE]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "left", "expected"),
+    [
+        ("stable", 0.0, Outcome.FAILED),
+        ("bounded", 0.0, Outcome.FAILED),
+        ("inconclusive", 0.0, Outcome.FAILED),
+        ("aging", 9.0, Outcome.FAILED),
+        ("bounded", 9.0, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_an_indicator_at_its_limit_has_not_passed(verdict: Verdict, left: float, expected: Outcome) -> None:
+    outlook = Outlook("exhausts", 60.0, 720.0, left, 0.0, 0.0, 0.0, limit_name="its limit of 60 open files")
+    for indicator in ("process_fds", PRIMARY):
+        fds = replace(FINDING, indicator=indicator, verdict=verdict, outlook=outlook)
+        own = [fds] if indicator == PRIMARY else [*findings("stable").findings, fds]
+        assert judged(replace(findings(), findings=own)) == [expected]
+
+
+def test_what_falls_does_not_age() -> None:
+    assert judged(findings("stable", "declining")) == [Outcome.PASSED]
 
 
 def test_conditions() -> None:

@@ -16,7 +16,7 @@ from aging.core.metrics import PRIMARY
 from aging.core.plugins import discover
 from aging.core.records import HARNESS
 from aging.findings.series import Measured
-from aging.findings.types import Experiment, FactorEffect, Finding, Findings, Problem, RunValidity
+from aging.findings.types import Experiment, FactorEffect, Finding, Findings, Outlook, Problem, RunValidity
 from aging.report.html.page import page, write_report
 from aging.report.sections.base import Section
 from aging.store.results import Results
@@ -151,6 +151,23 @@ def test_headline(four: Results, verdicts: tuple[str, str], headline: str) -> No
     pair = [finding(name, verdict) for name, verdict in zip(NAMES, verdicts, strict=False)]
     outline = read(four, findings_of([*pair, *QUICK[2:]]))
     assert headline in outline.text("header")
+
+
+def test_headline_does_not_deny_other_indicators(four: Results) -> None:
+    outlook = Outlook("exhausts", 300.0, 720.0, 50.0, 9.0, 0.02, 0.03, limit_name="its limit of 300 open files")
+    fds = finding(NAMES[0], "aging", indicator="process_fds", outlook=outlook)
+    outline = read(four, findings_of([finding(NAMES[0], "stable"), finding(NAMES[1], "stable"), fds, *QUICK[2:]]))
+    header = outline.text("header")
+    assert f"1 of 2 deployments aging: {NAMES[0]} (process_fds)" in header
+    assert f"1 of 2 reaches a limit within 30 days: {NAMES[0]}" in header
+    assert f"{NAMES[0]}: process_fds: reaches its limit of 300 open files in 1.2 to 1.8 min" in header
+
+
+def test_headline_of_what_is_at_its_limit(four: Results) -> None:
+    outlook = Outlook("exhausts", 300.0, 720.0, 0.0, 0.0, 0.0, 0.0, limit_name="its limit of 300 open files")
+    fds = finding(NAMES[0], "stable", indicator="process_fds", outlook=outlook)
+    outline = read(four, findings_of([finding(NAMES[0], "stable"), finding(NAMES[1], "stable"), fds, *QUICK[2:]]))
+    assert f"1 of 2 deployments at a limit: {NAMES[0]}" in outline.text("header")
 
 
 def test_headline_without_finding(four: Results) -> None:

@@ -63,6 +63,7 @@ def page(measured: Measured, findings: Findings) -> str:
             facts=facts(context),
             outlook=outlook.headline(context.under_test or context.results.deployments, context.found),
             headline=wording.headline(context.under_test or context.results.deployments, context.found),
+            limits=outlook.sentences(context.under_test or context.results.deployments, context.found),
             notices=[*controls_notice(findings), *problems_notice(findings)],
             sections=render_sections(context),
             version=context.manifest.aging_version or "",
