@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     else:
         from aging.report.table_text import show
 
-        show(reading, analyzed, console())
+        show(reading, analyzed, console(), limit_given=options.limit is not None)
     if options.plot is not None:
         from aging.report.table_plot import write_plot
 

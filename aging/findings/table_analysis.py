@@ -375,15 +375,15 @@ def _left(sign: float, y: Floats, trend: Trend | None, bound: float | None, verd
 
 def _limit_of(series: TableSeries, given: Limit | None, worse: Worse) -> tuple[float | None, Note | None]:
     """The limit in the base unit: given, of the source, or 0 for what falls; and why a given one does not hold."""
+    floor = 0.0 if worse == "down" and series.y.size and series.y.min() >= 0 else None
     if given is None:
-        floor = 0.0 if worse == "down" and series.y.size and series.y.min() >= 0 else None
         return (floor if worse == "down" else series.limit), None
     if not given.in_bytes:
         return given.value * series.measure.factor, None
     if series.measure.base == "B" or _looks_like_bytes(series):
         return given.value, None
     other = series.measure.base or series.measure.written
-    return None, None if other else _UNIT_UNKNOWN
+    return floor, None if other or worse == "down" else _UNIT_UNKNOWN
 
 
 def _looks_like_bytes(series: TableSeries) -> bool:

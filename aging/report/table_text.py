@@ -26,8 +26,10 @@ _FAR = 876_000.0
 _MOST_NAMED, _WIDEST = 3, 16
 
 
-def show(reading: TableReading, analyzed: Sequence[TableAnalysis], console: Console) -> None:
-    """Print the whole answer."""
+def show(
+    reading: TableReading, analyzed: Sequence[TableAnalysis], console: Console, *, limit_given: bool = False
+) -> None:
+    """Print the whole answer; ``limit_given``: a limit was asked for, which need not hold of every series."""
     for line in _reading_lines(reading):
         console.print(Text(line), soft_wrap=True)
     for verdict in _TOLD:
@@ -43,7 +45,8 @@ def show(reading: TableReading, analyzed: Sequence[TableAnalysis], console: Cons
     console.print(_table(analyzed))
     for line in _notes(analyzed):
         console.print(Text(line), soft_wrap=True)
-    if any(one.verdict == "aging" and one.limit is None and one.series.measure.base in ("B", "") for one in analyzed):
+    open_end = (one.verdict == "aging" and one.limit is None and one.worse == "up" for one in analyzed)
+    if not limit_given and any(open_end):
         console.print(HOW_TO_LIMIT, soft_wrap=True)
 
 

@@ -35,6 +35,7 @@ from aging.tables.labels import (
     ticks_of,
     varies,
 )
+from aging.tables.limit_columns import with_limits
 from aging.tables.names import bare, time_rank
 from aging.tables.restarts import restarts_of
 from aging.tables.series import Floats, LeftOut, TableReading, TableSeries
@@ -200,7 +201,8 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     if not series:
         raise MistakesError(source, [Mistake("", "holds no row with a time and a value")])
     notes = (*notes, *(note for cells in numbers.cells.values() for note in cells.notes))
-    return TableReading(series, left_out, kind, extent_of([span.t for span in spans], found.axis), notes)
+    reading = TableReading(series, left_out, kind, extent_of([span.t for span in spans], found.axis), notes)
+    return reading if asked else with_limits(reading)
 
 
 def _meant(option: str, asked: Sequence[str], names: Sequence[str], mistakes: list[Mistake]) -> list[str]:
