@@ -34,6 +34,7 @@ from aging.stats import (
 from aging.stats.note import Note
 from aging.stats.series.cycle import Cycle, without_cycle
 from aging.stats.series.generations import FEWEST_SAMPLES, Restart
+from aging.stats.series.validation import as_values
 from aging.stats.trend import default_resolution, in_pages
 from aging.stats.trend_tests.base import TrendTest
 from aging.stats.verdict import Direction
@@ -187,6 +188,7 @@ def analyze_series(
     judge = _Judge(series, tests, -1.0 if worse == "down" else 1.0, asked.brief)
     preparation = _Preparation(resample, warmup, series.counter, [])
     try:
+        as_values(series.y)
         if series.counter:
             preparation = replace(preparation, cell=resample or rate_cell(series.t, series.y))
         found = restarts_of(series, judge.sign, asked.falls)

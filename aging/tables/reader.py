@@ -149,7 +149,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     names = [str(name) for name in table.columns]
     mistakes: list[Mistake] = []
     chosen_time = _meant("--time", [choice.time] if choice.time else [], names, mistakes)
-    asked = _meant("--column", choice.columns, names, mistakes)
+    asked = _meant(choice.columns_option, choice.columns, names, mistakes)
     per = _meant("--per", choice.labels, names, mistakes)
     found = None
     try:
