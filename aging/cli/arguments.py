@@ -55,7 +55,11 @@ def limit(text: str) -> Limit:
     try:
         value = float(text)
     except ValueError:
-        return Limit(size(text), in_bytes=True)
+        try:
+            return Limit(size(text), in_bytes=True)
+        except argparse.ArgumentTypeError:
+            what = "give a size above 0 like 64GiB, or a plain number in the unit of the series, like 90"
+            raise argparse.ArgumentTypeError(f"{text!r} is no limit; {what}") from None
     if not (value > 0 and math.isfinite(value)):
         raise argparse.ArgumentTypeError(f"{text!r} is no limit; give a number or a size above 0, like 64GiB")
     return Limit(value)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from aging.core.errors import AgingError, ExitCode
 
@@ -60,9 +60,7 @@ def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackTy
 
 def parser(asked: Collection[str] = _VERBS) -> argparse.ArgumentParser:
     """The command line, with the options and the help of only those verbs that are ``asked`` for; of none, all help."""
-    root = argparse.ArgumentParser(
-        prog="aging", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    root = _Parser(prog="aging", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     verbs = root.add_subparsers(metavar="VERB", required=True)
     described = asked if set(asked) & set(_VERBS) else _VERBS
@@ -85,6 +83,15 @@ def _docstring(verb: str) -> str:
     """A verb's docstring, read from its source: importing all fifteen takes six times as long."""
     source = Path(__file__).with_name(f"{verb}.py").read_text(encoding="utf-8")
     return ast.get_docstring(ast.parse(source)) or ""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the value of an option without the usage of all others."""
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("argument -"):
+            self.exit(ExitCode.BAD_INPUT, f"{self.prog}: {message.removeprefix('argument ')}\n")
+        super().error(message)
 
 
 class _Version(argparse.Action):

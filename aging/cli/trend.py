@@ -1,7 +1,8 @@
-"""Test an existing time series for aging: a CSV or Parquet file, or a Prometheus query.
+"""Test an existing time series for aging: a log, a table, a tool's output, or a Prometheus query.
 
   aging trend memory.csv --resample 60s --warmup auto
   aging trend memory.csv --column rss_bytes --limit 64GiB --horizon 30d
+  xzcat memory.log.xz | aging trend - --every 60s
   aging trend pidstat.csv --time Time --column RSS --per PID --plot rss.png
   aging trend --prometheus http://127.0.0.1:9090 --query 'process_resident_memory_bytes' --range 12h
 
@@ -25,15 +26,20 @@ from aging.cli.prometheus_arguments import prometheus_arguments, server
 from aging.cli.table_arguments import choice, table_arguments
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode, Mistake, MistakesError
+from aging.core.format import readable_duration
 
 if TYPE_CHECKING:
     from aging.tables.series import TableReading
 
 _RANGE = 6 * 3600.0
+_FEWEST = 12
+_IMAGES = frozenset((".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".eps", ".ps", ".svgz"))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="CSV or Parquet")
+    parser.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="a log, a table or a tool's output; - is standard input"
+    )
     table_arguments(parser)
     parser.add_argument(
         "--resample", type=positive_duration, metavar="TIME", help="median of every interval of this width, like 60s"
@@ -86,6 +92,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     reading = _read(options)
     if options.horizon is not None and options.limit is None and all(one.limit is None for one in reading.series):
         raise AgingError("--horizon: without a limit there is no outlook; add --limit, like --limit 64GiB")
+    _check_spans(options, reading)
     tests = discover(aging.stats.trend_tests, TrendTest)
     asked = AskedOfSeries(options.worse, options.limit, options.horizon, falls=options.falls)
     analyzed = analyze_table(reading.series, tests, options.resample, options.warmup, asked)
@@ -96,7 +103,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     else:
         from aging.report.table_text import show
 
-        show(reading, analyzed, console())
+        show(reading, analyzed, console(), limit_given=options.limit is not None)
     if options.plot is not None:
         from aging.report.table_plot import write_plot
 
@@ -126,7 +133,31 @@ def _check(options: argparse.Namespace) -> None:
         raise MistakesError("aging trend", mistakes)
 
 
+def _check_spans(options: argparse.Namespace, reading: TableReading) -> None:
+    """The times given as options beside those of what was read. Raises MistakesError."""
+    timed = [one for one in reading.series if one.axis.count is None]
+    if not timed:
+        return
+    subject, mistakes = str(options.file or options.prometheus), []
+    if options.load_start is not None and not any(one.t.size for one in timed):
+        what = f"{options.load_start} is after the last sample ({reading.extent}); give a time within or before them"
+        raise MistakesError(subject, [Mistake("--load-start", what)])
+    ends = max((float(one.t[-1]) for one in timed if one.t.size), default=0.0)
+    longest = max((float(one.t[-1] - one.t[0]) for one in timed if one.t.size), default=0.0)
+    if isinstance(options.warmup, float) and 0 < ends <= options.warmup:
+        what = f"{readable_duration(options.warmup)} leave nothing of {readable_duration(ends)} of load; give less"
+        mistakes.append(Mistake("--warmup", what))
+    if options.resample is not None and 0 < longest < options.resample * _FEWEST:
+        width, most = readable_duration(options.resample), readable_duration(longest / _FEWEST)
+        what = f"{width} are too wide: {readable_duration(longest)} were recorded, and {_FEWEST} intervals are needed"
+        mistakes.append(Mistake("--resample", f"{what}; give at most {most}"))
+    if mistakes:
+        raise MistakesError(subject, mistakes)
+
+
 def _unwritable(path: Path) -> str | None:
+    if path.suffix and path.suffix.lower() not in _IMAGES:
+        return f"{path.suffix} is no kind of image; end it with .png, .svg or .pdf"
     if path.is_dir():
         return "it is a folder"
     if not path.parent.is_dir():
@@ -149,7 +180,7 @@ def _read(options: argparse.Namespace) -> TableReading:
     if options.ratio is None:
         reading = read(options.file, chosen)
         return replace(reading, series=tuple(with_means(in_succession(reading.series))))
-    reading = read(options.file, replace(chosen, columns=options.ratio))
+    reading = read(options.file, replace(chosen, columns=options.ratio, columns_option="--ratio"))
     try:
         return replace(reading, series=tuple(only_ratio(in_succession(reading.series))))
     except ValueError as error:

@@ -34,6 +34,7 @@ from aging.stats import (
 from aging.stats.note import Note
 from aging.stats.series.cycle import Cycle, without_cycle
 from aging.stats.series.generations import FEWEST_SAMPLES, Restart
+from aging.stats.series.validation import as_values
 from aging.stats.trend import default_resolution, in_pages
 from aging.stats.trend_tests.base import TrendTest
 from aging.stats.verdict import Direction
@@ -187,6 +188,7 @@ def analyze_series(
     judge = _Judge(series, tests, -1.0 if worse == "down" else 1.0, asked.brief)
     preparation = _Preparation(resample, warmup, series.counter, [])
     try:
+        as_values(series.y)
         if series.counter:
             preparation = replace(preparation, cell=resample or rate_cell(series.t, series.y))
         found = restarts_of(series, judge.sign, asked.falls)
@@ -375,15 +377,15 @@ def _left(sign: float, y: Floats, trend: Trend | None, bound: float | None, verd
 
 def _limit_of(series: TableSeries, given: Limit | None, worse: Worse) -> tuple[float | None, Note | None]:
     """The limit in the base unit: given, of the source, or 0 for what falls; and why a given one does not hold."""
+    floor = 0.0 if worse == "down" and series.y.size and series.y.min() >= 0 else None
     if given is None:
-        floor = 0.0 if worse == "down" and series.y.size and series.y.min() >= 0 else None
         return (floor if worse == "down" else series.limit), None
     if not given.in_bytes:
         return given.value * series.measure.factor, None
     if series.measure.base == "B" or _looks_like_bytes(series):
         return given.value, None
     other = series.measure.base or series.measure.written
-    return None, None if other else _UNIT_UNKNOWN
+    return floor, None if other or worse == "down" else _UNIT_UNKNOWN
 
 
 def _looks_like_bytes(series: TableSeries) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -22,29 +23,42 @@ _HOUR, _PER_COUNT = 3600.0, 1000.0
 _DAY, _TWO_DAYS, _MINUTE = 86_400.0, 172_800.0, 60.0
 _COLUMNS = ("series", "n", "verdict", "shape", "rate", "95 % interval", "p", "least detectable")
 _TOLD = ("exhausted", "aging", "capped", "declining")
+_ORDER = (*_TOLD, "step", "inconclusive", "bounded", "cyclic", "stable")
+_MOST_ROWS = 30
 _FAR = 876_000.0
 _MOST_NAMED, _WIDEST = 3, 16
 
 
-def show(reading: TableReading, analyzed: Sequence[TableAnalysis], console: Console) -> None:
-    """Print the whole answer."""
+def show(
+    reading: TableReading, analyzed: Sequence[TableAnalysis], console: Console, *, limit_given: bool = False
+) -> None:
+    """Print the whole answer; ``limit_given``: a limit was asked for, which need not hold of every series."""
     for line in _reading_lines(reading):
         console.print(Text(line), soft_wrap=True)
+    shown = worst_first(analyzed)[:_MOST_ROWS] if len(analyzed) > _MOST_ROWS else analyzed
     for verdict in _TOLD:
-        for one in analyzed:
+        for one in shown:
             if one.verdict == verdict:
                 style = STYLES.get(verdict, "")
                 console.print(Text.assemble((f"{one.name}: ", "bold"), (sentence(one), style)), soft_wrap=True)
-    for one in analyzed:
+    for one in shown:
         if one.restarts and one.verdict not in _TOLD:
             console.print(Text(f"{one.name}: {format.sentence(_restarts(one))}"), soft_wrap=True)
         if one.outlook is not None:
             console.print(Text(f"{one.name}: {outlook.sentence(_unit(one), one.outlook)}"), soft_wrap=True)
-    console.print(_table(analyzed))
-    for line in _notes(analyzed):
+    console.print(_table(shown))
+    if len(shown) < len(analyzed):
+        console.print(Text(_others(worst_first(analyzed)[_MOST_ROWS:])), soft_wrap=True)
+    for line in _notes(shown):
         console.print(Text(line), soft_wrap=True)
-    if any(one.verdict == "aging" and one.limit is None and one.series.measure.base in ("B", "") for one in analyzed):
+    open_end = (one.verdict == "aging" and one.limit is None and one.worse == "up" for one in analyzed)
+    if not limit_given and any(open_end):
         console.print(HOW_TO_LIMIT, soft_wrap=True)
+
+
+def worst_first(analyzed: Sequence[TableAnalysis]) -> list[TableAnalysis]:
+    """By their verdicts, those that get worse before those that are not decided and those that are stable."""
+    return sorted(analyzed, key=lambda one: _ORDER.index(one.verdict))
 
 
 def sentence(one: TableAnalysis) -> str:
@@ -64,9 +78,17 @@ def _reading_lines(reading: TableReading) -> Iterator[str]:
         yield f"{reading.extent} ({reading.format})" if reading.format else reading.extent
     for note in reading.notes:
         yield str(note)
-    for one in reading.left_out:
+    for one in reading.left_out[:_MOST_ROWS]:
         example = f" (such as {one.example!r})" if one.example else ""
         yield f"not judged: {one.column}{example}: {one.reason}"
+    if (more := len(reading.left_out) - _MOST_ROWS) > 0:
+        yield f"not judged: {more:,} more columns; --json has all."
+
+
+def _others(analyzed: Sequence[TableAnalysis]) -> str:
+    counts = Counter(one.verdict for one in analyzed)
+    listed = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
+    return f"… and {len(analyzed):,} more: {listed}; --json has all, --column and --per choose."
 
 
 def _notes(analyzed: Sequence[TableAnalysis]) -> Iterator[str]:

@@ -15,6 +15,7 @@ class Choice:
 
     ``per`` are the columns whose values tell series apart. ``every`` are the seconds between rows, ``time_unit`` those
     of the unit of a column of plain numbers. ``decimal`` is the decimal mark. Columns may be given by their numbers.
+    ``columns_option`` is the option that named the columns.
     """
 
     time: str | None = None
@@ -27,6 +28,7 @@ class Choice:
     timezone: str | None = None
     format: str | None = None
     decimal: str = ""
+    columns_option: str = "--column"
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def chosen_of(choice: Choice, names: Sequence[str]) -> Chosen:
     """The columns that are meant."""
     mistakes: list[Mistake] = []
     time = _meant("--time", [choice.time] if choice.time else [], names, mistakes)
-    columns = _meant("--column", choice.columns, names, mistakes)
+    columns = _meant(choice.columns_option, choice.columns, names, mistakes)
     per = _meant("--per", choice.labels, names, mistakes)
     return Chosen(time[0] if time else None, tuple(columns), tuple(per), tuple(mistakes))
 

@@ -16,6 +16,7 @@ from aging.tables.choice import Choice
 from aging.tables.chosen import Chosen, chosen_of, count_of_work
 from aging.tables.columns import Numbers, bare_names, numbers_of
 from aging.tables.extent import extent_of
+from aging.tables.limit_columns import with_limits
 from aging.tables.recognition import table_of
 from aging.tables.selection import judged_columns, left_out_columns, nothing_to_judge
 from aging.tables.series import TableReading, TableSeries
@@ -91,7 +92,8 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
         raise MistakesError(source, [Mistake("", "holds no row with a time and a value")])
     of_cells = (note for cells in numbers.cells.values() for note in cells.notes)
     notes = (*table.notes, *found.notes, *subjects.notes, *of_cells)
-    return TableReading(series, left_out, kind, extent_of([span.t for span in spans], found.axis), notes)
+    reading = TableReading(series, left_out, kind, extent_of([span.t for span in spans], found.axis), notes)
+    return reading if chosen.columns else with_limits(reading)
 
 
 def _read(table: Table, source: str, choice: Choice, chosen: Chosen) -> tuple[Found, Numbers]:

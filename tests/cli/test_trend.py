@@ -118,6 +118,34 @@ def test_missing_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--warmup", "20h"), ("--warmup", "20h 00m", "49m 50s")),
+        (("--resample", "20h"), ("--resample", "20h 00m", "49m 50s")),
+        (("--load-start", "5000"), ("--load-start", "5000", "over 49.8 min")),
+        (("--ratio", "a", "b"), ("Correct --ratio",)),
+        (("--limit", "100%"), ("--limit", "'100%' is no limit")),
+        (("--plot", "x.txt"), ("--plot", ".png")),
+    ],
+)
+def test_options_beside_the_file(cli: Aging, tmp_path: Path, arguments: tuple[str, ...], said: tuple[str, ...]) -> None:
+    path = tmp_path / "a.csv"
+    frame(elapsed_seconds=T).to_csv(path, index=False)
+    ran = cli("trend", path, *arguments)
+    assert ran.returncode == 2
+    assert "usage:" not in ran.stderr
+    for part in said:
+        assert part in ran.stderr, ran.stderr
+
+
+@pytest.mark.filterwarnings("error")
+def test_huge_values_are_refused_without_a_warning() -> None:
+    (series,) = series_of(pd.DataFrame({"t": T, "rss": 1e300 * (1 + T)}), "a", Choice())
+    analysed = analyze_series(series, {}, None, None)
+    assert (analysed.verdict, [note.code for note in analysed.notes]) == ("inconclusive", ["not_analyzed"])
+
+
+@pytest.mark.parametrize(
     ("name", "values", "verdict", "notes"),
     [
         ("y", np.full(N, 7.0), "stable", []),

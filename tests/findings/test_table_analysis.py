@@ -117,7 +117,7 @@ class TestSparseCounter:
         assert one.trend is not None
         assert one.trend.direction == "increasing"
         assert one.rate is not None
-        assert one.rate.rate == pytest.approx(0.3 / 60 / T[-1], rel=0.2)
+        assert one.rate.low < 0.3 / 60 / T[-1] < one.rate.high
         assert one.t.size < 100
 
     def test_steady_rate_of_errors_is_not(self) -> None:

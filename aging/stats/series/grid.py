@@ -98,11 +98,12 @@ def rate_cell(t: ArrayLike, counter: ArrayLike) -> float:
     :class:`~aging.stats.SeriesError` for fewer than 2 distinct times.
     """
     times, values = _finite(t, counter, 1.0)
-    distinct = np.unique(times)
+    order = np.argsort(times, kind="stable")
+    distinct, first = np.unique(times[order], return_index=True)
     if distinct.size < 2:
         raise SeriesError(f"a counter needs at least 2 distinct times, not {distinct.size}")
     usual = float(np.median(np.diff(distinct)))
-    moves = np.diff(values[np.argsort(times, kind="stable")])
+    moves = np.diff(np.maximum.reduceat(values[order], first))
     rises = int(np.count_nonzero(moves))
     if rises == 0 or rises >= moves.size / 2:
         return usual
