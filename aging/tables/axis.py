@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,14 +49,64 @@ class NoAxis(Exception):  # noqa: N818 - it becomes part of a MistakesError
         self.mistake = mistake
 
 
-def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:  # noqa: PLR0911, PLR0912
-    """The axis; ``chosen`` is the name of the time column that the user asked for. Raises NoAxis."""
+def axis_of(table: Table, choice: Choice, chosen: str | None) -> Found:
+    """The axis; ``chosen`` is the name of the time column that the user asked for.
+
+    Raises NoAxis, also for an option that does not apply to the times that there are.
+    """
+    if choice.every is not None and chosen is not None:
+        raise NoAxis(Mistake("--every", f"is for rows without times, and --time names {chosen!r}; give one of them"))
+    if choice.every is not None:
+        return _every(table, choice, choice.every)
+    found = _found(table, choice, chosen)
+    if choice.time_unit is not None and (found.times is None or not found.times.plain):
+        raise NoAxis(_no_unit(table, found))
+    return found
+
+
+def _every(table: Table, choice: Choice, every: float) -> Found:
+    """Rows at equal distances, where no column has times."""
+    if choice.time_unit is not None or choice.time_format is not None:
+        option = "--time-unit" if choice.time_unit is not None else "--time-format"
+        raise NoAxis(Mistake(option, "is for a column of times, and --every for rows without times; give one of them"))
+    try:
+        found = _found(table, replace(choice, every=None), None)
+    except NoAxis:
+        return Found(every=every)
+    if found.times is None or found.axis != CLOCK or _repeated_days(found.times):
+        return Found(every=every)
+    name = found.columns[0]
+    example = example_of(np.asarray(table.columns[name]))
+    what = f"is for rows without times, but {name!r} holds times, like {example}; leave it out"
+    if found.times.plain:
+        what += f", or, where {name!r} counts in another unit than seconds, give --time-unit"
+    raise NoAxis(Mistake("--every", what))
+
+
+def _repeated_days(times: Times) -> bool:
+    """Whether times are dates without a clock, of many rows each."""
+    known = times.seconds[np.isfinite(times.seconds)]
+    days = times.kind == "local" and not np.any(np.mod(known, _DAY))
+    return bool(days and np.unique(known).size < known.size)
+
+
+def _no_unit(table: Table, found: Found) -> Mistake:
+    if not found.columns:
+        return Mistake("--time-unit", "is for a column of plain numbers, and there is no column of times")
+    name = found.columns[0]
+    example = example_of(np.asarray(table.columns[name]))
+    if found.axis != CLOCK:
+        what = f"is for times, and {name!r} is a count, like {example}; if it is a time, add --time {name}"
+    else:
+        what = f"is for times that are plain numbers, and {name!r} holds times like {example}; leave it out"
+    return Mistake("--time-unit", what)
+
+
+def _found(table: Table, choice: Choice, chosen: str | None) -> Found:  # noqa: PLR0912
     options = options_of(choice)
     columns = {str(name): np.asarray(column) for name, column in table.columns.items()}
     if chosen is not None or table.time is not None:
         return _named(columns, chosen or str(table.time), choice, options, asked=chosen is not None)
-    if choice.every is not None:
-        return Found(every=choice.every)
     refused: list[tuple[str, str]] = []
     falling: list[tuple[str, Times]] = []
     for name in _by_name(columns):

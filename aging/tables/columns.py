@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from aging.tables.cells import Cells, CellsError, is_missing, read_cells
 from aging.tables.decimal_marks import certain_mark
 from aging.tables.names import bare, is_counter, is_identifier, is_row_number, may_measure, measure_of_name, time_rank
 from aging.tables.series import Floats
+from aging.tables.shares import as_share
 from aging.tables.stamps import is_stamp
 from aging.tables.table import Column, Table
 
@@ -40,13 +41,13 @@ def numbers_of(table: Table, names: list[str], decimal: str) -> Numbers:
     refused: dict[str, CellsError] = {}
     for name in names:
         try:
-            cells[name] = _cells_of(np.asarray(table.columns[name]), name, table, decimal)
+            cells[name] = _read(name, table, decimal)
         except CellsError as error:
             refused[name] = error
     if any(error.open_mark for error in refused.values()) and (shown := _shown_mark(table, names)):
         for name in [name for name, error in refused.items() if error.open_mark]:
             with suppress(CellsError):
-                cells[name] = _cells_of(np.asarray(table.columns[name]), name, table, decimal, shown)
+                cells[name] = _read(name, table, decimal, shown)
                 del refused[name]
     contradicting = tuple(name for name, error in refused.items() if error.contradicts)
     cells = {name: cells[name] for name in names if name in cells}
@@ -63,6 +64,15 @@ def _shown_mark(table: Table, names: Sequence[str]) -> tuple[str, str] | None:
         ):
             found.setdefault(mark, name)
     return next(iter(found.items())) if len(found) == 1 else None
+
+
+def _read(name: str, table: Table, decimal: str, shown: tuple[str, str] | None = None) -> Cells:
+    column = np.asarray(table.columns[name])
+    cells = _cells_of(column, name, table, decimal, shown)
+    if name in table.measures and name not in table.fractions:
+        return cells
+    signed = column.dtype.kind in "OU" and any(isinstance(cell, str) and "%" in cell for cell in column.tolist())
+    return cells if signed else as_share(cells, name, known=name in table.fractions)
 
 
 def _cells_of(column: Column, name: str, table: Table, decimal: str, shown: tuple[str, str] | None = None) -> Cells:
@@ -123,10 +133,13 @@ def counts_up(
     return int(np.count_nonzero(falls)) <= max(1, _MOST_SMALL_FALLS * known.size)
 
 
-def measure_by_metric(name: str, labels: Mapping[str, str]) -> Measure:
-    """The unit of a column called ``value`` by the label that names the metric."""
+def by_metric(name: str, labels: Mapping[str, str], cells: Cells) -> Cells:
+    """The cells of a column called ``value`` in the unit of the metric that a label names."""
     metric = _metric(name, labels)
-    return (measure_of_name(metric) if metric else None) or PLAIN
+    if not metric or cells.measure != PLAIN:
+        return cells
+    measure = measure_of_name(metric) or PLAIN
+    return as_share(replace(cells, values=cells.values * measure.factor, measure=measure), metric, known=False)
 
 
 def _metric(name: str, labels: Mapping[str, str]) -> str:

@@ -232,9 +232,9 @@ def is_counter(name: str, others: frozenset[str] = frozenset()) -> bool:
     if last == "total":
         return bool(head) and head.rpartition("_")[2] not in _CAPACITIES
     if last == "bucket":
-        return bool(_LABELS.search(name))
+        return bool(head)
     if last in ("sum", "count"):
         other = "count" if last == "sum" else "sum"
         measured = measure_of_name(head) is not None if head else False
-        return bool(head) and (f"{head}_{other}" in others or measured)
+        return bool(head) and (measured or not others.isdisjoint((f"{head}_{other}", f"{head}_bucket")))
     return False

@@ -200,6 +200,7 @@ class Knowledge:
     measures: Mapping[str, Measure] = field(default_factory=dict)
     counters: frozenset[str] = frozenset()
     identifiers: frozenset[str] = frozenset()
+    fractions: frozenset[str] = frozenset()
 
     def table(self, columns: Mapping[str, Column], *, time: str | None, notes: Sequence[Note] = ()) -> Table:
         """The table of these columns."""
@@ -211,6 +212,7 @@ class Knowledge:
             counters=self.counters & columns.keys(),
             identifiers=self.identifiers & columns.keys(),
             notes=tuple(notes),
+            fractions=self.fractions & columns.keys(),
         )
 
 

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aging.core.errors import Mistake, MistakesError, require
-from aging.core.measure import PLAIN
 from aging.stats.note import Note
 from aging.tables.axis import Found
 from aging.tables.cells import Cells
 from aging.tables.choice import Choice
-from aging.tables.columns import bare_names, counts_up, measure_by_metric
+from aging.tables.columns import bare_names, by_metric, counts_up
 from aging.tables.labels import WHOLE, Group
 from aging.tables.restarts import restarts_of
 from aging.tables.series import Floats, TableSeries
@@ -104,16 +103,15 @@ def series_in_span(  # noqa: PLR0913, PLR0917
 ) -> TableSeries | None:
     """One column of one subject; None where another subject alone has this column."""
     rows, labels = span.group.rows, span.group.labels
-    t, y = span.t, cells.values[rows]
-    measure = cells.measure
-    if measure == PLAIN and (known := measure_by_metric(name, labels)) != PLAIN:
-        measure, y = known, y * known.factor
+    limit = table.limits.get(name, cells.limit_of(rows))
+    of_metric = by_metric(name, labels, Cells(cells.values[rows], cells.measure, limit))
+    t, y, measure = span.t, of_metric.values, of_metric.measure
     work = first_of(span.counts, name)
     kept = span.finite & np.isfinite(y)
     lost = int(kept.size - np.count_nonzero(kept))
     if lost == kept.size and not isinstance(rows, slice):
         return None
-    notes = list(span.notes)
+    notes = [*span.notes, *of_metric.notes]
     if lost:
         notes.append(Note("rows_not_finite", f"{lost} of {y.size} rows without a finite time and value are left out."))
     if choice.load_start is not None and (before := int(np.count_nonzero(kept & (span.t < 0)))):
@@ -138,7 +136,7 @@ def series_in_span(  # noqa: PLR0913, PLR0917
         axis=found.axis,
         counter=counts_up(name, labels, y, table.counters, beside),
         start=span.start,
-        limit=table.limits.get(name, cells.limit_of(rows)),
+        limit=of_metric.limit,
         origin=span.origin,
         restarts=span.restarts,
     )

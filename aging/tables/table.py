@@ -23,7 +23,8 @@ class Table:
     table without times. ``labels`` are the columns whose values tell series apart (a process id, a pod, a GPU).
     ``measures`` are the units of columns of plain numbers; a cell with a unit of its own needs none. ``counters`` are
     cumulative counts, ``identifiers`` numbers that measure nothing (an index, a process id, a port). ``limits`` are in
-    the base unit of their column. ``decimal`` is the decimal mark that the file suggests, where it does.
+    the base unit of their column. ``decimal`` is the decimal mark that the file suggests, where it does. ``fractions``
+    are columns whose source says that 1 is 100 %.
     """
 
     columns: Mapping[str, Column]
@@ -36,3 +37,4 @@ class Table:
     limits: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     decimal: str = ""
+    fractions: frozenset[str] = frozenset()

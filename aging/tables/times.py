@@ -64,7 +64,7 @@ class Times:
     """Times of shape (n,), NaN where a cell has none.
 
     ``seconds`` count from the start (``elapsed``), from the epoch (``instant``), from the epoch as if local time were
-    UTC (``local``), or from midnight (``clock``). ``anchored``: the date is known.
+    UTC (``local``), or from midnight (``clock``). ``anchored``: the date is known. ``plain``: they were numbers.
     """
 
     seconds: Floats
@@ -73,6 +73,7 @@ class Times:
     notes: tuple[Note, ...] = ()
     timezone: ZoneInfo | None = None
     assumed_unit: bool = False
+    plain: bool = False
 
     @property
     def epoch(self) -> bool:
@@ -99,6 +100,9 @@ def seconds_of(numbers: Floats, name: str = "") -> tuple[Floats, bool]:
 
 def read_times(column: Column, name: str, options: TimeOptions) -> Times:
     """The times of a column called ``name``. Raises TimesError."""
+    if column.dtype.kind in "iuf" and options.format is not None:
+        texts = [f"{number:.15g}" if np.isfinite(number) else None for number in column.astype(np.float64).tolist()]
+        return _by_format(texts, options.format, options.timezone)
     if column.dtype.kind in "biuf":
         return _of_numbers(column.astype(np.float64), name, options.unit)
     if column.dtype.kind == "m":
@@ -115,6 +119,10 @@ def read_times(column: Column, name: str, options: TimeOptions) -> Times:
 
 
 def _of_numbers(numbers: Floats, name: str, unit: float | None) -> Times:
+    return replace(_in_unit(numbers, name, unit), plain=True)
+
+
+def _in_unit(numbers: Floats, name: str, unit: float | None) -> Times:
     known = np.abs(numbers[np.isfinite(numbers)])
     if not known.size:
         raise TimesError("holds no times")

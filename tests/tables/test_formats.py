@@ -312,6 +312,16 @@ class TestUnits:
 
 
 class TestPrometheusText:
+    def test_pages_without_types(self, tmp_path: Path) -> None:
+        page = '{0}\nx_seconds_bucket{{le="1"}} {1}\nx_seconds_sum {1}\nx_seconds_count {1}\ny_total {1}\nz 5\n'
+        path = written(tmp_path, "".join(page.format(1785585600 + 60 * i, 30 * i) for i in range(20)))
+        reading = read_series(path, Choice())
+        assert {one.column: one.counter for one in reading.series} == {
+            **dict.fromkeys(("x_seconds_sum", "x_seconds_count", "y_total"), True),
+            "z": False,
+        }
+        assert "buckets_left_out" in [note.code for note in reading.notes]
+
     """Scrapes of ``/metrics``."""
 
     def test_counters_by_type(self) -> None:

@@ -92,7 +92,13 @@ def test_units_of_times() -> None:
             "nv_inference_count",
             "nv_inference_request_success",
         ),
-        *('nv_inference_request_duration_us{model="m"}', "ttft_seconds_sum", "ttft_seconds_count", 'x_bucket{le="1"}'),
+        *(
+            'nv_inference_request_duration_us{model="m"}',
+            "ttft_seconds_sum",
+            "ttft_seconds_count",
+            'x_bucket{le="1"}',
+            "x_bucket",
+        ),
     ],
 )
 def test_counters(name: str) -> None:
@@ -106,8 +112,10 @@ def test_no_counters(name: str) -> None:
     assert not is_counter(name)
 
 
-def test_sum_beside_count() -> None:
+def test_sum_and_count_beside_one_another_or_buckets() -> None:
     assert is_counter("latency_sum", frozenset({"latency_count"}))
+    assert is_counter("latency_count", frozenset({"latency_bucket"}))
+    assert not is_counter("latency_count", frozenset({"latency_seconds"}))
 
 
 def test_identifiers() -> None:

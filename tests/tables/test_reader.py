@@ -285,3 +285,29 @@ def test_missing_file(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.csv"):
         with pytest.raises(MistakesError, match="cannot be read"):
             read(path, Choice())
+
+
+@pytest.mark.parametrize(
+    ("time", "choice", "option"),
+    [
+        ("2026-08-01T12:{:02d}:00Z", {"every": 10.0}, "--every"),
+        ("{}", {"every": 10.0}, "--every"),
+        ("2026-08-01T12:{:02d}:00Z", {"every": 10.0, "time": "time"}, "--every"),
+        ("2026-08-01T12:{:02d}:00Z", {"time_unit": 60.0}, "--time-unit"),
+        ("12:{:02d}:00", {"time_unit": 60.0}, "--time-unit"),
+        ("{}", {"every": 10.0, "time_unit": 60.0}, "--time-unit"),
+    ],
+)
+def test_options_that_do_not_apply_to_the_times(
+    time: str, choice: Mapping[str, Any], option: str, tmp_path: Path
+) -> None:
+    with pytest.raises(MistakesError) as caught:
+        read_text(tmp_path, "time,rss\n" + "".join(f"{time.format(i)},{i}\n" for i in R), **choice)
+    assert [mistake.where for mistake in caught.value.mistakes] == [option]
+
+
+def test_every_beside_days_and_counts(tmp_path: Path) -> None:
+    days = "".join(f"2026-08-{1 + i // 10:02d},{i}\n" for i in R)
+    assert read_text(tmp_path, "date,rss\n" + days, every=60.0).series[0].t[-1] == 29 * 60
+    counts = "".join(f"{i * 3},{i}\n" for i in R)
+    assert read_text(tmp_path, "requests,rss\n" + counts, every=60.0).series[0].t[-1] == 29 * 60

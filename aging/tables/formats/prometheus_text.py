@@ -14,6 +14,7 @@ from aging.tables.base import Format
 from aging.tables.label_sets import LabeledName, shortened
 from aging.tables.names import measure_of_name
 from aging.tables.printout import Knowledge, Rows, lines, stamped, stamped_head
+from aging.tables.shares import is_fraction_by_help
 from aging.tables.table import Table
 
 _COMMENT = re.compile(r"^# (HELP|TYPE|UNIT) ([a-zA-Z_:][\w:]*) ")
@@ -44,12 +45,14 @@ class PrometheusText(Format):
         names = dict(zip(found, shortened([LabeledName(name, dict(labels)) for name, labels in found]), strict=True))
         kinds = {name: kind for scrape in scrapes for name, kind in scrape.kinds.items()}
         units = {name: unit for scrape in scrapes for name, unit in scrape.units.items()}
+        fractions = frozenset(name for scrape in scrapes for name in scrape.fractions)
         rows = Rows()
         for scrape in scrapes:
             rows.add(scrape.time, {names[key]: value for key, value in scrape.values.items()})
         known = Knowledge(
             measures={names[key]: units[key[0]] for key in found if key[0] in units},
             counters=frozenset(names[key] for key in found if kinds.get(key[0]) in _CUMULATIVE),
+            fractions=frozenset(names[key] for key in found if key[0] in fractions),
             identifiers=frozenset(names[key] for key in found if key[0].endswith(_IDENTIFIERS)),
         )
         buckets = {name for scrape in scrapes for name in scrape.left_out}
@@ -71,6 +74,7 @@ class _Scrape:
     kinds: Mapping[str, str]
     units: Mapping[str, Measure]
     left_out: frozenset[str]
+    fractions: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ def _read(page: _Page) -> _Scrape:
     kinds: dict[str, str] = {}
     units: dict[str, Measure] = {}
     left_out: set[str] = set()
+    fractions: set[str] = set()
     moment: Any = None
     written = {match[1] for match in map(_SAMPLE.match, page.texts) if match}
     try:
@@ -115,13 +120,15 @@ def _read(page: _Page) -> _Scrape:
             unit = _UNIT.search(family.documentation)
             measure = measure_of_name(f"({unit[1]})") if unit else None
             for sample in family.samples:
-                if sample.name.endswith("_bucket") and family.type in _CUMULATIVE:
-                    left_out.add(family.name)
+                if sample.name.endswith("_bucket") and (family.type in _CUMULATIVE or "le" in sample.labels):
+                    left_out.add(family.name.removesuffix("_bucket"))
                     continue
                 name = sample.name if sample.name in written else sample.name.removesuffix("_total")  # the parser's
                 values[name, tuple(sample.labels.items())] = sample.value
                 if family.type != "summary" or name.endswith(("_sum", "_count")):
                     kinds[name] = family.type
+                if measure is None and is_fraction_by_help(family.documentation):
+                    fractions.add(name)
                 if measure is not None:
                     units[name] = measure
                 moment = moment or sample.timestamp
@@ -129,4 +136,4 @@ def _read(page: _Page) -> _Scrape:
         message = f"the scrape that begins in line {page.number} is not in Prometheus' text format"
         raise ValueError(message) from None
     time = page.time or (None if moment is None else str(moment))
-    return _Scrape(time, values, kinds, units, frozenset(left_out))
+    return _Scrape(time, values, kinds, units, frozenset(left_out), frozenset(fractions))
