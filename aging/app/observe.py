@@ -121,9 +121,13 @@ def _metrics_lines(url: str) -> list[str]:
     try:
         with client() as http:
             scraped = scrape(http, url)
-    except (HTTPError, ValueError) as error:
+    except HTTPError as error:
         raise AttachError(
             f"No Prometheus metrics at {url}: {str(error).splitlines()[0] or type(error).__name__}"
+        ) from None
+    except ValueError:
+        raise AttachError(
+            f"No Prometheus metrics at {url}: its answer is in another format. The usual path is /metrics"
         ) from None
     known = {
         kind: plugin.engine_metrics for kind, plugin in discover(aging.deployments.runtimes, DeploymentBase).items()

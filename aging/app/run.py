@@ -17,6 +17,7 @@ from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
 from aging.core.errors import require
 from aging.runner.campaign import CampaignRunner, Outcome
+from aging.store.gate import write_gate
 from aging.store.layout import Layout
 from aging.store.lock import Lock
 
@@ -56,6 +57,8 @@ def run_campaign(
         run_sanity_check(prepared, campaign_text, results, console)
     campaign = prepared.campaign
     layout = make_result_directory(campaign, prepared.manifest(), campaign_text.text, results)
+    if campaign_text.judged_by is not None:
+        write_gate(layout, campaign_text.judged_by)
     print_notes(prepared, console)
     if gate is not None:  # a gate that was killed is run again from its start
         campaign = campaign.model_copy(update={"orphan_grace": 0.0})

@@ -41,10 +41,14 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class CampaignText:
-    """The text of a campaign file, and its name in messages."""
+    """The text of a campaign file, and its name in messages.
+
+    ``judged_by`` are the conditions of an observation, stored with its results for what resumes it.
+    """
 
     text: str
     source: str
+    judged_by: Sequence[str] | None = None
 
 
 def load_campaign(path: Path, kinds: Kinds, **overrides: Any) -> Campaign:

@@ -68,7 +68,11 @@ def parse_conditions(texts: Sequence[str]) -> list[Condition]:
 
 
 def check_names(
-    conditions: Sequence[Condition], deployments: Sequence[str], known: Sequence[str], indicators: Sequence[str]
+    conditions: Sequence[Condition],
+    deployments: Sequence[str],
+    known: Sequence[str],
+    indicators: Sequence[str],
+    verb: str = "check",
 ) -> None:
     """Raise MistakesError for a deployment or an indicator that the campaign does not have, before it is run."""
     mistakes = [
@@ -82,7 +86,7 @@ def check_names(
         if c.indicator not in indicators and not c.indicator.startswith("engine_")
     ]
     if mistakes:
-        raise MistakesError("check", mistakes)
+        raise MistakesError(verb, mistakes)
 
 
 def judge(

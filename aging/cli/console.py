@@ -57,7 +57,8 @@ def show_run(run: CampaignRun, out: Console) -> ExitCode:
     if code is ExitCode.INCONCLUSIVE and run.decided is not None:
         out.print(f"halted:   {run.decided}. To continue: aging resume {run.layout.root}", soft_wrap=True)
     elif code is ExitCode.INTERRUPTED:
-        skipped = "requests due before you resume are skipped"
+        # An observation sends no requests.
+        skipped = "its end stays" if run.layout.gate.exists() else "requests due before you resume are skipped"
         out.print(f"To continue: aging resume {run.layout.root} ({skipped})", soft_wrap=True)
     return code
 

@@ -2,6 +2,7 @@
 
 Servers that are still running are re-adopted and keep their age; others start a new generation. Requests that were
 due while the runner was down are skipped and reported. A campaign that has ended, or that is running, is refused.
+An observation is judged by the --fail that it began with.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.resume import resume_campaign
+    from aging.store.gate import read_gate
+    from aging.store.layout import Layout
 
     out = console()
-    return show_run(resume_campaign(options.directory, out), out)
+    given = read_gate(Layout(options.directory))
+    if given is None:
+        return show_run(resume_campaign(options.directory, out), out)
+    from aging.check.observation import conditions_of
+    from aging.cli.observed import conclude
+
+    conditions = conditions_of(given)
+    return conclude(resume_campaign(options.directory, out), conditions, as_json=False)

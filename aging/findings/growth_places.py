@@ -32,6 +32,9 @@ _MANY = 20
 _ONSET_SHARE = 0.05
 """Of the rise of a process: what is below has not begun to grow."""
 
+_OLDER_SECONDS = 5.0
+"""A process is older than the watch if it began so long before its first reading."""
+
 _KINDS: Mapping[str, MemoryKind] = {
     "process_heap_bytes": "heap",
     "process_anonymous_mapping_bytes": "anonymous mappings",
@@ -232,7 +235,14 @@ def _growth(one: _Grown, whole: float, late: _Late) -> ProcessGrowth:
         share=share,
         started=late.utc(last.born),
         grows_since=None if onset is None else late.utc(onset),
+        grew_before=onset is not None and _from_the_first(last, onset),
     )
+
+
+def _from_the_first(life: Life, onset: float) -> bool:
+    """Whether a process that is older than its first reading rose from that reading on."""
+    first, last = (float(life.rows["mono"].iloc[place]) for place in (0, -1))
+    return life.born < first - _OLDER_SECONDS and onset - first <= 2 * _ONSET_SHARE * (last - first)
 
 
 def _onset(life: Life) -> float | None:

@@ -97,7 +97,7 @@ def _from_journal(results: Results) -> Iterator[Problem]:  # noqa: PLR0912 - a t
             case events.RunCutShort():
                 yield Kind.SHORT.problem(event.deployment, _cut_short(results, event), at)
             case events.CampaignResumed():
-                yield Kind.RESUMED.problem(None, _absence(event), at)
+                yield Kind.RESUMED.problem(None, _absence(event, loaded=results.manifest.campaign.load is not None), at)
                 began, now = results.manifest.aging_version, event.version
                 if now is not None and now != began:
                     yield Kind.RESUMED.problem(None, f"Started with aging {began} and resumed with aging {now}.", at)
@@ -135,15 +135,17 @@ def _how_failed(event: events.RetryJudgeFailed | events.SealingFailed | events.L
     return f"{how}: {event.log[-1]}" if event.log else how
 
 
-def _absence(resumed: events.CampaignResumed) -> str:
+def _absence(resumed: events.CampaignResumed, *, loaded: bool) -> str:
     seconds = max(resumed.stamp.mono - resumed.gone_since, 0.0)
-    return f"The runner was down for {seconds:.1f} s: no samples and no requests in that time."
+    missing = "no samples and no requests" if loaded else "no samples"
+    return f"The runner was down for {seconds:.1f} s: {missing} in that time."
 
 
 def _cut_short(results: Results, event: events.RunCutShort) -> str:
     run = results.state.runs[event.deployment, event.replica]
     missing = (run.planned_end or 0.0) - (run.load_end or 0.0)
-    return f"The last {missing:.1f} s of load were skipped because the runner was down."
+    what = "load were skipped" if results.manifest.campaign.load is not None else "the watch were missed"
+    return f"The last {missing:.1f} s of {what} because the runner was down."
 
 
 def _harness_died(event: events.KeeperDied | events.TaskDied) -> str:

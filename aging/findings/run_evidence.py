@@ -151,7 +151,9 @@ def _ending(
     if run.died is not None and run.died < planned_end:
         return "early", run.died
     if run.load_end is None:
-        return "unknown", float(seen[-1]) if seen.size else planned_end
+        last = float(seen[-1]) if seen.size else planned_end
+        # A second interrupt ends the runner before it has written the ends of its runs.
+        return "on request" if results.state.phase == "interrupted" else "unknown", last
     end = min(run.load_end, planned_end)
     if load_died or run.cut_short:
         return "early", end

@@ -38,7 +38,8 @@ class ProcessGrowth:
 
     ``label`` is its place (``worker 3 of 4``), the same for the processes that took that place in turn, whose number
     is ``lives``; ``pid`` and ``command`` are those of the last of them. ``share`` is its part of the tree's growth.
-    ``started`` is when the last of them started, ``grows_since`` when its memory began to rise, in UTC.
+    ``started`` is when the last of them started, ``grows_since`` when its memory began to rise, in UTC;
+    ``grew_before`` says that it rose from its first reading on, in a process that is older.
     """
 
     label: str
@@ -49,6 +50,7 @@ class ProcessGrowth:
     share: float
     started: str | None = None
     grows_since: str | None = None
+    grew_before: bool = False
 
 
 MemoryKind = Literal["heap", "anonymous mappings", "stacks", "modified files"]

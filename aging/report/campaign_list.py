@@ -11,7 +11,7 @@ from aging.core.format import utc
 from aging.report.progress import Snapshot
 from aging.store.journal import read_journal
 from aging.store.lock import owner_of
-from aging.store.manifest_file import is_smoke
+from aging.store.manifest_file import is_smoke, observed_in
 from aging.store.state import RESUMABLE, CampaignState, fold
 
 
@@ -26,6 +26,7 @@ class CampaignStatus:
     ended: float | None
     planned_seconds: float | None
     smoke: bool = False
+    observed: str | None = None
 
     @classmethod
     def of(cls, directory: Path, state: CampaignState | None = None) -> CampaignStatus:
@@ -42,6 +43,7 @@ class CampaignStatus:
             None if state.ended is None else state.ended.wall,
             state.planned_seconds,
             is_smoke(directory),
+            observed_in(directory),
         )
 
     @property
@@ -59,13 +61,15 @@ class CampaignStatus:
             "started": self.started,
             "ended": self.ended,
             "planned_seconds": self.planned_seconds,
+            "description": self.observed,
         }
 
     def line(self) -> str:
         """The campaign as one line of text."""
         since = "" if self.started is None else f", started {utc(self.started):%Y-%m-%d %H:%M:%S} UTC"
         by = "" if self.runner is None else f", runner {self.runner}"
-        return f"{self.directory}: {self.state}{since}{by}{'; can be resumed' if self.resumable else ''}"
+        about = "" if self.observed is None else f"; {self.observed}"
+        return f"{self.directory}: {self.state}{since}{by}{'; can be resumed' if self.resumable else ''}{about}"
 
 
 def campaigns_below(results: Path) -> Sequence[CampaignStatus]:

@@ -17,7 +17,7 @@ TONE: Mapping[str, str] = {"safe": "good", "exhausts": "bad", "undecided": "warn
 HOW_TO_LIMIT = "No limit is known, so there is no outlook. Give it: --limit 64GiB --horizon 30d"
 
 _EXHAUST = ("exhaust their memory", "exhausts its memory")
-_DAY, _HOURS_IN_DAYS = 24.0, 48.0
+_DAY, _HOURS_IN_DAYS, _MINUTE = 24.0, 48.0, 1 / 60
 
 
 def sentence(indicator: format.Indicator, outlook: Outlook) -> str:
@@ -30,7 +30,7 @@ def sentence(indicator: format.Indicator, outlook: Outlook) -> str:
         first, longer = f"safe for the first {_time(outlook.earliest_hours or 0.0)}", outlook.longer_hours
         if longer is None:
             return f"Undecided for {horizon}: {first}. At this rate more time does not decide it."
-        return f"Undecided for {horizon}: {first}. Decided after about {_time(longer)} more."
+        return f"Undecided for {horizon}: {first}. The outlook is decided after about {_time(longer)} more."
     if not outlook.latest_hours:
         return f"Has reached {limit}: restart now."
     verb = "Exhausts" if outlook.limit_name is None else "Reaches"
@@ -41,8 +41,37 @@ def finding_sentence(finding: Finding) -> str:
     """The sentence of a finding's outlook; of another indicator than memory with its name. Empty without an outlook."""
     if finding.outlook is None:
         return ""
-    text = sentence(finding.indicator, finding.outlook)
+    text = _of_no_rate(finding, finding.outlook) or sentence(finding.indicator, finding.outlook)
     return text if finding.indicator == PRIMARY else f"{finding.indicator}: {text[0].lower()}{text[1:]}"
+
+
+def _of_no_rate(finding: Finding, outlook: Outlook) -> str:
+    """The sentence of what is undecided without a rate of growth: it stood still, it jumped, or its rate is not known.
+
+    Empty where there is a rate.
+    """
+    if outlook.answer != "undecided":
+        return ""
+    horizon, first = _time(outlook.horizon_hours), _time(outlook.earliest_hours or 0.0)
+    low, high = finding.ci_per_hour or (0.0, 0.0)
+    if finding.verdict == "step":
+        jump = (
+            f"Undecided for {horizon}: it grew in a jump; whether more follow is not known. Safe for the first {first}"
+        )
+        return f"{jump} if they do. {_watch(outlook)}."
+    if finding.verdict == "stable" and not finding.slope_per_hour:
+        unseen = max(finding.minimum_detectable_per_hour or 0.0, high)
+        leak = f"a leak below {format.size(finding.indicator, unseen, 'h')}" if unseen else "a slow leak"
+        seen = f"Undecided for {horizon}: no growth was seen, but {leak} would not have been"
+        return f"{seen}. {_watch(outlook)} to exclude it."
+    if outlook.longer_hours is None and low <= 0:
+        why = "the rate is not known well enough"
+        return f"Undecided for {horizon}: safe for the first {first}. {_watch(outlook)}: {why}."
+    return ""
+
+
+def _watch(outlook: Outlook) -> str:
+    return "Watch longer" if outlook.longer_hours is None else f"Watch about {_time(outlook.longer_hours)} longer"
 
 
 def reached(indicator: str, outlook: Outlook | None, hours: tuple[float, float | None, float | None] | None) -> str:
@@ -96,7 +125,8 @@ def _between(outlook: Outlook) -> str:
 
 
 def _unit(hours: float) -> tuple[float, str]:
-    return (_DAY, "days") if hours >= _HOURS_IN_DAYS else (1.0, "h") if hours >= 1 else (1 / 60, "min")
+    units = ((_HOURS_IN_DAYS, _DAY, "days"), (1.0, 1.0, "h"), (_MINUTE, _MINUTE, "min"))
+    return next(((size, unit) for least, size, unit in units if hours >= least), (_MINUTE / 60, "s"))
 
 
 def _to(outlook: Outlook) -> str:
@@ -114,6 +144,8 @@ def _date(outlook: Outlook) -> str:
 def _time(hours: float) -> str:
     if hours >= _HOURS_IN_DAYS or (hours >= _DAY and hours % _DAY == 0):
         return f"{_short(hours / _DAY)} {'day' if hours == _DAY else 'days'}"
+    if hours < _MINUTE:
+        return f"{max(math.ceil(hours * 3600), 1)} s"
     return f"{_short(hours)} h" if hours >= 1 else f"{hours * 60:.2g} min"
 
 

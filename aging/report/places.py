@@ -58,7 +58,10 @@ def _which(process: ProcessGrowth) -> str:
     ]
     if process.grows_since is not None:
         when = datetime.fromisoformat(process.grows_since)
-        named.append(f"growing since {when:%B} {when.day}, {when:%H:%M:%S} UTC")
+        since = f"{when:%B} {when.day}, {when:%H:%M:%S} UTC"
+        named.append(
+            f"growing since before it was first read at {since}" if process.grew_before else f"growing since {since}"
+        )
     return ", ".join(named)
 
 

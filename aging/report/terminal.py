@@ -17,6 +17,7 @@ from aging.findings.first_limit import first_limits, runs_out
 from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
 from aging.report.outlook import HOW_TO_LIMIT, finding_sentence, reached
 from aging.report.places import where
+from aging.report.wording import undecided
 
 STYLES = {
     "aging": "bold red",
@@ -53,7 +54,7 @@ def show(findings: Findings, console: Console) -> None:
     for experiment in findings.experiments:
         if experiment.per == "hour":
             _show_experiment(experiment, console)
-    for control in findings.controls:
+    for control in _told_controls(findings.controls):
         console.print(_control_line(control))
     for problem in findings.problems:
         who = f"{problem.deployment}: " if problem.deployment else ""
@@ -194,6 +195,12 @@ def _cells(finding: Finding) -> tuple[str | Text, ...]:
         format.probability(finding.q),
         format.size(PRIMARY, least, "h"),
     )
+
+
+def _told_controls(controls: Sequence[Control]) -> Sequence[Control]:
+    """Without the undecided of the harness alone: that it was watched too briefly says nothing of what it observed."""
+    alone = all(control.deployment.startswith(f"{HARNESS}/") for control in controls)
+    return [control for control in controls if not (alone and undecided(control))]
 
 
 def _control_line(control: Control) -> Text:

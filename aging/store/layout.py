@@ -3,7 +3,7 @@
 ::
 
     results/<campaign>/<UTC start>/
-      campaign.toml  manifest.json  journal.jsonl  lock  (runner.log of a detached one)
+      campaign.toml  manifest.json  journal.jsonl  lock  (runner.log of a detached one; gate.json of an observation)
       <deployment>/r01/<source>/<UTC hour>.live.jsonl | .parquet
       <deployment>/r01/logs/<generation>.log
       <deployment>/r01-2/…          the second attempt at a run that ended broken
@@ -45,6 +45,11 @@ class Layout:
     def runner_log(self) -> Path:
         """The output of a detached runner."""
         return self.root / "runner.log"
+
+    @property
+    def gate(self) -> Path:
+        """The conditions that ``aging observe`` was given, for the runner that resumes it."""
+        return self.root / "gate.json"
 
     @property
     def findings(self) -> Path:

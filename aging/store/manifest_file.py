@@ -32,6 +32,18 @@ def manifest_content(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
+def observed_in(directory: Path) -> str | None:
+    """What an observation there is about, in one line; None of a campaign with a load of its own."""
+    try:
+        campaign = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))["campaign"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(campaign, dict) or campaign.get("load") is not None:
+        return None
+    description = campaign.get("description")
+    return description if isinstance(description, str) and description else None
+
+
 def is_smoke(directory: Path) -> bool:
     """Whether what lies there is a smoke run's, which is no campaign to go on with."""
     try:

@@ -11,6 +11,7 @@ import pytest
 
 from aging.app.observe import observation
 from aging.campaign.load import parse_campaign
+from aging.core.errors import AttachError
 from aging.deployments.origins.attached import Attached, Whereabouts
 from aging.deployments.runtimes.attach import AttachOptions
 from aging.runner.catalogue import Catalogue
@@ -55,3 +56,14 @@ def test_no_load_before_the_process(whereabouts: Whereabouts) -> None:
     assert time.monotonic() - Attached(whereabouts, "now").born < 1.0
     with pytest.raises(ValueError, match="yesterday"):
         Attached(whereabouts, "yesterday")
+
+
+def test_an_answer_that_is_no_metrics_is_not_shown(whereabouts: Whereabouts, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scraped(_http: object, _url: str) -> None:
+        raise ValueError('Invalid labels: "status":"success"')
+
+    monkeypatch.setattr(engine, "scrape", scraped)
+    with pytest.raises(AttachError) as refused:
+        observation(whereabouts, "3m", "http://127.0.0.1:1/api")
+    assert "http://127.0.0.1:1/api" in str(refused.value)
+    assert "success" not in str(refused.value)

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from aging.core.errors import ResultsError
 from aging.core.processes.ownership import identity
+from aging.store.gate import read_gate, write_gate
+from aging.store.layout import Layout
 from tests.command_line import run_here
 from tests.killing import assert_nothing_lost, assert_the_leak_is_found
 from tests.virtual_campaign import VirtualCampaign, small_campaign
@@ -55,6 +58,30 @@ def test_observation_end_is_not_delayed(tmp_path: Path) -> None:
     assert kinds[2:5] == ["watch_started", "deployment_readopted", "watch_resumed"]
     (started,), (finished,) = campaign.events("watch_started"), campaign.events("watch_finished")
     assert finished.stamp.mono - started.stamp.mono == pytest.approx(60.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("leak", "conditions", "expected"),
+    [("3GiB", ["aging"], 1), ("0B", ["process_anon_swap_bytes:per_hour > 1e9"], 0), ("3GiB", [], 0)],
+)
+def test_resumed_observation_is_judged_by_its_gate(
+    tmp_path: Path, leak: str, conditions: list[str], expected: int
+) -> None:
+    text = 'name = "watch"\ndescription = "what it is"\nseed = 1\nduration = "90s"\nload.kind = "none"\n'
+    text += 'sampling.process = "1s"\nanalysis.grid = "1s"\n'
+    text += '[[deployment]]\nkind = "reference"\nport = 2000\nname = "there"'
+    campaign = VirtualCampaign(tmp_path, text + f'\nleak_per_hour = "{leak}"\n')
+    campaign.kill_after_birth("there", 30)
+    assert campaign.run() is None
+    write_gate(Layout(campaign.root), conditions)
+    assert campaign.resume(after=2) == expected, campaign.output
+    assert "observed: what it is" in campaign.output
+
+
+def test_damaged_gate_is_named(tmp_path: Path) -> None:
+    (tmp_path / "gate.json").write_text('{"fail": 1}')
+    with pytest.raises(ResultsError, match=r"gate\.json"):
+        read_gate(Layout(tmp_path))
 
 
 def test_killed_before_load(two: VirtualCampaign) -> None:

@@ -108,6 +108,7 @@ def test_since_when_a_worker_grows(tmp_path: Path) -> None:
     assert since is not None
     after = (datetime.fromisoformat(since) - datetime.fromisoformat(started)).total_seconds()
     assert after == pytest.approx(10 + 0.6 * SECONDS, abs=0.05 * 0.4 * SECONDS + 6)
+    assert not found.processes[0].grew_before
 
 
 def test_leaking_worker_is_named(tmp_path: Path) -> None:
@@ -120,6 +121,7 @@ def test_leaking_worker_is_named(tmp_path: Path) -> None:
     assert first.grows_since is not None
     assert first.started is not None
     assert first.started <= first.grows_since
+    assert first.grew_before
     assert sum(one.share for one in found.processes) == pytest.approx(1)
     assert sum(one.per_hour for one in found.processes) == pytest.approx(found.per_hour)
     assert found.counts.threads == 4  # in the late half alone

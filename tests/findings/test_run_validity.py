@@ -345,6 +345,18 @@ def test_deployment_without_run(tmp_path: Path) -> None:
     assert runs["b"].reason_codes == ("not_started",)
 
 
+def test_interrupted_twice_before_the_end_was_written(tmp_path: Path) -> None:
+    synthetic(tmp_path, {"a": leak(5000.0)})
+    path = Layout(tmp_path).journal
+    kept = [json.loads(line) for line in path.read_text().splitlines()]
+    kept = [line for line in kept if line["event"] not in ("load_finished", "campaign_completed")]
+    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    end = Journal(path)
+    end.record(event("campaign_interrupted"))
+    end.close()
+    assert evidence_of(open_results(tmp_path), "a", 1).ending == "on request"
+
+
 def test_ended_early_on_purpose(tmp_path: Path) -> None:
     journal: Callable[[Path], Journal] = lambda root: Journal(Layout(root).journal)  # noqa: E731
     for kind, validity in (("campaign_decided", "complete"), ("campaign_interrupted", "short")):

@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 
 from aging.core.metrics import PRIMARY
-from aging.findings.types import Finding, Outlook
-from aging.report.outlook import headline, sentence
+from aging.findings.types import Finding, Outlook, Verdict
+from aging.report.outlook import finding_sentence, headline, sentence
 
 GIB = 2.0**30
 SAFE = Outlook("safe", 64 * GIB, 720.0, 61 * GIB, 1.2 * GIB, 20_000.0, None)
@@ -18,6 +18,19 @@ UNKNOWN = (
     *("p", "q", "minimum_detectable_per_hour"),
 )
 UTC = "2026-11-29T12:00:00+00:00"
+
+
+def about(name: str, answer: Literal["safe", "exhausts", "undecided"]) -> Finding:
+    return Finding(
+        **dict.fromkeys(UNKNOWN),  # type: ignore[arg-type]
+        deployment=name,
+        indicator=PRIMARY,
+        replicas=1,
+        n=100,
+        verdict="stable",
+        tests={},
+        outlook=replace(SAFE, answer=answer),
+    )
 
 
 def answered(answer: Literal["exhausts", "undecided"], earliest: float, latest: float | None) -> Outlook:
@@ -39,7 +52,7 @@ def answered(answer: Literal["exhausts", "undecided"], earliest: float, latest: 
         (answered("exhausts", 0.0, 0.0), "Has reached 64.0 GiB: restart now."),
         (
             replace(answered("undecided", 60.0, None), longer_hours=2 / 3),
-            "Undecided for 30 days: safe for the first 2.5 days. Decided after about 40 min more.",
+            "Undecided for 30 days: safe for the first 2.5 days. The outlook is decided after about 40 min more.",
         ),
         (
             answered("undecided", 1.0, 2000.0),
@@ -52,6 +65,35 @@ def test_sentences(outlook: Outlook, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("verdict", "ci", "longer", "text"),
+    [
+        ("stable", (0.0, 0.0), 2.75 / 3600, "below 20.5 MiB/h would not have been. Watch about 3 s longer"),
+        ("stable", (0.0, 0.0), None, "Watch longer to exclude it."),
+        ("step", (0.0, 352 * GIB), None, "safe for the first 20 min if they do. watch longer."),
+        ("step", (0.0, 352 * GIB), 29.5, "watch about 29.5 h longer."),
+        ("inconclusive", (-1.0, 9.0 * GIB), None, "the rate is not known well enough."),
+    ],
+)
+def test_sentences_without_a_rate(verdict: Verdict, ci: tuple[float, float], longer: float | None, text: str) -> None:
+    outlook = replace(answered("undecided", 1 / 3, None), longer_hours=longer)
+    flat = replace(about("a", "undecided"), verdict=verdict, slope_per_hour=0.0, ci_per_hour=ci, outlook=outlook)
+    found = finding_sentence(replace(flat, minimum_detectable_per_hour=20.5 * 2**20))
+    assert text.lower() in found.lower()
+    assert "At this rate" not in found
+
+
+def test_growth_keeps_its_rate() -> None:
+    outlook = answered("undecided", 1.0, 2000.0)
+    grew = replace(
+        about("a", "undecided"), verdict="aging", slope_per_hour=5.0, ci_per_hour=(4.0, 6.0), outlook=outlook
+    )
+    assert finding_sentence(grew) == sentence(PRIMARY, outlook)
+    soon = replace(outlook, answer="exhausts", earliest_hours=0.005, latest_hours=0.01)
+    text = finding_sentence(replace(grew, indicator="process_fds", outlook=soon))
+    assert text.startswith("process_fds: exhausts 68719476736 in 18.0 to 36.0 s")
+
+
+@pytest.mark.parametrize(
     ("answers", "text"),
     [
         ({"a": "safe", "b": "safe"}, "Safe for 30 days: 2 of 2"),
@@ -61,20 +103,14 @@ def test_sentences(outlook: Outlook, text: str) -> None:
     ],
 )
 def test_headline(answers: dict[str, Literal["safe", "exhausts", "undecided"]], text: str) -> None:
-    findings = {
-        (name, PRIMARY): Finding(
-            **dict.fromkeys(UNKNOWN),  # type: ignore[arg-type]
-            deployment=name,
-            indicator=PRIMARY,
-            replicas=1,
-            n=100,
-            verdict="stable",
-            tests={},
-            outlook=replace(SAFE, answer=answer),
-        )
-        for name, answer in answers.items()
-    }
+    findings = {(name, PRIMARY): about(name, answer) for name, answer in answers.items()}
     found = headline(list(answers), findings)
     assert found is not None
     assert found[0] == text
     assert headline(["a"], {}) is None
+
+
+def test_headline_of_another_limit() -> None:
+    fds = replace(about("a", "exhausts"), indicator="process_fds", verdict="aging")
+    findings = {("a", PRIMARY): about("a", "safe"), ("a", "process_fds"): fds}
+    assert headline(["a"], findings) == ("1 of 1 reaches a limit within 30 days: a", "bad")

@@ -55,6 +55,12 @@ def test_named_process() -> None:
     )
 
 
+def test_growth_before_the_watch() -> None:
+    first, second = PLACES.processes
+    before = said(replace(PLACES, processes=(replace(first, grew_before=True), second)))
+    assert "growing since before it was first read at November 21, 10:00:00 UTC" in before
+
+
 def test_long_command_is_cut() -> None:
     first, second = PLACES.processes
     long = replace(PLACES, processes=(replace(first, command="x" * 500, grows_since=None), second))

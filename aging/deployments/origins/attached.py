@@ -172,7 +172,7 @@ class Attached:
                 await asyncio.sleep(_POLL_SECONDS)
         if self._replaced:
             return f"all processes of the control group were replaced (the first was {first})"
-        return f"the attached process {first} exited (status unknown: the campaign did not start it)"
+        return f"the attached process {first} ended (its exit status is not known)"
 
     def serves(self) -> bool:
         """Always true: a proxy or a published port can be in between."""
