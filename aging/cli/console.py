@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -15,12 +15,26 @@ if TYPE_CHECKING:
     from aging.app.run import CampaignRun
     from aging.runner.campaign import Outcome
 
-_PIPED_WIDTH = 160
+_PIPED_WIDTH = 10_000
+"""Wide enough that no line of a table is broken."""
+
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 class _PlainConsole(Console):
-    """A console whose closed pipe is an error like any other: rich would end the process, and a campaign with it."""
+    """A console whose closed pipe is an error like any other: rich would end the process, and a campaign with it.
+
+    Without a terminal no line ends with blanks: programs read them.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
+        self.file.flush()
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -29,7 +43,7 @@ class _PlainConsole(Console):
 def console(*, error: bool = False) -> Console:
     """Of standard output, or standard error. Text is never markup.
 
-    It is as wide as the terminal; without one, wide enough that no table is cut in a log.
+    It is as wide as the terminal; without one, no line is broken.
     """
     width = None if (sys.stderr if error else sys.stdout).isatty() else _PIPED_WIDTH
     return _PlainConsole(highlight=False, markup=False, width=width, stderr=error)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from aging.cli.arguments import url
 
 if TYPE_CHECKING:
     from aging.tables.prometheus import Prometheus
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 def prometheus_arguments(parser: argparse.ArgumentParser, what: str, required: bool = False) -> None:
     """Add the options; ``what`` is the help of the URL."""
-    parser.add_argument("--prometheus", type=url, metavar="URL", required=required, help=what)
+    parser.add_argument("--prometheus", type=_url, metavar="URL", required=required, help=what)
     parser.add_argument(
         "--http-config",
         type=Path,
@@ -37,6 +36,12 @@ def server(options: argparse.Namespace) -> Prometheus:
     from aging.tables.prometheus_access import read_access
 
     return Prometheus(options.prometheus, read_access(options.http_config, dict(options.header)))
+
+
+def _url(text: str) -> str:
+    if not re.match(r"https?://[^/]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL; write it as in http://127.0.0.1:9090")
+    return text
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -19,18 +19,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from aging.cli.arguments import positive_duration
 from aging.cli.console import console
 from aging.cli.prometheus_arguments import prometheus_arguments, server
+from aging.core import format
 from aging.core.blas_threads import one_thread
-from aging.core.errors import ExitCode, writing
+from aging.core.errors import AgingError, ExitCode, StorageError, writing
 
 if TYPE_CHECKING:
     from aging.app.scan import Progress
     from aging.findings.fleet.types import Scan
 
+_FEWEST_STEPS = 12
 _RANGE = 14 * 86_400.0
 _HORIZON = 30 * 86_400.0
 
@@ -70,6 +73,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.findings.fleet.judge import Judging
     from aging.findings.fleet.questions import Selector
 
+    _checked(options)
     known = catalogue(options.catalogue)
     selectors = [Selector.of(text) for text in options.match]
     question = Question(selectors, options.range, options.step, Judging(options.fdr, options.horizon))
@@ -91,6 +95,12 @@ def _show(found: Scan, options: argparse.Namespace) -> None:
     from aging.findings.fleet.scan_json import to_json
 
     text = json.dumps(to_json(found), indent=1, allow_nan=False)
+    if options.json:
+        print(text)
+    else:
+        from aging.report.fleet_text import show
+
+        show(found, console(), every=options.all)
     if options.results is not None:
         with writing(options.results):
             (options.results / "findings.json").write_text(text + "\n", encoding="utf-8")
@@ -98,12 +108,24 @@ def _show(found: Scan, options: argparse.Namespace) -> None:
         from aging.report.html.fleet_page import write_page
 
         write_page(found, options.html)
-    if options.json:
-        print(text)
-        return
-    from aging.report.fleet_text import show
 
-    show(found, console(), every=options.all)
+
+def _checked(options: argparse.Namespace) -> None:
+    """Raise what would fail only after the scan, or make it worthless."""
+    if options.step is not None and options.step > options.range / _FEWEST_STEPS:
+        given, most = (format.readable_duration(one) for one in (options.step, options.range / _FEWEST_STEPS))
+        raise AgingError(
+            f"--step {given}: the range of {format.readable_duration(options.range)} then has too few values; "
+            f"give at most {most}, or leave --step out"
+        )
+    if options.html is not None:
+        try:
+            with writing(options.html), TemporaryFile(dir=options.html.parent):
+                pass
+        except StorageError as error:
+            raise AgingError(f"--html {error}") from None
+        if options.html.is_dir():
+            raise AgingError(f"--html {options.html}: is a directory; give a file, as in {options.html / 'scan.html'}")
 
 
 @contextmanager

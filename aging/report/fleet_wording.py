@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from aging.core import format
 from aging.findings.fleet.types import Scan, ScanFinding
+from aging.findings.types import Outlook
+from aging.stats.trend import LEAST
 
 _DAY_HOURS, _CENTURY_HOURS = 24.0, 876_000.0
 _MOST_NAMED = 5
@@ -36,20 +38,23 @@ def _subjects(scan: Scan) -> str:
 
 
 def _too_short(scan: Scan) -> str:
-    """What to ask where the server has data of a short time only."""
-    seen = max(one.last - one.first for one in scan.findings)
-    if seen > (scan.end - scan.start) / 2:
+    """How much is missing where no series has enough values."""
+    most = max(one.samples for one in scan.findings)
+    if most >= LEAST:
         return ""
-    minutes = max(round(seen / 60), 1)
-    asked = f"{minutes}m" if minutes < 120 else f"{minutes // 60}h"
-    return f"The series reach back {_duration(seen / 3600)} at most: ask with --range {asked}."
+    every, missing = _duration(scan.step / 3600), _duration((LEAST - most) * scan.step / 3600)
+    return f"The longest series has {most} values, one every {every}; {LEAST} are needed: scan again in {missing}."
 
 
 def extent(scan: Scan) -> str:
     """What was read."""
     read = f"{len(scan.findings):,} series of {_subjects(scan)}"
-    length, every = _duration((scan.end - scan.start) / 3600), _duration(scan.step / 3600)
-    return f"{read}, {length} until {format.utc(scan.end):%Y-%m-%d %H:%M} UTC, one value every {every}"
+    seconds, shorter, every = scan.end - scan.start, "", _duration(scan.step / 3600)
+    if scan.asked_seconds is not None and scan.findings:
+        seconds = max(one.last for one in scan.findings) - min(one.first for one in scan.findings)
+        shorter = f" (of {_duration(scan.asked_seconds / 3600)}: no series is older)"
+    length = _duration(seconds / 3600)
+    return f"{read}, {length}{shorter} until {format.utc(scan.end):%Y-%m-%d %H:%M} UTC, one value every {every}"
 
 
 def beside(scan: Scan) -> Iterator[tuple[str, Sequence[ScanFinding]]]:
@@ -100,7 +105,7 @@ def sentence(finding: ScanFinding) -> str:
         parts.append(f"{rate(finding)} [{limits}]")
     parts.append(f"now {level(finding)}")
     if (reached := reaches(finding)) != format.NONE:
-        parts.append(reached if finding.verdict == "exhausted" else f"reaches {reached}")
+        parts.append(reached)
     if finding.restarts:
         parts.append(f"restarts: {restarts(finding)}")
     told = [str(note) for note in finding.notes if note.code in _TOLD]
@@ -113,18 +118,23 @@ def level(finding: ScanFinding) -> str:
 
 
 def reaches(finding: ScanFinding) -> str:
-    """When which limit is reached at the present rate: ``16 GiB (container_spec_memory_limit_bytes) in 2.6 days``."""
+    """When which limit is reached: ``reaches 16 GiB (container_spec_memory_limit_bytes) in 2.4 days to 2.9 days``."""
     if finding.limit is None:
         return format.NONE
     if finding.verdict == "exhausted":
         return f"stands at its limit {_limit(finding)}"
-    left = finding.left
-    if left is None or left.hours is None:
-        return format.NONE if not finding.ages else f"{_limit(finding)} not at this rate"
-    if left.hours == 0:
+    return format.NONE if finding.outlook is None else _when(finding, finding.outlook)
+
+
+def _when(finding: ScanFinding, outlook: Outlook) -> str:
+    if outlook.left == 0:
         return f"has reached {_limit(finding)}"
-    latest = "never" if left.latest is None else _duration(left.latest)
-    return f"{_limit(finding)} in {_duration(left.hours)} [{_duration(left.earliest or 0.0)}, {latest}]"
+    earliest, latest = outlook.earliest_hours, outlook.latest_hours
+    if earliest is None:
+        return f"does not reach {_limit(finding)} at this rate"
+    if latest is None:
+        return f"reaches {_limit(finding)} in {_duration(earliest)} at the earliest"
+    return f"reaches {_limit(finding)} in {_duration(earliest)} to {_duration(latest)}"
 
 
 def restarts(finding: ScanFinding) -> str:

@@ -25,7 +25,7 @@ from aging.stats.slope.interval import AutocorrelatedSlope, interval
 from aging.stats.slope.minimum_detectable import minimum_detectable
 from aging.stats.slope.sen import theil_sen
 from aging.stats.trend_tests.series_har import SERIES_HAR
-from aging.stats.verdict import FEWEST_EFFECTIVE, Basis, Direction, Verdict, decide
+from aging.stats.verdict import FEWEST_EFFECTIVE, STEP_SHARE, Basis, Direction, Verdict, decide
 
 __all__ = ["LEAST", "Direction", "Trend", "Verdict", "analyze", "trend_test"]
 
@@ -150,7 +150,7 @@ def analyze(  # noqa: PLR0913 - a series, and what is known and asked of it
     settled = brief and direction != "increasing" and slope.low <= 0 and slope.n_effective >= FEWEST_EFFECTIVE
     growth = Growth("none") if settled else assess_growth(axis.x, axis.y, least, brief=brief)
     fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" and not brief else None
-    shape = (brief and _named_by_growth(growth.decision, direction)) or classify_shape(times, values)
+    shape = (brief and _named_by_growth(growth, direction)) or classify_shape(times, values)
     unclear = direction == "none" and (slope.low > 0 or slope.n_effective < FEWEST_EFFECTIVE) and growth.steps is None
     stands = unclear and rose_and_stands(series, alpha, least)
     basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]), fall, stands)
@@ -197,9 +197,13 @@ _NAMED: Mapping[Decision, Shape] = {"flat": "constant", "settled": "saturating",
 _NAMED_IF_RISING: Mapping[Decision, Shape] = {"sustained": "linear", "decelerating": "decelerating"}
 
 
-def _named_by_growth(decision: Decision, direction: Direction) -> Shape | None:
+def _named_by_growth(growth: Growth, direction: Direction) -> Shape | None:
     """The shape that goes with a decision which no shape can change; None where the shape decides."""
-    return _NAMED.get(decision) or (_NAMED_IF_RISING.get(decision) if direction == "increasing" else None)
+    named = _NAMED.get(growth.decision)
+    if named is None and direction == "increasing":
+        undecided: Shape | None = "linear" if growth.largest < STEP_SHARE else None
+        return _NAMED_IF_RISING.get(growth.decision, undecided)
+    return named
 
 
 def _late_slope(t: Floats, y: Floats) -> float:

@@ -32,7 +32,9 @@ FEWEST_EFFECTIVE = 20
 Verdict = Literal["aging", "bounded", "step", "cyclic", "stable", "inconclusive", "declining", "exhausted", "capped"]
 Direction = Literal["increasing", "decreasing", "none"]
 
-_STEP_SHARE = 0.5
+STEP_SHARE = 0.5
+"""Of the largest block in an undecided growth that is a step."""
+
 _LONG_ENOUGH_TO_FILL = 600.0
 _UNITS = ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
@@ -110,7 +112,7 @@ def _of_growth(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
         return "aging", (*reasons, *_while_filling(basis.seconds))
     if growth.decision == "decelerating":
         return "bounded", reasons
-    if basis.shape == "step" and growth.largest >= _STEP_SHARE and (growth.steps is None or growth.steps.steps <= 2):
+    if basis.shape == "step" and growth.largest >= STEP_SHARE and (growth.steps is None or growth.steps.steps <= 2):
         return "step", ()
     if growth.decision == "none":
         return "inconclusive", (_NO_NET_GROWTH,)

@@ -82,6 +82,11 @@ class Window:
         times: Floats = self.start + self.step * np.arange(self.points, dtype=np.float64)
         return times
 
+    @property
+    def until_now(self) -> Window:
+        """The same until after ``now``, for questions of which series there are."""
+        return Window(self.start, self.end + self.step, self.step)
+
     def pages(self, most: int = MOST_POINTS) -> Sequence[Window]:
         """Windows of at most ``most`` points that are this one together."""
         firsts = range(0, self.points, most)

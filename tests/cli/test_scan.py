@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from aging.cli.main import main
+from aging.core.errors import StorageError
 from tests.prometheus_standin import Labels, StandIn, Value, serving
 
 STEP, HOURS = 300.0, 48.0
@@ -74,7 +75,9 @@ def test_names_who_ages_at_which_rate_until_when(capsys: pytest.CaptureFixture[s
     descriptors = by_subject(answer, "process_open_fds")["llm flat:1"]
     assert descriptors["verdict"] == "aging"
     assert (descriptors["limit"], descriptors["limit_name"]) == (1024, "process_max_fds")
-    assert descriptors["hours_left"]["hours"] == pytest.approx((1024 - 100 - 3 * 72) / 3, rel=0.05)
+    outlook, hours = descriptors["outlook"], (1024 - 100 - 3 * 72) / 3
+    assert outlook["earliest_hours"] < hours < outlook["latest_hours"]
+    assert outlook["limit_name"] == "process_max_fds"
     assert answer["aging"] == 2
     assert answer["findings"][0]["q"] <= answer["fdr"]
 
@@ -91,13 +94,111 @@ def test_nothing_known_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert (code, answer["series"]) == (3, 0)
 
 
-def test_too_short_says_what_to_ask(capsys: pytest.CaptureFixture[str]) -> None:
-    def young(at: float) -> float | None:
-        return LEAK(at) if at > time.time() - 1800 else None
+def young(seconds: float) -> Value:
+    """A leak of a process that has run for so long; the noise changes every second."""
+    began, noise = time.time() - seconds, np.random.default_rng(8).normal(0, 2e5, 4096)
 
-    with serving(StandIn(list(process("young:1", young)))) as one:
-        assert main(["scan", "--prometheus", one.url, "--range", "48h", "--step", "5m"]) == 3
-    assert "--range 25m" in capsys.readouterr().out
+    def value(at: float) -> float | None:
+        return None if at < began else float(np.round(100 * MIB + 2e6 * (at - began) + noise[int(at) % noise.size]))
+
+    return value
+
+
+def youth(seconds: float) -> Iterator[tuple[Labels, Value]]:
+    began = time.time() - seconds
+    return process("young:1", young(seconds), process_start_time_seconds=lambda _: began)
+
+
+def defaults(capsys: pytest.CaptureFixture[str], one: StandIn, *options: str) -> tuple[int, dict[str, Any]]:
+    code = main(["scan", "--prometheus", one.url, "--json", *options])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_minutes_of_data_are_asked_for_densely(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(StandIn(list(youth(270)), every=1.0)) as one:
+        code, answer = defaults(capsys, one)
+        assert main(["scan", "--prometheus", one.url]) == 1
+    assert (code, answer["step_seconds"], answer["asked_seconds"]) == (1, 1.0, 14 * 86_400)
+    (found,) = answer["findings"]
+    assert found["samples"] == pytest.approx(270, abs=5)
+    assert found["rate_per_hour"] == pytest.approx(2e6 * 3600, rel=0.02)
+    assert "of 14 days" in capsys.readouterr().out
+
+
+def test_step_is_no_finer_than_the_samples(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(StandIn(list(youth(270)), every=30.0)) as one:
+        code, answer = defaults(capsys, one)
+        assert main(["scan", "--prometheus", one.url]) == 3
+    assert (code, answer["step_seconds"]) == (3, 30.0)
+    assert "12 are needed" in capsys.readouterr().out
+
+
+def test_enough_data_are_asked_for_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(StandIn(list(process("old:1", LEAK)))) as one:
+        _, answer = defaults(capsys, one, "--range", "48h")
+    assert answer["asked_seconds"] is None
+
+
+def test_one_subject_has_one_name(capsys: pytest.CaptureFixture[str]) -> None:
+    def of(instance: str, service: str) -> list[tuple[Labels, Value]]:
+        labels = {"job": "demo", "service": service}
+        return [({**known, **labels}, value) for known, value in process(instance, FLAT)]
+
+    latency = [
+        (
+            {"__name__": f"vllm:time_to_first_token_seconds_{end}", "job": "demo", "instance": "a:1", "service": "x"},
+            lambda at: at - BEGAN,
+        )
+        for end in ("sum", "count")
+    ]
+    with serving(StandIn([*of("a:1", "x"), *of("b:1", "y"), *latency])) as one:
+        names = {found["subject"] for found in scan(capsys, one)[1]["findings"]}
+        alone = {found["subject"] for found in scan(capsys, one, "--match", '{instance="a:1"}')[1]["findings"]}
+    assert names == {"demo a:1 service=x", "demo b:1 service=y"}
+    assert alone == {"demo a:1 service=x"}
+
+
+def test_selector_without_series(capsys: pytest.CaptureFixture[str]) -> None:
+    up = {"__name__": "up", "job": "demo", "instance": "a:1", "service": "fds"}
+    with serving(StandIn([*process("a:1", FLAT), (up, lambda _: 1.0)])) as one:
+        code, answer = scan(capsys, one, "--match", '{job="gone"}', "--match", "fds")
+        assert code == 2
+        assert """'{job="gone"}'""" in answer["error"]
+        assert '{job="demo"}' in answer["error"]
+        assert """'{service="fds"}'""" in answer["error"]
+        code, answer = scan(capsys, one, "--match", '{job="gone"}', "--match", '{job="llm"}')
+        assert code == 0
+        assert [failed["metric"] for failed in answer["failures"]] == ['{job="gone"}']
+
+
+def test_page_that_cannot_be_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with serving(StandIn(list(process("a:1", FLAT)))) as one:
+        code, answer = scan(capsys, one, "--html", tmp_path / "gone" / "x.html")
+        assert (code, one.asked) == (2, [])
+        assert "--html" in answer["error"]
+        assert scan(capsys, one, "--html", tmp_path)[0] == 2
+
+
+def test_result_is_printed_before_it_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr("aging.report.html.fleet_page.write_page", full)
+    with serving(StandIn(list(process("a:1", LEAK)))) as one:
+        code, answer = scan(capsys, one, "--html", tmp_path / "x.html")
+    assert code not in (0, 1)
+    assert answer["aging"] == 1
+
+
+def test_piped_lines_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    instance = "a-name-that-is-long" * 12
+    with serving(StandIn(list(process(instance, LEAK)))) as one:
+        main(["scan", "--prometheus", one.url, "--range", "48h", "--step", "5m"])
+    lines = capsys.readouterr().out.splitlines()
+    assert f"llm {instance}" in lines
+    assert all(line == line.rstrip() for line in lines)
 
 
 def test_restarts_of_a_deployment_are_one_subject(capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,6 +339,7 @@ def test_page_is_offline(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
     ("options", "words"),
     [
         (["--match", "rate(x[5m])"], "--match"),
+        (["--range", "4m", "--step", "10m"], "--step"),
         (["--catalogue", "gone.toml"], "gone.toml"),
         (["--http-config", "gone.yml"], "gone.yml"),
     ],
@@ -245,6 +347,12 @@ def test_page_is_offline(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
 def test_bad_input(capsys: pytest.CaptureFixture[str], options: list[str], words: str) -> None:
     assert main(["scan", "--prometheus", "http://127.0.0.1:1", *options]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_address_without_scheme(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["scan", "--prometheus", "127.0.0.1:9090"])
+    assert "http://127.0.0.1:9090" in capsys.readouterr().err
 
 
 @pytest.mark.slow

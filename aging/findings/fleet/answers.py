@@ -92,7 +92,8 @@ class Kept:
     def _path(self, query: str) -> Path | None:
         if self.folder is None:
             return None
-        return self.folder / "answers" / f"{hashlib.sha256(query.encode()).hexdigest()[:24]}.npz"
+        asked = f"{self.window} {query}"
+        return self.folder / "answers" / f"{hashlib.sha256(asked.encode()).hexdigest()[:24]}.npz"
 
 
 def _state(path: Path) -> dict[str, Any] | None:

@@ -8,11 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
+
+from aging.core.errors import AgingError
 from aging.findings.fleet.answers import Kept
 from aging.findings.fleet.catalogue import Catalogue, Entry, Limit
 from aging.findings.fleet.questions import EVERYTHING, Part, Selector, any_of, parts, promql
 from aging.findings.fleet.subjects import Floats, Joined, Labels, Line, lines
-from aging.tables.prometheus import Prometheus, PrometheusError, RangeSeries, Refusal
+from aging.findings.fleet.unmatched import unmatched
+from aging.tables.prometheus import Prometheus, PrometheusError, RangeSeries, Refusal, Window
 
 AT_ONCE = 2
 """Queries that run at one time."""
@@ -35,11 +39,20 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What a server has: a line a subject and metric, the limit of each (its name and value), and what failed."""
+    """What a server has: a line a subject and metric, the limit of each (its name and value), and what failed.
+
+    ``metrics`` are those that were asked for.
+    """
 
     lines: tuple[Line, ...]
     limits: tuple[tuple[str, float] | None, ...]
     failures: tuple[Failure, ...]
+    metrics: tuple[str, ...] = ()
+
+    def reaches_back(self, window: Window) -> float:
+        """The epoch second, less a step at most, of the first sample; the window's end where no line has one."""
+        firsts = [int(np.argmax(np.isfinite(one.values))) for one in self.lines]
+        return window.start + window.step * (min(firsts) - 1) if firsts else window.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,7 @@ class Fetch:
         """Ask for everything that the catalogue knows."""
         window = self._kept.window
         self._progress("metrics", 0, 0)
-        names = frozenset(self._server.names([str(one) for one in self._selectors if one != EVERYTHING], window))
+        names = self._names()
         everything = names | frozenset(self._other_names())
         entries = [one for one in known.of(sorted(everything)) if one.stored in names]
         starts = [
@@ -78,11 +91,24 @@ class Fetch:
             for entry in entries
             for line in lines(entry, answers.get(entry, ()), window, shown.get(entry.start, nothing))
         ]
-        return Fleet(tuple(found), self._limits(found, everything), tuple(self._failures))
+        limits, metrics = self._limits(found, everything), tuple(one.stored for one in entries)
+        return Fleet(tuple(found), limits, tuple(self._failures), metrics)
+
+    def _names(self) -> frozenset[str]:
+        """The metrics that are selected. Raises :class:`AgingError` where no series is."""
+        window = self._kept.window.until_now
+        chosen = [one for one in self._selectors if one != EVERYTHING]
+        found = {one: self._server.names([str(one)], window) for one in chosen}
+        if chosen and not any(found.values()):
+            raise AgingError(unmatched(self._server, chosen, window))
+        self._failures += [Failure(str(one), 0, "matches no series") for one, names in found.items() if not names]
+        return frozenset(name for names in found.values() for name in names) or frozenset(
+            self._server.names([], window)
+        )
 
     def _other_names(self) -> Sequence[str]:
         """Start times and limits may carry other labels than a selector asks for."""
-        return [] if EVERYTHING in self._selectors else self._server.names([], self._kept.window)
+        return [] if EVERYTHING in self._selectors else self._server.names([], self._kept.window.until_now)
 
     def _answers(self, entries: Sequence[Entry]) -> dict[Entry, list[RangeSeries]]:
         questions = [question for entry in entries for question in self._questions(entry)]
@@ -105,7 +131,7 @@ class Fetch:
         for matchers in any_of(selectors, entry):
             selector = Part(matchers).selector(entry.stored)
             try:
-                labels = self._server.series(selector, window)
+                labels = self._server.series(selector, window.until_now)
             except PrometheusError as error:
                 self._failed(entry, Part(), error)
                 continue

@@ -20,8 +20,9 @@ from aging.findings.asked import AskedOfSeries
 from aging.findings.fleet.fetch import Fleet
 from aging.findings.fleet.names import families, subjects
 from aging.findings.fleet.subjects import Line
-from aging.findings.fleet.types import AGES, SCHEMA, Left, Scan, ScanFinding, Trace
+from aging.findings.fleet.types import AGES, SCHEMA, Scan, ScanFinding, Trace
 from aging.findings.table_analysis import TableAnalysis, analyze_series
+from aging.findings.types import Outlook
 from aging.findings.verdict import of_finding
 from aging.stats import Trend, hierarchical_fdr
 from aging.stats.note import Note
@@ -119,7 +120,7 @@ def _controlled(findings: Sequence[ScanFinding], level: float) -> list[ScanFindi
 
 
 def _place(finding: ScanFinding) -> tuple[int, float, str, str]:
-    soonest = None if finding.left is None else finding.left.hours
+    soonest = None if finding.outlook is None else finding.outlook.earliest_hours
     return _RANK.get(finding.verdict, 6), np.inf if soonest is None else soonest, finding.subject, finding.metric
 
 
@@ -165,8 +166,7 @@ def _finding(case: _Case, window: Window, horizon: float, brief: bool = False) -
         level=float(values[-1]),
         limit=analyzed.limit,
         limit_name=None if case.limit is None else case.limit[0],
-        outlook=analyzed.outlook,
-        left=_hours_left(analyzed) if alive else None,
+        outlook=_outlook(analyzed, case.limit),
         restarts=restarts,
         restart_hours=_distance(restarts, float(times[0]), float(times[-1])),
         trace=_trace(window, line, restarts),
@@ -221,13 +221,9 @@ def _towards_worse(trend: Trend, worse: str) -> float:
     return trend.p / 2 if slope > 0 else 1 - trend.p / 2
 
 
-def _hours_left(analyzed: TableAnalysis) -> Left | None:
-    left = analyzed.left
-    return None if left is None else Left(*(_hours(one) for one in (left.seconds, left.earliest, left.latest)))
-
-
-def _hours(seconds: float) -> float | None:
-    return seconds / _HOUR if np.isfinite(seconds) else None
+def _outlook(analyzed: TableAnalysis, limit: tuple[str, float] | None) -> Outlook | None:
+    found = analyzed.outlook
+    return found if found is None or limit is None else replace(found, limit_name=limit[0])
 
 
 def _distance(restarts: Sequence[float], first: float, last: float) -> float | None:

@@ -25,13 +25,22 @@ def families(lines: Sequence[Line]) -> list[str]:
 
 
 def subjects(lines: Sequence[Line]) -> list[str]:
-    """The names of the lines: the family, with those other labels that tell the lines of one metric apart."""
+    """The names of the lines: the family, its own labels, and those others that tell the lines of one metric apart."""
     named = families(lines)
     of_metric: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
+    of_family: dict[str, list[Line]] = defaultdict(list)
+    for name, line in zip(named, lines, strict=True):
         of_metric[line.entry.metric].append(line)
+        of_family[name].append(line)
     telling = {metric: _telling(those) for metric, those in of_metric.items()}
-    return [_with_labels(name, line, telling[line.entry.metric]) for name, line in zip(named, lines, strict=True)]
+    anywhere: frozenset[str] = frozenset().union(*telling.values())
+    own = {name: _own(those, anywhere if len(of_family) > 1 else None) for name, those in of_family.items()}
+    return [
+        _with_labels(
+            name, own[name] | {one: line.identity[one] for one in telling[line.entry.metric] & set(line.identity)}
+        )
+        for name, line in zip(named, lines, strict=True)
+    ]
 
 
 def _telling(lines: Sequence[Line]) -> frozenset[str]:
@@ -45,9 +54,14 @@ def _telling(lines: Sequence[Line]) -> frozenset[str]:
     )
 
 
-def _with_labels(name: str, line: Line, telling: frozenset[str]) -> str:
-    found = {label: line.identity[label] for label in sorted(telling & set(line.identity))}
-    return f"{name} {' '.join(f'{label}={value}' for label, value in found.items())}" if found else name
+def _own(lines: Sequence[Line], telling: frozenset[str] | None) -> dict[str, str]:
+    """The labels that all lines of a family have alike, of those that tell lines apart; of a family alone, all."""
+    alike = set.intersection(*(set(line.identity.items()) for line in lines))
+    return {name: value for name, value in alike if name not in _NAMED and (telling is None or name in telling)}
+
+
+def _with_labels(name: str, labels: Mapping[str, str]) -> str:
+    return " ".join([name, *(f"{label}={value}" for label, value in sorted(labels.items()))])
 
 
 def _family(line: Line, replicated: bool) -> str:

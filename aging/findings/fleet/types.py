@@ -30,15 +30,6 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """Hours until the limit at the present rate, and at the upper and lower bound of it; None: never."""
-
-    hours: float | None
-    earliest: float | None
-    latest: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class ScanFinding:
     """One metric of one subject.
 
@@ -46,7 +37,7 @@ class ScanFinding:
     generation. ``rate`` with ``low`` and ``high`` (95 %) is in the base unit of ``measure`` per hour, within
     generations; ``least_detectable`` the smallest that would have been found. ``p`` is one-sided, towards worse, ``q``
     the same after false-discovery control. ``level`` is its last value. ``limit`` with its name is where it ends,
-    ``left`` when that is at the present rate, and ``outlook`` whether within the horizon.
+    ``outlook`` when that is, and whether within the horizon.
     ``restarts`` are the epoch seconds at which it was seen to begin anew; ``restart_hours`` their usual distance.
     """
 
@@ -73,7 +64,6 @@ class ScanFinding:
     limit: float | None
     limit_name: str | None
     outlook: Outlook | None
-    left: Left | None
     restarts: Sequence[float]
     restart_hours: float | None
     trace: Trace
@@ -86,7 +76,10 @@ class ScanFinding:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The answer of a scan: findings in the order in which they should be looked at, and queries that failed."""
+    """The answer of a scan: findings in the order in which they should be looked at, and queries that failed.
+
+    ``asked_seconds`` is how far back was asked for, where no series reaches back so far.
+    """
 
     schema: int
     server: str
@@ -96,6 +89,7 @@ class Scan:
     level: float
     findings: Sequence[ScanFinding]
     failures: Sequence[Failure]
+    asked_seconds: float | None = None
 
     @property
     def aging(self) -> Sequence[ScanFinding]:

@@ -12,7 +12,7 @@ import numpy as np
 from aging.stats.noise.autocorrelation import autocovariance, lagged_products
 from aging.stats.series.validation import Floats
 
-_BLOCK = 256
+_LARGEST_BLOCK, _LEAST_BLOCK = 256, 16
 _DICKEY_FULLER_5 = -3.41
 
 
@@ -181,17 +181,18 @@ def autoregressive_autocorrelation(phi: Floats, n: int) -> Floats:
     the others is advanced in blocks, since a block is linear in the p lags before it.
     """
     p = phi.size
+    block = max(min(math.isqrt(n), _LARGEST_BLOCK), _LEAST_BLOCK, p)
     start = _yule_walker(phi)
-    lags = np.zeros((p + _BLOCK, p))  # each lag as a combination of the p before the block
+    lags = np.zeros((p + block, p))  # each lag as a combination of the p before the block
     lags[:p] = np.eye(p)
-    for k in range(_BLOCK):
+    for k in range(block):
         lags[p + k] = phi[::-1] @ lags[k : p + k]
     states = [start[-p:]]
-    for _ in range((n - start.size) // _BLOCK):
+    for _ in range((n - start.size) // block):
         states.append(lags[-p:] @ states[-1])
-    rho = np.empty(start.size + len(states) * _BLOCK)
+    rho = np.empty(start.size + len(states) * block)
     rho[: start.size] = start
-    np.matmul(np.array(states), lags[p:].T, out=rho[start.size :].reshape(-1, _BLOCK))
+    np.matmul(np.array(states), lags[p:].T, out=rho[start.size :].reshape(-1, block))
     return rho[:n]
 
 

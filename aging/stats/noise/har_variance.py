@@ -80,14 +80,21 @@ def _products(n: int, rho: Floats, cosines: int) -> Floats:
     turn = _frequencies(n, cosines)[1:]
     with_t = n / 4 * s / np.sin(turn / 2) - (total + c) / 4 * np.cos(turn / 2) / np.sin(turn / 2) ** 2
     products[0, 1::2] = products[1::2, 0] = with_t[::2] / n  # t is odd about the middle, every second cosine even
-    for i in range(cosines):
-        for j in range(i + 2, cosines, 2):
-            sums, differences = np.sin((turn[j] + turn[i]) / 2), np.sin((turn[j] - turn[i]) / 2)
-            product = ((s[i] - s[j]) / differences - (s[i] + s[j]) / sums) / 4
-            products[i + 1, j + 1] = products[j + 1, i + 1] = product
+    i, j, sums, differences = _pairs(n, cosines)
+    products[i + 1, j + 1] = products[j + 1, i + 1] = ((s[i] - s[j]) / differences - (s[i] + s[j]) / sums) / 4
     same = (n * c - late - s / np.sin(turn)) / 2
     products[np.arange(1, cosines + 1), np.arange(1, cosines + 1)] = same
     return products
+
+
+@lru_cache(maxsize=8)
+def _pairs(n: int, cosines: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, Floats]:
+    """The pairs of cosines that are alike about the middle, and sin of half the sum and difference of their turns."""
+    i, j = np.triu_indices(cosines, 2)
+    alike = (j - i) % 2 == 0
+    i, j = i[alike], j[alike]
+    turn = _frequencies(n, cosines)[1:]
+    return i, j, np.sin((turn[j] + turn[i]) / 2), np.sin((turn[j] - turn[i]) / 2)
 
 
 def _frequencies(n: int, cosines: int) -> Floats:

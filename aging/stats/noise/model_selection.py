@@ -34,10 +34,11 @@ def _whitener(residuals: Floats) -> Floats:
     covariance = autocovariance(residuals, _MOST_COEFFICIENTS)
     least = n * math.log(covariance[0])
     best: Floats = np.empty(0)
-    for order in range(1, _MOST_COEFFICIENTS + 1):
-        lags = np.abs(np.subtract.outer(np.arange(order), np.arange(order)))
-        phi = np.asarray(np.linalg.lstsq(covariance[lags], covariance[1 : order + 1], rcond=None)[0], dtype=np.float64)
-        innovation = float(covariance[0] - phi @ covariance[1 : order + 1])
+    phi, innovation = best, float(covariance[0])
+    for order in range(1, _MOST_COEFFICIENTS + 1):  # Levinson's recursion
+        partial = float(covariance[order] - phi @ covariance[order - 1 : 0 : -1]) / innovation
+        phi = np.append(phi - partial * phi[::-1], partial)
+        innovation *= 1 - partial**2
         if innovation <= 0:
             break
         criterion = n * math.log(innovation) + order * math.log(n)
