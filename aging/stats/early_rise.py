@@ -13,8 +13,8 @@ from aging.stats.slope.interval import interval
 from aging.stats.trend_tests.series_har import SERIES_HAR
 from aging.stats.verdict import FEWEST_EFFECTIVE
 
-LATE = 0.4
-"""Where the part begins that has to stand, as a share of the time."""
+LATE = (0.4, 0.5)
+"""Where the part may begin that has to stand, as a share of the time."""
 
 _FIRST = 2
 _CLEAR = 8.0
@@ -22,13 +22,16 @@ _LEAST_RISE = 4.0
 
 
 def rose_and_stands(series: Observed, alpha: float, resolution: float) -> bool:
-    """Whether ``series`` rose before its last three fifths, and these by themselves are stable.
+    """Whether ``series`` rose before its last three fifths, or its last half, and these by themselves are stable.
 
     Stable is what a whole series needs to be: no trend at ``alpha``, an interval of the slope that reaches zero, and
     enough independent samples. The rise from the first two samples is eight times the spread of the later half of the
     values (their quartiles), and four times the ``resolution``.
     """
-    late = Observed(*_from(series, LATE))
+    return any(_stands(series, Observed(*_from(series, share)), alpha, resolution) for share in LATE)
+
+
+def _stands(series: Observed, late: Observed, alpha: float, resolution: float) -> bool:
     if late.n < FEWEST_EFFECTIVE:
         return False
     low, usual, high = np.quantile(late.y, (0.25, 0.5, 0.75))

@@ -151,8 +151,8 @@ def analyze(  # noqa: PLR0913 - a series, and what is known and asked of it
     growth = Growth("none") if settled else assess_growth(axis.x, axis.y, least, brief=brief)
     fall = assess_growth(axis.x, -axis.y, least) if direction == "decreasing" and not brief else None
     shape = (brief and _named_by_growth(growth, direction)) or classify_shape(times, values)
-    unclear = direction == "none" and (slope.low > 0 or slope.n_effective < FEWEST_EFFECTIVE) and growth.steps is None
-    stands = unclear and rose_and_stands(series, alpha, least)
+    unclear = shape == "cyclic" or slope.low > 0 or slope.n_effective < FEWEST_EFFECTIVE
+    stands = direction == "none" and unclear and growth.steps is None and rose_and_stands(series, alpha, least)
     basis = Basis(direction, shape, growth, slope.low, slope.n_effective, float(times[-1] - times[0]), fall, stands)
     verdict, notes = decide(basis)
     return Trend(

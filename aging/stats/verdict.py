@@ -43,7 +43,7 @@ _NO_NET_GROWTH = Note(
     "no_net_growth", "The trend rises, but there is no net growth since the start of load. Measure longer."
 )
 _NOT_SIGNIFICANT = Note("not_significant", "The slope estimate is positive, but the trend test is not significant.")
-_STANDS = Note("stands", "It rose at its start; its last three fifths show no trend.")
+_STANDS = Note("stands", "It rose at its start; its last half shows no trend.")
 _FALLS = Note("falls", "It falls, but the data do not show that the fall goes on.")
 _RATE_NOT_ABOVE_ZERO = Note("rate_not_above_zero", "The interval of the current rate reaches below zero.")
 
@@ -78,6 +78,8 @@ def decide(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
         return _BY_GROWTH[basis.growth.decision], (_BELOW_RESOLUTION,) if moved else ()
     if basis.direction == "increasing":
         return _of_growth(basis)
+    if basis.stands:
+        return "bounded", (_STANDS,)
     if basis.shape in _BY_SHAPE:
         return _BY_SHAPE[basis.shape], ()
     if basis.direction == "none":
@@ -94,8 +96,6 @@ def _of_fall(fall: Growth | None) -> tuple[Verdict, tuple[Note, ...]]:
 
 
 def _without_trend(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
-    if basis.stands:
-        return "bounded", (_STANDS,)
     if basis.n_effective < FEWEST_EFFECTIVE:
         factor = FEWEST_EFFECTIVE / basis.n_effective
         worth = f"The series is worth {basis.n_effective:.1f} independent samples; {FEWEST_EFFECTIVE} are needed."

@@ -48,3 +48,12 @@ def test_leak_under_slow_noise_beside_a_large_fill_is_no_all_clear() -> None:
         fill = 6.9e9 * (1 - np.exp(-T / 7200))
         verdicts.append(trend_test(T, 1e9 + fill + 60e6 * T / T[-1] + noise).verdict)
     assert verdicts.count("bounded") <= 3
+
+
+def test_growth_that_ended_before_the_later_half_is_bounded() -> None:
+    t = np.arange(0, 12 * HOUR, 60.0)
+    verdicts = []
+    for seed in range(6):
+        noise = np.random.default_rng(seed).normal(0, 1e6, t.size)
+        verdicts.append(trend_test(t, 2e9 + 6e7 * np.minimum(t / HOUR, 5) + noise, resolution=262144.0).verdict)
+    assert verdicts.count("bounded") >= 5
