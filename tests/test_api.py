@@ -511,3 +511,12 @@ def test_samples_of_requests_points_to_requests() -> None:
 def test_load_results_wants_a_path(path: Any) -> None:
     with pytest.raises(InputError, match="is not a path"):
         aging.load_results(path)
+
+
+def test_what_falls_come_from() -> None:
+    teeth = 1e9 + 1e6 * (T % 4320.0) / 4320.0 + 1e4 * np.random.default_rng(2).standard_normal(T.size)
+    assert aging.trend(T, teeth).analysis.restarts == ()
+    restarted = aging.trend(T, teeth, falls="restarts")
+    assert (restarted.verdict, len(restarted.analysis.restarts)) == ("aging", 9)
+    with pytest.raises(InputError, match="falls"):
+        aging.trend(T, teeth, falls="resets")  # type: ignore[call-overload]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from aging.stats import Trend, trend_test
+from tests.stats.signals import autoregressive
 
 HOUR = 3600.0
 T = np.arange(576) * 300.0
@@ -37,3 +38,13 @@ def test_said_by_a_note() -> None:
 
 def test_still_filling_is_undecided() -> None:
     assert filling(1, 20.0).verdict == "inconclusive"
+
+
+def test_leak_under_slow_noise_beside_a_large_fill_is_no_all_clear() -> None:
+    """Six times the noise in the last three fifths: the blocks' growth does not show it, the slope does."""
+    verdicts = []
+    for seed in range(10):
+        noise = 6e6 * autoregressive(np.random.default_rng(seed), T.size, 0.95)
+        fill = 6.9e9 * (1 - np.exp(-T / 7200))
+        verdicts.append(trend_test(T, 1e9 + fill + 60e6 * T / T[-1] + noise).verdict)
+    assert verdicts.count("bounded") <= 3

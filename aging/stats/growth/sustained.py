@@ -15,8 +15,8 @@ The rules, in order; the first that holds decides:
    blocks rise, none by half of all; the growth is at least four times the resolution, in the second half one and a half
    times; no window that begins later refutes powers from 1/2 on; and the end, 1/15 to 1/6 of the window, did
    not grow at less than a quarter of the mean rate and less than any other part of that length.
-4. Bounded: powers from 1/2 on are refuted, no growth is shown now, and what might be hidden is less than 0.35 of the
-   early rate.
+4. Bounded: powers from 1/2 on are refuted, no growth is shown now, neither by its rate nor by the slope of the last
+   three fifths if that goes on, and what might be hidden is less than 0.35 of the early rate.
 5. Undecided otherwise.
 
 Rules 1, 3 and 4 exclude one another by the ratio of the halves and by the growth of the second half, none of which
@@ -39,7 +39,9 @@ from aging.stats.growth.sawtooth import floor_window, is_sawtooth, trailing_mini
 from aging.stats.growth.staircase import FEWEST_STEPS, Staircase, staircase
 from aging.stats.note import Note
 from aging.stats.series.block_medians import block_medians
+from aging.stats.series.prepared import Observed
 from aging.stats.series.validation import Floats
+from aging.stats.slope.interval import interval
 
 FEWEST_RISES = 10
 """Fewest clearly rising blocks, of 40, of sustained growth without steps."""
@@ -58,6 +60,7 @@ _TWICE = 2.0
 _RULES = 1.0  # what the other rules of a decision ask for, in units of the score
 _LEAST_SHARE, _SHARE_CONFIDENCE = 0.25, 0.8
 _ENDED_SHARE = 0.35
+_CONFIDENCE, _FINEST_SLOPE = 0.95, 1_000
 
 Decision = Literal["none", "flat", "settled", "step", "sustained", "decelerating", "undecided"]
 
@@ -195,7 +198,19 @@ def _decelerating(seen: _Seen) -> _Decided | None:
 def _has_ended(seen: _Seen) -> bool:
     """Whether no growth is shown now, and what might be hidden is little of what there was."""
     now = rate_shown(seen.windows, seen.steps)
-    return now.low <= 0 and now.high < _ENDED_SHARE * seen.whole.early
+    return now.low <= 0 and now.high < _ENDED_SHARE * seen.whole.early and not _still_rises(seen)
+
+
+def _still_rises(seen: _Seen) -> bool:
+    """Whether the slope of the last three fifths is above zero, and goes on: noise of the level hides it from blocks.
+
+    That of the last two fifths is then more than 0.35 of it; of what is left of a warm-up it is less.
+    """
+    last, latest = (
+        Observed.of(*block_medians(window.x, window.y, _FINEST_SLOPE)) for window in (seen.last, seen.latest)
+    )
+    found = interval(last, _CONFIDENCE)
+    return found.low > 0 and latest.sen_slope > _ENDED_SHARE * found.slope
 
 
 def _large(window: Evidence, resolution: float) -> bool:

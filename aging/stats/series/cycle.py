@@ -4,7 +4,8 @@ Harmonics are fitted together with a line and a warm-up. A cycle is taken out on
 that are fitted without one period say most of that period beforehand, for every period in turn. A day and a week are
 tried, from two of them on, the week only where it says clearly more; then the strongest line of the spectrum with 3 to
 20 periods. As much of each wave is left as the noise beside it has, because the noise is there as well: without
-it, the slow noise of a few periods would be taken for less than it is.
+it, the slow noise of a few periods would be taken for less than it is. A cycle stays in where the slope is no better
+known without it: what is left of weeks of five days is slower noise than the weeks are.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import numpy as np
 
 from aging.stats.growth.sawtooth import is_sawtooth
 from aging.stats.series.block_medians import block_medians
+from aging.stats.series.prepared import Observed
 from aging.stats.series.validation import Floats
+from aging.stats.slope.interval import interval
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
 
@@ -29,6 +32,7 @@ _FORETOLD, _FORETOLD_OF_UNKNOWN = 0.3, 0.5
 _CLEARLY = 0.1
 _WARM = 0.08
 _MOST_FOLDS = 10
+_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Cycle:
 def without_cycle(t: Floats, y: Floats) -> tuple[Cycle | None, Floats]:
     """The cycle of ``y`` at ``t`` seconds, both shape (n,), t increasing, and the series without it, shape (n,).
 
-    (None, ``y``) where no cycle is clear, and for the sawtooth of a collector.
+    (None, ``y``) where no cycle is clear, where the interval of the slope is no narrower without it, and for the
+    sawtooth of a collector.
     """
     if t.size < 2 * _FEWEST_PER_PERIOD or not t[-1] > t[0] or is_sawtooth(y):
         return None, y
@@ -74,8 +79,16 @@ def without_cycle(t: Floats, y: Floats) -> tuple[Cycle | None, Floats]:
     found = _clearest(coarse, levels, step, span)
     if found is None:
         return None, y
-    cycle = found.at(t) @ _heights(coarse, levels, found)
+    heights = _heights(coarse, levels, found)
+    if _width(coarse, levels - found.at(coarse) @ heights) >= _width(coarse, levels):
+        return None, y
+    cycle = found.at(t) @ heights
     return Cycle(found.period, float(np.ptp(cycle))), y - cycle
+
+
+def _width(t: Floats, y: Floats) -> float:
+    found = interval(Observed.of(t, y), _CONFIDENCE)
+    return found.high - found.low
 
 
 def _clearest(t: Floats, y: Floats, step: float, span: float) -> _Waves | None:
