@@ -31,6 +31,7 @@ from aging.stats import (
     rate_grid,
     time_to_exhaustion,
 )
+from aging.stats.growth.acceleration import Acceleration, acceleration
 from aging.stats.note import Note
 from aging.stats.series.cycle import Cycle, without_cycle
 from aging.stats.series.generations import FEWEST_SAMPLES, Restart
@@ -101,6 +102,12 @@ class TableAnalysis:
     @property
     def restarts(self) -> tuple[Restart, ...]:
         return tuple(one.began for one in self.generations if one.began is not None)
+
+    @property
+    def acceleration(self) -> Acceleration | None:
+        """Of a growth that gets faster: its rate now, as growth of what gets worse."""
+        course = None if self.trend is None or self.verdict != "aging" or self.restarts else self.trend.course
+        return None if course is None or self.series.axis.count is not None else acceleration(course)
 
     @property
     def rate(self) -> Rate | None:
@@ -188,7 +195,7 @@ def analyze_series(
     judge = _Judge(series, tests, -1.0 if worse == "down" else 1.0, asked.brief)
     preparation = _Preparation(resample, warmup, series.counter, [])
     try:
-        as_values(series.y)
+        as_values(series.y, least=0)
         if series.counter:
             preparation = replace(preparation, cell=resample or rate_cell(series.t, series.y))
         found = restarts_of(series, judge.sign, asked.falls)
@@ -370,9 +377,12 @@ def _left(sign: float, y: Floats, trend: Trend | None, bound: float | None, verd
         return Exhaustion(0.0, 0.0, 0.0)
     if verdict != "aging" or trend is None or bound is None or not y.size:
         return None
+    level = float(np.median(sign * y[-_LAST:]))
+    if trend.course is not None and (faster := acceleration(trend.course)) is not None:
+        return faster.until(sign * bound - level)
     now, pace = trend.current, trend.per_second
     rates = (trend.slope, trend.low, trend.high) if now is None else (now.rate * pace, now.low * pace, now.high * pace)
-    return time_to_exhaustion(float(np.median(sign * y[-_LAST:])), sign * bound, *rates)
+    return time_to_exhaustion(level, sign * bound, *rates)
 
 
 def _limit_of(series: TableSeries, given: Limit | None, worse: Worse) -> tuple[float | None, Note | None]:

@@ -51,6 +51,7 @@ def entry(one: TableAnalysis) -> dict[str, Any]:
         **(dict.fromkeys((*_TREND_KEYS, *_MORE_TREND_KEYS)) if one.trend is None else _trend(one, one.trend)),
         "per_request": _listed(one.per_request),
         "limit": one.limit,
+        "rate_at_end": _at_end(one),
         "left_hours": _hours(one.left) if series.axis.count is None else None,
         "outlook": None if one.outlook is None else asdict(one.outlook),
         "restarts": _restarts(one),
@@ -136,6 +137,15 @@ def _hours(left: Exhaustion | None) -> list[float | None] | None:
     if left is None:
         return None
     return [seconds / _HOUR if np.isfinite(seconds) else None for seconds in (left.seconds, left.earliest, left.latest)]
+
+
+def _at_end(one: TableAnalysis) -> list[float] | None:
+    """Of growth that accelerates: its rate at the end with limits, with the sign of the series."""
+    faster = one.acceleration
+    if faster is None:
+        return None
+    rates = [value * scale(one) for value in (faster.rate, faster.low, faster.high)]
+    return rates if one.worse == "up" else [-rates[0], -rates[2], -rates[1]]
 
 
 def _left_out(one: LeftOut) -> dict[str, str]:

@@ -64,6 +64,10 @@ def worst_first(analyzed: Sequence[TableAnalysis]) -> list[TableAnalysis]:
 def sentence(one: TableAnalysis) -> str:
     """The verdict of a series as a sentence with its numbers."""
     parts = [_growth(one)]
+    faster = one.acceleration
+    if faster is not None:
+        rate = _size(one, Rate(faster.rate, faster.low, faster.high))
+        parts.append(f"its growth accelerates: by {rate} at the end")
     if one.end is not None:
         parts.append(_standstill(one))
     elif one.outlook is None and one.left is not None and one.limit is not None:
@@ -134,8 +138,9 @@ def _left(one: TableAnalysis) -> str:
     verb = "gone in" if limit == 0 and one.worse == "down" else f"reaches {at} in"
     if left.seconds == 0:
         return f"has reached {at}"
+    how = "at this rate" if one.acceleration is None else "if it goes on so"
     later = _span(one, left.latest) if np.isfinite(left.latest) else "never"
-    return f"{verb} {_span(one, left.seconds)} [{_span(one, left.earliest)}, {later}] at this rate"
+    return f"{verb} {_span(one, left.seconds)} [{_span(one, left.earliest)}, {later}] {how}"
 
 
 def _standstill(one: TableAnalysis) -> str:

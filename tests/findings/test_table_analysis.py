@@ -104,6 +104,31 @@ class TestFalls:
         assert "restarts_beside" in {note.code for note in odd.notes}
 
 
+class TestAcceleration:
+    y = 2e9 + 2000 * 3600 * T**2 / (2 * T[-1]) / 60 + 1e6 * NOISE
+    now = 2000 * 3600 / 60
+
+    @pytest.mark.parametrize("sign", [1.0, -1.0])
+    def test_rate_at_the_end(self, sign: float) -> None:
+        bound = float(self.y[-1]) + 2e9
+        asked = AskedOfSeries("up" if sign > 0 else "down", Limit(sign * bound))
+        one = analyzed("memory", sign * self.y, asked=asked)
+        assert one.verdict == "aging"
+        rate, low, high = entry(one)["rate_at_end"]
+        assert rate == pytest.approx(sign * self.now * HOUR, rel=0.03)
+        assert low < sign * self.now * HOUR < high
+        assert "accelerates" in sentence(one)
+        assert one.left is not None
+        truth = T[-1] * ((1 + 2 * 2e9 / (self.now * T[-1])) ** 0.5 - 1)
+        assert one.left.seconds == pytest.approx(truth, rel=0.03)
+        assert one.left.earliest < truth < one.left.latest
+
+    def test_a_steady_leak_does_not_accelerate(self) -> None:
+        one = analyzed("memory", 2e9 + 100 * T + 1e4 * NOISE)
+        assert (one.verdict, one.acceleration) == ("aging", None)
+        assert entry(one)["rate_at_end"] is None
+
+
 class TestSparseCounter:
     errors = np.cumsum(np.random.default_rng(4).random(T.size) < 0.3 * T / T[-1]).astype(float)
 

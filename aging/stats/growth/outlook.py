@@ -5,7 +5,7 @@ The law, of a series that grew at a rate between ``low`` and ``high``, as time t
 - Upper bound: growth goes on from ``high`` as time to the power q, at least at a constant rate, and at most at four
   times ``high`` unless the series itself accelerates (p > 1).
 - Lower bound: growth goes on from ``low`` as time to the power p, at most at a constant rate; it ends where p is not
-  known.
+  known. Growth that clearly accelerates goes on at no less than its rate at the end.
 - ``safe``: neither the upper bound nor twice ``high`` reaches the limit within the horizon. Twice: the rate may double
   at once and stay there, as when the load doubles.
 - ``exhausts``: the lower bound reaches the limit within the horizon.
@@ -21,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 
+from aging.stats.growth.acceleration import acceleration
 from aging.stats.growth.course import Course
 from aging.stats.growth.exponent import LOWEST, Exponent
 from aging.stats.series.validation import SeriesError
@@ -89,6 +90,9 @@ def _upper_time(course: Course, left: float) -> float:
 def _lower_time(course: Course, left: float) -> float:
     if course.power is None or course.power.low <= LOWEST:
         return math.inf
+    faster = acceleration(course)
+    if faster is not None:
+        return _linear_time(faster.low, left)
     return _power_time(course, course.low, min(course.power.low, _LINEAR), left)
 
 
