@@ -335,3 +335,17 @@ def test_per_of_a_measurement(tmp_path: Path) -> None:
         read_text(tmp_path, text, per="rss")
     assert caught.value.mistakes[0].where == "--per"
     assert "rss has 30" in str(caught.value)
+
+
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    reading = read_text(tmp_path, "time,rss,rss\n" + "".join(f"{i},{i},5\n" for i in R))
+    assert names(reading) == ["rss", "rss.1"]
+    assert "names_twice" in [note.code for note in reading.notes]
+
+
+def test_example_of_an_open_date_differs(tmp_path: Path) -> None:
+    with pytest.raises(MistakesError) as caught:
+        read_text(
+            tmp_path, "time,rss\n" + "".join(f"{i + 1:02d}/{i + 1:02d}/2026,{i}\n" for i in range(2)) + "01/09/2026,3\n"
+        )
+    assert all(word in str(caught.value) for word in ("01/09/2026", "1 September 2026", "9 January 2026"))
