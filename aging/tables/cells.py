@@ -131,11 +131,12 @@ def read_cells(  # noqa: PLR0913
     decimal: str = "",
     sure: bool = False,
     where: str = "",
+    decimal_units: bool = False,
 ) -> Cells:
     """The numbers of a column called ``name``; ``measure`` is that of its cells without a unit of their own.
 
     ``decimal`` is the decimal mark that the file suggests (``where``: the column that shows it for certain), or, where
-    ``sure``, the one that the user gave. Raises CellsError.
+    ``sure``, the one that the user gave. ``decimal_units``: its ``kB`` is 1000 bytes. Raises CellsError.
     """
     known_measure = measure or measure_of_name(name)
     plain = _plain(cells)
@@ -169,7 +170,7 @@ def read_cells(  # noqa: PLR0913
         raise CellsError(str(error), open_mark=not error.contradicts, contradicts=error.contradicts) from None
     if remark:
         notes.append(Note("decimal_mark", f"{name}: {remark}"))
-    units = _units(quantities, name, known_measure, notes)
+    units = _units(quantities, name, known_measure, notes, decimal=decimal_units)
     values = {cell: _value(one.value, mark, units) for cell, one in good.items()}
     limits = {_value(one.limit, mark, units) for one in good.values() if one.limit is not None}
     limit = limits.pop() if len(limits) == 1 else None
@@ -250,7 +251,7 @@ def _convertible(unit: str) -> bool:
 
 
 def _units(
-    quantities: Sequence[_Quantity], name: str, measure: Measure | None, notes: list[Note]
+    quantities: Sequence[_Quantity], name: str, measure: Measure | None, notes: list[Note], *, decimal: bool
 ) -> dict[str, Measure]:
     """The measure of every unit word, and of none (``""``)."""
     written = {one.unit for one in quantities if one.seconds is None and one.unit}
@@ -264,7 +265,7 @@ def _units(
     if hint is None and written <= {"k", "K"} and any(number.strip("+-0.,") for number in bare):
         hint = ""  # 900, 1.2k: counts
     try:
-        units: dict[str, Measure] = dict(resolved(written | ({"s"} if timed else set()), hint))
+        units: dict[str, Measure] = dict(resolved(written | ({"s"} if timed else set()), hint, decimal=decimal))
     except UnitError as error:
         raise CellsError(str(error)) from None
     base = next(iter(units.values())).base

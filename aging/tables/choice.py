@@ -54,3 +54,8 @@ def column_named(asked: str, names: Sequence[str]) -> str | None:
 def unknown_column(option: str, asked: str, listed: str) -> Mistake:
     """No column is called so."""
     return Mistake(asked, f"no such column; the columns are: {listed}. Correct {option}", MistakeCode.UNKNOWN_NAME)
+
+
+def quoted(name: str) -> str:
+    """A column as it is given to an option in a shell."""
+    return name if name.replace("_", "").isalnum() else "'" + name.replace("'", "'\\''") + "'"

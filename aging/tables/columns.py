@@ -98,9 +98,16 @@ def _cells_of(column: Column, name: str, table: Table, decimal: str, shown: tupl
     known = next((text for text in texts if not is_missing(text)), None)
     if known is not None and is_stamp(known) and (time_rank(name) is not None or any(mark in known for mark in "-/ ")):
         raise CellsError(f"holds times, like {known!r}")
-    if shown is not None and not decimal:
-        return read_cells(texts, name, measure=measure, decimal=shown[0], where=shown[1])
-    return read_cells(texts, name, measure=measure, decimal=decimal or table.decimal, sure=bool(decimal))
+    mark, where = shown if shown is not None and not decimal else (decimal or table.decimal, "")
+    return read_cells(
+        texts,
+        name,
+        measure=measure,
+        decimal=mark,
+        sure=bool(decimal),
+        where=where,
+        decimal_units=name in table.decimal_units,
+    )
 
 
 def identifies(name: str, values: Floats, table: Table) -> bool:

@@ -127,6 +127,29 @@ def _best(varying: Mapping[str, Codes], times: Floats, count: int, most: float) 
     return min(fitting)[-1] if fitting else ()
 
 
+def mixes(group: Group, times: Floats) -> bool:
+    """Whether a group has several rows at most of its times: those of several subjects."""
+    known = times[group.rows]
+    counts = np.unique(known[np.isfinite(known)], return_counts=True)[1]
+    return counts.size >= _FEWEST_ROWS and int(np.count_nonzero(counts > 1)) > counts.size / 2
+
+
+def completing_columns(
+    labels: Mapping[str, Column], candidates: Mapping[str, Column], times: Floats
+) -> tuple[str, ...]:
+    """The columns that tell rows apart that share time and ``labels``; none where no two do."""
+    fixed = [codes_of(column)[0] for column in labels.values()]
+    varying = {name: codes_of(column)[0] for name, column in candidates.items()}
+    varying = {name: codes for name, codes in varying.items() if 1 < np.unique(codes).size <= times.size / _FEWEST_ROWS}
+    varying = {name: varying[name] for name in sorted(varying, key=lambda name: not is_instance(name))[:_MOST_TRIED]}
+    most = max(_FEW_REPEATS * times.size, repeats(times, fixed) / 20)
+    for count in (1, 2):
+        for names in combinations(varying, count):
+            if repeats(times, [*fixed, *(varying[name] for name in names)]) <= most:
+                return names
+    return ()
+
+
 def _overlap(codes: Codes, times: Floats) -> bool:
     """Whether the clock times of the values overlap: a later day of one subject is no other subject."""
     ranges = [(times[codes == code].min(), times[codes == code].max()) for code in range(min(int(codes.max()) + 1, 50))]

@@ -201,6 +201,7 @@ class Knowledge:
     counters: frozenset[str] = frozenset()
     identifiers: frozenset[str] = frozenset()
     fractions: frozenset[str] = frozenset()
+    decimal_units: frozenset[str] = frozenset()
 
     def table(self, columns: Mapping[str, Column], *, time: str | None, notes: Sequence[Note] = ()) -> Table:
         """The table of these columns."""
@@ -213,6 +214,7 @@ class Knowledge:
             identifiers=self.identifiers & columns.keys(),
             notes=tuple(notes),
             fractions=self.fractions & columns.keys(),
+            decimal_units=self.decimal_units & columns.keys(),
         )
 
 

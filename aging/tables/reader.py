@@ -61,7 +61,7 @@ def reading_of(table: Table, source: str, choice: Choice, kind: str = "") -> Tab
     chosen = chosen_of(choice, [str(name) for name in table.columns])
     found, numbers = _read(table, source, choice, chosen)
     work = count_of_work(chosen.per, numbers, table, source)
-    subjects = subjects_of(table, found, numbers, [name for name in chosen.per if name != work])
+    subjects = subjects_of(table, found, numbers, [name for name in chosen.per if name != work], source)
     found = subjects.found
     values = {name: cells.values for name, cells in numbers.cells.items()}
     spans = [

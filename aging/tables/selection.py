@@ -8,6 +8,7 @@ import numpy as np
 
 from aging.core.errors import Mistake
 from aging.tables.axis import example_of, mostly_rises
+from aging.tables.choice import quoted
 from aging.tables.columns import Numbers, identifies
 from aging.tables.names import time_rank
 from aging.tables.series import Floats, LeftOut
@@ -55,11 +56,11 @@ def left_out_columns(
         elif not _any_finite(numbers.cells[name].values):
             reason = "holds no finite values"
         elif _is_time(name, numbers.cells[name].values):
-            reason = f"is a time by its name; --column {_quoted(name)} judges it all the same"
+            reason = f"is a time by its name; --column {quoted(name)} judges it all the same"
         elif identifies(name, numbers.cells[name].values, table):
-            reason = f"is an identifier or a number of rows; --column {_quoted(name)} judges it all the same"
+            reason = f"is an identifier or a number of rows; --column {quoted(name)} judges it all the same"
         else:
-            reason = f"counts the work done; --column {_quoted(name)} judges it"
+            reason = f"counts the work done; --column {quoted(name)} judges it"
         result.append(LeftOut(name, example_of(np.asarray(column)), reason))
     return tuple(result)
 
@@ -77,7 +78,3 @@ def _is_time(name: str, values: Floats) -> bool:
 
 def _any_finite(values: Floats) -> bool:
     return bool(np.isfinite(values[:100]).any() or np.isfinite(values).any())
-
-
-def _quoted(name: str) -> str:
-    return name if name.replace("_", "").isalnum() else "'" + name.replace("'", "'\\''") + "'"

@@ -24,7 +24,7 @@ class Table:
     ``measures`` are the units of columns of plain numbers; a cell with a unit of its own needs none. ``counters`` are
     cumulative counts, ``identifiers`` numbers that measure nothing (an index, a process id, a port). ``limits`` are in
     the base unit of their column. ``decimal`` is the decimal mark that the file suggests, where it does. ``fractions``
-    are columns whose source says that 1 is 100 %.
+    are columns whose source says that 1 is 100 %, ``decimal_units`` those whose ``kB`` is 1000 bytes.
     """
 
     columns: Mapping[str, Column]
@@ -38,3 +38,4 @@ class Table:
     notes: tuple[Note, ...] = ()
     decimal: str = ""
     fractions: frozenset[str] = frozenset()
+    decimal_units: frozenset[str] = frozenset()

@@ -324,7 +324,7 @@ def _of_stamps(
             f"holds dates that do not exist in any one order of day and month, such as those near {first!r}"
         )
     example = next(cell for cell, stamp in stamps.items() if stamp is not None)
-    order, notes, anchored = _chosen_order(readings, example)
+    order, notes, anchored = _chosen_order(readings, example, cells)
     kind: Kind = "instant" if zoned else "local"
     anchored = anchored and not yearless
     return Times(readings[order], kind, anchored, notes, None if zoned else options.timezone)
@@ -343,7 +343,9 @@ def _mapped(cells: Sequence[str | None], stamps: Mapping[str, Stamp | None], rea
     return np.fromiter((values.get(cell, np.nan) for cell in cells), np.float64, len(cells))
 
 
-def _chosen_order(readings: Mapping[Order, Floats], example: str) -> tuple[Order, tuple[Note, ...], bool]:
+def _chosen_order(
+    readings: Mapping[Order, Floats], example: str, cells: Sequence[str | None]
+) -> tuple[Order, tuple[Note, ...], bool]:
     """The order of day and month: the only possible one, or that in which the times are regular. Raises TimesError."""
     orders = list(readings)
     if len(orders) == 1:
@@ -366,14 +368,17 @@ def _chosen_order(readings: Mapping[Order, Floats], example: str) -> tuple[Order
         )
     if len(ranked) > 2:  # a year first is rare: it is not offered unless it is regular
         ranked = [order for order in ranked if order != "ymd"]
-    both = " or ".join(f"{spelled[order]} ({_shown(readings[order])})" for order in ranked)
+    first, second_reading = readings[ranked[0]], readings[ranked[1]]
+    differing = np.flatnonzero(np.isfinite(first) & (first != second_reading))  # not 01/01
+    place = int(differing[0]) if differing.size else int(np.flatnonzero(np.isfinite(first))[0])
+    example = cells[place] or example
+    both = " or ".join(f"{spelled[order]} ({_shown(readings[order][place])})" for order in ranked)
     forms = " or ".join(f"--time-format '{_form(example, order)}'" for order in ranked)
     raise TimesError(f"{example!r} has {both}; add {forms}")
 
 
-def _shown(seconds: Floats) -> str:
-    first = float(seconds[np.isfinite(seconds)][0])
-    stamp = _EPOCH + timedelta(seconds=first)
+def _shown(seconds: float) -> str:
+    stamp = _EPOCH + timedelta(seconds=float(seconds))
     return f"{stamp.day} {stamp:%B %Y}"
 
 

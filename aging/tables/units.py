@@ -64,10 +64,10 @@ def unit_in_name(word: str) -> Measure | None:
     return Measure(base, _CANONICAL.get(low, bare), factor, rate is not None)
 
 
-def resolved(words: Iterable[str], hint: Base | None) -> Mapping[str, Measure]:
+def resolved(words: Iterable[str], hint: Base | None, *, decimal: bool = False) -> Mapping[str, Measure]:
     """The measure of each unit word of one column, all of one base; ``hint`` is the base that its name suggests.
 
-    Raises UnitError.
+    ``decimal``: its ``kB`` is 1000 bytes whatever stands beside it. Raises UnitError.
     """
     spelled = sorted(set(words))
     rates = {word: _RATE.fullmatch(word) for word in spelled}
@@ -81,7 +81,7 @@ def resolved(words: Iterable[str], hint: Base | None) -> Mapping[str, Measure]:
         raise UnitError(f"holds {_listed(spelled)}; {unknown[0]!r} is no unit that can be converted")
     common = set.intersection(*(set(options) for options in offered.values()))
     base = _base(common, spelled, hint)
-    decimal = any(word.lower() in {"mb", "gb", "tb", "b"} for word in map(_bare, spelled))
+    decimal = decimal or any(word.lower() in {"mb", "gb", "tb", "b"} for word in map(_bare, spelled))
     factors = {word: offered[word][base] for word in spelled}
     if base == "B" and decimal:
         factors |= {word: 1000.0 for word in spelled if _bare(word).lower() == "kb"}

@@ -308,7 +308,9 @@ class TestUnits:
         table = formats()["docker-stats"].read(SAMPLES / "docker_stats.txt")
         cells = table.columns["NET IN"].tolist()
         assert read_cells(cells, "NET IN").values[0] == 1200.0
-        assert {"NET IN", "NET OUT", "BLOCK IN", "BLOCK OUT"} == table.counters
+        assert {"NET IN", "NET OUT", "BLOCK IN", "BLOCK OUT"} == table.counters == table.decimal_units
+        assert "e3" not in "".join(map(str, cells))
+        assert read_cells(["4.1kB", "8.2kB"], "BLOCK IN", decimal_units=True).values.tolist() == [4100.0, 8200.0]
 
 
 class TestPrometheusText:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -122,3 +123,41 @@ def test_parquet(tmp_path: Path) -> None:
         reading = read(path, Choice())
         assert [one.name for one in reading.series] == ["rss[pod=a]", "gaps[pod=a]", "rss[pod=b]", "gaps[pod=b]"]
         assert reading.series[0].t.tolist() == [60.0 * i for i in range(10)]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("wrap", ["samples", "inner"])
+def test_json_array_around(wrap: str, indent: int | None, tmp_path: Path) -> None:
+    rows = [{"time": i, "rss": i} for i in R]
+    whole = {"data": rows} if wrap == "samples" else {"status": "ok", "data": {"of": "a", "points": rows}}
+    assert read_text(tmp_path, json.dumps(whole, indent=indent)).series[0].t.size == 20
+
+
+def test_json_lines_with_arrays_of_objects(tmp_path: Path) -> None:
+    lines = [json.dumps({"time": f"2026-08-01T12:{i:02d}:00Z", "gpu": [{"m": 1}, {"m": 2}], "rss": i}) for i in R]
+    reading = read_text(tmp_path, "\n".join(lines))
+    assert [one.name for one in reading.series] == ["rss"]
+    assert reading.series[0].t.size == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<html><body><table><tr><td>1</td></tr></table></body></html>", ("HTML", "CSV")),
+        ("\n<!DOCTYPE html>\n<html>", ("HTML", "CSV")),
+        ('<?xml version="1.0"?>\n<a/>', ("XML", "CSV")),
+    ],
+)
+def test_markup(text: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(MistakesError) as caught:
+        read_text(tmp_path, text)
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize(("name", "word"), [("rss.csv", "ZIP archive"), ("xl/workbook.xml", "Excel")])
+def test_zip(name: str, word: str, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with ZipFile(path, "w") as archive:
+        archive.writestr(name, "time,rss\n1,2\n")
+    with pytest.raises(MistakesError, match=word):
+        read(path, Choice())

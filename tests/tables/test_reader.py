@@ -311,3 +311,41 @@ def test_every_beside_days_and_counts(tmp_path: Path) -> None:
     assert read_text(tmp_path, "date,rss\n" + days, every=60.0).series[0].t[-1] == 29 * 60
     counts = "".join(f"{i * 3},{i}\n" for i in R)
     assert read_text(tmp_path, "requests,rss\n" + counts, every=60.0).series[0].t[-1] == 29 * 60
+
+
+def test_per_that_leaves_several_values_at_a_time(tmp_path: Path) -> None:
+    rows = [(i, pod, "prod", port, i) for i in R for pod in "abc" for port in (80, 81)]
+    text = long_form(rows, "time,pod,namespace,port,rss")
+    for per, option in ((["namespace"], "--per namespace --per pod --per port"), (["pod"], "--per pod --per port")):
+        with pytest.raises(MistakesError) as caught:
+            read_text(tmp_path, text, per=per)
+        assert caught.value.mistakes[0].where == "--per"
+        assert option in str(caught.value)
+    assert len(read_text(tmp_path, text, per=["pod", "port"]).series) == 6
+
+
+def test_per_of_requests_at_one_time_is_fine(tmp_path: Path) -> None:
+    rows = [(i // 4, "ab"[i % 2], i * 37 % 11) for i in range(120)]
+    assert len(read_text(tmp_path, long_form(rows, "time,route,latency_ms"), per="route").series) == 2
+
+
+def test_per_of_a_measurement(tmp_path: Path) -> None:
+    text = long_form([(i, "a", 100.5 + i, i % 7) for i in R], "time,pod,rss,cpu")
+    with pytest.raises(MistakesError) as caught:
+        read_text(tmp_path, text, per="rss")
+    assert caught.value.mistakes[0].where == "--per"
+    assert "rss has 30" in str(caught.value)
+
+
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    reading = read_text(tmp_path, "time,rss,rss\n" + "".join(f"{i},{i},5\n" for i in R))
+    assert names(reading) == ["rss", "rss.1"]
+    assert "names_twice" in [note.code for note in reading.notes]
+
+
+def test_example_of_an_open_date_differs(tmp_path: Path) -> None:
+    with pytest.raises(MistakesError) as caught:
+        read_text(
+            tmp_path, "time,rss\n" + "".join(f"{i + 1:02d}/{i + 1:02d}/2026,{i}\n" for i in range(2)) + "01/09/2026,3\n"
+        )
+    assert all(word in str(caught.value) for word in ("01/09/2026", "1 September 2026", "9 January 2026"))

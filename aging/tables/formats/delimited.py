@@ -52,11 +52,21 @@ class Delimited(Format):
         notes: list[Note] = []
         if columns is None:
             columns, notes = _slow(path, layout)
+        if twice := _twice(layout):
+            notes.insert(0, Note("names_twice", f"Columns of one name: {twice}."))
         if layout.header is None:
             notes.insert(
                 0, Note("no_header", f"The file has no header: {HEADER_HINT.format(layout.width)}.{layout.remark}")
             )
         return Table(columns, measures=_measures(layout), notes=tuple(notes), decimal=_decimal(layout))
+
+
+def _twice(layout: Layout) -> str:
+    """What columns are called whose name the header has more than once."""
+    names = [name.strip() for name in layout.header or () if name.strip()]
+    again = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    shown = (", ".join(one for one in layout.names if one == name or one.startswith(f"{name}.")) for name in again)
+    return "; ".join(f"{name!r} is read as {each}" for name, each in zip(again, shown, strict=True))
 
 
 def _measures(layout: Layout) -> dict[str, Measure]:

@@ -45,6 +45,7 @@ _PAIRS = {
 _SUBJECTS = ("NAME", "CONTAINER", "CONTAINER ID")
 _MEASURES = {"CPU %": PERCENT, "MEM %": PERCENT, "AVG CPU %": PERCENT}
 _COUNTERS = frozenset(("NET IN", "NET OUT", "BLOCK IN", "BLOCK OUT"))
+"""In units of 1000 bytes, also where all cells say ``kB``."""
 
 
 class DockerStats(Format):
@@ -67,7 +68,7 @@ class DockerStats(Format):
             found |= dict.fromkeys(cells)
             rows.add(line.time, cells)
         labels = tuple(name for name in _SUBJECTS if name in found)[:1]
-        return rows.table(Knowledge(labels, _MEASURES, _COUNTERS))
+        return rows.table(Knowledge(labels, _MEASURES, _COUNTERS, decimal_units=_COUNTERS))
 
 
 def _rows(path: Path, rows: Rows) -> Iterator[tuple[Line, dict[str, Any]]]:
@@ -94,11 +95,11 @@ def _rows(path: Path, rows: Rows) -> Iterator[tuple[Line, dict[str, Any]]]:
 
 
 def _split(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The cells; of what went in and out, two: docker counts them in units of 1000, and a ``kB`` alone says not so."""
+    """The cells; of what went in and out, two."""
     for name, value in row.items():
         text = str(value).strip()
         if name in _PAIRS:
             for part, cell in zip(_PAIRS[name], text.partition("/")[::2], strict=True):
-                yield part, cell.strip().replace("kB", "e3B")
+                yield part, cell.strip()
         else:
             yield name, text

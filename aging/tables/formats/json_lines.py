@@ -16,8 +16,12 @@ from aging.tables.table import Column, Table
 from aging.tables.text import opened
 
 _OBJECT = re.compile(r"\{\s*[\"}]")
+_OPENS_ARRAY = re.compile(r"\{|\{.*[\[{,:](?:\s*\{)?")
+"""The first line of a document whose first object does not end in it."""
+
 _MOST_ODD = 0.1
 _LARGEST = 1 << 30
+_DEEPEST = 3
 
 
 class JsonLines(Format):
@@ -34,14 +38,15 @@ class JsonLines(Format):
         if not lines:
             return False
         objects = sum(_OBJECT.match(line) is not None and line.rstrip(",").endswith("}") for line in lines)
-        return objects > len(lines) / 2 or (lines[0].startswith("[") and "{" in "".join(lines[:2])) or lines[0] == "{"
+        array = lines[0].startswith("[") and "{" in "".join(lines[:2])
+        return objects > len(lines) / 2 or array or _OPENS_ARRAY.fullmatch(lines[0]) is not None
 
     @classmethod
     def read(cls, path: Path) -> Table:
         with opened(path) as file:
             first = next((line for line in file if line.strip()), "")
             rest = file
-            if first.strip().startswith("[") or first.strip() == "{":
+            if first.strip().startswith("[") or _OPENS_ARRAY.fullmatch(first.strip()):
                 return _table(_of_document(first + file.read(_LARGEST)), [])
             odd: list[tuple[int, str]] = []
             objects = list(_of_lines(first, rest, odd))
@@ -49,6 +54,8 @@ class JsonLines(Format):
             raise ValueError(f"line {odd[0][0]} is no JSON object: {odd[0][1][:60]}")
         if not objects:
             raise ValueError("has no line that is a JSON object")
+        if len(objects) == 1 and not odd:
+            objects = [one for one in _array_within(objects[0], _DEEPEST) or objects if isinstance(one, dict)]
         notes = []
         if odd:
             text = f"{len(odd)} lines are no JSON objects and are left out; the first is line {odd[0][0]}."
@@ -84,12 +91,23 @@ def _of_document(text: str) -> list[dict[str, Any]]:
     if whole is None:
         raise ValueError("begins like JSON, but is none: a bracket, comma or quote is missing")
     if isinstance(whole, dict):
-        arrays = [one for one in whole.values() if isinstance(one, list) and one and isinstance(one[0], dict)]
-        whole = arrays[0] if arrays else [whole]
+        whole = _array_within(whole, _DEEPEST) or [whole]
     objects = [one for one in whole if isinstance(one, dict)] if isinstance(whole, list) else []
     if not objects:
         raise ValueError('is JSON, but no array of objects; write one object a line, like {"ts": 1, "rss": 2}')
     return objects
+
+
+def _is_array(value: Any) -> bool:
+    """Whether it is an array of objects."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _array_within(one: dict[str, Any], deepest: int) -> list[Any] | None:
+    """The first array of objects in an object, or in one of those in it."""
+    found: list[Any] | None = next((value for value in one.values() if _is_array(value)), None)
+    inner = (value for value in one.values() if isinstance(value, dict) and deepest > 0)
+    return found or next((array for each in inner if (array := _array_within(each, deepest - 1)) is not None), None)
 
 
 def _table(objects: Sequence[dict[str, Any]], notes: list[Note]) -> Table:
