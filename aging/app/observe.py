@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 import aging.deployments.runtimes
 from aging.campaign.load import CampaignText
 from aging.core.errors import AttachError
+from aging.core.format import readable_duration
 from aging.core.plugins import discover
 from aging.core.quantities import parse_duration
 from aging.deployments.base import DeploymentBase
-from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts
+from aging.deployments.origins.attached import Attached, LoadStart, Whereabouts, loaded_before
+from aging.deployments.origins.observed_process import ObservedProcess
 from aging.deployments.origins.process_search import SHELLS, WRAPPERS
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.sampling.samplers.footprint import FootprintSampler
@@ -34,6 +38,8 @@ _TICKING = ("process", "device")
 
 _RETURNS_WITHIN = "10m"
 """How long the next process is waited for: the longest pause of Kubernetes between two restarts is 5 minutes."""
+
+_THIS_HOST = frozenset(("localhost", "127.0.0.1", "::1", "0.0.0.0"))
 
 _STARTS_ANOTHER = re.compile(
     rf"(python|pypy|node|ruby|perl)[\d.]*|{'|'.join(map(re.escape, sorted(WRAPPERS | SHELLS)))}|[\d.]+[smhd]?|\w+=.*"
@@ -85,6 +91,22 @@ def observation(  # noqa: PLR0913, PLR0917 - the options of a command
         *_sampling_lines(seconds, metrics),
     ]
     return CampaignText("\n".join(lines) + "\n", f"aging observe, {whereabouts}")
+
+
+def doubts(observed: ObservedProcess, metrics: str | None, load_start: LoadStart) -> Iterator[str]:
+    """What was given and does not fit the process, one sentence each."""
+    if metrics is not None and observed.ports:
+        url = urlsplit(metrics)
+        port = url.port or {"https": 443}.get(url.scheme, 80)
+        if url.hostname in _THIS_HOST and port not in observed.ports:
+            own = ", ".join(map(str, observed.ports))
+            yield f"--metrics: the process listens on {own}, not on {port}: these may be the metrics of another one"
+    before = loaded_before(load_start)
+    if math.isfinite(before) and before > observed.age:
+        yield (
+            f"--load-start: {load_start} ago there was no such process, it is {readable_duration(observed.age)} old; "
+            "its own start counts"
+        )
 
 
 def _sampling_lines(seconds: float, metrics: str | None) -> Iterator[str]:

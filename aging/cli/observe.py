@@ -87,7 +87,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.app.observe import observation
+    from aging.app.observe import doubts, observation
     from aging.app.run import run_campaign
     from aging.cli.observed import conclude
     from aging.findings.asked import Asked
@@ -97,6 +97,9 @@ def run(options: argparse.Namespace) -> ExitCode:
     asked = Asked(options.limit, options.horizon)
     where = _whereabouts(options)
     campaign_text = observation(where, options.duration, options.metrics, options.load_start, asked, options.label)
+    if where.by in ("pid", "process"):  # what a container publishes is on other ports
+        for doubt in doubts(where.observed(), options.metrics, options.load_start):
+            out.print(f"note: {doubt}", soft_wrap=True)
     ran = run_campaign(replace(campaign_text, judged_by=options.fail), options.results, {}, out)
     return conclude(ran, conditions, as_json=options.json)
 

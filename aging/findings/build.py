@@ -23,6 +23,7 @@ from aging.findings.load_start import with_load_start
 from aging.findings.outlook import with_outlook
 from aging.findings.pool_replicas import courses_of, sound_finding
 from aging.findings.problems import problems_of
+from aging.findings.replaced_children import with_replaced
 from aging.findings.run_validity import validities
 from aging.findings.series import Measured, engine_series
 from aging.findings.slo import attainments, classes
@@ -71,7 +72,7 @@ def analyze(
         for one in findings
     ]
     findings = [with_load_start(finding, series) for finding in findings]
-    findings = [with_places(finding, measured) for finding in findings]
+    findings = [with_replaced(with_places(finding, measured), results) for finding in findings]
     started = results.state.started
     return Findings(
         schema=SCHEMA,

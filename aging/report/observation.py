@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from aging.core.format import readable_duration, utc
@@ -54,12 +56,20 @@ class Observation:
         gone = deaths[-1] if deaths and len(deaths) > len(restarts) else None
         return cls(deployment["name"], results.description, deployment.get("observed") or {}, restarts, deaths, gone)
 
+    @property
+    def every(self) -> float | None:
+        """Seconds from one end to the next, the median; None of fewer than two."""
+        between = [after.wall - before.wall for before, after in pairwise(self.deaths)]
+        return median(between) if between else None
+
     def lines(self) -> Iterator[str]:
         """A sentence for its restarts, and one for its end."""
         if self.restarts:
             times = f"{len(self.restarts)} time{'' if len(self.restarts) == 1 else 's'}"
             at = ", ".join(f"{_time(one.wall)} (pid {one.pid})" for one in self.restarts[-5:])
-            yield f"restarted {times}: {'… ' if len(self.restarts) > 5 else ''}{at}; each is judged from its own start"
+            often = "" if self.every is None else f", about every {readable_duration(self.every)}"
+            told = f"restarted {times}{often}: {'… ' if len(self.restarts) > 5 else ''}{at}"
+            yield f"{told}; each is judged from its own start, and the outlook is of one that is not restarted"
         if self.died is not None:
             after = readable_duration(self.died.observed_seconds)
             yield f"died at {_time(self.died.wall)}, after {after} of observation: {self.died.why}"
@@ -71,6 +81,7 @@ class Observation:
             "title": self.title,
             "observed": dict(self.observed),
             "restarts": [asdict(one) for one in self.restarts],
+            "restarted_every_seconds": self.every,
             "deaths": [asdict(one) for one in self.deaths],
             "died": None if self.died is None else asdict(self.died),
         }

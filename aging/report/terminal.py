@@ -32,6 +32,8 @@ STYLES = {
 _ANSWER_STYLES = {"exhausts": "bold red", "undecided": "yellow", "safe": "green"}
 _COLUMNS = ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable")
 _NARROW = 112
+_ALWAYS_TOLD = "children_replaced"
+"""The note that belongs beside every verdict."""
 
 
 def show(findings: Findings, console: Console) -> None:
@@ -153,6 +155,10 @@ def _remarks(finding: Finding) -> Iterator[str]:
         yield f"dose: {finding.deployment}: {finding.notes[-1]}"
     elif finding.verdict == "aging" and notes:
         yield f"note: {finding.deployment}: {notes}"
+    else:
+        for note in finding.noted():
+            if note.code == _ALWAYS_TOLD:
+                yield f"note: {finding.deployment}: {note}"
 
 
 def _objectives_table(findings: Findings) -> Table:

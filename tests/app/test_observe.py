@@ -6,13 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from aging.app.observe import observation
+from aging.app.observe import doubts, observation
 from aging.campaign.load import parse_campaign
 from aging.core.errors import AttachError
 from aging.deployments.origins.attached import Attached, Whereabouts
+from aging.deployments.origins.observed_process import ObservedProcess
 from aging.deployments.runtimes.attach import AttachOptions
 from aging.runner.catalogue import Catalogue
 from aging.sampling.samplers import engine
@@ -67,3 +69,25 @@ def test_an_answer_that_is_no_metrics_is_not_shown(whereabouts: Whereabouts, mon
         observation(whereabouts, "3m", "http://127.0.0.1:1/api")
     assert "http://127.0.0.1:1/api" in str(refused.value)
     assert "success" not in str(refused.value)
+
+
+SEEN = ObservedProcess(7, "server", 840.0, 1000, (8000, 8001))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "load_start", "said"),
+    [
+        (None, "process", []),
+        ("http://127.0.0.1:8001/metrics", "now", []),
+        ("http://localhost:9000/metrics", "10m", ["--metrics"]),
+        ("http://localhost/metrics", "process", ["--metrics"]),
+        ("http://gateway:9000/metrics", "process", []),
+        ("http://localhost:9000/metrics", "3d", ["--metrics", "--load-start"]),
+    ],
+)
+def test_what_does_not_fit_the_process(metrics: str | None, load_start: str, said: list[str]) -> None:
+    assert [one.partition(":")[0] for one in doubts(SEEN, metrics, load_start)] == said
+
+
+def test_unseen_ports_are_no_doubt() -> None:
+    assert list(doubts(replace(SEEN, ports=()), "http://localhost:9000/metrics", "process")) == []

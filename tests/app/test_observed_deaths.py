@@ -67,6 +67,7 @@ def test_supervisor_starts_it_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     observed = seen(campaign)
     assert [one.generation for one in observed.restarts] == [2, 3]
     assert len(observed.deaths) == 2
+    assert observed.every == pytest.approx(50.0, abs=5.0)
     assert observed.died is None
     assert campaign.results.state.phase == "completed"
     assert sorted(set(campaign.results.samples("there", "process")["generation"])) == [1, 2, 3]
