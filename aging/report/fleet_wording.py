@@ -19,7 +19,10 @@ _TOLD = ("since_restart", "origin_sensitive", "may_still_fill")
 
 def headline(scan: Scan) -> str:
     """Who ages, in one line."""
-    aging = list(dict.fromkeys(one.family for one in scan.aging))
+    named: dict[str, str] = {}
+    for one in scan.aging:
+        named.setdefault(one.family, one.subject)
+    aging = list(named.values())
     if not scan.findings:
         return "Nothing was judged: no known metric has series there. aging scan --catalogue FILE adds metrics."
     if aging:

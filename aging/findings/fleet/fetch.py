@@ -100,7 +100,7 @@ class Fetch:
         chosen = [one for one in self._selectors if one != EVERYTHING]
         found = {one: self._server.names([str(one)], window) for one in chosen}
         if chosen and not any(found.values()):
-            raise AgingError(unmatched(self._server, chosen, window))
+            raise AgingError(unmatched(self._server, chosen, self._kept.window))
         self._failures += [Failure(str(one), 0, "matches no series") for one, names in found.items() if not names]
         return frozenset(name for names in found.values() for name in names) or frozenset(
             self._server.names([], window)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -35,20 +36,26 @@ class Blocks(NamedTuple):
     log_times: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Score:
-    """The trend of growth in operational time: it accelerates where ``z`` > 0 and decelerates where ``z`` < 0.
+    """The trend of growth in operational time, in ``blocks``: it accelerates where ``z`` > 0, decelerates where < 0.
 
     ``z`` is Student t with ``df`` degrees of freedom if the power is right.
     ``rises`` counts blocks that rise clearly, ``growth`` is last less first level,
     ``largest`` the largest single rise.
     """
 
-    z: float
+    blocks: Blocks
     df: int
     rises: int
     growth: float
     largest: float
+
+    @cached_property
+    def z(self) -> float:
+        """Computed where a rule asks for it: it costs more than all else of the score."""
+        noisy = _noisy_score(self.blocks)
+        return _rank_score(self.blocks.rates, self.blocks.log_times) if noisy is None else noisy
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +89,10 @@ def score(samples: Recording, b: float) -> Score | None:
     steps = blocks.rates.size
     if steps < FEWEST_STEPS:
         return None
-    z = _noisy_score(blocks)
-    if z is None:
-        z = _rank_score(blocks.rates, blocks.log_times)
     growth = float(blocks.levels[-1] - blocks.levels[0])
     moves = np.diff(blocks.levels)
     rises = int(np.count_nonzero(moves > _CLEAR_RISE * growth / steps))
-    return Score(z, steps - 1, rises, growth, float(moves.max()))
+    return Score(blocks, steps - 1, rises, growth, float(moves.max()))
 
 
 def cut_blocks(samples: Recording, b: float) -> Blocks:

@@ -46,11 +46,11 @@ def _candidates(t: Floats, y: Floats) -> dict[Shape, tuple[Floats, int]]:
     """Each shape's design matrix, shape (n, k), and how many parameters besides its columns were searched for."""
     one = np.ones(t.size)
     place = (t - t[0]) / (t[-1] - t[0])
-    edges = range(max(2, int(_MARGIN * t.size)), t.size - max(2, int(_MARGIN * t.size)) + 1)
+    margin = max(2, int(_MARGIN * t.size))
     candidates: dict[Shape, tuple[Floats, int]] = {
         "constant": (one[:, None], 0),
         "linear": (np.column_stack([one, place]), 0),
-        "step": (_best(y, [(np.arange(t.size) >= edge).astype(np.float64) for edge in edges]), _SEARCHED),
+        "step": (_best_step(y, margin), _SEARCHED),
         "saturating": (_best(y, [1 - np.exp(-place / constant) for constant in _TIME_CONSTANTS]), 1),
         "decelerating": (_best(y, _slowing(t)), 1),
     }
@@ -72,6 +72,14 @@ def _best(y: Floats, curves: list[Floats]) -> Floats:
     centred = matrix - matrix.mean(axis=1, keepdims=True)
     explained = (centred @ (y - y.mean())) ** 2 / np.maximum((centred**2).sum(axis=1), 1e-300)
     return np.column_stack([np.ones(y.size), matrix[int(np.argmax(explained))]])
+
+
+def _best_step(y: Floats, margin: int) -> Floats:
+    """As :func:`_best`, of the steps with at least ``margin`` samples on either side."""
+    n = y.size
+    before = np.arange(margin, n - margin + 1)
+    explained = np.cumsum(y - y.mean())[before - 1] ** 2 * n / (before * (n - before))
+    return np.column_stack([np.ones(n), np.arange(n) >= before[int(np.argmax(explained))]])
 
 
 def _best_cycle(y: Floats, place: Floats, cycles: range) -> Floats:

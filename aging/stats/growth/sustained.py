@@ -182,10 +182,11 @@ def _by_steps(seen: _Seen) -> _Decided | None:
 
 
 def _sustained(seen: _Seen) -> _Decided | None:
-    if any(window.slower_than_half for window in seen.windows[1:]):
+    large = [window for window in seen.windows[: _LATEST_START + 1] if _large(window, seen.resolution)]
+    if not large or any(window.slower_than_half for window in seen.windows[1:]):
         return None
-    for window in seen.windows[: _LATEST_START + 1]:
-        if _large(window, seen.resolution) and (window.faster_than_half or _lasts(window, seen.whole)):
+    for window in large:
+        if window.faster_than_half or _lasts(window, seen.whole):
             return _Decided("sustained", None if window is seen.whole else _AFTER_WARMUP)
     return None
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aging.stats.growth.sawtooth import is_sawtooth
 from aging.stats.series.block_medians import block_medians
@@ -32,6 +33,7 @@ _FORETOLD, _FORETOLD_OF_UNKNOWN = 0.3, 0.5
 _CLEARLY = 0.1
 _WARM = 0.08
 _MOST_FOLDS = 10
+_SLACK = 0.1
 _CONFIDENCE = 0.95
 
 
@@ -96,12 +98,12 @@ def _clearest(t: Floats, y: Floats, step: float, span: float) -> _Waves | None:
     known = [_Waves.of(period, step) for period in (DAY, WEEK) if _FEWEST_PERIODS * period <= span + step]
     best, most = None, _FORETOLD - _CLEARLY
     for waves in known:
-        told = 0.0 if waves is None else _foretells(t, y, waves)
+        told = 0.0 if waves is None else _foretells(t, y, waves, most + _CLEARLY)
         if told >= most + _CLEARLY:
             best, most = waves, told
     unknown = _strongest(t, y, span) if best is None else None
     waves = None if unknown is None else _Waves.of(unknown, step)
-    if waves is not None and _foretells(t, y, waves) >= _FORETOLD_OF_UNKNOWN:
+    if waves is not None and _foretells(t, y, waves, _FORETOLD_OF_UNKNOWN) >= _FORETOLD_OF_UNKNOWN:
         return waves
     return best
 
@@ -128,8 +130,11 @@ def _course(t: Floats) -> Floats:
     return np.column_stack([np.ones(t.size), place, np.exp(-place / _WARM)])
 
 
-def _foretells(t: Floats, y: Floats, tried: _Waves) -> float:
-    """The least share of a period's variation about the course that harmonics of the other periods say beforehand."""
+def _foretells(t: Floats, y: Floats, tried: _Waves, least: float) -> float:
+    """The least share of a period's variation about the course that harmonics of the other periods say beforehand.
+
+    0 where harmonics of all periods say so much less than ``least`` that those of the others cannot say it.
+    """
     course, waves = _course(t), tried.at(t)
     design = np.hstack([course, waves])
     count = course.shape[1]
@@ -139,7 +144,10 @@ def _foretells(t: Floats, y: Floats, tried: _Waves) -> float:
         fold = fold * _MOST_FOLDS // folds.size
         folds = np.unique(fold)
     gram, moment = design.T @ design, design.T @ y
-    rest = y - course @ _solved(gram, moment)[:count]
+    whole = _solved(gram, moment)
+    rest = y - course @ whole[:count]
+    if _within(fold, rest - waves @ whole[count:]) > (1 - least + _SLACK) * _within(fold, rest):
+        return 0.0
     told = variation = 0.0
     for one in folds:
         out = fold == one
@@ -152,6 +160,13 @@ def _foretells(t: Floats, y: Floats, tried: _Waves) -> float:
         told += float(((there - (said - said.mean())) ** 2).sum())
         variation += float((there**2).sum())
     return 1 - told / variation if variation > 0 else 0.0
+
+
+def _within(fold: NDArray[np.int64], y: Floats) -> float:
+    """The squares about the means of the folds, which are in order."""
+    firsts = np.flatnonzero(np.append(True, fold[1:] != fold[:-1]))
+    sizes = np.diff(np.append(firsts, y.size))
+    return float(y @ y - (np.add.reduceat(y, firsts) ** 2 / sizes).sum())
 
 
 def _solved(gram: Floats, moment: Floats) -> Floats:
