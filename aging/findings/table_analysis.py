@@ -33,7 +33,7 @@ from aging.stats import (
 )
 from aging.stats.growth.acceleration import Acceleration, acceleration
 from aging.stats.note import Note
-from aging.stats.series.cycle import Cycle, without_cycle
+from aging.stats.series.cycle import Cycle, clear_cycle, without_cycle
 from aging.stats.series.generations import FEWEST_SAMPLES, Restart
 from aging.stats.series.validation import as_values
 from aging.stats.trend import default_resolution, in_pages
@@ -277,7 +277,19 @@ class _Judge:
 
     def of(self, piece: Piece) -> tuple[SeriesAnalysis, Cycle | None]:
         cycle, y = self._without_cycle(piece.age, piece.y)
-        return self.plain(piece.age, y, piece.work), cycle
+        result = self.plain(piece.age, y, piece.work)
+        return (cycle is None and self._beneath_cycle(piece, result)) or (result, cycle)
+
+    def _beneath_cycle(self, piece: Piece, result: SeriesAnalysis) -> tuple[SeriesAnalysis, Cycle] | None:
+        """The analysis without a cycle that hides from ``result`` that a growth it shows is sustained."""
+        trend = result.trend
+        if trend is None or (trend.direction, trend.verdict) != ("increasing", "inconclusive"):
+            return None
+        found = None if self.series.axis.count is not None else clear_cycle(piece.age, piece.y)
+        if found is None:
+            return None
+        without = self.plain(piece.age, found[1], piece.work)
+        return (without, found[0]) if without.trend is not None and without.trend.verdict == "aging" else None
 
     def without_work(self, t: Floats, y: Floats) -> SeriesAnalysis:
         return self.plain(t, self._without_cycle(t, y)[1])

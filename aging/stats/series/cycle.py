@@ -70,21 +70,26 @@ def without_cycle(t: Floats, y: Floats) -> tuple[Cycle | None, Floats]:
     (None, ``y``) where no cycle is clear, where the interval of the slope is no narrower without it, and for the
     sawtooth of a collector.
     """
-    if t.size < 2 * _FEWEST_PER_PERIOD or not t[-1] > t[0] or is_sawtooth(y):
+    found = clear_cycle(t, y)
+    if found is None or _width(*block_medians(t, found[1], _FINEST)) >= _width(*block_medians(t, y, _FINEST)):
         return None, y
+    return found
+
+
+def clear_cycle(t: Floats, y: Floats) -> tuple[Cycle, Floats] | None:
+    """As :func:`without_cycle`, whatever becomes of the interval of the slope; None where no cycle is clear."""
+    if t.size < 2 * _FEWEST_PER_PERIOD or not t[-1] > t[0] or is_sawtooth(y):
+        return None
     coarse, levels = block_medians(t, y, _FINEST)
     levels = levels - levels.mean()
     span = float(coarse[-1] - coarse[0])
     if not np.ptp(levels) > 0 or span <= 0:
-        return None, y
+        return None
     step = float(np.median(np.diff(coarse)))
     found = _clearest(coarse, levels, step, span)
     if found is None:
-        return None, y
-    heights = _heights(coarse, levels, found)
-    if _width(coarse, levels - found.at(coarse) @ heights) >= _width(coarse, levels):
-        return None, y
-    cycle = found.at(t) @ heights
+        return None
+    cycle = found.at(t) @ _heights(coarse, levels, found)
     return Cycle(found.period, float(np.ptp(cycle))), y - cycle
 
 

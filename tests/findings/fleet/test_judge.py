@@ -100,3 +100,12 @@ def test_soonest_exhausted_first() -> None:
     assert outlook.limit_name == "limit"
     assert (outlook.earliest_hours or 0.0) < hours < (outlook.latest_hours or 0.0)
     assert outlook.earliest_hours == pytest.approx(hours, rel=0.2)
+
+
+def test_leak_under_the_cycles_of_load() -> None:
+    """Its cycle hides that the growth is sustained, though the interval of the slope is no narrower without it."""
+    signal = LEAKS["leak with cycles"](np.random.default_rng(1000))
+    (found,) = judged(signal).findings
+    assert found.verdict == "aging"
+    assert found.rate == pytest.approx(signal.rate, rel=0.15)
+    assert "cycle" in {note.code for note in found.notes}
