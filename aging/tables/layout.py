@@ -48,6 +48,10 @@ HEADER_HINT = "its columns are called by their numbers, 1 to {}"
 _MOST_NAMES_SHOWN = 8
 
 
+CUT = "If it is free text, cut the numbers out first, like: awk '{print $2, $7}' FILE | aging trend - --every 1s"
+"""What to do with lines that are no rows."""
+
+
 class LayoutError(ValueError):
     """Lines that are no table; the message is a sentence's rest, such as ``has no rows``."""
 
@@ -221,8 +225,7 @@ def _with_header(  # noqa: PLR0913, PLR0917
         raise LayoutError(
             f"its header has {width} names ({listed}), but its rows have {usual} values, like {' | '.join(example)}; "
             f"cells were taken to be set apart by {splitter.title}. Give the header as many names, or remove it "
-            "(columns are then numbered). If it is free text, cut the numbers out first, like: "
-            "awk '{print $2, $7}' FILE | aging trend - --every 1s"
+            f"(columns are then numbered). {CUT}"
         )
     return Layout(splitter, distinct(names), start, tuple(header), tuple(units), numbered, _samples(bare))
 

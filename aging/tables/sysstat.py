@@ -14,7 +14,7 @@ from aging.core.measure import Measure
 from aging.tables.printout import KIB, KIB_PER_SECOND, PERCENT
 
 _BANNER = re.compile(r"^(?:Linux|AIX|SunOS)\s+\S+\s+\(.*\)\s+(\S+)\s+\S+\s+\(\d+ CPU\)")
-_TIME = re.compile(r"^(\d{1,2}:\d\d:\d\d(?: [AP]M)?|1\d{9})\s+(\S.*)$")
+_TIME = re.compile(r"^\s*(\d{1,2}:\d\d:\d\d(?: [AP]M)?|1\d{9})\s+(\S.*)$")
 _RESTART = re.compile(r"^(?:\d{1,2}:\d\d:\d\d(?: [AP]M)?|1\d{9})\s+LINUX RESTART\b")
 _COMMENTED = re.compile(r"^#\s+Time\s+(\S.*)$")
 _NAME = re.compile(r"(?:[A-Za-z%]|\d+m)[\w%/+.-]*")

@@ -19,7 +19,7 @@ from aging.tables.arrow import array_of
 from aging.tables.base import Format
 from aging.tables.cells import MISSING
 from aging.tables.decimal_marks import certain_mark, may_be_grouped
-from aging.tables.layout import HEADER_HINT, Layout, LayoutError, Row, content_rows, layout_of, whole_lines
+from aging.tables.layout import CUT, HEADER_HINT, Layout, LayoutError, Row, content_rows, layout_of, whole_lines
 from aging.tables.table import Column, Table
 from aging.tables.text import head_of, is_plain_utf_8, opened
 from aging.tables.units import unit_in_name
@@ -147,7 +147,7 @@ def _slow(path: Path, layout: Layout) -> tuple[dict[str, Column], list[Note]]:
         number, row = odd[0]
         raise LayoutError(
             f"its rows have {layout.width} values, but line {number} has {len(row)}: {' | '.join(row)[:80]}; "
-            f"cells were taken to be set apart by {layout.splitter.title}"
+            f"cells were taken to be set apart by {layout.splitter.title}. {CUT}"
         )
     if odd:
         number, row = odd[0]
