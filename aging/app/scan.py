@@ -56,13 +56,14 @@ def scan(server: Prometheus, question: Question, known: Catalogue, folder: Path 
         fleet, kept.window, server.shown, question.judging, lambda done, all_: progress("judging", done, all_)
     )
     kept.finish()
-    return found if finer is None else replace(found, asked_seconds=question.seconds)
+    reached = finer is None or finer.end - finer.start > question.seconds - step
+    return found if reached else replace(found, asked_seconds=question.seconds)
 
 
 def _finer(server: Prometheus, fleet: Fleet, window: Window) -> Window | None:
     """The time that the oldest series reaches back, more densely; None where it has enough values or no denser ones."""
     now = time.time()
-    seconds = now - fleet.reaches_back(window)
+    seconds = now - max(fleet.reaches_back(window), window.start)
     if not fleet.metrics or seconds >= _FEWEST * window.step:
         return None
     every = server.scraped_every(fleet.metrics[0], now)
