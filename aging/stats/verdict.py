@@ -78,7 +78,7 @@ def decide(basis: Basis) -> tuple[Verdict, tuple[Note, ...]]:
         return _BY_GROWTH[basis.growth.decision], (_BELOW_RESOLUTION,) if moved else ()
     if basis.direction == "increasing":
         return _of_growth(basis)
-    if basis.stands:
+    if basis.stands and basis.shape != "step":
         return "bounded", (_STANDS,)
     if basis.shape in _BY_SHAPE:
         return _BY_SHAPE[basis.shape], ()
