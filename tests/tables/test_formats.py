@@ -19,6 +19,7 @@ from aging.tables.reader import read as read_series
 from aging.tables.table import Table
 from aging.tables.text import head_of
 
+R = range(20)
 SAMPLES = Path(__file__).parent / "samples"
 GENERAL = 1
 """The rank from which on a format is not that of one tool."""
@@ -427,3 +428,15 @@ def test_restart_of_the_host_is_shown(tmp_path: Path) -> None:
     series = read_series(path, Choice()).series
     assert {one.column for one in series} == {"kbmemfree", "kbmemused", "%memused"}
     assert {one.restarts for one in series} == {(1200.0,)}
+
+
+def test_pidstat_in_rows_of_the_epoch_behind_a_blank(tmp_path: Path) -> None:
+    header = "#      Time   UID       PID  minflt/s  majflt/s     VSZ     RSS   %MEM  Command\n"
+    path = tmp_path / "stat.txt"
+    rows = (
+        f" {1742300000 + 60 * k}     0      1203      0.00      0.00 4120044  {400000 + k}   2.47  python\n" for k in R
+    )
+    path.write_text("Linux 6.1.0 (gw) \t03/18/25 \t_x86_64_\t(8 CPU)\n\n" + "".join(f"{header}{row}\n" for row in rows))
+    (rss,) = read_series(path, Choice(columns=("RSS",))).series
+    assert rss.t.tolist() == [60.0 * k for k in R]
+    assert rss.y.tolist() == [1024.0 * (400000 + k) for k in R]
