@@ -219,7 +219,7 @@ def _last(name: str) -> str:
 
 
 def is_month_first(name: str) -> bool:
-    """Whether its dates have the month first whoever wrote them: Windows' performance counters."""
+    """Whether its dates have the month first in every locale: those of Windows' performance counters."""
     return _MONTH_FIRST.search(name) is not None
 
 

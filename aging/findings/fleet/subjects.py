@@ -2,7 +2,7 @@
 
 A pod of a Deployment has another name, another container id and often another node after every restart: these labels
 do not tell subjects apart. Series that then have equal labels and follow each other are generations of one subject;
-series of one time are replicas, which are told apart.
+series that have values at the same time are replicas, and each keeps its own name.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ Reason = Literal["process", "counter", "gap", "fall"]
 
 FEWEST_SAMPLES = 12
 LEAST_SECONDS = 3 * 3600.0
-"""Shortest usual generation that is told by its falls alone."""
+"""Shortest usual generation, in seconds, for which a fall alone counts as a restart."""
 
 _WIDTH = 3
 _LARGE = 0.3
