@@ -47,7 +47,7 @@ from aging.load.arrivals.base import Arrivals
 from aging.load.lengths.base import Lengths
 from aging.load.schedule.rng import Draws
 from aging.load.traces.base import Row, TraceFormat, Wrong
-from aging.rejuvenation.base import Policy
+from aging.rejuvenation.base import Decision, Moment, Policy
 from aging.report.html.context import Context
 from aging.report.sections.base import Section
 from aging.sampling.base import Sampler
@@ -247,19 +247,23 @@ def check_policy(cls: type[Policy[Any]], options: Mapping[str, Any], fires_withi
     one, other, idle = cls(table), cls(table), cls(table)
     names = tuple(one.indicators)
     assert all(_METRIC.fullmatch(name) for name in names), f"{cls.kind}: indicators are {names!r}: no names of metrics"
-    assert one.reason(0.0) is None, f"{cls.kind}: fires at age 0: a generation would end before it serves"
+    assert one.decide(Moment(0.0)) is None, f"{cls.kind}: fires at age 0: a generation would end before it serves"
     fired = None
     for age in np.arange(1.0, 1.0 + (fires_within or 600.0)):
         values = {name: 1e6 * float(age) for name in names} | {"an_indicator_of_others": math.nan}
         for policy in (one, other):
             policy.observe(float(age), values)
             policy.observe(float(age), {})
-        reasons = one.reason(float(age)), other.reason(float(age))
-        assert reasons[0] == reasons[1], f"{cls.kind}: two policies with equal options and readings differ at {age} s"
-        fired = reasons[0]
-        assert fired is None or (isinstance(fired, str) and fired), f"{cls.kind}: reason() must be None or a sentence"
+        now = Moment(float(age), 1_780_000_000.0 + float(age))
+        decisions = one.decide(now), other.decide(now)
+        assert decisions[0] == decisions[1], (
+            f"{cls.kind}: two policies with equal options and readings differ at {age} s"
+        )
+        fired = decisions[0]
+        told = fired is None or (isinstance(fired, Decision) and bool(fired.reason))
+        assert told, f"{cls.kind}: decide() must be None or a Decision with a reason"
         if names:
-            blind = idle.reason(float(age))
+            blind = idle.decide(now)
             assert blind is None, f"{cls.kind}: fires without a reading of {_list(names)}: {blind}"
         if fired is not None:
             break

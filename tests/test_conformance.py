@@ -31,7 +31,7 @@ from aging.load.schedule.arrival_times import Times
 from aging.load.schedule.rng import Draws
 from aging.load.traces.azure import AZURE
 from aging.load.traces.base import Row, TraceFormat, Wrong
-from aging.rejuvenation.base import Policy
+from aging.rejuvenation.base import Decision, Moment, Policy
 from aging.report.html.context import Context
 from aging.report.sections.base import Section
 from aging.runner.catalogue import Catalogue
@@ -288,19 +288,19 @@ class _Eager(Policy[_PolicyOptions]):
     kind = "mine"
     options_table = _PolicyOptions
 
-    def reason(self, age: float) -> str | None:
-        return "now"
+    def decide(self, now: Moment) -> Decision | None:
+        return Decision("now")
 
 
 class _Blind(_Eager):
     indicators = ("process_rss_bytes",)
 
-    def reason(self, age: float) -> str | None:
-        return "old" if age > 5 else None
+    def decide(self, now: Moment) -> Decision | None:
+        return Decision("old") if now.age > 5 else None
 
 
 class _Patient(_Eager):
-    def reason(self, age: float) -> str | None:
+    def decide(self, now: Moment) -> Decision | None:
         return None
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from aging.campaign.design.fractions import given_fraction, smallest_fraction
 from aging.campaign.design.points import Point, chosen_points, fractional_factorial, full_factorial, with_centre
 from aging.campaign.factor_levels import centre
-from aging.campaign.schema import Campaign, DesignTable, SubjectOptions, Treatment
+from aging.campaign.schema import Campaign, DesignTable, RejuvenationOptions, SubjectOptions, Treatment
 from aging.core.errors import Mistake, MistakeCode, require
 
 Raw = Mapping[str, Any]
@@ -274,12 +274,14 @@ def _distinct(points: Sequence[Point], paths: Sequence[str]) -> Iterator[Point]:
 
 def _renamed(campaign: Campaign, treatments: Mapping[str, Treatment]) -> Campaign:
     """The campaign with every deployment named in [rejuvenation] replaced by its points."""
-    rejuvenation = campaign.rejuvenation
-    if rejuvenation is None or not rejuvenation.deployments:
-        return campaign
-    made = [name for name, treatment in treatments.items() if treatment.base in rejuvenation.deployments]
-    kept = [name for name in rejuvenation.deployments if name not in {one.base for one in treatments.values()}]
-    return campaign.model_copy(update={"rejuvenation": rejuvenation.model_copy(update={"deployments": (*kept, *made)})})
+    bases = {one.base for one in treatments.values()}
+
+    def renamed(table: RejuvenationOptions) -> RejuvenationOptions:
+        made = [name for name, treatment in treatments.items() if treatment.base in table.deployments]
+        kept = [name for name in table.deployments if name not in bases]
+        return table.model_copy(update={"deployments": (*kept, *made)})
+
+    return campaign.model_copy(update={"rejuvenation": tuple(renamed(table) for table in campaign.rejuvenation)})
 
 
 def _design(raw: Raw) -> DesignTable | None:

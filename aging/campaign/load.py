@@ -12,6 +12,7 @@ from typing import Any
 from aging.campaign.errors import Choice, suggestion, validate_by_kind, validate_table
 from aging.campaign.factors import design_mistakes, expand_factors
 from aging.campaign.load_tables import load_mistakes, typed_tables
+from aging.campaign.rejuvenation import rejuvenation_mistakes
 from aging.campaign.schema import (
     ArrivalsOptions,
     Campaign,
@@ -98,11 +99,11 @@ def _validate(raw: dict[str, Any], kinds: Kinds) -> tuple[Campaign | None, list[
     load = typed_tables(
         None if campaign is None else campaign.load, raw.get("load"), kinds.arrivals, kinds.lengths, mistakes
     )
-    rejuvenation = parts.rejuvenation()
+    rejuvenation = tuple(parts.rejuvenation())
     mistakes.extend(_cross_checks(raw, kinds))
     if campaign is not None:
         mistakes.extend(load_mistakes(load, deployments))
-    mistakes.extend(_rejuvenation_mistakes(rejuvenation, deployments))
+    mistakes.extend(rejuvenation_mistakes(rejuvenation, deployments))
     if mistakes or campaign is None:
         return None, mistakes
     updates = {"deployment": deployments, "load": load, "rejuvenation": rejuvenation}
@@ -127,13 +128,17 @@ class _Parts:
             if isinstance(options, SubjectOptions):
                 yield options
 
-    def rejuvenation(self) -> RejuvenationOptions | None:
-        if "rejuvenation" not in self._raw:
-            return None
-        table, policies = self._raw["rejuvenation"], self._kinds.policies
-        choice = Choice("policy", "rejuvenation policy", policies)
-        options = validate_by_kind(table, "rejuvenation", choice, self._mistakes)
-        return options if isinstance(options, RejuvenationOptions) else None
+    def rejuvenation(self) -> Iterator[RejuvenationOptions]:
+        given = self._raw.get("rejuvenation", [])
+        tables = given if isinstance(given, list) else [given]
+        choice = Choice("policy", "rejuvenation policy", self._kinds.policies)
+        for number, table in enumerate(tables):
+            name = table.get("name") if isinstance(table, dict) else None
+            which = name if isinstance(name, str) else number
+            where = "rejuvenation" if len(tables) == 1 else f"rejuvenation[{which}]"
+            options = validate_by_kind(table, where, choice, self._mistakes)
+            if isinstance(options, RejuvenationOptions):
+                yield options
 
 
 def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
@@ -154,9 +159,10 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
             yield Mistake(f"deployment[{table.get('name', '?')}].engine", what, MistakeCode.UNKNOWN_NAME)
     yield from _window_mistakes(raw)
     names = {table["name"] for table in tables if isinstance(table.get("name"), str)}
-    rejuvenation = raw.get("rejuvenation")
-    if isinstance(rejuvenation, dict) and isinstance(rejuvenation.get("deployments"), list):
-        for name in rejuvenation["deployments"]:
+    given = raw.get("rejuvenation")
+    for one in given if isinstance(given, list) else [given]:
+        listed = one.get("deployments") if isinstance(one, dict) else None
+        for name in listed if isinstance(listed, list) else ():
             if isinstance(name, str) and name not in names:
                 what = f"no deployment is named {name!r}; {suggestion(name, names)}"
                 yield Mistake("rejuvenation.deployments", what, MistakeCode.UNKNOWN_NAME)
@@ -172,20 +178,6 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
     if isinstance(preset, str) and preset not in kinds.presets:
         what = f"unknown preset {preset!r}; {suggestion(preset, kinds.presets)}"
         yield Mistake("model.preset", what, MistakeCode.UNKNOWN_NAME)
-
-
-def _rejuvenation_mistakes(
-    rejuvenation: RejuvenationOptions | None, deployments: Sequence[SubjectOptions]
-) -> Iterator[Mistake]:
-    if rejuvenation is None:
-        return
-    for options in deployments:
-        if not options.owned and (not rejuvenation.deployments or options.name in rejuvenation.deployments):
-            yield Mistake(
-                "rejuvenation.deployments",
-                f"the campaign does not start {options.name}, so it cannot restart it; name only other deployments",
-                MistakeCode.CONFLICT,
-            )
 
 
 def _window_mistakes(raw: dict[str, Any]) -> Iterator[Mistake]:

@@ -234,6 +234,11 @@ Load = Annotated[LoadTable | None, BeforeValidator(_load_or_none)]
 """The load, or None if deployments are only sampled."""
 
 
+def _one_or_more(raw: Any) -> Any:
+    """A table alone is a list of one."""
+    return (raw,) if isinstance(raw, dict) else raw
+
+
 class AnalysisTable(Table):
     """How the sampled series are analyzed."""
 
@@ -282,15 +287,55 @@ class WatchdogsTable(Table):
     )
 
 
+RejuvenationAction = Literal["trim", "reset-caches", "sleep", "restart", "replace", "external"]
+
+
 class RejuvenationOptions(Table):
     """Keys common to all rejuvenation policies; each policy adds its own."""
 
     policy: str
-    action: Literal["restart"] = Field(
-        "restart",
-        description="what is done: requests drain, SIGTERM, a new server starts, the load continues when it is ready",
+    name: str | None = Field(
+        None,
+        max_length=64,
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        description="name of the table, which a deployment's `rejuvenation` key can choose; by default its policy",
     )
     deployments: Sequence[str] = Field((), description="names of the deployments it applies to; all by default")
+    action: RejuvenationAction = Field(
+        "restart",
+        description='`"restart"`: requests drain, the server is stopped and started again, the load continues when it '
+        'is ready; `"replace"`: a successor starts beside it and takes the load; `"trim"`, `"reset-caches"` and '
+        '`"sleep"`: what the runtime offers without a restart; `"external"`: `command` or `url`',
+    )
+    drain: Duration = Field(
+        30.0, ge=0, description="longest wait for requests in flight before the server is stopped; then they are cut"
+    )
+    command: tuple[str, ...] = Field((), description='command line of `action = "external"`')
+    url: str | None = Field(None, pattern="^https?://", description='address that `action = "external"` posts to')
+    action_timeout: Duration = Field(
+        600.0, gt=0, description="longest time of an action, without the start of a server; then it has failed"
+    )
+    dry_run: Flag = Field(False, description="`true`: decisions are journaled and not carried out")
+    at_most: int = Field(1, ge=1, le=1000, description="most deployments of this table that are rejuvenated at once")
+    distance: Duration = Field(
+        60.0, ge=0, description="shortest time between two rejuvenations of a deployment, unless its limit is reached"
+    )
+    budget: int = Field(24, ge=1, le=10_000, description="most rejuvenations of a deployment in 24 hours")
+    longest_backoff: Duration = Field(
+        6 * 3600.0, gt=0, description="longest pause after failures; the pause doubles with each failure in a row"
+    )
+    give_up_after: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="number of failed or useless rejuvenations in a row after which the policy of a deployment is "
+        "disarmed",
+    )
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+        return self.name or self.policy
 
 
 class SubjectOptions(Table):
@@ -309,6 +354,11 @@ class SubjectOptions(Table):
         None,
         description="deployments of one slot run one after the other, different slots side by side; a slot of "
         "its own by default",
+    )
+    rejuvenation: str | None = Field(
+        None,
+        description="name of the `[[rejuvenation]]` table that applies to it; by default the first that lists it, or "
+        "lists no deployment",
     )
     rate: float | None = Field(
         None,
@@ -514,8 +564,10 @@ class Campaign(Table):
         description="designed experiment: keys of deployments or of the load, and the levels to compare",
     )
     design: DesignTable = Field(default_factory=DesignTable, description="which combinations of the levels are run")
-    rejuvenation: Any = Field(
-        None, description="when a deployment is restarted during the campaign: a table with `policy`"
+    rejuvenation: Annotated[tuple[Any, ...], BeforeValidator(_one_or_more)] = Field(
+        (),
+        description="when and how deployments are rejuvenated during the campaign: a table with `policy`, or several "
+        "(`[[rejuvenation]]`)",
     )
     deployment: tuple[Any, ...] = Field(min_length=1, description="a deployment under test; at least one")
 

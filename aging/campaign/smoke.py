@@ -17,7 +17,7 @@ def smoke_campaign(campaign: Campaign, seconds: float) -> Campaign:
         "replicas": 1,
         "cooldown": 0.0,
         "retries": 0,
-        "rejuvenation": None,
+        "rejuvenation": (),
         "orphan_grace": 0.0,
         "sanity": 0.0,
     }

@@ -26,6 +26,7 @@ from aging.core.errors import require
 from aging.core.plugins import discover
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
+from aging.deployments.actions import Offer
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch, Origin
 from aging.deployments.origins.child import LaunchedProcesses
@@ -113,6 +114,8 @@ class DeploymentBase(ABC, Generic[S]):
     """Metrics of its endpoint by their common names."""
     model_format: ClassVar[ModelFormat] = "gguf"
     """File format of a random-weight model."""
+    offers: ClassVar[Mapping[str, Offer]] = {}
+    """Its rejuvenation actions beside `restart`, `replace` and `external`, by their names in campaign files."""
 
     def __init__(self, options: S, model: str | None, base: Path = Path()) -> None:
         self.options = options
@@ -171,6 +174,10 @@ class DeploymentBase(ABC, Generic[S]):
     def common_metrics(self) -> Mapping[str, EngineMetric]:
         """Its metrics with a common name."""
         return self.engine_metrics
+
+    def offered(self) -> Mapping[str, Offer]:
+        """The :attr:`offers` that hold for its options."""
+        return self.offers
 
     def known_aging(self) -> KnownAging | None:
         """The configured aging of a control; None for a real runtime."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,19 +10,22 @@ from typing import Any, Protocol
 from aging.core.endpoint import Endpoint
 from aging.core.processes.child import MAIN, ServerProcess
 from aging.core.processes.ownership import GENERATION_MARKER, Identity, command_line, environment, is_running, mark
+from aging.deployments.actions import GROUP_SIGTERM, StopStep
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """The command line of a server, and environment variables added to those of the runner.
 
-    ``components`` are the command lines of further processes of the same deployment, by name.
+    ``components`` are the command lines of further processes of the same deployment, by name. ``stop`` is how it is
+    asked to end.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     endpoint: Endpoint
     components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stop: Sequence[StopStep] = GROUP_SIGTERM
 
 
 class Origin(Protocol):

@@ -1,18 +1,65 @@
-"""The contract of a rejuvenation policy, which decides when a server is restarted.
+"""The contract of a rejuvenation policy, which decides when the present generation of a server has served long enough.
 
-The action (``restart``) is carried out by ``aging.runner.rejuvenator``: drain, SIGTERM, relaunch,
-ready. The load client holds arrivals during that time and loses none.
+A policy is asked about once a second, by a campaign, by the guard of a live server, or by the replay of a recorded
+series; it takes its time from the caller alone. What is then done is the action of its table.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
 from aging.campaign.schema import RejuvenationOptions
 
 ENTRY_POINT_GROUP = "aging.rejuvenation"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a policy is asked: ``age`` in seconds since the generation was ready, ``wall`` in UNIX seconds."""
+
+    age: float
+    wall: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A policy's decision to rejuvenate now, with the numbers that made it, by name with unit (``limit_bytes``).
+
+    An ``urgent`` one does not wait for a trough of the load or for the minimum distance: the limit is reached, or would
+    be before the wait is over.
+    """
+
+    reason: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long an earlier generation served, in seconds; ``failed`` if it died, else it was ended before it could."""
+
+    seconds: float
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The server that a policy decides about.
+
+    It is number ``index`` (from 0) of the ``count`` servers of the same table. ``generation`` counts its starts from 1;
+    ``lifetimes`` are those of its earlier generations. ``limits`` are the most that an indicator may reach, by
+    indicator, where the campaign or the user names it; limits that the kernel sets are among the readings.
+    """
+
+    index: int = 0
+    count: int = 1
+    generation: int = 1
+    lifetimes: Sequence[Lifetime] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+
 
 O = TypeVar("O", bound=RejuvenationOptions)  # noqa: E741
 
@@ -23,8 +70,9 @@ class Policy(ABC, Generic[O]):
     kind: ClassVar[str]
     options_table: ClassVar[type[RejuvenationOptions]]
 
-    def __init__(self, options: O) -> None:
+    def __init__(self, options: O, subject: Subject = Subject()) -> None:
         self.options = options
+        self.subject = subject
 
     @property
     def indicators(self) -> Sequence[str]:
@@ -35,5 +83,5 @@ class Policy(ABC, Generic[O]):
         """Take readings by indicator, ``age`` seconds after the generation was ready."""
 
     @abstractmethod
-    def reason(self, age: float) -> str | None:
-        """The reason to rejuvenate now, or None; called about once per second."""
+    def decide(self, now: Moment) -> Decision | None:
+        """The decision to rejuvenate now, or None; called about once per second."""

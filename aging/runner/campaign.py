@@ -274,9 +274,7 @@ class CampaignRunner:
         record_event = self._journal.record
         context = RunContext(self._campaign, self._layout, self._timeline, record_event, self._interrupted, self._ports)
         runs = [self._active_run(run, context) for run in planned_round]
-        options = self._campaign.rejuvenation
-        policy = None if options is None else self._catalogue.policies[options.policy]
-        self._round = Round(runs, context, policy, self._prior.lost)
+        self._round = Round(runs, context, self._catalogue.policy, self._prior.lost)
         try:
             return await self._round.run()
         finally:

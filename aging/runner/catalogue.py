@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aging.deployments.runtimes
 import aging.load.arrivals
 import aging.load.lengths
-import aging.rejuvenation
+import aging.rejuvenation.policies
 import aging.sampling.samplers
 import aging.stats.trend_tests
 from aging.campaign.load import Kinds
@@ -19,10 +19,11 @@ from aging.core.plugins import Plugins, discover
 from aging.deployments.models.presets import PRESETS
 
 if TYPE_CHECKING:
+    from aging.campaign.schema import RejuvenationOptions
     from aging.deployments.base import DeploymentBase
     from aging.load.arrivals.base import Arrivals
     from aging.load.lengths.base import Lengths
-    from aging.rejuvenation.base import Policy
+    from aging.rejuvenation.base import Policy, Subject
     from aging.sampling.base import Sampler
     from aging.stats.trend_tests.base import TrendTest
 
@@ -45,7 +46,7 @@ class Catalogue:
             arrivals=Plugins(aging.load.arrivals, "aging.load.arrivals.base:Arrivals"),
             lengths=Plugins(aging.load.lengths, "aging.load.lengths.base:Lengths"),
             samplers=Plugins(aging.sampling.samplers, "aging.sampling.base:Sampler"),
-            policies=Plugins(aging.rejuvenation, "aging.rejuvenation.base:Policy"),
+            policies=Plugins(aging.rejuvenation.policies, "aging.rejuvenation.base:Policy"),
         )
 
     def complete(self) -> Catalogue:
@@ -53,6 +54,10 @@ class Catalogue:
         for plugins in (self.deployments, self.arrivals, self.lengths, self.samplers, self.policies):
             len(plugins)
         return self
+
+    def policy(self, options: RejuvenationOptions, subject: Subject) -> Policy[Any]:
+        """A new policy of the table's kind."""
+        return self.policies[options.policy](options, subject)
 
     def samplers_but(self, kinds: Collection[str]) -> Mapping[str, type[Sampler]]:
         """The samplers without those of these kinds, which are not imported."""

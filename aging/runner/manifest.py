@@ -104,7 +104,7 @@ def _settings(campaign: Campaign) -> CampaignSettings:
             memory_limit_bytes=analysis.memory_limit,
         ),
         validity=campaign.validity.model_dump(mode="json"),
-        rejuvenation=campaign.rejuvenation and campaign.rejuvenation.model_dump(mode="json"),
+        rejuvenation=[table.model_dump(mode="json") for table in campaign.rejuvenation],
     )
 
 

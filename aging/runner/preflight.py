@@ -108,9 +108,10 @@ def _too_short(campaign: Campaign) -> Iterator[str]:
 
 def _unknown_indicator(campaign: Campaign) -> Iterator[str]:
     """A rejuvenation indicator that no finding has: misspelled, or a metric of the engine."""
-    name = getattr(campaign.rejuvenation, "indicator", None)
-    if name is not None and name not in (known := indicators()):
-        yield f"rejuvenation.indicator: unknown indicator {name!r}; {suggestion(name, known)}"
+    for table in campaign.rejuvenation:
+        name = getattr(table, "indicator", None)
+        if name is not None and name not in (known := indicators()):
+            yield f"rejuvenation.indicator: unknown indicator {name!r}; {suggestion(name, known)}"
 
 
 def _deployment_mistakes(deployment: DeploymentBase[Any], leftover: Collection[int]) -> Iterator[tuple[str, str]]:

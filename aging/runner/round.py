@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from aging.campaign.rejuvenation import rejuvenated
 from aging.core.allocator import prefill_allocator
-from aging.core.errors import DeploymentError, require
+from aging.core.errors import DeploymentError
 from aging.core.records import Reading
 from aging.core.tasks import cancel_all
-from aging.rejuvenation.base import Policy
-from aging.runner.rejuvenator import Rejuvenator
+from aging.runner.rejuvenator import MakePolicy, Rejuvenator
 from aging.runner.run import ActiveRun, RunContext
 from aging.store.events import LoadEnded
 
@@ -27,7 +27,7 @@ _SPARE_BYTES = 2**20
 class Round:
     """A round under way. When a deployment dies, only its own load ends.
 
-    ``policy`` makes a rejuvenation policy of the campaign's kind; ``lost`` is why no server of an earlier runner can
+    ``policy`` makes the rejuvenation policy of a table; ``lost`` is why no server of an earlier runner can
     still run, if so.
     """
 
@@ -35,7 +35,7 @@ class Round:
         self,
         runs: Sequence[ActiveRun],
         context: RunContext,
-        policy: Callable[[Any], Policy[Any]] | None,
+        policy: MakePolicy,
         lost: str | None,
     ) -> None:
         self.runs = runs
@@ -103,9 +103,8 @@ class Round:
     async def _until_all(self, ready: Sequence[ActiveRun], followed: Sequence[Coroutine[Any, Any, None]]) -> None:
         followers = [asyncio.create_task(one) for one in followed]
         others = []
-        if self._policy is not None:
-            options = require(self._context.campaign.rejuvenation, "a [rejuvenation] table")
-            self._rejuvenator = Rejuvenator(options, self._policy, ready, self._context.record_event)
+        if tables := rejuvenated(self._context.campaign):
+            self._rejuvenator = Rejuvenator(tables, self._policy, ready, self._context.record_event)
             others.append(asyncio.create_task(self._rejuvenator.run()))
         # By then every code path has run once; the harness is judged from the end of its first minute.
         prefill = asyncio.get_running_loop().call_later(_SETTLES_AFTER_SECONDS, prefill_allocator, _SPARE_BYTES)

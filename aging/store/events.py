@@ -533,20 +533,74 @@ class LogCapped(ServerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RejuvenationDecided(ServerEvent):
+    """Written when a policy asks for a rejuvenation: it begins, or a rule refuses it; again when another rule does."""
+
+    KIND: ClassVar[str] = "rejuvenation_decided"
+    policy: Annotated[str, "", "the policy"] = ""
+    action: Annotated[str, "", "what is to be done"] = ""
+    reason: Annotated[str, "text", "why the policy asked for it"] = ""
+    numbers: Annotated[Mapping[str, float], "by name", "the numbers that made the decision"] = field(
+        default_factory=dict
+    )
+    urgent: Annotated[bool, "", "whether the limit is reached"] = False
+    carried_out: Annotated[bool, "", "whether it begins now"] = True
+    refused: Annotated[str | None, "", "the rule that refuses it; `dry-run` if it is only said"] = None
+    why: Annotated[str, "text", "the rule in words"] = ""
+    until: Annotated[float | None, "s, campaign time", "when that rule no longer refuses it"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RejuvenationStarted(ServerEvent):
-    """Written when a policy restarts a server; arrivals wait."""
+    """Written when an action begins."""
 
     KIND: ClassVar[str] = "rejuvenation_started"
-    action: Annotated[str, "", "`restart`"] = "restart"
+    action: Annotated[str, "", "what is done"] = "restart"
     reason: Annotated[str, "text", "why the policy asked for it"] = ""
+    policy: Annotated[str, "", "the policy"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejuvenationCompleted(ServerEvent):
-    """Written when a restarted server is ready and arrivals go on."""
+    """Written when an action is done and new requests are answered by the server of this ``generation``."""
 
     KIND: ClassVar[str] = "rejuvenation_completed"
-    seconds: Annotated[float, "s", "how long arrivals waited"]
+    seconds: Annotated[float, "s", "from its start to its end"]
+    action: Annotated[str, "", "what was done"] = "restart"
+    held_seconds: Annotated[float, "s", "how long arrivals waited"] = 0.0
+    cut: Annotated[int, "count", "requests in flight that were cut, because they outlasted `drain`"] = 0
+    stages: Annotated[Mapping[str, float], "s, by stage", "how long each stage took"] = field(default_factory=dict)
+    outcome: Annotated[str, "", "`helped` or `unhelpful`"] = "helped"
+    figures: Annotated[Mapping[str, float], "by name", "what was measured of its effect"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejuvenationFailed(ServerEvent):
+    """Written when an action has failed, or was taken back; the server of this ``generation`` serves, if any does."""
+
+    KIND: ClassVar[str] = "rejuvenation_failed"
+    seconds: Annotated[float, "s", "from its start to its end"] = 0.0
+    action: Annotated[str, "", "what was tried"] = "restart"
+    why: Annotated[str, "text", "what failed"] = ""
+    outcome: Annotated[str, "", "`failed` or `undone`"] = "failed"
+    held_seconds: Annotated[float, "s", "how long arrivals waited"] = 0.0
+    cut: Annotated[int, "count", "requests in flight that were cut"] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejuvenationDisarmed(ServerEvent):
+    """Written when the policy of a deployment is disarmed: its rejuvenations fail, or do not help."""
+
+    KIND: ClassVar[str] = "rejuvenation_disarmed"
+    why: Annotated[str, "text", "why"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRedirected(ServerEvent):
+    """Written when new requests go to the successor, the server of this ``generation``; the old one drains."""
+
+    KIND: ClassVar[str] = "load_redirected"
+    port: Annotated[int | None, "port", "where it listens"] = None
 
 
 KINDS: Mapping[str, type[Event]] = {

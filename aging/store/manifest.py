@@ -75,7 +75,13 @@ class CampaignSettings(_Part):
     sampling_seconds: Mapping[str, float] = {}
     analysis: Analysis = Analysis()
     validity: Mapping[str, Any] = {}
-    rejuvenation: Mapping[str, Any] | None = None
+    rejuvenation: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
+
+    @property
+    def rejuvenation_tables(self) -> Sequence[Mapping[str, Any]]:
+        """Its `[[rejuvenation]]` tables; release 0.2 wrote one table, or null."""
+        given = self.rejuvenation
+        return () if given is None else (given,) if isinstance(given, Mapping) else given
 
 
 class Treatment(_Part):

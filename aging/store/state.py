@@ -208,6 +208,8 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
             return replace(run, load_end=event.stamp.mono)
         case events.RejuvenationStarted():
             return replace(run, phase="rejuvenating", rejuvenations=run.rejuvenations + 1)
+        case events.RejuvenationCompleted() | events.RejuvenationFailed() if run.phase == "rejuvenating":
+            return replace(run, phase=_serving(run))
         case events.DeploymentDied():
             return replace(run, phase="died", pid=None, died=event.stamp.mono, processes={}, main=None)
         case events.DeploymentGone():

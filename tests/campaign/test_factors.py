@@ -84,7 +84,7 @@ def test_levels_valid_only_together() -> None:
 
 def test_rejuvenation_of_points() -> None:
     base = GOOD + '[rejuvenation]\npolicy = "periodic"\nevery = "1m"\ndeployments = ["b"]\n'
-    assert parsed(CACHE, base=base).rejuvenation.deployments == ("b-p01", "b-p02")
+    assert parsed(CACHE, base=base).rejuvenation[0].deployments == ("b-p01", "b-p02")
 
 
 FOUR = CACHE + RATE + TIMEOUT + '"load.drain" = ["1s", "2s"]\n'

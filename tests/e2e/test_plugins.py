@@ -86,19 +86,19 @@ from aging.stats.trend_tests.base import TestResult, TrendTest
 
 COIN = TrendTest("coin", lambda series: TestResult(s=0.0, var_s=1.0, z=0.0, p=0.5))
 """,
-    "rejuvenation/never.py": """
+    "rejuvenation/policies/waiting.py": """
 from typing import Literal
 from aging.campaign.schema import RejuvenationOptions
 from aging.rejuvenation.base import Policy
 
-class NeverOptions(RejuvenationOptions):
-    policy: Literal["never"]
+class WaitingOptions(RejuvenationOptions):
+    policy: Literal["waiting"]
 
-class Never(Policy):
-    kind = "never"
-    options_table = NeverOptions
+class Waiting(Policy):
+    kind = "waiting"
+    options_table = WaitingOptions
 
-    def reason(self, age):
+    def decide(self, now):
         return None
 """,
 }
@@ -109,7 +109,7 @@ def test_plugin_is_one_file(tmp_path: Path, campaign_file: Callable[..., Path]) 
     shutil.copytree(Path(package.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in FILES.items():
         (copy / name).write_text(text)
-    file = campaign_file(duration="5s", warmup="1s", extra='[rejuvenation]\npolicy = "never"')
+    file = campaign_file(duration="5s", warmup="1s", extra='[rejuvenation]\npolicy = "waiting"')
     changed = file.read_text().replace('{ kind = "poisson", rate = 30.0 }', '{ kind = "pairs", every = 0.1 }')
     changed = changed.replace('kind = "reference"', 'kind = "slow-reference"\nslowness = 2.0', 1)
     changed = changed.replace("{ median = 4, p95 = 8, min = 1, max = 16 }", '{ kind = "either", one = 3, other = 5 }')

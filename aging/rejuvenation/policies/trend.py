@@ -10,7 +10,7 @@ from pydantic import Field
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.format import readable_duration
 from aging.core.units import Duration, Positive
-from aging.rejuvenation.base import Policy
+from aging.rejuvenation.base import Decision, Moment, Policy, Subject
 
 if TYPE_CHECKING:
     from aging.stats.sequential_watch import TrendWatch
@@ -35,8 +35,8 @@ class TrendPolicy(Policy[TrendOptions]):
     kind = "trend"
     options_table = TrendOptions
 
-    def __init__(self, options: TrendOptions) -> None:
-        super().__init__(options)
+    def __init__(self, options: TrendOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
+        super().__init__(options, subject)
         self._began = options.warmup
         self._watch = self._new_watch()
         self._rising = False
@@ -53,7 +53,8 @@ class TrendPolicy(Policy[TrendOptions]):
         self._level = value
         self._watch.add(age - self._began, value)
 
-    def reason(self, age: float) -> str | None:
+    def decide(self, now: Moment) -> Decision | None:
+        age = now.age
         if age < self._began:
             return None
         self._rising |= self._watch.rising(age - self._began)
@@ -65,7 +66,8 @@ class TrendPolicy(Policy[TrendOptions]):
         if slope <= 0 or room / slope >= self.options.within:
             return None
         left = readable_duration(max(room / slope, 0.0))
-        return f"{self.options.indicator} rises by {slope * 3600:,.0f} per hour and reaches its limit in {left}"
+        reason = f"{self.options.indicator} rises by {slope * 3600:,.0f} per hour and reaches its limit in {left}"
+        return Decision(reason, {"slope_per_hour": slope * 3600, "level": self._level, "limit": self.options.limit})
 
     def _new_watch(self) -> TrendWatch:
         from aging.stats.sequential_watch import TrendWatch  # noqa: PLC0415 - scipy: for a campaign with this policy

@@ -9,7 +9,7 @@ from pydantic import Field
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.format import readable_duration
 from aging.core.units import Positive
-from aging.rejuvenation.base import Policy
+from aging.rejuvenation.base import Decision, Moment, Policy
 
 
 class PeriodicOptions(RejuvenationOptions):
@@ -25,5 +25,8 @@ class Periodic(Policy[PeriodicOptions]):
     kind = "periodic"
     options_table = PeriodicOptions
 
-    def reason(self, age: float) -> str | None:
-        return f"{readable_duration(self.options.every)} old" if age >= self.options.every else None
+    def decide(self, now: Moment) -> Decision | None:
+        every = self.options.every
+        if now.age < every:
+            return None
+        return Decision(f"{readable_duration(every)} old", {"age_seconds": now.age, "every_seconds": every})

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.units import Positive
-from aging.rejuvenation.base import Policy
+from aging.rejuvenation.base import Decision, Moment, Policy, Subject
 
 
 class ThresholdOptions(RejuvenationOptions):
@@ -29,8 +29,8 @@ class Threshold(Policy[ThresholdOptions]):
     kind = "threshold"
     options_table = ThresholdOptions
 
-    def __init__(self, options: ThresholdOptions) -> None:
-        super().__init__(options)
+    def __init__(self, options: ThresholdOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
+        super().__init__(options, subject)
         self._recent: deque[tuple[float, float]] = deque()
 
     @property
@@ -44,11 +44,12 @@ class Threshold(Policy[ThresholdOptions]):
         while self._recent and self._recent[0][0] < age - self.options.window:
             self._recent.popleft()
 
-    def reason(self, age: float) -> str | None:
+    def decide(self, now: Moment) -> Decision | None:
         o = self.options
-        if age < o.window or not self._recent:
+        if now.age < o.window or not self._recent:
             return None
         middle = median(value for _, value in self._recent)
         if middle <= o.above:
             return None
-        return f"median {o.indicator} over {o.window:g} s is {middle:,.0f}, above {o.above:,.0f}"
+        reason = f"median {o.indicator} over {o.window:g} s is {middle:,.0f}, above {o.above:,.0f}"
+        return Decision(reason, {"median": middle, "above": o.above})

@@ -1,0 +1,1 @@
+"""What rejuvenations did, and what is advised: effects, comparison of policies, advice, replay of recorded series."""

@@ -1,0 +1,1 @@
+"""Rejuvenation policies, one file each; the contract is in :mod:`aging.rejuvenation.base`."""
