@@ -39,7 +39,9 @@ class RunState:
     started by the runner or not, ``command`` its command line from the kernel, ``port`` where it listens. ``ready`` is
     when this generation became ready; ``loads`` counts its load processes. ``driven``: the load reached the end of its
     schedule, whose last arrival may be due long before the end of the run. ``cut_short``: the rest of its time passed
-    while the runner was down.
+    while the runner was down. ``rejuvenations`` counts those that began, ``rejuvenations_failed`` those that failed or
+    were taken back; ``action`` is that of the last of them, which began at ``acting``; ``rejuvenated`` is when the last
+    one that was carried out ended.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -47,6 +49,10 @@ class RunState:
     pid: int | None = None
     attempt: int = 1
     rejuvenations: int = 0
+    rejuvenations_failed: int = 0
+    action: str = ""
+    acting: float | None = None
+    rejuvenated: float | None = None
     watched: bool = False
     earlier: float = 0.0
     load_start: float | None = None
@@ -206,10 +212,15 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
             return replace(run, phase="watching", load_end=None)
         case events.LoadFinished() | events.LoadDied() | events.WatchFinished():
             return replace(run, load_end=event.stamp.mono)
-        case events.RejuvenationStarted():
-            return replace(run, phase="rejuvenating", rejuvenations=run.rejuvenations + 1)
-        case events.RejuvenationCompleted() | events.RejuvenationFailed() if run.phase == "rejuvenating":
-            return replace(run, phase=_serving(run))
+        case events.RejuvenationStarted(action=action):
+            begun = replace(run, rejuvenations=run.rejuvenations + 1, action=action, acting=event.stamp.mono)
+            return replace(begun, phase="rejuvenating")
+        case events.RejuvenationCompleted():
+            done = replace(run, rejuvenated=event.stamp.mono)
+            return replace(done, phase=_serving(run)) if run.phase == "rejuvenating" else done
+        case events.RejuvenationFailed():
+            failed = replace(run, rejuvenations_failed=run.rejuvenations_failed + 1)
+            return replace(failed, phase=_serving(run)) if run.phase == "rejuvenating" else failed
         case events.DeploymentDied():
             return replace(run, phase="died", pid=None, died=event.stamp.mono, processes={}, main=None)
         case events.DeploymentGone():
