@@ -85,13 +85,18 @@ class Requests:
         return self._pulse.now(len(self._flying) + len(self._backlog))
 
     def over(self, now: float, *, stopped: bool) -> bool:
-        """Whether the load has come to its end; what is still in flight when its drain ends is cut."""
+        """Whether the load has come to its end; what is still in flight or waits when its drain ends is cut."""
         if not stopped and self._upcoming is not None:
             return False
         self._drained = min(self._drained, now + self._job.load.drain)
         if now >= self._drained:
             self._fail_all(now, "cut", "not finished when the run ended")
-        return self.idle
+            for request in self._backlog:
+                due = self._job.load_start + request.at
+                never = _Sent(request, due, math.nan, math.nan, math.nan, self._generation, True)
+                self._write(never, now, "error", "cut", "held when the run ended")
+            self._backlog.clear()
+        return self.idle and not self._backlog
 
     def close(self) -> dict[str, Any]:
         """What a load process says in the end."""
@@ -158,7 +163,7 @@ class Requests:
             index=one.request.number,
             generation=one.generation,
             scheduled=one.due,
-            sent=None if status == "dropped" else one.sent,
+            sent=None if status == "dropped" or math.isnan(one.sent) else one.sent,
             first_token=one.first if streaming else None,
             last_token=one.last if ok else None,
             finished=finished,

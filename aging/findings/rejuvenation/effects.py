@@ -76,7 +76,7 @@ def _effects(
         interrupted = any(gap.gone <= reach.drained and gap.back >= reach.begin for gap in gaps)
         if missing and not interrupted:
             lost[NO_RECORD] = missing
-        waits = requests.waits(places)
+        waits = requests.waits(places[requests.due[places] >= span.begin])  # others waited for the one before
         before = requests.between(max(span.begin - AROUND_SECONDS, since), span.begin)
         during = requests.between(span.begin, np.nextafter(reach.drained, np.inf))
         after = slice(during.stop, requests.between(0.0, min(reach.drained + AROUND_SECONDS, until)).stop)
