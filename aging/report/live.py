@@ -121,7 +121,7 @@ def _rejuvenated(state: RunState, now: float) -> Iterator[str]:
         ago = f", last {readable_duration(max(now - (state.rejuvenated or now), 0.0))} ago" if recent else ""
         yield f"rejuvenated {_times(done)}{ago}"
     if failed:
-        yield f"failed to {_times(failed)}"
+        yield f"{failed} rejuvenation{'' if failed == 1 else 's'} failed"
 
 
 def _times(count: int) -> str:

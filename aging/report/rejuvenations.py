@@ -116,7 +116,9 @@ def steady(effects: Sequence[RejuvenationEffect]) -> str:
     if not known:
         return "not seen to be steady again"
     open_ = len(effects) - len(known)
-    text = f"steady again after {readable_duration(60 * max(known))}" + (" at the latest" if len(known) > 1 else "")
+    latest = 60 * max(known)
+    text = f"steady again after {readable_duration(latest)}" if latest >= 1 else "steady again at once"
+    text += " at the latest" if len(known) > 1 and latest >= 1 else ""
     return f"{text} ({open_} not seen to be)" if open_ else text
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,14 +13,14 @@ import pandas as pd
 from aging.core.format import utc
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY
 from aging.findings.indicator_analysis import IndicatorAnalysis
-from aging.findings.load_gaps import load_gaps
+from aging.findings.load_gaps import LoadGap, load_gaps
 from aging.findings.rejuvenation.levels import Levels, Neighbors, Rates, change, rates_of
 from aging.findings.rejuvenation.requests import NO_RECORD, Reach, Requests
 from aging.findings.rejuvenation.spans import Span, spans_of
 from aging.findings.rejuvenation.steadiness import steady_after
 from aging.findings.rejuvenation.tables import label, policy, table_of
 from aging.findings.series import Measured, device_samples
-from aging.findings.types import LevelChange, RejuvenationEffect
+from aging.findings.types import RejuvenationEffect
 from aging.store.results import Results
 
 AROUND_SECONDS = 300.0
@@ -56,65 +58,94 @@ def spans_with_ends(results: Results, deployment: str, replica: int) -> list[tup
     return [(span, after if span.end is None else span.end) for span, after in zip(spans, following, strict=True)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is known of one run. ``origin`` is the start of its load, ``over``: its load has ended."""
+
+    deployment: str
+    replica: int
+    origin: float | None
+    over: bool
+    table: Mapping[str, Any] | None
+    requests: Requests
+    levels: Sequence[Levels]
+    rates: Rates
+    gaps: Sequence[LoadGap]
+
+
 def _effects(
     results: Results, deployment: str, replica: int, analyzed: Sequence[IndicatorAnalysis]
 ) -> Iterator[RejuvenationEffect]:
     spans = spans_with_ends(results, deployment, replica)
     if not spans:
         return
-    requests, rates = requests_of(results, deployment, replica), rates_of(analyzed, deployment, replica)
-    levels = list(_levels(results, deployment, replica))
-    table = table_of(results.manifest, deployment)
-    origin = results.state.runs[deployment, replica].load_start
-    gaps = load_gaps(results, deployment, replica)
-    since = -math.inf  # the end of the one before
+    state = results.state.runs[deployment, replica]
+    run = _Run(
+        deployment=deployment,
+        replica=replica,
+        origin=state.load_start,
+        over=state.load_end is not None,
+        table=table_of(results.manifest, deployment),
+        requests=requests_of(results, deployment, replica),
+        levels=list(_levels(results, deployment, replica)),
+        rates=rates_of(analyzed, deployment, replica),
+        gaps=load_gaps(results, deployment, replica),
+    )
+    since, told = -math.inf, frozenset[int]()  # the end of the one before; the missing requests of those before
     for (span, end), until in zip(spans, [*(one.begin for one, _ in spans[1:]), math.inf], strict=True):
-        reach = requests.reach(span.begin, end, until)
-        places = requests.touched(reach, until)
-        lost = dict(requests.lost(places, until))
-        missing = 0 if results.state.runs[deployment, replica].load_end is None else requests.without_record(reach)
-        interrupted = any(gap.gone <= reach.drained and gap.back >= reach.begin for gap in gaps)
-        if missing and not interrupted:
-            lost[NO_RECORD] = missing
-        waits = requests.waits(places[requests.due[places] >= span.begin])  # others waited for the one before
-        before = requests.between(max(span.begin - AROUND_SECONDS, since), span.begin)
-        during = requests.between(span.begin, np.nextafter(reach.drained, np.inf))
-        after = slice(during.stop, requests.between(0.0, min(reach.drained + AROUND_SECONDS, until)).stop)
-        started, decided = span.started, span.decided
-        yield RejuvenationEffect(
-            deployment=deployment,
-            replica=replica,
-            generation_before=started.generation,
-            generation_after=span.generation_after,
-            action=started.action,
-            policy=started.policy or policy(table),
-            table=label(table),
-            reason=started.reason,
-            numbers={} if decided is None else dict(decided.numbers),
-            at_seconds=None if origin is None else round(span.begin - origin, 3),
-            wall=utc(started.stamp.wall).isoformat(),
-            seconds=span.seconds,
-            stages=dict(span.stages),
-            outcome=span.outcome,
-            why=span.why,
-            arrived=during.stop - during.start,
-            lost=lost,
-            unsent=missing if interrupted else 0,
-            held=int(waits.size),
-            held_median_seconds=_quantile(waits, 0.5),
-            held_p99_seconds=_quantile(waits, 0.99),
-            held_longest_seconds=_quantile(waits, 1.0),
-            cut=max(span.cut, lost.get("cut", 0)),
-            retried=0,
-            duplicated=requests.duplicated(places),
-            unavailable_seconds=unavailable(span, requests, reach),
-            ttft_before=requests.first_tokens(before),
-            ttft_during=requests.first_tokens(during),
-            ttft_after=requests.first_tokens(after),
-            steady_after_minutes=_steady(requests, before, reach, until),
-            levels=_changes(levels, span, (since, end, until), rates),
-        )
-        since = reach.drained
+        reach = run.requests.reach(span.begin, end, until)
+        missing = run.requests.without_record(reach) - told if run.over else frozenset()
+        yield _effect(run, span, reach, (since, until), len(missing))
+        since, told = reach.drained, told | missing
+
+
+def _effect(run: _Run, span: Span, reach: Reach, between: tuple[float, float], missing: int) -> RejuvenationEffect:
+    """One of them, ``between`` the end of the one before and the begin of the next; ``missing`` left no record."""
+    (since, until), requests = between, run.requests
+    places = requests.touched(reach, until)
+    lost = dict(requests.lost(places, until))
+    interrupted = any(gap.gone <= reach.drained and gap.back >= reach.begin for gap in run.gaps)
+    if missing and not interrupted:
+        lost[NO_RECORD] = missing
+    waits = requests.waits(places[requests.due[places] >= span.begin])  # others waited for the one before
+    before = requests.between(max(span.begin - AROUND_SECONDS, since), span.begin)
+    during = requests.between(span.begin, np.nextafter(reach.drained, np.inf))
+    after = slice(during.stop, requests.between(0.0, min(reach.drained + AROUND_SECONDS, until)).stop)
+    started = span.started
+    around = Neighbors(since, span.begin, reach.end, until, started.generation, span.generation_after)
+    return RejuvenationEffect(
+        deployment=run.deployment,
+        replica=run.replica,
+        generation_before=started.generation,
+        generation_after=span.generation_after,
+        action=started.action,
+        policy=started.policy or policy(run.table),
+        table=label(run.table),
+        reason=started.reason,
+        numbers={} if span.decided is None else dict(span.decided.numbers),
+        at_seconds=None if run.origin is None else round(span.begin - run.origin, 3),
+        wall=utc(started.stamp.wall).isoformat(),
+        seconds=span.seconds,
+        stages=dict(span.stages),
+        outcome=span.outcome,
+        why=span.why,
+        arrived=during.stop - during.start,
+        lost=lost,
+        unsent=missing if interrupted else 0,
+        held=int(waits.size),
+        held_median_seconds=_quantile(waits, 0.5),
+        held_p99_seconds=_quantile(waits, 0.99),
+        held_longest_seconds=_quantile(waits, 1.0),
+        cut=max(span.cut, lost.get("cut", 0)),
+        retried=0,
+        duplicated=requests.duplicated(places),
+        unavailable_seconds=unavailable(span, requests, reach),
+        ttft_before=requests.first_tokens(before),
+        ttft_during=requests.first_tokens(during),
+        ttft_after=requests.first_tokens(after),
+        steady_after_minutes=_steady(requests, before, reach, until),
+        levels=tuple(change(one, around, run.rates) for one in run.levels),
+    )
 
 
 def unavailable(span: Span, requests: Requests, reach: Reach) -> float:
@@ -129,14 +160,6 @@ def _steady(requests: Requests, before: slice, reach: Reach, until: float) -> fl
     known = np.isfinite(ttft)
     seconds = steady_after(earlier[np.isfinite(earlier)], due[known], ttft[known], reach.end)
     return None if seconds is None else seconds / 60
-
-
-def _changes(
-    levels: Sequence[Levels], span: Span, times: tuple[float, float, float], rates: Rates
-) -> tuple[LevelChange, ...]:
-    since, end, until = times
-    around = Neighbors(since, span.begin, end, until, span.started.generation, span.generation_after)
-    return tuple(change(one, around, rates) for one in levels)
 
 
 def _levels(results: Results, deployment: str, replica: int) -> Iterator[Levels]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -122,19 +123,26 @@ class Requests:
         until: Floats = np.where(np.isnan(self.sent[held]), self.finished[held], self.sent[held]) - self.due[held]
         return until
 
-    def without_record(self, reach: Reach) -> int:
-        """How many numbers are missing between those of the requests that were due while it lasted."""
+    def without_record(self, reach: Reach) -> frozenset[int]:
+        """The numbers that are missing from the last request before it to the first that was due after it.
+
+        Where none was due after it, that of requests after the last is not known.
+        """
+        missing: set[int] = set()
+        for due, numbers in self._by_class:
+            first = max(int(np.searchsorted(due, reach.begin, side="left")) - 1, 0)
+            around = numbers[first : int(np.searchsorted(due, reach.drained, side="right")) + 1]
+            if around.size:
+                missing |= set(range(int(around.min()), int(around.max()))) - set(around.tolist())
+        return frozenset(missing)
+
+    @cached_property
+    def _by_class(self) -> Sequence[tuple[Floats, NDArray[np.int64]]]:
+        """When the requests of each class were due, and their numbers."""
         if self.index is None:
-            return 0
-        part = self.between(reach.begin, np.nextafter(reach.drained, np.inf))
-        numbers, known = self.index[part], np.unique(self.index)
-        missing = 0
-        for group in np.unique(numbers // CLASS_STRIDE):
-            own = numbers[numbers // CLASS_STRIDE == group]
-            first, last = int(own.min()), int(own.max())
-            there = np.searchsorted(known, last, side="right") - np.searchsorted(known, first, side="left")
-            missing += last - first + 1 - int(there)
-        return missing
+            return ()
+        classes = self.index // CLASS_STRIDE
+        return [(self.due[classes == one], self.index[classes == one]) for one in np.unique(classes)]
 
     def duplicated(self, places: NDArray[np.int64]) -> int:
         """Records of requests of these beyond the first of each; of those that were sent."""

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from aging.findings.types import RejuvenationOutcome
 from aging.store.events import (
     DeploymentDied,
+    DeploymentReadopted,
+    DeploymentReady,
     DeploymentStarted,
     Event,
+    LoadResumed,
     RejuvenationCompleted,
     RejuvenationDecided,
     RejuvenationFailed,
@@ -50,67 +53,80 @@ def spans_of(events: Sequence[Event]) -> list[Span]:
     return list(_spans(events))
 
 
+@dataclass
+class _UnderWay:
+    """A rejuvenation whose end has not been read yet, and what was read since."""
+
+    started: RejuvenationStarted
+    decided: RejuvenationDecided | None
+    made: list[int] = field(default_factory=list)
+    serving: int | None = None
+    death: DeploymentDied | None = None
+    resumed: float | None = None
+
+
 def _spans(events: Sequence[Event]) -> Iterator[Span]:
     decided: RejuvenationDecided | None = None
-    under_way: Span | None = None
-    made: list[int] = []
-    death: DeploymentDied | None = None
+    one: _UnderWay | None = None
     for event in events:
         match event:
             case RejuvenationDecided() if event.carried_out:
                 decided = event
             case RejuvenationStarted():
-                if under_way is not None:
-                    yield _without_end(under_way, made, death)
-                under_way = Span(event, decided, event.stamp.mono, None, "unfinished")
-                decided, made, death = None, [], None
-            case DeploymentStarted() if under_way is not None:
-                made.append(event.generation)
-            case DeploymentDied() if under_way is not None:
-                death = event
-            case RejuvenationCompleted() | RejuvenationFailed() if under_way is not None:
-                yield _ended(under_way, event, made, death)
-                under_way = None
-    if under_way is not None:
-        yield _without_end(under_way, made, death)
+                if one is not None:
+                    yield _without_end(one)
+                one, decided = _UnderWay(event, decided), None
+            case RejuvenationCompleted() | RejuvenationFailed() if one is not None:
+                yield _ended(one, event)
+                one = None
+            case DeploymentStarted() if one is not None:
+                one.made.append(event.generation)
+            case DeploymentReady() | DeploymentReadopted() if one is not None:
+                one.serving = event.generation
+            case DeploymentDied() if one is not None:
+                one.death = event
+            case LoadResumed() if one is not None:
+                one.resumed = event.stamp.mono
+    if one is not None:
+        yield _without_end(one)
 
 
-def _ended(
-    span: Span, event: RejuvenationCompleted | RejuvenationFailed, made: Sequence[int], death: DeploymentDied | None
-) -> Span:
-    completed = isinstance(event, RejuvenationCompleted)
+def _ended(one: _UnderWay, event: RejuvenationCompleted | RejuvenationFailed) -> Span:
+    completed, death = isinstance(event, RejuvenationCompleted), one.death
     serves = completed or event.outcome == "undone" or death is None or death.generation != event.generation
     return Span(
-        started=span.started,
-        decided=span.decided,
-        begin=span.begin,
+        started=one.started,
+        decided=one.decided,
+        begin=one.started.stamp.mono,
         end=event.stamp.mono,
         outcome=_OUTCOMES.get(event.outcome, "helped" if completed else "failed"),
         why="" if isinstance(event, RejuvenationCompleted) else event.why,
         generation_after=event.generation if serves else None,
-        generations=tuple(made),
+        generations=tuple(one.made),
         seconds=event.seconds,
-        held_seconds=event.held_seconds or _held_before(event, span),
+        held_seconds=event.held_seconds or _held_before(one, event),
         cut=event.cut,
         stages=event.stages if isinstance(event, RejuvenationCompleted) else {},
     )
 
 
-def _held_before(event: RejuvenationCompleted | RejuvenationFailed, span: Span) -> float:
+def _held_before(one: _UnderWay, event: RejuvenationCompleted | RejuvenationFailed) -> float:
     """How long arrivals waited, as release 0.2 wrote it: it had no other action than a restart, and no stages."""
     old = isinstance(event, RejuvenationCompleted) and not event.stages and event.action == "restart"
-    return event.seconds if old and span.decided is None else 0.0
+    return event.seconds if old and one.decided is None else 0.0
 
 
-def _without_end(span: Span, made: Sequence[int], death: DeploymentDied | None) -> Span:
+def _without_end(one: _UnderWay) -> Span:
+    """It ends with the death of the server, or with the next load process where the runner was killed."""
+    begin, death = one.started.stamp.mono, one.death
     return Span(
-        started=span.started,
-        decided=span.decided,
-        begin=span.begin,
-        end=None if death is None else death.stamp.mono,
+        started=one.started,
+        decided=one.decided,
+        begin=begin,
+        end=one.resumed if death is None else death.stamp.mono,
         outcome="unfinished" if death is None else "failed",
         why="The journal has no end of it." if death is None else death.why,
-        generation_after=None,
-        generations=tuple(made),
-        seconds=None if death is None else death.stamp.mono - span.begin,
+        generation_after=one.serving if death is None else None,
+        generations=tuple(one.made),
+        seconds=None if death is None else death.stamp.mono - begin,
     )

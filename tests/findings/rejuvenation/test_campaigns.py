@@ -122,3 +122,16 @@ def test_no_policy(tmp_path: Path) -> None:
     assert campaign.run() == 0, campaign.output
     assert campaign.findings["rejuvenations"] == campaign.findings["policies"] == []
     assert "rejuvenat" not in campaign.output
+
+
+def test_runner_killed_in_a_restart(tmp_path: Path) -> None:
+    """What was due while no load process ran is counted apart, and once: the next restart follows at once."""
+    text = small_campaign('name = "clean"', LEAK, tables=PERIODIC, duration="100s", rate=4.0)
+    campaign = VirtualCampaign(tmp_path, text)
+    campaign.kill(61.0)
+    assert campaign.run() is None
+    assert campaign.resume(after=5.0) == 0, campaign.output
+    unfinished, done = campaign.findings["rejuvenations"]
+    assert (unfinished["outcome"], unfinished["unsent"], unfinished["lost"]) == ("unfinished", 34, {})
+    assert (done["outcome"], done["unsent"], done["lost"], done["held"]) == ("helped", 0, {}, 28)
+    assert "rejuvenation_failed" in campaign.problems("leak")
