@@ -98,7 +98,7 @@ def _ended(one: _UnderWay, event: RejuvenationCompleted | RejuvenationFailed) ->
         started=one.started,
         decided=one.decided,
         begin=one.started.stamp.mono,
-        end=event.stamp.mono,
+        end=_end(one, event),
         outcome=_OUTCOMES.get(event.outcome, "helped" if completed else "failed"),
         why="" if isinstance(event, RejuvenationCompleted) else event.why,
         generation_after=event.generation if serves else None,
@@ -108,6 +108,13 @@ def _ended(one: _UnderWay, event: RejuvenationCompleted | RejuvenationFailed) ->
         cut=event.cut,
         stages=event.stages if isinstance(event, RejuvenationCompleted) else {},
     )
+
+
+def _end(one: _UnderWay, event: RejuvenationCompleted | RejuvenationFailed) -> float:
+    """When it was done; the event is written once its effect has been read."""
+    if event.seconds <= 0:
+        return event.stamp.mono
+    return min(one.started.stamp.mono + event.seconds, event.stamp.mono)
 
 
 def _held_before(one: _UnderWay, event: RejuvenationCompleted | RejuvenationFailed) -> float:

@@ -117,6 +117,12 @@ def test_journal_of_release_0_2(tmp_path: Path) -> None:
     assert (one.unavailable_seconds, one.held, one.lost) == (10.0, 40, {})
 
 
+def test_event_written_after_the_effect_was_read(tmp_path: Path) -> None:
+    late = (END + 20.0, *completed(END, held_seconds=10.0, stages={"start": 10.0})[1:])
+    (one,) = effects(run_of(tmp_path, [started(BEGIN), late], waiting()))
+    assert (one.seconds, one.arrived, one.held, one.ttft_after.answers) == (10.0, 40, 40, 1200)
+
+
 def test_failing_without_hold(tmp_path: Path) -> None:
     """Arrivals went on to a server that was away: each failed."""
     changed = {index: failed("connect", finished=due(index) + 0.01) for index in range(404, 424)}
