@@ -10,7 +10,7 @@ from typing import Literal
 
 from aging.core.processes.stopping import GROUP_SIGTERM, MAIN_SIGTERM, MAIN_THEN_GROUP, StopStep
 
-__all__ = ["GROUP_SIGTERM", "MAIN_SIGTERM", "MAIN_THEN_GROUP", "HttpCall", "Offer", "StopStep"]
+__all__ = ["GROUP_SIGTERM", "MAIN_SIGTERM", "MAIN_THEN_GROUP", "TRIM", "HttpCall", "Offer", "StopStep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +35,7 @@ class Offer:
     quiet: bool = True
     trims: bool = False
     undo: tuple[HttpCall, ...] = ()
+
+
+TRIM = Offer(quiet=False, trims=True)
+"""Of every deployment with `allocator_probe`: allocations wait while free pages go back, requests go on."""
