@@ -333,7 +333,7 @@ class CampaignRunner:
         return unused
 
     def _targets(self) -> list[Target]:
-        targets = [target for run in self._runs if (target := run.server.target()) is not None]
+        targets = [target for run in self._runs for target in run.server.targets()]
         generation = self._prior.runners + 1  # each runner process is a generation of the harness
         own = [Target(HARNESS, "runner", generation, (os.getpid(),), with_descendants=False)]
         own += [

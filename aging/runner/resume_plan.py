@@ -87,7 +87,11 @@ def prior_state(state: CampaignState, last_seen: float, now: Stamp) -> PriorStat
         lost = "ended by a reboot of the host"
     elif state.cleared is not None:
         lost = _CLEARED[state.cleared]
-    runs = state.runs if lost is None else {key: replace(run, processes={}) for key, run in state.runs.items()}
+    runs = (
+        state.runs
+        if lost is None
+        else {key: replace(run, processes={}, beside=None) for key, run in state.runs.items()}
+    )
     baseline = state.baseline if same_boot else None
     return PriorState(timeline, runs, max(last_seen, state.alive), state.runners, lost, baseline)
 

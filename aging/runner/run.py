@@ -135,10 +135,9 @@ class ActiveRun:
             folder=self.folder,
             resumed=resumed,
             shift=context.timeline.shift,
+            generation=self.server.generation,
         )
         load_process.begin(job)
-        if self.server.generation > 1:
-            load_process.release(self.server.generation)
         self._load = _Load(load_process, load_start, resumed)
         self.loads += 1
         if self._start_recorded:
