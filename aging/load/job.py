@@ -25,7 +25,7 @@ class Job:
 
     ``resumed`` marks a load that another process had begun: requests that are due already are not sent. ``shift`` is
     how far the campaign's timeline is ahead of the monotonic clock. ``generation`` is that of the server at
-    ``endpoint``.
+    ``endpoint``. ``held``: arrivals wait from the start, because a rejuvenation is under way.
     """
 
     endpoint: Endpoint
@@ -38,6 +38,7 @@ class Job:
     resumed: bool = False
     shift: float = 0.0
     generation: int = 1
+    held: bool = False
 
     def requests(self) -> Iterator[PlannedRequest]:
         """The open loops' requests, in order of time."""
@@ -65,7 +66,7 @@ class Job:
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` turns back."""
         load = self.load.model_dump(mode="json", by_alias=True)
-        names = ("rate", "seed", "duration", "load_start", "resumed", "shift", "generation")
+        names = ("rate", "seed", "duration", "load_start", "resumed", "shift", "generation", "held")
         fields = {name: getattr(self, name) for name in names}
         return json.dumps(fields | {"endpoint": asdict(self.endpoint), "load": load, "folder": str(self.folder)})
 

@@ -50,6 +50,8 @@ async def main(send: Send) -> None:
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
     client = Client(job.endpoint, limits, job.seed, job.load_start, record, generation=job.generation)
+    if job.held:
+        client.hold()
     digest = job.digest()
 
     def arrived(request: PlannedRequest) -> None:

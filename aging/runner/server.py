@@ -159,9 +159,16 @@ class Server:
         """Whether an action from outside is under way that may end the process: its end is then no death."""
         self._serving.end_expected = expected
 
-    async def until_ended(self) -> None:
-        """Wait until the process that serves has ended by itself."""
-        await self._gone.wait()
+    @property
+    def ended(self) -> bool:
+        """Whether the process that serves has ended by itself, or by an action from outside."""
+        return self._gone.is_set()
+
+    def lost(self) -> None:
+        """Nothing has taken the place of a process that an action from outside has ended."""
+        self._serving.record_death("ended by a rejuvenation from outside, and did not return", ())
+        self.death = self._serving.death
+        self.died.set()
 
     async def come_back(self, *, probe: bool) -> bool:
         """Find the process that another program starts in place of one that ended; False if none appears in time.

@@ -41,7 +41,7 @@ class SimulatedLoad:
         self._requests: Requests | None = None
 
     def begin(self, job: Job) -> None:
-        self.heard = self._clock.monotonic()
+        self.heard, self._held = self._clock.monotonic(), job.held
         name = job.endpoint.base_url.rpartition("/")[2]
         self._world.loads[name] = self
         self._world.began_load(job.folder, job.load_start - self._clock.monotonic())
