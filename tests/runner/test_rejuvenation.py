@@ -116,7 +116,7 @@ def test_successor_that_is_never_ready(tmp_path: Path) -> None:
 
 
 def test_no_room_for_two(tmp_path: Path) -> None:
-    ran = campaign(tmp_path, f"{PERIODIC}\ngive_up_after = 1", "replace", head="[watchdogs]\nmemory_floor = "1MiB"\n")
+    ran = campaign(tmp_path, f"{PERIODIC}\ngive_up_after = 1", "replace", head="[watchdogs]\nmemory_floor = '1MiB'\n")
     ran.memory_available = 50_000_000
     assert ran.run() == 0, ran.output
     (failed,) = ran.events("rejuvenation_failed", "leak")
