@@ -204,7 +204,7 @@ class Server:
 
         Where that fails, nothing of it is left. Raises DeploymentError.
         """
-        port = self._port.spare(self._named_port)
+        port = self._port.spare(self._named_port if self._named_port != self.deployment.port else None)
         successor = self._beside = self._next(self.deployment.at(port))
         try:
             await successor.start(probe=True, beside=self.generation)

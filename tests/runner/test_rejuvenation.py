@@ -18,7 +18,7 @@ SLOW = Server("leak", 64e6, leak=3600e6, ready=2.0, processes=1, ttft=9.0, token
 """Its answers take some seconds."""
 
 PERIODIC = 'policy = "periodic"\nevery = "20s"\ndistance = "0s"'
-THRESHOLD = f'policy = "threshold"\nindicator = "{PRIMARY}"\nabove = 80e6\nwindow = "5s"\ndistance = "0s"'
+THRESHOLD = f'policy = "threshold"\nindicator = "{PRIMARY}"\nabove = 100e6\nwindow = "5s"\ndistance = "0s"'
 
 
 def table(keys: str, action: str = "restart") -> str:
@@ -26,9 +26,9 @@ def table(keys: str, action: str = "restart") -> str:
 
 
 def campaign(
-    folder: Path, keys: str, action: str = "restart", server: Server = LEAKING, **more: str
+    folder: Path, keys: str, action: str = "restart", server: Server = LEAKING, duration: str = "60s", head: str = ""
 ) -> VirtualCampaign:
-    text = small_campaign('name = "clean"', 'name = "leak"', tables=table(keys, action), **more)
+    text = small_campaign('name = "clean"', 'name = "leak"', tables=table(keys, action), duration=duration, head=head)
     return VirtualCampaign(folder, text, {"leak": server})
 
 
@@ -46,11 +46,11 @@ def assert_no_loss(ran: VirtualCampaign, requests: int = 119) -> None:
 @pytest.mark.parametrize("policy", [PERIODIC, THRESHOLD])
 @pytest.mark.parametrize("action", ["restart", "replace"])
 def test_no_request_is_lost(tmp_path: Path, policy: str, action: str) -> None:
-    ran = campaign(tmp_path, policy, action)
+    ran = campaign(tmp_path, policy, action, duration="120s")
     assert ran.run() == 0, ran.output
     done = completed(ran)
     assert len(done) >= 2
-    assert_no_loss(ran)
+    assert_no_loss(ran, 239)
     leak = ran.results.requests("leak")
     assert leak["held"].any() == (action == "restart"), "nobody waits for a replacement"
     assert leak["generation"].nunique() == len(done) + 1
@@ -180,12 +180,10 @@ def test_unread_indicator_journaled_once(tmp_path: Path, indicator: str, unread:
     assert not ran.events("rejuvenation_started")
 
 
-def test_useless_restarts_disarm_their_policy(tmp_path: Path) -> None:
+def test_a_restart_that_frees_nothing_is_unhelpful(tmp_path: Path) -> None:
     steady = Server("leak", 64e6, ready=2.0, processes=1, ttft=0.1, token=0.01)
-    policy = THRESHOLD.replace("80e6", "1e6") + '\ngive_up_after = 2\nlongest_backoff = "10s"'
-    ran = campaign(tmp_path, policy, server=steady, duration="120s")
+    ran = campaign(tmp_path, THRESHOLD.replace("100e6", "1e6") + "\ngive_up_after = 1", server=steady)
     assert ran.run() == 0, ran.output
-    assert [event.details["outcome"] for event in completed(ran)] == ["unhelpful"] * 2
+    assert [event.details["outcome"] for event in completed(ran)] == ["unhelpful"]
     assert len(ran.events("rejuvenation_disarmed", "leak")) == 1
-    assert "disarmed" in {event.details["refused"] for event in ran.events("rejuvenation_decided", "leak")}
-    assert_no_loss(ran, 239)
+    assert_no_loss(ran)
