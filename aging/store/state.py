@@ -30,7 +30,10 @@ _ENDED: Mapping[type[Event], Phase] = {
 
 @dataclass(frozen=True, slots=True)
 class OtherLife:
-    """A generation beside the one that serves: the successor until the load is redirected, then the predecessor."""
+    """A generation beside the one that serves: the successor until the load is redirected, then the predecessor.
+
+    Or one that is being stopped, to be started again.
+    """
 
     generation: int
     pid: int | None = None
@@ -212,6 +215,8 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
             return replace(run, beside=known)
         case events.DeploymentDied() | events.DeploymentStopped() | events.DeploymentGone() if _of_beside(run, event):
             return replace(run, beside=None)
+        case events.DeploymentStopping():  # it is not taken over by another runner, but ended
+            return replace(run, beside=_life(run), pid=None, processes={}, main=None)
         case events.LoadRedirected() if run.beside is not None and _of_beside(run, event):
             return _swapped(run, run.beside)
         case events.DeploymentReady(seen=seen):
@@ -265,9 +270,12 @@ def _of_beside(run: RunState, event: events.ServerEvent) -> bool:
 
 def _swapped(run: RunState, successor: OtherLife) -> RunState:
     """The successor serves, and the generation that served is beside it."""
-    beside = OtherLife(run.generation, run.pid, run.processes, run.main, run.command, run.ready, run.port)
     names = ("generation", "pid", "processes", "main", "command", "ready", "port")
-    return replace(run, beside=beside, **{name: getattr(successor, name) for name in names})
+    return replace(run, beside=_life(run), **{name: getattr(successor, name) for name in names})
+
+
+def _life(run: RunState) -> OtherLife:
+    return OtherLife(run.generation, run.pid, run.processes, run.main, run.command, run.ready, run.port)
 
 
 def _processes(event: events.DeploymentStarted) -> dict[str, Any]:

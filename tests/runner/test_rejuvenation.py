@@ -26,7 +26,7 @@ def table(keys: str, action: str = "restart") -> str:
 
 
 def campaign(
-    folder: Path, keys: str, action: str = "restart", server: Server = LEAKING, duration: str = "60s", head: str = ""
+    folder: Path, keys: str, action: str = "restart", server: Server = LEAKING, *, duration: str = "60s", head: str = ""
 ) -> VirtualCampaign:
     text = small_campaign('name = "clean"', 'name = "leak"', tables=table(keys, action), duration=duration, head=head)
     return VirtualCampaign(folder, text, {"leak": server})
