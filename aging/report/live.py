@@ -107,15 +107,15 @@ def _phase(run: RunProgress, now: float) -> str:
 
 def _under_way(state: RunState, now: float) -> str:
     """``rejuvenating: restart for 12s``, else its phase."""
-    if state.phase != "rejuvenating" or state.acting is None:
+    if (one := state.rejuvenating) is None or state.phase == "died" or state.load_end is not None:
         return state.phase
-    return f"rejuvenating: {state.action} for {readable_duration(max(now - state.acting, 0.0))}"
+    return f"rejuvenating: {one.action} for {readable_duration(max(now - one.stamp.mono, 0.0))}"
 
 
 def _rejuvenated(state: RunState, now: float) -> Iterator[str]:
     """How often it was rejuvenated so far, that under way left out."""
     failed = state.rejuvenations_failed
-    done = state.rejuvenations - failed - (state.phase == "rejuvenating")
+    done = state.rejuvenations - failed - (state.rejuvenating is not None)
     if done > 0:
         recent = state.rejuvenated is not None and state.load_end is None
         ago = f", last {readable_duration(max(now - (state.rejuvenated or now), 0.0))} ago" if recent else ""

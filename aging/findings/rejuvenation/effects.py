@@ -149,8 +149,11 @@ def _effect(run: _Run, span: Span, reach: Reach, between: tuple[float, float], m
 
 
 def unavailable(span: Span, requests: Requests, reach: Reach) -> float:
-    """Seconds of a rejuvenation in which no new request was answered: arrivals waited, or every request failed."""
-    return max(span.held_seconds, requests.failing_seconds(reach))
+    """Seconds of a rejuvenation in which no new request was answered.
+
+    Arrivals waited, every request failed, or, where no load process ran either, no server was ready.
+    """
+    return max(span.held_seconds, requests.failing_seconds(reach), span.down_seconds)
 
 
 def _steady(requests: Requests, before: slice, reach: Reach, until: float) -> float | None:

@@ -11,6 +11,8 @@ from aging.store.events import (
     DeploymentReadopted,
     DeploymentReady,
     DeploymentStarted,
+    DeploymentStopped,
+    DeploymentStopping,
     Event,
     LoadResumed,
     RejuvenationCompleted,
@@ -27,7 +29,8 @@ class Span:
     """One rejuvenation of a run. ``begin`` and ``end`` are monotonic seconds, ``end`` None where the journal has none.
 
     ``generations`` are the servers that were started for it. ``held_seconds`` is how long arrivals waited, and ``cut``
-    how many requests in flight were ended, as the runner wrote it.
+    how many requests in flight were ended, as the runner wrote it. ``down_seconds``: from when the server began to stop
+    until one was ready again.
     """
 
     started: RejuvenationStarted
@@ -40,6 +43,7 @@ class Span:
     generations: tuple[int, ...] = ()
     seconds: float | None = None
     held_seconds: float = 0.0
+    down_seconds: float = 0.0
     cut: int = 0
     stages: Mapping[str, float] = field(default_factory=dict)
 
@@ -63,6 +67,8 @@ class _UnderWay:
     serving: int | None = None
     death: DeploymentDied | None = None
     resumed: float | None = None
+    down: float | None = None
+    down_seconds: float = 0.0
 
 
 def _spans(events: Sequence[Event]) -> Iterator[Span]:
@@ -83,6 +89,9 @@ def _spans(events: Sequence[Event]) -> Iterator[Span]:
                 one.made.append(event.generation)
             case DeploymentReady() | DeploymentReadopted() if one is not None:
                 one.serving = event.generation
+                one.down_seconds = 0.0 if one.down is None else event.stamp.mono - one.down
+            case DeploymentStopping() | DeploymentStopped() if one is not None and one.down is None:
+                one.down = event.stamp.mono
             case DeploymentDied() if one is not None:
                 one.death = event
             case LoadResumed() if one is not None:
@@ -105,6 +114,7 @@ def _ended(one: _UnderWay, event: RejuvenationCompleted | RejuvenationFailed) ->
         generations=tuple(one.made),
         seconds=event.seconds,
         held_seconds=event.held_seconds or _held_before(one, event),
+        down_seconds=one.down_seconds,
         cut=event.cut,
         stages=event.stages if isinstance(event, RejuvenationCompleted) else {},
     )
