@@ -140,3 +140,16 @@ def test_runner_killed_in_a_restart(tmp_path: Path) -> None:
     assert one["unsent"] + len(campaign.results.requests("leak")) == 399
     assert one["unavailable_seconds"] == pytest.approx(8.57, abs=0.01)
     assert not {"rejuvenation_failed", "rejuvenation_lost"} & campaign.problems("leak")
+
+
+def test_replacement_holds_no_request(tmp_path: Path) -> None:
+    text = small_campaign(LEAK, tables=f'{PERIODIC}action = "replace"\n', duration="90s", rate=4.0)
+    campaign = VirtualCampaign(tmp_path, text)
+    assert campaign.run() == 0, campaign.output
+    (one,) = campaign.findings["rejuvenations"]
+    assert (one["action"], one["outcome"], one["generation_after"]) == ("replace", "helped", 2)
+    assert (one["lost"], one["held"], one["unavailable_seconds"]) == ({}, 0, 0.0)
+    assert one["ttft_during"]["p99"] < 0.1
+    assert one["levels"][0]["freed"] == pytest.approx(FREED, rel=0.1)
+    (run,) = campaign.findings["runs"]
+    assert run["validity"] == "complete"

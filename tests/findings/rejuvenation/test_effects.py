@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from aging.core.metrics import PRIMARY
 from aging.findings.build import analyze
+from aging.findings.run_evidence import evidence_of
 from aging.store.layout import Layout
 from aging.store.results import open_results
 from tests.builders import LOAD_START, RATE
@@ -164,3 +166,13 @@ def test_problems(tmp_path: Path) -> None:
     ]
     counted = {one.rule: (one.count, one.first_seconds, one.last_seconds) for one in findings.decisions_not_carried_out}
     assert counted == {"distance": (2, 150.0, 170.0), "budget": (1, 160.0, 160.0), "disarmed": (0, 204.1, 204.1)}
+
+
+def test_within_one_generation(tmp_path: Path) -> None:
+    trim = [started(BEGIN, action="trim"), completed(END, generation=1, action="trim", seconds=0.5)]
+    results = run_of(tmp_path, trim)
+    (one,) = effects(results)
+    assert (one.generation_before, one.generation_after, one.held, one.unavailable_seconds) == (1, 1, 0, 0.0)
+    (memory,) = (one for one in analyze(results, {}).findings if one.indicator == PRIMARY)
+    assert "rejuvenated_within" in memory.note_codes
+    assert evidence_of(results, "server", 1).restarts == 0
