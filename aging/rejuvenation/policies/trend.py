@@ -62,6 +62,10 @@ class TrendOptions(RejuvenationOptions):
             raise ValueError(f'{backstop} is not a share of `limit`; write "1%" to "100%", like "95%"')
         return backstop
 
+    @property
+    def shares(self) -> Mapping[str, str]:
+        return {"limit": self.indicator} if self.limit.share else {}
+
 
 class TrendPolicy(Policy[TrendOptions]):
     """Measurement-based rejuvenation (Garg et al., ISSRE 1998) with error probabilities.
