@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aging.campaign.errors import suggestion
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.clock import ticks
 from aging.core.records import Reading
@@ -81,8 +82,6 @@ class Rejuvenator:
         one = self._governed.get(reading.owner)
         if one is None or one.run.server.generation != reading.generation or (age := one.run.server.age) is None:
             return
-        if "/" in reading.entity:  # a component or a single process: what it uses is in the reading of the whole
-            return
         one.read.update(reading.values)
         one.policy.observe(age, reading.values)
 
@@ -138,11 +137,15 @@ class Rejuvenator:
         )
 
     def _record_blind(self, one: _Governed) -> None:
-        """Journal what a policy lacks, such as readings of its indicator: it does not fire."""
+        """Journal that no sampler reads a policy's indicator: the policy never fires."""
         server = one.run.server
         one.blind_reported = True
-        if (why := one.policy.missing(one.read)) is not None:
-            self._record_event(Watchdog(deployment=server.name, replica=server.replica, trouble="unread", message=why))
+        for indicator in one.policy.indicators:
+            if indicator not in one.read:
+                why = f"No sampler reads the rejuvenation indicator {indicator!r}; {suggestion(indicator, one.read)}"
+                self._record_event(
+                    Watchdog(deployment=server.name, replica=server.replica, trouble="unread", message=why)
+                )
 
     async def _act(self, one: _Governed, decision: Decision) -> None:
         server, options = one.run.server, one.options
@@ -177,7 +180,7 @@ class Rejuvenator:
             return
         one.governor.end(name, time.monotonic(), "helped")
         one.subject = Subject(one.subject.index, one.subject.count, server.generation)
-        one.policy = one.policy.renewed(one.subject)
+        one.policy = self._policy(options, one.subject)
         self._record_event(
             RejuvenationCompleted(
                 deployment=name,
