@@ -208,7 +208,7 @@ def live_by(clock: VirtualClock, boot_file: Path) -> None:
     """Have every module of the package see this host's clocks, and which of its boots this is."""
     boot_file.write_text(f"boot-{clock.host.boots}\n")
     aging.core.clock._BOOT_ID = boot_file
-    aging.sampling.loop.SamplerThread = _Reader  # type: ignore[misc]
+    aging.sampling.loop.SamplerThread = _Reader  # type: ignore[attr-defined]
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "aging" and isinstance(module, ModuleType) and getattr(module, "time", 0) is time:
             module.time = clock  # type: ignore[attr-defined]
