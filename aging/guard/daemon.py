@@ -79,8 +79,8 @@ class Guard:
         Raises ClaimedError, ListenError, AttachError (by pid), StorageError.
         """
         options = self._guarding.options
-        self._claims.take(self._guarding.label, self._guarding.label)
         try:
+            self._claims.take(self._guarding.label, self._guarding.label)
             await self._find(first=True)
             if options.listen is not None:
                 await self.web.start(options.listen)

@@ -150,10 +150,12 @@ class Watch:
         self._values.update(values)
         self._history.add(age, {name: value for name, value in values.items() if name in self._kept})
         level_now = self._values.get(self.indicator)
-        sampled, limit = now.wall, self._limit(level_now)
+        first = self.state.level is None
         self.state = replace(
-            self.state, level=level_now, limit=limit, indicator=self.indicator, sampled=sampled, stamp=now
+            self.state, level=level_now, limit=self._limit(level_now), indicator=self.indicator, sampled=now.wall
         )
+        if first:
+            self._save(self.state, now)
         if self._policy is None and self._plugin is not None and not self._in_child and self._ready_for_policy(age):
             self._policy = self._plugin(self.guarding.table, self._subject())
         if self._policy is not None:
