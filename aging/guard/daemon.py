@@ -11,8 +11,6 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from aging.core import worker
 from aging.core.clock import Clocks, Stamp
 from aging.core.errors import AttachError, ExitCode, StorageError
@@ -23,7 +21,7 @@ from aging.guard.decisions import DecisionJournal
 from aging.guard.exposition import CONTENT_TYPE, Exported, Own
 from aging.guard.follower import Follower
 from aging.guard.haproxy import HAProxy, ProxyError
-from aging.guard.look import JUDGE, Answer, Asked
+from aging.guard.look import JUDGE, Answer, Asked, Outlook
 from aging.guard.options import Guarding
 from aging.guard.readings import Readings
 from aging.guard.rejuvenation import Rejuvenator
@@ -42,8 +40,6 @@ _STOPPING_SECONDS = 60.0
 _LOOK_SECONDS = 120.0
 _SICK_SECONDS = 60.0
 """Without a reading of a server that runs for so long, `/healthz` answers 503."""
-
-_ANSWER = TypeAdapter(Answer)
 
 
 class Guard:
@@ -318,4 +314,7 @@ class Guard:
 async def _judged(asked: Asked, generation: int) -> tuple[Answer, int]:
     argument: dict[str, Any] = asdict(asked)
     async with asyncio.timeout(_LOOK_SECONDS):
-        return _ANSWER.validate_python(await worker.call(JUDGE, argument)), generation
+        answer = await worker.call(JUDGE, argument)
+    outlook = None if answer["outlook"] is None else Outlook(**answer["outlook"])
+    decision = None if answer["decision"] is None else Decision(**answer["decision"])
+    return Answer(outlook, decision), generation

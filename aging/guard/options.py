@@ -11,20 +11,18 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-import aging.rejuvenation.policies
 from aging.campaign.errors import Choice, suggestion, validate_by_kind, validate_table
 from aging.campaign.schema import RejuvenationOptions, Table
 from aging.core.errors import Mistake, MistakeCode, MistakesError
-from aging.core.plugins import Plugins
 from aging.core.quantities import parse_size
 from aging.core.units import Duration, Flag, Positive
 from aging.deployments.origins.attached import By, Whereabouts
+from aging.guard.policies import policies
 from aging.rejuvenation.base import Policy
 
 MEMORY = "process_anon_swap_bytes"
 """The indicator of a guard whose policy names none: anonymous memory and swap of the process tree."""
 
-_PLUGINS = "aging.rejuvenation.base:Policy"
 _WHERE: Mapping[str, By] = {"pid": "pid", "name": "process", "container": "container", "cgroup": "cgroup"}
 _LIMIT_KEYS = ("limit", "above")
 """Keys of a policy that mean the limit of its indicator: `--limit` fills in the one that it requires."""
@@ -150,11 +148,6 @@ class Guarding:
     def label(self) -> str:
         """What the guard calls its server."""
         return str(self.where)
-
-
-def policies() -> Mapping[str, type[Policy[Any]]]:
-    """The policies of this installation, by kind."""
-    return Plugins(aging.rejuvenation.policies, _PLUGINS)
 
 
 def guarding(config: Path | None, given: Mapping[str, Any], rejuvenation: Mapping[str, Any]) -> Guarding:

@@ -19,7 +19,8 @@ from aging.core.records import Reading
 from aging.guard.decisions import DecisionJournal
 from aging.guard.history import History
 from aging.guard.look import Answer, Asked, LastLook, look_due
-from aging.guard.options import MEMORY, Guarding, Share, policies
+from aging.guard.options import MEMORY, Guarding, Share
+from aging.guard.policies import policies
 from aging.guard.state import LastAction, Pending, Server, Stage, State, StateFolder, Tally
 from aging.rejuvenation.base import Decision, Lifetime, Moment, Policy, Subject
 from aging.rejuvenation.governor import Governor, Outcome, Rules

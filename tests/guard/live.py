@@ -109,7 +109,7 @@ class GuardProcess:
 
 def samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
     """Name, labels and value of every sample of OpenMetrics text."""
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(text):  # type: ignore[no-untyped-call]
         for one in family.samples:
             yield one.name, one.labels, one.value
 

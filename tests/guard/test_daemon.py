@@ -83,7 +83,7 @@ def test_killed_while_the_hook_runs_that_then_restarts(begin: Begin, server: Ser
     script.write_text(f"touch {tmp_path}/begun\nwhile [ ! -e {gate} ]; do sleep 0.05; done\nexec {server.restart}\n")
     options = ("--name", server.pattern, *THRESHOLD, *QUICK, *ONCE, "--action", f"sh {script}")
     guard = begin(*options)
-    guard.until(lambda one: (tmp_path / "begun").exists())
+    guard.until(lambda _: (tmp_path / "begun").exists())
     guard.kill()
     first = server.pid
     gate.touch()
