@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aging.campaign.errors import suggestion
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.clock import ticks
 from aging.core.records import Reading
@@ -82,6 +81,8 @@ class Rejuvenator:
         one = self._governed.get(reading.owner)
         if one is None or one.run.server.generation != reading.generation or (age := one.run.server.age) is None:
             return
+        if "/" in reading.entity:  # a component or a single process: what it uses is in the reading of the whole
+            return
         one.read.update(reading.values)
         one.policy.observe(age, reading.values)
 
@@ -137,15 +138,11 @@ class Rejuvenator:
         )
 
     def _record_blind(self, one: _Governed) -> None:
-        """Journal that no sampler reads a policy's indicator: the policy never fires."""
+        """Journal what a policy lacks, such as readings of its indicator: it does not fire."""
         server = one.run.server
         one.blind_reported = True
-        for indicator in one.policy.indicators:
-            if indicator not in one.read:
-                why = f"No sampler reads the rejuvenation indicator {indicator!r}; {suggestion(indicator, one.read)}"
-                self._record_event(
-                    Watchdog(deployment=server.name, replica=server.replica, trouble="unread", message=why)
-                )
+        if (why := one.policy.missing(one.read)) is not None:
+            self._record_event(Watchdog(deployment=server.name, replica=server.replica, trouble="unread", message=why))
 
     async def _act(self, one: _Governed, decision: Decision) -> None:
         server, options = one.run.server, one.options
@@ -180,7 +177,7 @@ class Rejuvenator:
             return
         one.governor.end(name, time.monotonic(), "helped")
         one.subject = Subject(one.subject.index, one.subject.count, server.generation)
-        one.policy = self._policy(options, one.subject)
+        one.policy = one.policy.renewed(one.subject)
         self._record_event(
             RejuvenationCompleted(
                 deployment=name,

@@ -20,12 +20,12 @@ PERIODIC = 'policy = "periodic"\nevery = "20s"\ndistance = "0s"'
 THRESHOLD = 'policy = "threshold"\nindicator = "process_fds"\nabove = 1\nwindow = "5s"\ndistance = "0s"'
 
 
-@pytest.mark.parametrize("policy", [PERIODIC, THRESHOLD])
-def test_restart_loses_no_request(tmp_path: Path, policy: str) -> None:
+@pytest.mark.parametrize(("policy", "fewest", "most"), [(PERIODIC, 2, 3), (THRESHOLD, 1, 1)])
+def test_restart_loses_no_request(tmp_path: Path, policy: str, fewest: int, most: int) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign('name = "clean"', 'name = "leak"', tables=RENEWED + policy))
     assert campaign.run() == 0, campaign.output
     done = campaign.events("rejuvenation_completed")
-    assert len(done) >= 2
+    assert fewest <= len(done) <= most, "what no restart lowers is restarted once"
     assert {event.deployment for event in done} == {"leak"}
     results = campaign.results
     clean, leak = results.requests("clean"), results.requests("leak")
@@ -37,7 +37,7 @@ def test_restart_loses_no_request(tmp_path: Path, policy: str) -> None:
     assert {run["validity"] for run in campaign.findings["runs"]} == {"complete"}, "what is planned breaks no run"
 
 
-@pytest.mark.parametrize(("indicator", "unread"), [(MEMORY, 0), (MEMORY[:-1], 1)])
+@pytest.mark.parametrize(("indicator", "unread"), [(MEMORY, 0), ("process_vms_bytes", 1)])
 def test_unread_indicator_journaled_once(tmp_path: Path, indicator: str, unread: int) -> None:
     policy = f'policy = "threshold"\nindicator = "{indicator}"\nabove = 1e12\nwindow = "5s"'
     text = small_campaign('name = "clean"', 'name = "leak"', tables=RENEWED + policy, duration="120s")
@@ -45,5 +45,5 @@ def test_unread_indicator_journaled_once(tmp_path: Path, indicator: str, unread:
     assert campaign.run() == 0, campaign.output
     alarms = campaign.events("watchdog")
     assert [(event.deployment, event.details["trouble"]) for event in alarms] == [("leak", "unread")] * unread
-    assert all(repr(MEMORY) in event.details["message"] for event in alarms), "what was meant is suggested"
+    assert all(repr(indicator) in event.details["message"] for event in alarms)
     assert not campaign.events("rejuvenation_started")
