@@ -5,9 +5,12 @@ These are descriptions; ``aging.runner.actions`` carries them out in a campaign,
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 from typing import Literal
+
+from aging.core.processes.stopping import GROUP_SIGTERM, MAIN_SIGTERM, MAIN_THEN_GROUP, StopStep
+
+__all__ = ["GROUP_SIGTERM", "MAIN_SIGTERM", "MAIN_THEN_GROUP", "TRIM", "HttpCall", "Offer", "StopStep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +37,5 @@ class Offer:
     undo: tuple[HttpCall, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StopStep:
-    """One rung of the ladder that ends a server: a signal, to its main process or to its whole group, and a wait.
-
-    ``share`` is the part of `stop_timeout` that is waited before the next rung. SIGKILL to the group follows the last.
-    """
-
-    signal: signal.Signals = signal.SIGTERM
-    to: Literal["main", "group"] = "group"
-    share: float = 1.0
-
-
-GROUP_SIGTERM = (StopStep(),)
-"""SIGTERM to every process of the group."""
-
-MAIN_SIGTERM = (StopStep(to="main"),)
-"""SIGTERM to the main process alone, for a runtime that drains by itself and whose workers must go on meanwhile."""
+TRIM = Offer(quiet=False, trims=True)
+"""Of every deployment with `allocator_probe`: allocations wait while free pages go back, requests go on."""

@@ -26,7 +26,7 @@ from aging.core.errors import require
 from aging.core.plugins import discover
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
-from aging.deployments.actions import Offer
+from aging.deployments.actions import TRIM, Offer
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch, Origin
 from aging.deployments.origins.child import LaunchedProcesses
@@ -184,6 +184,10 @@ class DeploymentBase(ABC, Generic[S]):
         """The :attr:`offers` that hold for its options."""
         return self.offers
 
+    def not_offered(self) -> Mapping[str, str]:
+        """What to set in the campaign file so that an action is offered that is not, by action."""
+        return {}
+
     def known_aging(self) -> KnownAging | None:
         """The configured aging of a control; None for a real runtime."""
         return None
@@ -199,6 +203,12 @@ class Deployment(DeploymentBase[O]):
     @property
     def port(self) -> int | None:
         return self.options.port
+
+    def offered(self) -> Mapping[str, Offer]:
+        return {**self.offers, **({"trim": TRIM} if self.options.allocator_probe else {})}
+
+    def not_offered(self) -> Mapping[str, str]:
+        return {} if self.options.allocator_probe else {"trim": "set `allocator_probe = true`"}
 
     def origin(self) -> Origin:
         port = self.options.port

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from aging.core.endpoint import Endpoint
 from aging.core.processes.child import MAIN, ServerProcess
 from aging.core.processes.ownership import GENERATION_MARKER, Identity, command_line, environment, is_running, mark
-from aging.deployments.actions import GROUP_SIGTERM, StopStep
+from aging.core.processes.stopping import GROUP_SIGTERM, StopStep
 
 
 @dataclass(frozen=True, slots=True)

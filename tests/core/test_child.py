@@ -13,11 +13,12 @@ from threading import Thread, current_thread, main_thread
 import psutil
 import pytest
 
-from aging.core.errors import DeploymentError
+from aging.core.errors import DeploymentError, require
 from aging.core.processes import child
 from aging.core.processes.child import MARKER, AdoptedProcess, Child, describe_exit
 from aging.core.processes.logs import tail
 from aging.core.processes.ownership import GENERATION_MARKER, identity
+from aging.core.processes.stopping import MAIN_SIGTERM, MAIN_THEN_GROUP, StopStep
 from tests.conftest import wait_for
 
 
@@ -152,3 +153,108 @@ def test_terminate_ends_marked_process(tmp_path: Path) -> None:
 
     pid = asyncio.run(run())
     wait_for(lambda: not _runs(pid), "a process outside the tree survived")
+
+
+TREE = """
+import os, signal, sys, time
+
+def told(name):
+    def handler(*_):
+        os.write(1, f"{name}\\n".encode())
+        if name in sys.argv:  # it drains: nothing more happens until it is asked otherwise
+            return
+        os._exit(7)
+    return handler
+
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, told("worker"))
+    os.write(1, b"up\\n")
+    while True:
+        time.sleep(60)
+signal.signal(signal.SIGTERM, told("main"))
+signal.signal(signal.SIGINT, told("main-int"))
+os.write(1, b"up\\n")
+while True:
+    time.sleep(60)
+"""
+
+
+async def server_with_worker(tmp_path: Path, *deaf: str) -> Child:
+    started = await start(tmp_path, sys.executable, "-c", TREE, *deaf)
+    while tail(tmp_path / "log").count("up") < 2:  # noqa: ASYNC110 - another process writes it
+        await asyncio.sleep(0.02)
+    return started
+
+
+def test_ladder_signals_main_alone(tmp_path: Path) -> None:
+    async def run() -> int | None:
+        server = await server_with_worker(tmp_path)
+        await server.terminate(0.5, MAIN_SIGTERM)
+        return server.exit_status
+
+    assert asyncio.run(run()) == 7
+    assert tail(tmp_path / "log") == ["up", "up", "main"], "the worker was signalled, too"
+
+
+def test_ladder_goes_on_to_next_step(tmp_path: Path) -> None:
+    steps = (StopStep(to="main", share=0.1), StopStep(share=0.1), StopStep(signal.SIGINT, to="main", share=0.8))
+
+    async def run() -> tuple[int | None, float]:
+        server = await server_with_worker(tmp_path, "main", "worker")
+        began = time.monotonic()
+        await server.terminate(4.0, steps)
+        return server.exit_status, time.monotonic() - began
+
+    status, seconds = asyncio.run(run())
+    assert status == 7
+    assert seconds >= 0.8, "a step did not wait its share"
+    log = tail(tmp_path / "log")[2:]
+    assert (log[0], log[-1]) == ("main", "main-int")
+    assert sorted(log) == ["main", "main", "main-int", "worker"]
+
+
+def test_ladder_ends_with_sigkill(tmp_path: Path) -> None:
+    async def run() -> int | None:
+        server = await server_with_worker(tmp_path, "main", "worker")
+        await server.terminate(0.4, MAIN_THEN_GROUP)
+        return server.exit_status
+
+    assert asyncio.run(run()) == -signal.SIGKILL
+    assert sorted(tail(tmp_path / "log")[2:]) == ["main", "main", "worker"]
+
+
+def test_adopted_process_follows_ladder(tmp_path: Path) -> None:
+    async def run() -> int | None:
+        server = await server_with_worker(tmp_path)
+        adopted = AdoptedProcess(require(identity(server.pid), "it runs"), None)
+        await adopted.terminate(60.0, MAIN_SIGTERM)
+        return await server.wait()
+
+    assert asyncio.run(run()) == 7
+    assert tail(tmp_path / "log") == ["up", "up", "main"]
+
+
+CLEANER = """
+import os, signal, time
+
+if os.fork() == 0:
+    leader = os.getppid()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.write(1, b"up\\n")
+    while os.getppid() == leader:
+        time.sleep(0.01)
+    time.sleep(0.1)  # like a resource tracker, which unlinks what the leader has left
+    os.write(1, b"cleaned\\n")
+    os._exit(0)
+time.sleep(60)
+"""
+
+
+def test_group_of_ended_leader_may_clean_up(tmp_path: Path) -> None:
+    async def run() -> None:
+        server = await start(tmp_path, sys.executable, "-c", CLEANER)
+        await something_logged(tmp_path / "log")
+        await server.terminate(patience=60.0)
+
+    asyncio.run(run())
+    assert tail(tmp_path / "log") == ["up", "cleaned"]

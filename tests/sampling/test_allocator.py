@@ -39,6 +39,11 @@ def free():
     for k in range(0, {CHUNKS}, 2):  # every other: no page of it can go back to the kernel
         libc.free(kept[k])
 
+def free_most():
+    for k in range({CHUNKS}):  # whole pages between those that stay
+        if k % 64:
+            libc.free(kept[k])
+
 def fork():
     global child
     child = os.fork()
@@ -146,6 +151,28 @@ def test_a_server_that_has_stopped_is_missing_with_the_reason(child: Child, monk
     (found,) = readings(child.pid)
     assert found.values == {}
     assert found.missing == {"allocator": f"pid {child.pid}: its allocator probe does not answer: timed out"}
+
+
+def test_trim_gives_free_pages_between_used_ones_back(child: Child) -> None:
+    child.do("take")
+    child.do("free_most")
+    before, heap = child.anonymous(), malloc_probe.ask(child.pid)
+    released = malloc_probe.trim([child.pid])[child.pid]
+    assert before - child.anonymous() == pytest.approx(released, abs=0.5 * MIB)
+    assert released > 28 * MIB, "of 32 MiB, one block of 64 is in use, and keeps a page or two"
+    assert malloc_probe.ask(child.pid).in_use == pytest.approx(heap.in_use, abs=0.1 * MIB)
+    assert malloc_probe.trim([child.pid])[child.pid] < MIB, "what is back cannot come back again"
+
+
+def test_trim_leaves_out_what_has_no_probe(child: Child, plain: Child) -> None:
+    assert set(malloc_probe.trim([plain.pid, child.pid])) == {child.pid}
+
+
+def test_trim_of_a_stopped_server_fails(child: Child) -> None:
+    os.kill(child.pid, 19)  # SIGSTOP
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+    with pytest.raises(OSError, match=f"pid {child.pid}: its allocator probe does not answer: timed out"):
+        malloc_probe.trim([child.pid], patience=0.1)
 
 
 def test_other_preloads_are_kept(cache: Path) -> None:

@@ -2,7 +2,7 @@
 
 The allocator does not return all freed memory to the kernel, which from outside looks like a leak. Only the process
 can query its allocator (``mallinfo2``). With ``allocator_probe = true``, a small C library is loaded into the server
-by ``LD_PRELOAD`` and answers on a socket; it is compiled on first use.
+by ``LD_PRELOAD`` and answers on a socket; it is compiled on first use. On request it returns free memory to the kernel.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ PROBE = "AGING_PROBE"
 _SOURCE = Path(__file__).with_name("_probe.c")
 _FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-pthread")
 _PATIENCE_SECONDS = 1.0
+_TRIM_SECONDS = 60.0
 _LINE_BYTES = 128
 
 
@@ -58,14 +59,42 @@ def environment(other: Mapping[str, str]) -> Mapping[str, str]:
 
 def ask(pid: int) -> Heap:
     """Query the allocator of a process with the probe. Raises OSError if it does not answer."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-        caller.settimeout(_PATIENCE_SECONDS)
-        caller.connect(f"\0aging-probe.{pid}")
-        answer = caller.recv(_LINE_BYTES).split()
+    answer = _answer(f"aging-probe.{pid}", _PATIENCE_SECONDS)
     if len(answer) != 5:
         raise ConnectionResetError(f"the probe in pid {pid} sent no answer")
-    _, in_use, free, mapped, top = map(int, answer)
+    _, in_use, free, mapped, top = answer
     return Heap(in_use + mapped, free, top)
+
+
+def trim(pids: Collection[int], patience: float = _TRIM_SECONDS) -> Mapping[int, int]:
+    """Make the allocators of these processes return free memory to the kernel (``malloc_trim``), one after the other.
+
+    Gives the bytes by which anonymous memory and swap of each process fell; negative if it took more meanwhile.
+    A process without the probe, or with one of an earlier release, is left out. Raises OSError, with the pid in its
+    message, if a probe does not answer within ``patience`` seconds.
+    """
+    released = {}
+    for pid in pids:
+        try:
+            answer = _answer(f"aging-trim.{pid}", patience)
+        except ConnectionRefusedError:
+            continue
+        except OSError as error:
+            raise OSError(f"pid {pid}: its allocator probe does not answer: {error.strerror or error}") from None
+        if len(answer) != 2:
+            raise ConnectionResetError(f"pid {pid}: its allocator probe sent no answer")
+        if 0 in answer:
+            raise OSError(f"pid {pid}: its allocator probe cannot read /proc/self/smaps_rollup")
+        before, after = answer
+        released[pid] = before - after
+    return released
+
+
+def _answer(name: str, patience: float) -> list[int]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.settimeout(patience)
+        caller.connect(f"\0{name}")
+        return [int(number) for number in caller.recv(_LINE_BYTES).split()]
 
 
 def _library() -> Path:

@@ -1,6 +1,7 @@
 """Processes under test: the contract of one generation of a server, and its implementation by child processes.
 
-A child has a separate session, logs to a file, carries the campaign's mark, and is ended by SIGTERM, then SIGKILL.
+A child has a separate session, logs to a file, carries the campaign's mark, and is ended by a ladder of signals
+(:mod:`aging.core.processes.stopping`), then SIGKILL.
 It survives a kill of the runner: within the grace another runner can adopt it (:class:`AdoptedProcess`), then the
 campaign's keeper ends it.
 """
@@ -20,6 +21,7 @@ import psutil
 
 from aging.core.errors import DeploymentError, require
 from aging.core.processes.ownership import GENERATION_MARKER, MARKER, Identity, identity, is_running, mark
+from aging.core.processes.stopping import GROUP_SIGTERM, StopStep
 
 __all__ = [
     "GENERATION_MARKER",
@@ -33,6 +35,10 @@ __all__ = [
 ]
 
 _POLL_SECONDS = 0.1
+_GROUP_POLL_SECONDS = 0.02
+_GROUP_SECONDS = 1.0
+"""How long the rest of a group may take once its leader has ended: Python's resource tracker then unlinks the shared
+memory and semaphores of killed workers, which would stay on the host for ever."""
 
 MAIN = "main"
 """The only component of a deployment with one process."""
@@ -95,29 +101,48 @@ class ProcessGroup(ABC):
         """Wait for its end and return the exit status."""
 
     @abstractmethod
-    def _signal(self, number: signal.Signals) -> None:
-        """Signal its group, if it still exists."""
+    def _signal(self, number: signal.Signals, *, leader_only: bool = False) -> None:
+        """Signal its group, if it still exists, or its leader, if that still runs."""
 
     def listens_on(self, port: int) -> bool:
         """Whether a process of this tree listens on the port."""
         return not self.ended and bool(tree_listens(self.pid, port))
 
-    async def terminate(self, patience: float) -> None:
-        """SIGTERM to the group, SIGKILL after ``patience`` seconds, then SIGKILL to the rest of its tree and marks."""
+    async def terminate(self, patience: float, steps: Sequence[StopStep] = GROUP_SIGTERM) -> None:
+        """Ask it to end, one step after the other, each for its share of ``patience`` seconds; then end it.
+
+        SIGKILL goes to the group after the last step, then to the rest of its tree and marks.
+        """
         family = await asyncio.to_thread(self._family)
-        if not self.ended:
-            self._signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(patience):
+        for step in steps:
+            if self.ended:
+                break
+            self._signal(step.signal, leader_only=step.to == "main")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience * step.share):
                     await self.wait()
-            except TimeoutError:
-                self._signal(signal.SIGKILL)
-                await self.wait()
-        self._signal(signal.SIGKILL)  # workers that outlived their leader
+        if self.ended:
+            await self._rest_of_group(min(patience, _GROUP_SECONDS))
+        self._signal(signal.SIGKILL)  # with the workers that outlived their leader
+        await self.wait()
         strays = await asyncio.to_thread(marked_processes, self._generation_mark)
         for member in [*family, *strays]:
             with contextlib.suppress(psutil.Error):
                 member.kill()  # psutil compares pid and start time, so a reused pid is not signalled
+
+    async def _rest_of_group(self, patience: float) -> None:
+        """Wait until the group of an ended leader is empty."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while self._group_exists():  # noqa: ASYNC110 - the end of a group has no event
+                    await asyncio.sleep(_GROUP_POLL_SECONDS)
+
+    def _group_exists(self) -> bool:
+        try:
+            os.killpg(self.pid, 0)
+        except OSError:
+            return False
+        return True
 
     def _family(self) -> list[psutil.Process]:
         try:
@@ -177,10 +202,12 @@ class Child(ProcessGroup):
     async def wait(self) -> int:
         return await self._process.wait()
 
-    def _signal(self, number: signal.Signals) -> None:
-        # The group's id is the leader's pid; the kernel does not reuse it while a member exists.
+    def _signal(self, number: signal.Signals, *, leader_only: bool = False) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+            if leader_only:
+                self._process.send_signal(number)  # asyncio has not reaped it, so the pid is still its own
+            else:  # the group's id is the leader's pid; the kernel does not reuse it while a member exists
+                os.killpg(self.pid, number)
 
     def write_line(self, line: str) -> None:
         """Send one line to a piped child; no effect after its end."""
@@ -209,10 +236,10 @@ class AdoptedProcess(ProcessGroup):
         while not self.ended:  # noqa: ASYNC110 - the end of a process that is not a child has no event
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _signal(self, number: signal.Signals) -> None:
-        if not self.ended:  # after its end the group's id can be reused
+    def _signal(self, number: signal.Signals, *, leader_only: bool = False) -> None:
+        if not self.ended:  # after its end the pid, which is the group's id, can be reused
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, number)
+                (os.kill if leader_only else os.killpg)(self.pid, number)
 
 
 class ChildProcesses:
@@ -223,17 +250,20 @@ class ChildProcesses:
 
     with_descendants = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a generation consists of
         self,
         children: Mapping[str, Child | AdoptedProcess],
         argv: Sequence[str],
         port: int,
         patience: float,
         born: float,
+        *,
+        stop: Sequence[StopStep] = GROUP_SIGTERM,
     ) -> None:
         self._children = children
         self._port = port
         self._patience = patience
+        self._stop = tuple(stop)
         self.command = tuple(argv)
         self.born = born
 
@@ -265,7 +295,7 @@ class ChildProcesses:
     async def end(self) -> str:
         """Signal the main component first: a router stops sending requests before its backends end."""
         for child in self._children.values():
-            await child.terminate(self._patience)
+            await child.terminate(self._patience, self._stop)
         return describe_exit(self._children[MAIN].exit_status)
 
 

@@ -21,7 +21,7 @@ from aging.deployments.lifecycle import Launch, PriorServer
 class LaunchedProcesses:
     """An origin: child processes in ``folder``, listening on ``port``.
 
-    ``patience`` is the time from SIGTERM to SIGKILL, in seconds.
+    ``patience`` is the time from the first signal of the launch's stop ladder to SIGKILL, in seconds.
     """
 
     launch: Launch
@@ -49,14 +49,16 @@ class LaunchedProcesses:
             for child in children.values():
                 await child.terminate(patience=0.0)
             raise
-        return ChildProcesses(children, self.launch.argv, self.port, self.patience, time.monotonic())
+        return ChildProcesses(
+            children, self.launch.argv, self.port, self.patience, time.monotonic(), stop=self.launch.stop
+        )
 
     async def readopt(self, prior: PriorServer) -> ChildProcesses | None:
         if not prior.proven():
             return None
         members = {name: AdoptedProcess(one, mark(prior.log)) for name, one in prior.processes.items()}
         born = time.monotonic() - age(prior.processes[MAIN].pid)
-        return ChildProcesses(members, self.launch.argv, self.port, self.patience, born)
+        return ChildProcesses(members, self.launch.argv, self.port, self.patience, born, stop=self.launch.stop)
 
     def described(self) -> Mapping[str, Any]:
         components = {name: list(argv) for name, argv in self.launch.components.items()}
