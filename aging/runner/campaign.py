@@ -29,6 +29,7 @@ from aging.deployments.base import DeploymentBase
 from aging.runner.catalogue import Catalogue
 from aging.runner.free_ports import FreePorts, named_ports
 from aging.runner.keeper_client import KeeperClient
+from aging.runner.rejuvenation_history import History
 from aging.runner.resume_plan import Key, PriorState, remaining_work
 from aging.runner.retries import broken_runs
 from aging.runner.round import Round
@@ -287,7 +288,8 @@ class CampaignRunner:
 
     def _active_run(self, run: PlannedRun, context: RunContext) -> ActiveRun:
         prior = self._prior.attempt_state(*run.key, run.attempt)
-        return ActiveRun(run, self._deployments[run.options.name], prior, context)
+        past = () if prior is None else self._prior.histories.get(run.key, ())
+        return ActiveRun(run, self._deployments[run.options.name], prior, context, History(past, self._timeline.here))
 
     def _earlier_ports(self) -> dict[str, int]:
         """Ports of the servers of earlier runners, by deployment; points of one deployment share a port."""
@@ -333,7 +335,7 @@ class CampaignRunner:
         return unused
 
     def _targets(self) -> list[Target]:
-        targets = [target for run in self._runs if (target := run.server.target()) is not None]
+        targets = [target for run in self._runs for target in run.server.targets()]
         generation = self._prior.runners + 1  # each runner process is a generation of the harness
         own = [Target(HARNESS, "runner", generation, (os.getpid(),), with_descendants=False)]
         own += [

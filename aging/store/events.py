@@ -473,6 +473,9 @@ class DeploymentStarted(ServerEvent):
     components: Annotated[Mapping[str, int | None], "pid", "the other components of the deployment"] = field(
         default_factory=dict, metadata=_SPARSE
     )
+    beside: Annotated[int | None, "count from 1", "of a successor: the start that serves until it is ready"] = field(
+        default=None, metadata=_SPARSE
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,7 +170,8 @@ def test_arrivals_wait_while_held_and_are_all_sent() -> None:
 
     async def restart(client: Client) -> None:
         await asyncio.sleep(virtual.LOAD_START + 0.21 - time.monotonic())
-        await client.hold()
+        client.hold()
+        await client.drained()
         silent.append(time.monotonic())
         await asyncio.sleep(0.5)
         silent.append(time.monotonic())
