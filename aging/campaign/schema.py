@@ -337,6 +337,11 @@ class RejuvenationOptions(Table):
         """Its name."""
         return self.name or self.policy
 
+    @property
+    def shortest_life(self) -> float | None:
+        """The age in seconds at which the policy ends every generation; None if it has none."""
+        return None
+
 
 class SubjectOptions(Table):
     """Keys common to all deployments; each kind adds its own."""
