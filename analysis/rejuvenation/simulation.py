@@ -34,7 +34,7 @@ from aging.runner.catalogue import Catalogue
 from aging.runner.free_ports import FreePorts
 from aging.runner.round import Round
 from aging.runner.run import ActiveRun, RunContext
-from aging.store.events import Event
+from aging.store.events import DeploymentDied, Event
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from analysis.accelerated.servers import Life
@@ -46,6 +46,8 @@ REPAIR_SECONDS = 300.0
 """From a death until the supervisor has noticed it and begins the next start."""
 
 DAY_SECONDS = 86_400.0
+
+_EXHAUSTED = "killed by SIGKILL"
 
 _FIRST_PID = 5_000_000
 """No process of this host: above the kernel's largest."""
@@ -79,8 +81,9 @@ class Lived:
         return sum(event.kind == kind for event in self.events)
 
     @property
-    def deaths(self) -> int:
-        return self.count("deployment_died")
+    def exhaustions(self) -> int:
+        """How often a server reached its limit."""
+        return sum(isinstance(event, DeploymentDied) and event.why.startswith(_EXHAUSTED) for event in self.events)
 
     @property
     def down_seconds(self) -> float:
@@ -116,7 +119,7 @@ class Host:
         self._chance = Random(seed)
         live_by(self.clock, self.folder / "boot_id")
         aging.runner.generation.identity = self._identity  # type: ignore[attr-defined]
-        aging.runner.generation.command_line = lambda _pid: ()  # type: ignore[attr-defined]
+        aging.runner.generation.command_line = _no_command  # type: ignore[attr-defined]
         aging.runner.generation._LOG_PAUSE_SECONDS = (3600.0, 86_400.0)  # nothing is written to the logs
 
     def live(self, text: str, servers: Sequence[Simulated], tick: float = 30.0) -> Lived:
@@ -169,7 +172,7 @@ class Host:
                 held = described.level(server.generation)(self.clock.monotonic() - life.born)
                 if held >= described.limit:
                     self._repaired[server.name] = self.clock.monotonic() + REPAIR_SECONDS
-                    life.die("killed by SIGKILL")
+                    life.die(_EXHAUSTED)
                 else:
                     round_.see(Reading(server.name, TREE, server.generation, {PRIMARY: held}))
 
@@ -227,6 +230,10 @@ class _Deployment(DeploymentBase[Any]):
     def port(self) -> int | None:
         port: int | None = self.options.port
         return port
+
+
+def _no_command(pid: int) -> tuple[str, ...]:  # noqa: ARG001 - there is no such process
+    return ()
 
 
 def campaign_text(names: Sequence[str], seconds: float, tables: str = "") -> str:
