@@ -57,7 +57,7 @@ class RunState:
     schedule, whose last arrival may be due long before the end of the run. ``cut_short``: the rest of its time passed
     while the runner was down. ``newest`` is the last generation that was started; ``beside`` is a second one that runs;
     ``rejuvenating`` is the action under way. ``rejuvenations`` counts those that began, ``rejuvenations_failed`` those
-    that failed or were taken back; ``rejuvenated`` is when the last one that was carried out had ended.
+    that failed or were taken back; ``rejuvenated`` is when the last one that was carried out ended.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -246,12 +246,13 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
         case events.RejuvenationStarted():
             begun = replace(run, rejuvenations=run.rejuvenations + 1, rejuvenating=event)
             return replace(begun, phase="rejuvenating")
-        case events.RejuvenationCompleted():
-            done = replace(run, rejuvenating=None, rejuvenated=event.stamp.mono)
-            return replace(done, phase=_serving(run)) if run.phase == "rejuvenating" else done
-        case events.RejuvenationFailed():
-            failed = replace(run, rejuvenating=None, rejuvenations_failed=run.rejuvenations_failed + 1)
-            return replace(failed, phase=_serving(run)) if run.phase == "rejuvenating" else failed
+        case events.RejuvenationCompleted() | events.RejuvenationFailed():
+            over = replace(run, rejuvenating=None)
+            if isinstance(event, events.RejuvenationFailed):
+                over = replace(over, rejuvenations_failed=run.rejuvenations_failed + 1)
+            else:
+                over = replace(over, rejuvenated=event.stamp.mono)
+            return replace(over, phase=_serving(run)) if run.phase == "rejuvenating" else over
         case events.DeploymentDied():
             return replace(run, phase="died", pid=None, died=event.stamp.mono, processes={}, main=None)
         case events.DeploymentGone():

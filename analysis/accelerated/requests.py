@@ -133,9 +133,10 @@ class Requests:
             while self._flying and self._flying[0][0] <= due and not silent_from <= self._flying[0][0] < silent_to:
                 finished, _number, one = heapq.heappop(self._flying)
                 self._write(one, finished, "ok")
-            if held or self._backlog:
+            full = len(self._flying) >= self._job.load.concurrency_cap
+            if held or self._backlog or (full and any(one.held for _, _, one in self._flying)):
                 self._backlog.append(request)
-            elif len(self._flying) >= self._job.load.concurrency_cap:
+            elif full:
                 dropped = _Sent(request, due, due, due, due, self._generation, False, self._life)
                 self._write(dropped, due, "dropped")
             else:
