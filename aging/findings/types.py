@@ -445,7 +445,7 @@ class PolicyResult:
     began. ``requests`` have a record, ``lost`` of them failed or were dropped, whatever the cause, and ``held`` waited.
     ``unavailable_seconds`` is the time in which no new request was answered: held, failing, or after a crash.
     ``ttft_p50_seconds`` and ``ttft_p99_seconds`` count from when a held request was due. ``peak_bytes`` is the most
-    anonymous memory plus swap under load.
+    anonymous memory plus swap under load, of two generations together where they ran side by side.
     """
 
     deployment: str

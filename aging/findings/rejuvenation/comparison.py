@@ -106,8 +106,9 @@ def _peak(results: Results, deployment: str, replica: int, window: Window) -> fl
     rows = results.tree(deployment, replica)
     if PRIMARY not in rows:
         return None
-    seen = rows.loc[rows["mono"].between(window.load_start, window.load_end), PRIMARY].dropna()
-    return float(seen.max()) if len(seen) else None
+    known = rows[rows["mono"].between(window.load_start, window.load_end) & rows[PRIMARY].notna()]
+    # While a successor starts, two generations are read at one tick.
+    return float(known.groupby("mono")[PRIMARY].sum().max()) if len(known) else None
 
 
 def _quantile(seconds: Floats, q: float) -> float | None:
