@@ -98,9 +98,7 @@ class Requests:
 
         They were due or in flight while it lasted, or waited because of it, or were dropped while those were answered.
         """
-        # No request waits longer than this, so that few need to be looked at.
-        longest = float((self.finished - self.due).max(initial=0.0))
-        part = self.between(reach.begin - longest, max(following, reach.end))
+        part = self.between(reach.begin - self._longest, max(following, reach.end))
         due, finished = self.due[part], self.finished[part]
         while_it_lasted = (due <= reach.end) & (finished >= reach.begin)
         waited = self.held[part] & (due >= reach.begin)
@@ -135,6 +133,11 @@ class Requests:
             if around.size:
                 missing |= set(range(int(around.min()), int(around.max()))) - set(around.tolist())
         return frozenset(missing)
+
+    @cached_property
+    def _longest(self) -> float:
+        """No request took longer from when it was due, so that few need to be looked at."""
+        return float((self.finished - self.due).max(initial=0.0))
 
     @cached_property
     def _by_class(self) -> Sequence[tuple[Floats, NDArray[np.int64]]]:

@@ -15,6 +15,9 @@ _FEWEST, _MOST = 10, 100
 
 _TAIL = 0.99
 
+_AT_ONCE = 1000
+"""Windows that are looked at together: most are steady again soon, and days may follow."""
+
 
 def steady_after(before: Floats, due: Floats, after: Floats, end: float) -> float | None:
     """Seconds from ``end`` until the times to first token are steady again; 0 where they never left.
@@ -31,11 +34,14 @@ def steady_after(before: Floats, due: Floats, after: Floats, end: float) -> floa
     known = sliding_window_view(before, min(size, before.size))
     most = WITHIN * float(np.median(before)), WITHIN * float(np.quantile(known, _TAIL, axis=1).max())
     windows = sliding_window_view(after, size)
-    steady = (np.median(windows, axis=1) <= most[0]) & (np.quantile(windows, _TAIL, axis=1) <= most[1])
-    excursions = np.flatnonzero(~steady)
     first = 0
-    for place in excursions:
-        if place - first > size:
+    for begin in range(0, len(windows), _AT_ONCE):
+        part = windows[begin : begin + _AT_ONCE]
+        unsteady = (np.median(part, axis=1) > most[0]) | (np.quantile(part, _TAIL, axis=1) > most[1])
+        for place in np.flatnonzero(unsteady) + begin:
+            if place - first > size:
+                break
+            first = int(place) + 1
+        if begin + len(part) - first > size:
             break
-        first = int(place) + 1
-    return max(float(due[first]) - end, 0.0) if first < steady.size else None
+    return max(float(due[first]) - end, 0.0) if first < len(windows) else None
