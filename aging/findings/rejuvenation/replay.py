@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ class Replayed:
         return self.cost / self.seconds
 
 
-MakePolicy = Callable[[Subject], "Policy[object] | None"]  # type: ignore[type-var]
+MakePolicy = Callable[[Subject], Policy[Any] | None]
 """The policy of a new generation; None for no policy."""
 
 
@@ -110,9 +111,7 @@ def replay(path: Path, candidate: Candidate, costs: Costs, down: Downtime) -> Re
             governor.begin(_SERVER, now)
             governor.end(_SERVER, back, "helped")
         policy = candidate.make(
-            Subject(
-                generation=restarts + crashes + 1, lifetimes=tuple(lifetimes), limits={path.indicator: path.limit}
-            )
+            Subject(generation=restarts + crashes + 1, lifetimes=tuple(lifetimes), limits={path.indicator: path.limit})
         )
     return Replayed(
         candidate.name,
@@ -126,7 +125,7 @@ def replay(path: Path, candidate: Candidate, costs: Costs, down: Downtime) -> Re
 
 
 def _restarts(
-    policy: Policy[object] | None,  # type: ignore[type-var]
+    policy: Policy[Any] | None,
     governor: Governor,
     indicator: str,
     level: float,
