@@ -15,8 +15,10 @@ from aging.core import format
 from aging.core.errors import AgingError
 from aging.findings.rejuvenation.advice import Advice
 from aging.findings.rejuvenation.policies_compared import Replay
-from aging.findings.rejuvenation.replay import Replayed
 from aging.stats.renewal.optimum import Optimum
+
+_FAR = 10.0
+"""An age that is this many times as long as what was measured is a guess."""
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 _UNITS = ((2 * _DAY, _DAY, "days"), (2 * _HOUR, _HOUR, "h"), (2 * _MINUTE, _MINUTE, "min"), (0.0, 1.0, "s"))
@@ -33,7 +35,7 @@ def show(found: Sequence[Advice], console: Console) -> None:
             console.print(_curve(advice))
         if advice.replay is not None:
             console.print(_extent(advice.replay), soft_wrap=True)
-            console.print(_policies(advice.replay))
+            console.print(_policies(advice.replay, advice.indicator))
 
 
 def sentences(advice: Advice) -> Iterator[str]:
@@ -47,7 +49,7 @@ def sentences(advice: Advice) -> Iterator[str]:
         saved = 1 - best.cost_rate / best.never
         share = f"{best.crashes * 100:.2g} %" if best.crashes >= 1e-4 else "< 0.01 %"
         yield (
-            f"At this age {share} of the generations crash before; it costs {saved:.0%} less than running to the crash. "
+            f"Of the generations {share} crash before; this costs {saved:.0%} less than running to the crash. "
             f"{_flat(best)} costs at most 5 % more than the best."
         )
     price = advice.price
@@ -55,17 +57,13 @@ def sentences(advice: Advice) -> Iterator[str]:
     yield f"Costs: restart {price.costs.restart:,.3g}{unit}, crash {price.costs.crash:,.3g}{unit} ({price.source})."
 
 
-def _answer(advice: Advice) -> str:  # noqa: PLR0911 - a sentence for each reason
+def _answer(advice: Advice) -> str:
     name, best = advice.deployment, advice.optimum
     match advice.reason:
         case "growth" | "failures" | "at_limit" if best is not None:
-            around = f" [{span(best.low)}, {span(best.high)}]" if best.low < best.high else ""
-            return f"Restart {name} every {span(best.seconds)}{around}."
+            return f"Restart {name} every {bounded_span(best.seconds, best.low, best.high)}."
         case "costs":
-            return (
-                f"No rejuvenation of {name} pays: a crash costs too little beside a restart, or comes at any age alike. "
-                "Let it run."
-            )
+            return f"No rejuvenation of {name} pays: a crash costs too little, or comes at any age alike. Let it run."
         case "no_growth":
             return (
                 f"No rejuvenation of {name} pays: {advice.indicator} does not grow ({advice.verdict}). "
@@ -89,15 +87,23 @@ def _growth(advice: Advice) -> str:
     life, limit = advice.lifetime, "" if advice.limit is None else advice.limit.name
     if life is None:
         return ""
-    around = f" [{span(life[1])}, {span(life[2])}]" if life[1] < life[2] else ""
+    age = bounded_span(*life)
     if advice.failures and advice.reason == "failures":
-        return (
-            f"{advice.failures} of {advice.generations} generations died, half of them before {span(life[0])}{around}."
-        )
+        return f"{advice.failures} of {advice.generations} generations died; half die before {age}."
     rate, limits = format.bounded(advice.indicator, advice.rate_per_hour, advice.rate_limits, "h")
     if advice.reason == "at_limit":
-        return f"{advice.indicator} grows by {rate} [{limits}] and was at {limit} after {span(life[0])}{around}."
-    return f"{advice.indicator} grows by {rate} [{limits}] and reaches {limit} at the age of {span(life[0])}{around}."
+        return f"{advice.indicator} grows by {rate} [{limits}] and was at {limit} after {age}."
+    return f"{advice.indicator} grows by {rate} [{limits}] and reaches {limit} at the age of {age}.{_far(advice)}"
+
+
+def _far(advice: Advice) -> str:
+    """A warning where the limit is many times as far as what was seen."""
+    if advice.lifetime is None or advice.seen_seconds is None or advice.lifetime[0] < _FAR * advice.seen_seconds:
+        return ""
+    times = advice.lifetime[0] / advice.seen_seconds
+    return (
+        f" That is {times:,.0f} times the {span(advice.seen_seconds)} measured: measure longer before you rely on it."
+    )
 
 
 def _flat(best: Optimum) -> str:
@@ -125,15 +131,15 @@ def _extent(shown: Replay) -> str:
     if shown.seconds <= shown.recorded * (1 + 1e-9):
         return f"What each policy would have done in the {span(shown.recorded)} recorded:"
     return (
-        f"What each policy would have done in {span(shown.seconds)}, of which {span(shown.recorded)} are recorded and the "
-        "rest is extrapolated (the same growth, the same noise):"
+        f"What each policy would have done in {span(shown.seconds)}, of which {span(shown.recorded)} are recorded and "
+        "the rest is extrapolated (the same growth, the same noise):"
     )
 
 
-def _policies(shown: Replay) -> Table:
+def _policies(shown: Replay, indicator: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("policy")
-    for name in ("restarts", "crashes", "without server", "cost", "beside hindsight"):
+    for name in ("restarts", "crashes", "without server", "peak", "cost", "beside hindsight"):
         table.add_column(name, justify="right")
     age = "never" if math.isinf(shown.hindsight_seconds) else f"every {span(shown.hindsight_seconds)}"
     for name, row in [*((row.name, row) for row in shown.rows), (f"best in hindsight: {age}", shown.hindsight)]:
@@ -142,6 +148,7 @@ def _policies(shown: Replay) -> Table:
             str(row.restarts),
             str(row.crashes),
             span(row.down_seconds),
+            format.level(indicator, row.peak),
             f"{row.cost:,.4g}",
             f"× {row.cost / shown.hindsight.cost:.2f}" if shown.hindsight.cost else format.NONE,
         )
@@ -152,9 +159,26 @@ def span(seconds: float) -> str:
     """A length of time with two or three digits: ``31 h``, ``12 days``, ``4.5 min``."""
     if math.isinf(seconds):
         return "never"
-    size, unit = next((size, unit) for least, size, unit in _UNITS if seconds >= least)
-    value = seconds / size
-    return f"{value:,.0f} {unit}" if value >= 20 or value == round(value) else f"{value:.1f} {unit}"
+    size, unit = _unit(seconds)
+    return f"{_number(seconds / size, 0 if seconds / size >= 20 else 1)} {unit}"
+
+
+def bounded_span(middle: float, low: float, high: float) -> str:
+    """A length of time with its limits, in one unit and with as many decimals as tell them apart: ``31 h [24, 39]``."""
+    if not low < high or math.isinf(middle):
+        return span(middle)
+    size, unit = _unit(middle)
+    decimals = next((n for n in range(3) if f"{low / size:.{n}f}" != f"{high / size:.{n}f}" and low / size > 10**-n), 3)
+    one, first, last = ("never" if math.isinf(each) else _number(each / size, decimals) for each in (middle, low, high))
+    return f"{one} {unit} [{first}, {last}]"
+
+
+def _unit(seconds: float) -> tuple[float, str]:
+    return next((size, unit) for least, size, unit in _UNITS if seconds >= least)
+
+
+def _number(value: float, decimals: int) -> str:
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.{decimals}f}"
 
 
 def document(found: Sequence[Advice]) -> Mapping[str, Any]:
@@ -186,7 +210,7 @@ def write_plot(found: Sequence[Advice], path: Path) -> None:
     figure = Figure(figsize=(8, 2.8 * max(len(drawn), 1)), layout="constrained")
     for axes, one in zip(figure.subplots(max(len(drawn), 1), 1, squeeze=False)[:, 0], drawn, strict=False):
         known = [point for point in one.curve if math.isfinite(point.seconds)]
-        size, unit = next((size, unit) for least, size, unit in _UNITS if known[-1].seconds >= least)
+        size, unit = _unit(known[-1].seconds)
         axes.plot([p.seconds / size for p in known], [p.cost_per_hour * 24 for p in known], marker=".")
         axes.axhline(one.curve[-1].cost_per_hour * 24, color="0.6", linestyle=":", label="never restarted")
         if one.optimum is not None and math.isfinite(one.optimum.seconds):
@@ -201,6 +225,3 @@ def write_plot(found: Sequence[Advice], path: Path) -> None:
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:
         raise AgingError(f"{path}: cannot be written: {error}") from None
-
-
-__all__ = ["Replayed", "document", "sentences", "show", "span", "write_plot"]

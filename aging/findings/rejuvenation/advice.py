@@ -33,10 +33,10 @@ from aging.stats.renewal.survival import Survival
 from aging.stats.trend_tests.base import TrendTest
 
 _HOUR = 3600.0
-_ENOUGH_FAILURES = 5
+_ENOUGH_FAILURES = 20
 """Failed generations from which their ages say more than an extrapolated growth."""
 
-_SHARES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+_SHARES = (0.25, 0.5, 0.75, 0.9, 1.0, 1.05, 1.25)
 _CANDIDATES = (PRIMARY, DEVICE_MEMORY, "process_fds", "process_threads")
 _NO_GROWTH = frozenset(("stable", "bounded", "declining"))
 
@@ -73,8 +73,9 @@ class CurvePoint:
 class Advice:
     """The answer for one deployment. Rates in the indicator's unit per hour, ages in seconds of a generation.
 
-    ``lifetime`` is the median age at which it fails with the 95 % limits; infinite: never. ``curve`` ends with the run to
-    the crash, at an infinite age. ``note_codes`` and ``verdict`` are those of the indicator's finding.
+    ``lifetime`` is the median age at which it fails with the 95 % limits; infinite: never. ``curve`` ends with the
+    run to the crash, at an infinite age. ``seen_seconds`` is the longest generation that was measured. ``note_codes``
+    and ``verdict`` are those of the indicator's finding.
     """
 
     deployment: str
@@ -92,6 +93,7 @@ class Advice:
     failures: int = 0
     generations: int = 0
     note_codes: Sequence[str] = ()
+    seen_seconds: float | None = None
     replay: Replay | None = None
 
 
@@ -118,7 +120,11 @@ def advise(measured: Measured, tests: Mapping[str, TrendTest], question: Questio
     for name in names:
         ended = lifetimes(results, name)
         each = [
-            judge.of(name, indicator, groups.get((name, indicator), []), limited[name, indicator], prices[name], ended)
+            judge.of(
+                _Known(name, indicator, groups.get((name, indicator), []), limited[name, indicator]),
+                prices[name],
+                ended,
+            )
             for indicator in indicators[name]
         ]
         first = min(each, key=_first)
@@ -133,20 +139,24 @@ def _first(advice: Advice) -> tuple[int, float]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """One indicator of a deployment: its series with their statistics, and its limit."""
+
+    deployment: str
+    indicator: str
+    group: Sequence[IndicatorAnalysis]
+    limit: NamedLimit
+
+
+@dataclass(frozen=True, slots=True)
 class _Judge:
     runs: Sequence[RunValidity]
     test: str
     horizon: float
 
-    def of(  # noqa: PLR0913 - what is known of one indicator of one deployment
-        self,
-        name: str,
-        indicator: str,
-        group: Sequence[IndicatorAnalysis],
-        limit: NamedLimit,
-        cost: Price,
-        ended: Sequence[Lifetime],
-    ) -> Advice:
+    def of(self, known: _Known, cost: Price, ended: Sequence[Lifetime]) -> Advice:
+        """The advice by one indicator, at these costs; ``ended`` are the lifetimes of the deployment's generations."""
+        name, indicator, group, limit = known.deployment, known.indicator, known.group, known.limit
         failures = sum(one.failed for one in ended)
         finding = sound_finding(group, self.runs, self.test) if group else None
         advice = Advice(
@@ -162,6 +172,7 @@ class _Judge:
             failures=failures,
             generations=len(ended),
             note_codes=() if finding is None else finding.note_codes,
+            seen_seconds=max((float(one.series.t[-1]) for one in group if one.series.t.size), default=None),
         )
         if failures >= _ENOUGH_FAILURES:
             seconds, failed = [one.seconds for one in ended], [one.failed for one in ended]

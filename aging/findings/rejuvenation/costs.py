@@ -31,14 +31,14 @@ class Price:
 def price(results: Results, deployment: str, given: Costs | None) -> Price:
     """The given costs, else those of the requests that wait for a restart or are lost in a crash.
 
-    A restart takes as long as arrivals were held in the recorded restarts, else the start of the server and the time of
-    a long request (the 95th percentile), which must drain. A crash takes the start alone and loses the requests of that
-    time and those in flight. Raises :class:`~aging.core.errors.MistakesError` where no cost is given and no start and no
-    requests were recorded.
+    A restart takes as long as arrivals were held in the recorded restarts, else the start of the server and the time
+    of a long request (the 95th percentile), which must drain. A crash takes the start alone and loses the requests of
+    that time and those in flight. Raises :class:`~aging.core.errors.MistakesError` where no cost is given and no
+    start and no requests were recorded.
     """
-    starts = [event.seconds for event in results.events if _of(event, deployment, DeploymentReady)]
-    held = [event.held_seconds for event in results.events if _of(event, deployment, RejuvenationCompleted)]
-    held = [seconds for seconds in held if seconds > 0]
+    own = [event for event in results.events if event.deployment == deployment]
+    starts = [event.seconds for event in own if isinstance(event, DeploymentReady)]
+    held = [event.held_seconds for event in own if isinstance(event, RejuvenationCompleted) and event.held_seconds > 0]
     start = median(starts) if starts else None
     mean, tail, rate = _requests(results, deployment)
     if start is None:
@@ -62,10 +62,6 @@ def price(results: Results, deployment: str, given: Costs | None) -> Price:
     reason = f"{source}; at {rate:.3g} requests/s a restart makes {waited:,.3g} wait, a crash loses {lost:,.3g}"
     costs = Costs(waited, LOST * lost)
     return Price(costs, "waiting requests", f"{reason}; a lost one counts as {LOST:g} that wait", down, source)
-
-
-def _of(event: object, deployment: str, kind: type) -> bool:
-    return isinstance(event, kind) and getattr(event, "deployment", None) == deployment
 
 
 def _requests(results: Results, deployment: str) -> tuple[float, float, float]:

@@ -36,10 +36,11 @@ _PERIODIC = "periodic"
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What every policy would have done over ``seconds``, of which ``recorded`` were measured and the rest extrapolated.
+    """What every policy would have done over ``seconds``, of which ``recorded`` were measured and the rest
+    extrapolated.
 
-    ``hindsight`` is the periodic restart that costs least on the same series, at the age ``hindsight_seconds``; infinite:
-    to run to the crash.
+    ``hindsight`` is the periodic restart that costs least on the same series, at the age ``hindsight_seconds``;
+    infinite: to run to the crash.
     """
 
     rows: Sequence[Replayed]
