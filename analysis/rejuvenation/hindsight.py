@@ -11,7 +11,7 @@ were not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,7 +34,7 @@ INDICATOR = "process_anon_swap_bytes"
 LEAKS: tuple[Truth, ...] = ("leak",)
 RATIOS = (5.0, 20.0, 100.0)
 WITHIN = 0.10
-_READINGS, _LIFETIMES, _REPLICATES = 120, 15, 4
+_READINGS, _LIFETIMES, _REPLICATES = 120, 15, 2
 _STEP, _EVERY = 10.0, 3
 _REPEATS, _SHARE, _SKIP, _LEAST = 6, 0.5, 0.25, 2 * 2.0**20
 _AGES = 60
@@ -141,17 +141,24 @@ def measured(cell: Cell) -> Outcome | None:
 
 def measure(full: bool) -> pd.DataFrame:
     """One row a source and ratio of costs."""
+    return table([one for one in on_all_cores(measured, cells_of(full)) if one is not None])
+
+
+def cells_of(full: bool) -> list[Cell]:
+    """The cells of the study."""
     cells = [
         Cell(name, ratio, replicate)
         for name in LAWS
         for ratio in RATIOS
         for replicate in range(_REPLICATES if full else 1)
     ]
-    if full:
-        cells += [Cell(one.half, 20.0, 0, one.name) for one in load(truth=LEAKS)]
-    else:
-        cells = cells[:3]
-    outcomes = [one for one in on_all_cores(measured, cells) if one is not None]
+    if not full:
+        return cells[:3]
+    return cells + [Cell("recordings, held-out", 20.0, 0, one.name) for one in load(half="held-out", truth=LEAKS)]
+
+
+def table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """One row a source and ratio of costs."""
     progress(f"{len(outcomes)} series")
     rows = []
     for key in dict.fromkeys((one.cell.source, one.cell.ratio) for one in outcomes):
