@@ -51,6 +51,7 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
     "triton": {"metrics_port": 18090},
 }
 POLICIES: dict[str, dict[str, Any]] = {
+    "cost-optimal": {"limit": "1GB", "cost_restart": 1, "cost_crash": 20},
     "periodic": {"every": "5m"},
     "threshold": {"indicator": "process_rss_bytes", "above": 1e8},
     "trend": {"limit": 1e9, "within": "1h", "watch": "20m", "looks": 4},

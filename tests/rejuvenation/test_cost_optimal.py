@@ -31,7 +31,7 @@ def first_decision(policy: CostOptimal, levels: Sequence[float], step: float = 1
 
 def leak(n: int = 400, noise: float = 5.0) -> list[float]:
     rng = np.random.default_rng(5)
-    return (np.arange(n) * 4.0 + rng.normal(0, noise, n)).tolist()
+    return [float(level) for level in np.arange(n) * 4.0 + rng.normal(0, noise, n)]
 
 
 def test_restarts_shortly_before_the_limit() -> None:

