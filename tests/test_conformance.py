@@ -53,6 +53,7 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
 POLICIES: dict[str, dict[str, Any]] = {
     "never": {},
     "objectives": {"requests_waiting": 5, "ttft_p99": "2s"},
+    "cost-optimal": {"limit": "1GB", "cost_restart": 1, "cost_crash": 20},
     "periodic": {"every": "5m"},
     "threshold": {"indicator": "process_rss_bytes", "above": 1e8},
     "trend": {"limit": 1e9, "within": "1h", "watch": "20m", "looks": 4},

@@ -20,7 +20,7 @@ from aging.core.errors import AgingError, ExitCode
 
 _VERBS = (
     *("run", "resume", "stop", "status", "observe", "guard", "check", "plan", "calibrate"),
-    *("trend", "scan", "validate", "doctor", "analyze", "report", "model", "env"),
+    *("rejuvenate", "trend", "scan", "validate", "doctor", "analyze", "report", "model", "env"),
 )
 
 _DESCRIPTION = """\
