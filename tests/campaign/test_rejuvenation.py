@@ -71,6 +71,17 @@ def test_mistake(table: str, key: str, code: str | None, parts: list[str]) -> No
     assert all(part in mistakes[0].what for part in parts), mistakes[0].what
 
 
+def test_a_faulty_table_hides_no_other_mistake() -> None:
+    tables = (
+        '[[rejuvenation]]\nname = "one"\npolicy = "threshold"\nindicator = "process_anon_swap_byte"\nabove = "2MiB"\n'
+        '[[rejuvenation]]\nname = "two"\npolicy = "trend"\nwithin = "2h"\ndeployments = ["a"]\nurl = "http://x/"\n'
+        '[[rejuvenation]]\nname = "three"\npolicy = "window"\nbetween = ["2:00", "05:00"]\n'
+        'inner = { policy = "trend", within = "2h", limit = "120%" }\n'
+    )
+    keys = ("one].indicator", "two].url", "three].between", "three].inner.limit")
+    assert {one.where for one in found(GOOD + tables)} == {f"rejuvenation[{key}" for key in keys}
+
+
 def test_action_not_offered() -> None:
     mistakes = found(f'{GOOD}{TREND}action = "sleep"\ndeployments = ["a"]')
     assert [one.where for one in mistakes] == ["rejuvenation.action"]
