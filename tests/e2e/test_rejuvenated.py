@@ -107,8 +107,8 @@ def test_what_it_did_is_measured(story: tuple[str, Results]) -> None:
 
 def test_generations_are_sampled_apart(story: tuple[str, Results]) -> None:
     _, results = story
-    level = results.samples("leak", "process").groupby("generation")["process_anon_swap_bytes"]
-    level = level.agg(["first", "last", "count"])
+    generations = results.samples("leak", "process").groupby("generation")["process_anon_swap_bytes"]
+    level = generations.agg(["first", "last", "count"])
     level = level[level["count"] >= 10]
     assert len(level) >= 2
     assert (level["last"] > level["first"]).all()
