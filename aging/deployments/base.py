@@ -21,7 +21,7 @@ from pydantic import Field
 import aging.deployments.runtimes
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
 from aging.core import malloc_probe
-from aging.core.endpoint import Endpoint
+from aging.core.endpoint import Answers, Endpoint
 from aging.core.errors import require
 from aging.core.plugins import discover
 from aging.core.targets import EngineMetric
@@ -48,6 +48,10 @@ class EndpointOptions(Table):
     unsupported: tuple[Literal["chat", "n", "logprobs", "stop", "structured", "priority"], ...] = Field(
         (), description="options of the load that the server refuses; its requests do not use them"
     )
+    verify: Answers = Field(
+        "unknown",
+        description='`"reference"`: reference servers answer, behind a proxy; every answer is verified token by token',
+    )
     engine: str | None = Field(
         None,
         description="deployment kind with the same metrics, like `vllm`, so that they get their common "
@@ -64,6 +68,7 @@ class EndpointOptions(Table):
             body=self.body,
             reuse_connections=self.reuse_connections,
             unsupported=self.unsupported,
+            answers=self.verify,
         )
 
 

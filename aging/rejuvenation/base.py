@@ -70,6 +70,8 @@ class Policy(ABC, Generic[O]):
 
     kind: ClassVar[str]
     options_table: ClassVar[type[RejuvenationOptions]]
+    needs_scipy: ClassVar[bool] = False
+    """Whether it computes with numpy or scipy: the guard, which is to stay small, asks it in a process of its own."""
 
     def __init__(self, options: O, subject: Subject = Subject()) -> None:
         self.options = options

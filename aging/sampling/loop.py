@@ -6,26 +6,20 @@ others never wait for it.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
 from typing import Any
 
 from aging.core.clock import Clocks, Stamp, Tick, ticks
-from aging.core.records import HARNESS, Reading, stored_under
+from aging.core.records import Reading, stored_under
 from aging.sampling.base import Sampler
 from aging.sampling.clock_jumps import ClockJumpDetector
+from aging.sampling.reader import SamplerThread, nothing, within
 from aging.store.events import Journalize, SamplerFailing, SamplerRecovered
 from aging.store.segments import Sealer, SegmentWriter
-
-
-class SamplerError(Exception):
-    """The text of what a sampler raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,7 @@ class Sampling:
         """Tick ``plan``'s sampler from monotonic time ``start`` on."""
         kind = plan.sampler.kind
         plan.sampler.interval = plan.interval
-        reader = _Reader(plan.sampler)
+        reader = SamplerThread(plan.sampler)
         pending: Future[list[Reading]] | None = None
         failing = False
         try:
@@ -75,10 +69,10 @@ class Sampling:
                 self._jumps.look(now)  # at every sampler's ticks: no single sampler is required
                 stamp = now.stamp
                 if pending is not None and not pending.done():
-                    self._write(kind, stamp, tick, _nothing(f"the {kind} sampler is still reading"))
+                    self._write(kind, stamp, tick, nothing(f"the {kind} sampler is still reading"))
                     continue
                 pending = reader.read()
-                readings, reason = await _within(pending, plan.deadline, kind)
+                readings, reason = await within(pending, plan.deadline, kind)
                 if reason and not failing:
                     self._report(SamplerFailing(sampler=kind, reason=reason))
                 if failing and not reason:
@@ -119,51 +113,6 @@ class Sampling:
             if folder not in self._writers:
                 self._writers[folder] = SegmentWriter(folder, self._sealer)
             self._writers[folder].append(stamp.wall, new)
-
-
-class _Reader:
-    """One sampler in one daemon thread: unlike an executor's, it cannot keep the process from ending if it hangs."""
-
-    def __init__(self, sampler: Sampler) -> None:
-        self._sampler = sampler
-        self._asked: SimpleQueue[Future[list[Reading]] | None] = SimpleQueue()
-        Thread(target=self._serve, name=f"sampler-{sampler.kind}", daemon=True).start()
-
-    def read(self) -> Future[list[Reading]]:
-        future: Future[list[Reading]] = Future()
-        self._asked.put(future)
-        return future
-
-    def stop(self) -> None:
-        self._asked.put(None)
-
-    def _serve(self) -> None:
-        while (future := self._asked.get()) is not None:
-            try:
-                readings = list(self._sampler.read())
-            except Exception as error:  # noqa: BLE001 - the campaign continues whatever a sampler raises
-                future.set_exception(SamplerError(f"{type(error).__name__}: {error}"))
-            else:
-                future.set_result(readings)
-
-
-async def _within(pending: Future[list[Reading]], deadline: float, kind: str) -> tuple[list[Reading], str | None]:
-    """The readings, or a missing one with the reason."""
-    try:
-        # Not wait_for: before Python 3.12 it loses a cancellation that comes as the answer does.
-        async with asyncio.timeout(deadline):
-            readings = await asyncio.shield(asyncio.wrap_future(pending))
-    except TimeoutError:
-        reason = f"the {kind} sampler did not answer within {deadline:g} s"
-    except SamplerError as error:
-        reason = str(error)
-    else:
-        return readings, None
-    return _nothing(reason), reason
-
-
-def _nothing(reason: str) -> list[Reading]:
-    return [Reading(HARNESS, "sampler", 1, {}, {"sampler": reason})]
 
 
 def _row(stamp: Stamp, tick: Tick, reading: Reading) -> dict[str, Any]:

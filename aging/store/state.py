@@ -56,7 +56,8 @@ class RunState:
     when this generation became ready; ``loads`` counts its load processes. ``driven``: the load reached the end of its
     schedule, whose last arrival may be due long before the end of the run. ``cut_short``: the rest of its time passed
     while the runner was down. ``newest`` is the last generation that was started; ``beside`` is a second one that runs;
-    ``rejuvenating`` is the action under way.
+    ``rejuvenating`` is the action under way. ``rejuvenations`` counts those that began, ``rejuvenations_failed`` those
+    that failed or were taken back; ``rejuvenated`` is when the last one that was carried out ended.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -64,6 +65,8 @@ class RunState:
     pid: int | None = None
     attempt: int = 1
     rejuvenations: int = 0
+    rejuvenations_failed: int = 0
+    rejuvenated: float | None = None
     watched: bool = False
     earlier: float = 0.0
     load_start: float | None = None
@@ -245,6 +248,10 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
             return replace(begun, phase="rejuvenating")
         case events.RejuvenationCompleted() | events.RejuvenationFailed():
             over = replace(run, rejuvenating=None)
+            if isinstance(event, events.RejuvenationFailed):
+                over = replace(over, rejuvenations_failed=run.rejuvenations_failed + 1)
+            else:
+                over = replace(over, rejuvenated=event.stamp.mono)
             return replace(over, phase=_serving(run)) if run.phase == "rejuvenating" else over
         case events.DeploymentDied():
             return replace(run, phase="died", pid=None, died=event.stamp.mono, processes={}, main=None)

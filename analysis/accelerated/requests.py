@@ -102,7 +102,7 @@ class Requests:
         return self._pulse.now(len(self._flying) + len(self._backlog))
 
     def over(self, now: float, *, stopped: bool) -> bool:
-        """Whether the load has come to its end; what is still in flight when its drain ends is cut."""
+        """Whether the load has come to its end; what is still in flight or waits when its drain ends is cut."""
         if not stopped and self._upcoming is not None:
             return False
         self._drained = min(self._drained, now + self._job.load.drain)
@@ -184,7 +184,7 @@ class Requests:
             index=one.request.number,
             generation=one.generation,
             scheduled=one.due,
-            sent=None if status == "dropped" else one.sent,
+            sent=None if status == "dropped" or math.isnan(one.sent) else one.sent,
             first_token=one.first if streaming else None,
             last_token=one.last if ok else None,
             finished=finished,

@@ -29,6 +29,7 @@ import aging.core.clock
 import aging.sampling.loop
 from aging.core.records import Reading
 from aging.sampling.base import Sampler
+from aging.sampling.reader import SamplerThread
 
 _EPOCH = 1_800_000_000.0
 _UPTIME = 5000.0
@@ -185,7 +186,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return await super().subprocess_exec(*args, **kwargs)
 
 
-class _Reader(aging.sampling.loop._Reader):
+class _Reader(SamplerThread):
     """A sampler that is read by whoever asks: no time passes meanwhile, and a thread would only be waited for."""
 
     def __init__(self, sampler: Sampler) -> None:
@@ -207,7 +208,7 @@ def live_by(clock: VirtualClock, boot_file: Path) -> None:
     """Have every module of the package see this host's clocks, and which of its boots this is."""
     boot_file.write_text(f"boot-{clock.host.boots}\n")
     aging.core.clock._BOOT_ID = boot_file
-    aging.sampling.loop._Reader = _Reader  # type: ignore[misc]
+    aging.sampling.loop.SamplerThread = _Reader  # type: ignore[attr-defined]
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "aging" and isinstance(module, ModuleType) and getattr(module, "time", 0) is time:
             module.time = clock  # type: ignore[attr-defined]

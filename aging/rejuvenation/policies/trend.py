@@ -83,6 +83,7 @@ class TrendPolicy(Policy[TrendOptions]):
 
     kind = "trend"
     options_table = TrendOptions
+    needs_scipy = True
 
     def __init__(self, options: TrendOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
         super().__init__(options, subject)

@@ -1,0 +1,511 @@
+"""What a guard knows and decides: generations, readings, the policy, the rules, looks. No processes, no sockets.
+
+Its times are given. What it remembers is stored (:class:`~aging.guard.state.StateFolder`) whenever it changes, before
+anything is done about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from aging.campaign.errors import suggestion
+from aging.core.clock import Stamp, Timeline, boot_id
+from aging.core.errors import StorageError
+from aging.core.format import byte_size, level, readable_duration
+from aging.core.processes.ownership import Identity
+from aging.core.records import Reading
+from aging.guard.decisions import DecisionJournal
+from aging.guard.history import History
+from aging.guard.look import Answer, Asked, LastLook, look_due
+from aging.guard.options import MEMORY, Guarding, Share
+from aging.guard.policies import policies
+from aging.guard.state import LastAction, Pending, Server, Stage, State, StateFolder, Tally
+from aging.rejuvenation.base import Decision, Lifetime, Moment, Policy, Subject
+from aging.rejuvenation.governor import Governor, Outcome, Rules
+from aging.store.events import (
+    Event,
+    RejuvenationCompleted,
+    RejuvenationDecided,
+    RejuvenationDisarmed,
+    RejuvenationFailed,
+    RejuvenationStarted,
+)
+
+_BLIND_AFTER_SECONDS = 90.0
+"""Every sampler has read something by then."""
+
+_SAVED_SECONDS = 60.0
+_STALE_SECONDS = 600.0
+"""A decision of an older look is not carried out before a new one confirms it."""
+
+_LIMITS = ("limit_cgroup_memory_bytes", "limit_host_memory_bytes")
+_ROOMS = ("limit_cgroup_memory_room_bytes", "limit_host_memory_room_bytes")
+_HOUR = 3600.0
+
+Say = Callable[[str], None]
+"""Prints one line of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an action ended: its outcome, what failed, seconds, requests cut, and seconds by stage."""
+
+    outcome: Outcome
+    seconds: float
+    why: str = ""
+    cut: int = 0
+    stages: Mapping[str, float] = field(default_factory=dict)
+
+
+class Watch:
+    """One server under guard. ``state`` is what an earlier guard left."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - its parts
+        self,
+        guarding: Guarding,
+        state: State,
+        folder: StateFolder,
+        journal: DecisionJournal,
+        say: Say,
+        timeline: Timeline,
+    ) -> None:
+        self.guarding = guarding
+        self._folder, self._journal, self._say, self._timeline = folder, journal, say, timeline
+        table = guarding.table
+        self.state = replace(state, target=guarding.label, policy=None if table is None else table.policy)
+        self.indicator = str(getattr(table, "indicator", MEMORY))
+        self._plugin = None if table is None else policies()[table.policy]
+        self._in_child = self._plugin is not None and self._plugin.needs_scipy
+        self._kept = {self.indicator, *_LIMITS, *_ROOMS, *_texts(guarding.raw)}
+        rules = Rules() if table is None else Rules.of(table)
+        self._governor = Governor(rules, {guarding.label: state.past})
+        self.present = False
+        self._born = 0.0
+        self._history = History()
+        self._policy: Policy[Any] | None = None
+        self._child_decision: Decision | None = None
+        self._values: dict[str, float] = {}
+        self._refused: str | None = None
+        self._blind_said = False
+        self._look_now = False
+        self._saved = -_SAVED_SECONDS
+        self._storage_said: str | None = None
+
+    # -- generations ------------------------------------------------------------------------------------------------
+
+    def arrived(self, main: Identity, age: float, now: Stamp) -> None:
+        """A process serves that started ``age`` seconds ago: the one that is known, or the next generation."""
+        server, boot = self.state.server, boot_id()
+        self.present, self._born = True, now.mono - age
+        if server is not None and (server.pid, server.start, server.boot) == (main.pid, main.start, boot):
+            if self._policy is None and not self._values:
+                self._history = self._folder.load_history(server) or History()
+                self._say(f"{self.guarding.label}: pid {main.pid} is watched on, {readable_duration(age)} old")
+            return
+        number = 1 if server is None else server.generation + 1
+        if server is not None:
+            self._ended(server, now, same_boot=server.boot == boot)
+        new = Server(main.pid, main.start, boot, number, now.wall - age)
+        self._history, self._policy, self._child_decision = History(), None, None
+        self._values, self._blind_said, self._refused = {}, False, None
+        self._say(f"{self.guarding.label}: pid {main.pid} serves, generation {number}, {readable_duration(age)} old")
+        self._save(replace(self.state, server=new, renewed=None, outlook=None, looked=None, level=None), now)
+
+    def gone(self, why: str) -> None:
+        """No process serves."""
+        if self.present:
+            self.present = False
+            self._say(f"{self.guarding.label}: {why}; waiting for the next one")
+
+    def _ended(self, server: Server, now: Stamp, *, same_boot: bool) -> None:
+        """Note how long the generation before served, and whether its end was planned."""
+        planned = self.state.pending is not None or not same_boot
+        lived = max(now.wall - server.since, 0.0)
+        lifetimes = self.state.with_lifetime(Lifetime(lived, failed=not planned))
+        tally = self.state.tally if planned else replace(self.state.tally, restarts=self.state.tally.restarts + 1)
+        self.state = replace(self.state, lifetimes=lifetimes, tally=tally)
+        if planned:
+            return
+        self._say(
+            f"{self.guarding.label}: generation {server.generation} ended by itself after {readable_duration(lived)}"
+        )
+        past, soon = self._governor.past(self.guarding.label), max(self._governor.rules.distance, 60.0)
+        if past.ended is not None and now.mono - past.ended < soon:
+            self._govern_end("unhelpful", now, f"the server died {now.mono - past.ended:.0f} s after its rejuvenation")
+
+    # -- readings ---------------------------------------------------------------------------------------------------
+
+    def see(self, readings: Sequence[Reading], now: Stamp) -> None:
+        """Take readings of the present generation."""
+        server = self.state.server
+        if server is None or not self.present:
+            return
+        age, values = self.age_at(now), dict[str, float]()
+        for one in readings:
+            if one.owner == self.guarding.label and one.generation == server.generation and "/" not in one.entity:
+                values.update(one.values)
+        if not values:
+            return
+        self._values.update(values)
+        self._history.add(age, {name: value for name, value in values.items() if name in self._kept})
+        level_now = self._values.get(self.indicator)
+        first = self.state.level is None
+        self.state = replace(
+            self.state, level=level_now, limit=self._limit(level_now), indicator=self.indicator, sampled=now.wall
+        )
+        if first:
+            self._save(self.state, now)
+        if self._policy is None and self._plugin is not None and not self._in_child and self._ready_for_policy(age):
+            self._policy = self._plugin(self.guarding.table, self._subject())
+        if self._policy is not None:
+            self._policy.observe(age, values)
+
+    def age_at(self, now: Stamp) -> float:
+        """Seconds since the present generation started, or since an action made it young again without a restart."""
+        renewed = self.state.renewed
+        return now.mono - (self._born if renewed is None else max(self._born, renewed))
+
+    def _ready_for_policy(self, age: float) -> bool:
+        """A share of the kernel's limit is known once that has been read."""
+        return not isinstance(self.guarding.limit, Share) or self.state.limit is not None or age > _BLIND_AFTER_SECONDS
+
+    def _limit(self, level_now: float | None) -> float | None:
+        """Where the indicator must not arrive: as given, else what the kernel leaves it."""
+        given, values = self.guarding.limit, self._values
+        if not self.indicator.endswith("_bytes"):
+            return None
+        if isinstance(given, Share):
+            kernel = next((values[name] for name in _LIMITS if name in values), None)
+            return None if kernel is None else given.of_limit * kernel
+        if given is not None:
+            return given
+        rooms = [values[name] for name in _ROOMS if name in values]
+        return level_now + min(rooms) if rooms and level_now is not None and self.indicator == MEMORY else None
+
+    def _subject(self) -> Subject:
+        server, limit = self.state.server, self.state.limit
+        limits = {self.indicator: limit} if limit is not None and self.guarding.limit is not None else {}
+        return Subject(0, 1, 1 if server is None else server.generation, self.state.lifetimes, limits)
+
+    # -- looks ------------------------------------------------------------------------------------------------------
+
+    def look(self, now: Stamp) -> Asked | None:
+        """What to ask the process that looks, if a look is due."""
+        server = self.state.server
+        if server is None or not self.present or self.state.pending is not None or self.state.level is None:
+            return None
+        age = self.age_at(now)
+        if not self._look_now and not look_due(age, self.state.level, self.state.limit, self.state.looked):
+            return None
+        self._look_now = False
+        self.state = replace(self.state, looked=LastLook(age, self.state.level))
+        courses = self._history.courses()
+        return Asked(
+            indicator=self.indicator,
+            ages={name: one.ages for name, one in courses.items()},
+            values={name: one.values for name, one in courses.items()},
+            age=age,
+            wall=now.wall,
+            limit=self.state.limit,
+            table=dict(self.guarding.raw) if self._in_child else None,
+            subject=asdict(self._subject()) if self._in_child else None,
+        )
+
+    def looked(self, answer: Answer, generation: int, now: Stamp) -> None:
+        """Take the answer to a look at a generation."""
+        server = self.state.server
+        if server is None or server.generation != generation:
+            return
+        before = None if self.state.outlook is None else self.state.outlook.verdict
+        self._child_decision = answer.decision
+        self.state = replace(self.state, outlook=answer.outlook or self.state.outlook)
+        found = answer.outlook
+        if found is not None and found.verdict != before:
+            self._say(self._verdict_line())
+        self._save_history(server)
+        self._save(self.state, now)
+
+    def _verdict_line(self) -> str:
+        state, found = self.state, self.state.outlook
+        if found is None:
+            return ""
+        text = f"{self.indicator}: {found.verdict} ({found.shown}) at {level(self.indicator, state.level)}"
+        if found.rate_per_hour is not None and found.low_per_hour is not None and found.high_per_hour is not None:
+            low, rate, high = (
+                level(self.indicator, one) for one in (found.low_per_hour, found.rate_per_hour, found.high_per_hour)
+            )
+            text += f", {rate} per hour (between {low} and {high})"
+        if found.verdict == "growing" and state.limit is not None and found.expected_seconds is not None:
+            reached = readable_duration(found.expected_seconds)
+            text += f", the limit of {level(self.indicator, state.limit)} in {reached}"
+        return text
+
+    # -- decisions --------------------------------------------------------------------------------------------------
+
+    def ask(self, now: Stamp) -> Decision | None:
+        """The policy's decision, where every rule permits it now; a refusal is said and journalled once."""
+        table, server = self.guarding.table, self.state.server
+        if table is None or server is None or not self.present or self.state.pending is not None:
+            return None
+        age = self.age_at(now)
+        if age > _BLIND_AFTER_SECONDS and not self._blind_said:
+            self._say_blind()
+        decision = self._decision(Moment(age, now.wall))
+        if decision is None:
+            self._refused = None
+            return None
+        refusal = self._governor.refusal(self.guarding.label, now.mono, urgent=decision.urgent)
+        if table.dry_run:
+            self.refuse(decision, "dry-run", "only said", None, now)
+            return None
+        if refusal is not None:
+            self.refuse(decision, refusal.code, refusal.message, refusal.until, now)
+            return None
+        if self._in_child and self.state.looked is not None and age - self.state.looked.age > _STALE_SECONDS:
+            self._look_now = True
+            return None
+        return decision
+
+    def _decision(self, moment: Moment) -> Decision | None:
+        if self._in_child:
+            return self._child_decision
+        return None if self._policy is None else self._policy.decide(moment)
+
+    def refuse(self, decision: Decision, code: str, why: str, until: float | None, now: Stamp) -> None:
+        """Note that a decision is not carried out, unless the same rule refused the last one."""
+        if self._refused == code:
+            return
+        self._refused = code
+        self._count_decision(code)
+        when = "" if until is None else f", until in {readable_duration(max(until - now.mono, 0.0))}"
+        self._say(f"No action ({code}): {why}{when}. The policy asks: {_reasons(decision)}")
+        self._record(self._decided(decision, code, why, until), now)
+        self._save(self.state, now)
+
+    def _decided(self, decision: Decision, code: str | None, why: str, until: float | None) -> Event:
+        table = self.guarding.table
+        return RejuvenationDecided(
+            **self._key(),
+            policy="" if table is None else table.policy,
+            action=self.action,
+            reason=decision.reason,
+            numbers=dict(decision.numbers),
+            urgent=decision.urgent,
+            carried_out=code is None,
+            refused=code,
+            why=why,
+            until=until,
+        )
+
+    def _say_blind(self) -> None:
+        self._blind_said = True
+        wanted = (self.indicator,) if self._in_child else () if self._policy is None else self._policy.indicators
+        for name in wanted:
+            if name not in self._values:
+                known = suggestion(name, self._values)
+                self._say(f"Nothing reads the indicator {name!r}, so that the policy never decides; {known}")
+                self.state = replace(self.state, alarm=f"nothing reads {name}")
+
+    # -- actions ----------------------------------------------------------------------------------------------------
+
+    @property
+    def action(self) -> str:
+        """What is done, as the journal has it."""
+        table = self.guarding.table
+        if table is None:
+            return ""
+        return table.url or " ".join(table.command)
+
+    def begin(self, decision: Decision, now: Stamp, stage: Stage) -> Pending | None:
+        """Note that the action begins, on the disk when this returns; None where the server has just ended.
+
+        Raises StorageError: what is not noted must not begin.
+        """
+        server, table = self.state.server, self.guarding.table
+        if server is None or table is None:
+            return None
+        self._refused, self._child_decision = None, None
+        self._governor.begin(self.guarding.label, now.mono)
+        self._count_decision("carried-out")
+        pending = Pending(stage, now.mono, decision.reason, server, self.state.level)
+        try:
+            self._store(replace(self.state, pending=pending, alarm=None), now)
+        except StorageError:
+            self.state = replace(self.state, pending=None)
+            self._governor.end(self.guarding.label, now.mono, "undone")
+            raise
+        self._record(self._decided(decision, None, "", None), now)
+        self._record(
+            RejuvenationStarted(**self._key(), action=self.action, reason=decision.reason, policy=table.policy), now
+        )
+        self._say(f"Acting: {self.action}. The policy asks: {_reasons(decision)}")
+        return pending
+
+    def reached(self, pending: Pending, now: Stamp) -> None:
+        """Note the stage that an action has reached. Raises StorageError before the hook: it is not run unnoted."""
+        noted = replace(self.state, pending=pending)
+        if pending.stage == "acting":
+            self._store(noted, now)
+        else:
+            self._save(noted, now)
+
+    def end(self, ended: Ended, now: Stamp) -> None:
+        """Note how the action ended, and what came back."""
+        pending = self.state.pending
+        before, after = None if pending is None else pending.level, self.state.level
+        freed = before - after if before is not None and after is not None else None
+        in_bytes = freed is not None and self.indicator.endswith("_bytes")
+        outcome, why = ended.outcome, ended.why
+        if outcome == "helped" and freed is not None and freed <= 0 and self._measures():
+            outcome = "unhelpful"
+            why = f"{self.indicator} is {level(self.indicator, after)}, it was {level(self.indicator, before)}"
+        tally = self.state.tally
+        outcomes = {**tally.outcomes, outcome: tally.outcomes.get(outcome, 0) + 1}
+        last = LastAction(outcome, ended.seconds, freed if in_bytes else None, ended.cut, now.wall)
+        alarm = why if outcome == "failed" else None
+        self.state = replace(
+            self.state, pending=None, last=last, alarm=alarm, tally=replace(tally, outcomes=outcomes), looked=None
+        )
+        if outcome in ("helped", "unhelpful") and pending is not None and pending.server == self.state.server:
+            self._history = History()
+            self.state = replace(self.state, renewed=now.mono)
+        self._govern_end(outcome, now, why)
+        self._say(_ended_line(outcome, ended, why, freed if in_bytes else None))
+        if outcome in ("helped", "unhelpful"):
+            figures = {} if before is None or after is None else {"level_before": before, "level_after": after}
+            self._record(
+                RejuvenationCompleted(
+                    **self._key(),
+                    seconds=round(ended.seconds, 3),
+                    action=self.action,
+                    cut=ended.cut,
+                    stages=dict(ended.stages),
+                    outcome=outcome,
+                    figures=figures,
+                ),
+                now,
+            )
+        else:
+            self._record(
+                RejuvenationFailed(
+                    **self._key(),
+                    seconds=round(ended.seconds, 3),
+                    action=self.action,
+                    why=why,
+                    outcome=outcome,
+                    cut=ended.cut,
+                ),
+                now,
+            )
+        self._policy = (
+            None if self._plugin is None or self._in_child else self._plugin(self.guarding.table, self._subject())
+        )
+        self._save(self.state, now)
+
+    def _measures(self) -> bool:
+        """Whether the policy decides by readings: one that goes by time alone is not asked whether it helped."""
+        return self._in_child or (self._policy is not None and bool(self._policy.indicators))
+
+    def _govern_end(self, outcome: Outcome, now: Stamp, why: str) -> None:
+        name = self.guarding.label
+        armed = self._governor.past(name).disarmed is None
+        self._governor.end(name, now.mono, outcome)
+        past = self._governor.past(name)
+        self.state = replace(self.state, past=past)
+        if armed and past.disarmed is not None:
+            what = f"{past.disarmed}; the last one: {why}" if why else past.disarmed
+            self.state = replace(self.state, alarm=f"disarmed: {what}")
+            self._say(f"The policy is disarmed: {what}. It acts again after `aging guard --rearm`")
+            self._record(RejuvenationDisarmed(**self._key(), why=what), now)
+
+    def rearm(self, now: Stamp) -> None:
+        """Let a disarmed policy act again; its budget stays."""
+        past = replace(self._governor.past(self.guarding.label), failures=0, disarmed=None)
+        self._governor = Governor(self._governor.rules, {self.guarding.label: past})
+        self._say("The policy is armed again, on request")
+        self._save(replace(self.state, past=past, alarm=None), now)
+
+    # -- storing ----------------------------------------------------------------------------------------------------
+
+    def alarm(self, why: str, now: Stamp) -> None:
+        """Note what an operator has to look after."""
+        if self.state.alarm != why:
+            self._say(f"ALARM: {why}")
+            self._save(replace(self.state, alarm=why), now)
+
+    def tick(self, now: Stamp) -> None:
+        """Store the state once a minute, so that its clock goes on after a kill."""
+        if now.mono - self._saved >= _SAVED_SECONDS:
+            self._save(self.state, now)
+
+    def close(self, now: Stamp) -> None:
+        """Store everything."""
+        if self.state.server is not None and self.present:
+            self._save_history(self.state.server)
+        self._save(self.state, now)
+
+    def _save(self, state: State, now: Stamp) -> None:
+        """Store the state; without room for it the guard goes on to observe, and says so."""
+        try:
+            self._store(state, now)
+        except StorageError as error:
+            self._unstored(error)
+
+    def _save_history(self, server: Server) -> None:
+        try:
+            self._folder.save_history(server, self._history)
+        except StorageError as error:
+            self._unstored(error)
+
+    def _unstored(self, error: StorageError) -> None:
+        if self._storage_said is None:
+            self._say(f"ALARM: {error}. The guard goes on to observe; after a restart it knows what was stored before")
+            self.state = replace(self.state, alarm=str(error))
+        self._storage_said = str(error)
+
+    def _store(self, state: State, now: Stamp) -> None:
+        past = self._governor.past(self.guarding.label)
+        self.state = replace(state, stamp=now, boot=boot_id(), shift=self._timeline.shift, past=past)
+        self._saved = now.mono
+        self._folder.save(self.state)
+        self._storage_said = None
+
+    def _count_decision(self, what: str) -> None:
+        tally = self.state.tally
+        counts = {**tally.decisions, what: tally.decisions.get(what, 0) + 1}
+        self.state = replace(self.state, tally=Tally(tally.restarts, tally.outcomes, counts))
+
+    def _record(self, event: Event, now: Stamp) -> None:
+        try:
+            self._journal.record(event, now)
+        except StorageError as error:
+            self._unstored(error)
+
+    def _key(self) -> dict[str, Any]:
+        server = self.state.server
+        return {
+            "deployment": self.guarding.label,
+            "replica": 1,
+            "generation": 1 if server is None else server.generation,
+        }
+
+
+def _texts(table: Mapping[str, Any]) -> set[str]:
+    """Every text in a table: what may name an indicator."""
+    return {value for value in table.values() if isinstance(value, str)}
+
+
+def _reasons(decision: Decision) -> str:
+    numbers = ", ".join(f"{name} = {value:,.6g}" for name, value in decision.numbers.items())
+    urgent = "; urgent" if decision.urgent else ""
+    return f"{decision.reason} ({numbers}{urgent})" if numbers else f"{decision.reason}{urgent}"
+
+
+def _ended_line(outcome: Outcome, ended: Ended, why: str, freed: float | None) -> str:
+    stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in ended.stages.items())
+    back = "" if freed is None else f", {byte_size(freed)} came back"
+    cut = f", {ended.cut} requests cut" if ended.cut else ""
+    how = {"helped": "Done", "unhelpful": "Done, without effect", "failed": "Failed", "undone": "Taken back"}[outcome]
+    return f"{how} in {ended.seconds:.1f} s{f' ({stages})' if stages else ''}{back}{cut}{f': {why}' if why else ''}"
