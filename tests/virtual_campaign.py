@@ -310,7 +310,7 @@ class VirtualCampaign:
             (aging.runner.settle, "port_taken", self.ports_in_use.get),
             (aging.runner.round, "prefill_allocator", lambda _spare: None),
             (aging.core.clock, "_BOOT_ID", boot),
-            (aging.sampling.loop, "_Reader", _Reader),
+            (aging.sampling.loop, "SamplerThread", _Reader),
             (Catalogue, "discovered", lambda: catalogue),
             (Room, "of", lambda _folder: Room(0 if self.disk_full else _PLENTY, None)),
             (Memory, "now", lambda: Memory(self.memory_available, "the host")),
