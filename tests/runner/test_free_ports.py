@@ -99,6 +99,19 @@ def test_close_releases_ports() -> None:
         assert others.take("b") == port
 
 
+def test_spare_port_of_a_successor() -> None:
+    with contextlib.closing(FreePorts()) as ports, contextlib.closing(FreePorts()) as others:
+        port = ports.take("a")
+        spare = ports.spare("a")
+        assert spare != port
+        assert ports.take("a") == port, "until the successor serves"
+        assert others.spare("b", spare) != spare
+        ports.release(spare)
+        assert others.spare("b", spare) == spare
+        with socket.create_server(("127.0.0.1", port)):
+            assert ports.spare("a", port) != port, "its own server listens there"
+
+
 def test_named_ports_of_campaign() -> None:
     attach = '[[deployment]]\nname = "there"\nkind = "attach"\npid = 1\nurl = "http://127.0.0.1:21212"\n'
     named = named_ports(campaign(CLEAN.replace("clean", "fixed") + "port = 22222\n", COMMAND, attach))

@@ -113,6 +113,41 @@ def test_listener_failure_ends_process() -> None:
     assert "the pipe broke" in failure
 
 
+def test_answers_to_commands() -> None:
+    async def run() -> list[str]:
+        child = Scripted(
+            {"event": "holding", "left": 3},
+            {"event": "cut", "generation": 1, "requests": 3},
+            {"event": "drained", "generation": 1},
+            ends=False,
+        )
+        driver = LoadProcess(cast("Any", child))
+        hold, cut = asyncio.create_task(driver.hold(30.0)), asyncio.create_task(driver.cut(1))
+        await asyncio.sleep(0)
+        driver.redirect("http://127.0.0.1:1", 2)
+        driver.begin(cast("Any", SimpleNamespace(to_json=lambda: "{}", load_start=0.0, duration=1e9)))
+        assert (await hold, await cut, await driver.drained(1)) == (3, 3, True)
+        await driver.kill()
+        await driver.wait()
+        assert await driver.hold() == 0, "it has ended"
+        assert await driver.drained(2)
+        return child.commands
+
+    assert asyncio.run(run()) == ["hold 30.0", "cut 1", "redirect http://127.0.0.1:1 2", "{}", "hold inf"]
+
+
+def test_drain_deadline() -> None:
+    async def run() -> bool:
+        driver = listening(Scripted(ends=False))
+        driver.redirect("http://127.0.0.1:1", 2)
+        drained = await driver.drained(1, within=0.0)
+        await driver.kill()
+        await driver.wait()
+        return drained
+
+    assert not asyncio.run(run())
+
+
 def started_as(monkeypatch: pytest.MonkeyPatch, child: Scripted) -> None:
     async def start(*_: object, **__: object) -> Scripted:
         return child

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from aging.core.metrics import PRIMARY
 from aging.core.records import TREE, Reading, process_entity
 from aging.rejuvenation.kinds import policy_of
 from aging.rejuvenation.policies.never import NeverOptions
+from aging.rejuvenation.policies.periodic import Periodic
 from aging.runner.actions.restart import Restart
 from aging.runner.rejuvenator import Rejuvenator
 from aging.store.events import Event
@@ -208,3 +210,40 @@ def test_a_component_is_not_the_whole() -> None:
         rejuvenator.see(Reading("a", entity, 1, {PRIMARY: value}, {}))
     (governed,) = rejuvenator._governed.values()
     assert [values[PRIMARY] for _, values in governed.unread] == [3.0, 4.0]
+
+
+def test_a_policy_that_raises_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Periodic, "decide", broken)
+    ran = campaign(tmp_path, PERIODIC)
+    assert ran.run() == 0, ran.output
+    (died,) = ran.events("task_died")  # once for the same error, however often it is asked again
+    assert "ZeroDivisionError" in died.details["reason"]
+    assert_no_loss(ran)
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    names = ("a", "b", "c")
+    tables = f"[rejuvenation]\n{PERIODIC}\n"
+    text = small_campaign(*(f'name = "{name}"' for name in names), tables=tables, duration="90s")
+    ran = VirtualCampaign(tmp_path, text)
+    assert ran.run() == 0, ran.output
+    spans = sorted(
+        (begun.stamp.mono, done.stamp.mono)
+        for name in names
+        for begun, done in zip(
+            ran.events("rejuvenation_started", name), ran.events("rejuvenation_completed", name), strict=True
+        )
+    )
+    assert len(spans) >= 6
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+
+
+def test_dry_run_only_says(tmp_path: Path) -> None:
+    ran = campaign(tmp_path, f"{PERIODIC}\ndry_run = true")
+    assert ran.run() == 0, ran.output
+    (decided,) = ran.events("rejuvenation_decided", "leak")
+    assert (decided.details["refused"], decided.details["carried_out"]) == ("dry-run", False)
+    assert not ran.events("rejuvenation_started")

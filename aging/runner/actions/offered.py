@@ -29,10 +29,9 @@ class Offered:
         if offer.quiet:
             cut = await run.hold(options.drain)
             stages.end("drain")
-        died = ActionError(f"the server died: {server.death}", serving=False, cut=cut)
         try:
             if server.died.is_set():
-                raise died
+                raise ActionError(f"the server died: {server.death}", serving=False)
             figures = await _done(server, offer, options.action_timeout)
         except OSError as error:
             raise ActionError(str(error), serving=True, held_seconds=stages.total, cut=cut) from None
