@@ -1,7 +1,7 @@
 """Stop a real runtime with streams under way, and count how many end whole.
 
-``python -m analysis.offers.stop vllm --streams 4 --tokens 200 --set reset_caches=true --ladder own --ladder group``: for
-each ladder the server is started, all streams are sent, and once each has its first token the ladder begins. A line per
+``python -m analysis.offers.stop vllm --streams 4 --tokens 200 --set parallel=4 --ladder own --ladder group``: for each
+ladder the server is started, all streams are sent, and once each has its first token the ladder begins. A line per
 ladder says how many streams were whole, how many were cut, the seconds from the first signal to the end, and the exit.
 """
 
