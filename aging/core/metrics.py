@@ -40,6 +40,10 @@ _TAILS = {name: f"{name}_p95_seconds" for name in ("ttft", "tpot", "e2e")}
 _ATTAINMENT, _GOODPUT = "slo_attainment_ratio", "goodput_requests_per_second"
 
 
+LIVE_CLIENT = ("client_slo_attainment_ratio", "client_ttft_p99_seconds", "client_requests_waiting")
+"""What a load process says of the last minute while it runs, for rejuvenation policies; it is not stored."""
+
+
 def client_indicator(metric: str, load_class: str = "") -> str:
     """The name of a client metric, of all requests or of one class.
 

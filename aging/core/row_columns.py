@@ -96,7 +96,7 @@ REQUEST_COLUMNS: Mapping[str, Column] = {
         "text",
         "—",
         "kind of the error: `connect`, `timeout`, `reset`, `truncated`, `garbage`, `too-long`, `http` (status other"
-        " than 200), `redirect`, `reported` (in the stream), `no-token`, `cut` (the run ended first)",
+        " than 200), `redirect`, `reported` (in the stream), `no-token`, `cut` (the run ended first, or the `drain` of a rejuvenation)",
         "`status` is not `error`, or a result of 0.1",
     ),
     "itl_p50": Column("float", "seconds", "median of the times between tokens", _GAPS),

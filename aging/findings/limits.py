@@ -7,82 +7,24 @@ and the control group's rows know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from aging.core import format
+from aging.core.kernel_limits import KERNEL, least_room
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY, full_scale
 from aging.findings.asked import Asked, NamedLimit
 from aging.findings.series import Series, device_limit
 from aging.store.results import Results
 
 _CGROUP_LIMIT = "cgroup_memory_limit_bytes"
-_LEVELS = "limit_cgroup_memory_levels"
-_NEAR = 0.01
 _ALWAYS = "limit_host_memory_bytes"
 
 
 Limits = Mapping[tuple[str, str], NamedLimit]
 """By deployment and indicator."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Kernel:
-    """A limit of the kernel: the columns of it and of the room left to it, and its name for a row and a text."""
-
-    limit: str
-    room: str
-    name: Callable[[Mapping[str, float], str], str]
-
-
-def _of_the_group(row: Mapping[str, float], size: str) -> str:
-    levels = int(row.get(_LEVELS) or 0)
-    if not levels:
-        return f"its control group's {size}"
-    return f"the {size} of the control group {levels} {'level' if levels == 1 else 'levels'} above its own"
-
-
-_MEMORY = (
-    _Kernel("limit_cgroup_memory_bytes", "limit_cgroup_memory_room_bytes", _of_the_group),
-    _Kernel("limit_host_memory_bytes", "limit_host_memory_room_bytes", lambda _, size: f"the host's {size}"),
-    _Kernel(
-        "limit_address_space_bytes",
-        "limit_address_space_room_bytes",
-        lambda _, size: f"its address space limit of {size} (ulimit -v)",
-    ),
-)
-_KERNEL: Mapping[str, Sequence[_Kernel]] = {
-    PRIMARY: _MEMORY,
-    "process_vms_bytes": _MEMORY[2:],
-    "process_fds": (
-        _Kernel(
-            "limit_open_files", "limit_open_files_room", lambda _, count: f"its limit of {count} open files (ulimit -n)"
-        ),
-        _Kernel(
-            "limit_host_open_files",
-            "limit_host_open_files_room",
-            lambda _, count: f"the host's limit of {count} open files",
-        ),
-    ),
-    "process_threads": (
-        _Kernel(
-            "limit_cgroup_threads",
-            "limit_cgroup_threads_room",
-            lambda _, count: f"its control group's limit of {count} threads (pids.max)",
-        ),
-        _Kernel(
-            "limit_user_threads",
-            "limit_user_threads_room",
-            lambda _, count: f"its user's limit of {count} threads (ulimit -u)",
-        ),
-        _Kernel(
-            "limit_host_threads", "limit_host_threads_room", lambda _, count: f"the host's limit of {count} threads"
-        ),
-    ),
-}
 
 
 def limits(results: Results, asked: Asked, series: Sequence[Series]) -> Limits:
@@ -96,7 +38,7 @@ def limits(results: Results, asked: Asked, series: Sequence[Series]) -> Limits:
     for deployment in results.deployments:
         read = _read(results, deployment)
         of_it = (
-            {indicator: _least(results, deployment, read, indicator) for indicator in _KERNEL}
+            {indicator: _least(results, deployment, read, indicator) for indicator in KERNEL}
             if read
             else _without_rows(results, deployment)
         )
@@ -131,15 +73,10 @@ def _least(results: Results, deployment: str, read: tuple[int, pd.Series], indic
     """The limit of an indicator with the least room; its value is the indicator's own level plus that room."""
     replica, row = read
     values = {str(name): float(value) for name, value in row.items()}
-    known = [one for one in _KERNEL[indicator] if np.isfinite(values.get(one.room, np.nan))]
-    level = _level(results, deployment, replica, indicator, values)
-    if not known or level is None:
+    least, level = least_room(indicator, values), _level(results, deployment, replica, indicator, values)
+    if least is None or level is None:
         return None
-    least = min(known, key=lambda one: values[one.room])
-    named = least.name(values, format.level(least.limit, values[least.limit]))
-    value, nominal = level + values[least.room], values[least.limit]
-    # Level and room are read at slightly different times; where nothing else uses the limit they add up to it.
-    return NamedLimit(nominal if abs(value - nominal) <= _NEAR * nominal else value, named)
+    return NamedLimit(least.reach(values, level), least.name(values, format.level(least.limit, values[least.limit])))
 
 
 def _level(results: Results, deployment: str, replica: int, indicator: str, at: Mapping[str, float]) -> float | None:

@@ -7,10 +7,11 @@ series; it takes its time from the caller alone. What is then done is the action
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
+from aging.campaign.errors import suggestion
 from aging.campaign.schema import RejuvenationOptions
 
 ENTRY_POINT_GROUP = "aging.rejuvenation"
@@ -65,7 +66,7 @@ O = TypeVar("O", bound=RejuvenationOptions)  # noqa: E741
 
 
 class Policy(ABC, Generic[O]):
-    """Decides when one generation ends; each generation has a new instance."""
+    """Decides when one generation ends; each generation has a new instance, made by :meth:`renewed`."""
 
     kind: ClassVar[str]
     options_table: ClassVar[type[RejuvenationOptions]]
@@ -79,9 +80,29 @@ class Policy(ABC, Generic[O]):
         """The indicators that it uses; without readings of them it never fires."""
         return ()
 
+    def missing(self, read: Collection[str]) -> str | None:
+        """What the policy lacks after the indicators ``read`` were read, so that it does not fire; None if nothing.
+
+        The text says what to do. It is for the journal, once a generation, when every sampler has had its turn.
+        """
+        unread = [indicator for indicator in self.indicators if indicator not in read]
+        if not unread:
+            return None
+        return " ".join(
+            f"No sampler reads the rejuvenation indicator {indicator!r}; {suggestion(indicator, read)}"
+            for indicator in unread
+        )
+
+    def renewed(self, subject: Subject) -> Self:
+        """The policy after a rejuvenation, or of the next generation; it keeps what must outlast one."""
+        return type(self)(self.options, subject)
+
     def observe(self, age: float, values: Mapping[str, float]) -> None:
         """Take readings by indicator, ``age`` seconds after the generation was ready."""
 
     @abstractmethod
     def decide(self, now: Moment) -> Decision | None:
-        """The decision to rejuvenate now, or None; called about once per second."""
+        """The decision to rejuvenate now, or None; called about once per second.
+
+        It is repeated as long as it holds: a rule of the governor, or a window, may make it wait.
+        """
