@@ -28,7 +28,7 @@ from aging.deployments.models.gguf import cached_gguf
 from aging.deployments.models.huggingface import cached_folder
 from aging.deployments.models.presets import PRESETS
 
-_READY_SECONDS = 180.0
+_READY_SECONDS = 400.0
 _STREAM_SECONDS = 300.0
 
 

@@ -136,9 +136,9 @@ def launched(one: DeploymentBase[Any]) -> Any:
 def test_table_of_offers_is_that_of_the_runtimes() -> None:
     """`docs/rejuvenation.md` says for each kind what it offers, and what has to be set."""
     page = (ROOT / "docs" / "rejuvenation.md").read_text()
-    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `") and line.count("|") == 6]
-    table = {cells[0].strip().strip("`"): [cell.strip() for cell in cells[1:4]] for cells in rows}
-    del table["kind"]  # the head
+    lines = page[page.index("| `kind` | `trim` |") :].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    table = {cells[0].strip("`"): cells[1:4] for cells in rows}
     assert set(table) == set(KINDS)
     for name, kind in KINDS.items():
         gpu = {"device": "cuda"} if name == "vllm" else {}
