@@ -78,7 +78,7 @@ def test_vllm_on_cpu(tmp_path: Path) -> None:
         *("--served-model-name", "local", "--host", "127.0.0.1", "--port", "18080"),
         *("--max-model-len", "1024", "--max-num-seqs", "16"),
         *("--enable-prefix-caching", "--disable-uvicorn-access-log"),
-        *("--shutdown-timeout", "12"),
+        *("--shutdown-timeout", "9"),
         *("--distributed-executor-backend", "uni", "--enforce-eager", "--dtype", "float32"),
         *("--kv-cache-memory-bytes", "67108864"),
     )
@@ -101,7 +101,7 @@ def test_vllm_on_cuda() -> None:
         *("--served-model-name", "local", "--host", "127.0.0.1", "--port", "18080"),
         *("--max-model-len", "1024", "--max-num-seqs", "16"),
         *("--no-enable-prefix-caching", "--disable-uvicorn-access-log"),
-        *("--shutdown-timeout", "12"),
+        *("--shutdown-timeout", "9"),
         *("--gpu-memory-utilization", "0.9", "--seed", "1"),
     )
     assert "HF_HUB_OFFLINE" not in made.env, "a hub id is to be downloaded"

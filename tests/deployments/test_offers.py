@@ -109,7 +109,7 @@ def test_lmdeploy_calls_have_json_bodies() -> None:
 @pytest.mark.parametrize(
     ("kind", "flag", "seconds"),
     [
-        (Vllm, "--shutdown-timeout", "40"),
+        (Vllm, "--shutdown-timeout", "30"),
         (Tgi, "--graceful-termination-timeout", "40"),
         (Triton, "--exit-timeout", "30"),
     ],
