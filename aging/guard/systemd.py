@@ -14,7 +14,6 @@ _UNIT = """\
 #   aging guard --status --state /var/lib/aging-guard/{name}
 [Unit]
 Description=aging guard {description}
-Documentation=https://pypi.org/project/llm-aging/
 After=network.target
 # What is refused (exit 2) is a mistake of the command line: starting it again does not mend it.
 StartLimitIntervalSec=10min

@@ -30,6 +30,15 @@ POLICY = ("--policy", "periodic", "--set", "every=1d")
         (("--name", "x", "--proxy", "/run/x", "--proxy-server", "a/b"), ("guard.proxy.socket", "unix:")),
         (("--name", "x", "--proxy", "unix:/run/x"), ("guard.proxy.servers", "missing")),
         (("--name", "x", "--listen", "9464"), ("guard.listen", "127.0.0.1:9464")),
+        (("--name", "x(", *POLICY), ("regular expression",)),
+        (
+            ("--name", "x", "--policy", "trend", "--set", "within=1h", "--set", "indicator=process_anon_swp_bytes"),
+            ("rejuvenation.indicator", "process_anon_swap_bytes"),
+        ),
+        (
+            ("--name", "x", "--policy", "threshold", "--set", "indicator=engine_requests_waiting", "--set", "above=9"),
+            ("rejuvenation.indicator", "--metrics"),
+        ),
         (("--config", "nowhere.toml"), ("nowhere.toml", "cannot be read")),
         (("--pid", "1", "--name", "x"), ("not allowed with",)),
     ],
