@@ -19,7 +19,7 @@ START = Stamp(1_800_000_000.0, 1_000_000.0)
 MIB = 2.0**20
 DAY = 86_400.0
 
-THRESHOLD: Mapping[str, Any] = {"policy": "threshold", "window": "60s", "command": ["restart"], "distance": "10m"}
+THRESHOLD: Mapping[str, Any] = {"policy": "threshold", "window": "10m", "command": ["restart"], "distance": "10m"}
 
 
 @dataclass
