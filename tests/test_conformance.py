@@ -51,6 +51,7 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
     "triton": {"metrics_port": 18090},
 }
 POLICIES: dict[str, dict[str, Any]] = {
+    "cost-optimal": {"limit": 1e9, "cost_restart": 1.0, "cost_crash": 10.0},
     "never": {},
     "objectives": {"requests_waiting": 5, "ttft_p99": "2s"},
     "periodic": {"every": "5m"},

@@ -33,13 +33,13 @@ import aging.app.prepare
 import aging.app.resume
 import aging.check.early_stop
 import aging.runner.campaign
+import aging.runner.generation
 import aging.runner.load_process
 import aging.runner.preflight
 import aging.runner.probe
 import aging.runner.retries
 import aging.runner.round
 import aging.runner.run
-import aging.runner.server
 import aging.runner.settle
 import aging.sampling.loop
 from aging.campaign.schema import Campaign
@@ -56,7 +56,7 @@ from aging.store.events import Event
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal
 from aging.store.segments import Sealer
-from analysis.accelerated.deployment import Beginnings
+from analysis.accelerated.deployment import Beginnings, address
 from analysis.accelerated.loads import Loads
 from analysis.accelerated.samplers import SimulatedProcesses, SimulatedSampler
 from analysis.accelerated.servers import Life, Server
@@ -304,8 +304,8 @@ class VirtualCampaign:
             (aging.runner.campaign, "KeeperClient", _NoKeeping),
             (aging.runner.load_process, "LoadProcess", Loads(world)),
             (aging.runner.probe, "send", world.send),
-            (aging.runner.server, "identity", world.identity),
-            (aging.runner.server, "command_line", world.command_line),
+            (aging.runner.generation, "identity", world.identity),
+            (aging.runner.generation, "command_line", world.command_line),
             (aging.runner.settle, "host_use", lambda: HostUse(self.memory_used, 64e9)),
             (aging.runner.settle, "port_taken", self.ports_in_use.get),
             (aging.runner.round, "prefill_allocator", lambda _spare: None),
@@ -337,10 +337,18 @@ class VirtualCampaign:
             leak = 0.0 if known is None else known.per_hour + 3600 * rate * known.per_request
             steady = Server(options.name, _MEMORY_BYTES, leak=leak, ready=2.0, processes=1, ttft=0.1, token=0.01)
             self.world.servers = {**self.world.servers, options.name: self._servers.get(options.name, steady)}
-            origin = _Origin(self.world, self.world.servers[options.name], _endpoint(options.name), self._begun)
-            subject.origin = lambda origin=origin: origin  # type: ignore[method-assign,misc]
-            made.append(subject)
+            made.append(self._simulated(subject))
         return made
+
+    def _simulated(self, subject: DeploymentBase[Any]) -> DeploymentBase[Any]:
+        """The deployment with a simulated server behind it, at whatever port."""
+        world, server, begun = self.world, self.world.servers[subject.options.name], self._begun
+
+        def origin(self: DeploymentBase[Any]) -> _Origin:
+            return _Origin(world, server, Endpoint(address(server.name, self.port), "local"), begun)
+
+        subject.__class__ = type("Simulated", (type(subject),), {"origin": origin})
+        return subject
 
     def _begun(self, name: str, life: Life) -> None:
         self._born[name] = self._born.get(name, 0) + 1
@@ -389,10 +397,6 @@ class _Origin(Beginnings):
         life = await Beginnings.begin(self, campaign, log)
         self.begun(self.server.name, life)
         return life
-
-
-def _endpoint(name: str) -> Endpoint:
-    return Endpoint(f"http://simulated/{name}", "local")
 
 
 class _Processes(SimulatedProcesses):

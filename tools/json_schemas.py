@@ -46,6 +46,9 @@ class _AsWritten(GenerateJsonSchema):
     def field_title_should_be_set(self, _schema: Any) -> bool:
         return False
 
+    def encode_default(self, dft: Any) -> Any:
+        return str(dft) if isinstance(dft, levels.Level) else super().encode_default(dft)
+
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         function = schema["function"]["function"]
         if function is _load_or_none:

@@ -106,11 +106,15 @@ def _validate(raw: dict[str, Any], kinds: Kinds) -> tuple[Campaign | None, list[
         mistakes.extend(load_mistakes(load, deployments))
     if rejuvenation:
         candidates = [Candidate(options, kinds.capability(options)) for options in deployments]
-        mistakes.extend(rejuvenation_mistakes(rejuvenation, candidates, load=_sends(raw)))
+        mistakes.extend(rejuvenation_mistakes(rejuvenation, candidates, load=_sends(raw), alone=_is_alone(raw)))
     if mistakes or campaign is None:
         return None, mistakes
     updates = {"deployment": deployments, "load": load, "rejuvenation": rejuvenation}
     return campaign.model_copy(update=updates), mistakes
+
+
+_FAULTY = RejuvenationOptions(policy="faulty")
+"""In the place of a table with mistakes, which have been reported."""
 
 
 class _Parts:
@@ -139,16 +143,18 @@ class _Parts:
             name = table.get("name") if isinstance(table, dict) else None
             which = name if isinstance(name, str) else number
             where = "rejuvenation" if len(tables) == 1 else f"rejuvenation[{which}]"
-            inner = table.get("inner") if isinstance(table, dict) else None
-            checked = None
+            inner, checked = table.get("inner") if isinstance(table, dict) else None, None
             if isinstance(inner, dict):  # its keys are named, and suggested, as those of any other table
                 checked = validate_by_kind(inner, f"{where}.inner", choice, self._mistakes)
-                if checked is None:
-                    continue
-            whole = table if checked is None else {**table, "inner": checked}
-            options = validate_by_kind(whole, where, choice, self._mistakes)
-            if isinstance(options, RejuvenationOptions):
+                table = {**table, "inner": checked or _FAULTY}  # noqa: PLW2901 - then its other keys
+            options = validate_by_kind(table, where, choice, self._mistakes)
+            if isinstance(options, RejuvenationOptions) and (checked is not None or not isinstance(inner, dict)):
                 yield options
+
+
+def _is_alone(raw: Mapping[str, Any]) -> bool:
+    tables = raw.get("rejuvenation")
+    return not isinstance(tables, list) or len(tables) == 1
 
 
 def _sends(raw: Mapping[str, Any]) -> bool:

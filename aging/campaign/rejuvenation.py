@@ -60,15 +60,18 @@ def known_limits(campaign: Campaign) -> dict[str, float]:
     return {} if limit is None else {PRIMARY: float(limit)}
 
 
-def key_of(tables: Sequence[RejuvenationOptions], table: RejuvenationOptions, key: str) -> str:
-    """How messages name a key of a table."""
-    return f"rejuvenation.{key}" if len(tables) == 1 else f"rejuvenation[{table.label}].{key}"
+def key_of(table: RejuvenationOptions, key: str, *, alone: bool) -> str:
+    """How messages name a key of a table, the only one of the file or not."""
+    return f"rejuvenation.{key}" if alone else f"rejuvenation[{table.label}].{key}"
 
 
 def rejuvenation_mistakes(
-    tables: Sequence[RejuvenationOptions], candidates: Sequence[Candidate], *, load: bool
+    tables: Sequence[RejuvenationOptions], candidates: Sequence[Candidate], *, load: bool, alone: bool
 ) -> Iterator[Mistake]:
-    """Mistakes of the tables by themselves and together with the deployments; ``load``: the campaign sends one."""
+    """Mistakes of the tables by themselves and together with the deployments.
+
+    ``load``: the campaign sends one. ``alone``: the file has one table; others of it may be too faulty to be here.
+    """
     labels = [table.label for table in tables]
     for label in sorted({label for label in labels if labels.count(label) > 1}):
         what = f"{label!r} is used {labels.count(label)} times; give each table a name of its own"
@@ -86,7 +89,7 @@ def rejuvenation_mistakes(
             *(one for key, name in table.reads.items() for one in _of_indicator(key, name, mine, load=load)),
         )
         for key, what, code in dict.fromkeys(found):
-            yield Mistake(key_of(tables, table, key), what, code)
+            yield Mistake(key_of(table, key, alone=alone), what, code)
 
 
 _Found = Iterator[tuple[str, str, MistakeCode]]

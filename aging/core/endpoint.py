@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Answers = Literal["unknown", "reference"]
+"""What is known of a server's answers beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,9 @@ class Endpoint:
     ends in ``/generate_stream``. ``body`` is merged into every request, with what the runtime requires to produce
     exact lengths. ``reuse_connections`` is false for runtimes that close the connection after a stream.
     ``metrics_port`` is set if the metrics have a different port. ``unsupported`` are load options (``n``,
-    ``logprobs``, …, and ``priority``) that the runtime refuses; they are left out of its requests.
+    ``logprobs``, …, and ``priority``) that the runtime refuses; they are left out of its requests. ``answers`` is
+    ``reference`` if every answer is known beforehand, as that of the reference server: the client verifies it token by
+    token, and gives every request an ``X-Request-Id``.
     """
 
     base_url: str
@@ -26,6 +31,7 @@ class Endpoint:
     reuse_connections: bool = True
     metrics_port: int | None = None
     unsupported: Sequence[str] = ()
+    answers: Answers = "unknown"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "unsupported", tuple(self.unsupported))  # JSON has only lists

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer
 from pydantic_core import CoreSchema, core_schema
 
+from aging.core.metric_table import METRICS
 from aging.core.metrics import base_name
 from aging.core.quantities import parse_duration, parse_size
 
@@ -73,8 +74,12 @@ def parse_level(given: Any) -> Level:
 
 
 def fitting(level: Level, indicator: str) -> Level:
-    """The level, if it can be one of ``indicator``. Raises ValueError for a unit that the indicator does not have."""
-    if level.unit and not base_name(indicator).endswith(f"_{level.unit}"):
+    """The level, if it can be one of ``indicator``. Raises ValueError for a unit that the indicator does not have.
+
+    A name that no metric has is a mistake of its own, and says nothing of the unit.
+    """
+    known = indicator.startswith(("engine_", "client_")) or any(metric.name == indicator for metric in METRICS)
+    if level.unit and known and not base_name(indicator).endswith(f"_{level.unit}"):
         raise ValueError(
             f"{level.written!r} is a {'size' if level.unit == 'bytes' else 'duration'}, and {indicator} is not in "
             f'{level.unit}; write a number in its unit, or a share of its limit like "80%"'

@@ -40,7 +40,12 @@ _TAILS = {name: f"{name}_p95_seconds" for name in ("ttft", "tpot", "e2e")}
 _ATTAINMENT, _GOODPUT = "slo_attainment_ratio", "goodput_requests_per_second"
 
 
-LIVE_CLIENT = ("client_slo_attainment_ratio", "client_ttft_p99_seconds", "client_requests_waiting")
+LIVE_CLIENT = (
+    "client_slo_attainment_ratio",
+    "client_ttft_p99_seconds",
+    "client_requests_waiting",
+    "client_failed_ratio",
+)
 """What a load process says of the last minute while it runs, for rejuvenation policies; it is not stored."""
 
 

@@ -75,11 +75,23 @@ Status = Literal["ok", "error", "dropped", "aborted", "refused"]
 """Outcome of a request; see :class:`RequestRecord`."""
 
 Failure = Literal[
-    "connect", "timeout", "reset", "truncated", "garbage", "too-long", "http", "redirect", "reported", "no-token", "cut"
+    "connect",
+    "timeout",
+    "reset",
+    "truncated",
+    "garbage",
+    "too-long",
+    "http",
+    "redirect",
+    "reported",
+    "no-token",
+    "wrong",
+    "cut",
 ]
 """Kind of an error, in this order: no connection · no complete answer within the timeout · connection lost · answer
 ended early · not an HTTP or SSE answer · a part exceeded a limit · HTTP status other than 200 · a redirect, which is
-not followed · an error reported in the stream · a complete answer without a token · cut by the end of the run."""
+not followed · an error reported in the stream · a complete answer without a token · a token that is not the one that
+the server must send there, or one too few or too many · cut by the end of the run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,8 @@ REQUEST_COLUMNS: Mapping[str, Column] = {
         "text",
         "—",
         "kind of the error: `connect`, `timeout`, `reset`, `truncated`, `garbage`, `too-long`, `http` (status other"
-        " than 200), `redirect`, `reported` (in the stream), `no-token`, `cut` (the run ended first)",
+        " than 200), `redirect`, `reported` (in the stream), `no-token`, `wrong` (not what the reference server must"
+        " answer), `cut` (the run ended first)",
         "`status` is not `error`, or a result of 0.1",
     ),
     "itl_p50": Column("float", "seconds", "median of the times between tokens", _GAPS),

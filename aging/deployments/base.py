@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from copy import copy
@@ -19,9 +18,10 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import Field
 
+import aging.deployments.runtimes
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
 from aging.core import malloc_probe
-from aging.core.endpoint import Endpoint
+from aging.core.endpoint import Answers, Endpoint
 from aging.core.errors import require
 from aging.core.plugins import discover
 from aging.core.targets import EngineMetric
@@ -48,6 +48,10 @@ class EndpointOptions(Table):
     unsupported: tuple[Literal["chat", "n", "logprobs", "stop", "structured", "priority"], ...] = Field(
         (), description="options of the load that the server refuses; its requests do not use them"
     )
+    verify: Answers = Field(
+        "unknown",
+        description='`"reference"`: reference servers answer, behind a proxy; every answer is verified token by token',
+    )
     engine: str | None = Field(
         None,
         description="deployment kind with the same metrics, like `vllm`, so that they get their common "
@@ -64,6 +68,7 @@ class EndpointOptions(Table):
             body=self.body,
             reuse_connections=self.reuse_connections,
             unsupported=self.unsupported,
+            answers=self.verify,
         )
 
 
@@ -219,5 +224,5 @@ def metrics_of(engine: str | None) -> Mapping[str, EngineMetric]:
     """The metrics of a deployment kind with a common name; empty for None."""
     if engine is None:
         return {}
-    kinds: Mapping[str, type[DeploymentBase[Any]]] = discover(sys.modules[__name__], DeploymentBase)
+    kinds: Mapping[str, type[DeploymentBase[Any]]] = discover(aging.deployments.runtimes, DeploymentBase)
     return kinds[engine].engine_metrics

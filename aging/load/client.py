@@ -2,7 +2,9 @@
 
 A request over the concurrency cap is dropped and recorded, never queued behind a
 semaphore. Only while a rejuvenation holds the arrivals do they wait, in order, and
-are then sent as the cap allows, marked ``held``: no arrival is lost. Closed loops
+are then sent as the cap allows, marked ``held``; until these are answered, arrivals that
+find the cap reached wait, too: no arrival is lost. A redirected
+client sends to the successor of its server; what is in flight finishes where it is. Closed loops
 send as their places come free, and yield to the open load above ``yields_above``.
 """
 
@@ -14,7 +16,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aging.core import http
 from aging.core.endpoint import Endpoint
@@ -28,6 +30,8 @@ from aging.load.timer import Timer
 
 _AHEAD = 8
 """Requests whose prompts are made before they are due: an arrival must not wait for the prompt of the one before it."""
+
+_UNFINISHED = "not finished when the run ended"
 
 _LEISURE_SECONDS = 0.001
 """No prompt is made in advance when another request is due within this."""
@@ -49,10 +53,19 @@ class Limits:
     drain: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Where requests go, and which start of the server that is."""
+
+    endpoint: Endpoint
+    generation: int
+
+
 class Client:
     """Drives one deployment with one schedule and hands every :class:`RequestRecord` to ``record``.
 
-    ``load_start`` is the monotonic time that the schedule's times count from.
+    ``load_start`` is the monotonic time that the schedule's times count from; ``generation`` is that of the server at
+    ``endpoint``.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that a load needs
@@ -64,19 +77,22 @@ class Client:
         record: Callable[[RequestRecord], None],
         *,
         transport: http.AsyncBaseTransport | None = None,
+        generation: int = 1,
     ) -> None:
-        self._endpoint = endpoint
+        self._route = _Route(endpoint, generation)
         self._limits = limits
         self._seed = seed
         self._load_start = load_start
         self._record = record
         self._transport = transport or Transport()
         self._timer = Timer()
-        self._generation = 1
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[asyncio.Task[None], int] = {}
+        """By the generation of the server that they went to."""
+        self._cut: set[asyncio.Task[None]] = set()
         self._open_in_flight = 0
         self._backlog: deque[PlannedRequest] = deque()
         self._held = False
+        self._catching_up_until = -math.inf
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -115,18 +131,40 @@ class Client:
         """Requests that have arrived and have no record yet."""
         return len(self._in_flight) + len(self._backlog)
 
-    async def hold(self) -> None:
-        """Let arrivals wait from now on; returns when nothing is in flight."""
+    def hold(self) -> None:
+        """Let arrivals wait from now on."""
         self._held = True
-        while self._in_flight:
-            await asyncio.wait(self._in_flight)
 
     def release(self, generation: int) -> None:
-        """Send again, to a server of ``generation``; what has waited goes first."""
-        self._generation = generation
+        """Send again, to a server of ``generation`` at the same address; what has waited goes first."""
+        self._route = replace(self._route, generation=generation)
         self._held = False
+        if self._backlog:  # a burst: at most so long, since an overloaded server would never catch up
+            self._catching_up_until = time.monotonic() + self._limits.timeout
         self._send_backlog()
         self._tell_places()
+
+    def redirect(self, base_url: str, generation: int) -> None:
+        """Send to a server of ``generation`` at another address from now on; what is in flight finishes where it is."""
+        self._route = _Route(replace(self._route.endpoint, base_url=base_url), generation)
+
+    async def drained(self, generation: int | None = None, within: float = math.inf) -> int:
+        """Wait until nothing is in flight to servers up to ``generation``; the number that is, after ``within`` s."""
+        deadline = time.monotonic() + within
+        while (left := self._sent_to(generation)) and (now := time.monotonic()) < deadline:
+            await asyncio.wait(left, timeout=None if math.isinf(within) else deadline - now)
+        return len(left)
+
+    def cut(self, generation: int | None = None) -> int:
+        """End the requests that are in flight to servers up to ``generation``; the number of them."""
+        left = self._sent_to(generation)
+        self._cut.update(left)
+        for task in left:
+            task.cancel()
+        return len(left)
+
+    def _sent_to(self, generation: int | None) -> Sequence[asyncio.Task[None]]:
+        return [task for task, sent_to in self._in_flight.items() if generation is None or sent_to <= generation]
 
     def stop(self) -> None:
         """No more arrivals; requests in flight may finish."""
@@ -157,11 +195,13 @@ class Client:
             self._arrive(request, written)
 
     def _arrive(self, request: PlannedRequest, written: bytes) -> None:
-        if self._held or self._backlog:
+        full = self._open_in_flight >= self._limits.concurrency_cap
+        if self._held or self._backlog or (full and time.monotonic() < self._catching_up_until):
             self._backlog.append(request)
-        elif self._open_in_flight >= self._limits.concurrency_cap:
-            self._finish(request, self._due(request), None, Answer(status="dropped"))
+        elif full:
+            self._finish(request, self._due(request), None, Answer(status="dropped"), self._route.generation)
         else:
+            self._catching_up_until = -math.inf
             self._send(request, written, held=False)
 
     def _send(self, request: PlannedRequest, written: bytes, *, held: bool) -> None:
@@ -218,34 +258,45 @@ class Client:
     # Both.
 
     def _content(self, request: PlannedRequest) -> bytes:
-        return content(self._endpoint, request, messages(request, self._seed))
+        return content(self._route.endpoint, request, messages(request, self._seed))
 
     def _begin(self, request: PlannedRequest, due: float, written: bytes, *, held: bool) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._exchange(request, due, written, held))
-        self._in_flight.add(task)
+        route = self._route
+        task = asyncio.create_task(self._exchange(request, due, written, route, held))
+        self._in_flight[task] = route.generation
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
+        del self._in_flight[task]
+        self._cut.discard(task)
         if not task.cancelled():
             task.result()  # a bug in the client must not pass for a quiet server
 
-    async def _exchange(self, request: PlannedRequest, due: float, written: bytes, held: bool) -> None:
+    async def _exchange(self, request: PlannedRequest, due: float, written: bytes, route: _Route, held: bool) -> None:
         sent = time.monotonic()
         try:
-            answer = await send(self._transport, self._endpoint, request, written, self._limits.timeout)
+            answer = await send(self._transport, route.endpoint, request, written, self._limits.timeout)
         except asyncio.CancelledError:
-            answer = Answer(status="error", failure="cut", error="not finished when the run ended")
-        self._finish(request, due, sent, answer, held=held)
+            by_rejuvenation = asyncio.current_task() in self._cut
+            why = "cut by a rejuvenation: not finished within `drain`" if by_rejuvenation else _UNFINISHED
+            answer = Answer(status="error", failure="cut", error=why)
+        self._finish(request, due, sent, answer, route.generation, held=held)
 
-    def _finish(
-        self, request: PlannedRequest, due: float, sent: float | None, answer: Answer, *, held: bool = False
+    def _finish(  # noqa: PLR0913 - what a record is made of
+        self,
+        request: PlannedRequest,
+        due: float,
+        sent: float | None,
+        answer: Answer,
+        generation: int,
+        *,
+        held: bool = False,
     ) -> None:
         self._record(
             RequestRecord(
                 index=request.number,
-                generation=self._generation,
+                generation=generation,
                 scheduled=due,
                 sent=sent,
                 first_token=answer.first_token,
@@ -281,17 +332,19 @@ class Client:
         stopping.cancel()
 
     async def _drain(self) -> None:
+        while self._held and not self._stop.is_set():  # a rejuvenation ends with its release, or with a stop
+            await self._changed.wait()
         deadline = time.monotonic() + self._limits.drain
         while (self._in_flight or self._backlog) and time.monotonic() < deadline:
             if self._in_flight:
-                await asyncio.wait(self._in_flight, timeout=deadline - time.monotonic())
+                await asyncio.wait(tuple(self._in_flight), timeout=deadline - time.monotonic())
             else:  # held to the very end: a release may still come
                 await asyncio.sleep(0.05)
         for task in tuple(self._in_flight):
             task.cancel()
         if self._in_flight:
-            await asyncio.wait(self._in_flight)
+            await asyncio.wait(tuple(self._in_flight))
         cut = Answer(status="error", failure="cut", error="held when the run ended")
         for request in self._backlog:
-            self._finish(request, self._due(request), None, cut, held=True)
+            self._finish(request, self._due(request), None, cut, self._route.generation, held=True)
         self._backlog.clear()

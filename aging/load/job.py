@@ -24,7 +24,8 @@ class Job:
     """One deployment's load. ``load_start`` is monotonic seconds of this boot; ``rate`` overrides the arrivals' own.
 
     ``resumed`` marks a load that another process had begun: requests that are due already are not sent. ``shift`` is
-    how far the campaign's timeline is ahead of the monotonic clock.
+    how far the campaign's timeline is ahead of the monotonic clock. ``generation`` is that of the server at
+    ``endpoint``. ``held``: arrivals wait from the start, because a rejuvenation is under way.
     """
 
     endpoint: Endpoint
@@ -36,6 +37,8 @@ class Job:
     folder: Path
     resumed: bool = False
     shift: float = 0.0
+    generation: int = 1
+    held: bool = False
 
     def requests(self) -> Iterator[PlannedRequest]:
         """The open loops' requests, in order of time."""
@@ -63,7 +66,7 @@ class Job:
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` turns back."""
         load = self.load.model_dump(mode="json", by_alias=True)
-        names = ("rate", "seed", "duration", "load_start", "resumed", "shift")
+        names = ("rate", "seed", "duration", "load_start", "resumed", "shift", "generation", "held")
         fields = {name: getattr(self, name) for name in names}
         return json.dumps(fields | {"endpoint": asdict(self.endpoint), "load": load, "folder": str(self.folder)})
 

@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
 from aging.core.clock import ticks
 from aging.core.records import RequestRecord, request_row
+from aging.core.tasks import cancel_all
 from aging.load.client import Client, Limits
-from aging.load.heartbeat import Pulse
+from aging.load.heartbeat import Pulse, objectives_of
 from aging.load.job import Job
 from aging.load.record_writer import Records
 from aging.load.schedule.planned_request import PlannedRequest
@@ -41,14 +42,16 @@ async def main(send: Send) -> None:
     sealer = Sealer(lambda failed: send(failed.kind, **failed.details))
     records = Records(SegmentWriter(job.folder, sealer), lambda reason: send("full", reason=reason))
 
-    pulse = Pulse(job.load_start)
+    pulse = Pulse(job.load_start, objectives=objectives_of(job.load))
 
     def record(done: RequestRecord) -> None:
         pulse.recorded(done)
         records.write(on_timeline(done, job.shift))
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
-    client = Client(job.endpoint, limits, job.seed, job.load_start, record)
+    client = Client(job.endpoint, limits, job.seed, job.load_start, record, generation=job.generation)
+    if job.held:
+        client.hold()
     digest = job.digest()
 
     def arrived(request: PlannedRequest) -> None:
@@ -105,13 +108,35 @@ async def _beat(pulse: Pulse, client: Client, send: Send) -> None:
 
 
 async def _carry_out(commands: asyncio.StreamReader, client: Client, send: Send) -> None:
-    """Carry out commands until the input ends."""
-    while line := (await commands.readline()).decode():
-        match line.split():
-            case ["hold"]:
-                await client.hold()
-                send("holding")
-            case ["release", generation]:
-                client.release(int(generation))
-            case ["stop"]:
-                client.stop()
+    """Carry out commands until the input ends; those that wait for requests do so beside the next ones."""
+    waiting: set[asyncio.Task[None]] = set()
+
+    def later(telling: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(telling)
+        waiting.add(task)
+        task.add_done_callback(waiting.discard)
+
+    async def tell_holding(within: float) -> None:
+        send("holding", left=await client.drained(within=within))
+
+    async def tell_drained(generation: int) -> None:
+        await client.drained(generation)
+        send("drained", generation=generation)
+
+    try:
+        while line := (await commands.readline()).decode():
+            match line.split():
+                case ["hold", within]:
+                    client.hold()
+                    later(tell_holding(float(within)))
+                case ["release", generation]:
+                    client.release(int(generation))
+                case ["redirect", base_url, generation]:
+                    client.redirect(base_url, int(generation))
+                    later(tell_drained(int(generation) - 1))
+                case ["cut", generation]:
+                    send("cut", generation=int(generation), requests=client.cut(int(generation)))
+                case ["stop"]:
+                    client.stop()
+    finally:
+        await cancel_all([*waiting])

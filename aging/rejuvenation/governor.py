@@ -104,8 +104,8 @@ class Past:
         if failures < rules.give_up_after or self.disarmed is not None:
             return replace(self, failures=failures)
         why = (
-            f"{failures} rejuvenations in a row failed or did not help. The policy stays off: find out why, and start "
-            "the program again."
+            f"{failures} rejuvenations in a row failed or did not help. The policy of this server stays off: find out "
+            "why, change the action or the policy, and start anew."
         )
         return replace(self, failures=failures, disarmed=why)
 

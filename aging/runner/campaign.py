@@ -287,7 +287,8 @@ class CampaignRunner:
 
     def _active_run(self, run: PlannedRun, context: RunContext) -> ActiveRun:
         prior = self._prior.attempt_state(*run.key, run.attempt)
-        return ActiveRun(run, self._deployments[run.options.name], prior, context)
+        past = () if prior is None else self._prior.histories.get(run.key, ())
+        return ActiveRun(run, self._deployments[run.options.name], prior, context, past)
 
     def _earlier_ports(self) -> dict[str, int]:
         """Ports of the servers of earlier runners, by deployment; points of one deployment share a port."""
@@ -333,7 +334,7 @@ class CampaignRunner:
         return unused
 
     def _targets(self) -> list[Target]:
-        targets = [target for run in self._runs if (target := run.server.target()) is not None]
+        targets = [target for run in self._runs for target in run.server.targets()]
         generation = self._prior.runners + 1  # each runner process is a generation of the harness
         own = [Target(HARNESS, "runner", generation, (os.getpid(),), with_descendants=False)]
         own += [

@@ -58,6 +58,25 @@ class FreePorts:
             f"{deployment}: all loopback ports are in use; set one in the campaign file: port = NUMBER"
         )
 
+    def spare(self, deployment: str, first: int | None = None) -> int:
+        """A free port for a second server of the deployment: ``first``, if it is free, or another one.
+
+        Raises DeploymentError if all are in use.
+        """
+        if first is not None and self._is_free(first):
+            return first
+        choice = [port for port in _choice() if port not in self._named | {*self._given.values()}]
+        for port in SystemRandom().sample(choice, len(choice)):
+            if self._is_free(port):
+                return port
+        raise DeploymentError(f"{deployment}: all loopback ports are in use; a successor has none")
+
+    def release(self, port: int) -> None:
+        """Give up a port that a server of this campaign used."""
+        held = self._reserved.pop(port, None)
+        if held is not None:
+            held.close()
+
     def hold(self, deployment: str, port: int) -> None:
         """Reserve the port on which the deployment's server already listens."""
         self._given[deployment] = port
@@ -99,6 +118,14 @@ class FreePort:
     def take(self) -> int:
         """See :meth:`FreePorts.take`."""
         return self.ports.take(self.deployment)
+
+    def spare(self, first: int | None) -> int:
+        """See :meth:`FreePorts.spare`."""
+        return self.ports.spare(self.deployment, first)
+
+    def release(self, port: int) -> None:
+        """See :meth:`FreePorts.release`."""
+        self.ports.release(port)
 
     def hold(self, port: int) -> None:
         """See :meth:`FreePorts.hold`."""

@@ -35,7 +35,8 @@ class LoadProcess:
     def __init__(self, child: Child) -> None:
         self._child = child
         self._listening: asyncio.Task[None] | None = None
-        self._holding = asyncio.Event()
+        self._answers: dict[str, asyncio.Future[int]] = {}
+        self._over = False
         self._resumed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self.finished: dict[str, Any] | None = None
         self.beat: Beat | None = None
@@ -91,15 +92,48 @@ class LoadProcess:
         failed, self._failed_seals = self._failed_seals, []
         return failed
 
-    async def hold(self) -> None:
-        """Hold arrivals back; return when no request is in flight, or the process has ended."""
-        self._holding.clear()
-        self._child.write_line("hold")
-        if self._listening is not None and not self._listening.done():
-            await self._holding.wait()
+    async def hold(self, within: float = math.inf) -> int:
+        """Hold arrivals back; return when no request is in flight, or after ``within`` seconds the number that is.
+
+        It returns 0 when the process has ended.
+        """
+        return await self._ask(f"hold {within}", "holding")
 
     def release(self, generation: int) -> None:
+        """Send again, what was held first, to the server of this generation at the same address."""
         self._child.write_line(f"release {generation}")
+
+    def redirect(self, base_url: str, generation: int) -> None:
+        """Send new requests to the server of this generation at another address."""
+        self._expect(f"drained {generation - 1}")
+        self._child.write_line(f"redirect {base_url} {generation}")
+
+    async def drained(self, generation: int, within: float = math.inf) -> bool:
+        """Whether no request is in flight to servers before the redirect that followed ``generation``, in time."""
+        answer = self._answers.get(f"drained {generation}")
+        if answer is not None:
+            await asyncio.wait({answer}, timeout=None if math.isinf(within) else within)
+        return answer is None or answer.done()
+
+    async def cut(self, generation: int) -> int:
+        """End the requests in flight to servers up to ``generation``; the number of them."""
+        return await self._ask(f"cut {generation}", f"cut {generation}")
+
+    async def _ask(self, command: str, answer: str) -> int:
+        expected = self._expect(answer)
+        self._child.write_line(command)
+        return await asyncio.shield(expected)
+
+    def _expect(self, answer: str) -> asyncio.Future[int]:
+        expected = self._answers[answer] = asyncio.get_running_loop().create_future()
+        if self._over:
+            expected.set_result(0)
+        return expected
+
+    def _answer(self, answer: str, number: int = 0) -> None:
+        expected = self._answers.pop(answer, None)
+        if expected is not None and not expected.done():
+            expected.set_result(number)
 
     def stop(self) -> None:
         """Stop arrivals; the process drains and ends by itself."""
@@ -137,7 +171,9 @@ class LoadProcess:
                 else:
                     self._ignore(line)
         finally:  # release the waiters: no further event will arrive
-            self._holding.set()
+            self._over = True
+            for answer in tuple(self._answers):
+                self._answer(answer)
             self._set_first(None)
 
     async def _next_line(self) -> bytes:
@@ -150,15 +186,14 @@ class LoadProcess:
     def _handle(self, event: dict[str, Any] | None) -> bool:
         """Handle an event; return False if it is not one."""
         match event:
-            case {
-                "event": "pulse",
-                "waiting": int(waiting),
-                "quiet": float() | int() as quiet,
-                "late": float() | int() as late,
-            }:
-                self.beat = Beat(waiting, quiet, late)
-            case {"event": "holding"}:
-                self._holding.set()
+            case {"event": "pulse", "waiting": _, "quiet": _, "late": _} if (beat := Beat.of(event or {})) is not None:
+                self.beat = beat
+            case {"event": "holding", "left": int(left)}:
+                self._answer("holding", left)
+            case {"event": "drained", "generation": int(generation)}:
+                self._answer(f"drained {generation}")
+            case {"event": "cut", "generation": int(generation), "requests": int(requests)}:
+                self._answer(f"cut {generation}", requests)
             case {"event": "full", "reason": str(reason)}:
                 self.full = reason
             case {"event": "resumed", "first": int() | None as first}:

@@ -135,7 +135,7 @@ def _unsampled(campaign: Campaign, catalogue: Catalogue) -> Iterator[Mistake]:
             sampler = catalogue.samplers.get(sources.get(name, ""))
             if sampler is not None and (why := sampler.unavailable()) is not None:
                 what = f"{name} cannot be sampled on this host: {why}; choose another indicator, or policy"
-                yield Mistake(key_of(campaign.rejuvenation, table, key), what)
+                yield Mistake(key_of(table, key, alone=len(campaign.rejuvenation) == 1), what)
 
 
 def _deployment_mistakes(deployment: DeploymentBase[Any], leftover: Collection[int]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aging.campaign.plan import PlannedRound, PlannedRun, side_by_side
 from aging.core.clock import Stamp, Timeline, boot_id
-from aging.store.events import Baseline
+from aging.store.events import Baseline, Event
 from aging.store.state import CampaignState, RunState
 
 _SLACK_SECONDS = 1.0
@@ -29,7 +29,7 @@ class PriorState:
 
     ``gone_since`` is the last sign of the previous runner, ``runners`` the number of earlier runners. ``lost`` is why
     no process of theirs can still run, if so. ``baseline`` is the memory in use before the first start, if it was in
-    this boot. ``leftovers`` are unsealed files without a writer.
+    this boot. ``leftovers`` are unsealed files without a writer. ``histories`` are the rejuvenations of its runs.
     """
 
     timeline: Timeline = field(default_factory=Timeline)
@@ -39,6 +39,7 @@ class PriorState:
     lost: str | None = None
     baseline: Baseline | None = None
     leftovers: Sequence[Path] = ()
+    histories: Mapping[Key, Sequence[Event]] = field(default_factory=dict)
 
     def of(self, deployment: str, replica: int) -> RunState | None:
         """The state of a run; None if it had not started."""
@@ -87,7 +88,11 @@ def prior_state(state: CampaignState, last_seen: float, now: Stamp) -> PriorStat
         lost = "ended by a reboot of the host"
     elif state.cleared is not None:
         lost = _CLEARED[state.cleared]
-    runs = state.runs if lost is None else {key: replace(run, processes={}) for key, run in state.runs.items()}
+    runs = (
+        state.runs
+        if lost is None
+        else {key: replace(run, processes={}, beside=None) for key, run in state.runs.items()}
+    )
     baseline = state.baseline if same_boot else None
     return PriorState(timeline, runs, max(last_seen, state.alive), state.runners, lost, baseline)
 

@@ -11,8 +11,10 @@ from typing import Any
 from aging.campaign.rejuvenation import rejuvenated
 from aging.core.allocator import prefill_allocator
 from aging.core.errors import DeploymentError
+from aging.core.metrics import PRIMARY
 from aging.core.records import Reading
 from aging.core.tasks import cancel_all
+from aging.runner.interrupted_action import conclude
 from aging.runner.rejuvenator import MakePolicy, Rejuvenator
 from aging.runner.run import ActiveRun, RunContext
 from aging.store.events import LoadEnded
@@ -22,6 +24,9 @@ _LEAD_SECONDS = 0.5
 
 _SETTLES_AFTER_SECONDS = 30.0
 _SPARE_BYTES = 2**20
+
+_MEMORY_INDICATORS = (PRIMARY, "process_rss_bytes", "cgroup_memory_usage_bytes")
+"""What `analysis.memory_limit` bounds."""
 
 
 class Round:
@@ -61,7 +66,7 @@ class Round:
             self._rejuvenator.see(reading)
 
     async def _start_all(self) -> list[ActiveRun]:
-        starts = {asyncio.create_task(run.serve(self._lost)): run for run in self.runs}
+        starts = {asyncio.create_task(self._serve(run)): run for run in self.runs}
         interrupted = asyncio.create_task(self._context.interrupted.wait())
         pending: set[asyncio.Task[Any]] = set(starts)
         try:
@@ -77,6 +82,10 @@ class Round:
                     task.result()
                     ready.append(run)
         return ready
+
+    async def _serve(self, run: ActiveRun) -> None:
+        await run.serve(self._lost)
+        await conclude(run, self._context)
 
     async def _load(self, ready: Sequence[ActiveRun], log: Any) -> None:
         for run in ready:
@@ -104,7 +113,15 @@ class Round:
         followers = [asyncio.create_task(one) for one in followed]
         others = []
         if tables := rejuvenated(self._context.campaign):
-            self._rejuvenator = Rejuvenator(tables, self._policy, ready, self._context.record_event)
+            limit = self._context.campaign.analysis.memory_limit
+            self._rejuvenator = Rejuvenator(
+                tables,
+                self._policy,
+                ready,
+                self._context.record_event,
+                limits={} if limit is None else dict.fromkeys(_MEMORY_INDICATORS, float(limit)),
+                campaign_time=self._context.timeline.of,
+            )
             others.append(asyncio.create_task(self._rejuvenator.run()))
         # By then every code path has run once; the harness is judged from the end of its first minute.
         prefill = asyncio.get_running_loop().call_later(_SETTLES_AFTER_SECONDS, prefill_allocator, _SPARE_BYTES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypedDict
@@ -18,12 +19,15 @@ from aging.deployments.base import DeploymentBase
 from aging.runner.free_ports import FreePort, FreePorts
 from aging.runner.server import Server
 from aging.store import events
-from aging.store.events import Journalize, RunKey
+from aging.store.events import Event, Journalize, RunKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
 if TYPE_CHECKING:
+    from aging.core.endpoint import Endpoint
+    from aging.load.job import Job
     from aging.runner.load_process import LoadProcess
+    from aging.runner.probe import WarmUp
 
 _MOST_LOAD_PROCESSES = 5
 """Per run: a load process that dies again and again is not an accident."""
@@ -73,11 +77,20 @@ class _End(TypedDict):
 
 
 class ActiveRun:
-    """A run from its launch to its end. ``prior`` is its state under an earlier runner, if it had started."""
+    """A run from its launch to its end.
+
+    ``prior`` is its state under an earlier runner, if it had started, and ``history`` its rejuvenations under it.
+    """
 
     def __init__(
-        self, run: PlannedRun, deployment: DeploymentBase[Any], prior: RunState | None, context: RunContext
+        self,
+        run: PlannedRun,
+        deployment: DeploymentBase[Any],
+        prior: RunState | None,
+        context: RunContext,
+        history: Sequence[Event] = (),
     ) -> None:
+        self.history = history
         self.run = run
         self.prior = prior
         self.server = Server(deployment, run.replica, context.layout, context.record_event, context.port(run))
@@ -86,6 +99,7 @@ class ActiveRun:
         """The number of its load processes so far."""
         self._start_recorded = prior is not None and prior.load_start is not None
         self._load: _Load | None = None
+        self._held = False
         self._context = context
 
     @property
@@ -121,24 +135,11 @@ class ActiveRun:
 
     def load(self, load_start: float, *, resumed: bool) -> None:
         """Send the load process its job: start at monotonic time ``load_start``, or continue a load."""
-        from aging.load.job import Job  # noqa: PLC0415 - numpy, as above
-
         context, run = self._context, self.run
         load_process = require(self.load_process, f"the load process of {run.options.name}")
-        job = Job(
-            endpoint=require(self.server.endpoint, f"the endpoint of {run.options.name}"),
-            load=require(run.load, f"the load of {run.options.name}"),
-            rate=run.options.rate,
-            seed=run.seed,
-            duration=context.campaign.duration,
-            load_start=load_start,
-            folder=self.folder,
-            resumed=resumed,
-            shift=context.timeline.shift,
-        )
+        endpoint = require(self.server.endpoint, f"the endpoint of {run.options.name}")
+        job = self._job(endpoint, load_start, resumed=resumed)
         load_process.begin(job)
-        if self.server.generation > 1:
-            load_process.release(self.server.generation)
         self._load = _Load(load_process, load_start, resumed)
         self.loads += 1
         if self._start_recorded:
@@ -169,6 +170,77 @@ class ActiveRun:
         """Stop arrivals: the load drains and ends."""
         if self.load_process is not None:
             self.load_process.stop()
+
+    def _job(self, endpoint: Endpoint, load_start: float, *, resumed: bool) -> Job:
+        from aging.load.job import Job  # noqa: PLC0415 - numpy, as above
+
+        return Job(
+            endpoint=endpoint,
+            load=require(self.run.load, f"the load of {self.run.options.name}"),
+            rate=self.run.options.rate,
+            seed=self.run.seed,
+            duration=self._context.campaign.duration,
+            load_start=load_start,
+            folder=self.folder,
+            resumed=resumed,
+            shift=self._context.timeline.shift,
+            generation=self.server.generation,
+            held=self._held,
+        )
+
+    # What a rejuvenation does with the load; without a load of the campaign, nothing.
+
+    @property
+    def held(self) -> bool:
+        """Whether arrivals wait."""
+        return self._held
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the campaign sends its load."""
+        return self._context.campaign.load is not None
+
+    async def hold(self, drain: float) -> int:
+        """Let arrivals wait; return when no request is in flight. Those that outlast ``drain`` s are cut: how many."""
+        self._held = True
+        if (sending := self._sending) is None or not await sending.hold(drain):
+            return 0
+        return await sending.cut(self.server.generation)
+
+    def release(self) -> None:
+        """Send again, what has waited first."""
+        self._held = False
+        if (sending := self._sending) is not None:
+            sending.release(self.server.generation)
+
+    def redirect(self) -> None:
+        """Send new requests to the generation that serves now; those in flight finish where they are."""
+        if (sending := self._sending) is not None and (endpoint := self.server.endpoint) is not None:
+            sending.redirect(endpoint.base_url, self.server.generation)
+
+    async def drained(self, drain: float) -> int:
+        """Wait until no request is in flight to earlier generations. Those that outlast ``drain`` s are cut: how many.
+
+        To be called after :meth:`redirect`.
+        """
+        before = self.server.generation - 1
+        if (sending := self._sending) is None or await sending.drained(before, drain):
+            return 0
+        return await sending.cut(before)
+
+    async def warm_up(self, endpoint: Endpoint | None, within: float) -> WarmUp | None:
+        """Send requests like those of the load until their latency is steady; None without a load or an address."""
+        if self.run.load is None or endpoint is None:
+            return None
+        from aging.runner.probe import warm_up  # noqa: PLC0415 - numpy, as above
+
+        return await warm_up(endpoint, self._job(endpoint, time.monotonic(), resumed=False), within)
+
+    @property
+    def _sending(self) -> LoadProcess | None:
+        """The load process, if it has a job."""
+        load_process = self.load_process
+        return None if load_process is None or load_process.heard is None else load_process
 
     async def watch(self, start: float) -> None:
         """Observe from monotonic time ``start`` for the planned time, or until the process has ended for good."""

@@ -12,6 +12,7 @@ from aging.core.clock import Stamp
 from aging.core.errors import AgingError
 from aging.core.processes.ownership import Identity, campaign_processes, end, generation_processes, mark
 from aging.deployments.lifecycle import PriorServer
+from aging.runner.rejuvenation_history import history
 from aging.runner.resume_plan import PriorState, is_over, prior_state, remaining_work
 from aging.store.journal import read_journal
 from aging.store.layout import Layout
@@ -84,7 +85,8 @@ def take_over(layout: Layout) -> Takeover:
     """
     lock = take_lock(layout.root, "runner")
     try:
-        state = fold(read_journal(layout.journal))
+        journal = read_journal(layout.journal)
+        state = fold(journal)
         layout = replace(layout, attempts=state.attempts)
         prior = prior_state(state, last_seen(layout.root), Stamp.now())
         _end_leftovers(layout, state, prior)
@@ -92,7 +94,8 @@ def take_over(layout: Layout) -> Takeover:
         lock.close()
         raise
     leftovers = sorted(layout.root.rglob(f"*{LIVE}"))
-    return Takeover(replace(prior, leftovers=leftovers), lock)
+    histories = {key: history(journal, *key) for key in prior.runs}
+    return Takeover(replace(prior, leftovers=leftovers, histories=histories), lock)
 
 
 def to_start(layout: Layout, state: CampaignState, planned: Sequence[PlannedRound]) -> frozenset[str]:

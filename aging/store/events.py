@@ -473,6 +473,9 @@ class DeploymentStarted(ServerEvent):
     components: Annotated[Mapping[str, int | None], "pid", "the other components of the deployment"] = field(
         default_factory=dict, metadata=_SPARSE
     )
+    beside: Annotated[int | None, "count from 1", "of a successor: the start that serves until it is ready"] = field(
+        default=None, metadata=_SPARSE
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -507,6 +510,13 @@ class DeploymentDied(ServerEvent):
     KIND: ClassVar[str] = "deployment_died"
     why: Annotated[str, "text", "how it ended"]
     log: Annotated[Sequence[str], "lines", "the last of its log"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentStopping(ServerEvent):
+    """Written when the runner begins to end a server that it then starts again."""
+
+    KIND: ClassVar[str] = "deployment_stopping"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,22 @@ _ENDED: Mapping[type[Event], Phase] = {
 
 
 @dataclass(frozen=True, slots=True)
+class OtherLife:
+    """A generation beside the one that serves: the successor until the load is redirected, then the predecessor.
+
+    Or one that is being stopped, to be started again.
+    """
+
+    generation: int
+    pid: int | None = None
+    processes: Mapping[str, Identity] = field(default_factory=dict)
+    main: Identity | None = None
+    command: tuple[str, ...] = ()
+    ready: float | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunState:
     """The state of one run (one deployment, one replica). Times are monotonic seconds.
 
@@ -39,7 +55,9 @@ class RunState:
     started by the runner or not, ``command`` its command line from the kernel, ``port`` where it listens. ``ready`` is
     when this generation became ready; ``loads`` counts its load processes. ``driven``: the load reached the end of its
     schedule, whose last arrival may be due long before the end of the run. ``cut_short``: the rest of its time passed
-    while the runner was down.
+    while the runner was down. ``newest`` is the last generation that was started; ``beside`` is a second one that runs;
+    ``rejuvenating`` is the action under way. ``rejuvenations`` counts those that began, ``rejuvenations_failed`` those
+    that failed or were taken back; ``rejuvenated`` is when the last one that was carried out ended.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -47,6 +65,8 @@ class RunState:
     pid: int | None = None
     attempt: int = 1
     rejuvenations: int = 0
+    rejuvenations_failed: int = 0
+    rejuvenated: float | None = None
     watched: bool = False
     earlier: float = 0.0
     load_start: float | None = None
@@ -62,6 +82,9 @@ class RunState:
     port: int | None = None
     driven: bool = False
     cut_short: bool = False
+    newest: int = 0
+    beside: OtherLife | None = None
+    rejuvenating: events.RejuvenationStarted | None = None
 
     @property
     def planned_end(self) -> float | None:
@@ -100,7 +123,9 @@ class CampaignState:
         """The processes that the runner started and whose end is unknown, if they are of this boot of the host."""
         if self.boot != boot_id():
             return ()
-        return [one for run in self.runs.values() for one in run.processes.values()]
+        runs = self.runs.values()
+        beside = (run.beside.processes for run in runs if run.beside is not None)
+        return [one for processes in (*(run.processes for run in runs), *beside) for one in processes.values()]
 
     @property
     def attempts(self) -> Mapping[tuple[str, int], int]:
@@ -182,9 +207,21 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
     match event:
         case events.RunRepeated(attempt=attempt):
             return RunState(attempt=attempt)
-        case events.DeploymentStarted(pid=pid, generation=generation, port=port):
+        case events.DeploymentStarted(pid=pid, generation=generation, port=port, beside=None):
             mine = replace(run, pid=pid, generation=generation, port=port, command=(), **_processes(event))
-            return replace(mine, phase="starting", died=None, ready=None)
+            return replace(mine, phase="starting", died=None, ready=None, newest=max(run.newest, generation))
+        case events.DeploymentStarted(pid=pid, generation=generation, port=port):
+            successor = OtherLife(generation, pid, port=port, **_processes(event))
+            return replace(run, beside=successor, newest=max(run.newest, generation))
+        case events.DeploymentReady(seen=seen) if run.beside is not None and _of_beside(run, event):
+            known = replace(run.beside, ready=event.stamp.mono, command=tuple(seen or ()))
+            return replace(run, beside=known)
+        case events.DeploymentDied() | events.DeploymentStopped() | events.DeploymentGone() if _of_beside(run, event):
+            return replace(run, beside=None)
+        case events.DeploymentStopping():  # it is not taken over by another runner, but ended
+            return replace(run, beside=_life(run), pid=None, processes={}, main=None)
+        case events.LoadRedirected() if run.beside is not None and _of_beside(run, event):
+            return _swapped(run, run.beside)
         case events.DeploymentReady(seen=seen):
             command = run.command if seen is None else tuple(seen)
             return replace(run, phase=_serving(run), ready=event.stamp.mono, command=command)
@@ -207,9 +244,15 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
         case events.LoadFinished() | events.LoadDied() | events.WatchFinished():
             return replace(run, load_end=event.stamp.mono)
         case events.RejuvenationStarted():
-            return replace(run, phase="rejuvenating", rejuvenations=run.rejuvenations + 1)
-        case events.RejuvenationCompleted() | events.RejuvenationFailed() if run.phase == "rejuvenating":
-            return replace(run, phase=_serving(run))
+            begun = replace(run, rejuvenations=run.rejuvenations + 1, rejuvenating=event)
+            return replace(begun, phase="rejuvenating")
+        case events.RejuvenationCompleted() | events.RejuvenationFailed():
+            over = replace(run, rejuvenating=None)
+            if isinstance(event, events.RejuvenationFailed):
+                over = replace(over, rejuvenations_failed=run.rejuvenations_failed + 1)
+            else:
+                over = replace(over, rejuvenated=event.stamp.mono)
+            return replace(over, phase=_serving(run)) if run.phase == "rejuvenating" else over
         case events.DeploymentDied():
             return replace(run, phase="died", pid=None, died=event.stamp.mono, processes={}, main=None)
         case events.DeploymentGone():
@@ -226,6 +269,20 @@ def _serving(run: RunState) -> Literal["ready", "watching", "loading"]:
     if run.load_start is None:
         return "ready"
     return "watching" if run.watched else "loading"
+
+
+def _of_beside(run: RunState, event: events.ServerEvent) -> bool:
+    return run.beside is not None and event.generation == run.beside.generation
+
+
+def _swapped(run: RunState, successor: OtherLife) -> RunState:
+    """The successor serves, and the generation that served is beside it."""
+    names = ("generation", "pid", "processes", "main", "command", "ready", "port")
+    return replace(run, beside=_life(run), **{name: getattr(successor, name) for name in names})
+
+
+def _life(run: RunState) -> OtherLife:
+    return OtherLife(run.generation, run.pid, run.processes, run.main, run.command, run.ready, run.port)
 
 
 def _processes(event: events.DeploymentStarted) -> dict[str, Any]:

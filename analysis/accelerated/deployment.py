@@ -39,7 +39,7 @@ class Beginnings:
         place = list(world.servers).index(name)
         pid = _FIRST_PID + 100 * int(world.clock.host.true) + 10 * place
         life = Life(self.server, Identity(pid, int(100 * world.clock.monotonic())))
-        world.lives[name] = life
+        world.begin(name, self.endpoint, life)
         with log.open("a") as lines:
             lines.write(f"{name} of {campaign.name} begins\n")
         return life
@@ -47,11 +47,17 @@ class Beginnings:
     async def readopt(self, past: PriorServer) -> Life | None:
         if MAIN not in past.processes or self.server.name in self.world.gone:
             return None
-        self.world.lives[self.server.name] = life = Life(self.server, past.processes[MAIN])
+        life = Life(self.server, past.processes[MAIN])
+        self.world.begin(self.server.name, self.endpoint, life)
         return life
 
     def described(self) -> Mapping[str, Any]:
         return {"simulated": self.server.name}
+
+
+def address(name: str, port: int | None) -> str:
+    """Where the server of a deployment answers; its name is the last part."""
+    return f"http://simulated:{port or 0}/{name}"
 
 
 class SimulatedDeployment(DeploymentBase[Any]):
@@ -65,9 +71,8 @@ class SimulatedDeployment(DeploymentBase[Any]):
 
     def origin(self) -> Beginnings:
         name, metrics = self.options.name, self.options.metrics
-        return Beginnings(
-            self._world, self._world.servers[name], Endpoint(f"http://simulated/{name}", "local", metrics_path=metrics)
-        )
+        endpoint = Endpoint(address(name, self.options.port), "local", metrics_path=metrics)
+        return Beginnings(self._world, self._world.servers[name], endpoint)
 
     @property
     def port(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,11 @@ class SimulatedLoad:
         self._status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._resumed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
-        self._empty = asyncio.Event()
         self._stopped = self._held = False
-        self._generation = 1
+        self._requests: Requests | None = None
 
     def begin(self, job: Job) -> None:
-        self.heard = self._clock.monotonic()
+        self.heard, self._held = self._clock.monotonic(), job.held
         name = job.endpoint.base_url.rpartition("/")[2]
         self._world.loads[name] = self
         self._world.began_load(job.folder, job.load_start - self._clock.monotonic())
@@ -50,13 +50,32 @@ class SimulatedLoad:
     async def resumed(self) -> int | None:
         return await asyncio.shield(self._resumed)
 
-    async def hold(self) -> None:
+    async def hold(self, within: float = math.inf) -> int:
         self._held = True
-        self._empty.clear()
-        await self._empty.wait()
+        return await self._drain(None, within)
 
     def release(self, generation: int) -> None:
-        self._generation, self._held = generation, False
+        if self._requests is not None:
+            self._requests.release(generation)
+        self._held = False
+
+    def redirect(self, base_url: str, generation: int) -> None:
+        if self._requests is not None:
+            self._requests.redirect(base_url, generation)
+
+    async def drained(self, generation: int, within: float = math.inf) -> bool:
+        return not await self._drain(generation, within)
+
+    async def cut(self, generation: int) -> int:
+        return 0 if self._requests is None else self._requests.cut(self._clock.monotonic(), generation)
+
+    async def _drain(self, generation: int | None, within: float) -> int:
+        deadline = self._clock.monotonic() + within
+        while self._requests is not None and not self._status.done() and (left := self._requests.in_flight(generation)):
+            if self._clock.monotonic() >= deadline:
+                return left
+            await asyncio.sleep(0.1)  # its steps are seconds
+        return 0
 
     def stop(self) -> None:
         self._stopped = True
@@ -82,23 +101,20 @@ class SimulatedLoad:
             self._status.set_result(status)
         if not self._resumed.done():
             self._resumed.set_result(None)
-        self._empty.set()
 
     def _filled(self, reason: str) -> None:
         self.full = reason
 
     async def _run(self, job: Job, name: str) -> None:
         clock = self._clock
-        requests = Requests(job, self._world, name, self._filled)
+        self._requests = requests = Requests(job, self._world, name, self._filled)
         if job.resumed:
             self._resumed.set_result(requests.skip_overdue())
         async for _ in ticks(1.0, clock.monotonic()):
             now = clock.monotonic()
-            requests.step(now, self._generation, held=self._held, stopped=self._stopped)
+            requests.step(now, held=self._held, stopped=self._stopped)
             self.beat, self.heard = requests.beat(), now
-            if requests.idle:
-                self._empty.set()
-            if requests.over(now, stopped=self._stopped):
+            if (self._stopped or not self._held) and requests.over(now, stopped=self._stopped):
                 break
         self.finished = requests.close()
         self._end(0)

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from aging.core.records import Failure, RequestRecord, Status
-from aging.load.heartbeat import Beat, Pulse
+from aging.load.heartbeat import Beat, Pulse, objectives_of
 from aging.load.job import Job
 from aging.load.process import not_yet_due, on_timeline
 from aging.load.record_writer import Records
 from aging.load.schedule.planned_request import PlannedRequest
 from aging.store.segments import SegmentWriter
-from analysis.accelerated.servers import Server
+from analysis.accelerated.servers import Life, Server
 from analysis.accelerated.world import World
 
 _ANSWERS = 4096
@@ -35,6 +35,7 @@ class _Sent:
     last: float
     generation: int
     held: bool
+    life: Life
 
 
 class Requests:
@@ -44,7 +45,7 @@ class Requests:
         self._job, self._world, self._name = job, world, name
         self._server = world.servers[name]
         self._records = Records(SegmentWriter(job.folder), full)
-        self._pulse = Pulse(job.load_start, lambda: self._instant)
+        self._pulse = Pulse(job.load_start, lambda: self._instant, objectives_of(job.load))
         self._digest, self._requests = job.digest(), job.requests()
         self._answers = _Answers(
             self._server, np.random.default_rng([world.seed, job.seed, int(world.clock.host.true)])
@@ -52,7 +53,7 @@ class Requests:
         self._flying: list[tuple[float, int, _Sent]] = []
         self._backlog: list[PlannedRequest] = []
         self._drained = math.inf
-        self._generation = 1
+        self.redirect(job.endpoint.base_url, job.generation)
         self._instant = 0.0
         self._upcoming: PlannedRequest | None = None
         if not job.resumed:
@@ -62,6 +63,24 @@ class Requests:
     def idle(self) -> bool:
         return not self._flying
 
+    def in_flight(self, generation: int | None = None) -> int:
+        """Requests in flight to servers up to ``generation``."""
+        return sum(generation is None or one.generation <= generation for _, _, one in self._flying)
+
+    def redirect(self, base_url: str, generation: int) -> None:
+        """Send to another address from the present second on."""
+        self._address, self._life, self._generation = base_url, self._world.addresses[base_url], generation
+
+    def release(self, generation: int) -> None:
+        """Send to another start of the server at the same address."""
+        self.redirect(self._address, generation)
+
+    def cut(self, now: float, generation: int) -> int:
+        """End the requests in flight to servers up to ``generation``."""
+        before = len(self._flying)
+        self._fail(now, "cut", "cut by a rejuvenation", lambda one: one.generation <= generation)
+        return before - len(self._flying)
+
     def skip_overdue(self) -> int | None:
         """Leave out what was due before now; the number of the first request that is sent."""
         first = not_yet_due(self._requests, self._job.load_start, self._digest.add)
@@ -69,15 +88,13 @@ class Requests:
         self._upcoming = next(self._requests, None)
         return None if first is None else first.number
 
-    def step(self, now: float, generation: int, *, held: bool, stopped: bool) -> None:
+    def step(self, now: float, *, held: bool, stopped: bool) -> None:
         """All that happens until ``now``."""
-        self._generation = generation
         if not stopped:
             self._take_arrivals(now, held=held)
         while self._backlog and not held and len(self._flying) < self._job.load.concurrency_cap:
             self._send(self._backlog.pop(0), now, held=True)
-        if self._world.lives[self._name].how is not None:
-            self._fail_all(now, "reset", "ReadError: connection reset by peer")
+        self._fail(now, "reset", "ReadError: connection reset by peer", lambda one: one.life.how is not None)
         self._take_answers(now)
         self._instant = now
 
@@ -85,16 +102,21 @@ class Requests:
         return self._pulse.now(len(self._flying) + len(self._backlog))
 
     def over(self, now: float, *, stopped: bool) -> bool:
-        """Whether the load has come to its end; what is still in flight when its drain ends is cut."""
+        """Whether the load has come to its end; what is still in flight or waits when its drain ends is cut."""
         if not stopped and self._upcoming is not None:
             return False
         self._drained = min(self._drained, now + self._job.load.drain)
         if now >= self._drained:
-            self._fail_all(now, "cut", "not finished when the run ended")
-        return self.idle
+            self._fail(now, "cut", "not finished when the run ended")
+            return self.idle
+        return self.idle and not self._backlog
 
     def close(self) -> dict[str, Any]:
         """What a load process says in the end."""
+        for request in self._backlog:
+            due = self._job.load_start + request.at
+            held = _Sent(request, due, due, due, due, self._generation, True, self._life)
+            self._write(held, self._instant, "error", "cut", "held when the run ended")
         lost = {"unwritten": self._records.close(), "dropped": self._records.dropped}
         return {"schedule_hash": str(self._digest), "requests": self._digest.requests, **lost}
 
@@ -111,10 +133,12 @@ class Requests:
             while self._flying and self._flying[0][0] <= due and not silent_from <= self._flying[0][0] < silent_to:
                 finished, _number, one = heapq.heappop(self._flying)
                 self._write(one, finished, "ok")
-            if held or self._backlog:
+            full = len(self._flying) >= self._job.load.concurrency_cap
+            if held or self._backlog or (full and any(one.held for _, _, one in self._flying)):
                 self._backlog.append(request)
-            elif len(self._flying) >= self._job.load.concurrency_cap:
-                self._write(_Sent(request, due, due, due, due, self._generation, False), due, "dropped")
+            elif full:
+                dropped = _Sent(request, due, due, due, due, self._generation, False, self._life)
+                self._write(dropped, due, "dropped")
             else:
                 self._send(request, due, held=False)
             self._upcoming = next(self._requests, None)
@@ -134,16 +158,18 @@ class Requests:
             put_off = replace(one, first=one.first + later, last=one.last + later)
             heapq.heappush(self._flying, (finished + later, number, put_off))
 
-    def _fail_all(self, now: float, failure: Failure, error: str) -> None:
+    def _fail(self, now: float, failure: Failure, error: str, which: Callable[[_Sent], bool] = lambda _: True) -> None:
         for _at, _number, one in sorted(self._flying):
-            self._write(one, now, "error", failure, error)
-        self._flying.clear()
+            if which(one):
+                self._write(one, now, "error", failure, error)
+        self._flying = [flying for flying in self._flying if not which(flying[2])]
+        heapq.heapify(self._flying)
 
     def _send(self, request: PlannedRequest, at: float, *, held: bool) -> None:
         sent = at + self._answers.delay()
         first, last = self._answers.times(request, sent)
-        one = _Sent(request, self._job.load_start + request.at, sent, first, last, self._generation, held)
-        if self._world.lives[self._name].how is not None:
+        one = _Sent(request, self._job.load_start + request.at, sent, first, last, self._generation, held, self._life)
+        if self._life.how is not None:
             self._write(one, sent + 0.001, "error", "connect", "ConnectError: All connection attempts failed")
         else:
             heapq.heappush(self._flying, (last + 0.0005, request.number, one))
@@ -158,7 +184,7 @@ class Requests:
             index=one.request.number,
             generation=one.generation,
             scheduled=one.due,
-            sent=None if status == "dropped" else one.sent,
+            sent=None if status == "dropped" or math.isnan(one.sent) else one.sent,
             first_token=one.first if streaming else None,
             last_token=one.last if ok else None,
             finished=finished,

@@ -88,8 +88,8 @@ class SimulatedSampler(Sampler):
         return self._known[seed].at(age)
 
     def _life(self, target: Target) -> Life | None:
-        life = self.world.lives.get(target.owner)
-        return life if life is not None and life.how is None and life.identity.pid == target.pids[0] else None
+        life = self.world.pids.get(target.pids[0])
+        return life if life is not None and life.how is None else None
 
     def _age(self, life: Life) -> float:
         return self.world.clock.monotonic() - life.born

@@ -31,8 +31,9 @@ from typing import Any
 import psutil
 
 import aging.runner.campaign
-import aging.runner.run
-import aging.runner.server
+import aging.runner.generation
+import aging.runner.load_process
+import aging.runner.probe
 import aging.runner.settle
 from aging.app.prepare import make_result_directory
 from aging.campaign.load import parse_campaign
@@ -96,11 +97,11 @@ def simulate(world: World, clock: VirtualClock, boot: Path) -> None:
 
     use = HostUse(66e9, 270e9, {"gpu0": 1e9, "gpu1": 1e9, "gpu2": 1e9})
     for where, name, stand_in in (
-        (aging.runner.run, "LoadProcess", Loads(world)),
+        (aging.runner.load_process, "LoadProcess", Loads(world)),
         (aging.runner.campaign, "broken_runs", judged),
-        (aging.runner.server, "send", world.send),
-        (aging.runner.server, "identity", world.identity),
-        (aging.runner.server, "command_line", world.command_line),
+        (aging.runner.probe, "send", world.send),
+        (aging.runner.generation, "identity", world.identity),
+        (aging.runner.generation, "command_line", world.command_line),
         (aging.runner.settle, "host_use", lambda: use),
         (aging.runner.settle, "port_taken", lambda _port: None),
         (Room, "of", lambda _folder: Room(0 if world.disk_full else _PLENTY, None)),

@@ -26,7 +26,8 @@ class LoadHandle(Protocol):
 class World:
     """What there is beside the campaign: servers that live, those that are silent, room on the disk.
 
-    ``gone`` are the deployments whose server ended while nobody watched.
+    ``gone`` are the deployments whose server ended while nobody watched. ``lives`` are the last of each deployment,
+    ``addresses`` the last at each base URL, ``pids`` all there were.
     """
 
     clock: VirtualClock
@@ -35,17 +36,23 @@ class World:
     gone: frozenset[str] = frozenset()
     began_load: Callable[[Path, float], None] = lambda _folder, _at: None
     lives: dict[str, Life] = field(default_factory=dict)
+    addresses: dict[str, Life] = field(default_factory=dict)
+    pids: dict[int, Life] = field(default_factory=dict)
     loads: dict[str, LoadHandle] = field(default_factory=dict)
     silences: dict[str, tuple[float, float]] = field(default_factory=dict)
     disk_full: bool = False
 
+    def begin(self, name: str, endpoint: Endpoint, life: Life) -> None:
+        """There is another life of a deployment."""
+        self.lives[name] = self.addresses[endpoint.base_url] = self.pids[life.identity.pid] = life
+
     def life_of(self, endpoint: Endpoint) -> Life | None:
-        return self.lives.get(endpoint.base_url.rpartition("/")[2])
+        return self.addresses.get(endpoint.base_url)
 
     def identity(self, pid: int) -> Identity | None:
         """In the place of :func:`aging.core.processes.ownership.identity`."""
-        living = (life.identity for life in self.lives.values() if life.how is None)
-        return next((one for one in living if one.pid == pid), None)
+        life = self.pids.get(pid)
+        return life.identity if life is not None and life.how is None else None
 
     def command_line(self, pid: int) -> tuple[str, ...]:
         """In the place of :func:`aging.core.processes.ownership.command_line`."""

@@ -18,7 +18,7 @@ from scipy.signal import lfilter
 Floats = NDArray[np.float64]
 
 DAY = 86_400.0
-_STEP = 10.0
+_STEP = 30.0
 _FINE = 1.0
 _HIGHEST = 0.87
 """Of a clean series, its noise included."""

@@ -22,7 +22,7 @@ from analysis.methods.study import conduct, generator, on_all_cores, progress
 from analysis.rejuvenation.series import CLEAN, LEAKING, Series, slow_fill
 
 LIMIT = 2.0 * 2**30
-EACH, _QUICK = 50, 4
+EACH, _QUICK = 34, 4
 SERIES = "held-out"
 """Which series are drawn: ``tuning`` are those that the constants were chosen on."""
 

@@ -71,11 +71,23 @@ def test_mistake(table: str, key: str, code: str | None, parts: list[str]) -> No
     assert all(part in mistakes[0].what for part in parts), mistakes[0].what
 
 
+def test_a_faulty_table_hides_no_other_mistake() -> None:
+    tables = (
+        '[[rejuvenation]]\nname = "one"\npolicy = "threshold"\nindicator = "process_anon_swap_byte"\nabove = "2MiB"\n'
+        '[[rejuvenation]]\nname = "two"\npolicy = "trend"\nwithin = "2h"\ndeployments = ["a"]\nurl = "http://x/"\n'
+        '[[rejuvenation]]\nname = "three"\npolicy = "window"\nbetween = ["2:00", "05:00"]\n'
+        'inner = { policy = "trend", within = "2h", limit = "120%" }\n'
+    )
+    keys = ("one].indicator", "two].url", "three].between", "three].inner.limit")
+    assert {one.where for one in found(GOOD + tables)} == {f"rejuvenation[{key}" for key in keys}
+
+
 def test_action_not_offered() -> None:
-    mistakes = found(f'{GOOD}{TREND}action = "sleep"\ndeployments = ["a"]')
+    mistakes = found(f'{GOOD}{TREND}action = "sleep"\ndeployments = ["b"]')
     assert [one.where for one in mistakes] == ["rejuvenation.action"]
-    offered = Catalogue.discovered().deployments["reference"].offers
-    assert all(part in mistakes[0].what for part in ("a (reference)", "restart", "replace", "external", *offered))
+    offered = Catalogue.discovered().deployments["llama-cpp"].offers
+    assert "sleep" not in offered
+    assert all(part in mistakes[0].what for part in ("b (llama-cpp)", "restart", "replace", "external"))
 
 
 def test_metric_that_one_engine_lacks() -> None:

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from aging.deployments.reference_server.completions import BadRequestError, parse
-from aging.deployments.reference_server.leak import PAGE_BYTES, Aging
+from aging.deployments.reference_server.leak import PAGE_BYTES, Aging, Freed
 
 SLACK_BYTES = 96 * 1024
 """Tolerance for Python's allocator: 16 KiB were measured over 3,500 requests; the leaks here are of megabytes."""
@@ -187,6 +187,42 @@ def test_pace(start: Callable[..., Server]) -> None:
     assert time.monotonic() - began >= 0.2
 
 
+# Answers
+
+
+ASKED: dict[str, Any] = {"prompt": " one two", "max_tokens": 9}
+
+
+def test_answer_is_a_function_of_the_request(clean: Server, start: Callable[..., Server]) -> None:
+    answer = clean.complete(**ASKED)["choices"][0]["text"]
+    assert start().complete(**ASKED)["choices"][0]["text"] == answer, "whichever server answers"
+    others: list[dict[str, Any]] = [{"prompt": " one three"}, {"max_tokens": 10}, {"seed": 7}]
+    texts = {clean.complete(**ASKED | other)["choices"][0]["text"] for other in others}
+    assert len(texts | {answer}) == 4
+    assert not any(text.startswith(answer) for text in texts)
+
+
+@pytest.mark.parametrize("options", [{}, {"n": 2}, {"response_format": {"type": "json_object"}}])
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/chat/completions"])
+def test_parsed_request_knows_its_answer(clean: Server, path: str, options: dict[str, Any]) -> None:
+    question = {"messages": [{"role": "user", "content": "x y"}]} if "chat" in path else {"prompt": "x y"}
+    body = json.dumps({**question, **options, "max_tokens": 50}).encode()
+    asked = parse(body, chat="chat" in path)
+    due = "".join(asked.token(index) for index in range(asked.output_tokens))
+    choices = clean.http.post(path, content=body).json()["choices"]
+    got = [choice["message"]["content"] if "chat" in path else choice["text"] for choice in choices]
+    assert got == [due] * options.get("n", 1)
+
+
+def test_stop_word_ends_the_answer() -> None:
+    whole = parse(json.dumps(ASKED).encode(), chat=False)
+    third = whole.token(2)
+    first = next(index for index in range(9) if whole.token(index) == third)
+    stopped = parse(json.dumps(ASKED | {"stop": third}).encode(), chat=False)
+    assert (stopped.output_tokens, stopped.reason) == (first, "stop")
+    assert [stopped.token(index) for index in range(first)] == [whole.token(index) for index in range(first)]
+
+
 # Input that is not right
 
 
@@ -296,6 +332,38 @@ def test_sigterm_with_idle_connection(start: Callable[..., Server]) -> None:
     assert time.monotonic() - began < 5  # for which it waits for what is in flight
 
 
+def test_drain_seconds(start: Callable[..., Server]) -> None:
+    server = start("--token-seconds", "0.05", "--drain-seconds", "0.2")
+    asked = {"prompt": "a", "max_tokens": 1000, "stream": True}
+    with server.http.stream("POST", "/v1/completions", json=asked) as response:
+        lines = response.iter_lines()
+        next(lines)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(httpx.RemoteProtocolError):  # cut: a stream without its end
+            list(lines)
+    assert 0.2 <= time.monotonic() - began < 20
+    assert server.stop() == (0, "")
+
+
+def test_served_log(start: Callable[..., Server], tmp_path: Path) -> None:
+    log = tmp_path / "served"
+    server = start("--served-log", str(log))
+    for number in ("7", "8"):
+        asked = {"prompt": "a", "max_tokens": 2, "stream": number == "8"}
+        server.http.post("/v1/completions", json=asked, headers={"X-Request-Id": number}).raise_for_status()
+    server.complete()
+    until(lambda: "end 8" in log.read_text())
+    assert log.read_text().splitlines() == ["begin 7", "end 7", "begin 8", "end 8"]
+
+
+def test_served_log_cannot_be_written() -> None:
+    command = [sys.executable, "-m", "aging.deployments.reference_server", "--port", "0", "--served-log", "/no/where"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "--served-log /no/where" in ended.stderr
+
+
 def test_port_in_use(clean: Server) -> None:
     port = clean.url.rpartition(":")[2]
     command = [sys.executable, "-m", "aging.deployments.reference_server", "--port", port]
@@ -386,6 +454,48 @@ def test_step(start: Callable[..., Server]) -> None:
     assert server.anonymous_bytes() - before == pytest.approx(8_000_000, abs=PAGE_BYTES + SLACK_BYTES)
 
 
+def test_trim_frees_what_is_retained(start: Callable[..., Server]) -> None:
+    server = start("--leak-bytes-per-request", "409600", "--retained-share", "0.75")
+    server.complete(20)
+    before = server.anonymous_bytes()
+    assert server.http.post("/trim").json() == {"freed_bytes": 15 * 409_600}
+    assert before - server.anonymous_bytes() == pytest.approx(15 * 409_600, abs=SLACK_BYTES)
+    assert server.http.post("/trim").json() == {"freed_bytes": 0}, "the rest is a leak"
+    server.complete(20)
+    assert server.metric("reference_held_bytes") == 25 * 409_600, "and goes on"
+
+
+def test_reset_caches_frees_the_cache(start: Callable[..., Server]) -> None:
+    flags = ("--leak-bytes-per-request", "40960", "--cache-bytes-per-request", "409600", "--cache-limit-bytes", "4e6")
+    server = start(*flags)
+    server.complete(20)
+    assert server.metric("reference_held_bytes") == (20 * 40_960 + 4_000_000) // PAGE_BYTES * PAGE_BYTES
+    server.http.post("/reset_caches").raise_for_status()
+    assert server.metric("reference_held_bytes") == 20 * 40_960, "the leak remains"
+    server.complete(2)
+    assert server.metric("reference_held_bytes") == 22 * 40_960 + 2 * 409_600, "and it fills again"
+
+
+def test_sleep_and_wake_up(start: Callable[..., Server]) -> None:
+    server = start("--leak-bytes-per-request", "1e6", "--cache-limit-bytes", "1e7")
+    server.complete(4)
+    server.http.post("/sleep").raise_for_status()
+    assert server.metric("reference_held_bytes") == 0
+    assert server.metric("reference_asleep") == 1
+    assert server.http.post("/v1/completions", json={"prompt": "a"}).status_code == 503
+    server.http.post("/wake_up").raise_for_status()
+    server.complete()
+    assert server.metric("reference_held_bytes") == 1_000_000 // PAGE_BYTES * PAGE_BYTES
+
+
+def test_exhaustion_kills(start: Callable[..., Server]) -> None:
+    server = start("--leak-bytes-per-request", "1e6", "--exhausts-at-bytes", "4.5e6")
+    server.complete(4)
+    with pytest.raises(httpx.RemoteProtocolError):
+        server.complete()
+    assert server.process.wait(timeout=60) == -signal.SIGKILL
+
+
 def test_leaked_descriptors_and_threads(start: Callable[..., Server]) -> None:
     server = start("--fds-per-request", "0.5", "--threads-per-request", "0.25")
     server.complete(4)
@@ -419,6 +529,9 @@ def test_amounts() -> None:
     assert Aging(leak_bytes_per_request=10, sawtooth_bytes=25).held_bytes(3, 0) == 5
     step = Aging(leak_bytes_per_request=1, cache_limit_bytes=2, step_bytes=100, step_after_requests=3)
     assert [step.held_bytes(n, 0) for n in range(5)] == [0, 1, 2, 102, 102]
+    apart = Aging(leak_bytes_per_request=10, cache_bytes_per_request=100, cache_limit_bytes=250)
+    assert [apart.held_bytes(n, 0) for n in range(4)] == [0, 110, 220, 280]
+    assert apart.held_bytes(4, 0, Freed(growth=30, cache=300)) == 10 + 100
     assert Aging(fds_per_request=0.1).held_fds(10) == 1
     assert Aging(latency_seconds_per_hour=7200).extra_latency(2) == 4
 
@@ -429,6 +542,8 @@ def test_amounts() -> None:
         {"leak_bytes_per_request": -1},
         {"leak_bytes_per_hour": float("nan")},
         {"cache_limit_bytes": 1, "sawtooth_bytes": 1},
+        {"retained_share": 1.5},
+        {"sawtooth_bytes": 1, "retained_share": 0.5},
         {"step_bytes": 1},
         {"step_after_requests": 1},
     ],

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from aging.core.endpoint import Endpoint
+from aging.core.endpoint import Answers, Endpoint
 from aging.core.records import RequestRecord
 from aging.load.client import Client, Limits
 from aging.load.schedule.planned_request import PlannedRequest
 
+SEED = 1
 LIMITS = Limits(concurrency_cap=64, timeout=5.0, drain=5.0)
 
 
@@ -25,12 +26,16 @@ def drive(
     limits: Limits = LIMITS,
     script: Callable[[Client], Coroutine[Any, Any, None]] | None = None,
     path: str = "/v1/completions",
+    *,
+    answers: Answers = "unknown",
 ) -> list[RequestRecord]:
     """Drive a server with a schedule; ``script`` is a coroutine function that steers the client in that time."""
     records: list[RequestRecord] = []
 
     async def run() -> None:
-        client = Client(Endpoint(url, "m", path), limits, 1, time.monotonic() + 0.05, records.append)
+        client = Client(
+            Endpoint(url, "m", path, answers=answers), limits, SEED, time.monotonic() + 0.05, records.append
+        )
         steering = asyncio.create_task(script(client)) if script else None
         await client.run(planned)
         if steering is not None:

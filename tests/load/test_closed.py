@@ -87,7 +87,8 @@ def test_it_sends_nothing_while_held() -> None:
 
     async def restart(client: Client) -> None:
         await asyncio.sleep(1.3)
-        await client.hold()
+        client.hold()
+        await client.drained()
         silent.append(time.monotonic())
         await asyncio.sleep(0.3)
         silent.append(time.monotonic())

@@ -99,7 +99,7 @@ def test_stray_lines_are_no_sign_of_life() -> None:
 
 def test_listener_failure_ends_process() -> None:
     async def run() -> tuple[int, int | None, str | None]:
-        child = Scripted({"event": "holding"}, OSError("the pipe broke"), ends=False)
+        child = Scripted({"event": "holding", "left": 0}, OSError("the pipe broke"), ends=False)
         driver = listening(child)
         hold = asyncio.create_task(driver.hold())
         status = await driver.wait()

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from aging.runner import probe
+from aging.runner.generation import Generation
 from aging.runner.probe import _answer_or_end
-from aging.runner.server import Server
 
 
 def test_listener_lookup_off_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ def test_listener_lookup_off_event_loop(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(probe, "content", lambda *_: b"")
     options = SimpleNamespace(name="a", ready_timeout=60.0)
     deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
-    served = Server(cast("Any", deployment), 1, cast("Any", None), lambda _: None, cast("Any", None))
+    served = Generation(1, cast("Any", deployment), 1, cast("Any", None), lambda _: None, over=lambda _: None)
     asyncio.run(served._until_ready(cast("Any", Life()), cast("Any", None), 0.0))
     assert len(looked) == 1
     assert looked[0] is not threading.main_thread()

@@ -7,11 +7,13 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from pathlib import Path
 
 from aging.deployments.reference_server.leak import Ager, Aging
-from aging.deployments.reference_server.server import Pace, ReferenceServer
+from aging.deployments.reference_server.served_log import ServedLog
+from aging.deployments.reference_server.server import DRAIN_SECONDS, Pace, ReferenceServer
 from aging.deployments.reference_server.warmup import rehearse
 
 
@@ -22,12 +24,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pace = Pace(options["ttft_seconds"], options["token_seconds"])
     if pace.ttft_seconds < 0 or pace.token_seconds < 0:
         parser.error("a pace is not negative")
+    if options["drain_seconds"] < 0:
+        parser.error("--drain-seconds is not negative")
     try:
         aging = Aging(**{each.name: options[each.name] for each in fields(Aging)})
     except ValueError as error:
         parser.error(str(error))
     try:
-        asyncio.run(_run(options["host"], options["port"], aging, pace))
+        served = ServedLog(options["served_log"]) if options["served_log"] else None
+    except OSError as error:
+        parser.error(f"--served-log {options['served_log']}: {error.strerror}")
+
+    def server() -> ReferenceServer:
+        return ReferenceServer(Ager(aging), pace, options["drain_seconds"], served)
+
+    try:
+        asyncio.run(_run(options["host"], options["port"], server))
     except OSError as error:
         sys.stderr.write(f"{options['host']}:{options['port']}: {error}\n")
         return 2
@@ -45,13 +57,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--ttft-seconds", type=float, default=Pace().ttft_seconds, help="time to first token")
     parser.add_argument("--token-seconds", type=float, default=Pace().token_seconds, help="time per further token")
+    parser.add_argument(
+        "--drain-seconds",
+        type=float,
+        default=DRAIN_SECONDS,
+        help="longest time for requests in flight after SIGTERM; then they are cut",
+    )
+    parser.add_argument(
+        "--served-log", type=Path, help="file to which the X-Request-Id of every request is appended, twice"
+    )
     for each in fields(Aging):
         flag = f"--{each.name.replace('_', '-')}"
         parser.add_argument(flag, type=float, default=0.0, help=each.metadata["help"])
     return parser
 
 
-async def _run(host: str, port: int, aging: Aging, pace: Pace) -> None:
+async def _run(host: str, port: int, server: Callable[[], ReferenceServer]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,7 +82,7 @@ async def _run(host: str, port: int, aging: Aging, pace: Pace) -> None:
     await rehearse()
     gc.collect()
     gc.freeze()
-    await ReferenceServer(Ager(aging), pace).serve(host, port, listening, stop)
+    await server().serve(host, port, listening, stop)
     for number in (
         signal.SIGTERM,
         signal.SIGINT,

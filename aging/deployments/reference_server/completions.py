@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import shake_128
 from itertools import accumulate
 from typing import Any
 
@@ -43,16 +45,21 @@ class Asked:
     output_tokens: int
     choices: int = 1
     logprobs: int | None = None
+    drawn: bytes = b""
     pieces: tuple[str, ...] | None = None
     reason: str = "length"
 
     def token(self, index: int) -> str:
         """The ``index``-th token of every answer."""
-        return _WORDS[index % len(_WORDS)] if self.pieces is None else self.pieces[index]
+        return _WORDS[self.drawn[index] % len(_WORDS)] if self.pieces is None else self.pieces[index]
 
 
 def parse(body: bytes | bytearray, *, chat: bool) -> Asked:
-    """Parse the body of a request; ``chat`` is true for the chat endpoint."""
+    """Parse the body of a request; ``chat`` is true for the chat endpoint.
+
+    The answer is a function of the prompt, the length asked for and the ``seed`` of the request, so that a client can
+    verify it token by token, whichever server answered. Raises :class:`BadRequestError`.
+    """
     try:
         request = json.loads(body)
     except ValueError as error:
@@ -70,20 +77,28 @@ def parse(body: bytes | bytearray, *, chat: bool) -> Asked:
         whole = len(pieces) <= most
         pieces = pieces[:most]
     output_tokens = most if pieces is None else len(pieces)
-    stopped = _stopped(request, output_tokens, pieces)
+    texts = _chat_texts(request) if chat else (_prompt(request),)
+    drawn = _drawn(request.get("seed"), texts, most) if pieces is None else b""
+    stopped = _stopped(request, pieces, drawn)
     if stopped is not None:
         output_tokens = stopped
     return Asked(
         chat=chat,
         streaming=bool(request.get("stream")),
         usage_at_end=bool(options.get("include_usage")),
-        prompt_tokens=_chat_words(request) if chat else _prompt_words(request),
+        prompt_tokens=sum(len(text.split()) for text in texts),
         output_tokens=output_tokens,
         choices=_whole_number(request, "n", 1, 1, MAX_CHOICES),
         logprobs=_logprobs(request, chat=chat),
+        drawn=drawn,
         pieces=pieces,
         reason="stop" if whole or stopped is not None else "length",
     )
+
+
+def _drawn(seed: object, texts: Sequence[str], tokens: int) -> bytes:
+    """A byte for each token: SHAKE-128 of the seed, the length and the prompt, all at once and so cheap per token."""
+    return shake_128(json.dumps([seed, tokens, *texts]).encode()).digest(tokens)
 
 
 def _whole_number(request: dict[str, Any], key: str, default: int, least: int, most: int) -> int:
@@ -123,7 +138,7 @@ def _pieces(request: dict[str, Any]) -> tuple[str, ...] | None:
         raise BadRequestError(f"response_format.json_schema: {error}") from error
 
 
-def _stopped(request: dict[str, Any], tokens: int, pieces: tuple[str, ...] | None) -> int | None:
+def _stopped(request: dict[str, Any], pieces: Sequence[str] | None, drawn: bytes) -> int | None:
     """The number of whole tokens before the first stop word; None without a stop word."""
     asked = request.get("stop")
     if not asked:
@@ -131,10 +146,8 @@ def _stopped(request: dict[str, Any], tokens: int, pieces: tuple[str, ...] | Non
     stops = [asked] if isinstance(asked, str) else asked
     if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
         raise BadRequestError("stop is neither a string nor a list of strings")
-    text, ends = "", []
-    for index in range(tokens):
-        text += _WORDS[index % len(_WORDS)] if pieces is None else pieces[index]
-        ends.append(len(text))
+    tokens = [_WORDS[byte % len(_WORDS)] for byte in drawn] if pieces is None else pieces
+    text, ends = "".join(tokens), accumulate(len(token) for token in tokens)
     found = [at for stop in stops if (at := text.find(stop)) >= 0]
     return sum(end <= min(found) for end in ends) if found else None
 
@@ -148,28 +161,28 @@ def _output_tokens(request: dict[str, Any]) -> int:
     return asked
 
 
-def _prompt_words(request: dict[str, Any]) -> int:
+def _prompt(request: dict[str, Any]) -> str:
     prompt = request.get("prompt")
     if not isinstance(prompt, str):
         raise BadRequestError("prompt is not a string")
-    return len(prompt.split())
+    return prompt
 
 
-def _chat_words(request: dict[str, Any]) -> int:
+def _chat_texts(request: dict[str, Any]) -> list[str]:
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages:
         raise BadRequestError("messages is not a list with something in it")
-    return sum(_message_words(message) for message in messages)
+    return [_message_text(message) for message in messages]
 
 
-def _message_words(message: object) -> int:
+def _message_text(message: object) -> str:
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, str):
-        return len(content.split())
+        return content
     if isinstance(content, list):
         texts = [part.get("text") if isinstance(part, dict) else None for part in content]
         if all(isinstance(text, str) for text in texts):
-            return sum(len(str(text).split()) for text in texts)
+            return "\n".join(str(text) for text in texts)
     raise BadRequestError("a message's content is neither a string nor a list of text parts")
 
 

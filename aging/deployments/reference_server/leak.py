@@ -6,9 +6,10 @@ import _thread
 import contextlib
 import mmap
 import os
+import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 PAGE_BYTES = mmap.PAGESIZE
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -21,18 +22,33 @@ def _amount(help_text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Freed:
+    """Bytes of the growth and of the cache that have been given back."""
+
+    growth: float = 0.0
+    cache: float = 0.0
+
+
+NOTHING_FREED = Freed()
+
+
+@dataclass(frozen=True, slots=True)
 class Aging:
     """Configured aging of a server; all zero is a clean server.
 
-    Growth is what requests and time add up to; a cache limit caps it, a
-    sawtooth frees it whenever that much has piled up, and a step comes on top.
-    Requests are counted when a well-formed one has been read, so that a client
-    that leaves midway does not change the rate.
+    Growth is what requests and time add up to; a sawtooth frees it whenever that much has piled up, and a step comes
+    on top. Beside it a cache may grow up to its limit; a limit without ``cache_bytes_per_request`` makes the growth
+    itself a cache. A reset frees the cache, a trim the retained share of the growth, nothing but the end of the
+    process the rest. Requests are counted when a well-formed one has been read, so that a client that leaves midway
+    does not change the rate.
     """
 
     leak_bytes_per_request: float = _amount("anonymous memory kept for good by each request, in bytes")
     leak_bytes_per_hour: float = _amount("anonymous memory kept for good by time alone, in bytes per hour")
-    cache_limit_bytes: float = _amount("growth stops here, as a bounded cache's does, in bytes; 0 = no limit")
+    cache_bytes_per_request: float = _amount("memory that each request adds to a cache beside the growth, in bytes")
+    cache_limit_bytes: float = _amount("the cache (or else the growth) stops here, in bytes; 0 = no limit")
+    retained_share: float = _amount("share of the growth that an allocator retains, and a trim frees, from 0 to 1")
+    exhausts_at_bytes: float = _amount("the process is killed when it holds so much because of age; 0 = never")
     sawtooth_bytes: float = _amount("growth is freed each time it reaches this, in bytes; 0 = never")
     step_bytes: float = _amount("one jump of this size, in bytes")
     step_after_requests: float = _amount("the jump comes with this request, counted from 1")
@@ -45,20 +61,41 @@ class Aging:
             value = getattr(self, each.name)
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{each.name}: {value} is not a finite number from 0 up")
+        if self.retained_share > 1:
+            raise ValueError(f"retained_share: {self.retained_share} is more than 1")
+        if self.sawtooth_bytes and self.retained_share:
+            raise ValueError("sawtooth_bytes and retained_share: growth is freed by itself or by a trim, not both")
         if self.cache_limit_bytes and self.sawtooth_bytes:
             raise ValueError("cache_limit_bytes and sawtooth_bytes: growth either stops or is freed, not both")
         if bool(self.step_bytes) != bool(self.step_after_requests):
             raise ValueError("step_bytes and step_after_requests: a step needs both")
 
-    def held_bytes(self, requests: int, seconds: float) -> int:
-        """Leaked anonymous memory in bytes, at this age."""
-        growth = self.leak_bytes_per_request * requests + self.leak_bytes_per_hour * seconds / 3600
-        if self.cache_limit_bytes:
-            growth = min(growth, self.cache_limit_bytes)
+    def held_bytes(self, requests: int, seconds: float, freed: Freed = NOTHING_FREED) -> int:
+        """Leaked anonymous memory in bytes, at this age and after what has been freed."""
+        growth = self.growth(requests, seconds) - freed.growth
         if self.sawtooth_bytes:
             growth %= self.sawtooth_bytes
+        cache = self.cache(requests, seconds) - freed.cache
+        if self.cache_limit_bytes:
+            cache = min(cache, self.cache_limit_bytes)
         step = self.step_bytes if self.step_bytes and requests >= self.step_after_requests else 0
-        return int(growth + step)
+        return int(growth + cache + step)
+
+    def growth(self, requests: int, seconds: float) -> float:
+        """Bytes of all growth up to this age that is no cache."""
+        return self._added(requests, seconds) if self._apart else 0.0
+
+    def cache(self, requests: int, seconds: float) -> float:
+        """Bytes that have been put into the cache up to this age, were it without a limit."""
+        return self.cache_bytes_per_request * requests if self._apart else self._added(requests, seconds)
+
+    def _added(self, requests: int, seconds: float) -> float:
+        return self.leak_bytes_per_request * requests + self.leak_bytes_per_hour * seconds / 3600
+
+    @property
+    def _apart(self) -> bool:
+        """Whether the cache is beside the growth."""
+        return bool(self.cache_bytes_per_request) or not self.cache_limit_bytes
 
     def held_fds(self, requests: int) -> int:
         """Leaked file descriptors after this number of requests."""
@@ -133,6 +170,7 @@ class Ager:
         self.fds = 0
         self.threads = 0
         self._arena = Arena()
+        self._freed = NOTHING_FREED
         self._now = now
         self._born = now()
         self._null = os.open(os.devnull, os.O_RDONLY) if aging.fds_per_request else -1
@@ -167,8 +205,29 @@ class Ager:
             self.threads += 1
 
     def catch_up(self) -> None:
-        """Hold the memory of the present age; called between requests, since memory can also leak with time."""
-        self._arena.hold(self.aging.held_bytes(self.requests, self.seconds))
+        """Hold the memory of the present age; called between requests, since memory can also leak with time.
+
+        Where that exhausts what the server may hold, the process is killed, as by the kernel of a full control group.
+        """
+        due, most = self.aging.held_bytes(self.requests, self.seconds, self._freed), self.aging.exhausts_at_bytes
+        if most and due >= most:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._arena.hold(due)
+
+    def trim(self) -> int:
+        """Give back what the allocator retains; the bytes that came back."""
+        growth = self.aging.retained_share * self.aging.growth(self.requests, self.seconds)
+        return self._free(replace(self._freed, growth=growth))
+
+    def reset_caches(self) -> int:
+        """Empty the cache; the bytes that came back."""
+        return self._free(replace(self._freed, cache=self.aging.cache(self.requests, self.seconds)))
+
+    def _free(self, freed: Freed) -> int:
+        before = self.held_bytes
+        self._freed = freed
+        self.catch_up()
+        return max(before - self.held_bytes, 0)
 
     def extra_latency(self) -> float:
         """Increase of the time to first token, in seconds."""

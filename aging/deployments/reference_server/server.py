@@ -20,7 +20,9 @@ from aging.deployments.reference_server.completions import (
 )
 from aging.deployments.reference_server.connection import MAX_BODY_BYTES, BodyTooLargeError, Connection
 from aging.deployments.reference_server.leak import Ager
+from aging.deployments.reference_server.served_log import ServedLog
 
+DRAIN_SECONDS = 5.0
 _TICK_SECONDS = 0.1
 _ROUTES = {
     "/v1/completions": "POST",
@@ -28,6 +30,10 @@ _ROUTES = {
     "/v1/models": "GET",
     "/health": "GET",
     "/metrics": "GET",
+    "/trim": "POST",
+    "/reset_caches": "POST",
+    "/sleep": "POST",
+    "/wake_up": "POST",
 }
 
 
@@ -60,20 +66,26 @@ class Refusal(Exception):  # noqa: N818 - an error answer, not a failure of the 
 
 
 class ReferenceServer:
-    """Answers completion requests at a fixed pace, with the aging of its :class:`Ager`."""
+    """Answers completion requests at a fixed pace, with the aging of its :class:`Ager`.
 
-    def __init__(self, ager: Ager, pace: Pace) -> None:
+    What is in flight when it is asked to end may take ``drain_seconds`` more. ``served`` has the requests that carry
+    an ``X-Request-Id``.
+    """
+
+    def __init__(
+        self, ager: Ager, pace: Pace, drain_seconds: float = DRAIN_SECONDS, served: ServedLog | None = None
+    ) -> None:
         self._ager = ager
         self._pace = pace
+        self._drain_seconds = drain_seconds
+        self._served = served
+        self._asleep = False
         self._counters = Counters()
         self._connections: dict[asyncio.Task[None], Connection] = {}
         self._stopping = False
 
     async def serve(self, host: str, port: int, listening: asyncio.Future[int], stop: asyncio.Event) -> None:
-        """Listen, put the port into ``listening``, and serve until ``stop``.
-
-        In-flight requests are finished then, for at most five seconds.
-        """
+        """Listen, put the port into ``listening``, and serve until ``stop``; then finish requests in flight."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(self._opened), host, port, backlog=1024)
         async with server:
@@ -81,7 +93,7 @@ class ReferenceServer:
             clock = asyncio.create_task(self._age_with_time()) if self._ager.aging.leak_bytes_per_hour else None
             await stop.wait()
             server.close()
-            await self._finish(seconds=5.0)
+            await self._finish(self._drain_seconds)
             if clock:
                 clock.cancel()
 
@@ -139,8 +151,8 @@ class ReferenceServer:
             if request.method.decode() != allowed:
                 raise Refusal(405, "invalid_request_error", f"{path} takes {allowed}")
             body = await _body(connection, request)
-            if allowed == "POST":
-                await self._complete(connection, _asked(body, chat="chat" in path))
+            if path.endswith("/completions"):
+                await self._serve(connection, request, _asked(body, chat="chat" in path))
             else:
                 content_type, reply = self._page(path)
                 await connection.respond(200, content_type, reply, last=self._stopping)
@@ -153,7 +165,27 @@ class ReferenceServer:
     def _page(self, path: str) -> tuple[str, bytes]:
         if path == "/metrics":
             return "text/plain; version=0.0.4; charset=utf-8", self.metrics().encode()
+        if path in ("/trim", "/reset_caches", "/sleep", "/wake_up"):
+            return "application/json", b'{"freed_bytes":%d}' % self._rejuvenate(path)
         return "application/json", models_reply() if path == "/v1/models" else b'{"status":"ok"}'
+
+    def _rejuvenate(self, path: str) -> int:
+        """Do it; the bytes that came back."""
+        if path in ("/sleep", "/wake_up"):
+            self._asleep = path == "/sleep"
+        freed = self._ager.trim() if path in ("/trim", "/sleep") else 0
+        return freed + (self._ager.reset_caches() if path in ("/reset_caches", "/sleep") else 0)
+
+    async def _serve(self, connection: Connection, request: h11.Request, asked: Asked) -> None:
+        if self._asleep:
+            raise Refusal(503, "server_error", "asleep; POST /wake_up")
+        given = next((value for name, value in request.headers if name == b"x-request-id"), None)
+        if given is None or self._served is None:
+            await self._complete(connection, asked)
+            return
+        self._served.begin(given)
+        await self._complete(connection, asked)
+        self._served.end(given)
 
     async def _complete(self, connection: Connection, asked: Asked) -> None:
         self._counters.running += 1
@@ -211,6 +243,7 @@ class ReferenceServer:
             ("reference_held_fds", "gauge", "File descriptors held because of age.", ager.fds),
             ("reference_held_threads", "gauge", "Threads held because of age.", ager.threads),
             ("reference_extra_latency_seconds", "gauge", "Drift of the time to first token.", ager.extra_latency()),
+            ("reference_asleep", "gauge", "1 while the server is asleep.", int(self._asleep)),
             ("reference_age_seconds", "gauge", "Time since the start.", ager.seconds),
         )
         return "".join(

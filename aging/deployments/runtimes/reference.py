@@ -13,9 +13,11 @@ from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Duration, Size
+from aging.deployments.actions import HttpCall, Offer
 from aging.deployments.base import Deployment, KnownAging
 from aging.deployments.lifecycle import Launch
 from aging.deployments.reference_server.leak import Aging
+from aging.deployments.reference_server.server import DRAIN_SECONDS
 
 
 class ReferenceOptions(DeploymentOptions):
@@ -24,7 +26,17 @@ class ReferenceOptions(DeploymentOptions):
     leak_per_request: Size = Field(0, description="anonymous memory leaked per request")
     leak_per_hour: Size = Field(0, description="anonymous memory leaked per hour")
     cache_limit: Size = Field(
-        0, description="the leak per request stops at this size, like a bounded cache; 0 for no bound"
+        0,
+        description="size of the cache; without `cache_per_request` the leak stops at this size, like a bounded cache; "
+        "0 for no bound",
+    )
+    cache_per_request: Size = Field(0, description="memory that a request adds to a cache, beside the leak")
+    retained: float = Field(
+        0.0, ge=0, le=1, description="share of the leak that an allocator retains, and that `trim` and `sleep` free"
+    )
+    exhausts_at: Size = Field(
+        0,
+        description="the server is killed when its age holds so much memory, as in a full control group; 0 for never",
     )
     sawtooth: Size = Field(0, description="all leaked memory is freed whenever it reaches this size; 0 for never")
     step: Size = Field(0, description="a single jump of memory after `step_after` requests")
@@ -34,13 +46,22 @@ class ReferenceOptions(DeploymentOptions):
     latency_per_hour: Duration = Field(0.0, ge=0, description="increase of the time to first token per hour")
     ttft: Duration = Field(0.005, ge=0, description="initial time to first token")
     token: Duration = Field(0.001, ge=0, description="time between tokens")
+    drain: Duration = Field(
+        DRAIN_SECONDS, ge=0, description="longest time for requests in flight after SIGTERM, below `stop_timeout`"
+    )
+    served_log: str | None = Field(
+        None, description="file to which the number of every request is appended when it begins and when it is answered"
+    )
 
     def aging(self) -> Aging:
         """The options of the server. Raises ValueError for contradictory ones."""
         return Aging(
             leak_bytes_per_request=self.leak_per_request,
             leak_bytes_per_hour=self.leak_per_hour,
+            cache_bytes_per_request=self.cache_per_request,
             cache_limit_bytes=self.cache_limit,
+            retained_share=self.retained,
+            exhausts_at_bytes=self.exhausts_at,
             sawtooth_bytes=self.sawtooth,
             step_bytes=self.step,
             step_after_requests=self.step_after,
@@ -52,6 +73,8 @@ class ReferenceOptions(DeploymentOptions):
     @model_validator(mode="after")
     def _consistent(self) -> ReferenceOptions:
         self.aging()
+        if "drain" in self.model_fields_set and self.drain >= self.stop_timeout:
+            raise ValueError(f"drain: {self.drain:g} s is not less than stop_timeout, {self.stop_timeout:g} s")
         return self
 
 
@@ -61,6 +84,11 @@ class Reference(Deployment[ReferenceOptions]):
     kind = "reference"
     options_table = ReferenceOptions
     needs_model = False
+    offers: ClassVar[Mapping[str, Offer]] = {
+        "trim": Offer((HttpCall("/trim"),), quiet=False),
+        "reset-caches": Offer((HttpCall("/reset_caches"),), quiet=False),
+        "sleep": Offer((HttpCall("/sleep"), HttpCall("/wake_up")), undo=(HttpCall("/wake_up"),)),
+    }
 
     engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
         "engine_requests_running": EngineMetric(("reference_requests_running",)),
@@ -70,17 +98,20 @@ class Reference(Deployment[ReferenceOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        flags = {"port": o.port, "ttft_seconds": o.ttft, "token_seconds": o.token} | asdict(o.aging())
+        flags = {"port": o.port, "ttft_seconds": o.ttft, "token_seconds": o.token, "drain_seconds": o.drain}
+        flags |= asdict(o.aging()) | ({} if o.served_log is None else {"served_log": o.served_log})
         arguments = (part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", f"{value}"))
         return Launch(
             argv=(sys.executable, "-m", "aging.deployments.reference_server", *arguments),
             env=o.env,
-            endpoint=Endpoint(f"http://127.0.0.1:{o.port}", model="reference", metrics_path="/metrics"),
+            endpoint=Endpoint(
+                f"http://127.0.0.1:{o.port}", model="reference", metrics_path="/metrics", answers="reference"
+            ),
         )
 
     def known_aging(self) -> KnownAging:
         o = self.options
-        sustained = not (o.cache_limit or o.sawtooth)
+        sustained = not (o.sawtooth or (o.cache_limit and not o.cache_per_request))
         return KnownAging(
             indicator="process_anon_swap_bytes",
             per_request=float(o.leak_per_request) if sustained else 0.0,

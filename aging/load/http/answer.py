@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aging.core import http
 from aging.core.records import Failure
 from aging.load.http.connection import Sink
-from aging.load.http.sse import StreamedAnswer, choices, completion_tokens, generated_tokens, parsed, said
+from aging.load.http.sse import StreamedAnswer, choices, completion_tokens, generated_tokens, parsed, said, texts
 from aging.load.http.transport import ReceivedStream
 from aging.load.requests.client_faults import enough
+from aging.load.requests.expectation import Expectation
 from aging.load.schedule.planned_request import PlannedRequest
 
 _BODY_BYTES, _BODY_BYTES_A_TOKEN = 16 * 2**20, 16 * 2**10
@@ -25,10 +26,11 @@ class Reading:
     """The state of one exchange.
 
     The first thing that went wrong is its ``failure``, described by ``error``; ``left`` is
-    true when the client disconnected before the end, as planned.
+    true when the client disconnected before the end, as planned. ``due`` makes what verifies the answer, where
+    it is known; it is called when the answer has begun, so that no request is sent later for it.
     """
 
-    def __init__(self, request: PlannedRequest) -> None:
+    def __init__(self, request: PlannedRequest, due: Callable[[], Expectation | None] = lambda: None) -> None:
         self.http_status: int | None = None
         self.failure: Failure | None = None
         self.error: str | None = None
@@ -36,6 +38,8 @@ class Reading:
         self._disconnects = request.fault == "disconnect"
         self._enough = enough(request)
         self._most_bytes = _BODY_BYTES + _BODY_BYTES_A_TOKEN * request.output_tokens
+        self._make_due = due
+        self._due: Expectation | None = None
         self._stream = StreamedAnswer() if request.streaming else None
         self._kind = ""
         self._body = bytearray()
@@ -57,7 +61,12 @@ class Reading:
             self.left = True
         if response.has_redirect_location:
             self.fail("redirect", f"HTTP {self.http_status}: redirected to {response.headers['location']}")
-        return not self.left and self.failure is None
+        wanted = not self.left and self.failure is None
+        if wanted and response.status_code == http.codes.OK:
+            self._due = self._make_due()
+            if self._stream is not None and self._due is not None:
+                self._stream.verify = self._due.take
+        return wanted
 
     def take(self, piece: bytes, now: float) -> bool:
         """Take a piece of body, received at monotonic time ``now``; whether more is wanted."""
@@ -116,6 +125,8 @@ class Reading:
             self.fail("truncated", f"the stream ended{inside}")
         elif stream.tokens == 0:
             self.fail("no-token", "the stream held no token")
+        elif self._due is not None and (wrong := self._due.end()) is not None:
+            self.fail("wrong", wrong)
 
     def _end_whole(self) -> None:
         whole = parsed(bytes(self._body))
@@ -127,6 +138,8 @@ class Reading:
         self._tokens = len(said(whole).split()) if tokens is None else tokens
         if self._tokens == 0:
             self.fail("no-token", "the answer held no token")
+        elif self._due is not None and (wrong := self._due.whole(texts(whole))) is not None:
+            self.fail("wrong", wrong)
 
 
 async def read_into(stream: http.AsyncByteStream, sink: Sink) -> None:

@@ -8,7 +8,7 @@ parser alone was not measured against a library's).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 from aging.core.records import Failure
@@ -23,12 +23,17 @@ _TEXTS = ("content", "reasoning_content", "reasoning")
 """Where a chat's delta has its text: engines that separate the reasoning put it beside the content."""
 
 
+Verify = Callable[[Mapping[str, Any], Any], str | None]
+"""Judges a token of a choice."""
+
+
 class StreamedAnswer:
     """The state of a stream. Times are those that the caller passes, here monotonic seconds.
 
     ``ended`` is true only after an end marker (``[DONE]`` or a ``finish_reason``): a
     stream that stops without one was cut short, whatever its HTTP status. ``failure``
-    and its text ``error`` are set at the first thing that is not part of such a stream.
+    and its text ``error`` are set at the first thing that is not part of such a stream. ``verify`` is called with each
+    choice that has a token and its text; what it returns is wrong with it.
     """
 
     def __init__(self) -> None:
@@ -41,6 +46,7 @@ class StreamedAnswer:
         self.error: str | None = None
         self.gaps = TokenGaps()
         self._held = b""
+        self.verify: Verify | None = None
 
     @property
     def tokens(self) -> int:
@@ -83,8 +89,10 @@ class StreamedAnswer:
         if isinstance(text := event.get("text_output"), str):
             self._feed_generated(event, text, now)
         for choice in choices(event):
-            if choice.get("text") or _adds_text(choice.get("delta")):
+            if text := choice.get("text") or _added_text(choice.get("delta")):
                 self._token(now)
+                if self.verify is not None and (wrong := self.verify(choice, text)) is not None:
+                    self._fail("wrong", wrong)
             if choice.get("finish_reason"):
                 self.ended = True
 
@@ -144,13 +152,18 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 def said(answer: Mapping[str, Any]) -> str:
     """All the text of an answer that is not a stream."""
-    texts = [answer.get("text_output")]
+    generated = answer.get("text_output")
+    return " ".join([generated, *texts(answer)] if isinstance(generated, str) else texts(answer))
+
+
+def texts(answer: Mapping[str, Any]) -> list[str]:
+    """The texts of the choices of an answer that is not a stream, in their order."""
+    found = []
     for choice in choices(answer):
-        texts.append(choice.get("text"))
         message = choice.get("message")
-        texts += [message.get(key) for key in _TEXTS] if isinstance(message, dict) else []
-    return " ".join(text for text in texts if isinstance(text, str))
+        found += [choice.get("text")] + ([message.get(key) for key in _TEXTS] if isinstance(message, dict) else [])
+    return [text for text in found if isinstance(text, str)]
 
 
-def _adds_text(delta: object) -> bool:
-    return isinstance(delta, dict) and any(delta.get(key) for key in _TEXTS)
+def _added_text(delta: object) -> Any:
+    return next((text for key in _TEXTS if (text := delta.get(key))), None) if isinstance(delta, dict) else None

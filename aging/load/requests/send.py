@@ -15,6 +15,7 @@ from aging.load.http.answer import Reading, read_into
 from aging.load.http.response_parser import TooLongError, TruncatedError
 from aging.load.requests.bodies import path
 from aging.load.requests.client_faults import impatience, outcome, probe
+from aging.load.requests.expectation import expectation
 from aging.load.schedule.planned_request import PlannedRequest
 
 _WORDS = 200
@@ -56,7 +57,7 @@ async def send(
 
     Returns an ``Answer`` within ``patience`` seconds, whatever the server does.
     """
-    reading = Reading(request)
+    reading = Reading(request, lambda: expectation(endpoint, request, content))
     leaves_after = impatience(request)
     try:
         async with asyncio.timeout(patience if leaves_after is None else min(leaves_after, patience)):
@@ -82,7 +83,10 @@ async def _exchange(
             raise http.ConnectError(str(error)) from None
         reading.left = True
         return
-    asked = http.Request("POST", url, headers=_HEADERS[endpoint.reuse_connections], content=content)
+    headers = _HEADERS[endpoint.reuse_connections]
+    if endpoint.answers == "reference":  # its log has the id, so that what it served can be compared with what came
+        headers = {**headers, "X-Request-Id": str(request.number)}
+    asked = http.Request("POST", url, headers=headers, content=content)
     response = await transport.handle_async_request(asked)
     assert isinstance(response.stream, http.AsyncByteStream)
     try:

@@ -15,7 +15,7 @@ from aging.core.metrics import LIVE_CLIENT
 from aging.core.units import Duration, Positive
 from aging.rejuvenation.base import Decision, Moment, Policy, Subject
 
-_ATTAINMENT, _TTFT, _CLIENT_WAITING = LIVE_CLIENT
+_ATTAINMENT, _TTFT, _CLIENT_WAITING = LIVE_CLIENT[:3]
 
 
 class ObjectivesOptions(RejuvenationOptions):

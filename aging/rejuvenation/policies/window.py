@@ -101,6 +101,7 @@ class WindowPolicy(Policy[WindowOptions]):
 
     kind = "window"
     options_table = WindowOptions
+    needs_scipy = True  # where its inner policy does
 
     def __init__(self, options: WindowOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
         super().__init__(options, subject)

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-import time
-
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.errors import DeploymentError
-from aging.runner.actions.base import ActionError, Done
+from aging.runner.actions.base import ActionError, Done, Occasion, Stages
+from aging.runner.actions.warm_up import warmed_up
 from aging.runner.run import ActiveRun
+
+_WARM_UP_SECONDS = 5.0
+"""At most: arrivals wait, and each waits longer for the warm-up than it would for a slow first answer."""
 
 
 class Restart:
-    """Drain, stop, start, ready by a completed request; arrivals wait until then."""
+    """Drain, stop, start, ready by a completed request, warm-up; arrivals wait until then."""
 
-    async def carry_out(self, run: ActiveRun, options: RejuvenationOptions) -> Done:  # noqa: ARG002 - drain
-        server, load_process = run.server, run.load_process
-        began = time.monotonic()
-        if load_process is not None:
-            await load_process.hold()
-        drained = time.monotonic()
-        await server.stop()
-        stopped = time.monotonic()
+    async def carry_out(self, run: ActiveRun, options: RejuvenationOptions, occasion: Occasion) -> Done:  # noqa: ARG002
+        server, stages = run.server, Stages()
+        cut = await run.hold(options.drain)
+        stages.end("drain")
+        if server.died.is_set():  # its own death ends the load
+            raise ActionError(
+                f"the server died before it was stopped: {server.death}",
+                serving=False,
+                held_seconds=stages.total,
+                cut=cut,
+            )
+        await server.stop(to_restart=True)
+        stages.end("stop")
         try:
-            await server.start()
+            await server.start(probe=run.loaded)
         except DeploymentError as error:  # the journal has the death; the follower ends the load
-            raise ActionError(str(error), serving=False, held_seconds=time.monotonic() - began) from None
-        if load_process is not None:
-            load_process.release(server.generation)
-        ready = time.monotonic()
-        stages = {"drain": drained - began, "stop": stopped - drained, "start": ready - stopped}
-        return Done(held_seconds=ready - began, stages=stages)
+            raise ActionError(str(error), serving=False, held_seconds=stages.total, cut=cut) from None
+        stages.end("start")
+        figures = await warmed_up(run, server.endpoint, _WARM_UP_SECONDS)
+        stages.end("warm-up")
+        run.release()
+        return Done(stages.total if run.loaded else 0.0, cut, stages.seconds, figures)

@@ -1,1 +1,1 @@
-"""Renewal theory of rejuvenation: lifetimes, survival, the cost rate of an interval, and the interval of least cost."""
+"""When a restart pays: lifetimes, their survival, and the age of restart that costs least (renewal reward theory)."""

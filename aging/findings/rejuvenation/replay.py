@@ -1,0 +1,191 @@
+"""What a policy would have done on a recorded series: the policy and the governor themselves, in virtual time.
+
+The model: growth goes on as it was recorded, whoever is restarted. A restart, and a crash, put the level back to that
+of a fresh generation, the first level after the warm-up; from then on the recorded increments are added to it. While the
+server is down its growth of that time is left out. A crash is a reading at or above the limit. What a restart would
+have changed besides the level (the load that waits, a warm-up that grows anew) is not in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aging.rejuvenation.base import Lifetime, Moment, Policy, Subject
+from aging.rejuvenation.governor import Governor, Rules
+from aging.stats.renewal.optimum import Costs
+
+Floats = NDArray[np.float64]
+
+_SERVER = "replayed"
+_SMOOTH = 5
+"""Readings whose median is the level that a restart is counted from: noise at that moment is not growth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What was recorded of an indicator without its restarts: ``y`` (shape n) at ``t`` seconds, and where it fails.
+
+    ``fresh`` is the level of a new generation. From ``recorded`` readings on it is extrapolated.
+    """
+
+    indicator: str
+    t: Floats
+    y: Floats
+    fresh: float
+    limit: float
+    recorded: int
+
+    @property
+    def seconds(self) -> float:
+        """The time that it covers."""
+        return float(self.t[-1] - self.t[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """Seconds without a server: of a restart and of a crash."""
+
+    restart: float
+    crash: float
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What one policy would have done: counts, seconds without a server, the highest level, and the cost of it all."""
+
+    name: str
+    restarts: int
+    crashes: int
+    down_seconds: float
+    peak: float
+    cost: float
+    seconds: float
+
+    @property
+    def cost_rate(self) -> float:
+        """The cost per second of the time replayed."""
+        return self.cost / self.seconds
+
+
+MakePolicy = Callable[[Subject], "Policy[object] | None"]  # type: ignore[type-var]
+"""The policy of a new generation; None for no policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A policy to replay, with its name in the table and the rules of its governor."""
+
+    name: str
+    make: MakePolicy
+    rules: Rules
+
+
+def replay(path: Path, candidate: Candidate, costs: Costs, down: Downtime) -> Replayed:
+    """Ask the policy at every reading of the path, the governor at every decision, and count."""
+    smooth = _smoothed(path.y)
+    times, values, base = path.t.tolist(), path.y.tolist(), path.fresh - float(smooth[0])
+    governor, lifetimes = Governor(candidate.rules), list[Lifetime]()
+    policy, began, back = candidate.make(Subject(limits={path.indicator: path.limit})), times[0], -math.inf
+    restarts = crashes = 0
+    peak, stopped = path.fresh, False
+    for k, (now, value) in enumerate(zip(times, values, strict=True)):
+        if now < back:
+            continue
+        if stopped:
+            base, began, stopped = path.fresh - float(smooth[k]), now, False
+        level, age = value + base, now - began
+        peak = max(peak, min(level, path.limit))
+        crashed = level >= path.limit and age > 0
+        if not crashed and not _restarts(policy, governor, path.indicator, level, now, age):
+            continue
+        lifetimes.append(Lifetime(max(age, 1e-9), crashed))
+        crashes, restarts = crashes + crashed, restarts + (not crashed)
+        back, stopped = now + (down.crash if crashed else down.restart), True
+        if not crashed:
+            governor.begin(_SERVER, now)
+            governor.end(_SERVER, back, "helped")
+        policy = candidate.make(
+            Subject(generation=restarts + crashes + 1, lifetimes=tuple(lifetimes), limits={path.indicator: path.limit})
+        )
+    return Replayed(
+        candidate.name,
+        restarts,
+        crashes,
+        restarts * down.restart + crashes * down.crash,
+        peak,
+        restarts * costs.restart + crashes * costs.crash,
+        path.seconds,
+    )
+
+
+def _restarts(
+    policy: Policy[object] | None,  # type: ignore[type-var]
+    governor: Governor,
+    indicator: str,
+    level: float,
+    now: float,
+    age: float,
+) -> bool:
+    if policy is None:
+        return False
+    policy.observe(age, {indicator: level})
+    decision = policy.decide(Moment(age, now))
+    return decision is not None and governor.refusal(_SERVER, now, urgent=decision.urgent) is None
+
+
+def best_in_hindsight(
+    path: Path, make: Callable[[float], Candidate], costs: Costs, down: Downtime, ages: Sequence[float]
+) -> tuple[float, Replayed]:
+    """The age of a periodic restart among ``ages`` that would have cost least on this path, and what it would have done.
+
+    Running to the crash is an age that is never reached.
+    """
+    tried = [(age, replay(path, make(age), costs, down)) for age in ages]
+    return min(tried, key=lambda one: one[1].cost)
+
+
+def joined(pieces: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """The generations of a run as one path: each goes on from the level at which the one before it ended.
+
+    ``pieces`` are t, since the start of each generation's load, and y of each.
+    """
+    times, levels = [pieces[0][0]], [pieces[0][1]]
+    for t, y in pieces[1:]:
+        step = float(np.median(np.diff(t))) if t.size > 1 else 0.0
+        times.append(t - t[0] + times[-1][-1] + step)
+        levels.append(y - _smoothed(y)[0] + _smoothed(levels[-1])[-1])
+    return np.concatenate(times), np.concatenate(levels)
+
+
+def extended(t: Floats, y: Floats, rate: float, seconds: float, most: int, seed: int = 0) -> tuple[Floats, Floats]:
+    """The path and, after its end, the same growth at ``rate`` per second with its own noise, up to ``seconds`` in all.
+
+    The noise is drawn from the residuals of the recorded path in blocks (Künsch 1989, moving blocks of the cube root of
+    its length), in at most ``most`` further readings.
+    """
+    step = float(np.median(np.diff(t)))
+    missing = seconds - float(t[-1] - t[0])
+    if missing <= 0:
+        return t, y
+    step = max(step, missing / most)
+    later = t[-1] + step * np.arange(1, int(missing / step) + 1)
+    residuals = y - rate * t
+    residuals = residuals - np.polyval(np.polyfit(t - t[0], residuals, 1), t - t[0])
+    block = max(round(y.size ** (1 / 3)), 1)
+    rng = np.random.default_rng(seed)
+    starts = rng.integers(max(y.size - block, 1), size=later.size // block + 1)
+    drawn = residuals[(starts[:, None] + np.arange(block)).ravel() % y.size][: later.size]
+    end = float(np.median(y[-_SMOOTH:]))
+    return np.concatenate((t, later)), np.concatenate((y, end + rate * (later - t[-1]) + drawn))
+
+
+def _smoothed(y: Floats) -> Floats:
+    """The running median of five readings; of the fewer ones at the ends."""
+    half = _SMOOTH // 2
+    padded = np.pad(y, half, mode="reflect") if y.size > half else np.pad(y, half, mode="edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, _SMOOTH), axis=1))

@@ -1,0 +1,152 @@
+"""Restart at the age that costs least in the long run, by the growth of this generation and the ends of earlier ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from aging.campaign.schema import RejuvenationOptions
+from aging.core.format import readable_duration
+from aging.core.quantities import parse_size
+from aging.core.units import Duration
+from aging.rejuvenation.base import Decision, Moment, Policy, Subject
+
+if TYPE_CHECKING:
+    from aging.stats.renewal.growth_lifetime import GrowthLifetime
+    from aging.stats.renewal.optimum import Optimum
+
+_AGAIN, _LOOKS = 0.02, 4
+"""The optimum is computed again when a generation has aged by this share, and by a quarter of what is left to it."""
+
+_ENOUGH_FAILURES = 3
+"""Failed generations from which their ages alone give an age to restart at."""
+
+
+def _limit(value: Any) -> Any:
+    return parse_size(value) if isinstance(value, str) else value
+
+
+Limit = Annotated[float, BeforeValidator(_limit, json_schema_input_type=float | str), Field(gt=0)]
+"""A number in the unit of the indicator, or a size."""
+
+
+class CostOptimalOptions(RejuvenationOptions):
+    """The indicator, its limit, and what a restart and a crash cost."""
+
+    policy: Literal["cost-optimal"]
+    indicator: str = Field("process_anon_swap_bytes", pattern="^[a-z][a-z0-9_]*$", description="sampled indicator")
+    limit: Limit = Field(
+        description='where the server fails: a size like `"8GiB"`, or a number in the indicator\'s unit'
+    )
+    cost_restart: float = Field(gt=0, allow_inf_nan=False, description="cost of a planned restart, in any unit")
+    cost_crash: float = Field(
+        gt=0, allow_inf_nan=False, description="cost of a crash, in the same unit; the larger one"
+    )
+    warmup: Duration = Field(0.0, ge=0, description="start of each generation that is left out")
+    least: Duration = Field(0.0, ge=0, description="youngest age of a restart, unless the limit is near")
+    reserve: float = Field(
+        0.02,
+        ge=0,
+        lt=1,
+        description="part of the room between a fresh server's level and the limit; a restart is urgent when only this "
+        "part is left",
+    )
+
+    @model_validator(mode="after")
+    def _crash_is_dearer(self) -> CostOptimalOptions:
+        if self.cost_crash <= self.cost_restart:
+            raise ValueError("cost_crash must be larger than cost_restart; else no restart pays: leave the table out")
+        return self
+
+
+class CostOptimal(Policy[CostOptimalOptions]):
+    """Minimizes the long-run cost C(T) of :mod:`aging.stats.renewal.optimum` anew as a generation ages.
+
+    The rate of this generation gives the survival of its rest: what was served already is certain. Where three earlier
+    generations or more have failed, the optimum of their lifetimes is kept as well, and the earlier age counts. Close to
+    the limit it restarts whatever the rate is: a step or a fast leak may come before a rate is known.
+    """
+
+    kind = "cost-optimal"
+    options_table = CostOptimalOptions
+
+    def __init__(self, options: CostOptimalOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
+        super().__init__(options, subject)
+        from aging.stats.renewal.growth_record import GrowthRecord  # noqa: PLC0415 - scipy: where a table asks for it
+        from aging.stats.renewal.observed_lifetimes import complete  # noqa: PLC0415
+        from aging.stats.renewal.optimum import Costs, best_age  # noqa: PLC0415
+
+        self._record = GrowthRecord()
+        self._costs = Costs(options.cost_restart, options.cost_crash)
+        self._level = math.nan
+        self._due = 0.0
+        self._growth: GrowthLifetime | None = None
+        self._best = self._by_lifetimes = math.inf
+        self._ended = [one.seconds for one in subject.lifetimes], [one.failed for one in subject.lifetimes]
+        if sum(self._ended[1]) >= _ENOUGH_FAILURES:
+            self._by_lifetimes = best_age(complete(*self._ended), self._costs)[0]
+
+    @property
+    def indicators(self) -> Sequence[str]:
+        return (self.options.indicator,)
+
+    def observe(self, age: float, values: Mapping[str, float]) -> None:
+        value = values.get(self.options.indicator)
+        if value is None or not math.isfinite(value) or age < self.options.warmup:
+            return
+        self._level = value
+        self._record.add(age, value)
+
+    def decide(self, now: Moment) -> Decision | None:
+        if math.isnan(self._level):
+            return None
+        o = self.options
+        reserve = max(o.reserve * max(o.limit - self._record.fresh, 0.0), self._record.margin(now.age, self._costs))
+        if self._level >= o.limit - reserve:
+            reason = f"{o.indicator} is {self._level:,.0f}, and its limit {o.limit:,.0f}"
+            return Decision(reason, {"level": self._level, "limit": o.limit, "reserve": reserve}, urgent=True)
+        if now.age < o.least:
+            return None
+        if now.age >= self._due:
+            self._look(now.age)
+        if now.age < min(self._best, self._by_lifetimes):
+            return None
+        return self._decision(now.age)
+
+    def _decision(self, age: float) -> Decision:
+        o, best = self.options, self._optimum()
+        reason = f"{readable_duration(best.seconds)} is the age that costs least"
+        return Decision(
+            reason,
+            {
+                "age_seconds": age,
+                "optimum_seconds": best.seconds,
+                "low_seconds": best.low,
+                "high_seconds": best.high,
+                "cost_per_hour": best.cost_rate * 3600,
+                "slope_per_hour": 0.0 if self._growth is None else self._growth.rate * 3600,
+                "level": self._level,
+                "limit": o.limit,
+            },
+        )
+
+    def _look(self, age: float) -> None:
+        from aging.stats.renewal.optimum import best_age  # noqa: PLC0415 - scipy, as above
+
+        found = self._record.lifetime(age, self.options.limit)
+        self._growth = None if found is None or found.low <= 0 else found.foreseen()
+        self._best = math.inf if self._growth is None else best_age(self._growth.survival(), self._costs)[0]
+        far = (self._best - age) / _LOOKS if math.isfinite(self._best) else 0.0
+        self._due = age + max(_AGAIN * age, far)
+
+    def _optimum(self) -> Optimum:
+        """The optimum that is due first, with its limits."""
+        from aging.stats.renewal.growth_lifetime import optimum_of_growth  # noqa: PLC0415 - scipy, as above
+        from aging.stats.renewal.observed_lifetimes import optimum_of_lifetimes  # noqa: PLC0415
+
+        if self._growth is not None and self._best <= self._by_lifetimes:
+            return optimum_of_growth([self._growth], self._costs)
+        return optimum_of_lifetimes(*self._ended, self._costs)
