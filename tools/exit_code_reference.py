@@ -30,7 +30,10 @@ MEANINGS: Mapping[ExitCode, tuple[str, str]] = {
         "[the gate](troubleshooting.md#the-gate); after a halt `aging resume DIR`",
     ),
     ExitCode.CRASHED: ("a defect in `aging`; a traceback follows", "report it with `manifest.json`"),
-    ExitCode.INTERRUPTED: ("interrupted by Ctrl-C or `aging stop`", "`aging resume DIR` to continue"),
+    ExitCode.INTERRUPTED: (
+        "interrupted by Ctrl-C or `aging stop`; `aging guard` then ends with 0",
+        "`aging resume DIR` to continue",
+    ),
 }
 
 _NOT_IMPORTED = re.compile(r"\._scripts|\.__main__$|^aging\.trends$")

@@ -17,8 +17,6 @@ from aging.guard.state import REARM, StateFolder, read_state
 from aging.guard.watch import Say
 from aging.store.lock import Lock, owner_of
 
-_SYSTEM = Path("/var/lib/aging-guard")
-
 
 def folder_of(guarding: Guarding) -> Path:
     """Where a guard keeps its state: as given, that of its systemd unit, or one named after its server."""
@@ -26,9 +24,13 @@ def folder_of(guarding: Guarding) -> Path:
         return Path(guarding.options.state)
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.partition(":")[0])
-    name = re.sub(r"[^a-z0-9]+", "-", guarding.label.lower()).strip("-")[:60] or "server"
     home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "aging" / "guard" / name
+    return (Path(home) if home else Path.home() / ".local" / "state") / "aging" / "guard" / slug(guarding)
+
+
+def slug(guarding: Guarding) -> str:
+    """A name of its server that a folder and a unit can have."""
+    return re.sub(r"[^a-z0-9]+", "-", guarding.label.lower()).strip("-")[:60].strip("-") or "server"
 
 
 def guard(guarding: Guarding, folder: Path, say: Say) -> ExitCode:

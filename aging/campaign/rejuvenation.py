@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from aging.campaign.errors import suggestion
-from aging.campaign.schema import Campaign, DeploymentOptions, RejuvenationOptions, SubjectOptions
+from aging.campaign.schema import Campaign, RejuvenationOptions, SubjectOptions
 from aging.core.errors import Mistake, MistakeCode
 from aging.core.kernel_limits import may_have_limit
 from aging.core.metric_table import METRICS
@@ -26,11 +26,12 @@ class Capability:
     """What is known of a deployment before it starts.
 
     ``actions`` are those that its runtime offers, ``metrics`` the indicators of its engine that are known: common
-    names, and columns of the engine's own.
+    names, and columns of the engine's own. ``remedies`` are what to set for an action that is not offered, by action.
     """
 
     actions: Collection[str] = ()
     metrics: Collection[str] = ()
+    remedies: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,8 @@ def _of_actions(table: RejuvenationOptions, mine: Sequence[Candidate]) -> _Found
             what = (
                 f'{options.name} ({options.kind}) does not offer "{table.action}"; its actions are: {", ".join(of_all)}'
             )
-            if table.action == "trim" and isinstance(options, DeploymentOptions) and not options.allocator_probe:
-                what += ". With allocator_probe = true a server with glibc's malloc may offer it"
+            if (remedy := candidate.capability.remedies.get(table.action)) is not None:
+                what += f". {remedy[0].upper()}{remedy[1:]}"
             yield "action", what, MistakeCode.CONFLICT
 
 

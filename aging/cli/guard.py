@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     if options.print_unit:
         from aging.guard.systemd import unit
 
-        print(unit(_as_given(options), guarding.label), end="")
+        print(unit(_as_given(options), guarding.label, app.slug(guarding)), end="")
         return ExitCode.DONE
     folder = app.folder_of(guarding)
     if options.status or options.rearm:
@@ -126,18 +126,20 @@ def _guarding(options: argparse.Namespace) -> Guarding:
 
 
 def _as_given(options: argparse.Namespace) -> list[str]:
-    """The options as they were written, without those that the unit has itself."""
-    words = list(sys.argv[1:])
-    if "guard" in words:
-        words = words[words.index("guard") + 1 :]
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if skip or word in ("--print-unit", "--state") or word.startswith("--state="):
-            skip = word == "--state" and not skip
+    """The options as words, without those that the unit has itself."""
+    words: list[str] = []
+    for key, value in vars(options).items():
+        flag = f"--{key.replace('_', '-')}"
+        if key in ("run", "state", "status", "rearm", "print_unit") or value in (None, False, []):
             continue
-        kept.append(str(options.config.resolve()) if options.config and word == str(options.config) else word)
-    return kept
+        if value is True:
+            words.append(flag)
+        elif key == "config":
+            words += [flag, str(value.resolve())]
+        else:
+            for one in value if isinstance(value, list) else [value]:
+                words += [flag, str(one)]
+    return words
 
 
 def _say(text: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,23 @@ from pydantic import Field, field_validator
 from aging.campaign.errors import Choice, suggestion, validate_by_kind, validate_table
 from aging.campaign.schema import RejuvenationOptions, Table
 from aging.core.errors import Mistake, MistakeCode, MistakesError
+from aging.core.metric_table import METRICS
+from aging.core.metrics import DEVICE_MEMORY
 from aging.core.quantities import parse_size
 from aging.core.units import Duration, Flag, Positive
 from aging.deployments.origins.attached import By, Whereabouts
-from aging.guard.policies import policies
 from aging.rejuvenation.base import Policy
+from aging.rejuvenation.kinds import policies
 
 MEMORY = "process_anon_swap_bytes"
 """The indicator of a guard whose policy names none: anonymous memory and swap of the process tree."""
 
 _WHERE: Mapping[str, By] = {"pid": "pid", "name": "process", "container": "container", "cgroup": "cgroup"}
-_LIMIT_KEYS = ("limit", "above")
+LIMIT_KEYS = ("limit", "above")
 """Keys of a policy that mean the limit of its indicator: `--limit` fills in the one that it requires."""
 
 _EXTERNAL = "external"
+_SOURCES = ("process", "limits", "cgroup")
 
 
 class GuardError(MistakesError):
@@ -112,6 +116,15 @@ class GuardOptions(Table):
     settle: Duration = Field(30.0, ge=0, description="time after which the memory is compared with that before")
     ready_url: str | None = Field(None, pattern="^https?://", description="answers 200 once the server is ready")
     proxy: ProxyOptions | None = Field(None, description="HAProxy in front of the server")
+
+    @field_validator("name")
+    @classmethod
+    def _pattern(cls, given: str | None) -> str | None:
+        try:
+            re.compile(given or "")
+        except re.error as error:
+            raise ValueError(f"{given!r} is not a regular expression: {error}") from None
+        return given
 
     @field_validator("limit")
     @classmethod
@@ -249,17 +262,31 @@ def _defaults(
     keys = kinds[kind].options_table.model_fields
     required = {key for key, field in keys.items() if field.is_required() and key not in table}
     known: dict[str, Any] = {"indicator": MEMORY} if "indicator" in required else {}
+    if not isinstance(limit, str):
+        return known
     try:
-        value = None if limit is None else bound(limit)
+        wanted = keys.keys() - table.keys() if isinstance(bound(limit), Share) else required
     except ValueError:  # reported as a mistake of `limit`
         return known
-    if value is not None:
-        known |= {key: limit if isinstance(value, Share) else value for key in _LIMIT_KEYS if key in required}
-    return known
+    return known | {key: limit for key in LIMIT_KEYS if key in wanted}
+
+
+def _unread(options: GuardOptions, policy: RejuvenationOptions) -> Iterator[Mistake]:
+    """Indicators of the policy that the guard does not read: it would never decide."""
+    known = {metric.name for metric in METRICS if metric.source in _SOURCES} | {DEVICE_MEMORY}
+    for key, name in policy.reads.items():
+        if name in known or (name.startswith("engine_") and options.metrics is not None):
+            continue
+        if name.startswith("engine_"):
+            what = f"{name} is among the metrics of the server; give their address with --metrics"
+            yield Mistake(f"rejuvenation.{key}", what, MistakeCode.CONFLICT)
+        else:
+            what = f"the guard does not read {name!r}; {suggestion(name, known)}"
+            yield Mistake(f"rejuvenation.{key}", what, MistakeCode.UNKNOWN_NAME)
 
 
 def _conflicts(options: GuardOptions, policy: RejuvenationOptions | None) -> Sequence[Mistake]:
-    mistakes = []
+    mistakes = [] if policy is None else list(_unread(options, policy))
     if policy is not None and policy.command and policy.url:
         mistakes.append(Mistake("rejuvenation", "command and url are given; give only one", MistakeCode.CONFLICT))
     if policy is not None and not (policy.command or policy.url or policy.dry_run):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import shlex
 import socket
 import sys
 from collections.abc import Sequence
 
 _UNIT = """\
 # aging guard: observes a server and restarts it before its memory is exhausted.
-# Install: aging guard {shown} --print-unit > /etc/systemd/system/aging-guard.service
-#          systemctl daemon-reload && systemctl enable --now aging-guard
+# Install it as /etc/systemd/system/aging-guard-{name}.service, then:
+#   systemctl daemon-reload && systemctl enable --now aging-guard-{name}
+#   aging guard --status --state /var/lib/aging-guard/{name}
 [Unit]
 Description=aging guard {description}
-Documentation=https://pypi.org/project/llm-aging/
 After=network.target
 # What is refused (exit 2) is a mistake of the command line: starting it again does not mend it.
 StartLimitIntervalSec=10min
@@ -31,14 +30,15 @@ WatchdogSec=2min
 # The action that is under way ends first: see "The guard of a live server" in docs/rejuvenation.md.
 TimeoutStopSec=2min
 KillMode=mixed
-StateDirectory=aging-guard
+StateDirectory=aging-guard/{name}
 StateDirectoryMode=0750
 MemoryMax=256M
 CPUQuota=25%
 TasksMax=64
 OOMScoreAdjust=-500
 
-# It reads /proc of its server, and runs your action: what `systemctl restart` needs is a socket of systemd's.
+# It reads /proc of its server and runs your action. An action that starts the server by itself, instead of asking
+# systemd or a container engine, would start it in here, within these limits.
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=read-only
@@ -100,11 +100,10 @@ def watchdog_seconds() -> float | None:
     return int(text) / 1e6 if text.isdigit() and int(text) > 0 else None
 
 
-def unit(arguments: Sequence[str], description: str) -> str:
-    """The unit file of a guard with these options of `aging guard`."""
-    shown = shlex.join(arguments)
-    words = [sys.executable, "-m", "aging", "guard", *arguments, "--state", "/var/lib/aging-guard"]
-    return _UNIT.format(shown=shown, description=_line(description).replace("%", "%%"), command=_command(words))
+def unit(arguments: Sequence[str], description: str, name: str) -> str:
+    """The unit file of a guard with these options of `aging guard`; ``name`` is part of its name and its folder."""
+    words = [sys.executable, "-m", "aging", "guard", *arguments, "--state", f"/var/lib/aging-guard/{name}"]
+    return _UNIT.format(name=name, description=_line(description).replace("%", "%%"), command=_command(words))
 
 
 def _command(words: Sequence[str]) -> str:

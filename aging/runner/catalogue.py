@@ -95,7 +95,7 @@ class Catalogue:
         except KeyError:  # an unknown `engine`, which is a mistake of its own
             metrics = {}
         own = (engine_column(raw) for metric in metrics.values() for raw in metric.raw)
-        return Capability(frozenset(deployment.offered()), frozenset((*metrics, *own)))
+        return Capability(frozenset(deployment.offered()), frozenset((*metrics, *own)), deployment.not_offered())
 
 
 class _Tables(Mapping[str, Any]):

@@ -42,6 +42,7 @@ PARTS: Mapping[str, Callable[[], Iterator[Line]]] = {
         startup.start,
         observer.observer,
         guard.guard,
+        guard.guard_month,
         schedule.schedules,
         load.load_client,
         load_client.transports,

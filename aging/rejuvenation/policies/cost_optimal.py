@@ -73,6 +73,7 @@ class CostOptimal(Policy[CostOptimalOptions]):
 
     kind = "cost-optimal"
     options_table = CostOptimalOptions
+    needs_scipy = True
 
     def __init__(self, options: CostOptimalOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
         super().__init__(options, subject)
