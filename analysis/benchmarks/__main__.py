@@ -32,6 +32,7 @@ PARTS: Mapping[str, Callable[[], Iterator[Line]]] = {
         observer.observer,
         schedule.schedules,
         load.load_client,
+        load.verification,
         load_client.transports,
         http_clients.tools,
     )
