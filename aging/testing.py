@@ -47,7 +47,7 @@ from aging.load.arrivals.base import Arrivals
 from aging.load.lengths.base import Lengths
 from aging.load.schedule.rng import Draws
 from aging.load.traces.base import Row, TraceFormat, Wrong
-from aging.rejuvenation.base import Decision, Moment, Policy
+from aging.rejuvenation.base import Decision, Moment, Policy, Subject
 from aging.report.html.context import Context
 from aging.report.sections.base import Section
 from aging.sampling.base import Sampler
@@ -238,8 +238,9 @@ def check_policy(cls: type[Policy[Any]], options: Mapping[str, Any], fires_withi
     """Check a rejuvenation policy, with ``options`` of its table beside ``policy``.
 
     It is asked once a second. It must not fire before it has observed anything it decides by, must give the same
-    answers to the same observations, and must share nothing with another policy. ``fires_within`` are seconds in
-    which it must fire, where its indicators rise from 0 by 1e6 a second.
+    answers to the same observations, must share nothing with another policy, must say what it is missing where nothing
+    is read, and must be renewed as a policy of its kind. ``fires_within`` are seconds in which it must fire, where its
+    indicators rise from 0 by 1e6 a second.
     """
     assert isinstance(cls, type) and issubclass(cls, Policy), f"{cls!r} must derive from Policy"  # noqa: PT018
     _check_kind(cls)
@@ -267,6 +268,12 @@ def check_policy(cls: type[Policy[Any]], options: Mapping[str, Any], fires_withi
             assert blind is None, f"{cls.kind}: fires without a reading of {_list(names)}: {blind}"
         if fired is not None:
             break
+    lacking = idle.missing(())
+    assert lacking is None or (isinstance(lacking, str) and lacking), f"{cls.kind}: missing() is {lacking!r}: no text"
+    assert bool(names) <= bool(lacking), f"{cls.kind}: missing() is silent where none of {_list(names)} is read"
+    renewed = one.renewed(Subject(generation=2))
+    fresh = type(renewed) is cls and renewed is not one and renewed.options == table
+    assert fresh, f"{cls.kind}: renewed() gives {renewed!r}; it must be another policy with the same options"
     if fires_within is not None:
         assert fired is not None, f"{cls.kind}: has not fired within {fires_within:g} s of readings that rise"
 

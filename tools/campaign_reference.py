@@ -34,7 +34,7 @@ from aging.campaign.schema import (
     ValidityTable,
     WatchdogsTable,
 )
-from aging.core import quantities, units
+from aging.core import levels, quantities, units
 from aging.runner.catalogue import Catalogue
 from tools.markdown import Row, listed, made_by, table
 
@@ -106,6 +106,7 @@ _QUANTITIES = """\
 | --- | --- | --- |
 | duration | numbers with their units, added up, in quotes: {durations} | `"45s"`, `"1h30m"`, `"9d"` |
 | size | the same: {sizes}; powers of 1024 with an `i`, of 1000 without | `"4096B"`, `"1.5GiB"` |
+| level | of an indicator: a number in its unit, size, duration, or share of its limit | `400`, `"2GiB"`, `"80%"` |
 | number | with or without decimals; its unit is in the description | `8`, `0.7` |
 | whole number | without decimals | `64` |
 | text | in quotes | `"tiny"` |
@@ -245,9 +246,16 @@ def _factors() -> Iterator[str]:
     yield _keys(DesignTable)
 
 
+_REJUVENATION = """\
+Servers are rejuvenated while the campaign runs; by default they are restarted, and arrivals wait until the server is
+back, so that no request is lost. Several tables (`[[rejuvenation]]`), each with a `name`, apply to different
+deployments. Which policy to choose when: [rejuvenation.md](rejuvenation.md#policies-when).
+"""
+
+
 def _rejuvenation(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[rejuvenation]`\n"
-    yield "Servers are restarted while the campaign runs. Arrivals wait until the server is back; no request is lost.\n"
+    yield _REJUVENATION
     policies = [kind for kind, _ in _built_in(catalogue.policies)]
     named = ("`policy`", "text", "**required**", f"which policy decides: {listed(policies)}; each adds its own keys")
     common = set(RejuvenationOptions.model_fields)
@@ -255,7 +263,8 @@ def _rejuvenation(catalogue: Catalogue) -> Iterator[str]:
     for kind, plugin in _built_in(catalogue.policies):
         yield f'### `policy = "{kind}"`\n'
         yield f"{_about(plugin)}\n"
-        yield _keys(plugin.options_table, without=common)
+        if set(plugin.options_table.model_fields) - common:
+            yield _keys(plugin.options_table, without=common)
 
 
 def _deployments(catalogue: Catalogue) -> Iterator[str]:
@@ -277,6 +286,7 @@ _QUANTITY_NOUNS: dict[Any, str] = {
     quantities.parse_duration: "duration",
     units.parse_warmup: 'duration or `"auto"`',
     quantities.parse_size: "size",
+    levels.parse_level: "level",
 }
 
 
@@ -348,6 +358,8 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)
+    if isinstance(value, levels.Level):
+        return f'`"{value}"`'
     if value is None or isinstance(value, BaseModel) or value in ({}, (), ""):
         return "—"
     return _quantity(value, _noun(field.annotation, field.metadata))

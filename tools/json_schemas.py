@@ -16,7 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from aging.campaign.schema import Campaign, _load_or_none
-from aging.core import quantities, units
+from aging.core import levels, quantities, units
 from aging.findings.types import Findings
 from aging.runner.catalogue import Catalogue
 
@@ -31,10 +31,12 @@ def _quantity(unit_names: Iterable[str]) -> str:
 
 _DURATION: Json = {"type": "string", "pattern": _quantity(quantities._SECONDS)}
 _SIZE: Json = {"type": "string", "pattern": _quantity(quantities._BYTES)}
+_SHARE: Json = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"}
 _WRITTEN: Mapping[Any, Json] = {
     quantities.parse_duration: _DURATION,
     quantities.parse_size: _SIZE,
     units.parse_warmup: {"anyOf": [_DURATION, {"const": "auto"}]},
+    levels.parse_level: {"anyOf": [{"type": "number", "minimum": 0}, _SIZE, _DURATION, _SHARE]},
 }
 
 
@@ -75,7 +77,10 @@ def campaign_schema() -> str:
             definitions[name]["properties"][key] |= choice
     keys: Json = whole["properties"]
     keys["deployment"]["items"] = _choice("kind", catalogue.deployments, definitions)
-    keys["rejuvenation"] |= _choice("policy", catalogue.policies, definitions)
+    one = _choice("policy", catalogue.policies, definitions)
+    keys["rejuvenation"] = {key: keys["rejuvenation"][key] for key in ("description",)} | {
+        "anyOf": [*one["anyOf"], {"type": "array", "items": one}]
+    }
     keys["sampling"] |= {"properties": {kind: dict(_DURATION) for kind in catalogue.samplers}, **_CLOSED}
     definitions["AnalysisTable"]["properties"]["test"]["enum"] = sorted(catalogue.tests)
     return _text(_in_toml(whole), "aging campaign file")

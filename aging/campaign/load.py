@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from aging.campaign.errors import Choice, suggestion, validate_by_kind, validate_table
 from aging.campaign.factors import design_mistakes, expand_factors
 from aging.campaign.load_tables import load_mistakes, typed_tables
-from aging.campaign.rejuvenation import rejuvenation_mistakes
+from aging.campaign.rejuvenation import Candidate, Capability, rejuvenation_mistakes
 from aging.campaign.schema import (
     ArrivalsOptions,
     Campaign,
@@ -38,6 +38,7 @@ class Kinds:
     samplers: Collection[str]
     tests: Collection[str]
     presets: frozenset[str]
+    capability: Callable[[SubjectOptions], Capability] = lambda _: Capability()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,9 @@ def _validate(raw: dict[str, Any], kinds: Kinds) -> tuple[Campaign | None, list[
     mistakes.extend(_cross_checks(raw, kinds))
     if campaign is not None:
         mistakes.extend(load_mistakes(load, deployments))
-    mistakes.extend(rejuvenation_mistakes(rejuvenation, deployments))
+    if rejuvenation:
+        candidates = [Candidate(options, kinds.capability(options)) for options in deployments]
+        mistakes.extend(rejuvenation_mistakes(rejuvenation, candidates, load=_sends(raw)))
     if mistakes or campaign is None:
         return None, mistakes
     updates = {"deployment": deployments, "load": load, "rejuvenation": rejuvenation}
@@ -136,9 +139,22 @@ class _Parts:
             name = table.get("name") if isinstance(table, dict) else None
             which = name if isinstance(name, str) else number
             where = "rejuvenation" if len(tables) == 1 else f"rejuvenation[{which}]"
-            options = validate_by_kind(table, where, choice, self._mistakes)
+            inner = table.get("inner") if isinstance(table, dict) else None
+            checked = None
+            if isinstance(inner, dict):  # its keys are named, and suggested, as those of any other table
+                checked = validate_by_kind(inner, f"{where}.inner", choice, self._mistakes)
+                if checked is None:
+                    continue
+            whole = table if checked is None else {**table, "inner": checked}
+            options = validate_by_kind(whole, where, choice, self._mistakes)
             if isinstance(options, RejuvenationOptions):
                 yield options
+
+
+def _sends(raw: Mapping[str, Any]) -> bool:
+    """Whether the campaign sends a load."""
+    load = raw.get("load")
+    return not (isinstance(load, dict) and load.get("kind") == "none")
 
 
 def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:

@@ -342,6 +342,17 @@ class RejuvenationOptions(Table):
         """The age in seconds at which the policy ends every generation; None if it has none."""
         return None
 
+    @property
+    def reads(self) -> Mapping[str, str]:
+        """The indicators that the policy reads, each by the key that names it."""
+        indicator = getattr(self, "indicator", None)
+        return {"indicator": indicator} if isinstance(indicator, str) else {}
+
+    @property
+    def shares(self) -> Mapping[str, str]:
+        """The indicators whose limit the policy must know, each by the key that holds a share of it."""
+        return {}
+
 
 class SubjectOptions(Table):
     """Keys common to all deployments; each kind adds its own."""

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from aging.core.errors import AgingError, ExitCode
 
 _VERBS = (
-    *("run", "resume", "stop", "status", "observe", "check", "plan", "calibrate"),
+    *("run", "resume", "stop", "status", "observe", "guard", "check", "plan", "calibrate"),
     *("trend", "scan", "validate", "doctor", "analyze", "report", "model", "env"),
 )
 

@@ -15,11 +15,15 @@ __all__ = ["GROUP_SIGTERM", "MAIN_SIGTERM", "MAIN_THEN_GROUP", "TRIM", "HttpCall
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """One request to the server's own address; any status of 200 to 299 is success."""
+    """One request to the server's own address; a status of 200 to 299 is success.
+
+    ``says`` is text that the answer must contain, too, of a server that answers 200 to what it has refused.
+    """
 
     path: str
     method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
     body: str = ""
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True)

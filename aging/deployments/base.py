@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from copy import copy
@@ -19,6 +18,7 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import Field
 
+import aging.deployments.runtimes
 from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
 from aging.core import malloc_probe
 from aging.core.endpoint import Answers, Endpoint
@@ -224,5 +224,5 @@ def metrics_of(engine: str | None) -> Mapping[str, EngineMetric]:
     """The metrics of a deployment kind with a common name; empty for None."""
     if engine is None:
         return {}
-    kinds: Mapping[str, type[DeploymentBase[Any]]] = discover(sys.modules[__name__], DeploymentBase)
+    kinds: Mapping[str, type[DeploymentBase[Any]]] = discover(aging.deployments.runtimes, DeploymentBase)
     return kinds[engine].engine_metrics

@@ -86,7 +86,7 @@ async def call_all(calls: Sequence[HttpCall], base_url: str, within: float) -> H
     result = HookResult(ok=True, status=None, seconds=0.0, output="")
     for call in calls:
         left = within - (time.monotonic() - began)
-        result = await _sent(call.method, base_url.rstrip("/") + call.path, call.body, max(left, 0.0))
+        result = await _sent(call.method, base_url.rstrip("/") + call.path, call.body, max(left, 0.0), call.says)
         if not result.ok:
             break
     return HookResult(result.ok, result.status, time.monotonic() - began, result.output, result.message)
@@ -132,7 +132,7 @@ async def _posted(url: str, facts: HookFacts, within: float) -> HookResult:
     return await _sent("POST", url, facts.as_json(), within)
 
 
-async def _sent(method: str, url: str, body: str, within: float) -> HookResult:
+async def _sent(method: str, url: str, body: str, within: float, says: str = "") -> HookResult:
     from aging.core import http  # noqa: PLC0415 - 13 MB, where there is something to call
 
     began = time.monotonic()
@@ -155,6 +155,8 @@ async def _sent(method: str, url: str, body: str, within: float) -> HookResult:
     output = answered.decode(errors="replace").strip()
     if not message and not 200 <= (status or 0) < 300:
         message = f"{method} {url} answered {status}"
+    elif not message and says not in output:
+        message = f"{method} {url} answered {status} without {says}"
     return HookResult(not message, status, time.monotonic() - began, output, _with_last_line(message, output))
 
 

@@ -23,6 +23,10 @@ from aging.findings.load_start import with_load_start
 from aging.findings.outlook import with_outlook
 from aging.findings.pool_replicas import courses_of, sound_finding
 from aging.findings.problems import problems_of
+from aging.findings.rejuvenation.comparison import policies_of
+from aging.findings.rejuvenation.decisions import decisions_of
+from aging.findings.rejuvenation.effects import effects_of
+from aging.findings.rejuvenation.remarks import problems_of_rejuvenation, with_rejuvenations
 from aging.findings.replaced_children import with_replaced
 from aging.findings.run_validity import validities
 from aging.findings.series import Measured, engine_series
@@ -73,6 +77,9 @@ def analyze(
     ]
     findings = [with_load_start(finding, series) for finding in findings]
     findings = [with_replaced(with_places(finding, measured), results) for finding in findings]
+    effects, decisions = effects_of(measured, analyzed), decisions_of(results)
+    rejuvenated = {name: [one for one in effects if one.deployment == name] for name in results.deployments}
+    findings = [with_rejuvenations(finding, series, rejuvenated) for finding in findings]
     started = results.state.started
     return Findings(
         schema=SCHEMA,
@@ -80,11 +87,14 @@ def analyze(
         started=utc(started.wall).isoformat() if started else "",
         findings=findings,
         controls=controls(manifest.deployments, findings, series, loaded=manifest.campaign.load is not None),
-        problems=problems_of(results),
+        problems=[*problems_of(results), *problems_of_rejuvenation(results, effects, decisions)],
         objectives=_objectives(measured, runs),
         runs=runs,
         experiments=experiments(manifest, analyzed, runs, analysis.test),
         unjudged=_unjudged(results),
+        rejuvenations=effects,
+        decisions_not_carried_out=decisions,
+        policies=policies_of(measured),
     )
 
 

@@ -71,6 +71,11 @@ class ProblemKind(Enum):
     SEALING = "sealing", "Sealing failed", "warning", False
     UNJUDGED = "unjudged", "Validity not judged", "warning", False
     LOG = "log", "Log cut short", "warning", False
+    REJUVENATION_LOST = "rejuvenation_lost", "Requests lost by a rejuvenation", "warning", False
+    REJUVENATION_FAILED = "rejuvenation_failed", "Rejuvenation failed", "warning", False
+    REJUVENATION_UNHELPFUL = "rejuvenation_unhelpful", "Rejuvenation did not help", "warning", False
+    REJUVENATION_DISARMED = "rejuvenation_disarmed", "Policy disarmed", "warning", False
+    REJUVENATION_BUDGET = "rejuvenation_budget", "Budget of rejuvenations spent", "warning", False
 
     def __init__(self, key: str, title: str, severity: Severity, blocks_gate: bool) -> None:
         self.key, self.title, self.severity, self.blocks_gate = key, title, severity, blocks_gate

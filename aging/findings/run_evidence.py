@@ -11,6 +11,7 @@ import pandas as pd
 
 from aging.findings.latencies import lateness
 from aging.findings.load_gaps import load_gaps, unsent
+from aging.findings.rejuvenation.spans import spans_of
 from aging.findings.series import Floats
 from aging.store.events import (
     ClockStepped,
@@ -20,6 +21,7 @@ from aging.store.events import (
     LoadDied,
     LoadFinished,
     RejuvenationCompleted,
+    RejuvenationFailed,
     RetryJudgeFailed,
 )
 from aging.store.results import Results
@@ -128,7 +130,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         # The last request may not have been sent before the stop.
         failed=_failure_count(requests) + max(arrived - len(requests) - 1, 0),
         late=lateness(requests),
-        restarts=_restarts(samples, run),
+        restarts=_restarts(samples, events),
         suspended=sum(event.seconds for event in around if isinstance(event, HostSuspended)),
         clock_step=max((abs(event.seconds) for event in around if isinstance(event, ClockStepped)), default=0.0),
         other_schedule=ending == "whole" and finished is not None and _differs(finished, planned_hash),
@@ -174,16 +176,18 @@ def _sampled_seconds(seen: Floats, began: float, end: float, restarting: float) 
 
 
 def _restarting(events: Sequence[Event]) -> float:
-    return sum(event.seconds for event in events if isinstance(event, RejuvenationCompleted))
+    return sum(event.seconds for event in events if isinstance(event, RejuvenationCompleted | RejuvenationFailed))
 
 
 def _failure_count(requests: pd.DataFrame) -> int:
     return 0 if requests.empty else int(requests["status"].isin(["error", "dropped"]).sum())
 
 
-def _restarts(samples: pd.DataFrame, run: RunState) -> int:
-    generations = int(samples["generation"].nunique()) if not samples.empty else 1
-    return max(generations - 1 - run.rejuvenations, 0)
+def _restarts(samples: pd.DataFrame, events: Sequence[Event]) -> int:
+    """Generations beyond the first that no rejuvenation has started; some actions start none."""
+    seen = set(samples["generation"].unique().tolist()) if not samples.empty else {1}
+    planned = {generation for span in spans_of(events) for generation in span.generations}
+    return max(len(seen - planned) - 1, 0)
 
 
 def _differs(finished: LoadFinished | LoadDied, planned: str | None) -> bool:

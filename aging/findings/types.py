@@ -321,6 +321,157 @@ class Unjudged:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstTokens:
+    """Times to first token of ``answers`` streamed answers, in seconds, since they were sent, or due where a
+    rejuvenation held them. None where there was no such answer.
+    """
+
+    answers: int
+    p50: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """What a rejuvenation did to one indicator, in its unit.
+
+    ``before`` and ``after`` are medians of the last samples before it and of the first minute after it (of a tenth of
+    the time until the next one, where that is shorter); ``freed`` is their difference. Rates are those of the
+    generation before and of the one after, with 95 % intervals; without a new generation those of the time between
+    two rejuvenations. ``back_hours`` after the end of the rejuvenation the level ``before`` is reached again:
+    ``back_measured``, or at the rate after; None: it is not known to be, or nothing was freed.
+    """
+
+    indicator: str
+    before: float | None
+    after: float | None
+    freed: float | None
+    rate_before_per_hour: float | None
+    ci_before_per_hour: tuple[float, float] | None
+    rate_after_per_hour: float | None
+    ci_after_per_hour: tuple[float, float] | None
+    back_hours: float | None
+    back_measured: bool
+
+
+RejuvenationOutcome = Literal["helped", "unhelpful", "failed", "undone", "unfinished"]
+
+
+@dataclass(frozen=True, slots=True)
+class RejuvenationEffect:
+    """One rejuvenation of a run: why, what was done, what it cost and what it brought.
+
+    ``at_seconds`` counts from the start of the load, ``wall`` is UTC; ``seconds`` is from its start to its end, with
+    ``stages`` by name. ``policy`` is the kind of policy, ``table`` the name of its table, ``numbers`` those that made
+    its decision. ``generation_after`` is that of the server that served afterwards, None where no server did.
+
+    Requests: ``lost`` by kind of failure (``dropped``, ``no-record``) are those that were due or in flight while it
+    lasted, or waited because of it, and failed; ``unsent`` were due while no load process ran and are not among them.
+    ``held`` waited ``held_median_seconds`` and so on, ``cut`` are those in flight that were ended. ``retried`` is 0 by
+    construction: the client sends a request once; ``duplicated`` counts records of requests beyond their first.
+    ``unavailable_seconds``: how long no new request was answered.
+
+    ``ttft_before`` is of the five minutes before it, ``ttft_during`` of requests due while it lasted or held requests
+    were left, ``ttft_after`` of the five minutes after that. ``steady_after_minutes`` after its end the times to first
+    token stay within those before; None where they did not while that was recorded, or where there are too few.
+    """
+
+    deployment: str
+    replica: int
+    generation_before: int
+    generation_after: int | None
+    action: str
+    policy: str
+    table: str
+    reason: str
+    numbers: Mapping[str, float]
+    at_seconds: float | None
+    wall: str
+    seconds: float | None
+    stages: Mapping[str, float]
+    outcome: RejuvenationOutcome
+    why: str
+    arrived: int
+    lost: Mapping[str, int]
+    unsent: int
+    held: int
+    held_median_seconds: float | None
+    held_p99_seconds: float | None
+    held_longest_seconds: float | None
+    cut: int
+    retried: int
+    duplicated: int
+    unavailable_seconds: float
+    ttft_before: FirstTokens
+    ttft_during: FirstTokens
+    ttft_after: FirstTokens
+    steady_after_minutes: float | None
+    levels: Sequence[LevelChange]
+
+    @property
+    def lost_total(self) -> int:
+        return sum(self.lost.values())
+
+    def level(self, indicator: str) -> LevelChange | None:
+        """What it did to an indicator."""
+        return next((one for one in self.levels if one.indicator == indicator), None)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionsNotCarriedOut:
+    """Decisions of a run's policy that one ``rule`` kept from being carried out, ``count`` of them in the journal.
+
+    The rules are those of ``rejuvenation_decided`` (``distance``, ``budget``, ``dry-run`` and so on). ``disarmed`` is
+    there as soon as the policy is disarmed, even if it decided nothing afterwards. Times count from the start of the
+    load; ``reason`` is that of the last decision, ``why`` the rule in words.
+    """
+
+    deployment: str
+    replica: int
+    policy: str
+    rule: str
+    count: int
+    first_seconds: float | None
+    last_seconds: float | None
+    reason: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyResult:
+    """What a deployment's policy cost and brought, in all of its replicas together.
+
+    ``policy`` is ``none`` where no table applies. ``hours`` is the time of load that was planned for its runs, and
+    began. ``requests`` have a record, ``lost`` of them failed or were dropped, whatever the cause, and ``held`` waited.
+    ``unavailable_seconds`` is the time in which no new request was answered: held, failing, or after a crash.
+    ``ttft_p50_seconds`` and ``ttft_p99_seconds`` count from when a held request was due. ``peak_bytes`` is the most
+    anonymous memory plus swap under load.
+    """
+
+    deployment: str
+    policy: str
+    table: str
+    base: str | None
+    replicas: int
+    hours: float
+    rejuvenations: int
+    failed: int
+    crashes: int
+    requests: int
+    lost: int
+    held: int
+    held_longest_seconds: float | None
+    unavailable_seconds: float
+    ttft_p50_seconds: float | None
+    ttft_p99_seconds: float | None
+    peak_bytes: float | None
+
+    def cost(self, rejuvenation: float, crash: float) -> float:
+        """What it cost, where a rejuvenation, failed or not, and a crash cost this much."""
+        return (self.rejuvenations + self.failed) * rejuvenation + self.crashes * crash
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """The whole of ``findings.json``; see ``docs/findings.md`` for the contract."""
 
@@ -334,6 +485,9 @@ class Findings:
     runs: Sequence[RunValidity] = ()
     experiments: Sequence[Experiment] = ()
     unjudged: Sequence[Unjudged] = ()
+    rejuvenations: Sequence[RejuvenationEffect] = ()
+    decisions_not_carried_out: Sequence[DecisionsNotCarriedOut] = ()
+    policies: Sequence[PolicyResult] = ()
 
 
 @dataclass(frozen=True, slots=True)

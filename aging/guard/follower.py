@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from aging.core.errors import AttachError
+from aging.core.processes import procfs
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity
 from aging.core.records import TREE
@@ -24,6 +26,8 @@ class Follower:
         self._main: Identity | None = None
         self._pids: tuple[int, ...] = ()
         self.why = ""
+        self.hook_runs = False
+        """Whether a hook of this guard runs now: `systemctl restart vllm` matches `--name vllm`."""
 
     async def look(self) -> Identity | None:
         """The main process of the present generation; None while there is none."""
@@ -37,6 +41,9 @@ class Follower:
             return None
         if found.main is None or not self._running(found):
             self.why = "it has just ended"
+            return None
+        if self.hook_runs and _descends_from(os.getpid(), found.main.pid):
+            self.why = "only the action itself matches"
             return None
         self._attached, self._main = found, found.main
         return self._main
@@ -58,3 +65,12 @@ class Follower:
     def _running(self, attached: Attached) -> bool:
         self._pids = attached.trees.get(MAIN, ())
         return bool(self._pids)
+
+
+def _descends_from(ancestor: int, pid: int) -> bool:
+    try:
+        while pid > 1 and pid != ancestor:
+            pid = procfs.parent(pid)
+    except OSError:  # it has ended
+        return True
+    return pid == ancestor

@@ -106,8 +106,10 @@ class HAProxy:
 
     async def _emptied(self, deadline: float) -> int:
         """Wait until the server has no session, or the deadline; return how many are left."""
-        while (left := await self.sessions()) and time.monotonic() < deadline:
+        left = await self.sessions()
+        while left and time.monotonic() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
+            left = await self.sessions()
         return left
 
     async def set_state(self, wanted: Wanted) -> None:

@@ -1,12 +1,13 @@
-"""What the guard asks the process that looks, and its answer; without numpy."""
+"""What the guard asks the process that looks, and its answer; when a look is due. Without numpy, without pydantic."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from aging.rejuvenation.base import Decision
+if TYPE_CHECKING:
+    from aging.rejuvenation.base import Decision
 
 JUDGE = "aging.guard.judgement:judge"
 """The function that answers, by name: importing it would import what the guard must not hold."""
@@ -15,7 +16,7 @@ HORIZON_SECONDS = 30 * 86_400.0
 
 _SOONEST_SECONDS = 600.0
 _LATEST_SECONDS = 3600.0
-_SHARE_OF_AGE = 0.1
+_SHARE_OF_AGE = 0.25
 _SHARE_OF_ROOM = 0.1
 _BETWEEN_SECONDS = 20.0
 
@@ -61,9 +62,9 @@ class Answer:
 def look_due(age: float, level: float | None, limit: float | None, last: LastLook | None) -> bool:
     """Whether a look is due ``age`` seconds after the start of the generation.
 
-    Every tenth of the age, at least every hour and at most every ten minutes. Earlier, but not within 20 s of the last
-    one, where the level has used a tenth of the room to its limit since, or has passed the limit: a fast leak is not
-    missed between two looks.
+    Every quarter of the age, at least every hour and at most every ten minutes. Earlier, but not within 20 s of the
+    last one, where the level has used a tenth of the room to its limit since, or has passed the limit: a fast leak is
+    not missed between two looks.
     """
     since = age if last is None else age - last.age
     if since >= min(max(_SHARE_OF_AGE * age, _SOONEST_SECONDS), _LATEST_SECONDS):

@@ -11,20 +11,18 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-import aging.rejuvenation.policies
 from aging.campaign.errors import Choice, suggestion, validate_by_kind, validate_table
 from aging.campaign.schema import RejuvenationOptions, Table
 from aging.core.errors import Mistake, MistakeCode, MistakesError
-from aging.core.plugins import Plugins
 from aging.core.quantities import parse_size
 from aging.core.units import Duration, Flag, Positive
 from aging.deployments.origins.attached import By, Whereabouts
+from aging.guard.policies import policies
 from aging.rejuvenation.base import Policy
 
 MEMORY = "process_anon_swap_bytes"
 """The indicator of a guard whose policy names none: anonymous memory and swap of the process tree."""
 
-_PLUGINS = "aging.rejuvenation.base:Policy"
 _WHERE: Mapping[str, By] = {"pid": "pid", "name": "process", "container": "container", "cgroup": "cgroup"}
 _LIMIT_KEYS = ("limit", "above")
 """Keys of a policy that mean the limit of its indicator: `--limit` fills in the one that it requires."""
@@ -152,11 +150,6 @@ class Guarding:
         return str(self.where)
 
 
-def policies() -> Mapping[str, type[Policy[Any]]]:
-    """The policies of this installation, by kind."""
-    return Plugins(aging.rejuvenation.policies, _PLUGINS)
-
-
 def guarding(config: Path | None, given: Mapping[str, Any], rejuvenation: Mapping[str, Any]) -> Guarding:
     """The options of a file, overridden by those of the command line: ``given`` of `[guard]`, ``rejuvenation`` of that.
 
@@ -240,26 +233,29 @@ def _policy(
         what = f"the guard runs a command or posts to a URL; leave `action` out, not {table['action']!r}"
         mistakes.append(Mistake("rejuvenation.action", what, MistakeCode.CONFLICT))
     kinds = policies()
-    complete = table | {"action": _EXTERNAL} | _limit_of(table, raw, kinds)
+    complete = table | {"action": _EXTERNAL} | _defaults(table, raw, kinds)
     tables = {kind: kinds[kind].options_table for kind in kinds}
     found = validate_by_kind(complete, "rejuvenation", Choice("policy", "rejuvenation policy", tables), mistakes)
     return (found if isinstance(found, RejuvenationOptions) else None), complete
 
 
-def _limit_of(
+def _defaults(
     table: Mapping[str, Any], raw: Mapping[str, Any], kinds: Mapping[str, type[Policy[Any]]]
 ) -> dict[str, Any]:
-    """The limit that a policy requires, from that of the guard."""
+    """What a policy requires and the guard knows: its indicator is memory, its limit is that of the guard."""
     kind, limit = table.get("policy"), raw.get("limit")
-    if not isinstance(kind, str) or kind not in kinds or not isinstance(limit, str):
+    if not isinstance(kind, str) or kind not in kinds:
         return {}
     keys = kinds[kind].options_table.model_fields
-    required = [key for key in _LIMIT_KEYS if key in keys and keys[key].is_required() and key not in table]
+    required = {key for key, field in keys.items() if field.is_required() and key not in table}
+    known: dict[str, Any] = {"indicator": MEMORY} if "indicator" in required else {}
     try:
-        value = bound(limit)
-    except ValueError:
-        return {}
-    return {key: limit if isinstance(value, Share) else value for key in required}
+        value = None if limit is None else bound(limit)
+    except ValueError:  # reported as a mistake of `limit`
+        return known
+    if value is not None:
+        known |= {key: limit if isinstance(value, Share) else value for key in _LIMIT_KEYS if key in required}
+    return known
 
 
 def _conflicts(options: GuardOptions, policy: RejuvenationOptions | None) -> Sequence[Mistake]:

@@ -77,7 +77,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything that outlives the guard's process."""
+    """Everything that outlives the guard's process.
+
+    ``renewed`` is when, by the guard's clock, an action made the present process young again; ``alarm`` is what an
+    operator has to look after.
+    """
 
     target: str = ""
     policy: str | None = None
@@ -85,6 +89,7 @@ class State:
     boot: str = ""
     shift: float = 0.0
     server: Server | None = None
+    renewed: float | None = None
     past: Past = _NO_PAST
     pending: Pending | None = None
     lifetimes: tuple[Lifetime, ...] = ()

@@ -1,6 +1,6 @@
 """What a guard knows and decides: generations, readings, the policy, the rules, looks. No processes, no sockets.
 
-Its times are given; what it remembers is stored by a :class:`~aging.guard.state.StateFolder` whenever it changes, before
+Its times are given. What it remembers is stored (:class:`~aging.guard.state.StateFolder`) whenever it changes, before
 anything is done about it.
 """
 
@@ -12,13 +12,15 @@ from typing import Any
 
 from aging.campaign.errors import suggestion
 from aging.core.clock import Stamp, Timeline, boot_id
+from aging.core.errors import StorageError
 from aging.core.format import byte_size, level, readable_duration
 from aging.core.processes.ownership import Identity
 from aging.core.records import Reading
 from aging.guard.decisions import DecisionJournal
 from aging.guard.history import History
 from aging.guard.look import Answer, Asked, LastLook, look_due
-from aging.guard.options import MEMORY, Guarding, Share, policies
+from aging.guard.options import MEMORY, Guarding, Share
+from aging.guard.policies import policies
 from aging.guard.state import LastAction, Pending, Server, Stage, State, StateFolder, Tally
 from aging.rejuvenation.base import Decision, Lifetime, Moment, Policy, Subject
 from aging.rejuvenation.governor import Governor, Outcome, Rules
@@ -60,7 +62,7 @@ class Ended:
 class Watch:
     """One server under guard. ``state`` is what an earlier guard left."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - its parts
         self,
         guarding: Guarding,
         state: State,
@@ -89,6 +91,7 @@ class Watch:
         self._blind_said = False
         self._look_now = False
         self._saved = -_SAVED_SECONDS
+        self._storage_said: str | None = None
 
     # -- generations ------------------------------------------------------------------------------------------------
 
@@ -108,7 +111,7 @@ class Watch:
         self._history, self._policy, self._child_decision = History(), None, None
         self._values, self._blind_said, self._refused = {}, False, None
         self._say(f"{self.guarding.label}: pid {main.pid} serves, generation {number}, {readable_duration(age)} old")
-        self._save(replace(self.state, server=new, outlook=None, looked=None, level=None), now)
+        self._save(replace(self.state, server=new, renewed=None, outlook=None, looked=None, level=None), now)
 
     def gone(self, why: str) -> None:
         """No process serves."""
@@ -125,7 +128,9 @@ class Watch:
         self.state = replace(self.state, lifetimes=lifetimes, tally=tally)
         if planned:
             return
-        self._say(f"{self.guarding.label}: generation {server.generation} ended by itself after {_age(lived)}")
+        self._say(
+            f"{self.guarding.label}: generation {server.generation} ended by itself after {readable_duration(lived)}"
+        )
         past, soon = self._governor.past(self.guarding.label), max(self._governor.rules.distance, 60.0)
         if past.ended is not None and now.mono - past.ended < soon:
             self._govern_end("unhelpful", now, f"the server died {now.mono - past.ended:.0f} s after its rejuvenation")
@@ -137,7 +142,7 @@ class Watch:
         server = self.state.server
         if server is None or not self.present:
             return
-        age, values = now.mono - self._born, dict[str, float]()
+        age, values = self.age_at(now), dict[str, float]()
         for one in readings:
             if one.owner == self.guarding.label and one.generation == server.generation and "/" not in one.entity:
                 values.update(one.values)
@@ -146,19 +151,21 @@ class Watch:
         self._values.update(values)
         self._history.add(age, {name: value for name, value in values.items() if name in self._kept})
         level_now = self._values.get(self.indicator)
-        sampled, limit = now.wall, self._limit(level_now)
+        first = self.state.level is None
         self.state = replace(
-            self.state, level=level_now, limit=limit, indicator=self.indicator, sampled=sampled, stamp=now
+            self.state, level=level_now, limit=self._limit(level_now), indicator=self.indicator, sampled=now.wall
         )
+        if first:
+            self._save(self.state, now)
         if self._policy is None and self._plugin is not None and not self._in_child and self._ready_for_policy(age):
             self._policy = self._plugin(self.guarding.table, self._subject())
         if self._policy is not None:
             self._policy.observe(age, values)
 
-    @property
-    def age(self) -> float | None:
-        """Seconds since the present generation started; None while there is none."""
-        return self._timeline.stamp().mono - self._born if self.present else None
+    def age_at(self, now: Stamp) -> float:
+        """Seconds since the present generation started, or since an action made it young again without a restart."""
+        renewed = self.state.renewed
+        return now.mono - (self._born if renewed is None else max(self._born, renewed))
 
     def _ready_for_policy(self, age: float) -> bool:
         """A share of the kernel's limit is known once that has been read."""
@@ -189,7 +196,7 @@ class Watch:
         server = self.state.server
         if server is None or not self.present or self.state.pending is not None or self.state.level is None:
             return None
-        age = now.mono - self._born
+        age = self.age_at(now)
         if not self._look_now and not look_due(age, self.state.level, self.state.limit, self.state.looked):
             return None
         self._look_now = False
@@ -217,7 +224,7 @@ class Watch:
         found = answer.outlook
         if found is not None and found.verdict != before:
             self._say(self._verdict_line())
-        self._folder.save_history(server, self._history)
+        self._save_history(server)
         self._save(self.state, now)
 
     def _verdict_line(self) -> str:
@@ -242,9 +249,9 @@ class Watch:
         table, server = self.guarding.table, self.state.server
         if table is None or server is None or not self.present or self.state.pending is not None:
             return None
-        age = now.mono - self._born
+        age = self.age_at(now)
         if age > _BLIND_AFTER_SECONDS and not self._blind_said:
-            self._say_blind(server)
+            self._say_blind()
         decision = self._decision(Moment(age, now.wall))
         if decision is None:
             self._refused = None
@@ -292,7 +299,7 @@ class Watch:
             until=until,
         )
 
-    def _say_blind(self, server: Server) -> None:
+    def _say_blind(self) -> None:
         self._blind_said = True
         wanted = (self.indicator,) if self._in_child else () if self._policy is None else self._policy.indicators
         for name in wanted:
@@ -312,7 +319,10 @@ class Watch:
         return table.url or " ".join(table.command)
 
     def begin(self, decision: Decision, now: Stamp, stage: Stage) -> Pending | None:
-        """Note that the action begins, on the disk when this returns; None where the server has just ended."""
+        """Note that the action begins, on the disk when this returns; None where the server has just ended.
+
+        Raises StorageError: what is not noted must not begin.
+        """
         server, table = self.state.server, self.guarding.table
         if server is None or table is None:
             return None
@@ -320,7 +330,12 @@ class Watch:
         self._governor.begin(self.guarding.label, now.mono)
         self._count_decision("carried-out")
         pending = Pending(stage, now.mono, decision.reason, server, self.state.level)
-        self._save(replace(self.state, pending=pending, alarm=None), now)
+        try:
+            self._store(replace(self.state, pending=pending, alarm=None), now)
+        except StorageError:
+            self.state = replace(self.state, pending=None)
+            self._governor.end(self.guarding.label, now.mono, "undone")
+            raise
         self._record(self._decided(decision, None, "", None), now)
         self._record(
             RejuvenationStarted(**self._key(), action=self.action, reason=decision.reason, policy=table.policy), now
@@ -329,8 +344,12 @@ class Watch:
         return pending
 
     def reached(self, pending: Pending, now: Stamp) -> None:
-        """Note the stage that an action has reached."""
-        self._save(replace(self.state, pending=pending), now)
+        """Note the stage that an action has reached. Raises StorageError before the hook: it is not run unnoted."""
+        noted = replace(self.state, pending=pending)
+        if pending.stage == "acting":
+            self._store(noted, now)
+        else:
+            self._save(noted, now)
 
     def end(self, ended: Ended, now: Stamp) -> None:
         """Note how the action ended, and what came back."""
@@ -349,6 +368,9 @@ class Watch:
         self.state = replace(
             self.state, pending=None, last=last, alarm=alarm, tally=replace(tally, outcomes=outcomes), looked=None
         )
+        if outcome in ("helped", "unhelpful") and pending is not None and pending.server == self.state.server:
+            self._history = History()
+            self.state = replace(self.state, renewed=now.mono)
         self._govern_end(outcome, now, why)
         self._say(_ended_line(outcome, ended, why, freed if in_bytes else None))
         if outcome in ("helped", "unhelpful"):
@@ -421,14 +443,34 @@ class Watch:
     def close(self, now: Stamp) -> None:
         """Store everything."""
         if self.state.server is not None and self.present:
-            self._folder.save_history(self.state.server, self._history)
+            self._save_history(self.state.server)
         self._save(self.state, now)
 
     def _save(self, state: State, now: Stamp) -> None:
+        """Store the state; without room for it the guard goes on to observe, and says so."""
+        try:
+            self._store(state, now)
+        except StorageError as error:
+            self._unstored(error)
+
+    def _save_history(self, server: Server) -> None:
+        try:
+            self._folder.save_history(server, self._history)
+        except StorageError as error:
+            self._unstored(error)
+
+    def _unstored(self, error: StorageError) -> None:
+        if self._storage_said is None:
+            self._say(f"ALARM: {error}. The guard goes on to observe; after a restart it knows what was stored before")
+            self.state = replace(self.state, alarm=str(error))
+        self._storage_said = str(error)
+
+    def _store(self, state: State, now: Stamp) -> None:
         past = self._governor.past(self.guarding.label)
         self.state = replace(state, stamp=now, boot=boot_id(), shift=self._timeline.shift, past=past)
-        self._folder.save(self.state)
         self._saved = now.mono
+        self._folder.save(self.state)
+        self._storage_said = None
 
     def _count_decision(self, what: str) -> None:
         tally = self.state.tally
@@ -436,7 +478,10 @@ class Watch:
         self.state = replace(self.state, tally=Tally(tally.restarts, tally.outcomes, counts))
 
     def _record(self, event: Event, now: Stamp) -> None:
-        self._journal.record(event, now)
+        try:
+            self._journal.record(event, now)
+        except StorageError as error:
+            self._unstored(error)
 
     def _key(self) -> dict[str, Any]:
         server = self.state.server
@@ -456,10 +501,6 @@ def _reasons(decision: Decision) -> str:
     numbers = ", ".join(f"{name} = {value:,.6g}" for name, value in decision.numbers.items())
     urgent = "; urgent" if decision.urgent else ""
     return f"{decision.reason} ({numbers}{urgent})" if numbers else f"{decision.reason}{urgent}"
-
-
-def _age(seconds: float) -> str:
-    return readable_duration(seconds)
 
 
 def _ended_line(outcome: Outcome, ended: Ended, why: str, freed: float | None) -> str:

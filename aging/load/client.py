@@ -2,7 +2,8 @@
 
 A request over the concurrency cap is dropped and recorded, never queued behind a
 semaphore. Only while a rejuvenation holds the arrivals do they wait, in order, and
-are then sent as the cap allows, marked ``held``: no arrival is lost. A redirected
+are then sent as the cap allows, marked ``held``; until these are answered, arrivals that
+find the cap reached wait, too: no arrival is lost. A redirected
 client sends to the successor of its server; what is in flight finishes where it is. Closed loops
 send as their places come free, and yield to the open load above ``yields_above``.
 """
@@ -91,6 +92,7 @@ class Client:
         self._open_in_flight = 0
         self._backlog: deque[PlannedRequest] = deque()
         self._held = False
+        self._catching_up_until = -math.inf
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -137,6 +139,8 @@ class Client:
         """Send again, to a server of ``generation`` at the same address; what has waited goes first."""
         self._route = replace(self._route, generation=generation)
         self._held = False
+        if self._backlog:  # a burst: at most so long, since an overloaded server would never catch up
+            self._catching_up_until = time.monotonic() + self._limits.timeout
         self._send_backlog()
         self._tell_places()
 
@@ -191,11 +195,13 @@ class Client:
             self._arrive(request, written)
 
     def _arrive(self, request: PlannedRequest, written: bytes) -> None:
-        if self._held or self._backlog:
+        full = self._open_in_flight >= self._limits.concurrency_cap
+        if self._held or self._backlog or (full and time.monotonic() < self._catching_up_until):
             self._backlog.append(request)
-        elif self._open_in_flight >= self._limits.concurrency_cap:
+        elif full:
             self._finish(request, self._due(request), None, Answer(status="dropped"), self._route.generation)
         else:
+            self._catching_up_until = -math.inf
             self._send(request, written, held=False)
 
     def _send(self, request: PlannedRequest, written: bytes, *, held: bool) -> None:

@@ -29,7 +29,7 @@ class Beat:
 
     Since the pulse before: requests that were ``answered`` and that ``failed`` (errors and drops), those that were
     ``judged`` because they have objectives, and those of them that ``attained`` all of theirs. ``ttft_p99`` is of the
-    last minute, in seconds from when a request was due; None where none was streamed.
+    last minute, in seconds, with the wait for a rejuvenation; None where none was streamed.
     """
 
     waiting: int
@@ -77,7 +77,7 @@ class Pulse:
             self._since = self._clock()
             self._answered += 1
             if done.streaming and done.first_token is not None:
-                self._first_tokens.append((done.finished, done.first_token - done.scheduled))
+                self._first_tokens.append((done.finished, done.first_token - _beginning(done)))
         elif done.status in ("error", "dropped"):
             self._failed += 1
         objectives = self._objectives.get(done.load_class)
@@ -125,9 +125,14 @@ def attained(done: RequestRecord, objectives: Objectives) -> bool | None:
         return False
     latencies: list[tuple[float | None, float | None]] = []
     if done.last_token is not None:
-        latencies.append((done.last_token - done.scheduled, objectives.e2e))
+        latencies.append((done.last_token - _beginning(done), objectives.e2e))
     if done.streaming and done.first_token is not None:
-        latencies.append((done.first_token - done.scheduled, objectives.ttft))
+        latencies.append((done.first_token - _beginning(done), objectives.ttft))
         if done.last_token is not None and (done.output_tokens or 0) > 1:
             latencies.append(((done.last_token - done.first_token) / ((done.output_tokens or 0) - 1), objectives.tpot))
     return not any(limit is not None and seconds is not None and seconds > limit for seconds, limit in latencies)
+
+
+def _beginning(done: RequestRecord) -> float:
+    """When its client began to wait: when it was sent, or was due where a rejuvenation held it back."""
+    return done.scheduled if done.held or done.sent is None else done.sent

@@ -17,9 +17,9 @@ class Approach:
     """The last readings over ``span`` seconds, thinned to 64, and what they say of the way to a limit.
 
     Growth goes on if, of a window of four equally long quarters that ends now, each grew by at least a quarter of the
-    mean, the last by at least 3/4 of the first, and the level was never as high before the window. It is extrapolated
-    at the rate of the last quarter, and no farther than it was seen: by no more than it grew in the window. So neither
-    a spike, a single step, a warm-up that slows down, nor a sawtooth below its highest tip is on its way to a limit.
+    mean, and the last by at least 3/4 of the first. It is extrapolated at the rate of the last quarter, and no farther
+    than it was seen: by no more than the window rose above all that was before it. So neither a spike, a single step, a
+    warm-up that slows down, nor a sawtooth with earlier teeth is on its way to a limit.
     """
 
     def __init__(self, span: float) -> None:
@@ -49,12 +49,11 @@ class Approach:
         soonest = math.inf
         for count in range(1, (len(points) - 1) // _QUARTERS + 1):
             begin = len(points) - 1 - _QUARTERS * count
-            if level - points[begin][1] < left:
+            highest = max(value for _, value in points[: begin + 1])
+            if level - max(highest, self._peak) < left:
                 continue
             ends = [points[begin + count * quarter] for quarter in range(_QUARTERS + 1)]
-            highest = max((value for _, value in points[:begin]), default=self._peak)
-            if level > max(highest, self._peak):
-                soonest = min(soonest, _extrapolated(ends, left))
+            soonest = min(soonest, _extrapolated(ends, left))
         return soonest
 
 

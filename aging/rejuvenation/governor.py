@@ -179,8 +179,8 @@ def _backoff(server: str, past: Past, now: float, rules: Rules) -> Refusal | Non
     if not past.failures or past.ended is None or now >= (until := past.ended + rules.pause(past.failures)):
         return None
     message = (
-        f"{_times(past.failures).capitalize()} in a row a rejuvenation of {server} failed or did not help. The next may "
-        f"begin in {readable_duration(until - now)}; after {rules.give_up_after} the policy is disarmed."
+        f"{_times(past.failures).capitalize()} in a row a rejuvenation of {server} failed or did not help. The next "
+        f"may begin in {readable_duration(until - now)}; after {rules.give_up_after} the policy is disarmed."
     )
     return Refusal("backoff", message, until)
 

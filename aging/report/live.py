@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
@@ -10,6 +10,7 @@ from aging.core import format
 from aging.core.format import readable_duration
 from aging.report.grid import Cell, Grid
 from aging.report.progress import TTFT_BASE, RunProgress, Snapshot
+from aging.store.state import RunState
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COURSE_WIDTH = 20
@@ -27,7 +28,10 @@ def table(name: str, snapshot: Snapshot) -> Grid:
         "95 %",
     )
     head = (*_left("deployment", "state"), *(Cell(column, "dim", right=True) for column in numbers), *_left("course"))
-    rows = [(*_title_cells(run), *(_load_cells(run) if loaded else ()), *_memory_cells(run)) for run in snapshot.runs]
+    rows = [
+        (*_title_cells(run, snapshot.now), *(_load_cells(run) if loaded else ()), *_memory_cells(run))
+        for run in snapshot.runs
+    ]
     return Grid(Cell(headline(name, snapshot), "bold"), [head, *rows])
 
 
@@ -63,7 +67,7 @@ def headline(name: str, snapshot: Snapshot) -> str:
 
 def lines(name: str, snapshot: Snapshot) -> list[str]:
     """The view as plain lines, for logs and pipes."""
-    return [headline(name, snapshot), *(f"  {_line(run)}" for run in snapshot.runs)]
+    return [headline(name, snapshot), *(f"  {_line(run, snapshot.now)}" for run in snapshot.runs)]
 
 
 def show_lines(console: Console, text: Sequence[str]) -> None:
@@ -86,19 +90,42 @@ def _all_watched(snapshot: Snapshot) -> bool:
     return bool(snapshot.runs) and all(run.state.watched for run in snapshot.runs)
 
 
-def _title_cells(run: RunProgress) -> tuple[Cell, ...]:
-    return Cell(_title(run)), Cell(_phase(run), "red" if run.state.phase == "died" else "")
+def _title_cells(run: RunProgress, now: float) -> tuple[Cell, ...]:
+    return Cell(_title(run)), Cell(_phase(run, now), "red" if run.state.phase == "died" else "")
 
 
-def _phase(run: RunProgress) -> str:
-    """``watching pid 4711``, ``watching pid 4712, restart 1``, ``died, waiting for its return``."""
+def _phase(run: RunProgress, now: float) -> str:
+    """``loading, rejuvenated 3 times, last 12m 03s ago``, ``watching pid 4712, restart 1``."""
     state = run.state
     if not state.watched:
-        return state.phase
+        return ", ".join((_under_way(state, now), *_rejuvenated(state, now)))
     if state.phase == "died":
         return "died, waiting for its return" if state.load_end is None else "died"
     restarts = f", restart {state.generation - 1}" if state.generation > 1 else ""
     return f"{state.phase} pid {state.pid}{restarts}" if state.pid is not None else f"{state.phase}{restarts}"
+
+
+def _under_way(state: RunState, now: float) -> str:
+    """``rejuvenating: restart for 12s``, else its phase."""
+    if state.phase != "rejuvenating" or (begun := state.rejuvenating) is None:
+        return state.phase
+    return f"rejuvenating: {begun.action} for {readable_duration(max(now - begun.stamp.mono, 0.0))}"
+
+
+def _rejuvenated(state: RunState, now: float) -> Iterator[str]:
+    """How often it was rejuvenated so far, that under way left out."""
+    failed = state.rejuvenations_failed
+    done = state.rejuvenations - failed - (state.phase == "rejuvenating")
+    if done > 0:
+        recent = state.rejuvenated is not None and state.load_end is None
+        ago = f", last {readable_duration(max(now - (state.rejuvenated or now), 0.0))} ago" if recent else ""
+        yield f"rejuvenated {_times(done)}{ago}"
+    if failed:
+        yield f"{failed} rejuvenation{'' if failed == 1 else 's'} failed"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _load_cells(run: RunProgress) -> tuple[Cell, ...]:
@@ -121,7 +148,7 @@ def _memory_cells(run: RunProgress) -> tuple[Cell, ...]:
     )
 
 
-def _line(run: RunProgress) -> str:
+def _line(run: RunProgress, now: float) -> str:
     load = (
         f"{sum(run.requests.values())} requests, "
         f"{run.requests.get('error', 0)} errors, {run.requests.get('dropped', 0)} dropped, "
@@ -129,7 +156,7 @@ def _line(run: RunProgress) -> str:
     )
     memory = f"memory {format.byte_size(run.memory)} ({_since_start(run)})"
     slope = "" if run.memory_rate is None else f", now {_per_hour(run)} per hour ({_interval(run)})"
-    return f"{_title(run)}: {_phase(run)}, {'' if run.state.watched else load}{memory}{slope}"
+    return f"{_title(run)}: {_phase(run, now)}, {'' if run.state.watched else load}{memory}{slope}"
 
 
 def _title(run: RunProgress) -> str:

@@ -15,6 +15,7 @@ from aging.core.metrics import PRIMARY, is_engine_series
 from aging.core.records import HARNESS
 from aging.findings.first_limit import first_limits, runs_out
 from aging.findings.types import Control, Experiment, FactorEffect, Finding, Findings, RunValidity, SmokeVerdict
+from aging.report import rejuvenations
 from aging.report.outlook import HOW_TO_LIMIT, finding_sentence, reached
 from aging.report.places import where
 from aging.report.wording import undecided
@@ -30,6 +31,7 @@ STYLES = {
     "stable": "green",
 }
 _ANSWER_STYLES = {"exhausts": "bold red", "undecided": "yellow", "safe": "green"}
+_TONES = {"good": "", "warn": "yellow", "bad": "bold red"}
 _COLUMNS = ("deployment", "verdict", "growth per hour", "95 % interval", "per request", "q", "least detectable")
 _NARROW = 112
 _ALWAYS_TOLD = "children_replaced"
@@ -37,7 +39,7 @@ _ALWAYS_TOLD = "children_replaced"
 
 
 def show(findings: Findings, console: Console) -> None:
-    """Print outlooks, memory, other aging indicators, notes, objectives, runs, effects, controls and problems."""
+    """Print outlooks, memory, notes, rejuvenations, objectives, runs, effects, controls and problems."""
     for text in _outlook_lines(findings):
         console.print(text)
     console.print(_memory_table(findings, narrow=console.width < _NARROW))
@@ -49,6 +51,7 @@ def show(findings: Findings, console: Console) -> None:
                 console.print(Text(f"{finding.deployment}: {line}"), soft_wrap=True)
             for line in _remarks(finding):
                 console.print(line)
+    _show_rejuvenations(findings, console)
     if findings.objectives:
         console.print(_objectives_table(findings))
     for text in _run_lines(findings.runs):
@@ -159,6 +162,25 @@ def _remarks(finding: Finding) -> Iterator[str]:
         for note in finding.noted():
             if note.code == _ALWAYS_TOLD:
                 yield f"note: {finding.deployment}: {note}"
+
+
+def _show_rejuvenations(findings: Findings, console: Console) -> None:
+    """What those of each deployment did, the decisions that were not carried out, and policies compared."""
+    for name, sentence, tone in rejuvenations.summaries(findings.rejuvenations):
+        console.print(Text(f"{name}: {sentence}", style=_TONES[tone]), soft_wrap=True)
+    for name, sentence in rejuvenations.decisions(findings.decisions_not_carried_out):
+        console.print(Text(f"{name}: {sentence}", style="yellow"), soft_wrap=True)
+    if findings.policies:
+        console.print(_policies_table(findings))
+
+
+def _policies_table(findings: Findings) -> Table:
+    table = Table(title=f"{findings.campaign}: policies", title_justify="left", box=None, pad_edge=False)
+    for column in rejuvenations.POLICY_COLUMNS:
+        table.add_column(column, header_style="dim")
+    for one in findings.policies:
+        table.add_row(*rejuvenations.policy_cells(one))
+    return table
 
 
 def _objectives_table(findings: Findings) -> Table:

@@ -29,7 +29,6 @@ from aging.deployments.base import DeploymentBase
 from aging.runner.catalogue import Catalogue
 from aging.runner.free_ports import FreePorts, named_ports
 from aging.runner.keeper_client import KeeperClient
-from aging.runner.rejuvenation_history import History
 from aging.runner.resume_plan import Key, PriorState, remaining_work
 from aging.runner.retries import broken_runs
 from aging.runner.round import Round
@@ -289,7 +288,7 @@ class CampaignRunner:
     def _active_run(self, run: PlannedRun, context: RunContext) -> ActiveRun:
         prior = self._prior.attempt_state(*run.key, run.attempt)
         past = () if prior is None else self._prior.histories.get(run.key, ())
-        return ActiveRun(run, self._deployments[run.options.name], prior, context, History(past, self._timeline.here))
+        return ActiveRun(run, self._deployments[run.options.name], prior, context, past)
 
     def _earlier_ports(self) -> dict[str, int]:
         """Ports of the servers of earlier runners, by deployment; points of one deployment share a port."""

@@ -15,11 +15,13 @@ import aging.rejuvenation.policies
 import aging.sampling.samplers
 import aging.stats.trend_tests
 from aging.campaign.load import Kinds
+from aging.campaign.rejuvenation import Capability
+from aging.core.metrics import engine_column
 from aging.core.plugins import Plugins, discover
 from aging.deployments.models.presets import PRESETS
 
 if TYPE_CHECKING:
-    from aging.campaign.schema import RejuvenationOptions
+    from aging.campaign.schema import RejuvenationOptions, SubjectOptions
     from aging.deployments.base import DeploymentBase
     from aging.load.arrivals.base import Arrivals
     from aging.load.lengths.base import Lengths
@@ -82,7 +84,18 @@ class Catalogue:
             samplers=self.samplers.keys(),
             tests=_TestKinds(self),
             presets=frozenset(PRESETS),
+            capability=self.capability,
         )
+
+    def capability(self, options: SubjectOptions) -> Capability:
+        """What is known of a deployment before it starts."""
+        deployment = self.deployments[options.kind](options, None)
+        try:
+            metrics = deployment.common_metrics()
+        except KeyError:  # an unknown `engine`, which is a mistake of its own
+            metrics = {}
+        own = (engine_column(raw) for metric in metrics.values() for raw in metric.raw)
+        return Capability(frozenset(deployment.offered()), frozenset((*metrics, *own)))
 
 
 class _Tables(Mapping[str, Any]):

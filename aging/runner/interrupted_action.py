@@ -45,4 +45,4 @@ async def conclude(run: ActiveRun, context: RunContext) -> None:
         )
     context.record_event(ended)
     told = replace(ended, stamp=replace(begun.stamp, mono=begun.stamp.mono + seconds))
-    run.history = replace(run.history, events=(*run.history.events, told))
+    run.history = (*run.history, told)

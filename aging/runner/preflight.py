@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aging.campaign.errors import suggestion
 from aging.campaign.plan import rounds
+from aging.campaign.rejuvenation import key_of, rejuvenated
 from aging.campaign.schema import Campaign, DeploymentOptions, ModelTable, SubjectOptions
 from aging.core import malloc_probe
 from aging.core.errors import Mistake, PreflightError, writing
-from aging.core.metrics import indicators
+from aging.core.metric_table import METRICS
 from aging.core.ports import port_taken
 from aging.deployments.base import DeploymentBase, ModelFormat
 from aging.deployments.models.cache import model_cache
@@ -73,7 +73,11 @@ def check(
     """
     folder, leftover = (Path(), frozenset[int]()) if resumed is None else (resumed.base, resumed.leftover)
     starting = [one for one in campaign.deployment if resumed is None or one.name in resumed.starting]
-    mistakes = [*results_mistakes(results), *_model_mistakes(campaign, starting, catalogue, folder)]
+    mistakes = [
+        *results_mistakes(results),
+        *_model_mistakes(campaign, starting, catalogue, folder),
+        *_unsampled(campaign, catalogue),
+    ]
     reported: set[tuple[str, str]] = set()
     for options in starting:
         treatment = campaign.treatments.get(options.name)
@@ -89,7 +93,7 @@ def check(
 def notes(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]]) -> list[str]:
     """Notes for the user before the campaign runs, one sentence each."""
     loads = {run.options.name: run.load for planned_round in rounds(campaign) for run in planned_round}
-    found = [*_too_short(campaign), *_unknown_indicator(campaign)]
+    found = [*_too_short(campaign), *_idle_tables(campaign)]
     if any(load is not None for load in loads.values()):
         from aging.runner.load_notes import load_notes  # noqa: PLC0415 - numpy, where a load is sent
 
@@ -106,12 +110,32 @@ def _too_short(campaign: Campaign) -> Iterator[str]:
         )
 
 
-def _unknown_indicator(campaign: Campaign) -> Iterator[str]:
-    """A rejuvenation indicator that no finding has: misspelled, or a metric of the engine."""
+def _idle_tables(campaign: Campaign) -> Iterator[str]:
+    """Rejuvenation tables that do nothing: no deployment has them, or no generation gets as old as they wait."""
+    used = {table.label for table in rejuvenated(campaign).values()}
     for table in campaign.rejuvenation:
-        name = getattr(table, "indicator", None)
-        if name is not None and name not in (known := indicators()):
-            yield f"rejuvenation.indicator: unknown indicator {name!r}; {suggestion(name, known)}"
+        if table.label not in used:
+            yield (
+                f"rejuvenation: the table {table.label!r} applies to no deployment; name deployments in it, or choose "
+                "it with a deployment's `rejuvenation` key."
+            )
+        elif table.shortest_life is not None and table.shortest_life >= campaign.duration:
+            yield (
+                f"rejuvenation.every: {table.shortest_life:g} s are not shorter than the duration of "
+                f"{campaign.duration:g} s; a server that started with the campaign is not rejuvenated."
+            )
+
+
+def _unsampled(campaign: Campaign, catalogue: Catalogue) -> Iterator[Mistake]:
+    """Indicators of rejuvenation policies that this host cannot sample."""
+    sources = {metric.name: metric.source for metric in METRICS}
+    used = {table.label for table in rejuvenated(campaign).values()}
+    for table in (table for table in campaign.rejuvenation if table.label in used):
+        for key, name in table.reads.items():
+            sampler = catalogue.samplers.get(sources.get(name, ""))
+            if sampler is not None and (why := sampler.unavailable()) is not None:
+                what = f"{name} cannot be sampled on this host: {why}; choose another indicator, or policy"
+                yield Mistake(key_of(campaign.rejuvenation, table, key), what)
 
 
 def _deployment_mistakes(deployment: DeploymentBase[Any], leftover: Collection[int]) -> Iterator[tuple[str, str]]:

@@ -9,22 +9,23 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
-from aging.campaign.errors import suggestion
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.clock import ticks
 from aging.core.records import Reading
 from aging.core.tasks import cancel_all, keep_going
 from aging.load.heartbeat import Beat
 from aging.rejuvenation.base import Decision, Lifetime, Moment, Policy, Subject
-from aging.rejuvenation.governor import Governor, Outcome, Rules
+from aging.rejuvenation.governor import Governor, Outcome, Past, Rules
+from aging.rejuvenation.past import past_of
 from aging.runner.actions.base import Action, ActionError, Done, Occasion
 from aging.runner.actions.external import External
 from aging.runner.actions.offered import Offered
 from aging.runner.actions.replace import Replace
 from aging.runner.actions.restart import Restart
-from aging.runner.client_readings import client_values
+from aging.runner.client_readings import Clients
 from aging.runner.effect import Before, figures_of, outcome_of
 from aging.runner.levels import Levels
+from aging.runner.rejuvenation_history import lifetimes
 from aging.runner.run import ActiveRun
 from aging.store import events
 from aging.store.events import Journalize, ServerKey
@@ -68,6 +69,7 @@ class _Governed:
     since: float = 0.0
     unread: list[tuple[float, Mapping[str, float]]] = field(default_factory=list)
     beat: Beat | None = None
+    clients: Clients = field(default_factory=Clients)
     read: set[str] = field(default_factory=set)
     blind_reported: bool = False
     refused: str | None = None
@@ -109,17 +111,24 @@ class Rejuvenator:
         self._record_event = record_event
         self._campaign_time = campaign_time
         self._governed: dict[str, _Governed] = {}
-        governors: dict[str, Governor] = {}
+        for options in {table.label: table for table in tables.values()}.values():
+            same = [one for one in runs if (of := tables.get(one.server.name)) and of.label == options.label]
+            governor = self._governor(options, same)
+            for index, run in enumerate(same):
+                past = tuple(lifetimes(run.history))
+                subject = Subject(index, len(same), run.server.generation, past, limits)
+                made = policy(options, subject)
+                levels = Levels(made.indicators)
+                self._governed[run.server.name] = _Governed(run, options, governor, made, subject, levels)
+
+    def _governor(self, options: RejuvenationOptions, runs: Sequence[ActiveRun]) -> Governor:
+        """The governor of a table, which knows what the one of an earlier runner did."""
+        now, rules = time.monotonic(), Rules.of(options)
+        shift = self._campaign_time(now) - now
+        past: dict[str, Past] = {}
         for run in runs:
-            if (options := tables.get(run.server.name)) is None:
-                continue
-            governor = governors.setdefault(options.label, Governor(Rules.of(options)))
-            run.history.brief(governor, run.server.name)
-            same = [one for one in runs if (table := tables.get(one.server.name)) and table.label == options.label]
-            subject = Subject(same.index(run), len(same), run.server.generation, tuple(run.history.lifetimes()), limits)
-            made = policy(options, subject)
-            levels = Levels(made.indicators)
-            self._governed[run.server.name] = _Governed(run, options, governor, made, subject, levels)
+            past |= past_of(run.history, now, lambda _: rules, replica=run.server.replica, shift=shift)
+        return Governor(rules, past)
 
     def see(self, reading: Reading) -> None:
         """Keep a reading of a deployment for its policy."""
@@ -162,6 +171,7 @@ class Rejuvenator:
         if (age := one.age) is None:
             return
         if one.run.server.generation != one.subject.generation:  # restarted from outside
+            one.governor.died(one.run.server.name, time.monotonic())
             self._renew(one, failed=True)
         self._tell_policy(one, age)
         if age > _BLIND_AFTER_SECONDS and not one.blind_reported:
@@ -187,7 +197,7 @@ class Rejuvenator:
         sending = one.run.load_process
         if sending is not None and sending.beat is not None and sending.beat is not one.beat:
             one.beat = sending.beat
-            values = client_values(sending.beat)
+            values = one.clients.see(sending.beat)
             one.read.update(values)
             one.levels.see(one.run.server.generation, values)
             unread.append((age, values))
@@ -213,15 +223,13 @@ class Rejuvenator:
         )
 
     def _record_blind(self, one: _Governed) -> None:
-        """Journal that no sampler reads a policy's indicator: the policy never fires."""
-        server = one.run.server
+        """Journal what a policy lacks, so that it does not fire."""
         one.blind_reported = True
-        for indicator in one.policy.indicators:
-            if indicator not in one.read:
-                why = f"No sampler reads the rejuvenation indicator {indicator!r}; {suggestion(indicator, one.read)}"
-                self._record_event(
-                    events.Watchdog(deployment=server.name, replica=server.replica, trouble="unread", message=why)
-                )
+        server = one.run.server
+        if (why := one.policy.missing(one.read)) is not None:
+            self._record_event(
+                events.Watchdog(deployment=server.name, replica=server.replica, trouble="unread", message=why)
+            )
 
     async def _act(self, one: _Governed, decision: Decision, age: float) -> None:
         server = one.run.server
@@ -323,5 +331,7 @@ class Rejuvenator:
         if server.generation != subject.generation and one.before is not None:
             lifetimes = (*lifetimes, Lifetime(one.before.age, failed))
         one.subject = replace(subject, generation=server.generation, lifetimes=lifetimes)
-        one.policy = self._policy(one.options, one.subject)
+        one.policy = one.policy.renewed(one.subject)
         one.unread.clear()
+        one.clients = Clients()
+        one.blind_reported = False

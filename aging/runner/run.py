@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypedDict
@@ -16,10 +17,9 @@ from aging.core.records import HARNESS
 from aging.core.tasks import cancel_all, run_unless
 from aging.deployments.base import DeploymentBase
 from aging.runner.free_ports import FreePort, FreePorts
-from aging.runner.rejuvenation_history import History
 from aging.runner.server import Server
 from aging.store import events
-from aging.store.events import Journalize, RunKey
+from aging.store.events import Event, Journalize, RunKey
 from aging.store.layout import Layout
 from aging.store.state import RunState
 
@@ -88,7 +88,7 @@ class ActiveRun:
         deployment: DeploymentBase[Any],
         prior: RunState | None,
         context: RunContext,
-        history: History = History(),  # noqa: B008 - frozen
+        history: Sequence[Event] = (),
     ) -> None:
         self.history = history
         self.run = run

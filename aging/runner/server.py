@@ -136,7 +136,7 @@ class Server:
         """Journal the end of the other generation of a replacement, which the takeover has ended."""
         if prior.beside is not None:
             which = self._which(prior.beside.generation)
-            how = "ended by the resume: the runner that replaced a server was gone"
+            how = "ended by the resume: the runner was gone in the middle of a rejuvenation"
             self._record_event(events.DeploymentStopped(**which, exit=how))
 
     def _record_gone(self, why: str | None) -> None:
@@ -204,7 +204,7 @@ class Server:
 
         Where that fails, nothing of it is left. Raises DeploymentError.
         """
-        port = self._port.spare(self._named_port)
+        port = self._port.spare(self._named_port if self._named_port != self.deployment.port else None)
         successor = self._beside = self._next(self.deployment.at(port))
         try:
             await successor.start(probe=True, beside=self.generation)
@@ -245,9 +245,14 @@ class Server:
             self.death = why
             self.died.set()
 
-    async def stop(self) -> None:
-        """Stop the server; its end is not journaled as a death."""
+    async def stop(self, *, to_restart: bool = False) -> None:
+        """Stop the server; its end is not journaled as a death.
+
+        One that is stopped ``to_restart`` is not taken over if this runner is killed in the middle.
+        """
         await self.end_beside()
+        if to_restart and self.pids:
+            self._record_event(events.DeploymentStopping(**self._which(self.generation)))
         await self._serving.stop()
 
     async def _until_serving(self, starting: Coroutine[Any, Any, None]) -> None:

@@ -513,6 +513,13 @@ class DeploymentDied(ServerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentStopping(ServerEvent):
+    """Written when the runner begins to end a server that it then starts again."""
+
+    KIND: ClassVar[str] = "deployment_stopping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentStopped(ServerEvent):
     """Written when the runner has ended a server, at the end of its run or for a rejuvenation."""
 

@@ -27,7 +27,7 @@ _TAKING_SECONDS = 1.0
 
 _POLL_SECONDS = 0.02
 
-Role = Literal["runner", "keeper", "stop"]
+Role = Literal["runner", "keeper", "stop", "guard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,12 @@ class Owner:
         return self.host == platform.node()
 
     def __str__(self) -> str:
-        action = {"runner": "is being run", "keeper": "is being cleaned up", "stop": "is being stopped"}[self.role]
+        action = {
+            "runner": "is being run",
+            "keeper": "is being cleaned up",
+            "stop": "is being stopped",
+            "guard": "is the state of a guard that is run",
+        }[self.role]
         since = datetime.fromtimestamp(self.since, UTC)
         return f"{action} by process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
 

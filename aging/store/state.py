@@ -30,7 +30,10 @@ _ENDED: Mapping[type[Event], Phase] = {
 
 @dataclass(frozen=True, slots=True)
 class OtherLife:
-    """A generation beside the one that serves: the successor until the load is redirected, then the predecessor."""
+    """A generation beside the one that serves: the successor until the load is redirected, then the predecessor.
+
+    Or one that is being stopped, to be started again.
+    """
 
     generation: int
     pid: int | None = None
@@ -53,7 +56,8 @@ class RunState:
     when this generation became ready; ``loads`` counts its load processes. ``driven``: the load reached the end of its
     schedule, whose last arrival may be due long before the end of the run. ``cut_short``: the rest of its time passed
     while the runner was down. ``newest`` is the last generation that was started; ``beside`` is a second one that runs;
-    ``rejuvenating`` is the action under way.
+    ``rejuvenating`` is the action under way. ``rejuvenations`` counts those that began, ``rejuvenations_failed`` those
+    that failed or were taken back; ``rejuvenated`` is when the last one that was carried out ended.
     """
 
     phase: Literal["starting", "ready", "loading", "watching", "rejuvenating", "died", "stopped", "left"] = "starting"
@@ -61,6 +65,8 @@ class RunState:
     pid: int | None = None
     attempt: int = 1
     rejuvenations: int = 0
+    rejuvenations_failed: int = 0
+    rejuvenated: float | None = None
     watched: bool = False
     earlier: float = 0.0
     load_start: float | None = None
@@ -212,6 +218,8 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
             return replace(run, beside=known)
         case events.DeploymentDied() | events.DeploymentStopped() | events.DeploymentGone() if _of_beside(run, event):
             return replace(run, beside=None)
+        case events.DeploymentStopping():  # it is not taken over by another runner, but ended
+            return replace(run, beside=_life(run), pid=None, processes={}, main=None)
         case events.LoadRedirected() if run.beside is not None and _of_beside(run, event):
             return _swapped(run, run.beside)
         case events.DeploymentReady(seen=seen):
@@ -240,6 +248,10 @@ def _run_step(run: RunState, event: Event) -> RunState:  # noqa: PLR0911, PLR091
             return replace(begun, phase="rejuvenating")
         case events.RejuvenationCompleted() | events.RejuvenationFailed():
             over = replace(run, rejuvenating=None)
+            if isinstance(event, events.RejuvenationFailed):
+                over = replace(over, rejuvenations_failed=run.rejuvenations_failed + 1)
+            else:
+                over = replace(over, rejuvenated=event.stamp.mono)
             return replace(over, phase=_serving(run)) if run.phase == "rejuvenating" else over
         case events.DeploymentDied():
             return replace(run, phase="died", pid=None, died=event.stamp.mono, processes={}, main=None)
@@ -265,9 +277,12 @@ def _of_beside(run: RunState, event: events.ServerEvent) -> bool:
 
 def _swapped(run: RunState, successor: OtherLife) -> RunState:
     """The successor serves, and the generation that served is beside it."""
-    beside = OtherLife(run.generation, run.pid, run.processes, run.main, run.command, run.ready, run.port)
     names = ("generation", "pid", "processes", "main", "command", "ready", "port")
-    return replace(run, beside=beside, **{name: getattr(successor, name) for name in names})
+    return replace(run, beside=_life(run), **{name: getattr(successor, name) for name in names})
+
+
+def _life(run: RunState) -> OtherLife:
+    return OtherLife(run.generation, run.pid, run.processes, run.main, run.command, run.ready, run.port)
 
 
 def _processes(event: events.DeploymentStarted) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class Requests:
         return self._pulse.now(len(self._flying) + len(self._backlog))
 
     def over(self, now: float, *, stopped: bool) -> bool:
-        """Whether the load has come to its end; what is still in flight when its drain ends is cut."""
+        """Whether the load has come to its end; what is still in flight or waits when its drain ends is cut."""
         if not stopped and self._upcoming is not None:
             return False
         self._drained = min(self._drained, now + self._job.load.drain)
@@ -133,9 +133,10 @@ class Requests:
             while self._flying and self._flying[0][0] <= due and not silent_from <= self._flying[0][0] < silent_to:
                 finished, _number, one = heapq.heappop(self._flying)
                 self._write(one, finished, "ok")
-            if held or self._backlog:
+            full = len(self._flying) >= self._job.load.concurrency_cap
+            if held or self._backlog or (full and any(one.held for _, _, one in self._flying)):
                 self._backlog.append(request)
-            elif len(self._flying) >= self._job.load.concurrency_cap:
+            elif full:
                 dropped = _Sent(request, due, due, due, due, self._generation, False, self._life)
                 self._write(dropped, due, "dropped")
             else:
@@ -183,7 +184,7 @@ class Requests:
             index=one.request.number,
             generation=one.generation,
             scheduled=one.due,
-            sent=None if status == "dropped" else one.sent,
+            sent=None if status == "dropped" or math.isnan(one.sent) else one.sent,
             first_token=one.first if streaming else None,
             last_token=one.last if ok else None,
             finished=finished,

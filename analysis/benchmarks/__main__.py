@@ -1,6 +1,6 @@
 """What the instrument costs, each figure beside the simplest thing that could do the same: ``make bench``.
 
-Prints one Markdown table, in about eleven minutes; ``python -m analysis.benchmarks append start`` only these parts of
+Prints one Markdown table, in about half an hour; ``python -m analysis.benchmarks append start`` only these parts of
 it. Figures and ratios come from the same run, medians of at least five repeats, the two sides of a ratio taken in turn.
 Costs are CPU time, start times and lateness wall time; ``make bench`` allows numpy one thread, as commands that analyze
 do. It judges nothing: what the figures mean is in ``docs/measurement.md`` and, of the statistics, ``docs/methods.md``.
@@ -13,7 +13,18 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 
-from analysis.benchmarks import http_clients, load, load_client, observer, samplers, schedule, startup, stats, store
+from analysis.benchmarks import (
+    guard,
+    http_clients,
+    load,
+    load_client,
+    observer,
+    samplers,
+    schedule,
+    startup,
+    stats,
+    store,
+)
 from analysis.benchmarks.figures import Line
 
 PARTS: Mapping[str, Callable[[], Iterator[Line]]] = {
@@ -30,6 +41,7 @@ PARTS: Mapping[str, Callable[[], Iterator[Line]]] = {
         stats.campaign,
         startup.start,
         observer.observer,
+        guard.guard,
         schedule.schedules,
         load.load_client,
         load.verification,

@@ -84,7 +84,7 @@ def test_overrides_are_validated() -> None:
         ),
         (
             "[[deployment]]",
-            '[rejuvenation]\npolicy = "never"\n[[deployment]]',
+            '[rejuvenation]\npolicy = "nevr"\n[[deployment]]',
             "rejuvenation.policy",
             "unknown-name",
         ),

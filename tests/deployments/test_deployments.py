@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from aging.campaign.load import parse_campaign
 from aging.core.errors import CampaignError
+from aging.deployments.base import metrics_of
 from aging.deployments.runtimes.attach import Attach
 from aging.deployments.runtimes.command import Command
 from aging.deployments.runtimes.llama_cpp import LlamaCpp
@@ -291,3 +292,8 @@ deployment = [{{ name = "real", kind = "{kind}", port = {unused_port()}{more} }}
     assert len(requests) > 40
     assert (requests["status"] == "ok").all(), requests["error"].dropna().unique()
     assert (requests["output_tokens"] == requests["output_tokens_asked"]).all()
+
+
+def test_metrics_of_a_named_engine() -> None:
+    assert "engine_kv_cache_usage_ratio" in metrics_of("vllm")
+    assert metrics_of(None) == {}

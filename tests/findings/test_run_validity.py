@@ -278,8 +278,9 @@ def test_planned_restarts(tmp_path: Path) -> None:
     journal = Layout(tmp_path / "r").journal
     restart = {"wall": 0, "mono": LOAD_START + 300, "deployment": "a", "replica": 1}
     more = [
-        restart | {"event": kind, "generation": 1, "seconds": 40.0}
-        for kind in 2 * ["rejuvenation_started", "rejuvenation_completed"]
+        restart | {"event": kind, "generation": number - (kind == "rejuvenation_started"), "seconds": 40.0, "pid": 1}
+        for number in (2, 3)
+        for kind in ("rejuvenation_started", "deployment_started", "rejuvenation_completed")
     ]
     journal.write_text("".join(line + "\n" for line in [*lines[:-2], *map(json.dumps, more), *lines[-2:]]))
     (run,) = validities(gap(tmp_path / "r", 290.0, 330.0))

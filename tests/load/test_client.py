@@ -188,6 +188,67 @@ def test_arrivals_wait_while_held_and_are_all_sent() -> None:
     assert all(record.sent == pytest.approx(record.scheduled) for record in records if not record.held)
 
 
+def test_a_burst_after_a_hold_drops_no_arrival() -> None:
+    async def restart(client: Client) -> None:
+        await asyncio.sleep(virtual.LOAD_START + 0.2 - time.monotonic())
+        client.hold()
+        await client.drained()
+        await asyncio.sleep(1.0)
+        client.release(2)
+
+    limits = replace(LIMITS, concurrency_cap=10)
+    records = virtual.drive(virtual.Served(ttft=0.1), requests(200, 0.02), limits, restart)
+    assert {record.status for record in records} == {"ok"}
+    assert len(records) == 200
+    assert not records[-1].held, "it has caught up"
+
+
+def test_a_redirected_client_records_who_answered() -> None:
+    left: list[int] = []
+
+    async def redirect(client: Client) -> None:
+        await asyncio.sleep(virtual.LOAD_START + 0.51 - time.monotonic())
+        client.redirect("http://successor", 2)
+        left.append(len(client._sent_to(1)))
+        assert await client.drained(1) == 0
+        assert client._sent_to(2)
+
+    records = virtual.drive(virtual.Served(ttft=0.3), requests(60, 0.02), LIMITS, redirect)
+    assert {record.status for record in records} == {"ok"}
+    assert not any(record.held for record in records)
+    assert [record.index for record in records if record.generation == 1] == list(range(26))
+    assert left == [15]
+
+
+def test_what_outlasts_a_drain_is_cut_and_nothing_else() -> None:
+    counted: list[int] = []
+
+    async def redirect(client: Client) -> None:
+        await asyncio.sleep(virtual.LOAD_START + 0.51 - time.monotonic())
+        client.redirect("http://successor", 2)
+        counted.append(await client.drained(1, within=0.1))
+        counted.append(client.cut(1))
+
+    records = virtual.drive(virtual.Served(ttft=0.3), requests(60, 0.02), LIMITS, redirect)
+    cut = [record for record in records if record.status != "ok"]
+    assert {record.failure for record in cut} == {"cut"}
+    assert {record.generation for record in cut} == {1}
+    assert counted == [len(cut)] * 2 == [10] * 2
+    assert len(records) == 60
+
+
+def test_arrivals_held_at_the_end_of_the_schedule_are_sent() -> None:
+    async def restart(client: Client) -> None:
+        await asyncio.sleep(virtual.LOAD_START + 0.05 - time.monotonic())
+        client.hold()
+        await asyncio.sleep(60.0)
+        client.release(2)
+
+    records = virtual.drive(virtual.Served(), requests(10, 0.02), LIMITS, restart)
+    assert {record.status for record in records} == {"ok"}
+    assert sum(record.held for record in records) == 7
+
+
 def test_a_stopped_client_sends_no_more_and_records_what_was_sent() -> None:
     async def stop(client: Client) -> None:
         await asyncio.sleep(virtual.LOAD_START + 0.31 - time.monotonic())

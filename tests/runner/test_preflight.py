@@ -52,14 +52,6 @@ def test_note_window_too_short() -> None:
         assert part in note
 
 
-def test_note_unknown_rejuvenation_indicator() -> None:
-    table = '[rejuvenation]\npolicy = "threshold"\nabove = 1.0\nindicator = "process_anon_swap_byte{s}"'
-    assert notes_of(more=table.format(s="s")) == []
-    (note,) = notes_of(more=table.format(s=""))
-    assert note.startswith("rejuvenation.indicator: unknown indicator 'process_anon_swap_byte'")
-    assert "'process_anon_swap_bytes'" in note
-
-
 def test_no_note_for_supported_options() -> None:
     assert notes_of(options="[load.options]\nchat = 0.5\nstop = 0.1") == []
 

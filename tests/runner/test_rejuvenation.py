@@ -1,4 +1,4 @@
-"""Campaigns whose servers are rejuvenated."""
+"""Campaigns whose servers are rejuvenated, in virtual time."""
 
 from __future__ import annotations
 
@@ -6,44 +6,184 @@ from pathlib import Path
 
 import pytest
 
-from tests.virtual_campaign import VirtualCampaign, small_campaign
+from aging.core.metrics import PRIMARY
+from aging.runner.actions.restart import Restart
+from aging.store.events import Event
+from tests.virtual_campaign import Server, VirtualCampaign, small_campaign
 
-MEMORY = "process_anon_swap_bytes"
+LEAKING = Server("leak", 64e6, leak=3600e6, ready=2.0, processes=1, ttft=0.1, token=0.01)
+"""A megabyte a second."""
 
-RENEWED = """
-[rejuvenation]
-deployments = ["leak"]
-"""
-
+SLOW = Server("leak", 64e6, leak=3600e6, ready=2.0, processes=1, ttft=9.0, token=0.01)
+"""Its answers take some seconds."""
 
 PERIODIC = 'policy = "periodic"\nevery = "20s"\ndistance = "0s"'
-THRESHOLD = 'policy = "threshold"\nindicator = "process_fds"\nabove = 1\nwindow = "5s"\ndistance = "0s"'
+THRESHOLD = f'policy = "threshold"\nindicator = "{PRIMARY}"\nabove = 100e6\nwindow = "5s"\ndistance = "0s"'
+
+
+def table(keys: str, action: str = "restart") -> str:
+    return f'[rejuvenation]\ndeployments = ["leak"]\naction = "{action}"\n{keys}\n'
+
+
+def campaign(
+    folder: Path, keys: str, action: str = "restart", server: Server = LEAKING, *, duration: str = "60s", head: str = ""
+) -> VirtualCampaign:
+    text = small_campaign('name = "clean"', 'name = "leak"', tables=table(keys, action), duration=duration, head=head)
+    return VirtualCampaign(folder, text, {"leak": server})
+
+
+def completed(ran: VirtualCampaign) -> list[Event]:
+    return ran.events("rejuvenation_completed", "leak")
+
+
+def assert_no_loss(ran: VirtualCampaign, requests: int = 119) -> None:
+    leak = ran.results.requests("leak")
+    assert len(leak) == requests
+    assert leak["index"].is_unique
+    assert (leak["status"] == "ok").all(), leak["error"].dropna().unique()
 
 
 @pytest.mark.parametrize("policy", [PERIODIC, THRESHOLD])
-def test_restart_loses_no_request(tmp_path: Path, policy: str) -> None:
-    campaign = VirtualCampaign(tmp_path, small_campaign('name = "clean"', 'name = "leak"', tables=RENEWED + policy))
-    assert campaign.run() == 0, campaign.output
-    done = campaign.events("rejuvenation_completed")
+@pytest.mark.parametrize("action", ["restart", "replace"])
+def test_no_request_is_lost(tmp_path: Path, policy: str, action: str) -> None:
+    ran = campaign(tmp_path, policy, action, duration="120s")
+    assert ran.run() == 0, ran.output
+    done = completed(ran)
     assert len(done) >= 2
-    assert {event.deployment for event in done} == {"leak"}
-    results = campaign.results
-    clean, leak = results.requests("clean"), results.requests("leak")
-    assert len(leak) == len(clean) == 119
-    assert (leak["status"] == "ok").all()
-    assert leak["held"].any()
-    assert leak["generation"].nunique() >= 2
-    assert results.samples("leak", "process")["generation"].nunique() >= 2
-    assert {run["validity"] for run in campaign.findings["runs"]} == {"complete"}, "what is planned breaks no run"
+    assert_no_loss(ran, 239)
+    leak = ran.results.requests("leak")
+    assert leak["held"].any() == (action == "restart"), "nobody waits for a replacement"
+    assert leak["generation"].nunique() == len(done) + 1
+    assert ran.results.samples("leak", "process")["generation"].nunique() == len(done) + 1
+    assert {event.details["outcome"] for event in done} == {"helped"}
+    assert all(event.details["figures"]["freed_bytes"] > 5e6 for event in done)
+    assert all(event.details["figures"]["warmup_steady"] == 1.0 for event in done)
+    assert {run["validity"] for run in ran.findings["runs"]} == {"complete"}, "what is planned breaks no run"
 
 
-@pytest.mark.parametrize(("indicator", "unread"), [(MEMORY, 0), (MEMORY[:-1], 1)])
+def test_replacement_keeps_each_generations_requests_and_memory_apart(tmp_path: Path) -> None:
+    ran = campaign(tmp_path, PERIODIC, "replace", SLOW)
+    assert ran.run() == 0, ran.output
+    assert_no_loss(ran)
+    (redirected, *_) = ran.events("load_redirected", "leak")
+    leak, at = ran.results.requests("leak"), redirected.stamp.mono
+    old, new = leak[leak["generation"] == 1], leak[leak["generation"] == 2]
+    assert old["sent"].max() <= at + 1.0
+    assert new["sent"].min() >= at - 1.0
+    assert old["finished"].max() > at + 2.0, "what was in flight finished where it was"
+    stopped = next(event for event in ran.events("deployment_stopped", "leak") if event.details["generation"] == 1)
+    assert stopped.stamp.mono >= old["finished"].max() - 1.0
+    rows = ran.results.samples("leak", "process")
+    both = rows.groupby("mono")["generation"].nunique().max()
+    first = rows[rows["generation"] == 2].iloc[0]
+    assert both == 2, "both are sampled while both run"
+    assert first[PRIMARY] < rows[rows["generation"] == 1][PRIMARY].max(), (
+        "a successor starts low beside its predecessor"
+    )
+
+
+@pytest.mark.parametrize("action", ["restart", "replace"])
+def test_requests_that_outlast_the_drain_are_cut_and_counted(tmp_path: Path, action: str) -> None:
+    ran = campaign(tmp_path, f'{PERIODIC}\ndrain = "1s"', action, SLOW)
+    assert ran.run() == 0, ran.output
+    leak = ran.results.requests("leak")
+    cut = leak[leak["status"] != "ok"]
+    assert set(cut["failure"]) == {"cut"}
+    assert sum(event.details["cut"] for event in completed(ran)) == len(cut) > 0
+    assert len(leak) == 119
+    assert leak["index"].is_unique
+
+
+def test_a_port_in_the_file_is_used_again(tmp_path: Path) -> None:
+    ran = campaign(tmp_path, PERIODIC, "replace")
+    assert ran.run() == 0, ran.output
+    ports = [event.details.get("port") for event in ran.events("deployment_started", "leak")]
+    assert ports[0] == ports[2] == 2001
+    assert ports[1] != 2001
+
+
+def test_successor_that_is_never_ready(tmp_path: Path) -> None:
+    ran = campaign(tmp_path, f"{PERIODIC}\ngive_up_after = 1", "replace")
+    ran.ends("leak", "exit 3", after=1.0, life=2)
+    assert ran.run() == 0, ran.output
+    (failed,) = ran.events("rejuvenation_failed", "leak")
+    assert failed.details["generation"] == 1
+    assert "exit 3" in failed.details["why"]
+    assert len(ran.events("rejuvenation_disarmed", "leak")) == 1
+    assert_no_loss(ran)
+    assert set(ran.results.requests("leak")["generation"]) == {1}
+    assert not ran.events("deployment_died")
+
+
+def test_no_room_for_two(tmp_path: Path) -> None:
+    ran = campaign(tmp_path, f"{PERIODIC}\ngive_up_after = 1", "replace", head="[watchdogs]\nmemory_floor = '1MiB'\n")
+    ran.memory_available = 50_000_000
+    assert ran.run() == 0, ran.output
+    (failed,) = ran.events("rejuvenation_failed", "leak")
+    assert "48 MiB" in failed.details["why"]
+    assert len(ran.events("deployment_started", "leak")) == 1, "it was not even started"
+    assert_no_loss(ran)
+
+
+@pytest.mark.parametrize("action", ["restart", "replace"])
+def test_the_server_dies_in_the_middle(tmp_path: Path, action: str) -> None:
+    ran = campaign(tmp_path, PERIODIC, action, SLOW)
+    ran.on_birth("leak", lambda life: ran.world.clock.at(ran.world.clock.host.true + 24.0, lambda: life.die("exit 9")))
+    assert ran.run() == 0, ran.output
+    (died,) = ran.events("deployment_died", "leak")
+    assert died.details["why"] == "exit 9"
+    (failed,) = ran.events("rejuvenation_failed", "leak")
+    assert failed.details["generation"] == 1
+    started = {event.details["generation"] for event in ran.events("deployment_started", "leak")}
+    ended = {event.details["generation"] for event in ran.events("deployment_stopped", "leak")}
+    assert started - ended == {1}, "no successor is left"
+
+
+def test_an_interrupt_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    ran = campaign(tmp_path, PERIODIC, "replace", SLOW)
+    ran.interrupt(21.5)
+    assert ran.run() == 130, ran.output
+    assert all(life.how is not None for life in ran.world.pids.values())
+    (failed,) = ran.events("rejuvenation_failed", "leak")
+    assert failed.details["outcome"] == "undone"
+
+
+def test_a_schedule_that_ends_while_arrivals_are_held_loses_none(tmp_path: Path) -> None:
+    ran = campaign(tmp_path, PERIODIC.replace("20s", "57s"))
+    assert ran.run() == 0, ran.output
+    assert_no_loss(ran)
+
+
+def test_an_action_that_raises_is_journaled_and_releases_arrivals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: Restart, run: object, *__: object) -> None:
+        await run.hold(1.0)  # type: ignore[attr-defined]
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Restart, "carry_out", broken)
+    ran = campaign(tmp_path, PERIODIC)
+    assert ran.run() == 0, ran.output
+    (died,) = ran.events("task_died")
+    assert "ZeroDivisionError" in died.details["reason"]
+    assert_no_loss(ran)
+
+
+@pytest.mark.parametrize(("indicator", "unread"), [(PRIMARY, 0), (PRIMARY[:-1], 1)])
 def test_unread_indicator_journaled_once(tmp_path: Path, indicator: str, unread: int) -> None:
     policy = f'policy = "threshold"\nindicator = "{indicator}"\nabove = 1e12\nwindow = "5s"'
-    text = small_campaign('name = "clean"', 'name = "leak"', tables=RENEWED + policy, duration="120s")
-    campaign = VirtualCampaign(tmp_path, text)
-    assert campaign.run() == 0, campaign.output
-    alarms = campaign.events("watchdog")
+    ran = campaign(tmp_path, policy, duration="120s")
+    assert ran.run() == 0, ran.output
+    alarms = ran.events("watchdog")
     assert [(event.deployment, event.details["trouble"]) for event in alarms] == [("leak", "unread")] * unread
-    assert all(repr(MEMORY) in event.details["message"] for event in alarms), "what was meant is suggested"
-    assert not campaign.events("rejuvenation_started")
+    assert all(repr(PRIMARY) in event.details["message"] for event in alarms), "what was meant is suggested"
+    assert not ran.events("rejuvenation_started")
+
+
+def test_a_restart_that_frees_nothing_is_unhelpful(tmp_path: Path) -> None:
+    steady = Server("leak", 64e6, ready=2.0, processes=1, ttft=0.1, token=0.01)
+    ran = campaign(tmp_path, THRESHOLD.replace("100e6", "1e6") + "\ngive_up_after = 1", server=steady)
+    assert ran.run() == 0, ran.output
+    assert [event.details["outcome"] for event in completed(ran)] == ["unhelpful"]
+    assert len(ran.events("rejuvenation_disarmed", "leak")) == 1
+    assert_no_loss(ran)

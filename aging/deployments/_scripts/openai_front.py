@@ -6,13 +6,14 @@ engine, so it imports nothing of `aging`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,7 @@ from typing import Any, Protocol
 _LARGEST_BODY = 8 * 2**20
 _LARGEST_REFUSED = 64 * 2**20
 _LINGER_SECONDS = 2.0
+_POLL_SECONDS = 0.05
 _PATHS = {"/v1/completions": "text_completion", "/v1/chat/completions": "chat.completion"}
 
 
@@ -53,7 +55,10 @@ class Engine(Protocol):
 
 
 def serve(engine: Engine, port: int) -> None:
-    """Serve on the loopback until SIGTERM or SIGINT, then exit 0. Call it from the main thread."""
+    """Serve on the loopback until SIGTERM or SIGINT, let the answers under way end, and exit 0.
+
+    A second signal ends it at once. Call it from the main thread.
+    """
     stops = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     server = _Server(("127.0.0.1", port), _Handler)
@@ -62,6 +67,9 @@ def serve(engine: Engine, port: int) -> None:
     sys.stdout.write(f"listening on http://127.0.0.1:{port}\n")
     sys.stdout.flush()
     signal.sigwait(stops)
+    server.shutdown()  # no new connection
+    while server.answering and signal.sigtimedwait(stops, _POLL_SECONDS) is None:
+        pass
     os._exit(0)  # skips the destructors of the library; the kernel frees everything
 
 
@@ -69,6 +77,27 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     engine: Engine
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._lock = threading.Lock()
+        self._answering = 0
+
+    @property
+    def answering(self) -> int:
+        """Number of completions under way."""
+        return self._answering
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a completion as under way."""
+        with self._lock:
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._answering -= 1
 
 
 class _RefusedError(Exception):
@@ -95,6 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._reply({"error": {"message": f"no such path: {self.path}"}}, HTTPStatus.NOT_FOUND)
 
     def do_POST(self) -> None:
+        with self.server.counted():
+            self._complete()
+
+    def _complete(self) -> None:
         try:
             asked = self._asked()
             prompt, limit = _prompt(self.path, asked), asked.get("max_tokens", 16)

@@ -45,7 +45,7 @@ def main() -> None:
         "--allow-grpc=false",
         "--allow-gpu-metrics=false",
         "--log-info=false",
-        "--exit-timeout-secs=10",
+        f"--exit-timeout-secs={options.exit_timeout}",
     )
     os.execve(program, [str(program), *arguments], environment)
 
@@ -70,6 +70,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--context", type=int, default=1024, help="tokens of context, shared by the slots")
     parser.add_argument("--parallel", type=int, default=4, help="slots: requests answered at the same time")
     parser.add_argument("--threads", type=int, default=1, help="computing threads")
+    parser.add_argument("--exit-timeout", type=int, default=10, help="seconds for open connections to close at SIGTERM")
     parser.add_argument("--cache-ram-mib", type=int, help="host prompt cache in MiB; 0 = off; llama.cpp's own default")
     return parser.parse_args()
 

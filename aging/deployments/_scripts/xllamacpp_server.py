@@ -1,4 +1,4 @@
-"""Start a llama.cpp server from its ``xllamacpp`` binding and run until SIGTERM.
+"""Start a llama.cpp server from its ``xllamacpp`` binding and run until SIGTERM and the end of the answers under way.
 
 Run by the Python of the environment that xllamacpp is installed in, so it
 imports nothing of `aging`.
@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
+from pathlib import Path
+from typing import Any
+
+_POLL_SECONDS = 0.05
+_SENT_SECONDS = 1.0
+_ESTABLISHED = "01"
+_IDLE = re.compile(r"^llamacpp:requests_(?:processing|deferred) 0$", re.MULTILINE)
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT, then exit 0."""
+    """Serve until SIGTERM or SIGINT, let the answers under way end, and exit 0; a second signal ends it at once."""
     options = _options()
     stops = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before the library starts threads, which inherit it
@@ -29,6 +37,8 @@ def main() -> None:
     params.cpuparams.n_threads = options.threads
     params.cpuparams_batch.n_threads = options.threads
     params.endpoint_metrics = options.metrics
+    if options.slot_actions:  # only with a folder to save to; nothing can be saved to this one
+        params.slot_save_path = f"{os.devnull}/"
     if options.http_threads is not None:
         params.n_threads_http = options.http_threads
     params.verbosity = options.verbosity
@@ -41,9 +51,29 @@ def main() -> None:
     sys.stdout.write(f"listening on {server.listening_address}\n")
     sys.stdout.flush()
     signal.sigwait(stops)
+    if options.metrics:
+        _drain(server, int(server.listening_address.rpartition(":")[2]), stops)
     # Without the destructor of the server: with a stream in flight it hangs until the next keep-alive
     # comment is due (30 s, measured). The kernel frees everything at exit.
     os._exit(0)
+
+
+def _drain(server: Any, port: int, stops: set[signal.Signals]) -> None:
+    """Wait until nothing is computed and the last piece has been sent, or until the next signal.
+
+    llama.cpp's own ``llama-server`` does not: it ends at SIGTERM with what it is computing.
+    """
+    while len(_IDLE.findall(server.handle_metrics())) < 2:
+        if signal.sigtimedwait(stops, _POLL_SECONDS) is not None:
+            return
+    for _ in range(round(_SENT_SECONDS / _POLL_SECONDS)):
+        if not _connected(port) or signal.sigtimedwait(stops, _POLL_SECONDS) is not None:
+            return
+
+
+def _connected(port: int) -> bool:
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == _ESTABLISHED for row in rows)
 
 
 def _options() -> argparse.Namespace:
@@ -62,7 +92,8 @@ def _options() -> argparse.Namespace:
         type=int,
         help="fixed number of connections served at once; the library's own is one thread more for each that comes",
     )
-    parser.add_argument("--metrics", action="store_true", help="serve /metrics")
+    parser.add_argument("--metrics", action="store_true", help="serve /metrics, and drain at SIGTERM")
+    parser.add_argument("--slot-actions", action="store_true", help="serve POST /slots/ID?action=erase")
     parser.add_argument(
         "--verbosity", type=int, default=2, help="1 = errors, 2 = warnings too, 3 = 0.8 KB of log a request"
     )

@@ -11,6 +11,8 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
+from aging.core.units import Flag
+from aging.deployments.actions import MAIN_SIGTERM, HttpCall, Offer
 from aging.deployments.base import Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
@@ -30,6 +32,12 @@ class LlamaCppOptions(DeploymentOptions):
         description="limit of the host prompt cache in MiB; 0 turns it off; by default that of llama.cpp",
     )
 
+    reset_caches: Flag = Field(
+        False,
+        description='offer `action = "reset-caches"`, which empties the slots; llama.cpp has no way to empty its host '
+        "prompt cache",
+    )
+
     @property
     def longest_sequence(self) -> int:
         """The parallel sequences share the context, each has its part."""
@@ -37,7 +45,11 @@ class LlamaCppOptions(DeploymentOptions):
 
 
 class LlamaCpp(Deployment[LlamaCppOptions]):
-    """``xllamacpp`` in a separate environment, launched by a script that imports nothing of `aging`."""
+    """``xllamacpp`` in a separate environment, launched by a script that imports nothing of `aging`.
+
+    At SIGTERM the script lets the answers under way end; llama.cpp's own ``llama-server`` ends with them
+    (``tools/server/server.cpp``: ``ctx_server.terminate``).
+    """
 
     kind = "llama-cpp"
     options_table = LlamaCppOptions
@@ -50,6 +62,17 @@ class LlamaCpp(Deployment[LlamaCppOptions]):
         "engine_prefix_cache_hits_total": EngineMetric(("llamacpp:prompt_tokens_cached_total",)),
         "engine_generation_tokens_total": EngineMetric(("llamacpp:tokens_predicted_total",)),
     }
+
+    def offered(self) -> Mapping[str, Offer]:
+        return {**super().offered(), **({"reset-caches": self._erasure()} if self.options.reset_caches else {})}
+
+    def not_offered(self) -> Mapping[str, str]:
+        missing = {} if self.options.reset_caches else {"reset-caches": "set `reset_caches = true`"}
+        return {**super().not_offered(), **missing}
+
+    def _erasure(self) -> Offer:
+        """One call a slot; a busy one would be waited for (``tools/server/server-context.cpp``, SLOT_ERASE)."""
+        return Offer(calls=tuple(HttpCall(f"/slots/{slot}?action=erase") for slot in range(self.options.parallel)))
 
     def launch(self) -> Launch:
         o = self.options
@@ -64,9 +87,11 @@ class LlamaCpp(Deployment[LlamaCppOptions]):
                 *("--parallel", str(o.parallel)),
                 *("--threads", str(o.threads)),
                 *cache,
+                *(("--slot-actions",) if o.reset_caches else ()),
                 "--metrics",
             ),
             env=o.env,
+            stop=MAIN_SIGTERM,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}",
                 model="local",

@@ -7,6 +7,7 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.units import Size
+from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
@@ -54,6 +55,7 @@ class LlamaCppPython(Deployment[LlamaCppPythonOptions]):
                 *o.arguments,
             ),
             env=o.env,
+            stop=MAIN_SIGTERM,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}",
                 model="local",

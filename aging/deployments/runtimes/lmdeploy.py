@@ -12,9 +12,17 @@ from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
+from aging.deployments.actions import MAIN_SIGTERM, HttpCall, Offer
 from aging.deployments.base import Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
+
+_SLEEP = Offer(
+    # 0.18, serve/openai/endpoints/management.py: level 1 moves the weights to the host and drops the KV cache, prefixes
+    # included; sessions under way are cancelled. Both check that the content is JSON.
+    calls=(HttpCall("/sleep?level=1", body="{}"), HttpCall("/wakeup", body="{}")),
+    undo=(HttpCall("/wakeup", body="{}"),),
+)
 
 
 class LmdeployOptions(DeploymentOptions):
@@ -31,13 +39,18 @@ class LmdeployOptions(DeploymentOptions):
 
 
 class Lmdeploy(Deployment[LmdeployOptions]):
-    """``lmdeploy serve api_server`` in its own environment."""
+    """``lmdeploy serve api_server`` in its own environment.
+
+    Its main process is uvicorn (0.18, ``serve/openai/api_server.py``): at SIGTERM it refuses new connections and waits
+    without limit for the answers under way. The PyTorch backend may have workers of its own, so they get no signal.
+    """
 
     kind = "lmdeploy"
     options_table = LmdeployOptions
     requirements = (Requirements("lmdeploy", ("lmdeploy==0.18.0",)),)
     model_format = "huggingface"
 
+    offers: ClassVar[Mapping[str, Offer]] = {"sleep": _SLEEP}
     engine_metrics: ClassVar[Mapping[str, EngineMetric]] = {
         "engine_kv_cache_usage_ratio": EngineMetric(("lmdeploy:gpu_cache_usage_perc",), combine="mean"),
         "engine_requests_running": EngineMetric(("lmdeploy:num_requests_running",)),
@@ -65,6 +78,7 @@ class Lmdeploy(Deployment[LmdeployOptions]):
                 *o.arguments,
             ),
             env={"UVICORN_LOG_LEVEL": "warning"} | offline | o.env,  # or a line a request
+            stop=MAIN_SIGTERM,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}",
                 model="local",

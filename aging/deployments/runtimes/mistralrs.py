@@ -11,6 +11,7 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
+from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import FRONT_UNSUPPORTED, Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
@@ -51,6 +52,7 @@ class MistralRs(Deployment[MistralRsOptions]):
                 *("--parallel", str(o.parallel)),
                 *cache,
             ),
+            stop=MAIN_SIGTERM,
             env={"RAYON_NUM_THREADS": str(o.threads), "HF_HUB_OFFLINE": "1"} | o.env,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", unsupported=FRONT_UNSUPPORTED

@@ -12,6 +12,7 @@ from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
+from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import FRONT_UNSUPPORTED, Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
@@ -53,6 +54,7 @@ class OpenVino(Deployment[OpenVinoOptions]):
                 *("--threads", str(o.threads)),
                 *(("--prefix-caching",) if o.prefix_caching else ()),
             ),
+            stop=MAIN_SIGTERM,
             env=o.env,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", unsupported=FRONT_UNSUPPORTED

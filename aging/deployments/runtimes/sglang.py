@@ -11,10 +11,20 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
-from aging.core.units import Flag
+from aging.core.units import Duration, Flag
+from aging.deployments.actions import MAIN_SIGTERM, HttpCall, Offer
 from aging.deployments.base import Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
+
+_RESET_CACHES = Offer(calls=(HttpCall("/flush_cache?timeout=10"),))
+"""400 where requests are still under way after these seconds (0.5.23, ``srt/entrypoints/http_server.py``)."""
+
+_SLEEP = Offer(
+    # An idle scheduler alone may be asked: it asserts that (``scheduler_components/weight_updater.py``) and would die.
+    calls=(HttpCall("/release_memory_occupation", body="{}"), HttpCall("/resume_memory_occupation", body="{}")),
+    undo=(HttpCall("/resume_memory_occupation", body="{}"),),
+)
 
 
 class SglangOptions(DeploymentOptions):
@@ -35,11 +45,24 @@ class SglangOptions(DeploymentOptions):
         description="fraction of the device memory for weights and KV cache; by default that of SGLang",
     )
     radix_cache: Flag = Field(True, description="reuse the KV cache of common prompt prefixes")
+    sleep_mode: Flag = Field(
+        False,
+        description='offer `action = "sleep"`, with `device = "cuda"` alone: `--enable-memory-saver`, with a copy of '
+        "the weights in the memory of the host",
+    )
+    stop_timeout: Duration = Field(
+        60.0, gt=0, description="time from SIGTERM to SIGKILL when it is stopped; SGLang notices SIGTERM within 5 s"
+    )
     arguments: tuple[str, ...] = Field((), description="further arguments of `sglang serve`, as written")
 
 
 class Sglang(Deployment[SglangOptions]):
     """``sglang serve`` in its own environment.
+
+    SIGTERM to its main process alone makes it drain: it looks every 5 s whether it was asked and whether requests are
+    left, then asks its schedulers to release the device and waits 15 s for them (0.5.23,
+    ``srt/managers/tokenizer_manager.py``). Schedulers have no handler: a SIGTERM of their own ends them at once, with
+    all requests.
 
     What it counts only once it has happened (retractions, cached tokens) is left to
     the raw metrics: a common name would be missing until then.
@@ -58,6 +81,18 @@ class Sglang(Deployment[SglangOptions]):
         "engine_generation_tokens_total": EngineMetric(("sglang:generation_tokens_total",)),
     }
 
+    @property
+    def _sleeps(self) -> bool:
+        return self.options.sleep_mode and self.options.device == "cuda"
+
+    def offered(self) -> Mapping[str, Offer]:
+        return {**super().offered(), "reset-caches": _RESET_CACHES, **({"sleep": _SLEEP} if self._sleeps else {})}
+
+    def not_offered(self) -> Mapping[str, str]:
+        if self.options.device == "cpu":
+            return {**super().not_offered(), "sleep": 'SGLang sleeps on a GPU alone, `device = "cuda"`'}
+        return {**super().not_offered(), **({} if self.options.sleep_mode else {"sleep": "set `sleep_mode = true`"})}
+
     def launch(self) -> Launch:
         o = self.options
         offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
@@ -72,11 +107,13 @@ class Sglang(Deployment[SglangOptions]):
                 *(() if o.kv_tokens is None else ("--max-total-tokens", str(o.kv_tokens))),
                 *(() if o.memory_share is None else ("--mem-fraction-static", f"{o.memory_share:g}")),
                 *(() if o.radix_cache else ("--disable-radix-cache",)),
+                *(("--enable-memory-saver", "--enable-weights-cpu-backup") if self._sleeps else ()),
                 "--enable-metrics",
                 *("--log-level", "warning"),  # of the HTTP server, too: a line a request
                 *o.arguments,
             ),
             env=offline | o.env,
+            stop=MAIN_SIGTERM,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}",
                 model="local",

@@ -13,6 +13,7 @@ from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
+from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
@@ -38,6 +39,9 @@ class TensorRtLlmOptions(DeploymentOptions):
 
 class TensorRtLlm(Deployment[TensorRtLlmOptions]):
     """``trtllm-serve`` in its own environment, started by a small script that hands it the settings it has no flag for.
+
+    Its main process is uvicorn (``commands/serve.py``): at SIGTERM it refuses new connections and waits without limit
+    for the answers under way. Its MPI workers get no signal: they would end at once.
 
     The pinned release counts requests and times them; metrics with a common name
     (KV cache, requests, tokens) come with 1.3.
@@ -70,6 +74,7 @@ class TensorRtLlm(Deployment[TensorRtLlmOptions]):
                 *o.arguments,
             ),
             env=offline | o.env,
+            stop=MAIN_SIGTERM,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}",
                 model="local",

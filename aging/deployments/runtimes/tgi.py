@@ -12,8 +12,12 @@ from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
+from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
 from aging.deployments.lifecycle import Launch
+
+_DRAINED_SHARE = 0.8
+"""Of `stop_timeout`; the rest is for the shards, and then comes SIGKILL."""
 
 
 class TgiOptions(DeploymentOptions):
@@ -42,7 +46,12 @@ class TgiOptions(DeploymentOptions):
 
 
 class Tgi(Deployment[TgiOptions]):
-    """``text-generation-launcher``. It honours no request to go on past the end of a text: answers may be shorter."""
+    """``text-generation-launcher``. It honours no request to go on past the end of a text: answers may be shorter.
+
+    At SIGTERM the launcher signals its router, which lets answers under way finish, and then the shards; each has
+    ``--graceful-termination-timeout`` seconds (3.3.7, ``launcher/src/main.rs``). A shard stops at a SIGTERM of its own
+    (``server/text_generation_server/server.py``), so the group gets none.
+    """
 
     kind = "tgi"
     options_table = TgiOptions
@@ -78,9 +87,11 @@ class Tgi(Deployment[TgiOptions]):
                 *(() if o.batch_tokens is None else ("--max-batch-total-tokens", str(o.batch_tokens))),
                 *("--cuda-memory-fraction", f"{o.memory_share:g}"),
                 *("--usage-stats", "off"),
+                *("--graceful-termination-timeout", str(max(1, int(o.stop_timeout * _DRAINED_SHARE)))),
                 *o.arguments,
             ),
             env=caching | offline | o.env,
+            stop=MAIN_SIGTERM,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}", model="local", metrics_path="/metrics", unsupported=("priority",)
             ),

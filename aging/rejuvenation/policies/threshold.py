@@ -17,6 +17,7 @@ from aging.rejuvenation.base import Decision, Moment, Policy, Subject
 from aging.rejuvenation.levels import Ceiling, numbered
 
 _REARMS_AT = 0.9
+_NEAR = 0.95
 
 
 class ThresholdOptions(RejuvenationOptions):
@@ -45,9 +46,15 @@ class ThresholdOptions(RejuvenationOptions):
             raise ValueError(f"`below` = {below} is higher than `above` = {self.above}; write a lower level")
         return self
 
+    @property
+    def shares(self) -> Mapping[str, str]:
+        given = {"above": self.above, "below": self.below}
+        return {key: self.indicator for key, level in given.items() if level is not None and level.share}
+
 
 class Threshold(Policy[ThresholdOptions]):
-    """Compares the median of a window with the level, so that a single spike causes no rejuvenation.
+    """Compares the median of a window with the level, so that a single spike causes no rejuvenation; above 95 % of
+    a known limit one reading is enough.
 
     Hysteresis: a rejuvenation disarms the policy until the median is below `below`. Where it stays above, the
     rejuvenation was of no use, and another one would be of none either.
@@ -98,7 +105,11 @@ class Threshold(Policy[ThresholdOptions]):
     def decide(self, now: Moment) -> Decision | None:
         o = self.options
         above, below = self._ceiling.value(o.above), self._below()
-        if now.age < o.window or not self._recent or above is None or below is None:
+        if not self._recent or above is None or below is None:
+            return None
+        if self._armed and (decision := self._at_limit(above)) is not None:
+            return decision
+        if now.age < o.window:
             return None
         middle = median(value for _, value in self._recent)
         if middle <= below:
@@ -113,6 +124,14 @@ class Threshold(Policy[ThresholdOptions]):
         if self._ceiling.limit is not None:
             numbers |= numbered(o.indicator, limit=self._ceiling.limit)
         return Decision(reason, {**numbers, "window_seconds": o.window})
+
+    def _at_limit(self, above: float) -> Decision | None:
+        """Near the limit one reading is enough: a window may be over too late."""
+        name, limit, level = self.options.indicator, self._ceiling.limit, self._recent[-1][1]
+        if limit is None or level < max(_NEAR * limit, above):
+            return None
+        reason = f"{name} is {_text(name, level)}, at least {_NEAR:.0%} of its limit of {_text(name, limit)}."
+        return Decision(reason, numbered(name, level=level, above=above, limit=limit), urgent=True)
 
     def _below(self) -> float | None:
         o = self.options

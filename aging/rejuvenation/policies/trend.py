@@ -62,6 +62,10 @@ class TrendOptions(RejuvenationOptions):
             raise ValueError(f'{backstop} is not a share of `limit`; write "1%" to "100%", like "95%"')
         return backstop
 
+    @property
+    def shares(self) -> Mapping[str, str]:
+        return {"limit": self.indicator} if self.limit.share else {}
+
 
 class TrendPolicy(Policy[TrendOptions]):
     """Measurement-based rejuvenation (Garg et al., ISSRE 1998) with error probabilities.
@@ -70,7 +74,7 @@ class TrendPolicy(Policy[TrendOptions]):
 
     - A look of the watch (:class:`~aging.stats.sequential_watch.TrendWatch`) finds sustained growth, and the earliest
       time to exhaustion, (limit - level) / upper 95 % limit of the current rate, is inside `within`. Two thirds of the
-      way to the limit were seen in this watch, and no earlier watch of the generation saw as high a level: else what
+      way to the limit were seen in this watch, and neither an earlier watch nor the warm-up saw as high a level: else what
       grows may be a cache, which is full before.
     - Urgent: the level is at `backstop` of the limit, however young the generation is. A step runs past no watch.
     - Urgent: the last readings go on rising and reach the limit within `lead` (:class:`~aging.rejuvenation.approach.
@@ -105,9 +109,10 @@ class TrendPolicy(Policy[TrendOptions]):
         if value is None:
             return
         self._level = value
-        if age < self.options.warmup:
-            return
         self._approach.see(age, value)
+        if age < self.options.warmup:
+            self._peak = self._peak_before = max(self._peak, value)
+            return
         self._peak = max(self._peak, value)
         if self._watch is None:
             self._watch = self._new_watch(age)
@@ -117,7 +122,7 @@ class TrendPolicy(Policy[TrendOptions]):
         limit = self._ceiling.value(self.options.limit)
         if limit is None or math.isnan(self._level):
             return None
-        return self._at_backstop(limit) or self._about_to_reach(limit) or self._by_trend(now.age, limit)
+        return self._at_backstop(limit) or self._about_to_reach(now.age, limit) or self._by_trend(now.age, limit)
 
     def _at_backstop(self, limit: float) -> Decision | None:
         name, backstop = self.options.indicator, self.options.backstop.number * limit
@@ -126,7 +131,9 @@ class TrendPolicy(Policy[TrendOptions]):
         reason = f"{name} is {written(name, self._level)}, at least {self.options.backstop} of {written(name, limit)}."
         return Decision(reason, numbered(name, level=self._level, limit=limit, backstop=backstop), urgent=True)
 
-    def _about_to_reach(self, limit: float) -> Decision | None:
+    def _about_to_reach(self, age: float, limit: float) -> Decision | None:
+        if age < self.options.warmup:
+            return None
         name, left = self.options.indicator, self._approach.seconds_left(limit)
         if left > self.options.lead:
             return None

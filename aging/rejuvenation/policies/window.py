@@ -83,6 +83,15 @@ class WindowOptions(RejuvenationOptions):
         life: float | None = self.inner.shortest_life
         return life
 
+    @property
+    def reads(self) -> Mapping[str, str]:
+        own = {} if self.below is None else {"load_indicator": self.load_indicator}
+        return {**{f"inner.{key}": name for key, name in self.inner.reads.items()}, **own}
+
+    @property
+    def shares(self) -> Mapping[str, str]:
+        return {f"inner.{key}": name for key, name in self.inner.shares.items()}
+
 
 class WindowPolicy(Policy[WindowOptions]):
     """Passes the decisions of its inner policy in a window of low load; urgent ones at once.

@@ -123,13 +123,13 @@ def harness_traces(measured: Measured) -> Iterator[MemoryTrace]:
         yield _memory(_Run(owner, 1, part, None, origin), window, mine, (), planned)
 
 
-def latency_trace(measured: Measured, deployment: str, replica: int) -> LatencyTrace | None:
-    """Times to first token of one run; None for a run without load or without requests."""
+def latency_trace(measured: Measured, deployment: str, replica: int, base: Base = BASE) -> LatencyTrace | None:
+    """Times to first token of one run since ``base``; None for a run without load or without requests."""
     results, window = measured.results, measured.windows.get((deployment, replica))
     rows = results.requests(deployment, replica)
     if window is None or rows.empty:
         return None
-    seconds = latencies(rows, BASE)["ttft"].dropna()
+    seconds = latencies(rows, base)["ttft"].dropna()
     ttft = seconds.to_numpy(dtype=np.float64)
     t = rows.loc[seconds.index, "finished"].to_numpy(dtype=np.float64) - window.load_start
     edge = max(window.grid, (window.load_end - window.load_start) / BUCKETS)

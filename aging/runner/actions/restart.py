@@ -26,7 +26,7 @@ class Restart:
                 held_seconds=stages.total,
                 cut=cut,
             )
-        await server.stop()
+        await server.stop(to_restart=True)
         stages.end("stop")
         try:
             await server.start(probe=run.loaded)

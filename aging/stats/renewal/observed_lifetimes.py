@@ -28,7 +28,9 @@ def kaplan_meier(seconds: Sequence[float], failed: Sequence[bool]) -> Survival:
     if not ages.size:
         return Survival(np.zeros(1), np.ones(1), np.ones(1))
     at_risk = t.size - np.searchsorted(np.sort(t), ages, side="left")
-    deaths = np.searchsorted(np.sort(t[died]), ages, side="right") - np.searchsorted(np.sort(t[died]), ages, side="left")
+    deaths = np.searchsorted(np.sort(t[died]), ages, side="right") - np.searchsorted(
+        np.sort(t[died]), ages, side="left"
+    )
     return Survival.stepped(ages, np.cumprod(1 - deaths / at_risk))
 
 

@@ -39,7 +39,9 @@ class Survival:
     @classmethod
     def stepped(cls, ages: Floats, after: Floats) -> Survival:
         """S that falls to ``after`` at ``ages`` > 0 and is constant between them."""
-        return cls(np.append(0.0, ages), np.concatenate(([1.0, 1.0], after[:-1]))[: ages.size + 1], np.append(1.0, after))
+        return cls(
+            np.append(0.0, ages), np.concatenate(([1.0, 1.0], after[:-1]))[: ages.size + 1], np.append(1.0, after)
+        )
 
     @classmethod
     def mixture(cls, parts: Sequence[Survival]) -> Survival:
