@@ -91,7 +91,8 @@ Failure = Literal[
 """Kind of an error, in this order: no connection · no complete answer within the timeout · connection lost · answer
 ended early · not an HTTP or SSE answer · a part exceeded a limit · HTTP status other than 200 · a redirect, which is
 not followed · an error reported in the stream · a complete answer without a token · a token that is not the one that
-the server must send there, or one too few or too many · cut by the end of the run."""
+the server must send there, or one too few or too many · cut by the end of the run, or by a rejuvenation after its
+`drain`."""
 
 
 @dataclass(frozen=True, slots=True)

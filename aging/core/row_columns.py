@@ -97,7 +97,7 @@ REQUEST_COLUMNS: Mapping[str, Column] = {
         "—",
         "kind of the error: `connect`, `timeout`, `reset`, `truncated`, `garbage`, `too-long`, `http` (status other"
         " than 200), `redirect`, `reported` (in the stream), `no-token`, `wrong` (not what the reference server must"
-        " answer), `cut` (the run ended first)",
+        " answer), `cut` (the run ended first, or the `drain` of a rejuvenation)",
         "`status` is not `error`, or a result of 0.1",
     ),
     "itl_p50": Column("float", "seconds", "median of the times between tokens", _GAPS),

@@ -65,6 +65,7 @@ class Generation:
         self._which: ServerKey = {"deployment": deployment.options.name, "replica": replica, "generation": number}
         self._record_event = record_event
         self._over = over
+        self._stopping = False
         self._oom_kills = 0
         self._watch: asyncio.Task[None] | None = None
         self._log_keeper: asyncio.Task[None] | None = None
@@ -154,10 +155,10 @@ class Generation:
         """Stop it; its end is not journaled as a death."""
         self._leave()
         if self.life is not None:
-            alive = bool(self.life.trees)
+            self._stopping |= bool(self.life.trees)  # a stop that is cancelled is finished by the next one
             how = await self.life.end()
             self.life = None
-            if alive:
+            if self._stopping:
                 which = self._which
                 stopped = events.DeploymentLeft(**which) if how is None else events.DeploymentStopped(**which, exit=how)
                 self._record_event(stopped)

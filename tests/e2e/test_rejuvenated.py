@@ -73,8 +73,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Results]:
     file.write_text(_CAMPAIGN.format(port=unused_port()))
     with Started.of(folder, "run", file) as first:
         root = first.root
-        first.until_event("rejuvenation_completed", 1, "clean")
-        first.until_event("rejuvenation_completed", 1, "leak")
+        first.until_event("rejuvenation_completed", 2, "clean")
+        first.until_event("rejuvenation_completed", 2, "leak")
         redirects = len(first.events("load_redirected", "leak"))
         first.until_event("load_redirected", redirects + 1, "leak")
         first.kill()
@@ -133,7 +133,7 @@ def test_a_successor_listens_elsewhere_and_starts_low(story: Results) -> None:
 def test_what_it_did_is_measured(story: Results, name: str) -> None:
     done = [e for e in story.events if e.kind == "rejuvenation_completed" and e.deployment == name]
     measured = [e for e in done if "process_anon_swap_bytes_before" in e.details["figures"]]
-    assert measured, "only a runner that has just resumed has read nothing before"
+    assert measured, "only a runner that has just begun has read nothing before"
     for event in measured:
         assert event.details["figures"]["warmup_steady"] in (0.0, 1.0)
         assert event.details["figures"]["process_anon_swap_bytes_after"] > 0
