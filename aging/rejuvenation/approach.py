@@ -45,6 +45,8 @@ class Approach:
         left = limit - level
         if left <= 0:
             return 0.0
+        if level - self._peak < left:  # the usual case, without a look at the points
+            return math.inf
         points = [*self._kept] if self._kept[-1][0] == age else [*self._kept, self._last]
         soonest = math.inf
         for count in range(1, (len(points) - 1) // _QUARTERS + 1):

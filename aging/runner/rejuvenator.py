@@ -133,7 +133,7 @@ class Rejuvenator:
     def see(self, reading: Reading) -> None:
         """Keep a reading of a deployment for its policy."""
         one = self._governed.get(reading.owner)
-        if one is None:
+        if one is None or "/" in reading.entity:  # what a component or a single process uses is in the whole
             return
         one.levels.see(reading.generation, reading.values)
         if reading.generation == one.run.server.generation and (age := one.age) is not None:

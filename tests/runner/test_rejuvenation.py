@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from aging.core.metrics import PRIMARY
+from aging.core.records import TREE, Reading, process_entity
+from aging.rejuvenation.kinds import policy_of
+from aging.rejuvenation.policies.never import NeverOptions
 from aging.runner.actions.restart import Restart
+from aging.runner.rejuvenator import Rejuvenator
 from aging.store.events import Event
 from tests.virtual_campaign import Server, VirtualCampaign, small_campaign
 
@@ -169,14 +176,14 @@ def test_an_action_that_raises_is_journaled_and_releases_arrivals(
     assert_no_loss(ran)
 
 
-@pytest.mark.parametrize(("indicator", "unread"), [(PRIMARY, 0), (PRIMARY[:-1], 1)])
+@pytest.mark.parametrize(("indicator", "unread"), [(PRIMARY, 0), ("process_vms_bytes", 1)])
 def test_unread_indicator_journaled_once(tmp_path: Path, indicator: str, unread: int) -> None:
     policy = f'policy = "threshold"\nindicator = "{indicator}"\nabove = 1e12\nwindow = "5s"'
     ran = campaign(tmp_path, policy, duration="120s")
     assert ran.run() == 0, ran.output
     alarms = ran.events("watchdog")
     assert [(event.deployment, event.details["trouble"]) for event in alarms] == [("leak", "unread")] * unread
-    assert all(repr(PRIMARY) in event.details["message"] for event in alarms), "what was meant is suggested"
+    assert all(repr(indicator) in event.details["message"] for event in alarms)
     assert not ran.events("rejuvenation_started")
 
 
@@ -187,3 +194,17 @@ def test_a_restart_that_frees_nothing_is_unhelpful(tmp_path: Path) -> None:
     assert [event.details["outcome"] for event in completed(ran)] == ["unhelpful"]
     assert len(ran.events("rejuvenation_disarmed", "leak")) == 1
     assert_no_loss(ran)
+
+
+def test_a_component_is_not_the_whole() -> None:
+    """Readings of components and of single processes have the same names as that of the whole deployment."""
+    server = SimpleNamespace(name="a", replica=1, generation=1, ready_since=time.monotonic())
+    run: Any = SimpleNamespace(server=server, history=(), load_process=None)
+    options = NeverOptions.model_validate({"policy": "never"})
+    rejuvenator = Rejuvenator(
+        {"a": options}, policy_of, [run], lambda _: None, limits={}, campaign_time=lambda monotonic: monotonic
+    )
+    for entity, value in ((TREE, 3.0), (f"{TREE}/prefill", 1.0), (process_entity(4123), 2.0), ("cgroup", 4.0)):
+        rejuvenator.see(Reading("a", entity, 1, {PRIMARY: value}, {}))
+    (governed,) = rejuvenator._governed.values()
+    assert [values[PRIMARY] for _, values in governed.unread] == [3.0, 4.0]

@@ -74,8 +74,8 @@ class TrendPolicy(Policy[TrendOptions]):
 
     - A look of the watch (:class:`~aging.stats.sequential_watch.TrendWatch`) finds sustained growth, and the earliest
       time to exhaustion, (limit - level) / upper 95 % limit of the current rate, is inside `within`. Two thirds of the
-      way to the limit were seen in this watch, and neither an earlier watch nor the warm-up saw as high a level: else what
-      grows may be a cache, which is full before.
+      way to the limit were seen in this watch, and neither an earlier watch nor the warm-up saw as high a level: else
+      what grows may be a cache, which is full before.
     - Urgent: the level is at `backstop` of the limit, however young the generation is. A step runs past no watch.
     - Urgent: the last readings go on rising and reach the limit within `lead` (:class:`~aging.rejuvenation.approach.
       Approach`). A leak that fills the limit in a minute runs past no watch.
