@@ -22,7 +22,7 @@ CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 VERDICTS = ("growing", "stable", "undecided")
 OUTCOMES = ("helped", "unhelpful", "failed", "undone")
 DECISIONS = (
-    *("carried-out", "dry-run", "at-most", "distance", "budget", "backoff", "disarmed", "window"),
+    *("carried-out", "dry-run", "at-most", "distance", "budget", "backoff", "disarmed"),
     *("alone", "proxy"),
 )
 
@@ -174,7 +174,7 @@ class Exported:
         lines = [
             f"target:        {state.target}" + ("" if self.present else " (no process runs)"),
             f"policy:        {state.policy or 'none, it only observes'}"
-            + (f", disarmed: {state.past.disarmed}" if state.past.disarmed else ""),
+            + (f", disarmed after {state.past.failures} failures in a row" if state.past.disarmed else ""),
         ]
         if state.server is not None:
             age = "" if self.age is None else f", {readable_duration(self.age)} old"

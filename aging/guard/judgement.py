@@ -67,8 +67,8 @@ def decision_of(asked: Asked) -> Decision | None:
     if asked.table is None:
         return None
     # The campaign's schema takes 0.3 s to import: only where a policy is asked.
-    from aging.guard.policies import policies  # noqa: PLC0415
     from aging.rejuvenation.base import Lifetime, Moment, Subject  # noqa: PLC0415
+    from aging.rejuvenation.kinds import policies  # noqa: PLC0415
 
     plugin = policies()[asked.table["policy"]]
     given = dict(asked.subject or {})

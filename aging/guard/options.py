@@ -17,14 +17,14 @@ from aging.core.errors import Mistake, MistakeCode, MistakesError
 from aging.core.quantities import parse_size
 from aging.core.units import Duration, Flag, Positive
 from aging.deployments.origins.attached import By, Whereabouts
-from aging.guard.policies import policies
 from aging.rejuvenation.base import Policy
+from aging.rejuvenation.kinds import policies
 
 MEMORY = "process_anon_swap_bytes"
 """The indicator of a guard whose policy names none: anonymous memory and swap of the process tree."""
 
 _WHERE: Mapping[str, By] = {"pid": "pid", "name": "process", "container": "container", "cgroup": "cgroup"}
-_LIMIT_KEYS = ("limit", "above")
+LIMIT_KEYS = ("limit", "above")
 """Keys of a policy that mean the limit of its indicator: `--limit` fills in the one that it requires."""
 
 _EXTERNAL = "external"
@@ -249,13 +249,13 @@ def _defaults(
     keys = kinds[kind].options_table.model_fields
     required = {key for key, field in keys.items() if field.is_required() and key not in table}
     known: dict[str, Any] = {"indicator": MEMORY} if "indicator" in required else {}
+    if not isinstance(limit, str):
+        return known
     try:
-        value = None if limit is None else bound(limit)
+        wanted = keys.keys() - table.keys() if isinstance(bound(limit), Share) else required
     except ValueError:  # reported as a mistake of `limit`
         return known
-    if value is not None:
-        known |= {key: limit if isinstance(value, Share) else value for key in _LIMIT_KEYS if key in required}
-    return known
+    return known | {key: limit for key in LIMIT_KEYS if key in wanted}
 
 
 def _conflicts(options: GuardOptions, policy: RejuvenationOptions | None) -> Sequence[Mistake]:

@@ -14,16 +14,18 @@ from aging.campaign.errors import suggestion
 from aging.core.clock import Stamp, Timeline, boot_id
 from aging.core.errors import StorageError
 from aging.core.format import byte_size, level, readable_duration
+from aging.core.kernel_limits import KERNEL, WHOLE
 from aging.core.processes.ownership import Identity
 from aging.core.records import Reading
 from aging.guard.decisions import DecisionJournal
 from aging.guard.history import History
 from aging.guard.look import Answer, Asked, LastLook, look_due
-from aging.guard.options import MEMORY, Guarding, Share
-from aging.guard.policies import policies
+from aging.guard.options import LIMIT_KEYS, MEMORY, Guarding, Share
 from aging.guard.state import LastAction, Pending, Server, Stage, State, StateFolder, Tally
 from aging.rejuvenation.base import Decision, Lifetime, Moment, Policy, Subject
 from aging.rejuvenation.governor import Governor, Outcome, Rules
+from aging.rejuvenation.kinds import policies
+from aging.rejuvenation.levels import Ceiling
 from aging.store.events import (
     Event,
     RejuvenationCompleted,
@@ -39,10 +41,6 @@ _BLIND_AFTER_SECONDS = 90.0
 _SAVED_SECONDS = 60.0
 _STALE_SECONDS = 600.0
 """A decision of an older look is not carried out before a new one confirms it."""
-
-_LIMITS = ("limit_cgroup_memory_bytes", "limit_host_memory_bytes")
-_ROOMS = ("limit_cgroup_memory_room_bytes", "limit_host_memory_room_bytes")
-_HOUR = 3600.0
 
 Say = Callable[[str], None]
 """Prints one line of the log."""
@@ -78,13 +76,15 @@ class Watch:
         self.indicator = str(getattr(table, "indicator", MEMORY))
         self._plugin = None if table is None else policies()[table.policy]
         self._in_child = self._plugin is not None and self._plugin.needs_scipy
-        self._kept = {self.indicator, *_LIMITS, *_ROOMS, *_texts(guarding.raw)}
+        limits = {name for one in KERNEL.get(self.indicator, ()) for name in (one.limit, one.room)}
+        self._kept = {self.indicator, WHOLE.get(self.indicator, self.indicator), *limits, *_texts(guarding.raw)}
         rules = Rules() if table is None else Rules.of(table)
         self._governor = Governor(rules, {guarding.label: state.past})
         self.present = False
         self._born = 0.0
         self._history = History()
         self._policy: Policy[Any] | None = None
+        self._ceiling = self._new_ceiling()
         self._child_decision: Decision | None = None
         self._values: dict[str, float] = {}
         self._refused: str | None = None
@@ -108,10 +108,13 @@ class Watch:
         if server is not None:
             self._ended(server, now, same_boot=server.boot == boot)
         new = Server(main.pid, main.start, boot, number, now.wall - age)
-        self._history, self._policy, self._child_decision = History(), None, None
+        before, self._policy = self._policy, None
+        self._history, self._child_decision, self._ceiling = History(), None, self._new_ceiling()
         self._values, self._blind_said, self._refused = {}, False, None
         self._say(f"{self.guarding.label}: pid {main.pid} serves, generation {number}, {readable_duration(age)} old")
         self._save(replace(self.state, server=new, renewed=None, outlook=None, looked=None, level=None), now)
+        if before is not None:
+            self._policy = self._next_policy(before)
 
     def gone(self, why: str) -> None:
         """No process serves."""
@@ -131,9 +134,8 @@ class Watch:
         self._say(
             f"{self.guarding.label}: generation {server.generation} ended by itself after {readable_duration(lived)}"
         )
-        past, soon = self._governor.past(self.guarding.label), max(self._governor.rules.distance, 60.0)
-        if past.ended is not None and now.mono - past.ended < soon:
-            self._govern_end("unhelpful", now, f"the server died {now.mono - past.ended:.0f} s after its rejuvenation")
+        self._governor.died(self.guarding.label, now.mono)
+        self._say_disarmed(server.generation, f"the server died {readable_duration(lived)} after its start", now)
 
     # -- readings ---------------------------------------------------------------------------------------------------
 
@@ -153,12 +155,12 @@ class Watch:
         level_now = self._values.get(self.indicator)
         first = self.state.level is None
         self.state = replace(
-            self.state, level=level_now, limit=self._limit(level_now), indicator=self.indicator, sampled=now.wall
+            self.state, level=level_now, limit=self._limit(values), indicator=self.indicator, sampled=now.wall
         )
         if first:
             self._save(self.state, now)
-        if self._policy is None and self._plugin is not None and not self._in_child and self._ready_for_policy(age):
-            self._policy = self._plugin(self.guarding.table, self._subject())
+        if self._policy is None and self._ready_for_policy(age):
+            self._policy = self._first_policy()
         if self._policy is not None:
             self._policy.observe(age, values)
 
@@ -171,23 +173,42 @@ class Watch:
         """A share of the kernel's limit is known once that has been read."""
         return not isinstance(self.guarding.limit, Share) or self.state.limit is not None or age > _BLIND_AFTER_SECONDS
 
-    def _limit(self, level_now: float | None) -> float | None:
-        """Where the indicator must not arrive: as given, else what the kernel leaves it."""
-        given, values = self.guarding.limit, self._values
-        if not self.indicator.endswith("_bytes"):
-            return None
-        if isinstance(given, Share):
-            kernel = next((values[name] for name in _LIMITS if name in values), None)
-            return None if kernel is None else given.of_limit * kernel
-        if given is not None:
-            return given
-        rooms = [values[name] for name in _ROOMS if name in values]
-        return level_now + min(rooms) if rooms and level_now is not None and self.indicator == MEMORY else None
+    def _new_ceiling(self) -> Ceiling:
+        given = self.guarding.limit
+        limits = {self.indicator: given} if isinstance(given, float) and self._in_bytes else {}
+        return Ceiling(self.indicator, Subject(limits=limits))
+
+    def _limit(self, values: Mapping[str, float]) -> float | None:
+        """Where the indicator must not arrive: as given, else what the kernel or the device leaves it."""
+        self._ceiling.see(values)
+        limit, given = self._ceiling.limit, self.guarding.limit
+        return given.of_limit * limit if isinstance(given, Share) and limit is not None else limit
+
+    @property
+    def _in_bytes(self) -> bool:
+        return self.indicator.endswith("_bytes")
 
     def _subject(self) -> Subject:
-        server, limit = self.state.server, self.state.limit
-        limits = {self.indicator: limit} if limit is not None and self.guarding.limit is not None else {}
+        """What the policy knows; where a key of its own has the share of the limit, that is the kernel's."""
+        server, limit, given = self.state.server, self.state.limit, self.guarding.limit
+        has_own = isinstance(given, Share) and any(self.guarding.raw.get(key) for key in LIMIT_KEYS)
+        limits = {} if limit is None or given is None or has_own or not self._in_bytes else {self.indicator: limit}
         return Subject(0, 1, 1 if server is None else server.generation, self.state.lifetimes, limits)
+
+    def _first_policy(self) -> Policy[Any] | None:
+        """The policy of the present generation; after a rejuvenation it is the next one of its kind."""
+        if self._plugin is None:
+            return None
+        if self._in_child:
+            return self._plugin.urgent_part(self.guarding.table, self._subject())
+        policy = self._plugin(self.guarding.table, self._subject())
+        last, server = self.state.last, self.state.server
+        done = last is not None and last.outcome in ("helped", "unhelpful")
+        renewed = done and last is not None and server is not None and last.wall >= server.since
+        return policy.renewed(self._subject()) if renewed else policy
+
+    def _next_policy(self, before: Policy[Any]) -> Policy[Any] | None:
+        return self._first_policy() if self._in_child else before.renewed(self._subject())
 
     # -- looks ------------------------------------------------------------------------------------------------------
 
@@ -252,7 +273,8 @@ class Watch:
         age = self.age_at(now)
         if age > _BLIND_AFTER_SECONDS and not self._blind_said:
             self._say_blind()
-        decision = self._decision(Moment(age, now.wall))
+        urgent = None if self._policy is None else self._policy.decide(Moment(age, now.wall))
+        decision = urgent or self._child_decision
         if decision is None:
             self._refused = None
             return None
@@ -263,15 +285,11 @@ class Watch:
         if refusal is not None:
             self.refuse(decision, refusal.code, refusal.message, refusal.until, now)
             return None
-        if self._in_child and self.state.looked is not None and age - self.state.looked.age > _STALE_SECONDS:
+        looked = self.state.looked
+        if urgent is None and looked is not None and age - looked.age > _STALE_SECONDS:
             self._look_now = True
             return None
         return decision
-
-    def _decision(self, moment: Moment) -> Decision | None:
-        if self._in_child:
-            return self._child_decision
-        return None if self._policy is None else self._policy.decide(moment)
 
     def refuse(self, decision: Decision, code: str, why: str, until: float | None, now: Stamp) -> None:
         """Note that a decision is not carried out, unless the same rule refused the last one."""
@@ -301,12 +319,12 @@ class Watch:
 
     def _say_blind(self) -> None:
         self._blind_said = True
-        wanted = (self.indicator,) if self._in_child else () if self._policy is None else self._policy.indicators
-        for name in wanted:
-            if name not in self._values:
-                known = suggestion(name, self._values)
-                self._say(f"Nothing reads the indicator {name!r}, so that the policy never decides; {known}")
-                self.state = replace(self.state, alarm=f"nothing reads {name}")
+        lacking = None if self._policy is None else self._policy.missing(self._values)
+        if lacking is None and self._in_child and self.indicator not in self._values:
+            lacking = f"No sampler reads {self.indicator!r}; {suggestion(self.indicator, self._values)}"
+        if lacking is not None:
+            self._say(f"The policy cannot decide: {lacking}")
+            self.state = replace(self.state, alarm=lacking)
 
     # -- actions ----------------------------------------------------------------------------------------------------
 
@@ -368,10 +386,12 @@ class Watch:
         self.state = replace(
             self.state, pending=None, last=last, alarm=alarm, tally=replace(tally, outcomes=outcomes), looked=None
         )
-        if outcome in ("helped", "unhelpful") and pending is not None and pending.server == self.state.server:
+        server = self.state.server
+        if outcome in ("helped", "unhelpful") and pending is not None and pending.server == server:
             self._history = History()
             self.state = replace(self.state, renewed=now.mono)
-        self._govern_end(outcome, now, why)
+        self._governor.end(self.guarding.label, now.mono, outcome)
+        self._say_disarmed(1 if server is None else server.generation, why, now)
         self._say(_ended_line(outcome, ended, why, freed if in_bytes else None))
         if outcome in ("helped", "unhelpful"):
             figures = {} if before is None or after is None else {"level_before": before, "level_after": after}
@@ -399,26 +419,23 @@ class Watch:
                 ),
                 now,
             )
-        self._policy = (
-            None if self._plugin is None or self._in_child else self._plugin(self.guarding.table, self._subject())
-        )
+        if outcome != "failed" and self._policy is not None and pending is not None and pending.server == server:
+            self._policy = self._next_policy(self._policy)
         self._save(self.state, now)
 
     def _measures(self) -> bool:
         """Whether the policy decides by readings: one that goes by time alone is not asked whether it helped."""
         return self._in_child or (self._policy is not None and bool(self._policy.indicators))
 
-    def _govern_end(self, outcome: Outcome, now: Stamp, why: str) -> None:
-        name = self.guarding.label
-        armed = self._governor.past(name).disarmed is None
-        self._governor.end(name, now.mono, outcome)
-        past = self._governor.past(name)
+    def _say_disarmed(self, generation: int, why: str, now: Stamp) -> None:
+        """Note what the rules know now, and say it once if that disarms the policy."""
+        armed, past = self.state.past.disarmed is None, self._governor.past(self.guarding.label)
         self.state = replace(self.state, past=past)
         if armed and past.disarmed is not None:
-            what = f"{past.disarmed}; the last one: {why}" if why else past.disarmed
-            self.state = replace(self.state, alarm=f"disarmed: {what}")
-            self._say(f"The policy is disarmed: {what}. It acts again after `aging guard --rearm`")
-            self._record(RejuvenationDisarmed(**self._key(), why=what), now)
+            what = f"disarmed after {past.failures} failures in a row; the last one: {why or 'it did not help'}"
+            self.state = replace(self.state, alarm=what)
+            self._say(f"ALARM: the policy is {what}. It acts again after `aging guard --rearm`")
+            self._record(RejuvenationDisarmed(**self._key() | {"generation": generation}, why=what), now)
 
     def rearm(self, now: Stamp) -> None:
         """Let a disarmed policy act again; its budget stays."""

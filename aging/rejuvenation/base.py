@@ -77,6 +77,14 @@ class Policy(ABC, Generic[O]):
         self.options = options
         self.subject = subject
 
+    @classmethod
+    def urgent_part(cls, options: O, subject: Subject) -> Self | None:  # noqa: ARG003 - of those that have one
+        """Of a policy that :attr:`needs_scipy`, one that makes only its urgent decisions, without; None: it makes none.
+
+        The guard asks it at every reading, and the whole policy in a process of its own, every ten minutes or more.
+        """
+        return None
+
     @property
     def indicators(self) -> Sequence[str]:
         """The indicators that it uses; without readings of them it never fires."""

@@ -67,7 +67,8 @@ class Simulation:
     def step(self) -> bool:
         """One turn of the guard's loop; whether an action has begun."""
         self.now = Stamp(self.now.wall + self.interval, self.now.mono + self.interval)
-        values = {MEMORY: self.level, "limit_host_memory_bytes": 8192 * MIB, "process_fds": 10.0}
+        room = {"limit_host_memory_bytes": 8192 * MIB, "limit_host_memory_room_bytes": 8192 * MIB - self.level}
+        values = {MEMORY: self.level, "process_fds": 10.0, **room}
         number = 1 if self.watch.state.server is None else self.watch.state.server.generation
         self.watch.see([Reading(self.watch.guarding.label, TREE, number, values)], self.now)
         decision = self.watch.ask(self.now)

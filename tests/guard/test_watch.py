@@ -57,7 +57,7 @@ def test_share_of_the_kernels_limit(simulate: Simulate) -> None:
 def test_without_a_limit_it_is_what_the_kernel_leaves(simulate: Simulate) -> None:
     sim = simulate(table={}, options={})
     sim.step()
-    assert sim.watch.state.limit is None
+    assert sim.watch.state.limit == 8192 * MIB
     assert sim.watch.state.level == sim.level
 
 

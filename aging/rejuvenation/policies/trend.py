@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -95,6 +95,13 @@ class TrendPolicy(Policy[TrendOptions]):
         self._standing: Decision | None = None
         self._level = math.nan
         self._peak = self._peak_before = -math.inf
+        self._watches = True
+
+    @classmethod
+    def urgent_part(cls, options: TrendOptions, subject: Subject) -> Self | None:
+        policy = cls(options, subject)
+        policy._watches = False
+        return policy
 
     @property
     def indicators(self) -> Sequence[str]:
@@ -114,6 +121,8 @@ class TrendPolicy(Policy[TrendOptions]):
             self._peak = self._peak_before = max(self._peak, value)
             return
         self._peak = max(self._peak, value)
+        if not self._watches:
+            return
         if self._watch is None:
             self._watch = self._new_watch(age)
         self._watch.add(age - self._began, value)

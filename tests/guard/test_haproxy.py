@@ -1,0 +1,228 @@
+"""A guard behind a real HAProxy with real traffic: not one request fails; what is left drained is repaired."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from aging.guard.haproxy import HAProxy, ProxyError
+from tests.guard.live import GuardProcess, Server
+
+HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+pytestmark = pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed")
+
+CONFIG = """\
+global
+  stats socket {socket} mode 600 level admin
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend front
+  bind 127.0.0.1:{port}
+  default_backend pool
+backend pool
+  balance roundrobin
+  option httpchk GET /health
+{servers}
+"""
+
+QUICK = ("--interval", "200ms", "--settle", "0ms", "--return-within", "30s", "--listen", "none")
+PERIODIC = ("--policy", "periodic", "--set", "every=3s", "--set", "distance=1s", "--set", "drain=10s")
+
+
+@dataclass
+class Pool:
+    """Reference servers behind HAProxy, all started; ``a`` is the guarded one."""
+
+    folder: Path
+    port: int
+    servers: dict[str, Server]
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = "\n".join(
+            f"  server {name} 127.0.0.1:{one.port} check inter 100ms fall 2 rise 1"
+            for name, one in self.servers.items()
+        )
+        config = self.folder / "haproxy.cfg"
+        config.write_text(CONFIG.format(socket=self.folder / "admin.sock", port=self.port, servers=names))
+        assert HAPROXY is not None
+        with (self.folder / "haproxy.log").open("wb") as log:
+            self.process = subprocess.Popen([HAPROXY, "-db", "-f", str(config)], stdout=log, stderr=log)
+
+    @property
+    def address(self) -> str:
+        return f"unix:{self.folder / 'admin.sock'}"
+
+    @property
+    def a(self) -> Server:
+        return self.servers["a"]
+
+    def api(self) -> HAProxy:
+        return HAProxy(self.address, ("pool/a",))
+
+    def guard(self, *options: str, state: str = "state") -> GuardProcess:
+        proxy = ("--proxy", self.address, "--proxy-server", "pool/a")
+        return GuardProcess(self.folder / state, ["--name", self.a.pattern, *proxy, *QUICK, *options])
+
+    def status(self, name: str = "a") -> str:
+        return next(one.status for one in asyncio.run(self.api().standing()) if one.server == name)
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < deadline, (self.folder / "haproxy.log").read_text()
+            time.sleep(0.05)
+
+    def until_up(self, *names: str) -> None:
+        self.until(lambda: (self.folder / "admin.sock").exists())
+        for name in names:
+            self.until(lambda name=name: self.status(name).startswith("UP"))  # type: ignore[misc]
+
+
+@pytest.fixture
+def pool(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Pool]:
+    pace = ("--ttft-seconds", "0.02", "--token-seconds", "0.02")
+    servers = {name: Server(tmp_path, free_port(), pace) for name in ("a", "b")}
+    for one in servers.values():
+        one.start()
+    made = Pool(tmp_path, free_port(), servers)
+    try:
+        made.until_up("a", "b")
+        yield made
+    finally:
+        made.process.terminate()
+        made.process.wait()
+        for one in servers.values():
+            one.stop()
+
+
+@dataclass
+class Traffic:
+    """Streams through the proxy, of several clients without a pause, until told to stop."""
+
+    url: str
+    failures: list[str] = field(default_factory=list)
+    done: int = 0
+
+    async def client(self, stop: asyncio.Event) -> None:
+        body = {"model": "m", "prompt": "hello there", "max_tokens": 12, "stream": True}
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+            while not stop.is_set():
+                try:
+                    async with client.stream("POST", f"{self.url}/v1/completions", json=body) as answer:
+                        text = (await answer.aread()).decode()
+                    if answer.status_code != 200 or "[DONE]" not in text:
+                        self.failures.append(f"{answer.status_code}: {text[-200:]}")
+                except httpx.HTTPError as error:
+                    self.failures.append(repr(error))
+                self.done += 1
+
+
+def test_no_request_fails_over_several_rejuvenations(pool: Pool) -> None:
+    guard = pool.guard(*PERIODIC, "--action", pool.a.restart)
+    traffic = Traffic(f"http://127.0.0.1:{pool.port}")
+
+    async def drive() -> None:
+        stop = asyncio.Event()
+        clients = [asyncio.create_task(traffic.client(stop)) for _ in range(4)]
+        deadline = time.monotonic() + 80
+        while len(guard.rows("completed")) < 3 and time.monotonic() < deadline and guard.process.poll() is None:
+            await asyncio.sleep(0.1)
+        stop.set()
+        await asyncio.gather(*clients)
+
+    try:
+        asyncio.run(drive())
+        rows = guard.rows("completed")
+    finally:
+        guard.end()
+    assert len(rows) >= 3, guard.log
+    assert traffic.failures == []
+    assert traffic.done > 50
+    assert all(row["cut"] == 0 and {"drain", "action", "return"} <= row["stages"].keys() for row in rows)
+
+
+def test_the_only_server_is_not_taken_away(pool: Pool) -> None:
+    pool.servers["b"].stop()
+    pool.until(lambda: pool.status("b") == "DOWN")
+    first = pool.a.pid
+    guard = pool.guard(*PERIODIC, "--action", pool.a.restart)
+    try:
+        guard.until(lambda one: one.state.tally.decisions.get("alone"))
+        assert pool.a.pid == first
+        assert guard.rows("decided")[0]["refused"] == "alone"
+        guard.stop()
+        guard = pool.guard(*PERIODIC, "--action", pool.a.restart, "--alone")
+        guard.until(lambda one: one.rows("completed"))
+        assert pool.a.pid != first
+    finally:
+        guard.end()
+
+
+def test_drained_by_a_guard_that_was_killed(pool: Pool) -> None:
+    """A long answer keeps the server in drain; the next guard finds nothing done yet, and takes it back."""
+    hold = ["curl", "-sN", f"http://127.0.0.1:{pool.a.port}/health"]
+    assert subprocess.run(hold, capture_output=True, check=False).returncode == 0
+    body = '{"model":"m","prompt":"x","max_tokens":4000,"stream":true}'
+    clients = [
+        subprocess.Popen(["curl", "-sN", "-o", "/dev/null", "-d", body, f"http://127.0.0.1:{pool.port}/v1/completions"])
+        for _ in range(2)
+    ]
+    try:
+        pool.until(lambda: asyncio.run(pool.api().sessions()) > 0)
+        options = (*PERIODIC[:-1], "drain=1h", "--action", pool.a.restart)
+        guard = pool.guard(*options)
+        guard.until(lambda one: one.state.pending is not None and pool.status() == "DRAIN")
+        guard.kill()
+        first = pool.a.pid
+        assert pool.status() == "DRAIN"
+        guard = pool.guard(*PERIODIC[:3], "every=1h", "--action", pool.a.restart)
+        guard.until(lambda one: one.rows("failed"))
+        assert guard.rows("failed")[0]["outcome"] == "undone"
+        assert pool.status().startswith("UP")
+        assert pool.a.pid == first
+        guard.stop()
+    finally:
+        for one in clients:
+            one.kill()
+            one.wait()
+
+
+def test_an_action_that_fails_puts_the_server_back(pool: Pool) -> None:
+    guard = pool.guard(*PERIODIC, "--action", "false")
+    try:
+        guard.until(lambda one: one.rows("failed"))
+        pool.until(lambda: pool.status().startswith("UP"))
+    finally:
+        guard.end()
+
+
+def test_a_server_that_is_gone_stays_out_of_rotation(pool: Pool) -> None:
+    guard = pool.guard(*PERIODIC, "--action", f"kill {pool.a.pid}", "--return-within", "1s")
+    try:
+        rows = guard.until(lambda one: one.rows("failed"))
+        assert "set server pool/a state ready" in rows[0]["why"]
+        assert pool.status() == "MAINT"
+    finally:
+        guard.end()
+
+
+def test_a_server_that_the_proxy_does_not_know(pool: Pool) -> None:
+    with pytest.raises(ProxyError, match="pool/a, pool/b"):
+        asyncio.run(HAProxy(pool.address, ("pool/c",)).standing())
+
+
+def test_a_proxy_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ProxyError, match=r"admin\.sock"):
+        asyncio.run(HAProxy(f"unix:{tmp_path}/admin.sock", ("pool/a",)).standing())
