@@ -21,7 +21,7 @@ import pandas as pd
 import aging.stats.trend_tests
 from aging.campaign.errors import suggestion
 from aging.core import format
-from aging.core.errors import AgingError, InconclusiveError, InputError, require
+from aging.core.errors import AgingError, InconclusiveError, InputError, MistakesError, require
 from aging.core.metrics import PRIMARY, indicators
 from aging.core.plugins import discover
 from aging.core.quantities import parse_duration, parse_size
@@ -45,6 +45,8 @@ from aging.store.results import open_results as open_stored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from aging.findings.rejuvenation.advice import Advice
 
 __all__ = ["AgingError", "Results", "TrendResult", "analyze", "load_results", "open_results", "run", "trend"]
 
@@ -475,6 +477,39 @@ class Results:
         from the file where the campaign has ended since, else computed from what there is; nothing is written.
         """
         return self._findings if raw else findings_frame(self._findings.findings)
+
+    def restart_advice(
+        self,
+        deployment: str,
+        *,
+        limit: float | str | None = None,
+        cost_restart: float | None = None,
+        cost_crash: float | None = None,
+        indicator: str | None = None,
+    ) -> Advice:
+        """How often to restart a deployment, as ``aging rejuvenate`` says it: the age that costs least, and why.
+
+        ``limit`` is where the server fails (``"8GiB"``, or a number in the unit of the ``indicator``), by default what
+        the results know. The costs are in any one unit, both or none: by default the requests that wait or are lost.
+        """
+        from aging.findings.rejuvenation.advice import Question, advise  # noqa: PLC0415 - the replay's policies
+        from aging.stats import SeriesError  # noqa: PLC0415
+        from aging.stats.renewal.optimum import Costs  # noqa: PLC0415
+
+        if (cost_restart is None) != (cost_crash is None):
+            raise InputError("cost_restart, cost_crash: give both in one unit, or none of them")
+        try:
+            costs = None if cost_restart is None or cost_crash is None else Costs(cost_restart, cost_crash)
+        except (SeriesError, TypeError):
+            what = f"{cost_restart!r} and {cost_crash!r} are no costs; give numbers above 0"
+            raise InputError(f"cost_restart, cost_crash: {what}") from None
+        _check(deployment, self.deployments, f"there is no deployment {deployment!r}")
+        bound = None if limit is None else float(_limit(limit).value)
+        question = Question(bound, indicator, costs, (deployment,))
+        try:
+            return advise(self._measured, discover(aging.stats.trend_tests, TrendTest), question)[0]
+        except MistakesError as error:
+            raise InputError("; ".join(map(str, error.mistakes)).replace("--", "")) from None
 
     @property
     def plot(self) -> Plots:

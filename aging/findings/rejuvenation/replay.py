@@ -1,9 +1,9 @@
 """What a policy would have done on a recorded series: the policy and the governor themselves, in virtual time.
 
 The model: growth goes on as it was recorded, whoever is restarted. A restart, and a crash, put the level back to that
-of a fresh generation, the first level after the warm-up; from then on the recorded increments are added to it. While the
-server is down its growth of that time is left out. A crash is a reading at or above the limit. What a restart would
-have changed besides the level (the load that waits, a warm-up that grows anew) is not in it.
+of a fresh generation, the first level after the warm-up; from then on the recorded increments are added to it. While
+the server is down its growth of that time is left out. A crash is a reading at or above the limit. What a restart
+would have changed besides the level (the load that waits, a warm-up that grows anew) is not in it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aging.rejuvenation.base import Lifetime, Moment, Policy, Subject
+from aging.rejuvenation.base import Decision, Lifetime, Moment, Policy, Subject
 from aging.rejuvenation.governor import Governor, Rules
 from aging.stats.renewal.optimum import Costs
 
 Floats = NDArray[np.float64]
 
 _SERVER = "replayed"
+_SEED = 0
 _SMOOTH = 5
 """Readings whose median is the level that a restart is counted from: noise at that moment is not growth."""
 
@@ -72,7 +74,7 @@ class Replayed:
         return self.cost / self.seconds
 
 
-MakePolicy = Callable[[Subject], "Policy[object] | None"]  # type: ignore[type-var]
+MakePolicy = Callable[[Subject], Policy[Any] | None]
 """The policy of a new generation; None for no policy."""
 
 
@@ -101,8 +103,10 @@ def replay(path: Path, candidate: Candidate, costs: Costs, down: Downtime) -> Re
         level, age = value + base, now - began
         peak = max(peak, min(level, path.limit))
         crashed = level >= path.limit and age > 0
-        if not crashed and not _restarts(policy, governor, path.indicator, level, now, age):
-            continue
+        if not crashed:
+            decision = _asked(policy, path.indicator, level, Moment(age, now))
+            if decision is None or governor.refusal(_SERVER, now, urgent=decision.urgent) is not None:
+                continue
         lifetimes.append(Lifetime(max(age, 1e-9), crashed))
         crashes, restarts = crashes + crashed, restarts + (not crashed)
         back, stopped = now + (down.crash if crashed else down.restart), True
@@ -123,25 +127,18 @@ def replay(path: Path, candidate: Candidate, costs: Costs, down: Downtime) -> Re
     )
 
 
-def _restarts(
-    policy: Policy[object] | None,  # type: ignore[type-var]
-    governor: Governor,
-    indicator: str,
-    level: float,
-    now: float,
-    age: float,
-) -> bool:
+def _asked(policy: Policy[Any] | None, indicator: str, level: float, moment: Moment) -> Decision | None:
     if policy is None:
-        return False
-    policy.observe(age, {indicator: level})
-    decision = policy.decide(Moment(age, now))
-    return decision is not None and governor.refusal(_SERVER, now, urgent=decision.urgent) is None
+        return None
+    policy.observe(moment.age, {indicator: level})
+    return policy.decide(moment)
 
 
 def best_in_hindsight(
     path: Path, make: Callable[[float], Candidate], costs: Costs, down: Downtime, ages: Sequence[float]
 ) -> tuple[float, Replayed]:
-    """The age of a periodic restart among ``ages`` that would have cost least on this path, and what it would have done.
+    """The age of a periodic restart among ``ages`` that would have cost least on this path, and what it would have
+    done.
 
     Running to the crash is an age that is never reached.
     """
@@ -162,7 +159,7 @@ def joined(pieces: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     return np.concatenate(times), np.concatenate(levels)
 
 
-def extended(t: Floats, y: Floats, rate: float, seconds: float, most: int, seed: int = 0) -> tuple[Floats, Floats]:
+def extended(t: Floats, y: Floats, rate: float, seconds: float, most: int) -> tuple[Floats, Floats]:
     """The path and, after its end, the same growth at ``rate`` per second with its own noise, up to ``seconds`` in all.
 
     The noise is drawn from the residuals of the recorded path in blocks (Künsch 1989, moving blocks of the cube root of
@@ -177,7 +174,7 @@ def extended(t: Floats, y: Floats, rate: float, seconds: float, most: int, seed:
     residuals = y - rate * t
     residuals = residuals - np.polyval(np.polyfit(t - t[0], residuals, 1), t - t[0])
     block = max(round(y.size ** (1 / 3)), 1)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     starts = rng.integers(max(y.size - block, 1), size=later.size // block + 1)
     drawn = residuals[(starts[:, None] + np.arange(block)).ravel() % y.size][: later.size]
     end = float(np.median(y[-_SMOOTH:]))

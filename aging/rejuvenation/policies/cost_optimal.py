@@ -1,4 +1,4 @@
-"""Restart at the age that costs least in the long run, by the growth of this generation and the ends of earlier ones."""
+"""Restart at the age that costs least in the long run, by the growth of this generation and earlier lifetimes."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class CostOptimalOptions(RejuvenationOptions):
         0.02,
         ge=0,
         lt=1,
-        description="part of the room between a fresh server's level and the limit; a restart is urgent when only this "
-        "part is left",
+        description="part of the room between a fresh server's level and the limit; it restarts when only this part is "
+        "left, and does not wait when only half of it is",
     )
 
     @model_validator(mode="after")
@@ -65,9 +65,10 @@ class CostOptimalOptions(RejuvenationOptions):
 class CostOptimal(Policy[CostOptimalOptions]):
     """Minimizes the long-run cost C(T) of :mod:`aging.stats.renewal.optimum` anew as a generation ages.
 
-    The rate of this generation gives the survival of its rest: what was served already is certain. Where three earlier
-    generations or more have failed, the optimum of their lifetimes is kept as well, and the earlier age counts. Close to
-    the limit it restarts whatever the rate is: a step or a fast leak may come before a rate is known.
+    The rate of this generation gives the survival of its rest: what was served already is certain. Where three
+    earlier generations or more have failed, the optimum of their lifetimes is kept as well, and the earlier age
+    counts. Close to the limit it restarts whatever the rate is: a step or a fast leak may come before a rate is
+    known.
     """
 
     kind = "cost-optimal"
@@ -107,7 +108,8 @@ class CostOptimal(Policy[CostOptimalOptions]):
         reserve = max(o.reserve * max(o.limit - self._record.fresh, 0.0), self._record.margin(now.age, self._costs))
         if self._level >= o.limit - reserve:
             reason = f"{o.indicator} is {self._level:,.0f}, and its limit {o.limit:,.0f}"
-            return Decision(reason, {"level": self._level, "limit": o.limit, "reserve": reserve}, urgent=True)
+            urgent = self._level >= o.limit - reserve / 2
+            return Decision(reason, {"level": self._level, "limit": o.limit, "reserve": reserve}, urgent)
         if now.age < o.least:
             return None
         if now.age >= self._due:

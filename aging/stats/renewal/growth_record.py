@@ -53,13 +53,13 @@ class GrowthRecord:
 
     @property
     def fresh(self) -> float:
-        """The level at its start: the median of the first twentieth of the blocks, at least three; NaN without readings."""
+        """The level at its start: the median of a twentieth of the blocks, at least three; NaN without readings."""
         _, means, _ = self.blocks()
         return float(np.median(means[: max(means.size // 20, 3)])) if means.size else float("nan")
 
     @property
     def jump(self) -> float:
-        """By how much the largest rise between two readings exceeds the largest fall: 0 of noise, large of a staircase."""
+        """How much larger the largest rise between two readings is than the largest fall: of noise about 0."""
         return max(self._rise - self._fall, 0.0)
 
     def margin(self, age: float, costs: Costs) -> float:
@@ -75,7 +75,7 @@ class GrowthRecord:
         return max(-float(ndtri(share)) * math.sqrt(self._squares / self._readings), self.jump)
 
     def blocks(self) -> tuple[Floats, Floats, Floats]:
-        """The middles (seconds of age), means and largest values of the blocks that hold readings, all of shape (m,)."""
+        """The middles (seconds of age), means and largest values of blocks that hold readings, all of shape (m,)."""
         held = np.flatnonzero(self._counts)
         middles = np.asarray((self._start or 0.0) + (held + 0.5) * self._step, dtype=np.float64)
         return middles, self._sums[held] / self._counts[held], self._tops[held]
@@ -84,7 +84,8 @@ class GrowthRecord:
         """When the generation reaches ``limit``, seen at ``age``; None with too few readings.
 
         The rate is Sen's slope of the means with its interval. What is left counts from the line through the means at
-        ``age``, plus the most that a reading was above the line and a jump: the limit is met by a peak, not by the mean.
+        ``age``, plus the most that a reading was above the line and a jump: the limit is met by a peak, not by the
+        mean.
         """
         t, means, tops = self.blocks()
         if t.size < LEAST_FOR_INTERVAL:

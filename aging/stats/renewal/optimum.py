@@ -2,8 +2,9 @@
 
 A cycle ends with a restart at age T, which costs c_r, or with a crash before, which costs c_f. By the renewal reward
 theorem the long-run cost per second is the mean cost of a cycle over its mean length (Barlow and Proschan,
-*Mathematical Theory of Reliability*, 1965, age replacement; as a cost model of rejuvenation Huang, Kintala, Kolettis and
-Fulton, *Software rejuvenation: analysis, module and applications*, FTCS 1995):
+*Mathematical Theory of Reliability*, 1965, age replacement; costs of rejuvenation: Huang, Kintala, Kolettis and
+Fulton, *Software rejuvenation: analysis, module and applications*, FTCS 1995; in this form Dohi, Goševa-Popstojanova
+and Trivedi, PRDC 2000):
 
     C(T) = (c_r S(T) + c_f (1 - S(T))) / integral of S from 0 to T
 
@@ -45,9 +46,9 @@ class Costs:
 class Optimum:
     """The best age of a restart, in ``seconds`` since the generation was ready; infinite: not to restart.
 
-    ``low`` and ``high`` are its 95 % limits, ``cost_rate`` is its long-run cost per second, ``never`` that of running to
-    the crash. ``flat`` are the first and the last age around it that cost at most 5 % more. ``crashes`` is the share of
-    the generations that crash before it.
+    ``low`` and ``high`` are its 95 % limits, ``cost_rate`` is its long-run cost per second, ``never`` that of running
+    to the crash. ``flat`` are the first and the last age around it that cost at most 5 % more. ``crashes`` is the
+    share of the generations that crash before it.
     """
 
     seconds: float
@@ -69,7 +70,8 @@ class Optimum:
 
 
 def cost_rate(survival: Survival, costs: Costs, ages: Floats) -> Floats:
-    """C(T) per second at each of ``ages`` > 0 seconds, shape of ``ages``; a restart at an age comes before its failures."""
+    """C(T) per second at each of ``ages`` > 0 seconds, in their shape; a restart comes before the failures of its
+    age."""
     s = survival.before_age(ages)
     return np.asarray((costs.restart * s + costs.crash * (1 - s)) / survival.served(ages))
 
