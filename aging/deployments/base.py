@@ -185,7 +185,7 @@ class DeploymentBase(ABC, Generic[S]):
         return self.offers
 
     def not_offered(self) -> Mapping[str, str]:
-        """What to set in the campaign file so that an action is offered that is not, by action."""
+        """Why an action is not offered that the kind may have, and what to set, by action."""
         return {}
 
     def known_aging(self) -> KnownAging | None:

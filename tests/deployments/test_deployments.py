@@ -102,6 +102,7 @@ def test_vllm_on_cpu(tmp_path: Path) -> None:
         *("--served-model-name", "local", "--host", "127.0.0.1", "--port", "18080"),
         *("--max-model-len", "1024", "--max-num-seqs", "16"),
         *("--enable-prefix-caching", "--disable-uvicorn-access-log"),
+        *("--shutdown-timeout", "12"),
         *("--distributed-executor-backend", "uni", "--enforce-eager", "--dtype", "float32"),
         *("--kv-cache-memory-bytes", "67108864"),
     )
@@ -124,6 +125,7 @@ def test_vllm_on_cuda() -> None:
         *("--served-model-name", "local", "--host", "127.0.0.1", "--port", "18080"),
         *("--max-model-len", "1024", "--max-num-seqs", "16"),
         *("--no-enable-prefix-caching", "--disable-uvicorn-access-log"),
+        *("--shutdown-timeout", "12"),
         *("--gpu-memory-utilization", "0.9", "--seed", "1"),
     )
     assert "HF_HUB_OFFLINE" not in made.env, "a hub id is to be downloaded"
@@ -189,11 +191,12 @@ def test_openvino_cache() -> None:
 def test_llama_cpp_python() -> None:
     made = launch(LlamaCppPython, model="m.gguf")
     assert made.argv == (
-        *("/e/llama-cpp-python/bin/python", "-u", "-m", "llama_cpp.server"),
+        *("/e/llama-cpp-python/bin/python", "-u", made.argv[2]),
         *("--model", "m.gguf", "--model_alias", "local", "--host", "127.0.0.1", "--port", "18080"),
         *("--n_ctx", "1024", "--n_threads", "1", "--n_threads_batch", "1", "--n_gpu_layers", "0"),
         *("--interrupt_requests", "false", "--verbose", "false"),
     )
+    assert made.argv[2].endswith("/llama_cpp_python_server.py")
     assert made.endpoint.metrics_path is None
     cached = launch(LlamaCppPython, model="m.gguf", cache_size="64MiB").argv
     assert cached[-6:-2] == ("--cache", "true", "--cache_size", "67108864")
@@ -205,7 +208,8 @@ def test_triton() -> None:
     assert made.argv[0] == "/e/triton/bin/python"
     assert made.argv[3:] == (
         *("--model", "m.gguf", "--port", "18080", "--metrics-port", "18081"),
-        *("--context", "1024", "--parallel", "4", "--threads", "1", "--cache-ram-mib", "0"),
+        *("--context", "1024", "--parallel", "4", "--threads", "1"),
+        *("--exit-timeout", "9", "--cache-ram-mib", "0"),
     )
     assert made.endpoint.path == "/v2/models/local/generate_stream"
     assert made.endpoint.metrics_url == "http://127.0.0.1:18081/metrics"

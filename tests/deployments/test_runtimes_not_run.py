@@ -124,6 +124,7 @@ def test_tgi(tmp_path: Path) -> None:
         *("--prometheus-port", "19000", "--shard-uds-path", "/tmp/aging-tgi-18080"),
         *("--max-total-tokens", "1024", "--max-concurrent-requests", "128"),
         *("--max-batch-total-tokens", "4096", "--cuda-memory-fraction", "1", "--usage-stats", "off"),
+        *("--graceful-termination-timeout", "12"),
     )
     assert made.env == {"PREFIX_CACHING": "0", "HF_HUB_OFFLINE": "1"}
     assert is_openai_on_loopback(made, "/metrics", {})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
 from aging.campaign.schema import DeploymentOptions
 from aging.core.processes.child import MAIN
 from aging.core.targets import EngineMetric
+from aging.deployments.actions import GROUP_SIGTERM, MAIN_SIGTERM
 from aging.deployments.base import Deployment, EndpointOptions, metrics_of
 from aging.deployments.lifecycle import Launch
 
@@ -27,6 +28,11 @@ class CommandOptions(EndpointOptions, DeploymentOptions):
         "`decode` behind a router: they start with it, are sampled separately, and end it when one of them ends",
     )
     metrics: str | None = Field(None, pattern="^/", description="path of the Prometheus endpoint; none by default")
+    stop: Literal["group", "main"] = Field(
+        "group",
+        description='which of its processes get SIGTERM when it is stopped: all, or `"main"`, the first alone, for a '
+        "server that drains by itself and needs its workers meanwhile",
+    )
 
     @field_validator("components")
     @classmethod
@@ -49,6 +55,7 @@ class Command(Deployment[CommandOptions]):
             argv=self._filled(o.command),
             env=o.env,
             endpoint=o.endpoint(f"http://127.0.0.1:{o.port}", self.model, o.metrics),
+            stop=GROUP_SIGTERM if o.stop == "group" else MAIN_SIGTERM,
             components={name: self._filled(argv) for name, argv in o.components.items()},
         )
 

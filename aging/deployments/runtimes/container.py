@@ -82,6 +82,9 @@ class Container(DeploymentBase[ContainerOptions]):
     def essential_key(self) -> str:
         return "image"
 
+    def not_offered(self) -> Mapping[str, str]:
+        return {"trim": "the allocator probe cannot be loaded into a container"}
+
     def common_metrics(self) -> Mapping[str, EngineMetric]:
         return metrics_of(self.options.engine)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from aging.campaign.schema import DeploymentOptions
@@ -11,6 +13,8 @@ from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
 from aging.deployments.environments import Requirements, environments_folder
 from aging.deployments.lifecycle import Launch
+
+_SCRIPT = Path(__file__).parents[1] / "_scripts" / "llama_cpp_python_server.py"
 
 
 class LlamaCppPythonOptions(DeploymentOptions):
@@ -28,7 +32,10 @@ class LlamaCppPythonOptions(DeploymentOptions):
 
 
 class LlamaCppPython(Deployment[LlamaCppPythonOptions]):
-    """``python -m llama_cpp.server`` in its own environment. It computes one request at a time.
+    """``llama_cpp.server`` in its own environment. It computes one request at a time.
+
+    It is uvicorn, in one process: at SIGTERM it refuses new connections and waits without limit for the answers under
+    way; the script that starts it keeps its streams from being cut.
 
     It honours no request to go on past the end of a text: answers may be shorter.
     """
@@ -43,7 +50,7 @@ class LlamaCppPython(Deployment[LlamaCppPythonOptions]):
         return Launch(
             argv=(
                 str(self.requirements[0].python(environments_folder())),
-                *("-u", "-m", "llama_cpp.server"),
+                *("-u", str(_SCRIPT)),
                 *("--model", self.served, "--model_alias", "local"),
                 *("--host", "127.0.0.1", "--port", str(o.port)),
                 *("--n_ctx", str(o.context)),

@@ -1,6 +1,6 @@
 """Stop a real runtime with streams under way, and count how many end whole.
 
-``python -m analysis.stops vllm --streams 4 --tokens 200 --set reset_caches=true --ladder own --ladder group``: for each
+``python -m analysis.offers.stop vllm --streams 4 --tokens 200 --set parallel=4 --ladder own --ladder group``: for each
 ladder the server is started, all streams are sent, and once each has its first token the ladder begins. A line per
 ladder says how many streams were whole, how many were cut, the seconds from the first signal to the end, and the exit.
 """
@@ -28,7 +28,7 @@ from aging.deployments.models.gguf import cached_gguf
 from aging.deployments.models.huggingface import cached_folder
 from aging.deployments.models.presets import PRESETS
 
-_READY_SECONDS = 180.0
+_READY_SECONDS = 400.0
 _STREAM_SECONDS = 300.0
 
 
@@ -125,8 +125,11 @@ async def _stream(
                     if "[DONE]" in line or '"finish_reason":"length"' in line.replace(" ", ""):
                         done = True
                     if '"finish_reason":"abort"' in line.replace(" ", ""):
+                        sys.stderr.write(f"stream {number} ended with {line[:200]}\n")
                         return None
-    except httpx.HTTPError:
+    except httpx.HTTPError as error:
+        if first.is_set():
+            sys.stderr.write(f"stream {number} after {time.monotonic() - began:.2f} s: {error!r}\n")
         first.set()
         return None
     return time.monotonic() - began if done else None
@@ -138,7 +141,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m analysis.stops", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m analysis.offers.stop", description=__doc__)
     parser.add_argument("kind", help="kind of deployment, like vllm")
     parser.add_argument(
         "--ladder", action="append", choices=("own", "group"), help="that of the runtime; SIGTERM to all"

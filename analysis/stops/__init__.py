@@ -1,1 +1,0 @@
-"""How real runtimes end: streams under way, the stop ladder, and what is left of them."""
