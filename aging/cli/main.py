@@ -20,8 +20,6 @@ from aging.core.errors import AgingError, ExitCode
 
 _VERBS = (
     *("run", "resume", "stop", "status", "observe", "guard", "check", "plan", "calibrate"),
-    *("trend", "scan", "validate", "doctor", "analyze", "report", "model", "env"),
-    *("run", "resume", "stop", "status", "observe", "check", "plan", "calibrate"),
     *("rejuvenate", "trend", "scan", "validate", "doctor", "analyze", "report", "model", "env"),
 )
 

@@ -31,7 +31,6 @@ def kaplan_meier(seconds: Sequence[float], failed: Sequence[bool]) -> Survival:
     deaths = np.searchsorted(np.sort(t[died]), ages, side="right") - np.searchsorted(
         np.sort(t[died]), ages, side="left"
     )
-    return Survival.stepped(ages, np.cumprod(1 - deaths / at_risk))
     return Survival.stepped(ages, np.asarray(np.cumprod(1 - deaths / at_risk), dtype=np.float64))
 
 
