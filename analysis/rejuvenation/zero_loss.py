@@ -125,8 +125,8 @@ def main() -> int:
             file=sys.stderr,
             flush=True,
         )
-    given = shlex.join(["", *sys.argv[1:]]).removeprefix("''")
-    text = "\n".join(report(trials, f"python -m analysis.rejuvenation.zero_loss{given}")) + "\n"
+    command = shlex.join(["python", "-m", "analysis.rejuvenation.zero_loss", *sys.argv[1:]])
+    text = "\n".join(report(trials, command)) + "\n"
     print(text)
     if options.write:
         TABLE.write_text(text)
