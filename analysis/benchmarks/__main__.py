@@ -45,6 +45,7 @@ PARTS: Mapping[str, Callable[[], Iterator[Line]]] = {
         guard.guard_month,
         schedule.schedules,
         load.load_client,
+        load.verification,
         load_client.transports,
         http_clients.tools,
     )

@@ -20,15 +20,20 @@ import numpy as np
 import psutil
 
 from aging.core.endpoint import Endpoint
+from aging.deployments.reference_server.completions import Events, parse
+from aging.load.http.sse import StreamedAnswer
 from aging.load.job import Job, load_table
-from aging.load.requests.bodies import body
+from aging.load.requests.bodies import body, content
+from aging.load.requests.expectation import expectation
 from aging.load.requests.prompts import messages
+from aging.load.schedule.planned_request import PlannedRequest
 from aging.store.reader import read_rows
 from analysis.benchmarks.figures import Line
 
 _RATE = 50.0
 _LOAD_SECONDS = 10.0
 _LOAD_REPEATS = 5
+_VERIFIED_TOKENS, _VERIFIED_REPEATS = 200, 200
 _BARE_SECONDS = 4.0
 _BARE_REQUESTS = 200
 
@@ -52,6 +57,32 @@ def load_client() -> Iterator[Line]:
         bare = median(each[which] for each in bare_late)
         to = f"bare asyncio.sleep ({bare:.3g} ms)"
         yield Line(f"{what}: sent late, {quantile}", lateness, "ms", lateness / bare, to)
+
+
+def verification() -> Iterator[Line]:
+    """What it takes to parse a token of a stream, and to verify it against the answer of the reference server."""
+    endpoint = Endpoint("http://127.0.0.1:1", "reference", answers="reference")
+    request = PlannedRequest(0, 0.0, 200, _VERIFIED_TOKENS, True)
+    written = content(endpoint, request, messages(request, 1))
+    asked = parse(written, chat=False)
+    events = Events(asked, 0)
+    pieces = [events.token(index) for index in range(asked.output_tokens)]
+
+    def read(*, verified: bool) -> float:
+        began = time.process_time()
+        stream = StreamedAnswer()
+        due = expectation(endpoint, request, written) if verified else None
+        stream.verify = None if due is None else due.take
+        for piece in pieces:
+            stream.feed(piece, 0.0)
+        assert stream.failure is None
+        assert stream.tokens == asked.output_tokens
+        return (time.process_time() - began) / asked.output_tokens * 1e6
+
+    both = [(read(verified=True), read(verified=False)) for _ in range(_VERIFIED_REPEATS)]
+    verified, plain = (median(times) for times in zip(*both, strict=True))
+    to = f"unverified ({plain:.3g} µs)"
+    yield Line("token of a stream, parsed and verified: CPU", verified, "µs a token", verified / plain, to)
 
 
 @contextlib.contextmanager

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from scipy.stats import beta
@@ -255,12 +256,17 @@ def main() -> int:
     """Simulate, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a few campaigns of each")
+    parser.add_argument(
+        "--campaigns", type=int, help=f"of clean, and of leaking servers; {Size().campaigns} by default"
+    )
+    parser.add_argument("--days", type=float, help=f"of the governor; {Size().days:g} by default")
     parser.add_argument("--write", action="store_true", help=f"write docs/tables/{TABLE.name} beside printing it")
     options = parser.parse_args()
     began = time.monotonic()
-    found = simulate(QUICK if options.quick else Size(), lambda line: print(line, file=sys.stderr, flush=True))
-    given = " --quick" if options.quick else " --write"
-    command = f"python -m analysis.rejuvenation.accelerated{given}"
+    size = QUICK if options.quick else Size()
+    size = replace(size, campaigns=options.campaigns or size.campaigns, days=options.days or size.days)
+    found = simulate(size, lambda line: print(line, file=sys.stderr, flush=True))
+    command = shlex.join(["python", "-m", "analysis.rejuvenation.accelerated", *sys.argv[1:]])
     text = "\n".join(report(found, command, time.monotonic() - began)) + "\n"
     print(text)
     if options.write:

@@ -58,7 +58,7 @@ def count(records: pd.DataFrame, due: Mapping[int, float], served: Path, away: S
     cut = bad[bad["finished"].map(lambda at: _within(away, at)).astype(bool)]
     lost = bad.drop(cut.index)
     absent = due.keys() - set(rows["index"])
-    excused = _excused(absent, due, away)
+    excused = absent & _excused(absent | set(cut["index"]), due, away)
     unsent = {number for number in excused if not begun[number]}
     waited = (rows["sent"] - rows["scheduled"])[rows["held"].astype(bool)]
     return Count(
@@ -75,14 +75,14 @@ def count(records: pd.DataFrame, due: Mapping[int, float], served: Path, away: S
     )
 
 
-def _excused(absent: Set[int], due: Mapping[int, float], away: Sequence[Away]) -> Set[int]:
-    """The numbers without a record that are in one row with some that were due without a runner.
+def _excused(unanswered: Set[int], due: Mapping[int, float], away: Sequence[Away]) -> Set[int]:
+    """The numbers that are in one row with some that were due without a runner.
 
     A client on a busy host is late: what waits when the runner is killed may have been due a while before.
     """
     excused: set[int] = set()
     row: list[int] = []
-    for number in (*sorted(absent), None):
+    for number in (*sorted(unanswered), None):
         if row and number != row[-1] + 1:
             excused |= set(row) if any(_within(away, due[one]) for one in row) else set()
             row = []

@@ -24,7 +24,6 @@ _MOST_DELAY_SECONDS = 1.5
 _STARTS_APART = 2
 """Every so many starts of an action the runner is killed in one."""
 
-_EVERY_SECONDS = 6.0
 _POLL_SECONDS = 0.01
 _PATIENCE_SECONDS = 600.0
 
@@ -32,7 +31,7 @@ _PATIENCE_SECONDS = 600.0
 def killed_trial(plan: Plan, action: str, kills: int = _KILLS) -> Trial:
     """Run the campaign, kill its runner in the middle of every other action, resume, and count."""
     chance = Random(SEED)
-    argv = aging("run", write_campaign(plan, action, _EVERY_SECONDS), "--results", plan.folder)
+    argv = aging("run", write_campaign(plan, action), "--results", plan.folder)
     away: list[Away] = []
     with (plan.folder / "log").open("ab") as log:
         for _ in range(kills):

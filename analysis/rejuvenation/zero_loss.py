@@ -5,7 +5,7 @@ must receive, and by the log of the servers, which append the number of every re
 answered. A trial is a campaign of the package, started by its command line; behind HAProxy it is two servers in turn
 under the package's load process. In *runner killed* the runner is killed in the middle of an action, and resumed::
 
-    python -m analysis.rejuvenation.zero_loss --write                         # all of it: about 20 minutes
+    python -m analysis.rejuvenation.zero_loss --write                         # all of it: about 25 minutes
     python -m analysis.rejuvenation.zero_loss --only restart --requests 2000  # one trial, to see that it works
 
 A trial that is in the folder is not run again, so that a study that was interrupted goes on.
@@ -34,7 +34,7 @@ from analysis.rejuvenation.trial import Plan, Trial
 
 TABLE = ROOT / "docs" / "tables" / "zero_loss.md"
 FOLDER = ROOT / "build" / "zero-loss"
-REQUESTS, RATE = 120_000, 150.0
+REQUESTS, RATE = 120_000, 100.0
 
 TRIALS: Mapping[str, Callable[[Plan], Trial]] = {
     **{action: partial(campaign_trial, action=action) for action in ACTIONS},
@@ -125,8 +125,8 @@ def main() -> int:
             file=sys.stderr,
             flush=True,
         )
-    given = shlex.join(["", *sys.argv[1:]]).removeprefix("''")
-    text = "\n".join(report(trials, f"python -m analysis.rejuvenation.zero_loss{given}")) + "\n"
+    command = shlex.join(["python", "-m", "analysis.rejuvenation.zero_loss", *sys.argv[1:]])
+    text = "\n".join(report(trials, command)) + "\n"
     print(text)
     if options.write:
         TABLE.write_text(text)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from aging.campaign.load import parse_campaign
 from aging.core.errors import CampaignError
 from aging.deployments.base import metrics_of
+from aging.deployments.runtimes.attach import Attach
 from aging.deployments.runtimes.command import Command
 from aging.deployments.runtimes.llama_cpp import LlamaCpp
 from aging.deployments.runtimes.llama_cpp_python import LlamaCppPython
@@ -56,6 +59,27 @@ deployment = [{ name = "a", kind = "reference", port = 18080, step = "1MiB" }]
 """
     with pytest.raises(CampaignError, match="a step needs both"):
         parse_campaign(text, Catalogue.discovered().kinds())
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"drain": "15s"}, "drain: 15 s is not less than stop_timeout, 15 s"),
+        ({"retained": 0.5, "sawtooth": "1MiB"}, "retained_share"),
+    ],
+)
+def test_reference_that_contradicts_itself(keys: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Reference.options_table.model_validate({"name": "a", "kind": "reference", **keys})
+
+
+def test_answers_that_are_verified() -> None:
+    assert launch(Reference).endpoint.answers == "reference"
+    table = {"name": "a", "kind": "attach", "url": "http://127.0.0.1:1", "pid": 1}
+    for keys, answers in (({}, "unknown"), ({"verify": "reference"}, "reference")):
+        endpoint = Attach(Attach.options_table.model_validate({**table, **keys}), None).origin().endpoint
+        assert endpoint is not None
+        assert endpoint.answers == answers
 
 
 def test_command_placeholders() -> None:

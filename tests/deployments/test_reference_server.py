@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,8 +19,10 @@ from typing import Any
 import httpx
 import pytest
 
+from aging.deployments.hooks import call_all
 from aging.deployments.reference_server.completions import BadRequestError, parse
 from aging.deployments.reference_server.leak import PAGE_BYTES, Aging, Freed
+from aging.deployments.runtimes.reference import Reference
 
 SLACK_BYTES = 96 * 1024
 """Tolerance for Python's allocator: 16 KiB were measured over 3,500 requests; the leaks here are of megabytes."""
@@ -486,6 +489,17 @@ def test_sleep_and_wake_up(start: Callable[..., Server]) -> None:
     server.http.post("/wake_up").raise_for_status()
     server.complete()
     assert server.metric("reference_held_bytes") == 1_000_000 // PAGE_BYTES * PAGE_BYTES
+
+
+def test_offers_are_answered(start: Callable[..., Server]) -> None:
+    server = start("--leak-bytes-per-request", "1e6", "--retained-share", "1")
+    for action, offer in Reference.offers.items():
+        server.complete(3)
+        held = server.metric("reference_held_bytes")
+        result = asyncio.run(call_all(offer.calls, server.url, 30.0))
+        assert result.ok, (action, result.message)
+        assert server.metric("reference_held_bytes") == (held if action == "reset-caches" else 0), "it has no cache"
+    assert {"trim", "reset-caches", "sleep"} == set(Reference.offers)
 
 
 def test_exhaustion_kills(start: Callable[..., Server]) -> None:

@@ -1,0 +1,73 @@
+"""Simulated days of rejuvenated servers, in a process of their own: a simulation changes its clocks for good."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from analysis.rejuvenation.accelerated import Outcome
+from tests.conftest import ROOT
+
+SCRIPT = """
+import json, sys
+from dataclasses import asdict
+from analysis.rejuvenation import accelerated
+from analysis.rejuvenation.simulation import Host
+host = Host(1)
+print(json.dumps([asdict(getattr(accelerated, name)(host, *rest)) for name, *rest in json.loads(sys.argv[1])]))
+"""
+
+
+def simulated(*campaigns: tuple[Any, ...]) -> list[Outcome]:
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(campaigns)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return [Outcome(**one) for one in json.loads(ran.stdout)]
+
+
+def test_days() -> None:
+    clean, leaking, never, periodic = simulated(
+        ("watched", "warm-up", 1),
+        ("watched", "slow leak", 1),
+        ("month", "never", 0, 2.0),
+        ("month", "periodic", 0, 2.0),
+    )
+    assert (clean.triggered, clean.deaths) == (0, 0)
+    assert leaking.rejuvenations >= 1
+    assert leaking.deaths == 0
+    assert never.deaths >= 2, "it exhausts its memory, and is started again"
+    assert never.down_seconds == pytest.approx(never.deaths * 370, abs=60)
+    assert (periodic.deaths, periodic.rejuvenations) == (0, 7)
+    assert periodic.down_seconds == pytest.approx(7 * 73, abs=30)
+    assert periodic.seconds == pytest.approx(2 * 86_400, abs=200)
+
+
+@pytest.mark.parametrize("at_most", [1, 2])
+def test_no_more_at_once_than_allowed(at_most: int) -> None:
+    (found,) = simulated(("governed", at_most, 0, 4.0))
+    assert found.at_once == at_most, "all are due together, so that only the governor keeps them apart"
+    assert found.rejuvenations > 30
+    assert 1 <= found.most_a_day <= 6
+
+
+def test_sum() -> None:
+    one = Outcome(campaigns=1, deaths=2, at_once=1, most_a_day=3, seconds=10.0)
+    both = one + Outcome(campaigns=1, deaths=1, at_once=2, most_a_day=1, seconds=5.0)
+    assert both == Outcome(campaigns=2, deaths=3, at_once=2, most_a_day=3, seconds=15.0)
+    assert asdict(one + Outcome()) == asdict(one)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_study_in_small() -> None:
+    argv = [sys.executable, "-m", "analysis.rejuvenation.accelerated", "--quick"]
+    ran = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "| `never` |" in ran.stdout
+    assert "| **all** | 12 |" in ran.stdout
