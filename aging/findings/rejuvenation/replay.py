@@ -77,7 +77,7 @@ class Replayed:
 
 
 MakePolicy = Callable[[Subject], Policy[Any] | None]
-"""The policy of a new generation; None for no policy."""
+"""The policy of the first generation; None for no policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,9 @@ def replay(path: Path, candidate: Candidate, costs: Costs, down: Downtime) -> Re
             governor.begin(_SERVER, now)
             governor.end(_SERVER, back, "helped")
         back += path.warmup
-        policy = candidate.make(
-            Subject(generation=restarts + crashes + 1, lifetimes=tuple(lifetimes), limits={path.indicator: path.limit})
-        )
+        if policy is not None:
+            generation, limits = restarts + crashes + 1, {path.indicator: path.limit}
+            policy = policy.renewed(Subject(generation=generation, lifetimes=tuple(lifetimes), limits=limits))
     return Replayed(
         candidate.name,
         restarts,
