@@ -14,12 +14,14 @@ from analysis.rejuvenation.accelerated import Outcome
 from tests.conftest import ROOT
 
 SCRIPT = """
-import json, sys
+import json, sys, tempfile
+from pathlib import Path
 from dataclasses import asdict
 from analysis.rejuvenation import accelerated
 from analysis.rejuvenation.simulation import Host
-host = Host(1)
-print(json.dumps([asdict(getattr(accelerated, name)(host, *rest)) for name, *rest in json.loads(sys.argv[1])]))
+with tempfile.TemporaryDirectory() as folder:
+    host = Host(1, Path(folder))
+    print(json.dumps([asdict(getattr(accelerated, name)(host, *rest)) for name, *rest in json.loads(sys.argv[1])]))
 """
 
 
