@@ -204,7 +204,7 @@ def report(found: Found, command: str, seconds: float) -> Iterator[str]:
     yield ""
     yield f"{time.strftime('%Y-%m-%d')}, `{command}`, {seconds / 60:.0f} minutes on {os.cpu_count()} cores."
     yield f"Servers have a limit of {_LIMIT}, and are read every 30 s (fast leaks every 5 s). Where one reaches it, it"
-    yield "is killed, and a supervisor starts it again. A restart takes 73 s, a repair 370 s."
+    yield "is killed, and a supervisor starts it again after 300 s. A start takes 70 s."
     yield ""
     yield f'`trend`, `within = "1h"`, `alpha = {ALPHA}`, one day each: servers without a leak.'
     yield ""

@@ -46,7 +46,7 @@ def test_days() -> None:
     assert never.deaths >= 2, "it exhausts its memory, and is started again"
     assert never.down_seconds == pytest.approx(never.deaths * 370, abs=60)
     assert (periodic.deaths, periodic.rejuvenations) == (0, 7)
-    assert periodic.down_seconds == pytest.approx(7 * 73, abs=30)
+    assert periodic.down_seconds == pytest.approx(7 * 70, abs=5)
     assert periodic.seconds == pytest.approx(2 * 86_400, abs=200)
 
 
