@@ -243,7 +243,7 @@ def _no_command(pid: int) -> tuple[str, ...]:  # noqa: ARG001 - there is no such
 
 def campaign_text(names: Sequence[str], seconds: float, tables: str = "") -> str:
     """A campaign file without load, of these servers; ``tables`` are the `[[rejuvenation]]` tables."""
-    head = f'schema = 1\nname = "simulated"\nseed = 7\nduration = "{seconds:g}s"\n[load]\nkind = "none"\n'
+    head = f'schema = 1\nname = "simulated"\nseed = 7\nduration = "{seconds:.0f}s"\n[load]\nkind = "none"\n'
     servers = (
         f'[[deployment]]\nname = "{name}"\nkind = "reference"\nport = {2000 + place}\n'
         for place, name in enumerate(names)
