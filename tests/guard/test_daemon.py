@@ -186,9 +186,11 @@ def test_it_waits_for_a_server_that_is_not_there_yet(
     guard = begin("--name", server.pattern, *QUICK[:2])
     guard.until(lambda one: "Waiting for" in one.log)
     server.start()
-    guard.until(running)
-    assert guard.stop() == 0
-    server.stop()
+    try:
+        guard.until(running)
+        assert guard.stop() == 0
+    finally:
+        server.stop()
 
 
 def test_it_ends_with_a_pid(begin: Begin) -> None:
