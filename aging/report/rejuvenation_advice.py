@@ -45,7 +45,7 @@ def sentences(advice: Advice) -> Iterator[str]:
     growth = _growth(advice)
     if growth:
         yield growth
-    if advice.reason in ("may_grow", "growth_open") and advice.outlook is not None:
+    if advice.reason in ("may_grow", "growth_open", "safe", "no_growth") and advice.outlook is not None:
         yield outlook.sentence(advice.indicator, replace(advice.outlook, limit_name=_limit_name(advice)))
     notes = zip(advice.note_codes, advice.notes, strict=True)
     yield from (note for code, note in notes if code == "may_still_fill")
@@ -75,6 +75,8 @@ def _answer(advice: Advice) -> str:
             return f"No advice for {name} yet. If {measured}, restart it every {age}."
         case "never" if advice.reason == "costs":
             return f"No rejuvenation of {name} pays: a crash costs too little, or comes at any age alike. Let it run."
+        case "never" if advice.reason == "safe":
+            return f"No rejuvenation of {name} pays: {what} does not reach its limit before the horizon."
         case "never":
             return (
                 f"No rejuvenation of {name} pays: {what} does not grow ({advice.verdict}). "

@@ -56,6 +56,7 @@ Reason = Literal[
     "failures",
     "costs",
     "no_growth",
+    "safe",
     "at_limit",
     "growth_open",
     "no_series",
@@ -63,10 +64,10 @@ Reason = Literal[
     "died",
     "above_limit",
 ]
-"""Of ``every``: the growth, or the failures. Of ``never``: crashes cost too little, or nothing grows. ``at_limit``: it
-was at the limit already, and its growth counts up to there. Of ``undecided``: growth is not shown or may end; too few
-samples; no growth was seen, but a slow one that reaches the limit cannot be excluded; generations died earlier than the
-growth explains; the first level that was measured is above the limit."""
+"""Of ``every``: the growth, or the failures; ``at_limit``: it was at the limit already, and its growth counts up to
+there. Of ``never``: crashes cost too little, nothing grows, or what may grow is safe for the horizon. Of ``undecided``:
+growth is not shown or may end; too few samples; no growth was seen, but a slow one that reaches the limit cannot be
+excluded; generations died earlier than the growth explains; the first level that was measured is above the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,12 +261,12 @@ class _Judge:
 
 def _without_age(advice: Advice) -> Advice:
     """No age follows from an indicator that is not known to grow."""
-    if advice.verdict not in _NO_GROWTH:
-        return _with(advice, "undecided", "growth_open")
     if advice.failures:
         return _with(advice, "undecided", "died")
-    safe = advice.outlook is not None and advice.outlook.answer == "safe"
-    return _with(advice, "never" if safe else "undecided", "no_growth" if safe else "may_grow")
+    grows = advice.verdict not in _NO_GROWTH
+    if advice.outlook is not None and advice.outlook.answer == "safe":
+        return _with(advice, "never", "safe" if grows else "no_growth")
+    return _with(advice, "undecided", "growth_open" if grows else "may_grow")
 
 
 def _growth(course: Course, age: float, left: float, spread: float) -> GrowthLifetime:
