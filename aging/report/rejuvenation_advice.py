@@ -60,6 +60,8 @@ def sentences(advice: Advice) -> Iterator[str]:
             f"{_flat(best)} costs at most 5 % more than the best."
         )
     price = advice.price
+    if price is None:
+        return
     unit = f" {price.unit}" if price.unit else ""
     yield f"Costs: restart {price.costs.restart:,.3g}{unit}, crash {price.costs.crash:,.3g}{unit} ({price.source})."
 

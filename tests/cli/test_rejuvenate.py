@@ -161,3 +161,17 @@ def test_a_death_before_the_limit_is_no_advice(tmp_path: Path, capsys: pytest.Ca
     assert main(["rejuvenate", str(folder), *NEAR, *COSTS, "--json", "--no-replay"]) == 3
     (advice,) = json.loads(capsys.readouterr().out)["advice"]
     assert (advice["answer"], advice["reason"], advice["failures"]) == ("undecided", "died", 1)
+
+
+def test_a_deployment_without_series_does_not_keep_others_from_advice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "first-look"
+    shutil.copytree(FIRST_LOOK, folder)
+    for rows in (folder / "reference-clean").rglob("*.parquet"):
+        rows.unlink()
+    asked = ("--deployment", "reference-leak", "--deployment", "reference-clean", "--limit", "160MiB")
+    assert main(["rejuvenate", str(folder), *asked, "--json", "--no-replay"]) == 3
+    clean, leak = json.loads(capsys.readouterr().out)["advice"]
+    assert (clean["answer"], clean["reason"], clean["price"]) == ("undecided", "no_series", None)
+    assert leak["answer"] == "every"

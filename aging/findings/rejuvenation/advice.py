@@ -94,10 +94,11 @@ class CurvePoint:
 class Advice:
     """The answer for one deployment. Rates in the indicator's unit per hour, ages in seconds of a generation.
 
-    ``lifetime`` is the median age at which it fails with the 95 % limits; infinite: never. ``curve`` ends with the
-    run to the crash, at an infinite age. ``seen_seconds`` is the longest generation that was measured, ``died_after``
-    the shortest that died. ``verdict`` and the notes are those of the indicator's finding in the campaign, ``outlook``
-    is that for this limit. ``open`` names further indicators of which it is not decided whether they go on growing.
+    ``lifetime`` is the median age at which it fails with the 95 % limits; infinite: never. ``curve`` ends with the run
+    to the crash, at an infinite age. Of a deployment without series, ``limit`` and ``price`` are not looked for.
+    ``seen_seconds`` is the longest generation that was measured, ``died_after`` the shortest that died. ``verdict`` and
+    the notes are those of the indicator's finding in the campaign, ``outlook`` is that for this limit. ``open`` names
+    further indicators of which it is not decided whether they go on growing.
     """
 
     deployment: str
@@ -105,7 +106,7 @@ class Advice:
     answer: Answer
     reason: Reason
     limit: NamedLimit | None
-    price: Price
+    price: Price | None
     verdict: str
     rate_per_hour: float | None = None
     rate_limits: tuple[float, float] | None = None
@@ -137,17 +138,23 @@ def advise(
     runs = validities(results)
     wanted = [one for one in measured.series if one.owner in names]
     limited = _limits(measured, question)
-    indicators = _indicators(names, question, limited, {(one.owner, one.indicator) for one in wanted})
+    seen = {one.owner for one in wanted}
+    measured_names = [name for name in names if name in seen]
+    indicators = _indicators(measured_names, question, limited, {(one.owner, one.indicator) for one in wanted})
     chosen = [one for one in wanted if one.indicator in indicators.get(one.owner, ())]
     groups: dict[tuple[str, str], list[IndicatorAnalysis]] = {}
     for one in analyze_all(chosen, tests):
         groups.setdefault((one.series.owner, one.series.indicator), []).append(one)
-    prices = {name: price(results, name, question.costs) for name in names}
+    prices = {name: price(results, name, question.costs) for name in measured_names}
     verdicts = {(one.deployment, one.indicator): one.verdict for one in findings}
     analysis = results.manifest.campaign.analysis
     judge = _Judge(runs, analysis.test, verdicts, analysis.horizon_seconds)
     found: list[Advice] = []
     for name in names:
+        if name not in seen:
+            asked = question.indicator or PRIMARY
+            found.append(Advice(name, asked, "undecided", "no_series", None, None, "inconclusive"))
+            continue
         ended = lifetimes(results, name)
         each = [
             judge.of(
@@ -226,7 +233,7 @@ class _Judge:
         if failures >= _ENOUGH_FAILURES:
             seconds, failed = [one.seconds for one in ended], [one.failed for one in ended]
             best = optimum_of_lifetimes(seconds, failed, cost.costs)
-            return _answered(advice, "failures", best, complete(seconds, failed))
+            return _answered(advice, "failures", best, complete(seconds, failed), cost.costs)
         courses = courses_of(group, self.runs) if group else []
         if finding is None or not courses:
             return advice
@@ -234,11 +241,11 @@ class _Judge:
             return _with(advice, "undecided", "above_limit")
         advice = replace(advice, outlook=outlook_of(courses, limit.value, self.horizon))
         if advice.verdict == "aging" and all(one.low > 0 for one in courses):
-            return self._of_growth(advice, group, courses, limit.value)
+            return self._of_growth(advice, group, courses, limit.value, cost.costs)
         return _without_age(advice)
 
     def _of_growth(
-        self, advice: Advice, group: Sequence[IndicatorAnalysis], courses: Sequence[Course], limit: float
+        self, advice: Advice, group: Sequence[IndicatorAnalysis], courses: Sequence[Course], limit: float, costs: Costs
     ) -> Advice:
         """The age by a growth that goes on; none where a generation died earlier than that: it fails of another cause,
         or at a lower level.
@@ -249,12 +256,12 @@ class _Judge:
         reason: Reason = "growth"
         if crossed:
             parts, reason = [_growth(one, age, 0.0, spread) for age in crossed for one in courses], "at_limit"
-        best = optimum_of_growth(parts, advice.price.costs)
+        best = optimum_of_growth(parts, costs)
         survival = Survival.mixture([one.survival() for one in parts])
         life = survival.quantile(0.5)
         if advice.died_after is not None and advice.died_after < min(best.seconds, life):
             return _with(advice, "undecided", "died")
-        answered = _answered(advice, reason, best, survival)
+        answered = _answered(advice, reason, best, survival, costs)
         far = advice.seen_seconds is not None and life >= _FAR * advice.seen_seconds
         return replace(answered, answer="provisional") if far and answered.answer == "every" else answered
 
@@ -285,11 +292,11 @@ def _spread(one: IndicatorAnalysis) -> float:
     return _NOISE_AT_BOTH * float(np.std(y - np.polyval(np.polyfit(t - t[0], y, 1), t - t[0])))
 
 
-def _answered(advice: Advice, reason: Reason, best: Optimum, survival: Survival) -> Advice:
+def _answered(advice: Advice, reason: Reason, best: Optimum, survival: Survival, costs: Costs) -> Advice:
     told = _with(advice, "every" if best.pays else "never", reason if best.pays else "costs")
     life = survival.quantile(0.5), survival.quantile(0.025), survival.quantile(0.975)
     middle = best.seconds if math.isfinite(best.seconds) else life[0]
-    costs, ages = advice.price.costs, sorted({middle * share for share in _SHARES})
+    ages = sorted({middle * share for share in _SHARES})
     rates, s = cost_rate(survival, costs, np.array(ages)), survival.before_age(np.array(ages))
     points = [
         CurvePoint(age, float(rate) * _HOUR, float(1 - alive)) for age, rate, alive in zip(ages, rates, s, strict=True)
@@ -303,7 +310,7 @@ def _with(advice: Advice, answer: Answer, reason: Reason) -> Advice:
 
 
 def _with_replay(advice: Advice, group: Sequence[IndicatorAnalysis]) -> Advice:
-    if advice.limit is None or not group or advice.lifetime is None or advice.optimum is None:
+    if advice.limit is None or advice.price is None or not group or advice.lifetime is None or advice.optimum is None:
         return advice
     shown = replayed(group, advice.limit.value, advice.price, advice.lifetime[0], advice.optimum.seconds)
     return replace(advice, replay=shown)
