@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from aging.campaign.errors import suggestion
 from aging.core.clock import Stamp, Timeline, boot_id
 from aging.core.errors import StorageError
 from aging.core.format import byte_size, level, readable_duration
 from aging.core.kernel_limits import KERNEL, WHOLE
 from aging.core.processes.ownership import Identity
 from aging.core.records import Reading
+from aging.guard.apart import Apart, inmost, policy_of_guard
 from aging.guard.decisions import DecisionJournal
 from aging.guard.history import History
 from aging.guard.look import Answer, Asked, LastLook, look_due
@@ -24,7 +24,6 @@ from aging.guard.options import LIMIT_KEYS, MEMORY, Guarding, Share
 from aging.guard.state import LastAction, Pending, Server, Stage, State, StateFolder, Tally
 from aging.rejuvenation.base import Decision, Lifetime, Moment, Policy, Subject
 from aging.rejuvenation.governor import Governor, Outcome, Rules
-from aging.rejuvenation.kinds import policies
 from aging.rejuvenation.levels import Ceiling
 from aging.store.events import (
     Event,
@@ -73,19 +72,19 @@ class Watch:
         self._folder, self._journal, self._say, self._timeline = folder, journal, say, timeline
         table = guarding.table
         self.state = replace(state, target=guarding.label, policy=None if table is None else table.policy)
-        self.indicator = str(getattr(table, "indicator", MEMORY))
-        self._plugin = None if table is None else policies()[table.policy]
-        self._in_child = self._plugin is not None and self._plugin.needs_scipy
+        asks = None if table is None else inmost(table)
+        self.indicator = str(getattr(asks, "indicator", MEMORY))
+        self._reads = () if asks is None else tuple(asks.reads.values())
         limits = {name for one in KERNEL.get(self.indicator, ()) for name in (one.limit, one.room)}
-        self._kept = {self.indicator, WHOLE.get(self.indicator, self.indicator), *limits, *_texts(guarding.raw)}
+        self._kept = {self.indicator, WHOLE.get(self.indicator, self.indicator), *limits, *self._reads}
         rules = Rules() if table is None else Rules.of(table)
         self._governor = Governor(rules, {guarding.label: state.past})
         self.present = False
         self._born = 0.0
         self._history = History()
         self._policy: Policy[Any] | None = None
+        self._apart: Apart | None = None
         self._ceiling = self._new_ceiling()
-        self._child_decision: Decision | None = None
         self._values: dict[str, float] = {}
         self._refused: str | None = None
         self._blind_said = False
@@ -109,12 +108,12 @@ class Watch:
             self._ended(server, now, same_boot=server.boot == boot)
         new = Server(main.pid, main.start, boot, number, now.wall - age)
         before, self._policy = self._policy, None
-        self._history, self._child_decision, self._ceiling = History(), None, self._new_ceiling()
+        self._history, self._ceiling = History(), self._new_ceiling()
         self._values, self._blind_said, self._refused = {}, False, None
         self._say(f"{self.guarding.label}: pid {main.pid} serves, generation {number}, {readable_duration(age)} old")
         self._save(replace(self.state, server=new, renewed=None, outlook=None, looked=None, level=None), now)
         if before is not None:
-            self._policy = self._next_policy(before)
+            self._renew(before)
 
     def gone(self, why: str) -> None:
         """No process serves."""
@@ -160,7 +159,7 @@ class Watch:
         if first:
             self._save(self.state, now)
         if self._policy is None and self._ready_for_policy(age):
-            self._policy = self._first_policy()
+            self._begin_policy()
         if self._policy is not None:
             self._policy.observe(age, values)
 
@@ -191,24 +190,25 @@ class Watch:
     def _subject(self) -> Subject:
         """What the policy knows; where a key of its own has the share of the limit, that is the kernel's."""
         server, limit, given = self.state.server, self.state.limit, self.guarding.limit
-        has_own = isinstance(given, Share) and any(self.guarding.raw.get(key) for key in LIMIT_KEYS)
+        has_own = isinstance(given, Share) and any(self.guarding.asks.get(key) for key in LIMIT_KEYS)
         limits = {} if limit is None or given is None or has_own or not self._in_bytes else {self.indicator: limit}
         return Subject(0, 1, 1 if server is None else server.generation, self.state.lifetimes, limits)
 
-    def _first_policy(self) -> Policy[Any] | None:
-        """The policy of the present generation; after a rejuvenation it is the next one of its kind."""
-        if self._plugin is None:
-            return None
-        if self._in_child:
-            return self._plugin.urgent_part(self.guarding.table, self._subject())
-        policy = self._plugin(self.guarding.table, self._subject())
+    def _begin_policy(self) -> None:
+        """Make the policy of the present generation; after a rejuvenation it is the next one of its kind."""
+        if self.guarding.table is None:
+            return
+        self._policy, self._apart = policy_of_guard(self.guarding.table, self._subject())
         last, server = self.state.last, self.state.server
         done = last is not None and last.outcome in ("helped", "unhelpful")
-        renewed = done and last is not None and server is not None and last.wall >= server.since
-        return policy.renewed(self._subject()) if renewed else policy
+        if done and last is not None and server is not None and last.wall >= server.since:
+            self._renew(self._policy)
 
-    def _next_policy(self, before: Policy[Any]) -> Policy[Any] | None:
-        return self._first_policy() if self._in_child else before.renewed(self._subject())
+    def _renew(self, before: Policy[Any]) -> None:
+        """Go on with the next policy after ``before``."""
+        self._policy = before.renewed(self._subject())
+        within = getattr(self._policy, "inner", self._policy)
+        self._apart = within if isinstance(within, Apart) else None
 
     # -- looks ------------------------------------------------------------------------------------------------------
 
@@ -230,8 +230,8 @@ class Watch:
             age=age,
             wall=now.wall,
             limit=self.state.limit,
-            table=dict(self.guarding.raw) if self._in_child else None,
-            subject=asdict(self._subject()) if self._in_child else None,
+            table=None if self._apart is None else dict(self.guarding.asks),
+            subject=None if self._apart is None else asdict(self._subject()),
         )
 
     def looked(self, answer: Answer, generation: int, now: Stamp) -> None:
@@ -240,7 +240,8 @@ class Watch:
         if server is None or server.generation != generation:
             return
         before = None if self.state.outlook is None else self.state.outlook.verdict
-        self._child_decision = answer.decision
+        if self._apart is not None:
+            self._apart.standing = answer.decision
         self.state = replace(self.state, outlook=answer.outlook or self.state.outlook)
         found = answer.outlook
         if found is not None and found.verdict != before:
@@ -273,8 +274,7 @@ class Watch:
         age = self.age_at(now)
         if age > _BLIND_AFTER_SECONDS and not self._blind_said:
             self._say_blind()
-        urgent = None if self._policy is None else self._policy.decide(Moment(age, now.wall))
-        decision = urgent or self._child_decision
+        decision = None if self._policy is None else self._policy.decide(Moment(age, now.wall))
         if decision is None:
             self._refused = None
             return None
@@ -285,8 +285,8 @@ class Watch:
         if refusal is not None:
             self.refuse(decision, refusal.code, refusal.message, refusal.until, now)
             return None
-        looked = self.state.looked
-        if urgent is None and looked is not None and age - looked.age > _STALE_SECONDS:
+        looked, apart = self.state.looked, self._apart
+        if apart is not None and apart.by_look and looked is not None and age - looked.age > _STALE_SECONDS:
             self._look_now = True
             return None
         return decision
@@ -320,8 +320,6 @@ class Watch:
     def _say_blind(self) -> None:
         self._blind_said = True
         lacking = None if self._policy is None else self._policy.missing(self._values)
-        if lacking is None and self._in_child and self.indicator not in self._values:
-            lacking = f"No sampler reads {self.indicator!r}; {suggestion(self.indicator, self._values)}"
         if lacking is not None:
             self._say(f"The policy cannot decide: {lacking}")
             self.state = replace(self.state, alarm=lacking)
@@ -344,7 +342,9 @@ class Watch:
         server, table = self.state.server, self.guarding.table
         if server is None or table is None:
             return None
-        self._refused, self._child_decision = None, None
+        self._refused = None
+        if self._apart is not None:
+            self._apart.standing = None
         self._governor.begin(self.guarding.label, now.mono)
         self._count_decision("carried-out")
         pending = Pending(stage, now.mono, decision.reason, server, self.state.level)
@@ -420,12 +420,12 @@ class Watch:
                 now,
             )
         if outcome != "failed" and self._policy is not None and pending is not None and pending.server == server:
-            self._policy = self._next_policy(self._policy)
+            self._renew(self._policy)
         self._save(self.state, now)
 
     def _measures(self) -> bool:
         """Whether the policy decides by readings: one that goes by time alone is not asked whether it helped."""
-        return self._in_child or (self._policy is not None and bool(self._policy.indicators))
+        return bool(self._reads)
 
     def _say_disarmed(self, generation: int, why: str, now: Stamp) -> None:
         """Note what the rules know now, and say it once if that disarms the policy."""
@@ -507,11 +507,6 @@ class Watch:
             "replica": 1,
             "generation": 1 if server is None else server.generation,
         }
-
-
-def _texts(table: Mapping[str, Any]) -> set[str]:
-    """Every text in a table: what may name an indicator."""
-    return {value for value in table.values() if isinstance(value, str)}
 
 
 def _reasons(decision: Decision) -> str:
