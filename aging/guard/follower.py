@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from aging.core.errors import AttachError
+from aging.core.errors import AttachError, SeveralError
 from aging.core.processes import procfs
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity
@@ -26,6 +26,8 @@ class Follower:
         self._main: Identity | None = None
         self._pids: tuple[int, ...] = ()
         self.why = ""
+        self.several = False
+        """Whether several processes match, so that none of them is followed."""
         self.hook_runs = False
         """Whether a hook of this guard runs now: `systemctl restart vllm` matches `--name vllm`."""
 
@@ -34,10 +36,11 @@ class Follower:
         if self._attached is not None and self._running(self._attached):
             return self._main
         self._attached = self._main = None
+        self.several = False
         try:
             found: Attached = await self._origin.begin(Path(), Path())
         except AttachError as error:
-            self.why = str(error)
+            self.why, self.several = str(error), isinstance(error, SeveralError)
             return None
         if found.main is None or not self._running(found):
             self.why = "it has just ended"

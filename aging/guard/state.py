@@ -80,7 +80,7 @@ class State:
     """Everything that outlives the guard's process.
 
     ``renewed`` is when, by the guard's clock, an action made the present process young again; ``alarm`` is what an
-    operator has to look after.
+    operator has to look after; ``drained`` is whether an action that failed has left the server out of rotation.
     """
 
     target: str = ""
@@ -102,6 +102,7 @@ class State:
     indicator: str = ""
     sampled: float | None = None
     alarm: str | None = None
+    drained: bool = False
 
     def with_lifetime(self, lifetime: Lifetime) -> tuple[Lifetime, ...]:
         """The lifetimes with one more, the oldest left out where they are many."""

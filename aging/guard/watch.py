@@ -47,13 +47,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an action ended: its outcome, what failed, seconds, requests cut, and seconds by stage."""
+    """How an action ended: its outcome, what failed, seconds, requests cut, seconds by stage.
+
+    ``drained``: the server is still out of rotation.
+    """
 
     outcome: Outcome
     seconds: float
     why: str = ""
     cut: int = 0
     stages: Mapping[str, float] = field(default_factory=dict)
+    drained: bool = False
 
 
 class Watch:
@@ -80,7 +84,7 @@ class Watch:
         rules = Rules() if table is None else Rules.of(table)
         self._governor = Governor(rules, {guarding.label: state.past})
         self.present = False
-        self._born = 0.0
+        self._born: float | None = None
         self._history = History()
         self._policy: Policy[Any] | None = None
         self._apart: Apart | None = None
@@ -97,6 +101,7 @@ class Watch:
     def arrived(self, main: Identity, age: float, now: Stamp) -> None:
         """A process serves that started ``age`` seconds ago: the one that is known, or the next generation."""
         server, boot = self.state.server, boot_id()
+        lived = None if self._born is None else now.mono - self._born
         self.present, self._born = True, now.mono - age
         if server is not None and (server.pid, server.start, server.boot) == (main.pid, main.start, boot):
             if self._policy is None and not self._values:
@@ -105,7 +110,7 @@ class Watch:
             return
         number = 1 if server is None else server.generation + 1
         if server is not None:
-            self._ended(server, now, same_boot=server.boot == boot)
+            self._ended(server, max(now.wall - server.since, 0.0) if lived is None else lived, now)
         new = Server(main.pid, main.start, boot, number, now.wall - age)
         before, self._policy = self._policy, None
         self._history, self._ceiling = History(), self._new_ceiling()
@@ -121,10 +126,9 @@ class Watch:
             self.present = False
             self._say(f"{self.guarding.label}: {why}; waiting for the next one")
 
-    def _ended(self, server: Server, now: Stamp, *, same_boot: bool) -> None:
+    def _ended(self, server: Server, lived: float, now: Stamp) -> None:
         """Note how long the generation before served, and whether its end was planned."""
-        planned = self.state.pending is not None or not same_boot
-        lived = max(now.wall - server.since, 0.0)
+        planned = self.state.pending is not None or server.boot != boot_id()
         lifetimes = self.state.with_lifetime(Lifetime(lived, failed=not planned))
         tally = self.state.tally if planned else replace(self.state.tally, restarts=self.state.tally.restarts + 1)
         self.state = replace(self.state, lifetimes=lifetimes, tally=tally)
@@ -165,8 +169,8 @@ class Watch:
 
     def age_at(self, now: Stamp) -> float:
         """Seconds since the present generation started, or since an action made it young again without a restart."""
-        renewed = self.state.renewed
-        return now.mono - (self._born if renewed is None else max(self._born, renewed))
+        born, renewed = self._born or 0.0, self.state.renewed
+        return now.mono - (born if renewed is None else max(born, renewed))
 
     def _ready_for_policy(self, age: float) -> bool:
         """A share of the kernel's limit is known once that has been read."""
@@ -283,7 +287,9 @@ class Watch:
             self.refuse(decision, "dry-run", "only said", None, now)
             return None
         if refusal is not None:
-            self.refuse(decision, refusal.code, refusal.message, refusal.until, now)
+            disarmed = f"the policy is disarmed; {self._how_to_rearm()}"
+            why = disarmed if refusal.code == "disarmed" else refusal.message
+            self.refuse(decision, refusal.code, why, refusal.until, now)
             return None
         looked, apart = self.state.looked, self._apart
         if apart is not None and apart.by_look and looked is not None and age - looked.age > _STALE_SECONDS:
@@ -297,8 +303,7 @@ class Watch:
             return
         self._refused = code
         self._count_decision(code)
-        when = "" if until is None else f", until in {readable_duration(max(until - now.mono, 0.0))}"
-        self._say(f"No action ({code}): {why}{when}. The policy asks: {_reasons(decision)}")
+        self._say(f"No action ({code}): {why.removesuffix('.')}. The policy asks: {_reasons(decision)}")
         self._record(self._decided(decision, code, why, until), now)
         self._save(self.state, now)
 
@@ -384,7 +389,13 @@ class Watch:
         last = LastAction(outcome, ended.seconds, freed if in_bytes else None, ended.cut, now.wall)
         alarm = why if outcome == "failed" else None
         self.state = replace(
-            self.state, pending=None, last=last, alarm=alarm, tally=replace(tally, outcomes=outcomes), looked=None
+            self.state,
+            pending=None,
+            last=last,
+            alarm=alarm,
+            tally=replace(tally, outcomes=outcomes),
+            looked=None,
+            drained=ended.drained,
         )
         server = self.state.server
         if outcome in ("helped", "unhelpful") and pending is not None and pending.server == server:
@@ -434,8 +445,16 @@ class Watch:
         if armed and past.disarmed is not None:
             what = f"disarmed after {past.failures} failures in a row; the last one: {why or 'it did not help'}"
             self.state = replace(self.state, alarm=what)
-            self._say(f"ALARM: the policy is {what}. It acts again after `aging guard --rearm`")
+            self._say(f"ALARM: the policy is {what}. Once the cause is mended, {self._how_to_rearm()}")
             self._record(RejuvenationDisarmed(**self._key() | {"generation": generation}, why=what), now)
+
+    def in_rotation(self, now: Stamp) -> None:
+        """Note that the server, which an action had left out of rotation, is back."""
+        self._say(f"{self.guarding.label} answers and is back in rotation")
+        self._save(replace(self.state, drained=False, alarm=None), now)
+
+    def _how_to_rearm(self) -> str:
+        return f"`aging guard --rearm --state {self._folder.folder}` lets it act again"
 
     def rearm(self, now: Stamp) -> None:
         """Let a disarmed policy act again; its budget stays."""
@@ -517,7 +536,7 @@ def _reasons(decision: Decision) -> str:
 
 def _ended_line(outcome: Outcome, ended: Ended, why: str, freed: float | None) -> str:
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in ended.stages.items())
-    back = "" if freed is None else f", {byte_size(freed)} came back"
+    back = f", {byte_size(freed)} came back" if freed is not None and freed > 0 else ""
     cut = f", {ended.cut} requests cut" if ended.cut else ""
     how = {"helped": "Done", "unhelpful": "Done, without effect", "failed": "Failed", "undone": "Taken back"}[outcome]
     return f"{how} in {ended.seconds:.1f} s{f' ({stages})' if stages else ''}{back}{cut}{f': {why}' if why else ''}"
