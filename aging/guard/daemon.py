@@ -6,6 +6,7 @@ Nothing here decides (:mod:`aging.guard.watch`) or acts (:mod:`aging.guard.rejuv
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from dataclasses import asdict, replace
@@ -15,6 +16,7 @@ from aging.core import worker
 from aging.core.clock import Clocks, Stamp
 from aging.core.errors import AttachError, ExitCode, ResultsError, StorageError
 from aging.core.processes.ownership import Identity, age
+from aging.core.targets import EngineMetric
 from aging.core.tasks import cancel_all
 from aging.guard.claim import ClaimedError, Claims, of_process
 from aging.guard.decisions import DecisionJournal, past_of_journal
@@ -39,6 +41,7 @@ _QUICK_SECONDS = 1.0
 
 _STOPPING_SECONDS = 60.0
 _PUT_BACK_SECONDS = 10.0
+_RECOGNISE_SECONDS = 30.0
 _LOOK_SECONDS = 120.0
 _SICK_SECONDS = 60.0
 """Without a reading of a server that runs for so long, `/healthz` answers 503."""
@@ -73,6 +76,7 @@ class Guard:
         self._main: Identity | None = None
         self._acting: asyncio.Task[Ended] | None = None
         self._looking: asyncio.Task[tuple[Answer, int]] | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._notifier = Notifier()
         self._waiting_said = ""
@@ -97,7 +101,7 @@ class Guard:
                 asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
             return await self._loop()
         finally:
-            await cancel_all([task for task in (self._acting, self._looking) if task is not None])
+            await cancel_all([task for task in (self._acting, self._looking, self._asking) if task is not None])
             await self.web.close()
             self._journal.close()
             self._claims.close()
@@ -132,7 +136,7 @@ class Guard:
 
     async def _step(self, readings: Readings) -> None:
         """Read, look, ask, act."""
-        now = self._now()
+        options, now = self._guarding.options, self._now()
         if self._main is not None:
             found, said = await readings.due(time.monotonic())
             for line in said:
@@ -140,6 +144,8 @@ class Guard:
             now = self._now()
             self.watch.see(found, now)
             await self._look(now)
+            if self._asking is None and options.metrics is not None:
+                self._asking = asyncio.create_task(self._recognise(options.metrics))
         if self._folder.rearmed():
             self.watch.rearm(now)
         self._take_end(now)
@@ -169,7 +175,11 @@ class Guard:
         does not answer may start after this guard.
         """
         found = await self._follower.look()
-        never = not self._guarding.where.returns or (self._follower.several and self.watch.state.pending is None)
+        never = (
+            self._guarding.options.once
+            or not self._guarding.where.returns
+            or (self._follower.several and self.watch.state.pending is None)
+        )
         if found is None and never:
             raise AttachError(self._follower.why)
         if self._proxy is not None:
@@ -251,6 +261,20 @@ class Guard:
         else:
             raise error
 
+    async def _recognise(self, url: str) -> None:
+        """Learn once where the metrics of this engine have the common ones."""
+        while True:
+            with contextlib.suppress(worker.WorkerError, TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    found = await worker.call("aging.guard.engine:engine_metrics_at", url)
+                if found is not None:
+                    self._follower.engine_metrics = {
+                        name: EngineMetric(tuple(one["raw"]), one["combine"], one["scale"])
+                        for name, one in found.items()
+                    }
+                    return
+            await asyncio.sleep(_RECOGNISE_SECONDS)
+
     # -- actions ----------------------------------------------------------------------------------------------------
 
     async def _act(self, decision: Decision) -> None:
@@ -288,11 +312,8 @@ class Guard:
     def _take_end(self, now: Stamp) -> None:
         if self._acting is None or not self._acting.done():
             return
-        ended = self._acting.result()
-        self._acting = None
+        ended, self._acting = self._acting.result(), None
         self.watch.end(ended, now)
-        if ended.outcome == "failed":
-            self.watch.alarm(f"the action failed: {ended.why}", now)
 
     async def _put_back(self, now: Stamp) -> None:
         """A server that a failed action has left out of rotation is used again once it answers."""

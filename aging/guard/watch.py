@@ -387,7 +387,7 @@ class Watch:
         tally = self.state.tally
         outcomes = {**tally.outcomes, outcome: tally.outcomes.get(outcome, 0) + 1}
         last = LastAction(outcome, ended.seconds, freed if in_bytes else None, ended.cut, now.wall)
-        alarm = why if outcome == "failed" else None
+        alarm = f"the action failed: {why}" if outcome == "failed" else None
         self.state = replace(
             self.state,
             pending=None,
@@ -402,8 +402,8 @@ class Watch:
             self._history = History()
             self.state = replace(self.state, renewed=now.mono)
         self._governor.end(self.guarding.label, now.mono, outcome)
-        self._say_disarmed(1 if server is None else server.generation, why, now)
         self._say(_ended_line(outcome, ended, why, freed if in_bytes else None))
+        self._say_disarmed(1 if server is None else server.generation, why, now)
         if outcome in ("helped", "unhelpful"):
             figures = {} if before is None or after is None else {"level_before": before, "level_after": after}
             self._record(

@@ -45,6 +45,7 @@ global
 defaults
     mode http
     timeout connect 5s
+    timeout check 5s
     timeout client 120s
     timeout server 120s
     timeout queue 60s
