@@ -99,6 +99,10 @@ class CostOptimal(Policy[CostOptimalOptions]):
         if sum(self._ended[1]) >= _ENOUGH_FAILURES:
             self._by_lifetimes = best_age(complete(*self._ended), self._costs)[0]
 
+    @classmethod
+    def urgent_part(cls, options: CostOptimalOptions, subject: Subject) -> NearLimit:
+        return NearLimit(options, subject)
+
     @property
     def indicators(self) -> Sequence[str]:
         return (self.options.indicator,)
@@ -186,3 +190,38 @@ class CostOptimal(Policy[CostOptimalOptions]):
         if self._growth is not None and self._best <= self._by_lifetimes:
             return optimum_of_growth([self._growth], self._costs)
         return optimum_of_lifetimes(*self._ended, self._costs)
+
+
+class NearLimit(Policy[CostOptimalOptions]):
+    """The urgent part: half the reserve is left, or no more than the level has once risen between two readings."""
+
+    def __init__(self, options: CostOptimalOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
+        super().__init__(options, subject)
+        self._ceiling = Ceiling(options.indicator, subject)
+        self._fresh = self._level = math.nan
+        self._rise = self._fall = 0.0
+
+    @property
+    def indicators(self) -> Sequence[str]:
+        return (self.options.indicator,)
+
+    def observe(self, age: float, values: Mapping[str, float]) -> None:
+        self._ceiling.see(values)
+        value = values.get(self.options.indicator)
+        if value is None or not math.isfinite(value) or age < self.options.warmup:
+            return
+        if math.isnan(self._level):
+            self._fresh = value
+        else:
+            self._rise, self._fall = max(self._rise, value - self._level), max(self._fall, self._level - value)
+        self._level = value
+
+    def decide(self, now: Moment) -> Decision | None:  # noqa: ARG002 - at any age
+        o, limit = self.options, self._ceiling.value(self.options.limit)
+        if limit is None:
+            return None
+        reserve = max(o.reserve * max(limit - self._fresh, 0.0) / 2, self._rise - self._fall)
+        if not self._level >= limit - reserve:
+            return None
+        reason = f"{o.indicator} is {written(o.indicator, self._level)}, and its limit {written(o.indicator, limit)}."
+        return Decision(reason, numbered(o.indicator, level=self._level, limit=limit, reserve=reserve), urgent=True)
