@@ -44,7 +44,7 @@ def test_restarts_shortly_before_the_limit() -> None:
     assert not decision.urgent
     numbers = decision.numbers
     assert numbers["low_seconds"] <= numbers["optimum_seconds"] <= numbers["high_seconds"]
-    assert numbers["slope_per_hour"] == pytest.approx(0.4 * 3600, rel=0.2)
+    assert numbers["rate_bytes_per_hour"] == pytest.approx(0.4 * 3600, rel=0.2)
     assert numbers["cost_per_hour"] > 0
 
 
@@ -90,11 +90,33 @@ def test_least_age() -> None:
 
 
 def test_limit_as_a_size() -> None:
-    assert options(limit="8GiB").limit == 8 * 2**30
+    assert options(limit="8GiB").limit.of(None) == 8 * 2**30
+
+
+def test_share_of_the_limit_that_is_read() -> None:
+    policy = CostOptimal(options(limit="80%"))
+    policy.observe(0.0, {INDICATOR: 900.0})
+    assert policy.decide(Moment(0.0)) is None
+    assert policy.missing([INDICATOR]) is not None
+    known = CostOptimal(options(limit="80%"), Subject(limits={INDICATOR: 1000.0}))
+    known.observe(0.0, {INDICATOR: 900.0})
+    decision = known.decide(Moment(0.0))
+    assert decision is not None
+    assert decision.numbers["limit_bytes"] == 800.0
 
 
 @pytest.mark.parametrize(
-    "keys", [{"limit": "8"}, {"limit": -1}, {"cost_crash": 1}, {"cost_restart": 0}, {"cost_crash": float("inf")}]
+    "keys",
+    [
+        {"limit": "8"},
+        {"limit": -1},
+        {"limit": 0},
+        {"limit": "10s"},
+        {"limit": "1GiB", "indicator": "process_fds"},
+        {"cost_crash": 1},
+        {"cost_restart": 0},
+        {"cost_crash": float("inf")},
+    ],
 )
 def test_refused(keys: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
