@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.format import level as written
 from aging.core.format import readable_duration
-from aging.core.levels import INDICATOR, Level, LevelKey, fitting
+from aging.core.levels import INDICATOR, Level, LevelKey, fitting_limit
+from aging.core.metrics import PRIMARY
 from aging.core.units import Duration
 from aging.rejuvenation.base import Decision, Moment, Policy, Subject
 from aging.rejuvenation.levels import Ceiling, numbered
@@ -34,8 +35,8 @@ class CostOptimalOptions(RejuvenationOptions):
     """The indicator, its limit, and what a restart and a crash cost."""
 
     policy: Literal["cost-optimal"]
-    indicator: str = Field("process_anon_swap_bytes", pattern=INDICATOR, description="sampled indicator")
-    limit: LevelKey = Field(description="level at which the server fails")
+    indicator: str = Field(PRIMARY, pattern=INDICATOR, description="sampled indicator")
+    limit: LevelKey = Field(description="level of the indicator at which the server fails")
     cost_restart: float = Field(gt=0, allow_inf_nan=False, description="cost of a planned restart, in any unit")
     cost_crash: float = Field(
         gt=0, allow_inf_nan=False, description="cost of a crash, in the same unit; the larger one"
@@ -53,10 +54,7 @@ class CostOptimalOptions(RejuvenationOptions):
     @field_validator("limit")
     @classmethod
     def _fits(cls, limit: Level, info: Any) -> Level:
-        if not limit.number > 0:
-            raise ValueError(f"{limit} is no limit; write a level above 0")
-        indicator = info.data.get("indicator")
-        return limit if indicator is None else fitting(limit, indicator)
+        return fitting_limit(limit, info.data.get("indicator", PRIMARY))
 
     @property
     def shares(self) -> Mapping[str, str]:
@@ -172,6 +170,9 @@ class CostOptimal(Policy[CostOptimalOptions]):
                 **numbered(indicator, level=self._level, limit=limit, rate_per_hour=rate),
             },
         )
+        ages = {"age_seconds": age, "optimum_seconds": best.seconds, "low_seconds": best.low, "high_seconds": best.high}
+        levels = numbered(self.options.indicator, level=self._level, limit=limit, rate_per_hour=rate)
+        return Decision(reason, {**ages, "cost_per_hour": best.cost_rate * 3600, **levels})
 
     def _look(self, age: float, limit: float) -> None:
         from aging.stats.renewal.optimum import best_age  # noqa: PLC0415 - scipy, as above
