@@ -178,8 +178,9 @@ class Governor:
 def _backoff(server: str, past: Past, now: float, rules: Rules) -> Refusal | None:
     if not past.failures or past.ended is None or now >= (until := past.ended + rules.pause(past.failures)):
         return None
+    last = "The last rejuvenation" if past.failures == 1 else f"The last {past.failures} rejuvenations"
     message = (
-        f"{_times(past.failures).capitalize()} in a row a rejuvenation of {server} failed or did not help. The next "
+        f"{last} of {server} failed or did not help. The next "
         f"may begin in {readable_duration(until - now)}; after {rules.give_up_after} the policy is disarmed."
     )
     return Refusal("backoff", message, until)

@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.format import level as written
 from aging.core.format import readable_duration
-from aging.core.levels import INDICATOR, Level, LevelKey, fitting
+from aging.core.levels import INDICATOR, Level, LevelKey, fitting_limit
+from aging.core.metrics import PRIMARY
 from aging.core.units import Duration
 from aging.rejuvenation.base import Decision, Moment, Policy, Subject
 from aging.rejuvenation.levels import Ceiling, numbered
@@ -34,8 +35,8 @@ class CostOptimalOptions(RejuvenationOptions):
     """The indicator, its limit, and what a restart and a crash cost."""
 
     policy: Literal["cost-optimal"]
-    indicator: str = Field("process_anon_swap_bytes", pattern=INDICATOR, description="sampled indicator")
-    limit: LevelKey = Field(description="level at which the server fails")
+    indicator: str = Field(PRIMARY, pattern=INDICATOR, description="sampled indicator")
+    limit: LevelKey = Field(description="level of the indicator at which the server fails")
     cost_restart: float = Field(gt=0, allow_inf_nan=False, description="cost of a planned restart, in any unit")
     cost_crash: float = Field(
         gt=0, allow_inf_nan=False, description="cost of a crash, in the same unit; the larger one"
@@ -53,10 +54,7 @@ class CostOptimalOptions(RejuvenationOptions):
     @field_validator("limit")
     @classmethod
     def _fits(cls, limit: Level, info: Any) -> Level:
-        if not limit.number > 0:
-            raise ValueError(f"{limit} is no limit; write a level above 0")
-        indicator = info.data.get("indicator")
-        return limit if indicator is None else fitting(limit, indicator)
+        return fitting_limit(limit, info.data.get("indicator", PRIMARY))
 
     @property
     def shares(self) -> Mapping[str, str]:
@@ -98,6 +96,10 @@ class CostOptimal(Policy[CostOptimalOptions]):
         self._ended = [one.seconds for one in subject.lifetimes], [one.failed for one in subject.lifetimes]
         if sum(self._ended[1]) >= _ENOUGH_FAILURES:
             self._by_lifetimes = best_age(complete(*self._ended), self._costs)[0]
+
+    @classmethod
+    def urgent_part(cls, options: CostOptimalOptions, subject: Subject) -> NearLimit:
+        return NearLimit(options, subject)
 
     @property
     def indicators(self) -> Sequence[str]:
@@ -168,6 +170,9 @@ class CostOptimal(Policy[CostOptimalOptions]):
                 **numbered(indicator, level=self._level, limit=limit, rate_per_hour=rate),
             },
         )
+        ages = {"age_seconds": age, "optimum_seconds": best.seconds, "low_seconds": best.low, "high_seconds": best.high}
+        levels = numbered(self.options.indicator, level=self._level, limit=limit, rate_per_hour=rate)
+        return Decision(reason, {**ages, "cost_per_hour": best.cost_rate * 3600, **levels})
 
     def _look(self, age: float, limit: float) -> None:
         from aging.stats.renewal.optimum import best_age  # noqa: PLC0415 - scipy, as above
@@ -186,3 +191,38 @@ class CostOptimal(Policy[CostOptimalOptions]):
         if self._growth is not None and self._best <= self._by_lifetimes:
             return optimum_of_growth([self._growth], self._costs)
         return optimum_of_lifetimes(*self._ended, self._costs)
+
+
+class NearLimit(Policy[CostOptimalOptions]):
+    """The urgent part: half the reserve is left, or no more than the level has once risen between two readings."""
+
+    def __init__(self, options: CostOptimalOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
+        super().__init__(options, subject)
+        self._ceiling = Ceiling(options.indicator, subject)
+        self._fresh = self._level = math.nan
+        self._rise = self._fall = 0.0
+
+    @property
+    def indicators(self) -> Sequence[str]:
+        return (self.options.indicator,)
+
+    def observe(self, age: float, values: Mapping[str, float]) -> None:
+        self._ceiling.see(values)
+        value = values.get(self.options.indicator)
+        if value is None or not math.isfinite(value) or age < self.options.warmup:
+            return
+        if math.isnan(self._level):
+            self._fresh = value
+        else:
+            self._rise, self._fall = max(self._rise, value - self._level), max(self._fall, self._level - value)
+        self._level = value
+
+    def decide(self, now: Moment) -> Decision | None:  # noqa: ARG002 - at any age
+        o, limit = self.options, self._ceiling.value(self.options.limit)
+        if limit is None:
+            return None
+        reserve = max(o.reserve * max(limit - self._fresh, 0.0) / 2, self._rise - self._fall)
+        if not self._level >= limit - reserve:
+            return None
+        reason = f"{o.indicator} is {written(o.indicator, self._level)}, and its limit {written(o.indicator, limit)}."
+        return Decision(reason, numbered(o.indicator, level=self._level, limit=limit, reserve=reserve), urgent=True)
