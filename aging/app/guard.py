@@ -12,7 +12,7 @@ from aging.core.errors import ExitCode, ResultsError
 from aging.guard.daemon import Guard
 from aging.guard.decisions import read_decisions
 from aging.guard.exposition import Exported, Own
-from aging.guard.options import Guarding
+from aging.guard.options import Guarding, check_command
 from aging.guard.state import REARM, StateFolder, read_state
 from aging.guard.watch import Say
 from aging.store.lock import Lock, owner_of
@@ -34,7 +34,8 @@ def slug(guarding: Guarding) -> str:
 
 
 def guard(guarding: Guarding, folder: Path, say: Say) -> ExitCode:
-    """Guard until the end. Raises LockedError, ClaimedError, ListenError, AttachError, StorageError."""
+    """Guard until the end. Raises GuardError, LockedError, ClaimedError, ListenError, AttachError, StorageError."""
+    check_command(guarding)
     files = StateFolder(folder)
     lock = Lock.take(folder, "guard")
     try:

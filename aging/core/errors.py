@@ -10,6 +10,7 @@
     ├── InputError             2   a value given to a function of the public API; a ValueError, too
     ├── DeploymentError        3   a deployment did not become ready
     │   └── AttachError        2   the process to attach to does not run, or several match
+    │       └── SeveralError   2   several processes match
     ├── StorageError           3   a write that the disk refused; also an OSError
     ├── InconclusiveError      3   too short, too noisy, or a broken run
     └── WorkerError           70   a worker process that ended without a result (``aging.core.worker``)
@@ -115,6 +116,10 @@ class AttachError(DeploymentError):
     """The process to attach to does not run, or several match; the message lists the candidates."""
 
     exit_code = ExitCode.BAD_INPUT
+
+
+class SeveralError(AttachError):
+    """Several processes match; the first line of the message says how many, the others list them."""
 
 
 class InconclusiveError(AgingError):

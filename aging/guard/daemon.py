@@ -6,21 +6,23 @@ Nothing here decides (:mod:`aging.guard.watch`) or acts (:mod:`aging.guard.rejuv
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from aging.core import worker
 from aging.core.clock import Clocks, Stamp
-from aging.core.errors import AttachError, ExitCode, StorageError
+from aging.core.errors import AttachError, ExitCode, ResultsError, StorageError
 from aging.core.processes.ownership import Identity, age
+from aging.core.targets import EngineMetric
 from aging.core.tasks import cancel_all
 from aging.guard.claim import ClaimedError, Claims, of_process
-from aging.guard.decisions import DecisionJournal
+from aging.guard.decisions import DecisionJournal, past_of_journal
 from aging.guard.exposition import CONTENT_TYPE, Exported, Own
 from aging.guard.follower import Follower
-from aging.guard.haproxy import HAProxy, ProxyError
+from aging.guard.haproxy import HAProxy, ProxyError, ProxySilentError
 from aging.guard.look import JUDGE, Answer, Asked, Outlook
 from aging.guard.options import Guarding
 from aging.guard.readings import Readings
@@ -30,6 +32,7 @@ from aging.guard.systemd import Notifier, watchdog_seconds
 from aging.guard.watch import Ended, Say, Watch
 from aging.guard.web import Web
 from aging.rejuvenation.base import Decision
+from aging.rejuvenation.governor import Rules
 from aging.sampling.clock_jumps import ClockJumpDetector
 from aging.store.events import Event, HostSuspended
 
@@ -37,6 +40,8 @@ _QUICK_SECONDS = 1.0
 """Between two looks at the server while an action is under way."""
 
 _STOPPING_SECONDS = 60.0
+_PUT_BACK_SECONDS = 10.0
+_RECOGNISE_SECONDS = 30.0
 _LOOK_SECONDS = 120.0
 _SICK_SECONDS = 60.0
 """Without a reading of a server that runs for so long, `/healthz` answers 503."""
@@ -51,7 +56,14 @@ class Guard:
         state, damage = folder.load()
         if damage is not None:
             say(damage)
+        if state.target not in ("", guarding.label):
+            raise ResultsError(
+                f"{folder.folder} has the state of a guard of {state.target}; give another --state, or remove it"
+            )
         self._timeline = state.timeline()
+        if damage is not None and guarding.table is not None:
+            past = past_of_journal(folder.folder, guarding.label, Rules.of(guarding.table), self._now())
+            state = replace(state, past=past)
         self._journal = DecisionJournal(folder.folder)
         self.watch = Watch(guarding, state, folder, self._journal, say, self._timeline)
         self._follower = Follower(guarding.where, options.metrics)
@@ -60,9 +72,11 @@ class Guard:
         self._claims = Claims()
         self._claimed: str | None = None
         self._contested = False
+        self._next_try = 0.0
         self._main: Identity | None = None
         self._acting: asyncio.Task[Ended] | None = None
         self._looking: asyncio.Task[tuple[Answer, int]] | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._notifier = Notifier()
         self._waiting_said = ""
@@ -72,19 +86,22 @@ class Guard:
     async def run(self) -> ExitCode:
         """Guard until SIGTERM or SIGINT, or until a server ends that cannot return.
 
-        Raises ClaimedError, ListenError, AttachError (by pid), StorageError.
+        Raises ClaimedError, ListenError, AttachError (by pid, or where several match), ProxyError, StorageError.
         """
         options = self._guarding.options
         try:
             self._claims.take(self._guarding.label, self._guarding.label)
-            await self._find(first=True)
+            await self._check()
             if options.listen is not None:
                 await self.web.start(options.listen)
+            where = "" if options.listen is None else f"; metrics at http://{options.listen}/metrics"
+            self._say(f"Guarding {self._guarding.label}; state in {self._folder.folder}{where}")
+            await self._find(first=True)
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
             return await self._loop()
         finally:
-            await cancel_all([task for task in (self._acting, self._looking) if task is not None])
+            await cancel_all([task for task in (self._acting, self._looking, self._asking) if task is not None])
             await self.web.close()
             self._journal.close()
             self._claims.close()
@@ -97,8 +114,6 @@ class Guard:
             time.monotonic(),
             metrics=options.metrics is not None,
         )
-        where = "nowhere" if options.listen is None else f"http://{options.listen}/metrics"
-        self._say(f"Guarding {self._guarding.label}; state in {self._folder.folder}; metrics at {where}")
         self._notifier.ready(self._status())
         if self.watch.state.pending is not None:
             self._recover(self.watch.state.pending)
@@ -116,11 +131,12 @@ class Guard:
         finally:
             readings.stop()
             self.watch.close(self._now())
+        self._say("Stopped")
         return code
 
     async def _step(self, readings: Readings) -> None:
         """Read, look, ask, act."""
-        now = self._now()
+        options, now = self._guarding.options, self._now()
         if self._main is not None:
             found, said = await readings.due(time.monotonic())
             for line in said:
@@ -128,9 +144,12 @@ class Guard:
             now = self._now()
             self.watch.see(found, now)
             await self._look(now)
+            if self._asking is None and options.metrics is not None:
+                self._asking = asyncio.create_task(self._recognise(options.metrics))
         if self._folder.rearmed():
             self.watch.rearm(now)
         self._take_end(now)
+        await self._put_back(now)
         if self._acting is None and not self._contested and (decision := self.watch.ask(now)) is not None:
             await self._act(decision)
         self.watch.tick(now)
@@ -149,17 +168,36 @@ class Guard:
 
     # -- the server -------------------------------------------------------------------------------------------------
 
+    async def _check(self) -> None:
+        """Refuse what waiting does not mend. Raises AttachError, ProxyError.
+
+        Several processes match for a while when an action is under way that starts the next one first. A HAProxy that
+        does not answer may start after this guard.
+        """
+        found = await self._follower.look()
+        never = (
+            self._guarding.options.once
+            or not self._guarding.where.returns
+            or (self._follower.several and self.watch.state.pending is None)
+        )
+        if found is None and never:
+            raise AttachError(self._follower.why)
+        if self._proxy is not None:
+            try:
+                await self._proxy.check()
+            except ProxySilentError as error:
+                self.watch.alarm(f"{error}. No action before it does", self._now())
+
     async def _find(self, *, first: bool = False) -> bool:
-        """Look for the server; whether it runs. Raises AttachError for a pid that is not there at the start."""
+        """Look for the server; whether it runs. Raises ClaimedError if it is first and another guard has it."""
         main = await self._follower.look()
         if main is None:
-            if first and not self._guarding.where.returns:
-                raise AttachError(self._follower.why)
+            why = self._follower.why
             if self._main is not None:
                 self.watch.gone(f"pid {self._main.pid} has ended")
-            elif self._follower.why != self._waiting_said:
-                self._say(f"Waiting for {self._guarding.label}: {self._follower.why}")
-            self._waiting_said, self._main = self._follower.why, None
+            elif why.partition("\n")[0] != self._waiting_said:  # the rows below it change every second
+                self._say(f"Waiting for {self._guarding.label}: {why}")
+            self._waiting_said, self._main = why.partition("\n")[0], None
             return False
         if main != self._main:
             try:
@@ -223,6 +261,20 @@ class Guard:
         else:
             raise error
 
+    async def _recognise(self, url: str) -> None:
+        """Learn once where the metrics of this engine have the common ones."""
+        while True:
+            with contextlib.suppress(worker.WorkerError, TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    found = await worker.call("aging.guard.engine:engine_metrics_at", url)
+                if found is not None:
+                    self._follower.engine_metrics = {
+                        name: EngineMetric(tuple(one["raw"]), one["combine"], one["scale"])
+                        for name, one in found.items()
+                    }
+                    return
+            await asyncio.sleep(_RECOGNISE_SECONDS)
+
     # -- actions ----------------------------------------------------------------------------------------------------
 
     async def _act(self, decision: Decision) -> None:
@@ -230,9 +282,13 @@ class Guard:
         options = self._guarding.options
         if self._proxy is not None:
             try:
-                alone = await self._proxy.alone()
+                alone, withdrawn = await self._proxy.alone(), await self._proxy.withdrawn()
             except ProxyError as error:
                 self.watch.refuse(decision, "proxy", str(error), None, self._now())
+                return
+            if withdrawn and not self.watch.state.drained:
+                why = f"{', '.join(withdrawn)}, and not by this guard, which would put it back; set it to ready first"
+                self.watch.refuse(decision, "withdrawn", why, None, self._now())
                 return
             if alone and options.proxy is not None and not options.proxy.alone:
                 why = (
@@ -256,11 +312,16 @@ class Guard:
     def _take_end(self, now: Stamp) -> None:
         if self._acting is None or not self._acting.done():
             return
-        ended = self._acting.result()
-        self._acting = None
+        ended, self._acting = self._acting.result(), None
         self.watch.end(ended, now)
-        if ended.outcome == "failed":
-            self.watch.alarm(f"the action failed: {ended.why}", now)
+
+    async def _put_back(self, now: Stamp) -> None:
+        """A server that a failed action has left out of rotation is used again once it answers."""
+        if not (self.watch.state.drained and self.watch.present and self._acting is None) or now.mono < self._next_try:
+            return
+        self._next_try = now.mono + _PUT_BACK_SECONDS
+        if await self._rejuvenator.back_in_rotation():
+            self.watch.in_rotation(self._now())
 
     async def _finish(self) -> None:
         """Let an action under way come to its end; what does not is finished or undone by the next guard."""

@@ -14,7 +14,9 @@ from typing import Any
 
 from aging.core.clock import Stamp
 from aging.core.errors import writing
-from aging.store.events import Event
+from aging.rejuvenation.governor import Past, Rules
+from aging.rejuvenation.past import past_of
+from aging.store.events import Event, parsed
 from aging.store.segments import LineFile, parse_line
 
 DECISIONS, EARLIER = "decisions.jsonl", "decisions.1.jsonl"
@@ -43,6 +45,16 @@ class DecisionJournal:
 
     def close(self) -> None:
         self._file.close()
+
+
+def past_of_journal(folder: Path, target: str, rules: Rules, now: Stamp) -> Past:
+    """What the journal says of the rejuvenations of ``target``, for a guard whose state is lost.
+
+    Its times are put on the clock of ``now`` by the wall clock.
+    """
+    events = [one for row in read_decisions(folder) if (one := parsed(row)) is not None]
+    moved = [replace(one, stamp=Stamp(one.stamp.wall, now.mono - (now.wall - one.stamp.wall))) for one in events]
+    return past_of(moved, now.mono, lambda _: rules).get(target, Past())
 
 
 def read_decisions(folder: Path) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ VERDICTS = ("growing", "stable", "undecided")
 OUTCOMES = ("helped", "unhelpful", "failed", "undone")
 DECISIONS = (
     *("carried-out", "dry-run", "at-most", "distance", "budget", "backoff", "disarmed"),
-    *("alone", "proxy"),
+    *("alone", "proxy", "withdrawn"),
 )
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -108,6 +108,7 @@ class Exported:
             "Decisions of the policy, by the rule that refused them; carried-out: none did.",
             [({"rule": rule}, float(count)) for rule, count in counted.items()],
         )
+        yield _one("aging_guard_drained", "Whether a failed action left it out of rotation.", float(state.drained))
         yield _one("aging_guard_acting", "Whether an action is under way.", float(self.acting))
         yield _one("aging_guard_alarm", "Whether an operator has to look: see the log.", float(state.alarm is not None))
         disarmed = float(state.past.disarmed is not None)
@@ -198,8 +199,10 @@ class Exported:
             f"restarts seen: {tally.restarts}",
         ]
         if last is not None:
-            freed = "" if last.freed_bytes is None else f", {byte_size(last.freed_bytes)} came back"
+            freed = f", {byte_size(last.freed_bytes)} came back" if (last.freed_bytes or 0.0) > 0 else ""
             lines.append(f"last action:   {last.outcome} in {last.seconds:.1f} s{freed}")
+        if state.drained:
+            lines.append("HAProxy:       the server is out of rotation until it answers")
         if state.alarm is not None:
             lines.append(f"ALARM:         {state.alarm}")
         return lines

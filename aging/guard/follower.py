@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aging.core.errors import AttachError
+from aging.core.errors import AttachError, SeveralError
 from aging.core.processes import procfs
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity
 from aging.core.records import TREE
-from aging.core.targets import Target
+from aging.core.targets import EngineMetric, Target
 from aging.deployments.origins.attached import Attached, Attachment, Whereabouts
 
 
@@ -26,6 +26,10 @@ class Follower:
         self._main: Identity | None = None
         self._pids: tuple[int, ...] = ()
         self.why = ""
+        self.several = False
+        """Whether several processes match, so that none of them is followed."""
+        self.engine_metrics: Mapping[str, EngineMetric] = {}
+        """Where the server's metrics have the common ones, once that is known."""
         self.hook_runs = False
         """Whether a hook of this guard runs now: `systemctl restart vllm` matches `--name vllm`."""
 
@@ -34,10 +38,11 @@ class Follower:
         if self._attached is not None and self._running(self._attached):
             return self._main
         self._attached = self._main = None
+        self.several = False
         try:
             found: Attached = await self._origin.begin(Path(), Path())
         except AttachError as error:
-            self.why = str(error)
+            self.why, self.several = str(error), isinstance(error, SeveralError)
             return None
         if found.main is None or not self._running(found):
             self.why = "it has just ended"
@@ -59,8 +64,13 @@ class Follower:
         """What the samplers read now."""
         if self._attached is None or not self._pids:
             return ()
-        with_descendants = self._attached.with_descendants
-        return [Target(owner, TREE, generation, self._pids, with_descendants, metrics_url=self._metrics)]
+        return [
+            Target(
+                *(owner, TREE, generation, self._pids, self._attached.with_descendants),
+                metrics_url=self._metrics,
+                engine_metrics=self.engine_metrics,
+            )
+        ]
 
     def _running(self, attached: Attached) -> bool:
         self._pids = attached.trees.get(MAIN, ())

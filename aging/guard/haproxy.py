@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aging.core.errors import AgingError, ExitCode
+from aging.core.errors import AgingError
 
 _ANSWER_SECONDS = 5.0
+_ATTEMPTS, _ATTEMPT_SECONDS = 4, 0.5
 _POLL_SECONDS = 0.1
 _MOST_BYTES = 16 << 20
 _BACKEND = "BACKEND"
@@ -24,9 +25,11 @@ Wanted = Literal["ready", "drain", "maint"]
 
 
 class ProxyError(AgingError):
-    """HAProxy does not answer, or not as it should; the message says what was asked."""
+    """HAProxy does not do what it is asked; the message says what was asked, and what would be right."""
 
-    exit_code = ExitCode.INCONCLUSIVE
+
+class ProxySilentError(ProxyError):
+    """HAProxy does not answer: it does not run, or is not at this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,23 @@ class HAProxy:
                 there = ", ".join(sorted(names)) or "no server in such a backend"
                 raise ProxyError(f"HAProxy at {self.socket} has no server {name}; it has {there}")
         return found
+
+    async def check(self) -> None:
+        """Raise ProxyError if the server is not there, or this socket may not set its state."""
+        await self.standing()
+        allowed = (await self._ask("show cli level")).strip()
+        if allowed in ("user", "operator"):
+            raise ProxyError(
+                f"HAProxy at {self.socket} allows level {allowed}; write `level admin` at its stats socket"
+            )
+
+    async def withdrawn(self) -> Sequence[str]:
+        """The names under which the server is in drain or maintenance, with its status. Raises ProxyError."""
+        return [
+            f"{one.name} is in {one.status}"
+            for one in await self.standing()
+            if one.name in self.servers and one.status.startswith(("DRAIN", "MAINT"))
+        ]
 
     async def alone(self) -> Sequence[str]:
         """The names of the guarded server in the backends where no other server is up."""
@@ -132,6 +152,15 @@ class HAProxy:
         return list(dict.fromkeys(_backend(name) for name in self.servers))
 
     async def _ask(self, command: str) -> str:
+        """The answer; a HAProxy that is being restarted has some seconds."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await self._asked(command)
+            except ProxySilentError:
+                await asyncio.sleep(_ATTEMPT_SECONDS)
+        return await self._asked(command)
+
+    async def _asked(self, command: str) -> str:
         kind, _, where = self.socket.partition(":")
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
@@ -147,12 +176,12 @@ class HAProxy:
                 finally:
                     writer.close()
         except TimeoutError:
-            raise ProxyError(f"HAProxy at {self.socket} did not answer `{command}` in {_ANSWER_SECONDS:g} s") from None
+            raise ProxySilentError(f"HAProxy at {self.socket} has not answered for {_ANSWER_SECONDS:g} s") from None
         except OSError as error:
-            raise ProxyError(f"HAProxy at {self.socket}: {error.strerror or error}") from None
+            raise ProxySilentError(f"HAProxy at {self.socket} does not answer: {error.strerror or error}") from None
         text = answer.decode(errors="replace")
         if text.startswith(("Permission denied", "Unknown command")):
-            what = "give the socket `level admin` in its configuration" if text.startswith("Perm") else text[:200]
+            what = "write `level admin` at its stats socket" if text.startswith("Perm") else text.strip()[:200]
             raise ProxyError(f"HAProxy at {self.socket} refuses `{command}`: {what}")
         return text
 

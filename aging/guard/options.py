@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +160,12 @@ class Guarding:
     raw: Mapping[str, Any]
 
     @property
+    def asks(self) -> Mapping[str, Any]:
+        """The table of the policy that asks, as it was given: of a window that of its inner one."""
+        inner = self.raw.get("inner")
+        return inner if isinstance(inner, Mapping) else self.raw
+
+    @property
     def label(self) -> str:
         """What the guard calls its server."""
         return str(self.where)
@@ -185,7 +193,8 @@ def guarding(config: Path | None, given: Mapping[str, Any], rejuvenation: Mappin
     if mistakes or options is None:
         raise GuardError(source, mistakes)
     where = next(Whereabouts(by, str(raw[key])) for key, by in _WHERE.items() if raw.get(key) is not None)
-    return Guarding(where, options, None if options.limit is None else bound(options.limit), policy, complete)
+    guarding = Guarding(where, options, None if options.limit is None else bound(options.limit), policy, complete)
+    return guarding if guarding.limit is not None else replace(guarding, limit=_own_limit(guarding.asks))
 
 
 def setting(text: str) -> tuple[str, Any]:
@@ -247,6 +256,8 @@ def _policy(
         mistakes.append(Mistake("rejuvenation.action", what, MistakeCode.CONFLICT))
     kinds = policies()
     complete = table | {"action": _EXTERNAL} | _defaults(table, raw, kinds)
+    if isinstance(inner := table.get("inner"), dict):
+        complete["inner"] = inner | _defaults(inner, raw, kinds)
     tables = {kind: kinds[kind].options_table for kind in kinds}
     found = validate_by_kind(complete, "rejuvenation", Choice("policy", "rejuvenation policy", tables), mistakes)
     return (found if isinstance(found, RejuvenationOptions) else None), complete
@@ -269,6 +280,24 @@ def _defaults(
     except ValueError:  # reported as a mistake of `limit`
         return known
     return known | {key: limit for key in LIMIT_KEYS if key in wanted}
+
+
+def check_command(guarding: Guarding) -> None:
+    """Raise GuardError if the action names a program that cannot be run: else that would show in weeks."""
+    command = () if guarding.table is None else guarding.table.command
+    if command and shutil.which(command[0]) is None:
+        what = f"{command[0]!r} is no program that can be run; give its path, and allow its execution"
+        raise GuardError("aging guard", [Mistake("rejuvenation.command", what, MistakeCode.UNKNOWN_NAME)])
+
+
+def _own_limit(asks: Mapping[str, Any]) -> Bound | None:
+    """The limit of memory that a policy's own table names."""
+    if asks.get("indicator", MEMORY) != MEMORY:
+        return None
+    for text in (asks[key] for key in LIMIT_KEYS if isinstance(asks.get(key), str)):
+        with contextlib.suppress(ValueError):  # a level of another kind
+            return bound(text)
+    return None
 
 
 def _unread(options: GuardOptions, policy: RejuvenationOptions) -> Iterator[Mistake]:
@@ -303,7 +332,10 @@ def _conflicts(options: GuardOptions, policy: RejuvenationOptions | None) -> Seq
 
 def command_of(text: str) -> tuple[str, ...]:
     """The words of `--action`. Raises ValueError for a quote that is not closed."""
-    words = tuple(shlex.split(text))
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError:
+        raise ValueError(f"--action {text}: a quote is not closed; write it like 'systemctl restart x'") from None
     if not words:
-        raise ValueError("an empty action; give a command line like 'systemctl restart x'")
+        raise ValueError("--action is empty; give a command line like 'systemctl restart x'")
     return words

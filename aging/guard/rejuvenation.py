@@ -56,17 +56,21 @@ class Rejuvenator:
         except (ProxyError, StorageError) as error:
             why = str(error)
         touched = course.pending.stage != "draining"
-        kept = await self._put_back()
-        if kept is not None:
+        drained = False
+        if self.proxy is not None:
+            kept, drained = await self._put_back(self.proxy)
             why = f"{why}. {kept}"
-        return Ended("failed" if touched else "undone", course.seconds, why, course.cut, course.stages)
+        return Ended("failed" if touched else "undone", course.seconds, why, course.cut, course.stages, drained)
 
     async def _from_the_start(self, course: _Course) -> Ended:
-        table, pending = self.guarding.table, course.pending
+        table, options, pending = self.guarding.table, self.guarding.options, course.pending
         if table is None:
             raise ActionFailed("there is no policy any more")
         ports = await self.follower.ports()
         if self.proxy is not None:
+            await self.proxy.set_state("drain")
+            if not (options.proxy is not None and options.proxy.alone) and await self.proxy.alone():
+                raise ActionFailed("another guard took the other server out of rotation at the same time")
             course.cut = await self.proxy.drain(table.drain)
             course.done("drain")
         course.reach("acting")
@@ -81,7 +85,7 @@ class Rejuvenator:
         course.done("action")
         if not result.ok:
             raise ActionFailed(result.message)
-        return await self._until_back(course, ports, self.guarding.options.return_within)
+        return await self._until_back(course, ports, options.return_within)
 
     async def _undo(self, course: _Course) -> Ended:
         """The hook had not begun: the server is as it was."""
@@ -156,19 +160,22 @@ class Rejuvenator:
                 return
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _put_back(self) -> str | None:
-        """After a failure: back into rotation if the server answers; else it stays drained, which is said."""
-        if self.proxy is None:
-            return None
-        names = ", ".join(self.proxy.servers)
+    async def back_in_rotation(self) -> bool:
+        """Put the server back into rotation if it answers; whether it is."""
+        return self.proxy is not None and not (await self._put_back(self.proxy))[1]
+
+    async def _put_back(self, proxy: HAProxy) -> tuple[str, bool]:
+        """After a failure: back into rotation if the server answers. What to say, and whether it is still drained."""
+        names = ", ".join(proxy.servers)
         try:
             url = self.guarding.options.ready_url
-            well = await answers(url) if url is not None else await connects(await self.proxy.addresses())
-            if well and await self.proxy.release(_POLL_SECONDS * 20):
-                return f"The server answers and is back in rotation as {names}"
+            well = await answers(url) if url is not None else await connects(await proxy.addresses())
+            if well and await proxy.release(_POLL_SECONDS * 20):
+                return f"The server answers and is back in rotation as {names}", False
         except ProxyError as error:
-            return f"{names} may be drained still: {error}"
-        return f"The server does not answer: {names} stays out of rotation; `set server {names} state ready` ends that"
+            return f"{names} may be out of rotation: {error}", True
+        by_hand = "; ".join(f"set server {name} state ready" for name in proxy.servers)
+        return f"{names} is out of rotation until it answers; by hand: `{by_hand}`", True
 
 
 class _Course:

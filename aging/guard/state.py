@@ -80,7 +80,7 @@ class State:
     """Everything that outlives the guard's process.
 
     ``renewed`` is when, by the guard's clock, an action made the present process young again; ``alarm`` is what an
-    operator has to look after.
+    operator has to look after; ``drained`` is whether an action that failed has left the server out of rotation.
     """
 
     target: str = ""
@@ -102,6 +102,7 @@ class State:
     indicator: str = ""
     sampled: float | None = None
     alarm: str | None = None
+    drained: bool = False
 
     def with_lifetime(self, lifetime: Lifetime) -> tuple[Lifetime, ...]:
         """The lifetimes with one more, the oldest left out where they are many."""
@@ -127,15 +128,14 @@ class StateFolder:
     def load(self) -> tuple[State, str | None]:
         """The state, and what is wrong with its file, which is then kept under another name."""
         path = self.folder / STATE
-        try:
-            return _ADAPTER.validate_json(path.read_bytes()), None
-        except FileNotFoundError:
+        if (state := read_state(self.folder)) is not None:
+            return state, None
+        if not path.exists():
             return State(), None
-        except (OSError, ValidationError) as error:
-            aside = path.with_suffix(".damaged")
-            with writing(path):
-                os.replace(path, aside)
-            return State(), f"{path} cannot be read ({type(error).__name__}); it is kept as {aside.name}"
+        aside = path.with_suffix(".damaged")
+        with writing(path):
+            os.replace(path, aside)
+        return State(), f"{path} is damaged, and kept as {aside.name}. Budget and failures are taken from the journal"
 
     def save(self, state: State) -> None:
         """Replace the state; it is on the disk when this returns. Raises StorageError."""
@@ -168,9 +168,10 @@ class StateFolder:
 def read_state(folder: Path) -> State | None:
     """The state in a folder; None where there is none, or none that can be read."""
     try:
-        return _ADAPTER.validate_json((folder / STATE).read_bytes())
+        state = _ADAPTER.validate_json((folder / STATE).read_bytes())
     except (OSError, ValidationError):
         return None
+    return state if state.target else None
 
 
 def _replace(path: Path, content: bytes) -> None:

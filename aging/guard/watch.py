@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from aging.campaign.errors import suggestion
 from aging.core.clock import Stamp, Timeline, boot_id
 from aging.core.errors import StorageError
 from aging.core.format import byte_size, level, readable_duration
 from aging.core.kernel_limits import KERNEL, WHOLE
 from aging.core.processes.ownership import Identity
 from aging.core.records import Reading
+from aging.guard.apart import Apart, inmost, policy_of_guard
 from aging.guard.decisions import DecisionJournal
 from aging.guard.history import History
 from aging.guard.look import Answer, Asked, LastLook, look_due
@@ -24,7 +24,6 @@ from aging.guard.options import LIMIT_KEYS, MEMORY, Guarding, Share
 from aging.guard.state import LastAction, Pending, Server, Stage, State, StateFolder, Tally
 from aging.rejuvenation.base import Decision, Lifetime, Moment, Policy, Subject
 from aging.rejuvenation.governor import Governor, Outcome, Rules
-from aging.rejuvenation.kinds import policies
 from aging.rejuvenation.levels import Ceiling
 from aging.store.events import (
     Event,
@@ -48,13 +47,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an action ended: its outcome, what failed, seconds, requests cut, and seconds by stage."""
+    """How an action ended: its outcome, what failed, seconds, requests cut, seconds by stage.
+
+    ``drained``: the server is still out of rotation.
+    """
 
     outcome: Outcome
     seconds: float
     why: str = ""
     cut: int = 0
     stages: Mapping[str, float] = field(default_factory=dict)
+    drained: bool = False
 
 
 class Watch:
@@ -73,19 +76,19 @@ class Watch:
         self._folder, self._journal, self._say, self._timeline = folder, journal, say, timeline
         table = guarding.table
         self.state = replace(state, target=guarding.label, policy=None if table is None else table.policy)
-        self.indicator = str(getattr(table, "indicator", MEMORY))
-        self._plugin = None if table is None else policies()[table.policy]
-        self._in_child = self._plugin is not None and self._plugin.needs_scipy
+        asks = None if table is None else inmost(table)
+        self.indicator = str(getattr(asks, "indicator", MEMORY))
+        self._reads = () if asks is None else tuple(asks.reads.values())
         limits = {name for one in KERNEL.get(self.indicator, ()) for name in (one.limit, one.room)}
-        self._kept = {self.indicator, WHOLE.get(self.indicator, self.indicator), *limits, *_texts(guarding.raw)}
+        self._kept = {self.indicator, WHOLE.get(self.indicator, self.indicator), *limits, *self._reads}
         rules = Rules() if table is None else Rules.of(table)
         self._governor = Governor(rules, {guarding.label: state.past})
         self.present = False
-        self._born = 0.0
+        self._born: float | None = None
         self._history = History()
         self._policy: Policy[Any] | None = None
+        self._apart: Apart | None = None
         self._ceiling = self._new_ceiling()
-        self._child_decision: Decision | None = None
         self._values: dict[str, float] = {}
         self._refused: str | None = None
         self._blind_said = False
@@ -98,6 +101,7 @@ class Watch:
     def arrived(self, main: Identity, age: float, now: Stamp) -> None:
         """A process serves that started ``age`` seconds ago: the one that is known, or the next generation."""
         server, boot = self.state.server, boot_id()
+        lived = None if self._born is None else now.mono - self._born
         self.present, self._born = True, now.mono - age
         if server is not None and (server.pid, server.start, server.boot) == (main.pid, main.start, boot):
             if self._policy is None and not self._values:
@@ -106,15 +110,15 @@ class Watch:
             return
         number = 1 if server is None else server.generation + 1
         if server is not None:
-            self._ended(server, now, same_boot=server.boot == boot)
+            self._ended(server, max(now.wall - server.since, 0.0) if lived is None else lived, now)
         new = Server(main.pid, main.start, boot, number, now.wall - age)
         before, self._policy = self._policy, None
-        self._history, self._child_decision, self._ceiling = History(), None, self._new_ceiling()
+        self._history, self._ceiling = History(), self._new_ceiling()
         self._values, self._blind_said, self._refused = {}, False, None
         self._say(f"{self.guarding.label}: pid {main.pid} serves, generation {number}, {readable_duration(age)} old")
         self._save(replace(self.state, server=new, renewed=None, outlook=None, looked=None, level=None), now)
         if before is not None:
-            self._policy = self._next_policy(before)
+            self._renew(before)
 
     def gone(self, why: str) -> None:
         """No process serves."""
@@ -122,10 +126,9 @@ class Watch:
             self.present = False
             self._say(f"{self.guarding.label}: {why}; waiting for the next one")
 
-    def _ended(self, server: Server, now: Stamp, *, same_boot: bool) -> None:
+    def _ended(self, server: Server, lived: float, now: Stamp) -> None:
         """Note how long the generation before served, and whether its end was planned."""
-        planned = self.state.pending is not None or not same_boot
-        lived = max(now.wall - server.since, 0.0)
+        planned = self.state.pending is not None or server.boot != boot_id()
         lifetimes = self.state.with_lifetime(Lifetime(lived, failed=not planned))
         tally = self.state.tally if planned else replace(self.state.tally, restarts=self.state.tally.restarts + 1)
         self.state = replace(self.state, lifetimes=lifetimes, tally=tally)
@@ -160,14 +163,14 @@ class Watch:
         if first:
             self._save(self.state, now)
         if self._policy is None and self._ready_for_policy(age):
-            self._policy = self._first_policy()
+            self._begin_policy()
         if self._policy is not None:
             self._policy.observe(age, values)
 
     def age_at(self, now: Stamp) -> float:
         """Seconds since the present generation started, or since an action made it young again without a restart."""
-        renewed = self.state.renewed
-        return now.mono - (self._born if renewed is None else max(self._born, renewed))
+        born, renewed = self._born or 0.0, self.state.renewed
+        return now.mono - (born if renewed is None else max(born, renewed))
 
     def _ready_for_policy(self, age: float) -> bool:
         """A share of the kernel's limit is known once that has been read."""
@@ -191,24 +194,25 @@ class Watch:
     def _subject(self) -> Subject:
         """What the policy knows; where a key of its own has the share of the limit, that is the kernel's."""
         server, limit, given = self.state.server, self.state.limit, self.guarding.limit
-        has_own = isinstance(given, Share) and any(self.guarding.raw.get(key) for key in LIMIT_KEYS)
+        has_own = isinstance(given, Share) and any(self.guarding.asks.get(key) for key in LIMIT_KEYS)
         limits = {} if limit is None or given is None or has_own or not self._in_bytes else {self.indicator: limit}
         return Subject(0, 1, 1 if server is None else server.generation, self.state.lifetimes, limits)
 
-    def _first_policy(self) -> Policy[Any] | None:
-        """The policy of the present generation; after a rejuvenation it is the next one of its kind."""
-        if self._plugin is None:
-            return None
-        if self._in_child:
-            return self._plugin.urgent_part(self.guarding.table, self._subject())
-        policy = self._plugin(self.guarding.table, self._subject())
+    def _begin_policy(self) -> None:
+        """Make the policy of the present generation; after a rejuvenation it is the next one of its kind."""
+        if self.guarding.table is None:
+            return
+        self._policy, self._apart = policy_of_guard(self.guarding.table, self._subject())
         last, server = self.state.last, self.state.server
         done = last is not None and last.outcome in ("helped", "unhelpful")
-        renewed = done and last is not None and server is not None and last.wall >= server.since
-        return policy.renewed(self._subject()) if renewed else policy
+        if done and last is not None and server is not None and last.wall >= server.since:
+            self._renew(self._policy)
 
-    def _next_policy(self, before: Policy[Any]) -> Policy[Any] | None:
-        return self._first_policy() if self._in_child else before.renewed(self._subject())
+    def _renew(self, before: Policy[Any]) -> None:
+        """Go on with the next policy after ``before``."""
+        self._policy = before.renewed(self._subject())
+        within = getattr(self._policy, "inner", self._policy)
+        self._apart = within if isinstance(within, Apart) else None
 
     # -- looks ------------------------------------------------------------------------------------------------------
 
@@ -230,8 +234,8 @@ class Watch:
             age=age,
             wall=now.wall,
             limit=self.state.limit,
-            table=dict(self.guarding.raw) if self._in_child else None,
-            subject=asdict(self._subject()) if self._in_child else None,
+            table=None if self._apart is None else dict(self.guarding.asks),
+            subject=None if self._apart is None else asdict(self._subject()),
         )
 
     def looked(self, answer: Answer, generation: int, now: Stamp) -> None:
@@ -240,7 +244,8 @@ class Watch:
         if server is None or server.generation != generation:
             return
         before = None if self.state.outlook is None else self.state.outlook.verdict
-        self._child_decision = answer.decision
+        if self._apart is not None:
+            self._apart.standing = answer.decision
         self.state = replace(self.state, outlook=answer.outlook or self.state.outlook)
         found = answer.outlook
         if found is not None and found.verdict != before:
@@ -273,8 +278,7 @@ class Watch:
         age = self.age_at(now)
         if age > _BLIND_AFTER_SECONDS and not self._blind_said:
             self._say_blind()
-        urgent = None if self._policy is None else self._policy.decide(Moment(age, now.wall))
-        decision = urgent or self._child_decision
+        decision = None if self._policy is None else self._policy.decide(Moment(age, now.wall))
         if decision is None:
             self._refused = None
             return None
@@ -283,10 +287,12 @@ class Watch:
             self.refuse(decision, "dry-run", "only said", None, now)
             return None
         if refusal is not None:
-            self.refuse(decision, refusal.code, refusal.message, refusal.until, now)
+            disarmed = f"the policy is disarmed; {self._how_to_rearm()}"
+            why = disarmed if refusal.code == "disarmed" else refusal.message
+            self.refuse(decision, refusal.code, why, refusal.until, now)
             return None
-        looked = self.state.looked
-        if urgent is None and looked is not None and age - looked.age > _STALE_SECONDS:
+        looked, apart = self.state.looked, self._apart
+        if apart is not None and apart.by_look and looked is not None and age - looked.age > _STALE_SECONDS:
             self._look_now = True
             return None
         return decision
@@ -297,8 +303,7 @@ class Watch:
             return
         self._refused = code
         self._count_decision(code)
-        when = "" if until is None else f", until in {readable_duration(max(until - now.mono, 0.0))}"
-        self._say(f"No action ({code}): {why}{when}. The policy asks: {_reasons(decision)}")
+        self._say(f"No action ({code}): {why.removesuffix('.')}. The policy asks: {_reasons(decision)}")
         self._record(self._decided(decision, code, why, until), now)
         self._save(self.state, now)
 
@@ -320,8 +325,6 @@ class Watch:
     def _say_blind(self) -> None:
         self._blind_said = True
         lacking = None if self._policy is None else self._policy.missing(self._values)
-        if lacking is None and self._in_child and self.indicator not in self._values:
-            lacking = f"No sampler reads {self.indicator!r}; {suggestion(self.indicator, self._values)}"
         if lacking is not None:
             self._say(f"The policy cannot decide: {lacking}")
             self.state = replace(self.state, alarm=lacking)
@@ -344,7 +347,9 @@ class Watch:
         server, table = self.state.server, self.guarding.table
         if server is None or table is None:
             return None
-        self._refused, self._child_decision = None, None
+        self._refused = None
+        if self._apart is not None:
+            self._apart.standing = None
         self._governor.begin(self.guarding.label, now.mono)
         self._count_decision("carried-out")
         pending = Pending(stage, now.mono, decision.reason, server, self.state.level)
@@ -382,17 +387,23 @@ class Watch:
         tally = self.state.tally
         outcomes = {**tally.outcomes, outcome: tally.outcomes.get(outcome, 0) + 1}
         last = LastAction(outcome, ended.seconds, freed if in_bytes else None, ended.cut, now.wall)
-        alarm = why if outcome == "failed" else None
+        alarm = f"the action failed: {why}" if outcome == "failed" else None
         self.state = replace(
-            self.state, pending=None, last=last, alarm=alarm, tally=replace(tally, outcomes=outcomes), looked=None
+            self.state,
+            pending=None,
+            last=last,
+            alarm=alarm,
+            tally=replace(tally, outcomes=outcomes),
+            looked=None,
+            drained=ended.drained,
         )
         server = self.state.server
         if outcome in ("helped", "unhelpful") and pending is not None and pending.server == server:
             self._history = History()
             self.state = replace(self.state, renewed=now.mono)
         self._governor.end(self.guarding.label, now.mono, outcome)
-        self._say_disarmed(1 if server is None else server.generation, why, now)
         self._say(_ended_line(outcome, ended, why, freed if in_bytes else None))
+        self._say_disarmed(1 if server is None else server.generation, why, now)
         if outcome in ("helped", "unhelpful"):
             figures = {} if before is None or after is None else {"level_before": before, "level_after": after}
             self._record(
@@ -420,12 +431,12 @@ class Watch:
                 now,
             )
         if outcome != "failed" and self._policy is not None and pending is not None and pending.server == server:
-            self._policy = self._next_policy(self._policy)
+            self._renew(self._policy)
         self._save(self.state, now)
 
     def _measures(self) -> bool:
         """Whether the policy decides by readings: one that goes by time alone is not asked whether it helped."""
-        return self._in_child or (self._policy is not None and bool(self._policy.indicators))
+        return bool(self._reads)
 
     def _say_disarmed(self, generation: int, why: str, now: Stamp) -> None:
         """Note what the rules know now, and say it once if that disarms the policy."""
@@ -434,8 +445,16 @@ class Watch:
         if armed and past.disarmed is not None:
             what = f"disarmed after {past.failures} failures in a row; the last one: {why or 'it did not help'}"
             self.state = replace(self.state, alarm=what)
-            self._say(f"ALARM: the policy is {what}. It acts again after `aging guard --rearm`")
+            self._say(f"ALARM: the policy is {what}. Once the cause is mended, {self._how_to_rearm()}")
             self._record(RejuvenationDisarmed(**self._key() | {"generation": generation}, why=what), now)
+
+    def in_rotation(self, now: Stamp) -> None:
+        """Note that the server, which an action had left out of rotation, is back."""
+        self._say(f"{self.guarding.label} answers and is back in rotation")
+        self._save(replace(self.state, drained=False, alarm=None), now)
+
+    def _how_to_rearm(self) -> str:
+        return f"`aging guard --rearm --state {self._folder.folder}` lets it act again"
 
     def rearm(self, now: Stamp) -> None:
         """Let a disarmed policy act again; its budget stays."""
@@ -509,11 +528,6 @@ class Watch:
         }
 
 
-def _texts(table: Mapping[str, Any]) -> set[str]:
-    """Every text in a table: what may name an indicator."""
-    return {value for value in table.values() if isinstance(value, str)}
-
-
 def _reasons(decision: Decision) -> str:
     numbers = ", ".join(f"{name} = {value:,.6g}" for name, value in decision.numbers.items())
     urgent = "; urgent" if decision.urgent else ""
@@ -522,7 +536,7 @@ def _reasons(decision: Decision) -> str:
 
 def _ended_line(outcome: Outcome, ended: Ended, why: str, freed: float | None) -> str:
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in ended.stages.items())
-    back = "" if freed is None else f", {byte_size(freed)} came back"
+    back = f", {byte_size(freed)} came back" if freed is not None and freed > 0 else ""
     cut = f", {ended.cut} requests cut" if ended.cut else ""
     how = {"helped": "Done", "unhelpful": "Done, without effect", "failed": "Failed", "undone": "Taken back"}[outcome]
     return f"{how} in {ended.seconds:.1f} s{f' ({stages})' if stages else ''}{back}{cut}{f': {why}' if why else ''}"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import socket
 from collections.abc import Callable
 
 from aging.core.errors import AgingError
@@ -38,9 +41,10 @@ class Web:
                 self._answer, host.strip("[]"), int(port), limit=_HEAD_BYTES, backlog=_MOST_CLIENTS
             )
         except OSError as error:
-            what = "another guard or exporter may have it; give another one, or none" if error.errno == 98 else ""
-            why = error.strerror or str(error)
-            raise ListenError(f"--listen {address}: {why}{f'; {what}' if what else ''}") from None
+            used = error.errno == errno.EADDRINUSE
+            what = "; another guard or exporter has it: give another one, or none" if used else ""
+            why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+            raise ListenError(f"--listen {address}: {why}{what}") from None
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

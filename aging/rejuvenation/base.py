@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from aging.campaign.errors import suggestion
 from aging.campaign.schema import RejuvenationOptions
@@ -78,7 +78,7 @@ class Policy(ABC, Generic[O]):
         self.subject = subject
 
     @classmethod
-    def urgent_part(cls, options: O, subject: Subject) -> Self | None:  # noqa: ARG003 - of those that have one
+    def urgent_part(cls, options: O, subject: Subject) -> Policy[Any] | None:  # noqa: ARG003 - of those that have one
         """Of a policy that :attr:`needs_scipy`, one that makes only its urgent decisions, without; None: it makes none.
 
         The guard asks it at every reading, and the whole policy in a process of its own, every ten minutes or more.

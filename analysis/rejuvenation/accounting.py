@@ -94,7 +94,7 @@ def _excused(unanswered: Set[int], due: Mapping[int, float], away: Sequence[Away
 def failures(records: pd.DataFrame) -> Mapping[str, int]:
     """How many requests ended in which other way than well."""
     bad = records[records["status"] != "ok"]
-    return Counter(bad["failure"].fillna(bad["status"]).astype(str))
+    return dict(Counter(bad["failure"].fillna(bad["status"]).astype(str)))  # a Counter is no argument of asdict
 
 
 def _within(away: Sequence[Away], at: float) -> bool:

@@ -34,9 +34,9 @@ from analysis.rejuvenation.trial import LEAK, SEED, TOKEN_SECONDS, TTFT_SECONDS,
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 _DRAIN_SECONDS = 30.0
-_READY_SECONDS = 60.0
+READY_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
-_LEAD_SECONDS = 1.0
+LEAD_SECONDS = 1.0
 _PROBE = PlannedRequest(number=-1, at=0.0, prompt_tokens=4, output_tokens=2, streaming=True)
 
 _CONFIGURATION = """
@@ -45,6 +45,7 @@ global
 defaults
     mode http
     timeout connect 5s
+    timeout check 5s
     timeout client 120s
     timeout server 120s
     timeout queue 60s
@@ -65,7 +66,7 @@ class TroubleError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Server:
+class PairServer:
     """One of the pair, as HAProxy calls it, and its port."""
 
     name: str
@@ -75,6 +76,10 @@ class _Server:
     @property
     def endpoint(self) -> Endpoint:
         return self._launch.endpoint
+
+    @property
+    def argv(self) -> Sequence[str]:
+        return self._launch.argv
 
     @property
     def _launch(self) -> Launch:
@@ -94,7 +99,7 @@ class _Server:
 
     async def ready(self, process: subprocess.Popen[bytes]) -> None:
         """Return once it has answered a request."""
-        deadline = time.monotonic() + _READY_SECONDS
+        deadline = time.monotonic() + READY_SECONDS
         async with Transport() as transport:
             asked = content(self.endpoint, _PROBE, (" a b c d",))
             while (await send(transport, self.endpoint, _PROBE, asked, 5.0)).status != "ok":
@@ -112,16 +117,16 @@ def proxied_trial(plan: Plan) -> Trial:
 async def _trial(plan: Plan) -> Trial:
     folder = plan.folder.resolve()
     (folder / "served").touch()
-    pair = [_Server(f"s{place}", free_port(), folder) for place in (0, 1)]
+    pair = [PairServer(f"s{place}", free_port(), folder) for place in (0, 1)]
     with (folder / "log").open("ab") as log, contextlib.ExitStack() as stack:
-        running = {one.name: stack.enter_context(_ended(one.start(log))) for one in pair}
+        running = {one.name: stack.enter_context(ended(one.start(log))) for one in pair}
         for one in pair:
             await one.ready(running[one.name])
         front, socket = free_port(), folder / "haproxy.sock"
-        stack.enter_context(_ended(_proxy(folder, front, socket, [one.port for one in pair], log)))
+        stack.enter_context(ended(started_proxy(folder, front, socket, [one.port for one in pair], log)))
         endpoint = Endpoint(f"http://127.0.0.1:{front}", "reference", answers="reference")
         load = await LoadProcess.start(folder, log)
-        start = time.monotonic() + _LEAD_SECONDS
+        start = time.monotonic() + LEAD_SECONDS
         job = Job(endpoint, plan.load(), None, SEED, plan.seconds, start, folder / "requests")
         load.begin(job)
         over = asyncio.create_task(load.wait())
@@ -132,9 +137,9 @@ async def _trial(plan: Plan) -> Trial:
             failed += await proxy.drain(_DRAIN_SECONDS) > 0
             running[one.name].send_signal(signal.SIGTERM)
             await asyncio.to_thread(running[one.name].wait)
-            running[one.name] = stack.enter_context(_ended(one.start(log)))
+            running[one.name] = stack.enter_context(ended(one.start(log)))
             await one.ready(running[one.name])
-            failed += not await proxy.release(_READY_SECONDS)
+            failed += not await proxy.release(READY_SECONDS)
             done += 1
             await asyncio.sleep(_PAUSE_SECONDS)
         await over
@@ -144,13 +149,15 @@ async def _trial(plan: Plan) -> Trial:
     return Trial(counted, done, failed, plan.seconds, failures=failures(records))
 
 
-def _proxy(folder: Path, front: int, socket: Path, ports: Sequence[int], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def started_proxy(
+    folder: Path, front: int, socket: Path, ports: Sequence[int], log: IO[bytes]
+) -> subprocess.Popen[bytes]:
     if HAPROXY is None:
         raise TroubleError("haproxy is not installed: apt-get install haproxy")
     file = folder / "haproxy.cfg"
     file.write_text(_CONFIGURATION.format(socket=socket, port=front, ports=ports))
     proxy = subprocess.Popen([HAPROXY, "-f", file, "-db"], stdout=log, stderr=log)
-    deadline = time.monotonic() + _READY_SECONDS
+    deadline = time.monotonic() + READY_SECONDS
     while not socket.exists():
         if proxy.poll() is not None or time.monotonic() > deadline:
             raise TroubleError(f"HAProxy did not start: exit {proxy.poll()}")
@@ -159,7 +166,7 @@ def _proxy(folder: Path, front: int, socket: Path, ports: Sequence[int], log: IO
 
 
 @contextlib.contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Have the process end with the trial."""
     try:
         yield process

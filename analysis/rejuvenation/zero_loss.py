@@ -28,6 +28,7 @@ from pathlib import Path
 from analysis import ROOT
 from analysis.rejuvenation.accounting import Count
 from analysis.rejuvenation.campaign_trial import ACTIONS, campaign_trial
+from analysis.rejuvenation.guarded_trial import guarded_trial
 from analysis.rejuvenation.killed_trial import killed_trial
 from analysis.rejuvenation.proxied_trial import proxied_trial
 from analysis.rejuvenation.trial import Plan, Trial
@@ -39,6 +40,7 @@ REQUESTS, RATE = 135_000, 100.0
 TRIALS: Mapping[str, Callable[[Plan], Trial]] = {
     **{action: partial(campaign_trial, action=action) for action in ACTIONS},
     "restart behind HAProxy": proxied_trial,
+    "guards behind HAProxy": guarded_trial,
     "restart, runner killed": partial(killed_trial, action="restart"),
     "replace, runner killed": partial(killed_trial, action="replace"),
 }

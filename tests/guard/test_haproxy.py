@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from aging.guard.haproxy import HAProxy, ProxyError
+from tests.conftest import Aging
 from tests.guard.live import GuardProcess, Server
 
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
@@ -54,11 +55,20 @@ class Pool:
             f"  server {name} 127.0.0.1:{one.port} check inter 100ms fall 2 rise 1"
             for name, one in self.servers.items()
         )
-        config = self.folder / "haproxy.cfg"
+        self.config = config = self.folder / "haproxy.cfg"
         config.write_text(CONFIG.format(socket=self.folder / "admin.sock", port=self.port, servers=names))
+        self._start()
+
+    def _start(self) -> None:
         assert HAPROXY is not None
-        with (self.folder / "haproxy.log").open("wb") as log:
-            self.process = subprocess.Popen([HAPROXY, "-db", "-f", str(config)], stdout=log, stderr=log)
+        with (self.folder / "haproxy.log").open("ab") as log:
+            self.process = subprocess.Popen([HAPROXY, "-db", "-f", str(self.config)], stdout=log, stderr=log)
+
+    def restart(self) -> None:
+        """HAProxy ends and begins anew: it forgets what was set at runtime."""
+        self.process.kill()
+        self.process.wait()
+        self._start()
 
     @property
     def address(self) -> str:
@@ -215,8 +225,61 @@ def test_a_server_that_is_gone_stays_out_of_rotation(pool: Pool) -> None:
         rows = guard.until(lambda one: one.rows("failed"))
         assert "set server pool/a state ready" in rows[0]["why"]
         assert pool.status() == "MAINT"
+        assert guard.state.drained
+        guard.kill()
+        pool.a.start()
+        guard = pool.guard("--policy", "periodic", "--set", "every=1h", "--action", "true")
+        pool.until(lambda: pool.status().startswith("UP"))
+        guard.until(lambda one: not one.state.drained)
     finally:
         guard.end()
+
+
+def test_what_the_administrator_has_drained_stays_drained(pool: Pool) -> None:
+    first = pool.a.pid
+    asyncio.run(pool.api().set_state("drain"))
+    guard = pool.guard(*PERIODIC, "--action", pool.a.restart)
+    try:
+        guard.until(lambda one: one.state.tally.decisions.get("withdrawn"))
+        assert pool.status() == "DRAIN"
+        assert pool.a.pid == first
+    finally:
+        guard.end()
+
+
+def test_killed_in_the_hook_and_put_back_by_the_next(pool: Pool) -> None:
+    slow = f"sh -c 'sleep 2; {pool.a.restart}'"
+    guard = pool.guard(*PERIODIC, "--action", slow)
+    guard.until(lambda one: one.state.pending is not None and one.state.pending.stage == "acting")
+    guard.kill()
+    assert pool.status() == "MAINT"
+    guard = pool.guard(*PERIODIC, "--set", "every=1h", "--action", slow)
+    try:
+        guard.until(lambda one: one.rows("completed"))
+        assert pool.status().startswith("UP")
+        server = guard.state.server
+        assert server is not None
+        assert server.generation == 2
+    finally:
+        guard.end()
+
+
+def test_the_proxy_is_restarted_while_the_action_runs(pool: Pool) -> None:
+    guard = pool.guard(*PERIODIC, "--set", "budget=1", "--action", f"sh -c 'sleep 2; {pool.a.restart}'")
+    try:
+        guard.until(lambda one: one.state.pending is not None and one.state.pending.stage == "acting")
+        pool.restart()
+        guard.until(lambda one: one.rows("completed"))
+        assert pool.status().startswith("UP")
+    finally:
+        guard.end()
+
+
+def test_a_wrong_name_is_refused_at_the_start(pool: Pool, cli: Aging) -> None:
+    options = ("--name", pool.a.pattern, "--proxy", pool.address, "--proxy-server", "pool/c", "--listen", "none")
+    refused = cli("guard", *options, "--state", pool.folder / "state")
+    assert refused.returncode == 2
+    assert "pool/a, pool/b" in refused.stderr
 
 
 def test_a_server_that_the_proxy_does_not_know(pool: Pool) -> None:

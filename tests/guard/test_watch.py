@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -239,3 +241,48 @@ def test_its_memory_is_flat(simulate: Simulate, monkeypatch: pytest.MonkeyPatch)
         tracemalloc.stop()
     assert sim.watch.state.tally.outcomes["helped"] >= 9
     assert held[-1] - held[2] < 64 * 1024
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"policy": "window", "between": ["00:00", "23:59"], "inner": {"policy": "trend", "within": "2h"}},
+        {"policy": "cost-optimal", "cost_restart": 1, "cost_crash": 20},
+        {"policy": "trend", "within": "2h"},
+    ],
+    ids=lambda table: str(table["policy"]),
+)
+def test_the_limit_is_never_passed_between_two_looks(simulate: Simulate, table: Mapping[str, Any]) -> None:
+    """No look answers here: what acts is the urgent part, in the guard itself."""
+    sim = simulate(table={**table, "command": ["restart"]}, interval=5.0)
+    assert sim.until_action(2 * HOUR) is not None
+    assert sim.level < 1024 * MIB
+    assert sim.decisions()[0]["urgent"]
+
+
+def test_a_window_passes_what_its_inner_policy_decided_in_a_look(simulate: Simulate) -> None:
+    table = {"policy": "window", "between": ["02:00", "05:00"], "inner": {"policy": "trend", "within": "2h"}}
+    sim = simulate(table={**table, "command": ["restart"]}, leak_per_hour=0.0, base=500 * MIB)
+    sim.step()
+    while (asked := sim.watch.look(sim.now)) is None:
+        sim.step()
+    assert asked.table is not None
+    assert asked.table["policy"] == "trend"
+    sim.watch.looked(Answer(Outlook("growing", "aging", 100), Decision("rises", {})), 1, sim.now)
+    for hour, acts in ((1, False), (3, True), (6, False)):
+        wall = START.wall // DAY * DAY + DAY + hour * HOUR
+        decided = sim.watch.ask(Stamp(wall, sim.now.mono))
+        assert (decided is not None) is acts
+
+
+def test_a_disarmed_policy_says_how_to_arm_it(simulate: Simulate, tmp_path: Path) -> None:
+    sim = simulate(table={**THRESHOLD, "give_up_after": 1}, leak_per_hour=4096 * MIB)
+    assert sim.until_action() is not None
+    sim.act(outcome="failed")
+    assert f"--rearm --state {tmp_path}" in sim.said[-1]
+    assert sim.watch.state.alarm is not None
+    assert "disarmed" in sim.watch.state.alarm
+    for _ in range(5):
+        sim.step()
+    assert f"--rearm --state {tmp_path}" in sim.said[-1]
+    assert sim.decisions()[-1]["refused"] == "disarmed"

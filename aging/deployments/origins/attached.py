@@ -15,7 +15,7 @@ from typing import Any, Literal
 import psutil
 
 from aging.core.endpoint import Endpoint
-from aging.core.errors import AttachError
+from aging.core.errors import AttachError, SeveralError
 from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity, identity
 from aging.core.quantities import parse_duration
@@ -279,7 +279,7 @@ def _of_pattern(pattern: str, *, shells: bool = True) -> psutil.Process:
         )
     if len(found) > 1:
         parents = {pid: one.parent for pid, one in running.items()}
-        raise AttachError(_several(pattern, [one.pid for one in found], parents))
+        raise SeveralError(_several(pattern, [one.pid for one in found], parents))
     return _of_pid(found[0].pid)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -26,6 +26,9 @@ _AGAIN, _LOOKS = 0.02, 4
 
 _ENOUGH_FAILURES = 3
 """Failed generations from which their ages alone give an age to restart at."""
+
+_PLAUSIBLE = 0.5
+"""A generation that died with at least this part of its room taken may have died of a step over the limit."""
 
 
 class CostOptimalOptions(RejuvenationOptions):
@@ -83,9 +86,9 @@ class CostOptimal(Policy[CostOptimalOptions]):
         from aging.stats.renewal.observed_lifetimes import complete  # noqa: PLC0415
         from aging.stats.renewal.optimum import Costs, best_age  # noqa: PLC0415
 
+        self._ceiling = Ceiling(options.indicator, subject)
         self._record = GrowthRecord()
         self._costs = Costs(options.cost_restart, options.cost_crash)
-        self._ceiling = Ceiling(options.indicator, subject)
         self._level = math.nan
         self._due = 0.0
         self._growth: GrowthLifetime | None = None
@@ -94,12 +97,35 @@ class CostOptimal(Policy[CostOptimalOptions]):
         if sum(self._ended[1]) >= _ENOUGH_FAILURES:
             self._by_lifetimes = best_age(complete(*self._ended), self._costs)[0]
 
+    @classmethod
+    def urgent_part(cls, options: CostOptimalOptions, subject: Subject) -> NearLimit:
+        return NearLimit(options, subject)
+
     @property
     def indicators(self) -> Sequence[str]:
         return (self.options.indicator,)
 
     def missing(self, read: Collection[str]) -> str | None:
         return super().missing(read) or self._ceiling.missing(self.options.limit)
+
+    def renewed(self, subject: Subject) -> Self:
+        from aging.stats.renewal.growth_record import GrowthRecord  # noqa: PLC0415 - scipy, as above
+
+        new = type(self)(self.options, subject)
+        new._record = GrowthRecord(earlier_jump=self._largest_jump(subject))
+        return new
+
+    def _largest_jump(self, subject: Subject) -> float:
+        """Of this generation and earlier ones; one that died near the limit made at least the step to it."""
+        jump, limit = self._record.jump, self._limit()
+        died = bool(subject.lifetimes) and subject.lifetimes[-1].failed
+        if limit is None or not died or math.isnan(self._level):
+            return jump
+        left = limit - self._level
+        return max(jump, left) if left <= (1 - _PLAUSIBLE) * (limit - self._record.fresh) else jump
+
+    def _limit(self) -> float | None:
+        return self._ceiling.value(self.options.limit)
 
     def observe(self, age: float, values: Mapping[str, float]) -> None:
         self._ceiling.see(values)
@@ -110,17 +136,17 @@ class CostOptimal(Policy[CostOptimalOptions]):
         self._record.add(age, value)
 
     def decide(self, now: Moment) -> Decision | None:
-        limit = self._ceiling.value(self.options.limit)
+        o, limit = self.options, self._limit()
         if limit is None or math.isnan(self._level):
             return None
-        o = self.options
         reserve = max(o.reserve * max(limit - self._record.fresh, 0.0), self._record.margin(now.age, self._costs))
         if self._level >= limit - reserve:
             reason = (
-                f"{o.indicator} is {written(o.indicator, self._level)}, near its limit {written(o.indicator, limit)}."
+                f"{o.indicator} is {written(o.indicator, self._level)}, and the next reading may be at its limit of "
+                f"{written(o.indicator, limit)}."
             )
-            urgent = self._level >= limit - reserve / 2
-            return Decision(reason, numbered(o.indicator, level=self._level, limit=limit, reserve=reserve), urgent)
+            numbers = numbered(o.indicator, level=self._level, limit=limit, reserve=reserve)
+            return Decision(reason, numbers, urgent=self._level >= limit - reserve / 2)
         if now.age < o.least:
             return None
         if now.age >= self._due:
@@ -130,10 +156,19 @@ class CostOptimal(Policy[CostOptimalOptions]):
         return self._decision(now.age, limit)
 
     def _decision(self, age: float, limit: float) -> Decision:
-        best, rate = self._optimum(), 0.0 if self._growth is None else self._growth.rate * 3600
-        reason = (
-            f"The server has run for {readable_duration(age)}; the age that costs least is "
-            f"{readable_duration(best.seconds)}."
+        indicator, best = self.options.indicator, self._optimum()
+        rate = 0.0 if self._growth is None else self._growth.rate * 3600
+        reason = f"{readable_duration(best.seconds)} is the age at which a restart costs least."
+        return Decision(
+            reason,
+            {
+                "age_seconds": age,
+                "optimum_seconds": best.seconds,
+                "low_seconds": best.low,
+                "high_seconds": best.high,
+                "cost_per_hour": best.cost_rate * 3600,
+                **numbered(indicator, level=self._level, limit=limit, rate_per_hour=rate),
+            },
         )
         ages = {"age_seconds": age, "optimum_seconds": best.seconds, "low_seconds": best.low, "high_seconds": best.high}
         levels = numbered(self.options.indicator, level=self._level, limit=limit, rate_per_hour=rate)
@@ -156,3 +191,38 @@ class CostOptimal(Policy[CostOptimalOptions]):
         if self._growth is not None and self._best <= self._by_lifetimes:
             return optimum_of_growth([self._growth], self._costs)
         return optimum_of_lifetimes(*self._ended, self._costs)
+
+
+class NearLimit(Policy[CostOptimalOptions]):
+    """The urgent part: half the reserve is left, or no more than the level has once risen between two readings."""
+
+    def __init__(self, options: CostOptimalOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
+        super().__init__(options, subject)
+        self._ceiling = Ceiling(options.indicator, subject)
+        self._fresh = self._level = math.nan
+        self._rise = self._fall = 0.0
+
+    @property
+    def indicators(self) -> Sequence[str]:
+        return (self.options.indicator,)
+
+    def observe(self, age: float, values: Mapping[str, float]) -> None:
+        self._ceiling.see(values)
+        value = values.get(self.options.indicator)
+        if value is None or not math.isfinite(value) or age < self.options.warmup:
+            return
+        if math.isnan(self._level):
+            self._fresh = value
+        else:
+            self._rise, self._fall = max(self._rise, value - self._level), max(self._fall, self._level - value)
+        self._level = value
+
+    def decide(self, now: Moment) -> Decision | None:  # noqa: ARG002 - at any age
+        o, limit = self.options, self._ceiling.value(self.options.limit)
+        if limit is None:
+            return None
+        reserve = max(o.reserve * max(limit - self._fresh, 0.0) / 2, self._rise - self._fall)
+        if not self._level >= limit - reserve:
+            return None
+        reason = f"{o.indicator} is {written(o.indicator, self._level)}, and its limit {written(o.indicator, limit)}."
+        return Decision(reason, numbered(o.indicator, level=self._level, limit=limit, reserve=reserve), urgent=True)

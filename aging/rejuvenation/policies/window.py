@@ -103,11 +103,15 @@ class WindowPolicy(Policy[WindowOptions]):
 
     kind = "window"
     options_table = WindowOptions
-    needs_scipy = True  # where its inner policy does
 
-    def __init__(self, options: WindowOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        options: WindowOptions,
+        subject: Subject = Subject(),  # noqa: B008 - frozen
+        inner: Policy[Any] | None = None,
+    ) -> None:
         super().__init__(options, subject)
-        self.inner: Policy[Any] = policy_of(options.inner, subject)
+        self.inner: Policy[Any] = policy_of(options.inner, subject) if inner is None else inner
         self._history = LoadHistory(counter=options.load_indicator.endswith("_total"))
         self._offset: float | None = None
         self._unplaced: list[tuple[float, float]] = []
@@ -129,8 +133,7 @@ class WindowPolicy(Policy[WindowOptions]):
         )
 
     def renewed(self, subject: Subject) -> Self:
-        new = type(self)(self.options, subject)
-        new.inner = self.inner.renewed(subject)
+        new = type(self)(self.options, subject, self.inner.renewed(subject))
         new._history = self._history
         return new
 
