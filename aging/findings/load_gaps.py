@@ -33,19 +33,21 @@ def load_gaps(results: Results, deployment: str, replica: int) -> Sequence[LoadG
     load process had died does not begin a second gap.
     """
     found: list[LoadGap] = []
-    began, gone = False, math.nan
+    began, gone, finished = False, math.nan, math.inf
     for event in results.lasting_events:
         mine = event.of_run(deployment, replica)
         match event:
             case LoadStarted() if mine:
-                began, gone = True, math.nan
+                began, gone, finished = True, math.nan, math.inf
+            case LoadFinished() if mine:  # an interrupt ends the load before the runner
+                finished = event.stamp.mono
             case CampaignResumed() if began and math.isnan(gone):
-                gone = event.gone_since
+                gone = min(event.gone_since, finished)
             case LoadDied() if mine and math.isnan(gone):
                 gone = event.stamp.mono
             case LoadResumed(first=first) if mine and not math.isnan(gone):
                 found.append(LoadGap(gone, math.inf if first is None else event.stamp.mono, first))
-                gone = math.nan
+                gone, finished = math.nan, math.inf
     return found
 
 

@@ -104,8 +104,8 @@ class Past:
         if failures < rules.give_up_after or self.disarmed is not None:
             return replace(self, failures=failures)
         why = (
-            f"{failures} rejuvenations in a row failed or did not help. The policy of this server stays off: find out "
-            "why, change the action or the policy, and start anew."
+            f"{_last(failures)} failed or did not help. The policy of this server stays off. Find out why, change the "
+            "action or the policy, and start again."
         )
         return replace(self, failures=failures, disarmed=why)
 
@@ -171,17 +171,18 @@ class Governor:
             return Refusal("at-most", f"A rejuvenation of {server} is under way.")
         if len(others) < self.rules.at_most:
             return None
-        message = f"{', '.join(others)}: under way, and at most {self.rules.at_most} at once may be (`at_most`)."
+        message = (
+            f"{', '.join(others)}: a rejuvenation is under way, and `at_most` allows {self.rules.at_most} at once."
+        )
         return Refusal("at-most", message)
 
 
 def _backoff(server: str, past: Past, now: float, rules: Rules) -> Refusal | None:
     if not past.failures or past.ended is None or now >= (until := past.ended + rules.pause(past.failures)):
         return None
-    last = "The last rejuvenation" if past.failures == 1 else f"The last {past.failures} rejuvenations"
     message = (
-        f"{last} of {server} failed or did not help. The next "
-        f"may begin in {readable_duration(until - now)}; after {rules.give_up_after} the policy is disarmed."
+        f"{_last(past.failures)} of {server} failed or did not help. The next may begin in "
+        f"{readable_duration(until - now)}; after {rules.give_up_after} failures in a row the policy is disarmed."
     )
     return Refusal("backoff", message, until)
 
@@ -198,3 +199,7 @@ def _distance(server: str, past: Past, now: float, rules: Rules) -> Refusal | No
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
+
+
+def _last(count: int) -> str:
+    return "The last rejuvenation" if count == 1 else f"The last {count} rejuvenations"

@@ -77,6 +77,7 @@ def check(
         *results_mistakes(results),
         *_model_mistakes(campaign, starting, catalogue, folder),
         *_unsampled(campaign, catalogue),
+        *_missing_hooks(campaign, folder),
     ]
     reported: set[tuple[str, str]] = set()
     for options in starting:
@@ -136,6 +137,15 @@ def _unsampled(campaign: Campaign, catalogue: Catalogue) -> Iterator[Mistake]:
             if sampler is not None and (why := sampler.unavailable()) is not None:
                 what = f"{name} cannot be sampled on this host: {why}; choose another indicator, or policy"
                 yield Mistake(key_of(table, key, alone=len(campaign.rejuvenation) == 1), what)
+
+
+def _missing_hooks(campaign: Campaign, base: Path) -> Iterator[Mistake]:
+    """Commands of `action = "external"` that this host does not have; a relative path starts at ``base``."""
+    for table in {table.label: table for table in rejuvenated(campaign).values() if table.command}.values():
+        program = table.command[0]
+        if shutil.which(base / program if "/" in program else program) is None:
+            what = f"there is no program {program!r} to run; write the path of one, or install it"
+            yield Mistake(key_of(table, "command", alone=len(campaign.rejuvenation) == 1), what)
 
 
 def _deployment_mistakes(deployment: DeploymentBase[Any], leftover: Collection[int]) -> Iterator[tuple[str, str]]:

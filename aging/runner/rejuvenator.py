@@ -286,37 +286,44 @@ class Rejuvenator:
 
     async def _concluded(self, one: _Governed, before: Before, done: Done, began: float, ended: float) -> Outcome:
         """Wait for readings of the new state, and journal what the action did."""
-        generation = one.run.server.generation
-        figures: Mapping[str, float] = {}
         try:
             await self._until_read(one, before, ended)
         finally:  # also where the run ends in that time
-            figures = figures_of(before, one.levels, generation, ended) | dict(done.figures)
-            outcome = outcome_of(before, figures, one.earlier)
-            self._record_event(
-                events.RejuvenationCompleted(
-                    deployment=one.run.server.name,
-                    replica=one.run.server.replica,
-                    generation=generation,
-                    action=one.options.action,
-                    seconds=round(ended - began, 3),
-                    held_seconds=round(done.held_seconds, 3),
-                    cut=done.cut,
-                    stages={stage: round(seconds, 3) for stage, seconds in done.stages.items()},
-                    outcome=outcome,
-                    figures=figures,
-                )
+            outcome = self._record_end(one, before, done, began, ended)
+        one.levels.forget(one.run.server.generation)
+        return outcome
+
+    def _record_end(self, one: _Governed, before: Before, done: Done, began: float, ended: float) -> Outcome:
+        """Journal what an action did that is done; one that the server has not survived has failed."""
+        server = one.run.server
+        if server.died.is_set():
+            why = f"the server died after it: {server.death}"
+            error = ActionError(why, serving=False, held_seconds=done.held_seconds, cut=done.cut)
+            self._record_failure(one, began, error)
+            return "failed"
+        figures = figures_of(before, one.levels, server.generation, ended) | dict(done.figures)
+        outcome = outcome_of(before, figures, one.earlier)
+        self._record_event(
+            events.RejuvenationCompleted(
+                **one.which,
+                action=one.options.action,
+                seconds=round(ended - began, 3),
+                held_seconds=round(done.held_seconds, 3),
+                cut=done.cut,
+                stages={stage: round(seconds, 3) for stage, seconds in done.stages.items()},
+                outcome=outcome,
+                figures=figures,
             )
-        one.levels.forget(generation)
+        )
         return outcome
 
     async def _until_read(self, one: _Governed, before: Before, ended: float) -> None:
         generation = one.run.server.generation
-        while before.levels and time.monotonic() < ended + _SETTLED_SECONDS and not one.run.server.died.is_set():
+        while time.monotonic() < ended + _SETTLED_SECONDS:
+            await asyncio.sleep(_INTERVAL_SECONDS)  # also without readings: by then an end of the server is known
             read = (one.levels.since(generation, indicator, ended)[1] for indicator in before.levels)
-            if min(read) >= _SETTLED_READINGS:
+            if one.run.server.died.is_set() or min(read, default=_SETTLED_READINGS) >= _SETTLED_READINGS:
                 return
-            await asyncio.sleep(_INTERVAL_SECONDS)
 
     def _end(self, one: _Governed, ended: float, outcome: Outcome) -> None:
         name = one.run.server.name

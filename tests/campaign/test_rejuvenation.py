@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -168,13 +168,25 @@ def test_limit_of_the_file() -> None:
     assert known_limits(parse_campaign(GOOD, KINDS)) == {}
 
 
-def test_sampler_that_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_sampler_that_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(ProcessSampler, "unavailable", classmethod(lambda _: "there is no /proc here"))
     campaign = parse_campaign(f"{WATCHED}{THRESHOLD.format('process_fds')}", KINDS)
     with pytest.raises(PreflightError) as caught:
         check(campaign, Catalogue.discovered(), tmp_path, "file")
     assert [one.where for one in caught.value.mistakes] == ["rejuvenation.indicator"]
     assert "no /proc" in caught.value.mistakes[0].what
+
+
+@pytest.mark.parametrize(("program", "there"), [("sh", True), ("/bin/sh", True), ("no-such-hook", False), ("", False)])
+def test_program_of_a_hook(tmp_path: Path, program: str, there: bool) -> None:
+    hook = f'action = "external"\ncommand = ["{program}", "-c", "true"]\n'
+    campaign = parse_campaign(f"{WATCHED}{PERIODIC}{hook}", KINDS)
+    if there:
+        check(campaign, Catalogue.discovered(), tmp_path, "file")
+        return
+    with pytest.raises(PreflightError) as caught:
+        check(campaign, Catalogue.discovered(), tmp_path, "file")
+    assert [one.where for one in caught.value.mistakes] == ["rejuvenation.command"]
 
 
 def test_idle_tables_are_noted() -> None:

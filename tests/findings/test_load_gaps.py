@@ -36,6 +36,12 @@ def died(at: float) -> dict[str, Any]:
     return {"event": "load_died", "mono": LOAD_START + at, "deployment": "a", "replica": 1, "exit": "killed"}
 
 
+def ended(at: float) -> dict[str, Any]:
+    """The end of the load after an interrupt, before that of the runner."""
+    of = {"event": "load_finished", "mono": LOAD_START + at, "deployment": "a", "replica": 1}
+    return of | {"exit": 0, "schedule_hash": "", "requests": 98}
+
+
 def resumed(at: float, gone: float) -> dict[str, Any]:
     runner = {"pid": 1, "boot": "", "shift": 0.0, "gone_since": LOAD_START + gone}
     return {"event": "campaign_resumed", "mono": LOAD_START + at} | runner
@@ -55,6 +61,7 @@ def gap(gone: float, back: float, first: int | None) -> LoadGap:
         ([], []),
         ([died(100), again(110, 110)], [gap(100, 110, 110)]),
         ([resumed(120, 100), again(130, 130)], [gap(100, 130, 130)]),
+        ([ended(98), resumed(120, 100), again(130, 130)], [gap(98, 130, 130)]),
         ([died(100), resumed(150, 120), again(160, 160)], [gap(100, 160, 160)]),
         ([resumed(120, 100), resumed(150, 125), again(160, 160)], [gap(100, 160, 160)]),
         ([died(100), again(110, 110), resumed(150, 120), again(160, 160)], [gap(100, 110, 110), gap(120, 160, 160)]),

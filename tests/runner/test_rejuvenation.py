@@ -148,6 +148,16 @@ def test_the_server_dies_in_the_middle(tmp_path: Path, action: str) -> None:
     assert started - ended == {1}, "no successor is left"
 
 
+def test_an_action_that_the_server_does_not_survive_has_failed(tmp_path: Path) -> None:
+    ran = campaign(tmp_path, PERIODIC)
+    ran.ends("leak", "exit 0", after=3.0, life=2)
+    assert ran.run() == 0, ran.output
+    (failed,) = ran.events("rejuvenation_failed", "leak")
+    assert failed.details["held_seconds"] > 0
+    assert "died after it" in failed.details["why"]
+    assert not completed(ran)
+
+
 def test_an_interrupt_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     ran = campaign(tmp_path, PERIODIC, "replace", SLOW)
     ran.interrupt(21.5)

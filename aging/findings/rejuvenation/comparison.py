@@ -65,7 +65,7 @@ def _result(measured: Measured, deployment: str) -> PolicyResult | None:
 
 
 def deaths(results: Results, deployment: str, replica: int) -> list[tuple[float, float]]:
-    """When the server of a run died under load, and when the next one was ready or the load was to end."""
+    """When the server of a run died, and when the next one was ready or the load was to end; the part under load."""
     run = results.state.runs[deployment, replica]
     began, end = run.load_start or math.inf, run.planned_end or math.inf
     if results.state.ended is not None:
@@ -74,12 +74,13 @@ def deaths(results: Results, deployment: str, replica: int) -> list[tuple[float,
     died: float | None = None
     for event in results.events_of(deployment, replica):
         match event:
-            case DeploymentDied() if began <= event.stamp.mono <= end and died is None:
-                died = event.stamp.mono
+            case DeploymentDied() if event.stamp.mono <= end and died is None:
+                died = max(event.stamp.mono, began)  # before the first request, but after the start of the load was set
             case DeploymentReady() if died is not None:
-                found.append((died, min(event.stamp.mono, end)))
+                if event.stamp.mono > began:
+                    found.append((died, min(event.stamp.mono, end)))
                 died = None
-    return found if died is None else [*found, (died, end)]
+    return found if died is None or math.isinf(began) else [*found, (died, end)]
 
 
 def _unavailable(results: Results, deployment: str, replica: int, requests: Requests) -> float:

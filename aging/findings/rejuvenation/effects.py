@@ -104,7 +104,8 @@ def _effect(run: _Run, span: Span, reach: Reach, between: tuple[float, float], m
     (since, until), requests = between, run.requests
     places = requests.touched(reach, until)
     lost = dict(requests.lost(places, until))
-    interrupted = any(gap.gone <= reach.drained and gap.back >= reach.begin for gap in run.gaps)
+    # The missing requests are those up to the next record, which may be one after a gap that began later.
+    interrupted = any(gap.gone <= requests.next_due(reach) and gap.back >= reach.begin for gap in run.gaps)
     if missing and not interrupted:
         lost[NO_RECORD] = missing
     waits = requests.waits(places[requests.due[places] >= span.begin])  # others waited for the one before

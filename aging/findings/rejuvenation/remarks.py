@@ -13,6 +13,9 @@ from aging.findings.types import DecisionsNotCarriedOut, Finding, Problem, Rejuv
 from aging.stats.note import Note
 from aging.store.results import Results
 
+_NOUNS = {"replace": "replacement", "external": "external action", "reset-caches": "reset of the caches"}
+"""Of the actions whose names are not nouns."""
+
 
 def problems_of_rejuvenation(
     results: Results, effects: Sequence[RejuvenationEffect], decisions: Sequence[DecisionsNotCarriedOut]
@@ -22,7 +25,7 @@ def problems_of_rejuvenation(
     for one in effects:
         who = f"Replica {one.replica}: " if one.deployment in several else ""
         at = _since_start(results, one.deployment, one.replica, one.at_seconds)
-        what = f"{who}The {one.action} of generation {one.generation_before}"
+        what = f"{who}The {_NOUNS.get(one.action, one.action)} of generation {one.generation_before}"
         if one.lost:
             message = f"{what} lost {one.lost_total} request{_s(one.lost_total)} ({kinds(one.lost)})."
             yield Kind.REJUVENATION_LOST.problem(one.deployment, message, at)
@@ -37,7 +40,7 @@ def problems_of_rejuvenation(
         at = _since_start(results, decided.deployment, decided.replica, decided.first_seconds)
         if decided.rule == DISARMED:
             message = sentence(f"{who}The policy {decided.policy} was disarmed: {decided.why or 'too many failures'}")
-            yield Kind.REJUVENATION_DISARMED.problem(decided.deployment, f"{message} It rejuvenates no more.", at)
+            yield Kind.REJUVENATION_DISARMED.problem(decided.deployment, message, at)
         elif decided.rule == BUDGET:
             message = sentence(f"{who}The budget of the policy {decided.policy} was spent: {decided.why}")
             yield Kind.REJUVENATION_BUDGET.problem(decided.deployment, message, at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,6 +134,11 @@ class Requests:
             if around.size:
                 missing |= set(range(int(around.min()), int(around.max()))) - set(around.tolist())
         return frozenset(missing)
+
+    def next_due(self, reach: Reach) -> float:
+        """When the first request with a record was due after it; infinite without one."""
+        place = int(np.searchsorted(self.due, reach.drained, side="right"))
+        return float(self.due[place]) if place < len(self.due) else math.inf
 
     @cached_property
     def _longest(self) -> float:

@@ -57,8 +57,8 @@ _TEMPLATE = """
 </tbody></table></div>
 {% endmacro %}
 <p class="note">A request is lost if it was due or in flight while the rejuvenation lasted, or waited because of it, and
-was not answered. Times to first token are seconds of a request {{ since }}. The level before is that of the last
-samples, the level after that of the first minute.</p>
+was not answered. Times to first token are seconds of a request {{ since }}. The level before is that at the begin,
+the level after that of the first minute of a new generation, or at the end where the process stays.</p>
 {% for group in groups %}
 <h3>{{ group.name }}</h3>
 <p class="{{ "bad-text" if group.tone == "bad" else "note" }}">{{ group.summary }}</p>
@@ -190,7 +190,10 @@ def _requests(one: RejuvenationEffect) -> list[str]:
 def _level(change: LevelChange) -> list[str]:
     indicator = change.indicator
     levels = f"{format.level(indicator, change.before)} before, {format.level(indicator, change.after)} after"
-    before = format.slope(indicator, change.rate_before_per_hour, "h", change.ci_before_per_hour)
-    told = [f"{indicator}: {levels}", f"{rejuvenations.freed(change)}; it grew at {before} before"]
+    before = "; its growth before is not known"
+    if change.rate_before_per_hour is not None:
+        rate = format.slope(indicator, change.rate_before_per_hour, "h", change.ci_before_per_hour)
+        before = f"; it grew at {rate} before"
+    told = [f"{indicator}: {levels}", f"{rejuvenations.freed(change)}{before}"]
     told.append("; ".join(text for text in (rejuvenations.growth(change), rejuvenations.back(change)) if text))
     return told

@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.1
 
 
 class External:
-    """The hook is told the server and the reason. Of a server that the campaign did not start, the process that takes
+    """The hook receives the server and the reason. Of a server that the campaign did not start, the process that takes
     the place of the one that ends is the next generation; arrivals wait until it answers.
     """
 

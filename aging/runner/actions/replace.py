@@ -24,18 +24,18 @@ class Replace:
 
     async def carry_out(self, run: ActiveRun, options: RejuvenationOptions, occasion: Occasion) -> Done:
         server, stages = run.server, Stages()
-        old = server.generation
         if (why := too_little_room(server, occasion.levels)) is not None:
-            raise ActionError(f"a second server would not fit beside generation {old}: {why}", serving=True)
+            raise ActionError(f"a second server would not fit beside it: {why}", serving=True)
         try:
             successor = await _while_serving(server, server.start_beside())
             stages.end("start")
             figures = await _while_serving(server, _warmed_up(run, successor.endpoint))
         except DeploymentError as error:
-            raise ActionError(f"generation {old} still serves; its successor: {error}", serving=True) from None
+            why = str(error).removeprefix(f"{server.name}: ")
+            raise ActionError(f"its successor did not start, and it serves on: {why}", serving=True) from None
         if successor.died.is_set():
             await server.end_beside()
-            raise ActionError(f"generation {old} still serves; its successor died: {successor.death}", serving=True)
+            raise ActionError(f"its successor died, and it serves on: {successor.death}", serving=True)
         stages.end("warm-up")
         server.switch()
         run.redirect()

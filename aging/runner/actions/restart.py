@@ -31,7 +31,8 @@ class Restart:
         try:
             await server.start(probe=run.loaded)
         except DeploymentError as error:  # the journal has the death; the follower ends the load
-            raise ActionError(str(error), serving=False, held_seconds=stages.total, cut=cut) from None
+            why = str(error).removeprefix(f"{server.name}: ")
+            raise ActionError(why, serving=False, held_seconds=stages.total, cut=cut) from None
         stages.end("start")
         figures = await warmed_up(run, server.endpoint, _WARM_UP_SECONDS)
         stages.end("warm-up")

@@ -80,6 +80,17 @@ def test_missing_records_of_a_gap(tmp_path: Path) -> None:
     assert (one.unsent, one.lost) == (1, {})
 
 
+def test_gap_that_begins_just_after(tmp_path: Path) -> None:
+    """An interrupt after the release of the held requests: what was due until the resume was not sent, not lost."""
+    changed = waiting() | {index: {"index": index + 200} for index in range(440, 3600)}
+    gap: list[Line] = [
+        (110.05, "load_died", {"exit": "exit 0", "generation": 2}),
+        (110.08, "load_resumed", {"first": 640, "pid": 3, "load_start": LOAD_START, "planned_seconds": 900.0}),
+    ]
+    (one,) = effects(run_of(tmp_path, [*EVENT, *gap], changed))
+    assert (one.unsent, one.lost) == (200, {})
+
+
 def test_loss_belongs_to_the_event_in_which_it_failed(tmp_path: Path) -> None:
     changed = waiting() | {430: held(430, END) | failed("reset", finished=LOAD_START + 203.0)}
     lines = [*EVENT, started(200.0, 2), completed(205.0, 3, held_seconds=5.0)]
