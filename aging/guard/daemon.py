@@ -14,7 +14,7 @@ from typing import Any
 
 from aging.core import worker
 from aging.core.clock import Clocks, Stamp
-from aging.core.errors import AttachError, ExitCode, ResultsError, StorageError
+from aging.core.errors import AttachError, ExitCode, ResultsError
 from aging.core.processes.ownership import Identity, age
 from aging.core.targets import EngineMetric
 from aging.core.tasks import cancel_all
@@ -297,11 +297,7 @@ class Guard:
                 )
                 self.watch.refuse(decision, "alone", why, None, self._now())
                 return
-        try:
-            pending = self.watch.begin(decision, self._now(), "acting" if self._proxy is None else "draining")
-        except StorageError as error:
-            self.watch.alarm(f"no action while it cannot be remembered: {error}", self._now())
-            return
+        pending = self.watch.begin(decision, self._now(), "acting" if self._proxy is None else "draining")
         if pending is not None:
             self._acting = asyncio.create_task(self._rejuvenator.carry_out(pending))
 

@@ -113,7 +113,8 @@ class Rejuvenator:
             if course.pending.stage != "returning":
                 course.reach("returning")
             if not options.keeps_process:
-                await self._until(self._is_new, course, deadline, "no new process has appeared")
+                none = f"no new process is found as {self.guarding.label}"
+                await self._until(self._is_new, course, deadline, none)
             await self._until(lambda _: self._ready(ports), course, deadline, self._unready(ports))
             if self.proxy is not None and not await self.proxy.release(max(deadline - time.monotonic(), 1.0)):
                 raise ActionFailed("HAProxy does not use the server again")

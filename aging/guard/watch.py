@@ -116,7 +116,8 @@ class Watch:
         self._history, self._ceiling = History(), self._new_ceiling()
         self._values, self._blind_said, self._refused = {}, False, None
         self._say(f"{self.guarding.label}: pid {main.pid} serves, generation {number}, {readable_duration(age)} old")
-        self._save(replace(self.state, server=new, renewed=None, outlook=None, looked=None, level=None), now)
+        fresh = replace(self.state, server=new, renewed=None, outlook=None, looked=None, level=None)
+        self._save(replace(fresh, ended_in_action=False), now)
         if before is not None:
             self._renew(before)
 
@@ -124,11 +125,13 @@ class Watch:
         """No process serves."""
         if self.present:
             self.present = False
+            self.state = replace(self.state, ended_in_action=self.state.pending is not None)
             self._say(f"{self.guarding.label}: {why}; waiting for the next one")
 
     def _ended(self, server: Server, lived: float, now: Stamp) -> None:
         """Note how long the generation before served, and whether its end was planned."""
-        planned = self.state.pending is not None or server.boot != boot_id()
+        in_action = self.state.pending is not None or self.state.ended_in_action
+        planned = in_action or server.boot != boot_id()
         lifetimes = self.state.with_lifetime(Lifetime(lived, failed=not planned))
         tally = self.state.tally if planned else replace(self.state.tally, restarts=self.state.tally.restarts + 1)
         self.state = replace(self.state, lifetimes=lifetimes, tally=tally)
@@ -340,25 +343,26 @@ class Watch:
         return table.url or " ".join(table.command)
 
     def begin(self, decision: Decision, now: Stamp, stage: Stage) -> Pending | None:
-        """Note that the action begins, on the disk when this returns; None where the server has just ended.
+        """Note that the action begins, on the disk when this returns.
 
-        Raises StorageError: what is not noted must not begin.
+        None where the server has just ended, or where it cannot be noted: that is refused, and costs no budget.
         """
         server, table = self.state.server, self.guarding.table
         if server is None or table is None:
             return None
-        self._refused = None
-        if self._apart is not None:
-            self._apart.standing = None
+        before, past = self.state, self._governor.past(self.guarding.label)
         self._governor.begin(self.guarding.label, now.mono)
         self._count_decision("carried-out")
         pending = Pending(stage, now.mono, decision.reason, server, self.state.level)
         try:
             self._store(replace(self.state, pending=pending, alarm=None), now)
-        except StorageError:
-            self.state = replace(self.state, pending=None)
-            self._governor.end(self.guarding.label, now.mono, "undone")
-            raise
+        except StorageError as error:
+            self.state, self._governor = before, Governor(self._governor.rules, {self.guarding.label: past})
+            self.refuse(decision, "storage", f"{error}; what is not remembered is not begun", None, now)
+            return None
+        self._refused = None
+        if self._apart is not None:
+            self._apart.standing = None
         self._record(self._decided(decision, None, "", None), now)
         self._record(
             RejuvenationStarted(**self._key(), action=self.action, reason=decision.reason, policy=table.policy), now
