@@ -170,8 +170,8 @@ class Rejuvenator:
         names = ", ".join(proxy.servers)
         try:
             url = self.guarding.options.ready_url
-            well = await answers(url) if url is not None else await connects(await proxy.addresses())
-            if well and await proxy.release(_POLL_SECONDS * 20):
+            serves = await answers(url) if url is not None else await connects(await proxy.addresses())
+            if serves and await proxy.release(_POLL_SECONDS * 20):
                 return f"The server answers and is back in rotation as {names}", False
         except ProxyError as error:
             return f"{names} may be out of rotation: {error}", True

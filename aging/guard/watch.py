@@ -106,7 +106,7 @@ class Watch:
         if server is not None and (server.pid, server.start, server.boot) == (main.pid, main.start, boot):
             if self._policy is None and not self._values:
                 self._history = self._folder.load_history(server) or History()
-                self._say(f"{self.guarding.label}: pid {main.pid} is watched on, {readable_duration(age)} old")
+                self._say(f"{self.guarding.label}: pid {main.pid} still serves, {readable_duration(age)} old")
             return
         number = 1 if server is None else server.generation + 1
         if server is not None:
@@ -306,7 +306,7 @@ class Watch:
             return
         self._refused = code
         self._count_decision(code)
-        self._say(f"No action ({code}): {why.removesuffix('.')}. The policy asks: {_reasons(decision)}")
+        self._say(f"No action ({code}): {why.removesuffix('.')}. Decision: {_reasons(decision)}")
         self._record(self._decided(decision, code, why, until), now)
         self._save(self.state, now)
 
@@ -367,7 +367,7 @@ class Watch:
         self._record(
             RejuvenationStarted(**self._key(), action=self.action, reason=decision.reason, policy=table.policy), now
         )
-        self._say(f"Acting: {self.action}. The policy asks: {_reasons(decision)}")
+        self._say(f"Acting: {self.action}. Decision: {_reasons(decision)}")
         return pending
 
     def reached(self, pending: Pending, now: Stamp) -> None:
@@ -464,7 +464,7 @@ class Watch:
         """Let a disarmed policy act again; its budget stays."""
         past = replace(self._governor.past(self.guarding.label), failures=0, disarmed=None)
         self._governor = Governor(self._governor.rules, {self.guarding.label: past})
-        self._say("The policy is armed again, on request")
+        self._say("The policy is armed again (--rearm)")
         self._save(replace(self.state, past=past, alarm=None), now)
 
     # -- storing ----------------------------------------------------------------------------------------------------
@@ -501,7 +501,7 @@ class Watch:
 
     def _unstored(self, error: StorageError) -> None:
         if self._storage_said is None:
-            self._say(f"ALARM: {error}. The guard goes on to observe; after a restart it knows what was stored before")
+            self._say(f"ALARM: {error}. The guard continues to observe, and takes no action")
             self.state = replace(self.state, alarm=str(error))
         self._storage_said = str(error)
 
@@ -542,5 +542,5 @@ def _ended_line(outcome: Outcome, ended: Ended, why: str, freed: float | None) -
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in ended.stages.items())
     back = f", {byte_size(freed)} came back" if freed is not None and freed > 0 else ""
     cut = f", {ended.cut} requests cut" if ended.cut else ""
-    how = {"helped": "Done", "unhelpful": "Done, without effect", "failed": "Failed", "undone": "Taken back"}[outcome]
+    how = {"helped": "Done", "unhelpful": "Done, without effect", "failed": "Failed", "undone": "Undone"}[outcome]
     return f"{how} in {ended.seconds:.1f} s{f' ({stages})' if stages else ''}{back}{cut}{f': {why}' if why else ''}"
