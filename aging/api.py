@@ -26,10 +26,9 @@ from aging.core.metrics import PRIMARY, indicators
 from aging.core.plugins import discover
 from aging.core.quantities import parse_duration, parse_size
 from aging.core.records import HARNESS
-from aging.findings import build
 from aging.findings.asked import AskedOfSeries, Falls, Limit
+from aging.findings.current_findings import current_findings
 from aging.findings.direction import Worse
-from aging.findings.findings_file import read_findings
 from aging.findings.frames import events_frame, findings_frame, runs_frame, utc_times
 from aging.findings.latencies import Base, latencies
 from aging.findings.pandas_series import series_of_arrays, series_of_pandas
@@ -54,7 +53,6 @@ Span = str | float | timedelta
 """A length of time: text with its unit (``"90s"``), seconds, or a timedelta."""
 
 _HOUR = 3600.0
-_ENDED = ("completed", "decided", "interrupted", "halted", "died", "failed")
 _SINCE_LOAD, _SINCE_FIRST = "seconds_of_load", "seconds_since_first_row"
 
 
@@ -209,8 +207,17 @@ def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     return TrendResult(analysis)
 
 
+def _cost(name: str, given: float) -> float:
+    """A cost that a caller gave."""
+    if isinstance(given, bool) or not isinstance(given, int | float) or not (0 < given < np.inf):
+        raise InputError(f"{name}: {given!r} is no cost; give a number above 0, like 20")
+    return float(given)
+
+
 def _limit(given: float | str) -> Limit:
     """A limit that a caller gave, as a size or as a number."""
+    if isinstance(given, bool):
+        raise InputError(f"limit: {given!r} is no limit; give a number, or a size like '64GiB'")
     try:
         value = parse_size(given) if isinstance(given, str) else float(given)
     except ValueError as error:
@@ -493,21 +500,21 @@ class Results:
         the results know. The costs are in any one unit, both or none: by default the requests that wait or are lost.
         """
         from aging.findings.rejuvenation.advice import Question, advise  # noqa: PLC0415 - the replay's policies
-        from aging.stats import SeriesError  # noqa: PLC0415
         from aging.stats.renewal.optimum import Costs  # noqa: PLC0415
 
         if (cost_restart is None) != (cost_crash is None):
             raise InputError("cost_restart, cost_crash: give both in one unit, or none of them")
-        try:
-            costs = None if cost_restart is None or cost_crash is None else Costs(cost_restart, cost_crash)
-        except (SeriesError, TypeError):
-            what = f"{cost_restart!r} and {cost_crash!r} are no costs; give numbers above 0"
-            raise InputError(f"cost_restart, cost_crash: {what}") from None
+        costs = None
+        if cost_restart is not None and cost_crash is not None:
+            costs = Costs(_cost("cost_restart", cost_restart), _cost("cost_crash", cost_crash))
+        if indicator is not None and not isinstance(indicator, str):
+            raise InputError(f"indicator: {indicator!r} is no name; write it as text, like 'process_fds'")
         _check(deployment, self.deployments, f"there is no deployment {deployment!r}")
-        bound = None if limit is None else float(_limit(limit).value)
-        question = Question(bound, indicator, costs, (deployment,))
+        question = Question(None if limit is None else _limit(limit), indicator, costs, (deployment,))
         try:
-            return advise(self._measured, discover(aging.stats.trend_tests, TrendTest), question)[0]
+            return advise(
+                self._measured, discover(aging.stats.trend_tests, TrendTest), question, self._findings.findings
+            )[0]
         except MistakesError as error:
             raise InputError("; ".join(map(str, error.mistakes)).replace("--", "")) from None
 
@@ -535,12 +542,7 @@ class Results:
 
     @cached_property
     def _findings(self) -> Findings:
-        state, file = self.stored.state, self.stored.layout.findings
-        if state.phase in _ENDED and state.last is not None and _modified(file) >= state.last.wall:
-            written = read_findings(file)
-            if written is not None:
-                return written
-        return build.analyze(self.stored, discover(aging.stats.trend_tests, TrendTest), self._measured)
+        return current_findings(self._measured, discover(aging.stats.trend_tests, TrendTest))
 
     def _finding(self, deployment: str, indicator: str) -> Finding | None:
         of_it = (one for one in self._findings.findings if (one.deployment, one.indicator) == (deployment, indicator))
@@ -632,13 +634,6 @@ class Plots:
 def _titled(deployment: str, replica: int, results: Results) -> str:
     several = len(results.stored.replicas(deployment)) > 1
     return f"{deployment}, replica {replica}" if several else deployment
-
-
-def _modified(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except OSError:
-        return -1.0
 
 
 def _check(name: str, known: Iterable[str], wrong: str) -> None:

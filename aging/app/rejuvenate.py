@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aging.stats.trend_tests
 from aging.core.plugins import discover
+from aging.findings.current_findings import current_findings
 from aging.findings.rejuvenation.advice import Advice, Question, advise
 from aging.findings.series import Measured
 from aging.stats.trend_tests.base import TrendTest
@@ -15,4 +16,5 @@ from aging.store.results import open_results
 
 def rejuvenate(root: Path, question: Question) -> Sequence[Advice]:
     """The advice for the deployments of a result directory; nothing in it is changed."""
-    return advise(Measured(open_results(root)), discover(aging.stats.trend_tests, TrendTest), question)
+    measured, tests = Measured(open_results(root)), discover(aging.stats.trend_tests, TrendTest)
+    return advise(measured, tests, question, current_findings(measured, tests).findings)

@@ -54,7 +54,7 @@ def _message(details: Any) -> str:  # noqa: PLR0911 - a table of messages
         case "tuple_type" | "list_type" if isinstance(given, Mapping):
             key = details["loc"][-1]
             return f"must be a list of tables; write [[{key}]] with two brackets, not [{key}]"
-        case "tuple_type" | "list_type":
+        case "tuple_type" | "list_type" | "sequence_str":
             return f'must be a list, like ["a", "b"], got {given!r}'
         case "bool_type":
             return f"must be true or false, got {given!r}"

@@ -12,7 +12,7 @@ from typing import Any
 from aging.campaign.errors import Choice, suggestion, validate_by_kind, validate_table
 from aging.campaign.factors import design_mistakes, expand_factors
 from aging.campaign.load_tables import load_mistakes, typed_tables
-from aging.campaign.rejuvenation import Candidate, Capability, rejuvenation_mistakes
+from aging.campaign.rejuvenation import Candidate, Capability, Surroundings, rejuvenation_mistakes
 from aging.campaign.schema import (
     ArrivalsOptions,
     Campaign,
@@ -104,9 +104,9 @@ def _validate(raw: dict[str, Any], kinds: Kinds) -> tuple[Campaign | None, list[
     mistakes.extend(_cross_checks(raw, kinds))
     if campaign is not None:
         mistakes.extend(load_mistakes(load, deployments))
-    if rejuvenation:
+    if rejuvenation or any(options.rejuvenation is not None for options in deployments):
         candidates = [Candidate(options, kinds.capability(options)) for options in deployments]
-        mistakes.extend(rejuvenation_mistakes(rejuvenation, candidates, load=_sends(raw), alone=_is_alone(raw)))
+        mistakes.extend(rejuvenation_mistakes(rejuvenation, candidates, _surroundings(raw)))
     if mistakes or campaign is None:
         return None, mistakes
     updates = {"deployment": deployments, "load": load, "rejuvenation": rejuvenation}
@@ -152,15 +152,16 @@ class _Parts:
                 yield options
 
 
-def _is_alone(raw: Mapping[str, Any]) -> bool:
-    tables = raw.get("rejuvenation")
-    return not isinstance(tables, list) or len(tables) == 1
-
-
-def _sends(raw: Mapping[str, Any]) -> bool:
-    """Whether the campaign sends a load."""
-    load = raw.get("load")
-    return not (isinstance(load, dict) and load.get("kind") == "none")
+def _surroundings(raw: Mapping[str, Any]) -> Surroundings:
+    """What `[rejuvenation]` tables depend on, read from a file that may have mistakes."""
+    load, given = raw.get("load"), raw.get("rejuvenation", [])
+    tables = [table for table in (given if isinstance(given, list) else [given]) if isinstance(table, dict)]
+    labels = [label for table in tables if isinstance(label := table.get("name", table.get("policy")), str)]
+    if not isinstance(load, dict):
+        return Surroundings(labels, load=True, objectives=True)
+    classes = load.get("class")
+    parts = [load, *(part for part in (classes if isinstance(classes, list) else []) if isinstance(part, dict))]
+    return Surroundings(labels, load.get("kind") != "none", any("objectives" in part for part in parts))
 
 
 def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:

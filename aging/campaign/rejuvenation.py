@@ -18,6 +18,7 @@ _OF_A_DEPLOYMENT = ("process", "footprint", "allocator", "cgroup", "limits")
 _OF_ITS_DEVICES = (DEVICE_MEMORY, "device_process_memory_limit_bytes")
 _OFFERED = ("trim", "reset-caches", "sleep")
 _STARTS = ("restart", "replace")
+_ATTAINMENT = LIVE_CLIENT[0]
 _MISSPELT = 0.9
 
 
@@ -66,14 +67,31 @@ def key_of(table: RejuvenationOptions, key: str, *, alone: bool) -> str:
     return f"rejuvenation.{key}" if alone else f"rejuvenation[{table.label}].{key}"
 
 
-def rejuvenation_mistakes(
-    tables: Sequence[RejuvenationOptions], candidates: Sequence[Candidate], *, load: bool, alone: bool
-) -> Iterator[Mistake]:
-    """Mistakes of the tables by themselves and together with the deployments.
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What else of a campaign file the tables depend on.
 
-    ``load``: the campaign sends one. ``alone``: the file has one table; others of it may be too faulty to be here.
+    ``labels`` are the names of all its tables, also of those with mistakes. ``load``: the campaign sends one, with
+    ``objectives``.
     """
-    labels = [table.label for table in tables]
+
+    labels: Sequence[str]
+    load: bool
+    objectives: bool
+
+    @property
+    def live(self) -> Sequence[str]:
+        """The indicators of the clients that are read while it runs."""
+        if not self.load:
+            return ()
+        return [name for name in LIVE_CLIENT if self.objectives or name != _ATTAINMENT]
+
+
+def rejuvenation_mistakes(
+    tables: Sequence[RejuvenationOptions], candidates: Sequence[Candidate], around: Surroundings
+) -> Iterator[Mistake]:
+    """Mistakes of the tables by themselves and together with the deployments."""
+    labels = around.labels
     for label in sorted({label for label in labels if labels.count(label) > 1}):
         what = f"{label!r} is used {labels.count(label)} times; give each table a name of its own"
         yield Mistake("rejuvenation.name", what, MistakeCode.DUPLICATE_NAME)
@@ -87,10 +105,10 @@ def rejuvenation_mistakes(
         found = (
             *_of_itself(table),
             *_of_actions(table, mine),
-            *(one for key, name in table.reads.items() for one in _of_indicator(key, name, mine, load=load)),
+            *(one for key, name in table.reads.items() for one in _of_indicator(key, name, mine, around)),
         )
         for key, what, code in dict.fromkeys(found):
-            yield Mistake(key_of(table, key, alone=alone), what, code)
+            yield Mistake(key_of(table, key, alone=len(labels) == 1), what, code)
 
 
 _Found = Iterator[tuple[str, str, MistakeCode]]
@@ -107,11 +125,17 @@ def _of_itself(table: RejuvenationOptions) -> _Found:
                 f'belongs to action = "external", and the action is "{table.action}"; leave it out or change the action'
             )
             yield key, what, MistakeCode.CONFLICT
+    if table.action in _STARTS and "action_timeout" in table.model_fields_set:
+        what = (
+            f'has no effect on action = "{table.action}", whose parts have limits of their own: `drain`, and the '
+            "`stop_timeout` and `ready_timeout` of the deployment; leave it out"
+        )
+        yield "action_timeout", what, MistakeCode.CONFLICT
     life = table.shortest_life
     if life is not None and "distance" in table.model_fields_set and table.distance > life:
         what = (
-            f"{table.distance:g} s is longer than the {life:g} s after which the policy asks again, so that it would "
-            "never be heard in time; leave it out, or make it shorter"
+            f"{table.distance:g} s is longer than the {life:g} s at which the policy ends a generation; leave it out, "
+            "or make it shorter"
         )
         yield "distance", what, MistakeCode.CONFLICT
     for key, name in table.shares.items():
@@ -139,28 +163,27 @@ def _of_actions(table: RejuvenationOptions, mine: Sequence[Candidate]) -> _Found
             yield "action", what, MistakeCode.CONFLICT
 
 
-def _of_indicator(key: str, name: str, mine: Sequence[Candidate], *, load: bool) -> _Found:
+def _of_indicator(key: str, name: str, mine: Sequence[Candidate], around: Surroundings) -> _Found:
     for candidate in mine:
         options = candidate.options
-        known = readable(candidate, load=load)
+        known = readable(candidate, around.live)
         if name in known:
             continue
-        what = _why_unread(name, candidate, known, load=load)
+        what = _why_unread(name, candidate, known, around)
         if what is not None:
             code = MistakeCode.UNKNOWN_NAME if what.startswith("unknown") else MistakeCode.CONFLICT
             yield key, what.replace("{name}", options.name), code
 
 
-def readable(candidate: Candidate, *, load: bool) -> frozenset[str]:
-    """The indicators that are known to be read of a deployment while it runs."""
+def readable(candidate: Candidate, live: Collection[str]) -> frozenset[str]:
+    """The indicators that are known to be read of a deployment while it runs, with those of its clients, ``live``."""
     probed = getattr(candidate.options, "allocator_probe", False)
     sources = [source for source in _OF_A_DEPLOYMENT if source != "allocator" or probed]
-    live = LIVE_CLIENT if load else ()
     sampled = (metric.name for metric in METRICS if metric.source in sources)
     return frozenset((*sampled, *_OF_ITS_DEVICES, *live, *candidate.capability.metrics))
 
 
-def _why_unread(name: str, candidate: Candidate, known: Collection[str], *, load: bool) -> str | None:
+def _why_unread(name: str, candidate: Candidate, known: Collection[str], around: Surroundings) -> str | None:
     """Why an indicator is not read of a deployment, ``{name}``; None where it may be a metric of its engine."""
     options, sources = candidate.options, {metric.name: metric.source for metric in METRICS}
     if sources.get(name) == "allocator":
@@ -168,8 +191,12 @@ def _why_unread(name: str, candidate: Candidate, known: Collection[str], *, load
     if name in ENGINE_METRICS:
         has = sorted(one for one in candidate.capability.metrics if one in ENGINE_METRICS)
         return f"the metrics of {{name}} ({options.kind}) do not have {name}; they have: {', '.join(has) or 'none'}"
-    if name in LIVE_CLIENT and not load:
-        return f"{name} is read of the load, and this campaign sends none; choose another indicator"
+    if name in LIVE_CLIENT:  # and not read
+        if around.load:
+            why = "requests with objectives, and the load has none; add `objectives` to [load]"
+        else:
+            why = "the load, and this campaign sends none; choose another indicator"
+        return f"{name} is read of {why}"
     if name in sources:
         return f"{name} is not read of a single deployment while it runs; choose one like {PRIMARY}"
     near = get_close_matches(name, known, n=1, cutoff=_MISSPELT)

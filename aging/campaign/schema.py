@@ -300,7 +300,7 @@ class RejuvenationOptions(Table):
         pattern=r"^[a-z0-9][a-z0-9-]*$",
         description="name of the table, which a deployment's `rejuvenation` key can choose; by default its policy",
     )
-    deployments: Sequence[str] = Field((), description="names of the deployments it applies to; all by default")
+    deployments: tuple[str, ...] = Field((), description="names of the deployments it applies to; all by default")
     action: RejuvenationAction = Field(
         "restart",
         description='`"restart"`: requests drain, the server is stopped and started again, the load continues when it '
@@ -311,9 +311,13 @@ class RejuvenationOptions(Table):
         30.0, ge=0, description="longest wait for requests in flight before the server is stopped; then they are cut"
     )
     command: tuple[str, ...] = Field((), description='command line of `action = "external"`')
-    url: str | None = Field(None, pattern="^https?://", description='address that `action = "external"` posts to')
+    url: str | None = Field(
+        None, pattern=r"^https?://[^/\s]+", description='address that `action = "external"` posts to'
+    )
     action_timeout: Duration = Field(
-        600.0, gt=0, description="longest time of an action, without the start of a server; then it has failed"
+        600.0,
+        gt=0,
+        description='longest time of `"trim"`, `"reset-caches"`, `"sleep"` or `"external"`; then it has failed',
     )
     dry_run: Flag = Field(False, description="`true`: decisions are journaled and not carried out")
     at_most: int = Field(1, ge=1, le=1000, description="most deployments of this table that are rejuvenated at once")

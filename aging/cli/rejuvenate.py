@@ -7,7 +7,8 @@ Costs are in any one unit: money, lost requests, minutes. Without them a restart
 a crash those that it loses, as measured. Without --limit the limits in the results count. Each policy is replayed on
 the recorded series, and compared with the best restart known in hindsight. Nothing in DIR is changed.
 
-exit codes: 0 advice, also that no restart pays · 2 bad input, or no limit or cost is known · 3 the data cannot tell
+exit codes: 0 advice for each, also that no restart pays · 2 bad input, or no limit or cost is known
+            3 of at least one the data cannot tell, or the age is extrapolated far (more than ten times what was seen)
 """
 
 from __future__ import annotations
@@ -55,16 +56,15 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.stats.renewal.optimum import Costs
 
     costs = None if options.cost_restart is None else Costs(options.cost_restart, options.cost_crash)
-    bound = None if options.limit is None else float(options.limit.value)
-    question = Question(bound, options.indicator, costs, tuple(options.deployment), replay=not options.no_replay)
-    found = rejuvenate(options.directory, question)
+    asked = Question(options.limit, options.indicator, costs, tuple(options.deployment), replay=not options.no_replay)
+    found = rejuvenate(options.directory, asked)
     if options.json:
         print(json.dumps(document(found), indent=1, allow_nan=False))
     else:
         show(found, console())
     if options.plot is not None:
         write_plot(found, options.plot)
-    decided = any(one.answer != "undecided" for one in found)
+    decided = all(one.answer in ("every", "never") for one in found)
     return ExitCode.DONE if decided else ExitCode.INCONCLUSIVE
 
 
@@ -79,10 +79,6 @@ def _check(options: argparse.Namespace) -> None:
         mistakes.append(Mistake("--plot", f"{options.plot} is no picture; end its name with .png, .svg or .pdf"))
     elif options.plot is not None and not options.plot.absolute().parent.is_dir():
         mistakes.append(Mistake("--plot", f"{options.plot} cannot be written: its folder does not exist"))
-    sized = options.limit is not None and options.limit.in_bytes
-    if sized and options.indicator is not None and not options.indicator.endswith("_bytes"):
-        what = f"a size, but {options.indicator} is not in bytes; give a number in its unit, like 1024"
-        mistakes.append(Mistake("--limit", what))
     if mistakes:
         raise MistakesError("aging rejuvenate", mistakes)
 

@@ -87,5 +87,12 @@ def fitting(level: Level, indicator: str) -> Level:
     return level
 
 
+def fitting_limit(level: Level, indicator: str) -> Level:
+    """The level, if ``indicator`` can have it as its limit. Raises ValueError for 0, and for another unit."""
+    if level.number == 0:
+        raise ValueError(f'{level} is no limit, since no level is below it; write one like "2GiB" or "80%"')
+    return fitting(level, indicator)
+
+
 LevelKey = Annotated[Level, BeforeValidator(parse_level), PlainSerializer(lambda level: level.written or level.number)]
 """A level; in the file a number or a text."""

@@ -205,10 +205,10 @@ class Deployment(DeploymentBase[O]):
         return self.options.port
 
     def offered(self) -> Mapping[str, Offer]:
-        return {**self.offers, **({"trim": TRIM} if self.options.allocator_probe else {})}
+        return {**({"trim": TRIM} if self.options.allocator_probe else {}), **self.offers}
 
     def not_offered(self) -> Mapping[str, str]:
-        return {} if self.options.allocator_probe else {"trim": "set `allocator_probe = true`"}
+        return {} if "trim" in self.offered() else {"trim": "set `allocator_probe = true`"}
 
     def origin(self) -> Origin:
         port = self.options.port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from aging.core import format
 from aging.core.errors import AgingError
 from aging.findings.rejuvenation.advice import Advice
 from aging.findings.rejuvenation.policies_compared import Replay
+from aging.report import outlook
 from aging.stats.renewal.optimum import Optimum
 
-_FAR = 10.0
-"""An age that is this many times as long as what was measured is a guess."""
+_BEYOND = 1.5
+"""An age is extrapolated where it is this many times as long as what was measured."""
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 _UNITS = ((2 * _DAY, _DAY, "days"), (2 * _HOUR, _HOUR, "h"), (2 * _MINUTE, _MINUTE, "min"), (0.0, 1.0, "s"))
@@ -44,8 +45,14 @@ def sentences(advice: Advice) -> Iterator[str]:
     growth = _growth(advice)
     if growth:
         yield growth
+    if advice.reason in ("may_grow", "growth_open", "safe", "no_growth") and advice.outlook is not None:
+        yield outlook.sentence(advice.indicator, replace(advice.outlook, limit_name=_limit_name(advice)))
+    notes = zip(advice.note_codes, advice.notes, strict=True)
+    yield from (note for code, note in notes if code == "may_still_fill")
+    if advice.open:
+        yield f"Not decided is whether these go on growing: {', '.join(advice.open)}."
     best = advice.optimum
-    if best is not None and advice.answer == "every":
+    if best is not None and advice.answer in ("every", "provisional"):
         saved = 1 - best.cost_rate / best.never
         share = f"{best.crashes * 100:.2g} %" if best.crashes >= 1e-4 else "< 0.01 %"
         yield (
@@ -58,33 +65,54 @@ def sentences(advice: Advice) -> Iterator[str]:
 
 
 def _answer(advice: Advice) -> str:
-    name, best = advice.deployment, advice.optimum
-    match advice.reason:
-        case "growth" | "failures" | "at_limit" if best is not None:
+    name, what, best = advice.deployment, advice.indicator, advice.optimum
+    match advice.answer:
+        case "every" if best is not None:
             return f"Restart {name} every {bounded_span(best.seconds, best.low, best.high)}."
-        case "costs":
+        case "provisional" if best is not None:
+            measured = f"{what} goes on growing as in the {span(advice.seen_seconds or 0.0)} measured"
+            age = bounded_span(best.seconds, best.low, best.high)
+            return f"No advice for {name} yet. If {measured}, restart it every {age}."
+        case "never" if advice.reason == "costs":
             return f"No rejuvenation of {name} pays: a crash costs too little, or comes at any age alike. Let it run."
-        case "no_growth":
+        case "never" if advice.reason == "safe":
+            return f"No rejuvenation of {name} pays: {what} does not reach its limit before the horizon."
+        case "never":
             return (
-                f"No rejuvenation of {name} pays: {advice.indicator} does not grow ({advice.verdict}). "
+                f"No rejuvenation of {name} pays: {what} does not grow ({advice.verdict}). "
                 "Do not restart it on a schedule."
             )
+    return f"No advice for {name}: {_open(advice)}"
+
+
+def _open(advice: Advice) -> str:
+    """Why there is no advice, and what to do."""
+    what, verdict = advice.indicator, advice.verdict
+    match advice.reason:
         case "may_grow":
             return (
-                f"No advice for {name}: {advice.indicator} shows no growth ({advice.verdict}), but a slow one that "
-                "reaches the limit is not excluded. Measure longer."
+                f"{what} shows no growth ({verdict}), but a slow one that reaches its limit is not excluded. "
+                "Measure longer."
             )
         case "growth_open":
             return (
-                f"No advice for {name}: whether {advice.indicator} goes on growing is not decided ({advice.verdict}). "
-                "Measure longer; until then restart by a threshold near the limit."
+                f"whether {what} goes on growing is not decided ({verdict}). Measure longer; until then restart by a "
+                "threshold near the limit."
             )
-    return f"No advice for {name}: too few samples of {advice.indicator}, or its run is broken. Measure longer."
+        case "died":
+            first = "" if advice.died_after is None else f", the first after {span(advice.died_after)}"
+            return (
+                f"{advice.failures} of {advice.generations} generations died{first}, earlier than {what} explains. "
+                "Find out of what; if of this, give the level at which it died as the limit."
+            )
+        case "above_limit":
+            return f"{what} was above {_limit_name(advice)} from the first samples on."
+    return f"too few samples of {what}, or its run is broken. Measure longer."
 
 
 def _growth(advice: Advice) -> str:
     """Why: the growth and when it meets the limit, or the failures."""
-    life, limit = advice.lifetime, "" if advice.limit is None else advice.limit.name
+    life, limit = advice.lifetime, _limit_name(advice)
     if life is None:
         return ""
     age = bounded_span(*life)
@@ -97,13 +125,21 @@ def _growth(advice: Advice) -> str:
 
 
 def _far(advice: Advice) -> str:
-    """A warning where the limit is many times as far as what was seen."""
-    if advice.lifetime is None or advice.seen_seconds is None or advice.lifetime[0] < _FAR * advice.seen_seconds:
+    """A condition where the limit is farther than what was seen."""
+    if advice.lifetime is None or advice.seen_seconds is None or advice.lifetime[0] < _BEYOND * advice.seen_seconds:
         return ""
-    times = advice.lifetime[0] / advice.seen_seconds
-    return (
-        f" That is {times:,.0f} times the {span(advice.seen_seconds)} measured: measure longer before you rely on it."
-    )
+    times = f" That is {advice.lifetime[0] / advice.seen_seconds:,.2g} times as long as was measured"
+    return f"{times}: measure at least a tenth of it." if advice.answer == "provisional" else f"{times}."
+
+
+def _deaths(advice: Advice) -> str:
+    after = "" if advice.died_after is None else f", the first after {span(advice.died_after)}"
+    return f"{advice.failures} of {advice.generations} generations died{after}"
+
+
+def _limit_name(advice: Advice) -> str:
+    """The name of the limit; empty without one."""
+    return "" if advice.limit is None else advice.limit.name
 
 
 def _flat(best: Optimum) -> str:
@@ -168,8 +204,10 @@ def bounded_span(middle: float, low: float, high: float) -> str:
     if not low < high or math.isinf(middle):
         return span(middle)
     size, unit = _unit(middle)
-    decimals = next((n for n in range(3) if f"{low / size:.{n}f}" != f"{high / size:.{n}f}" and low / size > 10**-n), 3)
-    one, first, last = ("never" if math.isinf(each) else _number(each / size, decimals) for each in (middle, low, high))
+    ages = [each / size for each in (low, middle, high)]
+    apart = 3 if low < middle < high else 2
+    decimals = next((n for n in range(4) if len({f"{age:.{n}f}" for age in ages}) >= apart and ages[0] > 10**-n), 3)
+    first, one, last = ("never" if math.isinf(age) else _number(age, decimals) for age in ages)
     return f"{one} {unit} [{first}, {last}]"
 
 

@@ -21,7 +21,7 @@ _MUCH_SHORTER = 0.5
 class Before:
     """A server when an action begins.
 
-    ``age`` is its age in seconds at the decision, ``levels`` are medians of the last half minute; ``judged`` are the
+    ``age`` is its age in seconds at the decision, ``levels`` are medians of the last readings; ``judged`` are the
     policy's indicators that are to fall, none for a policy that goes by the clock or by the clients.
     """
 

@@ -14,8 +14,10 @@ DEVICE_MEMORY = "device_process_memory_bytes"
 DEVICE_LIMIT = "device_process_memory_limit_bytes"
 """What its processes hold, and the free memory of their devices."""
 
-_FIRST = 5
-"""Readings that are the level at the start."""
+_FIRST = _LAST = 5
+"""Readings that are the level at the start, and now. More of them would lag behind a fast leak, or reach back before
+the last action.
+"""
 
 _ALWAYS = (PRIMARY, DEVICE_MEMORY, DEVICE_LIMIT)
 
@@ -53,8 +55,10 @@ class Levels:
         return (median(recent) if recent else None), len(recent)
 
     def now(self, generation: int, indicator: str) -> float | None:
-        """The median of the last half minute; None without a reading."""
-        return self.since(generation, indicator, time.monotonic() - RECENT_SECONDS)[0]
+        """The median of the last readings of the last half minute; None without any."""
+        begin = time.monotonic() - RECENT_SECONDS
+        recent = [value for at, value in self._recent.get((generation, indicator), ()) if at >= begin]
+        return median(recent[-_LAST:]) if recent else None
 
     def forget(self, generation: int) -> None:
         """Drop the readings of generations before this one."""

@@ -119,7 +119,8 @@ class Rejuvenator:
                 subject = Subject(index, len(same), run.server.generation, past, limits)
                 made = policy(options, subject)
                 levels = Levels(made.indicators)
-                self._governed[run.server.name] = _Governed(run, options, governor, made, subject, levels)
+                since = governor.past(run.server.name).ended or 0.0
+                self._governed[run.server.name] = _Governed(run, options, governor, made, subject, levels, since)
 
     def _governor(self, options: RejuvenationOptions, runs: Sequence[ActiveRun]) -> Governor:
         """The governor of a table, which knows what the one of an earlier runner did."""

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
+from aging.core.levels import Level
 from aging.findings.rejuvenation.replay import Candidate, Downtime, Path, best_in_hindsight, joined, replay
 from aging.rejuvenation.base import Subject
 from aging.rejuvenation.governor import Rules
@@ -92,7 +93,7 @@ def compared(path: Path, lifetime: float, ratio: float) -> tuple[float, int, int
     """The excess of the policy's cost over hindsight's, and restarts and crashes of both."""
     costs = Costs(1.0, ratio)
     options = CostOptimalOptions(
-        policy="cost-optimal", indicator=INDICATOR, limit=path.limit, cost_restart=1.0, cost_crash=ratio
+        policy="cost-optimal", indicator=INDICATOR, limit=Level(path.limit), cost_restart=1.0, cost_crash=ratio
     )
 
     def adaptive(subject: Subject) -> CostOptimal:

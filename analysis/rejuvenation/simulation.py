@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import tempfile
+import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,12 +107,15 @@ class Lived:
 
 
 class Host:
-    """A virtual host on which one simulated time follows the other; it changes the clocks of this process for good."""
+    """A virtual host on which one simulated time follows the other; it changes the clocks of this process for good.
 
-    def __init__(self, seed: int) -> None:
+    Its files are in ``folder``.
+    """
+
+    def __init__(self, seed: int, folder: Path) -> None:
         self.clock = VirtualClock(HostTime(), seed)
-        shared = Path("/dev/shm")  # the journal is synced to the disk after every event
-        self.folder = Path(tempfile.mkdtemp(prefix="aging-", dir=shared if shared.is_dir() else None))
+        self.folder = folder / str(os.getpid())
+        self.folder.mkdir()
         self._numbers = itertools.count()
         self._lives: dict[int, Life] = {}
         self._newest: dict[str, Life] = {}
@@ -158,6 +162,7 @@ class Host:
         with contextlib.closing(journal), asyncio.Runner(loop_factory=lambda: VirtualLoop(self.clock)) as runner:
             began = self.clock.monotonic()
             runner.run(whole())
+        shutil.rmtree(layout.root)
         return Lived(tuple(events), self.clock.monotonic() - began)
 
     async def _feed(self, round_: Round, servers: Mapping[str, Simulated], tick: float) -> None:
@@ -238,7 +243,7 @@ def _no_command(pid: int) -> tuple[str, ...]:  # noqa: ARG001 - there is no such
 
 def campaign_text(names: Sequence[str], seconds: float, tables: str = "") -> str:
     """A campaign file without load, of these servers; ``tables`` are the `[[rejuvenation]]` tables."""
-    head = f'schema = 1\nname = "simulated"\nseed = 7\nduration = "{seconds:g}s"\n[load]\nkind = "none"\n'
+    head = f'schema = 1\nname = "simulated"\nseed = 7\nduration = "{seconds:.0f}s"\n[load]\nkind = "none"\n'
     servers = (
         f'[[deployment]]\nname = "{name}"\nkind = "reference"\nport = {2000 + place}\n'
         for place, name in enumerate(names)

@@ -35,7 +35,7 @@ from analysis.rejuvenation.trial import Plan, Trial
 
 TABLE = ROOT / "docs" / "tables" / "zero_loss.md"
 FOLDER = ROOT / "build" / "zero-loss"
-REQUESTS, RATE = 120_000, 100.0
+REQUESTS, RATE = 135_000, 100.0
 
 TRIALS: Mapping[str, Callable[[Plan], Trial]] = {
     **{action: partial(campaign_trial, action=action) for action in ACTIONS},

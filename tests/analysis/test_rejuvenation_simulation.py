@@ -14,12 +14,14 @@ from analysis.rejuvenation.accelerated import Outcome
 from tests.conftest import ROOT
 
 SCRIPT = """
-import json, sys
+import json, sys, tempfile
+from pathlib import Path
 from dataclasses import asdict
 from analysis.rejuvenation import accelerated
 from analysis.rejuvenation.simulation import Host
-host = Host(1)
-print(json.dumps([asdict(getattr(accelerated, name)(host, *rest)) for name, *rest in json.loads(sys.argv[1])]))
+with tempfile.TemporaryDirectory() as folder:
+    host = Host(1, Path(folder))
+    print(json.dumps([asdict(getattr(accelerated, name)(host, *rest)) for name, *rest in json.loads(sys.argv[1])]))
 """
 
 
@@ -44,16 +46,15 @@ def test_days() -> None:
     assert never.deaths >= 2, "it exhausts its memory, and is started again"
     assert never.down_seconds == pytest.approx(never.deaths * 370, abs=60)
     assert (periodic.deaths, periodic.rejuvenations) == (0, 7)
-    assert periodic.down_seconds == pytest.approx(7 * 73, abs=30)
+    assert periodic.down_seconds == pytest.approx(7 * 70, abs=5)
     assert periodic.seconds == pytest.approx(2 * 86_400, abs=200)
 
 
-@pytest.mark.parametrize("at_most", [1, 2])
-def test_no_more_at_once_than_allowed(at_most: int) -> None:
-    (found,) = simulated(("governed", at_most, 0, 4.0))
-    assert found.at_once == at_most, "all are due together, so that only the governor keeps them apart"
-    assert found.rejuvenations > 30
-    assert 1 <= found.most_a_day <= 6
+def test_no_more_at_once_than_allowed() -> None:
+    one, two = simulated(("governed", 1, 0, 1.5), ("governed", 2, 0, 1.5))
+    assert (one.at_once, two.at_once) == (1, 2), "all are due together, so that only the governor keeps them apart"
+    assert one.rejuvenations >= 12
+    assert max(one.most_a_day, two.most_a_day) <= 6, "the budget"
 
 
 def test_sum() -> None:

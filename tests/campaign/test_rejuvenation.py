@@ -19,6 +19,9 @@ TREND = '[rejuvenation]\npolicy = "trend"\nwithin = "2h"\n'
 THRESHOLD = '[rejuvenation]\npolicy = "threshold"\nabove = 5\nindicator = "{}"\n'
 OBJECTIVES = '[rejuvenation]\npolicy = "objectives"\n'
 PERIODIC = '[rejuvenation]\npolicy = "periodic"\nevery = "1m"\n'
+COST_OPTIMAL = (
+    '[rejuvenation]\npolicy = "cost-optimal"\nindicator = "{}"\nlimit = "{}"\ncost_restart = 1\ncost_crash = 9\n'
+)
 WINDOW = '[rejuvenation]\npolicy = "window"\nbetween = ["02:00", "05:00"]\n'
 WATCHED = (
     'name = "w"\nseed = 1\nduration = "3m"\nload = { kind = "none" }\n[[deployment]]\nname = "a"\nkind = "reference"\n'
@@ -51,6 +54,15 @@ def found(text: str) -> list[Mistake]:
         (TREND + 'action = "external"\nurl = "http://x/"\ncommand = ["y"]', "action", "conflict", ["both"]),
         (TREND + 'url = "http://x/"', "url", "conflict", ["external", "restart"]),
         (TREND + 'command = ["x"]', "command", "conflict", ["external"]),
+        (PERIODIC + 'action_timeout = "5s"', "action_timeout", "conflict", ["restart", "ready_timeout"]),
+        (PERIODIC.replace("1m", "1ms"), "every", "out-of-range", ["1ms"]),
+        (PERIODIC + 'deployments = "a"', "deployments", "wrong-type", ["list"]),
+        (PERIODIC + 'action = "external"\nurl = "http://"', "url", "invalid-value", ["http://"]),
+        (TREND + "limit = 0", "limit", "invalid-value", ["2GiB"]),
+        (OBJECTIVES + "slo_attainment = 0.9", "slo_attainment", "conflict", ["`objectives`", "[load]"]),
+        (WINDOW + 'inner = { policy = "never" }', "inner", "invalid-value", ["never"]),
+        (COST_OPTIMAL.format("process_fds", "2GiB"), "limit", "invalid-value", ["process_fds"]),
+        (COST_OPTIMAL.format("process_rss_bytes", "80%"), "limit", "conflict", ["process_rss_bytes"]),
         (PERIODIC + 'distance = "2m"', "distance", "conflict", ["120 s", "60 s"]),
         (WINDOW + 'inner = { policy = "trend", within = "2h", limt = 5 }', "inner.limt", "unknown-key", ["'limit'"]),
         (WINDOW + 'inner = { policy = "tred" }', "inner.policy", "unknown-name", ["'trend'"]),
@@ -80,6 +92,14 @@ def test_a_faulty_table_hides_no_other_mistake() -> None:
     )
     keys = ("one].indicator", "two].url", "three].between", "three].inner.limit")
     assert {one.where for one in found(GOOD + tables)} == {f"rejuvenation[{key}" for key in keys}
+
+
+def test_table_that_a_deployment_names() -> None:
+    named = GOOD.replace("port = 18084", 'rejuvenation = "one"')
+    (mistake,) = found(named)
+    assert (mistake.where, mistake.code) == ("deployment[b].rejuvenation", "unknown-name")
+    faulty = '[[rejuvenation]]\nname = "one"\npolicy = "periodic"\nevry = "1h"\n'
+    assert {one.where for one in found(named + faulty)} == {"rejuvenation.every", "rejuvenation.evry"}
 
 
 def test_action_not_offered() -> None:
@@ -118,7 +138,7 @@ def test_all_at_once() -> None:
         THRESHOLD.format("engine_requests_running"),
         THRESHOLD.format("engine_llamacpp_a_metric_of_a_later_release"),
         THRESHOLD.format("client_ttft_p99_seconds").replace("5", '"2s"'),
-        OBJECTIVES + 'ttft_p99 = "2s"\nslo_attainment = 0.9',
+        OBJECTIVES + 'ttft_p99 = "2s"\nclient_waiting = 5',
         WINDOW + 'inner = { policy = "trend", within = "2h" }',
         '[rejuvenation]\npolicy = "never"',
         PERIODIC + 'distance = "1m"',

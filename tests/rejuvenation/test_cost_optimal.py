@@ -44,7 +44,7 @@ def test_restarts_shortly_before_the_limit() -> None:
     assert not decision.urgent
     numbers = decision.numbers
     assert numbers["low_seconds"] <= numbers["optimum_seconds"] <= numbers["high_seconds"]
-    assert numbers["slope_per_hour"] == pytest.approx(0.4 * 3600, rel=0.2)
+    assert numbers["rate_bytes_per_hour"] == pytest.approx(0.4 * 3600, rel=0.2)
     assert numbers["cost_per_hour"] > 0
 
 
@@ -90,11 +90,47 @@ def test_least_age() -> None:
 
 
 def test_limit_as_a_size() -> None:
-    assert options(limit="8GiB").limit == 8 * 2**30
+    assert options(limit="8GiB").limit.number == 8 * 2**30
+
+
+def test_share_of_a_limit() -> None:
+    policy = CostOptimal(options(limit="80%"), Subject(limits={INDICATOR: 1250.0}))
+    found = first_decision(policy, leak())
+    assert found is not None
+    assert found[1].numbers["limit_bytes"] == 1000.0
+    unknown = CostOptimal(options(limit="80%"))
+    assert first_decision(unknown, leak()) is None
+    assert "80%" in (unknown.missing([INDICATOR]) or "")
+    assert options(limit="80%").shares == {"limit": INDICATOR}
+
+
+def test_jumps_of_earlier_generations_are_kept() -> None:
+    first = CostOptimal(options())
+    assert first_decision(first, [100.0] * 5 + [400.0] * 3) is None
+    grown = [100.0, 100.0, 705.0]  # less than the largest step, 300, is left
+    assert first_decision(first.renewed(Subject(generation=2)).renewed(Subject(generation=3)), grown) is not None
+    assert first_decision(first.renewed(Subject(generation=2)), [100.0, 100.0, 100.0]) is None
+
+
+def test_a_death_near_the_limit_is_a_step_over_it() -> None:
+    first = CostOptimal(options())
+    assert first_decision(first, [100.0] * 5 + [110.0] * 3) is None
+    first.observe(90.0, {INDICATOR: 700.0})
+    died = (Lifetime(95.0, failed=True),)
+    assert first_decision(first.renewed(Subject(generation=2, lifetimes=died)), [100.0, 100.0, 450.0]) is not None
 
 
 @pytest.mark.parametrize(
-    "keys", [{"limit": "8"}, {"limit": -1}, {"cost_crash": 1}, {"cost_restart": 0}, {"cost_crash": float("inf")}]
+    "keys",
+    [
+        {"limit": "8"},
+        {"limit": 0},
+        {"limit": "8s"},
+        {"limit": -1},
+        {"cost_crash": 1},
+        {"cost_restart": 0},
+        {"cost_crash": float("inf")},
+    ],
 )
 def test_refused(keys: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

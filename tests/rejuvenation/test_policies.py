@@ -64,6 +64,13 @@ class TestPeriodic:
         assert later.decide(Moment(6 * HOUR - 1)) is None
         assert later.decide(Moment(6 * HOUR)) is not None
 
+    def test_action_without_a_new_generation(self) -> None:
+        """Only the first term is shorter, also where a trim leaves the process as it is."""
+        subject = Subject(index=1, count=2)
+        policy = made({"policy": "periodic", "every": "6h"}, subject)
+        assert policy.decide(Moment(3 * HOUR)) is not None
+        assert policy.renewed(subject).decide(Moment(6 * HOUR - 1)) is None
+
 
 class TestThreshold:
     TABLE: Mapping[str, Any] = {"policy": "threshold", "indicator": MEMORY, "above": 100.0, "window": "10s"}

@@ -83,7 +83,7 @@ def test_heartbeat_quiet_and_late() -> None:
     pulse.recorded(record("error"))
     assert pulse.now(waiting=1) == Beat(waiting=1, quiet=4.0, late=1.5, failed=1)
     pulse.recorded(record("ok"))
-    assert pulse.now(waiting=1) == Beat(waiting=1, quiet=0.0, late=1.5)
+    assert pulse.now(waiting=1) == Beat(waiting=1, quiet=0.0, late=1.5, answered=1)
     now = 110.0
     assert pulse.now(waiting=0) == Beat(waiting=0, quiet=0.0, late=1.5)
     now = 111.0

@@ -13,7 +13,7 @@ from aging.campaign.errors import suggestion
 from aging.core import format
 from aging.core.errors import InputError, Mistake, MistakeCode, MistakesError
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY, ages_downwards
-from aging.findings.asked import Asked, NamedLimit
+from aging.findings.asked import Asked, Limit, NamedLimit
 from aging.findings.indicator_analysis import IndicatorAnalysis, analyze_all
 from aging.findings.limits import limits
 from aging.findings.outlook import outlook_of
@@ -23,7 +23,7 @@ from aging.findings.rejuvenation.lifetimes import lifetimes
 from aging.findings.rejuvenation.policies_compared import Replay, replayed
 from aging.findings.run_validity import validities
 from aging.findings.series import Measured
-from aging.findings.types import Finding, RunValidity
+from aging.findings.types import Finding, Outlook, RunValidity, Verdict
 from aging.rejuvenation.base import Lifetime
 from aging.stats import Course
 from aging.stats.renewal.growth_lifetime import GrowthLifetime, optimum_of_growth
@@ -36,24 +36,45 @@ _HOUR = 3600.0
 _ENOUGH_FAILURES = 20
 """Failed generations from which their ages say more than an extrapolated growth."""
 
+_NOISE_AT_BOTH = 1.96 * math.sqrt(2)
+_FEWEST = 5
+"""Samples around a line."""
+
 _SHARES = (0.25, 0.5, 0.75, 0.9, 1.0, 1.05, 1.25)
 _CANDIDATES = (PRIMARY, DEVICE_MEMORY, "process_fds", "process_threads")
 _NO_GROWTH = frozenset(("stable", "bounded", "declining"))
 
-Answer = Literal["every", "never", "undecided"]
-"""Restart at an age; no restart pays; the data cannot say."""
+_FAR = 10.0
+"""A lifetime this many times as long as what was measured is a guess: a cache that fills looks the same."""
 
-Reason = Literal["growth", "failures", "costs", "no_growth", "at_limit", "growth_open", "no_series", "may_grow"]
-"""Of ``every``: the growth, or the failures. Of ``never``: crashes cost too little, or nothing grows. ``at_limit``: it
-was at the limit already, and its growth counts up to there. Of ``undecided``: growth is not shown or may end; too few
-samples; no growth was seen, but a slow one that reaches the limit cannot be excluded."""
+Answer = Literal["every", "provisional", "never", "undecided"]
+"""Restart at an age; at this age if the growth goes on far beyond what was measured; no restart pays; the data cannot
+say."""
+
+Reason = Literal[
+    "growth",
+    "failures",
+    "costs",
+    "no_growth",
+    "safe",
+    "at_limit",
+    "growth_open",
+    "no_series",
+    "may_grow",
+    "died",
+    "above_limit",
+]
+"""Of ``every``: the growth, or the failures; ``at_limit``: it was at the limit already, and its growth counts up to
+there. Of ``never``: crashes cost too little, nothing grows, or what may grow is safe for the horizon. Of ``undecided``:
+growth is not shown or may end; too few samples; no growth was seen, but a slow one that reaches the limit cannot be
+excluded; generations died earlier than the growth explains; the first level that was measured is above the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked: the limit and the indicator (None: what is met first), costs, and the deployments (none: all)."""
 
-    limit: float | None = None
+    limit: Limit | None = None
     indicator: str | None = None
     costs: Costs | None = None
     deployments: Sequence[str] = ()
@@ -74,8 +95,9 @@ class Advice:
     """The answer for one deployment. Rates in the indicator's unit per hour, ages in seconds of a generation.
 
     ``lifetime`` is the median age at which it fails with the 95 % limits; infinite: never. ``curve`` ends with the
-    run to the crash, at an infinite age. ``seen_seconds`` is the longest generation that was measured. ``note_codes``
-    and ``verdict`` are those of the indicator's finding.
+    run to the crash, at an infinite age. ``seen_seconds`` is the longest generation that was measured, ``died_after``
+    the shortest that died. ``verdict`` and the notes are those of the indicator's finding in the campaign, ``outlook``
+    is that for this limit. ``open`` names further indicators of which it is not decided whether they go on growing.
     """
 
     deployment: str
@@ -93,15 +115,22 @@ class Advice:
     failures: int = 0
     generations: int = 0
     note_codes: Sequence[str] = ()
+    notes: Sequence[str] = ()
     seen_seconds: float | None = None
+    died_after: float | None = None
+    outlook: Outlook | None = None
+    open: Sequence[str] = ()
     replay: Replay | None = None
 
 
-def advise(measured: Measured, tests: Mapping[str, TrendTest], question: Question) -> list[Advice]:
-    """The advice for each deployment, in the campaign's order.
+def advise(
+    measured: Measured, tests: Mapping[str, TrendTest], question: Question, findings: Sequence[Finding]
+) -> list[Advice]:
+    """The advice for each deployment, in the campaign's order; verdicts are those of the campaign's ``findings``.
 
     Raises :class:`~aging.core.errors.MistakesError` for names that are not in the results, for an indicator that ages
-    downwards, and where a limit or the costs are neither given nor recorded.
+    downwards, for a given limit that a fresh server exceeds, and where a limit or the costs are neither given nor
+    recorded.
     """
     results = measured.results
     names = _deployments(results.deployments, question)
@@ -114,9 +143,10 @@ def advise(measured: Measured, tests: Mapping[str, TrendTest], question: Questio
     for one in analyze_all(chosen, tests):
         groups.setdefault((one.series.owner, one.series.indicator), []).append(one)
     prices = {name: price(results, name, question.costs) for name in names}
-    test, horizon = results.manifest.campaign.analysis.test, results.manifest.campaign.analysis.horizon_seconds
-    judge = _Judge(runs, test, horizon)
-    found = []
+    verdicts = {(one.deployment, one.indicator): one.verdict for one in findings}
+    analysis = results.manifest.campaign.analysis
+    judge = _Judge(runs, analysis.test, verdicts, analysis.horizon_seconds)
+    found: list[Advice] = []
     for name in names:
         ended = lifetimes(results, name)
         each = [
@@ -128,13 +158,28 @@ def advise(measured: Measured, tests: Mapping[str, TrendTest], question: Questio
             for indicator in indicators[name]
         ]
         first = min(each, key=_first)
+        first = replace(first, open=[one.indicator for one in each if one is not first and one.reason == "growth_open"])
         found.append(_with_replay(first, groups.get((name, first.indicator), [])) if question.replay else first)
+    if question.limit is not None:
+        _check_levels(found, groups)
     return found
+
+
+def _check_levels(found: Sequence[Advice], groups: Mapping[tuple[str, str], Sequence[IndicatorAnalysis]]) -> None:
+    """Refuse a given limit that fresh servers exceed."""
+    mistakes = []
+    for one in found:
+        if one.reason == "above_limit" and one.limit is not None:
+            level = format.level(one.indicator, _fresh(groups[one.deployment, one.indicator]))
+            what = f"{one.indicator} of {one.deployment} is {level} at its first samples, above {one.limit.name}"
+            mistakes.append(Mistake("--limit", f"{what}; give a higher limit", MistakeCode.OUT_OF_RANGE))
+    if mistakes:
+        raise MistakesError("aging rejuvenate", mistakes)
 
 
 def _first(advice: Advice) -> tuple[int, float]:
     """The indicator that limits the age of a restart first; growth before what is undecided, that before none."""
-    rank = {"every": 0, "undecided": 1, "never": 2}[advice.answer]
+    rank = {"every": 0, "provisional": 0, "undecided": 1, "never": 2}[advice.answer]
     return rank, advice.optimum.seconds if advice.optimum is not None else math.inf
 
 
@@ -152,6 +197,8 @@ class _Known:
 class _Judge:
     runs: Sequence[RunValidity]
     test: str
+    verdicts: Mapping[tuple[str, str], Verdict]
+    """Those of the campaign's findings, after false-discovery control over all of them."""
     horizon: float
 
     def of(self, known: _Known, cost: Price, ended: Sequence[Lifetime]) -> Advice:
@@ -166,13 +213,15 @@ class _Judge:
             "no_series",
             limit,
             cost,
-            "inconclusive" if finding is None else finding.verdict,
+            self.verdicts.get((name, indicator), "inconclusive"),
             rate_per_hour=None if finding is None else _rate(finding)[0],
             rate_limits=None if finding is None else _rate(finding)[1],
             failures=failures,
             generations=len(ended),
             note_codes=() if finding is None else finding.note_codes,
+            notes=() if finding is None else finding.notes,
             seen_seconds=max((float(one.series.t[-1]) for one in group if one.series.t.size), default=None),
+            died_after=min((one.seconds for one in ended if one.failed), default=None),
         )
         if failures >= _ENOUGH_FAILURES:
             seconds, failed = [one.seconds for one in ended], [one.failed for one in ended]
@@ -181,25 +230,59 @@ class _Judge:
         courses = courses_of(group, self.runs) if group else []
         if finding is None or not courses:
             return advice
-        crossed = [age for one in group if (age := _crossing(one, limit.value)) is not None]
-        if finding.verdict == "aging" and all(one.low > 0 for one in courses):
-            parts = [_growth(one, limit.value) for one in courses]
-            reason: Reason = "growth"
-            if crossed:
-                parts, reason = [GrowthLifetime(age, 0.0, 1.0, 1.0, 1.0) for age in crossed], "at_limit"
-            best = optimum_of_growth(parts, cost.costs)
-            return _answered(advice, reason, best, Survival.mixture([one.survival() for one in parts]))
-        outlook = outlook_of(courses, limit.value, self.horizon)
-        if finding.verdict in _NO_GROWTH:
-            safe = outlook is not None and outlook.answer == "safe"
-            return _with(advice, "never" if safe else "undecided", "no_growth" if safe else "may_grow")
-        return _with(advice, "undecided", "growth_open")
+        if _fresh(group) >= limit.value:
+            return _with(advice, "undecided", "above_limit")
+        advice = replace(advice, outlook=outlook_of(courses, limit.value, self.horizon))
+        if advice.verdict == "aging" and all(one.low > 0 for one in courses):
+            return self._of_growth(advice, group, courses, limit.value)
+        return _without_age(advice)
+
+    def _of_growth(
+        self, advice: Advice, group: Sequence[IndicatorAnalysis], courses: Sequence[Course], limit: float
+    ) -> Advice:
+        """The age by a growth that goes on; none where a generation died earlier than that: it fails of another cause,
+        or at a lower level.
+        """
+        crossed = [age for one in group if (age := _crossing(one, limit)) is not None]
+        spread = max(_spread(one) for one in group)
+        parts = [_growth(one, one.end, limit - one.level, spread) for one in courses]
+        reason: Reason = "growth"
+        if crossed:
+            parts, reason = [_growth(one, age, 0.0, spread) for age in crossed for one in courses], "at_limit"
+        best = optimum_of_growth(parts, advice.price.costs)
+        survival = Survival.mixture([one.survival() for one in parts])
+        life = survival.quantile(0.5)
+        if advice.died_after is not None and advice.died_after < min(best.seconds, life):
+            return _with(advice, "undecided", "died")
+        answered = _answered(advice, reason, best, survival)
+        far = advice.seen_seconds is not None and life >= _FAR * advice.seen_seconds
+        return replace(answered, answer="provisional") if far and answered.answer == "every" else answered
 
 
-def _growth(course: Course, limit: float) -> GrowthLifetime:
-    """A generation of this course, which began with the load."""
-    known = GrowthLifetime(course.end, limit - course.level, course.rate, course.low, max(course.high, course.rate))
-    return known.foreseen()
+def _without_age(advice: Advice) -> Advice:
+    """No age follows from an indicator that is not known to grow."""
+    if advice.failures:
+        return _with(advice, "undecided", "died")
+    grows = advice.verdict not in _NO_GROWTH
+    if advice.outlook is not None and advice.outlook.answer == "safe":
+        return _with(advice, "never", "safe" if grows else "no_growth")
+    return _with(advice, "undecided", "growth_open" if grows else "may_grow")
+
+
+def _growth(course: Course, age: float, left: float, spread: float) -> GrowthLifetime:
+    """The next generation that grows like this course, of which ``left`` to the limit was left at ``age``."""
+    high = max(course.high, course.rate)
+    return GrowthLifetime(age, left, course.rate, course.low, high, spread).next_generation()
+
+
+def _spread(one: IndicatorAnalysis) -> float:
+    """Half the width of the 95 % limits of a rise between two moments: of its noise at both, around a line through its
+    second half.
+    """
+    t, y = (each[each.size // 2 :] for each in (one.series.t, one.series.y))
+    if t.size < _FEWEST:
+        return 0.0
+    return _NOISE_AT_BOTH * float(np.std(y - np.polyval(np.polyfit(t - t[0], y, 1), t - t[0])))
 
 
 def _answered(advice: Advice, reason: Reason, best: Optimum, survival: Survival) -> Advice:
@@ -232,6 +315,12 @@ def _rate(finding: Finding) -> tuple[float | None, tuple[float, float] | None]:
     return finding.slope_per_hour, finding.ci_per_hour
 
 
+def _fresh(group: Sequence[IndicatorAnalysis]) -> float:
+    """The level of a fresh server: the lowest median of the first twentieth of a series; infinite without one."""
+    begins = (one.series.y[: max(one.series.y.size // 20, 3)] for one in group if one.series.y.size)
+    return min((float(np.median(y)) for y in begins), default=math.inf)
+
+
 def _crossing(one: IndicatorAnalysis, limit: float) -> float | None:
     """The age at which a series reached the limit; None where it did not."""
     over = np.flatnonzero(one.series.y >= limit)
@@ -262,7 +351,8 @@ def _limits(measured: Measured, question: Question) -> Mapping[tuple[str, str], 
         raise InputError(f"--indicator {indicator}: a fall of it is aging, and a limit from above never ends it")
     found = dict(limits(measured.results, Asked(), measured.series))
     if question.limit is not None:
-        named = NamedLimit(question.limit, f"the given limit of {format.level(indicator, question.limit)}")
+        value = question.limit.value
+        named = NamedLimit(value, f"the given limit of {format.level(indicator, value)}")
         found |= {(name, indicator): named for name in measured.results.deployments}
     return found
 
@@ -277,6 +367,9 @@ def _indicators(
     asked = question.indicator or (PRIMARY if question.limit is not None else None)
     found = {}
     mistakes: list[Mistake] = []
+    if asked is not None and question.limit is not None and question.limit.in_bytes and not asked.endswith("_bytes"):
+        what = f"a size, but {asked} is not in bytes; give a number in its unit, like 1024"
+        mistakes.append(Mistake("--limit", what, MistakeCode.WRONG_TYPE))
     for name in names:
         wanted = (asked,) if asked else _CANDIDATES
         known = [one for one in wanted if (name, one) in limited and ((name, one) in sampled or one == asked)]
@@ -284,7 +377,8 @@ def _indicators(
         if asked is not None and (name, asked) not in sampled:
             mistakes += _not_sampled(name, asked, sampled)
         elif not known:
-            what = f"no limit of {name} is in the results; give the one at which it fails, like --limit 8GiB"
+            example = "8GiB" if asked is None or asked.endswith("_bytes") else "a number in the unit of the indicator"
+            what = f"no limit of {name} is in the results; give the one at which it fails: {example}"
             mistakes.append(Mistake("--limit", what, MistakeCode.MISSING_KEY))
     if mistakes:
         raise MistakesError("aging rejuvenate", mistakes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.stats import theilslopes
 
 from aging.core.metrics import ages_downwards, resolution
 from aging.findings.indicator_analysis import IndicatorAnalysis
@@ -16,7 +17,7 @@ from aging.findings.types import LevelChange
 from aging.stats import SeriesError, median_grid
 
 _HOUR = 3600.0
-_BEFORE_SECONDS, _AFTER_SECONDS = 10.0, 60.0
+_AROUND_SECONDS, _AFTER_SECONDS = 10.0, 60.0
 _FEWEST = 5
 """Samples of a level."""
 
@@ -129,21 +130,36 @@ def change(levels: Levels, around: Neighbors, rates: Rates) -> LevelChange:
 
 
 def _last(levels: Levels, around: Neighbors) -> float | None:
-    """The level before: of the last ten seconds, or of five samples where those take longer."""
+    """The level at the begin: of the last ten seconds, or of five samples where those take longer."""
     t, y = levels.between(around.since, around.begin, around.generation_before)
     if not t.size:
         return None
-    recent = y[t >= around.begin - _BEFORE_SECONDS]
-    return float(np.median(recent if recent.size >= _FEWEST else y[-_FEWEST:]))
+    count = max(int(np.count_nonzero(t >= around.begin - _AROUND_SECONDS)), _FEWEST)
+    return _at_edge(t[-count:], y[-count:], around.begin)
 
 
 def _first(levels: Levels, around: Neighbors) -> float | None:
+    """The level after: of the first minute of a new generation, whose start is not over at once; else at the end."""
     t, y = levels.between(around.end, around.until, around.generation_after)
     if not t.size:
         return None
+    if around.generation_after == around.generation_before:
+        count = max(int(np.count_nonzero(t <= around.end + _AROUND_SECONDS)), _FEWEST)
+        return _at_edge(t[:count], y[:count], around.end)
     seconds = min(_AFTER_SECONDS, _SHARE * (float(t[-1]) - around.end))
     early = y[t <= around.end + seconds]
     return float(np.median(early if early.size >= _FEWEST else y[:_FEWEST]))
+
+
+def _at_edge(t: Floats, y: Floats, edge: float) -> float:
+    """The level at time ``edge`` by the Theil-Sen line through samples on one side of it.
+
+    Their median would be that of some seconds earlier or later, in which a fast leak hides what came back.
+    """
+    if t.size < _FEWEST:
+        return float(np.median(y))
+    slope = theilslopes(y, t)[0]
+    return float(np.median(y + slope * (edge - t)))
 
 
 def _back(levels: Levels, around: Neighbors, before: float, rate: Rate | None) -> tuple[float | None, bool]:

@@ -81,8 +81,9 @@ def _path(group: Sequence[IndicatorAnalysis], limit: float, lifetime: float) -> 
     first = own[0].series
     t, y = joined([(one.series.t, one.series.y) for one in own])
     later, values = extended(t, y, course.rate, _LIFETIMES * lifetime, int(_LIFETIMES * _READINGS))
-    fresh = float(np.median(first.y[: max(first.y.size // _FRESH, 3)]))
-    return Path(first.indicator, later, values, fresh, limit, t.size)
+    begin = max(first.y.size // _FRESH, 3)
+    fresh, warmup = float(np.median(first.y[:begin])), float(np.median(first.t[:begin]))
+    return Path(first.indicator, later, values, fresh, limit, t.size, warmup)
 
 
 def _course(own: Sequence[IndicatorAnalysis]) -> Course | None:

@@ -2,8 +2,8 @@
 
 The model: growth goes on as it was recorded, whoever is restarted. A restart, and a crash, put the level back to that
 of a fresh generation, the first level after the warm-up; from then on the recorded increments are added to it. While
-the server is down its growth of that time is left out. A crash is a reading at or above the limit. What a restart
-would have changed besides the level (the load that waits, a warm-up that grows anew) is not in it.
+the server is down or warms up, its growth of that time is left out. A crash is a reading at or above the limit. What a
+restart would have changed besides the level (the load that waits, a warm-up that grows anew) is not in it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _SMOOTH = 5
 class Path:
     """What was recorded of an indicator without its restarts: ``y`` (shape n) at ``t`` seconds, and where it fails.
 
-    ``fresh`` is the level of a new generation. From ``recorded`` readings on it is extrapolated.
+    ``fresh`` is the level of a generation that is ``warmup`` seconds old; what it grew before is not recorded. From
+    ``recorded`` readings on it is extrapolated.
     """
 
     indicator: str
@@ -41,6 +42,7 @@ class Path:
     fresh: float
     limit: float
     recorded: int
+    warmup: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -75,7 +77,7 @@ class Replayed:
 
 
 MakePolicy = Callable[[Subject], Policy[Any] | None]
-"""The policy of a new generation; None for no policy."""
+"""The policy of the first generation; None for no policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +94,18 @@ def replay(path: Path, candidate: Candidate, costs: Costs, down: Downtime) -> Re
     smooth = _smoothed(path.y)
     times, values, base = path.t.tolist(), path.y.tolist(), path.fresh - float(smooth[0])
     governor, lifetimes = Governor(candidate.rules), list[Lifetime]()
-    policy, began, back = candidate.make(Subject(limits={path.indicator: path.limit})), times[0], -math.inf
+    policy, began, back = (
+        candidate.make(Subject(limits={path.indicator: path.limit})),
+        times[0] - path.warmup,
+        -math.inf,
+    )
     restarts = crashes = 0
     peak, stopped = path.fresh, False
     for k, (now, value) in enumerate(zip(times, values, strict=True)):
         if now < back:
             continue
         if stopped:
-            base, began, stopped = path.fresh - float(smooth[k]), now, False
+            base, began, stopped = path.fresh - float(smooth[k]), now - path.warmup, False
         level, age = value + base, now - began
         peak = max(peak, min(level, path.limit))
         crashed = level >= path.limit and age > 0
@@ -113,9 +119,10 @@ def replay(path: Path, candidate: Candidate, costs: Costs, down: Downtime) -> Re
         if not crashed:
             governor.begin(_SERVER, now)
             governor.end(_SERVER, back, "helped")
-        policy = candidate.make(
-            Subject(generation=restarts + crashes + 1, lifetimes=tuple(lifetimes), limits={path.indicator: path.limit})
-        )
+        back += path.warmup
+        if policy is not None:
+            generation, limits = restarts + crashes + 1, {path.indicator: path.limit}
+            policy = policy.renewed(Subject(generation=generation, lifetimes=tuple(lifetimes), limits=limits))
     return Replayed(
         candidate.name,
         restarts,

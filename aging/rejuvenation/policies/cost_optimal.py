@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from aging.campaign.schema import RejuvenationOptions
-from aging.core.format import level, readable_duration
-from aging.core.quantities import parse_size
+from aging.core.format import level as written
+from aging.core.format import readable_duration
+from aging.core.levels import INDICATOR, Level, LevelKey, fitting_limit
+from aging.core.metrics import PRIMARY
 from aging.core.units import Duration
 from aging.rejuvenation.base import Decision, Moment, Policy, Subject
-from aging.rejuvenation.levels import numbered
+from aging.rejuvenation.levels import Ceiling, numbered
 
 if TYPE_CHECKING:
     from aging.stats.renewal.growth_lifetime import GrowthLifetime
@@ -25,23 +27,16 @@ _AGAIN, _LOOKS = 0.02, 4
 _ENOUGH_FAILURES = 3
 """Failed generations from which their ages alone give an age to restart at."""
 
-
-def _limit(value: Any) -> Any:
-    return parse_size(value) if isinstance(value, str) else value
-
-
-Limit = Annotated[float, BeforeValidator(_limit, json_schema_input_type=float | str), Field(gt=0)]
-"""A number in the unit of the indicator, or a size."""
+_PLAUSIBLE = 0.5
+"""A generation that died with at least this part of its room taken may have died of a step over the limit."""
 
 
 class CostOptimalOptions(RejuvenationOptions):
     """The indicator, its limit, and what a restart and a crash cost."""
 
     policy: Literal["cost-optimal"]
-    indicator: str = Field("process_anon_swap_bytes", pattern="^[a-z][a-z0-9_]*$", description="sampled indicator")
-    limit: Limit = Field(
-        description='where the server fails: a size like `"8GiB"`, or a number in the indicator\'s unit'
-    )
+    indicator: str = Field(PRIMARY, pattern=INDICATOR, description="sampled indicator")
+    limit: LevelKey = Field(description="level of the indicator at which the server fails")
     cost_restart: float = Field(gt=0, allow_inf_nan=False, description="cost of a planned restart, in any unit")
     cost_crash: float = Field(
         gt=0, allow_inf_nan=False, description="cost of a crash, in the same unit; the larger one"
@@ -55,6 +50,15 @@ class CostOptimalOptions(RejuvenationOptions):
         description="part of the room between a fresh server's level and the limit; it restarts when only this part is "
         "left, and does not wait when only half of it is",
     )
+
+    @field_validator("limit")
+    @classmethod
+    def _fits(cls, limit: Level, info: Any) -> Level:
+        return fitting_limit(limit, info.data.get("indicator", PRIMARY))
+
+    @property
+    def shares(self) -> Mapping[str, str]:
+        return {"limit": self.indicator} if self.limit.share else {}
 
     @model_validator(mode="after")
     def _crash_is_dearer(self) -> CostOptimalOptions:
@@ -82,6 +86,7 @@ class CostOptimal(Policy[CostOptimalOptions]):
         from aging.stats.renewal.observed_lifetimes import complete  # noqa: PLC0415
         from aging.stats.renewal.optimum import Costs, best_age  # noqa: PLC0415
 
+        self._ceiling = Ceiling(options.indicator, subject)
         self._record = GrowthRecord()
         self._costs = Costs(options.cost_restart, options.cost_crash)
         self._level = math.nan
@@ -100,7 +105,30 @@ class CostOptimal(Policy[CostOptimalOptions]):
     def indicators(self) -> Sequence[str]:
         return (self.options.indicator,)
 
+    def missing(self, read: Collection[str]) -> str | None:
+        return super().missing(read) or self._ceiling.missing(self.options.limit)
+
+    def renewed(self, subject: Subject) -> Self:
+        from aging.stats.renewal.growth_record import GrowthRecord  # noqa: PLC0415 - scipy, as above
+
+        new = type(self)(self.options, subject)
+        new._record = GrowthRecord(earlier_jump=self._largest_jump(subject))
+        return new
+
+    def _largest_jump(self, subject: Subject) -> float:
+        """Of this generation and earlier ones; one that died near the limit made at least the step to it."""
+        jump, limit = self._record.jump, self._limit()
+        died = bool(subject.lifetimes) and subject.lifetimes[-1].failed
+        if limit is None or not died or math.isnan(self._level):
+            return jump
+        left = limit - self._level
+        return max(jump, left) if left <= (1 - _PLAUSIBLE) * (limit - self._record.fresh) else jump
+
+    def _limit(self) -> float | None:
+        return self._ceiling.value(self.options.limit)
+
     def observe(self, age: float, values: Mapping[str, float]) -> None:
+        self._ceiling.see(values)
         value = values.get(self.options.indicator)
         if value is None or not math.isfinite(value) or age < self.options.warmup:
             return
@@ -108,25 +136,29 @@ class CostOptimal(Policy[CostOptimalOptions]):
         self._record.add(age, value)
 
     def decide(self, now: Moment) -> Decision | None:
-        if math.isnan(self._level):
+        o, limit = self.options, self._limit()
+        if limit is None or math.isnan(self._level):
             return None
-        o = self.options
-        reserve = max(o.reserve * max(o.limit - self._record.fresh, 0.0), self._record.margin(now.age, self._costs))
-        if self._level >= o.limit - reserve:
-            reason = f"{o.indicator} is {self._level:,.0f}, and its limit {o.limit:,.0f}"
-            urgent = self._level >= o.limit - reserve / 2
-            return Decision(reason, {"level": self._level, "limit": o.limit, "reserve": reserve}, urgent)
+        reserve = max(o.reserve * max(limit - self._record.fresh, 0.0), self._record.margin(now.age, self._costs))
+        if self._level >= limit - reserve:
+            reason = (
+                f"{o.indicator} is {written(o.indicator, self._level)}, and the next reading may be at its limit of "
+                f"{written(o.indicator, limit)}."
+            )
+            numbers = numbered(o.indicator, level=self._level, limit=limit, reserve=reserve)
+            return Decision(reason, numbers, urgent=self._level >= limit - reserve / 2)
         if now.age < o.least:
             return None
         if now.age >= self._due:
-            self._look(now.age)
+            self._look(now.age, limit)
         if now.age < min(self._best, self._by_lifetimes):
             return None
-        return self._decision(now.age)
+        return self._decision(now.age, limit)
 
-    def _decision(self, age: float) -> Decision:
-        o, best = self.options, self._optimum()
-        reason = f"{readable_duration(best.seconds)} is the age that costs least"
+    def _decision(self, age: float, limit: float) -> Decision:
+        indicator, best = self.options.indicator, self._optimum()
+        rate = 0.0 if self._growth is None else self._growth.rate * 3600
+        reason = f"{readable_duration(best.seconds)} is the age at which a restart costs least."
         return Decision(
             reason,
             {
@@ -135,16 +167,17 @@ class CostOptimal(Policy[CostOptimalOptions]):
                 "low_seconds": best.low,
                 "high_seconds": best.high,
                 "cost_per_hour": best.cost_rate * 3600,
-                "slope_per_hour": 0.0 if self._growth is None else self._growth.rate * 3600,
-                "level": self._level,
-                "limit": o.limit,
+                **numbered(indicator, level=self._level, limit=limit, rate_per_hour=rate),
             },
         )
+        ages = {"age_seconds": age, "optimum_seconds": best.seconds, "low_seconds": best.low, "high_seconds": best.high}
+        levels = numbered(self.options.indicator, level=self._level, limit=limit, rate_per_hour=rate)
+        return Decision(reason, {**ages, "cost_per_hour": best.cost_rate * 3600, **levels})
 
-    def _look(self, age: float) -> None:
+    def _look(self, age: float, limit: float) -> None:
         from aging.stats.renewal.optimum import best_age  # noqa: PLC0415 - scipy, as above
 
-        found = self._record.lifetime(age, self.options.limit)
+        found = self._record.lifetime(age, limit)
         self._growth = None if found is None or found.low <= 0 else found.foreseen()
         self._best = math.inf if self._growth is None else best_age(self._growth.survival(), self._costs)[0]
         far = (self._best - age) / _LOOKS if math.isfinite(self._best) else 0.0
@@ -165,6 +198,7 @@ class NearLimit(Policy[CostOptimalOptions]):
 
     def __init__(self, options: CostOptimalOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
         super().__init__(options, subject)
+        self._ceiling = Ceiling(options.indicator, subject)
         self._fresh = self._level = math.nan
         self._rise = self._fall = 0.0
 
@@ -173,6 +207,7 @@ class NearLimit(Policy[CostOptimalOptions]):
         return (self.options.indicator,)
 
     def observe(self, age: float, values: Mapping[str, float]) -> None:
+        self._ceiling.see(values)
         value = values.get(self.options.indicator)
         if value is None or not math.isfinite(value) or age < self.options.warmup:
             return
@@ -183,9 +218,11 @@ class NearLimit(Policy[CostOptimalOptions]):
         self._level = value
 
     def decide(self, now: Moment) -> Decision | None:  # noqa: ARG002 - at any age
-        o = self.options
-        reserve = max(o.reserve * max(o.limit - self._fresh, 0.0) / 2, self._rise - self._fall)
-        if not self._level >= o.limit - reserve:
+        o, limit = self.options, self._ceiling.value(self.options.limit)
+        if limit is None:
             return None
-        reason = f"{o.indicator} is {level(o.indicator, self._level)}, and its limit {level(o.indicator, o.limit)}."
-        return Decision(reason, numbered(o.indicator, level=self._level, limit=o.limit, reserve=reserve), urgent=True)
+        reserve = max(o.reserve * max(limit - self._fresh, 0.0) / 2, self._rise - self._fall)
+        if not self._level >= limit - reserve:
+            return None
+        reason = f"{o.indicator} is {written(o.indicator, self._level)}, and its limit {written(o.indicator, limit)}."
+        return Decision(reason, numbered(o.indicator, level=self._level, limit=limit, reserve=reserve), urgent=True)

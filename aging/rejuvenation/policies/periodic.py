@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.format import readable_duration
-from aging.core.units import Flag, Positive
-from aging.rejuvenation.base import Decision, Moment, Policy
+from aging.core.units import Duration, Flag
+from aging.rejuvenation.base import Decision, Moment, Policy, Subject
 
 
 class PeriodicOptions(RejuvenationOptions):
     """The age at which a generation ends."""
 
     policy: Literal["periodic"]
-    every: Positive = Field(description="age of a generation at which it is rejuvenated")
+    every: Annotated[Duration, Field(ge=1)] = Field(
+        description="age of a generation at which it is rejuvenated; at least 1 s"
+    )
     stagger: Flag = Field(
         True,
         description="`true`: the first generations of the table's deployments end one after the other, spread over "
@@ -39,11 +41,20 @@ class Periodic(Policy[PeriodicOptions]):
     kind = "periodic"
     options_table = PeriodicOptions
 
+    def __init__(self, options: PeriodicOptions, subject: Subject = Subject()) -> None:  # noqa: B008 - frozen
+        super().__init__(options, subject)
+        self._staggers = options.stagger and subject.generation == 1
+
+    def renewed(self, subject: Subject) -> Self:
+        new = super().renewed(subject)
+        new._staggers = False  # also where the action starts no new generation
+        return new
+
     @property
     def due(self) -> float:
         """The age in seconds at which this generation ends."""
         every, subject = self.options.every, self.subject
-        if not self.options.stagger or subject.generation > 1:
+        if not self._staggers:
             return every
         return every * (subject.count - subject.index) / subject.count
 

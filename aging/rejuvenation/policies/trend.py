@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from aging.campaign.schema import RejuvenationOptions
 from aging.core.format import level as written
 from aging.core.format import readable_duration, slope
-from aging.core.levels import INDICATOR, Level, LevelKey, fitting
+from aging.core.levels import INDICATOR, Level, LevelKey, fitting_limit
 from aging.core.metrics import PRIMARY, resolution
 from aging.core.units import Duration, Positive
 from aging.rejuvenation.approach import Approach
@@ -53,7 +53,7 @@ class TrendOptions(RejuvenationOptions):
     @field_validator("limit")
     @classmethod
     def _fits(cls, limit: Level, info: Any) -> Level:
-        return fitting(limit, info.data.get("indicator", PRIMARY))
+        return fitting_limit(limit, info.data.get("indicator", PRIMARY))
 
     @field_validator("backstop")
     @classmethod

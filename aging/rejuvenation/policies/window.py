@@ -51,6 +51,8 @@ class WindowOptions(RejuvenationOptions):
         options = given if isinstance(given, RejuvenationOptions) else options_of(given)
         if options.policy == "window":
             raise ValueError("`policy` is window; a window waits for another policy, like `trend`")
+        if options.policy == "never":
+            raise ValueError("`policy` is never, which never asks; a window waits for another policy, like `trend`")
         if outer := sorted((options.model_fields_set & _COMMON) - {"policy"}):
             raise ValueError(f"{', '.join(outer)}: belongs to the table itself, not to its `inner` policy; move it up")
         return options

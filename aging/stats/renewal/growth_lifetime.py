@@ -77,9 +77,23 @@ class GrowthLifetime:
         """
         if self.left <= 0 or self.rate <= 0 or self.lived == 0:
             return self
-        wider = math.sqrt(1 + self.lived * self.rate / self.left)
-        by_level = self.spread * self.rate / self.left
-        down, up = (math.hypot(wider * half, by_level) for half in (self.rate - self.low, self.high - self.rate))
+        return self._wider(math.sqrt(1 + self.lived * self.rate / self.left), self.spread * self.rate / self.left)
+
+    def next_generation(self) -> GrowthLifetime:
+        """That of a further generation at the same rate, of which nothing has been seen yet.
+
+        All of it is foreseen: the half-widths are multiplied by the root of 1 + (time seen) / (lifetime). The spread
+        of the level counts as a spread of the rate.
+        """
+        if self.rate <= 0 or self.lived == 0:
+            return self
+        whole = self.lived + max(self.left, 0.0) / self.rate
+        next_one = replace(self, lived=0.0, left=whole * self.rate)
+        return next_one._wider(math.sqrt(1 + self.lived / whole), self.spread / whole)
+
+    def _wider(self, by: float, more: float) -> GrowthLifetime:
+        """With the half-widths of the rate multiplied ``by`` a factor, and a further half-width."""
+        down, up = (math.hypot(by * half, more) for half in (self.rate - self.low, self.high - self.rate))
         low = self.rate - down
         if self.low > 0:  # growth is shown: it goes on, by however little
             low = self.rate * math.exp(-min(down / self.rate, _MOST_LOG))

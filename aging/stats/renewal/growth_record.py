@@ -21,11 +21,12 @@ _PEAKS = 0.8
 class GrowthRecord:
     """Readings of one generation as at most 256 blocks; when they are full, neighbors are merged: O(1) per reading.
 
-    ``step`` is the length of the first blocks in seconds; a block without a reading is left out.
+    ``step`` is the length of the first blocks in seconds; a block without a reading is left out. ``earlier_jump`` is
+    the largest rise between two readings of earlier generations, as :attr:`jump` has it.
     """
 
-    def __init__(self, step: float = 1.0) -> None:
-        self._step = step
+    def __init__(self, step: float = 1.0, earlier_jump: float = 0.0) -> None:
+        self._step, self._earlier_jump = step, earlier_jump
         self._start: float | None = None
         self._sums, self._counts, self._tops = (np.zeros(_MOST) for _ in range(3))
         self._tops -= np.inf
@@ -59,8 +60,11 @@ class GrowthRecord:
 
     @property
     def jump(self) -> float:
-        """How much larger the largest rise between two readings is than the largest fall: of noise about 0."""
-        return max(self._rise - self._fall, 0.0)
+        """How much larger the largest rise between two readings is than the largest fall: of noise about 0.
+
+        It is no less than that of earlier generations: a young one has not seen its largest rise yet.
+        """
+        return max(self._rise - self._fall, self._earlier_jump)
 
     def margin(self, age: float, costs: Costs) -> float:
         """How close to the limit a level at ``age`` is at which the next reading may be beyond it: stop before.

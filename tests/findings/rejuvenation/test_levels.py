@@ -26,9 +26,9 @@ def sawtooth(until: float = 2000.0, generation: int = 2) -> Levels:
 
 def test_new_generation() -> None:
     found = change(sawtooth(), AROUND, RATES)
-    assert found.before == pytest.approx(199.5 * MIB, rel=1e-3)
+    assert found.before == pytest.approx(200 * MIB, rel=1e-3)
     assert found.after == pytest.approx(101.5 * MIB, rel=1e-3)
-    assert found.freed == pytest.approx(98 * MIB, rel=1e-2)
+    assert found.freed == pytest.approx(98.5 * MIB, rel=1e-2)
     assert (found.rate_before_per_hour, found.rate_after_per_hour) == (RATE, RATE / 2)
     assert found.ci_after_per_hour == (0.4 * RATE, 0.6 * RATE)
     assert not found.back_measured
@@ -49,6 +49,15 @@ def test_next_one_ends_it() -> None:
 @pytest.mark.parametrize("rates", [{}, {(2, PRIMARY): Rate(RATE, -RATE, 3 * RATE)}])
 def test_growth_not_shown(rates: dict[tuple[int, str], Rate]) -> None:
     assert change(sawtooth(), AROUND, rates).back_hours is None
+
+
+def test_what_came_back_in_a_fast_leak() -> None:
+    """A trim of a server that grows by 1 MiB a second frees 5 MiB; the next one comes 15 s later."""
+    t = np.arange(985.0, 1025.0)
+    y = (100 + (t - 985) - np.where(t < 1010, 0.0, 5.0)) * MIB
+    around = Neighbors(985.0, 1009.5, 1009.5, 1025.0, 1, 1)
+    found = change(Levels(PRIMARY, t, y, np.ones(t.size)), around, {})
+    assert found.freed == pytest.approx(5 * MIB, rel=1e-6)
 
 
 def test_nothing_freed() -> None:
