@@ -254,9 +254,10 @@ def test_what_the_administrator_has_drained_stays_drained(pool: Pool) -> None:
 
 
 def test_killed_in_the_hook_and_put_back_by_the_next(pool: Pool) -> None:
-    slow = f"sh -c 'sleep 2; {pool.a.restart}'"
+    begun = pool.folder / "begun"
+    slow = f"sh -c 'touch {begun}; sleep 2; {pool.a.restart}'"
     guard = pool.guard(*PERIODIC, "--action", slow)
-    guard.until(lambda one: one.state.pending is not None and one.state.pending.stage == "acting")
+    guard.until(lambda _: begun.exists())
     guard.kill()
     assert pool.status() == "MAINT"
     guard = pool.guard(*PERIODIC, "--set", "every=1h", "--action", slow)
