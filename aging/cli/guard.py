@@ -1,4 +1,4 @@
-"""Guard a live server for weeks: observe it, decide by a policy, act only as configured, export its figures.
+"""Guard a live server for weeks: observe it, let a policy decide when to act, act as configured, export metrics.
 
   aging guard --name 'vllm serve'                                      observe only
   aging guard --name 'vllm serve' --policy trend --set within=2h --limit 80% --dry-run
@@ -7,14 +7,15 @@
   aging guard --config guard.toml --print-unit > /etc/systemd/system/aging-guard.service
   aging guard --status --state /var/lib/aging-guard
 
-The server is sampled every 5 s and never signaled; only the action touches it: a command, run
-without a shell, or a POST to a URL. A server that restarts is followed into its next life,
-except by --pid. Options of a policy are given with --set KEY=VALUE, or in the table
-[rejuvenation] of --config; all other options are keys of its table [guard].
+The server is sampled every 5 s and never signaled; only the action affects it: a command, run
+without a shell, or a POST to a URL. A server that restarts is followed, except with --pid.
+Options of a policy are given with --set KEY=VALUE, or in the table [rejuvenation] of --config;
+all other options are keys of its table [guard]. Start with --dry-run.
 
-Behind HAProxy (--proxy, --proxy-server) the server is drained first, and used again when it answers.
+Behind HAProxy (--proxy, --proxy-server) the server is drained first, and put back once it answers.
 
-exit codes: 0 stopped by SIGTERM or Ctrl-C · 2 bad input, or guarded already · 3 the server ended (--pid, --once)
+exit codes: 0 stopped by SIGTERM or Ctrl-C · 2 bad input, or guarded already ·
+            3 the server ended (--pid, --once), or the state cannot be written at the start
 """
 
 from __future__ import annotations
@@ -42,31 +43,37 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--container", metavar="NAME", help="a docker or podman container")
     what.add_argument("--cgroup", metavar="PATH", help="every process of a control group")
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with tables [guard] and [rejuvenation]")
-    parser.add_argument("--metrics", type=url, metavar="URL", help="Prometheus metrics of the server, read too")
+    parser.add_argument("--metrics", type=url, metavar="URL", help="Prometheus metrics of the server")
     parser.add_argument("--interval", metavar="TIME", help="between two samples; default: 5s")
     parser.add_argument("--limit", metavar="SIZE", help="largest permitted memory: 8GiB, or 80%% of the kernel's limit")
-    parser.add_argument("--policy", metavar="KIND", help="what decides; without one it only observes")
+    parser.add_argument("--policy", metavar="KIND", help="the policy that decides; default: none, observe only")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="option of the policy; repeatable"
     )
-    parser.add_argument("--action", metavar="COMMAND", help="what is run, like 'systemctl restart x'")
-    parser.add_argument("--url", type=url, metavar="URL", help="what is posted to instead")
-    parser.add_argument("--dry-run", action="store_true", default=None, help="decisions are said and not carried out")
+    parser.add_argument("--action", metavar="COMMAND", help="command to run, like 'systemctl restart x'")
+    parser.add_argument("--url", type=url, metavar="URL", help="URL to POST to instead of a command")
+    parser.add_argument("--dry-run", action="store_true", default=None, help="log decisions, carry out none")
     parser.add_argument(
         "--keeps-process", action="store_true", default=None, help="the action frees memory without a new process"
     )
-    parser.add_argument("--return-within", metavar="TIME", help="until the next process is ready; default: 10m")
-    parser.add_argument("--settle", metavar="TIME", help="until its memory is compared; default: 30s")
-    parser.add_argument("--ready-url", type=url, metavar="URL", help="answers 200 once the server is ready")
+    parser.add_argument(
+        "--return-within", metavar="TIME", help="longest time until the next process is ready; default: 10m"
+    )
+    parser.add_argument("--settle", metavar="TIME", help="time until its memory is compared with before; default: 30s")
+    parser.add_argument("--ready-url", type=url, metavar="URL", help="URL that answers 200 once the server is ready")
     proxy = parser.add_argument_group("behind HAProxy")
     proxy.add_argument("--proxy", metavar="ADDRESS", help="runtime API: unix:/run/haproxy/admin.sock or tcp:HOST:PORT")
     proxy.add_argument(
-        "--proxy-server", action="append", metavar="BACKEND/SERVER", help="what the server is called there; repeatable"
+        "--proxy-server", action="append", metavar="BACKEND/SERVER", help="name of the server in HAProxy; repeatable"
     )
-    proxy.add_argument("--alone", action="store_true", default=None, help="act also where no other server is up")
-    parser.add_argument("--listen", metavar="HOST:PORT", help="its own metrics; default: 127.0.0.1:9464; or none")
-    parser.add_argument("--state", metavar="DIR", help="what it remembers; default: below ~/.local/state/aging/guard")
-    parser.add_argument("--once", action="store_true", default=None, help="end with the server")
+    proxy.add_argument("--alone", action="store_true", default=None, help="act even if no other server is up")
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", help="address of the guard's metrics, or none; default: 127.0.0.1:9464"
+    )
+    parser.add_argument(
+        "--state", metavar="DIR", help="folder of the guard's state; default: below ~/.local/state/aging/guard"
+    )
+    parser.add_argument("--once", action="store_true", default=None, help="end when the server ends")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--status", action="store_true", help="print the state of a guard, and end")
     how.add_argument("--rearm", action="store_true", help="let a disarmed policy act again, and end")

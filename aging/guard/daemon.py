@@ -1,4 +1,4 @@
-"""The guard: follows its server, reads it, asks its policy, acts, and tells whoever asks. It runs for months.
+"""The guard: follows its server, reads it, asks its policy, acts, and exports its figures. It runs for months.
 
 Nothing here decides (:mod:`aging.guard.watch`) or acts (:mod:`aging.guard.rejuvenation`); this is the loop around both.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from aging.core import worker
 from aging.core.clock import Clocks, Stamp
-from aging.core.errors import AttachError, ExitCode, ResultsError, StorageError
+from aging.core.errors import AttachError, ExitCode, ResultsError
 from aging.core.processes.ownership import Identity, age
 from aging.core.targets import EngineMetric
 from aging.core.tasks import cancel_all
@@ -43,7 +43,7 @@ _STOPPING_SECONDS = 60.0
 _PUT_BACK_SECONDS = 10.0
 _RECOGNISE_SECONDS = 30.0
 _LOOK_SECONDS = 120.0
-_SICK_SECONDS = 60.0
+_BLIND_SECONDS = 60.0
 """Without a reading of a server that runs for so long, `/healthz` answers 503."""
 
 
@@ -228,7 +228,7 @@ class Guard:
         if self._acting is not None:
             return False
         if self._guarding.options.once or not self._guarding.where.returns:
-            self._say(f"{self._guarding.label} has ended, and this guard with it")
+            self._say(f"{self._guarding.label} has ended; so does this guard")
             return True
         return False
 
@@ -297,16 +297,12 @@ class Guard:
                 )
                 self.watch.refuse(decision, "alone", why, None, self._now())
                 return
-        try:
-            pending = self.watch.begin(decision, self._now(), "acting" if self._proxy is None else "draining")
-        except StorageError as error:
-            self.watch.alarm(f"no action while it cannot be remembered: {error}", self._now())
-            return
+        pending = self.watch.begin(decision, self._now(), "acting" if self._proxy is None else "draining")
         if pending is not None:
             self._acting = asyncio.create_task(self._rejuvenator.carry_out(pending))
 
     def _recover(self, pending: Pending) -> None:
-        self._say(f"An earlier guard ended while an action was {pending.stage}; it is finished or undone")
+        self._say(f"An earlier guard ended during an action (stage {pending.stage}); this one finishes or undoes it")
         self._acting = asyncio.create_task(self._rejuvenator.resume(pending))
 
     def _take_end(self, now: Stamp) -> None:
@@ -341,7 +337,7 @@ class Guard:
         what = "the host was suspended for" if isinstance(event, HostSuspended) else "the wall clock was set by"
         self._say(f"The clock: {what} {event.details['seconds']:g} s")
 
-    # -- what is told -----------------------------------------------------------------------------------------------
+    # -- what is exported -------------------------------------------------------------------------------------------
 
     def exported(self) -> Exported:
         """What is exported now."""
@@ -359,9 +355,9 @@ class Guard:
         return 200, CONTENT_TYPE, self.exported().openmetrics()
 
     def _health(self) -> tuple[int, str, str]:
-        """Whether the guard does its work; a server that is away, or ages, is no illness of the guard."""
+        """503 while a server that runs is not read; one that is away, or ages, is no fault of the guard."""
         sampled, interval = self.watch.state.sampled, self._guarding.options.interval
-        blind = self.watch.present and (sampled is None or time.time() - sampled > max(_SICK_SECONDS, 6 * interval))
+        blind = self.watch.present and (sampled is None or time.time() - sampled > max(_BLIND_SECONDS, 6 * interval))
         return (
             (503, "text/plain; charset=utf-8", "no reading\n") if blind else (200, "text/plain; charset=utf-8", "ok\n")
         )

@@ -23,7 +23,7 @@ VERDICTS = ("growing", "stable", "undecided")
 OUTCOMES = ("helped", "unhelpful", "failed", "undone")
 DECISIONS = (
     *("carried-out", "dry-run", "at-most", "distance", "budget", "backoff", "disarmed"),
-    *("alone", "proxy", "withdrawn"),
+    *("alone", "proxy", "withdrawn", "storage"),
 )
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""The server that is guarded: found, followed into its next life, never signalled."""
+"""The server that is guarded: found, followed over its restarts, never signaled."""
 
 from __future__ import annotations
 

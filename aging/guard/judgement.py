@@ -40,10 +40,10 @@ def outlook_of(asked: Asked) -> Outlook | None:
     if found.current is not None:
         scale = found.per_second
         rate, low, high = found.current.rate * scale, found.current.low * scale, found.current.high * scale
-    earliest = latest = expected = None
+    earliest = expected = None
     if asked.limit is not None and found.course is not None:
         reached = outlook(found.course, asked.limit, asked.horizon)
-        earliest, latest = _finite(reached.earliest), _finite(reached.latest)
+        earliest = _finite(reached.earliest)
         expected = max(asked.limit - found.course.level, 0.0) / rate if rate > 0 and low > 0 else None
     verdict = found.verdict
     return Outlook(
@@ -55,7 +55,6 @@ def outlook_of(asked: Asked) -> Outlook | None:
         high_per_hour=_finite(high * _HOUR),
         earliest_seconds=earliest,
         expected_seconds=expected,
-        latest_seconds=latest,
     )
 
 

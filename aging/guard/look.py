@@ -48,7 +48,6 @@ class Outlook:
     high_per_hour: float | None = None
     earliest_seconds: float | None = None
     expected_seconds: float | None = None
-    latest_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

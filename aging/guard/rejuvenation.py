@@ -113,7 +113,8 @@ class Rejuvenator:
             if course.pending.stage != "returning":
                 course.reach("returning")
             if not options.keeps_process:
-                await self._until(self._is_new, course, deadline, "no new process has appeared")
+                none = f"no new process is found as {self.guarding.label}"
+                await self._until(self._is_new, course, deadline, none)
             await self._until(lambda _: self._ready(ports), course, deadline, self._unready(ports))
             if self.proxy is not None and not await self.proxy.release(max(deadline - time.monotonic(), 1.0)):
                 raise ActionFailed("HAProxy does not use the server again")
@@ -169,8 +170,8 @@ class Rejuvenator:
         names = ", ".join(proxy.servers)
         try:
             url = self.guarding.options.ready_url
-            well = await answers(url) if url is not None else await connects(await proxy.addresses())
-            if well and await proxy.release(_POLL_SECONDS * 20):
+            serves = await answers(url) if url is not None else await connects(await proxy.addresses())
+            if serves and await proxy.release(_POLL_SECONDS * 20):
                 return f"The server answers and is back in rotation as {names}", False
         except ProxyError as error:
             return f"{names} may be out of rotation: {error}", True

@@ -80,7 +80,8 @@ class State:
     """Everything that outlives the guard's process.
 
     ``renewed`` is when, by the guard's clock, an action made the present process young again; ``alarm`` is what an
-    operator has to look after; ``drained`` is whether an action that failed has left the server out of rotation.
+    operator has to look after; ``drained`` is whether an action that failed has left the server out of rotation, and
+    ``ended_in_action`` whether the last process ended during an action.
     """
 
     target: str = ""
@@ -103,6 +104,7 @@ class State:
     sampled: float | None = None
     alarm: str | None = None
     drained: bool = False
+    ended_in_action: bool = False
 
     def with_lifetime(self, lifetime: Lifetime) -> tuple[Lifetime, ...]:
         """The lifetimes with one more, the oldest left out where they are many."""

@@ -106,7 +106,7 @@ class Watch:
         if server is not None and (server.pid, server.start, server.boot) == (main.pid, main.start, boot):
             if self._policy is None and not self._values:
                 self._history = self._folder.load_history(server) or History()
-                self._say(f"{self.guarding.label}: pid {main.pid} is watched on, {readable_duration(age)} old")
+                self._say(f"{self.guarding.label}: pid {main.pid} still serves, {readable_duration(age)} old")
             return
         number = 1 if server is None else server.generation + 1
         if server is not None:
@@ -116,7 +116,8 @@ class Watch:
         self._history, self._ceiling = History(), self._new_ceiling()
         self._values, self._blind_said, self._refused = {}, False, None
         self._say(f"{self.guarding.label}: pid {main.pid} serves, generation {number}, {readable_duration(age)} old")
-        self._save(replace(self.state, server=new, renewed=None, outlook=None, looked=None, level=None), now)
+        fresh = replace(self.state, server=new, renewed=None, outlook=None, looked=None, level=None)
+        self._save(replace(fresh, ended_in_action=False), now)
         if before is not None:
             self._renew(before)
 
@@ -124,11 +125,13 @@ class Watch:
         """No process serves."""
         if self.present:
             self.present = False
+            self.state = replace(self.state, ended_in_action=self.state.pending is not None)
             self._say(f"{self.guarding.label}: {why}; waiting for the next one")
 
     def _ended(self, server: Server, lived: float, now: Stamp) -> None:
         """Note how long the generation before served, and whether its end was planned."""
-        planned = self.state.pending is not None or server.boot != boot_id()
+        in_action = self.state.pending is not None or self.state.ended_in_action
+        planned = in_action or server.boot != boot_id()
         lifetimes = self.state.with_lifetime(Lifetime(lived, failed=not planned))
         tally = self.state.tally if planned else replace(self.state.tally, restarts=self.state.tally.restarts + 1)
         self.state = replace(self.state, lifetimes=lifetimes, tally=tally)
@@ -303,7 +306,7 @@ class Watch:
             return
         self._refused = code
         self._count_decision(code)
-        self._say(f"No action ({code}): {why.removesuffix('.')}. The policy asks: {_reasons(decision)}")
+        self._say(f"No action ({code}): {why.removesuffix('.')}. Decision: {_reasons(decision)}")
         self._record(self._decided(decision, code, why, until), now)
         self._save(self.state, now)
 
@@ -340,30 +343,31 @@ class Watch:
         return table.url or " ".join(table.command)
 
     def begin(self, decision: Decision, now: Stamp, stage: Stage) -> Pending | None:
-        """Note that the action begins, on the disk when this returns; None where the server has just ended.
+        """Note that the action begins, on the disk when this returns.
 
-        Raises StorageError: what is not noted must not begin.
+        None where the server has just ended, or where it cannot be noted: that is refused, and costs no budget.
         """
         server, table = self.state.server, self.guarding.table
         if server is None or table is None:
             return None
-        self._refused = None
-        if self._apart is not None:
-            self._apart.standing = None
+        before, past = self.state, self._governor.past(self.guarding.label)
         self._governor.begin(self.guarding.label, now.mono)
         self._count_decision("carried-out")
         pending = Pending(stage, now.mono, decision.reason, server, self.state.level)
         try:
             self._store(replace(self.state, pending=pending, alarm=None), now)
-        except StorageError:
-            self.state = replace(self.state, pending=None)
-            self._governor.end(self.guarding.label, now.mono, "undone")
-            raise
+        except StorageError as error:
+            self.state, self._governor = before, Governor(self._governor.rules, {self.guarding.label: past})
+            self.refuse(decision, "storage", f"{error}; what is not remembered is not begun", None, now)
+            return None
+        self._refused = None
+        if self._apart is not None:
+            self._apart.standing = None
         self._record(self._decided(decision, None, "", None), now)
         self._record(
             RejuvenationStarted(**self._key(), action=self.action, reason=decision.reason, policy=table.policy), now
         )
-        self._say(f"Acting: {self.action}. The policy asks: {_reasons(decision)}")
+        self._say(f"Acting: {self.action}. Decision: {_reasons(decision)}")
         return pending
 
     def reached(self, pending: Pending, now: Stamp) -> None:
@@ -460,7 +464,7 @@ class Watch:
         """Let a disarmed policy act again; its budget stays."""
         past = replace(self._governor.past(self.guarding.label), failures=0, disarmed=None)
         self._governor = Governor(self._governor.rules, {self.guarding.label: past})
-        self._say("The policy is armed again, on request")
+        self._say("The policy is armed again (--rearm)")
         self._save(replace(self.state, past=past, alarm=None), now)
 
     # -- storing ----------------------------------------------------------------------------------------------------
@@ -497,7 +501,7 @@ class Watch:
 
     def _unstored(self, error: StorageError) -> None:
         if self._storage_said is None:
-            self._say(f"ALARM: {error}. The guard goes on to observe; after a restart it knows what was stored before")
+            self._say(f"ALARM: {error}. The guard continues to observe, and takes no action")
             self.state = replace(self.state, alarm=str(error))
         self._storage_said = str(error)
 
@@ -538,5 +542,5 @@ def _ended_line(outcome: Outcome, ended: Ended, why: str, freed: float | None) -
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in ended.stages.items())
     back = f", {byte_size(freed)} came back" if freed is not None and freed > 0 else ""
     cut = f", {ended.cut} requests cut" if ended.cut else ""
-    how = {"helped": "Done", "unhelpful": "Done, without effect", "failed": "Failed", "undone": "Taken back"}[outcome]
+    how = {"helped": "Done", "unhelpful": "Done, without effect", "failed": "Failed", "undone": "Undone"}[outcome]
     return f"{how} in {ended.seconds:.1f} s{f' ({stages})' if stages else ''}{back}{cut}{f': {why}' if why else ''}"

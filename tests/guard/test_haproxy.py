@@ -13,8 +13,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from aging.core.clock import Timeline
+from aging.deployments.origins.attached import Whereabouts
+from aging.guard.follower import Follower
 from aging.guard.haproxy import HAProxy, ProxyError
+from aging.guard.rejuvenation import Rejuvenator
+from aging.rejuvenation.base import Decision
 from tests.conftest import Aging
+from tests.guard.conftest import Simulate
 from tests.guard.live import GuardProcess, Server
 
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
@@ -248,9 +254,10 @@ def test_what_the_administrator_has_drained_stays_drained(pool: Pool) -> None:
 
 
 def test_killed_in_the_hook_and_put_back_by_the_next(pool: Pool) -> None:
-    slow = f"sh -c 'sleep 2; {pool.a.restart}'"
+    begun = pool.folder / "begun"
+    slow = f"sh -c 'touch {begun}; sleep 2; {pool.a.restart}'"
     guard = pool.guard(*PERIODIC, "--action", slow)
-    guard.until(lambda one: one.state.pending is not None and one.state.pending.stage == "acting")
+    guard.until(lambda _: begun.exists())
     guard.kill()
     assert pool.status() == "MAINT"
     guard = pool.guard(*PERIODIC, "--set", "every=1h", "--action", slow)
@@ -290,3 +297,17 @@ def test_a_server_that_the_proxy_does_not_know(pool: Pool) -> None:
 def test_a_proxy_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ProxyError, match=r"admin\.sock"):
         asyncio.run(HAProxy(f"unix:{tmp_path}/admin.sock", ("pool/a",)).standing())
+
+
+def test_two_guards_that_drain_the_last_two_servers_undo_it(pool: Pool, simulate: Simulate) -> None:
+    """The other one was drained after this guard had seen it up."""
+    sim = simulate(options={"limit": "1GiB", "proxy": {"socket": pool.address, "servers": ["pool/a"]}})
+    pending = sim.watch.begin(Decision("due"), sim.now, "draining")
+    assert pending is not None
+    asyncio.run(HAProxy(pool.address, ("pool/b",)).set_state("drain"))
+    follower = Follower(Whereabouts("process", pool.a.pattern), None)
+    rejuvenator = Rejuvenator(sim.watch.guarding, sim.watch, follower, Timeline(), pool.api())
+    ended = asyncio.run(rejuvenator.carry_out(pending))
+    assert ended.outcome == "undone"
+    assert not ended.drained
+    assert pool.status().startswith("UP")

@@ -236,7 +236,7 @@ FULL = State(
     lifetimes=(Lifetime(10.0, failed=True),),
     tally=Tally(2, {"helped": 3}, {"budget": 4}),
     last=LastAction("helped", 12.0, 1e6, 1, 200.0),
-    outlook=Outlook("growing", "aging", 100, 3.0, 2.0, 4.0, 100.0, 200.0, None),
+    outlook=Outlook("growing", "aging", 100, 3.0, 2.0, 4.0, 100.0, 200.0),
     looked=LastLook(1.0, 2.0),
     level=1e9,
     limit=2e9,

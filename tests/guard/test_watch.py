@@ -178,14 +178,15 @@ def test_what_cannot_be_remembered_is_not_begun(
         raise StorageError("state.json cannot be written: No space left on device")
 
     monkeypatch.setattr(StateFolder, "save", full)
-    with pytest.raises(StorageError):
-        sim.watch.begin(Decision("full"), sim.now, "acting")
+    for _ in range(30):
+        assert sim.watch.begin(Decision("full"), sim.now, "acting") is None
     assert sim.watch.state.pending is None
+    assert sim.watch.state.tally.decisions == {"storage": 1}
     for _ in range(100):
         sim.step()  # it goes on to observe
-    assert sum("No space left" in line for line in sim.said) == 1
+    assert sum("No space left" in line for line in sim.said) <= 2  # the refusal, and the alarm
     monkeypatch.undo()
-    sim.watch.close(sim.now)
+    assert sim.watch.begin(Decision("room again"), sim.now, "acting") is not None  # the budget is whole
     assert read_state(tmp_path) is not None
 
 
@@ -286,3 +287,14 @@ def test_a_disarmed_policy_says_how_to_arm_it(simulate: Simulate, tmp_path: Path
         sim.step()
     assert f"--rearm --state {tmp_path}" in sim.said[-1]
     assert sim.decisions()[-1]["refused"] == "disarmed"
+
+
+def test_a_server_that_returns_after_a_failed_action_has_not_died_by_itself(simulate: Simulate) -> None:
+    sim = simulate()
+    assert sim.until_action() is not None
+    sim.watch.gone("pid 100 has ended")
+    sim.act(outcome="failed")
+    sim.restart(sim.base)
+    assert sim.watch.state.tally.restarts == 0
+    assert sim.watch.state.past.failures == 1
+    assert [one.failed for one in sim.watch.state.lifetimes] == [False]

@@ -159,19 +159,8 @@ class CostOptimal(Policy[CostOptimalOptions]):
         indicator, best = self.options.indicator, self._optimum()
         rate = 0.0 if self._growth is None else self._growth.rate * 3600
         reason = f"{readable_duration(best.seconds)} is the age at which a restart costs least."
-        return Decision(
-            reason,
-            {
-                "age_seconds": age,
-                "optimum_seconds": best.seconds,
-                "low_seconds": best.low,
-                "high_seconds": best.high,
-                "cost_per_hour": best.cost_rate * 3600,
-                **numbered(indicator, level=self._level, limit=limit, rate_per_hour=rate),
-            },
-        )
         ages = {"age_seconds": age, "optimum_seconds": best.seconds, "low_seconds": best.low, "high_seconds": best.high}
-        levels = numbered(self.options.indicator, level=self._level, limit=limit, rate_per_hour=rate)
+        levels = numbered(indicator, level=self._level, limit=limit, rate_per_hour=rate)
         return Decision(reason, {**ages, "cost_per_hour": best.cost_rate * 3600, **levels})
 
     def _look(self, age: float, limit: float) -> None:
@@ -205,6 +194,9 @@ class NearLimit(Policy[CostOptimalOptions]):
     @property
     def indicators(self) -> Sequence[str]:
         return (self.options.indicator,)
+
+    def missing(self, read: Collection[str]) -> str | None:
+        return super().missing(read) or self._ceiling.missing(self.options.limit)
 
     def observe(self, age: float, values: Mapping[str, float]) -> None:
         self._ceiling.see(values)
