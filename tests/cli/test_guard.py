@@ -26,7 +26,7 @@ POLICY = ("--policy", "periodic", "--set", "every=1d")
         (("--name", "x", "--policy", "perodic"), ("rejuvenation.policy", "periodic")),
         (("--name", "x", *POLICY, "--set", "evry=1d", "--dry-run"), ("rejuvenation.evry", "every")),
         (("--name", "x", "--set", "every"), ("every", "key=value")),
-        (("--name", "x", "--action", "sh 'x"), ("quotation",)),
+        (("--name", "x", "--action", "sh 'x"), ("quote",)),
         (("--name", "x", "--proxy", "/run/x", "--proxy-server", "a/b"), ("guard.proxy.socket", "unix:")),
         (("--name", "x", "--proxy", "unix:/run/x"), ("guard.proxy.servers", "missing")),
         (("--name", "x", "--listen", "9464"), ("guard.listen", "127.0.0.1:9464")),

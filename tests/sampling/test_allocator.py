@@ -159,7 +159,7 @@ def test_trim_gives_free_pages_between_used_ones_back(child: Child) -> None:
     before, heap = child.anonymous(), malloc_probe.ask(child.pid)
     released = malloc_probe.trim([child.pid])[child.pid]
     assert before - child.anonymous() == pytest.approx(released, abs=0.5 * MIB)
-    assert released > 28 * MIB, "of 32 MiB, one block of 64 is in use, and keeps a page or two"
+    assert released > 27 * MIB, "of 32 MiB, one block of 64 is in use, and keeps a page or two"
     assert malloc_probe.ask(child.pid).in_use == pytest.approx(heap.in_use, abs=0.1 * MIB)
     assert malloc_probe.trim([child.pid])[child.pid] < MIB, "what is back cannot come back again"
 

