@@ -27,7 +27,7 @@ _KILLED_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class HookFacts:
-    """What a hook is told: the server concerned, and why. ``pid`` is its main process, None if it has none."""
+    """The facts that a hook gets: the server, and the reason. ``pid`` is its main process; None without one."""
 
     deployment: str
     pid: int | None

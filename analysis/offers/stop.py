@@ -34,7 +34,7 @@ _STREAM_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What became of a stop: streams that ended whole and in time, those cut, seconds, the exit."""
+    """The result of a stop: streams that ended whole and in time, streams that were cut, seconds, the exit."""
 
     ladder: str
     whole: int

@@ -1,4 +1,4 @@
-"""What became of every request of a trial: as the client recorded it, and as the servers logged it."""
+"""The fate of every request of a trial: by the client's records and by the servers' logs."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_no_request_is_lost(tmp_path: Path, policy: str, action: str) -> None:
     assert len(done) >= 2
     assert_no_loss(ran, 239)
     leak = ran.results.requests("leak")
-    assert leak["held"].any() == (action == "restart"), "nobody waits for a replacement"
+    assert leak["held"].any() == (action == "restart"), "a replacement holds no request"
     assert leak["generation"].nunique() == len(done) + 1
     assert ran.results.samples("leak", "process")["generation"].nunique() == len(done) + 1
     assert {event.details["outcome"] for event in done} == {"helped"}

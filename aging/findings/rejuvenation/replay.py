@@ -1,7 +1,7 @@
 """What a policy would have done on a recorded series: the policy and the governor themselves, in virtual time.
 
-The model: growth goes on as it was recorded, whoever is restarted. A restart, and a crash, put the level back to that
-of a fresh generation, the first level after the warm-up; from then on the recorded increments are added to it. While
+The model: a restart does not change the recorded growth. A restart or a crash sets the level to that of a fresh
+generation, the first level after the warm-up; from then on the recorded increments are added to it. While
 the server is down or warms up, its growth of that time is left out. A crash is a reading at or above the limit. What a
 restart would have changed besides the level (the load that waits, a warm-up that grows anew) is not in it.
 """
