@@ -11,20 +11,18 @@ import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from aging.core.format import byte_size, level, readable_duration
 from aging.core.processes import procfs
 from aging.guard.state import State
+from aging.rejuvenation.governor import Code, Outcome
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 VERDICTS = ("growing", "stable", "undecided")
-OUTCOMES = ("helped", "unhelpful", "failed", "undone")
-DECISIONS = (
-    *("carried-out", "dry-run", "at-most", "distance", "budget", "backoff", "disarmed"),
-    *("alone", "proxy", "withdrawn", "storage"),
-)
+OUTCOMES = get_args(Outcome)
+DECISIONS = ("carried-out", "dry-run", *get_args(Code), "alone", "proxy", "withdrawn", "storage")
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 Labels = Mapping[str, str]
