@@ -20,6 +20,7 @@ import pandas as pd
 from aging.campaign.schema import Campaign
 from aging.core.errors import DeploymentError, InconclusiveError, require, writing
 from aging.core.processes.logs import tail
+from aging.core.tasks import to_the_end
 from aging.deployments.base import DeploymentBase
 from aging.findings.saturation import LEAST_REQUESTS, Ceiling, Limits, Step, search, step_of
 from aging.load.job import Job
@@ -140,7 +141,7 @@ class _Measuring:
                 load_process.begin(job)
                 await self._until_over(load_process)
             finally:
-                await asyncio.shield(load_process.kill())
+                await to_the_end(load_process.kill())
         return load_start
 
     async def _until_over(self, load_process: LoadProcess) -> None:

@@ -19,6 +19,20 @@ async def cancel_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def to_the_end(doing: Coroutine[Any, Any, T]) -> T:
+    """The result of ``doing``, which a cancellation of the caller delays but never ends; it is raised afterwards."""
+    task = asyncio.create_task(doing)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
+
+
 async def run_unless(interrupted: asyncio.Event, doing: Coroutine[Any, Any, T]) -> T | None:
     """The result of ``doing``; None if the event is set first, and ``doing`` is then cancelled."""
     task, over = asyncio.create_task(doing), asyncio.create_task(interrupted.wait())

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from aging.core.blas_threads import ONE_THREAD
 from aging.core.processes.child import Child
+from aging.core.tasks import to_the_end
 from aging.load.heartbeat import Beat
 from aging.load.job import Job
 from aging.store.events import SealingFailed
@@ -68,7 +69,7 @@ class LoadProcess:
             process.failure = f"not ready within {_START_SECONDS:g} s"
             await process.kill()
         except asyncio.CancelledError:
-            await asyncio.shield(process.kill())
+            await to_the_end(process.kill())
             raise
         return process
 

@@ -13,7 +13,7 @@ from aging.core.allocator import prefill_allocator
 from aging.core.errors import DeploymentError
 from aging.core.metrics import PRIMARY
 from aging.core.records import Reading
-from aging.core.tasks import cancel_all
+from aging.core.tasks import cancel_all, to_the_end
 from aging.runner.interrupted_action import conclude
 from aging.runner.rejuvenator import MakePolicy, Rejuvenator
 from aging.runner.run import ActiveRun, RunContext
@@ -58,7 +58,7 @@ class Round:
                     await (self._watch(ready) if self._context.campaign.load is None else self._load(ready, log))
                 return len(ready)
             finally:
-                await asyncio.shield(self._end_all())
+                await to_the_end(self._end_all())
 
     def see(self, reading: Reading) -> None:
         """Pass a reading to the rejuvenation policies."""
