@@ -49,8 +49,8 @@ def check_campaign(campaign_text: CampaignText, request: GateRequest, console: C
 def run_gate(campaign_text: CampaignText, request: GateRequest, console: Console) -> GateRun:
     """Run a campaign until the gate is decided or its budget is used; the result is in ``findings.json``, too.
 
-    Every fault of the measurement gives an inconclusive result, never a pass. Raises MistakesError with every mistake of
-    the campaign and the request, and what :func:`aging.app.run.run_campaign` raises, before anything is started.
+    Every fault of the measurement gives an inconclusive result, never a pass. Raises MistakesError with every mistake
+    of the campaign and the request, and what :func:`aging.app.run.run_campaign` raises, before anything is started.
     """
     overrides = _overrides(request)
     gate = gate_of(campaign_text, request)

@@ -85,5 +85,6 @@ def _request_mistakes(request: GateRequest, known: Known, judged: Sequence[str])
     if not seconds >= least:
         where = "duration" if request.budget is None else "--budget"
         after = f" after the warm-up of {readable_duration(known.warmup)}" if known.warmup else ""
-        what = f"{seconds:g} s is too short; a judgement needs {FEWEST_SECONDS:g} s of load{after}: give {least:g}s or more"
+        needs = f"a judgement needs {FEWEST_SECONDS:g} s of load{after}: give {least:g}s or more"
+        what = f"{seconds:g} s is too short; {needs}"
         yield Mistake(where, what, MistakeCode.OUT_OF_RANGE)
