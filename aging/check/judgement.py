@@ -128,8 +128,8 @@ class Judge:
     def _of_run(self, condition: Condition, run: JudgedRun, share: int) -> _Decided:
         series = run.series[condition.indicator]
         limit = condition.limit / 100 * series.level if condition.percent else condition.limit
-        if limit <= 0:
-            return _Decided(RateDecision("undecided"), 0.0, series)
+        if not series.t.size or limit <= 0:
+            return _Decided(RateDecision("undecided"), max(limit, 0.0), series)
         asked = _Asked(self._look_of(run), self._gate.alpha / share, resolution(condition.indicator, series.level))
         if condition.quantity == "growth_total":
             return _Decided(self._total(series, limit, asked), limit, series)
