@@ -110,7 +110,7 @@ def reference() -> Iterator[Callable[..., str]]:
         yield start
 
 
-def wait_for(condition: Callable[[], bool], message: str, seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], message: str, seconds: float = 180.0) -> None:
     """Poll a condition; fail with ``message`` when it never holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -135,8 +135,8 @@ settle = "2s"
 arrivals = {{ kind = "poisson", rate = 30.0 }}
 prompt_tokens = {{ median = 8, p95 = 16, min = 2, max = 32 }}
 output_tokens = {{ median = 4, p95 = 8, min = 1, max = 16 }}
-timeout = "5s"
-drain = "5s"
+timeout = "60s"
+drain = "60s"
 [sampling]
 process = "{tick}"
 host = "1s"
@@ -175,7 +175,7 @@ def campaign_file(tmp_path: Path) -> Callable[..., Path]:
 def aging(tmp_path: Path) -> Aging:
     """Run the command line in a process of its own, in an empty folder."""
 
-    def run(*arguments: str | Path, timeout: float = 90.0) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str | Path, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "aging", *map(str, arguments)],
             capture_output=True,
