@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -61,17 +62,19 @@ def _running_children() -> set[psutil.Process]:
     return running
 
 
-_given: set[int] = set()
+_LOWEST_PORT, _PORTS, _PORTS_A_PROCESS = 20_000, 12_000, 100
+_numbers = count(os.getpid() * _PORTS_A_PROCESS)
 
 
 def unused_port() -> int:
-    """A loopback port that nobody listens on; every call gives another."""
+    """A loopback port that nobody listens on; every call gives another, and no other worker the same.
+
+    It lies below those that the kernel gives to outgoing connections, one of which could take it before it is used.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            number: int = probe.getsockname()[1]
-        if number not in _given:
-            _given.add(number)
+        number = _LOWEST_PORT + next(_numbers) % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", number))
             return number
 
 

@@ -37,14 +37,20 @@ for command in sys.argv[1:]:
 """
 
 
-def imported(*commands: str) -> list[set[str]]:
+def imported_by(*commands: str) -> list[set[str]]:
     """The modules in memory after each of these command lines, which one fresh interpreter runs in turn."""
     ran = subprocess.run([sys.executable, "-c", CODE, *commands], capture_output=True, text=True, check=True)
     return [set(line.split()) for line in ran.stderr.splitlines()]
 
 
+def imported(*arguments: str) -> set[str]:
+    """The modules in memory after one command."""
+    (seen,) = imported_by(shlex.join(arguments))
+    return seen
+
+
 def test_help_imports_no_heavy_library() -> None:
-    whole, *of_verbs = imported("--help", "run --help", "trend --help", "status --help")
+    whole, *of_verbs = imported_by("--help", "run --help", "trend --help", "status --help")
     assert not whole & (HEAVY | EVEN_LIGHT), "the standard library alone"
     assert len(of_verbs) == 3
     for verb in of_verbs:
@@ -54,8 +60,7 @@ def test_help_imports_no_heavy_library() -> None:
 def test_trend_imports(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("t,rss\n" + "".join(f"{10 * k},{k * k % 7}\n" for k in range(100)))
-    (seen,) = imported(shlex.join(("trend", str(path))))
-    assert not seen & HEAVY
+    assert not imported("trend", str(path)) & HEAVY
 
 
 def test_what_measures_imports_no_analysis() -> None:
@@ -96,15 +101,14 @@ def test_observation_imports_what_it_needs(tmp_path: Path) -> None:
 
 def test_status_imports_nothing_heavy(tmp_path: Path) -> None:
     synthetic(tmp_path / "c", {"a": flat})
-    (seen,) = imported(shlex.join(("status", str(tmp_path / "c"))))
+    seen = imported("status", str(tmp_path / "c"))
     assert not seen & ((HEAVY | {"numpy", "scipy"}) - {"pydantic"})  # the manifest is checked by it, for 20 ms
 
 
 def test_a_named_trend_test_is_checked_without_scipy(tmp_path: Path, cli: Aging) -> None:
     file = tmp_path / "c.toml"
     file.write_text(small_campaign('name = "a"').replace("[analysis]", '[analysis]\ntest = "three_pw"'))
-    (seen,) = imported(shlex.join(("validate", str(file))))
-    assert not seen & {*ANALYSIS, "scipy"}
+    assert not imported("validate", str(file)) & {*ANALYSIS, "scipy"}
     file.write_text(file.read_text().replace("three_pw", "three_wp"))
     refused = cli("validate", file)
     assert refused.returncode == 2
