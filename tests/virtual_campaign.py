@@ -29,9 +29,10 @@ import pytest
 import aging.app.analyze
 import aging.app.conclude
 import aging.app.execute
+import aging.app.judged
 import aging.app.prepare
 import aging.app.resume
-import aging.check.early_stop
+import aging.check.watch
 import aging.findings.series
 import aging.runner.campaign
 import aging.runner.generation
@@ -297,10 +298,11 @@ class VirtualCampaign:
             (aging.app.resume, "resolve_deployments", self._resolve_deployments),
             (aging.findings.series, "_latencies", lambda *_: {}),
             (aging.app.analyze, "write_report", lambda _measured, _findings, path: path.touch()),
+            (aging.app.judged, "write_gate_plot", lambda _gate, path: path.touch()),
             (aging.app.prepare, "reap", tuple),
             (aging.runner.preflight, "port_taken", lambda port, _ours: self.ports_in_use.get(port)),
             (aging.app.conclude, "call", _call),
-            (aging.check.early_stop, "call", _call),
+            (aging.check.watch, "call", _call),
             (aging.runner.retries, "call", _call),
             (Sealer, "_begin", _seal_here),
             (aging.runner.campaign, "KeeperClient", _NoKeeping),

@@ -64,7 +64,7 @@ def test_trend_imports(tmp_path: Path) -> None:
 
 
 def test_what_measures_imports_no_analysis() -> None:
-    modules = ("aging.app.run", "aging.app.resume", "aging.app.smoke", "aging.check.early_stop")
+    modules = ("aging.app.run", "aging.app.resume", "aging.app.smoke", "aging.check.watch")
     code = "import sys; from importlib import import_module; from aging.runner.catalogue import Catalogue\n"
     code += "Catalogue.discovered().kinds()\nfor name in sys.argv[1:]: import_module(name); print(name, *sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code, *modules], capture_output=True, text=True, check=True)
