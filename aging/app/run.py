@@ -59,6 +59,10 @@ def run_campaign(
     layout = make_result_directory(campaign, prepared.manifest(), campaign_text.text, results)
     if campaign_text.judged_by is not None:
         write_gate(layout, campaign_text.judged_by)
+    if campaign.load is not None:
+        from aging.app.bodies import kept_bodies  # noqa: PLC0415 - numpy, where a load is sent
+
+        campaign = kept_bodies(campaign, layout)
     print_notes(prepared, console)
     if gate is not None:  # a gate that was killed is run again from its start
         campaign = campaign.model_copy(update={"orphan_grace": 0.0})
