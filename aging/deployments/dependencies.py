@@ -16,6 +16,25 @@ def name_of(pin: str) -> str:
     return Requirement(pin).name
 
 
+def replaced(pins: Sequence[str], packages: Sequence[str], kind: str) -> list[str]:
+    """The pins with these requirements in the place of those of the same name; others are added.
+
+    ``kind`` stands for the package of the first pin; the extras of a pin stay where its replacement names none. Raises
+    InvalidRequirement, a ValueError, for a text that is no requirement.
+    """
+    chosen = {canonicalize_name(Requirement(pin).name): Requirement(pin) for pin in pins}
+    first = next(iter(chosen))
+    for text in packages:
+        wanted = Requirement(text)
+        name = canonicalize_name(wanted.name)
+        if name == canonicalize_name(kind) and name not in chosen:
+            name, wanted.name = first, chosen[first].name
+        if name in chosen and not wanted.extras:
+            wanted.extras = chosen[name].extras
+        chosen[name] = wanted
+    return [str(requirement) for requirement in chosen.values()]
+
+
 def dependencies(environment: Path, package: str) -> Iterator[tuple[str, str]]:
     """The requirements of an installed package on this host, without extras: canonical name and requirement.
 
