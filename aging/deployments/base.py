@@ -27,7 +27,7 @@ from aging.core.plugins import discover
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
 from aging.deployments.actions import TRIM, Offer
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements, create, environments_folder
 from aging.deployments.lifecycle import Launch, Origin
 from aging.deployments.origins.child import LaunchedProcesses
 
@@ -194,6 +194,11 @@ class DeploymentBase(ABC, Generic[S]):
         outdated = needs.stamp(environments_folder()).exists()
         what = "installed with other versions than the pinned ones" if outdated else "not installed"
         return f"the {self.kind} runtime is {what}; run: aging env create {needs.creation}"
+
+    def install(self) -> None:
+        """Build the environment that it runs in, unless it is built. Raises AgingError."""
+        if self.environment is not None:
+            create(self.environment)
 
     def common_metrics(self) -> Mapping[str, EngineMetric]:
         """Its metrics with a common name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -45,6 +45,22 @@ def dependencies(environment: Path, package: str) -> Iterator[tuple[str, str]]:
     for text in found.requires or ():
         needed = Requirement(text)
         if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+            needed.marker = None
+            yield canonicalize_name(needed.name), str(needed)
+
+
+def unmet(requires: Sequence[str], installed: Mapping[str, str], python: str) -> Iterator[tuple[str, str]]:
+    """The requirements of a package that ``installed`` versions do not meet: canonical name, and requirement.
+
+    ``python`` is the version of the interpreter; the platform is this one.
+    """
+    platform = {"extra": "", "python_full_version": python, "python_version": python.rpartition(".")[0]}
+    for text in requires:
+        needed = Requirement(text)
+        if needed.marker is not None and not needed.marker.evaluate(platform):
+            continue
+        found = installed.get(canonicalize_name(needed.name))
+        if found is None or not needed.specifier.contains(found, prereleases=True):
             needed.marker = None
             yield canonicalize_name(needed.name), str(needed)
 
