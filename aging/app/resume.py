@@ -46,4 +46,4 @@ def resume_campaign(directory: Path, console: Console) -> CampaignRun:
             message = f"{deployment}, replica {replica}: its time window is over; it will not be measured further."
             console.print(message, highlight=False, markup=False, soft_wrap=True)
         runner = CampaignRunner(campaign, deployments, catalogue, layout, takeover.prior)
-        return run_to_findings(runner, None, campaign, layout, console)
+        return run_to_findings(runner, campaign, layout, console)
