@@ -9,7 +9,8 @@ from typing import Literal
 
 from aging.check.conditions import Condition
 from aging.check.gate import Gate
-from aging.check.judged_series import JudgedRun, JudgedSeries, difference, judged_runs, points
+from aging.check.judged_series import JudgedRun, JudgedSeries, judged_runs, points
+from aging.check.paired import difference
 from aging.core import format
 from aging.core.metrics import resolution
 from aging.findings.gate import ConditionResult, Quantity
@@ -107,7 +108,7 @@ class Judge:
     def _judged(self, name: str, condition: Condition) -> Judged:
         runs = self._of(name, self._indicators)
         if name in self._gate.pairs:
-            runs = list(_differences(runs, self._of(self._gate.pairs[name], self._indicators)))
+            runs = list(_differences(runs, self._of(self._gate.pairs[name], self._indicators), condition))
         share = len(self._gate.conditions) * len(self._gate.deployments) * max(len(runs), 1)
         decided = [self._of_run(condition, run, share) for run in runs]
         return _together(name, condition, decided)
@@ -162,13 +163,16 @@ def overall(judged: Sequence[Judged]) -> Literal["passed", "failed", "inconclusi
     return "passed" if outcomes == {"passed"} else "inconclusive"
 
 
-def _differences(judged: Sequence[JudgedRun], baseline: Sequence[JudgedRun]) -> Iterator[JudgedRun]:
+def _differences(
+    judged: Sequence[JudgedRun], baseline: Sequence[JudgedRun], condition: Condition
+) -> Iterator[JudgedRun]:
     """The runs less those of the baseline in the same replica; a run without one is left out."""
     by_replica = {run.replica: run for run in baseline}
     for run in judged:
         other = by_replica.get(run.replica)
         if other is not None:
-            both = {name: difference(one, other.series[name]) for name, one in run.series.items()}
+            name, quantity = condition.indicator, condition.quantity
+            both = {name: difference(run.series[name], other.series[name], quantity)}
             yield JudgedRun(run.replica, min(run.seconds, other.seconds), both)
 
 

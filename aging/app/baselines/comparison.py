@@ -19,10 +19,13 @@ from aging.campaign.errors import suggestion
 from aging.campaign.load import CampaignText, parse_campaign, read_campaign
 from aging.campaign.schema import Campaign, PackagedOptions, SubjectOptions
 from aging.campaign.toml_text import toml_text
-from aging.check.stored_baseline import StoredBaseline, read_baseline
+from aging.check.comparability import Facts, facts_of
+from aging.check.stored_baseline import StoredBaseline, Wanted, read_baseline
 from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError
 from aging.deployments.environments import environments_folder
 from aging.runner.catalogue import Catalogue
+from aging.runner.manifest import circumstances
+from aging.store.manifest import ManifestDeployment
 
 Raw = Mapping[str, Any]
 
@@ -34,13 +37,18 @@ class BaselineOptions:
     """What is compared with, as on the command line.
 
     ``baseline`` is a file, a directory or a git revision; ``against`` are requirements; ``command`` is another command
-    line, ``setup`` a shell command that is run in the checked-out revision.
+    line, ``setup`` a shell command that is run in the checked-out revision. ``wanted`` are the indicators and
+    quantities that are judged, ``alpha`` and ``beta`` the errors of the gate, ``scale`` that of the load.
     """
 
     baseline: str | None = None
     against: Sequence[str] = ()
     command: str | None = None
     setup: str | None = None
+    wanted: Sequence[Wanted] = ()
+    alpha: float = 0.01
+    beta: float = 0.05
+    scale: float | None = None
 
     @property
     def given(self) -> bool:
@@ -72,7 +80,7 @@ def compared(
     if not asked.given:
         yield Comparison(campaign_text)
         return
-    parsed = _Parsed.of(campaign_text, judged)
+    parsed = _Parsed.of(campaign_text, judged, asked.scale)
     if asked.against:
         against = [parsed.table(name) | {"packages": list(asked.against)} for name in parsed.judged]
         yield _paired(parsed, dict(zip(parsed.judged, against, strict=True)), " ".join(asked.against), console)
@@ -85,8 +93,8 @@ def compared(
     elif _is_stored(path, asked.baseline):
         if asked.command or asked.setup:
             raise AgingError("--baseline-command and --baseline-setup: are for a revision, not for a stored baseline")
-        stored = read_baseline(path)
-        stored.require_comparable_with(parsed.campaign, campaign_text.source, parsed.judged)
+        stored = read_baseline(path, parsed.judged, asked.wanted, asked.alpha, asked.beta)
+        stored.require(parsed.judged, asked.wanted, parsed.facts())
         yield Comparison(campaign_text, stored, stored.what)
     else:
         with worktree(asked.baseline, setup=asked.setup, other_command=asked.command is not None) as tree:
@@ -108,9 +116,9 @@ class _Parsed:
     judged: Sequence[str]
 
     @classmethod
-    def of(cls, text: CampaignText, named: Sequence[str]) -> _Parsed:
+    def of(cls, text: CampaignText, named: Sequence[str], scale: float | None) -> _Parsed:
         catalogue = Catalogue.discovered()
-        campaign = parse_campaign(text.text, catalogue.kinds(), text.source)
+        campaign = parse_campaign(text.text, catalogue.kinds(), text.source, scale=scale)
         if campaign.factors:
             raise AgingError(f"{text.source}: [factors] makes deployments of its own; a gate compares those of a file")
         plugins = [catalogue.deployments[one.kind](one, None) for one in campaign.deployment]
@@ -133,6 +141,17 @@ class _Parsed:
     def table(self, name: str) -> dict[str, Any]:
         """The table of a deployment as it is in the file."""
         return dict(next(one for one in self.raw["deployment"] if one["name"] == name))
+
+    def facts(self) -> Facts:
+        """What the rates of a run here and now would depend on."""
+        from aging.load.schedule.input_files import read_inputs  # noqa: PLC0415 - numpy, for a stored baseline
+
+        inputs = read_inputs(self.campaign, self.text.source)
+        made = [
+            ManifestDeployment(name=one.name, kind=one.kind, options=one.model_dump(mode="json"))
+            for one in self.campaign.deployment
+        ]
+        return facts_of(circumstances(inputs.campaign, made, inputs.files), self.judged)
 
     def tables_of_commands(self, what: str, remedy: str) -> Mapping[str, dict[str, Any]]:
         """The tables of the judged deployments. Raises MistakesError for one that no command line starts."""
@@ -205,7 +224,7 @@ def _installer(parsed: _Parsed, campaign: Campaign) -> Callable[[Console], None]
     """What builds the environments of the baselines. Raises MistakesError for a baseline that would be the same."""
     plugins = {one.name: parsed.catalogue.deployments[one.kind](one, None) for one in campaign.deployment}
     mistakes = []
-    for name, plugin in plugins.items():
+    for plugin in plugins.values():
         judged = plugins.get(plugin.options.baseline_of or "")
         if judged is None or plugin.kind != judged.kind:
             continue

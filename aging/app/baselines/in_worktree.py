@@ -45,9 +45,7 @@ def in_worktree(table: Raw, tree: Worktree, here: Path) -> dict[str, Any]:
         _require_revision(argv, folder, env, tree)
     made = {**table, "folder": str(moved), "command": _moved(table["command"], folder, moved, tree)}
     if "components" in table:
-        made["components"] = {
-            name: _moved(argv, folder, moved, tree) for name, argv in table["components"].items()
-        }
+        made["components"] = {name: _moved(argv, folder, moved, tree) for name, argv in table["components"].items()}
     imported = [path for argv in commands.values() for path in _imported(argv, folder, env, tree)]
     if imported:
         made["env"] = {**env, "PYTHONPATH": first_on_path(os.pathsep.join(dict.fromkeys(imported)), env)}
@@ -76,8 +74,8 @@ def _require_revision(argv: Sequence[str], folder: Path, env: Raw, tree: Worktre
         return
     if not any((parent / "pyvenv.cfg").is_file() for parent in program.parents):
         raise AgingError(
-            f"--baseline: {program.relative_to(tree.top)} is not in revision {tree.commit[:12]}, so both versions would "
-            "run the same program; say how to build it: --baseline-setup 'make'"
+            f"--baseline: {program.relative_to(tree.top)} is not in revision {tree.commit[:12]}: both versions would run "
+            "the same program; say how to build it: --baseline-setup 'make'"
         )
 
 

@@ -39,7 +39,8 @@ def with_baselines(raw: Raw, baselines: Mapping[str, Raw]) -> dict[str, Any]:
     given = made.get("rejuvenation", [])
     for policy in given if isinstance(given, list) else [given]:
         listed = policy.get("deployments", [])
-        policy |= {"deployments": [*listed, *(twins[name] for name in listed if name in twins)]} if listed else {}
+        if listed:
+            policy["deployments"] = [*listed, *(twins[name] for name in listed if name in twins)]
     return made
 
 

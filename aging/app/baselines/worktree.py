@@ -123,7 +123,7 @@ def _environment() -> dict[str, str]:
 
 
 def _set_up(command: str, folder: Path) -> None:
-    ran = subprocess.run(command, shell=True, cwd=folder, env=_environment())  # noqa: S602 - it is a shell command
+    ran = subprocess.run(command, shell=True, cwd=folder, env=_environment())
     if ran.returncode:
         raise AgingError(f"--baseline-setup: {command!r} exited {ran.returncode} in {folder} (see its output above)")
 
