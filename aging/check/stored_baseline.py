@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -92,8 +92,8 @@ def read_baseline(
     manifest = path.with_name("manifest.json")
     if not manifest.is_file():
         raise ResultsError(
-            f"--baseline {path}: there is no manifest.json beside it, so the host that it was measured on is not known; "
-            "give its result directory, or write a baseline with --save-baseline"
+            f"--baseline {path}: there is no manifest.json beside it, which says on what host it was measured; give its "
+            "result directory, or write a baseline with --save-baseline"
         )
     facts = facts_of(read_manifest(manifest), judged)
     return StoredBaseline(str(path), facts, _of_findings(findings, judged, wanted))
@@ -156,9 +156,10 @@ def _of_findings(findings: Findings, judged: Sequence[str], wanted: Collection[W
     gate = findings.gate
     own = [] if gate is None or gate.baseline is not None else gate.conditions
     found: dict[tuple[str, str, Quantity], StoredRate] = {}
+    both: tuple[Quantity, ...] = ("per_request", "per_hour")
     for finding in findings.findings:
-        for quantity in ("per_request", "per_hour"):
-            rate = _of_finding(finding, cast("Quantity", quantity))
+        for quantity in both:
+            rate = _of_finding(finding, quantity)
             if rate is not None:
                 found[finding.deployment, finding.indicator, rate.quantity] = rate
     for one in own:

@@ -74,8 +74,8 @@ def _require_revision(argv: Sequence[str], folder: Path, env: Raw, tree: Worktre
         return
     if not any((parent / "pyvenv.cfg").is_file() for parent in program.parents):
         raise AgingError(
-            f"--baseline: {program.relative_to(tree.top)} is not in revision {tree.commit[:12]}: both versions would run "
-            "the same program; say how to build it: --baseline-setup 'make'"
+            f"--baseline: {program.relative_to(tree.top)} is not in revision {tree.commit[:12]}: both versions would "
+            "run the same program; say how to build it: --baseline-setup 'make'"
         )
 
 

@@ -110,7 +110,9 @@ def _commit(revision: str, top: Path) -> str:
 def _git(folder: Path, *arguments: str) -> str:
     """The output of a git command in a folder. Raises AgingError with what git says."""
     try:
-        ran = subprocess.run(["git", *arguments], cwd=folder, env=_environment(), capture_output=True, text=True)
+        ran = subprocess.run(
+            ["git", *arguments], cwd=folder, env=_environment(), capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         raise AgingError("--baseline: there is no program git; install it, or give a file or a directory") from None
     if ran.returncode:
@@ -123,7 +125,7 @@ def _environment() -> dict[str, str]:
 
 
 def _set_up(command: str, folder: Path) -> None:
-    ran = subprocess.run(command, shell=True, cwd=folder, env=_environment())
+    ran = subprocess.run(command, shell=True, cwd=folder, env=_environment(), check=False)
     if ran.returncode:
         raise AgingError(f"--baseline-setup: {command!r} exited {ran.returncode} in {folder} (see its output above)")
 
