@@ -49,8 +49,8 @@ def check_campaign(campaign_text: CampaignText, request: GateRequest, console: C
 def run_gate(campaign_text: CampaignText, request: GateRequest, console: Console) -> GateRun:
     """Run a campaign until the gate is decided or its budget is used; the result is in ``findings.json``, too.
 
-    Every fault of the measurement gives an inconclusive result, never a pass. Raises MistakesError with every mistake of
-    the campaign and the request, and what :func:`aging.app.run.run_campaign` raises, before anything is started.
+    Every fault of the measurement gives an inconclusive result, never a pass. Raises MistakesError with every mistake
+    of the campaign and the request, and what :func:`aging.app.run.run_campaign` raises, before anything is started.
     """
     overrides = _overrides(request)
     gate = gate_of(campaign_text, request)
@@ -93,6 +93,7 @@ def _known_of(campaign: Campaign, catalogue: Catalogue, source: str) -> Known:
         warmup=campaign.warmup or 0.0,
         duration=campaign.duration,
         one_round=len(rounds(campaign)) == 1,
+        pairs={one.baseline_of: one.name for one in campaign.deployment if one.baseline_of is not None},
     )
 
 

@@ -22,6 +22,7 @@ from aging.check.faults import (
 from aging.check.gate import Gate
 from aging.check.judgement import Judge, Judged
 from aging.check.look import unproven_controls
+from aging.check.paired import pairs
 from aging.check.request import Known
 from aging.check.result import gate_result
 from aging.core.metrics import PRIMARY
@@ -71,6 +72,7 @@ def judged_directory(root: Path, gate_of: Callable[[Known], Gate]) -> GateResult
         warmup=campaign.warmup_seconds or 0.0,
         duration=campaign.duration_seconds,
         one_round=True,
+        pairs=pairs(results.manifest.deployments),
     )
     gate = gate_of(known)
     return judged(results, current_findings(measured, discover(aging.stats.trend_tests, TrendTest)), gate, None, ())
@@ -136,11 +138,15 @@ def _with_sites(gate: GateResult, results: Results) -> GateResult:
 
 
 def _baseline(judge: Judge, gate: Gate) -> BaselineUsed | None:
-    pairs = list(gate.pairs.items())
-    if not pairs:
+    compared = list(gate.pairs.items())
+    if gate.stored:
+        first = gate.stored[0]
+        return BaselineUsed("stored", gate.baseline or "a stored baseline", first.rate, (first.low, first.high))
+    if not compared:
         return None
-    own = judge.alone(pairs[0][1], gate.conditions[0])
-    return BaselineUsed("paired", ", ".join(base for _, base in pairs), own.estimate, own.interval)
+    own = judge.alone(compared[0][1], gate.conditions[0])
+    what = gate.baseline or ", ".join(base for _, base in compared)
+    return BaselineUsed("paired", what, own.estimate, own.interval)
 
 
 def _notes(gate: Gate) -> Sequence[str]:

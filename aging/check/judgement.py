@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from aging.check.conditions import Condition
 from aging.check.gate import Gate
-from aging.check.judged_series import JudgedRun, JudgedSeries, judged_runs, points
+from aging.check.judged_series import Floats, JudgedRun, JudgedSeries, judged_runs, points
 from aging.check.paired import difference
+from aging.check.stored_rate import StoredRate, against
 from aging.core import format
 from aging.core.metrics import resolution
 from aging.findings.gate import ConditionResult, Quantity
@@ -50,6 +53,17 @@ class _Decided:
     since: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """At which look, with which probability of a false red, from which change on."""
+
+    look: int
+    alpha: float
+    resolution: float
+    stored: StoredRate | None = None
+    """What is subtracted, per unit of the axis."""
+
+
 class Judge:
     """Judges the results of one directory as they are at ``look``; None: at the last look that each run has reached.
 
@@ -83,7 +97,9 @@ class Judge:
             per_second = series.requests_per_second or 0.0
             expected = known.per_request * per_second + known.per_hour / _HOUR
             if expected > 0 and series.t.size:
-                decided = self._decide(series, None, expected / 2, run, 1)
+                least = resolution(known.indicator, series.level)
+                asked = _Asked(self._look_of(run), self._gate.alpha, least)
+                decided = self._decide(series, None, expected / 2, asked)
                 if decided.outcome == "above":
                     continue
                 rate = format.slope(known.indicator, _times(decided.rate, _HOUR), "h")
@@ -108,72 +124,58 @@ class Judge:
     def _judged(self, name: str, condition: Condition) -> Judged:
         runs = self._of(name, self._indicators)
         if name in self._gate.pairs:
-            runs = list(_differences(runs, self._of(self._gate.pairs[name], self._indicators), condition))
+            baselines = self._of(self._gate.pairs[name], self._indicators)
+            runs = list(_differences(runs, baselines, condition.indicator, condition.quantity))
+        stored = next((one for one in self._gate.stored if one.of(name, condition.indicator, condition.quantity)), None)
         share = len(self._gate.conditions) * len(self._gate.deployments) * max(len(runs), 1)
-        decided = [self._of_run(condition, run, share) for run in runs]
+        decided = [self._of_run(condition, run, share, stored) for run in runs]
         return _together(name, condition, decided)
 
-    def _of_run(self, condition: Condition, run: JudgedRun, share: int) -> _Decided:
+    def _of_run(self, condition: Condition, run: JudgedRun, share: int, stored: StoredRate | None = None) -> _Decided:
         series = run.series[condition.indicator]
         limit = condition.limit / 100 * series.level if condition.percent else condition.limit
         if limit <= 0:
             return _Decided(RateDecision("undecided"), 0.0, series)
+        least = resolution(condition.indicator, series.level)
+        asked = _Asked(self._look_of(run), self._gate.alpha / share, least, stored and stored.on_axis)
         if condition.quantity == "growth_total":
-            return _Decided(self._total(condition, series, limit, run, share), limit, series)
+            return _Decided(self._total(series, limit, asked), limit, series)
         if condition.quantity == "per_request":
-            w = series.w if series.w is not None else 0.0 * series.t
-            return _Decided(self._decide(series, w, limit, run, share, condition), limit, series)
-        found = self._decide(series, None, limit / _HOUR, run, share, condition)
-        return _Decided(_per_hour(found), limit, series)
+            work = series.w if series.w is not None else np.zeros_like(series.t)
+            return _Decided(self._decide(series, work, limit, asked), limit, series)
+        return _Decided(_per_hour(self._decide(series, None, limit / _HOUR, asked)), limit, series)
 
-    def _decide(
-        self,
-        series: JudgedSeries,
-        w: object,
-        limit: float,
-        run: JudgedRun,
-        share: int,
-        condition: Condition | None = None,
-    ) -> RateDecision:
-        least = None if condition is None else resolution(condition.indicator, series.level)
-        design = Design(limit, self._gate.alpha / share, self._gate.beta, tuple(self._gate.looks))
-        return decide(series.t, series.y, w, design, self._look_of(run), resolution=least)  # type: ignore[arg-type]
+    def _decide(self, series: JudgedSeries, work: Floats | None, limit: float, asked: _Asked) -> RateDecision:
+        design = Design(limit, asked.alpha, self._gate.beta, tuple(self._gate.looks))
+
+        def by_itself(design: Design) -> RateDecision:
+            return decide(series.t, series.y, work, design, asked.look, resolution=asked.resolution)
+
+        return by_itself(design) if asked.stored is None else against(by_itself, asked.stored, design, asked.look)
 
     def _look_of(self, run: JudgedRun) -> int:
         return self._gate.look_at(run.seconds) if self._look is None else self._look
 
-    def _total(
-        self, condition: Condition, series: JudgedSeries, limit: float, run: JudgedRun, share: int
-    ) -> RateDecision:
+    def _total(self, series: JudgedSeries, limit: float, asked: _Asked) -> RateDecision:
         """A growth in all: above as soon as it has grown so much, below only at the end."""
         if series.t.size < _FEWEST:
             return RateDecision("undecided")
-        look, looks = self._look_of(run), self._gate.looks
-        levels = [level_at(looks, look, error) for error in (self._gate.alpha / share, self._gate.beta)]
-        least = resolution(condition.indicator, series.level)
-        low, high = (growth_total(series.t, series.y, level, resolution=least) for level in levels)
-        return _outcome_of_total(low, high, limit, last=look == len(looks))
-
-
-def overall(judged: Sequence[Judged]) -> Literal["passed", "failed", "inconclusive"]:
-    """Failed if one condition failed, passed if all passed (at least one), else inconclusive."""
-    outcomes = {one.result.outcome for one in judged}
-    if "failed" in outcomes:
-        return "failed"
-    return "passed" if outcomes == {"passed"} else "inconclusive"
+        looks = self._gate.looks
+        levels = [level_at(looks, asked.look, error) for error in (asked.alpha, self._gate.beta)]
+        low, high = (growth_total(series.t, series.y, level, resolution=asked.resolution) for level in levels)
+        return _outcome_of_total(low, high, limit, last=asked.look == len(looks))
 
 
 def _differences(
-    judged: Sequence[JudgedRun], baseline: Sequence[JudgedRun], condition: Condition
+    judged: Sequence[JudgedRun], baseline: Sequence[JudgedRun], name: str, quantity: Quantity
 ) -> Iterator[JudgedRun]:
     """The runs less those of the baseline in the same replica; a run without one is left out."""
     by_replica = {run.replica: run for run in baseline}
     for run in judged:
         other = by_replica.get(run.replica)
         if other is not None:
-            name, quantity = condition.indicator, condition.quantity
-            both = {name: difference(run.series[name], other.series[name], quantity)}
-            yield JudgedRun(run.replica, min(run.seconds, other.seconds), both)
+            left = difference(run.series[name], other.series[name], quantity)
+            yield JudgedRun(run.replica, min(run.seconds, other.seconds), {name: left})
 
 
 def _together(name: str, condition: Condition, decided: Sequence[_Decided]) -> Judged:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from aging.findings.gate import Quantity
 from aging.stats.note import Note
-from aging.stats.rate_test.decision import RateDecision
-from aging.stats.rate_test.design import Design
-from aging.stats.rate_test.spending import level_at
+
+if TYPE_CHECKING:
+    from aging.stats.rate_test import Design, RateDecision
 
 _HOUR = 3600.0
 
@@ -36,6 +37,10 @@ class StoredRate:
     alpha: float
     beta: float
 
+    def of(self, deployment: str, indicator: str, quantity: Quantity) -> bool:
+        """Whether it is the rate of this."""
+        return (self.deployment, self.indicator, self.quantity) == (deployment, indicator, quantity)
+
     @property
     def on_axis(self) -> StoredRate:
         """The same per request, or per second."""
@@ -59,6 +64,8 @@ def against(decide: Callable[[Design], RateDecision], baseline: StoredRate, desi
     measurements: the squares of their margins add up, each at the level of this look. Where the sum of both does not
     decide as ``decide`` does, it is undecided.
     """
+    from aging.stats.rate_test.spending import level_at  # noqa: PLC0415 - scipy, where it is judged
+
     own = max(baseline.rate, 0.0)
     found = decide(replace(design, limit=design.limit + own))
     if found.rate is None or found.low is None or found.high is None:

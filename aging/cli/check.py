@@ -90,7 +90,7 @@ def _judge_again(root: Path, request: GateRequest) -> ExitCode:
 
 
 def _request(options: argparse.Namespace) -> GateRequest:
-    """What is asked. Numbers that cannot be read are out of range, so that they are reported with all other mistakes."""
+    """What is asked. Raises MistakesError with every number that cannot be read."""
     from aging.app.check import GateRequest
     from aging.check.conditions import conditions_and_mistakes
     from aging.core.errors import Mistake, MistakesError
