@@ -62,9 +62,15 @@ def judged_directory(root: Path, gate_of: Callable[[Known], Gate]) -> GateResult
     """The result of a gate on the results of a campaign as they are; nothing is written."""
     measured = Measured(open_results(root, checked=True))
     results = measured.results
+    gate = gate_of(known_of(root, results))
+    return judged(results, current_findings(measured, discover(aging.stats.trend_tests, TrendTest)), gate, None, ())
+
+
+def known_of(root: Path, results: Results) -> Known:
+    """What a request about a result directory is checked against."""
     campaign = results.manifest.campaign
     classes = {name for deployment in results.deployments for name in load_classes(results, deployment)}
-    known = Known(
+    return Known(
         source=str(root),
         deployments=results.deployments,
         controls=[one.name for one in results.manifest.deployments if one.known_ageing is not None],
@@ -74,8 +80,6 @@ def judged_directory(root: Path, gate_of: Callable[[Known], Gate]) -> GateResult
         one_round=True,
         pairs=pairs(results.manifest.deployments),
     )
-    gate = gate_of(known)
-    return judged(results, current_findings(measured, discover(aging.stats.trend_tests, TrendTest)), gate, None, ())
 
 
 def judged(

@@ -13,7 +13,8 @@ from aging.check.conditions import Condition
 from aging.check.gate import Gate
 from aging.check.judged_series import Floats, JudgedRun, JudgedSeries, judged_runs, points
 from aging.check.paired import difference
-from aging.check.stored_rate import StoredRate, against
+from aging.check.stored_difference import against
+from aging.check.stored_rate import StoredRate
 from aging.core import format
 from aging.core.metrics import resolution
 from aging.findings.gate import ConditionResult, Quantity

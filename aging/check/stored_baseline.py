@@ -92,8 +92,8 @@ def read_baseline(
     manifest = path.with_name("manifest.json")
     if not manifest.is_file():
         raise ResultsError(
-            f"--baseline {path}: there is no manifest.json beside it, which says on what host it was measured; give its "
-            "result directory, or write a baseline with --save-baseline"
+            f"--baseline {path}: there is no manifest.json beside it, which says on what host it was measured; give "
+            "its result directory, or write a baseline with --save-baseline"
         )
     facts = facts_of(read_manifest(manifest), judged)
     return StoredBaseline(str(path), facts, _of_findings(findings, judged, wanted))

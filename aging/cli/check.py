@@ -24,9 +24,11 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli.baseline_arguments import baseline_arguments, baseline_options, plan, save, stored_for
 from aging.cli.console import console
 from aging.core.errors import ExitCode
 
@@ -61,31 +63,44 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    baseline_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    from aging.app.baselines.comparison import compared
     from aging.app.check import run_gate
     from aging.campaign.load import read_campaign
     from aging.cli.gate import show_gate
 
     request = _request(options)
     if options.what.is_dir():
-        return _judge_again(options.what, request)
-    ran: GateRun = run_gate(read_campaign(options.what), request, console())
+        if options.plan:
+            return plan(options, None, request, console())
+        return _judge_again(options, request)
+    campaign_text = read_campaign(options.what)
+    if options.plan:
+        return plan(options, campaign_text, request, console())
+    with compared(campaign_text, baseline_options(options, request), request.deployments, console()) as both:
+        compares = replace(request, stored=both.stored, compared_with=both.what)
+        ran: GateRun = run_gate(both.campaign, compares, console())
     show_gate(ran.result, console())
     console().print(f"report: {ran.layout.report}", soft_wrap=True)
+    save(options, ran.layout.root, request, ran.result.outcome, console())
     return ran.exit_code
 
 
-def _judge_again(root: Path, request: GateRequest) -> ExitCode:
+def _judge_again(options: argparse.Namespace, request: GateRequest) -> ExitCode:
     from aging.core.blas_threads import one_thread
 
     one_thread()
     from aging.app.check import check_directory, exit_code_of
     from aging.cli.gate import show_gate
 
-    result = check_directory(root, request)
+    stored = stored_for(options.what, options, request)
+    judged = replace(request, stored=stored, compared_with=None if stored is None else stored.what)
+    result = check_directory(options.what, judged)
     show_gate(result, console())
+    save(options, options.what, request, result.outcome, console())
     return exit_code_of(result)
 
 

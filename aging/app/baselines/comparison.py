@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import tomlkit
 from rich.console import Console
 
 from aging.app.baselines.in_worktree import in_worktree
@@ -18,7 +19,6 @@ from aging.app.baselines.worktree import is_revision, worktree
 from aging.campaign.errors import suggestion
 from aging.campaign.load import CampaignText, parse_campaign, read_campaign
 from aging.campaign.schema import Campaign, PackagedOptions, SubjectOptions
-from aging.campaign.toml_text import toml_text
 from aging.check.comparability import Facts, facts_of
 from aging.check.stored_baseline import StoredBaseline, Wanted, read_baseline
 from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError
@@ -211,7 +211,7 @@ def _paired(parsed: _Parsed, baselines: Mapping[str, Raw], what: str, console: C
     to what it is compared with, or cannot be installed.
     """
     raw = with_baselines(parsed.raw, baselines)
-    text = f"# Written by aging check: {parsed.text.source}, compared with {what}\n{toml_text(raw)}".replace("\r", "")
+    text = f"# Written by aging check: {parsed.text.source}, compared with {what}\n{tomlkit.dumps(raw)}"
     made = replace(parsed.text, text=text, source=f"{parsed.text.source}, compared with {what}")
     campaign = parse_campaign(text, parsed.catalogue.kinds(), made.source)
     install = _installer(parsed, campaign)
