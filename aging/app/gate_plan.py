@@ -141,9 +141,10 @@ def _condition_plan(
         "beta": gate.beta,
         "resolution": resolution(condition.indicator, series.level),
     }
+    first = gate.looks[0]  # nothing is judged before it
     try:
         limits = [
-            PlannedLimit(limit, required_seconds(series.t, series.y, work, limit / part, **errors).seconds)
+            PlannedLimit(limit, max(required_seconds(series.t, series.y, work, limit / part, **errors).seconds, first))
             for limit in (factor * asked for factor in _FACTORS)
         ]
         least = least_limit(series.t, series.y, work, gate.budget, **errors) * part

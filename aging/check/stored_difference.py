@@ -23,8 +23,8 @@ def against(decide: Callable[[Design], RateDecision], baseline: StoredRate, desi
     """The decision on a rate less that of a baseline, both per unit of the axis; ``decide`` judges the rate by itself.
 
     The limit is raised by the baseline's rate (never lowered: a baseline that falls counts as 0). Two independent
-    measurements: the squares of their margins add up, each at the level of this look. Where the sum of both does not
-    decide as ``decide`` does, it is undecided.
+    measurements: the squares of their margins add up, each at the level of this look; the upper bound is no less than
+    the difference that would have been seen. Where the sum of both does not decide as ``decide`` does, it is undecided.
     """
     own = max(baseline.rate, 0.0)
     found = decide(replace(design, limit=design.limit + own))
@@ -32,7 +32,9 @@ def against(decide: Callable[[Design], RateDecision], baseline: StoredRate, desi
         return found
     low_level, high_level = (level_at(design.looks, look, error) for error in (design.alpha, design.beta))
     low = found.rate - own - math.hypot(found.rate - found.low, margin(baseline, low_level))
-    high = found.rate - own + math.hypot(found.high - found.rate, margin(baseline, high_level))
+    of_baseline = margin(baseline, high_level)
+    detectable = max(found.detectable or 0.0, of_baseline)
+    high = max(found.rate - own + math.hypot(found.high - found.rate, of_baseline), detectable)
     holds = {"above": low > design.limit, "below": high < design.limit, "undecided": True}[found.outcome]
     return replace(
         found,
@@ -40,7 +42,7 @@ def against(decide: Callable[[Design], RateDecision], baseline: StoredRate, desi
         rate=found.rate - own,
         low=low,
         high=high,
-        detectable=max(found.detectable or 0.0, margin(baseline, high_level)),
+        detectable=detectable,
         notes=found.notes if holds else (_UNCERTAIN,),
     )
 
