@@ -96,7 +96,7 @@ def judged(
     else:
         of_conditions = [Judged(one) for one in decided.conditions]
         look, minutes = decided.look, decided.minutes
-    failures = server_failures(results, gate.deployments)
+    failures = server_failures(results, gate.names)
     doubts = [
         *_unfinished(results),
         *doubts_of_runs(findings.runs, gate.names),
