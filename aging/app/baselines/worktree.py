@@ -136,13 +136,14 @@ def _own_folder(top: Path) -> Iterator[Path]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "worktrees"
     with writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{top.name}-", dir=cache))
-        lock = (folder / _LOCK).open("w")
+        with (cache / _LOCK).open("w") as alone:  # a folder is not left while its lock is about to be taken
+            fcntl.flock(alone, fcntl.LOCK_EX)
+            for other in cache.glob(f"*/{_LOCK}"):
+                _remove_if_left(other.parent)
+            folder = Path(tempfile.mkdtemp(prefix=f"{top.name}-", dir=cache))
+            lock = (folder / _LOCK).open("w")
+            fcntl.flock(lock, fcntl.LOCK_EX)
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for other in cache.iterdir():
-            if other != folder:
-                _remove_if_left(other)
         try:
             yield folder
         finally:
