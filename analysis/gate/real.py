@@ -1,0 +1,145 @@
+"""The real part: windows of recorded servers, each judged as if a run had begun and ended with it.
+
+Two sources: the reference server with known aging at 100 requests a second (``results/gate``, by
+:mod:`analysis.gate.record`), and 161 recordings of other real servers (``results/recordings``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.gate.record import INDEX, SERIES
+from analysis.gate.series import Kind, Sampled
+from analysis.gate.verdict import judged
+from analysis.methods.study import progress
+from analysis.recordings.dataset import Recording, load
+
+Row = dict[str, object]
+Floats = NDArray[np.float64]
+
+REFERENCE_LIMITS = (32.0, 128.0, 512.0)
+REFERENCE_BUDGETS = (60, 120, 180, 600)
+RECORDED_BUDGETS = (65, 120, 300, 600)
+HEALTHY_LIMITS = (512.0, 4096.0)
+"""Bytes per request for servers without a leak; a leak is judged at half of what it leaks."""
+
+_HEALTHY_STARTS = (0.0, 900.0, 1800.0, 2700.0)
+_LEAK_STARTS = (0.0, 700.0)
+_GAP = 0.9
+"""A window with fewer samples than this share of its seconds is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a recording, its times and requests counted from its start, and the limit to judge it at.
+
+    ``grew`` is how fast its memory grew in its second half, in bytes per request, whatever the cause.
+    """
+
+    source: str
+    name: str
+    half: str
+    start: float
+    budget: int
+    limit: float
+    server: Sampled
+    grew: float
+
+
+def reference_windows(full: bool) -> Iterator[Window]:
+    """Windows of the reference servers, from the start of load on and, where the truth allows it, later ones."""
+    index = pd.read_csv(INDEX).set_index(["wave", "server"])
+    table = pd.read_csv(SERIES)
+    for (wave, name), group in table.groupby(["wave", "server"], sort=False):
+        row = index.loc[(wave, name)]
+        t, y, w = (group[column].to_numpy(dtype=np.float64) for column in ("t", "memory", "requests"))
+        kind: Kind = row["truth"]
+        rate = float(row["per_request"])
+        for budget in REFERENCE_BUDGETS if full else REFERENCE_BUDGETS[:1]:
+            for start in np.arange(0.0, t[-1] - budget + 1, budget).tolist():
+                part = _cut(t, y, w, start, budget, kind, rate, str(name))
+                begins = np.searchsorted(w, row["until"]) < np.searchsorted(t, start)
+                ends = float(row["until"]) <= float(w[np.searchsorted(t, start + budget) - 1])
+                if part is None or not (begins or ends):
+                    continue  # still filling at the end of the window: nobody can tell
+                for limit in REFERENCE_LIMITS if full else REFERENCE_LIMITS[-1:]:
+                    yield Window(
+                        "reference server", str(name), "held-out", start, budget, limit, part, _late_rate(part)
+                    )
+
+
+def recorded_windows(full: bool) -> Iterator[Window]:
+    """Windows of the recordings: four an hour of healthy servers, two of leaking ones, once they leak."""
+    recordings = load()
+    for recording in recordings if full else recordings[::40]:
+        leak = recording.leak
+        for start in _HEALTHY_STARTS if leak is None else [leak.start + after for after in _LEAK_STARTS]:
+            for budget in RECORDED_BUDGETS if full else RECORDED_BUDGETS[:1]:
+                yield from _recorded(recording, max(start, float(recording.t[0])), budget)
+
+
+def _recorded(recording: Recording, start: float, budget: int) -> Iterator[Window]:
+    t, w = recording.t, recording.requests.astype(np.float64)
+    rate = 0.0
+    if recording.leak is not None:
+        inside = (t >= start) & (t <= start + budget)
+        done = np.ptp(w[inside]) if inside.any() else 0.0
+        if done < 1:
+            return
+        rate = float(np.ptp(recording.leaked[inside])) / float(done)
+    kind: Kind = "clean" if recording.truth == "healthy" else "leak" if recording.truth == "leak" else "beyond"
+    part = _cut(t, recording.memory, w, start, budget, kind, rate, recording.program)
+    if part is None or part.w[-1] < 1:
+        return
+    for limit in HEALTHY_LIMITS if recording.leak is None else (rate / 2,):
+        if limit > 0:
+            yield Window(
+                "recorded servers", recording.name, recording.half, start, budget, limit, part, _late_rate(part)
+            )
+
+
+def _cut(  # noqa: PLR0913, PLR0917 - a recording and a place in it
+    t: Floats, y: Floats, w: Floats, start: float, budget: int, kind: Kind, rate: float, family: str
+) -> Sampled | None:
+    inside = (t >= start) & (t <= start + budget)
+    if inside.sum() < _GAP * budget or t[inside][-1] - start < _GAP * budget:
+        return None
+    first = int(np.flatnonzero(inside)[0])
+    return Sampled(t[inside] - start, y[inside], w[inside] - w[max(first - 1, 0)], rate, family, kind)
+
+
+def _late_rate(part: Sampled) -> float:
+    middle, edge = part.t.size // 2, max(part.t.size // 20, 1)
+    done = float(part.w[-1] - part.w[middle])
+    rise = float(np.median(part.y[-edge:]) - np.median(part.y[middle : middle + edge]))
+    return rise / done if done > 0 else 0.0
+
+
+def rows(windows: Iterator[Window]) -> pd.DataFrame:
+    """Judge every window: one row each."""
+    found, last = [], ""
+    for window in windows:
+        if window.name != last:
+            last = window.name
+            progress(f"{window.source}: {last}")
+        said = judged(window.server, window.limit, window.budget)
+        row: Row = {
+            "part": window.source,
+            "family": window.server.family if window.source == "recorded servers" else window.name,
+            "name": window.name,
+            "half": window.half,
+            "kind": window.server.kind,
+            "start": window.start,
+            "budget": window.budget,
+            "limit": window.limit,
+            "size": window.server.rate,
+            "grew": window.grew,
+            **said.row(),
+        }
+        found.append(row)
+    return pd.DataFrame(found)
