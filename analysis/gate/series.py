@@ -37,8 +37,8 @@ class Setting:
     """What is the same for all servers of a cell.
 
     ``seconds`` is the budget; ``per_second`` the requests a second, of Poisson arrivals; ``noise`` the range of the
-    standard deviation of the level in pages, log-uniform (None: no noise); ``limit`` the bytes per request that sizes
-    of look-alikes refer to.
+    standard deviation of the level in pages, log-uniform (None: no noise); ``limit`` the bytes per request to
+    which the sizes of leaks refer.
     """
 
     seconds: int = 600
@@ -78,26 +78,21 @@ def nothing(_rng: Generator, w: Floats, _setting: Setting) -> Added:
 
 
 def exponential_cache(rng: Generator, w: Floats, setting: Setting) -> Added:
-    """A cache of random keys that fills ever more slowly: time constant 2 to 15 % of the budget, 2 to 64 MB."""
-    tau = rng.uniform(0.02, 0.15) * setting.requests
+    """A cache of random keys that fills ever more slowly: time constant 2 to 25 % of the budget, 2 to 64 MB."""
+    tau = _log_uniform(rng, 0.02, 0.25) * setting.requests
     size = _log_uniform(rng, 2e6, 64e6)
     return size * -np.expm1(-w / tau), size / tau * float(np.exp(-w[-1] / tau))
 
 
-def linear_cache(rng: Generator, w: Floats, setting: Setting, full: tuple[float, float] = (0.03, 0.5)) -> Added:
-    """A cache that takes equally much of every request until it is full.
-
-    It holds up to a third of what the limit allows over the budget, or is full in the first tenth of it.
-    """
-    share = rng.uniform(*full)
-    most = setting.limit * setting.requests / 3 if share > 0.1 else 64e6
-    size = _log_uniform(rng, min(0.5e6, most), most)
-    return np.minimum(size * w / (share * setting.requests), size), 0.0
+def linear_cache(rng: Generator, w: Floats, setting: Setting) -> Added:
+    """A cache of 0.5 to 64 MB that takes as much of every request until it is full, at 3 to 30 % of the budget."""
+    share, size = rng.uniform(0.03, 0.3), _log_uniform(rng, 0.5e6, 64e6)
+    return size * np.minimum(w / (share * setting.requests), 1.0), 0.0
 
 
 def large_linear_cache(rng: Generator, w: Floats, setting: Setting) -> Added:
-    """A cache at one rate, 2 to 16 times the limit, until 15 to 90 % of the budget: a leak until it is full."""
-    rate, share = setting.limit * _log_uniform(rng, 2, 16), rng.uniform(0.15, 0.9)
+    """A cache at one rate, 2 to 16 times the limit, until 35 to 90 % of the budget: a leak until it is full."""
+    rate, share = setting.limit * _log_uniform(rng, 2, 16), rng.uniform(0.35, 0.9)
     return rate * np.minimum(w, share * setting.requests), 0.0
 
 
@@ -119,8 +114,8 @@ def sawtooth(rng: Generator, w: Floats, setting: Setting) -> Added:
 
 
 def deferred(rng: Generator, w: Floats, setting: Setting) -> Added:
-    """Collection that is deferred: growth of 1 to 32 MB for a third to a tenth of the budget, then all is freed."""
-    teeth, height = rng.uniform(3, 10), _log_uniform(rng, 1e6, 32e6)
+    """Collection that is deferred: growth of 1 to 32 MB for a quarter to a tenth of the budget, then all is freed."""
+    teeth, height = rng.uniform(4, 10), _log_uniform(rng, 1e6, 32e6)
     phase = (w / setting.requests * teeth + 0.3 * rng.random()) % 1.0
     return height * phase, 0.0
 
