@@ -1,7 +1,7 @@
 """The gate against other rules: ``python -m analysis.gate --full`` writes the tables, the figure and every run.
 
-Simulated servers of held-out seeds, the recorded reference server and the recordings of other real servers; one process,
-about 20 minutes. ``--quick`` judges a few of each and writes nothing.
+Simulated servers of held-out seeds, the recorded reference server and the recordings of other real servers; one
+process, about 20 minutes. ``--quick`` judges a few of each and writes nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from analysis.gate import real, simulated, tables
+from analysis.gate import page, real, simulated, tables
 from analysis.gate.record import FOLDER
 from analysis.methods.study import DOCS, SEED
 
@@ -45,7 +45,7 @@ def tabled(runs: pd.DataFrame, thresholds: pd.DataFrame) -> Mapping[str, pd.Data
 
 
 def write(runs: pd.DataFrame, thresholds: pd.DataFrame, docs: Path) -> None:
-    """Write the tables and the figure below ``docs``."""
+    """Write the tables, the figure and the figures of the page below ``docs``."""
     for name, table in tabled(runs, thresholds).items():
         path = docs / "tables" / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +56,7 @@ def write(runs: pd.DataFrame, thresholds: pd.DataFrame, docs: Path) -> None:
     with mpl.rc_context({"svg.hashsalt": "gate", "svg.fonttype": "none", "font.size": 9}):
         tables.figure(tables.with_colors(runs, thresholds)).savefig(path, metadata={"Date": None}, bbox_inches="tight")
     print(f"wrote {path.name}")
+    page.write(docs / "evidence.md", page.markdown(tables.with_colors(runs, thresholds)))
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.gate.record import INDEX, SERIES
+from analysis.gate.record import PER_SECOND, SERIES, WAVES, Server
 from analysis.gate.series import Kind, Sampled
 from analysis.gate.verdict import judged
 from analysis.methods.study import progress
@@ -27,6 +27,9 @@ REFERENCE_BUDGETS = (60, 120, 180, 600)
 RECORDED_BUDGETS = (65, 120, 300, 600)
 HEALTHY_LIMITS = (512.0, 4096.0)
 """Bytes per request for servers without a leak; a leak is judged at half of what it leaks."""
+
+EARLIEST = 0.3
+"""The share of the budget before which the gate is never red."""
 
 _HEALTHY_STARTS = (0.0, 900.0, 1800.0, 2700.0)
 _LEAK_STARTS = (0.0, 700.0)
@@ -53,24 +56,30 @@ class Window:
 
 def reference_windows(full: bool) -> Iterator[Window]:
     """Windows of the reference servers, from the start of load on and, where the truth allows it, later ones."""
-    index = pd.read_csv(INDEX).set_index(["wave", "server"])
     table = pd.read_csv(SERIES)
-    for (wave, name), group in table.groupby(["wave", "server"], sort=False):
-        row = index.loc[(wave, name)]
+    for wave, server in ((wave, server) for wave, (_, servers) in WAVES.items() for server in servers):
+        group = table[(table["wave"] == wave) & (table["server"] == server.name)]
+        if group.empty:
+            continue
         t, y, w = (group[column].to_numpy(dtype=np.float64) for column in ("t", "memory", "requests"))
-        kind: Kind = row["truth"]
-        rate = float(row["per_request"])
         for budget in REFERENCE_BUDGETS if full else REFERENCE_BUDGETS[:1]:
             for start in np.arange(0.0, t[-1] - budget + 1, budget).tolist():
-                part = _cut(t, y, w, start, budget, kind, rate, str(name))
-                begins = np.searchsorted(w, row["until"]) < np.searchsorted(t, start)
-                ends = float(row["until"]) <= float(w[np.searchsorted(t, start + budget) - 1])
-                if part is None or not (begins or ends):
-                    continue  # still filling at the end of the window: nobody can tell
+                kind = _kind(server, budget, float(w[min(int(np.searchsorted(t, start)), w.size - 1)]))
+                part = _cut(t, y, w, start, budget, kind, server.per_request, server.name)
                 for limit in REFERENCE_LIMITS if full else REFERENCE_LIMITS[-1:]:
-                    yield Window(
-                        "reference server", str(name), "held-out", start, budget, limit, part, _late_rate(part)
-                    )
+                    if part is not None:
+                        found = _late_rate(part)
+                        yield Window("reference server", server.name, "held-out", start, budget, limit, part, found)
+
+
+def _kind(server: Server, budget: int, done: float) -> Kind:
+    """What a reference server is within a window that begins after so many requests.
+
+    What grows steadily for longer than :data:`EARLIEST` of the budget is ``beyond``: no rule can tell it from a leak in
+    that time.
+    """
+    until = server.until - (0.0 if server.teeth else done)
+    return "beyond" if server.truth == "look-alike" and until > EARLIEST * budget * PER_SECOND else server.truth
 
 
 def recorded_windows(full: bool) -> Iterator[Window]:

@@ -36,7 +36,7 @@ Truth = Literal["clean", "look-alike", "leak"]
 class Server:
     """A server of a wave: keys of its deployment, and how fast it grows under load, in bytes per request.
 
-    A ``look-alike`` grows at first, or again and again, and does not after ``until`` requests.
+    A ``look-alike`` grows steadily for ``until`` requests: once, or again and again where ``teeth``.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Server:
     keys: Mapping[str, str | float] = field(default_factory=dict)
     per_request: float = 0.0
     until: float = 0.0
+    teeth: bool = False
 
 
 def leak(size: int) -> Server:
@@ -61,13 +62,14 @@ def cache(size: int, limit: int) -> Server:
 def sawtooth(size: int, height: int) -> Server:
     """Growth that is freed as a whole whenever it reaches ``height``."""
     name = f"sawtooth-{height // _MIB}-mib-at-{size}"
-    return Server(name, "look-alike", {"leak_per_request": f"{size}B", "sawtooth": f"{height}B"})
+    keys = {"leak_per_request": f"{size}B", "sawtooth": f"{height}B"}
+    return Server(name, "look-alike", keys, until=height / size, teeth=True)
 
 
 def step(height: int, after: int) -> Server:
     """One jump."""
     name = f"step-{height // _MIB}-mib-after-{after}"
-    return Server(name, "look-alike", {"step": f"{height}B", "step_after": after}, until=after)
+    return Server(name, "look-alike", {"step": f"{height}B", "step_after": after})
 
 
 def clean(name: str) -> Server:
@@ -192,6 +194,7 @@ def index() -> pd.DataFrame:
             "seconds": seconds,
             "per_request": server.per_request,
             "until": server.until,
+            "teeth": server.teeth,
             "keys": " ".join(f"{key}={value}" for key, value in server.keys.items()),
         }
         for wave, (seconds, servers) in WAVES.items()

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.random import Generator
 
 from analysis.gate.rules import RULES
-from analysis.gate.series import CLEAN, LOOK_ALIKES, Setting, drawn, kind_of
+from analysis.gate.series import BEYOND, CLEAN, LOOK_ALIKES, Setting, drawn, kind_of
 from analysis.gate.verdict import judged, scores
 from analysis.methods.study import generator, progress
 
@@ -49,6 +49,7 @@ def cells(full: bool) -> list[Cell]:
     for seconds, limit in lengths.items():
         setting = Setting(seconds=seconds, limit=limit)
         found += [Cell("no leak", family, setting, None, many) for family in (*CLEAN, *LOOK_ALIKES)]
+        found += [Cell("beyond", family, setting, None, many // 2) for family in BEYOND]
         sizes = SIZES if full else SIZES[3:4]
         found += [Cell("size", family, setting, size, many // 2) for family in CHUNKS for size in sizes]
         ratios = RATIOS if full else RATIOS[2:3]
@@ -60,8 +61,8 @@ def cells(full: bool) -> list[Cell]:
 
 
 def _targets() -> Iterator[Cell]:
-    """The issue's two leaks, each at the limit whose double it is, and at half of that limit."""
-    for seconds, size in ((60, 1024.0), (600, 64.0)):
+    """Leaks that must be found, each at the limit whose double it is, and at half of that limit."""
+    for seconds, size in ((60, 1024.0), (120, 1024.0), (180, 1024.0), (600, 64.0)):
         for limit in (size / 2, size / 4):
             for family in LEAKS:
                 yield Cell("target", family, Setting(seconds=seconds, limit=limit), size, 60)
