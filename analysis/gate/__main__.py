@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,15 +22,13 @@ from analysis.methods.study import DOCS, SEED
 RUNS = FOLDER / "runs.csv.gz"
 
 
-def measured(full: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row a run, and the thresholds of the rules."""
-    thresholds = simulated.thresholds(full)
-    parts = [
-        simulated.measured(simulated.cells(full)).assign(half="held-out"),
-        real.rows(real.reference_windows(full)),
-        real.rows(real.recorded_windows(full)),
-    ]
-    return pd.concat(parts, ignore_index=True), thresholds
+def measured(full: bool, jobs: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row a run, and the thresholds of the rules; in so many processes."""
+    with ProcessPoolExecutor(jobs) as pool:
+        simulations = [row for rows in pool.map(simulated.rows, simulated.cells(full)) for row in rows]
+        windows = list(pool.map(real.row, real.windows(full), chunksize=20))
+    runs = pd.concat([pd.DataFrame(simulations).assign(half="held-out"), pd.DataFrame(windows)], ignore_index=True)
+    return runs, simulated.thresholds(full)
 
 
 def tabled(runs: pd.DataFrame, thresholds: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
@@ -66,13 +65,14 @@ def main() -> None:
     size.add_argument("--quick", action="store_true", help="a few of each, to see that it runs; writes nothing")
     size.add_argument("--full", action="store_true", help="the documented study; writes tables, figure and runs")
     size.add_argument("--tables", action="store_true", help="tables and figure again from the runs that are there")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where tables/ and figures/ lie")
     options = parser.parse_args()
     began = time.perf_counter()
     if options.tables:
         runs, thresholds = pd.read_csv(RUNS), pd.read_csv(options.docs / "tables" / "gate_thresholds.csv")
     else:
-        runs, thresholds = measured(options.full)
+        runs, thresholds = measured(options.full, options.jobs)
     print(
         tables.targets(tables.with_colors(runs, thresholds)).to_string(index=False, float_format=lambda x: f"{x:.3f}")
     )

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from analysis.gate.record import PER_SECOND, SERIES, WAVES, Server
 from analysis.gate.series import Kind, Sampled
 from analysis.gate.verdict import judged
-from analysis.methods.study import progress
 from analysis.recordings.dataset import Recording, load
 
 Row = dict[str, object]
@@ -61,12 +60,13 @@ def reference_windows(full: bool) -> Iterator[Window]:
         group = table[(table["wave"] == wave) & (table["server"] == server.name)]
         if group.empty:
             continue
-        t, y, w = (group[column].to_numpy(dtype=np.float64) for column in ("t", "memory", "requests"))
+        t, y, w = (group[column].to_numpy(dtype=np.float64) for column in ("t", server.indicator, "requests"))
         for budget in REFERENCE_BUDGETS if full else REFERENCE_BUDGETS[:1]:
             for start in np.arange(0.0, t[-1] - budget + 1, budget).tolist():
                 kind = _kind(server, budget, float(w[min(int(np.searchsorted(t, start)), w.size - 1)]))
                 part = _cut(t, y, w, start, budget, kind, server.per_request, server.name)
-                for limit in REFERENCE_LIMITS if full else REFERENCE_LIMITS[-1:]:
+                limits = REFERENCE_LIMITS if server.indicator == "memory" else (server.per_request / 2,)
+                for limit in limits if full else limits[-1:]:
                     if part is not None:
                         found = _late_rate(part)
                         yield Window("reference server", server.name, "held-out", start, budget, limit, part, found)
@@ -129,26 +129,24 @@ def _late_rate(part: Sampled) -> float:
     return rise / done if done > 0 else 0.0
 
 
-def rows(windows: Iterator[Window]) -> pd.DataFrame:
-    """Judge every window: one row each."""
-    found, last = [], ""
-    for window in windows:
-        if window.name != last:
-            last = window.name
-            progress(f"{window.source}: {last}")
-        said = judged(window.server, window.limit, window.budget)
-        row: Row = {
-            "part": window.source,
-            "family": window.server.family if window.source == "recorded servers" else window.name,
-            "name": window.name,
-            "half": window.half,
-            "kind": window.server.kind,
-            "start": window.start,
-            "budget": window.budget,
-            "limit": window.limit,
-            "size": window.server.rate,
-            "grew": window.grew,
-            **said.row(),
-        }
-        found.append(row)
-    return pd.DataFrame(found)
+def windows(full: bool) -> Iterator[Window]:
+    """All windows of both sources, or a few of them."""
+    yield from reference_windows(full)
+    yield from recorded_windows(full)
+
+
+def row(window: Window) -> Row:
+    """Judge a window."""
+    return {
+        "part": window.source,
+        "family": window.server.family,
+        "name": window.name,
+        "half": window.half,
+        "kind": window.server.kind,
+        "start": window.start,
+        "budget": window.budget,
+        "limit": window.limit,
+        "size": window.server.rate,
+        "grew": window.grew,
+        **judged(window.server, window.limit, window.budget).row(),
+    }

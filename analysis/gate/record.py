@@ -45,6 +45,8 @@ class Server:
     per_request: float = 0.0
     until: float = 0.0
     teeth: bool = False
+    indicator: Literal["memory", "fds", "threads"] = "memory"
+    """What ages; ``per_request`` is in bytes or in its count."""
 
 
 def leak(size: int) -> Server:
@@ -104,8 +106,8 @@ WAVES: Mapping[str, tuple[float, Sequence[Server]]] = {
                 256,
                 4 * _MIB / 2048,
             ),
-            Server("descriptors", "clean", {"fds_per_request": 0.02}),
-            Server("threads", "leak", {"threads_per_request": 0.01}, float("nan")),
+            Server("descriptors", "leak", {"fds_per_request": 0.02}, 0.02, indicator="fds"),
+            Server("threads", "leak", {"threads_per_request": 0.01}, 0.01, indicator="threads"),
             Server("latency", "clean", {"latency_per_hour": "20ms"}),
         ],
     ),
@@ -195,6 +197,7 @@ def index() -> pd.DataFrame:
             "per_request": server.per_request,
             "until": server.until,
             "teeth": server.teeth,
+            "indicator": server.indicator,
             "keys": " ".join(f"{key}={value}" for key, value in server.keys.items()),
         }
         for wave, (seconds, servers) in WAVES.items()
