@@ -24,14 +24,14 @@ Floats = NDArray[np.float64]
 REFERENCE_LIMITS = (32.0, 128.0, 512.0)
 REFERENCE_BUDGETS = (60, 120, 180, 600)
 RECORDED_BUDGETS = (65, 120, 300, 600)
-HEALTHY_LIMITS = (512.0, 4096.0)
+HEALTHY_LIMIT = 512.0
 """Bytes per request for servers without a leak; a leak is judged at half of what it leaks."""
 
 EARLIEST = 0.3
 """The share of the budget before which the gate is never red."""
 
-_HEALTHY_STARTS = (0.0, 900.0, 1800.0, 2700.0)
-_LEAK_STARTS = (0.0, 700.0)
+_HEALTHY_STARTS = (0.0, 1200.0, 2400.0)
+_LEAK_STARTS = (0.0,)
 _GAP = 0.9
 """A window with fewer samples than this share of its seconds is left out."""
 
@@ -83,7 +83,7 @@ def _kind(server: Server, budget: int, done: float) -> Kind:
 
 
 def recorded_windows(full: bool) -> Iterator[Window]:
-    """Windows of the recordings: four an hour of healthy servers, two of leaking ones, once they leak."""
+    """Windows of the recordings: three an hour of healthy servers, one of leaking ones, once they leak."""
     recordings = load()
     for recording in recordings if full else recordings[::40]:
         leak = recording.leak
@@ -105,11 +105,9 @@ def _recorded(recording: Recording, start: float, budget: int) -> Iterator[Windo
     part = _cut(t, recording.memory, w, start, budget, kind, rate, recording.program)
     if part is None or part.w[-1] < 1:
         return
-    for limit in HEALTHY_LIMITS if recording.leak is None else (rate / 2,):
-        if limit > 0:
-            yield Window(
-                "recorded servers", recording.name, recording.half, start, budget, limit, part, _late_rate(part)
-            )
+    limit = HEALTHY_LIMIT if recording.leak is None else rate / 2
+    if limit > 0:
+        yield Window("recorded servers", recording.name, recording.half, start, budget, limit, part, _late_rate(part))
 
 
 def _cut(  # noqa: PLR0913, PLR0917 - a recording and a place in it

@@ -19,7 +19,7 @@ LENGTHS: dict[int, float] = {30: 512.0, 65: 512.0, 120: 256.0, 300: 64.0, 600: 3
 """The limit in bytes per request by the budget in seconds; at 65 and 600 s half of the sizes that must be found."""
 
 SIZES = (16, 64, 256, 1024, 4096, 16384, 65536)
-RATIOS = (0.5, 1.0, 2.0, 4.0, 16.0)
+RATIOS = (1.0, 2.0, 4.0, 16.0)
 LEAKS = ("leak", "leak, rough", "leak, glibc", "leak, arena", "leak beside a cache")
 CHUNKS = ("leak", "leak, glibc", "leak, arena")
 NOISES = (0.5, 2.0, 8.0, 32.0, 128.0)
@@ -44,28 +44,32 @@ class Cell:
 
 def cells(full: bool) -> list[Cell]:
     """All cells of the study, or a few of them."""
-    many, lengths = (30, LENGTHS) if full else (2, {65: LENGTHS[65]})
     found = []
-    for seconds, limit in lengths.items():
-        setting = Setting(seconds=seconds, limit=limit)
+    for seconds in LENGTHS if full else (65,):
+        many = 2 if not full else 40 if seconds == 65 else 20
+        setting = Setting(seconds=seconds, limit=LENGTHS[seconds])
         found += [Cell("no leak", family, setting, None, many) for family in (*CLEAN, *LOOK_ALIKES)]
-        found += [Cell("beyond", family, setting, None, many // 3) for family in BEYOND]
+        found += [Cell("beyond", family, setting, None, many // 2) for family in BEYOND]
         sizes = SIZES if full else SIZES[3:4]
-        found += [Cell("size", family, setting, size, many // 3) for family in CHUNKS for size in sizes]
+        found += [Cell("size", family, setting, size, many // 4) for family in CHUNKS for size in sizes]
         ratios = RATIOS if full else RATIOS[2:3]
-        found += [Cell("ratio", family, setting, limit * ratio, many // 3) for family in LEAKS for ratio in ratios]
-    if full:
-        found += _targets()
-        found += _noises()
-    return found
+        found += [
+            Cell("ratio", family, setting, setting.limit * ratio, many // 2) for family in LEAKS for ratio in ratios
+        ]
+    return [*found, *_targets(), *_noises()] if full else found
 
 
 def _targets() -> Iterator[Cell]:
     """Leaks that must be found, each at the limit whose double it is, and at half of that limit."""
-    for seconds, size in ((60, 1024.0), (180, 1024.0), (600, 64.0)):
-        for limit in (size / 2, size / 4):
-            for family in LEAKS:
-                yield Cell("target", family, Setting(seconds=seconds, limit=limit), size, 40)
+    for seconds, size, limit, many in (
+        (60, 1024.0, 512.0, 50),
+        (60, 1024.0, 256.0, 50),
+        (180, 1024.0, 512.0, 20),
+        (600, 64.0, 32.0, 30),
+        (600, 64.0, 16.0, 20),
+    ):
+        for family in LEAKS:
+            yield Cell("target", family, Setting(seconds=seconds, limit=limit), size, many)
 
 
 def _noises() -> Iterator[Cell]:
