@@ -94,6 +94,7 @@ def _known_of(campaign: Campaign, catalogue: Catalogue, source: str) -> Known:
         warmup=campaign.warmup or 0.0,
         duration=campaign.duration,
         one_round=len(rounds(campaign)) == 1,
+        pairs={one.baseline_of: one.name for one in campaign.deployment if one.baseline_of is not None},
     )
 
 

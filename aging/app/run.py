@@ -59,6 +59,10 @@ def run_campaign(
     layout = make_result_directory(campaign, prepared.manifest(), campaign_text.text, results)
     if campaign_text.judged_by is not None:
         write_gate(layout, campaign_text.judged_by)
+    if campaign.load is not None:
+        from aging.app.bodies import kept_bodies  # noqa: PLC0415 - numpy, where a load is sent
+
+        campaign = kept_bodies(campaign, layout)
     print_notes(prepared, console)
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)

@@ -1,10 +1,11 @@
 """Gate a change in CI: fail when a server leaks more than a limit, pass when it is shown to leak less.
 
 FILE is a campaign file, run until the gate is decided or its budget of load is used. DIR is a result directory, which
-is judged again with other limits; nothing in it is changed.
+is judged again with other limits; nothing in it is changed. --command starts any HTTP server without a file.
 
   aging check FILE --fail 'process_anon_swap_bytes:per_request > 256B' --budget 10m
   aging check FILE --fail 'growth_total > 500MiB' --fail 'client_ttft_seconds:per_hour > 5%'
+  aging check --command 'python -m myserver --port {port}' --request POST:/v1/x@body.json --fail '…:per_request > 256B'
   aging check results/mine/20261130T001500Z --fail 'process_anon_swap_bytes:per_request > 64B'
 
 A condition is INDICATOR:QUANTITY > LIMIT. Quantities are per_request and per_hour (the present rate, after the warm-up)
@@ -24,9 +25,13 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli.ad_hoc_arguments import arguments as ad_hoc_arguments
+from aging.cli.ad_hoc_arguments import campaign_text
+from aging.cli.baseline_arguments import baseline_arguments, baseline_options, plan, save, stored_for
 from aging.cli.console import console
 from aging.core.errors import ExitCode
 
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aging.app.check import GateRequest, GateRun
+    from aging.campaign.load import CampaignText
     from aging.check.report_kinds import WantedReport
     from aging.check.reports.base import GateContext
     from aging.core.errors import Mistake
@@ -41,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
+    parser.add_argument("what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
     parser.add_argument(
         "--fail",
         action="append",
@@ -73,24 +79,49 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    ad_hoc_arguments(parser)
+    baseline_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    from aging.app.baselines.comparison import compared
     from aging.app.check import run_gate
     from aging.campaign.load import read_campaign
     from aging.check.reports.base import GateContext
 
+    text = _made(options)
+    if text is not None and options.print_campaign:
+        print(text.text, end="")
+        return ExitCode.DONE
     request, reports = _asked(options)
-    if options.what.is_dir():
-        return _judge_again(options.what, request, reports)
-    ran: GateRun = run_gate(read_campaign(options.what), request, console())
+    if text is None and options.what.is_dir():
+        if options.plan:
+            return plan(options, None, request, console())
+        return _judge_again(options, request, reports)
+    campaign_text = text or read_campaign(options.what)
+    if options.plan:
+        return plan(options, campaign_text, request, console())
+    with compared(campaign_text, baseline_options(options, request), request.deployments, console()) as both:
+        compares = replace(request, stored=both.stored, compared_with=both.what)
+        ran: GateRun = run_gate(both.campaign, compares, console())
     context = GateContext(ran.campaign, options.what, ran.layout.root)
     code = _conclude(ran.result, context, reports, ran.exit_code)
     console().print(f"report: {ran.layout.report}", soft_wrap=True)
+    save(options, ran.layout.root, request, ran.result.outcome, console())
     return code
 
 
-def _judge_again(root: Path, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
+def _made(options: argparse.Namespace) -> CampaignText | None:
+    """The campaign of ``--command``; None for a file or a directory. Raises MistakesError for both and for neither."""
+    from aging.core.errors import Mistake, MistakeCode, MistakesError
+
+    if bool(options.command) == (options.what is not None):
+        what = "give a campaign file or a result directory, or --command, and not both"
+        raise MistakesError("aging check", [Mistake("FILE|DIR", what, MistakeCode.CONFLICT)])
+    return campaign_text(options)
+
+
+def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
     from aging.core.blas_threads import one_thread
 
     one_thread()
@@ -99,8 +130,12 @@ def _judge_again(root: Path, request: GateRequest, reports: Sequence[WantedRepor
     from aging.check.wording import exit_code
     from aging.store.results import open_results
 
-    result = check_directory(root, request)
-    return _conclude(result, GateContext(open_results(root).name, None, root), reports, exit_code(result))
+    root, stored = options.what, stored_for(options.what, options, request)
+    judged = replace(request, stored=stored, compared_with=None if stored is None else stored.what)
+    result = check_directory(root, judged)
+    code = _conclude(result, GateContext(open_results(root).name, None, root), reports, exit_code(result))
+    save(options, root, request, result.outcome, console())
+    return code
 
 
 def _conclude(gate: GateResult, context: GateContext, reports: Sequence[WantedReport], code: ExitCode) -> ExitCode:
