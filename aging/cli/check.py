@@ -85,7 +85,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.baselines.comparison import compared
-    from aging.app.check import run_gate
+    from aging.app.check import gate_of, run_gate
     from aging.campaign.load import read_campaign
     from aging.check.reports.base import GateContext
 
@@ -99,6 +99,7 @@ def run(options: argparse.Namespace) -> ExitCode:
             return plan(options, None, request, console())
         return _judge_again(options, request, reports)
     campaign_text = text or read_campaign(options.what)
+    gate_of(campaign_text, request)  # every mistake at once, before anything of a baseline is read or made
     if options.plan:
         return plan(options, campaign_text, request, console())
     with compared(campaign_text, baseline_options(options, request), request.deployments, console()) as both:
