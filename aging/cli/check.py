@@ -6,6 +6,13 @@ is judged again with other limits; nothing in it is changed.
   aging check FILE --fail 'process_anon_swap_bytes:per_request > 256B' --budget 10m
   aging check FILE --fail 'growth_total > 500MiB' --fail 'client_ttft_seconds:per_hour > 5%'
   aging check results/mine/20261130T001500Z --fail 'process_anon_swap_bytes:per_request > 64B'
+  aging check --command 'node app.js {port}' --request 'GET:/items/{number}' --fail 'growth_total > 50MiB'
+
+Without a FILE, --command starts any HTTP server, and --request says what it gets: METHOD:PATH, the file of a body
+after @, and the expected statuses after = (default: 200 to 299), like POST:/v1/x@body.json or GET:/items/{number}=404.
+A space before = keeps it apart from a query: 'GET:/q?limit=100 =404'. {port} is a free port; {number} and {random}
+differ from request to request. A server that cannot follow --rate gets as many requests as it answers. For a server
+that runs already there is aging observe.
 
 A condition is INDICATOR:QUANTITY > LIMIT. Quantities are per_request and per_hour (the present rate, after the warm-up)
 and growth_total (all growth of the run). Limits take units: 256B, 1KiB, 5ms, or a percentage of the level: 5%.
@@ -27,6 +34,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli import ad_hoc_arguments
 from aging.cli.console import console
 from aging.core.errors import ExitCode
 
@@ -36,7 +44,9 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
+    parser.add_argument(
+        "what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory; or give --command"
+    )
     parser.add_argument(
         "--fail",
         action="append",
@@ -61,6 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    ad_hoc_arguments.arguments(parser)
 
 
 def run(options: argparse.Namespace) -> ExitCode:
@@ -68,10 +79,14 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import read_campaign
     from aging.cli.gate import show_gate
 
+    made = ad_hoc_arguments.campaign_text(options)
+    if made is not None and options.print_campaign:
+        print(made.text, end="")
+        return ExitCode.DONE
     request = _request(options)
-    if options.what.is_dir():
+    if made is None and options.what.is_dir():
         return _judge_again(options.what, request)
-    ran: GateRun = run_gate(read_campaign(options.what), request, console())
+    ran: GateRun = run_gate(made or read_campaign(options.what), request, console())
     show_gate(ran.result, console())
     console().print(f"report: {ran.layout.report}", soft_wrap=True)
     return ran.exit_code
