@@ -31,7 +31,7 @@ import aging.app.conclude
 import aging.app.execute
 import aging.app.prepare
 import aging.app.resume
-import aging.check.early_stop
+import aging.check.watch
 import aging.runner.campaign
 import aging.runner.generation
 import aging.runner.load_process
@@ -298,7 +298,7 @@ class VirtualCampaign:
             (aging.app.prepare, "reap", tuple),
             (aging.runner.preflight, "port_taken", lambda port, _ours: self.ports_in_use.get(port)),
             (aging.app.conclude, "call", _call),
-            (aging.check.early_stop, "call", _call),
+            (aging.check.watch, "call", _call),
             (aging.runner.retries, "call", _call),
             (Sealer, "_begin", _seal_here),
             (aging.runner.campaign, "KeeperClient", _NoKeeping),

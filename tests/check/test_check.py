@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aging.check.early_stop import _LOOK, Gate, _job
 
 from aging.check.conditions import Condition, Outcome, check_names, judge, overall, parse_conditions
-from aging.check.early_stop import _LOOK, Gate, _job
 from aging.core.errors import MistakesError
 from aging.core.worker import call
 from aging.findings.types import Control, Finding, Findings, Problem, RunValidity, Validity

@@ -59,7 +59,7 @@ def test_trend_imports(tmp_path: Path) -> None:
     assert not imported("trend", str(path)) & HEAVY
 
 
-@pytest.mark.parametrize("module", ["aging.app.run", "aging.app.resume", "aging.app.smoke", "aging.check.early_stop"])
+@pytest.mark.parametrize("module", ["aging.app.run", "aging.app.resume", "aging.app.smoke", "aging.check.watch"])
 def test_what_measures_imports_no_analysis(module: str) -> None:
     code = f"import sys, {module}; from aging.runner.catalogue import Catalogue; Catalogue.discovered().kinds()"
     ran = subprocess.run(

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from aging.check.early_stop import Gate, failed_looks, watch
 
 from aging.campaign.load import parse_campaign
 from aging.campaign.plan import PlannedRun
 from aging.campaign.schema import Campaign, SubjectOptions
 from aging.check.conditions import Condition, Outcome, judge, overall
-from aging.check.early_stop import Gate, failed_looks, watch
 from aging.core.metrics import PRIMARY
 from aging.findings.build import analyze
 from aging.findings.problems import problems_of
