@@ -29,6 +29,10 @@ MEANINGS: Mapping[ExitCode, tuple[str, str]] = {
         "the data cannot tell, a server did not start, what was watched died, or a watchdog halted the campaign",
         "[the gate](troubleshooting.md#the-gate); after a halt `aging resume DIR`",
     ),
+    ExitCode.SERVER_FAILED: (
+        "a server under the gate did not start, died or answered only errors (`aging check`)",
+        "read the tail of its log, which is printed",
+    ),
     ExitCode.CRASHED: ("a defect in `aging`; a traceback follows", "report it with `manifest.json`"),
     ExitCode.INTERRUPTED: (
         "interrupted by Ctrl-C or `aging stop`; `aging guard` then ends with 0",

@@ -32,12 +32,13 @@ T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
-    """Process exit codes. They separate a failed gate (1), an undecided one (3) and a bug of the package (70)."""
+    """Process exit codes. They separate a failed gate (1), an undecided one (3), a dead server (4) and a bug (70)."""
 
     DONE = 0
     GATE_FAILED = 1
     BAD_INPUT = 2
     INCONCLUSIVE = 3
+    SERVER_FAILED = 4
     CRASHED = 70
     INTERRUPTED = 130
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from aging.findings.gate import GateResult
 from aging.stats.note import Note
 
 SCHEMA = 1
@@ -488,6 +489,8 @@ class Findings:
     rejuvenations: Sequence[RejuvenationEffect] = ()
     decisions_not_carried_out: Sequence[DecisionsNotCarriedOut] = ()
     policies: Sequence[PolicyResult] = ()
+    gate: GateResult | None = None
+    """What `aging check` decided, where it ran the campaign."""
 
 
 @dataclass(frozen=True, slots=True)

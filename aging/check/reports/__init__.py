@@ -1,0 +1,1 @@
+"""The formats of a gate's reports, one per file."""
