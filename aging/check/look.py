@@ -36,8 +36,8 @@ def look_at(results: Results, gate: Gate, number: int) -> Look:
     """A look, counted from 1, at results that are being written."""
     judge = Judge(results, gate, number)
     judged = judge.conditions()
-    failures = failures_so_far(results, gate.deployments)
-    stop = stop_of(judged, failures)
+    failures = failures_so_far(results, gate.names)
+    stop = stop_of(judged, failures, gate.pairs)
     doubts: Sequence[Doubt] = ()
     if stop == "passed":  # what forbids a pass is read only where one is at hand: it reads every row
         doubts = [*unproven_controls(results, judge, gate), *_faults_so_far(results, gate)]
