@@ -35,7 +35,7 @@ def test_requests_of_one_command(aging: Aging, cli: Aging, tmp_path: Path) -> No
     (tmp_path / "server.toml").write_text(made.stdout)
     ran = aging("run", "server.toml")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    results = open_results(result_directory(tmp_path))
+    results = open_results(result_directory(tmp_path / "results"))
     rows = results.requests("server", 1)
     assert set(rows["status"]) == {"ok"}
     assert set(Counter(rows["http_status"])) == {200, 201, 404}
