@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aging.app.check import GateRequest, GateRun
-    from aging.campaign.load import CampaignText
     from aging.check.report_kinds import WantedReport
     from aging.check.reports.base import GateContext
     from aging.core.errors import Mistake
@@ -53,7 +52,9 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
+    parser.add_argument(
+        "what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory; or give --command"
+    )
     parser.add_argument(
         "--fail",
         action="append",
