@@ -29,6 +29,7 @@ import pytest
 import aging.app.analyze
 import aging.app.conclude
 import aging.app.execute
+import aging.app.judged
 import aging.app.prepare
 import aging.app.resume
 import aging.check.watch
@@ -295,6 +296,7 @@ class VirtualCampaign:
             (aging.app.prepare, "resolve_deployments", self._resolve_deployments),
             (aging.app.resume, "resolve_deployments", self._resolve_deployments),
             (aging.app.analyze, "write_report", lambda _measured, _findings, path: path.touch()),
+            (aging.app.judged, "write_gate_plot", lambda _gate, path: path.touch()),
             (aging.app.prepare, "reap", tuple),
             (aging.runner.preflight, "port_taken", lambda port, _ours: self.ports_in_use.get(port)),
             (aging.app.conclude, "call", _call),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,26 +15,21 @@ from aging.campaign.schema import Campaign
 from aging.check.conditions import conditions_and_mistakes
 from aging.check.gate import Gate
 from aging.check.request import GateRequest, Known, gate_for, number_mistakes
+from aging.check.wording import exit_code
 from aging.core.errors import CampaignError, ExitCode, require
-from aging.findings.gate import GateOutcome, GateResult
+from aging.findings.gate import GateResult
 from aging.runner.campaign import Outcome
 from aging.runner.catalogue import Catalogue
 from aging.store.layout import Layout
 
-__all__ = ["GateRequest", "GateRun", "check_campaign", "check_directory", "exit_code_of", "gate_of", "run_gate"]
-
-_EXIT: Mapping[GateOutcome, ExitCode] = {
-    "passed": ExitCode.DONE,
-    "failed": ExitCode.GATE_FAILED,
-    "inconclusive": ExitCode.INCONCLUSIVE,
-    "server-failed": ExitCode.SERVER_FAILED,
-}
+__all__ = ["GateRequest", "GateRun", "check_campaign", "check_directory", "gate_of", "run_gate"]
 
 
 @dataclass(frozen=True, slots=True)
 class GateRun:
-    """A gate that has been run: its result, where its files are, and the exit code of the command."""
+    """A gate that has been run: its campaign, its result, where its files are, and the exit code of the command."""
 
+    campaign: str
     result: GateResult
     layout: Layout
     exit_code: ExitCode
@@ -56,7 +50,7 @@ def run_gate(campaign_text: CampaignText, request: GateRequest, console: Console
     gate = gate_of(campaign_text, request)
     ran = run_campaign(campaign_text, request.results, overrides, console, gate)
     result = require(ran.findings.gate, "the gate's result, which its analysis has just written,")
-    return GateRun(result, ran.layout, _exit_code(ran, result))
+    return GateRun(ran.findings.campaign, result, ran.layout, _exit_code(ran, result))
 
 
 def check_directory(root: Path, request: GateRequest) -> GateResult:
@@ -111,9 +105,4 @@ def _overrides(request: GateRequest) -> dict[str, Any]:
 
 
 def _exit_code(ran: CampaignRun, result: GateResult) -> ExitCode:
-    return ExitCode.INTERRUPTED if ran.outcome is Outcome.INTERRUPTED else _EXIT[result.outcome]
-
-
-def exit_code_of(result: GateResult) -> ExitCode:
-    """The exit code of a gate with this result."""
-    return _EXIT[result.outcome]
+    return ExitCode.INTERRUPTED if ran.outcome is Outcome.INTERRUPTED else exit_code(result)

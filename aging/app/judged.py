@@ -23,8 +23,10 @@ from aging.check.gate import Gate
 from aging.check.judgement import Judge, Judged
 from aging.check.look import unproven_controls
 from aging.check.paired import pairs
+from aging.check.plot import write_gate_plot
 from aging.check.request import Known
 from aging.check.result import gate_result
+from aging.core.errors import require
 from aging.core.metrics import PRIMARY
 from aging.core.plugins import discover
 from aging.findings.asked import AS_IN_CAMPAIGN
@@ -34,6 +36,7 @@ from aging.findings.series import Measured, load_classes, planned_window
 from aging.findings.types import Findings
 from aging.report.places import where
 from aging.stats.trend_tests.base import TrendTest
+from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal_all
 
@@ -54,7 +57,8 @@ def seal_and_judge(job: Mapping[str, Any]) -> Mapping[str, Any]:
     def judge(measured: Measured, findings: Findings) -> GateResult:
         return judged(measured.results, findings, gate, decided, job["made"])
 
-    derive(root, AS_IN_CAMPAIGN, judge)
+    findings = derive(root, AS_IN_CAMPAIGN, judge)
+    write_gate_plot(require(findings.gate, "the gate's result"), Layout(root).gate_plot)
     return {"unsealed": unsealed, "found": None}
 
 
@@ -68,7 +72,7 @@ def judged_directory(root: Path, gate_of: Callable[[Known], Gate]) -> GateResult
 
 def known_of(root: Path, results: Results) -> Known:
     """What a request about a result directory is checked against."""
-    campaign = results.manifest.campaign
+    campaign, runs = results.manifest.campaign, results.state.runs.values()
     classes = {name for deployment in results.deployments for name in load_classes(results, deployment)}
     return Known(
         source=str(root),
@@ -76,7 +80,7 @@ def known_of(root: Path, results: Results) -> Known:
         controls=[one.name for one in results.manifest.deployments if one.known_ageing is not None],
         classes=sorted(classes),
         warmup=campaign.warmup_seconds or 0.0,
-        duration=campaign.duration_seconds,
+        duration=campaign.duration_seconds or max((run.planned_seconds or 0.0 for run in runs), default=0.0),
         one_round=True,
         pairs=pairs(results.manifest.deployments),
     )

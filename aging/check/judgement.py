@@ -135,8 +135,8 @@ class Judge:
     def _of_run(self, condition: Condition, run: JudgedRun, share: int, stored: StoredRate | None = None) -> _Decided:
         series = run.series[condition.indicator]
         limit = condition.limit / 100 * series.level if condition.percent else condition.limit
-        if limit <= 0:
-            return _Decided(RateDecision("undecided"), 0.0, series)
+        if not series.t.size or limit <= 0:
+            return _Decided(RateDecision("undecided"), max(limit, 0.0), series)
         least = resolution(condition.indicator, series.level)
         asked = _Asked(self._look_of(run), self._gate.alpha / share, least, stored and stored.on_axis)
         if condition.quantity == "growth_total":

@@ -33,8 +33,13 @@ from aging.cli.console import console
 from aging.core.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aging.app.check import GateRequest, GateRun
+    from aging.check.report_kinds import WantedReport
+    from aging.check.reports.base import GateContext
     from aging.core.errors import Mistake
+    from aging.findings.gate import GateResult
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +66,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="judge only this deployment; repeatable; default: all except controls",
     )
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        metavar="KIND=PATH",
+        help="write the result as junit, markdown, json or github; repeatable",
+    )
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     baseline_arguments(parser)
@@ -70,58 +82,81 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.baselines.comparison import compared
     from aging.app.check import run_gate
     from aging.campaign.load import read_campaign
-    from aging.cli.gate import show_gate
+    from aging.check.reports.base import GateContext
 
-    request = _request(options)
+    request, reports = _asked(options)
     if options.what.is_dir():
         if options.plan:
             return plan(options, None, request, console())
-        return _judge_again(options, request)
+        return _judge_again(options, request, reports)
     campaign_text = read_campaign(options.what)
     if options.plan:
         return plan(options, campaign_text, request, console())
     with compared(campaign_text, baseline_options(options, request), request.deployments, console()) as both:
         compares = replace(request, stored=both.stored, compared_with=both.what)
         ran: GateRun = run_gate(both.campaign, compares, console())
-    show_gate(ran.result, console())
+    context = GateContext(ran.campaign, options.what, ran.layout.root)
+    code = _conclude(ran.result, context, reports, ran.exit_code)
     console().print(f"report: {ran.layout.report}", soft_wrap=True)
     save(options, ran.layout.root, request, ran.result.outcome, console())
-    return ran.exit_code
+    return code
 
 
-def _judge_again(options: argparse.Namespace, request: GateRequest) -> ExitCode:
+def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
     from aging.core.blas_threads import one_thread
 
     one_thread()
-    from aging.app.check import check_directory, exit_code_of
+    from aging.app.check import check_directory
+    from aging.check.reports.base import GateContext
+    from aging.check.wording import exit_code
+    from aging.store.results import open_results
+
+    root = options.what
+    stored = stored_for(root, options, request)
+    judged = replace(request, stored=stored, compared_with=None if stored is None else stored.what)
+    result = check_directory(root, judged)
+    context = GateContext(open_results(root).name, None, root)
+    code = _conclude(result, context, reports, exit_code(result))
+    save(options, root, request, result.outcome, console())
+    return code
+
+
+def _conclude(gate: GateResult, context: GateContext, reports: Sequence[WantedReport], code: ExitCode) -> ExitCode:
+    """Print the result and write its reports; a gate whose report is missing has not passed."""
+    from aging.check.report_kinds import write_reports
     from aging.cli.gate import show_gate
 
-    stored = stored_for(options.what, options, request)
-    judged = replace(request, stored=stored, compared_with=None if stored is None else stored.what)
-    result = check_directory(options.what, judged)
-    show_gate(result, console())
-    save(options, options.what, request, result.outcome, console())
-    return exit_code_of(result)
+    out = console()
+    show_gate(gate, out)
+    unwritten = write_reports(reports, gate, context, print)
+    for line in unwritten:
+        out.print(line, soft_wrap=True)
+    return ExitCode.INCONCLUSIVE if unwritten and code is ExitCode.DONE else code
 
 
-def _request(options: argparse.Namespace) -> GateRequest:
-    """What is asked. Raises MistakesError with every number that cannot be read."""
+def _asked(options: argparse.Namespace) -> tuple[GateRequest, Sequence[WantedReport]]:
+    """What is asked, and its reports. Raises MistakesError with everything that cannot be read."""
     from aging.app.check import GateRequest
     from aging.check.conditions import conditions_and_mistakes
+    from aging.check.report_kinds import parse_reports
     from aging.core.errors import Mistake, MistakesError
     from aging.core.quantities import parse_duration
 
     mistakes: list[Mistake] = []
     numbers = {name: _number(f"--{name}", getattr(options, name), mistakes) for name in ("alpha", "beta")}
-    budget = None
+    budget, reports = None, []
     if options.budget is not None:
         try:
             budget = parse_duration(options.budget)
         except ValueError as error:
             mistakes.append(Mistake("--budget", str(error)))
+    try:
+        reports = parse_reports(options.report)
+    except MistakesError as error:
+        mistakes += [Mistake("--report", str(one)) for one in error.mistakes]
     if mistakes:
         raise MistakesError("check", [*conditions_and_mistakes(options.fail)[1], *mistakes])
-    return GateRequest(
+    request = GateRequest(
         conditions=options.fail,
         deployments=options.deployment,
         alpha=numbers["alpha"],
@@ -130,6 +165,7 @@ def _request(options: argparse.Namespace) -> GateRequest:
         results=options.results,
         scale=options.scale,
     )
+    return request, reports
 
 
 def _number(name: str, text: str, mistakes: list[Mistake]) -> float:
