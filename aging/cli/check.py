@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     campaign_text = read_campaign(options.what)
     if options.plan:
         return plan(options, campaign_text, request, console())
-    with compared(campaign_text, baseline_options(options, request), request.deployments, console()) as both:
+    with compared(campaign_text, baseline_options(options, request), request, console()) as both:
         compares = replace(request, stored=both.stored, compared_with=both.what)
         ran: GateRun = run_gate(both.campaign, compares, console())
     context = GateContext(ran.campaign, options.what, ran.layout.root)
