@@ -59,6 +59,10 @@ def run_campaign(
     layout = make_result_directory(campaign, prepared.manifest(), campaign_text.text, results)
     if campaign_text.judged_by is not None:
         write_gate(layout, campaign_text.judged_by)
+    if campaign.load is not None:
+        from aging.app.bodies import kept_bodies  # noqa: PLC0415 - numpy, where a load is sent
+
+        campaign = kept_bodies(campaign, layout)
     print_notes(prepared, console)
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
@@ -79,11 +83,14 @@ def run_to_findings(runner: CampaignRunner, campaign: Campaign, layout: Layout, 
 
 def _run_gated(runner: CampaignRunner, gate: Gate, campaign: Campaign, layout: Layout, console: Console) -> CampaignRun:
     """The same, judged at the looks of the gate, which end it, and once more at the end."""
-    from aging.check.watch import Watch  # noqa: PLC0415 - not for other campaigns
+    from aging.check.foresight import foreseen  # noqa: PLC0415 - not for other campaigns
+    from aging.check.watch import Watch  # noqa: PLC0415
 
     def tell(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    for sentence in foreseen(gate, campaign):
+        tell(f"note: {sentence}")
     watch = Watch(gate, layout, runner.decide, runner.record_event, tell)
     outcome = measure(runner, watch.run() if gate.early else None, campaign, layout, console)
     conclude(GATE, layout, outcome, console, {"gate": gate.as_json(), "decided": watch.answer, "made": watch.made})

@@ -1,10 +1,11 @@
 """Gate a change in CI: fail when a server leaks more than a limit, pass when it is shown to leak less.
 
 FILE is a campaign file, run until the gate is decided or its budget of load is used. DIR is a result directory, which
-is judged again with other limits; nothing in it is changed.
+is judged again with other limits; nothing in it is changed. --command starts any HTTP server without a file.
 
   aging check FILE --fail 'process_anon_swap_bytes:per_request > 256B' --budget 10m
   aging check FILE --fail 'growth_total > 500MiB' --fail 'client_ttft_seconds:per_hour > 5%'
+  aging check --command 'python -m myserver --port {port}' --request POST:/v1/x@body.json --fail '…:per_request > 256B'
   aging check results/mine/20261130T001500Z --fail 'process_anon_swap_bytes:per_request > 64B'
 
 A condition is INDICATOR:QUANTITY > LIMIT. Quantities are per_request and per_hour (the present rate, after the warm-up)
@@ -28,6 +29,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aging.cli.ad_hoc_arguments import arguments as ad_hoc_arguments
+from aging.cli.ad_hoc_arguments import campaign_text
 from aging.cli.baseline_arguments import baseline_arguments, baseline_options, plan, save, stored_for
 from aging.cli.console import console
 from aging.core.errors import ExitCode
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aging.app.check import GateRequest, GateRun
+    from aging.campaign.load import CampaignText
     from aging.check.report_kinds import WantedReport
     from aging.check.reports.base import GateContext
     from aging.core.errors import Mistake
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
+    parser.add_argument("what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
     parser.add_argument(
         "--fail",
         action="append",
@@ -75,6 +79,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    ad_hoc_arguments(parser)
     baseline_arguments(parser)
 
 
@@ -84,12 +89,16 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import read_campaign
     from aging.check.reports.base import GateContext
 
+    text = _made(options)
+    if text is not None and options.print_campaign:
+        print(text.text, end="")
+        return ExitCode.DONE
     request, reports = _asked(options)
-    if options.what.is_dir():
+    if text is None and options.what.is_dir():
         if options.plan:
             return plan(options, None, request, console())
         return _judge_again(options, request, reports)
-    campaign_text = read_campaign(options.what)
+    campaign_text = text or read_campaign(options.what)
     if options.plan:
         return plan(options, campaign_text, request, console())
     with compared(campaign_text, baseline_options(options, request), request, console()) as both:
@@ -102,6 +111,16 @@ def run(options: argparse.Namespace) -> ExitCode:
     return code
 
 
+def _made(options: argparse.Namespace) -> CampaignText | None:
+    """The campaign of ``--command``; None for a file or a directory. Raises MistakesError for both and for neither."""
+    from aging.core.errors import Mistake, MistakeCode, MistakesError
+
+    if bool(options.command) == (options.what is not None):
+        what = "give a campaign file or a result directory, or --command, and not both"
+        raise MistakesError("aging check", [Mistake("FILE|DIR", what, MistakeCode.CONFLICT)])
+    return campaign_text(options)
+
+
 def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
     from aging.core.blas_threads import one_thread
 
@@ -111,12 +130,10 @@ def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Seq
     from aging.check.wording import exit_code
     from aging.store.results import open_results
 
-    root = options.what
-    stored = stored_for(root, options, request)
+    root, stored = options.what, stored_for(options.what, options, request)
     judged = replace(request, stored=stored, compared_with=None if stored is None else stored.what)
     result = check_directory(root, judged)
-    context = GateContext(open_results(root).name, None, root)
-    code = _conclude(result, context, reports, exit_code(result))
+    code = _conclude(result, GateContext(open_results(root).name, None, root), reports, exit_code(result))
     save(options, root, request, result.outcome, console())
     return code
 

@@ -19,6 +19,7 @@ import psutil
 
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
+from aging.core.endpoint import Endpoint
 from aging.core.errors import writing
 from aging.deployments.base import DeploymentBase
 from aging.deployments.environments import environments_folder
@@ -202,12 +203,17 @@ def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> Manifest
         kind=deployment.kind,
         **origin.described(),
         model=deployment.model,
-        endpoint=origin.endpoint and origin.endpoint.base_url + origin.endpoint.path,
+        endpoint=origin.endpoint and _address(origin.endpoint, campaign.load),
         options=deployment.options.model_dump(mode="json"),
         treatment=_treatment(campaign, deployment.options.name),
         known_ageing=ages,
         packages={} if needs is None else dict(_packages(needs.python(environments_folder()))),
     )
+
+
+def _address(endpoint: Endpoint, load: LoadTable | None) -> str:
+    """Where requests are sent: plain ones have their own paths."""
+    return endpoint.base_url if load is not None and load.plain else endpoint.base_url + endpoint.path
 
 
 @cache
