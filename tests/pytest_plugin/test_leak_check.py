@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,20 @@ def standin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [sys.executable, str(tmp_path / "standin.py")]
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Where a test of the fixture runs, and where the stand-in's answer is given."""
+
+    pytester: pytest.Pytester
+    folder: Path
+
+
+@pytest.fixture
+def case(pytester: pytest.Pytester, tmp_path: Path, standin: list[str], monkeypatch: pytest.MonkeyPatch) -> Case:
+    monkeypatch.setattr("aging.app.leak_check._PROGRAM", tuple(standin))
+    return Case(pytester, tmp_path)
+
+
 def give(tmp_path: Path, code: int, outcome: GateOutcome | None) -> None:
     result = None if outcome is None else gate(outcome, condition("failed" if outcome == "failed" else "passed"))
     context = GateContext("ad-hoc", None, tmp_path)
@@ -65,25 +80,24 @@ def test_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "outcome", "green", "open_"),
+    ("code", "outcome"),
     [
-        (0, "passed", True, False),
-        (1, "failed", False, False),
-        (3, "inconclusive", False, True),
-        (4, "server-failed", False, False),
-        (0, None, False, False),
-        (0, "failed", False, False),
-        (1, "passed", False, False),
-        (3, None, False, False),
-        (70, None, False, False),
+        (0, "passed"),
+        (1, "failed"),
+        (3, "inconclusive"),
+        (4, "server-failed"),
+        (0, None),
+        (0, "failed"),
+        (1, "passed"),
+        (3, None),
+        (70, None),
     ],
 )
-def test_green(
-    tmp_path: Path, standin: list[str], code: int, outcome: GateOutcome | None, green: bool, open_: bool
-) -> None:
+def test_green(tmp_path: Path, standin: list[str], code: int, outcome: GateOutcome | None) -> None:
     give(tmp_path, code, outcome)
     checked = check_server(ASKED, tmp_path, standin)
-    assert (passed(checked), undecided(checked)) == (green, open_)
+    assert passed(checked) == ((code, outcome) == (0, "passed"))
+    assert undecided(checked) == ((code, outcome) == (3, "inconclusive"))
     assert ("from the log" in message(checked, tmp_path)) == (checked.gate is None)
 
 
@@ -114,41 +128,68 @@ def test_an_interrupt_ends_the_command(tmp_path: Path) -> None:
     assert not subprocess.run(["pgrep", "-f", str(program)], check=False, capture_output=True).stdout
 
 
-class TestFixture:
-    @pytest.fixture
-    def run(
-        self, pytester: pytest.Pytester, tmp_path: Path, standin: list[str], monkeypatch: pytest.MonkeyPatch
-    ) -> Path:
-        monkeypatch.setattr("aging.app.leak_check._PROGRAM", tuple(standin))
-        return tmp_path
-
-    @pytest.mark.parametrize(
-        ("code", "outcome", "more", "outcomes"),
-        [
-            (0, "passed", "", {"passed": 1}),
-            (1, "failed", ", undecided='pass'", {"failed": 1}),
-            (4, "server-failed", ", undecided='pass'", {"failed": 1}),
-            (2, None, ", undecided='pass'", {"failed": 1}),
-            (3, "inconclusive", "", {"failed": 1}),
-            (3, "inconclusive", ", undecided='skip'", {"skipped": 1}),
-            (3, "inconclusive", ", undecided='pass'", {"passed": 1}),
-            (0, "passed", ", undecided='maybe'", {"failed": 1}),
-            (0, "passed", ", per_requests='1B'", {"failed": 1}),
-        ],
+@pytest.mark.parametrize(
+    ("code", "outcome", "more", "ends"),
+    [
+        (0, "passed", "", "passed"),
+        (1, "failed", ", undecided='pass'", "failed"),
+        (4, "server-failed", ", undecided='pass'", "failed"),
+        (2, None, ", undecided='pass'", "failed"),
+        (3, "inconclusive", "", "failed"),
+        (3, "inconclusive", ", undecided='skip'", "skipped"),
+        (3, "inconclusive", ", undecided='pass'", "passed"),
+        (0, "passed", ", undecided='maybe'", "failed"),
+        (0, "passed", ", per_requests='1B'", "failed"),
+    ],
+)
+def test_fixture(case: Case, code: int, outcome: GateOutcome | None, more: str, ends: str) -> None:
+    give(case.folder, code, outcome)
+    case.pytester.makepyfile(
+        "def test_it(leak_check):\n"
+        f"    result = leak_check(server='x {{port}}', request='GET:/', per_request='256B'{more})\n"
+        f"    assert result.outcome == {outcome!r}"
     )
-    def test_outcomes(
-        self,
-        run: Path,
-        pytester: pytest.Pytester,
-        code: int,
-        outcome: GateOutcome | None,
-        more: str,
-        outcomes: dict[str, int],
-    ) -> None:
-        give(run, code, outcome)
-        pytester.makepyfile(
-            "def test_it(leak_check):\n"
-            f"    result = leak_check(server='x {{port}}', request='GET:/', per_request='256B'{more})\n"
-            f"    assert result.outcome == {outcome!r}"
-        )
-        pytester.runpytest_inprocess(*QUIET).assert_outcomes(**outcomes)
+    case.pytester.runpytest_inprocess(*QUIET).assert_outcomes(**{ends: 1})
+
+
+SERVER = """
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+kept = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        kept.append(bytes(int(sys.argv[2])))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_real_servers(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(server=SERVER)
+    pytester.makepyfile(
+        "import sys, pytest\n\n"
+        "@pytest.mark.parametrize('size', [0, 2048])\n"
+        "def test_it(leak_check, size):\n"
+        "    server = [sys.executable, 'server.py', '{port}', str(size)]\n"
+        "    leak_check(server=server, request='GET:/', per_request='512B', budget='2m')\n\n"
+        "def test_dead(leak_check):\n"
+        "    leak_check(server=[sys.executable, 'none.py', '{port}'], request='GET:/', per_request='512B')"
+    )
+    result = pytester.runpytest_subprocess(*QUIET)
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["failed: 1 of 1 condition*", "server failed: none did not start*"])

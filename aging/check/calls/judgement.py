@@ -16,6 +16,9 @@ from aging.stats.series.validation import Floats
 _FIRST_LOOK = 0.12
 """The share of the calls before the first look: 24 samples."""
 
+_RATIO = 1.3
+"""Of the calls at two looks: a look costs as much as thousands of calls."""
+
 _IN_USE_RESOLUTION = 4096.0
 """Bytes: a table that grows by doubling, or an interned name, is no leak."""
 
@@ -56,7 +59,7 @@ class Judged:
 
 def design_of(limit: Limit, calls: int) -> Design:
     """The design whose time is the number of calls: a busy host makes it slower, and changes nothing else."""
-    looks = planned_looks(float(calls), first=max(_FIRST_LOOK * calls, 1.0))
+    looks = planned_looks(float(calls), first=max(_FIRST_LOOK * calls, 1.0), ratio=_RATIO)
     return Design(limit.per_call, limit.alpha, limit.beta, looks)
 
 
