@@ -5,8 +5,14 @@ is judged again with other limits; nothing in it is changed. --command starts an
 
   aging check FILE --fail 'process_anon_swap_bytes:per_request > 256B' --budget 10m
   aging check FILE --fail 'growth_total > 500MiB' --fail 'client_ttft_seconds:per_hour > 5%'
-  aging check --command 'python -m myserver --port {port}' --request POST:/v1/x@body.json --fail '…:per_request > 256B'
   aging check results/mine/20261130T001500Z --fail 'process_anon_swap_bytes:per_request > 64B'
+  aging check --command 'node app.js {port}' --request 'GET:/items/{number}' --fail 'growth_total > 50MiB'
+
+Without a FILE, --command starts any HTTP server, and --request says what it gets: METHOD:PATH, the file of a body
+after @, and the expected statuses after = (default: 200 to 299), like POST:/v1/x@body.json or GET:/items/{number}=404.
+A space before = keeps it apart from a query: 'GET:/q?limit=100 =404'. {port} is a free port; {number} and {random}
+differ from request to request. A server that cannot follow --rate gets as many requests as it answers. For a server
+that runs already there is aging observe.
 
 A condition is INDICATOR:QUANTITY > LIMIT. Quantities are per_request and per_hour (the present rate, after the warm-up)
 and growth_total (all growth of the run). Limits take units: 256B, 1KiB, 5ms, or a percentage of the level: 5%.
@@ -39,7 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aging.app.check import GateRequest, GateRun
-    from aging.campaign.load import CampaignText
     from aging.check.report_kinds import WantedReport
     from aging.check.reports.base import GateContext
     from aging.core.errors import Mistake
@@ -47,7 +52,9 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
+    parser.add_argument(
+        "what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory; or give --command"
+    )
     parser.add_argument(
         "--fail",
         action="append",
@@ -89,7 +96,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.campaign.load import read_campaign
     from aging.check.reports.base import GateContext
 
-    text = _made(options)
+    text = campaign_text(options)
     if text is not None and options.print_campaign:
         print(text.text, end="")
         return ExitCode.DONE
@@ -109,16 +116,6 @@ def run(options: argparse.Namespace) -> ExitCode:
     console().print(f"report: {ran.layout.report}", soft_wrap=True)
     save(options, ran.layout.root, request, ran.result.outcome, console())
     return code
-
-
-def _made(options: argparse.Namespace) -> CampaignText | None:
-    """The campaign of ``--command``; None for a file or a directory. Raises MistakesError for both and for neither."""
-    from aging.core.errors import Mistake, MistakeCode, MistakesError
-
-    if bool(options.command) == (options.what is not None):
-        what = "give a campaign file or a result directory, or --command, and not both"
-        raise MistakesError("aging check", [Mistake("FILE|DIR", what, MistakeCode.CONFLICT)])
-    return campaign_text(options)
 
 
 def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
