@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,26 +16,23 @@ from aging.campaign.schema import Campaign
 from aging.check.conditions import conditions_and_mistakes
 from aging.check.gate import Gate
 from aging.check.request import GateRequest, Known, gate_for, number_mistakes
+from aging.check.wording import exit_code
 from aging.core.errors import CampaignError, ExitCode, require
-from aging.findings.gate import GateOutcome, GateResult
+from aging.findings.gate import GateResult
 from aging.runner.campaign import Outcome
 from aging.runner.catalogue import Catalogue
 from aging.store.layout import Layout
 
-__all__ = ["GateRequest", "GateRun", "check_campaign", "check_directory", "exit_code_of", "gate_of", "run_gate"]
+__all__ = ["GateRequest", "GateRun", "check_campaign", "check_directory", "gate_of", "run_gate"]
 
-_EXIT: Mapping[GateOutcome, ExitCode] = {
-    "passed": ExitCode.DONE,
-    "failed": ExitCode.GATE_FAILED,
-    "inconclusive": ExitCode.INCONCLUSIVE,
-    "server-failed": ExitCode.SERVER_FAILED,
-}
+_CELLS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class GateRun:
-    """A gate that has been run: its result, where its files are, and the exit code of the command."""
+    """A gate that has been run: its campaign, its result, where its files are, and the exit code of the command."""
 
+    campaign: str
     result: GateResult
     layout: Layout
     exit_code: ExitCode
@@ -52,11 +49,11 @@ def run_gate(campaign_text: CampaignText, request: GateRequest, console: Console
     Every fault of the measurement gives an inconclusive result, never a pass. Raises MistakesError with every mistake
     of the campaign and the request, and what :func:`aging.app.run.run_campaign` raises, before anything is started.
     """
-    overrides = _overrides(request)
-    gate = gate_of(campaign_text, request)
+    campaign, gate = _checked(campaign_text, request)
+    overrides = _overrides(request) | _finer(campaign_text, campaign, gate)
     ran = run_campaign(campaign_text, request.results, overrides, console, gate)
     result = require(ran.findings.gate, "the gate's result, which its analysis has just written,")
-    return GateRun(result, ran.layout, _exit_code(ran, result))
+    return GateRun(ran.findings.campaign, result, ran.layout, _exit_code(ran, result))
 
 
 def check_directory(root: Path, request: GateRequest) -> GateResult:
@@ -72,6 +69,10 @@ def check_directory(root: Path, request: GateRequest) -> GateResult:
 
 def gate_of(campaign_text: CampaignText, request: GateRequest) -> Gate:
     """What is to be judged, and when. Raises MistakesError with every mistake of the campaign and the request."""
+    return _checked(campaign_text, request)[1]
+
+
+def _checked(campaign_text: CampaignText, request: GateRequest) -> tuple[Campaign, Gate]:
     catalogue = Catalogue.discovered()
     try:
         campaign = parse_campaign(
@@ -80,7 +81,7 @@ def gate_of(campaign_text: CampaignText, request: GateRequest) -> Gate:
     except CampaignError as error:
         _, mistakes = conditions_and_mistakes(request.conditions)
         raise CampaignError(error.subject, [*error.mistakes, *mistakes, *number_mistakes(request)]) from None
-    return gate_for(request, _known_of(campaign, catalogue, campaign_text.source))
+    return campaign, gate_for(request, _known_of(campaign, catalogue, campaign_text.source))
 
 
 def _known_of(campaign: Campaign, catalogue: Catalogue, source: str) -> Known:
@@ -93,6 +94,7 @@ def _known_of(campaign: Campaign, catalogue: Catalogue, source: str) -> Known:
         warmup=campaign.warmup or 0.0,
         duration=campaign.duration,
         one_round=len(rounds(campaign)) == 1,
+        pairs={one.baseline_of: one.name for one in campaign.deployment if one.baseline_of is not None},
     )
 
 
@@ -109,10 +111,14 @@ def _overrides(request: GateRequest) -> dict[str, Any]:
     }
 
 
+def _finer(campaign_text: CampaignText, campaign: Campaign, gate: Gate) -> dict[str, Any]:
+    """The file's `[analysis]` with a grid that a budget of minutes fills, for the findings beside the gate."""
+    cell = max(gate.budget / _CELLS, 1.0)
+    if campaign.analysis.grid <= cell:
+        return {}
+    written = tomllib.loads(campaign_text.text).get("analysis", {})
+    return {"analysis": {**written, "grid": f"{cell:.3f}s"}}
+
+
 def _exit_code(ran: CampaignRun, result: GateResult) -> ExitCode:
-    return ExitCode.INTERRUPTED if ran.outcome is Outcome.INTERRUPTED else _EXIT[result.outcome]
-
-
-def exit_code_of(result: GateResult) -> ExitCode:
-    """The exit code of a gate with this result."""
-    return _EXIT[result.outcome]
+    return ExitCode.INTERRUPTED if ran.outcome is Outcome.INTERRUPTED else exit_code(result)

@@ -22,8 +22,11 @@ from aging.check.faults import (
 from aging.check.gate import Gate
 from aging.check.judgement import Judge, Judged
 from aging.check.look import unproven_controls
+from aging.check.paired import pairs
+from aging.check.plot import write_gate_plot
 from aging.check.request import Known
 from aging.check.result import gate_result
+from aging.core.errors import require
 from aging.core.metrics import PRIMARY
 from aging.core.plugins import discover
 from aging.findings.asked import AS_IN_CAMPAIGN
@@ -33,6 +36,7 @@ from aging.findings.series import Measured, load_classes, planned_window
 from aging.findings.types import Findings
 from aging.report.places import where
 from aging.stats.trend_tests.base import TrendTest
+from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal_all
 
@@ -53,7 +57,8 @@ def seal_and_judge(job: Mapping[str, Any]) -> Mapping[str, Any]:
     def judge(measured: Measured, findings: Findings) -> GateResult:
         return judged(measured.results, findings, gate, decided, job["made"])
 
-    derive(root, AS_IN_CAMPAIGN, judge)
+    findings = derive(root, AS_IN_CAMPAIGN, judge)
+    write_gate_plot(require(findings.gate, "the gate's result"), Layout(root).gate_plot)
     return {"unsealed": unsealed, "found": None}
 
 
@@ -61,19 +66,24 @@ def judged_directory(root: Path, gate_of: Callable[[Known], Gate]) -> GateResult
     """The result of a gate on the results of a campaign as they are; nothing is written."""
     measured = Measured(open_results(root, checked=True))
     results = measured.results
-    campaign = results.manifest.campaign
+    gate = gate_of(known_of(root, results))
+    return judged(results, current_findings(measured, discover(aging.stats.trend_tests, TrendTest)), gate, None, ())
+
+
+def known_of(root: Path, results: Results) -> Known:
+    """What a request about a result directory is checked against."""
+    campaign, runs = results.manifest.campaign, results.state.runs.values()
     classes = {name for deployment in results.deployments for name in load_classes(results, deployment)}
-    known = Known(
+    return Known(
         source=str(root),
         deployments=results.deployments,
         controls=[one.name for one in results.manifest.deployments if one.known_ageing is not None],
         classes=sorted(classes),
         warmup=campaign.warmup_seconds or 0.0,
-        duration=campaign.duration_seconds,
+        duration=campaign.duration_seconds or max((run.planned_seconds or 0.0 for run in runs), default=0.0),
         one_round=True,
+        pairs=pairs(results.manifest.deployments),
     )
-    gate = gate_of(known)
-    return judged(results, current_findings(measured, discover(aging.stats.trend_tests, TrendTest)), gate, None, ())
 
 
 def judged(
@@ -90,7 +100,7 @@ def judged(
     else:
         of_conditions = [Judged(one) for one in decided.conditions]
         look, minutes = decided.look, decided.minutes
-    failures = server_failures(results, gate.deployments)
+    failures = server_failures(results, gate.names)
     doubts = [
         *_unfinished(results),
         *doubts_of_runs(findings.runs, gate.names),
@@ -136,11 +146,15 @@ def _with_sites(gate: GateResult, results: Results) -> GateResult:
 
 
 def _baseline(judge: Judge, gate: Gate) -> BaselineUsed | None:
-    pairs = list(gate.pairs.items())
-    if not pairs:
+    compared = list(gate.pairs.items())
+    if gate.stored:
+        first = gate.stored[0]
+        return BaselineUsed("stored", gate.baseline or "a stored baseline", first.rate, (first.low, first.high))
+    if not compared:
         return None
-    own = judge.alone(pairs[0][1], gate.conditions[0])
-    return BaselineUsed("paired", ", ".join(base for _, base in pairs), own.estimate, own.interval)
+    own = judge.alone(compared[0][1], gate.conditions[0])
+    what = gate.baseline or ", ".join(base for _, base in compared)
+    return BaselineUsed("paired", what, own.estimate, own.interval)
 
 
 def _notes(gate: Gate) -> Sequence[str]:

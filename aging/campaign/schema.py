@@ -453,6 +453,11 @@ class SubjectOptions(Table):
         description="deployments of one slot run one after the other, different slots side by side; a slot of "
         "its own by default",
     )
+    baseline_of: str | None = Field(
+        None,
+        description="name of the deployment that this one is the baseline of: `aging check` judges the difference of "
+        "both, and not this one",
+    )
     rejuvenation: str | None = Field(
         None,
         description="name of the `[[rejuvenation]]` table that applies to it; by default the first that lists it, or "
@@ -504,6 +509,44 @@ class DeploymentOptions(SubjectOptions):
         description="load a small library into the server that reports how much freed memory its allocator "
         "keeps (glibc only)",
     )
+
+
+def _one_text_or_more(raw: Any) -> Any:
+    """A text alone is a list of one."""
+    return (raw,) if isinstance(raw, str) else raw
+
+
+Packages = Annotated[tuple[str, ...], BeforeValidator(_one_text_or_more)]
+"""Requirements such as ``vllm==0.31``."""
+
+
+def requirements(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """The packages as given. Raises ValueError for one that is no requirement."""
+    if packages:
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 2 MB, where some are named
+
+        for text in packages:
+            try:
+                Requirement(text)
+            except InvalidRequirement as error:
+                first = str(error).splitlines()[0]
+                raise ValueError(f"{text!r} is not a requirement such as package==1.2: {first}") from None
+    return packages
+
+
+class PackagedOptions(DeploymentOptions):
+    """Keys common to runtimes that `aging` installs into an environment of their own."""
+
+    packages: Packages = Field(
+        (),
+        description="requirements in place of the pinned versions, like `vllm==0.31`, in an environment of their own; "
+        "the pinned ones by default",
+    )
+
+    @field_validator("packages")
+    @classmethod
+    def _requirements(cls, packages: tuple[str, ...]) -> tuple[str, ...]:
+        return requirements(packages)
 
 
 class ValidityTable(Table):

@@ -17,6 +17,9 @@ from aging.store.results import Results
 _FEWEST_ANSWERS = 20
 """Requests that must have failed, all of them, before a running campaign is ended for it."""
 
+_RUNNING = frozenset(("no_end", "unjudged"))
+"""Reasons of a run that has not ended yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -41,9 +44,10 @@ def failures_so_far(results: Results, deployments: Sequence[str]) -> list[Server
 def doubts_of_runs(runs: Sequence[RunValidity], deployments: Sequence[str], *, running: bool = False) -> list[Doubt]:
     """The runs of these deployments that are not complete. That one has not ended is no fault of a ``running`` one."""
     return [
-        Doubt(run.deployment, f"replica {run.replica} of {run.deployment} is {run.validity}: {' '.join(reasons)}")
+        Doubt(run.deployment, f"replica {run.replica} of {run.deployment} is {run.validity}: {' '.join(run.reasons)}")
         for run in runs
-        if run.deployment in deployments and run.validity != "complete" and (reasons := _reasons(run, running=running))
+        if run.deployment in deployments and run.validity != "complete"
+        if not (running and set(run.reason_codes) <= _RUNNING)
     ]
 
 
@@ -72,11 +76,6 @@ def without_failed(doubts: Sequence[Doubt], failures: Sequence[ServerFailure]) -
     """The doubts that are not of servers which have failed anyhow."""
     failed = {one.deployment for one in failures}
     return [one for one in doubts if one.deployment not in failed]
-
-
-def _reasons(run: RunValidity, *, running: bool) -> list[str]:
-    both = zip(run.reason_codes, run.reasons, strict=True)
-    return [reason for code, reason in both if not (running and code in ("no_end", "not_started"))]
 
 
 def _planned(results: Results, deployment: str) -> Sequence[int]:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from aging.check.conditions import Condition
+from aging.check.stored_rate import StoredRate
 
 FEWEST_SECONDS = 20.0
 """Of load after the warm-up, before which nothing is judged: 20 samples, one a second."""
@@ -29,6 +30,10 @@ class Gate:
     looks: Sequence[float]
     early: bool = True
     pairs: Mapping[str, str] = field(default_factory=dict)
+    stored: Sequence[StoredRate] = ()
+    """The rates of a stored baseline, which are subtracted."""
+    baseline: str | None = None
+    """What is compared with, in words."""
 
     @property
     def budget(self) -> float:

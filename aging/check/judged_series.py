@@ -64,13 +64,6 @@ def judged_runs(
     return runs
 
 
-def difference(one: JudgedSeries, other: JudgedSeries) -> JudgedSeries:
-    """``one`` less ``other`` on the times that both have, with the requests of ``one``."""
-    t, of_one, of_other = np.intersect1d(one.t, other.t, assume_unique=True, return_indices=True)
-    w = None if one.w is None else one.w[of_one]
-    return JudgedSeries(t, one.y[of_one] - other.y[of_other], w, one.level)
-
-
 def points(series: JudgedSeries, most: int) -> list[tuple[float, float]]:
     """At most so many (minute of load, value), medians of stretches of equal length."""
     if not series.t.size:

@@ -11,7 +11,10 @@ import numpy as np
 
 from aging.check.conditions import Condition
 from aging.check.gate import Gate
-from aging.check.judged_series import Floats, JudgedRun, JudgedSeries, difference, judged_runs, points
+from aging.check.judged_series import Floats, JudgedRun, JudgedSeries, judged_runs, points
+from aging.check.paired import difference
+from aging.check.stored_difference import against
+from aging.check.stored_rate import StoredRate
 from aging.core import format
 from aging.core.metrics import resolution
 from aging.findings.gate import ConditionResult, Quantity
@@ -58,6 +61,8 @@ class _Asked:
     look: int
     alpha: float
     resolution: float
+    stored: StoredRate | None = None
+    """What is subtracted, per unit of the axis."""
 
 
 class Judge:
@@ -120,17 +125,20 @@ class Judge:
     def _judged(self, name: str, condition: Condition) -> Judged:
         runs = self._of(name, self._indicators)
         if name in self._gate.pairs:
-            runs = list(_differences(runs, self._of(self._gate.pairs[name], self._indicators)))
+            baselines = self._of(self._gate.pairs[name], self._indicators)
+            runs = list(_differences(runs, baselines, condition.indicator, condition.quantity))
+        stored = next((one for one in self._gate.stored if one.of(name, condition.indicator, condition.quantity)), None)
         share = len(self._gate.conditions) * len(self._gate.deployments) * max(len(runs), 1)
-        decided = [self._of_run(condition, run, share) for run in runs]
+        decided = [self._of_run(condition, run, share, stored) for run in runs]
         return _together(name, condition, decided)
 
-    def _of_run(self, condition: Condition, run: JudgedRun, share: int) -> _Decided:
+    def _of_run(self, condition: Condition, run: JudgedRun, share: int, stored: StoredRate | None = None) -> _Decided:
         series = run.series[condition.indicator]
         limit = condition.limit / 100 * series.level if condition.percent else condition.limit
-        if limit <= 0:
-            return _Decided(RateDecision("undecided"), 0.0, series)
-        asked = _Asked(self._look_of(run), self._gate.alpha / share, resolution(condition.indicator, series.level))
+        if not series.t.size or limit <= 0:
+            return _Decided(RateDecision("undecided"), max(limit, 0.0), series)
+        least = resolution(condition.indicator, series.level)
+        asked = _Asked(self._look_of(run), self._gate.alpha / share, least, stored and stored.on_axis)
         if condition.quantity == "growth_total":
             return _Decided(self._total(series, limit, asked), limit, series)
         if condition.quantity == "per_request":
@@ -140,7 +148,11 @@ class Judge:
 
     def _decide(self, series: JudgedSeries, work: Floats | None, limit: float, asked: _Asked) -> RateDecision:
         design = Design(limit, asked.alpha, self._gate.beta, tuple(self._gate.looks))
-        return decide(series.t, series.y, work, design, asked.look, resolution=asked.resolution)
+
+        def by_itself(design: Design) -> RateDecision:
+            return decide(series.t, series.y, work, design, asked.look, resolution=asked.resolution)
+
+        return by_itself(design) if asked.stored is None else against(by_itself, asked.stored, design, asked.look)
 
     def _look_of(self, run: JudgedRun) -> int:
         return self._gate.look_at(run.seconds) if self._look is None else self._look
@@ -155,14 +167,16 @@ class Judge:
         return _outcome_of_total(low, high, limit, last=asked.look == len(looks))
 
 
-def _differences(judged: Sequence[JudgedRun], baseline: Sequence[JudgedRun]) -> Iterator[JudgedRun]:
+def _differences(
+    judged: Sequence[JudgedRun], baseline: Sequence[JudgedRun], name: str, quantity: Quantity
+) -> Iterator[JudgedRun]:
     """The runs less those of the baseline in the same replica; a run without one is left out."""
     by_replica = {run.replica: run for run in baseline}
     for run in judged:
         other = by_replica.get(run.replica)
         if other is not None:
-            both = {name: difference(one, other.series[name]) for name, one in run.series.items()}
-            yield JudgedRun(run.replica, min(run.seconds, other.seconds), both)
+            left = difference(run.series[name], other.series[name], quantity)
+            yield JudgedRun(run.replica, min(run.seconds, other.seconds), {name: left})
 
 
 def _together(name: str, condition: Condition, decided: Sequence[_Decided]) -> Judged:

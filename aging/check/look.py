@@ -36,8 +36,8 @@ def look_at(results: Results, gate: Gate, number: int) -> Look:
     """A look, counted from 1, at results that are being written."""
     judge = Judge(results, gate, number)
     judged = judge.conditions()
-    failures = failures_so_far(results, gate.deployments)
-    stop = stop_of(judged, failures)
+    failures = failures_so_far(results, gate.names)
+    stop = stop_of(judged, failures, gate.pairs)
     doubts: Sequence[Doubt] = ()
     if stop == "passed":  # what forbids a pass is read only where one is at hand: it reads every row
         doubts = [*unproven_controls(results, judge, gate), *_faults_so_far(results, gate)]
@@ -76,6 +76,7 @@ def _line(gate: GateResult) -> str:
     for one in gate.conditions:
         per = {"per_request": "request", "per_hour": "h", "growth_total": ""}[one.quantity]
         rate, bounds = format.bounded(one.indicator, one.estimate, one.interval, per)
-        parts.append(f"{one.deployment}: {one.condition}: {rate} [{bounds}], {one.outcome}")
+        said = "undecided" if one.outcome == "inconclusive" else one.outcome
+        parts.append(f"{one.deployment}: {one.indicator}:{one.quantity} {rate} [{bounds}], {said}")
     parts += [f"{one.deployment}: {one.code}" for one in gate.server_failures]
     return f"look {gate.look} of {gate.looks}, {format.readable_duration(gate.minutes * 60)}: {'; '.join(parts)}"

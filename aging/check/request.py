@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aging.check.conditions import conditions_and_mistakes, name_mistakes
 from aging.check.gate import FEWEST_SECONDS, Gate
+from aging.check.stored_baseline import StoredBaseline
 from aging.core.errors import Mistake, MistakeCode, MistakesError
 from aging.core.format import readable_duration
 from aging.core.metrics import indicators
@@ -22,7 +23,8 @@ class GateRequest:
 
     ``budget`` is the longest load in seconds; None: the campaign's own duration. ``deployments`` empty: all that are
     no controls and no baselines. ``pairs`` name the baseline of a judged deployment: then the difference of the two is
-    judged. ``scale`` replaces that of the file.
+    judged; those of the campaign itself (`baseline_of`) count as well. The rates of a ``stored`` baseline are
+    subtracted. ``compared_with`` says in words what the baseline is. ``scale`` replaces that of the file.
     """
 
     conditions: Sequence[str]
@@ -32,6 +34,8 @@ class GateRequest:
     budget: float | None = None
     results: Path = Path("results")
     pairs: Mapping[str, str] = field(default_factory=dict)
+    stored: StoredBaseline | None = None
+    compared_with: str | None = None
     scale: float | None = None
 
 
@@ -46,13 +50,20 @@ class Known:
     warmup: float
     duration: float
     one_round: bool
+    pairs: Mapping[str, str] = field(default_factory=dict)
 
 
 def gate_for(request: GateRequest, known: Known) -> Gate:
     """What is to be judged, and when. Raises MistakesError with every mistake of the request."""
     conditions, mistakes = conditions_and_mistakes(request.conditions)
+    pairs = {**known.pairs, **request.pairs}
     judged = list(request.deployments) or [
-        name for name in known.deployments if name not in known.controls and name not in request.pairs.values()
+        name for name in known.deployments if name not in known.controls and name not in pairs.values()
+    ]
+    mistakes += [
+        Mistake("--deployment", f"{name!r} is a baseline, and is not judged itself; leave it out", MistakeCode.CONFLICT)
+        for name in request.deployments
+        if name in pairs.values()
     ]
     mistakes += name_mistakes(conditions, request.deployments, known.deployments, indicators(known.classes))
     mistakes += [*number_mistakes(request), *_request_mistakes(request, known, judged)]
@@ -60,8 +71,17 @@ def gate_for(request: GateRequest, known: Known) -> Gate:
         raise MistakesError("check", mistakes)
     first = known.warmup + FEWEST_SECONDS
     looks = planned_looks(request.budget or known.duration, first=first)
-    pairs = {name: base for name, base in request.pairs.items() if name in judged}
-    return Gate(conditions, judged, request.alpha, request.beta, looks, early=known.one_round, pairs=pairs)
+    return Gate(
+        conditions,
+        judged,
+        request.alpha,
+        request.beta,
+        looks,
+        early=known.one_round,
+        pairs={name: base for name, base in pairs.items() if name in judged},
+        stored=() if request.stored is None else [one for one in request.stored.rates if one.deployment in judged],
+        baseline=request.compared_with,
+    )
 
 
 def number_mistakes(request: GateRequest) -> Iterator[Mistake]:

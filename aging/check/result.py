@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -10,6 +10,8 @@ from aging.check.faults import Doubt
 from aging.check.gate import Gate
 from aging.check.judgement import Judged
 from aging.findings.gate import ConditionResult, GateOutcome, GateResult, ServerFailure
+
+_NO_PAIRS: Mapping[str, str] = {}
 
 Stop = Literal["failed", "passed", "server-failed", "undecided"]
 """Why a running campaign ends: ``undecided``: the rest of the budget would not decide it."""
@@ -19,7 +21,7 @@ def gate_result(
     gate: Gate, judged: Sequence[Judged], failures: Sequence[ServerFailure], doubts: Sequence[Doubt], look: int
 ) -> GateResult:
     """The result at a look. A failed condition wins over a failed server, and that over doubts."""
-    conditions = [_in_doubt(one.result, failures, doubts) for one in judged]
+    conditions = [_in_doubt(one.result, failures, doubts, gate.pairs) for one in judged]
     return GateResult(
         outcome=_outcome(conditions, failures, doubts),
         alpha=gate.alpha,
@@ -34,9 +36,15 @@ def gate_result(
     )
 
 
-def stop_of(judged: Sequence[Judged], failures: Sequence[ServerFailure]) -> Stop | None:
-    """Whether these judgements end the campaign: one has failed, or none can change any more."""
+def stop_of(
+    judged: Sequence[Judged], failures: Sequence[ServerFailure], pairs: Mapping[str, str] = _NO_PAIRS
+) -> Stop | None:
+    """Whether these judgements end the campaign: one has failed, or none can change any more.
+
+    What is compared with a baseline whose server failed (``pairs``) is not judged either.
+    """
     failed = {one.deployment for one in failures}
+    failed |= {name for name, baseline in pairs.items() if baseline in failed}
     if any(one.result.outcome == "failed" for one in judged):
         return "failed"
     left = [one for one in judged if one.result.deployment not in failed]
@@ -60,13 +68,17 @@ def _outcome(
     return "passed" if outcomes == {"passed"} and not doubts else "inconclusive"
 
 
-def _in_doubt(one: ConditionResult, failures: Sequence[ServerFailure], doubts: Sequence[Doubt]) -> ConditionResult:
+def _in_doubt(
+    one: ConditionResult, failures: Sequence[ServerFailure], doubts: Sequence[Doubt], pairs: Mapping[str, str]
+) -> ConditionResult:
     """A condition cannot pass on a server that failed, or in a measurement that is in doubt."""
-    failure = next((of for of in failures if of.deployment == one.deployment), None)
+    own = (one.deployment, pairs.get(one.deployment))
+    failure = next((of for of in failures if of.deployment in own), None)
     if failure is not None and one.outcome != "failed":
-        why = f"the server {_FAILED[failure.code]}"
+        who = "server" if failure.deployment == one.deployment else "baseline"
+        why = f"the {who} {_FAILED[failure.code]}"
         return replace(one, outcome="inconclusive", reason_code="server_failed", reason=why)
-    doubt = next((of for of in doubts if of.deployment in (None, one.deployment)), None)
+    doubt = next((of for of in doubts if of.deployment in (None, *own)), None)
     if doubt is not None and one.outcome == "passed":
         why = f"{one.reason}, but the measurement is in doubt: {doubt.message.rstrip('.')}"
         return replace(one, outcome="inconclusive", reason_code="doubt", reason=why)

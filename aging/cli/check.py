@@ -5,8 +5,8 @@ is judged again with other limits; nothing in it is changed.
 
   aging check FILE --fail 'process_anon_swap_bytes:per_request > 256B' --budget 10m
   aging check FILE --fail 'growth_total > 500MiB' --fail 'client_ttft_seconds:per_hour > 5%'
-  aging check results/mine/20261130T001500Z --fail 'process_anon_swap_bytes:per_request > 64B'
   aging check --command 'node app.js {port}' --request 'GET:/items/{number}' --fail 'growth_total > 50MiB'
+  aging check results/mine/20261130T001500Z --fail 'process_anon_swap_bytes:per_request > 64B'
 
 Without a FILE, --command starts any HTTP server, and --request says what it gets: METHOD:PATH, the file of a body
 after @, and the expected statuses after = (default: 200 to 299), like POST:/v1/x@body.json or GET:/items/{number}=404.
@@ -31,22 +31,29 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.cli import ad_hoc_arguments
+from aging.cli.ad_hoc_arguments import arguments as ad_hoc_arguments
+from aging.cli.ad_hoc_arguments import campaign_text as made_campaign
+from aging.cli.baseline_arguments import baseline_arguments, baseline_options, plan, save, stored_for
 from aging.cli.console import console
 from aging.core.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aging.app.check import GateRequest, GateRun
+    from aging.campaign.load import CampaignText
+    from aging.check.report_kinds import WantedReport
+    from aging.check.reports.base import GateContext
     from aging.core.errors import Mistake
+    from aging.findings.gate import GateResult
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory; or give --command"
-    )
+    parser.add_argument("what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
     parser.add_argument(
         "--fail",
         action="append",
@@ -69,59 +76,117 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="judge only this deployment; repeatable; default: all except controls",
     )
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        metavar="KIND=PATH",
+        help="write the result as junit, markdown, json or github; repeatable",
+    )
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
-    ad_hoc_arguments.arguments(parser)
+    ad_hoc_arguments(parser)
+    baseline_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.app.check import run_gate
+    from aging.app.baselines.comparison import compared
+    from aging.app.check import gate_of, run_gate
     from aging.campaign.load import read_campaign
-    from aging.cli.gate import show_gate
+    from aging.check.reports.base import GateContext
 
-    made = ad_hoc_arguments.campaign_text(options)
-    if made is not None and options.print_campaign:
-        print(made.text, end="")
+    if options.print_campaign and (text := made_campaign(options)) is not None:
+        print(text.text, end="")
         return ExitCode.DONE
-    request = _request(options)
-    if made is None and options.what.is_dir():
-        return _judge_again(options.what, request)
-    ran: GateRun = run_gate(made or read_campaign(options.what), request, console())
-    show_gate(ran.result, console())
+    text, request, reports = _asked(options)
+    if text is None and options.what.is_dir():
+        if options.plan:
+            return plan(options, None, request, console())
+        return _judge_again(options, request, reports)
+    campaign_text = text or read_campaign(options.what)
+    gate_of(campaign_text, request)  # every mistake at once, before anything of a baseline is read or made
+    if options.plan:
+        return plan(options, campaign_text, request, console())
+    with compared(campaign_text, baseline_options(options, request), request, console()) as both:
+        compares = replace(request, stored=both.stored, compared_with=both.what)
+        ran: GateRun = run_gate(both.campaign, compares, console())
+    context = GateContext(ran.campaign, options.what, ran.layout.root)
+    code = _conclude(ran.result, context, reports, ran.exit_code)
     console().print(f"report: {ran.layout.report}", soft_wrap=True)
-    return ran.exit_code
+    save(options, ran.layout.root, request, ran.result.outcome, console())
+    return code
 
 
-def _judge_again(root: Path, request: GateRequest) -> ExitCode:
+def _made(options: argparse.Namespace) -> CampaignText | None:
+    """The campaign of ``--command``; None for a file or a directory. Raises MistakesError for both and for neither."""
+    from aging.core.errors import Mistake, MistakeCode, MistakesError
+
+    if bool(options.command) == (options.what is not None):
+        what = "give a campaign file or a result directory, or --command, and not both"
+        raise MistakesError("aging check", [Mistake("FILE|DIR", what, MistakeCode.CONFLICT)])
+    return campaign_text(options)
+
+
+def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
     from aging.core.blas_threads import one_thread
 
     one_thread()
-    from aging.app.check import check_directory, exit_code_of
+    from aging.app.check import check_directory
+    from aging.check.reports.base import GateContext
+    from aging.check.wording import exit_code
+    from aging.store.results import open_results
+
+    root, stored = options.what, stored_for(options.what, options, request)
+    judged = replace(request, stored=stored, compared_with=None if stored is None else stored.what)
+    result = check_directory(root, judged)
+    code = _conclude(result, GateContext(open_results(root).name, None, root), reports, exit_code(result))
+    save(options, root, request, result.outcome, console())
+    return code
+
+
+def _conclude(gate: GateResult, context: GateContext, reports: Sequence[WantedReport], code: ExitCode) -> ExitCode:
+    """Print the result and write its reports; a gate whose report is missing has not passed."""
+    from aging.check.report_kinds import write_reports
     from aging.cli.gate import show_gate
 
-    result = check_directory(root, request)
-    show_gate(result, console())
-    return exit_code_of(result)
+    out = console()
+    show_gate(gate, out)
+    unwritten = write_reports(reports, gate, context, print)
+    for line in unwritten:
+        out.print(line, soft_wrap=True)
+    return ExitCode.INCONCLUSIVE if unwritten and code is ExitCode.DONE else code
 
 
-def _request(options: argparse.Namespace) -> GateRequest:
-    """What is asked. Raises MistakesError with every number that cannot be read."""
+def _asked(options: argparse.Namespace) -> tuple[CampaignText | None, GateRequest, Sequence[WantedReport]]:
+    """The campaign of ``--command``, what is asked, and its reports.
+
+    Raises MistakesError with everything that cannot be read.
+    """
     from aging.app.check import GateRequest
     from aging.check.conditions import conditions_and_mistakes
+    from aging.check.report_kinds import parse_reports
     from aging.core.errors import Mistake, MistakesError
     from aging.core.quantities import parse_duration
 
     mistakes: list[Mistake] = []
     numbers = {name: _number(f"--{name}", getattr(options, name), mistakes) for name in ("alpha", "beta")}
-    budget = None
+    text, budget, reports = None, None, []
     if options.budget is not None:
         try:
             budget = parse_duration(options.budget)
         except ValueError as error:
             mistakes.append(Mistake("--budget", str(error)))
+    try:
+        text = made_campaign(options)
+    except MistakesError as error:
+        mistakes += error.mistakes
+    try:
+        reports = parse_reports(options.report)
+    except MistakesError as error:
+        mistakes += [Mistake("--report", str(one)) for one in error.mistakes]
     if mistakes:
-        raise MistakesError("check", [*conditions_and_mistakes(options.fail)[1], *mistakes])
-    return GateRequest(
+        raise MistakesError("check", list(dict.fromkeys([*conditions_and_mistakes(options.fail)[1], *mistakes])))
+    request = GateRequest(
         conditions=options.fail,
         deployments=options.deployment,
         alpha=numbers["alpha"],
@@ -130,6 +195,7 @@ def _request(options: argparse.Namespace) -> GateRequest:
         results=options.results,
         scale=options.scale,
     )
+    return text, request, reports
 
 
 def _number(name: str, text: str, mistakes: list[Mistake]) -> float:

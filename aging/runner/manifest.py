@@ -46,6 +46,13 @@ _LIST_PACKAGES = (
 
 def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> Manifest:
     """The manifest of a campaign that is about to start; ``files`` are the inputs of its load."""
+    made = circumstances(campaign, [_deployment(deployment, campaign) for deployment in deployments], files)
+    packages = dict(filter(None, map(_name_and_version, distributions())))
+    return made.model_copy(update={"schedule_hashes": schedule_hashes(campaign), "packages": packages})
+
+
+def circumstances(campaign: Campaign, deployments: Sequence[ManifestDeployment], files: Sequence[Input]) -> Manifest:
+    """The manifest as far as it is known without a look at the load's requests and at installed packages."""
     return Manifest(
         schema=SCHEMA,
         aging_version=version("llm-aging"),
@@ -54,12 +61,12 @@ def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], fil
         campaign=_settings(campaign),
         experiment=_experiment(campaign),
         seed=campaign.seed,
-        schedule_hashes=schedule_hashes(campaign),
+        schedule_hashes={},
         load_files=[file.manifest_entry() for file in files],
-        deployments=[_deployment(deployment, campaign) for deployment in deployments],
+        deployments=deployments,
         host=Host.model_validate(host()),
         devices=_devices(),
-        packages=dict(filter(None, map(_name_and_version, distributions()))),
+        packages={},
     )
 
 
@@ -128,13 +135,15 @@ def schedule_hashes(campaign: Campaign) -> dict[str, str]:
 
 
 def host() -> dict[str, str | int | float]:
-    """The host: name, kernel, cores, memory and limits."""
+    """The host: name, kernel, processor, C library, memory and limits."""
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     return {
         "name": platform.node(),
         "system": platform.system(),
         "kernel": platform.release(),
         "machine": platform.machine(),
+        "cpu": _cpu_model(),
+        "libc": " ".join(filter(None, platform.libc_ver())) or "unknown",
         "cores": os.cpu_count() or 0,
         "memory_bytes": memory.total,
         "swap_bytes": swap.total,
@@ -221,6 +230,12 @@ def _cgroup_limit() -> int | None:
         if (text := _text(Path(path))).isdigit():
             return int(text)
     return None
+
+
+def _cpu_model() -> str:
+    """The name of the processor, as the kernel knows it."""
+    found = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", _text(Path("/proc/cpuinfo")), re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or "unknown"
 
 
 def _text(path: Path) -> str:
