@@ -122,7 +122,16 @@ def wait_for(condition: Callable[[], bool], message: str, seconds: float = 180.0
 
 
 def write_campaign(
-    folder: Path, clean: int, leak: int, *, duration: str, warmup: str, tick: str = "200ms", extra: str = ""
+    folder: Path,
+    clean: int,
+    leak: int,
+    *,
+    duration: str,
+    warmup: str,
+    tick: str = "200ms",
+    rate: float = 30.0,
+    grid: str = "200ms",
+    extra: str = "",
 ) -> Path:
     """Write a small campaign of a clean and a leaking reference server on these ports."""
     path = folder / "small.toml"
@@ -135,7 +144,7 @@ duration = "{duration}"
 warmup = "{warmup}"
 settle = "2s"
 [load]
-arrivals = {{ kind = "poisson", rate = 30.0 }}
+arrivals = {{ kind = "poisson", rate = {rate} }}
 prompt_tokens = {{ median = 8, p95 = 16, min = 2, max = 32 }}
 output_tokens = {{ median = 4, p95 = 8, min = 1, max = 16 }}
 timeout = "60s"
@@ -145,7 +154,7 @@ process = "{tick}"
 host = "1s"
 engine = "1s"
 [analysis]
-grid = "200ms"
+grid = "{grid}"
 [validity]
 late = "20s"
 {extra}
