@@ -23,6 +23,10 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Compiled modules are kept, or every process that a test starts would compile the package anew, for a second or more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=30)
 settings.register_profile("thorough", derandomize=True, deadline=None, database=None, max_examples=200)
 
