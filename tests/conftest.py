@@ -27,7 +27,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=30)
+settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=20)
 settings.register_profile("thorough", derandomize=True, deadline=None, database=None, max_examples=200)
 
 # What is started here inherits them: under `nohup`, or in the background of a script, they would be ignored.
