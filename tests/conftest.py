@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -42,14 +43,18 @@ def nothing_left_behind() -> Iterator[None]:
     """Every test ends the processes it started; those of a fixture of its module are older than it."""
     before = _running_children()
     yield
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (left := _running_children() - before) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left, f"left behind: {[process.cmdline() for process in left]}"
 
 
 def _running_children() -> set[psutil.Process]:
-    running = set()
+    running: set[psutil.Process] = set()
+    try:  # one call for the most tests, which have no child: psutil reads every process of the host, twice a test
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return running
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             if child.status() != psutil.STATUS_ZOMBIE:
@@ -57,17 +62,19 @@ def _running_children() -> set[psutil.Process]:
     return running
 
 
-_given: set[int] = set()
+_LOWEST_PORT, _PORTS, _PORTS_A_PROCESS = 20_000, 12_000, 100
+_numbers = count(os.getpid() * _PORTS_A_PROCESS)
 
 
 def unused_port() -> int:
-    """A loopback port that nobody listens on; every call gives another."""
+    """A loopback port that nobody listens on; every call gives another, and no other worker the same.
+
+    It lies below those that the kernel gives to outgoing connections, one of which could take it before it is used.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            number: int = probe.getsockname()[1]
-        if number not in _given:
-            _given.add(number)
+        number = _LOWEST_PORT + next(_numbers) % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", number))
             return number
 
 
@@ -106,7 +113,7 @@ def reference() -> Iterator[Callable[..., str]]:
         yield start
 
 
-def wait_for(condition: Callable[[], bool], message: str, seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], message: str, seconds: float = 180.0) -> None:
     """Poll a condition; fail with ``message`` when it never holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -131,8 +138,8 @@ settle = "2s"
 arrivals = {{ kind = "poisson", rate = 30.0 }}
 prompt_tokens = {{ median = 8, p95 = 16, min = 2, max = 32 }}
 output_tokens = {{ median = 4, p95 = 8, min = 1, max = 16 }}
-timeout = "5s"
-drain = "5s"
+timeout = "60s"
+drain = "60s"
 [sampling]
 process = "{tick}"
 host = "1s"
@@ -171,7 +178,7 @@ def campaign_file(tmp_path: Path) -> Callable[..., Path]:
 def aging(tmp_path: Path) -> Aging:
     """Run the command line in a process of its own, in an empty folder."""
 
-    def run(*arguments: str | Path, timeout: float = 90.0) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str | Path, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "aging", *map(str, arguments)],
             capture_output=True,

@@ -28,6 +28,7 @@ from aging.campaign.schema import (
     OptionShares,
     PromptsTable,
     RejuvenationOptions,
+    RequestTable,
     Sessions,
     SharedPrefix,
     SubjectOptions,
@@ -162,6 +163,9 @@ def _load(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[load]`\n"
     yield f"{_doc(LoadTable)} What to choose when is in [load.md](load.md).\n"
     yield _keys(LoadTable)
+    yield "### `[[load.request]]`\n"
+    yield f"{_doc(RequestTable)} More on them: [load.md](load.md#plain-requests).\n"
+    yield _keys(RequestTable)
     yield "### `prompt_tokens` and `output_tokens`\n"
     yield "A table with `kind`, and that kind's keys; without `kind` it is `log-normal`.\n"
     for kind, plugin in _built_in(catalogue.lengths):

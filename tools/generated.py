@@ -26,6 +26,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/formats.md": format_reference.page,
     "docs/schemas/campaign.schema.json": json_schemas.campaign_schema,
     "docs/schemas/findings.schema.json": json_schemas.findings_schema,
+    "docs/schemas/gate.schema.json": json_schemas.gate_schema,
 }
 """By path below the checkout."""
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of the campaign file and of ``findings.json``, for editors and for programs that read results.
+"""JSON Schemas of the campaign file, ``findings.json`` and the gate's report, for editors and for other programs.
 
 ``make docs`` writes them to ``docs/schemas/``; a test compares the committed files with what this makes. That of the
 campaign file knows the keys of every built-in kind. It is looser than ``aging validate``, which also knows what no
@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from aging.campaign.schema import Campaign, _load_or_none
+from aging.check.reports.json import GateDocument
 from aging.core import levels, quantities, units
 from aging.findings.types import Findings
 from aging.runner.catalogue import Catalogue
@@ -92,6 +93,11 @@ def campaign_schema() -> str:
 def findings_schema() -> str:
     """The schema of ``findings.json``: keys that are not in it are those of later releases."""
     return _text(TypeAdapter(Findings).json_schema(mode="validation"), "aging findings.json")
+
+
+def gate_schema() -> str:
+    """The schema of ``aging check --report json=PATH``: keys that are not in it are those of later releases."""
+    return _text(TypeAdapter(GateDocument).json_schema(mode="validation"), "aging report of a gate")
 
 
 def _choice(key: str, plugins: Mapping[str, Any], definitions: Json, default: str | None = None) -> Json:

@@ -5,7 +5,8 @@ It imports nothing that runs a campaign: neither an HTTP client nor the plug-ins
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import aging.stats.trend_tests
 from aging.core.plugins import discover
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.findings.build import analyze
-from aging.findings.findings_file import write_findings
+from aging.findings.findings_file import read_findings, write_findings
+from aging.findings.gate import GateResult
 from aging.findings.series import Measured
 from aging.findings.types import Findings
 from aging.report.html.page import write_report
@@ -22,10 +24,18 @@ from aging.store.results import open_results
 from aging.store.sealing import seal_all
 
 
-def derive(root: Path, asked: Asked = AS_IN_CAMPAIGN) -> Findings:
-    """Rebuild ``findings.json`` and ``report.html`` of a result directory."""
+def derive(
+    root: Path, asked: Asked = AS_IN_CAMPAIGN, judge: Callable[[Measured, Findings], GateResult] | None = None
+) -> Findings:
+    """Rebuild ``findings.json`` and ``report.html`` of a result directory.
+
+    ``judge`` makes the result of its gate; without it the one that was found before stays.
+    """
     measured = Measured(open_results(root, checked=True))
+    before = read_findings(measured.results.layout.findings)
     findings = analyze(measured.results, discover(aging.stats.trend_tests, TrendTest), measured, asked)
+    gate = (None if before is None else before.gate) if judge is None else judge(measured, findings)
+    findings = replace(findings, gate=gate)
     write_findings(findings, measured.results.layout.findings)
     write_report(measured, findings, measured.results.layout.report)
     return findings

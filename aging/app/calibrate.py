@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from aging.campaign.schema import Campaign
+from aging.campaign.schema import Campaign, LoadTable
 from aging.core.errors import DeploymentError, InconclusiveError, require, writing
 from aging.core.processes.logs import tail
 from aging.core.tasks import to_the_end
@@ -60,20 +60,23 @@ async def calibrate(
     ceilings = []
     with contextlib.closing(FreePorts(named_ports(campaign))) as ports:
         for deployment in deployments:
-            async with _running_server(deployment, ports) as (server, layout):
+            async with _running_server(deployment, ports, campaign.load) as (server, layout):
                 measuring = _Measuring(campaign, server, layout, windows, on_step)
                 ceilings.append(await search(server.name, measuring.measure, limits))
     return ceilings
 
 
 @asynccontextmanager
-async def _running_server(deployment: DeploymentBase[Any], ports: FreePorts) -> AsyncIterator[tuple[Server, Layout]]:
+async def _running_server(
+    deployment: DeploymentBase[Any], ports: FreePorts, load: LoadTable | None
+) -> AsyncIterator[tuple[Server, Layout]]:
     with TemporaryDirectory(prefix="aging-calibrate-") as folder:
         layout = Layout(Path(folder))
         layout.journal.touch()  # empty; the keeper reads it when this process is killed
         patience = getattr(deployment.options, "stop_timeout", 0.0)
         keeper = KeeperClient(layout.root, 0.0, patience, lambda _: None)
-        server = Server(deployment, 1, layout, lambda _: None, ports.of(deployment.options.name))
+        port = ports.of(deployment.options.name)
+        server = Server(deployment, 1, layout, lambda _: None, port, load=load)
         await keeper.start()
         try:
             await server.start()

@@ -2,22 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from aging.app.run import CampaignRun, run_campaign
+from aging.campaign.load import CampaignText, parse_campaign
+from aging.campaign.plan import rounds
+from aging.campaign.schema import Campaign
+from aging.check.conditions import conditions_and_mistakes
+from aging.check.gate import Gate
+from aging.check.request import GateRequest, Known, gate_for, number_mistakes
+from aging.check.wording import exit_code
+from aging.core.errors import CampaignError, ExitCode, require
+from aging.findings.gate import GateResult
+from aging.runner.campaign import Outcome
+from aging.runner.catalogue import Catalogue
+from aging.store.layout import Layout
+
+__all__ = ["GateRequest", "GateRun", "check_campaign", "check_directory", "gate_of", "run_gate"]
 
 
 @dataclass(frozen=True, slots=True)
-class GateRequest:
-    """What a gate is asked: conditions as written, on which deployments, with which errors, within which time.
+class GateRun:
+    """A gate that has been run: its campaign, its result, where its files are, and the exit code of the command."""
 
-    ``budget`` is the longest load in seconds; None: the campaign's own duration. ``deployments`` empty: all that are
-    no controls.
+    campaign: str
+    result: GateResult
+    layout: Layout
+    exit_code: ExitCode
+
+
+def check_campaign(campaign_text: CampaignText, request: GateRequest, console: Console) -> GateResult:
+    """The result of :func:`run_gate`."""
+    return run_gate(campaign_text, request, console).result
+
+
+def run_gate(campaign_text: CampaignText, request: GateRequest, console: Console) -> GateRun:
+    """Run a campaign until the gate is decided or its budget is used; the result is in ``findings.json``, too.
+
+    Every fault of the measurement gives an inconclusive result, never a pass. Raises MistakesError with every mistake
+    of the campaign and the request, and what :func:`aging.app.run.run_campaign` raises, before anything is started.
     """
+    overrides = _overrides(request)
+    gate = gate_of(campaign_text, request)
+    ran = run_campaign(campaign_text, request.results, overrides, console, gate)
+    result = require(ran.findings.gate, "the gate's result, which its analysis has just written,")
+    return GateRun(ran.findings.campaign, result, ran.layout, _exit_code(ran, result))
 
-    conditions: Sequence[str]
-    deployments: Sequence[str] = ()
-    alpha: float = 0.01
-    beta: float = 0.05
-    budget: float | None = None
-    results: Path = Path("results")
+
+def check_directory(root: Path, request: GateRequest) -> GateResult:
+    """Judge the results of a campaign again, finished or not, with these conditions; no file is changed.
+
+    They are judged as they were by the last look that their time of load reaches, of a gate with the budget of the
+    campaign or of the request. Raises ResultsError, and MistakesError with every mistake of the request.
+    """
+    from aging.app.judged import judged_directory  # noqa: PLC0415 - pandas
+
+    return judged_directory(root, lambda known: gate_for(request, known))
+
+
+def gate_of(campaign_text: CampaignText, request: GateRequest) -> Gate:
+    """What is to be judged, and when. Raises MistakesError with every mistake of the campaign and the request."""
+    catalogue = Catalogue.discovered()
+    try:
+        campaign = parse_campaign(
+            campaign_text.text, catalogue.kinds(), source=campaign_text.source, **_overrides(request)
+        )
+    except CampaignError as error:
+        _, mistakes = conditions_and_mistakes(request.conditions)
+        raise CampaignError(error.subject, [*error.mistakes, *mistakes, *number_mistakes(request)]) from None
+    return gate_for(request, _known_of(campaign, catalogue, campaign_text.source))
+
+
+def _known_of(campaign: Campaign, catalogue: Catalogue, source: str) -> Known:
+    made = [catalogue.deployments[options.kind](options, None) for options in campaign.deployment]
+    return Known(
+        source=source,
+        deployments=[one.options.name for one in made],
+        controls=[one.options.name for one in made if one.known_aging() is not None],
+        classes=[] if campaign.load is None else [one.name for one in campaign.load.classes],
+        warmup=campaign.warmup or 0.0,
+        duration=campaign.duration,
+        one_round=len(rounds(campaign)) == 1,
+        pairs={one.baseline_of: one.name for one in campaign.deployment if one.baseline_of is not None},
+    )
+
+
+def _overrides(request: GateRequest) -> dict[str, Any]:
+    """A gate measures once, for at most its budget; its looks see what a sanity run would."""
+    budget = request.budget
+    sensible = budget is not None and budget > 0  # else it is reported with the other mistakes
+    return {
+        "duration": f"{budget:.9f}s" if sensible else None,
+        "scale": request.scale,
+        "retries": 0,
+        "sanity": "0s",
+        "orphan_grace": "0s",
+    }
+
+
+def _exit_code(ran: CampaignRun, result: GateResult) -> ExitCode:
+    return ExitCode.INTERRUPTED if ran.outcome is Outcome.INTERRUPTED else exit_code(result)

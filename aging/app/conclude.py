@@ -7,6 +7,7 @@ memory (``docs/evidence.md``), also for a campaign that follows its sanity run.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -17,16 +18,19 @@ from aging.store.layout import Layout
 
 ANALYSIS = "aging.app.analyze:seal_and_analyze"
 SMOKE = "aging.app.judge_smoke:seal_and_judge"
+GATE = "aging.app.judged:seal_and_judge"
 """By name, so that the caller does not import them."""
 
 
-def conclude(function: str, layout: Layout, outcome: Outcome, console: Console) -> Any:
-    """Seal the results of a campaign and return what ``function`` finds in them.
+def conclude(
+    function: str, layout: Layout, outcome: Outcome, console: Console, asked: Mapping[str, Any] | None = None
+) -> Any:
+    """Seal the results of a campaign and return what ``function`` finds in them, given what it is ``asked`` besides.
 
     Raises an error with StorageError's message and exit code if a file cannot be sealed, unless the campaign was halted
     for lack of room: then that is printed. Raises WorkerError if the worker process crashed; the results are kept.
     """
-    job = {"root": str(layout.root), "halted": outcome is Outcome.HALTED}
+    job = {"root": str(layout.root), "halted": outcome is Outcome.HALTED, **(asked or {})}
     try:
         answer = asyncio.run(call(function, job, shown=True))
     except WorkerError:

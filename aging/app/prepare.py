@@ -89,6 +89,10 @@ def make_result_directory(campaign: Campaign, content: Manifest, text: str, resu
         layout.run(HARNESS).mkdir(parents=True)
         layout.campaign.write_bytes(text.encode("utf-8"))
         write_manifest(content, layout.manifest)
+        if campaign.load is not None:
+            from aging.app.bodies import keep_bodies  # noqa: PLC0415 - numpy, where a load is sent
+
+            keep_bodies(campaign, layout)
     return layout
 
 

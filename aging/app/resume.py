@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from aging.app.bodies import kept_bodies
 from aging.app.run import CampaignRun, run_to_findings
 from aging.campaign.load import parse_campaign, read_campaign
 from aging.campaign.plan import rounds
@@ -33,7 +34,8 @@ def resume_campaign(directory: Path, console: Console) -> CampaignRun:
     text, recorded = read_campaign(layout.campaign).text, results.manifest.campaign
     overrides = {"duration": f"{recorded.duration_seconds:f}s", "scale": recorded.scale}
     parsed = parse_campaign(text, catalogue.kinds(), str(layout.campaign), **overrides)
-    campaign = read_inputs(found_from(parsed, base), str(layout.campaign)).campaign
+    inputs = found_from(kept_bodies(parsed, layout), base)
+    campaign = read_inputs(inputs, str(layout.campaign)).campaign
     starting = to_start(layout, results.state, rounds(campaign))
     resumed = Resumption(base, starting, left_processes(layout, results.state))
     check(campaign, catalogue, layout.root, str(layout.campaign), resumed)
@@ -46,4 +48,4 @@ def resume_campaign(directory: Path, console: Console) -> CampaignRun:
             message = f"{deployment}, replica {replica}: its time window is over; it will not be measured further."
             console.print(message, highlight=False, markup=False, soft_wrap=True)
         runner = CampaignRunner(campaign, deployments, catalogue, layout, takeover.prior)
-        return run_to_findings(runner, None, campaign, layout, console)
+        return run_to_findings(runner, campaign, layout, console)

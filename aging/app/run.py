@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from aging.app.conclude import ANALYSIS, conclude
+from aging.app.conclude import ANALYSIS, GATE, conclude
 from aging.app.execute import measure
 from aging.app.prepare import make_result_directory, prepare_campaign, print_notes
 from aging.campaign.load import CampaignText
@@ -22,7 +22,7 @@ from aging.store.layout import Layout
 from aging.store.lock import Lock
 
 if TYPE_CHECKING:
-    from aging.check.early_stop import Gate
+    from aging.check.gate import Gate
     from aging.findings.types import Findings
 
 
@@ -44,7 +44,7 @@ def run_campaign(
     console: Console,
     gate: Gate | None = None,
 ) -> CampaignRun:
-    """Check, run, seal, analyze and report a campaign; end it early once it has failed ``gate``.
+    """Check, run, seal, analyze and report a campaign; end it early once its ``gate`` is decided.
 
     ``overrides`` replace top-level keys of the file.
     Raises CampaignError or PreflightError before it starts or writes anything, and InconclusiveError if the sanity
@@ -59,33 +59,43 @@ def run_campaign(
     layout = make_result_directory(campaign, prepared.manifest(), campaign_text.text, results)
     if campaign_text.judged_by is not None:
         write_gate(layout, campaign_text.judged_by)
+    if campaign.load is not None:
+        from aging.app.bodies import kept_bodies  # noqa: PLC0415 - numpy, where a load is sent
+
+        campaign = kept_bodies(campaign, layout)
     print_notes(prepared, console)
-    if gate is not None:  # a gate that was killed is run again from its start
-        campaign = campaign.model_copy(update={"orphan_grace": 0.0})
     with contextlib.closing(Lock.take(layout.root, "runner")):
         console.print(f"results: {layout.root}", highlight=False, soft_wrap=True)
         if campaign.load is None and campaign.description:
             console.print(f"observing: {campaign.description}", highlight=False, markup=False, soft_wrap=True)
         runner = CampaignRunner(campaign, prepared.deployments, prepared.catalogue, layout)
-        looking = None
-        if gate is not None and gate.looks > 1:
-            from aging.check.early_stop import watch  # noqa: PLC0415
-
-            looking = watch(gate, campaign, layout, runner.decide, runner.record_event)
-        return run_to_findings(runner, looking, campaign, layout, console)
+        if gate is None:
+            return run_to_findings(runner, campaign, layout, console)
+        return _run_gated(runner, gate, campaign, layout, console)
 
 
-def run_to_findings(
-    runner: CampaignRunner,
-    looking: Coroutine[Any, Any, None] | None,
-    campaign: Campaign,
-    layout: Layout,
-    console: Console,
-) -> CampaignRun:
+def run_to_findings(runner: CampaignRunner, campaign: Campaign, layout: Layout, console: Console) -> CampaignRun:
     """Run a campaign whose lock the caller holds to its end, and analyze it."""
-    outcome = measure(runner, looking, campaign, layout, console)
+    outcome = measure(runner, None, campaign, layout, console)
+    conclude(ANALYSIS, layout, outcome, console)
+    return _concluded(runner, outcome, layout)
+
+
+def _run_gated(runner: CampaignRunner, gate: Gate, campaign: Campaign, layout: Layout, console: Console) -> CampaignRun:
+    """The same, judged at the looks of the gate, which end it, and once more at the end."""
+    from aging.check.watch import Watch  # noqa: PLC0415 - not for other campaigns
+
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    watch = Watch(gate, layout, runner.decide, runner.record_event, tell)
+    outcome = measure(runner, watch.run() if gate.early else None, campaign, layout, console)
+    conclude(GATE, layout, outcome, console, {"gate": gate.as_json(), "decided": watch.answer, "made": watch.made})
+    return _concluded(runner, outcome, layout)
+
+
+def _concluded(runner: CampaignRunner, outcome: Outcome, layout: Layout) -> CampaignRun:
     from aging.findings.findings_file import read_findings  # noqa: PLC0415 - after the measurement
 
-    conclude(ANALYSIS, layout, outcome, console)
     findings = require(read_findings(layout.findings), f"{layout.findings}, which the analysis has just written,")
     return CampaignRun(outcome, layout, findings, runner.decided or runner.halted)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -72,20 +72,22 @@ def _message(details: Any) -> str:  # noqa: PLR0911 - a table of messages
 def _keys(table: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     """The keys of the (nested) table at ``path``."""
     for key in path:
-        field = table.model_fields.get(key) if isinstance(key, str) else None
-        inner = (
-            [
-                candidate
-                for candidate in (field.annotation, *getattr(field.annotation, "__args__", ()))
-                if isinstance(candidate, type) and issubclass(candidate, BaseModel)
-            ]
-            if field
-            else []
-        )
-        if not inner:
+        if isinstance(key, int):  # a place in a list of tables
+            continue
+        field = next((field for name, field in table.model_fields.items() if key in (name, field.alias)), None)
+        inner = None if field is None else next(_tables(field.annotation), None)
+        if inner is None:
             return []
-        table = inner[0]
+        table = inner
     return [field.alias or name for name, field in table.model_fields.items()]
+
+
+def _tables(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The tables in a type, such as a list of them."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _tables(part)
 
 
 def _path(where: str, loc: tuple[Any, ...]) -> str:

@@ -180,6 +180,7 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
         if isinstance(engine, str) and engine not in kinds.deployments:
             what = f"unknown deployment kind {engine!r}; {suggestion(engine, kinds.deployments)}"
             yield Mistake(f"deployment[{table.get('name', '?')}].engine", what, MistakeCode.UNKNOWN_NAME)
+    yield from _baseline_mistakes(tables)
     yield from _window_mistakes(raw)
     names = {table["name"] for table in tables if isinstance(table.get("name"), str)}
     given = raw.get("rejuvenation")
@@ -201,6 +202,20 @@ def _cross_checks(raw: dict[str, Any], kinds: Kinds) -> Iterator[Mistake]:
     if isinstance(preset, str) and preset not in kinds.presets:
         what = f"unknown preset {preset!r}; {suggestion(preset, kinds.presets)}"
         yield Mistake("model.preset", what, MistakeCode.UNKNOWN_NAME)
+
+
+def _baseline_mistakes(tables: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
+    """Mistakes of the keys `baseline_of`: each names another deployment, which is no baseline and has no other one."""
+    baselines = {table.get("name", "?"): table["baseline_of"] for table in tables if "baseline_of" in table}
+    judged = [table["name"] for table in tables if isinstance(table.get("name"), str) and "baseline_of" not in table]
+    for name, of in baselines.items():
+        where = f"deployment[{name}].baseline_of"
+        if of not in judged:
+            yield Mistake(
+                where, f"no judged deployment is named {of!r}; {suggestion(of, judged)}", MistakeCode.CONFLICT
+            )
+        elif (others := [other for other, judges in baselines.items() if judges == of]) and others[0] != name:
+            yield Mistake(where, f"{of!r} has a baseline already, {others[0]!r}; it has one", MistakeCode.CONFLICT)
 
 
 def _window_mistakes(raw: dict[str, Any]) -> Iterator[Mistake]:

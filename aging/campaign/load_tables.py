@@ -11,6 +11,8 @@ from aging.campaign.schema import ArrivalsOptions, ClassTable, LengthsOptions, L
 from aging.core.errors import CampaignError, Mistake, MistakeCode
 
 _LENGTHS = ("prompt_tokens", "output_tokens")
+_OF_COMPLETIONS = (*_LENGTHS, "streaming_share", "prompts", "options", "priority")
+_FAULTS_OF_COMPLETIONS = ("oversized", "malformed", "not_found")
 _CLOSED = "closed"
 _TRACE = "trace"
 
@@ -66,6 +68,7 @@ def load_mistakes(load: LoadTable | None, deployments: Sequence[SubjectOptions])
     if load is None:
         return
     yield from _duplicate_names(load.classes)
+    yield from _keys_of_completions(load)
     contexts = [(options.longest_sequence, options.name) for options in deployments if options.longest_sequence]
     for where, one in (("load", None), *((f"load.class[{one.name}]", one) for one in load.classes)):
         if one is None and load.classes:
@@ -82,6 +85,22 @@ class _Effective:
     def __getitem__(self, key: str) -> Any:
         own = getattr(self._one, key, None)
         return getattr(self._load, key) if own is None else own
+
+
+def _keys_of_completions(load: LoadTable) -> Iterator[Mistake]:
+    """Keys that plain requests make no use of."""
+    tables: list[tuple[str, LoadTable | ClassTable, ClassTable | None]] = [("load", load, None)]
+    tables += [(f"load.class[{one.name}]", one, one) for one in load.classes]
+    for where, table, one in tables:
+        effective = _Effective(load, one)
+        if not effective["requests"]:
+            continue
+        for key in (key for key in _OF_COMPLETIONS if key in table.model_fields_set):
+            what = "is of completions, and plain requests are sent (`request`); leave one of them out"
+            yield Mistake(f"{where}.{key}", what, MistakeCode.CONFLICT)
+        for key in (key for key in _FAULTS_OF_COMPLETIONS if getattr(effective["faults"], key)):
+            what = "is a fault of completions; write such a request as a [[load.request]] with the statuses it expects"
+            yield Mistake(f"{where}.faults.{key.replace('_', '-')}", what, MistakeCode.CONFLICT)
 
 
 def _class_mistakes(where: str, one: _Effective, context: tuple[int, str] | None) -> Iterator[Mistake]:
@@ -152,7 +171,7 @@ def _missing(raw: Mapping[str, Any], classes: Sequence[Mapping[str, Any]]) -> It
 def _has_key(table: Mapping[str, Any], key: str) -> bool:
     arrivals = table.get("arrivals")
     replayed = isinstance(arrivals, dict) and arrivals.get("kind") == _TRACE
-    return table.get(key) is not None or (key in _LENGTHS and replayed)
+    return table.get(key) is not None or (key in _LENGTHS and (replayed or bool(table.get("request"))))
 
 
 def _duplicate_names(classes: Sequence[ClassTable]) -> Iterator[Mistake]:

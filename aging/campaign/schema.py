@@ -6,16 +6,19 @@ other than the one in the file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from aging.core.units import Duration, Flag, Positive, Size, WarmUp
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 EnvironmentValue = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
 _LONGEST_SECONDS = 366 * 86400.0
 
 
@@ -148,6 +151,66 @@ class FaultShares(Table):
         return self
 
 
+_PLACEHOLDER = re.compile(r"\{[A-Za-z_]*\}")
+_PLACEHOLDERS = ("{number}", "{random}")
+_OWN_HEADERS = frozenset(("content-length", "transfer-encoding"))
+
+
+class RequestTable(Table):
+    """A plain HTTP request, for servers that are no LLM servers. A load with such requests sends no completions.
+
+    ``{number}`` and ``{random}`` in its path, its headers and its body are filled in for every request.
+    """
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
+        "GET", description="method of the request"
+    )
+    path: str = Field(
+        pattern=r"^/[^\x00-\x20\x7f#]*$",
+        description="path with its query; `{number}` is replaced by the number of the request, `{random}` by 16 "
+        "hexadecimal digits that follow from seed and number",
+    )
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default_factory=dict,
+        description="headers, with the same placeholders. Unless it is among them, the `Content-Type` of a body is "
+        "`application/json` if it is JSON, `text/plain` if it is other text, else `application/octet-stream`",
+    )
+    body: str | None = Field(None, description="body as text, with the same placeholders; none by default")
+    body_file: str | None = Field(
+        None,
+        min_length=1,
+        description="file with the body, with the same placeholders; it is copied into the result directory",
+    )
+    weight: float = Field(
+        1.0, gt=0, le=1e6, description="share of the requests, relative to the weights of the other requests"
+    )
+    expect: tuple[Annotated[int, Field(ge=200, le=599)], ...] = Field(
+        (), description="statuses of a right answer; any other is an error. By default 200 to 299"
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _known_placeholders(cls, path: str) -> str:
+        unknown = sorted(set(_PLACEHOLDER.findall(path)) - set(_PLACEHOLDERS))
+        if unknown:
+            raise ValueError(f"unknown placeholder {', '.join(unknown)}; known: {', '.join(_PLACEHOLDERS)}")
+        return path
+
+    @field_validator("headers")
+    @classmethod
+    def _not_of_the_framing(cls, headers: dict[str, str]) -> dict[str, str]:
+        own = [name for name in headers if name.lower() in _OWN_HEADERS]
+        if own:
+            raise ValueError(f"{', '.join(own)} follows from the body; leave it out")
+        return headers
+
+    @model_validator(mode="after")
+    def _one_body(self) -> RequestTable:
+        if self.body is not None and self.body_file is not None:
+            raise ValueError("has both `body` and `body_file`; keep one of them")
+        return self
+
+
 class ClassTable(Table):
     """One class of requests. The classes are merged into one load; a key that is left out has its value in `[load]`."""
 
@@ -157,6 +220,9 @@ class ClassTable(Table):
         description="unique name of lower-case letters, digits and dashes",
     )
     arrivals: Any = Field(None, description="arrival process of this class")
+    requests: tuple[RequestTable, ...] | None = Field(
+        None, alias="request", description="plain HTTP requests that this class sends in place of completions"
+    )
     prompt_tokens: Any = Field(None, description="distribution of prompt lengths, in tokens")
     output_tokens: Any = Field(None, description="distribution of output lengths, in tokens")
     streaming_share: Share | None = Field(None, description="fraction of the requests that stream the answer")
@@ -184,10 +250,16 @@ class LoadTable(Table):
     arrivals: Any = Field(
         None, description="arrival process: a table with `kind` and its keys; required unless every class has one"
     )
+    requests: tuple[RequestTable, ...] = Field(
+        (),
+        alias="request",
+        description="plain HTTP requests that are sent in place of completions (`[[load.request]]`), each drawn by its "
+        "weight. The first one also proves a server ready",
+    )
     prompt_tokens: Any = Field(
         None,
         description="distribution of prompt lengths, in tokens: a table with `kind` (default `log-normal`) and its "
-        "keys; not required when a trace is replayed",
+        "keys; not required when a trace is replayed, or plain requests are sent",
     )
     output_tokens: Any = Field(
         None, description="distribution of the requested output lengths, in tokens; same form as `prompt_tokens`"
@@ -213,6 +285,12 @@ class LoadTable(Table):
     options: OptionShares = Field(default_factory=OptionShares, description="options that requests use")
     faults: FaultShares = Field(default_factory=FaultShares, description="client faults of requests")
     classes: tuple[ClassTable, ...] = Field((), alias="class", description="classes of requests, merged into one load")
+
+    @property
+    def plain(self) -> bool:
+        """Whether it sends plain requests alone, and no completions."""
+        own = [self.requests if one.requests is None else one.requests for one in self.classes]
+        return all(own) if own else bool(self.requests)
 
 
 def _load_or_none(raw: Any) -> Any:
@@ -375,6 +453,11 @@ class SubjectOptions(Table):
         description="deployments of one slot run one after the other, different slots side by side; a slot of "
         "its own by default",
     )
+    baseline_of: str | None = Field(
+        None,
+        description="name of the deployment that this one is the baseline of: `aging check` judges the difference of "
+        "both, and not this one",
+    )
     rejuvenation: str | None = Field(
         None,
         description="name of the `[[rejuvenation]]` table that applies to it; by default the first that lists it, or "
@@ -426,6 +509,44 @@ class DeploymentOptions(SubjectOptions):
         description="load a small library into the server that reports how much freed memory its allocator "
         "keeps (glibc only)",
     )
+
+
+def _one_text_or_more(raw: Any) -> Any:
+    """A text alone is a list of one."""
+    return (raw,) if isinstance(raw, str) else raw
+
+
+Packages = Annotated[tuple[str, ...], BeforeValidator(_one_text_or_more)]
+"""Requirements such as ``vllm==0.31``."""
+
+
+def requirements(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """The packages as given. Raises ValueError for one that is no requirement."""
+    if packages:
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - 2 MB, where some are named
+
+        for text in packages:
+            try:
+                Requirement(text)
+            except InvalidRequirement as error:
+                first = str(error).splitlines()[0]
+                raise ValueError(f"{text!r} is not a requirement such as package==1.2: {first}") from None
+    return packages
+
+
+class PackagedOptions(DeploymentOptions):
+    """Keys common to runtimes that `aging` installs into an environment of their own."""
+
+    packages: Packages = Field(
+        (),
+        description="requirements in place of the pinned versions, like `vllm==0.31`, in an environment of their own; "
+        "the pinned ones by default",
+    )
+
+    @field_validator("packages")
+    @classmethod
+    def _requirements(cls, packages: tuple[str, ...]) -> tuple[str, ...]:
+        return requirements(packages)
 
 
 class ValidityTable(Table):

@@ -1,159 +1,151 @@
-"""The CI gate: conditions on findings, each passed, failed or inconclusive."""
+"""The conditions of a gate: which indicator may grow how fast, or by how much, parsed from what users write."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from typing import get_args
 
 from aging.campaign.errors import suggestion
-from aging.core.errors import Mistake, MistakesError
-from aging.core.metrics import ages_downwards
-from aging.core.records import HARNESS
-from aging.findings.problem_kinds import kind_description
-from aging.findings.types import Finding, Findings
+from aging.core.errors import Mistake, MistakeCode, MistakesError
+from aging.core.metrics import PRIMARY, base_name
+from aging.core.quantities import parse_bytes, parse_duration
+from aging.findings.gate import Quantity
 
-_CONDITION = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9_]*(?:\{[^}]*\})?)\s*:\s*(per_hour|per_request)\s*>\s*([0-9.eE+-]+)\s*")
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
-
-class Outcome(Enum):
-    """The result of a condition."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    INCONCLUSIVE = "inconclusive"
+_CONDITION = re.compile(
+    r"\s*([A-Za-z][A-Za-z0-9_]*(?:\{[^}]*\})?)\s*(?::\s*([A-Za-z_]+)\s*)?>\s*(?![=>])(\S(?:.*\S)?)\s*"
+)
+_MOST = 1e15
+_HOW = "write 'INDICATOR:per_request > LIMIT', with per_request, per_hour or growth_total, like '{}:per_request > 256B'"
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """It fails where ``indicator:per > limit``; ``limit`` is in the indicator's unit, per hour or request."""
+    """It fails where ``quantity`` of ``indicator`` is more than ``limit``.
+
+    ``limit`` is in the indicator's unit per request, per hour, or in all; with ``percent`` it is a percentage of the
+    indicator's level. ``written`` is the limit as the user wrote it. Of an indicator that ages downwards the limit is
+    on how fast it falls.
+    """
 
     indicator: str
-    per: str
+    quantity: Quantity
     limit: float
+    percent: bool = False
+    written: str = ""
 
     def __str__(self) -> str:
-        return f"{self.indicator}:{self.per} > {self.limit:g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """The outcome of a condition on one deployment; ``condition`` is None for "it ages"."""
-
-    deployment: str
-    condition: Condition | None
-    outcome: Outcome
-    message: str
+        return f"{self.indicator}:{self.quantity} > {self.written or f'{self.limit:g}'}"
 
 
 def parse_conditions(texts: Sequence[str]) -> list[Condition]:
-    """Conditions as written on the command line. Raises :class:`MistakesError` with every wrong text."""
-    conditions, mistakes = [], []
-    for text in texts:
-        match = _CONDITION.fullmatch(text)
-        try:
-            limit = float(match[3]) if match else None
-        except ValueError:
-            limit = None
-        if match is None or limit is None:
-            mistakes.append(
-                Mistake(repr(text), "is not a condition; write 'INDICATOR:per_hour > NUMBER' or per_request")
-            )
-        else:
-            conditions.append(Condition(match[1], match[2], limit))
+    """Conditions as written on the command line, each once. Raises :class:`MistakesError` with every wrong text."""
+    conditions, mistakes = conditions_and_mistakes(texts)
     if mistakes:
         raise MistakesError("--fail", mistakes)
     return conditions
 
 
-def check_names(
-    conditions: Sequence[Condition],
-    deployments: Sequence[str],
-    known: Sequence[str],
-    indicators: Sequence[str],
-    verb: str = "check",
-) -> None:
-    """Raise MistakesError for a deployment or an indicator that the campaign does not have, before it is run."""
+def conditions_and_mistakes(texts: Sequence[str]) -> tuple[list[Condition], list[Mistake]]:
+    """The conditions that are well written, and what is wrong with the others."""
+    conditions: dict[str, Condition] = {}
+    mistakes = []
+    for text in texts:
+        try:
+            condition = _parsed(text)
+        except ValueError as error:
+            mistakes.append(Mistake(repr(text), str(error)))
+        else:
+            conditions.setdefault(str(condition), condition)
+    return list(conditions.values()), mistakes
+
+
+def name_mistakes(
+    conditions: Sequence[Condition], deployments: Sequence[str], known: Sequence[str], indicators: Sequence[str]
+) -> list[Mistake]:
+    """Every deployment and indicator that the campaign does not have, with the nearest that it has."""
     mistakes = [
-        Mistake("--deployment", f"unknown deployment {name!r}; {suggestion(name, known)}")
+        Mistake("--deployment", f"unknown deployment {name!r}; {suggestion(name, known)}", MistakeCode.UNKNOWN_NAME)
         for name in deployments
         if name not in known
     ]
-    mistakes += [
-        Mistake("--fail", f"unknown indicator {c.indicator!r}; {suggestion(c.indicator, indicators)}")
-        for c in conditions
-        if c.indicator not in indicators and not c.indicator.startswith("engine_")
-    ]
-    if mistakes:
+    for condition in conditions:
+        name = condition.indicator
+        if name not in indicators and not name.startswith("engine_"):
+            what = f"unknown indicator {name!r}; {suggestion(name, indicators)}"
+            mistakes.append(Mistake("--fail", what, MistakeCode.UNKNOWN_NAME))
+    return mistakes
+
+
+def check_names(conditions: Sequence[Condition], indicators: Sequence[str], verb: str) -> None:
+    """Raise MistakesError for an indicator that is not known, before anything is measured."""
+    if mistakes := name_mistakes(conditions, [], [], indicators):
         raise MistakesError(verb, mistakes)
 
 
-def judge(
-    findings: Findings, conditions: Sequence[Condition], deployments: Sequence[str], level: float = 1.0
-) -> list[Judgement]:
-    """Judge every condition on every named deployment.
-
-    Inconclusive: no finding, or no proof that there is no leak, because a run is short or broken, a problem blocks the
-    gate, or a control has an unexpected verdict. A failure also needs a p of at most ``level`` (early looks share one
-    error probability).
-    """
-    by_name = {(finding.deployment, finding.indicator): finding for finding in findings.findings}
-    return [
-        _judgement(by_name.get((name, condition.indicator)), name, condition, doubt(findings, name), level)
-        for name in deployments
-        for condition in conditions
-    ]
-
-
-def doubt(findings: Findings, deployment: str) -> str | None:
-    """Why the findings of a deployment cannot show that it does not age; None if they can."""
-    for run in findings.runs:
-        if run.deployment == deployment and run.validity != "complete":
-            return f"replica {run.replica} is {run.validity}: {' '.join(run.reasons)}"
-    for problem in findings.problems:
-        if kind_description(problem.kind).blocks_gate and problem.deployment in (deployment, None):
-            return problem.message
-    for control in findings.controls:
-        # Its verdict counts, not its rate: one 95 % interval in twenty misses the true rate.
-        mistaken = (control.verdict == "aging") != (control.expected == "aging")
-        if mistaken and control.deployment != deployment and not control.deployment.startswith(f"{HARNESS}/"):
-            return f"the control {control.deployment} is {control.verdict}; expected {control.expected}"
-    return None
+def _parsed(text: str) -> Condition:
+    """Raises ValueError with what is wrong and what would be right."""
+    match = _CONDITION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"is not a condition; {_HOW.format(PRIMARY)}")
+    name, asked, written = match.groups()
+    if asked is None and name in QUANTITIES:  # 'growth_total > 500MiB' is of the memory
+        name, asked = PRIMARY, name
+    if asked is None:
+        raise ValueError(f"says no quantity; {_HOW.format(name)}")
+    quantity = next((one for one in QUANTITIES if one == asked), None)
+    if quantity is None:
+        raise ValueError(f"unknown quantity {asked!r}; {suggestion(asked, QUANTITIES)}; {_HOW.format(name)}")
+    limit, percent = _limit(name, quantity, written)
+    return Condition(name, quantity, limit, percent, written)
 
 
-def overall(judgements: Sequence[Judgement]) -> Outcome:
-    """Failed if one condition failed, passed if all passed (at least one), else inconclusive."""
-    outcomes = {judgement.outcome for judgement in judgements}
-    if Outcome.FAILED in outcomes:
-        return Outcome.FAILED
-    return Outcome.PASSED if outcomes == {Outcome.PASSED} else Outcome.INCONCLUSIVE
+def _limit(indicator: str, quantity: Quantity, written: str) -> tuple[float, bool]:
+    """The limit as a number, and whether it is a percentage. Raises ValueError."""
+    percent = written.endswith("%")
+    if percent and quantity == "per_request":
+        raise ValueError(f"{written} of the level per request is no sensible limit; {_in_units(indicator)}")
+    limit = _number(indicator, written.removesuffix("%").rstrip() if percent else written, plain=percent)
+    if math.isnan(limit):
+        raise ValueError(f"{written} is no number; {_in_units(indicator)}")
+    if limit < 0:
+        raise ValueError(
+            f"{written} is negative; a limit is the least growth that fails, or the least fall of what ages downwards"
+        )
+    if limit == 0:
+        raise ValueError(
+            f"{written}: no measurement can show that there is no growth at all; "
+            "give the smallest growth that matters, like 64B per request"
+        )
+    if limit > _MOST:
+        raise ValueError(f"{written} is no sensible limit: nothing grows so much; {_in_units(indicator)}")
+    return limit, percent
 
 
-def _judgement(finding: Finding | None, name: str, condition: Condition, why: str | None, level: float) -> Judgement:
-    per_hour = condition.per == "per_hour"
-    slope, interval = None, None
-    if finding is not None:
-        slope = finding.slope_per_hour if per_hour else finding.slope_per_request
-        interval = finding.ci_per_hour if per_hour else finding.ci_per_request
-    if slope is not None and interval is not None and ages_downwards(condition.indicator):
-        slope, interval = -slope, (-interval[1], -interval[0])  # a limit on how fast it falls
-    unit = condition.per.replace("_", " ")
-    if finding is None or slope is None or interval is None:
-        outcome = Outcome.INCONCLUSIVE
-        text = f"no {unit} rate could be estimated" + (f": {why}" if why else _because(finding))
-    else:
-        text = f"{slope:,.1f} {unit} [{interval[0]:,.1f}, {interval[1]:,.1f}], verdict {finding.verdict}"
-        if finding.verdict == "aging" and slope > condition.limit and (finding.p or 0.0) <= level:
-            outcome = Outcome.FAILED
-        elif why:
-            outcome, text = Outcome.INCONCLUSIVE, f"{text}; not shown: {why}"
-        elif interval[1] <= condition.limit:
-            outcome = Outcome.PASSED
-        else:
-            outcome = Outcome.INCONCLUSIVE
-    return Judgement(name, condition, outcome, f"{name}: {condition}: {text}")
+def _number(indicator: str, written: str, *, plain: bool) -> float:
+    try:
+        return float(written)
+    except ValueError:
+        pass
+    sign = -1.0 if written.startswith("-") else 1.0
+    name = base_name(indicator)
+    parse = parse_bytes if name.endswith(("_bytes", "_bytes_total")) else parse_duration
+    if plain or not name.endswith(("_bytes", "_bytes_total", "_seconds")):
+        raise ValueError(f"{written!r} is no limit of {indicator}; {_in_units(indicator)}")
+    try:
+        return sign * parse(written.lstrip("-"))
+    except ValueError:
+        raise ValueError(f"{written!r} is no limit of {indicator}; {_in_units(indicator)}") from None
 
 
-def _because(finding: Finding | None) -> str:
-    return "" if finding is None or not finding.notes else f": {' '.join(finding.notes)}"
+def _in_units(indicator: str) -> str:
+    name = base_name(indicator)
+    if name.endswith(("_bytes", "_bytes_total")):
+        return "write a size, like 256B, 1KiB or 4MiB, or a plain number of bytes"
+    if name.endswith("_seconds"):
+        return "write a time, like 5ms or 0.1s, or a percentage of its level per hour, like 5%"
+    return "write a plain number in its unit, or a percentage of its level per hour, like 5%"

@@ -2,30 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import aging.stats.trend_tests
-from aging.check.conditions import Condition, Judgement, Outcome, judge
-from aging.check.early_stop import Gate
-from aging.core.plugins import discover
-from aging.findings.build import analyze
-from aging.stats.trend_tests.base import TrendTest
+from aging.check.faults import Doubt, doubts_of_problems, doubts_of_runs, failures_so_far, without_failed
+from aging.check.gate import Gate
+from aging.check.judgement import Judge
+from aging.check.result import Stop, gate_result, stop_of
+from aging.core import format
+from aging.findings.gate import GateResult
+from aging.findings.problems import problems_of
+from aging.findings.run_validity import validities
+from aging.store.events import LookFailed
 from aging.store.results import Results, open_results
 
 
-def look(job: Mapping[str, Any]) -> list[str]:
-    """The messages of the conditions that have failed at ``job["look"]``; none where it has nothing of the error."""
-    conditions = [Condition(**condition) for condition in job["gate"]["conditions"]]
-    gate = Gate(conditions, job["gate"]["deployments"], job["gate"]["looks"])
-    level = gate.level(job["look"], job["crashed"])
-    if level == 0:
-        return []
-    return [judgement.message for judgement in failed(open_results(job["root"], checked=True), gate, level)]
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look has found: the gate's result so far, whether the campaign may end with it, and a line of text."""
+
+    gate: GateResult
+    stop: Stop | None
+    line: str
 
 
-def failed(results: Results, gate: Gate, level: float) -> list[Judgement]:
-    """The conditions that the results so far have failed at this ``level``."""
-    findings = analyze(results, discover(aging.stats.trend_tests, TrendTest))
-    judgements = judge(findings, gate.conditions, gate.deployments, level)
-    return [judgement for judgement in judgements if judgement.outcome is Outcome.FAILED]
+def look(job: Mapping[str, Any]) -> dict[str, Any]:
+    """The look ``job["look"]`` of a gate at a running campaign, as JSON."""
+    return asdict(look_at(open_results(job["root"]), Gate.of_json(job["gate"]), job["look"]))
+
+
+def look_at(results: Results, gate: Gate, number: int) -> Look:
+    """A look, counted from 1, at results that are being written."""
+    judge = Judge(results, gate, number)
+    judged = judge.conditions()
+    failures = failures_so_far(results, gate.names)
+    stop = stop_of(judged, failures, gate.pairs)
+    doubts: Sequence[Doubt] = ()
+    if stop == "passed":  # what forbids a pass is read only where one is at hand: it reads every row
+        doubts = [*unproven_controls(results, judge, gate), *_faults_so_far(results, gate)]
+        stop = None if doubts else stop
+    found = gate_result(gate, judged, failures, doubts, number)
+    return Look(found, stop, _line(found))
+
+
+def unproven_controls(results: Results, judge: Judge, gate: Gate) -> Iterator[Doubt]:
+    """The controls with a known leak that the gate, by its own rule, has not seen."""
+    for one in results.manifest.deployments:
+        known = one.known_ageing
+        if known is None or one.name in gate.names or not (known.per_request or known.per_hour):
+            continue
+        why = judge.control(one.name, known)
+        if why is not None:
+            yield Doubt(None, why)
+
+
+def _faults_so_far(results: Results, gate: Gate) -> list[Doubt]:
+    ended = replace(results, state=replace(results.state, phase="decided"))
+    crashed = [one for one in results.events if isinstance(one, LookFailed)]
+    if crashed:
+        return [Doubt(None, f"look {crashed[0].look} crashed")]
+    return without_failed(
+        [
+            *doubts_of_runs(validities(ended), gate.names, running=True),
+            *doubts_of_problems(problems_of(ended), gate.names),
+        ],
+        (),
+    )
+
+
+def _line(gate: GateResult) -> str:
+    parts = []
+    for one in gate.conditions:
+        per = {"per_request": "request", "per_hour": "h", "growth_total": ""}[one.quantity]
+        rate, bounds = format.bounded(one.indicator, one.estimate, one.interval, per)
+        parts.append(f"{one.deployment}: {one.condition}: {rate} [{bounds}], {one.outcome}")
+    parts += [f"{one.deployment}: {one.code}" for one in gate.server_failures]
+    return f"look {gate.look} of {gate.looks}, {format.readable_duration(gate.minutes * 60)}: {'; '.join(parts)}"

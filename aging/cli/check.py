@@ -1,40 +1,75 @@
-"""Gate a change: run a short campaign and fail when a leak is above a limit.
+"""Gate a change in CI: fail when a server leaks more than a limit, pass when it is shown to leak less.
 
-A condition names an indicator, its rate per hour or per request, and the limit:
+FILE is a campaign file, run until the gate is decided or its budget of load is used. DIR is a result directory, which
+is judged again with other limits; nothing in it is changed. --command starts any HTTP server without a file.
 
-  aging check FILE --fail 'process_anon_swap_bytes:per_request > 256'
+  aging check FILE --fail 'process_anon_swap_bytes:per_request > 256B' --budget 10m
+  aging check FILE --fail 'growth_total > 500MiB' --fail 'client_ttft_seconds:per_hour > 5%'
+  aging check results/mine/20261130T001500Z --fail 'process_anon_swap_bytes:per_request > 64B'
+  aging check --command 'node app.js {port}' --request 'GET:/items/{number}' --fail 'growth_total > 50MiB'
 
-The gate fails (exit 1) when a deployment's verdict is `aging` and its rate is above the
-limit. It passes (exit 0) when the whole interval of every deployment's rate is below the
-limit. Otherwise it is inconclusive (exit 3): too short, too noisy, or a broken run.
-Controls (deployments with a configured leak) are judged only if named; a control with
-the wrong verdict makes the gate inconclusive.
+Without a FILE, --command starts any HTTP server, and --request says what it gets: METHOD:PATH, the file of a body
+after @, and the expected statuses after = (default: 200 to 299), like POST:/v1/x@body.json or GET:/items/{number}=404.
+A space before = keeps it apart from a query: 'GET:/q?limit=100 =404'. {port} is a free port; {number} and {random}
+differ from request to request. A server that cannot follow --rate gets as many requests as it answers. For a server
+that runs already there is aging observe.
 
-With --looks N the gate is evaluated N times at equal intervals while the campaign runs;
-the campaign ends as soon as the gate has failed. All looks together have the error rate
-of one (O'Brien-Fleming spending). A campaign is never ended early to pass.
+A condition is INDICATOR:QUANTITY > LIMIT. Quantities are per_request and per_hour (the present rate, after the warm-up)
+and growth_total (all growth of the run). Limits take units: 256B, 1KiB, 5ms, or a percentage of the level: 5%.
+
+Exit 1: the lower bound of a rate is above its limit. Exit 0: the upper bound of every rate is below its limit. Exit 3:
+neither, or the measurement is in doubt. Exit 4: a server did not start, died or answered only errors; the tail of its
+log is printed. A failed condition wins over a failed server, and that over doubt.
+
+The gate is judged early and often, and ends as soon as it is decided, or as soon as the rest of the budget will not
+decide it. With all looks together, a server at its limit fails with a probability of at most --alpha, and one at twice
+the limit passes with at most --beta. Controls (deployments with a configured leak) are judged only if named; one whose
+leak is not seen makes the gate inconclusive.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.cli.arguments import looks
+from aging.cli.ad_hoc_arguments import arguments as ad_hoc_arguments
+from aging.cli.ad_hoc_arguments import campaign_text
+from aging.cli.baseline_arguments import baseline_arguments, baseline_options, plan, save, stored_for
 from aging.cli.console import console
-from aging.core.errors import AgingError, ExitCode
+from aging.core.errors import ExitCode
 
 if TYPE_CHECKING:
-    from aging.check.conditions import Condition
+    from collections.abc import Sequence
+
+    from aging.app.check import GateRequest, GateRun
+    from aging.check.report_kinds import WantedReport
+    from aging.check.reports.base import GateContext
+    from aging.core.errors import Mistake
+    from aging.findings.gate import GateResult
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="campaign file")
     parser.add_argument(
-        "--fail", action="append", required=True, metavar="CONDITION", help="'INDICATOR:per_hour|per_request > NUMBER'"
+        "what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory; or give --command"
     )
+    parser.add_argument(
+        "--fail",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="'INDICATOR:per_request|per_hour|growth_total > LIMIT'; repeatable",
+    )
+    parser.add_argument(
+        "--budget",
+        "--duration",
+        metavar="TIME",
+        help="longest load, like 10m; default: the duration in the file",
+    )
+    parser.add_argument("--alpha", default="0.01", metavar="P", help="probability of a false red; default: 0.01")
+    parser.add_argument("--beta", default="0.05", metavar="P", help="probability of a false green; default: 0.05")
     parser.add_argument(
         "--deployment",
         action="append",
@@ -43,69 +78,115 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="judge only this deployment; repeatable; default: all except controls",
     )
     parser.add_argument(
-        "--looks",
-        type=looks,
-        default=1,
-        metavar="N",
-        help="evaluate N times while it runs (1 to 100); default: only at the end",
+        "--report",
+        action="append",
+        default=[],
+        metavar="KIND=PATH",
+        help="write the result as junit, markdown, json or github; repeatable",
     )
-    parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    ad_hoc_arguments(parser)
+    baseline_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    from aging.app.run import run_campaign
+    from aging.app.baselines.comparison import compared
+    from aging.app.check import run_gate
     from aging.campaign.load import read_campaign
-    from aging.check.conditions import Outcome as GateOutcome
-    from aging.check.conditions import judge, overall, parse_conditions
-    from aging.check.early_stop import Gate, failed_looks
-    from aging.runner.campaign import Outcome
-    from aging.store.journal import read_journal
+    from aging.check.reports.base import GateContext
 
-    conditions = parse_conditions(options.fail)
-    gate = Gate(
-        conditions, _deployments_to_judge(options.file, conditions, options.deployment, options.looks), options.looks
-    )
+    text = campaign_text(options)
+    if text is not None and options.print_campaign:
+        print(text.text, end="")
+        return ExitCode.DONE
+    request, reports = _asked(options)
+    if text is None and options.what.is_dir():
+        if options.plan:
+            return plan(options, None, request, console())
+        return _judge_again(options, request, reports)
+    campaign_text = text or read_campaign(options.what)
+    if options.plan:
+        return plan(options, campaign_text, request, console())
+    with compared(campaign_text, baseline_options(options, request), request.deployments, console()) as both:
+        compares = replace(request, stored=both.stored, compared_with=both.what)
+        ran: GateRun = run_gate(both.campaign, compares, console())
+    context = GateContext(ran.campaign, options.what, ran.layout.root)
+    code = _conclude(ran.result, context, reports, ran.exit_code)
+    console().print(f"report: {ran.layout.report}", soft_wrap=True)
+    save(options, ran.layout.root, request, ran.result.outcome, console())
+    return code
+
+
+def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
+    from aging.core.blas_threads import one_thread
+
+    one_thread()
+    from aging.app.check import check_directory
+    from aging.check.reports.base import GateContext
+    from aging.check.wording import exit_code
+    from aging.store.results import open_results
+
+    root, stored = options.what, stored_for(options.what, options, request)
+    judged = replace(request, stored=stored, compared_with=None if stored is None else stored.what)
+    result = check_directory(root, judged)
+    code = _conclude(result, GateContext(open_results(root).name, None, root), reports, exit_code(result))
+    save(options, root, request, result.outcome, console())
+    return code
+
+
+def _conclude(gate: GateResult, context: GateContext, reports: Sequence[WantedReport], code: ExitCode) -> ExitCode:
+    """Print the result and write its reports; a gate whose report is missing has not passed."""
+    from aging.check.report_kinds import write_reports
+    from aging.cli.gate import show_gate
+
     out = console()
-    overrides = {"duration": options.duration, "scale": options.scale}
-    campaign_run = run_campaign(read_campaign(options.file), options.results, overrides, out, gate)
-    if campaign_run.decided:
-        out.print(f"ended early at {campaign_run.decided}", markup=False, soft_wrap=True)
-    # A failure at an early look is final; otherwise the end is the last look.
-    last = gate.level(gate.looks, failed_looks(read_journal(campaign_run.layout.journal)))
-    judgements = judge(campaign_run.findings, conditions, gate.deployments, 1.0 if campaign_run.decided else last)
-    for judgement in judgements:
-        out.print(f"{judgement.outcome.value}: {judgement.message}", markup=False, soft_wrap=True)
-    out.print(f"report: {campaign_run.layout.report}", soft_wrap=True)
-    if campaign_run.outcome is Outcome.INTERRUPTED:
-        return ExitCode.INTERRUPTED
-    match overall(judgements):
-        case GateOutcome.FAILED:
-            return ExitCode.GATE_FAILED
-        case GateOutcome.PASSED:
-            return ExitCode.DONE
-        case GateOutcome.INCONCLUSIVE:
-            return ExitCode.INCONCLUSIVE
+    show_gate(gate, out)
+    unwritten = write_reports(reports, gate, context, print)
+    for line in unwritten:
+        out.print(line, soft_wrap=True)
+    return ExitCode.INCONCLUSIVE if unwritten and code is ExitCode.DONE else code
 
 
-def _deployments_to_judge(file: Path, conditions: Sequence[Condition], named: Sequence[str], looks: int) -> list[str]:
-    """The deployments to judge. Raises AgingError for unknown names, or if none is left, before hours of load."""
-    from aging.campaign.load import load_campaign
-    from aging.campaign.plan import rounds
-    from aging.check.conditions import check_names
-    from aging.core.metrics import indicators
-    from aging.runner.catalogue import Catalogue
+def _asked(options: argparse.Namespace) -> tuple[GateRequest, Sequence[WantedReport]]:
+    """What is asked, and its reports. Raises MistakesError with everything that cannot be read."""
+    from aging.app.check import GateRequest
+    from aging.check.conditions import conditions_and_mistakes
+    from aging.check.report_kinds import parse_reports
+    from aging.core.errors import Mistake, MistakesError
+    from aging.core.quantities import parse_duration
 
-    catalogue = Catalogue.discovered()
-    campaign = load_campaign(file, catalogue.kinds())
-    plugins = [catalogue.deployments[options.kind](options, None) for options in campaign.deployment]
-    if looks > 1 and len(rounds(campaign)) > 1:
-        raise AgingError(f"--looks {looks}: {file} has several rounds; looks need all runs in one round")
-    classes = [] if campaign.load is None else [one.name for one in campaign.load.classes]
-    check_names(conditions, named, [one.options.name for one in plugins], indicators(classes))
-    judged = list(named) or [one.options.name for one in plugins if one.known_aging() is None]
-    if not judged:
-        names = " ".join(f"--deployment {one.options.name}" for one in plugins)
-        raise AgingError(f"{file}: every deployment is a control, and controls are not judged; name them: {names}")
-    return judged
+    mistakes: list[Mistake] = []
+    numbers = {name: _number(f"--{name}", getattr(options, name), mistakes) for name in ("alpha", "beta")}
+    budget, reports = None, []
+    if options.budget is not None:
+        try:
+            budget = parse_duration(options.budget)
+        except ValueError as error:
+            mistakes.append(Mistake("--budget", str(error)))
+    try:
+        reports = parse_reports(options.report)
+    except MistakesError as error:
+        mistakes += [Mistake("--report", str(one)) for one in error.mistakes]
+    if mistakes:
+        raise MistakesError("check", [*conditions_and_mistakes(options.fail)[1], *mistakes])
+    request = GateRequest(
+        conditions=options.fail,
+        deployments=options.deployment,
+        alpha=numbers["alpha"],
+        beta=numbers["beta"],
+        budget=budget,
+        results=options.results,
+        scale=options.scale,
+    )
+    return request, reports
+
+
+def _number(name: str, text: str, mistakes: list[Mistake]) -> float:
+    from aging.core.errors import Mistake
+
+    try:
+        return float(text)
+    except ValueError:
+        mistakes.append(Mistake(name, f"{text!r} is no probability; give a number between 0 and 0.5, like 0.01"))
+        return math.nan

@@ -115,7 +115,7 @@ def _conditions(options: argparse.Namespace) -> Sequence[Condition | None]:
         from aging.check.conditions import check_names
         from aging.core.metrics import indicators
 
-        check_names([one for one in conditions if one is not None], [], [], indicators(()), "observe")
+        check_names([one for one in conditions if one is not None], indicators(()), "observe")
     return conditions
 
 

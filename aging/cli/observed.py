@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aging.app.run import CampaignRun
-    from aging.check.conditions import Condition, Judgement
+    from aging.check.conditions import Condition
+    from aging.check.observation import Judgement
 
 
 def conclude(ran: CampaignRun, conditions: Sequence[Condition | None], *, as_json: bool) -> ExitCode:
@@ -39,7 +40,7 @@ def conclude(ran: CampaignRun, conditions: Sequence[Condition | None], *, as_jso
 
 def _exit_code(ran: CampaignRun, judgements: Sequence[Judgement]) -> ExitCode:
     """That of the gate, unless it was interrupted; INCONCLUSIVE if it died, or nothing of it was judged."""
-    from aging.check.conditions import Outcome, overall
+    from aging.check.observation import Outcome, overall
 
     code = exit_code(ran.outcome)
     if code is ExitCode.INTERRUPTED:

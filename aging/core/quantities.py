@@ -25,10 +25,15 @@ def parse_duration(text: Any) -> float:
 
 def parse_size(text: Any) -> int:
     """Bytes of ``4096B``, ``16KiB``, ``1.5GiB``. Raises ValueError with examples."""
+    return round(parse_bytes(text))
+
+
+def parse_bytes(text: Any) -> float:
+    """As :func:`parse_size`, with parts of a byte, as a rate may have them."""
     wrong = f'{text!r} is not a size; write a number with its unit, like "4096B", "16KiB" or "1.5GiB"'
     if not isinstance(text, str):
         raise ValueError(wrong)
-    return round(_sum(text, _BYTES, wrong))
+    return _sum(text, _BYTES, wrong)
 
 
 def _sum(text: str, units: dict[str, Any], wrong: str) -> float:

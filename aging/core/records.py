@@ -89,7 +89,7 @@ Failure = Literal[
     "cut",
 ]
 """Kind of an error, in this order: no connection · no complete answer within the timeout · connection lost · answer
-ended early · not an HTTP or SSE answer · a part exceeded a limit · HTTP status other than 200 · a redirect, which is
+ended early · not an HTTP or SSE answer · a part exceeded a limit · a wrong HTTP status · a redirect, which is
 not followed · an error reported in the stream · a complete answer without a token · a token that is not the one that
 the server must send there, or one too few or too many · cut by the end of the run, or by a rejuvenation after its
 `drain`."""
@@ -104,7 +104,8 @@ class RequestRecord:
     server). ``failure`` is the kind of an error (:data:`Failure`), ``error`` its message. ``held`` is true if it
     waited for a rejuvenation. ``itl_p50``, ``itl_p99`` and ``stall`` are the median, the 99th percentile and the
     maximum of the times between tokens, in seconds. ``counted`` is true if the client counted ``output_tokens``
-    because the answer had no usage.
+    because the answer had no usage. A plain request has no tokens: first and last are the bytes of its answer's
+    body, or the head of an answer without one.
     """
 
     index: int

@@ -76,10 +76,21 @@ REQUEST_COLUMNS: Mapping[str, Column] = {
     "generation": Column("integer", "—", "which start of the server it was sent to"),
     "scheduled": Column("float", "seconds", "when it was due"),
     "sent": Column("float", "seconds", "when it was sent", "`dropped`, or held until the run ended"),
-    "first_token": Column("float", "seconds", "when the first token was received", _NOT_STREAMED),
-    "last_token": Column("float", "seconds", "when the last token was received", "no token came"),
+    "first_token": Column(
+        "float",
+        "seconds",
+        "when the first token was received; of a plain request the first byte of the body",
+        _NOT_STREAMED,
+    ),
+    "last_token": Column(
+        "float", "seconds", "when the last token was received; of a plain request the last byte", "no token came"
+    ),
     "finished": Column("float", "seconds", "when the record was made"),
-    "streaming": Column("true or false", "—", "whether the answer was asked for as a stream"),
+    "streaming": Column(
+        "true or false",
+        "—",
+        "whether the answer was asked for as a stream; true of a plain request, which is read as it comes",
+    ),
     "prompt_tokens": Column("integer", "tokens", "length of the prompt"),
     "output_tokens_asked": Column("integer", "tokens", "length of answer that was asked for"),
     "output_tokens": Column("integer", "tokens", "length of the answer", "no answer came"),
@@ -95,8 +106,8 @@ REQUEST_COLUMNS: Mapping[str, Column] = {
     "failure": Column(
         "text",
         "—",
-        "kind of the error: `connect`, `timeout`, `reset`, `truncated`, `garbage`, `too-long`, `http` (status other"
-        " than 200), `redirect`, `reported` (in the stream), `no-token`, `wrong` (not what the reference server must"
+        "kind of the error: `connect`, `timeout`, `reset`, `truncated`, `garbage`, `too-long`, `http` (a wrong"
+        " status), `redirect`, `reported` (in the stream), `no-token`, `wrong` (not what the reference server must"
         " answer), `cut` (the run ended first, or the `drain` of a rejuvenation)",
         "`status` is not `error`, or a result of 0.1",
     ),

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import Field
 
 import aging.deployments.runtimes
-from aging.campaign.schema import DeploymentOptions, SubjectOptions, Table
+from aging.campaign.schema import DeploymentOptions, PackagedOptions, SubjectOptions, Table
 from aging.core import malloc_probe
 from aging.core.endpoint import Answers, Endpoint
 from aging.core.errors import require
@@ -27,7 +27,7 @@ from aging.core.plugins import discover
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
 from aging.deployments.actions import TRIM, Offer
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements, create, environments_folder
 from aging.deployments.lifecycle import Launch, Origin
 from aging.deployments.origins.child import LaunchedProcesses
 
@@ -163,9 +163,28 @@ class DeploymentBase(ABC, Generic[S]):
         return "kind"
 
     @property
-    def environment(self) -> Requirements | None:
-        """The environment that it runs in; None if it requires none."""
+    def pinned(self) -> Requirements | None:
+        """The environment with the pinned versions; None if it requires none."""
         return self.requirements[0] if self.requirements else None
+
+    @property
+    def environment(self) -> Requirements | None:
+        """The environment that it runs in, with its `packages` where it has some; None if it requires none."""
+        packages = self.options.packages if isinstance(self.options, PackagedOptions) else ()
+        return self.pinned.with_packages(packages, self.kind) if self.pinned is not None and packages else self.pinned
+
+    @property
+    def interpreter(self) -> str:
+        """The path of the interpreter of its environment."""
+        return str(self._needed.python(environments_folder()))
+
+    def program(self, name: str) -> str:
+        """The path of a program of its environment."""
+        return str(self._needed.program(environments_folder(), name))
+
+    @property
+    def _needed(self) -> Requirements:
+        return require(self.environment, f"the environment of {self.options.name}")
 
     def missing(self) -> str | None:
         """Why it cannot be launched on this host, and the remedy; None if it can."""
@@ -174,7 +193,12 @@ class DeploymentBase(ABC, Generic[S]):
             return None
         outdated = needs.stamp(environments_folder()).exists()
         what = "installed with other versions than the pinned ones" if outdated else "not installed"
-        return f"the {self.kind} runtime is {what}; run: aging env create {needs.name}"
+        return f"the {self.kind} runtime is {what}; run: aging env create {needs.creation}"
+
+    def install(self) -> None:
+        """Build the environment that it runs in, unless it is built. Raises AgingError."""
+        if self.environment is not None:
+            create(self.environment)
 
     def common_metrics(self) -> Mapping[str, EngineMetric]:
         """Its metrics with a common name."""

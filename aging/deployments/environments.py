@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +26,7 @@ def create(requirements: Requirements) -> Path:
     folder = environments_folder() / requirements.name
     if requirements.installed(environments_folder()):
         return folder
-    recipe, begun = json.dumps(requirements.recipe), folder / "aging-begun.json"
+    recipe, begun = json.dumps(requirements.recipe), folder / _BEGUN
     if not begun.is_file() or begun.read_text() != recipe:
         try:
             shutil.rmtree(folder, ignore_errors=True)
@@ -45,7 +47,7 @@ def create(requirements: Requirements) -> Path:
     except subprocess.CalledProcessError as error:
         raise AgingError(
             f"environment {requirements.name!r}: {_installer()} exited {error.returncode} (see its output above); "
-            f"to continue, run: aging env create {requirements.name}"
+            f"to continue, run: aging env create {requirements.creation}"
         ) from None
     with writing(folder):
         requirements.stamp(environments_folder()).write_text(recipe)
@@ -66,6 +68,18 @@ def state(requirements: Requirements) -> str:
     if requirements.stamp(environments_folder()).exists():
         return "outdated"
     return "half built" if (environments_folder() / requirements.name).exists() else "not installed"
+
+
+def built_variants(known: Mapping[str, Requirements]) -> Mapping[str, Requirements]:
+    """The environments of other releases that exist, by name; ``known`` are those of the pinned ones."""
+    found = {}
+    for begun in sorted(environments_folder().glob(f"*+*/{_BEGUN}")):
+        base, _, variant = begun.parent.name.partition("+")
+        if base in known:
+            pins = tuple(json.loads(begun.read_text()))
+            kept = tuple(pin for pin in pins if not pin.startswith(_WITHOUT))
+            found[begun.parent.name] = Requirements(begun.parent.name, kept, known[base].left_out, (variant,))
+    return found
 
 
 def _install_without(python: Path, requirements: Requirements) -> None:
@@ -105,6 +119,29 @@ class Requirements:
     name: str
     pins: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    variant: tuple[str, ...] = ()
+    """The requirements that replaced pins, as they were given."""
+
+    def with_packages(self, packages: Sequence[str], kind: str) -> Requirements:
+        """The same environment with these requirements in place of the pins of their names, under a name of its own.
+
+        The ``kind`` of the runtime stands for its first pin's package, whatever that is called on this device. Versions
+        of dependencies are those that the installer chooses for the other release. Raises ValueError for a text that
+        is no requirement.
+        """
+        from aging.deployments.dependencies import replaced  # noqa: PLC0415 - 2 MB, where packages are named
+
+        return Requirements(
+            f"{self.name}+{folder_part(packages)}",
+            tuple(replaced(self.pins, packages, kind)),
+            self.left_out,
+            tuple(packages),
+        )
+
+    @property
+    def creation(self) -> str:
+        """The arguments of ``aging env create`` that build it."""
+        return shlex.join((self.name.partition("+")[0], *self.variant))
 
     def python(self, environments: Path) -> Path:
         """The path of the environment's interpreter; it need not exist."""
@@ -128,12 +165,17 @@ class Requirements:
     def recipe(self) -> tuple[str, ...]:
         """Everything that determines the installed packages."""
         held = self.constraints.read_text().split() if self.constraints else ()
-        return (*self.pins, *(f"without {name}" for name in self.left_out), *held)
+        return (*self.pins, *(f"{_WITHOUT}{name}" for name in self.left_out), *held)
 
     def installed(self, environments: Path) -> bool:
         """Whether the environment is complete and was built from this recipe."""
         stamp = self.stamp(environments)
         return stamp.exists() and tuple(json.loads(stamp.read_text())) == self.recipe
+
+
+def folder_part(packages: Sequence[str]) -> str:
+    """Requirements as a part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9._=+-]+", "-", "+".join(packages))[:_LONGEST_NAME]
 
 
 def environments_folder() -> Path:
@@ -142,4 +184,7 @@ def environments_folder() -> Path:
     return Path(os.environ.get("AGING_ENVIRONMENTS") or default)
 
 
+_BEGUN = "aging-begun.json"
+_WITHOUT = "without "
+_LONGEST_NAME = 120
 _PINS = Path(__file__).parent / "_pins"

@@ -54,6 +54,10 @@ class ConditionResult:
     sites: Sequence[AllocationSite] = ()
     longer_minutes: float | None = None
     """How much longer to measure for a decision; None where not known."""
+    work_per_minute: float | None = None
+    """What a minute of load is in the unit of ``limit``: requests, or hours (1/60); None of a growth in all."""
+    since_minutes: float = 0.0
+    """The minute of load from which on the series was judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class GateResult:
     doubts: Sequence[str] = ()
     baseline: BaselineUsed | None = None
     notes: Sequence[str] = field(default=())
+    look_minutes: Sequence[float] = ()
+    """The minutes of load of the looks that were made."""
 
     @property
     def early(self) -> bool:

@@ -7,9 +7,10 @@ their number, so that a cell without one is 0. Gaps stay gaps. No series crosses
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,9 @@ _BASE: Base = "sent"
 
 _TAIL = 0.95
 
+
+_WORK = ("generation", "sent", "finished", "status", "prompt_tokens", "output_tokens")
+"""What of a request record counts work."""
 
 _ATTACHED = "attach"
 _UPTIME = "process_uptime_seconds"
@@ -139,6 +143,8 @@ class _Run:
     requests: pd.DataFrame
     served: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
     """Requests and tokens by the counters of the engine itself: monotonic times, and how many until then."""
+    counted: Literal["sent", "finished"] = "sent"
+    """When a request counts as work. While a load runs, those in flight have no record: then when they ended."""
 
 
 def load_classes(results: Results, deployment: str) -> tuple[str, ...]:
@@ -150,19 +156,27 @@ def load_classes(results: Results, deployment: str) -> tuple[str, ...]:
 
 def run_window(results: Results, deployment: str, replica: int) -> Window | None:
     """The window of one run; None for a run whose load never started."""
+    window = planned_window(results, deployment, replica)
+    if window is None or results.manifest.campaign.warmup_seconds is not None:
+        return window
+    return replace(window, warmup=_automatic_warmup(results.tree(deployment, replica), replace(window, age=None)))
+
+
+def planned_window(results: Results, deployment: str, replica: int) -> Window | None:
+    """As :func:`run_window`, without a warm-up where the campaign names none."""
     run = results.state.runs.get((deployment, replica))
     if run is None or run.load_start is None or run.planned_seconds is None:
         return None
     campaign = results.manifest.campaign
     ends = [run.load_start + run.planned_seconds, run.load_end, run.died]
     if run.load_end is None:  # still running, or killed with its runner: the window ends with the samples
-        seen = results.tree(deployment, replica)
+        seen = results.tree(deployment, replica, columns=("mono",))
         ends.append(None if seen.empty else float(seen["mono"].max()))
     end = min(end for end in ends if end is not None)
     warmup, grid = campaign.warmup_seconds or 0.0, _grid(campaign, run, end)
     without = [(gap.gone, gap.back) for gap in load_gaps(results, deployment, replica)]
     age, start_known = _before(results, deployment, replica, run.earlier)
-    window = Window(
+    return Window(
         run.load_start,
         end,
         warmup,
@@ -173,9 +187,6 @@ def run_window(results: Results, deployment: str, replica: int) -> Window | None
         start_known=start_known,
         undriven=without,
     )
-    if campaign.warmup_seconds is None:
-        window = replace(window, warmup=_automatic_warmup(results.tree(deployment, replica), replace(window, age=None)))
-    return window
 
 
 def _before(results: Results, deployment: str, replica: int, earlier: float) -> tuple[float | None, bool]:
@@ -279,6 +290,37 @@ class Measured:
         yield from _sampled(engine, ENGINE_METRICS, run)
         yield from _of_engine(engine, run)
         yield from _client(run, load_classes(results, deployment), objectives_of(results.manifest.load_of(deployment)))
+
+
+def chosen_series(
+    results: Results, deployment: str, replica: int, indicators: Collection[str], window: Window
+) -> list[Series]:
+    """The series of these indicators alone, one a generation, from only the rows and columns that they need.
+
+    Work counts requests when they ended.
+    """
+
+    def named(names: Collection[str]) -> list[str]:
+        return [name for name in names if name in indicators]
+
+    of_client = [name for name in indicators if name.startswith("client_")]
+    columns = None if of_client else _WORK
+    requests = results.requests(deployment, replica, columns)
+    of_engine = [name for name in indicators if name.startswith("engine_")]
+    engine = results.samples(deployment, "engine", replica) if of_engine or requests.empty else pd.DataFrame()
+    run = _Run(deployment, replica, window, requests, _served(engine) if requests.empty else {}, "finished")
+    found: list[Series] = []
+    if process := named(_PROCESS):
+        found += _sampled(results.tree(deployment, replica, columns=("mono", "generation", *process)), process, run)
+    if device := named((DEVICE_MEMORY,)):
+        found += _sampled(device_samples(results, deployment, replica), device, run)
+    if allocator := named(ALLOCATOR):
+        found += _sampled(results.tree(deployment, replica, "allocator"), allocator, run)
+    if of_engine:
+        found += (*_sampled(engine, ENGINE_METRICS, run), *_of_engine(engine, run))
+    if of_client:
+        found += _client(run, load_classes(results, deployment), objectives_of(results.manifest.load_of(deployment)))
+    return [one for one in found if one.indicator in indicators]
 
 
 def device_samples(results: Results, deployment: str, replica: int) -> pd.DataFrame:
@@ -454,18 +496,18 @@ def _on_grid(grid: object, t: Floats, y: Floats, window: Window) -> tuple[Floats
 
 
 def _work(run: _Run, at: Floats) -> dict[str, Floats]:
-    """Requests sent, and tokens of those that were done, until each of the monotonic times ``at``.
+    """Requests sent, or ended, and tokens of those that were done, until each of the monotonic times ``at``.
 
     Without a load of the campaign's own: what the engine itself has counted.
     """
     requests = run.requests
     if requests.empty:
         return {name: np.interp(at, *counted) for name, counted in run.served.items()}
-    sent = np.sort(_array(requests["sent"].dropna()))
+    counted = np.sort(_array(requests.loc[requests["sent"].notna(), run.counted]))
     done = requests[requests["status"] == "ok"].sort_values("finished")
     tokens = np.cumsum(_array(done["prompt_tokens"]) + _array(done["output_tokens"].fillna(0)))
     return {
-        "requests": np.searchsorted(sent, at, side="right").astype(np.float64),
+        "requests": np.searchsorted(counted, at, side="right").astype(np.float64),
         "tokens": np.append(0.0, tokens)[np.searchsorted(_array(done["finished"]), at, side="right")],
     }
 

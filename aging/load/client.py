@@ -22,9 +22,9 @@ from aging.core import http
 from aging.core.endpoint import Endpoint
 from aging.core.records import RequestRecord
 from aging.load.http.transport import Transport
-from aging.load.requests.bodies import content
-from aging.load.requests.prompts import messages
+from aging.load.requests.outgoing import Outgoing, outgoing
 from aging.load.requests.send import Answer, send
+from aging.load.requests.written import WrittenRequest
 from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
 from aging.load.timer import Timer
 
@@ -65,7 +65,7 @@ class Client:
     """Drives one deployment with one schedule and hands every :class:`RequestRecord` to ``record``.
 
     ``load_start`` is the monotonic time that the schedule's times count from; ``generation`` is that of the server at
-    ``endpoint``.
+    ``endpoint``. ``written`` are the plain requests of the load, by their places.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that a load needs
@@ -78,7 +78,9 @@ class Client:
         *,
         transport: http.AsyncBaseTransport | None = None,
         generation: int = 1,
+        written: Sequence[WrittenRequest] = (),
     ) -> None:
+        self._written = written
         self._route = _Route(endpoint, generation)
         self._limits = limits
         self._seed = seed
@@ -176,25 +178,25 @@ class Client:
 
     async def _drive(self, requests: Iterable[PlannedRequest], arrived: Callable[[PlannedRequest], object]) -> None:
         schedule = iter(requests)
-        ahead: deque[tuple[PlannedRequest, bytes]] = deque()
+        ahead: deque[tuple[PlannedRequest, Outgoing]] = deque()
         while True:
             await asyncio.sleep(0)  # the request that has just arrived goes out first
             while len(ahead) < _AHEAD and (not ahead or self._due(ahead[0][0]) - time.monotonic() > _LEISURE_SECONDS):
                 if (request := next(schedule, None)) is None:
                     break
-                ahead.append((request, self._content(request)))
+                ahead.append((request, self._outgoing(request)))
                 await asyncio.sleep(0)
             if not ahead:
                 return
-            request, written = ahead.popleft()
+            request, message = ahead.popleft()
             if not self._stop.is_set():
                 await self._timer.wait_until(self._due(request))
             if self._stop.is_set():
                 return
             arrived(request)
-            self._arrive(request, written)
+            self._arrive(request, message)
 
-    def _arrive(self, request: PlannedRequest, written: bytes) -> None:
+    def _arrive(self, request: PlannedRequest, message: Outgoing) -> None:
         full = self._open_in_flight >= self._limits.concurrency_cap
         if self._held or self._backlog or (full and time.monotonic() < self._catching_up_until):
             self._backlog.append(request)
@@ -202,11 +204,11 @@ class Client:
             self._finish(request, self._due(request), None, Answer(status="dropped"), self._route.generation)
         else:
             self._catching_up_until = -math.inf
-            self._send(request, written, held=False)
+            self._send(request, message, held=False)
 
-    def _send(self, request: PlannedRequest, written: bytes, *, held: bool) -> None:
+    def _send(self, request: PlannedRequest, message: Outgoing, *, held: bool) -> None:
         self._open_in_flight += 1
-        task = self._begin(request, self._due(request), written, held=held)
+        task = self._begin(request, self._due(request), message, held=held)
         task.add_done_callback(self._answered)
 
     def _answered(self, _: asyncio.Task[None]) -> None:
@@ -217,7 +219,7 @@ class Client:
     def _send_backlog(self) -> None:
         while self._backlog and not self._held and self._open_in_flight < self._limits.concurrency_cap:
             request = self._backlog.popleft()
-            self._send(request, self._content(request), held=True)
+            self._send(request, self._outgoing(request), held=True)
 
     def _due(self, request: PlannedRequest) -> float:
         return self._load_start + request.at
@@ -234,7 +236,7 @@ class Client:
             if self._stop.is_set() or now >= end:
                 return
             # Due when its place is free and it need not yield: there is no schedule to be late for.
-            await asyncio.wait((self._begin(request, now, self._content(request), held=False),))
+            await asyncio.wait((self._begin(request, now, self._outgoing(request), held=False),))
             await self._pause_until(min(time.monotonic() + loop.think, end))
 
     def _yields(self, loop: ClosedLoop) -> bool:
@@ -257,12 +259,12 @@ class Client:
 
     # Both.
 
-    def _content(self, request: PlannedRequest) -> bytes:
-        return content(self._route.endpoint, request, messages(request, self._seed))
+    def _outgoing(self, request: PlannedRequest) -> Outgoing:
+        return outgoing(self._route.endpoint, request, self._seed, self._written)
 
-    def _begin(self, request: PlannedRequest, due: float, written: bytes, *, held: bool) -> asyncio.Task[None]:
+    def _begin(self, request: PlannedRequest, due: float, message: Outgoing, *, held: bool) -> asyncio.Task[None]:
         route = self._route
-        task = asyncio.create_task(self._exchange(request, due, written, route, held))
+        task = asyncio.create_task(self._exchange(request, due, message, route, held))
         self._in_flight[task] = route.generation
         task.add_done_callback(self._done)
         return task
@@ -273,10 +275,12 @@ class Client:
         if not task.cancelled():
             task.result()  # a bug in the client must not pass for a quiet server
 
-    async def _exchange(self, request: PlannedRequest, due: float, written: bytes, route: _Route, held: bool) -> None:
+    async def _exchange(
+        self, request: PlannedRequest, due: float, message: Outgoing, route: _Route, held: bool
+    ) -> None:
         sent = time.monotonic()
         try:
-            answer = await send(self._transport, route.endpoint, request, written, self._limits.timeout)
+            answer = await send(self._transport, route.endpoint, request, message, self._limits.timeout)
         except asyncio.CancelledError:
             by_rejuvenation = asyncio.current_task() in self._cut
             why = "cut by a rejuvenation: not finished within `drain`" if by_rejuvenation else _UNFINISHED

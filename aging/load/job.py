@@ -11,9 +11,10 @@ from aging.campaign.load_tables import typed_load
 from aging.campaign.schema import LoadTable
 from aging.core.endpoint import Endpoint
 from aging.load.arrivals.base import Phase
+from aging.load.requests.written import WrittenRequest
 from aging.load.schedule.classes import LoadClass, arrival_kinds, classes_of, length_kinds
 from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
-from aging.load.schedule.schedule import ScheduleHash, class_draws, closed_loops, merged
+from aging.load.schedule.schedule import ScheduleHash, class_draws, closed_loops, merged, written_of
 
 _MOST_A_SECOND = 1_000_000
 """More requests than a closed loop ever sends."""
@@ -49,11 +50,15 @@ class Job:
 
         ``driven`` is how many seconds another process has driven them; numbers it may have used are not used again.
         """
-        return closed_loops(self._classes(), self.seed, int(driven * _MOST_A_SECOND))
+        return closed_loops(self._classes(), self.seed, int(driven * _MOST_A_SECOND), driven)
+
+    def written(self) -> tuple[WrittenRequest, ...]:
+        """The plain requests, by their places."""
+        return written_of(self._classes())
 
     def digest(self) -> ScheduleHash:
         """The hash of this job's schedule, to which the requests of the open loops are still to be added."""
-        return ScheduleHash(self.closed())
+        return ScheduleHash(self.closed(), self.written())
 
     def phases(self) -> tuple[Phase, ...]:
         """Stretches of different load of the first class that has some; empty where the load is steady."""

@@ -49,7 +49,9 @@ async def main(send: Send) -> None:
         records.write(on_timeline(done, job.shift))
 
     limits = Limits(job.load.concurrency_cap, job.load.timeout, job.load.drain)
-    client = Client(job.endpoint, limits, job.seed, job.load_start, record, generation=job.generation)
+    client = Client(
+        job.endpoint, limits, job.seed, job.load_start, record, generation=job.generation, written=job.written()
+    )
     if job.held:
         client.hold()
     digest = job.digest()

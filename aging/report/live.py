@@ -8,12 +8,11 @@ from rich.console import Console
 
 from aging.core import format
 from aging.core.format import readable_duration
+from aging.core.sparkline import sparkline
 from aging.report.grid import Cell, Grid
 from aging.report.progress import TTFT_BASE, RunProgress, Snapshot
 from aging.store.state import RunState
 
-_BARS = "▁▂▃▄▅▆▇█"
-_COURSE_WIDTH = 20
 _LOAD_COLUMNS = ("requests", "errors", "dropped", f"TTFT since {TTFT_BASE}")
 
 
@@ -73,17 +72,6 @@ def lines(name: str, snapshot: Snapshot) -> list[str]:
 def show_lines(console: Console, text: Sequence[str]) -> None:
     for line in text:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def sparkline(values: Sequence[float], least_span: float = 0.0, width: int = _COURSE_WIDTH) -> str:
-    """``▁▂▃▅▇``: the course of a series between its extremes, or over ``least_span`` where they are closer."""
-    if not values:
-        return ""
-    step = max(len(values) / width, 1.0)
-    shown = [values[min(int(k * step), len(values) - 1)] for k in range(min(width, len(values)))]
-    low, high = min(shown), max(shown)
-    span = max(high - low, least_span) or 1.0
-    return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in shown)
 
 
 def _all_watched(snapshot: Snapshot) -> bool:

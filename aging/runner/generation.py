@@ -9,6 +9,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+from aging.campaign.schema import LoadTable
 from aging.core.endpoint import Endpoint
 from aging.core.errors import DeploymentError, writing
 from aging.core.processes.child import MAIN, ServerProcess, oom_kills
@@ -38,7 +39,7 @@ class NotReadyError(DeploymentError):
 class Generation:
     """Start number ``number`` of the server of a run. ``record_event`` writes the journal.
 
-    ``over`` is called when its process has ended by itself.
+    ``over`` is called when its process has ended by itself. ``load`` is what it is to serve, and is proven ready by.
     """
 
     def __init__(  # noqa: PLR0913 - what it is of, where it writes, whom it tells
@@ -50,7 +51,9 @@ class Generation:
         record_event: Journalize,
         *,
         over: Callable[[Generation], object],
+        load: LoadTable | None = None,
     ) -> None:
+        self._load = load
         self.number = number
         self.deployment = deployment
         self.origin = deployment.origin()
@@ -215,7 +218,7 @@ class Generation:
 
         timeout = self.deployment.options.ready_timeout
         try:
-            last = await last_refusal(life, endpoint, started, timeout)
+            last = await last_refusal(life, endpoint, started, timeout, self._load)
         except ProcessLookupError:
             how = self._explain_exit(await life.wait())
             raise self._not_ready(f"ended before it was ready ({how})") from None

@@ -19,6 +19,7 @@ import psutil
 
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
+from aging.core.endpoint import Endpoint
 from aging.core.errors import writing
 from aging.deployments.base import DeploymentBase
 from aging.deployments.environments import environments_folder
@@ -45,6 +46,13 @@ _LIST_PACKAGES = (
 
 def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> Manifest:
     """The manifest of a campaign that is about to start; ``files`` are the inputs of its load."""
+    made = circumstances(campaign, [_deployment(deployment, campaign) for deployment in deployments], files)
+    packages = dict(filter(None, map(_name_and_version, distributions())))
+    return made.model_copy(update={"schedule_hashes": schedule_hashes(campaign), "packages": packages})
+
+
+def circumstances(campaign: Campaign, deployments: Sequence[ManifestDeployment], files: Sequence[Input]) -> Manifest:
+    """The manifest as far as it is known without a look at the load's requests and at installed packages."""
     return Manifest(
         schema=SCHEMA,
         aging_version=version("llm-aging"),
@@ -53,12 +61,12 @@ def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], fil
         campaign=_settings(campaign),
         experiment=_experiment(campaign),
         seed=campaign.seed,
-        schedule_hashes=schedule_hashes(campaign),
+        schedule_hashes={},
         load_files=[file.manifest_entry() for file in files],
-        deployments=[_deployment(deployment, campaign) for deployment in deployments],
+        deployments=deployments,
         host=Host.model_validate(host()),
         devices=_devices(),
-        packages=dict(filter(None, map(_name_and_version, distributions()))),
+        packages={},
     )
 
 
@@ -127,13 +135,15 @@ def schedule_hashes(campaign: Campaign) -> dict[str, str]:
 
 
 def host() -> dict[str, str | int | float]:
-    """The host: name, kernel, cores, memory and limits."""
+    """The host: name, kernel, processor, C library, memory and limits."""
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     return {
         "name": platform.node(),
         "system": platform.system(),
         "kernel": platform.release(),
         "machine": platform.machine(),
+        "cpu": _cpu_model(),
+        "libc": " ".join(filter(None, platform.libc_ver())) or "unknown",
         "cores": os.cpu_count() or 0,
         "memory_bytes": memory.total,
         "swap_bytes": swap.total,
@@ -193,12 +203,17 @@ def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> Manifest
         kind=deployment.kind,
         **origin.described(),
         model=deployment.model,
-        endpoint=origin.endpoint and origin.endpoint.base_url + origin.endpoint.path,
+        endpoint=origin.endpoint and _address(origin.endpoint, campaign.load),
         options=deployment.options.model_dump(mode="json"),
         treatment=_treatment(campaign, deployment.options.name),
         known_ageing=ages,
         packages={} if needs is None else dict(_packages(needs.python(environments_folder()))),
     )
+
+
+def _address(endpoint: Endpoint, load: LoadTable | None) -> str:
+    """Where requests are sent: plain ones have their own paths."""
+    return endpoint.base_url if load is not None and load.plain else endpoint.base_url + endpoint.path
 
 
 @cache
@@ -215,6 +230,12 @@ def _cgroup_limit() -> int | None:
         if (text := _text(Path(path))).isdigit():
             return int(text)
     return None
+
+
+def _cpu_model() -> str:
+    """The name of the processor, as the kernel knows it."""
+    found = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", _text(Path("/proc/cpuinfo")), re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or "unknown"
 
 
 def _text(path: Path) -> str:

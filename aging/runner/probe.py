@@ -13,13 +13,14 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from aging.campaign.schema import LoadTable
 from aging.core.endpoint import Endpoint
 from aging.core.processes.child import ServerProcess
 from aging.load.http.transport import Transport
 from aging.load.job import Job
-from aging.load.requests.bodies import content
-from aging.load.requests.prompts import messages
+from aging.load.requests.outgoing import Outgoing, completion, outgoing
 from aging.load.requests.send import Answer, send
+from aging.load.schedule.classes import classes_of
 from aging.load.schedule.planned_request import PlannedRequest
 
 _PROBE = PlannedRequest(number=-1, at=0.0, prompt_tokens=4, output_tokens=2, streaming=True)
@@ -54,11 +55,11 @@ async def warm_up(endpoint: Endpoint, job: Job, within: float) -> WarmUp:
     prefixes does not make the second one fast.
     """
     began, number, before, last = time.monotonic(), 0, None, None
-    batch = _batch(job)
+    batch, written = _batch(job), job.written()
     async with Transport() as transport:
 
         async def latency(request: PlannedRequest) -> float:
-            asked = content(endpoint, request, messages(request, job.seed))
+            asked = outgoing(endpoint, request, job.seed, written)
             sent = time.monotonic()
             answer = await send(transport, endpoint, request, asked, job.load.timeout)
             return (answer.first_token or time.monotonic()) - sent
@@ -91,18 +92,21 @@ def _steady(before: float, last: float) -> bool:
     return last <= _STEADY_RATIO * before and before <= _STEADY_RATIO * last
 
 
-async def last_refusal(life: ServerProcess, endpoint: Endpoint, started: float, within: float) -> str | None:
+async def last_refusal(
+    life: ServerProcess, endpoint: Endpoint, started: float, within: float, load: LoadTable | None = None
+) -> str | None:
     """None once the server has answered; else its last answer, ``within`` seconds after monotonic time ``started``.
 
+    It is asked for a completion, or sent the first plain request of a ``load`` that has no other requests.
     Raises ProcessLookupError if the server ends before.
     """
     last = "no request was answered"
-    asked = content(endpoint, _PROBE, (" a b c d",))
+    request, asked = _proof(endpoint, load)
     async with Transport() as transport:
         while life.trees:
             left = max(started + within - time.monotonic(), 0.1)
             patience = min(_PROBE_TIMEOUT_SECONDS, left)
-            answer = await _answer_or_end(life, send(transport, endpoint, _PROBE, asked, patience))
+            answer = await _answer_or_end(life, send(transport, endpoint, request, asked, patience))
             if answer is None:  # another process on its port may accept the request and never answer
                 break
             if answer.error is None and await asyncio.to_thread(life.serves):
@@ -112,6 +116,15 @@ async def last_refusal(life: ServerProcess, endpoint: Endpoint, started: float, 
                 return last
             await asyncio.sleep(_PROBE_PAUSE_SECONDS)
     raise ProcessLookupError
+
+
+def _proof(endpoint: Endpoint, load: LoadTable | None) -> tuple[PlannedRequest, Outgoing]:
+    """The request that proves a server ready."""
+    if load is not None and load.plain:
+        first = classes_of(load)[0]
+        request = _PROBE._replace(load_class=first.name, written=0)
+        return request, outgoing(endpoint, request, 0, first.written)
+    return _PROBE, completion(endpoint, _PROBE, (" a b c d",))
 
 
 async def _answer_or_end(life: ServerProcess, answering: Coroutine[Any, Any, Answer]) -> Answer | None:

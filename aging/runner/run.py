@@ -93,7 +93,9 @@ class ActiveRun:
         self.history = history
         self.run = run
         self.prior = prior
-        self.server = Server(deployment, run.replica, context.layout, context.record_event, context.port(run))
+        self.server = Server(
+            deployment, run.replica, context.layout, context.record_event, context.port(run), load=run.load
+        )
         self.load_process: LoadProcess | None = None
         self.loads = 0 if prior is None else prior.loads
         """The number of its load processes so far."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+from aging.campaign.schema import LoadTable
 from aging.core.clock import Timeline
 from aging.core.endpoint import Endpoint
 from aging.core.errors import DeploymentError
@@ -28,12 +29,20 @@ class Server:
 
     ``record_event`` writes the journal. ``port`` supplies the port if the campaign names no port: before the first
     start, and at the first start under another runner; and that of a successor. A restart keeps the port, because the
-    load process keeps sending to it.
+    load process keeps sending to it. ``load`` is what it is to serve, and is proven ready by.
     """
 
-    def __init__(
-        self, deployment: DeploymentBase[Any], replica: int, layout: Layout, record_event: Journalize, port: FreePort
+    def __init__(  # noqa: PLR0913 - what it is, where it writes, what it serves
+        self,
+        deployment: DeploymentBase[Any],
+        replica: int,
+        layout: Layout,
+        record_event: Journalize,
+        port: FreePort,
+        *,
+        load: LoadTable | None = None,
     ) -> None:
+        self._load = load
         self.name: str = deployment.options.name
         self.replica = replica
         self.died = asyncio.Event()
@@ -270,7 +279,9 @@ class Server:
         return self._generation(self._newest, deployment)
 
     def _generation(self, number: int, deployment: DeploymentBase[Any]) -> Generation:
-        return Generation(number, deployment, self.replica, self._layout, self._record_event, over=self._ended)
+        return Generation(
+            number, deployment, self.replica, self._layout, self._record_event, over=self._ended, load=self._load
+        )
 
     def _which(self, generation: int) -> ServerKey:
         return {"deployment": self.name, "replica": self.replica, "generation": generation}

@@ -8,7 +8,8 @@
       <deployment>/r01/logs/<generation>.log
       <deployment>/r01-2/…          the second attempt at a run that ended broken
       _harness/r01/…            the harness, the host and the devices
-      findings.json  report.html   smoke.json
+      _bodies/…                 the body files of plain requests, as they were at the start
+      findings.json  report.html   smoke.json  gate.svg
 """
 
 from __future__ import annotations
@@ -50,6 +51,16 @@ class Layout:
     def gate(self) -> Path:
         """The conditions that ``aging observe`` was given, for the runner that resumes it."""
         return self.root / "gate.json"
+
+    @property
+    def gate_plot(self) -> Path:
+        """The series that ``aging check`` judged."""
+        return self.root / "gate.svg"
+
+    @property
+    def bodies(self) -> Path:
+        """The body files of the load's plain requests."""
+        return self.root / "_bodies"
 
     @property
     def findings(self) -> Path:

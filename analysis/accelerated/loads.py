@@ -87,6 +87,7 @@ class SimulatedLoad:
         """As by SIGKILL: what was in flight leaves no record."""
         assert self._task is not None
         self._task.cancel()
+        self._requests = None
         self._end(-9)
 
     async def wait(self) -> int:

@@ -23,7 +23,7 @@ from aging.deployments.runtimes.reference import Reference, ReferenceOptions
 from aging.guard.haproxy import HAProxy
 from aging.load.http.transport import Transport
 from aging.load.job import Job
-from aging.load.requests.bodies import content
+from aging.load.requests.outgoing import completion
 from aging.load.requests.send import send
 from aging.load.schedule.planned_request import PlannedRequest
 from aging.runner.load_process import LoadProcess
@@ -101,7 +101,7 @@ class PairServer:
         """Return once it has answered a request."""
         deadline = time.monotonic() + READY_SECONDS
         async with Transport() as transport:
-            asked = content(self.endpoint, _PROBE, (" a b c d",))
+            asked = completion(self.endpoint, _PROBE, (" a b c d",))
             while (await send(transport, self.endpoint, _PROBE, asked, 5.0)).status != "ok":
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise TroubleError(f"{self.name} is not ready: exit {process.poll()}")

@@ -7,12 +7,30 @@ from dataclasses import replace
 
 import pytest
 
-from aging.check.conditions import Condition, Outcome
-from aging.check.observation import conditions_of, judge_observed
+from aging.check.conditions import Condition
+from aging.check.observation import Outcome, conditions_of, judge_observed, overall
 from aging.core.errors import MistakesError
 from aging.core.metrics import PRIMARY
 from aging.findings.types import Finding, Findings, Outlook, Problem, RunValidity, Verdict
-from tests.check.test_check import FINDING, LEAK
+
+LEAK = Condition(PRIMARY, "per_request", 256.0, written="256")
+
+FINDING = Finding(
+    deployment="a",
+    indicator=PRIMARY,
+    replicas=1,
+    n=100,
+    verdict="aging",
+    shape=None,
+    slope_per_hour=4e6,
+    ci_per_hour=(3e6, 5e6),
+    slope_per_request=400.0,
+    ci_per_request=(300.0, 500.0),
+    p=1e-6,
+    q=1e-5,
+    minimum_detectable_per_hour=1e5,
+    tests={},
+)
 
 
 def findings(*verdicts: Verdict, deployment: str = "a") -> Findings:
@@ -85,3 +103,37 @@ def test_conditions() -> None:
     assert judged(findings("aging"), [LEAK, None]) == [Outcome.FAILED, Outcome.FAILED]
     with pytest.raises(MistakesError):
         conditions_of(["aging", "ageing"])
+
+
+@pytest.mark.parametrize(
+    "text", ["growth_total > 5MiB", "process_rss_bytes:per_hour > 5%", "process_fds:per_hour > -1"]
+)
+def test_conditions_that_are_not_of_an_observation(text: str) -> None:
+    with pytest.raises(MistakesError) as caught:
+        conditions_of(["aging", text, "process_anon_swap_bytes:per_day > 1"])
+    assert len(caught.value.mistakes) == 2
+
+
+@pytest.mark.parametrize(
+    ("verdict", "interval", "limit", "expected"),
+    [
+        ("aging", (300.0, 500.0), 256.0, Outcome.FAILED),
+        ("aging", (200.0, 500.0), 256.0, Outcome.INCONCLUSIVE),
+        ("aging", (300.0, 500.0), 600.0, Outcome.PASSED),
+        ("stable", (0.0, 410.0), 450.0, Outcome.PASSED),
+        ("stable", (0.0, 450.0), 450.0, Outcome.INCONCLUSIVE),
+        ("inconclusive", (300.0, 500.0), 256.0, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_conditions_are_judged_by_bounds(
+    verdict: Verdict, interval: tuple[float, float], limit: float, expected: Outcome
+) -> None:
+    found = replace(findings(), findings=[replace(FINDING, verdict=verdict, ci_per_request=interval)])
+    judgements = judge_observed(found, [replace(LEAK, limit=limit)], "a")
+    assert overall(judgements) is expected
+
+
+def test_no_rate_and_nothing_judged() -> None:
+    short = replace(FINDING, verdict="inconclusive", slope_per_request=None, ci_per_request=None)
+    assert judged(replace(findings(), findings=[short]), [LEAK]) == [Outcome.INCONCLUSIVE]
+    assert overall([]) is Outcome.INCONCLUSIVE, "nothing judged is nothing shown"

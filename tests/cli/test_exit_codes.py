@@ -70,13 +70,11 @@ def test_storage_errors(tmp_path: Path) -> None:
     full.close()
 
 
-def test_report_cannot_be_written(tmp_path: Path) -> None:
+def test_report_cannot_be_written(tmp_path: Path, cli: Aging) -> None:
     root = tmp_path / "c"
     synthetic(root, {"server": flat})
     (root / "findings.json").mkdir()
-    ran = subprocess.run(
-        [sys.executable, "-m", "aging", "analyze", str(root)], capture_output=True, text=True, check=False
-    )
+    ran = cli("analyze", root)
     assert ran.returncode == 3, ran.stderr
     assert "findings.json cannot be written" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import aging.stats.trend_tests
 from aging.cli.main import parser
 from aging.runner.catalogue import Catalogue
 from tests.builders import flat, synthetic
+from tests.conftest import Aging
 from tests.virtual_campaign import small_campaign
 
 HEAVY = {
@@ -23,34 +25,36 @@ ANALYSIS = {"jinja2", "matplotlib", "pandas", "pyarrow", "statsmodels"}
 EVEN_LIGHT = {"asyncio", "importlib.metadata", "numpy", "rich", "scipy"}
 
 CODE = """
-import sys
+import shlex, sys
 from aging.cli.main import main
-try:
-    main(sys.argv[1:])
-finally:
-    print(*sys.modules, file=sys.stderr)
+for command in sys.argv[1:]:
+    try:
+        main(shlex.split(command))
+    except SystemExit as ended:
+        assert not ended.code
+    finally:
+        print(*sys.modules, file=sys.stderr)
 """
 
 
+def imported_by(*commands: str) -> list[set[str]]:
+    """The modules in memory after each of these command lines, which one fresh interpreter runs in turn."""
+    ran = subprocess.run([sys.executable, "-c", CODE, *commands], capture_output=True, text=True, check=True)
+    return [set(line.split()) for line in ran.stderr.splitlines()]
+
+
 def imported(*arguments: str) -> set[str]:
-    ran = subprocess.run([sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, check=True)
-    return set(ran.stderr.split())
+    """The modules in memory after one command."""
+    (seen,) = imported_by(shlex.join(arguments))
+    return seen
 
 
-def refused(*arguments: str) -> str:
-    """What a verb that fails says."""
-    ran = subprocess.run([sys.executable, "-m", "aging", *arguments], capture_output=True, text=True, check=False)
-    assert ran.returncode == 2, ran.stderr
-    return ran.stderr
-
-
-def test_help_imports_standard_library_only() -> None:
-    assert not imported("--help") & (HEAVY | EVEN_LIGHT)
-
-
-@pytest.mark.parametrize("verb", ["run", "trend", "status"])
-def test_verb_help_imports_no_heavy_library(verb: str) -> None:
-    assert not imported(verb, "--help") & (HEAVY | {"numpy", "scipy"})
+def test_help_imports_no_heavy_library() -> None:
+    whole, *of_verbs = imported_by("--help", "run --help", "trend --help", "status --help")
+    assert not whole & (HEAVY | EVEN_LIGHT), "the standard library alone"
+    assert len(of_verbs) == 3
+    for verb in of_verbs:
+        assert not verb & (HEAVY | {"numpy", "scipy"})
 
 
 def test_trend_imports(tmp_path: Path) -> None:
@@ -59,13 +63,14 @@ def test_trend_imports(tmp_path: Path) -> None:
     assert not imported("trend", str(path)) & HEAVY
 
 
-@pytest.mark.parametrize("module", ["aging.app.run", "aging.app.resume", "aging.app.smoke", "aging.check.early_stop"])
-def test_what_measures_imports_no_analysis(module: str) -> None:
-    code = f"import sys, {module}; from aging.runner.catalogue import Catalogue; Catalogue.discovered().kinds()"
-    ran = subprocess.run(
-        [sys.executable, "-c", f"{code}; print(*sys.modules)"], capture_output=True, text=True, check=True
-    )
-    assert not set(ran.stdout.split()) & {*ANALYSIS, "scipy"}
+def test_what_measures_imports_no_analysis() -> None:
+    modules = ("aging.app.run", "aging.app.resume", "aging.app.smoke", "aging.check.watch")
+    code = "import sys; from importlib import import_module; from aging.runner.catalogue import Catalogue\n"
+    code += "Catalogue.discovered().kinds()\nfor name in sys.argv[1:]: import_module(name); print(name, *sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code, *modules], capture_output=True, text=True, check=True)
+    seen = {line.split()[0]: set(line.split()[1:]) for line in ran.stdout.splitlines()}
+    assert tuple(seen) == modules
+    assert {name: found for name in modules if (found := seen[name] & {*ANALYSIS, "scipy"})} == {}
 
 
 OBSERVING = """
@@ -100,12 +105,14 @@ def test_status_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not seen & ((HEAVY | {"numpy", "scipy"}) - {"pydantic"})  # the manifest is checked by it, for 20 ms
 
 
-def test_a_named_trend_test_is_checked_without_scipy(tmp_path: Path) -> None:
+def test_a_named_trend_test_is_checked_without_scipy(tmp_path: Path, cli: Aging) -> None:
     file = tmp_path / "c.toml"
     file.write_text(small_campaign('name = "a"').replace("[analysis]", '[analysis]\ntest = "three_pw"'))
     assert not imported("validate", str(file)) & {*ANALYSIS, "scipy"}
     file.write_text(file.read_text().replace("three_pw", "three_wp"))
-    assert "did you mean 'three_pw'?" in refused("validate", str(file))
+    refused = cli("validate", file)
+    assert refused.returncode == 2
+    assert "did you mean 'three_pw'?" in refused.stderr
 
 
 def test_every_name_of_the_statistics_is_there_and_no_other() -> None:

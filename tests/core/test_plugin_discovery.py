@@ -30,6 +30,7 @@ GROUPS = {
     "aging.stats.trend_tests.base": "aging.trend_tests",
     "aging.rejuvenation.base": "aging.rejuvenation",
     "aging.report.sections.base": "aging.report_sections",
+    "aging.check.reports.base": "aging.gate_reports",
 }
 """Entry-point groups by plug-in folder. Other distributions use these names: a change breaks all of them."""
 

@@ -48,6 +48,7 @@ def kinds_of_events(results: Results, deployment: str) -> list[str]:
     return [event.kind for event in results.events if event.deployment == deployment]
 
 
+@pytest.mark.slow
 def test_observe_growing_process(tmp_path: Path, cli: Aging) -> None:
     with programs(tmp_path) as program:
         creeping = program(LEAKY, "creeping-server")
@@ -123,6 +124,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         assert survivors == [there.pid, inside.pid]
 
 
+@pytest.mark.slow
 def test_end_and_next_generation(watched: Ended) -> None:
     assert watched.code == 130, watched.output
     found = [kind for kind in kinds_of_events(watched.results, "mortal") if not kind.startswith("watch")]
@@ -134,6 +136,7 @@ def test_end_and_next_generation(watched: Ended) -> None:
     assert died == {"mortal", "once"}
 
 
+@pytest.mark.slow
 def test_resumed_observation_leaves_process_running(watched: Ended) -> None:
     assert len(watched.survivors) == 2
     for name in ("there", "tgi"):
@@ -145,6 +148,7 @@ def test_resumed_observation_leaves_process_running(watched: Ended) -> None:
     assert watched.results.samples("tgi", "process")["process_count"].dropna().eq(1).all()
 
 
+@pytest.mark.slow
 def test_no_load_no_requests(watched: Ended) -> None:
     assert len(watched.results.samples("worker", "process")) >= 10
     assert watched.results.requests("control").empty

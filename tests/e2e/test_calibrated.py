@@ -14,7 +14,7 @@ import pytest
 
 from tests.app.test_calibrate import campaign
 from tests.conftest import Aging, wait_for
-from tests.e2e.processes import listening
+from tests.e2e.processes import PATIENCE_SECONDS, listening
 
 DIES_UNDER_LOAD = """
 import pathlib, subprocess, sys, time, urllib.request
@@ -60,7 +60,9 @@ def test_required_calibration(aging: Aging, tmp_path: Path) -> None:
     assert "made for other deployments, another load or another host" in stale.stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGKILL, -signal.SIGKILL)]
+)
 def test_killed_calibration_leaves_no_server(
     start_aging: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
@@ -69,12 +71,13 @@ def test_killed_calibration_leaves_no_server(
     process = start_aging("calibrate", file, "--step", "10m")
     wait_for(lambda: listening(port), "the server does not listen")
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == code
     wait_for(lambda: not listening(port), "the server was left behind")
     assert not list(tmp_path.glob("*.calibration.*"))
 
 
+@pytest.mark.slow
 def test_server_dies(cli: Aging, tmp_path: Path) -> None:
     file = campaign(tmp_path)
     program = tmp_path / "dies.py"

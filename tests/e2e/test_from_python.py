@@ -32,7 +32,7 @@ def program(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
-    wait_for(lambda: _loads(tmp_path) == 2, "no load was started", 90.0)
+    wait_for(lambda: _loads(tmp_path) == 2, "no load was started")
     yield process
     process.kill()
     process.communicate()
@@ -43,9 +43,10 @@ def _loads(folder: Path) -> int:
     return sum(event.kind == "load_started" for journal in journals for event in read_journal(journal))
 
 
+@pytest.mark.slow
 def test_an_interrupt_drains_and_analyzes_and_is_raised_again(program: subprocess.Popen[str], tmp_path: Path) -> None:
     program.send_signal(signal.SIGINT)
-    output, _ = program.communicate(timeout=90)
+    output, _ = program.communicate(timeout=180)
     root = result_directory(tmp_path / "results")
     assert "stopped: interrupted" in output
     assert f"results: {root}" in output, "what `aging run` prints is relayed"

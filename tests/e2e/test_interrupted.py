@@ -99,16 +99,20 @@ def test_rejuvenation_loses_no_request(ended: Ended) -> None:
 
 def test_second_interrupt(tmp_path: Path) -> None:
     file = campaign(tmp_path)
-    text = file.read_text().replace('drain = "5s"', 'drain = "10m"').replace('timeout = "5s"', 'timeout = "10m"')
+    text = file.read_text().replace('drain = "60s"', 'drain = "10m"').replace('timeout = "60s"', 'timeout = "10m"')
     head, _, leak = text.rpartition("[[deployment]]")
-    file.write_text(f'{head.partition("[[deployment]]")[0]}[[deployment]]{leak}stop_timeout = "1s"\n')
+    file.write_text(f'{head.partition("[[deployment]]")[0]}[[deployment]]{leak}stop_timeout = "10m"\n')
     with Started.of(tmp_path, "run", file) as started:
         started.until_event("load_started")
         started.until_rows("leak", 5)
-        os.kill(started.pid("deployment_started", "leak"), signal.SIGSTOP)  # what it has taken is never answered
+        server = started.pid("deployment_started", "leak")
+        # A server that stands still neither answers nor ends: its runner waits for the one or the other for minutes.
+        os.kill(server, signal.SIGSTOP)
         started.runner.send_signal(signal.SIGINT)
         started.until_event("interrupt")
         started.runner.send_signal(signal.SIGINT)
+        started.until_event("interrupt", 2)
+        os.kill(server, signal.SIGCONT)
         assert started.ended() == 130, started.output()
         assert started.events("interrupt")[-1].details["count"] == 2
         assert started.results.state.phase == "interrupted"

@@ -123,7 +123,7 @@ def test_disk_full_mid_campaign(tmp_path: Path, small_disk: Path, room: int, flo
 
 def test_silent_server(tmp_path: Path) -> None:
     file = campaign(tmp_path, head='watchdogs.silent_after = "2s"')
-    file.write_text(file.read_text().replace('timeout = "5s"', 'timeout = "1s"'))
+    file.write_text(file.read_text().replace('timeout = "60s"', 'timeout = "1s"'))
     with Started.of(tmp_path, "run", file) as started:
         started.until_event("load_started", 2)
         started.until_rows("clean")

@@ -76,6 +76,7 @@ def test_leaking_worker_of_a_tree_that_dies(tmp_path: Path, program: Program) ->
     assert results.observed["my-server"]["pid"] == server.pid
 
 
+@pytest.mark.slow
 def test_supervisor_restarts(tmp_path: Path) -> None:
     script = tmp_path / "restarted-server.py"
     script.write_text(IDLE)
@@ -87,7 +88,7 @@ def test_supervisor_restarts(tmp_path: Path) -> None:
             wait_for(lambda: bool(children()) and script.name in " ".join(children()[0].cmdline()), "not started")
             first = children()[0].pid
             pattern = re.escape(str(tmp_path / "restarted-server"))
-            with Started.of(tmp_path, "observe", "--name", pattern, "--for", "30s", "--load-start", "now") as observed:
+            with Started.of(tmp_path, "observe", "--name", pattern, "--for", "60s", "--load-start", "now") as observed:
                 observed.until_samples("restarted-server", 3)
                 os.kill(first, signal.SIGKILL)
                 observed.until_event("deployment_ready", 2)

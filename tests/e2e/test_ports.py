@@ -7,6 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from aging.store.journal import read_journal
 from aging.store.state import fold
 from tests.conftest import wait_for
@@ -14,9 +16,8 @@ from tests.e2e.processes import PATIENCE_SECONDS, Started
 from tests.runner.test_free_ports import CLEAN, HEAD
 
 
-def test_resume_from_another_folder(
-    tmp_path: Path,
-) -> None:
+@pytest.mark.slow
+def test_resume_from_another_folder(tmp_path: Path) -> None:
     there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
     there.mkdir()
     elsewhere.mkdir()
@@ -47,4 +48,4 @@ def test_resume_from_another_folder(
             assert runs["own", 1].port == before["own", 1].port
             until("load_resumed", 2)
             again.runner.send_signal(signal.SIGINT)
-            assert again.runner.wait(120) == 130, again.output()
+            assert again.ended() == 130, again.output()

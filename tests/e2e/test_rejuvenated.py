@@ -41,7 +41,7 @@ token = "50ms"
 KILLED_AT = {"restart": "deployment_stopping", "replace": "load_redirected"}
 
 
-@pytest.fixture(scope="module", params=KILLED_AT)
+@pytest.fixture(scope="module", params=[pytest.param("restart", marks=pytest.mark.slow), "replace"])
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Results]]:
     """A runner that is killed in the middle of its third action, resumed, and interrupted after another one."""
     action = request.param

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.conftest import unused_port
 from tests.e2e.processes import Started
@@ -41,6 +42,7 @@ url = "http://127.0.0.1:{port}"
 _HOOK = """
 import os, pathlib, signal, subprocess, sys, time
 import psutil
+import pytest
 assert os.environ["AGING_DEPLOYMENT"] == "theirs" and os.environ["AGING_ACTION"] == "external"
 old = psutil.Process(int(os.environ["AGING_PID"]))
 command = old.cmdline()
@@ -53,6 +55,7 @@ pids.write_text(pids.read_text() + f"{new.pid}\\n")
 """
 
 
+@pytest.mark.slow
 def test_the_hook_restarts_it_and_no_request_is_lost(tmp_path: Path) -> None:
     port, hook, pids = unused_port(), tmp_path / "hook.py", tmp_path / "pids"
     hook.write_text(_HOOK)

@@ -63,6 +63,7 @@ def smoke_failures(results: Results) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow
 def test_smoke_failures(tmp_path: Path, campaign_file: Write, cli: Aging) -> None:
     file = campaign_file(duration="10h", warmup="1h")
     with_server(file, tmp_path, NEVER_READY, "never")

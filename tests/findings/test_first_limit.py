@@ -10,7 +10,7 @@ import pytest
 from aging.core.metrics import PRIMARY
 from aging.findings.first_limit import at_limit, first_limits, runs_out
 from aging.findings.types import Finding, Outlook
-from tests.check.test_check import FINDING
+from tests.check.test_observation import FINDING
 
 SAFE = Outlook("safe", 300.0, 720.0, 200.0, 10.0, 20_000.0, None, limit_name="its limit of 300 open files")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import aging
-from aging.check.conditions import Condition, Outcome, judge
+from aging.check.conditions import Condition
+from aging.check.observation import Outcome, judge_observed
 from aging.findings.problem_kinds import KINDS, ProblemKind, kind_description
 from aging.findings.types import Finding, Findings, Problem
 from aging.load.heartbeat import Beat
@@ -67,7 +68,7 @@ def test_titles_distinct() -> None:
 @pytest.mark.parametrize("kind", ProblemKind)
 def test_blocking_kinds(kind: ProblemKind) -> None:
     findings = Findings(1, "c", "", [QUIET], [], [Problem("a", kind.key, "why")])
-    (judgement,) = judge(findings, [Condition("m", "per_hour", 1.0)], ["a"])
+    (judgement,) = judge_observed(findings, [Condition("m", "per_hour", 1.0)], "a")
     assert (judgement.outcome is Outcome.INCONCLUSIVE) == kind.blocks_gate
 
 

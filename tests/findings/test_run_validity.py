@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aging.campaign.schema import ValidityTable
-from aging.check.conditions import Condition, Outcome, judge, overall
+from aging.check.conditions import Condition
+from aging.check.observation import Outcome, judge_observed, overall
 from aging.core.metrics import PRIMARY
 from aging.findings import run_validity
 from aging.findings.build import analyze
@@ -158,8 +159,8 @@ def test_died_near_end(tmp_path: Path) -> None:
     assert memory_finding(findings, "a").verdict == "aging", "what is there is sound"
     assert memory_finding(findings, "a").note_codes == ("run_short",)
     leaks = [Condition(PRIMARY, "per_request", limit) for limit in (1000.0, 1e6)]
-    assert overall(judge(findings, leaks[:1], ["a"])) is Outcome.FAILED
-    assert overall(judge(findings, leaks[1:], ["a"])) is Outcome.INCONCLUSIVE, "a short run shows no absence"
+    assert overall(judge_observed(findings, leaks[:1], "a")) is Outcome.FAILED
+    assert overall(judge_observed(findings, leaks[1:], "a")) is Outcome.INCONCLUSIVE, "a short run shows no absence"
 
 
 def test_broken_run(tmp_path: Path) -> None:
@@ -174,7 +175,8 @@ def test_broken_run(tmp_path: Path) -> None:
         assert finding.note_codes == ("run_broken",)
         assert "14.29 %" in finding.notes[0]
     for limit in (1000.0, 1e9):
-        assert overall(judge(findings, [Condition(PRIMARY, "per_request", limit)], ["a"])) is Outcome.INCONCLUSIVE
+        asked = [Condition(PRIMARY, "per_request", limit)]
+        assert overall(judge_observed(findings, asked, "a")) is Outcome.INCONCLUSIVE
 
 
 def test_broken_replica(tmp_path: Path) -> None:

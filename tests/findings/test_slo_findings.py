@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aging.check.conditions import Outcome, judge, parse_conditions
+from aging.check.conditions import parse_conditions
+from aging.check.observation import Outcome, judge_observed
 from aging.cli.console import console
 from aging.core.metrics import ages_downwards
 from aging.findings.build import analyze
@@ -164,5 +165,5 @@ def test_objectives_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def _gate(findings: Findings, condition: str) -> Outcome:
-    (judgement,) = judge(findings, parse_conditions([condition]), ["server"])
+    (judgement,) = judge_observed(findings, parse_conditions([condition]), "server")
     return judgement.outcome

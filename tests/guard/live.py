@@ -21,7 +21,7 @@ from aging.guard.state import State, read_state
 from tests.conftest import ROOT
 from tests.guard.restart import stop
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @dataclass

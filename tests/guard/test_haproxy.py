@@ -21,7 +21,7 @@ from aging.guard.rejuvenation import Rejuvenator
 from aging.rejuvenation.base import Decision
 from tests.conftest import Aging
 from tests.guard.conftest import Simulate
-from tests.guard.live import GuardProcess, Server
+from tests.guard.live import PATIENCE, GuardProcess, Server
 
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 pytestmark = pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed")
@@ -34,6 +34,7 @@ defaults
   timeout connect 5s
   timeout client 60s
   timeout server 60s
+  timeout check 30s
 frontend front
   bind 127.0.0.1:{port}
   default_backend pool
@@ -43,8 +44,8 @@ backend pool
 {servers}
 """
 
-QUICK = ("--interval", "200ms", "--settle", "0ms", "--return-within", "30s", "--listen", "none")
-PERIODIC = ("--policy", "periodic", "--set", "every=3s", "--set", "distance=1s", "--set", "drain=10s")
+QUICK = ("--interval", "200ms", "--settle", "0ms", "--return-within", "2m", "--listen", "none")
+PERIODIC = ("--policy", "periodic", "--set", "every=3s", "--set", "distance=1s", "--set", "drain=60s")
 
 
 @dataclass
@@ -95,7 +96,7 @@ class Pool:
         return next(one.status for one in asyncio.run(self.api().standing()) if one.server == name)
 
     def until(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not holds():
             assert time.monotonic() < deadline, (self.folder / "haproxy.log").read_text()
             time.sleep(0.05)
@@ -152,8 +153,8 @@ def test_no_request_fails_over_several_rejuvenations(pool: Pool) -> None:
     async def drive() -> None:
         stop = asyncio.Event()
         clients = [asyncio.create_task(traffic.client(stop)) for _ in range(4)]
-        for _ in range(800):
-            if len(guard.rows("completed")) >= 3 or guard.process.poll() is not None:
+        for _ in range(int(PATIENCE / 0.1)):
+            if len(guard.rows("completed")) >= 2 or guard.process.poll() is not None:
                 break
             await asyncio.sleep(0.1)
         stop.set()
@@ -164,12 +165,13 @@ def test_no_request_fails_over_several_rejuvenations(pool: Pool) -> None:
         rows = guard.rows("completed")
     finally:
         guard.end()
-    assert len(rows) >= 3, guard.log
+    assert len(rows) >= 2, guard.log
     assert traffic.failures == []
     assert traffic.done > 50
     assert all(row["cut"] == 0 and {"drain", "action", "return"} <= row["stages"].keys() for row in rows)
 
 
+@pytest.mark.slow
 def test_the_only_server_is_not_taken_away(pool: Pool) -> None:
     pool.servers["b"].stop()
     pool.until(lambda: pool.status("b") == "DOWN")
@@ -187,6 +189,7 @@ def test_the_only_server_is_not_taken_away(pool: Pool) -> None:
         guard.end()
 
 
+@pytest.mark.slow
 def test_drained_by_a_guard_that_was_killed(pool: Pool) -> None:
     """A long answer keeps the server in drain; the next guard finds nothing done yet, and takes it back."""
     hold = ["curl", "-sN", f"http://127.0.0.1:{pool.a.port}/health"]
@@ -216,6 +219,7 @@ def test_drained_by_a_guard_that_was_killed(pool: Pool) -> None:
             one.wait()
 
 
+@pytest.mark.slow
 def test_an_action_that_fails_puts_the_server_back(pool: Pool) -> None:
     guard = pool.guard(*PERIODIC, "--action", "false")
     try:
@@ -225,6 +229,7 @@ def test_an_action_that_fails_puts_the_server_back(pool: Pool) -> None:
         guard.end()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_stays_out_of_rotation(pool: Pool) -> None:
     guard = pool.guard(*PERIODIC, "--action", f"kill {pool.a.pid}", "--return-within", "1s")
     try:
@@ -241,6 +246,7 @@ def test_a_server_that_is_gone_stays_out_of_rotation(pool: Pool) -> None:
         guard.end()
 
 
+@pytest.mark.slow
 def test_what_the_administrator_has_drained_stays_drained(pool: Pool) -> None:
     first = pool.a.pid
     asyncio.run(pool.api().set_state("drain"))
@@ -271,6 +277,7 @@ def test_killed_in_the_hook_and_put_back_by_the_next(pool: Pool) -> None:
         guard.end()
 
 
+@pytest.mark.slow
 def test_the_proxy_is_restarted_while_the_action_runs(pool: Pool) -> None:
     guard = pool.guard(*PERIODIC, "--set", "budget=1", "--action", f"sh -c 'sleep 2; {pool.a.restart}'")
     try:
@@ -282,14 +289,11 @@ def test_the_proxy_is_restarted_while_the_action_runs(pool: Pool) -> None:
         guard.end()
 
 
-def test_a_wrong_name_is_refused_at_the_start(pool: Pool, cli: Aging) -> None:
+def test_a_name_that_the_proxy_does_not_know(pool: Pool, cli: Aging) -> None:
     options = ("--name", pool.a.pattern, "--proxy", pool.address, "--proxy-server", "pool/c", "--listen", "none")
     refused = cli("guard", *options, "--state", pool.folder / "state")
     assert refused.returncode == 2
     assert "pool/a, pool/b" in refused.stderr
-
-
-def test_a_server_that_the_proxy_does_not_know(pool: Pool) -> None:
     with pytest.raises(ProxyError, match="pool/a, pool/b"):
         asyncio.run(HAProxy(pool.address, ("pool/c",)).standing())
 

@@ -42,6 +42,7 @@ def group(server: Server) -> Iterator[Path]:  # noqa: F811
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_control_group_is_followed_into_the_next_life(begin: Begin, server: Server, group: Path) -> None:  # noqa: F811
     move = f"; echo $(cat {server.pid_file}) > {group}/cgroup.procs"
     guard = begin(
@@ -55,6 +56,7 @@ def test_a_control_group_is_followed_into_the_next_life(begin: Begin, server: Se
     assert found.pid == server.pid != first
 
 
+@pytest.mark.slow
 def test_the_metrics_of_the_server_decide(begin: Begin, tmp_path: Path, free_port: Callable[[], int]) -> None:  # noqa: F811
     """Requests in flight, which only the metrics show; and what the guard takes to read them."""
     server = Server(tmp_path, free_port(), ("--token-seconds", "0.05"))  # noqa: F811
@@ -98,6 +100,7 @@ def test_several_processes_are_refused(
     assert str(other.pid if other.pid_file.exists() else other.port) in ran.stderr
 
 
+@pytest.mark.slow
 def test_the_state_of_another_server_is_refused(begin: Begin, server: Server, cli: Aging) -> None:  # noqa: F811
     guard = begin("--name", server.pattern, *QUICK[:2])
     guard.until(running)
@@ -114,6 +117,7 @@ def test_an_action_that_cannot_be_run_is_refused(cli: Aging, tmp_path: Path) -> 
     assert "'no-such-program'" in ran.stderr
 
 
+@pytest.mark.slow
 def test_the_budget_outlives_a_damaged_state(begin: Begin, server: Server) -> None:  # noqa: F811
     options = ("--name", server.pattern, "--policy", "periodic", "--set", "every=1s", *QUICK, "--set", "budget=1")
 

@@ -14,6 +14,7 @@ import pytest
 from aging.core.endpoint import Endpoint
 from aging.core.records import RequestRecord
 from aging.load.client import Client, Limits
+from aging.load.requests.written import WrittenRequest
 from aging.load.schedule.planned_request import ClosedLoop, PlannedRequest
 from tests import virtual_time
 
@@ -60,13 +61,14 @@ Script = Callable[[Client], Coroutine[Any, Any, None]]
 
 
 def drive(
-    server: Served,
+    server: httpx.AsyncBaseTransport,
     planned: Sequence[PlannedRequest],
     limits: Limits,
     script: Script | None = None,
     *,
     closed: Sequence[ClosedLoop] = (),
     duration: float = math.inf,
+    written: Sequence[WrittenRequest] = (),
 ) -> list[RequestRecord]:
     """Drive a server in memory with a schedule that begins at ``LOAD_START``; ``script`` steers the client.
 
@@ -75,7 +77,8 @@ def drive(
     records: list[RequestRecord] = []
 
     async def run() -> None:
-        client = Client(Endpoint("http://server", "m"), limits, 1, LOAD_START, records.append, transport=server)
+        endpoint = Endpoint("http://server", "m")
+        client = Client(endpoint, limits, 1, LOAD_START, records.append, transport=server, written=written)
         steering = asyncio.create_task(script(client)) if script else None
         await client.run(planned, closed, duration)
         if steering is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from aging.report.live import headline, lines, sparkline, table
+from aging.report.live import headline, lines, table
 from aging.report.progress import Progress, Tail
 from aging.store.journal import Journal
 from aging.store.layout import Layout
@@ -136,11 +136,3 @@ def test_live_view(layout: Layout) -> None:
     console.file.close()
     for word in ("deployment", "a", "loading", "3.00 MiB", "+2.00 MiB"):
         assert word in text
-
-
-def test_sparkline() -> None:
-    assert sparkline([]) == ""
-    assert sparkline([1.0, 1.0]) == "▁▁"
-    assert sparkline([0.0, 3.5, 7.0]) == "▁▅█"
-    assert len(sparkline(list(range(1000)))) == 20
-    assert sparkline([0.0, 1.0], least_span=100.0) == "▁▁"

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from aging.campaign.load import parse_campaign
+from aging.app.check import GateRequest, check_directory
 from aging.campaign.plan import PlannedRun
-from aging.campaign.schema import Campaign, SubjectOptions
-from aging.check.conditions import Condition, Outcome, judge, overall
-from aging.check.early_stop import Gate, failed_looks, watch
+from aging.campaign.schema import SubjectOptions
 from aging.core.metrics import PRIMARY
-from aging.findings.build import analyze
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
-from aging.runner.catalogue import Catalogue
 from aging.runner.retries import broken_runs
-from aging.stats import look_levels
-from aging.store.events import Event, LookFailed
+from aging.store.events import Event
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from tests.builders import event, flat, leak, synthetic
-
-LEAK = Condition(PRIMARY, "per_request", 256.0)
 
 
 class Recorder:
@@ -96,56 +87,20 @@ def test_unjudged_run_is_marked(tmp_path: Path) -> None:
 # Early looks.
 
 
-def campaign() -> Campaign:
-    text = """
-schema = 1
-name = "looks"
-seed = 1
-duration = "100s"
-load.arrivals = { kind = "constant", rate = 1.0 }
-load.prompt_tokens = { median = 1, p95 = 1, min = 1, max = 1 }
-load.output_tokens = { median = 1, p95 = 1, min = 1, max = 1 }
-deployment = [{ name = "server", kind = "reference", port = 18080 }]
-"""
-    return parse_campaign(text, Catalogue.discovered().kinds())
-
-
-def test_look_crash_journaled(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")  # and no manifest: there is nothing that could be looked at
-    began = time.monotonic() - 1000.0
-    journal.record(event("load_started", "server", replica=1, load_start=began, planned_seconds=100.0))
-    journal.close()
-    recorder, decided = Recorder(), list[str]()
-    gate = Gate([LEAK], ["server"], looks=3)
-    asyncio.run(watch(gate, campaign(), Layout(tmp_path), decided.append, recorder))
-    assert decided == []
-    assert [(kind, details["look"], details["looks"]) for kind, _, details in recorder.events] == [
-        ("look_failed", 1, 3),
-        ("look_failed", 2, 3),
-    ]
-    assert all(details["exit"] == 2 and "manifest" in details["log"][-1] for _, _, details in recorder.events)
-
-
-def test_crashed_look_spends_no_alpha() -> None:
-    gate = Gate([LEAK], ["server"], looks=4)
-    assert gate.level(4) == pytest.approx(gate.levels[-1])
-    # As if it had never been planned.
-    assert gate.level(4, {2, 3}) == pytest.approx(float(look_levels(np.array([1.0, 4.0]), 0.05)[-1]))
-    assert gate.level(4, {1, 2, 3}) == pytest.approx(0.05)
-    assert gate.level(4, {2, 3}) > gate.level(4)
-    assert failed_looks([LookFailed(look=2, looks=3)]) == {2}
-
-
-@pytest.mark.parametrize(("leaking", "outcome"), [(False, Outcome.INCONCLUSIVE), (True, Outcome.FAILED)])
-def test_gate_undecided_after_crashed_look(tmp_path: Path, leaking: bool, outcome: Outcome) -> None:
+def test_crashed_look_is_a_problem(tmp_path: Path) -> None:
     details = {"look": 2, "looks": 3, "exit": 1, "log": ["KeyError: 'x'"]}
-    results = with_events(tmp_path / "c", ("look_failed", None, details), leaking=leaking)
-    findings = analyze(results, Catalogue.discovered().tests)
-    (problem,) = (one for one in findings.problems if one.kind == "look")
+    results = with_events(tmp_path / "c", ("look_failed", None, details))
+    (problem,) = (one for one in problems_of(results) if one.kind == "look")
     assert "look 2 of 3" in problem.message
     assert "KeyError" in problem.message
-    judgements = judge(findings, [LEAK], ["server"])
-    assert overall(judgements) is outcome
-    without = with_events(tmp_path / "d", leaking=leaking)
-    decided = overall(judge(analyze(without, Catalogue.discovered().tests), [LEAK], ["server"]))
-    assert decided is (Outcome.FAILED if leaking else Outcome.PASSED), "the look alone makes the difference"
+
+
+@pytest.mark.parametrize(("leaking", "outcome"), [(False, "inconclusive"), (True, "failed")])
+def test_gate_undecided_after_crashed_look(tmp_path: Path, leaking: bool, outcome: str) -> None:
+    details = {"look": 2, "looks": 3, "exit": 1, "log": ["KeyError: 'x'"]}
+    request = GateRequest([f"{PRIMARY}:per_request > 1KiB"])
+    with_events(tmp_path / "c", ("look_failed", None, details), leaking=leaking)
+    assert check_directory(tmp_path / "c", request).outcome == outcome
+    with_events(tmp_path / "d", leaking=leaking)
+    decided = check_directory(tmp_path / "d", request).outcome
+    assert decided == ("failed" if leaking else "passed"), "the look alone makes the difference"

@@ -228,6 +228,7 @@ def test_port_kept_at_resume(tmp_path: Path, ended: str) -> None:
 # Whole campaigns.
 
 
+@pytest.mark.slow
 def test_two_campaigns_of_one_file_at_once(tmp_path: Path) -> None:
     file = tmp_path / "ports.toml"
     file.write_text("\n".join((HEAD, CLEAN, LEAK)))

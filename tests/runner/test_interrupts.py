@@ -18,3 +18,16 @@ def test_a_second_interrupt_while_the_servers_are_stopped_leaves_none(tmp_path: 
     assert ran.events("interrupt")[-1].details["count"] == 2
     assert [life.how for life in ran.world.pids.values()] == ["exit 0", "exit 0"]
     assert len(ran.events("deployment_stopped")) == 2
+
+
+def test_a_second_interrupt_ends_a_drain_of_minutes(tmp_path: Path) -> None:
+    text = small_campaign('name = "clean"', rate=20.0).replace('"5s"', '"10m"')
+    ran = VirtualCampaign(tmp_path, text)
+    ran.falls_silent("clean", 18.0, 600.0)
+    ran.interrupt(20.0)
+    ran.interrupt(24.0)
+    assert ran.run() == 130, ran.output
+    first, second = (event.stamp.mono for event in ran.events("interrupt"))
+    assert second - first == pytest.approx(4.0, abs=0.1)
+    (stopped,) = ran.events("deployment_stopped")
+    assert stopped.stamp.mono - second < 10.0

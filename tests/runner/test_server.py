@@ -32,7 +32,7 @@ def test_listener_lookup_off_event_loop(monkeypatch: pytest.MonkeyPatch) -> None
         return SimpleNamespace(error=None)
 
     monkeypatch.setattr(probe, "send", answered)
-    monkeypatch.setattr(probe, "content", lambda *_: b"")
+    monkeypatch.setattr(probe, "completion", lambda *_: None)
     options = SimpleNamespace(name="a", ready_timeout=60.0)
     deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
     served = Generation(1, cast("Any", deployment), 1, cast("Any", None), lambda _: None, over=lambda _: None)

@@ -15,6 +15,8 @@ from aging.store.results import open_results
 from tests.conftest import ROOT, result_directory, unused_port, wait_for, write_campaign
 from tests.sampling.test_device import DEVICE, GIB
 
+pytestmark = pytest.mark.slow
+
 RATE = 32 * 2**20
 FREE = 60 * GIB
 

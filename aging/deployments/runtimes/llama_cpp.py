@@ -8,19 +8,19 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from aging.campaign.schema import DeploymentOptions
+from aging.campaign.schema import PackagedOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
 from aging.deployments.actions import MAIN_SIGTERM, HttpCall, Offer
 from aging.deployments.base import Deployment
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements
 from aging.deployments.lifecycle import Launch
 
 _SCRIPT = Path(__file__).parents[1] / "_scripts" / "xllamacpp_server.py"
 
 
-class LlamaCppOptions(DeploymentOptions):
+class LlamaCppOptions(PackagedOptions):
     """Options of llama.cpp's server that affect its memory."""
 
     context: int = Field(1024, ge=64, description="context length in tokens, shared by the parallel sequences")
@@ -79,7 +79,7 @@ class LlamaCpp(Deployment[LlamaCppOptions]):
         cache = () if o.cache_ram_mib is None else ("--cache-ram-mib", str(o.cache_ram_mib))
         return Launch(
             argv=(
-                str(self.requirements[0].python(environments_folder())),
+                self.interpreter,
                 *("-u", str(_SCRIPT)),
                 *("--model", self.served),
                 *("--port", str(o.port)),

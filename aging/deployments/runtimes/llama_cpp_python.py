@@ -6,18 +6,18 @@ from pathlib import Path
 
 from pydantic import Field
 
-from aging.campaign.schema import DeploymentOptions
+from aging.campaign.schema import PackagedOptions
 from aging.core.endpoint import Endpoint
 from aging.core.units import Size
 from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements
 from aging.deployments.lifecycle import Launch
 
 _SCRIPT = Path(__file__).parents[1] / "_scripts" / "llama_cpp_python_server.py"
 
 
-class LlamaCppPythonOptions(DeploymentOptions):
+class LlamaCppPythonOptions(PackagedOptions):
     """Options of ``llama_cpp.server`` that affect its memory."""
 
     context: int = Field(1024, ge=64, description="context length in tokens")
@@ -49,7 +49,7 @@ class LlamaCppPython(Deployment[LlamaCppPythonOptions]):
         cache = () if o.cache_size is None else ("--cache", "true", "--cache_size", str(o.cache_size))
         return Launch(
             argv=(
-                str(self.requirements[0].python(environments_folder())),
+                self.interpreter,
                 *("-u", str(_SCRIPT)),
                 *("--model", self.served, "--model_alias", "local"),
                 *("--host", "127.0.0.1", "--port", str(o.port)),

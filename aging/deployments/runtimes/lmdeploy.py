@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from aging.campaign.schema import DeploymentOptions
+from aging.campaign.schema import PackagedOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
 from aging.deployments.actions import MAIN_SIGTERM, HttpCall, Offer
 from aging.deployments.base import Deployment
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements
 from aging.deployments.lifecycle import Launch
 
 _SLEEP = Offer(
@@ -25,7 +25,7 @@ _SLEEP = Offer(
 )
 
 
-class LmdeployOptions(DeploymentOptions):
+class LmdeployOptions(PackagedOptions):
     """Options of ``lmdeploy serve api_server`` that affect its memory."""
 
     backend: Literal["turbomind", "pytorch"] = Field("turbomind", description="inference engine")
@@ -66,7 +66,7 @@ class Lmdeploy(Deployment[LmdeployOptions]):
         offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         return Launch(
             argv=(
-                str(self.requirements[0].program(environments_folder(), "lmdeploy")),
+                self.program("lmdeploy"),
                 *("serve", "api_server", self.served),
                 *("--model-name", "local"),
                 *("--server-name", "127.0.0.1", "--server-port", str(o.port)),

@@ -8,19 +8,19 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from aging.campaign.schema import DeploymentOptions
+from aging.campaign.schema import PackagedOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
 from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import FRONT_UNSUPPORTED, Deployment
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements
 from aging.deployments.lifecycle import Launch
 
 _SCRIPT = Path(__file__).parents[1] / "_scripts" / "openvino_server.py"
 
 
-class OpenVinoOptions(DeploymentOptions):
+class OpenVinoOptions(PackagedOptions):
     """Options of the pipeline that affect its memory."""
 
     parallel: int = Field(4, ge=1, description="sequences decoded at the same time")
@@ -45,7 +45,7 @@ class OpenVino(Deployment[OpenVinoOptions]):
         o = self.options
         return Launch(
             argv=(
-                str(self.requirements[0].python(environments_folder())),
+                self.interpreter,
                 *("-u", str(_SCRIPT)),
                 *("--model", self.served),
                 *("--port", str(o.port)),

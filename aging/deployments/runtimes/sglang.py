@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from aging.campaign.schema import DeploymentOptions
+from aging.campaign.schema import PackagedOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Duration, Flag
 from aging.deployments.actions import MAIN_SIGTERM, HttpCall, Offer
 from aging.deployments.base import Deployment
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements
 from aging.deployments.lifecycle import Launch
 
 _RESET_CACHES = Offer(calls=(HttpCall("/flush_cache?timeout=10"),))
@@ -27,7 +27,7 @@ _SLEEP = Offer(
 )
 
 
-class SglangOptions(DeploymentOptions):
+class SglangOptions(PackagedOptions):
     """Options of ``sglang serve`` that affect its memory."""
 
     device: Literal["cuda", "cpu"] = Field(
@@ -98,7 +98,7 @@ class Sglang(Deployment[SglangOptions]):
         offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         return Launch(
             argv=(
-                str(self.requirements[0].program(environments_folder(), "sglang")),
+                self.program("sglang"),
                 *("serve", "--model-path", self.served),
                 *("--served-model-name", "local"),
                 *("--host", "127.0.0.1", "--port", str(o.port)),

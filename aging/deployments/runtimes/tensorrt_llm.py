@@ -9,19 +9,19 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from aging.campaign.schema import DeploymentOptions
+from aging.campaign.schema import PackagedOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag
 from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements
 from aging.deployments.lifecycle import Launch
 
 _SCRIPT = Path(__file__).parents[1] / "_scripts" / "trtllm_server.py"
 
 
-class TensorRtLlmOptions(DeploymentOptions):
+class TensorRtLlmOptions(PackagedOptions):
     """Options of ``trtllm-serve`` that affect its memory."""
 
     backend: Literal["pytorch", "tensorrt"] = Field("pytorch", description="inference engine")
@@ -56,7 +56,6 @@ class TensorRtLlm(Deployment[TensorRtLlmOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        environments, needs = environments_folder(), self.requirements[0]
         settings = {
             "return_perf_metrics": True,  # or there is no /prometheus/metrics
             "kv_cache_config": {"enable_block_reuse": o.block_reuse, "free_gpu_memory_fraction": o.kv_cache_share}
@@ -65,8 +64,8 @@ class TensorRtLlm(Deployment[TensorRtLlmOptions]):
         offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         return Launch(
             argv=(
-                *(str(needs.python(environments)), "-u", str(_SCRIPT), json.dumps(settings)),
-                *(str(needs.program(environments, "trtllm-serve")), "serve", self.served),
+                *(self.interpreter, "-u", str(_SCRIPT), json.dumps(settings)),
+                *(self.program("trtllm-serve"), "serve", self.served),
                 *("--host", "127.0.0.1", "--port", str(o.port)),
                 *("--backend", o.backend),
                 *("--max_seq_len", str(o.context), "--max_batch_size", str(o.parallel)),

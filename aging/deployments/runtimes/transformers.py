@@ -7,16 +7,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from aging.campaign.schema import DeploymentOptions
+from aging.campaign.schema import PackagedOptions
 from aging.core.endpoint import Endpoint
 from aging.core.units import Flag
 from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements
 from aging.deployments.lifecycle import Launch
 
 
-class TransformersOptions(DeploymentOptions):
+class TransformersOptions(PackagedOptions):
     """Options of ``transformers serve`` that affect its memory."""
 
     device: Literal["cpu", "cuda"] = Field("cpu", description="device of the model")
@@ -41,7 +41,7 @@ class Transformers(Deployment[TransformersOptions]):
         offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         return Launch(
             argv=(
-                str(self.requirements[0].program(environments_folder(), "transformers")),
+                self.program("transformers"),
                 *("serve", self.served),
                 *("--host", "127.0.0.1", "--port", str(o.port)),
                 *("--device", o.device, "--dtype", o.dtype),

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from aging.campaign.schema import DeploymentOptions
+from aging.campaign.schema import PackagedOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.deployments.actions import MAIN_SIGTERM
 from aging.deployments.base import Deployment
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements
 from aging.deployments.lifecycle import Launch
 
 _SCRIPT = Path(__file__).parents[1] / "_scripts" / "triton_server.py"
@@ -23,7 +23,7 @@ _DRAINED_SHARE = 0.6
 """Of `stop_timeout`; the rest is for unloading the model, and then comes SIGKILL."""
 
 
-class TritonOptions(DeploymentOptions):
+class TritonOptions(PackagedOptions):
     """Options of the model that Triton serves that affect its memory."""
 
     metrics_port: int = Field(strict=True, ge=1024, le=65535, description="loopback port of Triton's metrics")
@@ -63,7 +63,7 @@ class Triton(Deployment[TritonOptions]):
         cache = () if o.cache_ram_mib is None else ("--cache-ram-mib", str(o.cache_ram_mib))
         return Launch(
             argv=(
-                str(self.requirements[0].python(environments_folder())),
+                self.interpreter,
                 *("-u", str(_SCRIPT)),
                 *("--model", self.served),
                 *("--port", str(o.port), "--metrics-port", str(o.metrics_port)),

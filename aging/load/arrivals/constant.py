@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from aging.campaign.schema import ArrivalsOptions
 from aging.load.arrivals.base import Arrivals
-from aging.load.schedule.arrival_times import CHUNK, SECOND, Times
+from aging.load.schedule.arrival_times import Times, evenly
 from aging.load.schedule.rng import Draws
 
 
@@ -29,13 +27,7 @@ class Constant(Arrivals[ConstantOptions]):
     options_table = ConstantOptions
 
     def times(self, draws: Draws) -> Iterator[Times]:  # noqa: ARG002 - the contract of random processes
-        gap = SECOND / self.options.rate
-        for first in count(1, CHUNK):
-            at = np.rint(np.arange(first, first + CHUNK) * gap)
-            if at[-1] >= 2**62:
-                yield at[at < 2**62].astype(np.int64)
-                return
-            yield at.astype(np.int64)
+        return evenly(self.options.rate)
 
     def mean_rate(self) -> float:
         return self.options.rate

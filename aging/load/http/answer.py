@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,23 +19,54 @@ from aging.load.schedule.planned_request import PlannedRequest
 _BODY_BYTES, _BODY_BYTES_A_TOKEN = 16 * 2**20, 16 * 2**10
 """Most bytes of an answer: log-probabilities of some twenty alternatives are two kilobytes a token."""
 
-_REFUSAL_BYTES = 4096
-"""Most bytes of the body of an answer that is not a completion."""
+REFUSAL_BYTES = 4096
+"""Most bytes that are read of the body of an answer with a wrong status."""
 
 
-class Reading:
+class Reading(ABC):
     """The state of one exchange.
 
     The first thing that went wrong is its ``failure``, described by ``error``; ``left`` is
-    true when the client disconnected before the end, as planned. ``due`` makes what verifies the answer, where
-    it is known; it is called when the answer has begun, so that no request is sent later for it.
+    true when the client disconnected before the end, as planned.
     """
 
-    def __init__(self, request: PlannedRequest, due: Callable[[], Expectation | None] = lambda: None) -> None:
+    def __init__(self) -> None:
         self.http_status: int | None = None
         self.failure: Failure | None = None
         self.error: str | None = None
         self.left = False
+
+    def fail(self, failure: Failure, error: str) -> None:
+        """Record what went wrong, if it is the first thing."""
+        if self.failure is None:
+            self.failure, self.error = failure, error
+
+    @abstractmethod
+    def begin(self, response: http.Response) -> bool:
+        """Take the head of the answer; whether its body is wanted."""
+
+    @abstractmethod
+    def take(self, piece: bytes, now: float) -> bool:
+        """Take a piece of body, received at monotonic time ``now``; whether more is wanted."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Finish the answer: check that it is complete, once its body has ended or no more of it is wanted."""
+
+    @abstractmethod
+    def measured(self) -> Mapping[str, Any]:
+        """Tokens and their times, by the names of :class:`aging.load.requests.send.Answer`."""
+
+
+class CompletionReading(Reading):
+    """The answer to a completion request.
+
+    ``due`` makes what verifies the answer, where it is known; it is called when the answer has begun, so that no
+    request is sent later for it.
+    """
+
+    def __init__(self, request: PlannedRequest, due: Callable[[], Expectation | None] = lambda: None) -> None:
+        super().__init__()
         self._disconnects = request.fault == "disconnect"
         self._enough = enough(request)
         self._most_bytes = _BODY_BYTES + _BODY_BYTES_A_TOKEN * request.output_tokens
@@ -48,19 +80,13 @@ class Reading:
         self._tokens: int | None = None
         self._counted = False
 
-    def fail(self, failure: Failure, error: str) -> None:
-        """Record what went wrong, if it is the first thing."""
-        if self.failure is None:
-            self.failure, self.error = failure, error
-
     def begin(self, response: http.Response) -> bool:
-        """Take the head of the answer; whether its body is wanted."""
         self.http_status = response.status_code
         self._kind = response.headers.get("content-type", "")
         if response.status_code == http.codes.OK and self._disconnects:
             self.left = True
         if response.has_redirect_location:
-            self.fail("redirect", f"HTTP {self.http_status}: redirected to {response.headers['location']}")
+            self.fail("redirect", redirected(response))
         wanted = not self.left and self.failure is None
         if wanted and response.status_code == http.codes.OK:
             self._due = self._make_due()
@@ -69,11 +95,10 @@ class Reading:
         return wanted
 
     def take(self, piece: bytes, now: float) -> bool:
-        """Take a piece of body, received at monotonic time ``now``; whether more is wanted."""
         self._bytes += len(piece)
         if self.http_status != http.codes.OK:
             self._body += piece
-            return self._bytes < _REFUSAL_BYTES
+            return self._bytes < REFUSAL_BYTES
         if self._bytes > self._most_bytes:
             self.fail("too-long", f"the answer is longer than {self._most_bytes} bytes")
             return False
@@ -87,7 +112,6 @@ class Reading:
         return self._stream.failure is None and not self.left
 
     def end(self) -> None:
-        """Finish the answer: check that it is complete, once its body has ended or no more of it is wanted."""
         if self.failure is not None or self.left:
             return
         if self.http_status != http.codes.OK:
@@ -98,7 +122,6 @@ class Reading:
             self._end_stream(self._stream)
 
     def measured(self) -> Mapping[str, Any]:
-        """Tokens and their times, by the names of :class:`aging.load.requests.send.Answer`."""
         stream = self._stream
         if stream is None:
             tokens = {"tokens": self._tokens, "counted": self._counted}
@@ -140,6 +163,11 @@ class Reading:
             self.fail("no-token", "the answer held no token")
         elif self._due is not None and (wrong := self._due.whole(texts(whole))) is not None:
             self.fail("wrong", wrong)
+
+
+def redirected(response: http.Response) -> str:
+    """The error of an answer that points elsewhere: redirects are not followed."""
+    return f"HTTP {response.status_code}: redirected to {response.headers['location']}"
 
 
 async def read_into(stream: http.AsyncByteStream, sink: Sink) -> None:

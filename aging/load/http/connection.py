@@ -87,9 +87,12 @@ class Connection(asyncio.BufferedProtocol):
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
-    async def ask(self, head: bytes, body: bytes) -> Head:
-        """Send a request, and wait for the head of its response. Raises :class:`http.TransportError`."""
-        parser = self._parser = ResponseParser()
+    async def ask(self, head: bytes, body: bytes, *, bodiless: bool = False) -> Head:
+        """Send a request, and wait for the head of its response, which is ``bodiless`` whatever that head says.
+
+        Raises :class:`http.TransportError`.
+        """
+        parser = self._parser = ResponseParser(bodiless=bodiless)
         self._failure, self._satisfied, self._sent_whole = None, False, False
         self._write(head + body if len(body) <= _PART_BYTES else head)
         # Part by part, as the server takes it: a huge body is neither copied nor does it hold up other requests.

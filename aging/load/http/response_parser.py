@@ -1,6 +1,6 @@
 """One HTTP/1.1 response, parsed as its bytes come: the head once, then pieces of the body (RFC 9112).
 
-Pure: bytes in, values out. Stricter than a browser: what is not HTTP, or larger than any server of completions has
+Pure: bytes in, values out. Stricter than a browser: what is not HTTP, or with a larger head than any server has
 reason to send, ends the exchange with an exception of its type::
 
     http.RemoteProtocolError     what came is not an HTTP response
@@ -57,9 +57,13 @@ class Head:
 
 
 class ResponseParser:
-    """Takes one response's bytes with :meth:`feed`, and the end of its connection with :meth:`end`."""
+    """Takes one response's bytes with :meth:`feed`, and the end of its connection with :meth:`end`.
 
-    def __init__(self) -> None:
+    That to a HEAD request is ``bodiless``: its head describes a body that does not follow.
+    """
+
+    def __init__(self, *, bodiless: bool = False) -> None:
+        self._bodiless = bodiless
         self.head: Head | None = None
         self.begun = False
         self.complete = False
@@ -129,7 +133,7 @@ class ResponseParser:
     def _frame(self, head: Head) -> None:
         """How the end of the body is known (RFC 9112, 6.3)."""
         encodings, lengths = head.values(b"transfer-encoding"), set(head.values(b"content-length"))
-        if head.status in (http.codes.NO_CONTENT, http.codes.NOT_MODIFIED):
+        if self._bodiless or head.status in (http.codes.NO_CONTENT, http.codes.NOT_MODIFIED):
             self.complete = True
         elif encodings:
             if encodings != [b"chunked"] or lengths:

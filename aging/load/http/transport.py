@@ -75,7 +75,7 @@ class Transport(http.AsyncBaseTransport):
         body = await request.aread()
         connection = await self._connection(request.url)
         try:
-            head = await connection.ask(_head(request), body)
+            head = await connection.ask(_head(request), body, bodiless=request.method == "HEAD")
         except BaseException:
             connection.finish()
             raise

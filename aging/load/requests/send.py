@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 from aging.core import http
 from aging.core.endpoint import Endpoint
 from aging.core.records import Failure, Status
-from aging.load.http.answer import Reading, read_into
+from aging.load.http.answer import CompletionReading, Reading, read_into
+from aging.load.http.plain_answer import PlainReading
 from aging.load.http.response_parser import TooLongError, TruncatedError
-from aging.load.requests.bodies import path
 from aging.load.requests.client_faults import impatience, outcome, probe
 from aging.load.requests.expectation import expectation
+from aging.load.requests.outgoing import Outgoing
 from aging.load.schedule.planned_request import PlannedRequest
 
 _WORDS = 200
@@ -51,17 +51,17 @@ class Answer:
 
 
 async def send(
-    transport: http.AsyncBaseTransport, endpoint: Endpoint, request: PlannedRequest, content: bytes, patience: float
+    transport: http.AsyncBaseTransport, endpoint: Endpoint, request: PlannedRequest, message: Outgoing, patience: float
 ) -> Answer:
     """Send one request and read its whole answer, or as much as its fault wants.
 
     Returns an ``Answer`` within ``patience`` seconds, whatever the server does.
     """
-    reading = Reading(request, lambda: expectation(endpoint, request, content))
+    reading = _reading(endpoint, request, message)
     leaves_after = impatience(request)
     try:
         async with asyncio.timeout(patience if leaves_after is None else min(leaves_after, patience)):
-            await _exchange(transport, endpoint, request, content, reading)
+            await _exchange(transport, endpoint, request, message, reading)
     except TimeoutError:
         if leaves_after is None:
             reading.fail("timeout", f"not answered within {patience:g} s")
@@ -72,10 +72,20 @@ async def send(
     return _judged(request, reading)
 
 
+def _reading(endpoint: Endpoint, request: PlannedRequest, message: Outgoing) -> Reading:
+    if message.expect is not None:
+        return PlainReading(request, message.expect)
+    return CompletionReading(request, lambda: expectation(endpoint, request, message.content))
+
+
 async def _exchange(
-    transport: http.AsyncBaseTransport, endpoint: Endpoint, request: PlannedRequest, content: bytes, reading: Reading
+    transport: http.AsyncBaseTransport,
+    endpoint: Endpoint,
+    request: PlannedRequest,
+    message: Outgoing,
+    reading: Reading,
 ) -> None:
-    url = _url(endpoint.base_url, path(endpoint, request))
+    url = _url(endpoint.base_url, message.path)
     if request.fault == "probe":
         try:
             await probe(url)
@@ -83,10 +93,12 @@ async def _exchange(
             raise http.ConnectError(str(error)) from None
         reading.left = True
         return
-    headers = _HEADERS[endpoint.reuse_connections]
+    headers = message.headers
+    if not endpoint.reuse_connections:
+        headers = {**headers, "Connection": "close"}
     if endpoint.answers == "reference":  # its log has the id, so that what it served can be compared with what came
         headers = {**headers, "X-Request-Id": str(request.number)}
-    asked = http.Request("POST", url, headers=headers, content=content)
+    asked = http.Request(message.method, url, headers=headers, content=message.content)
     response = await transport.handle_async_request(asked)
     assert isinstance(response.stream, http.AsyncByteStream)
     try:
@@ -95,13 +107,6 @@ async def _exchange(
             reading.end()
     finally:
         await response.stream.aclose()
-
-
-_HEADERS: Mapping[bool, Mapping[str, str]] = {
-    True: {"Content-Type": "application/json"},
-    False: {"Content-Type": "application/json", "Connection": "close"},
-}
-"""By whether the connection is to be kept."""
 
 
 @lru_cache(maxsize=16)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ CHUNK = 1024
 Part of the schedule's definition: with another number some processes would draw another load from the same seed.
 """
 
+_LATEST = 2**62
+
 _HORIZON = 2**61
 """Nanoseconds, 73 years: no load is longer, and no sum overflows."""
 
@@ -38,6 +41,17 @@ def running(gaps: Iterable[Floats]) -> Iterator[Times]:
         times = now + np.cumsum(steps.astype(np.int64))
         yield times
         now = int(times[-1])
+
+
+def evenly(rate: float) -> Iterator[Times]:
+    """The k-th arrival at k / ``rate`` seconds."""
+    gap = SECOND / rate
+    for first in count(1, CHUNK):
+        at = np.rint(np.arange(first, first + CHUNK) * gap)
+        if at[-1] >= _LATEST:
+            yield at[at < _LATEST].astype(np.int64)
+            return
+        yield at.astype(np.int64)
 
 
 def poisson(rate: float, draws: Draws, chunk: int = CHUNK) -> Iterator[Times]:

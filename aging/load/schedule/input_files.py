@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aging.campaign.schema import Campaign, ClassTable, LoadTable, SubjectOptions
-from aging.core.errors import CampaignError, Mistake
+from aging.campaign.schema import Campaign, ClassTable, LoadTable, RequestTable, SubjectOptions
+from aging.core.errors import CampaignError, Mistake, MistakeCode
 from aging.core.format import readable_duration
 from aging.load.arrivals.trace import TraceOptions
 from aging.load.lengths.empirical import EmpiricalOptions, counts
+from aging.load.requests.written import UnreadableBodyError, body_of
 from aging.load.schedule.scaling import scaled
 from aging.load.schedule.trace_replay import Facts, TraceError, facts
 from aging.load.traces.base import SECOND
@@ -55,14 +56,44 @@ def found_from(campaign: Campaign, base: Path) -> Campaign:
     return made.with_treatments(campaign.deployment, treatments)
 
 
+def with_bodies(campaign: Campaign, place: Callable[[str], str]) -> Campaign:
+    """The campaign with every body file of its load at its ``place``."""
+
+    def moved(load: LoadTable) -> LoadTable:
+        classes = tuple(one.model_copy(update=_placed(one, place)) for one in load.classes)
+        return load.model_copy(update=_placed(load, place) | {"classes": classes})
+
+    if campaign.load is None:
+        return campaign
+    treatments = {
+        name: replace(one, load=None if one.load is None else moved(one.load))
+        for name, one in campaign.treatments.items()
+    }
+    made = campaign.model_copy(update={"load": moved(campaign.load)})
+    return made.with_treatments(campaign.deployment, treatments)
+
+
+def _placed(owner: LoadTable | ClassTable, place: Callable[[str], str]) -> dict[str, Any]:
+    if not owner.requests:
+        return {}
+    requests = (
+        one if one.body_file is None else one.model_copy(update={"body_file": place(one.body_file)})
+        for one in owner.requests
+    )
+    return {"requests": tuple(requests)}
+
+
 def _found_from(load: LoadTable, base: Path) -> LoadTable:
+    def place(file: str) -> str:
+        return str(base / file)
+
     def tables(owner: LoadTable | ClassTable) -> dict[str, Any]:
         named = {key: getattr(owner, key) for key in ("arrivals", "prompt_tokens", "output_tokens")}
         return {
-            key: table.model_copy(update={"file": str(base / table.file)})
+            key: table.model_copy(update={"file": place(table.file)})
             for key, table in named.items()
             if isinstance(table, TraceOptions | EmpiricalOptions)
-        }
+        } | _placed(owner, place)
 
     classes = tuple(one.model_copy(update=tables(one)) for one in load.classes)
     return load.model_copy(update=tables(load) | {"classes": classes})
@@ -119,6 +150,8 @@ class _Reader:
 
     def tables(self, owner: LoadTable | Any, where: str) -> dict[str, Any]:
         """The tables of a load or a class that reading has completed."""
+        for place, request in enumerate(owner.requests or ()):
+            self._body(request, f"{where}.request[{place}]")
         for key in ("prompt_tokens", "output_tokens"):
             if isinstance(lengths := getattr(owner, key), EmpiricalOptions):
                 self._lengths(lengths, f"{where}.{key}")
@@ -132,6 +165,17 @@ class _Reader:
         if not wrong:
             summary = f"{Path(options.file).name}: {seen.total():,} lengths in column {options.column!r}"
             self._files.append(Input(where, Path(options.file).name, _sha256(Path(options.file)), summary))
+
+    def _body(self, request: RequestTable, where: str) -> None:
+        if request.body_file is None:
+            return
+        try:
+            body = body_of(request)
+        except UnreadableBodyError as error:
+            self._mistakes.append(Mistake(f"{where}.body_file", str(error), MistakeCode.UNREADABLE_FILE))
+            return
+        name = Path(request.body_file).name
+        self._files.append(Input(where, name, hashlib.sha256(body).hexdigest(), f"{name}: {len(body):,} bytes"))
 
     def _trace(self, options: TraceOptions, where: str) -> TraceOptions:
         wrong: list[str] = []

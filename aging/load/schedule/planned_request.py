@@ -29,7 +29,8 @@ class PlannedRequest(NamedTuple):
     completion, ``fault`` how it is impolite (empty: it is not). The first ``shared`` tokens of its prompt are those of
     the blocks ``prefix``, :data:`BLOCK_TOKENS` each; ``session`` and ``turn`` place it in a conversation (−1: it stands
     alone), of which ``history`` are the lengths of the earlier messages, the user's and the assistant's in turn.
-    ``priority`` is sent to engines that schedule by it (lower is served first; 0: not sent).
+    ``priority`` is sent to engines that schedule by it (lower is served first; 0: not sent). ``written`` is the place
+    of a plain request among those that the load has written out (−1: a completion).
     """
 
     number: int
@@ -46,6 +47,7 @@ class PlannedRequest(NamedTuple):
     priority: int = 0
     shared: int = 0
     history: tuple[int, ...] = ()
+    written: int = -1
 
     def line(self) -> str:
         """The request as the schedule hash sees it."""
@@ -54,6 +56,8 @@ class PlannedRequest(NamedTuple):
             prefix, history = ("+".join(map(str, each)) for each in (self.prefix, self.history))
             more = (self.load_class, "+".join(self.options), self.fault, prefix, self.session, self.turn)
             line += "," + ",".join(map(str, (*more, self.priority, self.shared, history)))
+        if self.written >= 0:
+            line += f",{self.written}"
         return line + "\n"
 
 

@@ -42,10 +42,11 @@ def _arrivals_of(table: LoadTable | ClassTable, scale: float) -> dict[str, Any]:
 
 def _scaled(options: ArrivalsOptions, scale: float) -> ArrivalsOptions:
     if isinstance(options, ClosedOptions):
-        yields = options.yields_above
+        yields, rate = options.yields_above, options.rate
         return options.model_copy(
             update={
                 "concurrency": _places(options.concurrency, scale),
+                "rate": None if rate is None else rate * scale,
                 "yields_above": None if yields is None else _places(yields, scale),
             }
         )

@@ -21,6 +21,7 @@ from aging.campaign.schema import FaultShares, OptionShares, SharedPrefix
 from aging.core.errors import require
 from aging.load.arrivals.base import Arrived
 from aging.load.lengths.base import Tokens
+from aging.load.requests.written import WrittenRequest
 from aging.load.schedule.arrival_times import SECOND, Times
 from aging.load.schedule.classes import LoadClass
 from aging.load.schedule.conversations import Conversations, Message, Turn
@@ -42,16 +43,24 @@ def merged(classes: Sequence[LoadClass], seed: int, duration: float) -> Iterator
     return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda request: request[1::-1])
 
 
-def closed_loops(classes: Iterable[LoadClass], seed: int, first: int = 0) -> tuple[ClosedLoop, ...]:
-    """The closed loops, each with its endless requests; ``first`` is the ordinal of the first request."""
+def closed_loops(classes: Iterable[LoadClass], seed: int, first: int = 0, after: float = 0.0) -> tuple[ClosedLoop, ...]:
+    """The closed loops, each with its endless requests.
+
+    ``first`` is the ordinal of the first request; none is due earlier than ``after`` seconds.
+    """
     loops = []
     for each in classes:
         if (places := each.arrivals.places()) is not None:
             requests = schedule(each, seed, float("inf"))
             if first:
-                requests = (request._replace(number=request.number + first) for request in requests)
+                requests = (one._replace(number=one.number + first, at=one.at + after) for one in requests)
             loops.append(ClosedLoop(requests, places.concurrency, places.think, places.yields_above))
     return tuple(loops)
+
+
+def written_of(classes: Iterable[LoadClass]) -> tuple[WrittenRequest, ...]:
+    """The plain requests of all classes, by their places."""
+    return tuple(request for each in classes for request in each.written)
 
 
 def class_draws(load_class: LoadClass, seed: int) -> Draws:
@@ -89,15 +98,19 @@ class _Columns:
         self._shared = None if shared is None else _Prefixes(shared, draws.of("prefixes"))
         self._sessions = None if sessions is None else Conversations(sessions)
         self._session_share = 0.0 if sessions is None else sessions.share
+        self._written = _Written(load_class, draws.of("requests")) if load_class.written else None
 
     def of(self, arrived: Arrived) -> tuple[Iterable[Any], ...]:
         one, times, traced = self._class, arrived.times, arrived.traced
         size = times.size
+        if self._written is not None:
+            return self._of_written(self._written, times)
         options, is_long = self._options.next(size)
-        prompts = one.prompt_tokens.tokens(self._prompt, size, None if traced is None else traced.prompt_tokens)
+        prompt, output = require(one.prompt_tokens, "prompt_tokens"), require(one.output_tokens, "output_tokens")
+        prompts = prompt.tokens(self._prompt, size, None if traced is None else traced.prompt_tokens)
         if is_long is not None:
-            prompts = np.where(is_long, one.prompt_tokens.options.longest, prompts)
-        outputs = one.output_tokens.tokens(self._output, size, None if traced is None else traced.output_tokens)
+            prompts = np.where(is_long, prompt.options.longest, prompts)
+        outputs = output.tokens(self._output, size, None if traced is None else traced.output_tokens)
         streaming = self._streaming.uniform(size) < one.streaming_share
         names: Iterable[str] = repeat(one.name)
         prefixes: Iterable[tuple[int, ...]] = repeat(())
@@ -131,6 +144,27 @@ class _Columns:
             repeat(one.priority),
             shared,
             histories,
+            repeat(-1),
+        )
+
+    def _of_written(self, written: _Written, times: Times) -> tuple[Iterable[Any], ...]:
+        """The columns of plain requests. Their answers are read as they come, like streams."""
+        one = self._class
+        return (
+            (times / SECOND).tolist(),
+            repeat(0),
+            repeat(0),
+            repeat(True),
+            repeat(one.name),
+            repeat(()),
+            self._faults.next(times.size),
+            repeat(()),
+            repeat(-1),
+            repeat(0),
+            repeat(0),
+            repeat(0),
+            repeat(()),
+            written.next(times.size),
         )
 
     def _in_sessions(
@@ -143,6 +177,18 @@ class _Columns:
         for k in talking.tolist():
             turns[k] = sessions.turn(int(times[k]), Message(*alone[k], int(outputs[k])))
         return zip(*turns, strict=True)
+
+
+class _Written:
+    """Which of the plain requests of a class is sent: by their weights."""
+
+    def __init__(self, load_class: LoadClass, draws: Draws) -> None:
+        weights = np.cumsum([request.weight for request in load_class.written])
+        self._draws, self._bounds, self._first = draws, weights[:-1] / weights[-1], load_class.first_written
+
+    def next(self, size: int) -> Iterable[int]:
+        places: list[int] = np.searchsorted(self._bounds, self._draws.uniform(size), side="right").tolist()
+        return (self._first + place for place in places)
 
 
 class _Options:
@@ -211,16 +257,18 @@ class ScheduleHash:
     """SHA-256 over the first requests of a schedule; equal hashes mean equal loads.
 
     Those of closed loops are covered from the start, since the server determines when they are sent; the open
-    loop's are added as they come.
+    loop's are added as they come. Plain requests are covered with their bodies.
     """
 
-    def __init__(self, closed: Iterable[ClosedLoop] = ()) -> None:
+    def __init__(self, closed: Iterable[ClosedLoop] = (), written: Iterable[WrittenRequest] = ()) -> None:
         self._digest = hashlib.sha256()
         self.requests = 0
+        for request in written:
+            self._digest.update(request.line().encode())
         for loop in closed:
             self._digest.update(f"closed,{loop.concurrency},{loop.think},{loop.yields_above}\n".encode())
-            for request in islice(loop.requests, _HASHED_OF_LOOP):
-                self._digest.update(request.line().encode())
+            for planned in islice(loop.requests, _HASHED_OF_LOOP):
+                self._digest.update(planned.line().encode())
 
     def add(self, request: PlannedRequest) -> None:
         self.requests += 1
@@ -233,7 +281,7 @@ class ScheduleHash:
 
 def schedule_hash(classes: Sequence[LoadClass], seed: int, duration: float) -> str:
     """The hash of a load, drawn as far as the hash covers."""
-    digest = ScheduleHash(closed_loops(classes, seed))
+    digest = ScheduleHash(closed_loops(classes, seed), written_of(classes))
     for request in islice(merged(classes, seed, duration), HASHED):
         digest.add(request)
     return str(digest)

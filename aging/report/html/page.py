@@ -64,7 +64,7 @@ def page(measured: Measured, findings: Findings) -> str:
             outlook=outlook.headline(context.under_test or context.results.deployments, context.found),
             headline=wording.headline(context.under_test or context.results.deployments, context.found),
             limits=outlook.sentences(context.under_test or context.results.deployments, context.found),
-            notices=[*controls_notice(findings), *problems_notice(findings)],
+            notices=[*gate_notice(findings), *controls_notice(findings), *problems_notice(findings)],
             sections=render_sections(context),
             version=context.manifest.aging_version or "",
             root=context.results.layout.root.name,
@@ -95,6 +95,19 @@ def facts(context: Context) -> Sequence[tuple[str, str]]:
     if host := context.manifest.host.name:
         found.append(("Host", host))
     return found
+
+
+_GATE = {
+    "passed": ("The gate passed", "good"),
+    "failed": ("The gate failed", "bad"),
+    "inconclusive": ("The gate cannot tell", "warn"),
+    "server-failed": ("A server under the gate failed", "bad"),
+}
+
+
+def gate_notice(findings: Findings) -> Sequence[Notice]:
+    """The outcome of the gate, in one line, where there was one."""
+    return () if findings.gate is None else [Notice(*_GATE[findings.gate.outcome], "gate")]
 
 
 def controls_notice(findings: Findings) -> Sequence[Notice]:

@@ -1,0 +1,1 @@
+"""The other version that `aging check` compares with: where it comes from, and the campaign with both."""

@@ -1,0 +1,166 @@
+"""A revision of the current repository in a folder of its own, for as long as it is compared with."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aging.core.errors import AgingError, writing
+
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+_SUBMODULE = "160000"
+_TREE, _LOCK = "tree", "lock"
+
+_OF_A_REPOSITORY = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_NAMESPACE",
+)
+"""What git sets for its hooks: a gate that one of them runs must not check out into the index of the commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """``commit`` of the repository at ``top``, checked out at ``root``."""
+
+    top: Path
+    root: Path
+    commit: str
+
+    def moved(self, path: Path) -> Path | None:
+        """Where a path of the repository is in this revision; None if it is outside, or not in the revision."""
+        if not path.is_relative_to(self.top):
+            return None
+        moved = self.root / path.relative_to(self.top)
+        return moved if moved.exists() else None
+
+
+@contextlib.contextmanager
+def worktree(revision: str, *, setup: str | None, other_command: bool) -> Iterator[Worktree]:
+    """Check out a revision of the repository of the working directory; the folder is removed at the end.
+
+    ``setup`` is a shell command that is run in it first. What a killed process has left is removed, too. Raises
+    AgingError for no repository, no such revision, the revision that is checked out unchanged (unless it is run by
+    ``other_command``), submodules without a setup, and a setup that fails.
+    """
+    here = Path.cwd()
+    top = _top(revision, here)
+    commit = _commit(revision, top)
+    if not other_command and commit == _commit("HEAD", top) and not _git(top, "status", "--porcelain", "-uno"):
+        raise AgingError(
+            f"--baseline {revision}: {commit[:12]} is checked out, without changes: both versions would be the same; "
+            "name the revision to compare with, like main"
+        )
+    tree = _git(top, "ls-tree", "-r", commit)
+    modules = [line.partition("\t")[2] for line in tree.splitlines() if line.startswith(_SUBMODULE)]
+    if modules and setup is None:
+        raise AgingError(
+            f"--baseline {revision}: {', '.join(modules)}: a worktree does not have submodules; "
+            "add --baseline-setup 'git submodule update --init'"
+        )
+    with _own_folder(top) as folder:
+        made = Worktree(top, folder / _TREE, commit)
+        try:
+            _git(top, *_NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(made.root), commit)
+            if setup is not None:
+                _set_up(setup, made.root / here.relative_to(top))
+            yield made
+        finally:
+            _remove(top, made.root)
+
+
+def is_revision(text: str) -> bool:
+    """Whether the repository of the working directory has such a revision."""
+    with contextlib.suppress(AgingError):
+        return bool(_commit(text, _top(text, Path.cwd())))
+    return False
+
+
+def _top(revision: str, folder: Path) -> Path:
+    try:
+        return Path(_git(folder, "rev-parse", "--show-toplevel"))
+    except AgingError:
+        raise AgingError(
+            f"--baseline {revision}: there is no such file or directory, and {folder} is in no git repository"
+        ) from None
+
+
+def _commit(revision: str, top: Path) -> str:
+    try:
+        return _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    except AgingError:
+        shallow = _git(top, "rev-parse", "--is-shallow-repository") == "true"
+        hint = "; the clone is shallow: fetch it (with actions/checkout: fetch-depth: 0)" if shallow else ""
+        raise AgingError(
+            f"--baseline {revision}: there is no such file or directory, and no such revision in {top}{hint}"
+        ) from None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """The output of a git command in a folder. Raises AgingError with what git says."""
+    try:
+        ran = subprocess.run(
+            ["git", *arguments], cwd=folder, env=_environment(), capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise AgingError("--baseline: there is no program git; install it, or give a file or a directory") from None
+    if ran.returncode:
+        raise AgingError(f"git {arguments[0]}: {ran.stderr.strip() or f'exit {ran.returncode}'}")
+    return ran.stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
+
+
+def _set_up(command: str, folder: Path) -> None:
+    ran = subprocess.run(command, shell=True, cwd=folder, env=_environment(), check=False)
+    if ran.returncode:
+        raise AgingError(f"--baseline-setup: {command!r} exited {ran.returncode} in {folder} (see its output above)")
+
+
+@contextlib.contextmanager
+def _own_folder(top: Path) -> Iterator[Path]:
+    """A new folder in the cache, locked as long as its process runs; those of ended processes are removed."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "worktrees"
+    with writing(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / _LOCK).open("w") as alone:  # a folder is not left while its lock is about to be taken
+            fcntl.flock(alone, fcntl.LOCK_EX)
+            for other in cache.glob(f"*/{_LOCK}"):
+                _remove_if_left(other.parent)
+            folder = Path(tempfile.mkdtemp(prefix=f"{top.name}-", dir=cache))
+            lock = (folder / _LOCK).open("w")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_if_left(folder: Path) -> None:
+    with contextlib.suppress(OSError), (folder / _LOCK).open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        tree = folder / _TREE
+        with contextlib.suppress(AgingError):
+            _remove(Path(_git(tree, "rev-parse", "--path-format=absolute", "--git-common-dir")), tree)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove(top: Path, root: Path) -> None:
+    """Remove a worktree and what the repository at ``top`` knows of it."""
+    shutil.rmtree(root, ignore_errors=True)
+    with contextlib.suppress(AgingError):
+        _git(top, "worktree", "prune")

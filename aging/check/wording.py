@@ -1,0 +1,121 @@
+"""The gate's result in words and figures, for every report of it. Plain text: what shows it escapes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aging.core import format
+from aging.core.errors import ExitCode
+from aging.core.sparkline import sparkline
+from aging.findings.gate import ConditionResult, GateOutcome, GateResult, Quantity
+
+_PER: dict[Quantity, str] = {"per_request": "request", "per_hour": "h", "growth_total": ""}
+_EXIT: dict[GateOutcome, ExitCode] = {
+    "passed": ExitCode.DONE,
+    "failed": ExitCode.GATE_FAILED,
+    "inconclusive": ExitCode.INCONCLUSIVE,
+    "server-failed": ExitCode.SERVER_FAILED,
+}
+_WORDS: dict[str, str] = {
+    "passed": "passed",
+    "failed": "failed",
+    "inconclusive": "cannot tell",
+    "server-failed": "server failed",
+    "not-started": "did not start",
+    "died": "died",
+    "only-errors": "answered only errors",
+}
+_SEVERITY = ("failed", "inconclusive", "passed")
+
+
+def exit_code(gate: GateResult) -> ExitCode:
+    """The exit code of a gate with this outcome."""
+    return _EXIT[gate.outcome]
+
+
+def word(outcome: str) -> str:
+    """An outcome, or the code of a server's failure, in words."""
+    return _WORDS[outcome]
+
+
+def by_severity(gate: GateResult) -> list[ConditionResult]:
+    """The conditions, what failed first, what passed last."""
+    return sorted(gate.conditions, key=lambda one: _SEVERITY.index(one.outcome))
+
+
+def headline(gate: GateResult) -> str:
+    """The result in one sentence: ``failed: 1 of 2 conditions, after 4.1 of 10 minutes``."""
+    spent = f"after {gate.minutes:.3g} of {gate.budget_minutes:.3g} minutes"
+    if gate.outcome == "server-failed":
+        failures = ", ".join(f"{one.deployment} {word(one.code)}" for one in gate.server_failures)
+        return f"server failed: {failures or 'no server was measured'}, {spent}"
+    of = [one for one in gate.conditions if one.outcome == gate.outcome]
+    count = f"{len(of)} of {len(gate.conditions)} condition{'' if len(gate.conditions) == 1 else 's'}"
+    if gate.outcome == "inconclusive" and not of:
+        return f"cannot tell: the measurement is in doubt, {spent}"
+    return f"{word(gate.outcome)}: {count}, {spent}"
+
+
+def rate_text(one: ConditionResult) -> str:
+    """The estimate and its interval: ``+1.00 KiB/request [+0.97 to +1.03 KiB/request]``; a dash where not known."""
+    estimate, limits = format.bounded(one.indicator, one.estimate, one.interval, _PER[one.quantity])
+    return estimate if limits == format.NONE else f"{estimate} [{limits}]"
+
+
+def limit_text(one: ConditionResult) -> str:
+    """The limit: ``256 B/request``."""
+    return format.size(one.indicator, one.limit, _PER[one.quantity])
+
+
+def excluded_text(one: ConditionResult) -> str:
+    """The smallest leak that a pass excludes: ``28.8 B/request``; a dash where not known."""
+    return format.size(one.indicator, one.smallest_excluded, _PER[one.quantity])
+
+
+def course(one: ConditionResult, width: int = 20) -> str:
+    """The judged series as a sparkline; a few pages of memory fill no bar."""
+    least = 2.0**16 if "_bytes" in one.indicator else 0.0
+    return sparkline([value for _, value in one.points], least, width)
+
+
+def sentence(one: ConditionResult) -> str:
+    """Outcome, rate, limit and reason of one condition in a line."""
+    excluded = f", smallest leak excluded {excluded_text(one)}" if one.outcome == "passed" else ""
+    rate = f"{rate_text(one)}, limit {limit_text(one)}{excluded}, growth {one.growth}"
+    return f"{one.deployment}: {word(one.outcome)}: {one.condition}: {rate}. {format.sentence(one.reason)}"
+
+
+def site_text(one: ConditionResult, most: int = 20) -> list[str]:
+    """Where a server allocated what it still held, the largest first, each in a line, at most so many."""
+    sites = sorted(one.sites, key=lambda site: site.bytes, reverse=True)[:most]
+    return [
+        f"{format.byte_size(site.bytes)} in {site.count:,} allocations: {' ← '.join(site.frames)}" for site in sites
+    ]
+
+
+def advice(gate: GateResult) -> list[str]:
+    """What to do: nothing where the gate passed."""
+    said: list[str] = []
+    if gate.outcome == "server-failed":
+        said.append("Read the log of the server, and start it with the same command on a machine of yours.")
+    if any(one.outcome == "failed" for one in gate.conditions):
+        named = any(one.grew or one.sites for one in gate.conditions)
+        said.append(
+            "Look at what grew, below, and compare with the commit before. "
+            if named
+            else "Compare with the commit before (`--baseline`). "
+        )
+        said[-1] += "Raise the limit only if this growth is meant and bounded."
+    said += _longer(gate.conditions)
+    if gate.doubts:
+        said.append("Mend what puts the measurement in doubt and run it again: no result of it can be green.")
+    if gate.outcome == "inconclusive":
+        said.append("Do not merge on this result: it shows neither a leak nor that there is none.")
+    return said
+
+
+def _longer(conditions: Sequence[ConditionResult]) -> list[str]:
+    needed = [one.longer_minutes for one in conditions if one.outcome == "inconclusive" and one.longer_minutes]
+    if not needed:
+        return []
+    return [f"Measure {max(needed):.3g} minutes longer (`--budget`), or choose a larger limit (`--plan` says which)."]
