@@ -55,7 +55,8 @@ class Window:
 def reference_windows(full: bool) -> Iterator[Window]:
     """Windows of the reference servers, from the start of load on and, where the truth allows it, later ones."""
     table = pd.read_csv(SERIES)
-    for wave, server in ((wave, server) for wave, (_, servers) in WAVES.items() for server in servers):
+    servers = [(wave, server) for wave, (_, servers) in WAVES.items() for server in servers]
+    for wave, server in servers if full else servers[::8]:
         group = table[(table["wave"] == wave) & (table["server"] == server.name)]
         if group.empty:
             continue
@@ -74,8 +75,8 @@ def reference_windows(full: bool) -> Iterator[Window]:
 def _kind(server: Server, budget: int, done: float) -> Kind:
     """What a reference server is within a window that begins after so many requests.
 
-    What grows steadily for longer than :data:`RED_AFTER` of the budget is ``beyond``: no rule can tell it from a leak in
-    that time.
+    What grows steadily for longer than :data:`RED_AFTER` of the budget is ``beyond``: no rule can tell it from a leak
+    in that time.
     """
     until = server.until - (0.0 if server.teeth else done)
     return "beyond" if server.truth == "look-alike" and until > RED_AFTER * budget * PER_SECOND else server.truth
@@ -84,7 +85,7 @@ def _kind(server: Server, budget: int, done: float) -> Kind:
 def recorded_windows(full: bool) -> Iterator[Window]:
     """Windows of the recordings: two an hour of healthy servers, one of leaking ones, once they leak."""
     recordings = load()
-    for recording in recordings if full else recordings[::40]:
+    for recording in recordings if full else recordings[::80]:
         leak = recording.leak
         for start in _HEALTHY_STARTS if leak is None else [leak.start + after for after in _LEAK_STARTS]:
             for budget in RECORDED_BUDGETS if full else RECORDED_BUDGETS[:1]:

@@ -46,15 +46,17 @@ def cells(full: bool) -> list[Cell]:
     """All cells of the study, or a few of them."""
     found = []
     for seconds in LENGTHS if full else (65,):
-        many = 2 if not full else 30 if seconds == 65 else 20
+        many = 1 if not full else 30 if seconds == 65 else 20
         setting = Setting(seconds=seconds, limit=LENGTHS[seconds])
         found += [Cell("no leak", family, setting, None, many) for family in (*CLEAN, *LOOK_ALIKES)]
-        found += [Cell("beyond", family, setting, None, many // 2) for family in BEYOND]
+        found += [Cell("beyond", family, setting, None, many - many // 2) for family in BEYOND]
         sizes = SIZES if full else SIZES[3:4]
-        found += [Cell("size", family, setting, size, many // 4) for family in CHUNKS for size in sizes]
-        ratios = RATIOS if full else RATIOS[2:3]
+        found += [Cell("size", family, setting, size, max(many // 4, 1)) for family in CHUNKS for size in sizes]
+        ratios = RATIOS if full else RATIOS[1:2]
         found += [
-            Cell("ratio", family, setting, setting.limit * ratio, many // 2) for family in LEAKS for ratio in ratios
+            Cell("ratio", family, setting, setting.limit * ratio, many - many // 2)
+            for family in LEAKS
+            for ratio in ratios
         ]
     return [*found, *_targets(), *_noises()] if full else found
 
