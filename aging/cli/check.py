@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aging.app.check import GateRequest, GateRun
+    from aging.campaign.load import CampaignText
     from aging.check.report_kinds import WantedReport
     from aging.check.reports.base import GateContext
     from aging.core.errors import Mistake
