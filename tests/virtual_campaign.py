@@ -445,7 +445,7 @@ def _seal_here(sealer: Sealer) -> None:
     sealer._finished.clear()
 
 
-async def _call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False) -> Any:
+async def _call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False, niceness: int = 0) -> Any:
     """In the place of a worker process."""
     if isinstance(function, str):
         module, _, name = function.partition(":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from aging.runner.catalogue import Catalogue
 from aging.store.layout import Layout
 
 __all__ = ["GateRequest", "GateRun", "check_campaign", "check_directory", "gate_of", "run_gate"]
+
+_CELLS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,8 @@ def run_gate(campaign_text: CampaignText, request: GateRequest, console: Console
     Every fault of the measurement gives an inconclusive result, never a pass. Raises MistakesError with every mistake
     of the campaign and the request, and what :func:`aging.app.run.run_campaign` raises, before anything is started.
     """
-    overrides = _overrides(request)
-    gate = gate_of(campaign_text, request)
+    campaign, gate = _checked(campaign_text, request)
+    overrides = _overrides(request) | _finer(campaign_text, campaign, gate)
     ran = run_campaign(campaign_text, request.results, overrides, console, gate)
     result = require(ran.findings.gate, "the gate's result, which its analysis has just written,")
     return GateRun(ran.findings.campaign, result, ran.layout, _exit_code(ran, result))
@@ -66,6 +69,10 @@ def check_directory(root: Path, request: GateRequest) -> GateResult:
 
 def gate_of(campaign_text: CampaignText, request: GateRequest) -> Gate:
     """What is to be judged, and when. Raises MistakesError with every mistake of the campaign and the request."""
+    return _checked(campaign_text, request)[1]
+
+
+def _checked(campaign_text: CampaignText, request: GateRequest) -> tuple[Campaign, Gate]:
     catalogue = Catalogue.discovered()
     try:
         campaign = parse_campaign(
@@ -74,7 +81,7 @@ def gate_of(campaign_text: CampaignText, request: GateRequest) -> Gate:
     except CampaignError as error:
         _, mistakes = conditions_and_mistakes(request.conditions)
         raise CampaignError(error.subject, [*error.mistakes, *mistakes, *number_mistakes(request)]) from None
-    return gate_for(request, _known_of(campaign, catalogue, campaign_text.source))
+    return campaign, gate_for(request, _known_of(campaign, catalogue, campaign_text.source))
 
 
 def _known_of(campaign: Campaign, catalogue: Catalogue, source: str) -> Known:
@@ -102,6 +109,15 @@ def _overrides(request: GateRequest) -> dict[str, Any]:
         "sanity": "0s",
         "orphan_grace": "0s",
     }
+
+
+def _finer(campaign_text: CampaignText, campaign: Campaign, gate: Gate) -> dict[str, Any]:
+    """The file's `[analysis]` with a grid that a budget of minutes fills, for the findings beside the gate."""
+    cell = max(gate.budget / _CELLS, 1.0)
+    if campaign.analysis.grid <= cell:
+        return {}
+    written = tomllib.loads(campaign_text.text).get("analysis", {})
+    return {"analysis": {**written, "grid": f"{cell:.3f}s"}}
 
 
 def _exit_code(ran: CampaignRun, result: GateResult) -> ExitCode:

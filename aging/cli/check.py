@@ -53,9 +53,7 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory; or give --command"
-    )
+    parser.add_argument("what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
     parser.add_argument(
         "--fail",
         action="append",
@@ -93,7 +91,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.baselines.comparison import compared
-    from aging.app.check import run_gate
+    from aging.app.check import gate_of, run_gate
     from aging.campaign.load import read_campaign
     from aging.check.reports.base import GateContext
 
@@ -106,9 +104,10 @@ def run(options: argparse.Namespace) -> ExitCode:
             return plan(options, None, request, console())
         return _judge_again(options, request, reports)
     campaign_text = text or read_campaign(options.what)
+    gate_of(campaign_text, request)  # every mistake at once, before anything of a baseline is read or made
     if options.plan:
         return plan(options, campaign_text, request, console())
-    with compared(campaign_text, baseline_options(options, request), request.deployments, console()) as both:
+    with compared(campaign_text, baseline_options(options, request), request, console()) as both:
         compares = replace(request, stored=both.stored, compared_with=both.what)
         ran: GateRun = run_gate(both.campaign, compares, console())
     context = GateContext(ran.campaign, options.what, ran.layout.root)
@@ -116,6 +115,16 @@ def run(options: argparse.Namespace) -> ExitCode:
     console().print(f"report: {ran.layout.report}", soft_wrap=True)
     save(options, ran.layout.root, request, ran.result.outcome, console())
     return code
+
+
+def _made(options: argparse.Namespace) -> CampaignText | None:
+    """The campaign of ``--command``; None for a file or a directory. Raises MistakesError for both and for neither."""
+    from aging.core.errors import Mistake, MistakeCode, MistakesError
+
+    if bool(options.command) == (options.what is not None):
+        what = "give a campaign file or a result directory, or --command, and not both"
+        raise MistakesError("aging check", [Mistake("FILE|DIR", what, MistakeCode.CONFLICT)])
+    return campaign_text(options)
 
 
 def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
