@@ -117,16 +117,6 @@ def run(options: argparse.Namespace) -> ExitCode:
     return code
 
 
-def _made(options: argparse.Namespace) -> CampaignText | None:
-    """The campaign of ``--command``; None for a file or a directory. Raises MistakesError for both and for neither."""
-    from aging.core.errors import Mistake, MistakeCode, MistakesError
-
-    if bool(options.command) == (options.what is not None):
-        what = "give a campaign file or a result directory, or --command, and not both"
-        raise MistakesError("aging check", [Mistake("FILE|DIR", what, MistakeCode.CONFLICT)])
-    return campaign_text(options)
-
-
 def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
     from aging.core.blas_threads import one_thread
 
