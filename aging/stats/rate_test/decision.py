@@ -10,18 +10,18 @@ from numpy.typing import ArrayLike
 
 from aging.stats.growth.sustained import Decision, Growth, assess_growth
 from aging.stats.note import Note
-from aging.stats.rate_test.design import Design
+from aging.stats.rate_test.design import GREEN_AFTER, RED_AFTER, Design
 from aging.stats.rate_test.observation import NothingSeenError, Observation, observed
 from aging.stats.rate_test.prediction import predict
+from aging.stats.rate_test.present import least_rate_at
 from aging.stats.rate_test.spending import level_at
 from aging.stats.series.validation import SeriesError
 
 Outcome = Literal["above", "below", "undecided"]
 
-RED_AFTER = 0.3
-"""The share of the budget that growth must span before it is called a leak: a cache may fill for as long."""
-
-_HOPELESS, _HOPELESS_FROM = 0.02, 0.4
+_HOPELESS = 0.02
+_HOPELESS_FROM = (0.5, 0.75)
+"""Shares of the budget from which the end may be called undecided: for growth that is clear, and for noise."""
 _STEADY_FROM = 0.25
 
 _NAMES: Mapping[Decision, str] = {
@@ -37,6 +37,7 @@ _NAMES: Mapping[Decision, str] = {
 _AT_LIMIT = Note("at_limit", "The rate is too near to the limit, or too uncertain, to be told from it.")
 _GROWTH_OPEN = Note("growth_open", "It grows at more than the limit, but may still be a warm-up or a cache that fills.")
 _EARLY = Note("early_growth", "It grows at more than the limit, but for less than the time in which a cache may fill.")
+_SOON = Note("too_soon", "It grows at less than the limit, but the load has not run for a tenth of the budget.")
 _TOO_FINE = Note("limit_too_fine", "A leak at the limit would not have been seen in this time.")
 
 
@@ -70,9 +71,11 @@ def decide(  # noqa: PLR0913 - a series, and what is asked of it
 
     Without ``w`` the rate is per second. ``look``, counted from 1, is one of ``design.looks``: its levels are those of
     :mod:`aging.stats.rate_test.spending`. Above: the lower bound of the present rate exceeds the limit, and the growth
-    is sustained by the rules of :mod:`aging.stats.growth.sustained`, and has been for 30 % of the budget. Below: the
-    upper bound is under the limit. ``resolution`` is the smallest change that matters, by default 64 pages of memory
-    that is in whole pages. An indicator that ages downwards is passed as ``-y``.
+    is sustained by the rules of :mod:`aging.stats.growth.sustained`, has been for 30 % of the budget, and would still
+    exceed the limit at its end if it slowed down as fast as the data allow. Below: the upper bound is under the limit,
+    after a tenth of the budget.
+    ``resolution`` is the smallest change that matters, by default 64 pages of memory that is in whole pages. An
+    indicator that ages downwards is passed as ``-y``.
 
     Raises :class:`~aging.stats.SeriesError` for values that are not finite, shapes that differ, and a look that is not
     one of the design's.
@@ -108,8 +111,8 @@ class _Bounds(NamedTuple):
 
 
 def _bounds(seen: Observation, design: Design, look: int) -> _Bounds:
-    low = seen.window.rate - seen.window.margin(level_at(design.looks, look, design.alpha))
-    margin = seen.window.margin(level_at(design.looks, look, design.beta))
+    low = seen.window.rate - seen.window.margin(level_at(design.looks, look, design.alpha, RED_AFTER))
+    margin = seen.window.margin(level_at(design.looks, look, design.beta, GREEN_AFTER))
     detectable = max(margin, seen.unseen)
     return _Bounds(low, max(seen.window.rate + margin, detectable), detectable)
 
@@ -117,14 +120,18 @@ def _bounds(seen: Observation, design: Design, look: int) -> _Bounds:
 def _outcome(
     bounds: _Bounds, growth: Growth, seen: Observation, design: Design, look: int
 ) -> tuple[Outcome, Note | None]:
+    share = design.looks[look - 1] / design.budget
     if bounds.high < design.limit:
-        return "below", None
+        return ("below", None) if share >= GREEN_AFTER else ("undecided", _SOON)
     if bounds.low <= design.limit:
         return "undecided", _TOO_FINE if seen.unseen >= design.limit else _AT_LIMIT
     if not growth.sustained:
         return "undecided", _GROWTH_OPEN
-    early = design.looks[look - 1] < RED_AFTER * design.budget
-    return ("undecided", _EARLY) if early else ("above", None)
+    if share < RED_AFTER:
+        return "undecided", _EARLY
+    end = max(seen.per_second * design.budget, float(seen.x[-1]))
+    goes_on = least_rate_at(*seen.floor, seen.window, end) > design.limit
+    return ("above", None) if goes_on else ("undecided", _GROWTH_OPEN)
 
 
 def _outlook(
@@ -136,5 +143,8 @@ def _outlook(
         return False, None if growth.longer is None else (growth.longer - 1) * now
     predicted = predict(seen, design, now)
     first, last = float(seen.x[0]), float(seen.x[-1])
-    steady = seen.window.start <= first + _STEADY_FROM * (last - first) and now >= _HOPELESS_FROM * design.budget
-    return steady and note is not _EARLY and predicted.probability < _HOPELESS, predicted.longer
+    steady = seen.window.start <= first + _STEADY_FROM * (last - first)
+    clear = seen.window.rate > seen.window.quantile(design.beta) * seen.window.error
+    late = now >= _HOPELESS_FROM[0 if clear else 1] * design.budget
+    hopeless = late and steady and predicted.probability < _HOPELESS and note not in (_EARLY, _SOON)
+    return hopeless or predicted.hidden, predicted.longer

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from aging.stats.series.validation import SeriesError
 
-_FIRST, _RATIO = 20.0, 1.25
+RED_AFTER = 0.3
+"""The share of the budget that growth must last before it is called a leak: a cache may fill for as long."""
+
+GREEN_AFTER = 0.1
+"""The share of the budget before which nothing is below a limit: a leak shows when what the heap had free is used."""
+
+_FIRST, _RATIO = 20.0, 1.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,8 @@ class Design:
 def planned_looks(budget: float, first: float = _FIRST, ratio: float = _RATIO) -> tuple[float, ...]:
     """Return looks in geometric progression that end with the ``budget``; the earliest is not before ``first`` seconds.
 
-    Each is ``ratio`` times as late as the one before: a decision is late by at most a quarter of its time, whatever the
-    budget, and 600 s take 16 looks.
+    Each is ``ratio`` times as late as the one before: a decision is late by at most a seventh of its time, whatever the
+    budget, and 600 s take 25 looks.
     """
     if not (math.isfinite(budget) and budget > 0 and first > 0 and ratio > 1):
         raise SeriesError(f"budget must be a positive number of seconds, not {budget}")

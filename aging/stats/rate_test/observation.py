@@ -33,12 +33,14 @@ class NothingSeenError(SeriesError):
 class Observation:
     """Values ``y`` at ``x`` of the axis, both shape (m,), m >= 20, and what they show.
 
-    ``per_second`` is how far the axis moves a second, ``resolution`` the smallest growth that matters or can be seen,
-    ``window`` that of the present rate.
+    ``floor`` holds places and levels after collections where the values are a sawtooth, else the same. ``per_second``
+    is how far the axis moves a second, ``resolution`` the smallest growth that matters or can be seen, ``window`` that
+    of the present rate.
     """
 
     x: Floats
     y: Floats
+    floor: tuple[Floats, Floats]
     per_second: float
     resolution: float
     window: Window
@@ -55,17 +57,20 @@ def observed(t: ArrayLike, y: ArrayLike, w: ArrayLike | None, resolution: float 
     All shape (n,). ``resolution``: by default 64 pages of memory that is in whole pages, and no less than the smallest
     change of the series. Raises :class:`NothingSeenError` and :class:`~aging.stats.SeriesError`.
     """
+    if np.size(t) == 0:
+        raise NothingSeenError(FEW)
     x, values, per_second = _on_axis(t, y, w)
     if x.size < FEWEST:
         raise NothingSeenError(NO_WORK if w is not None and np.ptp(np.asarray(w, dtype=np.float64)) == 0 else FEW)
     least = default_resolution(values) if resolution is None else resolution
-    window = present(*_floor(x, values))
+    floor = _floor(x, values)
+    window = present(*floor, least)
     least = max(least, window.quantum)
     if least == 0:
         if np.any(np.mod(values, 1.0)):
             raise NothingSeenError(UNKNOWN)
         least = 1.0  # a count that stands still: of threads, of descriptors
-    return Observation(x, values, per_second, least, window)
+    return Observation(x, values, floor, per_second, least, window)
 
 
 def _on_axis(t: ArrayLike, y: ArrayLike, w: ArrayLike | None) -> tuple[Floats, Floats, float]:
@@ -73,7 +78,7 @@ def _on_axis(t: ArrayLike, y: ArrayLike, w: ArrayLike | None) -> tuple[Floats, F
 
     Of samples between which no work was done the last is kept.
     """
-    times, values = as_series(t, y, least=1)
+    times, values = as_series(t, y)
     if w is None:
         return times, values, 1.0
     _, work = as_series(t, w)

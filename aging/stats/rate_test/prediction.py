@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr
 
 from aging.stats.growth.decision_time import PROBABILITY
-from aging.stats.noise.har_variance import COSINES
-from aging.stats.rate_test.design import Design
+from aging.stats.rate_test.design import GREEN_AFTER, RED_AFTER, Design
 from aging.stats.rate_test.observation import UNSEEN, Observation
 from aging.stats.rate_test.spending import level_at
 
@@ -20,9 +19,13 @@ _HALVINGS = 24
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """``probability`` of a decision at the end of the budget; ``longer`` as many seconds more give one of 80 %."""
+    """``probability`` of a decision at the end of the budget; ``longer`` as many seconds more give one of 80 %.
+
+    ``hidden``: the budget is too short to see growth at the limit, and what has been seen is less.
+    """
 
     probability: float
+    hidden: bool
     longer: float | None
 
 
@@ -33,13 +36,18 @@ def predict(seen: Observation, design: Design, now: float) -> Prediction:
     Spiegelhalter, Freedman and Blackburn 1986).
     """
     last = len(design.looks)
-    levels = level_at(design.looks, last, design.alpha), level_at(design.looks, last, design.beta)
+    levels = (
+        level_at(design.looks, last, design.alpha, RED_AFTER),
+        level_at(design.looks, last, design.beta, GREEN_AFTER),
+    )
 
     def probability(seconds: float) -> float:
         return _decided(seen, design.limit, levels, seen.window.span + seen.per_second * seconds)
 
     at_end = probability(max(design.budget - now, 0.0))
-    return Prediction(at_end, _longer(probability, now))
+    most = float(seen.x[-1] - seen.x[0]) + seen.per_second * max(design.budget - now, 0.0)
+    hidden = UNSEEN * seen.resolution >= design.limit * most and seen.window.rate < design.limit
+    return Prediction(at_end, hidden, _longer(probability, now))
 
 
 def _longer(probability: Callable[[float], float], now: float) -> float | None:
@@ -55,7 +63,7 @@ def _longer(probability: Callable[[float], float], now: float) -> float | None:
 def _decided(seen: Observation, limit: float, levels: tuple[float, float], span: float) -> float:
     window, error = seen.window, seen.window.error_at(span)
     gained = math.sqrt(max(window.error**2 - error**2, (1e-9 * limit) ** 2))
-    above, below = (max(float(stdtrit(COSINES, 1 - level)) * error, window.jump / span) for level in levels)
+    above, below = (max(window.quantile(level) * error, window.jump / span) for level in levels)
     red = float(ndtr((window.rate - above - limit) / gained))
     hidden = UNSEEN * seen.resolution / span >= limit
     return red + (0.0 if hidden else float(ndtr((limit - below - window.rate) / gained)))

@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 from aging.stats.growth.decision_time import PROBABILITY
 from aging.stats.growth.sustained import LEAST_GROWTH
-from aging.stats.noise.har_variance import COSINES
 from aging.stats.rate_test.observation import UNSEEN, Observation, observed
 from aging.stats.series.validation import SeriesError
 
@@ -79,7 +77,7 @@ def least_limit(  # noqa: PLR0913 - a pilot, and what is asked of it
     span = (budget - pilot.window.start / pilot.per_second) * _pace(pilot, w, requests_per_second)
     if span <= 0:
         return math.inf
-    return max(_span_for_growth(pilot) / span, pilot.window.error_at(span) * _quantiles(alpha, beta))
+    return max(_span_for_growth(pilot) / span, pilot.window.error_at(span) * _quantiles(pilot, alpha, beta))
 
 
 def _pace(pilot: Observation, w: ArrayLike | None, requests_per_second: float | None) -> float:
@@ -95,13 +93,13 @@ def _span_for_growth(pilot: Observation) -> float:
     return max(UNSEEN, LEAST_GROWTH / 2) * pilot.resolution
 
 
-def _quantiles(alpha: float, beta: float) -> float:
+def _quantiles(pilot: Observation, alpha: float, beta: float) -> float:
     """How many errors there must be between the limit and either rate."""
-    return float(stdtrit(COSINES, 1 - min(alpha, beta)) + stdtrit(COSINES, PROBABILITY))
+    return pilot.window.quantile(min(alpha, beta)) + pilot.window.quantile(1 - PROBABILITY)
 
 
 def _span_for_noise(pilot: Observation, limit: float, alpha: float, beta: float) -> float:
-    needed = limit / _quantiles(alpha, beta)
+    needed = limit / _quantiles(pilot, alpha, beta)
     low, high = 1e-9 * pilot.window.span, _LONGEST * pilot.window.span
     for _ in range(_HALVINGS):
         middle = math.sqrt(low * high)
