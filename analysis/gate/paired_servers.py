@@ -68,7 +68,7 @@ Measured = dict[str, dict[str, JudgedSeries]]
 
 def measure(full: bool) -> pd.DataFrame:
     seconds = _SECONDS if full else 30
-    runs = [_run(number, seconds) for number in range(8 if full else 2)]
+    runs = [_run(number, seconds) for number in range(6 if full else 2)]
     return pd.DataFrame([_row(runs, indicator, quantity, seconds) for indicator, quantity in _ASKED])
 
 
