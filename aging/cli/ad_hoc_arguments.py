@@ -40,7 +40,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def campaign_text(options: argparse.Namespace) -> CampaignText | None:
-    """The campaign that the options make; None without ``--command``. Raises MistakesError with all mistakes."""
+    """The campaign that the options make; None for a file or directory (``options.what``).
+
+    Raises MistakesError with all mistakes.
+    """
     from aging.campaign.ad_hoc import ad_hoc_campaign
     from aging.core.errors import Mistake, MistakeCode, MistakesError
 
@@ -49,10 +52,16 @@ def campaign_text(options: argparse.Namespace) -> CampaignText | None:
         alone = [f"--{name.replace('_', '-')}" for name in asked_for if getattr(options, name)]
         what = "is for a server that --command starts; give --command, or write it in the campaign file"
         mistakes = [Mistake(name, what, MistakeCode.CONFLICT) for name in alone]
+        if options.what is None:
+            what = "is missing; give a campaign file or a result directory, or --command with --request"
+            mistakes.append(Mistake("FILE", what, MistakeCode.MISSING_KEY))
         if mistakes:
             raise MistakesError("aging check", mistakes)
         return None
     mistakes = []
+    if options.what is not None:
+        what = f"{options.what} is given beside --command; leave one of them out"
+        mistakes.append(Mistake("FILE", what, MistakeCode.CONFLICT))
     asked = _asked(options, mistakes)
     mistakes.extend(_unreadable(options.request))
     try:
