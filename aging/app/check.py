@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from aging.check.wording import exit_code
 from aging.core.errors import AgingError, CampaignError, ExitCode, require
 from aging.core.metrics import ALLOCATOR, PRIMARY
 from aging.core.worker import call
-from aging.findings.gate import GateResult
+from aging.findings.gate import AllocationSite, ConditionResult, GateResult
 from aging.runner.campaign import Outcome
 from aging.runner.catalogue import Catalogue
 from aging.store.journal import read_journal
@@ -34,6 +35,9 @@ __all__ = ["GateRequest", "GateRun", "check_campaign", "check_directory", "gate_
 
 _CELLS = 120
 _MEMORY = (PRIMARY, "process_rss_bytes", *ALLOCATOR)
+_LEAST_EXPLAINED = 0.2
+"""Of the growth: sites of less would send the author the wrong way."""
+
 _ADD = "aging.app.judged:with_gate"
 """By name: what measures imports no analysis."""
 
@@ -151,12 +155,27 @@ def _with_sites(
     except AgingError as error:
         console.print(f"allocation sites were not found: {error}", highlight=False, markup=False, soft_wrap=True)
         return result
-    conditions = [
-        replace(one, sites=tuple(sites.get(one.deployment, ()))) if one in memory else one for one in result.conditions
-    ]
-    found = replace(result, conditions=conditions)
+    conditions, notes = [], list(result.notes)
+    for one in result.conditions:
+        found_here = sites.get(one.deployment, ()) if one in memory else ()
+        if found_here and not _explain(found_here, one, seconds):
+            notes.append(
+                f"{one.deployment}: what Python allocated and kept explains less than {_LEAST_EXPLAINED:.0%} of the "
+                "growth: it is in native code, or the allocator's."
+            )
+            found_here = ()
+        conditions.append(replace(one, sites=tuple(found_here)))
+    found = replace(result, conditions=conditions, notes=list(dict.fromkeys(notes)))
     asyncio.run(call(_ADD, {"root": str(ran.layout.root), "gate": asdict(found)}, shown=True))
     return found
+
+
+def _explain(sites: Sequence[AllocationSite], one: ConditionResult, seconds: float) -> bool:
+    """Whether these sites are a part of the growth that is worth a look."""
+    if one.estimate is None or one.work_per_minute is None:
+        return True
+    grown = one.estimate * one.work_per_minute * seconds / 60
+    return sum(site.bytes for site in sites) >= _LEAST_EXPLAINED * grown
 
 
 def _python_servers(layout: Layout) -> set[str]:

@@ -113,7 +113,7 @@ def judged(
         look, minutes = decided.look, decided.minutes
     failures = server_failures(results, gate.names)
     doubts = [
-        *_unfinished(results),
+        *(() if failures else _unfinished(results)),
         *doubts_of_runs(findings.runs, gate.names),
         *doubts_of_problems(findings.problems, gate.names),
         *doubts_of_clean_controls(findings.controls, gate.names),

@@ -20,7 +20,7 @@ LENGTHS: dict[int, float] = {30: 512.0, 65: 512.0, 120: 256.0, 300: 64.0, 600: 3
 
 SIZES = (16, 64, 256, 1024, 4096, 16384, 65536)
 RATIOS = (1.0, 2.0, 4.0, 16.0)
-LEAKS = ("leak", "leak, rough", "leak, glibc", "leak, arena", "leak beside a cache")
+LEAKS = ("leak", "leak, arena", "leak beside a cache", "leak, rough", "leak, glibc")
 CHUNKS = ("leak", "leak, glibc", "leak, arena")
 NOISES = (0.5, 2.0, 8.0, 32.0, 128.0)
 """Standard deviations of the level in pages."""
@@ -37,7 +37,7 @@ class Cell:
     replicates: int
 
     def generators(self, half: str) -> Iterator[Generator]:
-        """One generator a server; those of ``held-out`` are used for the reported figures alone."""
+        """One generator a server; those of ``reported`` are used for the reported figures alone."""
         for number in range(self.replicates):
             yield generator("gate", half, self.part, self.family, repr(self.setting), self.size, number)
 
@@ -46,15 +46,17 @@ def cells(full: bool) -> list[Cell]:
     """All cells of the study, or a few of them."""
     found = []
     for seconds in LENGTHS if full else (65,):
-        many = 2 if not full else 40 if seconds == 65 else 20
+        many = 1 if not full else 30 if seconds == 65 else 20
         setting = Setting(seconds=seconds, limit=LENGTHS[seconds])
         found += [Cell("no leak", family, setting, None, many) for family in (*CLEAN, *LOOK_ALIKES)]
-        found += [Cell("beyond", family, setting, None, many // 2) for family in BEYOND]
+        found += [Cell("beyond", family, setting, None, many - many // 2) for family in BEYOND]
         sizes = SIZES if full else SIZES[3:4]
-        found += [Cell("size", family, setting, size, many // 4) for family in CHUNKS for size in sizes]
-        ratios = RATIOS if full else RATIOS[2:3]
+        found += [Cell("size", family, setting, size, max(many // 4, 1)) for family in CHUNKS for size in sizes]
+        ratios = RATIOS if full else RATIOS[1:2]
         found += [
-            Cell("ratio", family, setting, setting.limit * ratio, many // 2) for family in LEAKS for ratio in ratios
+            Cell("ratio", family, setting, setting.limit * ratio, many - many // 2)
+            for family in LEAKS
+            for ratio in ratios
         ]
     return [*found, *_targets(), *_noises()] if full else found
 
@@ -65,8 +67,8 @@ def _targets() -> Iterator[Cell]:
         (60, 1024.0, 512.0, 50),
         (60, 1024.0, 256.0, 50),
         (180, 1024.0, 512.0, 20),
-        (600, 64.0, 32.0, 30),
-        (600, 64.0, 16.0, 20),
+        (600, 64.0, 32.0, 25),
+        (600, 64.0, 16.0, 10),
     ):
         for family in LEAKS:
             yield Cell("target", family, Setting(seconds=seconds, limit=limit), size, many)
@@ -75,13 +77,13 @@ def _targets() -> Iterator[Cell]:
 def _noises() -> Iterator[Cell]:
     for noise in NOISES:
         setting = Setting(seconds=65, limit=512.0, noise=(noise, noise))
-        yield Cell("noise", "clean", setting, None, 30)
-        yield Cell("noise", "leak", setting, 1024.0, 30)
+        yield Cell("noise", "clean", setting, None, 20)
+        yield Cell("noise", "leak", setting, 1024.0, 20)
 
 
 def rows(cell: Cell) -> list[Row]:
     """Judge every server of a cell."""
-    found = [_row(cell, number, rng) for number, rng in enumerate(cell.generators("held-out"))]
+    found = [_row(cell, number, rng) for number, rng in enumerate(cell.generators("reported"))]
     progress(f"{cell.part}, {cell.family}, {cell.setting.seconds} s, size {cell.size}")
     return found
 
