@@ -26,8 +26,9 @@ MEANINGS: Mapping[ExitCode, tuple[str, str]] = {
         "the message names file, key and what would be right",
     ),
     ExitCode.INCONCLUSIVE: (
-        "the data cannot tell, a server did not start, what was watched died, or a watchdog halted the campaign",
-        "[the gate](troubleshooting.md#the-gate); after a halt `aging resume DIR`",
+        "the data cannot tell, no server of `aging run` started, what was watched died, or a watchdog "
+        "halted the campaign",
+        "[the gate](troubleshooting.md#the-gate): what would decide; after a halt `aging resume DIR`",
     ),
     ExitCode.SERVER_FAILED: (
         "a server under the gate did not start, died or answered only errors (`aging check`)",

@@ -30,7 +30,7 @@ _AT_MOST_SECONDS = 240.0
 """Of load beyond what is tracked: it ends when the servers have answered."""
 
 
-def find_allocation_sites(
+def find_allocation_sites(  # noqa: PLR0913, PLR0917
     campaign_text: CampaignText,
     overrides: Mapping[str, Any],
     deployments: Collection[str],

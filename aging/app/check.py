@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from aging.app.allocation_sites import find_allocation_sites
 from aging.app.run import CampaignRun, run_campaign
 from aging.campaign.load import CampaignText, parse_campaign
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign
+from aging.check.allocation_sites import tracked_seconds
 from aging.check.conditions import conditions_and_mistakes
 from aging.check.gate import Gate
 from aging.check.request import GateRequest, Known, gate_for, number_mistakes
 from aging.check.wording import exit_code
-from aging.core.errors import CampaignError, ExitCode, require
-from aging.findings.gate import GateResult
+from aging.core.errors import AgingError, CampaignError, ExitCode, require
+from aging.core.metrics import ALLOCATOR, PRIMARY
+from aging.core.worker import call
+from aging.findings.gate import AllocationSite, ConditionResult, GateResult
 from aging.runner.campaign import Outcome
 from aging.runner.catalogue import Catalogue
+from aging.store.journal import read_journal
 from aging.store.layout import Layout
+from aging.store.state import fold
 
 __all__ = ["GateRequest", "GateRun", "check_campaign", "check_directory", "gate_of", "run_gate"]
+
+_CELLS = 120
+_MEMORY = (PRIMARY, "process_rss_bytes", *ALLOCATOR)
+_LEAST_EXPLAINED = 0.2
+"""Of the growth: sites of less would send the author the wrong way."""
+
+_ADD = "aging.app.judged:with_gate"
+"""By name: what measures imports no analysis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +63,12 @@ def run_gate(campaign_text: CampaignText, request: GateRequest, console: Console
     Every fault of the measurement gives an inconclusive result, never a pass. Raises MistakesError with every mistake
     of the campaign and the request, and what :func:`aging.app.run.run_campaign` raises, before anything is started.
     """
-    overrides = _overrides(request)
-    gate = gate_of(campaign_text, request)
+    campaign, gate = _checked(campaign_text, request)
+    overrides = _overrides(request) | _finer(campaign_text, campaign, gate)
     ran = run_campaign(campaign_text, request.results, overrides, console, gate)
     result = require(ran.findings.gate, "the gate's result, which its analysis has just written,")
+    if ran.outcome is not Outcome.INTERRUPTED:
+        result = _with_sites(result, ran, campaign_text, overrides, console)
     return GateRun(ran.findings.campaign, result, ran.layout, _exit_code(ran, result))
 
 
@@ -66,6 +85,10 @@ def check_directory(root: Path, request: GateRequest) -> GateResult:
 
 def gate_of(campaign_text: CampaignText, request: GateRequest) -> Gate:
     """What is to be judged, and when. Raises MistakesError with every mistake of the campaign and the request."""
+    return _checked(campaign_text, request)[1]
+
+
+def _checked(campaign_text: CampaignText, request: GateRequest) -> tuple[Campaign, Gate]:
     catalogue = Catalogue.discovered()
     try:
         campaign = parse_campaign(
@@ -74,7 +97,7 @@ def gate_of(campaign_text: CampaignText, request: GateRequest) -> Gate:
     except CampaignError as error:
         _, mistakes = conditions_and_mistakes(request.conditions)
         raise CampaignError(error.subject, [*error.mistakes, *mistakes, *number_mistakes(request)]) from None
-    return gate_for(request, _known_of(campaign, catalogue, campaign_text.source))
+    return campaign, gate_for(request, _known_of(campaign, catalogue, campaign_text.source))
 
 
 def _known_of(campaign: Campaign, catalogue: Catalogue, source: str) -> Known:
@@ -102,6 +125,63 @@ def _overrides(request: GateRequest) -> dict[str, Any]:
         "sanity": "0s",
         "orphan_grace": "0s",
     }
+
+
+def _finer(campaign_text: CampaignText, campaign: Campaign, gate: Gate) -> dict[str, Any]:
+    """The file's `[analysis]` with a grid that a budget of minutes fills, for the findings beside the gate."""
+    cell = max(gate.budget / _CELLS, 1.0)
+    if campaign.analysis.grid <= cell:
+        return {}
+    written = tomllib.loads(campaign_text.text).get("analysis", {})
+    return {"analysis": {**written, "grid": f"{cell:.3f}s"}}
+
+
+def _with_sites(
+    result: GateResult, ran: CampaignRun, campaign_text: CampaignText, overrides: dict[str, Any], console: Console
+) -> GateResult:
+    """Of Python servers whose memory failed, where they allocated what they hold, from a second, short run of them.
+
+    The verdict stands whatever becomes of that run.
+    """
+    python = _python_servers(ran.layout)
+    red = [one for one in result.conditions if one.outcome == "failed" and one.deployment in python]
+    memory = [one for one in red if one.indicator in _MEMORY]
+    if not memory:
+        return result
+    seconds = max(tracked_seconds(one.work_per_minute if one.quantity == "per_request" else None) for one in memory)
+    names = {one.deployment for one in memory}
+    try:
+        sites = find_allocation_sites(campaign_text, overrides, names, seconds, ran.layout.root.parent.parent, console)
+    except AgingError as error:
+        console.print(f"allocation sites were not found: {error}", highlight=False, markup=False, soft_wrap=True)
+        return result
+    conditions, notes = [], list(result.notes)
+    for one in result.conditions:
+        found_here = sites.get(one.deployment, ()) if one in memory else ()
+        if found_here and not _explain(found_here, one, seconds):
+            notes.append(
+                f"{one.deployment}: what Python allocated and kept explains less than {_LEAST_EXPLAINED:.0%} of the "
+                "growth: it is in native code, or the allocator's."
+            )
+            found_here = ()
+        conditions.append(replace(one, sites=tuple(found_here)))
+    found = replace(result, conditions=conditions, notes=list(dict.fromkeys(notes)))
+    asyncio.run(call(_ADD, {"root": str(ran.layout.root), "gate": asdict(found)}, shown=True))
+    return found
+
+
+def _explain(sites: Sequence[AllocationSite], one: ConditionResult, seconds: float) -> bool:
+    """Whether these sites are a part of the growth that is worth a look."""
+    if one.estimate is None or one.work_per_minute is None:
+        return True
+    grown = one.estimate * one.work_per_minute * seconds / 60
+    return sum(site.bytes for site in sites) >= _LEAST_EXPLAINED * grown
+
+
+def _python_servers(layout: Layout) -> set[str]:
+    """The deployments whose main process is Python."""
+    commands = {(name, run.command[:1]) for (name, _), run in fold(read_journal(layout.journal)).runs.items()}
+    return {name for name, program in commands if any("python" in Path(one).name for one in program)}
 
 
 def _exit_code(ran: CampaignRun, result: GateResult) -> ExitCode:

@@ -31,9 +31,11 @@ from aging.core.metrics import PRIMARY
 from aging.core.plugins import discover
 from aging.findings.asked import AS_IN_CAMPAIGN
 from aging.findings.current_findings import current_findings
+from aging.findings.findings_file import read_findings, write_findings
 from aging.findings.gate import BaselineUsed, ConditionResult, GateResult
 from aging.findings.series import Measured, load_classes, planned_window
 from aging.findings.types import Findings
+from aging.report.html.page import write_report
 from aging.report.places import where
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.layout import Layout
@@ -60,6 +62,15 @@ def seal_and_judge(job: Mapping[str, Any]) -> Mapping[str, Any]:
     findings = derive(root, AS_IN_CAMPAIGN, judge)
     write_gate_plot(require(findings.gate, "the gate's result"), Layout(root).gate_plot)
     return {"unsealed": unsealed, "found": None}
+
+
+def with_gate(job: Mapping[str, Any]) -> None:
+    """Write the result of the gate ``job["gate"]`` into the files of the campaign of ``job["root"]``."""
+    layout = Layout(Path(job["root"]))
+    gate = TypeAdapter(GateResult).validate_python(job["gate"])
+    findings = replace(require(read_findings(layout.findings), "the findings"), gate=gate)
+    write_findings(findings, layout.findings)
+    write_report(Measured(open_results(layout.root, checked=True)), findings, layout.report)
 
 
 def judged_directory(root: Path, gate_of: Callable[[Known], Gate]) -> GateResult:
@@ -102,14 +113,14 @@ def judged(
         look, minutes = decided.look, decided.minutes
     failures = server_failures(results, gate.names)
     doubts = [
-        *_unfinished(results),
+        *(() if failures else _unfinished(results)),
         *doubts_of_runs(findings.runs, gate.names),
         *doubts_of_problems(findings.problems, gate.names),
         *doubts_of_clean_controls(findings.controls, gate.names),
         *unproven_controls(results, judge, gate),
     ]
     found = gate_result(gate, of_conditions, failures, without_failed(doubts, failures), look)
-    whole = replace(
+    return replace(
         found,
         minutes=minutes,
         conditions=[_with_growth(one, findings) for one in found.conditions],
@@ -117,7 +128,6 @@ def judged(
         baseline=_baseline(judge, gate),
         notes=list(_notes(gate)),
     )
-    return _with_sites(whole, results)
 
 
 def _unfinished(results: Results) -> list[Doubt]:
@@ -137,12 +147,6 @@ def _with_growth(one: ConditionResult, findings: Findings) -> ConditionResult:
         return one
     found = (of for of in findings.findings if (of.deployment, of.indicator) == (one.deployment, PRIMARY))
     return replace(one, grew=tuple(sentence for finding in found for sentence in where(finding)))
-
-
-def _with_sites(gate: GateResult, results: Results) -> GateResult:
-    """The call site of ``aging.check.allocation_sites``: where failed servers allocated what they still hold."""
-    del results
-    return gate
 
 
 def _baseline(judge: Judge, gate: Gate) -> BaselineUsed | None:

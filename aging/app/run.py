@@ -83,11 +83,14 @@ def run_to_findings(runner: CampaignRunner, campaign: Campaign, layout: Layout, 
 
 def _run_gated(runner: CampaignRunner, gate: Gate, campaign: Campaign, layout: Layout, console: Console) -> CampaignRun:
     """The same, judged at the looks of the gate, which end it, and once more at the end."""
-    from aging.check.watch import Watch  # noqa: PLC0415 - not for other campaigns
+    from aging.check.foresight import foreseen  # noqa: PLC0415 - not for other campaigns
+    from aging.check.watch import Watch  # noqa: PLC0415
 
     def tell(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    for sentence in foreseen(gate, campaign):
+        tell(f"note: {sentence}")
     watch = Watch(gate, layout, runner.decide, runner.record_event, tell)
     outcome = measure(runner, watch.run() if gate.early else None, campaign, layout, console)
     conclude(GATE, layout, outcome, console, {"gate": gate.as_json(), "decided": watch.answer, "made": watch.made})

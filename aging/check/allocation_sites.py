@@ -88,7 +88,7 @@ async def track(folders: Collection[Path], seconds: float, settle: float = SETTL
 async def load_started(layout: Layout) -> None:
     """Wait until the journal of a campaign has the start of its load."""
     with JournalFollower(layout.journal) as journal:
-        while not any(run.load_start for run in journal.state().runs.values()):
+        while not any(run.load_start for run in journal.state().runs.values()):  # noqa: ASYNC110 - written by others
             await asyncio.sleep(_POLL_SECONDS)
 
 
@@ -114,7 +114,7 @@ async def _ask(folders: Collection[Path], word: str, answer: str) -> None:
         if _send(control, f"{word} {answer.partition('.')[0]}\n")
     ]
     deadline = time.monotonic() + _ANSWER_SECONDS
-    while time.monotonic() < deadline and not all(path.exists() for path in expected):
+    while time.monotonic() < deadline and not all(path.exists() for path in expected):  # noqa: ASYNC110 - of others
         await asyncio.sleep(_POLL_SECONDS)
 
 

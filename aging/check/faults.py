@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,13 @@ from aging.findings.types import Control, Problem, RunValidity
 from aging.store.events import DeploymentDied
 from aging.store.results import Results
 
-_FEWEST_ANSWERS = 20
-"""Requests that must have failed, all of them, before a running campaign is ended for it."""
+_FEWEST_ANSWERS = 50
+"""Requests that must have failed before a running campaign is ended for it."""
+
+_ANSWER = ("status", "finished", "failure", "error")
+
+_LAST, _LAST_SO_FAR = 0.5, 0.75
+"""The last part of its answers that were all errors, of a server that answers only errors: it may have begun well."""
 
 _RUNNING = frozenset(("no_end", "unjudged"))
 """Reasons of a run that has not ended yet."""
@@ -29,16 +35,22 @@ class Doubt:
     message: str
 
 
-def server_failures(results: Results, deployments: Sequence[str], fewest: int = 1) -> list[ServerFailure]:
-    """The servers that did not start, died, or answered at least ``fewest`` requests, and all of them with errors."""
-    found = (_failure(results, name, replica, fewest) for name in deployments for replica in _planned(results, name))
-    by_name = {one.deployment: one for one in found if one is not None}
-    return list(by_name.values())
+def server_failures(results: Results, deployments: Sequence[str]) -> list[ServerFailure]:
+    """The servers that did not start, died, or answered only errors in the last half of their answers."""
+    return _failures(results, deployments, 1, _LAST)
 
 
 def failures_so_far(results: Results, deployments: Sequence[str]) -> list[ServerFailure]:
-    """The same while the campaign runs, when the first requests may fail by chance."""
-    return server_failures(results, deployments, _FEWEST_ANSWERS)
+    """The same while the campaign runs, when errors may pass."""
+    return _failures(results, deployments, _FEWEST_ANSWERS, _LAST_SO_FAR)
+
+
+def _failures(results: Results, deployments: Sequence[str], fewest: int, last: float) -> list[ServerFailure]:
+    found = (
+        _failure(results, name, replica, fewest, last) for name in deployments for replica in _planned(results, name)
+    )
+    by_name = {one.deployment: one for one in found if one is not None}
+    return list(by_name.values())
 
 
 def doubts_of_runs(runs: Sequence[RunValidity], deployments: Sequence[str], *, running: bool = False) -> list[Doubt]:
@@ -47,7 +59,7 @@ def doubts_of_runs(runs: Sequence[RunValidity], deployments: Sequence[str], *, r
         Doubt(run.deployment, f"replica {run.replica} of {run.deployment} is {run.validity}: {' '.join(run.reasons)}")
         for run in runs
         if run.deployment in deployments and run.validity != "complete"
-        if not (running and set(run.reason_codes) <= _RUNNING)
+        if not (running and run.reason_codes and set(run.reason_codes) <= _RUNNING)
     ]
 
 
@@ -82,21 +94,24 @@ def _planned(results: Results, deployment: str) -> Sequence[int]:
     return results.replicas(deployment) or (1,)
 
 
-def _failure(results: Results, deployment: str, replica: int, fewest: int) -> ServerFailure | None:
+def _failure(results: Results, deployment: str, replica: int, fewest: int, last: float) -> ServerFailure | None:
     run = results.state.runs.get((deployment, replica))
     deaths = [one for one in results.events_of(deployment, replica) if isinstance(one, DeploymentDied)]
     if deaths and run is not None and run.load_start is None:
         return ServerFailure(deployment, "not-started", deaths[-1].why, tuple(deaths[-1].log))
     if deaths and run is not None and run.died is not None:
         return ServerFailure(deployment, "died", deaths[-1].why, tuple(deaths[-1].log))
-    requests = results.requests(deployment, replica)
-    answered = requests[requests["status"] != "dropped"] if len(requests) else requests
-    if len(answered) < fewest or not len(answered) or not (answered["status"] == "error").all():
+    requests = results.requests(deployment, replica, _ANSWER)
+    answered = requests[requests["status"] != "dropped"].sort_values("finished") if len(requests) else requests
+    late = answered[len(answered) - math.ceil(last * len(answered)) :]
+    if not len(late) or len(answered) < fewest or not (late["status"] == "error").all():
         return None
     log = tail(results.layout.log(deployment, run.generation if run is not None else 1, replica))
     return ServerFailure(deployment, "only-errors", _errors(answered), tuple(log))
 
 
-def _errors(failed: pd.DataFrame) -> str:
+def _errors(answered: pd.DataFrame) -> str:
+    failed = answered[answered["status"] == "error"]
     kinds = ", ".join(f"{kind}: {count}" for kind, count in failed["failure"].value_counts().items())
-    return f"{len(failed)} of {len(failed)} requests failed ({kinds}); the first: {failed['error'].iloc[0]}"
+    of = f"{len(failed)} of {len(answered)} requests failed ({kinds})"
+    return f"{of}, all of the last ones; the first: {failed['error'].iloc[0]}"

@@ -76,6 +76,7 @@ def _line(gate: GateResult) -> str:
     for one in gate.conditions:
         per = {"per_request": "request", "per_hour": "h", "growth_total": ""}[one.quantity]
         rate, bounds = format.bounded(one.indicator, one.estimate, one.interval, per)
-        parts.append(f"{one.deployment}: {one.condition}: {rate} [{bounds}], {one.outcome}")
+        said = "undecided" if one.outcome == "inconclusive" else one.outcome
+        parts.append(f"{one.deployment}: {one.indicator}:{one.quantity} {rate} [{bounds}], {said}")
     parts += [f"{one.deployment}: {one.code}" for one in gate.server_failures]
     return f"look {gate.look} of {gate.looks}, {format.readable_duration(gate.minutes * 60)}: {'; '.join(parts)}"

@@ -77,11 +77,11 @@ def _in_doubt(
     if failure is not None and one.outcome != "failed":
         who = "server" if failure.deployment == one.deployment else "baseline"
         why = f"the {who} {_FAILED[failure.code]}"
-        return replace(one, outcome="inconclusive", reason_code="server_failed", reason=why)
+        return replace(one, outcome="inconclusive", reason_code="server_failed", reason=why, longer_minutes=None)
     doubt = next((of for of in doubts if of.deployment in (None, *own)), None)
     if doubt is not None and one.outcome == "passed":
         why = f"{one.reason}, but the measurement is in doubt: {doubt.message.rstrip('.')}"
-        return replace(one, outcome="inconclusive", reason_code="doubt", reason=why)
+        return replace(one, outcome="inconclusive", reason_code="doubt", reason=why, longer_minutes=None)
     return one
 
 

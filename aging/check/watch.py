@@ -21,6 +21,9 @@ _POLL_SECONDS = 1.0
 _WRITTEN_AFTER_SECONDS = 0.5
 """The rows of an instant are written by then."""
 
+_NICENESS = 5
+"""A look gives way to the server, its load and the samplers."""
+
 _LOOK = "aging.check.look:look"
 """By name: what it imports is never the runner's."""
 
@@ -71,7 +74,7 @@ class Watch:
     async def _look(self, number: int) -> Mapping[str, Any] | None:
         job = {"root": str(self._layout.root), "gate": self._gate.as_json(), "look": number}
         try:
-            found: Mapping[str, Any] = await call(_LOOK, job)
+            found: Mapping[str, Any] = await call(_LOOK, job, niceness=_NICENESS)
         except WorkerError as error:
             failed = LookFailed(look=number, looks=len(self._gate.looks), exit=error.status, log=list(error.lines))
             self._record(failed)

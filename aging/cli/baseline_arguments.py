@@ -59,11 +59,11 @@ def baseline_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def baseline_options(options: argparse.Namespace, request: GateRequest) -> BaselineOptions:
-    """What is asked for. Raises MistakesError for conditions that are none."""
+    """What is asked for; conditions that are none are left out, for the gate reports them with all other mistakes."""
     from aging.app.baselines.comparison import BaselineOptions
-    from aging.check.conditions import parse_conditions
+    from aging.check.conditions import conditions_and_mistakes
 
-    conditions = parse_conditions(request.conditions)
+    conditions, _ = conditions_and_mistakes(request.conditions)
     return BaselineOptions(
         baseline=options.baseline,
         against=tuple(options.against),
@@ -112,7 +112,6 @@ def plan(
     if campaign_text is None:
         show_plan(plan_directory(options.what, request), out)
         return ExitCode.DONE
-    asked = baseline_options(options, request)
-    with compared(campaign_text, asked, request.deployments, out) as both:
+    with compared(campaign_text, baseline_options(options, request), request, out) as both:
         show_plan(plan_campaign(both.campaign, request, parse_duration(options.pilot), out), out)
     return ExitCode.DONE

@@ -1,12 +1,12 @@
 """Gate a change in CI: fail when a server leaks more than a limit, pass when it is shown to leak less.
 
 FILE is a campaign file, run until the gate is decided or its budget of load is used. DIR is a result directory, which
-is judged again with other limits; nothing in it is changed. --command starts any HTTP server without a file.
+is judged again with other limits; nothing in it is changed.
 
   aging check FILE --fail 'process_anon_swap_bytes:per_request > 256B' --budget 10m
   aging check FILE --fail 'growth_total > 500MiB' --fail 'client_ttft_seconds:per_hour > 5%'
-  aging check results/mine/20261130T001500Z --fail 'process_anon_swap_bytes:per_request > 64B'
   aging check --command 'node app.js {port}' --request 'GET:/items/{number}' --fail 'growth_total > 50MiB'
+  aging check results/mine/20261130T001500Z --fail 'process_anon_swap_bytes:per_request > 64B'
 
 Without a FILE, --command starts any HTTP server, and --request says what it gets: METHOD:PATH, the file of a body
 after @, and the expected statuses after = (default: 200 to 299), like POST:/v1/x@body.json or GET:/items/{number}=404.
@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aging.cli.ad_hoc_arguments import arguments as ad_hoc_arguments
-from aging.cli.ad_hoc_arguments import campaign_text
+from aging.cli.ad_hoc_arguments import campaign_text as made_campaign
 from aging.cli.baseline_arguments import baseline_arguments, baseline_options, plan, save, stored_for
 from aging.cli.console import console
 from aging.core.errors import ExitCode
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aging.app.check import GateRequest, GateRun
+    from aging.campaign.load import CampaignText
     from aging.check.report_kinds import WantedReport
     from aging.check.reports.base import GateContext
     from aging.core.errors import Mistake
@@ -52,9 +53,7 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory; or give --command"
-    )
+    parser.add_argument("what", nargs="?", type=Path, metavar="FILE|DIR", help="campaign file, or result directory")
     parser.add_argument(
         "--fail",
         action="append",
@@ -92,23 +91,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.baselines.comparison import compared
-    from aging.app.check import run_gate
+    from aging.app.check import gate_of, run_gate
     from aging.campaign.load import read_campaign
     from aging.check.reports.base import GateContext
 
-    text = campaign_text(options)
-    if text is not None and options.print_campaign:
+    if options.print_campaign and (text := made_campaign(options)) is not None:
         print(text.text, end="")
         return ExitCode.DONE
-    request, reports = _asked(options)
+    text, request, reports = _asked(options)
     if text is None and options.what.is_dir():
         if options.plan:
             return plan(options, None, request, console())
         return _judge_again(options, request, reports)
     campaign_text = text or read_campaign(options.what)
+    gate_of(campaign_text, request)  # every mistake at once, before anything of a baseline is read or made
     if options.plan:
         return plan(options, campaign_text, request, console())
-    with compared(campaign_text, baseline_options(options, request), request.deployments, console()) as both:
+    with compared(campaign_text, baseline_options(options, request), request, console()) as both:
         compares = replace(request, stored=both.stored, compared_with=both.what)
         ran: GateRun = run_gate(both.campaign, compares, console())
     context = GateContext(ran.campaign, options.what, ran.layout.root)
@@ -148,8 +147,11 @@ def _conclude(gate: GateResult, context: GateContext, reports: Sequence[WantedRe
     return ExitCode.INCONCLUSIVE if unwritten and code is ExitCode.DONE else code
 
 
-def _asked(options: argparse.Namespace) -> tuple[GateRequest, Sequence[WantedReport]]:
-    """What is asked, and its reports. Raises MistakesError with everything that cannot be read."""
+def _asked(options: argparse.Namespace) -> tuple[CampaignText | None, GateRequest, Sequence[WantedReport]]:
+    """The campaign of ``--command``, what is asked, and its reports.
+
+    Raises MistakesError with everything that cannot be read.
+    """
     from aging.app.check import GateRequest
     from aging.check.conditions import conditions_and_mistakes
     from aging.check.report_kinds import parse_reports
@@ -158,18 +160,22 @@ def _asked(options: argparse.Namespace) -> tuple[GateRequest, Sequence[WantedRep
 
     mistakes: list[Mistake] = []
     numbers = {name: _number(f"--{name}", getattr(options, name), mistakes) for name in ("alpha", "beta")}
-    budget, reports = None, []
+    text, budget, reports = None, None, []
     if options.budget is not None:
         try:
             budget = parse_duration(options.budget)
         except ValueError as error:
             mistakes.append(Mistake("--budget", str(error)))
     try:
+        text = made_campaign(options)
+    except MistakesError as error:
+        mistakes += error.mistakes
+    try:
         reports = parse_reports(options.report)
     except MistakesError as error:
         mistakes += [Mistake("--report", str(one)) for one in error.mistakes]
     if mistakes:
-        raise MistakesError("check", [*conditions_and_mistakes(options.fail)[1], *mistakes])
+        raise MistakesError("check", list(dict.fromkeys([*conditions_and_mistakes(options.fail)[1], *mistakes])))
     request = GateRequest(
         conditions=options.fail,
         deployments=options.deployment,
@@ -179,7 +185,7 @@ def _asked(options: argparse.Namespace) -> tuple[GateRequest, Sequence[WantedRep
         results=options.results,
         scale=options.scale,
     )
-    return request, reports
+    return text, request, reports
 
 
 def _number(name: str, text: str, mistakes: list[Mistake]) -> float:

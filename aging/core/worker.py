@@ -53,18 +53,19 @@ class ReportedError(WorkerError):
         self.exit_code = ExitCode(exit_code)
 
 
-async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False) -> Any:
+async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False, niceness: int = 0) -> Any:
     """The result of ``function(argument)``, computed in a new process; both are JSON values.
 
+    The modules of the working directory are not imported (``-P``): a user's ``json.py`` is not ours.
     ``function`` is a module-level function, or its name ``MODULE:FUNCTION`` if the caller must not import it. Its
     output, and its traceback if it crashes, are the ``lines`` of the error, or go to the caller's standard error if
-    ``shown``. Cancelling ends the process. Raises ReportedError for an error of the package, and WorkerError if the
-    process ends without a result.
+    ``shown``. A process of more ``niceness`` gives way to those that measure. Cancelling ends the process. Raises
+    ReportedError for an error of the package, and WorkerError if the process ends without a result.
     """
     name = function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}"
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", __name__, name),
+            *(sys.executable, "-P", "-m", __name__, name, str(niceness)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=None if shown else asyncio.subprocess.PIPE,
@@ -90,9 +91,10 @@ async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bo
     return answer["result"]
 
 
-def main(name: str) -> None:
+def main(name: str, niceness: int = 0) -> None:
     """Compute one result with one BLAS thread, since the parent measures on this host."""
     one_thread()
+    os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to both; the other process ends this one
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as results:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -106,4 +108,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -76,7 +76,7 @@ class Overlay:
         return json.dumps([str(self.python), *self.packages])
 
     def _installer(self) -> Sequence[str]:
-        if uv := shutil.which("uv"):
+        if uv := _uv():
             return [uv, "pip", "install", "--python", str(self.python)]
         return [str(self.python), "-m", "pip", "install", "--disable-pip-version-check"]
 
@@ -97,6 +97,10 @@ class Overlay:
         ]
         if missing:
             raise AgingError("\n".join((*missing, "Name these too, each with an --against of its own.")))
+
+
+def _uv() -> str | None:
+    return shutil.which("uv")
 
 
 def first_on_path(folders: str, env: Mapping[str, str]) -> str:

@@ -137,10 +137,14 @@ class CampaignCompleted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignDecided(Event):
-    """Written last, when an early look of `aging check` ended the campaign because its conditions had failed."""
+    """Written last, when an early look of `aging check` ended the campaign because its gate was decided."""
 
     KIND: ClassVar[str] = "campaign_decided"
-    reason: Annotated[str | None, "text", "which look, and which conditions failed"] = None
+    reason: Annotated[
+        str | None,
+        "text",
+        "what was decided, by which look, from which numbers",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from aging.core.errors import AgingError
-from aging.deployments.environments import Requirements, create, remove, state
+from aging.deployments.environments import Requirements, built_variants, create, remove, state
 
 ENGINE = Requirements("engine", ("engine==1.0", "helper==2.0"), left_out=("sound",))
 
@@ -89,6 +89,24 @@ def test_failed_build_continues(tmp_path: Path, wheels: Path) -> None:
     assert state(changed) == "outdated"
     remove(ENGINE)
     assert state(ENGINE) == "not installed"
+
+
+def test_other_release(wheels: Path) -> None:
+    """It has an environment of its own beside the pinned one, with the extras and what is left out of it."""
+    pinned = Requirements("engine-cpu", ("engine-cpu[server]==1.0", "helper==2.0"), left_out=("sound",))
+    other = pinned.with_packages(["engine==0.9"], "engine")
+    assert other.pins == ("engine-cpu[server]==0.9", "helper==2.0")
+    assert pinned.with_packages(["Helper==1.9", "more>2"], "engine").pins[1:] == ("Helper==1.9", "more>2")
+    assert other.creation == "engine-cpu engine==0.9"
+    assert other.name != pinned.name
+    make_wheel(wheels, "engine_cpu", "0.9", ("sound",))
+    make_wheel(wheels, "helper", "2.0")
+    folder = create(other)
+    assert state(pinned) == "not installed"
+    variants = built_variants({"engine-cpu": pinned})
+    assert [(name, state(one)) for name, one in variants.items()] == [(folder.name, "installed")]
+    with pytest.raises(ValueError, match="engine 1"):
+        pinned.with_packages(["engine 1"], "engine")
 
 
 def test_uv(tmp_path: Path, wheels: Path) -> None:

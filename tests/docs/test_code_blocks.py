@@ -137,7 +137,7 @@ def test_the_example_of_findings_is_valid() -> None:
         ("run", "FILE --smoke", []),
         ("run", "FILE --smokes", ["--smokes"]),
         ("rum", "FILE", ["rum"]),
-        ("check", "FILE --fail 'x > 1' --looks 3", []),
+        ("check", "FILE --fail 'x > 1' --budget 3m", []),
     ],
 )
 def test_a_wrong_verb_or_option_is_found(verb: str, rest: str, wrong: list[str]) -> None:

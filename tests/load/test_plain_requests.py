@@ -266,6 +266,18 @@ class TestPlaceholders:
         sent = outgoing(ENDPOINT, PlannedRequest(-7, 0.0, 0, 0, True, written=0), SEED, [written("/items/{number}")])
         assert sent.path == "/items/7"
 
+    @pytest.mark.parametrize(
+        ("path", "sent"),
+        [("/a/../b", "/a/../b"), ("/ü?q=é", "/%C3%BC?q=%C3%A9"), ("/a%40b", "/a%40b"), ('/"<>|', "/%22%3C%3E%7C")],
+    )
+    def test_path_is_sent_as_written(self, site: Site, path: str, sent: str) -> None:
+        drive(site, planned(1), written(path))
+        assert [path for _, path, *_ in site.got] == [sent]
+
+    def test_path_below_that_of_the_server(self, site: Site) -> None:
+        drive(Site(f"{site.url}/items/"), planned(1), written("/x"))
+        assert [path for _, path, *_ in site.got] == ["/items/x"]
+
 
 class TestTables:
     def test_text_and_files(self, tmp_path: Path) -> None:

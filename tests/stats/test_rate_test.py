@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -39,7 +42,20 @@ class TestOutcome:
         assert found.high is not None
         assert found.low < 1024 < found.high
 
-    @pytest.mark.parametrize("family", ["clean", "cache, linear", "cache, exponential", "step", "high-water mark"])
+    @pytest.mark.parametrize(
+        "family",
+        [
+            "clean",
+            "cache, linear",
+            "cache, exponential",
+            "step",
+            "sawtooth",
+            "deferred collection",
+            "retention",
+            "warm-up",
+            "high-water mark",
+        ],
+    )
     def test_no_leak(self, family: str) -> None:
         found = final(drawn(family, seed(1), Setting(noise=(0.5, 4.0))))
         assert found.outcome == "below"
@@ -53,7 +69,7 @@ class TestOutcome:
     def test_constant(self) -> None:
         t = np.arange(1.0, 601)
         found = decide(t, np.full(600, 4096e4), 100 * t, DESIGN, len(LOOKS))
-        assert found.outcome == "below"
+        assert (found.outcome, found.growth) == ("below", "stable")
         assert found.high == found.detectable
         assert found.high is not None
         assert found.high > 0
@@ -63,7 +79,46 @@ class TestOutcome:
         n = int(np.searchsorted(one.t, LOOKS[3]))
         found = decide(one.t[:n], one.y[:n], one.w[:n], DESIGN, 4)
         assert found.outcome == "undecided"
+        assert [note.code for note in found.notes] == ["early_growth"]
         assert not found.futile
+
+    def test_too_soon(self) -> None:
+        one = drawn("clean", seed(3), Setting(noise=None))
+        n = int(np.searchsorted(one.t, LOOKS[2]))
+        found = decide(one.t[:n], one.y[:n], one.w[:n], Design(4096.0, looks=LOOKS), 3)
+        assert found.outcome == "undecided"
+        assert [note.code for note in found.notes] == ["too_soon"]
+
+    def test_slowing_growth_is_not_red(self) -> None:
+        one = drawn("clean", seed(3), Setting(noise=None))
+        filling = one.y + 40e6 * -np.expm1(-one.w / 24_000)  # at the end 8 % of its first rate: 136 B a request
+        n = int(np.searchsorted(one.t, LOOKS[-8]))
+        assert decide(one.t[:n], filling[:n], one.w[:n], DESIGN, len(LOOKS) - 7).outcome == "undecided"
+        assert decide(one.t, filling, one.w, DESIGN, len(LOOKS)).outcome == "below"
+
+    def test_leak_under_a_sawtooth(self) -> None:
+        one = drawn("deferred collection", seed(4), Setting(noise=(0.5, 1.0)))
+        found = final(Sampled(one.t, one.y + np.floor(one.w / 8) * 4096, one.w, 512.0, one.family, "leak"))
+        assert found.outcome != "below"
+        assert found.rate == pytest.approx(512, rel=0.05)
+
+    def test_collections_that_have_ended(self) -> None:
+        t = np.arange(1.0, 601)
+        y = 4096e4 + 2560 * 4096 * np.where(t < 300, (t % 50) / 50, (t - 300) / 150)  # teeth of 10 MB, then a leak
+        assert decide(t, np.floor(y / 4096) * 4096, 100 * t, DESIGN, len(LOOKS)).outcome != "below"
+
+    def test_dip_without_load(self) -> None:
+        t, y = np.arange(1.0, 601), np.full(600, 4096e4)
+        y[250:260] -= 4_096_000
+        y[100] += 4096
+        found = decide(t, y, 100 * t, DESIGN, len(LOOKS))
+        assert found.outcome == "below"
+        assert found.rate == pytest.approx(0, abs=1.0)
+
+    def test_declining(self) -> None:
+        one = drawn("leak", seed(9), Setting(), size=1024.0)
+        found = final(Sampled(one.t, 4096.0 * 50_000 - one.y, one.w, -1024.0, one.family, "clean"))
+        assert (found.outcome, found.growth) == ("below", "declining")
 
     def test_too_fine(self) -> None:
         one = drawn("clean", seed(4), Setting(noise=None))
@@ -118,6 +173,12 @@ class TestSpending:
         assert sum(levels) == pytest.approx(0.01)
         assert min(levels) > 0
 
+    def test_looks_before_spend_nothing(self) -> None:
+        deciding = [number for number, at in enumerate(LOOKS, start=1) if at >= 0.3 * LOOKS[-1]]
+        levels = [level_at(LOOKS, look, 0.01, 0.3) for look in deciding]
+        assert sum(levels) == pytest.approx(0.01)
+        assert levels[0] == pytest.approx(0.01 * LOOKS[deciding[0] - 1] / LOOKS[-1])
+
 
 class TestDesign:
     @pytest.mark.parametrize(
@@ -132,6 +193,13 @@ class TestDesign:
         assert LOOKS[-1] == 600
         assert LOOKS[0] >= 20
         assert planned_looks(10.0) == (10.0,)
+
+
+class TestImport:
+    def test_looks_need_no_scipy(self) -> None:
+        code = "import sys; from aging.stats.rate_test import planned_looks; print('scipy' in sys.modules)"
+        found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        assert found.stdout.strip() == "False"
 
 
 class TestPlan:

@@ -16,9 +16,10 @@ from rich.console import Console
 from aging.app.baselines.in_worktree import in_worktree
 from aging.app.baselines.twins import with_baselines
 from aging.app.baselines.worktree import is_revision, worktree
+from aging.app.check import GateRequest, gate_of
 from aging.campaign.errors import suggestion
 from aging.campaign.load import CampaignText, parse_campaign, read_campaign
-from aging.campaign.schema import Campaign, PackagedOptions, SubjectOptions
+from aging.campaign.schema import Campaign, PackagedOptions, SubjectOptions, requirements
 from aging.check.comparability import Facts, facts_of
 from aging.check.stored_baseline import StoredBaseline, Wanted, read_baseline
 from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError
@@ -66,12 +67,13 @@ class Comparison:
 
 @contextlib.contextmanager
 def compared(
-    campaign_text: CampaignText, asked: BaselineOptions, judged: Sequence[str], console: Console
+    campaign_text: CampaignText, asked: BaselineOptions, request: GateRequest, console: Console
 ) -> Iterator[Comparison]:
-    """The campaign that compares the ``judged`` deployments (empty: all that are no controls) with what is ``asked``.
+    """The campaign that compares the deployments that the ``request`` judges with what is ``asked``.
 
-    A revision of the repository is checked out until the end of the context; environments are built. Raises AgingError
-    or CampaignError for what cannot be compared, before anything runs.
+    A revision of the repository is checked out until the end of the context; environments are built. Raises
+    MistakesError with every mistake of the campaign and the request, and AgingError or CampaignError for what cannot be
+    compared, before anything runs.
     """
     if asked.setup is not None and asked.baseline is None:
         raise AgingError("--baseline-setup: prepares a revision; name one with --baseline")
@@ -80,10 +82,10 @@ def compared(
     if not asked.given:
         yield Comparison(campaign_text)
         return
+    judged = gate_of(campaign_text, request).deployments
     parsed = _Parsed.of(campaign_text, judged, asked.scale)
     if asked.against:
-        against = [parsed.table(name) | {"packages": list(asked.against)} for name in parsed.judged]
-        yield _paired(parsed, dict(zip(parsed.judged, against, strict=True)), " ".join(asked.against), console)
+        yield _paired(parsed, _other_packages(parsed, asked.against), " ".join(asked.against), console)
     elif asked.baseline is None:
         yield _paired(parsed, _other_commands(parsed, asked.command or ""), asked.command or "", console)
     elif (path := Path(asked.baseline)).suffix == ".toml":
@@ -116,22 +118,12 @@ class _Parsed:
     judged: Sequence[str]
 
     @classmethod
-    def of(cls, text: CampaignText, named: Sequence[str], scale: float | None) -> _Parsed:
+    def of(cls, text: CampaignText, judged: Sequence[str], scale: float | None) -> _Parsed:
         catalogue = Catalogue.discovered()
         campaign = parse_campaign(text.text, catalogue.kinds(), text.source, scale=scale)
         if campaign.factors:
             raise AgingError(f"{text.source}: [factors] makes deployments of its own; a gate compares those of a file")
-        plugins = [catalogue.deployments[one.kind](one, None) for one in campaign.deployment]
-        tested = [one.options.name for one in plugins if one.options.baseline_of is None]
-        free = [one.options.name for one in plugins if one.known_aging() is None and one.options.name in tested]
-        unknown = [name for name in named if name not in tested]
-        if unknown:
-            mistakes = [_unknown(name, tested) for name in unknown]
-            raise MistakesError("check", mistakes)
-        if not (named or free):
-            names = " ".join(f"--deployment {name}" for name in tested)
-            raise AgingError(f"{text.source}: every deployment is a control; name those to compare: {names}")
-        return cls(text, tomllib.loads(text.text), campaign, catalogue, tuple(named) or tuple(free))
+        return cls(text, tomllib.loads(text.text), campaign, catalogue, judged)
 
     def options(self, name: str) -> SubjectOptions:
         """The options of a deployment."""
@@ -167,9 +159,24 @@ class _Parsed:
         return {name: self.table(name) for name in self.judged}
 
 
-def _unknown(name: str, known: Sequence[str]) -> Mistake:
-    what = f"unknown deployment {name!r}; {suggestion(name, known)}"
-    return Mistake("--deployment", what, MistakeCode.UNKNOWN_NAME)
+def _other_packages(parsed: _Parsed, packages: Sequence[str]) -> Mapping[str, Raw]:
+    """The tables with other requirements. Raises MistakesError for one that is none, or a kind without packages."""
+    mistakes = []
+    try:
+        requirements(tuple(packages))
+    except ValueError as error:
+        mistakes.append(Mistake("--against", str(error)))
+    mistakes += [
+        Mistake(
+            f"deployment[{name}]",
+            f'kind = "{kind}" has no packages of its own; give --baseline a revision or another campaign file',
+        )
+        for name in parsed.judged
+        if "packages" not in parsed.catalogue.deployments[kind := parsed.options(name).kind].options_table.model_fields
+    ]
+    if mistakes:
+        raise MistakesError(parsed.text.source, mistakes)
+    return {name: parsed.table(name) | {"packages": list(packages)} for name in parsed.judged}
 
 
 def _other_commands(parsed: _Parsed, command: str) -> Mapping[str, Raw]:

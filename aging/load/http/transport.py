@@ -126,6 +126,7 @@ class Transport(http.AsyncBaseTransport):
 
 
 def _head(request: http.Request) -> bytes:
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode(), request.url.raw_path)]
+    target = request.extensions.get("target", request.url.raw_path)  # of httpx's extensions
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode(), target)]
     lines.extend(b"%b: %b" % header for header in request.headers.raw)
     return b"\r\n".join((*lines, b"", b""))

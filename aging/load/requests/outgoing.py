@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 
 from aging.core.endpoint import Endpoint
 from aging.load.requests.bodies import content, path
 from aging.load.requests.prompts import messages
 from aging.load.requests.written import WrittenRequest
 from aging.load.schedule.planned_request import PlannedRequest
+
+_KEPT = "!$%&'()*+,/:;=?@[]~"
+"""What a path and a query may have (RFC 3986); what is escaped already stays so."""
 
 _JSON: Mapping[str, str] = {"Content-Type": "application/json"}
 
@@ -32,7 +36,7 @@ def outgoing(
         return completion(endpoint, request, messages(request, seed))
     one = written[request.written]
     target, headers, body = one.filled(request.number, f"{seed}/{request.load_class}/random")
-    return Outgoing(one.method, target, headers, body, one.expect)
+    return Outgoing(one.method, quote(target, safe=_KEPT), headers, body, one.expect)
 
 
 def completion(endpoint: Endpoint, request: PlannedRequest, said: Sequence[str]) -> Outgoing:

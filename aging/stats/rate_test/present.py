@@ -24,8 +24,9 @@ _STARTS = (0.04, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 _LEAST = 12
 _BLOCKS = 120
 _ALIKE = 2.0
+_LEAST_ERROR = 0.01
 _OPEN = 0.1
-_COLLECTED, _FEWEST_FLOORS = 0.3, 4
+_COLLECTED, _FEWEST_FLOORS, _ENDED = 0.3, 4, 2.0
 _OFF, _NORMAL, _LAST = 6.0, 0.6745, 5
 _FITTED_DRIFT = 6 / 5
 
@@ -50,13 +51,16 @@ class Window:
 
     @property
     def error(self) -> float:
-        """The error that noise makes, but no less than what one smallest change does."""
-        return max(self.noise_error, self.quantum / self.span)
+        """The error that noise makes, but no less than what one smallest change does, nor than 1 % of the rate.
+
+        Equal servers differ by more.
+        """
+        return max(self.noise_error, self.quantum / self.span, _LEAST_ERROR * abs(self.rate))
 
     def error_at(self, span: float) -> float:
         """The error of a window of this ``span``, as noise of either kind lets it shrink."""
         shrinks = (self.span / span) ** (0.5 if self.drifts else 1.5)
-        return max(self.noise_error * float(shrinks), self.quantum / span)
+        return max(self.noise_error * float(shrinks), self.quantum / span, _LEAST_ERROR * abs(self.rate))
 
     def margin(self, level: float) -> float:
         """Half the width of the interval whose ends are each missed with probability ``level``."""
@@ -77,10 +81,10 @@ def present(x: Floats, y: Floats, resolution: float = 0.0) -> Window:
     moves = np.abs(np.diff(y))
     quantum = float(moves[moves > 0].min()) if moves.any() else 0.0
     first, extent = float(x[0]), float(x[-1] - x[0])
-    windows: list[Window] = []
     fallen = collections(y)
-    if fallen.size >= _FEWEST_FLOORS:
+    if fallen.size:
         return _of_floors(x[fallen], y[fallen], quantum, resolution)
+    windows: list[Window] = []
     for share in _STARTS:
         kept = int(np.searchsorted(x, first + share * extent))
         if x.size - kept < _LEAST:
@@ -101,12 +105,16 @@ def _steadiest(windows: Sequence[Window], resolution: float) -> Window:
 def collections(y: Floats) -> NDArray[np.intp]:
     """Return the samples just after memory was given back: after single falls of 30 % of the range of ``y``, (n,).
 
-    None where such falls are more than a quarter of all steps, or make less than half of all falls: that is noise.
+    None where such falls are fewer than four or more than a quarter of all steps, make less than half of all falls
+    (noise), or have ended: the last one is longer ago than twice the longest time between two.
     """
     steps = np.diff(y)
     large = np.flatnonzero(steps < -_COLLECTED * np.ptp(y))
-    few = large.size <= steps.size / 4 and -float(steps[large].sum()) >= -float(steps[steps < 0].sum()) / 2
-    return large + 1 if few else large[:0]
+    if not _FEWEST_FLOORS <= large.size <= steps.size / 4:
+        return large[:0]
+    most = -float(steps[large].sum()) >= -float(steps[steps < 0].sum()) / 2
+    goes_on = steps.size - large[-1] <= _ENDED * np.diff(large).max()
+    return large + 1 if most and goes_on else large[:0]
 
 
 def _of_floors(x: Floats, y: Floats, quantum: float, resolution: float) -> Window:

@@ -26,16 +26,15 @@ class GrowthTotal:
 def growth_total(t: ArrayLike, y: ArrayLike, level: float = 0.01, *, resolution: float = 0.0) -> GrowthTotal:
     """Return the growth of ``y`` at ``t`` seconds, both shape (n,), n >= 4, each bound missed with ``level``.
 
-    The median of the last samples less that of the first: 9 at each end, fewer of a series shorter than 36. Their
-    errors come from the differences of neighbors within both parts, which a trend hardly moves (von Neumann 1941), and
-    Student's t. ``resolution`` is the smallest change that matters: ``high`` is no less than it. Raises
-    :class:`~aging.stats.SeriesError`.
+    The median of the last samples less that of the first: 9 at each end, fewer of a series shorter than 36. Its error
+    is taken from the ranges of both parts, which are 3 standard deviations for 9 independent values (Tippett 1925),
+    with Student's t; noise that is slower than a part counts as growth. ``resolution`` is the smallest change that
+    matters: ``high`` is no less than it. Raises :class:`~aging.stats.SeriesError`.
     """
     _, values = as_series(t, y, least=4)
     count = max(min(_ENDS, values.size // 4), 1)
     first, last = values[:count], values[-count:]
     growth = float(np.median(last) - np.median(first))
-    spread = np.array([*np.ptp(first, keepdims=True), *np.ptp(last, keepdims=True)])
-    error = math.sqrt(float(spread @ spread)) / max(2.0 * math.sqrt(count), 1.0)
+    error = math.hypot(float(np.ptp(first)), float(np.ptp(last))) / (2 * math.sqrt(count))
     margin = float(stdtrit(max(2 * count - 2, 1), 1 - level)) * error
     return GrowthTotal(growth, growth - margin, max(growth + margin, resolution))
