@@ -151,7 +151,7 @@ def _with_sites(
     seconds = max(tracked_seconds(one.work_per_minute if one.quantity == "per_request" else None) for one in memory)
     names = {one.deployment for one in memory}
     try:
-        sites = find_allocation_sites(campaign_text, overrides, names, seconds, ran.layout.root.parent.parent, console)
+        sites = find_allocation_sites(campaign_text, overrides, names, seconds, console)
     except AgingError as error:
         console.print(f"allocation sites were not found: {error}", highlight=False, markup=False, soft_wrap=True)
         return result

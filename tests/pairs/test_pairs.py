@@ -19,7 +19,7 @@ from tests.pairs.table import PAIRS, Pair, Release
 SERVERS = Path(__file__).parent / "servers"
 PASSED, FAILED = 0, 1
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 CASES = [
     pytest.param(pair, release, code, id=f"{pair.name}-{release.version}")
@@ -41,7 +41,7 @@ def test_pair(pair: Pair, release: Release, code: int, aging: Aging, tmp_path: P
     load = ("--command", " ".join(command), "--request", pair.request, "--rate", str(pair.rate))
     gate = ("--fail", f"process_anon_swap_bytes:per_request > {pair.limit}", "--budget", pair.budget)
 
-    done = aging("check", *load, *gate, timeout=600)
+    done = aging("check", *load, *gate, timeout=900)
 
     assert done.returncode == code, done.stdout + done.stderr
     (found,) = json.loads((result_directory(tmp_path / "results") / "findings.json").read_text())["gate"]["conditions"]
@@ -78,7 +78,7 @@ def test_llama_cpp_prompt_cache(aging: Aging, tmp_path: Path) -> None:
     (tmp_path / "caches.toml").write_text(CACHES)
     rate, growth = "process_anon_swap_bytes:per_request > 16KiB", "process_anon_swap_bytes:growth_total > 16MiB"
 
-    done = aging("check", "caches.toml", "--fail", rate, "--fail", growth, timeout=600)
+    done = aging("check", "caches.toml", "--fail", rate, "--fail", growth, timeout=900)
 
     assert done.returncode == FAILED, done.stdout + done.stderr
     gate = json.loads((result_directory(tmp_path / "results") / "findings.json").read_text())["gate"]
