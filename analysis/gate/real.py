@@ -22,10 +22,10 @@ from analysis.recordings.dataset import Recording, load
 Row = dict[str, object]
 Floats = NDArray[np.float64]
 
-REFERENCE_LIMITS = {60: (128.0, 512.0), 120: (128.0, 512.0), 180: (32.0, 128.0), 600: (32.0, 128.0)}
+REFERENCE_LIMITS = {60: (128.0, 512.0), 180: (32.0, 128.0), 600: (32.0, 128.0)}
 """Bytes per request by the seconds of a window."""
 
-RECORDED_BUDGETS = (65, 120, 300, 600)
+RECORDED_BUDGETS = (65, 600)
 HEALTHY_LIMIT = 512.0
 """Bytes per request for servers without a leak; a leak is judged at half of what it leaks."""
 
