@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -22,7 +23,11 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=30)
+# Compiled modules are kept, or every process that a test starts would compile the package anew, for a second or more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=20)
 settings.register_profile("thorough", derandomize=True, deadline=None, database=None, max_examples=200)
 
 # What is started here inherits them: under `nohup`, or in the background of a script, they would be ignored.
@@ -36,6 +41,12 @@ Aging = Callable[..., subprocess.CompletedProcess[str]]
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("quick" if config.getoption("markexpr").startswith("not slow") else "thorough")
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected stays: no collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +133,16 @@ def wait_for(condition: Callable[[], bool], message: str, seconds: float = 180.0
 
 
 def write_campaign(
-    folder: Path, clean: int, leak: int, *, duration: str, warmup: str, tick: str = "200ms", extra: str = ""
+    folder: Path,
+    clean: int,
+    leak: int,
+    *,
+    duration: str,
+    warmup: str,
+    tick: str = "200ms",
+    rate: float = 30.0,
+    grid: str = "200ms",
+    extra: str = "",
 ) -> Path:
     """Write a small campaign of a clean and a leaking reference server on these ports."""
     path = folder / "small.toml"
@@ -135,7 +155,7 @@ duration = "{duration}"
 warmup = "{warmup}"
 settle = "2s"
 [load]
-arrivals = {{ kind = "poisson", rate = 30.0 }}
+arrivals = {{ kind = "poisson", rate = {rate} }}
 prompt_tokens = {{ median = 8, p95 = 16, min = 2, max = 32 }}
 output_tokens = {{ median = 4, p95 = 8, min = 1, max = 16 }}
 timeout = "60s"
@@ -145,7 +165,7 @@ process = "{tick}"
 host = "1s"
 engine = "1s"
 [analysis]
-grid = "200ms"
+grid = "{grid}"
 [validity]
 late = "20s"
 {extra}

@@ -67,7 +67,7 @@ from analysis.accelerated.world import World
 from tests.command_line import run_here
 from tests.conftest import result_directory
 
-__all__ = ["Life", "Server", "VirtualCampaign", "small_campaign"]
+__all__ = ["Life", "Server", "VirtualCampaign", "call_here", "small_campaign"]
 
 _PLENTY = 2**50
 _MEMORY_BYTES = 64e6
@@ -301,9 +301,9 @@ class VirtualCampaign:
             (aging.app.judged, "write_gate_plot", lambda _gate, path: path.touch()),
             (aging.app.prepare, "reap", tuple),
             (aging.runner.preflight, "port_taken", lambda port, _ours: self.ports_in_use.get(port)),
-            (aging.app.conclude, "call", _call),
-            (aging.check.watch, "call", _call),
-            (aging.runner.retries, "call", _call),
+            (aging.app.conclude, "call", call_here),
+            (aging.check.watch, "call", call_here),
+            (aging.runner.retries, "call", call_here),
             (Sealer, "_begin", _seal_here),
             (aging.runner.campaign, "KeeperClient", _NoKeeping),
             (aging.runner.load_process, "LoadProcess", Loads(world)),
@@ -445,9 +445,11 @@ def _seal_here(sealer: Sealer) -> None:
     sealer._finished.clear()
 
 
-async def _call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False, niceness: int = 0) -> Any:
+async def call_here(
+    function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False, niceness: int = 0
+) -> Any:
     """In the place of a worker process."""
     if isinstance(function, str):
         module, _, name = function.partition(":")
-        return await _call(getattr(import_module(module), name), argument)
+        return await call_here(getattr(import_module(module), name), argument)
     return json.loads(json.dumps(function(json.loads(json.dumps(argument)))))

@@ -26,7 +26,8 @@ MEANINGS: Mapping[ExitCode, tuple[str, str]] = {
         "the message names file, key and what would be right",
     ),
     ExitCode.INCONCLUSIVE: (
-        "the data cannot tell, no server of `aging run` started, what was watched died, or a watchdog halted the campaign",
+        "the data cannot tell, no server of `aging run` started, what was watched died, or a watchdog "
+        "halted the campaign",
         "[the gate](troubleshooting.md#the-gate): what would decide; after a halt `aging resume DIR`",
     ),
     ExitCode.SERVER_FAILED: (

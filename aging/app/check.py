@@ -16,7 +16,7 @@ from aging.app.run import CampaignRun, run_campaign
 from aging.campaign.load import CampaignText, parse_campaign
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign
-from aging.check.allocation_sites import tracked_seconds
+from aging.check.allocation_sites import largest, tracked_seconds
 from aging.check.conditions import conditions_and_mistakes
 from aging.check.gate import Gate
 from aging.check.request import GateRequest, Known, gate_for, number_mistakes
@@ -151,7 +151,7 @@ def _with_sites(
     seconds = max(tracked_seconds(one.work_per_minute if one.quantity == "per_request" else None) for one in memory)
     names = {one.deployment for one in memory}
     try:
-        sites = find_allocation_sites(campaign_text, overrides, names, seconds, ran.layout.root.parent.parent, console)
+        sites = find_allocation_sites(campaign_text, overrides, names, seconds, console)
     except AgingError as error:
         console.print(f"allocation sites were not found: {error}", highlight=False, markup=False, soft_wrap=True)
         return result
@@ -164,7 +164,7 @@ def _with_sites(
                 "growth: it is in native code, or the allocator's."
             )
             found_here = ()
-        conditions.append(replace(one, sites=tuple(found_here)))
+        conditions.append(replace(one, sites=largest(found_here)))
     found = replace(result, conditions=conditions, notes=list(dict.fromkeys(notes)))
     asyncio.run(call(_ADD, {"root": str(ran.layout.root), "gate": asdict(found)}, shown=True))
     return found

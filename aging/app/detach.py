@@ -44,7 +44,7 @@ def detach_campaign(
         log = layout.runner_log.open("ab")
     with log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "aging", "resume", str(layout.root)],
+            [sys.executable, "-P", "-m", "aging", "resume", str(layout.root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -20,6 +20,7 @@ from aging.check.wording import (
     headline,
     limit_text,
     rate_text,
+    reason,
     site_text,
     word,
 )
@@ -134,7 +135,7 @@ def _table(gate: GateResult, detail: _Detail) -> Iterator[str]:
 def _reasons(gate: GateResult, detail: _Detail) -> Iterator[str]:
     named = [
         f"{code(one.deployment, 80)} {word(one.outcome)} (limit {limit_text(one)}, growth {prose(one.growth, 40)}): "
-        f"{prose(one.reason, detail.text)}"
+        f"{prose(reason(one), detail.text)}"
         for one in by_severity(gate)
         if one.outcome != "passed"
     ]

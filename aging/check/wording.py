@@ -44,8 +44,9 @@ def by_severity(gate: GateResult) -> list[ConditionResult]:
 
 
 def headline(gate: GateResult) -> str:
-    """The result in one sentence: ``failed: 1 of 2 conditions, after 4.1 of 10 minutes``."""
-    spent = f"after {gate.minutes:.3g} of {gate.budget_minutes:.3g} minutes"
+    """The result in one sentence: ``failed: 1 of 2 conditions, after 4m 06s of 10m 00s``."""
+    took, budget = (format.readable_duration(minutes * 60) for minutes in (gate.minutes, gate.budget_minutes))
+    spent = f"after {took} of {budget}"
     if gate.outcome == "server-failed":
         failures = ", ".join(f"{one.deployment} {word(one.code)}" for one in gate.server_failures)
         return f"server failed: {failures or 'no server was measured'}, {spent}"
@@ -82,7 +83,12 @@ def sentence(one: ConditionResult) -> str:
     """Outcome, rate, limit and reason of one condition in a line."""
     excluded = f", smallest leak excluded {excluded_text(one)}" if one.outcome == "passed" else ""
     rate = f"{rate_text(one)}, limit {limit_text(one)}{excluded}, growth {one.growth}"
-    return f"{one.deployment}: {word(one.outcome)}: {one.condition}: {rate}. {format.sentence(one.reason)}"
+    return f"{one.deployment}: {word(one.outcome)}: {one.condition}: {rate}. {reason(one)}"
+
+
+def reason(one: ConditionResult) -> str:
+    """Why a condition has its outcome, as a sentence."""
+    return format.sentence(one.reason[:1].upper() + one.reason[1:])
 
 
 def site_text(one: ConditionResult, most: int = 20) -> list[str]:
@@ -101,7 +107,7 @@ def advice(gate: GateResult) -> list[str]:
     if any(one.outcome == "failed" for one in gate.conditions):
         named = any(one.grew or one.sites for one in gate.conditions)
         said.append(
-            "Look at what grew, below, and compare with the commit before. "
+            "Look at what grew, and compare with the commit before. "
             if named
             else "Compare with the commit before (`--baseline`). "
         )

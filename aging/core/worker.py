@@ -56,6 +56,7 @@ class ReportedError(WorkerError):
 async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bool = False, niceness: int = 0) -> Any:
     """The result of ``function(argument)``, computed in a new process; both are JSON values.
 
+    The modules of the working directory are not imported (``-P``): a user's ``json.py`` is not ours.
     ``function`` is a module-level function, or its name ``MODULE:FUNCTION`` if the caller must not import it. Its
     output, and its traceback if it crashes, are the ``lines`` of the error, or go to the caller's standard error if
     ``shown``. A process of more ``niceness`` gives way to those that measure. Cancelling ends the process. Raises
@@ -64,7 +65,7 @@ async def call(function: Callable[[Any], Any] | str, argument: Any, *, shown: bo
     name = function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}"
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", __name__, name, str(niceness)),
+            *(sys.executable, "-P", "-m", __name__, name, str(niceness)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=None if shown else asyncio.subprocess.PIPE,

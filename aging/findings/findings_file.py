@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,10 +16,15 @@ from aging.findings.types import SCHEMA, Findings
 def read_findings(path: Path) -> Findings | None:
     """The findings of a file; None where there is none, or none that this release reads."""
     try:
-        findings = TypeAdapter(Findings).validate_json(path.read_bytes())
+        findings = _adapter().validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
     return findings if findings.schema == SCHEMA else None
+
+
+@cache
+def _adapter() -> TypeAdapter[Findings]:
+    return TypeAdapter(Findings)  # which takes a tenth of a second to make
 
 
 def write_findings(findings: Findings, path: Path) -> None:

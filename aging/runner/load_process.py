@@ -60,7 +60,7 @@ class LoadProcess:
 
         A process that is not ready in time is killed: :attr:`failure` has the reason, and :meth:`wait` returns at once.
         """
-        argv = (sys.executable, "-m", "aging.load")
+        argv = (sys.executable, "-P", "-m", "aging.load")
         process = cls(await Child.start(argv, ONE_THREAD, campaign, log, piped=True))
         try:
             async with asyncio.timeout(_START_SECONDS):

@@ -111,11 +111,18 @@ async def last_refusal(
                 break
             if answer.error is None and await asyncio.to_thread(life.serves):
                 return None
-            last = answer.error or f"Port {urlsplit(endpoint.base_url).port} is in use by another process."
+            last = _refusal(asked, answer) or f"Port {urlsplit(endpoint.base_url).port} is in use by another process."
             if time.monotonic() - started > within:
                 return last
             await asyncio.sleep(_PROBE_PAUSE_SECONDS)
     raise ProcessLookupError
+
+
+def _refusal(asked: Outgoing, answer: Answer) -> str | None:
+    """What is wrong with an answer; None if nothing is. An unexpected status may be a mistake of the campaign."""
+    if asked.expect is None or answer.failure not in ("http", "redirect"):
+        return answer.error
+    return f"{asked.method} {asked.path} expects another status (`expect`, or =STATUS of --request): {answer.error}"
 
 
 def _proof(endpoint: Endpoint, load: LoadTable | None) -> tuple[PlannedRequest, Outgoing]:

@@ -121,7 +121,7 @@ class Sealer:
     def _begin(self) -> None:
         self._sealing = [*self._unsealed, *self._finished]
         self._finished, self._unsealed = [], []
-        argv = [sys.executable, "-m", "aging.store.sealing", *map(str, self._sealing)]
+        argv = [sys.executable, "-P", "-m", "aging.store.sealing", *map(str, self._sealing)]
         try:
             # In its own session: Ctrl-C in the runner's terminal must not interrupt it.
             self._process = subprocess.Popen(argv, stderr=subprocess.PIPE, start_new_session=True)

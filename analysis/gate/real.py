@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aging.stats.rate_test.design import RED_AFTER
 from analysis.gate.record import PER_SECOND, SERIES, WAVES, Server
 from analysis.gate.series import Kind, Sampled
 from analysis.gate.verdict import judged
@@ -21,16 +22,14 @@ from analysis.recordings.dataset import Recording, load
 Row = dict[str, object]
 Floats = NDArray[np.float64]
 
-REFERENCE_LIMITS = (32.0, 128.0, 512.0)
-REFERENCE_BUDGETS = (60, 120, 180, 600)
-RECORDED_BUDGETS = (65, 120, 300, 600)
+REFERENCE_LIMITS = {60: (128.0, 512.0), 180: (32.0, 128.0), 600: (32.0, 128.0)}
+"""Bytes per request by the seconds of a window."""
+
+RECORDED_BUDGETS = (65, 600)
 HEALTHY_LIMIT = 512.0
 """Bytes per request for servers without a leak; a leak is judged at half of what it leaks."""
 
-EARLIEST = 0.3
-"""The share of the budget before which the gate is never red."""
-
-_HEALTHY_STARTS = (0.0, 1200.0, 2400.0)
+_HEALTHY_STARTS = (0.0, 1800.0)
 _LEAK_STARTS = (0.0,)
 _GAP = 0.9
 """A window with fewer samples than this share of its seconds is left out."""
@@ -56,16 +55,17 @@ class Window:
 def reference_windows(full: bool) -> Iterator[Window]:
     """Windows of the reference servers, from the start of load on and, where the truth allows it, later ones."""
     table = pd.read_csv(SERIES)
-    for wave, server in ((wave, server) for wave, (_, servers) in WAVES.items() for server in servers):
+    servers = [(wave, server) for wave, (_, servers) in WAVES.items() for server in servers]
+    for wave, server in servers if full else servers[::8]:
         group = table[(table["wave"] == wave) & (table["server"] == server.name)]
         if group.empty:
             continue
         t, y, w = (group[column].to_numpy(dtype=np.float64) for column in ("t", server.indicator, "requests"))
-        for budget in REFERENCE_BUDGETS if full else REFERENCE_BUDGETS[:1]:
+        for budget in REFERENCE_LIMITS if full else (60,):
             for start in np.arange(0.0, t[-1] - budget + 1, budget).tolist():
                 kind = _kind(server, budget, float(w[min(int(np.searchsorted(t, start)), w.size - 1)]))
                 part = _cut(t, y, w, start, budget, kind, server.per_request, server.name)
-                limits = REFERENCE_LIMITS if server.indicator == "memory" else (server.per_request / 2,)
+                limits = REFERENCE_LIMITS[budget] if server.indicator == "memory" else (server.per_request / 2,)
                 for limit in limits if full else limits[-1:]:
                     if part is not None:
                         found = _late_rate(part)
@@ -75,17 +75,17 @@ def reference_windows(full: bool) -> Iterator[Window]:
 def _kind(server: Server, budget: int, done: float) -> Kind:
     """What a reference server is within a window that begins after so many requests.
 
-    What grows steadily for longer than :data:`EARLIEST` of the budget is ``beyond``: no rule can tell it from a leak in
-    that time.
+    What grows steadily for longer than :data:`RED_AFTER` of the budget is ``beyond``: no rule can tell it from a leak
+    in that time.
     """
     until = server.until - (0.0 if server.teeth else done)
-    return "beyond" if server.truth == "look-alike" and until > EARLIEST * budget * PER_SECOND else server.truth
+    return "beyond" if server.truth == "look-alike" and until > RED_AFTER * budget * PER_SECOND else server.truth
 
 
 def recorded_windows(full: bool) -> Iterator[Window]:
-    """Windows of the recordings: three an hour of healthy servers, one of leaking ones, once they leak."""
+    """Windows of the recordings: two an hour of healthy servers, one of leaking ones, once they leak."""
     recordings = load()
-    for recording in recordings if full else recordings[::40]:
+    for recording in recordings if full else recordings[::80]:
         leak = recording.leak
         for start in _HEALTHY_STARTS if leak is None else [leak.start + after for after in _LEAK_STARTS]:
             for budget in RECORDED_BUDGETS if full else RECORDED_BUDGETS[:1]:

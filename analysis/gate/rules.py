@@ -92,8 +92,8 @@ def kept_at_the_end(_t: Floats, y: Floats) -> float:
 
     bloomberg/pytest-memray, src/pytest_memray/marks.py (e772f1e), ``limit_leaks``: red if one call stack allocated
     more than a limit that was not freed when the test ended; its documentation's limit is 1 MB. Here the test is the
-    window, and all that was kept came from one call stack: the largest score that the rule can have. It sees
-    allocations and not pages, so that it has no noise; what it has here is less than 0.3 MiB in half of all series.
+    window, and all that was kept came from one call stack, which is the largest score that the rule can have. It
+    counts allocations and not pages: of the noise that a series of pages has, it would see nothing.
     """
     return float(y[-1] - y[0]) / _MIB
 

@@ -18,9 +18,12 @@ Row = dict[str, object]
 LENGTHS: dict[int, float] = {30: 512.0, 65: 512.0, 120: 256.0, 300: 64.0, 600: 32.0}
 """The limit in bytes per request by the budget in seconds; at 65 and 600 s half of the sizes that must be found."""
 
+_MANY = {30: 12, 65: 20, 120: 12, 300: 8, 600: 16}
+"""Servers of a family without a leak by the budget."""
+
 SIZES = (16, 64, 256, 1024, 4096, 16384, 65536)
 RATIOS = (1.0, 2.0, 4.0, 16.0)
-LEAKS = ("leak", "leak, rough", "leak, glibc", "leak, arena", "leak beside a cache")
+LEAKS = ("leak", "leak, arena", "leak beside a cache", "leak, rough", "leak, glibc")
 CHUNKS = ("leak", "leak, glibc", "leak, arena")
 NOISES = (0.5, 2.0, 8.0, 32.0, 128.0)
 """Standard deviations of the level in pages."""
@@ -37,7 +40,7 @@ class Cell:
     replicates: int
 
     def generators(self, half: str) -> Iterator[Generator]:
-        """One generator a server; those of ``held-out`` are used for the reported figures alone."""
+        """One generator a server; those of ``reported`` are used for the reported figures alone."""
         for number in range(self.replicates):
             yield generator("gate", half, self.part, self.family, repr(self.setting), self.size, number)
 
@@ -46,28 +49,23 @@ def cells(full: bool) -> list[Cell]:
     """All cells of the study, or a few of them."""
     found = []
     for seconds in LENGTHS if full else (65,):
-        many = 2 if not full else 40 if seconds == 65 else 20
+        minute = seconds == 65
         setting = Setting(seconds=seconds, limit=LENGTHS[seconds])
+        many, some = (_MANY[seconds], 8 if minute else 4) if full else (1, 1)
         found += [Cell("no leak", family, setting, None, many) for family in (*CLEAN, *LOOK_ALIKES)]
-        found += [Cell("beyond", family, setting, None, many // 2) for family in BEYOND]
-        sizes = SIZES if full else SIZES[3:4]
-        found += [Cell("size", family, setting, size, many // 4) for family in CHUNKS for size in sizes]
-        ratios = RATIOS if full else RATIOS[2:3]
+        found += [Cell("beyond", family, setting, None, some) for family in BEYOND]
+        sizes, ratios = (SIZES, RATIOS) if full else (SIZES[3:4], RATIOS[1:2])
         found += [
-            Cell("ratio", family, setting, setting.limit * ratio, many // 2) for family in LEAKS for ratio in ratios
+            Cell("size", family, setting, size, some) for family in CHUNKS[: 3 if minute else 1] for size in sizes
         ]
+        for family in LEAKS[: 5 if minute else 3]:
+            found += [Cell("ratio", family, setting, setting.limit * ratio, some) for ratio in ratios]
     return [*found, *_targets(), *_noises()] if full else found
 
 
 def _targets() -> Iterator[Cell]:
-    """Leaks that must be found, each at the limit whose double it is, and at half of that limit."""
-    for seconds, size, limit, many in (
-        (60, 1024.0, 512.0, 50),
-        (60, 1024.0, 256.0, 50),
-        (180, 1024.0, 512.0, 20),
-        (600, 64.0, 32.0, 30),
-        (600, 64.0, 16.0, 20),
-    ):
+    """Leaks that must be found: at the limit whose double they are, and at half of it."""
+    for seconds, size, limit, many in ((60, 1024.0, 512.0, 30), (60, 1024.0, 256.0, 30), (600, 64.0, 32.0, 16)):
         for family in LEAKS:
             yield Cell("target", family, Setting(seconds=seconds, limit=limit), size, many)
 
@@ -75,13 +73,13 @@ def _targets() -> Iterator[Cell]:
 def _noises() -> Iterator[Cell]:
     for noise in NOISES:
         setting = Setting(seconds=65, limit=512.0, noise=(noise, noise))
-        yield Cell("noise", "clean", setting, None, 30)
-        yield Cell("noise", "leak", setting, 1024.0, 30)
+        yield Cell("noise", "clean", setting, None, 10)
+        yield Cell("noise", "leak", setting, 1024.0, 10)
 
 
 def rows(cell: Cell) -> list[Row]:
     """Judge every server of a cell."""
-    found = [_row(cell, number, rng) for number, rng in enumerate(cell.generators("held-out"))]
+    found = [_row(cell, number, rng) for number, rng in enumerate(cell.generators("reported"))]
     progress(f"{cell.part}, {cell.family}, {cell.setting.seconds} s, size {cell.size}")
     return found
 

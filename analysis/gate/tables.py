@@ -228,7 +228,7 @@ def _found_by_size(axes: Axes, runs: pd.DataFrame) -> None:
         line = table[table["rule"] == name].groupby("size")["calibrated"].mean()
         axes.plot(line.index, 100 * line, marker="o", ms=3, lw=2.2 if name == GATE else 1, label=name)
     axes.set_xscale("log", base=2)
-    axes.set_xlabel("bytes a request keeps; 65 s at 100 requests/s, limit of the gate 512 B")
+    axes.set_xlabel("bytes a request keeps (65 s, limit 512 B)")
     axes.set_ylabel("red, %, thresholds for 1 % false red")
     axes.legend(fontsize=7)
 

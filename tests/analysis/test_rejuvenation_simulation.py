@@ -34,11 +34,13 @@ def simulated(*campaigns: tuple[Any, ...]) -> list[Outcome]:
 
 
 def test_days() -> None:
-    clean, leaking, never, periodic = simulated(
+    clean, leaking, never, periodic, one, two = simulated(
         ("watched", "warm-up", 1),
         ("watched", "slow leak", 1),
         ("month", "never", 0, 2.0),
         ("month", "periodic", 0, 2.0),
+        ("governed", 1, 0, 1.5),
+        ("governed", 2, 0, 1.5),
     )
     assert (clean.triggered, clean.deaths) == (0, 0)
     assert leaking.rejuvenations >= 1
@@ -49,9 +51,6 @@ def test_days() -> None:
     assert periodic.down_seconds == pytest.approx(7 * 70, abs=5)
     assert periodic.seconds == pytest.approx(2 * 86_400, abs=200)
 
-
-def test_no_more_at_once_than_allowed() -> None:
-    one, two = simulated(("governed", 1, 0, 1.5), ("governed", 2, 0, 1.5))
     assert (one.at_once, two.at_once) == (1, 2), "all are due together, so that only the governor keeps them apart"
     assert one.rejuvenations >= 12
     assert max(one.most_a_day, two.most_a_day) <= 6, "the budget"

@@ -234,7 +234,7 @@ class TestFailsClosed:
         assert check(ran, judged=("clean",)) == 0, ran.output
 
     def test_interrupted(self, tmp_path: Path) -> None:
-        ran = campaign(tmp_path, server("clean"), budget="4m")
+        ran = campaign(tmp_path, server("clean"), budget="8m")  # nothing is green in the first tenth
         ran.interrupt(35.0)
         assert check(ran, f"{PRIMARY}:per_request > 512B") == 130, ran.output
         assert gate(ran)["outcome"] == "inconclusive"
@@ -307,7 +307,7 @@ def test_result_of_a_plain_run_is_judged(tmp_path: Path) -> None:
 
 
 def test_interrupted_result_is_never_green(tmp_path: Path) -> None:
-    ran = campaign(tmp_path, server("clean"), budget="4m")
+    ran = campaign(tmp_path, server("clean"), budget="8m")  # nothing is green in the first tenth
     ran.interrupt(200.0)
     assert ran.run() == 130
     found = check_directory(ran.root, GateRequest([f"{PRIMARY}:per_request > 1MiB"], ["clean"]))

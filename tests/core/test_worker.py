@@ -15,6 +15,12 @@ from aging.core.worker import ReportedError, WorkerError, call
 from tests.core import worker_functions as functions
 
 
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker finds the functions of these tests, which are not installed."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
 def failure(function: Callable[[Any], Any], argument: Any = None) -> WorkerError:
     with pytest.raises(WorkerError) as caught:
         asyncio.run(call(function, argument))
@@ -22,6 +28,14 @@ def failure(function: Callable[[Any], Any], argument: Any = None) -> WorkerError
 
 
 def test_result_despite_output() -> None:
+    assert asyncio.run(call(functions.doubled, [1, 2])) == [2, 4]
+
+
+def test_modules_of_the_working_directory_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('not the standard library')\n")
+    (tmp_path / "aging").mkdir()
+    (tmp_path / "aging" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
     assert asyncio.run(call(functions.doubled, [1, 2])) == [2, 4]
 
 

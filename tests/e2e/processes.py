@@ -131,9 +131,16 @@ def _rows_after(folder: Path, after: float) -> int:
     return sum((row.get("mono") or row["finished"]) > after for row in rows)
 
 
-def campaign(folder: Path, duration: str = "10m", grace: str = "5m", head: str = "", extra: str = "") -> Path:
-    """The small campaign on free ports; ten minutes are longer than any test waits: it is ended, not awaited."""
-    path = write_campaign(folder, unused_port(), unused_port(), duration=duration, warmup="1s", extra=extra)
+def campaign(
+    folder: Path, duration: str = "10m", grace: str = "5m", head: str = "", extra: str = "", *, judged: bool = False
+) -> Path:
+    """The small campaign on free ports; ten minutes are longer than any test waits: it is ended, not awaited.
+
+    Unless it is ``judged``, its load is light and its cells are long, so that there is little to analyze.
+    """
+    rate, grid = (30.0, "200ms") if judged else (10.0, "5s")
+    ports = unused_port(), unused_port()
+    path = write_campaign(folder, *ports, duration=duration, warmup="1s", rate=rate, grid=grid, extra=extra)
     path.write_text(path.read_text().replace("schema = 1", f'schema = 1\n{head}\norphan_grace = "{grace}"'))
     return path
 

@@ -105,6 +105,7 @@ def test_output_has_paths(completed: Path) -> None:
     assert (completed / root / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_analyze_rebuilds_files(completed: Path) -> None:
     layout = opened(completed).layout
     before = json.loads(layout.findings.read_text())

@@ -26,7 +26,7 @@ except KeyboardInterrupt as stopped:
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A program whose campaign is under load."""
-    campaign = write_campaign(tmp_path, 0, 0, duration="1m", warmup="1s")
+    campaign = write_campaign(tmp_path, 0, 0, duration="1m", warmup="1s", rate=10.0, grid="5s")
     campaign.write_text(campaign.read_text().replace("port = 0\n", ""))
     argv = [sys.executable, "-c", PROGRAM, str(campaign), str(tmp_path / "results")]
     process = subprocess.Popen(

@@ -34,7 +34,7 @@ MOMENTS = (("campaign_started", 0.3), ("deployment_started", 0.5), ("deployment_
 def test_kill_at_any_time(tmp_path: Path, seed: int) -> None:
     """One kill, or two in quick succession, somewhere between the first line of the journal and the last."""
     rng = random.Random(seed)
-    with Started.of(tmp_path, "run", campaign(tmp_path, duration="10s")) as started:
+    with Started.of(tmp_path, "run", campaign(tmp_path, duration="10s", judged=True)) as started:
         root, (kind, longest) = started.root, rng.choices(MOMENTS, weights=(1, 1, 2, 6))[0]
         started.until_event(kind)
         time.sleep(rng.uniform(0.0, longest))

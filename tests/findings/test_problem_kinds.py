@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import math
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,18 @@ from aging.load.heartbeat import Beat
 from aging.runner.watchdogs.load import troubles
 from tests.conftest import ROOT
 
-SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in Path(aging.__file__).parent.rglob("*.py")}
 QUIET = Finding("a", "m", 1, 99, "stable", "linear", 0.0, (0.0, 0.0), 0.0, (0.0, 0.0), 0.5, 0.5, 1.0, {})
+
+
+@cache
+def sources() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text("utf-8")) for path in Path(aging.__file__).parent.rglob("*.py")}
 
 
 def calls(name: str) -> list[tuple[Path, ast.Call]]:
     return [
         (path, node)
-        for path, tree in SOURCES.items()
+        for path, tree in sources().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute)
         if (node.func.id if isinstance(node.func, ast.Name) else node.func.attr) == name

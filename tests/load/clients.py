@@ -13,7 +13,7 @@ from aging.load.client import Client, Limits
 from aging.load.schedule.planned_request import PlannedRequest
 
 SEED = 1
-LIMITS = Limits(concurrency_cap=64, timeout=5.0, drain=5.0)
+LIMITS = Limits(concurrency_cap=64, timeout=60.0, drain=60.0)
 
 
 def requests(count: int, gap: float, *, streaming: bool = True, tokens: int = 4) -> list[PlannedRequest]:

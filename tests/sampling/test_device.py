@@ -58,7 +58,7 @@ async def sample(folder, events):
         lambda reading: None,
     )
     start = time.monotonic()
-    plans = [Plan(one, 0.1, deadline=0.6) for one in (sampler, Beat(lambda: ()))]
+    plans = [Plan(one, 0.1, deadline=3.0) for one in (sampler, Beat(lambda: ()))]
     tasks = [asyncio.create_task(sampling.run(plan, start)) for plan in plans]
     async with asyncio.timeout(60):
         while "sampler_recovered" not in [kind for kind, _ in events]:
@@ -586,8 +586,8 @@ def test_a_call_that_hangs_holds_up_its_own_thread_only(probe: Probe) -> None:
 
 
 def test_a_call_that_hangs_is_abandoned_and_other_samplers_go_on(probe: Probe, tmp_path: Path) -> None:
-    probe.script(f"{DEVICE}\nhang nvmlDeviceGetPowerUsage 2.0\n")
-    late = "the device sampler did not answer within 0.6 s"
+    probe.script(f"{DEVICE}\nhang nvmlDeviceGetPowerUsage 6.0\n")
+    late = "the device sampler did not answer within 3 s"
 
     def recover() -> None:
         written = tmp_path / "rows" / HARNESS / "device"

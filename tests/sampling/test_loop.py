@@ -108,7 +108,7 @@ def test_a_cancellation_that_comes_with_an_answer_ends_the_ticks(tmp_path: Path,
 
     def held(count: int) -> list[Reading]:
         reading.set()
-        release.wait(20.0)
+        release.wait(60.0)
         return value(count)
 
     async def run() -> bool:
@@ -136,11 +136,11 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
 
     def hang(count: int) -> list[Reading]:
         if count == 2:
-            release.wait(20.0)
+            release.wait(60.0)
         return value(count)
 
     events: list[tuple[str, dict[str, object]]] = []
-    sampler, other = Scripted("hung", hang, deadline=0.5), Scripted("good", value)
+    sampler, other = Scripted("hung", hang, deadline=3.0), Scripted("good", value)
     after: list[int] = []
 
     def abandoned_for_a_while() -> bool:
@@ -149,9 +149,9 @@ def test_a_sampler_that_hangs_is_abandoned_and_the_others_never_wait(tmp_path: P
 
     sampled(tmp_path, sampler, other, until=abandoned_for_a_while, events=events)
     assert [kind for kind, _ in events] == ["sampler_failing"]
-    assert events[0][1]["reason"] == "the hung sampler did not answer within 0.5 s"
+    assert events[0][1]["reason"] == "the hung sampler did not answer within 3 s"
     reasons = [json.loads(str(row["missing"]))["sampler"] for row in rows(tmp_path / HARNESS / "hung")]
-    assert reasons[0] == "the hung sampler did not answer within 0.5 s"
+    assert reasons[0] == "the hung sampler did not answer within 3 s"
     assert set(reasons[1:]) == {"the hung sampler is still reading"}
     assert [row["x"] for row in rows(tmp_path / "a" / "hung")] == [1.0]
     good = rows(tmp_path / "a" / "good")

@@ -69,7 +69,7 @@ class TestOutcome:
     def test_constant(self) -> None:
         t = np.arange(1.0, 601)
         found = decide(t, np.full(600, 4096e4), 100 * t, DESIGN, len(LOOKS))
-        assert found.outcome == "below"
+        assert (found.outcome, found.growth) == ("below", "stable")
         assert found.high == found.detectable
         assert found.high is not None
         assert found.high > 0
@@ -114,6 +114,11 @@ class TestOutcome:
         found = decide(t, y, 100 * t, DESIGN, len(LOOKS))
         assert found.outcome == "below"
         assert found.rate == pytest.approx(0, abs=1.0)
+
+    def test_declining(self) -> None:
+        one = drawn("leak", seed(9), Setting(), size=1024.0)
+        found = final(Sampled(one.t, 4096.0 * 50_000 - one.y, one.w, -1024.0, one.family, "clean"))
+        assert (found.outcome, found.growth) == ("below", "declining")
 
     def test_too_fine(self) -> None:
         one = drawn("clean", seed(4), Setting(noise=None))

@@ -102,7 +102,7 @@ class Reference(Deployment[ReferenceOptions]):
         flags |= asdict(o.aging()) | ({} if o.served_log is None else {"served_log": o.served_log})
         arguments = (part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", f"{value}"))
         return Launch(
-            argv=(sys.executable, "-m", "aging.deployments.reference_server", *arguments),
+            argv=(sys.executable, "-P", "-m", "aging.deployments.reference_server", *arguments),
             env=o.env,
             endpoint=Endpoint(
                 f"http://127.0.0.1:{o.port}", model="reference", metrics_path="/metrics", answers="reference"

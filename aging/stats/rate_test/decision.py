@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from aging.stats.growth.sustained import Decision, Growth, assess_growth
@@ -46,8 +47,8 @@ class RateDecision:
     """The outcome of one look, with the present rate per unit of the axis: a request, or a second.
 
     ``low`` and ``high`` bound it at this look's levels; ``high`` is never less than ``detectable``, the smallest leak
-    that would have been seen. ``growth`` names the growth of the whole series: aging, bounded, step, stable or
-    inconclusive. ``futile``: undecided, and almost surely so at the end of the budget. ``longer`` is how many
+    that would have been seen. ``growth`` names the growth of the whole series: aging, bounded, step, stable, declining
+    or inconclusive. ``futile``: undecided, and almost surely so at the end of the budget. ``longer`` is how many
     seconds more decide with a probability of 80 %, where that can be predicted. ``start`` is where the present rate
     begins, on the axis: what came before is warm-up.
     """
@@ -96,7 +97,7 @@ def decide(  # noqa: PLR0913 - a series, and what is asked of it
         bounds.low,
         bounds.high,
         bounds.detectable,
-        _NAMES[growth.decision],
+        _name(growth, seen, bounds),
         futile,
         longer,
         () if note is None else (note,),
@@ -108,13 +109,20 @@ class _Bounds(NamedTuple):
     low: float
     high: float
     detectable: float
+    margin: float
 
 
 def _bounds(seen: Observation, design: Design, look: int) -> _Bounds:
     low = seen.window.rate - seen.window.margin(level_at(design.looks, look, design.alpha, RED_AFTER))
     margin = seen.window.margin(level_at(design.looks, look, design.beta, GREEN_AFTER))
     detectable = max(margin, seen.unseen)
-    return _Bounds(low, max(seen.window.rate + margin, detectable), detectable)
+    return _Bounds(low, max(seen.window.rate + margin, detectable), detectable, margin)
+
+
+def _name(growth: Growth, seen: Observation, bounds: _Bounds) -> str:
+    if bounds.low <= 0 and float(np.ptp(seen.y)) <= seen.resolution:
+        return "stable"
+    return "declining" if seen.window.rate < -bounds.margin else _NAMES[growth.decision]
 
 
 def _outcome(

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 
-@web.middleware
+@web.middleware  # type: ignore[untyped-decorator]  # in environments without it
 async def unchanged(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 

@@ -36,7 +36,7 @@ def serve(work: Callable[[], object], port: int | None = None) -> None:
             self.end_headers()
             self.wfile.write(b"ok\n")
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 - the library's name
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             """Log nothing: only errors."""

@@ -9,7 +9,7 @@ ROWS = [{"id": number, "name": f"name {number}"} for number in range(40)]
 class Full:
     """A file on a full disk."""
 
-    def write(self, text: str) -> int:
+    def write(self, _: str) -> int:
         raise OSError(28, "no space left on device")
 
 
