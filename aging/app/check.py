@@ -157,14 +157,14 @@ def _with_sites(
         return result
     conditions, notes = [], list(result.notes)
     for one in result.conditions:
-        found_here = sites.get(one.deployment, ()) if one in memory else ()
+        found_here = largest(sites.get(one.deployment, ())) if one in memory else []
         if found_here and not _explain(found_here, one, seconds):
             notes.append(
                 f"{one.deployment}: what Python allocated and kept explains less than {_LEAST_EXPLAINED:.0%} of the "
                 "growth: it is in native code, or the allocator's."
             )
-            found_here = ()
-        conditions.append(replace(one, sites=largest(found_here)))
+            found_here = []
+        conditions.append(replace(one, sites=tuple(found_here)))
     found = replace(result, conditions=conditions, notes=list(dict.fromkeys(notes)))
     asyncio.run(call(_ADD, {"root": str(ran.layout.root), "gate": asdict(found)}, shown=True))
     return found
