@@ -29,7 +29,7 @@ def test_all_mistakes_in_one_message(campaign_file: Write, cli: Aging, tmp_path:
     refused(
         cli("run", file),
         "small.toml: 4 mistakes",
-        "load.arrivals.rate: input should be greater than 0, got -1",
+        "load.arrivals.rate: must be above 0, got -1",
         "load.dran: unknown key; did you mean 'drain'?",
         "deployment[leak].leak_per_request: '16' is not a size",
         "warmup: 9 s is not shorter than the duration of 6 s",
