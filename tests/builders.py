@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -128,9 +130,21 @@ def write_run(layout: Layout, name: str, replica: int, course: Course, generatio
     ]
     process.append(0.0, rows)
     process.close()
-    requests = SegmentWriter(layout.source(name, "requests", replica))
-    requests.append(0.0, [_request(at, 1 + int(at // length)) for at in np.arange(0.1, SECONDS, 1 / RATE)])
-    requests.close()
+    folder = layout.source(name, "requests", replica)
+    folder.mkdir(parents=True)
+    for file, content in _requests(generations).items():
+        (folder / file).write_bytes(content)
+
+
+@cache
+def _requests(generations: int) -> Mapping[str, bytes]:
+    """The files of the requests of a run, which are those of every other run with as many generations."""
+    length = SECONDS / generations
+    with TemporaryDirectory() as folder:
+        writer = SegmentWriter(Path(folder))
+        writer.append(0.0, [_request(at, 1 + int(at // length)) for at in np.arange(0.1, SECONDS, 1 / RATE)])
+        writer.close()
+        return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 
 def _request(at: float, generation: int) -> dict[str, Any]:

@@ -115,7 +115,13 @@ def test_trend_tests(kind: str) -> None:
     testing.check_trend_test(BUILT_IN.tests[kind])
 
 
-@pytest.mark.parametrize("kind", sorted(BUILT_IN.policies))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.slow] if kind == "trend" else [])  # 90 analyses
+        for kind in sorted(BUILT_IN.policies)
+    ],
+)
 def test_policies(kind: str) -> None:
     testing.check_policy(BUILT_IN.policies[kind], POLICIES[kind], None if kind == "never" else 1500.0)
 

@@ -30,21 +30,21 @@ _AT_MOST_SECONDS = 240.0
 """Of load beyond what is tracked: it ends when the servers have answered."""
 
 
-def find_allocation_sites(  # noqa: PLR0913, PLR0917
+def find_allocation_sites(
     campaign_text: CampaignText,
     overrides: Mapping[str, Any],
     deployments: Collection[str],
     seconds: float,
-    results: Path,
     console: Console,
 ) -> Mapping[str, Sequence[AllocationSite]]:
     """Run ``deployments`` under their load and track their allocations for ``seconds``; the sites by deployment.
 
-    A deployment that the campaign does not start, or without a Python process, has no sites. Raises what
-    :func:`aging.app.run.run_campaign` raises before it starts.
+    A deployment that the campaign does not start, or without a Python process, has no sites. The results of the run
+    are not kept. Raises what :func:`aging.app.run.run_campaign` raises before it starts.
     """
-    prepared = prepare_campaign(campaign_text, results, overrides, console)
     with tempfile.TemporaryDirectory(prefix="aging-allocations-") as temporary:
+        results = Path(temporary, "results")
+        prepared = prepare_campaign(campaign_text, results, overrides, console)
         folders = {name: Path(temporary, name) for name in deployments}
         campaign = _with_probe(prepared.campaign, folders, SETTLE_SECONDS + seconds + _AT_MOST_SECONDS)
         if not campaign.deployment:
@@ -55,12 +55,8 @@ def find_allocation_sites(  # noqa: PLR0913, PLR0917
         content = probed.manifest().model_copy(update={"smoke": True})
         layout = make_result_directory(campaign, content, campaign_text.text, results)
         with contextlib.closing(Lock.take(layout.root, "runner")):
-            console.print(
-                f"looking for the allocation sites of {', '.join(folders)}, no results: {layout.root}",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
-            )
+            looking = f"looking for where {', '.join(folders)} allocates what it keeps: {seconds:.0f}s more of load"
+            console.print(looking, highlight=False, markup=False, soft_wrap=True)
             runner = CampaignRunner(campaign, probed.deployments, probed.catalogue, layout)
             measure(runner, _track(runner, folders.values(), layout, seconds), campaign, layout, console)
         return {name: read_sites(folder) for name, folder in folders.items()}

@@ -16,10 +16,9 @@ from aging.app.run import CampaignRun, run_campaign
 from aging.campaign.load import CampaignText, parse_campaign
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign
-from aging.check.allocation_sites import tracked_seconds
-from aging.check.conditions import conditions_and_mistakes
+from aging.check.allocation_sites import largest, tracked_seconds
 from aging.check.gate import Gate
-from aging.check.request import GateRequest, Known, gate_for, number_mistakes
+from aging.check.request import GateRequest, Known, gate_for, mistakes_without_campaign
 from aging.check.wording import exit_code
 from aging.core.errors import AgingError, CampaignError, ExitCode, require
 from aging.core.metrics import ALLOCATOR, PRIMARY
@@ -95,8 +94,7 @@ def _checked(campaign_text: CampaignText, request: GateRequest) -> tuple[Campaig
             campaign_text.text, catalogue.kinds(), source=campaign_text.source, **_overrides(request)
         )
     except CampaignError as error:
-        _, mistakes = conditions_and_mistakes(request.conditions)
-        raise CampaignError(error.subject, [*error.mistakes, *mistakes, *number_mistakes(request)]) from None
+        raise CampaignError(error.subject, [*error.mistakes, *mistakes_without_campaign(request)]) from None
     return campaign, gate_for(request, _known_of(campaign, catalogue, campaign_text.source))
 
 
@@ -151,30 +149,38 @@ def _with_sites(
     seconds = max(tracked_seconds(one.work_per_minute if one.quantity == "per_request" else None) for one in memory)
     names = {one.deployment for one in memory}
     try:
-        sites = find_allocation_sites(campaign_text, overrides, names, seconds, ran.layout.root.parent.parent, console)
+        sites = find_allocation_sites(campaign_text, overrides, names, seconds, console)
     except AgingError as error:
         console.print(f"allocation sites were not found: {error}", highlight=False, markup=False, soft_wrap=True)
         return result
     conditions, notes = [], list(result.notes)
     for one in result.conditions:
-        found_here = sites.get(one.deployment, ()) if one in memory else ()
-        if found_here and not _explain(found_here, one, seconds):
+        found_here = largest(sites.get(one.deployment, ())) if one in memory else []
+        if found_here and not explain(found_here, one, seconds, result.minutes):
             notes.append(
-                f"{one.deployment}: what Python allocated and kept explains less than {_LEAST_EXPLAINED:.0%} of the "
-                "growth: it is in native code, or the allocator's."
+                f"{one.deployment}: what Python allocated and kept in {seconds:.0f} s more of load explains less than "
+                f"{_LEAST_EXPLAINED:.0%} of the growth: the rest is in native code or the allocator's, or had ended."
             )
-            found_here = ()
+            found_here = []
         conditions.append(replace(one, sites=tuple(found_here)))
     found = replace(result, conditions=conditions, notes=list(dict.fromkeys(notes)))
     asyncio.run(call(_ADD, {"root": str(ran.layout.root), "gate": asdict(found)}, shown=True))
     return found
 
 
-def _explain(sites: Sequence[AllocationSite], one: ConditionResult, seconds: float) -> bool:
-    """Whether these sites are a part of the growth that is worth a look."""
-    if one.estimate is None or one.work_per_minute is None:
+def explain(sites: Sequence[AllocationSite], one: ConditionResult, seconds: float, minutes: float) -> bool:
+    """Whether these sites of ``seconds`` are a part of the growth that is worth a look.
+
+    ``minutes`` are those of load of the judged run, in which a growth in all happened.
+    """
+    if one.estimate is None:
         return True
-    grown = one.estimate * one.work_per_minute * seconds / 60
+    per_minute = {
+        "per_request": one.work_per_minute or 0.0,
+        "per_hour": 1 / 60,
+        "growth_total": 1 / minutes if minutes > 0 else 0.0,
+    }[one.quantity]
+    grown = one.estimate * per_minute * seconds / 60
     return sum(site.bytes for site in sites) >= _LEAST_EXPLAINED * grown
 
 

@@ -43,6 +43,23 @@ def _code(kind: str) -> MistakeCode:
     return MistakeCode.INVALID_VALUE
 
 
+PATTERNS = {
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "a letter or _, then letters, digits and _, like MY_NAME",
+    r"^[^\x00]*$": "text without the character NUL",
+    r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$": "the name of a header, like X-Mode",
+    r"^[\t\x20-\x7e]*$": "one line of ASCII characters",
+    r"^/[^\x00-\x20\x7f#]*$": "a path that begins with / and has no spaces and no #, like /v1/items?limit=5",
+    r"^[a-z0-9][a-z0-9-]*$": "lower-case letters, digits and -, and begin with a letter or digit, like my-server",
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters, digits, _, . and -, and begin with a letter or digit, like my_run-1",
+    r"^https?://[^/\s]+": "an address that begins with http:// or https://, like http://127.0.0.1:8000/x",
+    r"^https?://[^/]+/?$": "an address with http:// or https:// and no path, like http://127.0.0.1:8000",
+    r"^https?://": "an address that begins with http:// or https://, like http://127.0.0.1:8000/x",
+    r"^/": "a path that begins with /, like /metrics",
+    r"^[a-z][A-Za-z0-9_]*$": "the name of an indicator, like process_anon_swap_bytes",
+}
+"""What each pattern of the tables asks for, in the words that follow "must be"."""
+
+
 def _message(details: Any) -> str:  # noqa: PLR0911 - a table of messages
     """What is wrong and what would be right, in the terms of TOML."""
     given, context = details["input"], details.get("ctx", {})
@@ -54,19 +71,42 @@ def _message(details: Any) -> str:  # noqa: PLR0911 - a table of messages
         case "tuple_type" | "list_type" if isinstance(given, Mapping):
             key = details["loc"][-1]
             return f"must be a list of tables; write [[{key}]] with two brackets, not [{key}]"
-        case "tuple_type" | "list_type" | "sequence_str":
-            return f'must be a list, like ["a", "b"], got {given!r}'
-        case "bool_type":
-            return f"must be true or false, got {given!r}"
-        case "dict_type":
-            return f"must be a table, got {given!r}"
+        case kind if kind in _MUST:
+            numbers = {key: f"{value:,.10g}" if isinstance(value, float) else value for key, value in context.items()}
+            return f"must be {_MUST[kind].format(**numbers)}, got {given!r}"
         case "too_short":
             return f"needs at least {context['min_length']}, got {context['actual_length']}"
+        case "too_long":
+            return f"may have at most {context['max_length']}, got {context['actual_length']}"
+        case "string_too_short":
+            return "must not be empty" if context["min_length"] == 1 else f"is too short, got {given!r}"
+        case "string_too_long":
+            return f"may have at most {context['max_length']} characters, got {len(given)}"
         case "string_pattern_mismatch":
-            what = "the name" if details["loc"][-1] == "[key]" else "the text"
-            return f"{what} {given!r} does not match {context['pattern']}"
+            what = "the name must be" if details["loc"][-1] == "[key]" else "must be"
+            return f"{what} {PATTERNS.get(context['pattern'], 'another text')}, got {given!r}"
         case _:
-            return f"{details['msg'][0].lower()}{details['msg'][1:]}, got {given!r}"
+            return f"{details['msg'].replace('Input should be', 'must be')}, got {given!r}"
+
+
+_WHOLE, _NUMBER, _TABLE, _LIST = "a whole number", "a number", "a table", 'a list, like ["a", "b"]'
+_MUST = {
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+    "string_type": 'text in quotes, like "a"',
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), _WHOLE),
+    **dict.fromkeys(("float_type", "float_parsing"), _NUMBER),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type", "mapping_type"), _TABLE),
+    **dict.fromkeys(("tuple_type", "list_type", "sequence_str", "set_type", "frozen_set_type"), _LIST),
+}
+"""By pydantic's types of errors: what would be right, with the numbers of the key."""
 
 
 def _keys(table: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

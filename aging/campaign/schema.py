@@ -528,9 +528,8 @@ def requirements(packages: tuple[str, ...]) -> tuple[str, ...]:
         for text in packages:
             try:
                 Requirement(text)
-            except InvalidRequirement as error:
-                first = str(error).splitlines()[0]
-                raise ValueError(f"{text!r} is not a requirement such as package==1.2: {first}") from None
+            except InvalidRequirement:
+                raise ValueError(f"{text!r} is not a requirement; write one like package==1.2") from None
     return packages
 
 

@@ -47,21 +47,22 @@ def probe_environment(folder: Path, environment: Mapping[str, str]) -> dict[str,
 
 
 def parse_allocations(rounds: Sequence[Iterable[str]]) -> list[AllocationSite]:
-    """The largest sites of a server, from the answers of its processes in every round: at most 5, largest first.
+    """The sites of a server, from the answers of its processes in every round, largest first.
 
     What is not held after every round was held once: a buffer, a cache that was made larger. Equal stacks of several
-    processes are one site, of 8 frames; its bytes and allocations are those of all rounds. Sites with less than 2 % of
-    all bytes are left out. Raises AgingError for what is not an answer of the probe.
+    processes are one site, of 8 frames; its bytes and allocations are those of all rounds. Raises AgingError for what
+    is not an answer of the probe.
     """
     held = [_held(answers) for answers in rounds]
     steady = {frames for frames in held[0] if all(frames in one for one in held)} if held else set()
     sums = [(sum(one[f][0] for one in held), sum(one[f][1] for one in held), f) for f in steady]
-    least = _LEAST_SHARE * sum(size for size, _, _ in sums)
-    return [
-        AllocationSite(size, count, frames[:_FRAMES])
-        for size, count, frames in sorted(sums, reverse=True)[:_SITES]
-        if size >= least > 0
-    ]
+    return [AllocationSite(size, count, frames[:_FRAMES]) for size, count, frames in sorted(sums, reverse=True) if size]
+
+
+def largest(sites: Sequence[AllocationSite]) -> list[AllocationSite]:
+    """Those to show: the first five, without those of less than 2 % of all bytes."""
+    least = _LEAST_SHARE * sum(one.bytes for one in sites)
+    return [one for one in sites[:_SITES] if one.bytes >= least]
 
 
 def read_sites(folder: Path) -> list[AllocationSite]:

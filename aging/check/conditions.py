@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import get_args
 
 from aging.campaign.errors import suggestion
@@ -96,7 +97,9 @@ def _parsed(text: str) -> Condition:
     if asked is None and name in QUANTITIES:  # 'growth_total > 500MiB' is of the memory
         name, asked = PRIMARY, name
     if asked is None:
-        raise ValueError(f"says no quantity; {_HOW.format(name)}")
+        near = get_close_matches(name, QUANTITIES, n=1)
+        meant = f"did you mean {near[0]!r}? Or " if near else ""
+        raise ValueError(f"says no quantity; {meant}{_HOW.format(PRIMARY if near else name)}")
     quantity = next((one for one in QUANTITIES if one == asked), None)
     if quantity is None:
         raise ValueError(f"unknown quantity {asked!r}; {suggestion(asked, QUANTITIES)}; {_HOW.format(name)}")

@@ -21,7 +21,7 @@ _HOUR = 3600.0
 def foreseen(gate: Gate, campaign: Campaign) -> Iterator[str]:
     """One sentence for each limit at which no growth would show in the whole budget: it can fail, and not pass.
 
-    A closed loop's rate is not known beforehand, nor are limits in percent.
+    A closed loop is taken to reach its highest rate; without one it is not known beforehand, nor are limits in percent.
     """
     window = gate.budget - (campaign.warmup or 0.0)
     for name in gate.deployments:
@@ -49,11 +49,11 @@ def _too_fine(name: str, condition: Condition, window: float, per_second: float)
 
 
 def _requests_per_second(campaign: Campaign, name: str) -> float | None:
-    """The planned rate of a deployment; None where the server determines it."""
+    """The planned rate of a deployment, at most; None where the server alone determines it."""
     if campaign.load is None:
         return None
     from aging.load.schedule.classes import classes_of  # noqa: PLC0415 - numpy, where a load is sent
 
     rate = next(one.rate for one in campaign.deployment if one.name == name)
-    rates = [each.arrivals.mean_rate() for each in classes_of(campaign.load, rate)]
+    rates = [each.arrivals.most_rate() for each in classes_of(campaign.load, rate)]
     return math.fsum(rates) if all(rates) else None

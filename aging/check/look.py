@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,11 +12,14 @@ from aging.check.gate import Gate
 from aging.check.judgement import Judge
 from aging.check.result import Stop, gate_result, stop_of
 from aging.core import format
-from aging.findings.gate import GateResult
+from aging.findings.gate import ConditionResult, GateResult
 from aging.findings.problems import problems_of
 from aging.findings.run_validity import validities
 from aging.store.events import LookFailed
 from aging.store.results import Results, open_results
+
+_MOST_TOLD = 3
+"""Conditions with their figures in the line of a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def look_at(results: Results, gate: Gate, number: int) -> Look:
         doubts = [*unproven_controls(results, judge, gate), *_faults_so_far(results, gate)]
         stop = None if doubts else stop
     found = gate_result(gate, judged, failures, doubts, number)
-    return Look(found, stop, _line(found))
+    return Look(found, stop, look_line(found))
 
 
 def unproven_controls(results: Results, judge: Judge, gate: Gate) -> Iterator[Doubt]:
@@ -71,12 +75,24 @@ def _faults_so_far(results: Results, gate: Gate) -> list[Doubt]:
     )
 
 
-def _line(gate: GateResult) -> str:
-    parts = []
-    for one in gate.conditions:
-        per = {"per_request": "request", "per_hour": "h", "growth_total": ""}[one.quantity]
-        rate, bounds = format.bounded(one.indicator, one.estimate, one.interval, per)
-        said = "undecided" if one.outcome == "inconclusive" else one.outcome
-        parts.append(f"{one.deployment}: {one.indicator}:{one.quantity} {rate} [{bounds}], {said}")
-    parts += [f"{one.deployment}: {one.code}" for one in gate.server_failures]
+def look_line(gate: GateResult) -> str:
+    """Of many conditions only those that failed, and how many have which outcome, so that a log stays readable."""
+    told = gate.conditions
+    counts: list[str] = []
+    if len(gate.conditions) > _MOST_TOLD:
+        told = [one for one in gate.conditions if one.outcome == "failed"]
+        said = Counter(_said(one) for one in gate.conditions)
+        counts = [", ".join(f"{number} {outcome}" for outcome, number in sorted(said.items()))]
+    parts = [f"{one.deployment}: {one.indicator}:{one.quantity} {_rate(one)}, {_said(one)}" for one in told]
+    parts = [*counts, *parts, *(f"{one.deployment}: {one.code}" for one in gate.server_failures)]
     return f"look {gate.look} of {gate.looks}, {format.readable_duration(gate.minutes * 60)}: {'; '.join(parts)}"
+
+
+def _said(one: ConditionResult) -> str:
+    return "undecided" if one.outcome == "inconclusive" else one.outcome
+
+
+def _rate(one: ConditionResult) -> str:
+    per = {"per_request": "request", "per_hour": "h", "growth_total": ""}[one.quantity]
+    rate, bounds = format.bounded(one.indicator, one.estimate, one.interval, per)
+    return f"{rate} [{bounds}]"

@@ -84,6 +84,14 @@ def gate_for(request: GateRequest, known: Known) -> Gate:
     )
 
 
+def mistakes_without_campaign(request: GateRequest) -> list[Mistake]:
+    """Every mistake of the request that shows without the campaign, of which something is wrong as well."""
+    conditions, mistakes = conditions_and_mistakes(request.conditions)
+    of_any_load = [one for one in conditions if not one.indicator.startswith("client_")]
+    mistakes += name_mistakes(of_any_load, (), (), indicators())
+    return [*mistakes, *number_mistakes(request), *_no_condition(request)]
+
+
 def number_mistakes(request: GateRequest) -> Iterator[Mistake]:
     """The probabilities that are none."""
     for name, error, what in (("--alpha", request.alpha, "red"), ("--beta", request.beta, "green")):
@@ -92,9 +100,13 @@ def number_mistakes(request: GateRequest) -> Iterator[Mistake]:
             yield Mistake(name, f"{error:g} is out of range; {right}", MistakeCode.OUT_OF_RANGE)
 
 
-def _request_mistakes(request: GateRequest, known: Known, judged: Sequence[str]) -> Iterator[Mistake]:
+def _no_condition(request: GateRequest) -> Iterator[Mistake]:
     if not request.conditions:
         yield Mistake("--fail", "no condition; write one like 'process_anon_swap_bytes:per_request > 256B'")
+
+
+def _request_mistakes(request: GateRequest, known: Known, judged: Sequence[str]) -> Iterator[Mistake]:
+    yield from _no_condition(request)
     if not judged:
         names = " ".join(f"--deployment {name}" for name in known.deployments)
         yield Mistake(

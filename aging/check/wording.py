@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from aging.core import format
@@ -25,6 +26,8 @@ _WORDS: dict[str, str] = {
     "died": "died",
     "only-errors": "answered only errors",
 }
+_OF_PYTHON = re.compile(r"/lib(?:64)?/python\d[^/]*/(?!(?:site|dist)-packages/)|^<frozen ")
+_CALLERS = 2
 _SEVERITY = ("failed", "inconclusive", "passed")
 
 
@@ -58,7 +61,9 @@ def headline(gate: GateResult) -> str:
 
 
 def rate_text(one: ConditionResult) -> str:
-    """The estimate and its interval: ``+1.00 KiB/request [+0.97 to +1.03 KiB/request]``; a dash where not known."""
+    """The estimate and its interval: ``+1.00 KiB/request [+0.97 to +1.03 KiB/request]``, or that there is none."""
+    if one.estimate is None:
+        return "nothing was measured" if not one.points else "no rate is known"
     estimate, limits = format.bounded(one.indicator, one.estimate, one.interval, _PER[one.quantity])
     return estimate if limits == format.NONE else f"{estimate} [{limits}]"
 
@@ -92,11 +97,20 @@ def reason(one: ConditionResult) -> str:
 
 
 def site_text(one: ConditionResult, most: int = 20) -> list[str]:
-    """Where a server allocated what it still held, the largest first, each in a line, at most so many."""
+    """Where a server allocated what it still held, the largest first, each in a line, at most so many.
+
+    Of the callers the nearest are shown that are no part of Python's library.
+    """
     sites = sorted(one.sites, key=lambda site: site.bytes, reverse=True)[:most]
     return [
-        f"{format.byte_size(site.bytes)} in {site.count:,} allocations: {' ← '.join(site.frames)}" for site in sites
+        f"{format.byte_size(site.bytes)} in {site.count:,} allocations: {' ← '.join(_shown(site.frames))}"
+        for site in sites
     ]
+
+
+def _shown(frames: Sequence[str]) -> Sequence[str]:
+    callers = [one for one in frames[1:] if not _OF_PYTHON.search(one)]
+    return [*frames[:1], *callers[:_CALLERS]]
 
 
 def advice(gate: GateResult) -> list[str]:
@@ -112,7 +126,8 @@ def advice(gate: GateResult) -> list[str]:
             else "Compare with the commit before (`--baseline`). "
         )
         said[-1] += "Raise the limit only if this growth is meant and bounded."
-    said += _longer(gate.conditions)
+    if gate.outcome != "server-failed":
+        said += _longer(gate.conditions)
     if gate.doubts:
         said.append("Mend what puts the measurement in doubt and run it again: no result of it can be green.")
     if gate.outcome == "inconclusive":
@@ -121,7 +136,12 @@ def advice(gate: GateResult) -> list[str]:
 
 
 def _longer(conditions: Sequence[ConditionResult]) -> list[str]:
-    needed = [one.longer_minutes for one in conditions if one.outcome == "inconclusive" and one.longer_minutes]
+    undecided = [one for one in conditions if one.outcome == "inconclusive"]
+    needed = [one.longer_minutes for one in undecided if one.longer_minutes]
+    if not needed and undecided:
+        return ["Measure longer (`--budget`), or choose another limit: `--plan` says which limit takes how long."]
     if not needed:
         return []
-    return [f"Measure {max(needed):.3g} minutes longer (`--budget`), or choose a larger limit (`--plan` says which)."]
+    seconds = max(60 * max(needed), 1.0)
+    longer = f"Measure {format.readable_duration(seconds)} longer (`--budget`)"
+    return [f"{longer}, or choose a larger limit (`--plan` says which)."]

@@ -30,7 +30,6 @@ leak is not seen makes the gate inconclusive.
 from __future__ import annotations
 
 import argparse
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +49,9 @@ if TYPE_CHECKING:
     from aging.check.reports.base import GateContext
     from aging.core.errors import Mistake
     from aging.findings.gate import GateResult
+
+_SENSIBLE = 0.01
+"""In place of a probability that cannot be read, which is reported, so that it is not reported twice."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,20 +93,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.baselines.comparison import compared
-    from aging.app.check import gate_of, run_gate
-    from aging.campaign.load import read_campaign
+    from aging.app.check import run_gate
     from aging.check.reports.base import GateContext
 
     if options.print_campaign and (text := made_campaign(options)) is not None:
         print(text.text, end="")
         return ExitCode.DONE
-    text, request, reports = _asked(options)
-    if text is None and options.what.is_dir():
+    campaign_text, request, reports = _asked(options)
+    if campaign_text is None:
         if options.plan:
             return plan(options, None, request, console())
         return _judge_again(options, request, reports)
-    campaign_text = text or read_campaign(options.what)
-    gate_of(campaign_text, request)  # every mistake at once, before anything of a baseline is read or made
     if options.plan:
         return plan(options, campaign_text, request, console())
     with compared(campaign_text, baseline_options(options, request), request, console()) as both:
@@ -148,34 +147,34 @@ def _conclude(gate: GateResult, context: GateContext, reports: Sequence[WantedRe
 
 
 def _asked(options: argparse.Namespace) -> tuple[CampaignText | None, GateRequest, Sequence[WantedReport]]:
-    """The campaign of ``--command``, what is asked, and its reports.
+    """The campaign of the file or of ``--command``, None for a result directory; what is asked, and its reports.
 
-    Raises MistakesError with everything that cannot be read.
+    Raises MistakesError with every mistake of the options and of the campaign, before anything is read, made or run.
     """
-    from aging.app.check import GateRequest
-    from aging.check.conditions import conditions_and_mistakes
+    from aging.app.check import GateRequest, gate_of
+    from aging.campaign.load import read_campaign
     from aging.check.report_kinds import parse_reports
-    from aging.core.errors import Mistake, MistakesError
-    from aging.core.quantities import parse_duration
+    from aging.check.request import mistakes_without_campaign
+    from aging.core.errors import CampaignError, Mistake, MistakesError
 
     mistakes: list[Mistake] = []
     numbers = {name: _number(f"--{name}", getattr(options, name), mistakes) for name in ("alpha", "beta")}
-    text, budget, reports = None, None, []
+    text, budget, reports, subject = None, None, [], "check"
     if options.budget is not None:
-        try:
-            budget = parse_duration(options.budget)
-        except ValueError as error:
-            mistakes.append(Mistake("--budget", str(error)))
+        budget = _budget(options.budget, mistakes)
+    mistakes += _empty(options)
     try:
         text = made_campaign(options)
+        if text is None and not options.what.is_dir():
+            text = read_campaign(options.what)
+    except CampaignError as error:
+        mistakes += [Mistake(str(options.what), one.what, one.code) for one in error.mistakes]
     except MistakesError as error:
         mistakes += error.mistakes
     try:
         reports = parse_reports(options.report)
     except MistakesError as error:
         mistakes += [Mistake("--report", str(one)) for one in error.mistakes]
-    if mistakes:
-        raise MistakesError("check", list(dict.fromkeys([*conditions_and_mistakes(options.fail)[1], *mistakes])))
     request = GateRequest(
         conditions=options.fail,
         deployments=options.deployment,
@@ -185,7 +184,42 @@ def _asked(options: argparse.Namespace) -> tuple[CampaignText | None, GateReques
         results=options.results,
         scale=options.scale,
     )
+    if text is not None:
+        try:
+            gate_of(text, request)
+        except MistakesError as error:
+            subject = error.subject
+            mistakes = [*error.mistakes, *mistakes]
+    elif mistakes:
+        mistakes = [*mistakes_without_campaign(request), *mistakes]
+    if mistakes:
+        raise MistakesError(subject, list(dict.fromkeys(mistakes)))
     return text, request, reports
+
+
+def _empty(options: argparse.Namespace) -> list[Mistake]:
+    """Options whose value is empty, as from a variable that is not set: to ignore one would judge something else."""
+    from aging.core.errors import Mistake
+
+    names = ("baseline", "against", "baseline_command", "baseline_setup")
+    what = "is empty; leave it out, or give a value (is a variable not set?)"
+    given = {f"--{name.replace('_', '-')}": getattr(options, name) for name in names}
+    return [
+        Mistake(name, what)
+        for name, value in given.items()
+        if value is not None and any(not one.strip() for one in ([value] if isinstance(value, str) else value))
+    ]
+
+
+def _budget(text: str, mistakes: list[Mistake]) -> float | None:
+    from aging.core.errors import Mistake
+    from aging.core.quantities import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        mistakes.append(Mistake("--budget", str(error)))
+        return None
 
 
 def _number(name: str, text: str, mistakes: list[Mistake]) -> float:
@@ -195,4 +229,4 @@ def _number(name: str, text: str, mistakes: list[Mistake]) -> float:
         return float(text)
     except ValueError:
         mistakes.append(Mistake(name, f"{text!r} is no probability; give a number between 0 and 0.5, like 0.01"))
-        return math.nan
+        return _SENSIBLE

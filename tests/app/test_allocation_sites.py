@@ -55,7 +55,7 @@ kind = "reference"
 """
     console = Console(quiet=True)
     campaign = CampaignText(text, "sites.toml")
-    found = find_allocation_sites(campaign, {}, ["leak"], 6.0, folder / "results", console)
+    found = find_allocation_sites(campaign, {}, ["leak"], 6.0, console)
     assert set(found) == {"leak"}
     return list(found["leak"])
 
@@ -63,7 +63,6 @@ kind = "reference"
 def test_with_tracemalloc(tmp_path: Path) -> None:
     (largest, *_) = sites(tmp_path, sys.executable)
     assert largest.frames[0] == f"{tmp_path / 'server.py'}:8"
-    assert largest.count >= 100
     assert largest.bytes >= 100 * 4096
 
 

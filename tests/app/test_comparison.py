@@ -176,6 +176,18 @@ class TestGates:
         assert len(folders) == 1
         assert not folders[0].exists()
 
+    def test_baseline_dies(self, tmp_path: Path) -> None:
+        """Without it there is no difference to judge, however clean the judged server is."""
+        file = small_campaign('name = "one"', duration="60s", rate=20.0)
+        (tmp_path / "other.toml").write_text(file.replace('name = "one"', 'name = "one"\nleak_per_request = "1KiB"'))
+        ran = VirtualCampaign(tmp_path, file)
+        ran.ends("one-baseline", "killed by SIGKILL", after=10.0)
+        asked = ("--fail", REQUEST.conditions[0], "--deployment", "one", "--baseline", "other.toml")
+        assert ran.run(*asked, verb="check") == 4
+        gate = ran.findings["gate"]
+        assert [one["deployment"] for one in gate["server_failures"]] == ["one-baseline"]
+        assert gate["conditions"][0]["outcome"] == "inconclusive"
+
     def test_plan(self, tmp_path: Path) -> None:
         file = small_campaign('name = "one"\nleak_per_request = "1KiB"', duration="10m", rate=20.0)
         ran = VirtualCampaign(tmp_path, file)

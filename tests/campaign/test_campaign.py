@@ -106,7 +106,7 @@ def test_mistake_has_key_and_code(old: str, new: str, key: str, code: str) -> No
         ('preset = "tiny"', 'preset = "tinny"', "model.preset", "did you mean 'tiny'?"),
         ('"3m"', "180", "duration", 'like "45s", "3m"'),
         ('"16KiB"', '"16s"', "deployment[a].leak_per_request", 'like "4096B", "16KiB"'),
-        ("rate = 8.0", "rate = -8.0", "load.arrivals.rate", "greater than 0, got -8.0"),
+        ("rate = 8.0", "rate = -8.0", "load.arrivals.rate", "must be above 0, got -8.0"),
         ("18084", "18083", "deployment.port", "18083 is used 2 times (a, b)"),
     ],
 )

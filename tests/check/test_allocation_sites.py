@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from aging.check.allocation_sites import parse_allocations, probe_environment, read_sites, track, tracked_seconds
+from aging.check.allocation_sites import (
+    largest,
+    parse_allocations,
+    probe_environment,
+    read_sites,
+    track,
+    tracked_seconds,
+)
 from aging.core.errors import AgingError
 from aging.findings.gate import AllocationSite
 from tests.conftest import wait_for
@@ -54,13 +61,6 @@ class TestParse:
         first, second = answer((10, 1, "leak"), (10_000, 1, "buffer")), answer((12, 1, "leak"))
         assert parse_allocations([[first], [second]]) == [AllocationSite(22, 2, ("leak",))]
 
-    def test_small_sites_are_left_out(self) -> None:
-        found = parse_allocations([[answer((10_000, 1, "large"), (10, 1, "small"))]])
-        assert [one.frames for one in found] == [("large",)]
-
-    def test_at_most_five(self) -> None:
-        assert len(parse_allocations([[answer(*((1000 + n, 1, str(n)) for n in range(20)))]])) == 5
-
     @pytest.mark.parametrize("rounds", [[], [[]], [[answer()]], [[answer((5, 1, "a"))], []]])
     def test_none(self, rounds: list[list[str]]) -> None:
         assert parse_allocations(rounds) == []
@@ -69,6 +69,19 @@ class TestParse:
     def test_not_an_answer(self, text: str) -> None:
         with pytest.raises(AgingError):
             parse_allocations([[text]])
+
+
+class TestLargest:
+    def test_small_sites_are_left_out(self) -> None:
+        large, small = AllocationSite(10_000, 1, ("large",)), AllocationSite(10, 1, ("small",))
+        assert largest([large, small]) == [large]
+
+    def test_at_most_five(self) -> None:
+        sites = [AllocationSite(1000 - n, 1, (str(n),)) for n in range(20)]
+        assert largest(sites) == sites[:5]
+
+    def test_none(self) -> None:
+        assert largest([]) == []
 
 
 @pytest.mark.parametrize(("per_minute", "seconds"), [(None, 20), (0, 20), (6000, 20), (1000, 60), (60, 120)])
@@ -80,11 +93,11 @@ class TestProbe:
     def test_leak_is_named(self, tmp_path: Path) -> None:
         with leaking(tmp_path) as script:
             asyncio.run(track([tmp_path], 0.6, settle=0.1))
-        (largest, *_) = read_sites(tmp_path)
-        assert largest.frames[0].startswith(f"{script}:7")
-        assert largest.frames[1].startswith(f"{script}:11")
-        assert largest.count >= 20
-        assert largest.bytes >= 1000 * largest.count / 2
+        (first, *_) = read_sites(tmp_path)
+        assert first.frames[0].startswith(f"{script}:7")
+        assert first.frames[1].startswith(f"{script}:11")
+        assert first.count >= 20
+        assert first.bytes >= 1000 * first.count / 2
 
     def test_forked_process(self, tmp_path: Path) -> None:
         with leaking(tmp_path, "fork", processes=2) as script:

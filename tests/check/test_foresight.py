@@ -51,9 +51,11 @@ def test_own_rate_and_warm_up() -> None:
     assert sentences(f"{PRIMARY}:per_request > 900B", duration="60s", head='warmup = "30s"')
 
 
-def test_closed_loop() -> None:
+@pytest.mark.parametrize(("rate", "said"), [("", False), (", rate = 10", True), (", rate = 10000", False)])
+def test_closed_loop(rate: str, said: bool) -> None:
+    """With a highest rate, as of `aging check --command`, what that rate does not show is said."""
     text = small_campaign('name = "one"').replace(
-        '{ kind = "constant", rate = 2.0 }', '{ kind = "closed", concurrency = 2 }'
+        '{ kind = "constant", rate = 2.0 }', f'{{ kind = "closed", concurrency = 2{rate} }}'
     )
-    gate = gate_of(CampaignText(text, "small.toml"), GateRequest([f"{PRIMARY}:per_request > 1B"], ["one"]))
-    assert not list(foreseen(gate, parse_campaign(text, KINDS)))
+    gate = gate_of(CampaignText(text, "small.toml"), GateRequest([f"{PRIMARY}:per_request > 16B"], ["one"]))
+    assert bool(list(foreseen(gate, parse_campaign(text, KINDS)))) == said

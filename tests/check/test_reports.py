@@ -14,12 +14,15 @@ import pytest
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
+from aging.app.check import explain
+from aging.check.look import look_line
 from aging.check.plain_text import lines, one_line
 from aging.check.plot import write_gate_plot
 from aging.check.report_kinds import WantedReport, parse_reports, report_formats, write_reports
 from aging.check.reports.base import GateContext
 from aging.check.reports.github import SUMMARY
 from aging.check.summary import MOST_BYTES, code, markdown, prose
+from aging.check.wording import advice, rate_text, site_text
 from aging.core.errors import AgingError, ExitCode, MistakesError
 from aging.findings.gate import AllocationSite, ConditionResult, GateOutcome, GateResult, ServerFailure
 from tests.conftest import ROOT
@@ -329,3 +332,50 @@ def flat(tokens: Any) -> Iterator[Any]:
     for token in tokens:
         yield token
         yield from flat(token.children or ())
+
+
+class TestWords:
+    def test_no_rate(self) -> None:
+        assert "measured" in rate_text(condition(estimate=None, interval=None, points=[]))
+        assert "known" in rate_text(condition(estimate=None, interval=None))
+
+    def test_callers_are_not_those_of_pythons_library(self) -> None:
+        library = ["/usr/lib/python3.11/http/server.py:424 handle", "/opt/x/lib/python3.12/socketserver.py:9 f"]
+        installed = "/opt/x/lib/python3.12/site-packages/app/views.py:3 view"
+        own = [f"/srv/app.py:{line} f" for line in (1, 2, 3)]
+        site = AllocationSite(2048, 2, [library[0], *library, installed, library[1], *own])
+        (line,) = site_text(condition(sites=[site]))
+        assert line.partition(": ")[2].split(" ← ") == [library[0], installed, own[0]]
+
+    @pytest.mark.parametrize(("minutes", "said"), [(0.142, "9s"), (2.12, "2m 07s"), (16.6, "16m 36s"), (0.001, "1s")])
+    def test_how_much_longer(self, minutes: float, said: str) -> None:
+        one = gate("inconclusive", condition("inconclusive", longer_minutes=minutes))
+        assert any(f"Measure {said} longer" in line for line in advice(one))
+
+    def test_an_undecided_gate_says_what_to_do(self) -> None:
+        assert any("--budget" in line for line in advice(gate("inconclusive", condition("inconclusive"))))
+        assert not any("--budget" in line for line in advice(gate("server-failed", condition("inconclusive"))))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "estimate", "named"),
+    [
+        ("per_request", 1000.0, True),  # 2 MB in 20 s of 6000 requests a minute
+        ("per_request", 10_000.0, False),
+        ("per_hour", 3600e6, False),
+        ("per_hour", 180e6, True),
+        ("growth_total", 4e6, True),  # of four minutes: 0.33 MB in 20 s
+        ("growth_total", 400e6, False),  # a step of the start: it does not come again
+    ],
+)
+def test_sites_that_explain_nothing_are_not_named(quantity: Any, estimate: float, named: bool) -> None:
+    sites = [AllocationSite(500_000, 10, ["a.py:1 f"])]
+    assert explain(sites, condition(quantity=quantity, estimate=estimate), 20.0, 4.0) == named
+
+
+def test_line_of_a_look_at_many_conditions() -> None:
+    few = look_line(gate("inconclusive", *[condition("inconclusive")] * 3))
+    many = look_line(gate("failed", condition("failed"), *[condition("inconclusive")] * 7, *[condition()] * 4))
+    assert few.count("KiB") > 3
+    assert (many.count("server: "), len(many) < 200) == (1, True)
+    assert all(part in many for part in ("1 failed", "7 undecided", "4 passed"))

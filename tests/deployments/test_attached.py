@@ -151,7 +151,7 @@ def test_process_scan_in_thread(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             WATCH,
             'name = "a"\nkind = "command"\nport = 18999\ncommand = ["x"]\ncomponents.W1 = ["y"]',
-            "components.W1: the name 'W1' does not match",
+            "components.W1: the name must be",
         ),
         (WATCH + "load.seed = 2\n", 'name = "a"\nkind = "attach"\npid = 1', "leave out seed"),
         (LOAD, 'name = "a"\nkind = "attach"\npid = 1', "the load requires an address"),

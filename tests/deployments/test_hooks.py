@@ -207,7 +207,7 @@ def test_calls_in_order_until_one_fails(server: Listening) -> None:
 def test_calls_have_one_time_limit(server: Listening) -> None:
     found = asyncio.run(call_all((HttpCall("/hang"), HttpCall("/200")), server.url, 0.3))
     assert not found.ok
-    assert [path for _, path, _, _ in server.seen] == ["/hang"]
+    assert "/200" not in [path for _, path, _, _ in server.seen], "the first has taken all of the time"
 
 
 def _runs(pid: int) -> bool:

@@ -15,6 +15,8 @@ from aging.core.errors import AgingError
 from aging.deployments.interpreter import interpreter_of
 from aging.deployments.overlay import Overlay
 from aging.deployments.runtimes.command import Command, CommandOptions
+from tests.command_line import run_here
+from tests.virtual_campaign import small_campaign
 
 
 def make_wheel(folder: Path, version: str, needs: str = "") -> None:
@@ -65,6 +67,16 @@ def test_other_release(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (started(command()), started(other)) == ("2.0", "1.0")
     monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
     other.install()  # it is there
+
+
+def test_campaign_file(tmp_path: Path, wheels: Path) -> None:
+    """`aging env create FILE` builds what the deployments of a file need."""
+    make_wheel(wheels, "1.0")
+    head = small_campaign('name = "x"').partition("[[deployment]]")[0]
+    table = f'kind = "command"\nname = "a"\ncommand = ["{sys.executable}", "-m", "shop"]\npackages = "shop==1.0"\n'
+    (tmp_path / "both.toml").write_text(f"{head}[[deployment]]\n{table}")
+    assert run_here(tmp_path, "env", "create", "both.toml").returncode == 0
+    assert Overlay(Path(sys.executable), ("shop==1.0",)).installed
 
 
 @pytest.mark.usefixtures("wheels")

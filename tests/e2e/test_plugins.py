@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 import aging as package
 from aging.store.results import open_results
 from tests.conftest import result_directory
@@ -104,6 +106,7 @@ class Waiting(Policy):
 }
 
 
+@pytest.mark.slow
 def test_plugin_is_one_file(tmp_path: Path, campaign_file: Callable[..., Path]) -> None:
     copy = tmp_path / "copy" / "aging"
     shutil.copytree(Path(package.__file__).parent, copy)

@@ -10,6 +10,8 @@ import pytest
 from aging.store.results import Results
 from tests.e2e.processes import Started, marked, servers
 
+pytestmark = pytest.mark.slow  # by parts: tests/runner/test_killed_rejuvenation.py; a restart: test_interrupted.py
+
 _LONGEST_SECONDS = 6.0
 """A request in flight, and how long a load process without a runner goes on."""
 
@@ -41,7 +43,7 @@ token = "50ms"
 KILLED_AT = {"restart": "deployment_stopping", "replace": "load_redirected"}
 
 
-@pytest.fixture(scope="module", params=[pytest.param("restart", marks=pytest.mark.slow), "replace"])
+@pytest.fixture(scope="module", params=KILLED_AT)
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Results]]:
     """A runner that is killed in the middle of its third action, resumed, and interrupted after another one."""
     action = request.param

@@ -306,7 +306,8 @@ def test_engine_metric_never_read(tmp_path: Path) -> None:
     assert "no x:waiting" in problem.message
 
 
-@pytest.mark.parametrize("name", ["first-look", pytest.param("real-runtimes", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["first-look", "real-runtimes"])
 def test_results_of_older_release(name: str) -> None:
     """Their manifests know of neither validity nor attempts nor experiments."""
     results = open_results(ROOT / "results" / name)

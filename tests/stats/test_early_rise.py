@@ -18,7 +18,7 @@ def filling(seed: int, hours: float, leak: float = 0.0) -> Trend:
     return trend_test(T, 1.33e9 + 6.9e9 * (1 - np.exp(-T / (hours * HOUR))) + leak * T / HOUR + noise)
 
 
-@pytest.mark.parametrize("hours", [0.7, 2.0, 3.3])
+@pytest.mark.parametrize("hours", [0.7, *(pytest.param(hours, marks=pytest.mark.slow) for hours in (2.0, 3.3))])
 def test_full_for_most_of_the_time(hours: float) -> None:
     found = [filling(seed, hours) for seed in range(8)]
     assert sum(one.verdict == "bounded" for one in found) >= 5

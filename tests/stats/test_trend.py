@@ -62,7 +62,10 @@ def test_real_servers_that_fill_a_cache(name: str, verdicts: set[str]) -> None:
     assert trend.current.low <= 0
 
 
-@pytest.mark.parametrize(("n", "seconds", "warmup"), [(45, 120, 0), (60, 160, 30), (150, 180, 20)])
+@pytest.mark.parametrize(
+    ("n", "seconds", "warmup"),
+    [(60, 160, 30), *(pytest.param(*one, marks=pytest.mark.slow) for one in ((45, 120, 0), (150, 180, 20)))],
+)
 def test_leak_in_two_minutes(n: int, seconds: float, warmup: float) -> None:
     rng = np.random.default_rng(n)
     t = np.linspace(warmup, seconds, n + 1)[1:]
@@ -72,7 +75,7 @@ def test_leak_in_two_minutes(n: int, seconds: float, warmup: float) -> None:
     assert sum(trend.low <= rate <= trend.high for trend in found) >= 21
 
 
-@pytest.mark.parametrize("steps", [0, 1, 3, 6])
+@pytest.mark.parametrize("steps", [0, 1, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (3, 6))])
 def test_few_pages_in_two_minutes(steps: int) -> None:
     rng = np.random.default_rng(steps)
     t = np.arange(1, 101) * 1.5
@@ -80,14 +83,14 @@ def test_few_pages_in_two_minutes(steps: int) -> None:
     assert verdicts["aging"] == 0
 
 
-@pytest.mark.parametrize("phi", [0.0, 0.95])
+@pytest.mark.parametrize("phi", [pytest.param(0.0, marks=pytest.mark.slow), 0.95])
 def test_high_water_mark(phi: float) -> None:
     rng = np.random.default_rng(1)
     t = np.arange(1, 601)
     assert sum(trend_test(t, high_water_mark(rng, 600, phi)).verdict == "aging" for _ in range(40)) <= 2
 
 
-@pytest.mark.parametrize("b", [0.5, 1.0])
+@pytest.mark.parametrize("b", [pytest.param(0.5, marks=pytest.mark.slow), 1.0])
 def test_exponent(b: float) -> None:
     rng = np.random.default_rng(4)
     t = np.arange(1.0, 801)
@@ -183,7 +186,7 @@ def test_notes_on_times(t: np.ndarray, code: str, value: str) -> None:
     assert [value in note for note in trend.notes if note.code == code] == [True]
 
 
-@pytest.mark.parametrize(("noise", "found"), [(0.02, 23), (0.1, 5)])
+@pytest.mark.parametrize(("noise", "found"), [(0.02, 23), pytest.param(0.1, 5, marks=pytest.mark.slow)])
 def test_leak_or_logarithm_under_noise(noise: float, found: int) -> None:
     rng = np.random.default_rng(9)
     t = np.arange(1.0, 601)

@@ -105,7 +105,7 @@ def test_too_short() -> None:
         series_har(np.arange(11.0))
 
 
-@pytest.mark.parametrize("phi", [0.0, 0.6, 0.9])
+@pytest.mark.parametrize("phi", [*(pytest.param(phi, marks=pytest.mark.slow) for phi in (0.0, 0.6)), 0.9])
 def test_false_alarm_rate(phi: float) -> None:
     rng = np.random.default_rng([7, int(phi * 10)])
     alarms = np.mean([series_har(autoregressive(rng, 216, phi)).p < 0.05 for _ in range(400)])
@@ -129,7 +129,7 @@ def test_interval_of_separate_losses(losses: int) -> None:
     assert np.median([(s.high - s.low) / 2 / rate for s in found]) < 3 / np.sqrt(losses)
 
 
-@pytest.mark.parametrize("phi", [0.0, 0.6, 0.9])
+@pytest.mark.parametrize("phi", [*(pytest.param(phi, marks=pytest.mark.slow) for phi in (0.0, 0.6)), 0.9])
 def test_interval_under_autocorrelation(phi: float) -> None:
     rng = np.random.default_rng([11, int(phi * 10)])
     t = np.arange(216)

@@ -102,7 +102,7 @@ def compared(
         with worktree(asked.baseline, setup=asked.setup, other_command=asked.command is not None) as tree:
             tables = parsed.tables_of_commands("a git revision", "use --against 'PACKAGE==VERSION'")
             if asked.command:
-                tables = {name: table | {"command": shlex.split(asked.command)} for name, table in tables.items()}
+                tables = {name: table | {"command": _words(asked.command)} for name, table in tables.items()}
             moved = {name: in_worktree(table, tree, Path.cwd()) for name, table in tables.items()}
             yield _paired(parsed, moved, f"{asked.baseline} ({tree.commit[:12]})", console)
 
@@ -181,14 +181,21 @@ def _other_packages(parsed: _Parsed, packages: Sequence[str]) -> Mapping[str, Ra
 
 def _other_commands(parsed: _Parsed, command: str) -> Mapping[str, Raw]:
     tables = parsed.tables_of_commands("--baseline-command", "use --baseline OTHER.toml")
-    return {name: table | {"command": shlex.split(command)} for name, table in tables.items()}
+    return {name: table | {"command": _words(command)} for name, table in tables.items()}
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise AgingError(f"--baseline-command {command!r}: is no command line: {str(error).lower()}") from None
 
 
 def _of_file(parsed: _Parsed, path: Path) -> Mapping[str, Raw]:
     """The tables of the deployments of the same names in another campaign file."""
     text = read_campaign(path)
-    other = tomllib.loads(text.text)
     parse_campaign(text.text, parsed.catalogue.kinds(), text.source)
+    other = tomllib.loads(text.text)
     names = [table["name"] for table in other["deployment"]]
     mistakes = [
         Mistake(

@@ -90,9 +90,9 @@ def is_revision(text: str) -> bool:
 def _top(revision: str, folder: Path) -> Path:
     try:
         return Path(_git(folder, "rev-parse", "--show-toplevel"))
-    except AgingError:
+    except AgingError as error:  # which names, in a container, the setting that lets it use another user's repository
         raise AgingError(
-            f"--baseline {revision}: there is no such file or directory, and {folder} is in no git repository"
+            f"--baseline {revision}: there is no such file or directory, and {folder} is in no git repository: {error}"
         ) from None
 
 

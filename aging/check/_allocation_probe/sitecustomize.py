@@ -20,7 +20,7 @@ from typing import Any
 
 _FOLDER = os.environ.get("AGING_ALLOCATIONS", "")
 _FRAMES = 24
-_LARGEST = 100
+_LARGEST = 1000
 """As many sites are written, the largest ones."""
 
 

@@ -114,7 +114,8 @@ def _run(calls: Calls, control: int, out: int) -> None:
     started = time.monotonic()
     read()
     sampling = time.monotonic() - started
-    planned = max(min(calls.most, int((calls.seconds - SAMPLES * sampling) / max(each, 1e-7))), 1)
+    calling = max(calls.seconds - SAMPLES * sampling, calls.seconds / 2)  # a sample on a busy host may take long
+    planned = max(min(calls.most, int(calling / max(each, 1e-7))), 1)
     step = max(planned // SAMPLES, 1)
     say(Plan(planned, each))
     done = 0

@@ -89,6 +89,10 @@ class Arrivals(ABC, Generic[O]):
     def mean_rate(self) -> float:
         """Requests per second on average."""
 
+    def most_rate(self) -> float:
+        """The most requests per second on average; 0 where nothing limits them."""
+        return self.mean_rate()
+
     @abstractmethod
     def at_rate(self, rate: float) -> Arrivals[O]:
         """The same process with ``rate`` requests per second on average."""

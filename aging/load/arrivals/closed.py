@@ -63,5 +63,8 @@ class Closed(Arrivals[ClosedOptions]):
         """Zero: the server determines its rate."""
         return 0.0
 
+    def most_rate(self) -> float:
+        return self.options.rate or 0.0
+
     def at_rate(self, rate: float) -> Closed:  # noqa: ARG002 - there is no rate to scale
         return self
