@@ -73,10 +73,12 @@ def _rules(runs: pd.DataFrame) -> str:
                 _percent((mine["usual"] * mine["runs"]).sum() / mine["runs"].sum()),
                 _percent((theirs["usual"] * theirs["runs"]).sum() / theirs["runs"].sum()),
                 _percent((mine["calibrated"] * mine["runs"]).sum() / mine["runs"].sum()),
+                _percent(alarms.loc[("recorded servers", name), "calibrated"]),
             ]
         )
     head = ["rule", "source", "red without a leak: simulated", "reference server", "recorded servers"]
-    return _table([*head, "leaks red: simulated", "recorded", "simulated, thresholds for 1 %"], rows)
+    calibrated = ["with thresholds for 1 %: leaks red, simulated", "red without a leak, recorded"]
+    return _table([*head, "leaks red: simulated", "recorded", *calibrated], rows)
 
 
 def _sizes(runs: pd.DataFrame) -> str:

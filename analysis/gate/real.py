@@ -31,6 +31,9 @@ HEALTHY_LIMIT = 512.0
 
 _HEALTHY_STARTS = (0.0, 1800.0)
 _LEAK_STARTS = (0.0,)
+_LAST = 2.0
+"""Seconds by which the last sample may lie before the end of the load."""
+
 _GAP = 0.9
 """A window with fewer samples than this share of its seconds is left out."""
 
@@ -62,7 +65,7 @@ def reference_windows(full: bool) -> Iterator[Window]:
             continue
         t, y, w = (group[column].to_numpy(dtype=np.float64) for column in ("t", server.indicator, "requests"))
         for budget in REFERENCE_LIMITS if full else (60,):
-            for start in np.arange(0.0, t[-1] - budget + 1, budget).tolist():
+            for start in np.arange(0.0, t[-1] - budget + _LAST, budget).tolist():
                 kind = _kind(server, budget, float(w[min(int(np.searchsorted(t, start)), w.size - 1)]))
                 part = _cut(t, y, w, start, budget, kind, server.per_request, server.name)
                 limits = REFERENCE_LIMITS[budget] if server.indicator == "memory" else (server.per_request / 2,)
