@@ -6,7 +6,6 @@ The measurement itself is left alone: tracking costs time and memory, which woul
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +23,13 @@ from aging.findings.gate import AllocationSite
 from aging.runner.campaign import CampaignRunner
 from aging.runner.preflight import resolve_deployments
 from aging.store.layout import Layout
-from aging.store.lock import Lock
+from aging.store.lock import Lock, owner_of
+from aging.store.own_folder import own_folder
 
 _AT_MOST_SECONDS = 240.0
 """Of load beyond what is tracked: it ends when the servers have answered."""
+
+_RESULTS, _PROBED = "results", "probed"
 
 
 def find_allocation_sites(
@@ -42,15 +44,15 @@ def find_allocation_sites(
     A deployment that the campaign does not start, or without a Python process, has no sites. The results of the run
     are not kept. Raises what :func:`aging.app.run.run_campaign` raises before it starts.
     """
-    with tempfile.TemporaryDirectory(prefix="aging-allocations-") as temporary:
-        results = Path(temporary, "results")
+    with own_folder("allocations", "run-", _clear) as temporary:
+        results = temporary / _RESULTS
         prepared = prepare_campaign(campaign_text, results, overrides, console)
-        folders = {name: Path(temporary, name) for name in deployments}
+        folders = {name: temporary / _PROBED / name for name in deployments}
         campaign = _with_probe(prepared.campaign, folders, SETTLE_SECONDS + seconds + _AT_MOST_SECONDS)
         if not campaign.deployment:
             return {}
         for folder in folders.values():
-            folder.mkdir()
+            folder.mkdir(parents=True)
         probed = replace(prepared, campaign=campaign, deployments=resolve_deployments(campaign, prepared.catalogue))
         content = probed.manifest().model_copy(update={"smoke": True})
         layout = make_result_directory(campaign, content, campaign_text.text, results)
@@ -60,6 +62,11 @@ def find_allocation_sites(
             runner = CampaignRunner(campaign, probed.deployments, probed.catalogue, layout)
             measure(runner, _track(runner, folders.values(), layout, seconds), campaign, layout, console)
         return {name: read_sites(folder) for name, folder in folders.items()}
+
+
+def _clear(folder: Path) -> bool:
+    """Whether the servers that a killed process has left there are stopped, too: their keeper holds a lock."""
+    return all(owner_of(lock.parent) is None for lock in (folder / _RESULTS).glob("*/*/lock"))
 
 
 async def _track(runner: CampaignRunner, folders: Collection[Path], layout: Layout, seconds: float) -> None:

@@ -65,6 +65,14 @@ def conditions_and_mistakes(texts: Sequence[str]) -> tuple[list[Condition], list
     return list(conditions.values()), mistakes
 
 
+def without_rates(texts: Sequence[str]) -> str | None:
+    """Why no rates of these conditions can be stored; None if there are some, or there is another mistake."""
+    conditions, mistakes = conditions_and_mistakes(texts)
+    if mistakes or not conditions or any(one.quantity != "growth_total" for one in conditions):
+        return None
+    return "stores rates, and growth_total is none; add a condition per_request or per_hour, or leave it out"
+
+
 def name_mistakes(
     conditions: Sequence[Condition], deployments: Sequence[str], known: Sequence[str], indicators: Sequence[str]
 ) -> list[Mistake]:

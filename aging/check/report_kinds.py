@@ -68,9 +68,13 @@ def _problem(kind: str, name: str) -> str | None:
         return f"unknown report {kind!r}; {suggestion(kind, formats)}; write KIND=PATH, like junit=gate.xml"
     if not name:
         return None if formats[kind].printable else f"has no path; write {kind}=PATH"
-    path = Path(name)
+    return path_problem(Path(name))
+
+
+def path_problem(path: Path) -> str | None:
+    """Why a file cannot be written at ``path``, known before it is; None if nothing speaks against it."""
     if path.is_dir():
-        return f"{name} is a directory; name a file in it"
+        return f"{path} is a directory; name a file in it"
     above = next(folder for folder in (path.parent, *path.absolute().parents) if folder.exists())
     if not above.is_dir():
         return f"{above} is not a directory; name a file in one"

@@ -88,17 +88,22 @@ def stored_for(root: Path, options: argparse.Namespace, request: GateRequest) ->
     return None if options.baseline is None else stored_for_directory(root, baseline_options(options, request), request)
 
 
-def save(options: argparse.Namespace, root: Path, request: GateRequest, outcome: str, out: Console) -> None:
-    """Write the file of --save-baseline, unless the measurement is not one to compare with."""
+def save(options: argparse.Namespace, root: Path, request: GateRequest, outcome: str, out: Console) -> bool:
+    """Write the file of --save-baseline, unless the measurement is not one to compare with; False if that failed."""
     if options.save_baseline is None:
-        return
+        return True
     if outcome not in ("passed", "failed"):
         out.print(f"--save-baseline: {options.save_baseline} is not written: the result is {outcome}", soft_wrap=True)
-        return
+        return True
     from aging.app.baselines.stored import save_directory
 
-    save_directory(options.save_baseline, root, baseline_options(options, request), request)
+    try:
+        save_directory(options.save_baseline, root, baseline_options(options, request), request)
+    except AgingError as error:
+        out.print(f"--save-baseline: {error}", soft_wrap=True, markup=False, highlight=False)
+        return False
     out.print(f"baseline: {options.save_baseline}", soft_wrap=True)
+    return True
 
 
 def plan(

@@ -110,10 +110,10 @@ def run(options: argparse.Namespace) -> ExitCode:
         compares = replace(request, stored=both.stored, compared_with=both.what)
         ran: GateRun = run_gate(both.campaign, compares, console())
     context = GateContext(ran.campaign, options.what, ran.layout.root)
-    code = _conclude(ran.result, context, reports, ran.exit_code)
+    written = _conclude(ran.result, context, reports)
     console().print(f"report: {ran.layout.report}", soft_wrap=True)
-    save(options, ran.layout.root, request, ran.result.outcome, console())
-    return code
+    saved = save(options, ran.layout.root, request, ran.result.outcome, console())
+    return _exit_code(ran.exit_code, written and saved)
 
 
 def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Sequence[WantedReport]) -> ExitCode:
@@ -128,13 +128,13 @@ def _judge_again(options: argparse.Namespace, request: GateRequest, reports: Seq
     root, stored = options.what, stored_for(options.what, options, request)
     judged = replace(request, stored=stored, compared_with=None if stored is None else stored.what)
     result = check_directory(root, judged)
-    code = _conclude(result, GateContext(open_results(root).name, None, root), reports, exit_code(result))
-    save(options, root, request, result.outcome, console())
-    return code
+    written = _conclude(result, GateContext(open_results(root).name, None, root), reports)
+    saved = save(options, root, request, result.outcome, console())
+    return _exit_code(exit_code(result), written and saved)
 
 
-def _conclude(gate: GateResult, context: GateContext, reports: Sequence[WantedReport], code: ExitCode) -> ExitCode:
-    """Print the result and write its reports; a gate whose report is missing has not passed."""
+def _conclude(gate: GateResult, context: GateContext, reports: Sequence[WantedReport]) -> bool:
+    """Print the result and write its reports; whether all are written."""
     from aging.check.report_kinds import write_reports
     from aging.cli.gate import show_gate
 
@@ -142,8 +142,16 @@ def _conclude(gate: GateResult, context: GateContext, reports: Sequence[WantedRe
     show_gate(gate, out)
     unwritten = write_reports(reports, gate, context, print)
     for line in unwritten:
-        out.print(line, soft_wrap=True)
-    return ExitCode.INCONCLUSIVE if unwritten and code is ExitCode.DONE else code
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
+    return not unwritten
+
+
+def _exit_code(code: ExitCode, complete: bool) -> ExitCode:
+    """A gate that passed and whose files are missing has not passed; any other result stands."""
+    if complete or code is not ExitCode.DONE:
+        return code
+    console().print(f"The gate passed, but a file was not written: exit {ExitCode.INCONCLUSIVE:d}.", soft_wrap=True)
+    return ExitCode.INCONCLUSIVE
 
 
 def _asked(options: argparse.Namespace) -> tuple[CampaignText | None, GateRequest, Sequence[WantedReport]]:
@@ -153,7 +161,8 @@ def _asked(options: argparse.Namespace) -> tuple[CampaignText | None, GateReques
     """
     from aging.app.check import GateRequest, gate_of
     from aging.campaign.load import read_campaign
-    from aging.check.report_kinds import parse_reports
+    from aging.check.conditions import without_rates
+    from aging.check.report_kinds import parse_reports, path_problem
     from aging.check.request import mistakes_without_campaign
     from aging.core.errors import CampaignError, Mistake, MistakesError
 
@@ -175,6 +184,9 @@ def _asked(options: argparse.Namespace) -> tuple[CampaignText | None, GateReques
         reports = parse_reports(options.report)
     except MistakesError as error:
         mistakes += [Mistake("--report", str(one)) for one in error.mistakes]
+    if options.save_baseline is not None:
+        problem = path_problem(options.save_baseline) or without_rates(options.fail)
+        mistakes += [] if problem is None else [Mistake("--save-baseline", problem)]
     request = GateRequest(
         conditions=options.fail,
         deployments=options.deployment,

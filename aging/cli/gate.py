@@ -27,7 +27,9 @@ _INDENT = "  "
 
 
 def show_gate(gate: GateResult, console: Console) -> None:
-    """Print servers that failed, every condition, doubts, what would decide, and last the result in a line."""
+    """Print baseline, servers that failed, conditions, doubts, what would decide, and last the result in a line."""
+    if gate.baseline is not None:
+        console.print(Text(f"compared with {one_line(gate.baseline.what)}: the differences are judged"), soft_wrap=True)
     for failure in gate.server_failures:
         console.print(Text.assemble((word(failure.code), "bold red"), f": {failure.deployment}: {failure.reason}"))
         for line in failure.log:

@@ -141,7 +141,7 @@ def test_process_exit_code(aging: Aging, tmp_path: Path) -> None:
     refused(aging("status", tmp_path), "is not a result directory")
 
 
-@pytest.mark.parametrize("arguments", [[], ["no-such-verb"], ["run"]])
+@pytest.mark.parametrize("arguments", [[], ["no-such-verb"], ["run"], ["check", "x.toml", "--fial", "x"]])
 def test_usage_error(arguments: list[str], cli: Aging) -> None:
     ran = cli(*arguments)
     assert ran.returncode == 2

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from aging.core.errors import AgingError, writing
+from aging.core.errors import AgingError
+from aging.store.own_folder import own_folder
 
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _SUBMODULE = "160000"
-_TREE, _LOCK = "tree", "lock"
+_TREE = "tree"
 
 _OF_A_REPOSITORY = (
     "GIT_DIR",
@@ -69,7 +68,7 @@ def worktree(revision: str, *, setup: str | None, other_command: bool) -> Iterat
             f"--baseline {revision}: {', '.join(modules)}: a worktree does not have submodules; "
             "add --baseline-setup 'git submodule update --init'"
         )
-    with _own_folder(top) as folder:
+    with own_folder("worktrees", f"{top.name}-", _clear) as folder:
         made = Worktree(top, folder / _TREE, commit)
         try:
             _git(top, *_NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(made.root), commit)
@@ -130,33 +129,12 @@ def _set_up(command: str, folder: Path) -> None:
         raise AgingError(f"--baseline-setup: {command!r} exited {ran.returncode} in {folder} (see its output above)")
 
 
-@contextlib.contextmanager
-def _own_folder(top: Path) -> Iterator[Path]:
-    """A new folder in the cache, locked as long as its process runs; those of ended processes are removed."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aging" / "worktrees"
-    with writing(cache):
-        cache.mkdir(parents=True, exist_ok=True)
-        with (cache / _LOCK).open("w") as alone:  # a folder is not left while its lock is about to be taken
-            fcntl.flock(alone, fcntl.LOCK_EX)
-            for other in cache.glob(f"*/{_LOCK}"):
-                _remove_if_left(other.parent)
-            folder = Path(tempfile.mkdtemp(prefix=f"{top.name}-", dir=cache))
-            lock = (folder / _LOCK).open("w")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-    with lock:
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_if_left(folder: Path) -> None:
-    with contextlib.suppress(OSError), (folder / _LOCK).open("r+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        tree = folder / _TREE
-        with contextlib.suppress(AgingError):
-            _remove(Path(_git(tree, "rev-parse", "--path-format=absolute", "--git-common-dir")), tree)
-        shutil.rmtree(folder, ignore_errors=True)
+def _clear(folder: Path) -> bool:
+    """Take down the worktree that a killed process has left, so that its folder can be removed."""
+    tree = folder / _TREE
+    with contextlib.suppress(AgingError, OSError):
+        _remove(Path(_git(tree, "rev-parse", "--path-format=absolute", "--git-common-dir")), tree)
+    return True
 
 
 def _remove(top: Path, root: Path) -> None:
