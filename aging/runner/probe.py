@@ -111,18 +111,22 @@ async def last_refusal(
                 break
             if answer.error is None and await asyncio.to_thread(life.serves):
                 return None
-            last = _refusal(asked, answer) or f"Port {urlsplit(endpoint.base_url).port} is in use by another process."
+            at = urlsplit(endpoint.base_url)
+            last = _refusal(asked, answer, at.netloc) or f"Port {at.port} is in use by another process."
             if time.monotonic() - started > within:
                 return last
             await asyncio.sleep(_PROBE_PAUSE_SECONDS)
     raise ProcessLookupError
 
 
-def _refusal(asked: Outgoing, answer: Answer) -> str | None:
+def _refusal(asked: Outgoing, answer: Answer, address: str) -> str | None:
     """What is wrong with an answer; None if nothing is. An unexpected status may be a mistake of the campaign."""
+    if answer.failure == "connect":
+        return f"nothing accepts connections at {address}"
     if asked.expect is None or answer.failure not in ("http", "redirect"):
         return answer.error
-    return f"{asked.method} {asked.path} expects another status (`expect`, or =STATUS of --request): {answer.error}"
+    right = "if that is right, say so with =STATUS after --request, or `expect` in the file"
+    return f"{asked.method} {asked.path} was answered with {answer.error} ({right})"
 
 
 def _proof(endpoint: Endpoint, load: LoadTable | None) -> tuple[PlannedRequest, Outgoing]:
