@@ -218,7 +218,8 @@ def _wrong_values(asked: Mapping[str, Any]) -> list[str]:
     for name, parse in (("per_call", parse_size), ("budget", parse_duration)):
         try:
             if not parse(asked[name]) > 0:
-                found.append(f"{name} must be above 0, got {asked[name]!r}")
+                least = "at least 1B" if name == "per_call" else "above 0"
+                found.append(f"{name} must be {least}, got {asked[name]!r}")
         except ValueError as error:
             found.append(f"{name}: {error}")
     calls = asked["calls"]

@@ -14,7 +14,7 @@ from subprocess import PIPE, STDOUT
 
 from pydantic import TypeAdapter, ValidationError
 
-from aging.check.plain_text import lines
+from aging.check.plain_text import lines, one_line
 from aging.check.reports.json import GateDocument
 from aging.check.wording import advice, by_severity, headline, sentence, site_text, word
 from aging.core.errors import ExitCode
@@ -95,20 +95,20 @@ def undecided(checked: Checked) -> bool:
 def message(checked: Checked, results: Path) -> str:
     """What a test prints: the gate in words, or the last lines of a command that has no result."""
     if checked.gate is None:
-        last = "\n".join(lines([checked.output])[-_LAST_LINES:])
+        last = "\n".join(f"  | {line}" for line in lines([checked.output])[-_LAST_LINES:])
         return f"aging check ended with exit code {checked.exit_code}:\n{last}"
     return "\n".join([*_gate_lines(checked.gate), f"results: {results}"])
 
 
 def _gate_lines(gate: GateResult) -> Iterator[str]:
-    yield headline(gate)
+    yield one_line(headline(gate))
     for failure in gate.server_failures:
-        yield f"  {failure.deployment} {word(failure.code)}: {failure.reason}"
+        yield f"  {one_line(f'{failure.deployment} {word(failure.code)}: {failure.reason}')}"
         yield from (f"    | {line}" for line in lines(failure.log)[-_LAST_LINES:])
     for one in by_severity(gate):
-        yield f"  {sentence(one)}"
-        yield from (f"    {text}" for text in (*one.grew, *site_text(one)))
-    yield from (f"  in doubt: {doubt}" for doubt in gate.doubts)
+        yield f"  {one_line(sentence(one))}"
+        yield from (f"    {one_line(text)}" for text in (*one.grew, *site_text(one)))
+    yield from (f"  in doubt: {one_line(doubt)}" for doubt in gate.doubts)
     yield from (f"  {text}" for text in advice(gate))
 
 

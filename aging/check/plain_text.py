@@ -15,6 +15,10 @@ _FORBIDDEN = re.compile(
 """What XML 1.0 forbids or discourages, and marks that change the direction of what follows."""
 
 
+_COMMAND = "##["
+"""GitHub's runner takes ``##[NAME]`` for a command wherever it is in a line (ActionCommand.cs, ``TryParse``)."""
+
+
 def one_line(text: str) -> str:
     """``text`` in one line: breaks as spaces, escape sequences left out, other control characters as ``\\x00``."""
     return _visible(_BREAKS.sub(" ", _ESCAPE_SEQUENCES.sub("", text))).replace("\t", " ").strip()
@@ -31,4 +35,4 @@ def shortened(text: str, most: int) -> str:
 
 
 def _visible(text: str) -> str:
-    return _FORBIDDEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return _FORBIDDEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text).replace(_COMMAND, "## [")

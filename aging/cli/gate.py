@@ -31,12 +31,13 @@ def show_gate(gate: GateResult, console: Console) -> None:
     if gate.baseline is not None:
         console.print(Text(f"compared with {one_line(gate.baseline.what)}: the differences are judged"), soft_wrap=True)
     for failure in gate.server_failures:
-        console.print(Text.assemble((word(failure.code), "bold red"), f": {failure.deployment}: {failure.reason}"))
+        text = one_line(f": {failure.deployment}: {failure.reason}")
+        console.print(Text.assemble((word(failure.code), "bold red"), text), soft_wrap=True)
         for line in failure.log:
             console.print(Text(f"{_INDENT}| {one_line(line)}"), soft_wrap=True)
     for one in reversed(by_severity(gate)):
         console.print(
-            Text.assemble((word(one.outcome), _STYLES[one.outcome]), f": {one.deployment}: {one.condition}"),
+            Text.assemble((word(one.outcome), _STYLES[one.outcome]), one_line(f": {one.deployment}: {one.condition}")),
             soft_wrap=True,
         )
         for line in _details(one):
@@ -44,14 +45,16 @@ def show_gate(gate: GateResult, console: Console) -> None:
     for doubt in gate.doubts:
         console.print(Text(f"in doubt: {one_line(doubt)}", style="yellow"), soft_wrap=True)
     for line in (*gate.notes, *advice(gate)):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(one_line(line)), soft_wrap=True)
     look = f"look {gate.look} of {gate.looks}"
-    console.print(Text.assemble("gate: ", (f"{headline(gate)} ({look})", _STYLES[gate.outcome])), soft_wrap=True)
+    console.print(
+        Text.assemble("gate: ", (one_line(f"{headline(gate)} ({look})"), _STYLES[gate.outcome])), soft_wrap=True
+    )
 
 
 def _details(one: ConditionResult) -> Iterator[str]:
     excluded = f", smallest leak excluded {excluded_text(one)}" if one.outcome == "passed" else ""
     drawn = course(one)
-    yield f"{rate_text(one)}, limit {limit_text(one)}{excluded}, growth {one.growth}{drawn and f'  {drawn}'}"
+    yield f"{rate_text(one)}, limit {limit_text(one)}{excluded}, growth {one_line(one.growth)}{drawn and f'  {drawn}'}"
     yield one_line(sentence(one.reason[:1].upper() + one.reason[1:]))
     yield from map(one_line, (*one.grew, *site_text(one)))

@@ -318,6 +318,7 @@ class TestPlot:
         ("a\r\n\nb", "a b"),
         ("a\u202eb", "a\\x202eb"),
         ("a\tb", "a b"),
+        ("| ##[add-mask]x", "| ## [add-mask]x"),
     ],
 )
 def test_one_line(text: str, plain: str) -> None:

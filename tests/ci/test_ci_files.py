@@ -40,7 +40,7 @@ sys.exit(int(os.environ["CODE"]))
 """
 
 PYTHON = """#!/bin/bash
-if [[ "$2" == venv ]]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; cp "$AGING_STUB" "$3/bin/aging"
+if [[ "$3" == venv ]]; then mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; cp "$AGING_STUB" "$4/bin/aging"
 else printf '%s\\n' "$@" > "$PIP_RECORD"; fi
 """
 
@@ -200,6 +200,15 @@ class TestAction:
         resumed = lines.index(f"::{token}::")
         assert lines.index("::error::from the log of a server") < resumed < lines.index("::notice::github")
 
+    def test_modules_of_the_checkout_are_not_imported(self, place: Path) -> None:
+        (place / "work" / "json.py").write_text("raise SystemExit(1)")
+        ran = check(place, fail="a")
+        assert (ran.code, ran.outputs["verdict"]) == (0, "passed")
+
+    def test_results_of_several_lines_set_no_output(self, place: Path) -> None:
+        ran = check(place, "failed", 1, fail="a", results="x\nverdict=passed")
+        assert (ran.code, ran.arguments, ran.outputs) == (2, [], {})
+
     def test_another_word_for_undecided(self, place: Path) -> None:
         ran = check(place, fail="a", undecided="maybe")
         assert (ran.code, ran.arguments) == (2, [])
@@ -214,6 +223,11 @@ class TestAction:
         wanted = [version] if version else ["/action dir"]
         assert arguments[arguments.index("--") + 1 :] == wanted
         assert ("/action dir/constraints.txt" in arguments) == (not version)
+
+
+@pytest.mark.parametrize("script", [STEPS["install"]["run"], STEPS["check"]["run"], GITLAB[".aging"]["script"][0]])
+def test_python_is_isolated_from_the_checkout(script: str) -> None:
+    assert not re.findall(r"python3?\}?\"? -(?!I )\S*", script)
 
 
 class TestGitLab:

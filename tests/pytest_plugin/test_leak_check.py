@@ -7,16 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from aging.app.leak_check import ServerCheck, check_server, message, passed, undecided
+from aging.app.leak_check import Checked, ServerCheck, check_server, message, passed, undecided
 from aging.check.report_kinds import report_formats
 from aging.check.reports.base import GateContext
-from aging.findings.gate import GateOutcome
-from tests.check.test_reports import condition, dead, gate
+from aging.cli.gate import show_gate
+from aging.findings.gate import GateOutcome, GateResult
+from tests.check.test_reports import condition, dead, gate, hostile_gate
 from tests.pytest_plugin.test_marker import QUIET
 
 pytest_plugins = ["pytester"]
@@ -108,6 +112,30 @@ def test_message(tmp_path: Path, standin: list[str]) -> None:
     text = message(check_server(ASKED, tmp_path, standin), tmp_path)
     for part in ("server died", "| Killed", "1.00 KiB/request", "heap of worker 3", str(tmp_path)):
         assert part in text
+
+
+def printed(result: GateResult) -> str:
+    console = Console(file=StringIO(), width=80)
+    show_gate(result, console)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def failed_with(result: GateResult) -> str:
+    return message(Checked(1, "", result), Path("results"))
+
+
+def without_result(result: GateResult) -> str:
+    log = [line for failure in result.server_failures for line in (failure.reason, *failure.log)]
+    return message(Checked(70, "\n".join(log), None), Path("results"))
+
+
+@pytest.mark.parametrize("show", [printed, failed_with, without_result])
+def test_hostile_text_is_no_workflow_command(show: Callable[[GateResult], str]) -> None:
+    """As GitHub's runner reads a line: ``::`` after white space, or ``##[`` anywhere."""
+    text = show(hostile_gate())
+    assert "error::f" in text
+    assert not [line for line in text.splitlines() if line.lstrip().startswith("::") or "##[" in line]
 
 
 def test_an_interrupt_ends_the_command(tmp_path: Path) -> None:

@@ -91,6 +91,11 @@ class TestFailure:
         result = run("def keep():\n    kept.append(bytes(1024))\n\n@leak(per_call='64B')\ndef test_it():\n    keep()")
         result.stdout.fnmatch_lines(["*MiB in * blocks: *.py:*kept.append(bytes(1024))", "*from *.py:* keep()"])
 
+    def test_the_users_line_is_named_below_a_library(self, run: Run) -> None:
+        keep = "import json\n\ndef parse():\n    kept.append(json.loads('[' * 9 + '[1.5]' * 1 + ']' * 9))\n\n"
+        result = run(keep + "def call():\n    parse()\n\n@leak(per_call='64B')\ndef test_it():\n    call()")
+        result.stdout.fnmatch_lines(["*from *.py:* kept.append(json.loads(*"])
+
     def test_c_memory_is_said_to_be_none_of_pythons(self, run: Run) -> None:
         run(LEAKS["C"]).stdout.fnmatch_lines(["*the C heap +1.0* KiB/call*", "*Python allocated none of it*"])
 
@@ -127,6 +132,17 @@ class TestOwnErrors:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["the process that called the test's body ended by itself (*"])
 
+    def test_a_call_that_does_not_return_is_not_green(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("aging.check.calls.repeated._GRACE", 1.0)
+        result = run(
+            "import threading\nlock, end = threading.Lock(), threading.Event()\n\n@pytest.fixture\ndef other():\n"
+            "    threading.Thread(target=end.wait, daemon=True).start()\n    yield\n    end.set()\n\n"
+            "@pytest.mark.leak(per_call='64B', budget='1s', undecided='pass')\ndef test_it(other):\n"
+            "    kept.append(1)\n    len(kept) > 10 and lock.acquire()"
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["a call of the test's body did not return*", "*.py:* in test_it", "*fork*(1)*"])
+
 
 class TestUndecided:
     SLOW = "@leak(per_call='64B', budget='100ms'{})\ndef test_it():\n    time.sleep(0.05)"
@@ -154,7 +170,9 @@ class TestArguments:
             ("", ["per_call"]),
             ("per_call='64'", ["'64'", "16KiB"]),
             ("per_call=64", ["64"]),
-            ("per_call='0B'", ["above 0"]),
+            ("per_call='0B'", ["at least 1B"]),
+            ("per_call='0.4B'", ["at least 1B", "0.4B"]),
+            ("per_call='64B', budget='0s'", ["budget", "above 0"]),
             ("per_cal='64B'", ["per_cal"]),
             ("per_call='64B', budget='soon'", ["'soon'"]),
             ("per_call='64B', calls=3", ["calls", "25"]),

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import itertools
 import linecache
 import os
 import select
 import signal
 import sys
+import sysconfig
 import time
 import traceback
 import tracemalloc
@@ -22,6 +24,7 @@ from pathlib import Path
 
 from aging.check.calls.memory import MemoryReader
 from aging.check.calls.messages import Message, Plan, Raised, Sample, Site, Traced, encode
+from aging.check.calls.position import answer_with_position
 
 SAMPLES = 200
 """Samples over all planned calls."""
@@ -32,10 +35,11 @@ TRACE = b"t"
 _SET_PDEATHSIG = 1  # linux/prctl.h
 _WARM_CALLS, _WARM_SECONDS = 30, 0.2
 _LEAST_CALLS = 3
-_FRAMES = 16
+_FRAMES = 32
 _TRACED_SECONDS, _MOST_TRACED, _LEAST_TRACED = 2.0, 1000, 10
 _TRACING_COSTS = 4.0
 _SITES, _SHOWN_FRAMES = 5, 3
+_INSTALLED = (*{f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib", "purelib", "platlib")}, "<frozen ")
 _OWN = str(Path(__file__).parent)
 
 
@@ -49,9 +53,13 @@ class Calls:
     seconds: float
 
 
-def serve(calls: Calls, control: int, out: int, silent: bool) -> None:
-    """Call and report until the judging process closes ``control``; end the process. It never returns."""
+def serve(calls: Calls, control: int, out: int, position: int, silent: bool) -> None:
+    """Call and report until the judging process closes ``control``; end the process. It never returns.
+
+    Asked where it is, it answers in the file ``position``.
+    """
     try:
+        answer_with_position(position)
         _become_own(silent)
         _run(calls, control, out)
     except BrokenPipeError:  # the judging process has ended, or has decided
@@ -149,14 +157,19 @@ def _traced(call: Callable[[int], bool], each: float) -> Traced:
 
 
 def _frames(places: tracemalloc.Traceback) -> list[str]:
-    """``file:line text``, the innermost first, as far out as the function that is called."""
-    shown = []
-    for frame in reversed(places):
-        if frame.filename.startswith(_OWN):
-            break
-        text = linecache.getline(frame.filename, frame.lineno).strip()
-        shown.append(f"{_short(frame.filename)}:{frame.lineno} {text}".rstrip())
-    return shown[:_SHOWN_FRAMES]
+    """``file:line text``, the innermost first, as far out as the function that is called.
+
+    Of more frames than are shown, those of installed packages and of Python itself are left out, but for the innermost.
+    """
+    frames = list(itertools.takewhile(lambda frame: not frame.filename.startswith(_OWN), reversed(places)))
+    outer = sorted(range(1, len(frames)), key=lambda at: frames[at].filename.startswith(_INSTALLED))
+    shown = sorted(outer[: _SHOWN_FRAMES - 1])
+    return [_line(frames[at]) for at in ([0, *shown] if frames else [])]
+
+
+def _line(frame: tracemalloc.Frame) -> str:
+    text = linecache.getline(frame.filename, frame.lineno).strip()
+    return f"{_short(frame.filename)}:{frame.lineno} {text}".rstrip()
 
 
 def _short(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,10 +15,14 @@ from dataclasses import dataclass, field
 from aging.check.calls.caller import TRACE, Calls, serve
 from aging.check.calls.judgement import Judged, Limit, design_of, judge
 from aging.check.calls.messages import Message, Plan, Raised, Sample, Traced, decode
+from aging.check.calls.position import asked_position, position_file
 from aging.core.processes.child import describe_exit
 
 _GRACE, _PATIENCE = 10.0, 3.0
 """A busy host makes calls slower than the plan was made for: seconds, and how many times the budget."""
+
+_STUCK = 0.5
+"""Of the budget without a message: 200 are sent in all."""
 
 _TRACING_SECONDS, _END_SECONDS, _POLL_SECONDS = 20.0, 5.0, 0.01
 _CHUNK = 1 << 16
@@ -27,7 +32,9 @@ _CHUNK = 1 << 16
 class Repeated:
     """What was seen: ``judged`` is the last look, ``raised`` an error of the function, ``traced`` what grew.
 
-    ``closed``: the process has ended by itself before it was decided; ``ended`` says how.
+    ``closed``: the process has ended by itself before it was decided; ``ended`` says how. ``stuck_at``: the calls have
+    stopped, and it is at these lines, the innermost first. ``threads``: those of the process beside the one that
+    forked; the fork does not have them.
     """
 
     calls: int = 0
@@ -39,6 +46,8 @@ class Repeated:
     traced: Traced | None = None
     ended: str = ""
     closed: bool = False
+    stuck_at: list[str] = field(default_factory=list)
+    threads: int = 0
     samples: list[Sample] = field(default_factory=list)
 
 
@@ -49,36 +58,42 @@ def repeat(body: Callable[[], object], limit: Limit, between: Callable[[], None]
     """
     control_read, control = os.pipe()
     messages, out = os.pipe()
+    position = position_file()
+    threads = threading.active_count() - 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads: the child calls one function
         pid = os.fork()
     if not pid:
         os.close(control)
         os.close(messages)
-        serve(Calls(body, between, limit.calls, limit.seconds), control_read, out, silent)
+        serve(Calls(body, between, limit.calls, limit.seconds), control_read, out, position, silent)
     os.close(control_read)
     os.close(out)
-    started, seen = time.monotonic(), Repeated()
+    started, seen = time.monotonic(), Repeated(threads=threads)
     try:
-        _follow(seen, messages, control, limit)
+        silent_since = _follow(seen, messages, control, limit)
+        if silent_since is not None and time.monotonic() - silent_since > limit.seconds * _STUCK:
+            seen.stuck_at = asked_position(pid, position)
     finally:
-        for descriptor in (messages, control):
+        for descriptor in (messages, control, position):
             os.close(descriptor)
         seen.ended = _end(pid, _END_SECONDS if seen.closed else 0.0)
         seen.seconds = time.monotonic() - started
     return seen
 
 
-def _follow(seen: Repeated, messages: int, control: int, limit: Limit) -> None:
-    design, look = None, 0
+def _follow(seen: Repeated, messages: int, control: int, limit: Limit) -> float | None:
+    """Fill ``seen``; where the time was over before it was decided, since when there was no message."""
+    design, look, heard = None, 0, time.monotonic()
     for message in _received(messages, time.monotonic() + _PATIENCE * limit.seconds + _GRACE):
+        heard = time.monotonic()
         match message:
             case Plan():
                 seen.planned, seen.seconds_per_call = message.calls, message.seconds_per_call
                 design = design_of(limit, message.calls)
             case Raised():
                 seen.raised = message
-                return
+                return None
             case Sample():
                 seen.samples.append(message)
                 seen.calls = message.calls
@@ -90,8 +105,9 @@ def _follow(seen: Repeated, messages: int, control: int, limit: Limit) -> None:
                 if seen.judged.outcome == "failed":
                     seen.traced = _trace(messages, control)
                 if seen.judged.outcome != "undecided" or look == len(design.looks):
-                    return
+                    return None
     seen.closed = bool(select.select([messages], [], [], 0)[0])  # else the time is over
+    return None if seen.closed else heard
 
 
 def _trace(messages: int, control: int) -> Traced | None:

@@ -11,7 +11,7 @@ from aging.check.calls.repeated import Repeated
 from aging.core import format
 
 CallOutcome = Literal["passed", "failed", "undecided", "raised"]
-"""``raised``: the function raised, or ended its process."""
+"""``raised``: the function raised, ended its process, or did not return."""
 
 _CALL = "call"
 _MEANS_NOTHING = 0.05
@@ -20,7 +20,7 @@ _MEANS_NOTHING = 0.05
 
 def outcome(seen: Repeated) -> CallOutcome:
     """The outcome of the test. What was not judged is undecided, never passed."""
-    if seen.raised is not None or seen.closed:
+    if seen.raised is not None or seen.closed or seen.stuck_at:
         return "raised"
     if seen.judged is None:
         return "undecided"
@@ -65,9 +65,21 @@ def _raised(seen: Repeated, limit: Limit) -> Iterator[str]:
     if seen.raised is not None:
         yield f"call {seen.raised.call} of the test's body raised; the first calls did not:"
         yield seen.raised.text.rstrip()
+        yield from _threads(seen)
+        return
+    if seen.stuck_at:
+        yield f"a call of the test's body did not return, after {seen.calls:,} calls in {seen.seconds:.1f} s:"
+        yield from (f"  {place}" for place in seen.stuck_at)
+        yield from _threads(seen)
         return
     yield f"the process that called the test's body ended by itself ({seen.ended}) after {seen.calls} calls"
     yield f"The limit of {_per_call(limit.per_call)} was not judged. Call the body once to see why it ends the process."
+
+
+def _threads(seen: Repeated) -> Iterator[str]:
+    if seen.threads:
+        yield f"The process that calls is a fork, without the other threads of this one ({seen.threads}): a lock that"
+        yield "one holds is never released there. Start threads in the test's body, or use `leak_check`."
 
 
 def _figures(judged: Judged | None) -> Iterator[str]:
