@@ -18,7 +18,7 @@ from aging.store.journal import read_journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock, LockedError, Role, owner_of
 from aging.store.manifest_file import is_smoke
-from aging.store.segments import LIVE, SEALED, last_row
+from aging.store.segments import LIVE, SEALED, last_row, segments
 from aging.store.state import RESUMABLE, CampaignState, fold
 
 _STRAGGLER_SECONDS = 1.5
@@ -75,7 +75,7 @@ def _uncovered(root: Path, state: CampaignState) -> Sequence[Path]:
 
 
 def _holds_rows(folder: Path) -> bool:
-    return any(folder.glob(f"*{SEALED}")) or any(last_row(live) is not None for live in folder.glob(f"*{LIVE}"))
+    return any(path.name.endswith(SEALED) or last_row(path) is not None for path in segments(folder))
 
 
 def take_over(layout: Layout) -> Takeover:

@@ -279,8 +279,11 @@ def live_twin(sealed: Path) -> Path:
 
 
 def segments(folder: Path) -> Iterator[Path]:
-    """The files that hold a folder's rows, oldest first; a live file with a sealed twin is skipped."""
-    sealed = {path.name.removesuffix(SEALED): path for path in folder.glob(f"*{SEALED}")}
+    """The files that hold a folder's rows, oldest first; a live file with a sealed twin is skipped.
+
+    Live files are listed first: one that is sealed between the two is in both lists, and never in none.
+    """
     live = {path.name.removesuffix(LIVE): path for path in folder.glob(f"*{LIVE}")}
+    sealed = {path.name.removesuffix(SEALED): path for path in folder.glob(f"*{SEALED}")}
     for name in sorted(sealed | live):
         yield sealed.get(name) or live[name]

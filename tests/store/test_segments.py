@@ -34,6 +34,22 @@ def test_read_while_writing(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_sealed_while_the_folder_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(0.0, [{"a": 1}])
+    writer.close()
+    glob = Path.glob
+
+    def sealed_after(folder: Path, pattern: str) -> list[Path]:
+        found = list(glob(folder, pattern))
+        for live in glob(tmp_path, f"*{segments_module.LIVE}"):
+            seal(live)
+        return found
+
+    monkeypatch.setattr(Path, "glob", sealed_after)
+    assert rows_of(tmp_path) == [{"a": 1}]
+
+
 def test_finished_hour_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segments_module, "_SEALING_SECONDS", 300.0)  # an interpreter starts slowly on a busy host
     writer = SegmentWriter(tmp_path)
