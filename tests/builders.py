@@ -131,7 +131,7 @@ def write_run(layout: Layout, name: str, replica: int, course: Course, generatio
     process.append(0.0, rows)
     process.close()
     folder = layout.source(name, "requests", replica)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for file, content in _requests(generations).items():
         (folder / file).write_bytes(content)
 

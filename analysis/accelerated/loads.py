@@ -87,6 +87,8 @@ class SimulatedLoad:
         """As by SIGKILL: what was in flight leaves no record."""
         assert self._task is not None
         self._task.cancel()
+        if self._requests is not None:
+            self._requests.die()
         self._requests = None
         self._end(-9)
 

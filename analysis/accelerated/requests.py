@@ -44,7 +44,8 @@ class Requests:
     def __init__(self, job: Job, world: World, name: str, full: Callable[[str], None]) -> None:
         self._job, self._world, self._name = job, world, name
         self._server = world.servers[name]
-        self._records = Records(SegmentWriter(job.folder), full)
+        self._writer = SegmentWriter(job.folder)
+        self._records = Records(self._writer, full)
         self._pulse = Pulse(job.load_start, lambda: self._instant, objectives_of(job.load))
         self._digest, self._requests = job.digest(), job.requests()
         self._answers = _Answers(
@@ -58,6 +59,10 @@ class Requests:
         self._upcoming: PlannedRequest | None = None
         if not job.resumed:
             self._upcoming = next(self._requests, None)
+
+    def die(self) -> None:
+        """As by SIGKILL: the file is closed, and what waits for room on the disk is gone."""
+        self._writer.close()
 
     @property
     def idle(self) -> bool:

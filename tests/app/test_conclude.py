@@ -16,6 +16,7 @@ from aging.runner.campaign import Outcome
 from aging.store.layout import Layout
 from tests.builders import flat, synthetic
 from tests.command_line import run_here
+from tests.conftest import ROOT
 from tests.virtual_campaign import call_here
 
 CONSOLE = Console(width=160)
@@ -47,7 +48,10 @@ def test_an_error_of_the_analysis_has_its_message_and_exit_code(tmp_path: Path) 
     assert caught.value.exit_code is ExitCode.BAD_INPUT
 
 
-def test_a_crash_of_the_analysis_shows_its_trace(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_crash_of_the_analysis_shows_its_trace(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     with pytest.raises(WorkerError) as caught:
         conclude("tests.core.worker_functions:refused", Layout(tmp_path), Outcome.COMPLETED, CONSOLE)
     assert caught.value.exit_code is ExitCode.CRASHED

@@ -52,7 +52,7 @@ def test_findings_keys(completed: Path) -> None:
     assert set(findings) == {
         *("schema", "campaign", "started", "findings", "controls", "problems"),
         *("objectives", "runs", "experiments", "unjudged"),
-        *("rejuvenations", "decisions_not_carried_out", "policies"),
+        *("rejuvenations", "decisions_not_carried_out", "policies", "gate"),
     }
     assert {(run["deployment"], run["validity"]) for run in findings["runs"]} == {
         ("clean", "complete"),

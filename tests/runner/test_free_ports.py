@@ -124,7 +124,7 @@ def test_named_ports_of_campaign() -> None:
 def test_manifest_has_port_placeholder() -> None:
     described = manifest(campaign(CLEAN, COMMAND), subjects(CLEAN, COMMAND), ()).as_json()["deployments"]
     assert described[0]["endpoint"] == "http://127.0.0.1:{port}/v1/completions"
-    assert described[0]["command"][3:5] == ["--port", "{port}"]
+    assert described[0]["command"][4:6] == ["--port", "{port}"]
     assert described[1]["command"] == ["serve", "--port={port}", "--metrics", "23456"]
     assert described[1]["components"] == {"decode": ["decode", "{port}"]}
     assert described[1]["options"]["port"] is None

@@ -194,7 +194,7 @@ class Held:
         )
         options = SimpleNamespace(name="a")
         deployment = SimpleNamespace(options=options, chooses_port=False, origin=lambda: None)
-        run = SimpleNamespace(options=options, replica=1)
+        run = SimpleNamespace(options=options, replica=1, load=None)
         self.running = ActiveRun(cast("Any", run), cast("Any", deployment), None, cast("RunContext", stage))
 
     def _record_event(self, event: Event) -> None:
