@@ -58,13 +58,13 @@ def unsent(results: Results, finished: LoadFinished | LoadDied, recorded: pd.Dat
     arrivals have an index below the first that the next load process sent, and above the last answered before the gap.
     """
     deployment, replica = finished.deployment, finished.replica
-    if recorded.empty:
-        return 0
     gaps = load_gaps(results, deployment, replica)
     if not gaps:
         return 0
     load = results.manifest.load_of(deployment)
     patience = 0.0 if load is None else load.timeout_seconds
+    if recorded.empty:  # without its columns: the load ended before its first request
+        recorded = pd.DataFrame({"index": [], "scheduled": []})
     known, missing = set(recorded["index"]), set[int]()
     for gap in gaps:
         before = recorded[recorded["scheduled"] <= gap.gone - patience]

@@ -88,3 +88,13 @@ def test_no_gap(tmp_path: Path) -> None:
     (finished,) = (event for event in results.events if isinstance(event, LoadFinished))
     recorded = pd.DataFrame({"index": [0, 5], "scheduled": [LOAD_START, LOAD_START + 5]})
     assert unsent(results, finished, recorded) == 0
+
+
+@pytest.mark.parametrize(("first", "missing"), [(None, 900), (160, 160)])
+def test_killed_before_the_first_request(tmp_path: Path, first: int | None, missing: int) -> None:
+    """What was due while no load process ran was not sent: it is not lost."""
+    results = journal_of(tmp_path, resumed(150, -0.2), again(160, first))
+    (finished,) = (event for event in results.events if isinstance(event, LoadFinished))
+    index = np.arange(first or 0, 900 if first else 0)
+    recorded = pd.DataFrame({"index": index, "scheduled": LOAD_START + index} if first else {})
+    assert unsent(results, finished, recorded) == missing
