@@ -89,7 +89,7 @@ class _Memray:
 def _tracker(path: str) -> _Memray | _Tracemalloc:
     try:
         return _Memray(path)
-    except Exception:  # noqa: BLE001 - not installed, or not for this process
+    except (ImportError, OSError, RuntimeError, ValueError):  # not installed, or it cannot track this process
         return _Tracemalloc()
 
 
@@ -122,7 +122,7 @@ def _start() -> None:
     stem = os.path.join(_FOLDER, str(os.getpid()))
     try:
         os.mkfifo(f"{stem}.control")
-    except OSError:  # no such folder any more: nobody will ask
+    except OSError:  # the run that reads the answers has deleted the folder
         return
     threading.Thread(target=_serve, args=(stem,), name="aging-allocations", daemon=True).start()
 
