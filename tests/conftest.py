@@ -78,7 +78,7 @@ _numbers = count(os.getpid() * _PORTS_A_PROCESS)
 
 
 def unused_port() -> int:
-    """A loopback port that nobody listens on; every call gives another, and no other worker the same.
+    """A free loopback port. Every call returns another port, and each worker has ports of its own.
 
     It lies below those that the kernel gives to outgoing connections, one of which could take it before it is used.
     """
