@@ -18,7 +18,7 @@ test: $(VENV)/.installed-dev
 # Also the slow tests and, where there is one, those that need a GPU.
 test-all: $(VENV)/.installed-dev
 	$(BIN)/aging env create llama-cpp
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -m "slow or browser or not (slow or browser)"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -347,7 +347,7 @@ class TrendResult:
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the series with its slope, on ``axes`` or a new figure."""
-        from aging.report.axes import trend_axes  # noqa: PLC0415
+        from aging.report.charts.axes import trend_axes  # noqa: PLC0415
 
         return trend_axes(self.analysis, axes)
 
@@ -604,8 +604,8 @@ class Plots:
 
     def memory(self, deployment: str, replica: int = 1, axes: Axes | None = None) -> Axes:
         """A run's memory: samples pale, the judged medians over them, the slope with its interval."""
-        from aging.report.axes import memory_axes  # noqa: PLC0415
-        from aging.report.html.plot_data import harness_traces, memory_trace  # noqa: PLC0415
+        from aging.report.charts.axes import memory_axes  # noqa: PLC0415
+        from aging.report.charts.run_data import harness_traces, memory_trace  # noqa: PLC0415
 
         results, measured = self.results, self.results._measured
         if deployment.startswith(f"{HARNESS}/"):
@@ -620,8 +620,8 @@ class Plots:
 
     def latency(self, deployment: str, replica: int = 1, axes: Axes | None = None) -> Axes:
         """A run's time to first token since a request was sent: median, band to the 95th percentile, failures."""
-        from aging.report.axes import latency_axes  # noqa: PLC0415
-        from aging.report.html.plot_data import latency_trace  # noqa: PLC0415
+        from aging.report.charts.axes import latency_axes  # noqa: PLC0415
+        from aging.report.charts.run_data import latency_trace  # noqa: PLC0415
 
         results = self.results
         results._check_run(deployment, replica)

@@ -127,6 +127,23 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaEstimate:
+    """What one replica says of an indicator, before it is pooled.
+
+    Rates are in the indicator's unit per hour, with 95 % intervals; ``weight`` is its share of the pooled rate, 0 to 1.
+    """
+
+    replica: int
+    n: int
+    verdict: Verdict
+    slope_per_hour: float | None
+    ci_per_hour: tuple[float, float] | None
+    current_per_hour: float | None
+    current_ci_per_hour: tuple[float, float] | None
+    weight: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The statistics of one indicator of one deployment, pooled over its replicas.
 
@@ -143,7 +160,7 @@ class Finding:
     counts rising steps of growth that comes in steps. ``driver`` is what explains the growth best
     (``seconds``, ``requests`` or ``tokens``), where the load varied enough.
     ``note_codes`` holds one code for each of ``notes``. ``places`` say where the growth is, one entry a replica, of a
-    deployment's memory that grew. What is not known is ``None``.
+    deployment's memory that grew. ``by_replica`` has the estimate of each replica. What is not known is ``None``.
     """
 
     deployment: str
@@ -181,6 +198,7 @@ class Finding:
     share: tuple[float | None, float | None] | None = None
     steps: int | None = None
     outlook: Outlook | None = None
+    by_replica: Sequence[ReplicaEstimate] = ()
 
     def with_notes(self, notes: Sequence[Note]) -> Finding:
         """The same finding with these notes and their codes, in place of its own."""

@@ -11,7 +11,7 @@ import pytest
 from aging.core.records import HARNESS
 from aging.findings.problems import problems_of
 from aging.findings.series import Measured
-from aging.report.html.plot_data import latency_trace
+from aging.report.charts.run_data import latency_trace
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal_tree
 from aging.store.segments import SegmentWriter

@@ -10,7 +10,7 @@ from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.series import Measured
 from aging.findings.types import Finding, Findings
-from aging.report.html.plot_data import LatencyTrace, MemoryTrace, latency_trace, memory_trace
+from aging.report.charts.run_data import LatencyTrace, MemoryTrace, latency_trace, memory_trace
 from aging.store.events import DeploymentDied, Event
 from aging.store.manifest import Manifest
 from aging.store.results import Results

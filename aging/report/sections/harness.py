@@ -9,9 +9,9 @@ from markupsafe import Markup
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Finding
+from aging.report.charts.plots import SMALL, memory_plot
+from aging.report.charts.run_data import MemoryTrace, harness_traces
 from aging.report.html.context import Context
-from aging.report.html.plot_data import MemoryTrace, harness_traces
-from aging.report.html.plots import SMALL, memory_plot
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 

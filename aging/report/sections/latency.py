@@ -7,9 +7,9 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.findings.latencies import SINCE
+from aging.report.charts.plots import LOW, SMALL, LatencyScale, Shape, latency_plot, latency_scale
+from aging.report.charts.run_data import BASE
 from aging.report.html.context import Context
-from aging.report.html.plot_data import BASE
-from aging.report.html.plots import LOW, SMALL, LatencyScale, Shape, latency_plot, latency_scale
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from aging.core import format
 from aging.core.metrics import PRIMARY
+from aging.report.charts.plots import LARGE, SMALL, Shape, exceeds_limits, memory_plot
 from aging.report.html.context import Context
-from aging.report.html.plots import LARGE, SMALL, Shape, exceeds_limits, memory_plot
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 

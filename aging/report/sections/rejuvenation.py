@@ -12,9 +12,9 @@ from aging.core import format
 from aging.findings.latencies import SINCE, Base
 from aging.findings.types import LevelChange, RejuvenationEffect
 from aging.report import rejuvenations
+from aging.report.charts.plots import LOW, latency_plot, latency_scale, memory_plot
+from aging.report.charts.run_data import LatencyTrace, latency_trace
 from aging.report.html.context import Context
-from aging.report.html.plot_data import LatencyTrace, latency_trace
-from aging.report.html.plots import LOW, latency_plot, latency_scale, memory_plot
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 
 from aging.core.format import unit_of
 from aging.core.metrics import PRIMARY
-from aging.report.html import svg
-from aging.report.html.plot_data import LatencyTrace, Mark, MemoryTrace, Trace
+from aging.report.charts import svg
+from aging.report.charts.run_data import LatencyTrace, Mark, MemoryTrace, Trace
 
 _LEAST_SPAN = 2.0**20
 _LEAST_SHARE = 0.01

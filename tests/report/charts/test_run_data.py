@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from aging.findings.series import Measured
-from aging.report.html.plot_data import BUCKETS, latency_trace, memory_trace, split_at_gaps, thin
-from aging.report.html.plots import exceeds_limits, memory_limits
+from aging.report.charts.plots import exceeds_limits, memory_limits
+from aging.report.charts.run_data import BUCKETS, latency_trace, memory_trace, split_at_gaps, thin
 from tests.report.conftest import FOUR, MIB, Build, Made, Server, leaking
 
 

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from aging.core.errors import InputError
 from aging.core.format import slope
 from aging.findings.table_analysis import TableAnalysis
-from aging.report.html import svg
-from aging.report.html.plot_data import LatencyTrace, MemoryTrace
-from aging.report.html.plots import draw_latency, draw_memory, latency_scale
+from aging.report.charts import svg
+from aging.report.charts.plots import draw_latency, draw_memory, latency_scale
+from aging.report.charts.run_data import LatencyTrace, MemoryTrace
 from aging.tables.series_unit import unit_of_series
 
 _INCHES = (7.5, 3.6)

@@ -1,0 +1,1 @@
+"""Pages in headless Chromium: what a reader sees, hears and presses. Marked ``browser``."""
