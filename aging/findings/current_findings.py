@@ -10,18 +10,22 @@ from aging.findings.findings_file import read_findings
 from aging.findings.series import Measured
 from aging.findings.types import Findings
 from aging.stats.trend_tests.base import TrendTest
+from aging.store.results import Results
 
 _ENDED = ("completed", "decided", "interrupted", "halted", "died", "failed")
 
 
 def current_findings(measured: Measured, tests: Mapping[str, TrendTest]) -> Findings:
     """The findings as they are now; nothing is written."""
-    state, file = measured.results.state, measured.results.layout.findings
-    if state.phase in _ENDED and state.last is not None and _modified(file) >= state.last.wall:
-        written = read_findings(file)
-        if written is not None:
-            return written
-    return analyze(measured.results, tests, measured)
+    written = written_findings(measured.results)
+    return analyze(measured.results, tests, measured) if written is None else written
+
+
+def written_findings(results: Results) -> Findings | None:
+    """Those of the file, where the campaign has ended since; else None."""
+    state, file = results.state, results.layout.findings
+    current = state.phase in _ENDED and state.last is not None and _modified(file) >= state.last.wall
+    return read_findings(file) if current else None
 
 
 def _modified(file: Path) -> float:
