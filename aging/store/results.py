@@ -50,6 +50,12 @@ class Results:
 
         return checked(self.content, self.layout.manifest)
 
+    def under(self, manifest: Manifest) -> Results:
+        """The same rows, read once for both, under another manifest: what would other settings have said?"""
+        other = replace(self)
+        vars(other).update(manifest=manifest, _frames=self._frames, _trimmed=self._trimmed)
+        return other
+
     @cached_property
     def content(self) -> Mapping[str, Any]:
         """``manifest.json``, its values unchecked."""
