@@ -20,7 +20,8 @@ from aging.core.metrics import indicators, is_engine_series
 from aging.core.plugins import discover
 from aging.core.records import HARNESS
 from aging.findings.build import analyze
-from aging.findings.current_findings import current_findings, written_findings
+from aging.findings.current_findings import current_findings
+from aging.findings.findings_file import written_since_the_end
 from aging.findings.frames import utc_times
 from aging.findings.series import SETTLING_SECONDS, Measured, Series, Window, load_classes
 from aging.findings.settings import AS_CAMPAIGN, Settings
@@ -64,7 +65,7 @@ class Contents:
         """The findings, where they need not be computed; else None."""
         if "findings" in vars(self):
             return self.findings
-        return written_findings(self.stored) if self.settings == AS_CAMPAIGN else None
+        return written_since_the_end(self.stored) if self.settings == AS_CAMPAIGN else None
 
     @property
     def phase(self) -> str:

@@ -515,6 +515,8 @@ class Findings:
     policies: Sequence[PolicyResult] = ()
     gate: GateResult | None = None
     """What `aging check` decided, where it ran the campaign."""
+    aging_version: str | None = None
+    """The release that computed them."""
 
     def _repr_html_(self) -> str:
         from aging.findings.html import findings_html  # noqa: PLC0415 - notebooks alone
