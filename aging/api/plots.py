@@ -46,14 +46,15 @@ class Plots:
 
         contents = self.contents
         name = contents.subject(deployment)
-        contents.judged(name, indicator, replica)
-        finding = contents.finding(name, indicator)
+        found = contents.of_run(name, replica)
+        known = any(one.indicator == indicator for one in found)
+        finding = contents.finding(name, indicator) if known else None
         if name.startswith(f"{HARNESS}/"):
             chart = process_chart(contents.measured, name.removeprefix(f"{HARNESS}/"), indicator, finding)
         else:
             chart = indicator_chart(contents.measured, name, replica, indicator, finding)
         if chart is None or not (chart.lines or chart.bands):
-            contents.no_series(name, replica, indicator, ())
+            contents.no_series(name, replica, indicator, found)
         title = self._titled(name, replica)
         return figure_axes(chart, title if indicator == PRIMARY else f"{title}: {indicator}", axes)
 
