@@ -15,7 +15,7 @@ import aging
 from aging.core.errors import AgingError, InputError
 from aging.core.metrics import PRIMARY
 from aging.findings.types import Finding
-from tests.builders import flat, leak, synthetic
+from tests.builders import SECONDS, flat, leak, synthetic
 from tests.conftest import ROOT
 
 
