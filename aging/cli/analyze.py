@@ -15,6 +15,7 @@ from aging.cli.arguments import outlook_arguments
 from aging.cli.console import console
 from aging.core.blas_threads import one_thread
 from aging.core.errors import ExitCode
+from aging.core.parts import REPORT
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     show(findings, out)
     layout = Layout(options.directory)
     out.print(f"findings: {layout.findings}", soft_wrap=True)
-    out.print(f"report:   {layout.report}", soft_wrap=True)
+    without = REPORT.missing()
+    out.print(f"report:   {f'none: {REPORT.command}' if without else layout.report}", soft_wrap=True)
     if not findings.findings:
         out.print("No series could be analyzed: the directory has no readable samples of a load.", soft_wrap=True)
         return ExitCode.INCONCLUSIVE

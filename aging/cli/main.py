@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AgingError as error:
         print(f"aging: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        return _needs_part(error)
     except KeyboardInterrupt:
         print("aging: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
@@ -49,6 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     return int(code)
+
+
+def _needs_part(error: ModuleNotFoundError) -> int:
+    """The exit code for a module that an optional part brings; of any other it is a defect, and raised again."""
+    from aging.core.parts import lacking
+
+    needed = lacking(error)
+    if needed is None:
+        raise error
+    print(f"aging: {needed}", file=sys.stderr)
+    return needed.exit_code
 
 
 def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aging.core.blas_threads import one_thread
 from aging.core.errors import ExitCode
+from aging.core.parts import REPORT
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
+    REPORT.require("aging report")
     from aging.app.analyze import derive
     from aging.store.layout import Layout
 
