@@ -18,6 +18,7 @@ from aging.findings.build import analyze
 from aging.findings.findings_file import read_findings, write_findings
 from aging.findings.gate import GateResult
 from aging.findings.series import Measured
+from aging.findings.settings import Settings, checked_settings, with_settings
 from aging.findings.types import Findings
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import open_results
@@ -43,6 +44,16 @@ def derive(
     else:
         measured.results.layout.report.unlink(missing_ok=True)  # it is not of these findings
     return findings
+
+
+def vary(root: Path, asked: Asked, given: Mapping[str, Any]) -> tuple[Settings, Findings]:
+    """The findings under the settings that were ``given`` on a command line; nothing is written.
+
+    Raises MistakesError.
+    """
+    results, tests = open_results(root, checked=True), discover(aging.stats.trend_tests, TrendTest)
+    settings = checked_settings(given, results, tests, option="--")
+    return settings, analyze(with_settings(results, settings), tests, asked=asked)
 
 
 def seal_and_analyze(job: Mapping[str, Any]) -> Mapping[str, Any]:
