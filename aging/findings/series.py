@@ -65,7 +65,7 @@ _ATTACHED = "attach"
 _UPTIME = "process_uptime_seconds"
 _FEWEST = 12
 
-_SETTLING_SECONDS = 60.0
+SETTLING_SECONDS = 60.0
 """The first minute of the runner and the clients is their warm-up: caches and allocators fill."""
 
 Floats = NDArray[np.float64]
@@ -255,7 +255,7 @@ class Measured:
         if not self.windows or samples.empty:
             return []
         window = self.harness_window
-        window = replace(window, warmup=max(window.warmup, _SETTLING_SECONDS))
+        window = replace(window, warmup=max(window.warmup, SETTLING_SECONDS))
         return [
             series
             for entity, rows in samples.groupby("entity")
