@@ -306,7 +306,7 @@ def assert_own_scripts_only(html: str) -> None:
     begun = re.findall(r"<script[^>]*>", html)
     assert set(begun) <= {"<script>", '<script type="application/json">'}
     assert begun.count("<script>") == 2
-    policy = re.search(r"script-src ([^;]*);", html)
+    policy = re.search(r"script-src ([^;]*);", unescape(html))
     assert policy is not None
     for text in re.findall(r"<script>(.*?)</script>", html, re.DOTALL):
         assert f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" in policy[1].split()
