@@ -155,6 +155,7 @@ def _with(table: pa.Table, columns: Mapping[str, np.ndarray]) -> pa.Table:
 
 
 def _write(folder: Path, hour: int, table: pa.Table) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{hour_name(EPOCH + hour * _HOUR)}{SEALED}"
     pq.write_table(table, target, compression="zstd", write_page_checksum=True)
 

@@ -81,9 +81,7 @@ def _loads(context: Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
             facts = str(load.as_json())
             groups.setdefault(facts, (load, []))[1].append(one.name)
     for load, names in groups.values():
-        shown = (
-            f"{', '.join(names[:_MOST_NAMED])}{f' and {len(names) - _MOST_NAMED} more' * (len(names) > _MOST_NAMED)}"
-        )
+        shown = f"{', '.join(names[:_MOST_NAMED])}{f' and {len(names) - _MOST_NAMED} more' * (len(names) > _MOST_NAMED)}"
         facts = list(asked(load))
         own = {
             one.name: one.options.get("rate")
