@@ -123,7 +123,7 @@ def _decision(
         answer=ahead.answer,
         headline=headline,
         under=under,
-        actions=list(_actions(first, ahead, advice)),
+        actions=list(_actions(ahead, advice)),
         reasons=reasons,
         doubts=[*([far] if far else []), *doubts],
         hours=math.inf if ahead.earliest_hours is None else ahead.earliest_hours,
@@ -156,7 +156,7 @@ def _words(finding: Finding, ahead: Outlook) -> tuple[str, str]:
     return f"{verb} in {outlook.between(ahead)}", f"{what}{limit}" + (f", from {date} on" if date else "")
 
 
-def _actions(finding: Finding, ahead: Outlook, advice: Advice | None) -> Iterator[str]:
+def _actions(ahead: Outlook, advice: Advice | None) -> Iterator[str]:
     date = None if ahead.earliest_hours is None else outlook.date_after(ahead, ahead.earliest_hours)
     if ahead.answer == "exhausts":
         before = f" before {date}" if date else f" within {outlook.time_text(ahead.earliest_hours or 0.0)}"

@@ -98,7 +98,7 @@ class Sent:
 
 def sent(deployment: str, replica: int, requests: pd.DataFrame) -> Sent | None:
     """The counts of a run's request records; None where there are none."""
-    if requests.empty or not set(("sent", "finished", "status")) <= set(requests):
+    if requests.empty or not {"sent", "finished", "status"} <= set(requests):
         return None
     began = np.sort(requests["sent"].dropna().to_numpy(dtype=np.float64))
     both = requests[["sent", "finished"]].dropna()

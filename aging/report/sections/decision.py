@@ -57,7 +57,7 @@ class DecisionSection(Section):
             first=made[:_MOST],
             rest=made[_MOST:],
             kinds={one.name: one.kind for one in context.manifest.deployments},
-            anchors=context.anchors,
+            anchors=context.anchors if context.findings.findings else dict.fromkeys(names, "decision"),
             sure=_how_sure(context, made),
         )
 
