@@ -89,5 +89,7 @@ def _tokens_of_one_answer(requests: pd.DataFrame) -> pd.Series:
     tokens = requests["output_tokens"]
     if "options" not in requests:
         return tokens
-    several = requests["options"].fillna("").str.split("+").map(lambda options: "n" in options).astype(bool)
-    return tokens.where(~(several & (tokens > requests["output_tokens_asked"])), tokens / CHOICES)
+    more = requests[tokens > requests["output_tokens_asked"]]
+    several = more["options"].fillna("").str.split("+").map(lambda options: "n" in options).astype(bool)
+    several = several.reindex(requests.index, fill_value=False)
+    return tokens.where(~several, tokens / CHOICES)

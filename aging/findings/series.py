@@ -133,7 +133,7 @@ class Window:
     """Stretches without a load process; their samples are left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Run:
     """The source of series: owner, window, and the requests that were sent in it."""
 
@@ -145,6 +145,15 @@ class _Run:
     """Requests and tokens by the counters of the engine itself: monotonic times, and how many until then."""
     counted: Literal["sent", "finished"] = "sent"
     """When a request counts as work. While a load runs, those in flight have no record: then when they ended."""
+
+    @cached_property
+    def done(self) -> tuple[Floats, Floats, Floats]:
+        """When requests counted, in order; when answered ones ended, in order, and their tokens until then, from 0."""
+        requests = self.requests
+        counted = np.sort(_array(requests.loc[requests["sent"].notna(), self.counted]))
+        answered = requests[requests["status"] == "ok"].sort_values("finished")
+        tokens = np.cumsum(_array(answered["prompt_tokens"]) + _array(answered["output_tokens"].fillna(0)))
+        return counted, _array(answered["finished"]), np.append(0.0, tokens)
 
 
 def load_classes(results: Results, deployment: str) -> tuple[str, ...]:
@@ -271,7 +280,27 @@ class Measured:
 
     def of(self, deployment: str, replica: int) -> Sequence[Series]:
         """The series of one run."""
-        return [one for one in self.series if (one.owner, one.replica) == (deployment, replica)]
+        return self._by_run.get((deployment, replica), [])
+
+    @cached_property
+    def _by_run(self) -> Mapping[tuple[str, int], Sequence[Series]]:
+        found: dict[tuple[str, int], list[Series]] = {}
+        for one in self.series:
+            found.setdefault((one.owner, one.replica), []).append(one)
+        return found
+
+    def latencies(self, deployment: str, replica: int, load_class: str = "", base: Base = _BASE) -> pd.DataFrame:
+        """:func:`~aging.findings.latencies.latencies` of the requests of one run and class, computed once."""
+        asked = (deployment, replica, load_class, base)
+        if asked not in self._known_latencies:
+            self._known_latencies[asked] = latencies(
+                of_class(self.results.requests(deployment, replica), load_class), base
+            )
+        return self._known_latencies[asked]
+
+    @cached_property
+    def _known_latencies(self) -> dict[tuple[str, int, str, Base], pd.DataFrame]:
+        return {}
 
     def _series_of(self, deployment: str, replica: int) -> Iterator[Series]:
         results, window = self.results, self.windows.get((deployment, replica))
@@ -500,15 +529,12 @@ def _work(run: _Run, at: Floats) -> dict[str, Floats]:
 
     Without a load of the campaign's own: what the engine itself has counted.
     """
-    requests = run.requests
-    if requests.empty:
+    if run.requests.empty:
         return {name: np.interp(at, *counted) for name, counted in run.served.items()}
-    counted = np.sort(_array(requests.loc[requests["sent"].notna(), run.counted]))
-    done = requests[requests["status"] == "ok"].sort_values("finished")
-    tokens = np.cumsum(_array(done["prompt_tokens"]) + _array(done["output_tokens"].fillna(0)))
+    counted, ended, tokens = run.done
     return {
         "requests": np.searchsorted(counted, at, side="right").astype(np.float64),
-        "tokens": np.append(0.0, tokens)[np.searchsorted(_array(done["finished"]), at, side="right")],
+        "tokens": tokens[np.searchsorted(ended, at, side="right")],
     }
 
 

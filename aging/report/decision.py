@@ -117,7 +117,7 @@ def _decision(
         return _without_limit(name, subject, aging, reasons, doubts)
     ahead = first.outlook
     headline, under = _words(first, ahead)
-    far = _distance(ahead, measured_seconds)
+    far = "" if ahead.answer == "undecided" else _distance(ahead, measured_seconds)
     return Decision(
         deployment=name,
         answer=ahead.answer,
@@ -268,4 +268,4 @@ def _distance(ahead: Outlook, measured_seconds: float) -> str:
     if measured_seconds <= 0 or hours * 3600 < _FAR * measured_seconds:
         return ""
     times = hours * 3600 / measured_seconds
-    return f"It looks {times:,.0f} times as far ahead as the {format.readable_duration(measured_seconds)} measured"
+    return f"it looks {times:,.0f} times as far ahead as the {format.readable_duration(measured_seconds)} measured"

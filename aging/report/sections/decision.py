@@ -25,7 +25,8 @@ _TEMPLATE = """
 <div class="do"><p>{{ one.actions | join(" ") }}</p>
 {% for text in one.reasons %}<p class="sub">{{ text }}</p>
 {% endfor %}
-{% if one.doubts %}<p class="sub doubt"><strong>In doubt:</strong> {{ one.doubts | join("; ") }}.</p>{% endif %}
+{% if one.doubts %}<p class="sub doubt"><strong>In doubt:</strong> {{ one.doubts | join("; ") }}.</p>
+{% endif %}
 </div>
 </li>
 {% endfor %}
