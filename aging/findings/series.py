@@ -279,7 +279,27 @@ class Measured:
 
     def of(self, deployment: str, replica: int) -> Sequence[Series]:
         """The series of one run."""
-        return [one for one in self.series if (one.owner, one.replica) == (deployment, replica)]
+        return self._by_run.get((deployment, replica), [])
+
+    @cached_property
+    def _by_run(self) -> Mapping[tuple[str, int], Sequence[Series]]:
+        found: dict[tuple[str, int], list[Series]] = {}
+        for one in self.series:
+            found.setdefault((one.owner, one.replica), []).append(one)
+        return found
+
+    def latencies(self, deployment: str, replica: int, load_class: str = "", base: Base = _BASE) -> pd.DataFrame:
+        """:func:`~aging.findings.latencies.latencies` of the requests of one run and class, computed once."""
+        asked = (deployment, replica, load_class, base)
+        if asked not in self._known_latencies:
+            self._known_latencies[asked] = latencies(
+                of_class(self.results.requests(deployment, replica), load_class), base
+            )
+        return self._known_latencies[asked]
+
+    @cached_property
+    def _known_latencies(self) -> dict[tuple[str, int, str, Base], pd.DataFrame]:
+        return {}
 
     def _series_of(self, deployment: str, replica: int) -> Iterator[Series]:
         results, window = self.results, self.windows.get((deployment, replica))

@@ -12,9 +12,7 @@ import pandas as pd
 from aging.core import format
 from aging.core.metrics import ALLOCATOR, DEVICE_MEMORY, client_indicator, resolution
 from aging.core.records import HARNESS
-from aging.findings.latencies import latencies
 from aging.findings.series import Measured, Series, Window, device_samples, load_classes
-from aging.findings.slo import of_class
 from aging.findings.types import Finding
 from aging.report.charts import cells
 from aging.report.charts.chart import Band, Chart, Floats, Line, Mark, Span
@@ -110,7 +108,7 @@ def _latencies(measured: Measured, deployment: str, replica: int, indicator: str
         for metric in ("ttft", "tpot", "e2e", "stall"):
             ends = (f"{metric}_seconds", f"{metric}_p95_seconds")
             if indicator in [client_indicator(end, name) for end in ends]:
-                rows[indicator] = latencies(of_class(requests, name), "sent")[metric]
+                rows[indicator] = measured.latencies(deployment, replica, name)[metric]
     return rows
 
 
