@@ -13,7 +13,7 @@ import pytest
 from aging.app.baselines.comparison import BaselineOptions
 from aging.app.baselines.stored import save_directory, stored_for_directory
 from aging.app.check import GateRequest, check_directory
-from aging.check.comparability import differences
+from aging.findings.comparability import differences
 from aging.check.stored_baseline import StoredBaseline, Wanted, read_baseline
 from aging.check.stored_difference import against, margin
 from aging.check.stored_rate import StoredRate

@@ -20,7 +20,7 @@ from aging.app.check import GateRequest, gate_of
 from aging.campaign.errors import suggestion
 from aging.campaign.load import CampaignText, parse_campaign, read_campaign
 from aging.campaign.schema import Campaign, PackagedOptions, SubjectOptions, requirements
-from aging.check.comparability import Facts, facts_of
+from aging.findings.comparability import Facts, facts_of
 from aging.check.stored_baseline import StoredBaseline, Wanted, read_baseline
 from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError
 from aging.deployments.environments import environments_folder
