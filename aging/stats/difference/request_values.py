@@ -32,7 +32,7 @@ def quantile_of(values: Floats, cell: Cells, cells: int, share: float) -> Uncert
     """
     _enough(values.size, cells)
     found = float(np.quantile(values, share))
-    error = _total_error(np.where(values <= found, 1 - share, -share), cell, cells) / values.size
+    error = _total_error(_less(values <= found, share), cell, cells) / values.size
     margin = quantile(COSINES, CONFIDENCE) * error
     low = float(np.quantile(values, share - margin)) if share > margin else -math.inf
     high = float(np.quantile(values, share + margin)) if share + margin < 1 else math.inf
@@ -48,7 +48,7 @@ def share_of(marked: NDArray[np.bool_], cell: Cells, cells: int) -> Uncertain:
     _enough(marked.size, cells)
     share = float(marked.mean())
     independent = share * (1 - share) / marked.size
-    error = _total_error(marked - share, cell, cells) / marked.size
+    error = _total_error(_less(marked, share), cell, cells) / marked.size
     n = marked.size / max(error**2 / independent if independent > 0 else 1.0, 1.0)
     t = quantile(COSINES, CONFIDENCE)
     middle = (share + t**2 / (2 * n)) / (1 + t**2 / n)
@@ -62,9 +62,13 @@ def rate_of(amounts: Floats, cell: Cells, cells: int, seconds: float) -> Uncerta
     Raises :class:`~aging.stats.SeriesError`.
     """
     _enough(amounts.size, cells)
-    total = np.bincount(cell, weights=amounts, minlength=cells)
+    total = np.bincount(cell, weights=amounts, minlength=cells).astype(np.float64)
     error = _error_of_sum(total - total.mean()) / seconds
     return Uncertain(float(total.sum()) / seconds, error, error, float(COSINES))
+
+
+def _less(marked: NDArray[np.bool_], share: float) -> Floats:
+    return marked.astype(np.float64) - share
 
 
 def _enough(values: int, cells: int) -> None:
@@ -75,7 +79,7 @@ def _enough(values: int, cells: int) -> None:
 
 
 def _total_error(parts: Floats, cell: Cells, cells: int) -> float:
-    return _error_of_sum(np.bincount(cell, weights=parts, minlength=cells))
+    return _error_of_sum(np.bincount(cell, weights=parts, minlength=cells).astype(np.float64))
 
 
 def _error_of_sum(departures: Floats) -> float:

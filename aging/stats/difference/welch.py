@@ -23,6 +23,11 @@ class Difference:
     p: float
     freedom: float
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the data bound it on a side."""
+        return math.isfinite(self.low) or math.isfinite(self.high)
+
 
 def difference(first: Uncertain, second: Uncertain) -> Difference:
     """Return ``second`` less ``first``, two independent estimates.
