@@ -155,7 +155,11 @@ class Results:
 def open_results(path: str | Path, *, checked: bool = False) -> Results:
     """Open a result directory, ``checked`` for an analysis. Raises :class:`ResultsError` for any other path."""
     root = Path(path)
-    if not root.exists():
+    try:
+        there = root.exists()
+    except OSError as error:  # a name that is too long
+        raise ResultsError(f"{root}: {error.strerror}; give a result directory") from None
+    if not there:
         raise ResultsError(f"{root}: does not exist")
     if not (root / "journal.jsonl").is_file():
         found = (*root.glob("*/journal.jsonl"), *root.glob("*/*/journal.jsonl"))
