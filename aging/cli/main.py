@@ -20,7 +20,7 @@ from aging.core.errors import AgingError, ExitCode
 
 _VERBS = (
     *("run", "resume", "stop", "status", "observe", "guard", "check", "plan", "calibrate"),
-    *("rejuvenate", "trend", "scan", "validate", "doctor", "analyze", "report", "model", "env"),
+    *("rejuvenate", "trend", "scan", "validate", "doctor", "analyze", "report", "compare", "model", "env"),
 )
 
 _DESCRIPTION = """\

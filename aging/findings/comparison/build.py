@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from aging.core.errors import Mistake, MistakesError
+from aging.core.errors import Mistake
 from aging.core.format import readable_duration
 from aging.core.metrics import PRIMARY
 from aging.findings.comparison.growth import growth, only_on_one_side
 from aging.findings.comparison.levels import levels
-from aging.findings.comparison.matching import SUBJECT, Asked, facing, sources, unmatched
+from aging.findings.comparison.matching import AS_GIVEN, Asked, facing, refused, sources, unmatched
 from aging.findings.comparison.mismatches import Mismatch, mismatches, refusal, what_differs
 from aging.findings.comparison.quantity import Quantity
 from aging.findings.comparison.served import served
@@ -31,7 +31,6 @@ from aging.stats.difference.uncertain import Uncertain
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import Results
 
-AS_GIVEN = Asked()
 _SHORTENED = 0.05
 _MOST_NAMES = 6
 
@@ -66,7 +65,8 @@ def compare(results: Sequence[Results], tests: Mapping[str, TrendTest], asked: A
 
 def _checked(faced: Sequence[Facing], asked: Asked) -> list[tuple[Facing, list[Mismatch]]]:
     """Raise what is not allowed; return what is."""
-    mistakes, allowed = [], []
+    mistakes: list[Mistake] = []
+    found = [(one, mismatches(one)) for one in faced]
     for one in faced:
         for side in dict.fromkeys((one.baseline, one.other)):
             if not side.windows:
@@ -75,12 +75,10 @@ def _checked(faced: Sequence[Facing], asked: Asked) -> list[tuple[Facing, list[M
                     f"every run of {side.name} is broken: {reasons}" if side.broken else f"{side.name} has no load yet"
                 )
                 mistakes.append(Mistake(side.source.label, f"{what} Nothing of it can be compared."))
-        found = mismatches(one)
-        mistakes += refusal(one, [each for each in found if each.kind not in asked.allowed])
-        allowed.append((one, [each for each in found if each.kind in asked.allowed]))
+    mistakes += refusal([(one, [each for each in keys if each.kind not in asked.allowed]) for one, keys in found])
     if mistakes:
-        raise MistakesError(SUBJECT, list(dict.fromkeys(mistakes)))
-    return allowed
+        raise refused(mistakes)
+    return [(one, [each for each in keys if each.kind in asked.allowed]) for one, keys in found]
 
 
 def _require_common(faced: Sequence[Facing], quantities: Mapping[int, Sequence[Quantity]]) -> None:
@@ -94,7 +92,7 @@ def _require_common(faced: Sequence[Facing], quantities: Mapping[int, Sequence[Q
         if not quantities[place]
     ]
     if mistakes:
-        raise MistakesError(SUBJECT, mistakes)
+        raise refused(mistakes)
 
 
 def _measurements(found: Sequence[Source], faced: Sequence[Facing]) -> list[Measurement]:
@@ -146,7 +144,7 @@ def _difference(faced: Facing, place: int, one: Quantity, q: float | None, level
         p=None if found is None else found.p,
         q=q,
         verdict=verdict,
-        worse=((value > 0) == one.more_is_worse) if shown else None,
+        worse=bool((value > 0) == one.more_is_worse) if shown else None,
         smallest=smallest,
         relevant=one.relevant,
     )

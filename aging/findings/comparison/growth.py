@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 
@@ -67,13 +68,13 @@ def _of_indicator(
         paces = [[run.series.per_second(work) for run in runs.values()] for runs in (first, second)]
         if None in paces[0] or None in paces[1]:
             continue
-        ours, others = (np.array([pace for pace in side if pace is not None]) for side in paces)
+        ours, others = ([pace for pace in side if pace is not None] for side in paces)
         a, b = (
             pooled([run.rate.scaled(1 / pace) for run, pace in zip(runs.values(), side, strict=True)])
             for runs, side in ((first, ours), (second, others))
         )
-        pace = float(np.mean([ours.mean(), others.mean()]))
-        same = abs(ours.mean() - others.mean()) <= _SAME_LOAD * pace
+        pace = (fmean(ours) + fmean(others)) / 2
+        same = abs(fmean(ours) - fmean(others)) <= _SAME_LOAD * pace
         per = itself(beside.scaled(1 / pace)) if beside is not None and same else difference(a, b)
         yield Quantity(indicator, statistic, a, b, per, least / pace)
 

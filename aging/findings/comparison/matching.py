@@ -8,12 +8,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from aging.core.errors import Mistake, MistakeCode, MistakesError, ResultsError
+from aging.core.plain_text import one_line, shortened
 from aging.findings.comparison.side import Facing, Source
 from aging.findings.comparison.types import Allowance
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import Results, open_results
 
-SUBJECT = "compare"
+_SUBJECT = "compare"
+_LONGEST_LABEL = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,16 @@ class Asked:
     pairs: Mapping[str, str] = field(default_factory=dict)
     allowed: Collection[Allowance] = ()
     fdr: float | None = None
+
+
+def refused(mistakes: Sequence[Mistake]) -> MistakesError:
+    """All mistakes, each once and in one line: names come from files."""
+    lines = [Mistake(one_line(one.where), one_line(one.what), one.code) for one in mistakes]
+    return MistakesError(_SUBJECT, list(dict.fromkeys(lines)))
+
+
+AS_GIVEN = Asked()
+"""Deployments of equal names, nothing allowed."""
 
 
 def opened(paths: Sequence[Path], baseline: Path | None = None) -> list[Results]:
@@ -49,7 +61,7 @@ def opened(paths: Sequence[Path], baseline: Path | None = None) -> list[Results]
             what = f"{baseline} is not one of the directories that are compared; give one of {named}"
             mistakes.append(Mistake("--baseline", what, MistakeCode.UNKNOWN_NAME))
     if mistakes:
-        raise MistakesError(SUBJECT, mistakes)
+        raise refused(mistakes)
     if baseline is not None:
         found.sort(key=lambda one: one.layout.root.resolve() != baseline.resolve())
     return found
@@ -74,8 +86,8 @@ def sources(results: Sequence[Results], tests: Mapping[str, TrendTest]) -> list[
             what = f"is given twice; {once}" if same else f"is a copy of {earlier} (their journals are equal); {once}"
             mistakes.append(Mistake(str(root), what, MistakeCode.DUPLICATE_NAME))
     if mistakes:
-        raise MistakesError(SUBJECT, mistakes)
-    labels = _labels([one.layout.root for one in results])
+        raise refused(mistakes)
+    labels = _labels(results)
     return [Source(label, one, tests) for label, one in zip(labels, results, strict=True)]
 
 
@@ -105,7 +117,7 @@ def _of_one(source: Source, asked: Asked) -> list[Facing]:
         mistakes.append(Mistake("--deployments", what, MistakeCode.MISSING_KEY))
     mistakes += _twice("--deployments", asked.deployments)
     if mistakes:
-        raise MistakesError(SUBJECT, mistakes)
+        raise refused(mistakes)
     first, *others = (source.side(name) for name in asked.deployments)
     return [Facing(first, other, place) for place, other in enumerate(others, start=1)]
 
@@ -133,7 +145,7 @@ def _of_several(found: Sequence[Source], asked: Asked) -> list[Facing]:
             )
             mistakes.append(Mistake(source.label, what, MistakeCode.UNKNOWN_NAME))
     if mistakes:
-        raise MistakesError(SUBJECT, mistakes)
+        raise refused(mistakes)
     return faced
 
 
@@ -159,11 +171,14 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def _labels(roots: Sequence[Path]) -> list[str]:
-    """The shortest ends of the paths that differ from each other."""
-    parts = [root.resolve().parts for root in roots]
-    for length in range(1, max((len(one) for one in parts), default=1) + 1):
+def _labels(results: Sequence[Results]) -> list[str]:
+    """The names of the campaigns where these differ, else the shortest ends of the paths that do."""
+    names = [shortened(one_line(one.name), _LONGEST_LABEL) for one in results]
+    if len(set(names)) == len(names) and all(names):
+        return names
+    parts = [one.layout.root.resolve().parts for one in results]
+    for length in range(1, max(map(len, parts)) + 1):
         labels = ["/".join(one[-length:]) for one in parts]
         if len(set(labels)) == len(labels):
-            return labels
-    return [str(root) for root in roots]
+            return [one_line(label) for label in labels]
+    return [str(one.layout.root) for one in results]

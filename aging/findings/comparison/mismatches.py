@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,19 +83,19 @@ def _hashes(side: Side) -> Mapping[str, str]:
     return {key.removeprefix(f"{side.name}/"): one for key, one in given.items() if key.startswith(f"{side.name}/")}
 
 
-def refusal(faced: Facing, found: Sequence[Mismatch]) -> list[Mistake]:
-    """The mismatches as mistakes, each with what allows it."""
-    where = f"{faced.other.source.label}: {faced.other.name}"
-    if faced.baseline.source is faced.other.source:
-        where = faced.other.name
-    return [
-        Mistake(
-            f"{where}: {one.key}",
-            f"{_cut(one.other)}, but {_cut(one.baseline)} in the baseline; --allow {one.kind} compares all the same",
-            MistakeCode.CONFLICT,
-        )
-        for one in found
-    ]
+def refusal(found: Sequence[tuple[Facing, Sequence[Mismatch]]]) -> list[Mistake]:
+    """The mismatches of all matches as mistakes, each once, with the class that allows it."""
+    shared: dict[tuple[str, Mismatch], list[str]] = {}
+    for faced, unlike_keys in found:
+        for one in unlike_keys:
+            shared.setdefault((faced.other.source.label, one), []).append(faced.other.name)
+    of_source = Counter(faced.other.source.label for faced, _ in found)
+    mistakes = []
+    for (label, one), names in shared.items():
+        where = f"{label}: " if len(names) == of_source[label] else f"{label}: {', '.join(names)}: "
+        what = f"{_cut(one.other)}, but {_cut(one.baseline)} in the baseline (--allow {one.kind})"
+        mistakes.append(Mistake(f"{where}{one.key}", what, MistakeCode.CONFLICT))
+    return mistakes
 
 
 def what_differs(found: Sequence[Source], faced: Sequence[Facing]) -> list[ManifestDifference]:
