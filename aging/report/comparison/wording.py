@@ -153,6 +153,11 @@ def relative(one: Difference) -> str:
     return NONE if one.relative is None else f"{_percent(one.relative)}"
 
 
+def per(statistic: Statistic) -> str:
+    """What a rate is per, as the formatter writes it; empty of all else."""
+    return _PER.get(statistic, "")
+
+
 def tone(one: Difference) -> str:
     """The color class of a verdict."""
     return "mute" if one.worse is None else "bad" if one.worse else "good"
