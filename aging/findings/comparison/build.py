@@ -58,7 +58,7 @@ def compare(results: Sequence[Results], tests: Mapping[str, TrendTest], asked: A
         measurements=_measurements(found, faced),
         matches=matches,
         what_differs=what_differs(found, faced),
-        differences=_judged(faced, quantities, level),
+        differences=judged(faced, quantities, level),
         remarks=[*_remarks(found, faced, matches, quantities), *_allowed(allowed)],
     )
 
@@ -107,7 +107,8 @@ def _match(faced: Facing) -> Match:
     return Match(faced.baseline.name, faced.other.name, faced.place, begin, end, runs, faced.paired)
 
 
-def _judged(faced: Sequence[Facing], quantities: Mapping[int, Sequence[Quantity]], level: float) -> list[Difference]:
+def judged(faced: Sequence[Facing], quantities: Mapping[int, Sequence[Quantity]], level: float) -> list[Difference]:
+    """The quantities of every match, by its place, with verdicts under one control of false discoveries."""
     every = [(place, one) for place, group in quantities.items() for one in group]
     families: dict[str, list[int]] = {}
     for index, (place, one) in enumerate(every):
@@ -183,11 +184,11 @@ def _remarks(
             for side in (one.baseline, one.other)
             for window in side.windows.values()
         )
-        judged = match.end_seconds - match.begin_seconds
-        if judged < (1 - _SHORTENED) * longest:
+        seconds = match.end_seconds - match.begin_seconds
+        if seconds < (1 - _SHORTENED) * longest:
             text = (
                 f"{one.other.name} of {one.other.source.label}: judged from {match.begin_seconds:.0f} s to "
-                f"{match.end_seconds:.0f} s of load, {readable_duration(judged)} that all runs have, of "
+                f"{match.end_seconds:.0f} s of load, {readable_duration(seconds)} that all runs have, of "
                 f"{readable_duration(longest)} that the longest has."
             )
             yield Remark("shortened", text, warning=True)

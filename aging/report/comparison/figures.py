@@ -45,8 +45,8 @@ def difference_forest(found: Comparison, indicator: str, statistic: Statistic) -
     )
 
 
-def memory_charts(found: Comparison, measured: Sequence[Measured]) -> Iterator[Chart]:
-    """The memory of both sides of each match, all replicas, on one axis of seconds of load.
+def memory_charts(found: Comparison, measured: Sequence[Measured]) -> Iterator[tuple[str, Chart]]:
+    """By deployment of the baseline: its memory and that of its counterparts, all replicas, on one axis of time.
 
     ``measured`` are the result directories, the baseline's first; of one directory it alone.
     """
@@ -68,7 +68,7 @@ def memory_charts(found: Comparison, measured: Sequence[Measured]) -> Iterator[C
                     windows.append(window)
             began |= {origin(source.results, [(name, replica) for replica in runs])} if runs else set()
         if lines:
-            yield _chart(baseline, lines, windows, own[0], " or ".join(sorted(began)))
+            yield baseline, _chart(baseline, lines, windows, own[0], " or ".join(sorted(began)))
 
 
 def _chart(name: str, lines: Sequence[Line], windows: Sequence[Window], match: Match, began: str) -> Chart:

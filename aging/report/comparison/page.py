@@ -15,7 +15,7 @@ from aging.findings.comparison.types import Comparison, Difference
 from aging.findings.series import Measured
 from aging.report.charts.svg import LARGE, Shape, figure_svg
 from aging.report.comparison import wording
-from aging.report.comparison.content import COLUMNS, cells, rows
+from aging.report.comparison.content import cells, rows
 from aging.report.comparison.figures import forests, memory_charts
 from aging.report.html.figure import figure_element
 from aging.report.html.scripts import chart_scripts
@@ -27,11 +27,19 @@ _WIDE = Shape(760, 300)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A difference as it is shown."""
+    """A difference as it is shown; ``growth`` are the verdicts of both series where growth is compared."""
 
-    cells: Sequence[str]
-    growth: str
+    indicator: str
+    quantity: str
+    baseline: str
+    other: str
+    change: str
+    limits: str
+    q: str
+    verdict: str
+    smallest: str
     relative: str
+    growth: tuple[str, str] | None
     tone: str
 
 
@@ -58,7 +66,7 @@ def write_page(found: Comparison, results: Sequence[Results], path: Path) -> Non
 def page(found: Comparison, results: Sequence[Results]) -> str:
     """The page as HTML; ``results`` are the directories that were compared, the baseline first."""
     measured = [Measured(one) for one in results]
-    charts = [figure_element(one, figure_svg(one, _WIDE)) for one in memory_charts(found, measured)]
+    charts = [figure_element(one, figure_svg(one, _WIDE)) for _, one in memory_charts(found, measured)]
     return (
         environment()
         .get_template("comparison.html.j2")
@@ -69,7 +77,6 @@ def page(found: Comparison, results: Sequence[Results]) -> str:
             title=" and ".join(one.label for one in found.measurements),
             headline=wording.headline(found),
             sentences=list(wording.sentences(found)),
-            columns=COLUMNS,
             groups=[_group(found, place) for place in range(len(found.matches))],
             forests=[figure_element(one, figure_svg(one, LARGE)) for one in forests(found)],
             memory=charts,
@@ -92,7 +99,8 @@ def _group(found: Comparison, place: int) -> Group:
 
 
 def _row(one: Difference) -> Row:
-    growth = ""
-    if one.baseline.growth is not None and one.other.growth is not None:
-        growth = f"{one.baseline.growth} → {one.other.growth}"
-    return Row(cells(one), growth, wording.relative(one), wording.tone(one))
+    before, after = one.baseline.growth, one.other.growth
+    growth = None if before is None or after is None else (before, after)
+    indicator, quantity, baseline, other, change, limits, q, verdict, smallest = cells(one)
+    relative, tone = wording.relative(one), wording.tone(one)
+    return Row(indicator, quantity, baseline, other, change, limits, q, verdict, smallest, relative, growth, tone)

@@ -48,6 +48,7 @@ _KEY: Sequence[tuple[str, Statistic]] = (
     (OUTPUT_TOKENS, "per_second"),
 )
 _NAMED = 3
+_MANY = 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,17 @@ class Sentence:
 
 def headline(found: Comparison) -> Sentence:
     """What a reader decides by: what got worse, else what got better, else that nothing was shown."""
-    worse, better = (_counted([one for one in found.shown if one.worse is sense]) for sense in (True, False))
+    worse, better = ([one for one in found.shown if one.worse is sense] for sense in (True, False))
+    if worse or better:
+        first = min(worse or better, key=_importance)
+        above_all = f": {match_name(found, found.matches[first.match])}: {_said(first)}"
     if worse:
-        also = f"; better in {better}" if better else ""
-        return Sentence(f"Worse than the baseline in {_quantities(worse)}{also}", "bad")
+        also = f" (better in {_counted(better)})" if better else ""
+        return Sentence(f"Worse than the baseline in {_quantities(_counted(worse))}{also}{above_all}", "bad")
     if better:
-        return Sentence(f"Better than the baseline in {_quantities(better)}, worse in none", "good")
+        return Sentence(
+            f"Better than the baseline in {_quantities(_counted(better))}, worse in none{above_all}", "good"
+        )
     judged = _counted([one for one in found.differences if one.p is not None])
     return Sentence(f"No difference shown in {_quantities(judged)}", "mute")
 
@@ -149,8 +155,10 @@ def smallest(one: Difference) -> str:
 
 
 def relative(one: Difference) -> str:
-    """The difference as a part of the baseline: ``+12 %``."""
-    return NONE if one.relative is None else f"{_percent(one.relative)}"
+    """The difference as a part of the baseline: ``+12 %``; of ten times as much and more how many times it is."""
+    if one.relative is None:
+        return NONE
+    return f"{1 + one.relative:.3g} times" if one.relative >= _MANY else _percent(one.relative)
 
 
 def per(statistic: Statistic) -> str:
