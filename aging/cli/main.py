@@ -20,7 +20,7 @@ from aging.core.errors import AgingError, ExitCode
 
 VERBS = (
     *("run", "resume", "stop", "status", "observe", "guard", "check", "plan", "calibrate"),
-    *("rejuvenate", "trend", "scan", "validate", "doctor", "analyze", "report", "model", "env", "completion"),
+    *("rejuvenate", "trend", "scan", "validate", "doctor", "analyze", "report", "compare", "model", "env", "completion"),
 )
 
 _DESCRIPTION = """\

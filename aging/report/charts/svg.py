@@ -303,7 +303,8 @@ def _limits(row: Estimate) -> tuple[float, float] | None:
 
 def _per(forest: Forest, scale: Scale) -> str:
     per = {"h": "hour"}.get(forest.per, forest.per)
-    return f"{scale.name or forest.quantity} per {per}"
+    name = scale.name or forest.quantity
+    return f"{name} per {per}" if per else name
 
 
 def _heat_left(figure: HeatMap) -> float:
