@@ -83,13 +83,8 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, status: int, text: str, kind: str = PLAIN, **headers: str) -> Response:
-        return cls(
-            status,
-            kind,
-            text.encode(errors="replace"),
-            {name.replace("_", "-"): value for name, value in headers.items()},
-        )
+    def of(cls, status: int, text: str, kind: str = PLAIN, headers: Mapping[str, str] | None = None) -> Response:
+        return cls(status, kind, text.encode(errors="replace"), headers or {})
 
 
 @dataclass(frozen=True, slots=True)
