@@ -168,10 +168,11 @@ class Progress:
         runs = [self._runs[key].progress(run) for key, run in state.runs.items()]
         seen = [follower.seen_until for follower in self._runs.values() if follower.seen_until is not None]
         now = Timeline(state.shift).of(time.monotonic())
-        return Snapshot(state, runs, max(seen, default=None), now, _runner_alive(self._layout, state))
+        return Snapshot(state, runs, max(seen, default=None), now, runner_alive(self._layout, state))
 
 
-def _runner_alive(layout: Layout, state: CampaignState) -> bool:
+def runner_alive(layout: Layout, state: CampaignState) -> bool:
+    """Whether a runner process owns the directory."""
     if (owner := owner_of(layout.root)) is not None:
         return owner.role == "runner"
     # A directory of an earlier release has no lock.
@@ -212,6 +213,19 @@ class Course:
         if len(self._memory) > _COURSE_POINTS:  # halve the history, double the stride: bounded for any length
             self._memory = self._memory[::2]
             self._stride *= 2
+
+    def packed(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        known = {"memory": self._memory, "stride": self._stride, "skipped": self._skipped}
+        return {**known, "generation": self._generation, "first": self.first, "last": self.last}
+
+    @classmethod
+    def unpacked(cls, packed: Mapping[str, Any]) -> Course:
+        found = cls()
+        found._memory = [(t, memory) for t, memory in packed["memory"]]
+        found._stride, found._skipped = packed["stride"], packed["skipped"]
+        found._generation, found.first, found.last = packed["generation"], packed["first"], packed["last"]
+        return found
 
     def rate(self, load_start: float | None) -> PresentRate | None:
         """Computed again when there is another point, which is rarer the longer the history is."""
