@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from aging.core.quantities import parse_duration, parse_size
+from aging.core.web import Address
 from aging.findings.asked import Limit
 
 _MOST_LOOKS = 100
@@ -112,6 +113,14 @@ def url(text: str) -> str:
     if not re.match(r"https?://[^/]+", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a URL; write it as in http://127.0.0.1:8000/metrics")
     return text
+
+
+def listen(text: str) -> Address:
+    """An address to listen on."""
+    try:
+        return Address.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def looks(text: str) -> int:
