@@ -1,8 +1,8 @@
 """Show a campaign in the browser while it runs, and export its metrics; the directory is only read.
 
 The page has the progress, the series, the verdict so far with its uncertainty, the events and the servers' logs. It may
-be opened for a campaign that runs, has ended or was killed. It answers this host alone; any other address needs a token,
-which the browser is given once: http://HOST:PORT/?token=TOKEN. A scraper sends `Authorization: Bearer TOKEN`.
+be opened for a campaign that runs, has ended or was killed. It answers this host alone; any other address needs a
+token, which the browser is given once: http://HOST:PORT/?token=TOKEN. A scraper sends `Authorization: Bearer TOKEN`.
 /metrics is OpenMetrics, /healthz answers 200 or 503. Ctrl-C ends it; the campaign does not notice.
 """
 

@@ -10,7 +10,6 @@ from aging.core.metrics import PRIMARY
 from aging.report.charts.chart import Band, Chart, Floats, Line, Mark
 from aging.report.charts.key import run_key
 from aging.serve.campaign import RunFollower
-from aging.serve.cells import Envelope
 from aging.serve.journal_log import RunKey, RunMark
 
 _LEAST_SPAN = 2.0**20
@@ -31,14 +30,12 @@ def run_charts(key: RunKey, run: RunFollower, marks: Sequence[RunMark]) -> Seque
 
 def memory_chart(key: RunKey, run: RunFollower, marks: Sequence[RunMark]) -> Chart | None:
     """Anonymous memory plus swap."""
-    envelope = run.series.indicators.get(PRIMARY)
-    return None if envelope is None else _envelope_chart("memory", key, run, marks, PRIMARY, envelope)
+    return _envelope_chart(run, key, marks, PRIMARY, "Memory")
 
 
 def indicator_chart(key: RunKey, run: RunFollower, marks: Sequence[RunMark], indicator: str) -> Chart | None:
     """Any indicator of a run; None where it has no values."""
-    envelope = run.series.indicators.get(indicator)
-    return None if envelope is None else _envelope_chart("indicator", key, run, marks, indicator, envelope)
+    return _envelope_chart(run, key, marks, indicator, indicator)
 
 
 def ttft_chart(key: RunKey, run: RunFollower, marks: Sequence[RunMark]) -> Chart | None:
@@ -54,7 +51,7 @@ def ttft_chart(key: RunKey, run: RunFollower, marks: Sequence[RunMark]) -> Chart
     logarithmic = greatest > _LOG_FROM * least > 0
     return Chart(
         key=run_key("ttft", *key),
-        title=f"{_name(key)}: time to first token",
+        title="Time to first token",
         label=f"Median and 95th percentile of the time to first token of {_name(key)} over time",
         quantity="client_ttft_seconds",
         origin=origin,
@@ -82,7 +79,7 @@ def requests_chart(key: RunKey, run: RunFollower, marks: Sequence[RunMark]) -> C
         return None
     return Chart(
         key=run_key("requests", *key),
-        title=f"{_name(key)}: requests per second",
+        title="Requests per second",
         label=f"Requests per second of {_name(key)} over time",
         quantity="requests_per_second",
         origin=origin,
@@ -100,9 +97,12 @@ def span_of(run: RunFollower) -> float:
     return _last(run, _origin(run)[0])
 
 
-def _envelope_chart(  # noqa: PLR0913 - what a chart is made of
-    kind: str, key: RunKey, run: RunFollower, marks: Sequence[RunMark], indicator: str, envelope: Envelope
+def _envelope_chart(
+    run: RunFollower, key: RunKey, marks: Sequence[RunMark], indicator: str, title: str
 ) -> Chart | None:
+    envelope = run.series.indicators.get(indicator)
+    if envelope is None:
+        return None
     zero, origin = _origin(run)
     times, low, high, mean = envelope.curves()
     t, (low, high, mean) = _since(times - zero, low, high, mean)
@@ -112,8 +112,8 @@ def _envelope_chart(  # noqa: PLR0913 - what a chart is made of
     bottom, top = _limits(low, high, metric)
     name = _name(key)
     return Chart(
-        key=run_key(kind, *key, *([] if kind == "memory" else [indicator])),
-        title=f"{name}: {'memory' if kind == 'memory' else indicator}",
+        key=run_key("memory", *key) if title != indicator else run_key("indicator", *key, indicator),
+        title=title,
         label=f"{metric}{f' of {part}' if part else ''} of {name} over time",
         quantity=metric,
         origin=origin,

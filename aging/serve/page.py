@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
@@ -27,6 +28,7 @@ from aging.store.events import Event
 
 _MOST_DETAILS = 300
 _MOST_NAME = 200
+_MOST_PROBLEMS = 20
 _NOTABLE = frozenset(("aging", "exhausted", "capped"))
 _PLACE = Markup('<svg class="place" viewBox="0 0 540 262" role="img" aria-label="{}"></svg>')
 _CHOOSE = '<option value="">choose an indicator …</option>'
@@ -110,17 +112,27 @@ def runs(snapshot: Snapshot, rates: Mapping[tuple[str, int], float | None]) -> s
     """A row per run: what it does, its requests, its memory and the present rate of that."""
     if not snapshot.runs:
         return '<p class="empty">No server has been started yet.</p>'
-    head = (
-        *("Deployment", "State", "Requests", "Per second", "Errors", "Dropped", f"TTFT since {TTFT_BASE}"),
-        *("Memory", "Now per hour", "95 % interval", "Course"),
+    head = ("Deployment", "State", *(f"#{name}" for name in _NUMBERS), "Course")
+    rows = (_run_row(run, snapshot.now, rates.get((run.deployment, run.replica))) for run in snapshot.runs)
+    return _table("runs stacked", head, rows)
+
+
+_NUMBERS = (
+    *("Requests", "Per second", "Errors", "Dropped", f"TTFT since {TTFT_BASE}"),
+    *("Memory", "Now per hour", "95 % interval"),
+)
+
+
+def _table(kind: str, head: Sequence[str], rows: Iterable[str]) -> str:
+    """A table whose columns have these names; ``#`` begins the name of a column of numbers."""
+    cells = "".join(
+        f'<th scope="col"{_NUM if name.startswith("#") else ""}>{text_of(name.removeprefix("#"))}</th>' for name in head
     )
-    cells = "".join(f'<th scope="col"{_num(place)}>{text_of(name)}</th>' for place, name in enumerate(head))
-    rows = "".join(_run_row(run, snapshot.now, rates.get((run.deployment, run.replica))) for run in snapshot.runs)
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"
+    body = "".join(f"<tr{row}</tr>" for row in rows)
+    return f'<table class="{kind}"><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _num(place: int) -> str:
-    return ' class="num"' if 2 <= place <= 9 else ""
+_NUM = ' class="num"'
 
 
 def _run_row(run: RunProgress, now: float, rate: float | None) -> str:
@@ -138,13 +150,16 @@ def _run_row(run: RunProgress, now: float, rate: float | None) -> str:
         shown,
         bounds,
     )
-    phase = run_phase(run, now)
-    tone = ' class="bad"' if run.state.phase == "died" else ""
-    cells = "".join(f'<td class="num">{text_of(one)}</td>' for one in numbers)
+    tone = " bad" if run.state.phase == "died" else ""
+    cells = "".join(
+        f'<td class="num" data-label="{text_of(name)}">{text_of(one)}</td>'
+        for name, one in zip(_NUMBERS, numbers, strict=True)
+    )
     course = sparkline(run.course, least_span=2**20)
     return (
-        f'<tr><th scope="row">{text_of(run_title(run), _MOST_NAME)}</th><td{tone}>{text_of(phase)}</td>{cells}'
-        f'<td class="spark" aria-hidden="true">{course}</td></tr>'
+        f'><th scope="row">{text_of(run_title(run), _MOST_NAME)}</th>'
+        f'<td class="labelled{tone}" data-label="State">{text_of(run_phase(run, now))}</td>{cells}'
+        f'<td class="spark" aria-hidden="true">{course}</td>'
     )
 
 
@@ -177,12 +192,8 @@ def _notable(one: Judged) -> bool:
 
 
 def _judged_table(judged: Sequence[Judged]) -> str:
-    head = ("Deployment", "Verdict", "Growth per hour", "Smallest detectable", "Outlook and what would decide")
-    cells = "".join(
-        f'<th scope="col"{" class=num" if place in (2, 3) else ""}>{name}</th>' for place, name in enumerate(head)
-    )
-    rows = "".join(_judged_row(one) for one in judged)
-    return f'<table class="verdicts stacked"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>'
+    head = ("Deployment", "Verdict", "#Growth per hour", "#Smallest detectable", "Outlook and what would decide")
+    return _table("verdicts stacked", head, map(_judged_row, judged))
 
 
 def _judged_row(one: Judged) -> str:
@@ -191,41 +202,45 @@ def _judged_row(one: Judged) -> str:
     least = format.size(one.indicator, one.detectable_per_hour, "h")
     told = "".join(f'<span class="sub">{text_of(line)}</span>' for line in (one.outlook, *one.open) if line)
     return (
-        f'<tr class="{one.tone}"><th scope="row">{text_of(one.deployment, _MOST_NAME)}'
+        f' class="{one.tone}"><th scope="row">{text_of(one.deployment, _MOST_NAME)}'
         f'<span class="sub">{text_of(one.indicator, _MOST_NAME)}</span></th>'
-        f'<td data-label="Verdict"><span class="chip {one.tone}">{_MARK.get(one.tone, "?")} {text_of(one.verdict)}</span>'
+        '<td data-label="Verdict">'
+        f'<span class="chip {one.tone}">{_MARK.get(one.tone, "?")} {text_of(one.verdict)}</span>'
         f'<span class="sub">{text_of(one.said)}</span></td>'
         f'<td class="num" data-label="Growth per hour"><span class="main">{text_of(rate)}</span>'
         f'<span class="sub">{text_of(bounds)}</span></td>'
-        f'<td class="num" data-label="Smallest detectable">{text_of(least)}</td><td>{told}</td></tr>'
+        f'<td class="num" data-label="Smallest detectable">{text_of(least)}</td><td>{told}</td>'
     )
 
 
 def _rest(judged: Sequence[Judged]) -> str:
     if not judged:
         return ""
-    counts: dict[str, int] = {}
-    for one in judged:
-        counts[one.verdict] = counts.get(one.verdict, 0) + 1
-    said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items(), key=lambda one: -one[1]))
-    rows = "".join(
-        f'<tr><th scope="row">{text_of(one.deployment, _MOST_NAME)}</th><td>{text_of(one.indicator, _MOST_NAME)}</td>'
-        f'<td>{text_of(one.verdict)}</td><td class="num">{text_of(format.slope(one.indicator, one.rate_per_hour, "h"))}</td></tr>'
-        for one in judged
-    )
-    head = '<th scope="col">Deployment</th><th scope="col">Indicator</th><th scope="col">Verdict</th><th scope="col" class="num">Per hour</th>'
+    counts = Counter(one.verdict for one in judged)
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    table = _table("findings", ("Deployment", "Indicator", "Verdict", "#Per hour"), map(_rest_row, judged))
     return (
         f"<details><summary>{len(judged)} further indicators: {text_of(said)}</summary>"
-        f'<div class="wide" tabindex="0" role="region" aria-label="Further indicators"><table class="findings"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>'
+        f'<div class="wide" tabindex="0" role="region" aria-label="Further indicators">{table}</div></details>'
+    )
+
+
+def _rest_row(one: Judged) -> str:
+    rate = format.slope(one.indicator, one.rate_per_hour, "h")
+    return (
+        f'><th scope="row">{text_of(one.deployment, _MOST_NAME)}</th><td>{text_of(one.indicator, _MOST_NAME)}</td>'
+        f'<td>{text_of(one.verdict)}</td><td class="num">{text_of(rate)}</td>'
     )
 
 
 def _problems(problems: Sequence[str]) -> str:
     if not problems:
         return ""
-    items = "".join(f"<li>{text_of(one)}</li>" for one in problems[:20])
-    more = "" if len(problems) <= 20 else f'<p class="note">and {len(problems) - 20} more</p>'
-    return f'<details><summary>{len(problems)} problems recorded so far</summary><ul class="problems">{items}</ul>{more}</details>'
+    items = "".join(f"<li>{text_of(one)}</li>" for one in problems[:_MOST_PROBLEMS])
+    rest = len(problems) - _MOST_PROBLEMS
+    more = "" if rest <= 0 else f'<p class="note">and {rest} more</p>'
+    title = f"{len(problems)} problems recorded so far"
+    return f'<details><summary>{title}</summary><ul class="problems">{items}</ul>{more}</details>'
 
 
 def series(titles: Sequence[str], charts: Sequence[Sequence[Chart]]) -> str:
@@ -257,10 +272,8 @@ def events(latest: Sequence[Event], count: int) -> str:
     """The last events, newest first."""
     if not latest:
         return '<p class="empty">The journal is empty.</p>'
-    rows = "".join(_event_row(one) for one in reversed(latest))
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("UTC", "Event", "Deployment", "Details"))
     more = "" if count <= len(latest) else f'<p class="note">The last {len(latest)} of {count:,} events.</p>'
-    return f"{more}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return more + _table("events", ("UTC", "Event", "Deployment", "Details"), map(_event_row, reversed(latest)))
 
 
 def _event_row(event: Event) -> str:
@@ -270,7 +283,7 @@ def _event_row(event: Event) -> str:
         when = format.NONE
     details = " · ".join(_details(event))
     cells = (when, event.kind, event.deployment or format.NONE, details)
-    return "<tr>" + "".join(f"<td>{text_of(one)}</td>" for one in cells) + "</tr>"
+    return ">" + "".join(f"<td>{text_of(one)}</td>" for one in cells)
 
 
 def _details(event: Event) -> Iterator[str]:
