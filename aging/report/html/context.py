@@ -10,7 +10,9 @@ from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.series import Measured
 from aging.findings.types import Finding, Findings
-from aging.report.charts.run_data import LatencyTrace, MemoryTrace, latency_trace, memory_trace
+from aging.report.charts.chart import Chart
+from aging.report.charts.latency import latency_chart
+from aging.report.charts.memory import memory_chart
 from aging.store.events import DeploymentDied, Event
 from aging.store.manifest import Manifest
 from aging.store.results import Results
@@ -64,16 +66,16 @@ class Context:
         return [[run for run in self.runs if run[0] == name] for name in self.results.deployments]
 
     @cached_property
-    def memory(self) -> Mapping[tuple[str, int], MemoryTrace]:
+    def memory(self) -> Mapping[tuple[str, int], Chart]:
         """The primary indicator of every run that has one."""
-        traces = {run: memory_trace(self.measured, *run, self.found.get((run[0], PRIMARY))) for run in self.runs}
-        return {run: trace for run, trace in traces.items() if trace is not None}
+        charts = {run: memory_chart(self.measured, *run, self.found.get((run[0], PRIMARY))) for run in self.runs}
+        return {run: chart for run, chart in charts.items() if chart is not None}
 
     @cached_property
-    def latency(self) -> Mapping[tuple[str, int], LatencyTrace]:
+    def latency(self) -> Mapping[tuple[str, int], Chart]:
         """Times to first token of every run that has requests."""
-        traces = {run: latency_trace(self.measured, *run) for run in self.runs}
-        return {run: trace for run, trace in traces.items() if trace is not None}
+        charts = {run: latency_chart(self.measured, *run) for run in self.runs}
+        return {run: chart for run, chart in charts.items() if chart is not None}
 
     def since_start(self, event: Event) -> float | None:
         """Seconds from the campaign's start to an event."""
