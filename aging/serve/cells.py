@@ -12,17 +12,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
-Array = np.ndarray[Any, np.dtype[Any]]
+from aging.report.charts.cells import CELLS, broken
+from aging.report.charts.chart import Floats
 
-CELLS = 480
-"""Of a series; between half of them and all are in use."""
+Array = np.ndarray[Any, np.dtype[Any]]
 
 _FIRST_WIDTH = 1.0
 _FEW = 8
 """Up to so many values one by one is faster."""
-
-_GAP = 5.0
 
 
 class Cells:
@@ -128,18 +125,8 @@ class Envelope(Cells):
         used = slice(self.used)
         there = np.flatnonzero(self.count[used])
         t, mean = self.middles()[there], self.total[there] / self.count[there]
-        curves: tuple[Floats, Floats, Floats, Floats] = broken(t, self.low[there], self.high[there], mean)
-        return curves
-
-
-def broken(t: Floats, *values: Floats) -> Any:
-    """The times and values with a NaN in every pause that is much longer than the usual one."""
-    if t.size < 3:
-        return t, *values
-    steps = np.diff(t)
-    gaps = np.flatnonzero(steps > _GAP * np.median(steps)) + 1
-    middles = (t[gaps] + t[gaps - 1]) / 2
-    return np.insert(t, gaps, middles), *(np.insert(one, gaps, np.nan) for one in values)
+        times, (low, high, middle) = broken(t, (self.low[there], self.high[there], mean))
+        return times, low, high, middle
 
 
 class Quantiles(Cells):
@@ -175,8 +162,8 @@ class Quantiles(Cells):
         found = [
             self._LEAST * self._STEP ** ((sums[there] < share * sums[there, -1:]).sum(axis=1) + 0.5) for share in shares
         ]
-        curves: tuple[Floats, ...] = broken(self.middles()[there], *found)
-        return curves
+        times, lines = broken(self.middles()[there], found)
+        return times, *lines
 
 
 class Counts(Cells):

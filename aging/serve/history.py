@@ -11,7 +11,7 @@ import numpy as np
 
 from aging.core.metrics import PRIMARY
 from aging.core.records import TREE
-from aging.serve.cells import Floats
+from aging.report.charts.chart import Floats
 from aging.serve.run_series import RunSeries
 from aging.store.segments import SEALED
 

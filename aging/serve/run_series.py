@@ -11,9 +11,10 @@ import numpy as np
 from aging.core.metrics import PRIMARY
 from aging.core.records import TREE, is_process_entity
 from aging.findings.latencies import time_to_first_token
+from aging.report.charts.chart import Floats
 from aging.report.present_rate import PresentRate
 from aging.report.progress import TTFT_BASE, Course
-from aging.serve.cells import Counts, Envelope, Floats, Quantiles
+from aging.serve.cells import Counts, Envelope, Quantiles
 
 MOST_INDICATORS = 250
 """Of a run, each with 16 KB; further ones are counted and not kept."""
