@@ -38,12 +38,13 @@ class CampaignRun:
     """Why it ended early, if an early look or a watchdog ended it; else None."""
 
 
-def run_campaign(
+def run_campaign(  # noqa: PLR0913 - what is run, and what goes on beside
     campaign_text: CampaignText,
     results: Path,
     overrides: Mapping[str, Any],
     console: Console,
     gate: Gate | None = None,
+    *,
     page: PageAt | None = None,
 ) -> CampaignRun:
     """Check, run, seal, analyze and report a campaign; end it early once its ``gate`` is decided.

@@ -155,8 +155,6 @@ class Web:
         try:
             if self.clients <= self._most:
                 await self._answer(reader, writer)
-            else:
-                writer.write(_head(503, {"Content-Length": "0", "Retry-After": "5"}))
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client is gone or too slow, or this process ends
         finally:

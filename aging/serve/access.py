@@ -132,7 +132,7 @@ def _host(header: str) -> str | None:
     if header.startswith("["):
         inside, closed, _ = header[1:].partition("]")
         return inside if closed else None
-    return header.partition(":")[0] or None
+    return header.partition(":")[0].lower() or None
 
 
 def _cookies(request: Request) -> Mapping[str, str]:

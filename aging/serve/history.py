@@ -12,7 +12,8 @@ import numpy as np
 from aging.core.metrics import PRIMARY
 from aging.core.records import TREE
 from aging.report.charts.chart import Floats
-from aging.serve.run_series import RunSeries
+from aging.serve.cells import Counts
+from aging.serve.run_series import MOST_SECONDS, RunSeries, failure_kind
 from aging.store.segments import SEALED
 
 READ = "aging.serve.history:read"
@@ -84,7 +85,7 @@ def _add_samples(series: RunSeries, table: Any, load_start: float | None) -> Non
     generations = _numbers(table, "generation") if "generation" in names else np.ones(t.size)
     metrics = {name: _numbers(table, name) for name in table.column_names if _is_metric(table, name)}
     for entity in dict.fromkeys(entities.tolist()):
-        mine = (entities == entity) & np.isfinite(t)
+        mine = (entities == entity) & (np.abs(t) < MOST_SECONDS)
         if not mine.any() or not isinstance(entity, str):
             continue
         of = {name: values[mine] for name, values in metrics.items()}
@@ -104,11 +105,11 @@ def _add_course(series: RunSeries, t: Floats, generations: Floats, memory: Float
 def _add_requests(series: RunSeries, table: Any) -> None:
     finished = _numbers(table, "finished")
     status = np.asarray(table["status"].to_pylist(), dtype=object)
-    for one in dict.fromkeys(status.tolist()):
-        mine = (status == one) & np.isfinite(finished)
+    for one in Counts.KINDS:
+        mine = (status == one) & (np.abs(finished) < MOST_SECONDS)
         if mine.any():
             failures = dict(_failures(table, mine)) if one == "error" else {}
-            series.add_outcomes(finished[mine], str(one), failures)
+            series.add_outcomes(finished[mine], one, failures)
     if {"streaming", "first_token", "sent"} <= set(table.column_names):
         ttft = _numbers(table, "first_token") - _numbers(table, "sent")
         streamed = np.asarray(table["streaming"].to_pylist(), dtype=object) == True  # noqa: E712 - null is not false
@@ -118,7 +119,7 @@ def _add_requests(series: RunSeries, table: Any) -> None:
 
 def _failures(table: Any, mine: np.ndarray[Any, Any]) -> Iterator[tuple[str, int]]:
     kinds = table["failure"].to_pylist() if "failure" in table.column_names else [None] * len(mine)
-    found = np.asarray([str(kind or "unknown") for kind in kinds], dtype=object)[mine]
+    found = np.asarray([failure_kind(kind) for kind in kinds], dtype=object)[mine]
     for kind in set(found.tolist()):
         yield kind, int((found == kind).sum())
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard, get_args
 
 import numpy as np
 
 from aging.core.metrics import PRIMARY
-from aging.core.records import TREE, is_process_entity
+from aging.core.records import TREE, Failure, is_process_entity
 from aging.findings.latencies import time_to_first_token
 from aging.report.charts.chart import Floats
 from aging.report.present_rate import PresentRate
 from aging.report.progress import TTFT_BASE, Course
 from aging.serve.cells import Counts, Envelope, Quantiles
+
+MOST_SECONDS = 1e12
+"""Beyond thirty thousand years is no time of a campaign."""
 
 MOST_INDICATORS = 250
 """Of a run, each with 16 KB; further ones are counted and not kept."""
@@ -23,6 +26,9 @@ RECENT_SECONDS = 30.0
 """Of the latencies and rates "now"."""
 
 _MOST_RECENT = 5000
+_FAILURES = frozenset(get_args(Failure))
+_NUMBERS = frozenset((int, float))
+_MOST = 1e300
 _WHOLE = frozenset((TREE, "engine"))
 _NO_METRIC = frozenset(
     ("wall", "mono", "generation", "entity", "late", "missed", "missing", "pids", "parent", "command", "described")
@@ -34,6 +40,21 @@ def series_name(metric: str, entity: str) -> str | None:
     if entity in _WHOLE:
         return metric
     return None if is_process_entity(entity) else f"{metric} {entity}"
+
+
+def failure_kind(kind: object) -> str:
+    """A kind of error; ``unknown`` for one that an earlier release did not record."""
+    return kind if isinstance(kind, str) and kind in _FAILURES else "unknown"
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a finite number, and not a truth."""
+    return type(value) in _NUMBERS and -_MOST < value < _MOST  # type: ignore[operator]
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    """Whether it can be a time of a campaign."""
+    return type(value) in _NUMBERS and -MOST_SECONDS < value < MOST_SECONDS  # type: ignore[operator]
 
 
 class RunSeries:
@@ -57,30 +78,30 @@ class RunSeries:
     def add_samples(self, rows: Iterable[Mapping[str, Any]], load_start: float | None) -> None:
         """Rows of a sampler, in order of time."""
         for row in rows:
-            t, entity = row.get("mono"), row.get("entity", TREE)
-            if not isinstance(t, int | float) or not isinstance(entity, str):
+            t, entity, generation = row.get("mono"), row.get("entity", TREE), row.get("generation")
+            if not _is_time(t) or not isinstance(entity, str):
                 continue
-            generation = row.get("generation")
-            if entity == TREE and isinstance(row.get(PRIMARY), int | float):
+            if entity == TREE and _is_number(row.get(PRIMARY)):
                 self.course.begin(generation)
                 self.course.add(row[PRIMARY], t, load_start)
             self._seen(t, sampled=entity == TREE)
             for metric, value in row.items():
-                if metric not in _NO_METRIC and isinstance(value, int | float):
-                    self._add(metric, entity, t, float(value), generation)
+                if metric not in _NO_METRIC and _is_number(value):
+                    self._add(metric, entity, t, value, generation)
 
     def add_requests(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Request records, in the order of their ends."""
         times, latencies = [], []
         for row in rows:
-            finished = row.get("finished")
-            if not isinstance(finished, int | float):
+            finished, status = row.get("finished"), row.get("status", "error")
+            if not _is_time(finished) or status not in Counts.KINDS:
                 continue
-            status, ttft = str(row.get("status", "error")), time_to_first_token(row, TTFT_BASE)
+            timed = _is_time(row.get(TTFT_BASE)) and _is_time(row.get("first_token"))
+            ttft = time_to_first_token(row, TTFT_BASE) if timed else None
             self._seen(finished, sampled=False)
             self.requests[status] += 1
             if status == "error":
-                self.failures[str(row.get("failure") or "unknown")] += 1
+                self.failures[failure_kind(row.get("failure"))] += 1
             self._outcomes(finished).add(finished, status)
             self._recent.append((finished, ttft))
             if ttft is not None:
@@ -94,7 +115,7 @@ class RunSeries:
         self._seen(float(t[-1]), sampled=entity == TREE)
         for metric, values in columns.items():
             name = series_name(metric, entity)
-            known = np.isfinite(values)
+            known = np.abs(values) < _MOST
             if name is None or not known.any() or (envelope := self._envelope(name)) is None:
                 continue
             times, kept, of = t[known], values[known], generations[known]
@@ -113,8 +134,7 @@ class RunSeries:
         self._seen(float(finished.min()), sampled=False)
         self.requests[status] += int(finished.size)
         self.failures.update(failures)
-        if status in Counts.KINDS:
-            self._outcomes(float(finished.min())).add_many(finished, status)
+        self._outcomes(float(finished.min())).add_many(finished, status)
 
     def add_latencies(self, finished: Floats, ttft: Floats) -> None:
         """Times to first token of an hour of requests."""

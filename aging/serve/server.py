@@ -93,7 +93,7 @@ class LiveServer:
         address = replace(serving.address, port=self.web.port or serving.address.port)
         self._access = Access(serving.token, address.port)
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
         self._say(f"live page: http://{address}/" + ("" if serving.token is None else " (with the token)"))
         tasks = [asyncio.create_task(one) for one in (self._stop.wait(), self._follow(), self._look())]
         try:
@@ -106,6 +106,10 @@ class LiveServer:
             await cancel_all(tasks)
             await self.web.close()
             self._followed.close()
+
+    def stop(self) -> None:
+        """Send the last state to the pages that are open, and end."""
+        self._stop.set()
 
     def _open(self, followed: Followed) -> None:
         self._followed = followed
@@ -272,7 +276,7 @@ class LiveServer:
         """What is to be seen now, then what changes."""
         self._streams += 1
         try:
-            yield b"retry: 1500\n\n" + server_sent_event("hello", self._serves)
+            yield b"retry: 1500\n" + server_sent_event("hello", self._serves)
             self._wake.set()  # it is not made while no page is open
             parts, seen = self._parts, -1
             while True:
