@@ -20,7 +20,19 @@ from aging.core.errors import AgingError, ExitCode
 
 VERBS = (
     *("run", "resume", "stop", "status", "serve", "observe", "guard", "check", "plan", "calibrate"),
-    *("rejuvenate", "trend", "scan", "validate", "doctor", "analyze", "report", "compare", "model", "env", "completion"),
+    *(
+        "rejuvenate",
+        "trend",
+        "scan",
+        "validate",
+        "doctor",
+        "analyze",
+        "report",
+        "compare",
+        "model",
+        "env",
+        "completion",
+    ),
 )
 
 _DESCRIPTION = """\

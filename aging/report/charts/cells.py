@@ -16,8 +16,8 @@ CELLS = 480
 """Horizontal places of a chart: a screen shows no more of them side by side."""
 
 _GAP, _RARE_GAP, _RARE = 5.0, 4.0, 0.95
-"""A pause this many times the usual one, and a rare one, is a gap, and no line is drawn over it: requests come at random,
-and of their pauses every thirtieth is five times the usual one."""
+"""A pause this many times the usual one, and a rare one, is a gap, and no line is drawn over it: requests come at
+random, and of their pauses every thirtieth is five times the usual one."""
 
 _FEW = 4
 """Up to this many values a place, all of them are drawn."""
