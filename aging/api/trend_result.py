@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aging.core import format
 from aging.core.errors import require
+from aging.core.parts import REPORT
 from aging.findings.table_analysis import TableAnalysis
 from aging.findings.types import Outlook
 from aging.report import wording
@@ -118,6 +119,7 @@ class TrendResult:
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the series with its slope, on ``axes`` or a new figure."""
+        REPORT.require("plot")
         from aging.report.charts.axes import trend_axes  # noqa: PLC0415
 
         return trend_axes(self.analysis, axes)
