@@ -13,6 +13,7 @@ from aging.findings.table_analysis import TableAnalysis
 from aging.findings.types import Outlook
 from aging.report import wording
 from aging.report.outlook import sentence
+from aging.stats.growth.axis import CLOCK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,6 +138,7 @@ class TrendResult:
             *(() if self.outlook is None else (("outlook", sentence(self._quantity, self.outlook)),)),
             ("current rate", rate),
             ("95 % interval", ci),
+            *(() if self.growth_axis == CLOCK else (("growth follows", f"{self.growth_axis} rather than the clock"),)),
             ("p", format.probability(self.p)),
             ("values", f"{self.n}, worth {self.n_effective:.0f} independent ones"),
             ("least detectable", least),
