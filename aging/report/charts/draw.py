@@ -131,6 +131,7 @@ def _forest(forest: Forest, axes: Axes, palette: Palette) -> None:
         if row.pooled and row.low is not None and row.high is not None and row.value is not None:
             corners = [(row.low, place), (row.value, place + 0.25), (row.high, place), (row.value, place - 0.25)]
             axes.fill(*zip(*corners, strict=True), color=color, linewidth=0)
+            axes.plot([row.value], [place], marker="d", markersize=4, color=color)  # also where the limits meet
             continue
         if row.low is not None and row.high is not None:
             axes.plot([row.low, row.high], [place, place], color=color, linewidth=1.6)
