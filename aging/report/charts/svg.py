@@ -35,7 +35,7 @@ _TOP, _RIGHT, _BOTTOM = 26.0, 12.0, 42.0
 _FINE = 10
 """Paths are in tenths of a user unit: whole numbers are short."""
 
-_COLUMN = 2.0
+_COLUMN = 2.5
 """User units; of more values than columns the least and the greatest of each are drawn."""
 
 _MOST_LABELLED = 6
