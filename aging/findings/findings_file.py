@@ -45,10 +45,15 @@ def _adapter() -> TypeAdapter[Findings]:
     return TypeAdapter(Findings)  # which takes a tenth of a second to make
 
 
+def findings_text(findings: Findings) -> str:
+    """The content of ``findings.json``."""
+    return json.dumps(asdict(findings), indent=1, allow_nan=False, default=list)
+
+
 def write_findings(findings: Findings, path: Path) -> None:
     """Write ``findings.json`` whole or not at all; every key is there, null where not known."""
     temporary = path.with_name(path.name + ".tmp")
-    content = json.dumps(asdict(findings), indent=1, allow_nan=False, default=list) + "\n"
+    content = findings_text(findings) + "\n"
     with writing(path):
         temporary.write_text(content)
         temporary.replace(path)

@@ -45,7 +45,6 @@ from aging.findings.load_gaps import load_gaps
 from aging.findings.slo import Objectives, objectives_met, of_class
 from aging.findings.slo import classes as objectives_of
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
-from aging.stats.growth.load_start_sensitivity import earliest_start
 from aging.store.manifest import CampaignSettings
 from aging.store.results import Results
 from aging.store.state import RunState
@@ -65,7 +64,7 @@ _ATTACHED = "attach"
 _UPTIME = "process_uptime_seconds"
 _FEWEST = 12
 
-_SETTLING_SECONDS = 60.0
+SETTLING_SECONDS = 60.0
 """The first minute of the runner and the clients is their warm-up: caches and allocators fill."""
 
 Floats = NDArray[np.float64]
@@ -148,12 +147,12 @@ class _Run:
 
     @cached_property
     def done(self) -> tuple[Floats, Floats, Floats]:
-        """When requests counted, in order; when answered ones ended, in order, and their tokens until then, from 0."""
+        """When requests counted, when answers ended, and the tokens until each of these ends, from 0; all sorted."""
         requests = self.requests
         counted = np.sort(_array(requests.loc[requests["sent"].notna(), self.counted]))
-        answered = requests[requests["status"] == "ok"].sort_values("finished")
-        tokens = np.cumsum(_array(answered["prompt_tokens"]) + _array(answered["output_tokens"].fillna(0)))
-        return counted, _array(answered["finished"]), np.append(0.0, tokens)
+        answers = requests[requests["status"] == "ok"].sort_values("finished")
+        tokens = np.cumsum(_array(answers["prompt_tokens"]) + _array(answers["output_tokens"].fillna(0)))
+        return counted, _array(answers["finished"]), np.append(0.0, tokens)
 
 
 def load_classes(results: Results, deployment: str) -> tuple[str, ...]:
@@ -264,7 +263,7 @@ class Measured:
         if not self.windows or samples.empty:
             return []
         window = self.harness_window
-        window = replace(window, warmup=max(window.warmup, _SETTLING_SECONDS))
+        window = replace(window, warmup=max(window.warmup, SETTLING_SECONDS))
         return [
             series
             for entity, rows in samples.groupby("entity")
@@ -391,6 +390,8 @@ def _since_load(series: Series, window: Window) -> Series:
     """
     if window.age is None or series.t.size < _FEWEST:
         return series
+    from aging.stats.growth.load_start_sensitivity import earliest_start  # noqa: PLC0415 - scipy, for attached ones
+
     observed = series.t - window.earlier
     possible = min(window.age, earliest_start(observed, series.y) - float(observed[0]))
     possible = max(possible, 0.0)
@@ -531,10 +532,10 @@ def _work(run: _Run, at: Floats) -> dict[str, Floats]:
     """
     if run.requests.empty:
         return {name: np.interp(at, *counted) for name, counted in run.served.items()}
-    counted, ended, tokens = run.done
+    counted, finished, tokens = run.done
     return {
         "requests": np.searchsorted(counted, at, side="right").astype(np.float64),
-        "tokens": tokens[np.searchsorted(ended, at, side="right")],
+        "tokens": tokens[np.searchsorted(finished, at, side="right")],
     }
 
 

@@ -298,7 +298,7 @@ def test_loads_nothing(build: Build) -> None:
     assert "default-src 'none'" in html
     assert not re.search(r"url\((?!#)", html)
     assert "@import" not in html
-    assert_scripts_are_ours(html)
+    assert_own_scripts_only(html)
     outline = Outline()
     outline.feed(html)
     for tag, name, value in outline.attributes:
@@ -317,7 +317,7 @@ def test_ids_and_references(drawn: Results) -> None:
     assert set(referred) <= set(outline.ids)
 
 
-def assert_scripts_are_ours(html: str) -> None:
+def assert_own_scripts_only(html: str) -> None:
     """Every script is data, or one of the two whose hash the page's policy names."""
     allowed = re.findall(r"'sha256-([^']+)'", unescape(html.partition("<body>")[0]))
     assert len(allowed) == 2
@@ -354,7 +354,7 @@ def test_escaping(build: Build) -> None:
         controls=[control(HOSTILE, ages=True)],
     )
     html = page(Measured(results), findings)
-    assert_scripts_are_ours(html)
+    assert_own_scripts_only(html)
     assert "<img" not in html
     assert "<svg onload" not in html
     assert HOSTILE in unescape(html)

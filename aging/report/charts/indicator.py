@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -206,8 +207,7 @@ def _as_one(parts: Sequence[tuple[Floats, Floats]]) -> list[tuple[Floats, Floats
 
 def _warmups(starts: dict[int, float], window: Window) -> list[Span]:
     found = []
-    ends = [*list(starts.values())[1:], np.inf]
-    for start, end in zip(starts.values(), ends, strict=True):
+    for start, end in pairwise([*starts.values(), np.inf]):
         begin, warm = max(start, 0.0), min(start + window.warmup, end, window.load_end - window.load_start)
         if warm > begin:
             found.append(Span("warm-up", begin, warm, "warm-up"))
