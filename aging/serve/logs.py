@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aging.check.plain_text import lines, shortened
+from aging.core.plain_text import lines, shortened
 
 _MOST_BYTES = 16_384
 _MOST_LINES = 40

@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.check.plain_text import one_line, shortened
+from aging.core.plain_text import one_line, shortened
 from aging.core import format
 from aging.core.format import readable_duration, utc
 from aging.core.metrics import PRIMARY, is_engine_series

@@ -262,8 +262,8 @@ const AgingCharts = (() => {
             grid: { show: false },
             border: { show: true, stroke: () => color("--rule"), width: 1 },
             space: 64,
-            size: 46,
-            labelSize: 18,
+            size: 28,
+            labelSize: 16,
             labelGap: 0,
             labelFont: font(),
             label: (u) => chart.timeLabel(),
@@ -612,10 +612,10 @@ const AgingCharts = (() => {
   }
 
   function axisSize(u, values) {
-    if (!values) return 48;
+    if (!values) return 56;
     u.ctx.font = u.axes[1].font[0];
     const longest = Math.max(0, ...values.map((one) => (one === null ? 0 : u.ctx.measureText(one).width)));
-    return Math.ceil(longest / (window.devicePixelRatio || 1)) + 12;
+    return Math.max(56, Math.ceil(longest / (window.devicePixelRatio || 1)) + 12);
   }
 
   // Series have times of their own: the value nearest to the pointer that this one has, unless it is in a gap.

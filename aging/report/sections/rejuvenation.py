@@ -31,9 +31,9 @@ _OPEN = 12
 _TONES = {"helped": "good", "unhelpful": "warn", "undone": "warn"}
 
 _TEMPLATE = """
-{% from "macros.html.j2" import fold, mark, run_name %}
+{% from "macros.html.j2" import fold, mark, run_name, wide %}
 {% macro events(rows) %}
-<div class="wide"><table class="findings">
+{% call wide("Rejuvenations, one a row") %}<table class="findings">
 <thead><tr><th scope="col">When</th><th scope="col">What and why</th><th scope="col">Requests</th>
 <th scope="col">Time to first token</th><th scope="col">Level</th></tr></thead>
 <tbody>
@@ -55,7 +55,7 @@ _TEMPLATE = """
 </tr>
 {% endif %}
 {% endfor %}
-</tbody></table></div>
+</tbody></table>{% endcall %}
 {% endmacro %}
 <p class="note">A request is lost if it was due or in flight while the rejuvenation lasted, or waited because of it, and
 was not answered. Times to first token are seconds of a request {{ since }}. The level before is that at the begin,
@@ -75,7 +75,7 @@ the level after that of the first minute of a new generation, or at the end wher
 {% endfor %}
 {% if policies %}
 <h3>Policies compared</h3>
-<div class="wide"><table class="findings">
+{% call wide("Policies compared") %}<table class="findings">
 <thead><tr>{% for column in columns %}<th scope="col"{% if not loop.first %} class="num"{% endif %}>{{ column }}</th>
 {% endfor %}</tr></thead>
 <tbody>
@@ -83,7 +83,7 @@ the level after that of the first minute of a new generation, or at the end wher
 <tr>{% for cell in cells %}{% if loop.first %}<th scope="row">{{ cell }}</th>{% else %}<td class="num">{{ cell }}</td>
 {% endif %}{% endfor %}</tr>
 {% endfor %}
-</tbody></table></div>
+</tbody></table>{% endcall %}
 {% endif %}
 """
 
