@@ -28,6 +28,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser.new_page().close()  # some of its processes begin with the first page, and live as long as it does
         yield browser
         browser.close()
 

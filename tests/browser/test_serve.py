@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -29,6 +30,9 @@ from tests.serve.test_server import begun, request, sample
 
 HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'>\u202e\x1b[31m"
 LIMIT_MS = 60_000
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 @dataclass
@@ -97,6 +101,14 @@ def growing(folder: Path) -> Iterator[Layout]:
         lock.close()
 
 
+def wait(page: Page, condition: str) -> None:
+    """Return when an expression holds in the page. Playwright's own would be run by `eval`, which the page forbids."""
+    deadline = time.monotonic() + LIMIT_MS / 1000
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(100)
+
+
 REQUESTS = "Number(document.querySelector('[data-label=Requests]')?.textContent.replace(',', ''))"
 STATE = "document.getElementById('connection').dataset.state"
 LAST = "Math.max(...AgingCharts.charts().map((one) => one.model.figure.last))"
@@ -107,27 +119,27 @@ def test_moves_and_survives_its_server(opened: Opened, serving: Callable[[Path],
         served = serving(layout.root)
         page = opened.page
         page.goto(served.url)
-        page.wait_for_function(f"{REQUESTS} > 0", timeout=LIMIT_MS)
+        wait(page, f"{REQUESTS} > 0")
         page.locator("#series").scroll_into_view_if_needed()
-        page.wait_for_function("AgingCharts.charts().length > 0", timeout=LIMIT_MS)
+        wait(page, "AgingCharts.charts().length > 0")
         page.evaluate("window.same = 'the same document'")
         requests, last = page.evaluate(REQUESTS), page.evaluate(LAST)
-        page.wait_for_function(f"{REQUESTS} > {requests} && {LAST} > {last}", timeout=LIMIT_MS)
+        wait(page, f"{REQUESTS} > {requests} && {LAST} > {last}")
         assert opened.overflow() == 0
         assert opened.serious_findings() == []
         assert opened.complaints == []
 
         served.end(signal.SIGKILL)
-        page.wait_for_function(f"{STATE} === 'lost'", timeout=LIMIT_MS)
+        wait(page, f"{STATE} === 'lost'")
         assert "last data at" in page.inner_text("#connection")
         requests = page.evaluate(REQUESTS)
         assert requests > 0
         served.start()
-        page.wait_for_function(f"{STATE} === 'live' && {REQUESTS} > {requests}", timeout=LIMIT_MS)
+        wait(page, f"{STATE} === 'live' && {REQUESTS} > {requests}")
         assert page.evaluate("window.same") == "the same document"
 
         served.end()
-        page.wait_for_function(f"{STATE} === 'ended'", timeout=LIMIT_MS)
+        wait(page, f"{STATE} === 'ended'")
         assert "aging serve" in page.inner_text("#connection")
 
 
@@ -140,20 +152,12 @@ def test_a_further_indicator(opened: Opened, serving: Callable[[Path], Served], 
     page.wait_for_selector("#more-1 figure.plot", timeout=LIMIT_MS)
     page.locator("#more-1").scroll_into_view_if_needed()
     page.wait_for_selector("#more-1 figure.is-live canvas", timeout=LIMIT_MS)
-    page.wait_for_function(
-        "document.getElementById('verdict').textContent.includes('Final findings')", timeout=LIMIT_MS
-    )
+    wait(page, "document.getElementById('verdict').textContent.includes('Final findings')")
     page.locator("#logs").scroll_into_view_if_needed()
     assert opened.overflow() == 0
     assert opened.serious_findings() == []
     assert opened.complaints == []
-    assert {url.partition("?")[0].rpartition("/")[0] for url in opened.requested if url.startswith("http")} == {
-        serving_origin(page.url)
-    }
-
-
-def serving_origin(url: str) -> str:
-    return url.rpartition("/")[0]
+    assert {url.partition("?")[0].rpartition("/")[0] for url in opened.requested} <= {page.url.rstrip("/"), "data:,"}
 
 
 def test_nothing_that_is_shown_is_run(opened: Opened, serving: Callable[[Path], Served], tmp_path: Path) -> None:
@@ -178,7 +182,7 @@ def test_nothing_that_is_shown_is_run(opened: Opened, serving: Callable[[Path], 
     )
     page = opened.page
     page.goto(serving(root).url)
-    page.wait_for_function("document.getElementById('log-0')?.textContent.includes('window.hacked')", timeout=LIMIT_MS)
+    wait(page, "document.getElementById('log-0')?.textContent.includes('window.hacked')")
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     page.select_option("#indicator-0", index=1)
     page.wait_for_selector("#more-0 figure.plot", timeout=LIMIT_MS)
@@ -188,7 +192,7 @@ def test_nothing_that_is_shown_is_run(opened: Opened, serving: Callable[[Path], 
     assert opened.overflow() == 0
     assert opened.serious_findings() == []
     page.goto(f"{page.url}report.html")
-    page.wait_for_function("document.title === 'apart'", timeout=LIMIT_MS)  # an origin of its own: it has no cookies
+    wait(page, "document.title === 'apart'")  # an origin of its own: it has no cookies
 
 
 def test_a_directory_that_is_deleted(opened: Opened, serving: Callable[[Path], Served], tmp_path: Path) -> None:
