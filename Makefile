@@ -33,7 +33,7 @@ docs: $(VENV)/.installed-dev
 
 # The documentation site, into docs/_build/html; any warning fails it. It needs no network once it is installed.
 site: $(VENV)/.installed-docs
-	$(BIN)/python -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -n -E -b html docs docs/_build/html
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -19,8 +19,20 @@ from typing import Any, NoReturn
 from aging.core.errors import AgingError, ExitCode
 
 VERBS = (
-    *("run", "resume", "stop", "status", "observe", "guard", "check", "plan", "calibrate"),
-    *("rejuvenate", "trend", "scan", "validate", "doctor", "analyze", "report", "model", "env", "completion"),
+    *("run", "resume", "stop", "status", "serve", "observe", "guard", "check", "plan", "calibrate"),
+    *(
+        "rejuvenate",
+        "trend",
+        "scan",
+        "validate",
+        "doctor",
+        "analyze",
+        "report",
+        "compare",
+        "model",
+        "env",
+        "completion",
+    ),
 )
 
 _DESCRIPTION = """\
