@@ -30,7 +30,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 
 _PROJECT = "llm-aging"
-_LONGEST_SECONDS = 60.0
+_LONGEST_SECONDS = 120.0
 _NOT_IN_WHEEL = (".c",)
 """Sources of the compiled module; the probe's are compiled where it is used."""
 
