@@ -253,7 +253,8 @@ def _doubts(name: str, finding: Finding | None, findings: Findings) -> Iterator[
     for title in dict.fromkeys(one.title for one in grave if one.severity == "grave"):
         yield f"Problem: {title}"
     if finding is not None:
-        yield from (str(note).removesuffix(".") for note in finding.noted() if note.code in _WEAKENS)
+        coded = zip(finding.note_codes, finding.notes, strict=False)  # release 0.1 wrote notes without codes
+        yield from (note.removesuffix(".") for code, note in coded if code in _WEAKENS)
         if finding.disagreement is not None and finding.disagreement > _DISAGREE:
             yield f"Its {finding.replicas} replicas disagree (I² {finding.disagreement:.0f} %)"
 
