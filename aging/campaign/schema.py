@@ -659,7 +659,8 @@ class Campaign(Table):
         1,
         ge=1,
         le=1000,
-        description="number of runs of every deployment, each with a different seed; 3 rather than 2, whose pooled interval is wide",
+        description="number of runs of every deployment, each with a different seed; 3 rather than 2, whose pooled "
+        "interval is wide",
     )
     order: Literal["round-robin", "random"] = Field(
         "round-robin",
