@@ -12,10 +12,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core.plain_text import one_line, shortened
 from aging.core import format
 from aging.core.format import readable_duration, utc
 from aging.core.metrics import PRIMARY, is_engine_series
+from aging.core.plain_text import one_line, shortened
 from aging.core.sparkline import sparkline
 from aging.report.charts.chart import Chart
 from aging.report.html.figure import figure_element
@@ -302,7 +302,8 @@ def logs(titles: Sequence[str]) -> str:
     """A place per run for the end of its server's log."""
     return "".join(
         f'<details><summary>{text_of(title, _MOST_NAME)} <span class="sub" id="log-of-{number}"></span></summary>'
-        f'<pre id="log-{number}" tabindex="0" aria-label="Log of {text_of(title, _MOST_NAME)}"></pre></details>'
+        f'<pre id="log-{number}" tabindex="0" role="region" aria-label="Log of {text_of(title, _MOST_NAME)}"></pre>'
+        "</details>"
         for number, title in enumerate(titles)
     )
 

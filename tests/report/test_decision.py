@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aging.core.metrics import PRIMARY
-from aging.findings.limits import NamedLimit
+from aging.findings.asked import NamedLimit
 from aging.findings.rejuvenation.advice import Advice
 from aging.findings.types import Findings, Outlook, Problem, RunValidity
 from aging.report.decision import Decision, decisions
@@ -125,7 +125,7 @@ class TestRestarts:
     FOUND = findings_of([finding("server", "aging", outlook=ahead("exhausts", earliest_hours=22.5, latest_hours=25.6))])
 
     def advised(self, answer: Any) -> Decision:
-        optimum = Optimum(24.6 * HOUR, 24.5 * HOUR, 24.7 * HOUR, 1.0, 9.0, 0.0, (0.0, 1.0))
+        optimum = Optimum(24.6 * HOUR, 24.5 * HOUR, 24.7 * HOUR, 1.0, 9.0, (0.0, 1.0), 0.0)
         advice = Advice(
             "server", PRIMARY, answer, "growth", NamedLimit(1.0, "x"), None, "aging", optimum=optimum, seen_seconds=3900
         )
