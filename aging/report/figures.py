@@ -33,7 +33,7 @@ FORMATS = ("svg", "png", "pdf")
 INDEX = "index.html"
 
 _DPI = 200
-_STYLE: dict[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10,
     "svg.fonttype": "none",  # text stays text
     "pdf.fonttype": 42,  # TrueType: journals refuse Type 3

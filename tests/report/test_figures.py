@@ -94,6 +94,7 @@ def test_a_path_that_is_a_file_is_refused(build: Build, tmp_path: Path, capsys: 
     root = build(Made([Server("leaky")])).layout.root
     file = tmp_path / "file"
     file.write_text("x")
+    code: str | int | None
     for arguments in (
         ["--figures", str(file)],
         ["--figures", str(file / "below")],

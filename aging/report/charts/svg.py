@@ -217,11 +217,8 @@ def _area(band: Band, box: _Box) -> str:
 def _pieces(values: Floats) -> Iterator[tuple[int, int]]:
     """Where the unbroken parts begin and end."""
     known = np.isfinite(values)
-    if known.all():
-        yield from [(0, values.size)] if values.size else []
-        return
-    edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0))
-    yield from edges.reshape(-1, 2).tolist()
+    edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0)).tolist()
+    yield from zip(edges[::2], edges[1::2], strict=True)
 
 
 def _thinned(t: Floats, y: Floats, box: _Box) -> tuple[Floats, Floats]:

@@ -66,7 +66,7 @@ HEAT_MAP = HeatMap(
 def decoded(packed: dict[str, Any]) -> np.ndarray:
     """As the script of the page does it."""
     if packed["k"] == "e":
-        return packed["from"] + packed["step"] * np.arange(packed["n"])
+        return np.asarray(packed["from"] + packed["step"] * np.arange(packed["n"]))
     if packed["k"] == "n":
         return np.full(packed["n"], np.nan)
     if packed["k"] == "f":
