@@ -85,6 +85,7 @@ _MOST = 48
 _MOST_PLOTS = 400
 """Plots of the blocks of a page: each takes some 10 KB."""
 
+_MOST_MARKS = 200
 _FEW = 2
 _GROUPS = ("Memory", "Process", "Latency and objectives", "Engine")
 _MEMORY = ("process_anon", "process_rss", "process_heap", "process_vms", "process_uss", "device_", "process_stack")
@@ -168,11 +169,13 @@ def _plot(context: Context, finding: Finding) -> dict[str, Any] | None:
     if chart is None:
         return None
     chart = replace(chart, key=f"block-{chart.key}")  # memory is drawn above as well
+    many = f" · {len(chart.marks):,} events are not drawn" if len(chart.marks) > _MOST_MARKS else ""
+    chart = replace(chart, marks=()) if many else chart
     rate, limits = format.bounded(indicator, finding.slope_per_hour, finding.ci_per_hour, "h")
     note = rate if limits == format.NONE else f"{rate} [{limits}]"
     if finding.verdict not in AGES and finding.minimum_detectable_per_hour is not None:
         note += f" · detectable {format.size(indicator, finding.minimum_detectable_per_hour, 'h')}"
-    return {"finding": finding, "chart": chart, "svg": figure_svg(chart, MINIATURE), "note": Markup.escape(note)}
+    return {"finding": finding, "chart": chart, "svg": figure_svg(chart, MINIATURE), "note": Markup.escape(note + many)}
 
 
 def _forests(own: Sequence[Finding]) -> Iterator[tuple[Forest, Markup, Markup]]:
