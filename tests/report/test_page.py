@@ -501,7 +501,7 @@ def test_map(four: Results) -> None:
     fds = finding("llama-default", "aging", indicator="process_fds", slope_per_hour=12.0, ci_per_hour=(11.0, 13.0))
     engine = finding("llama-default", indicator="engine_queue")
     text = read(four, findings_of([*QUICK, fds, engine])).text("map")
-    assert "process_fds not measured ↗ aging, +12/h not measured not measured" in text
+    assert "process_fds not measured ↗ aging, +12 not measured not measured" in text
     assert text.index("process_anon_swap_bytes") < text.index("process_fds") < text.index("engine_queue")
     assert "Series of the engines' metrics (1)" in text
 
