@@ -43,7 +43,7 @@ _RANK: Sequence[Answer] = ("exhausts", "ages", "undecided", "unmeasured", "stead
 _WEAKENS = frozenset(
     (
         *("may_still_fill", "origin_sensitive", "late_start", "gap", "generations_disagree"),
-        *("children_replaced", "load_rose", "falls_open", "longest_generation"),
+        *("children_replaced", "load_rose", "falls_open", "longest_generation", "few_replicas"),
     )
 )
 """Notes of a finding without which its verdict is taken for more than it is."""
