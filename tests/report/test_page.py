@@ -567,14 +567,16 @@ def test_replicas_as_a_forest(build: Build) -> None:
         ReplicaEstimate(n, 30, "aging", rate * MIB, (rate * MIB - MIB, rate * MIB + MIB), None, None, 0.5)
         for n, rate in ((1, 10.0), (2, 12.0))
     ]
+    note = "Two replicas have one degree of freedom."
     pooled = finding("twice", "aging", replicas=2, by_replica=each, disagreement=87.0)
+    pooled = replace(pooled, notes=(note,), note_codes=("few_replicas",))
     html = page(Measured(build(Made([Server("twice", replicas=2)]))), findings_of([pooled]))
     assert 'data-figure="forest"' in html
     outline = Outline()
     outline.feed(html)
     text = outline.text("deployments")
     assert "I² 87 %" in text
-    assert "one degree of freedom" in text
+    assert note in text
     assert "Its 2 replicas disagree (I² 87 %)" in outline.text("decision")
 
 

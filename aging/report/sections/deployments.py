@@ -86,7 +86,6 @@ _MOST_PLOTS = 400
 """Plots of the blocks of a page: each takes some 10 KB."""
 
 _MOST_MARKS = 200
-_FEW = 2
 _GROUPS = ("Memory", "Process", "Latency and objectives", "Engine")
 _MEMORY = ("process_anon", "process_rss", "process_heap", "process_vms", "process_uss", "device_", "process_stack")
 
@@ -191,11 +190,9 @@ def _forests(own: Sequence[Finding]) -> Iterator[tuple[Forest, Markup, Markup]]:
 
 
 def _about_replicas(finding: Finding) -> Iterator[str]:
-    if finding.replicas == _FEW:
-        yield (
-            "Two replicas say little of how far runs differ: the pooled interval has one degree of freedom "
-            "(Hartung and Knapp), so it is many times wider than that of either replica. A third narrows it most."
-        )
+    """What two or three replicas can say, in the words of the finding's own note."""
+    coded = zip(finding.note_codes, finding.notes, strict=False)  # release 0.1 wrote notes without codes
+    yield from (note for code, note in coded if code == "few_replicas")
 
 
 @dataclass(frozen=True, slots=True)
