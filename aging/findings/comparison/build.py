@@ -204,7 +204,7 @@ def _remarks(
         yield Remark(
             "one_run",
             "One run on a side: the intervals hold what varies within a run. What varies from run to run (the start of "
-            "the server, the neighbors on the host) is not in them; replicas = 3 or more measures it.",
+            "the server, the neighbors on the host) is not in them; replicas = 5 measures it.",
         )
     if not any(one.indicator == PRIMARY for group in quantities.values() for one in group):
         yield Remark("no_memory", f"Neither memory ({PRIMARY}) of a deployment could be compared.", warning=True)
