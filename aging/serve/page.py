@@ -310,13 +310,6 @@ def _short(value: Any) -> str:
 
 def logs(titles: Sequence[str]) -> str:
     """A place per run for the end of its server's log."""
-<<<<<<< HEAD
-    return "".join(
-        f'<details><summary>{text_of(title, _MOST_NAME)} <span class="sub" id="log-of-{number}"></span></summary>'
-        f'<pre id="log-{number}" tabindex="0" role="region" aria-label="Log of {text_of(title, _MOST_NAME)}"></pre>'
-        "</details>"
-        for number, title in enumerate(titles)
-=======
     return "".join(_log(number, text_of(title, _MOST_NAME)) for number, title in enumerate(titles))
 
 
@@ -324,7 +317,6 @@ def _log(number: int, title: str) -> str:
     return (
         f'<details><summary>{title} <span class="sub" id="log-of-{number}"></span></summary>'
         f'<pre id="log-{number}" tabindex="0" role="region" aria-label="Log of {title}"></pre></details>'
->>>>>>> serve
     )
 
 
