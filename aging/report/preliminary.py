@@ -44,9 +44,7 @@ def judge(job: Mapping[str, Any]) -> dict[str, Any]:
             measured_seconds=max((one.load_end - one.load_start for one in measured.windows.values()), default=0.0),
             headline=headline.text,
             tone=headline.tone,
-            judged=[
-                _judged(one, final=final) for one in findings.findings if not one.deployment.startswith(f"{HARNESS}/")
-            ],
+            judged=[_judged(one, final=final) for one in servers],
             problems=list(_problems(findings, final=final)),
             controls=_controls(findings),
         )
