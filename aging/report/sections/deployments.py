@@ -185,7 +185,11 @@ def _forests(own: Sequence[Finding]) -> Iterator[tuple[Forest, Markup, Markup]]:
         forest = replica_forest(one)
         if forest is not None:
             pooled, limits = format.bounded(one.indicator, one.slope_per_hour, one.ci_per_hour, "h")
-            spread = "" if one.disagreement is None else f"; I² {one.disagreement:.0f} % of their spread is not chance"
+            spread = (
+                ""
+                if one.disagreement is None
+                else f"; I² {one.disagreement:.0f} %, the part of their spread that is not chance"
+            )
             yield forest, figure_svg(forest, SMALL), Markup.escape(f"Pooled {pooled} [{limits}]{spread}.")
 
 
