@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.conftest import _running_children
@@ -39,8 +40,15 @@ def nothing_left_behind() -> Iterator[None]:
     """As for every test; but the browser, which all of them share, starts processes of its own when it likes."""
     before = _running_children()
     yield
-    left = {one for one in _running_children() - before if not one.name().startswith("chrom")}
+    left = {one for one in _running_children() - before if not _of_browser(one)}
     assert not left, f"left behind: {[process.cmdline() for process in left]}"
+
+
+def _of_browser(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith("chrom")
+    except psutil.NoSuchProcess:  # it has ended since
+        return True
 
 
 class Opened:
