@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from aging.core.errors import ResultsError
 from aging.serve.campaign import Followed
 from aging.serve.directory import campaign_directory
+from aging.serve.history import read
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock
@@ -219,12 +220,24 @@ class TestRunning:
         asyncio.run(go())
 
 
+@pytest.fixture
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed hours are read in this process: each of its own imports Parquet anew."""
+
+    async def call(_name: str, job: Any, *, niceness: int) -> Any:
+        assert niceness > 0
+        return json.loads(json.dumps(read(json.loads(json.dumps(job)))))
+
+    monkeypatch.setattr("aging.serve.campaign.call", call)
+
+
+@pytest.mark.usefixtures("read_here")
 class TestHistory:
     def test_sealed_and_live_alike(self, root: Path) -> None:
         def state(followed: Followed) -> Any:
             return {key: run.series.packed() for key, run in followed.runs.items()}
 
-        async def read() -> Any:
+        async def followed_to_its_end() -> Any:
             followed = Followed(Layout(root))
             followed.read()
             while await followed.read_history():
@@ -234,9 +247,9 @@ class TestHistory:
             followed.close()
             return found
 
-        live = asyncio.run(read())
+        live = asyncio.run(followed_to_its_end())
         seal_all(root, tolerated=False)
-        sealed = asyncio.run(read())
+        sealed = asyncio.run(followed_to_its_end())
         for key, one in live.items():
             other = sealed[key]
             assert other["requests"] == one["requests"]
