@@ -1,0 +1,13 @@
+"""The public API: results, trends and campaigns from a notebook, a script or a test; docs/api.md has examples.
+
+What a caller gives and it cannot use is an :class:`~aging.core.errors.InputError`: an AgingError and a ValueError.
+"""
+
+from aging.api.analysis import analyze
+from aging.api.campaign_run import run
+from aging.api.own_series import trend
+from aging.api.results import Results, load_results, open_results
+from aging.api.trend_result import TrendResult
+from aging.core.errors import AgingError
+
+__all__ = ["AgingError", "Results", "TrendResult", "analyze", "load_results", "open_results", "run", "trend"]
