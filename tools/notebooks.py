@@ -1,0 +1,70 @@
+"""``python -m tools.notebooks [PATH …]``: runs notebooks from top to bottom and writes what they show into them.
+
+What changes from run to run without a reason is left out: times of execution, addresses, the kernel's version. By
+default all of ``notebooks/``; a notebook that fails is not written.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from tools.generated import ROOT
+
+NOTEBOOKS = ROOT / "notebooks"
+CELL_SECONDS = 60
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def read(path: Path) -> NotebookNode:
+    """The notebook of a file."""
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Run all cells in ``folder`` with the kernel ``python3``, in place, and return the notebook.
+
+    Raises nbclient's CellExecutionError for a cell that fails, CellTimeoutError for one that takes a minute.
+    """
+    NotebookClient(
+        notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    return notebook
+
+
+def stable(notebook: NotebookNode) -> NotebookNode:
+    """The notebook, in place, with what its cells showed and nothing that differs between equal runs."""
+    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"c{number:02}"
+        cell.metadata = NotebookNode()
+        for output in cell.get("outputs", ()):
+            output.pop("metadata", None) if output.output_type == "stream" else output.update(metadata=NotebookNode())
+            for kind, shown in output.get("data", {}).items():
+                if kind.startswith("text/") and isinstance(shown, str):
+                    output.data[kind] = _ADDRESS.sub("", shown)
+    return notebook
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write it as git keeps it."""
+    nbformat.validate(notebook)  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+
+
+def main(names: Sequence[str]) -> None:
+    """Run the notebooks of these paths, or all, and write them."""
+    for path in [Path(name) for name in names] or sorted(NOTEBOOKS.glob("*.ipynb")):
+        write(stable(executed(read(path), NOTEBOOKS)), path)
+        print(f"wrote {path.name}: {path.stat().st_size / 1024:.0f} KiB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
