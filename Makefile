@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # costs the seconds that it takes to import and collect.
 BESIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test test-all check docs format bench clean
+.PHONY: quickstart test test-all check docs site format bench clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/aging env create llama-cpp
@@ -31,6 +31,10 @@ check: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m tools
 
+# The documentation site, into docs/_build/html; any warning fails it. It needs no network once it is installed.
+site: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
+
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -50,5 +54,9 @@ $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt aging/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) docs/_build docs/project build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -64,11 +64,13 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["version", *_]:
             print("27.0")
-        case ["image", "inspect", "--format", template, "server:1"]:
+        case ["image", "inspect", "--format", template, "server:1" | "sha256:abc"]:
             print("sha256:abc registry/server@sha256:def" if "Digests" in template else "sha256:abc")
         case ["image", "inspect", *_, image]:
             print(f"Error: No such image: {image}", file=sys.stderr)
             return 1
+        case ["inspect", "--format", "{{.Config.Image}} {{.Image}}", _]:
+            print("server:1 sha256:abc")
         case ["inspect", "--format", "{{.State.Pid}}", name]:
             if not pid_of(name):
                 print(f"Error: No such object: {name}", file=sys.stderr)

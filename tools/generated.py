@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools import (
+    api_reference,
     campaign_reference,
+    command_reference,
+    documentation,
     event_reference,
     exit_code_reference,
     format_reference,
@@ -18,6 +21,10 @@ from tools import (
 ROOT = Path(__file__).resolve().parent.parent
 
 GENERATED: Mapping[str, Callable[[], str]] = {
+    "docs/api-reference.md": api_reference.page,
+    "docs/commands.md": command_reference.page,
+    "docs/index.md": documentation.index_page,
+    "docs/llms.txt": documentation.llms_page,
     "docs/campaign.md": campaign_reference.page,
     "docs/events.md": event_reference.page,
     "docs/indicators.md": metric_reference.page,

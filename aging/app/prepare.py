@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,10 +85,12 @@ def print_notes(prepared: PreparedCampaign, console: Console) -> None:
 
 def make_result_directory(campaign: Campaign, content: Manifest, text: str, results: Path) -> Layout:
     """Make a result directory with the campaign file's text verbatim and this content of the manifest."""
+    file = text.encode("utf-8")
+    content = content.model_copy(update={"campaign_sha256": sha256(file).hexdigest()})
     with writing(results / campaign.name):
         layout = Layout(_new_folder(results / campaign.name, time.time()))
         layout.run(HARNESS).mkdir(parents=True)
-        layout.campaign.write_bytes(text.encode("utf-8"))
+        layout.campaign.write_bytes(file)
         write_manifest(content, layout.manifest)
         if campaign.load is not None:
             from aging.app.bodies import keep_bodies  # noqa: PLC0415 - numpy, where a load is sent

@@ -30,6 +30,7 @@ from aging.deployments.actions import TRIM, Offer
 from aging.deployments.environments import Requirements, create, environments_folder
 from aging.deployments.lifecycle import Launch, Origin
 from aging.deployments.origins.child import LaunchedProcesses
+from aging.deployments.provenance import Provenance, of_interpreter
 
 ENTRY_POINT_GROUP = "aging.runtimes"
 
@@ -199,6 +200,10 @@ class DeploymentBase(ABC, Generic[S]):
         """Build the environment that it runs in, unless it is built. Raises AgingError."""
         if self.environment is not None:
             create(self.environment)
+
+    def provenance(self) -> Provenance:
+        """What exactly serves, as far as it can be known before the start."""
+        return Provenance() if self.environment is None else of_interpreter(Path(self.interpreter))
 
     def common_metrics(self) -> Mapping[str, EngineMetric]:
         """Its metrics with a common name."""

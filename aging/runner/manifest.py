@@ -7,26 +7,27 @@ import os
 import platform
 import re
 import resource
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from importlib.metadata import Distribution, distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+import aging
 from aging.campaign.plan import rounds
 from aging.campaign.schema import Campaign, LoadTable
+from aging.core.checkout import Checkout as FoundCheckout
+from aging.core.checkout import checkout_of
 from aging.core.endpoint import Endpoint
 from aging.core.errors import writing
 from aging.deployments.base import DeploymentBase
-from aging.deployments.environments import environments_folder
 from aging.sampling.nvml_library import why_missing
 from aging.store.manifest import (
     Analysis,
     CampaignSettings,
+    Checkout,
     Host,
     KnownAgeing,
     Load,
@@ -39,20 +40,21 @@ from aging.store.manifest_file import SCHEMA
 if TYPE_CHECKING:
     from aging.load.schedule.input_files import Input
 
-_LIST_PACKAGES = (
-    "import json, importlib.metadata as m;print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
-)
-
 
 def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> Manifest:
     """The manifest of a campaign that is about to start; ``files`` are the inputs of its load."""
     made = circumstances(campaign, [_deployment(deployment, campaign) for deployment in deployments], files)
     packages = dict(filter(None, map(_name_and_version, distributions())))
-    return made.model_copy(update={"schedule_hashes": schedule_hashes(campaign), "packages": packages})
+    found = {
+        "schedule_hashes": schedule_hashes(campaign),
+        "git": _checkout(checkout_of(Path(aging.__file__))),
+        "packages": packages,
+    }
+    return made.model_copy(update=found)
 
 
 def circumstances(campaign: Campaign, deployments: Sequence[ManifestDeployment], files: Sequence[Input]) -> Manifest:
-    """The manifest as far as it is known without a look at the load's requests and at installed packages."""
+    """The manifest as far as it is known without a look at the load's requests, at git and at installed packages."""
     return Manifest(
         schema=SCHEMA,
         aging_version=version("llm-aging"),
@@ -196,7 +198,7 @@ def _load(load: LoadTable | None) -> Load | None:
 
 
 def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> ManifestDeployment:
-    origin, known, needs = deployment.origin(), deployment.known_aging(), deployment.environment
+    origin, known, served = deployment.origin(), deployment.known_aging(), deployment.provenance()
     ages = known and KnownAgeing(indicator=known.indicator, per_request=known.per_request, per_hour=known.per_hour)
     return ManifestDeployment(
         name=deployment.options.name,
@@ -207,21 +209,21 @@ def _deployment(deployment: DeploymentBase[Any], campaign: Campaign) -> Manifest
         options=deployment.options.model_dump(mode="json"),
         treatment=_treatment(campaign, deployment.options.name),
         known_ageing=ages,
-        packages={} if needs is None else dict(_packages(needs.python(environments_folder()))),
+        git=_checkout(served.checkout),
+        python=served.python,
+        packages=dict(served.packages),
     )
+
+
+def _checkout(found: FoundCheckout | None) -> Checkout | None:
+    if found is None:
+        return None
+    return Checkout(folder=str(found.folder), commit=found.commit, changed=found.changed)
 
 
 def _address(endpoint: Endpoint, load: LoadTable | None) -> str:
     """Where requests are sent: plain ones have their own paths."""
     return endpoint.base_url if load is not None and load.plain else endpoint.base_url + endpoint.path
-
-
-@cache
-def _packages(python: Path) -> Mapping[str, str]:
-    """Installed packages and versions of a runtime's environment, read by its own interpreter."""
-    listed = subprocess.run([python, "-c", _LIST_PACKAGES], capture_output=True, check=True, text=True)
-    packages: Mapping[str, str] = json.loads(listed.stdout)
-    return packages
 
 
 def _cgroup_limit() -> int | None:

@@ -95,7 +95,7 @@ def trend_test(
     explains the growth better. ``resolution`` is the smallest change that
     matters, in the unit of ``y``: by default 256 KiB for values that are whole
     pages of memory in bytes, otherwise 0. The verdict follows from the rules of
-    :mod:`aging.stats.verdict`: a sustained fall is ``declining``. Unsorted times are sorted,
+    ``aging/stats/verdict.py``: a sustained fall is ``declining``. Unsorted times are sorted,
     values that share a time replaced by their median. For an indicator that ages
     downwards, pass ``-y``.
 

@@ -102,8 +102,19 @@ class KnownAgeing(_Part):
     per_hour: float = 0.0
 
 
+class Checkout(_Part):
+    """A checked-out git repository: ``changed`` where a tracked file differed from the commit, null if not known."""
+
+    folder: str = ""
+    commit: str = ""
+    changed: bool | None = None
+
+
 class ManifestDeployment(_Part):
-    """One deployment as it was run; keys of its kind are kept unchanged."""
+    """One deployment as it was run; keys of its kind are kept unchanged.
+
+    ``python`` and ``packages`` are of the interpreter that serves; ``git`` is the checkout that the server is run from.
+    """
 
     name: str
     kind: str = ""
@@ -113,6 +124,8 @@ class ManifestDeployment(_Part):
     options: Mapping[str, Any] = {}
     treatment: Treatment | None = None
     known_ageing: KnownAgeing | None = None
+    git: Checkout | None = None
+    python: str | None = None
     packages: Mapping[str, str] = {}
 
 
@@ -120,16 +133,25 @@ class Host(_Part):
     """The host."""
 
     name: str = ""
+    cpu: str = ""
+    kernel: str = ""
+    libc: str = ""
     memory_limit_bytes: int | float | None = None
     open_files_limit: int | float | None = None
 
 
 class Manifest(_Part):
-    """``manifest.json``."""
+    """``manifest.json``.
+
+    ``campaign_sha256`` is of the bytes of ``campaign.toml``. ``git`` is the checkout that `aging` itself ran from, null
+    where it was installed.
+    """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     smoke: bool = False
     aging_version: str | None = None
+    git: Checkout | None = None
+    campaign_sha256: str | None = None
     command_line: Sequence[str] = ()
     python: str = ""
     campaign: CampaignSettings

@@ -145,6 +145,8 @@ def test_resumed_observation_leaves_process_running(watched: Ended) -> None:
             *("watch_started", "deployment_readopted", "watch_resumed", "watch_finished", "deployment_left"),
         ]
         assert set(watched.results.samples(name, "process")["generation"]) == {1}
+    (boxed,) = (one.as_json() for one in watched.results.manifest.deployments if one.name == "tgi")
+    assert (boxed["image"], boxed["image_id"]) == ("server:1", "sha256:abc")
     assert watched.results.samples("tgi", "process")["process_count"].dropna().eq(1).all()
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import platform
+import subprocess
+import sys
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aging.app.prepare import make_result_directory
 from aging.campaign.load import parse_campaign
 from aging.core.errors import ResultsError
 from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import manifest, write_manifest
+from aging.runner.preflight import resolve_deployments
 from aging.store.manifest import Load, LoadClass, Manifest, read_manifest
 from tests.builders import GOOD
 
@@ -56,6 +63,31 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
         "horizon_seconds": 30 * 86_400.0,
         "memory_limit_bytes": None,
     }
+
+
+def test_the_campaign_file_and_the_commit_that_ran_it_are_named(tmp_path: Path) -> None:
+    campaign = parse_campaign(GOOD, Catalogue.discovered().kinds())
+    layout = make_result_directory(campaign, manifest(campaign, (), ()), GOOD, tmp_path)
+    found = read_manifest(layout.manifest)
+    assert found.campaign_sha256 == sha256(layout.campaign.read_bytes()).hexdigest()
+    assert found.host.cpu
+    assert found.host.kernel == platform.release()
+    if (ROOT / ".git").exists():
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert found.git is not None
+        assert (found.git.commit, found.git.folder) == (head.stdout.strip(), str(ROOT))
+
+
+def test_a_command_server_has_packages_and_a_commit(tmp_path: Path) -> None:
+    catalogue = Catalogue.discovered()
+    server = f'[[deployment]]\nname = "own"\nkind = "command"\nport = 18003\ncommand = ["{sys.executable}", "x.py"]\n'
+    campaign = parse_campaign(GOOD + server, catalogue.kinds())
+    made = manifest(campaign, resolve_deployments(campaign, catalogue), ())
+    write_manifest(made, tmp_path / "manifest.json")
+    own = read_manifest(tmp_path / "manifest.json").deployment("own")
+    assert own is not None
+    assert own.packages["numpy"] == version("numpy")
+    assert own.python == platform.python_version()
 
 
 def test_the_least_manifest_has_defaults_for_the_rest(tmp_path: Path) -> None:

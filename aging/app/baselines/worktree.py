@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aging.core.checkout import git_environment
 from aging.core.errors import AgingError
 from aging.store.own_folder import own_folder
 
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _SUBMODULE = "160000"
 _TREE = "tree"
-
-_OF_A_REPOSITORY = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_NAMESPACE",
-)
-"""What git sets for its hooks: a gate that one of them runs must not check out into the index of the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +99,7 @@ def _git(folder: Path, *arguments: str) -> str:
     """The output of a git command in a folder. Raises AgingError with what git says."""
     try:
         ran = subprocess.run(
-            ["git", *arguments], cwd=folder, env=_environment(), capture_output=True, text=True, check=False
+            ["git", *arguments], cwd=folder, env=git_environment(), capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
         raise AgingError("--baseline: there is no program git; install it, or give a file or a directory") from None
@@ -119,12 +108,8 @@ def _git(folder: Path, *arguments: str) -> str:
     return ran.stdout.strip()
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
-
-
 def _set_up(command: str, folder: Path) -> None:
-    ran = subprocess.run(command, shell=True, cwd=folder, env=_environment(), check=False)
+    ran = subprocess.run(command, shell=True, cwd=folder, env=git_environment(), check=False)
     if ran.returncode:
         raise AgingError(f"--baseline-setup: {command!r} exited {ran.returncode} in {folder} (see its output above)")
 

@@ -20,7 +20,7 @@ from aging.core.processes.child import MAIN
 from aging.core.processes.ownership import Identity, identity
 from aging.core.quantities import parse_duration
 from aging.deployments.lifecycle import PriorServer
-from aging.deployments.origins.container import container_pid
+from aging.deployments.origins.container import container_pid, image_of
 from aging.deployments.origins.observed_process import ROW_HEADS, ObservedProcess
 from aging.deployments.origins.process_search import SHELLS, candidates, matching
 
@@ -122,9 +122,11 @@ class Attachment:
         return found
 
     def described(self) -> Mapping[str, Any]:
-        attached = {"attached": {self.whereabouts.by: self.whereabouts.value}}
+        attached: dict[str, Any] = {"attached": {self.whereabouts.by: self.whereabouts.value}}
         try:
             observed = self.whereabouts.observed()
+            if self.whereabouts.by == "container":
+                attached |= image_of(self.whereabouts.value)
         except AttachError:  # it has ended since the campaign was checked
             return attached
         return attached | {"observed": observed.as_json()}

@@ -46,6 +46,23 @@ def container_pid(name: str) -> int:
     raise AttachError(f"container {name!r}: {'; '.join(reasons)}")
 
 
+def image_of(container: str) -> Mapping[str, Any]:
+    """The image of a running container, for the manifest; empty where no program knows it."""
+    for program in filter(shutil.which, PROGRAMS):
+        answer = ask(program, "inspect", "--format", "{{.Config.Image}} {{.Image}}", container)
+        if answer.returncode == 0 and (names := answer.stdout.split()):
+            # By its id: its name may be that of a newer image by now.
+            return {**image_described(program, names[-1]), "image": names[0]}
+    return {}
+
+
+def image_described(program: str, image: str) -> Mapping[str, Any]:
+    """An image by name, id and digests, for the manifest. Raises AttachError."""
+    answer = ask(program, "image", "inspect", "--format", "{{.Id}} {{range .RepoDigests}}{{.}} {{end}}", image)
+    image_id, *digests = answer.stdout.split() if answer.returncode == 0 else ["unknown"]
+    return {"image": image, "image_id": image_id, "image_digests": digests}
+
+
 def ask(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``program``. Raises AttachError if it does not end within the timeout."""
     try:
@@ -120,11 +137,7 @@ class ContainerRun:
         return server
 
     def described(self) -> Mapping[str, Any]:
-        answer = ask(
-            self.program, "image", "inspect", "--format", "{{.Id}} {{range .RepoDigests}}{{.}} {{end}}", self.image
-        )
-        image_id, *digests = answer.stdout.split() if answer.returncode == 0 else ["unknown"]
-        return {"command": list(self.command), "image": self.image, "image_id": image_id, "image_digests": digests}
+        return {"command": list(self.command), **image_described(self.program, self.image)}
 
 
 class Contained:

@@ -17,6 +17,7 @@ from aging.deployments.base import Deployment, EndpointOptions, metrics_of
 from aging.deployments.interpreter import interpreter_of, located
 from aging.deployments.lifecycle import Launch, Origin
 from aging.deployments.overlay import Overlay
+from aging.deployments.provenance import Provenance, of_command
 
 CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
 ComponentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -97,6 +98,10 @@ class Command(Deployment[CommandOptions]):
             stop=GROUP_SIGTERM if o.stop == "group" else MAIN_SIGTERM,
             components={name: self._filled(argv) for name, argv in o.components.items()},
         )
+
+    def provenance(self) -> Provenance:
+        launch = self.launch()
+        return of_command(launch.argv, self._folder, launch.env)
 
     @property
     def essential_key(self) -> str:
