@@ -1,6 +1,6 @@
 """``python -m tools.notebooks [PATH …]``: runs notebooks from top to bottom and writes what they show into them.
 
-What changes from run to run without a reason is left out: times of execution, addresses, the kernel's version. By
+What changes from run to run without a reason is left out: times of execution, addresses, where the checkout is. By
 default all of ``notebooks/``; a notebook that fails is not written.
 """
 
@@ -20,7 +20,7 @@ from tools.generated import ROOT
 NOTEBOOKS = ROOT / "notebooks"
 CELL_SECONDS = 60
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_OF_THIS_MACHINE = re.compile(rf" at 0x[0-9a-f]+|{re.escape(str(ROOT))}/")
 
 
 def read(path: Path) -> NotebookNode:
@@ -46,10 +46,13 @@ def stable(notebook: NotebookNode) -> NotebookNode:
         cell.id = f"c{number:02}"
         cell.metadata = NotebookNode()
         for output in cell.get("outputs", ()):
-            output.pop("metadata", None) if output.output_type == "stream" else output.update(metadata=NotebookNode())
+            if output.output_type == "stream":
+                output.text = _OF_THIS_MACHINE.sub("", output.text)
+                continue
+            output.metadata = NotebookNode()
             for kind, shown in output.get("data", {}).items():
-                if kind.startswith("text/") and isinstance(shown, str):
-                    output.data[kind] = _ADDRESS.sub("", shown)
+                if kind.startswith("text/"):
+                    output.data[kind] = _OF_THIS_MACHINE.sub("", shown)
     return notebook
 
 
