@@ -23,31 +23,31 @@ class Plots:
 
     def memory(self, deployment: str, replica: int = 1, axes: Axes | None = None) -> Axes:
         """A run's memory: samples pale, the judged medians over them, the slope with its interval."""
-        from aging.report.charts.axes import memory_axes  # noqa: PLC0415
-        from aging.report.charts.run_data import harness_traces, memory_trace  # noqa: PLC0415
+        from aging.report.charts.axes import figure_axes  # noqa: PLC0415
+        from aging.report.charts.memory import harness_charts, memory_chart  # noqa: PLC0415
 
         contents, measured = self.contents, self.contents.measured
         if deployment.startswith(f"{HARNESS}/"):
-            own = {trace.owner: trace for trace in harness_traces(measured)}
+            own = dict(harness_charts(measured, {}))
             check_name(deployment, own, f"there is no harness process {deployment!r}")
-            return memory_axes(own[deployment], deployment, axes)
+            return figure_axes(own[deployment], deployment, axes)
         contents.check_run(deployment, replica)
-        trace = memory_trace(measured, deployment, replica, contents.finding(deployment, PRIMARY))
-        if trace is None:
+        chart = memory_chart(measured, deployment, replica, contents.finding(deployment, PRIMARY))
+        if chart is None:
             raise InputError(f"{deployment} has no memory to draw: its load has not begun, or nothing was sampled")
-        return memory_axes(trace, _titled(deployment, replica, contents), axes)
+        return figure_axes(chart, _titled(deployment, replica, contents), axes)
 
     def latency(self, deployment: str, replica: int = 1, axes: Axes | None = None) -> Axes:
         """A run's time to first token since a request was sent: median, band to the 95th percentile, failures."""
-        from aging.report.charts.axes import latency_axes  # noqa: PLC0415
-        from aging.report.charts.run_data import latency_trace  # noqa: PLC0415
+        from aging.report.charts.axes import figure_axes  # noqa: PLC0415
+        from aging.report.charts.latency import latency_chart  # noqa: PLC0415
 
         contents = self.contents
         contents.check_run(deployment, replica)
-        trace = latency_trace(contents.measured, deployment, replica)
-        if trace is None:
+        chart = latency_chart(contents.measured, deployment, replica)
+        if chart is None:
             raise InputError(f"{deployment} has no latency to draw: its load has not begun, or no request has ended")
-        return latency_axes(trace, _titled(deployment, replica, contents), axes)
+        return figure_axes(chart, _titled(deployment, replica, contents), axes)
 
 
 def _titled(deployment: str, replica: int, contents: Contents) -> str:

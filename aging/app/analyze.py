@@ -17,6 +17,7 @@ from aging.findings.build import analyze
 from aging.findings.findings_file import read_findings, write_findings
 from aging.findings.gate import GateResult
 from aging.findings.series import Measured
+from aging.findings.settings import Settings, checked_settings, with_settings
 from aging.findings.types import Findings
 from aging.report.html.page import write_report
 from aging.stats.trend_tests.base import TrendTest
@@ -39,6 +40,16 @@ def derive(
     write_findings(findings, measured.results.layout.findings)
     write_report(measured, findings, measured.results.layout.report)
     return findings
+
+
+def vary(root: Path, asked: Asked, given: Mapping[str, Any]) -> tuple[Settings, Findings]:
+    """The findings under the settings that were ``given`` on a command line; nothing is written.
+
+    Raises MistakesError.
+    """
+    results, tests = open_results(root, checked=True), discover(aging.stats.trend_tests, TrendTest)
+    settings = checked_settings(given, results, tests, option="--")
+    return settings, analyze(with_settings(results, settings), tests, asked=asked)
 
 
 def seal_and_analyze(job: Mapping[str, Any]) -> Mapping[str, Any]:

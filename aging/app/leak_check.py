@@ -14,10 +14,10 @@ from subprocess import PIPE, STDOUT
 
 from pydantic import TypeAdapter, ValidationError
 
-from aging.check.plain_text import lines, one_line
 from aging.check.reports.json import GateDocument
 from aging.check.wording import advice, by_severity, headline, sentence, site_text, word
 from aging.core.errors import ExitCode
+from aging.core.plain_text import lines, one_line
 from aging.findings.gate import GateResult
 
 _END_SECONDS = 60.0

@@ -9,10 +9,10 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aging.check.plain_text import one_line, shortened
 from aging.check.wording import by_severity, limit_text, rate_text, word
 from aging.core.errors import AgingError, StorageError
 from aging.core.format import unit_of
+from aging.core.plain_text import one_line, shortened
 from aging.findings.gate import ConditionResult, GateResult
 
 _MOST = 20

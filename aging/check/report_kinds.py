@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import aging.check.reports
 from aging.campaign.errors import suggestion
 from aging.check.reports.base import GateContext, ReportFormat
 from aging.core.errors import Mistake, MistakesError, StorageError
+from aging.core.output_path import path_problem
 from aging.core.plugins import Plugins
 from aging.findings.gate import GateResult
 
@@ -69,15 +69,3 @@ def _problem(kind: str, name: str) -> str | None:
     if not name:
         return None if formats[kind].printable else f"has no path; write {kind}=PATH"
     return path_problem(Path(name))
-
-
-def path_problem(path: Path) -> str | None:
-    """Why a file cannot be written at ``path``, known before it is; None if nothing speaks against it."""
-    if path.is_dir():
-        return f"{path} is a directory; name a file in it"
-    above = next(folder for folder in (path.parent, *path.absolute().parents) if folder.exists())
-    if not above.is_dir():
-        return f"{above} is not a directory; name a file in one"
-    if not os.access(above, os.W_OK | os.X_OK):
-        return f"{above} is not writable; name a file elsewhere"
-    return None

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from aging.check.plain_text import lines, one_line, shortened
 from aging.check.reports.base import GateContext
 from aging.check.wording import (
     advice,
@@ -24,20 +23,13 @@ from aging.check.wording import (
     site_text,
     word,
 )
+from aging.core.markdown_text import code, cut, prose
+from aging.core.plain_text import lines, shortened
 from aging.findings.gate import ConditionResult, GateResult
 
 MOST_BYTES = 20_000
 
 _SIGNS = {"passed": "🟢", "failed": "🔴", "inconclusive": "🟡", "server-failed": "🔴"}
-_ACTIVE = {ord(character): f"&#{ord(character)};" for character in r"\`*_{}[]()#+!|~<>&:$=-"} | {ord("@"): "@\u2060"}
-"""What GitHub's and GitLab's Markdown act on, as their specifications list it; links need the colon.
-
-No escape of ``@`` keeps a user from being mentioned; what follows it does.
-"""
-
-_NUMBERED = re.compile(r"^(\d+)\.")
-_RAW = 8
-"""How much longer a text is cleaned than it is shown: escape sequences are left out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +50,6 @@ def markdown(gate: GateResult, context: GateContext) -> str:
     pages = ("\n".join(_page(gate, context, detail)) + "\n" for detail in _DETAILS)
     page = next((page for page in pages if len(page.encode()) <= MOST_BYTES), None)
     return page if page is not None else "\n".join(_head(gate, context, _DETAILS[-1])) + "\n"
-
-
-def prose(text: str, most: int = 600) -> str:
-    """``text`` as Markdown shows it literally, in one line, without mentions of users."""
-    escaped = _cut(text, most).translate(_ACTIVE)
-    return _NUMBERED.sub(r"\1&#46;", escaped).replace("www.", "www&#46;")
-
-
-def code(text: str, most: int = 200) -> str:
-    """``text`` as a code span, in a cell of a table too."""
-    plain = _cut(text, most) or " "
-    ticks = "`" * (max((len(run) for run in re.findall(r"`+", plain)), default=0) + 1)
-    pad = " " if plain.startswith("`") or plain.endswith("`") else ""
-    return f"{ticks}{pad}{plain}{pad}{ticks}".replace("|", "\\|")
-
-
-def _cut(text: str, most: int) -> str:
-    return shortened(one_line(text[: _RAW * most]), most)
 
 
 def fenced(text: Sequence[str]) -> list[str]:
@@ -155,7 +129,7 @@ def _growth(gate: GateResult, detail: _Detail) -> Iterator[str]:
 
 
 def _sites(one: ConditionResult, detail: _Detail) -> list[str]:
-    sites = [_cut(text, detail.text) for text in site_text(one, detail.log)]
+    sites = [cut(text, detail.text) for text in site_text(one, detail.log)]
     return ["", *fenced(sites)] if sites else []
 
 

@@ -6,7 +6,9 @@ import argparse
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 
+from aging.core.output_path import path_problem
 from aging.core.quantities import parse_duration, parse_size
 from aging.findings.asked import Limit
 
@@ -63,6 +65,16 @@ def limit(text: str) -> Limit:
     if not (value > 0 and math.isfinite(value)):
         raise argparse.ArgumentTypeError(f"{text!r} is no limit; give a number or a size above 0, like 64GiB")
     return Limit(value)
+
+
+def output_file(text: str) -> Path:
+    """A path where a file can be written."""
+    problem = path_problem(Path(text)) if text else "an empty name; name a file"
+    if problem is None and not Path(text).absolute().parent.is_dir():
+        problem = f"the folder {Path(text).absolute().parent} does not exist; create it, or name another file"
+    if problem is not None:
+        raise argparse.ArgumentTypeError(problem)
+    return Path(text)
 
 
 def warmup(text: str) -> float | str:

@@ -162,9 +162,10 @@ def _asked(options: argparse.Namespace) -> tuple[CampaignText | None, GateReques
     from aging.app.check import GateRequest, gate_of
     from aging.campaign.load import read_campaign
     from aging.check.conditions import without_rates
-    from aging.check.report_kinds import parse_reports, path_problem
+    from aging.check.report_kinds import parse_reports
     from aging.check.request import mistakes_without_campaign
     from aging.core.errors import CampaignError, Mistake, MistakesError
+    from aging.core.output_path import path_problem
 
     mistakes: list[Mistake] = []
     numbers = {name: _number(f"--{name}", getattr(options, name), mistakes) for name in ("alpha", "beta")}

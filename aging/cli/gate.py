@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from aging.check.plain_text import one_line
 from aging.check.wording import (
     advice,
     by_severity,
@@ -20,6 +19,7 @@ from aging.check.wording import (
     word,
 )
 from aging.core.format import sentence
+from aging.core.plain_text import one_line
 from aging.findings.gate import ConditionResult, GateResult
 
 _STYLES = {"passed": "bold green", "failed": "bold red", "inconclusive": "bold yellow", "server-failed": "bold red"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aging.campaign.schema import Campaign
     from aging.campaign.timetable import Timetable
     from aging.runner.disk_estimate import DiskNeed
+    from aging.stats.note import Note
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    from aging.app.plan_notes import plan_notes
     from aging.campaign.load import load_campaign
     from aging.campaign.timetable import timetable
     from aging.load.schedule.input_files import read_inputs
@@ -38,15 +40,17 @@ def run(options: argparse.Namespace) -> ExitCode:
     catalogue = Catalogue.discovered()
     overrides = {"duration": options.duration, "scale": options.scale}
     campaign = read_inputs(load_campaign(options.file, catalogue.kinds(), **overrides), str(options.file)).campaign
-    plan, need = timetable(campaign), disk_need(campaign, catalogue.samplers)
+    plan, need, notes = timetable(campaign), disk_need(campaign, catalogue.samplers), plan_notes(campaign)
     if options.json:
-        print(json.dumps(_as_json(campaign, plan, need)))
+        print(json.dumps(_as_json(campaign, plan, need, notes)))
     else:
         _show(campaign, plan, need)
+        for note in notes:
+            console().print(f"note: {note}", soft_wrap=True)
     return ExitCode.DONE
 
 
-def _as_json(campaign: Campaign, plan: Timetable, need: DiskNeed) -> dict[str, Any]:
+def _as_json(campaign: Campaign, plan: Timetable, need: DiskNeed, notes: Sequence[Note]) -> dict[str, Any]:
     return {
         "campaign": campaign.name,
         "runs": [asdict(one) for one in plan.runs],
@@ -55,6 +59,7 @@ def _as_json(campaign: Campaign, plan: Timetable, need: DiskNeed) -> dict[str, A
         "pause_seconds": plan.pauses,
         "at_most_more_seconds": plan.at_most_more,
         "disk_bytes": asdict(need) | {"total": need.total},
+        "notes": [{"code": note.code, "message": note} for note in notes],
     }
 
 

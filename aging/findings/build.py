@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from itertools import groupby
 
 import numpy as np
@@ -95,6 +96,7 @@ def analyze(
         rejuvenations=effects,
         decisions_not_carried_out=decisions,
         policies=policies_of(measured),
+        aging_version=version("llm-aging"),
     )
 
 

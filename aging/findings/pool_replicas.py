@@ -12,14 +12,16 @@ from scipy.special import ndtri
 from aging.core.errors import require
 from aging.core.metrics import ages_downwards, resolution
 from aging.findings.indicator_analysis import IndicatorAnalysis
-from aging.findings.types import Finding, RunValidity
+from aging.findings.types import Finding, ReplicaEstimate, RunValidity
 from aging.findings.verdict import of_replicas, of_runs
 from aging.stats import Course, Pooled, pool, stouffer
 from aging.stats.growth.axis import CLOCK
+from aging.stats.multiple.pooling import width_beside_one_more
 from aging.stats.note import Note
 
 _HOUR = 3600.0
 _Z975 = float(ndtri(0.975))
+_FEWEST = 2
 
 
 def sound_finding(group: Sequence[IndicatorAnalysis], runs: Sequence[RunValidity], test: str) -> Finding:
@@ -66,11 +68,27 @@ def finding_of(group: Sequence[IndicatorAnalysis], test: str) -> Finding:
     """
     chosen = _longest(group)
     tested = [one for one in chosen if one.result.trend is not None]
+    untested = [_estimate(_finding_without_trend(one, 1), one, None) for one in chosen if one.result.trend is None]
     if not tested:
-        return _finding_without_trend(chosen[0], len(chosen))
+        return replace(_finding_without_trend(chosen[0], len(chosen)), by_replica=untested)
     single = [_single(one, test) for one in tested]
-    finding = single[0] if len(single) == 1 else _pooled(single, tested, test)
-    return replace(finding, replicas=len(chosen))
+    finding, weights = (single[0], (1.0,)) if len(single) == 1 else _pooled(single, tested, test)
+    estimates = [_estimate(*each) for each in zip(single, tested, weights, strict=True)]
+    by_replica = sorted((*estimates, *untested), key=lambda one: one.replica)
+    return replace(finding, replicas=len(chosen), by_replica=by_replica)
+
+
+def _estimate(finding: Finding, one: IndicatorAnalysis, weight: float | None) -> ReplicaEstimate:
+    return ReplicaEstimate(
+        replica=one.series.replica,
+        n=finding.n,
+        verdict=finding.verdict,
+        slope_per_hour=finding.slope_per_hour,
+        ci_per_hour=finding.ci_per_hour,
+        current_per_hour=finding.current_per_hour,
+        current_ci_per_hour=finding.current_ci_per_hour,
+        weight=weight,
+    )
 
 
 def _longest(group: Sequence[IndicatorAnalysis]) -> list[IndicatorAnalysis]:
@@ -143,7 +161,10 @@ def _single(one: IndicatorAnalysis, test: str) -> Finding:
     ).with_notes([*one.result.notes, *_test_note(test, one), *(driver.notes if driver else ())])
 
 
-def _pooled(single: Sequence[Finding], analyzed: Sequence[IndicatorAnalysis], test: str) -> Finding:
+def _pooled(
+    single: Sequence[Finding], analyzed: Sequence[IndicatorAnalysis], test: str
+) -> tuple[Finding, Sequence[float | None]]:
+    """The finding of several replicas, and the weight of each: in the present rate, else in the slope."""
     per_hour = _pool(single, "per_hour")
     per_request, per_token = _pool(single, "per_request"), _pool(single, "per_token")
     now, axis = _pool(single, "per_hour", "current_"), _common([one.growth_axis for one in single])
@@ -151,7 +172,9 @@ def _pooled(single: Sequence[Finding], analyzed: Sequence[IndicatorAnalysis], te
     decision = of_replicas([finding.verdict for finding in single])
     notes = [note for one, finding in zip(analyzed, single, strict=True) for note in _replica_notes(one, finding)]
     least = [one.minimum_detectable_per_hour for one in single if one.minimum_detectable_per_hour is not None]
-    return replace(
+    shown = now or per_hour
+    weights = [None] * len(single) if shown is None else list(shown.weights)
+    finding = replace(
         single[0],
         n=min(one.n for one in single),
         verdict=decision.verdict,
@@ -179,7 +202,8 @@ def _pooled(single: Sequence[Finding], analyzed: Sequence[IndicatorAnalysis], te
         current_ci_per_unit=(per_unit.low, per_unit.high) if per_unit else None,
         share=None,  # neither are bounds of a share, nor counts of steps
         steps=None,
-    ).with_notes([*decision.notes, *notes])
+    ).with_notes([*decision.notes, *notes, *_few(shown)])
+    return finding, weights
 
 
 def _pool(single: Sequence[Finding], per: str, rate: str = "") -> Pooled | None:
@@ -201,9 +225,22 @@ def _pool(single: Sequence[Finding], per: str, rate: str = "") -> Pooled | None:
             i2=0.0,
             q=0.0,
             q_p=np.nan,
+            weights=(1 / len(slopes),) * len(slopes),
         )
     errors = np.maximum(widths, positive.min() / 10) / (2 * _Z975)
     return pool(slopes, errors, method="hartung-knapp")
+
+
+def _few(shown: Pooled | None) -> list[Note]:
+    """Why the interval of two replicas is so wide."""
+    if shown is None or len(shown.weights) != _FEWEST or not shown.se:
+        return []
+    message = (
+        "Two replicas leave 1 degree of freedom: the interval of their pooled rate is about "
+        f"{width_beside_one_more(_FEWEST):.1f} times as wide as that of three such replicas. "
+        "by_replica has each replica's own interval."
+    )
+    return [Note("few_replicas", message)]
 
 
 def _replica_notes(one: IndicatorAnalysis, finding: Finding) -> list[Note]:

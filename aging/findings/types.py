@@ -509,6 +509,8 @@ class Findings:
     policies: Sequence[PolicyResult] = ()
     gate: GateResult | None = None
     """What `aging check` decided, where it ran the campaign."""
+    aging_version: str | None = None
+    """The release that computed them."""
 
 
 @dataclass(frozen=True, slots=True)

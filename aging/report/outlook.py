@@ -17,24 +17,24 @@ TONE: Mapping[str, str] = {"safe": "good", "exhausts": "bad", "undecided": "warn
 HOW_TO_LIMIT = "No limit is known, so there is no outlook. Give it: --limit 64GiB --horizon 30d"
 
 _EXHAUST = ("exhaust their memory", "exhausts its memory")
-_DAY, _HOURS_IN_DAYS, _MINUTE = 24.0, 48.0, 1 / 60
+_DAY, _HOURS_IN_DAYS, _HALF_A_YEAR, _MINUTE = 24.0, 48.0, 4380.0, 1 / 60
 
 
 def sentence(indicator: format.Indicator, outlook: Outlook) -> str:
     """The answer with its numbers and what to do."""
-    limit, horizon = outlook.limit_name or format.level(indicator, outlook.limit), _time(outlook.horizon_hours)
+    limit, horizon = outlook.limit_name or format.level(indicator, outlook.limit), time_text(outlook.horizon_hours)
     if outlook.answer == "safe":
         most = "" if outlook.most is None else f"at most {format.level(indicator, outlook.most)} more, "
         return f"Safe for {horizon}: {most}{format.level(indicator, outlook.left)} are left{_to(outlook)}."
     if outlook.answer == "undecided":
-        first, longer = f"safe for the first {_time(outlook.earliest_hours or 0.0)}", outlook.longer_hours
+        first, longer = f"safe for the first {time_text(outlook.earliest_hours or 0.0)}", outlook.longer_hours
         if longer is None:
             return f"Undecided for {horizon}: {first}. At this rate more time does not decide it."
-        return f"Undecided for {horizon}: {first}. The outlook is decided after about {_time(longer)} more."
+        return f"Undecided for {horizon}: {first}. The outlook is decided after about {time_text(longer)} more."
     if not outlook.latest_hours:
         return f"Has reached {limit}: restart now."
     verb = "Exhausts" if outlook.limit_name is None else "Reaches"
-    return f"{verb} {limit} in {_between(outlook)}{_date(outlook)}: restart before."
+    return f"{verb} {limit} in {between(outlook)}{_date(outlook)}: restart before."
 
 
 def finding_sentence(finding: Finding) -> str:
@@ -52,7 +52,7 @@ def _of_no_rate(finding: Finding, outlook: Outlook) -> str:
     """
     if outlook.answer != "undecided":
         return ""
-    horizon, first = _time(outlook.horizon_hours), _time(outlook.earliest_hours or 0.0)
+    horizon, first = time_text(outlook.horizon_hours), time_text(outlook.earliest_hours or 0.0)
     low, high = finding.ci_per_hour or (0.0, 0.0)
     if finding.verdict == "step":
         jump = (
@@ -71,7 +71,7 @@ def _of_no_rate(finding: Finding, outlook: Outlook) -> str:
 
 
 def _watch(outlook: Outlook) -> str:
-    return "Watch longer" if outlook.longer_hours is None else f"Watch about {_time(outlook.longer_hours)} longer"
+    return "Watch longer" if outlook.longer_hours is None else f"Watch about {time_text(outlook.longer_hours)} longer"
 
 
 def reached(indicator: str, outlook: Outlook | None, hours: tuple[float, float | None, float | None] | None) -> str:
@@ -87,11 +87,11 @@ def reached(indicator: str, outlook: Outlook | None, hours: tuple[float, float |
 
 def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) -> tuple[str, str] | None:
     """One line over the limit that each deployment meets first, and its color class; None where no limit is known."""
-    known = {name: first for name in names if (first := next(iter(_limits(name, findings)), None)) and first.outlook}
+    known = {name: first for name in names if (first := next(iter(limits_of(name, findings)), None)) and first.outlook}
     outlooks = {name: one.outlook for name, one in known.items() if one.outlook is not None}
     if not outlooks:
         return None
-    horizon = _time(next(iter(outlooks.values())).horizon_hours)
+    horizon = time_text(next(iter(outlooks.values())).horizon_hours)
     for answer, text in (("exhausts", "within"), ("undecided", "for")):
         of_it = [name for name, one in outlooks.items() if one.answer == answer]
         if of_it:
@@ -102,11 +102,12 @@ def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) 
 
 def sentences(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) -> Sequence[tuple[str, str]]:
     """Every outlook to tell of these deployments, the limit that is met first at the front, each with its color."""
-    told = [one for name in names for one in _limits(name, findings)]
+    told = [one for name in names for one in limits_of(name, findings)]
     return [(f"{one.deployment}: {finding_sentence(one)}", TONE[one.outlook.answer]) for one in told if one.outlook]
 
 
-def _limits(name: str, findings: Mapping[tuple[str, str], Finding]) -> Sequence[Finding]:
+def limits_of(name: str, findings: Mapping[tuple[str, str], Finding]) -> Sequence[Finding]:
+    """The findings of a deployment with an outlook to tell, the limit that is met first at the front."""
     return first_limits([one for (deployment, _), one in findings.items() if deployment == name])
 
 
@@ -117,7 +118,8 @@ def _verb(running_out: Sequence[Finding]) -> str:
     return "reaches a limit" if one else "reach a limit"
 
 
-def _between(outlook: Outlook) -> str:
+def between(outlook: Outlook) -> str:
+    """``2.1 to 2.3 h``: from the earliest to the latest time until the limit."""
     earliest, latest = outlook.earliest_hours or 0.0, outlook.latest_hours or 0.0
     size, unit = _unit(latest)
     first, last = f"{math.floor(10 * earliest / size) / 10:,.1f}", f"{latest / size:,.1f}"
@@ -134,14 +136,25 @@ def _to(outlook: Outlook) -> str:
 
 
 def _date(outlook: Outlook) -> str:
-    if outlook.since is None or outlook.earliest_hours is None:
-        return ""
-    when = datetime.fromisoformat(outlook.since) + timedelta(hours=outlook.earliest_hours)
-    clock = f", {when:%H:%M} UTC" if outlook.earliest_hours < _HOURS_IN_DAYS else ""
-    return f" ({when:%B} {when.day}{clock})"
+    when = None if outlook.earliest_hours is None else date_after(outlook, outlook.earliest_hours)
+    return "" if when is None else f" ({when})"
 
 
-def _time(hours: float) -> str:
+def date_after(outlook: Outlook, hours: float) -> str | None:
+    """The date so many hours after the end of the series, with the time of day where it is near; None if not known."""
+    if outlook.since is None:
+        return None
+    try:
+        when = datetime.fromisoformat(outlook.since) + timedelta(hours=hours)
+    except OverflowError:  # after the year 9999
+        return None
+    clock = f", {when:%H:%M} UTC" if hours < _HOURS_IN_DAYS else ""
+    year = f", {when.year}" if hours > _HALF_A_YEAR else ""
+    return f"{when:%B} {when.day}{year}{clock}"
+
+
+def time_text(hours: float) -> str:
+    """``30 days``, ``22.5 h``, ``17 min``."""
     if hours >= _HOURS_IN_DAYS or (hours >= _DAY and hours % _DAY == 0):
         return f"{_short(hours / _DAY)} {'day' if hours == _DAY else 'days'}"
     if hours < _MINUTE:

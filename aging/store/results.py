@@ -50,6 +50,12 @@ class Results:
 
         return checked(self.content, self.layout.manifest)
 
+    def under(self, manifest: Manifest) -> Results:
+        """The same rows, read once for both, under another manifest: what would other settings have said?"""
+        other = replace(self)
+        vars(other).update(manifest=manifest, _frames=self._frames, _trimmed=self._trimmed)
+        return other
+
     @cached_property
     def content(self) -> Mapping[str, Any]:
         """``manifest.json``, its values unchecked."""
@@ -155,7 +161,11 @@ class Results:
 def open_results(path: str | Path, *, checked: bool = False) -> Results:
     """Open a result directory, ``checked`` for an analysis. Raises :class:`ResultsError` for any other path."""
     root = Path(path)
-    if not root.exists():
+    try:
+        there = root.exists()
+    except OSError as error:  # a name that is too long
+        raise ResultsError(f"{root}: {error.strerror}; give a result directory") from None
+    if not there:
         raise ResultsError(f"{root}: does not exist")
     if not (root / "journal.jsonl").is_file():
         found = (*root.glob("*/journal.jsonl"), *root.glob("*/*/journal.jsonl"))

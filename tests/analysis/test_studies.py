@@ -15,6 +15,7 @@ from aging.store.results import open_results
 from analysis.accelerated.scenario import Injection, Study
 from analysis.accelerated.study import SEED, run_lives
 from analysis.accelerated.table import compared
+from analysis.methods import pooled_replicas
 from analysis.methods.outlook import LAWS, Tally, ask
 from analysis.methods.real_servers import SERVERS, row
 from analysis.methods.signals import Case, Process, ar1, random_walk, sampled
@@ -66,6 +67,17 @@ def test_real_servers() -> None:
     first, *others = (row(name, 300.0)["verdict"] for name in SERVERS)
     assert first == "aging"
     assert "aging" not in others
+
+
+@pytest.mark.parametrize("errors", pooled_replicas.ERRORS)
+def test_the_studied_interval_is_the_one_that_pools(errors: str) -> None:
+    se = pooled_replicas.errors_of(3, errors)
+    y = generator("quick", errors).standard_normal((40, 3)) * 2 * se
+    for studied, used in zip(pooled_replicas.modified(y, se), pooled_replicas.as_pooled(y, se), strict=True):
+        assert studied == pytest.approx(used)
+    held = {str(row["method"]): float(str(row["coverage"])) for row in pooled_replicas.cell(2, 5.0, errors, 400)}
+    assert held["common effect"] < 0.5
+    assert held["modified Hartung-Knapp"] > 0.95
 
 
 @pytest.mark.slow

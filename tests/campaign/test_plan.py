@@ -158,3 +158,20 @@ def test_plan_verb(campaign_file: Callable[..., Path], cli: Aging) -> None:
     refused = cli("plan", file, "--duration", "1")
     assert refused.returncode == 2
     assert "duration: '1' is not a duration" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("head", "extra", "codes"),
+    [
+        ("replicas = 2\n", "", ["few_replicas"]),
+        ("replicas = 3\n", "", []),
+        ("", "", []),
+        ("replicas = 2\n", '[factors]\n"deployment[leak].leak_per_request" = ["4KiB", "16KiB"]', []),
+    ],
+    ids=["two", "three", "one", "two of an experiment"],
+)
+def test_plan_notes(campaign_file: Callable[..., Path], cli: Aging, head: str, extra: str, codes: list[str]) -> None:
+    file = campaign_file(extra=extra)
+    file.write_text(head + file.read_text())
+    assert [note["code"] for note in json.loads(cli("plan", file, "--json").stdout)["notes"]] == codes
+    assert ("replicas = 3" in cli("plan", file).stdout) == bool(codes)

@@ -16,14 +16,15 @@ from markdown_it import MarkdownIt
 
 from aging.app.check import explain
 from aging.check.look import look_line
-from aging.check.plain_text import lines, one_line
 from aging.check.plot import write_gate_plot
 from aging.check.report_kinds import WantedReport, parse_reports, report_formats, write_reports
 from aging.check.reports.base import GateContext
 from aging.check.reports.github import SUMMARY
-from aging.check.summary import MOST_BYTES, code, markdown, prose
+from aging.check.summary import MOST_BYTES, markdown
 from aging.check.wording import advice, rate_text, site_text
 from aging.core.errors import AgingError, ExitCode, MistakesError
+from aging.core.markdown_text import code, prose
+from aging.core.plain_text import lines, one_line
 from aging.findings.gate import AllocationSite, ConditionResult, GateOutcome, GateResult, ServerFailure
 from tests.conftest import ROOT
 

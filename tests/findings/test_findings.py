@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aging.core.errors import require
 from aging.core.metrics import DEVICE_MEMORY, PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.build import analyze
@@ -206,6 +207,29 @@ def test_replicas_pooled(tmp_path: Path) -> None:
     assert earliest <= finding.exhaustion_hours[0] <= latest
 
 
+def test_estimate_of_each_replica(tmp_path: Path) -> None:
+    results = synthetic(tmp_path / "r", {"leak": leak(5000.0)}, replicas=2)
+    finding = memory_finding(analyze(results, TESTS), "leak")
+    first, second = finding.by_replica
+    assert (first.replica, second.replica, first.verdict, first.n) == (1, 2, "aging", finding.n)
+    shares = [require(one.weight, "a weight") for one in finding.by_replica]
+    rates = [require(one.current_per_hour, "a rate") for one in finding.by_replica]
+    assert sum(shares) == pytest.approx(1.0)
+    assert finding.current_per_hour == pytest.approx(float(np.dot(shares, rates)))
+    low, high = require(finding.current_ci_per_hour, "an interval")
+    own_low, own_high = require(first.current_ci_per_hour, "an interval")
+    assert high - low > 4 * (own_high - own_low)
+    assert "few_replicas" in finding.note_codes
+
+
+def test_one_replica_is_its_own_estimate(tmp_path: Path) -> None:
+    finding = memory_finding(analyze(synthetic(tmp_path / "r", {"leak": leak(5000.0)}), TESTS), "leak")
+    (own,) = finding.by_replica
+    assert (own.weight, own.slope_per_hour, own.ci_per_hour) == (1.0, finding.slope_per_hour, finding.ci_per_hour)
+    assert own.current_ci_per_hour == finding.current_ci_per_hour
+    assert "few_replicas" not in finding.note_codes
+
+
 def test_replicas_disagree(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"odd": leak(5000.0)}, replicas=2)
     for path in results.layout.source("odd", "process", 2).glob("*"):
@@ -213,8 +237,8 @@ def test_replicas_disagree(tmp_path: Path) -> None:
     write_run(results.layout, "odd", 2, flat, 1)
     finding = memory_finding(analyze(open_results(tmp_path / "r"), TESTS), "odd")
     assert finding.verdict == "inconclusive"
-    assert finding.note_codes == ("replicas_disagree", "replica_verdict", "replica_verdict")
-    assert [verdict in note for verdict, note in zip(("1: aging", "2: stable"), finding.notes[1:], strict=True)]
+    assert finding.note_codes == ("replicas_disagree", "replica_verdict", "replica_verdict", "few_replicas")
+    assert [verdict in note for verdict, note in zip(("1: aging", "2: stable"), finding.notes[1:3], strict=True)]
     assert finding.disagreement is not None
     assert finding.disagreement > 50
 

@@ -11,7 +11,7 @@ import pytest
 from aging.core.records import HARNESS
 from aging.findings.problems import problems_of
 from aging.findings.series import Measured
-from aging.report.charts.run_data import latency_trace
+from aging.report.charts.latency import latency_chart, latency_summary
 from aging.store.results import Results, open_results
 from aging.store.sealing import seal_tree
 from aging.store.segments import SegmentWriter
@@ -31,10 +31,12 @@ def test_client_faults_are_no_errors(tmp_path: Path) -> None:
     odd = dict.fromkeys(range(0, 200, 2), LEFT | slow) | dict.fromkeys(range(1, 200, 2), REFUSED)
     results = with_requests(tmp_path / "c", odd)
     assert messages_by_kind(results) == {}
-    trace = latency_trace(Measured(results), "server", 1)
-    assert trace is not None
-    assert (trace.errors, trace.dropped, trace.failures.size) == (0, 0, 0)
-    assert trace.overall_p95 == pytest.approx(0.01)
+    measured = Measured(results)
+    chart, summary = latency_chart(measured, "server", 1), latency_summary(measured, "server", 1)
+    assert chart is not None
+    assert summary is not None
+    assert (summary.errors, summary.dropped, sum(mark.kind == "fault" for mark in chart.marks)) == (0, 0, 0)
+    assert summary.p95 == pytest.approx(0.01)
     ttft = next(one for one in Measured(results).of("server", 1) if one.indicator == "client_ttft_seconds")
     assert ttft.y.max() == pytest.approx(0.01)
 

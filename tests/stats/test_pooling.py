@@ -21,6 +21,7 @@ from aging.stats import (
     stouffer,
     time_to_exhaustion,
 )
+from aging.stats.multiple.pooling import width_beside_one_more
 
 CELLS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "leak_rates_uss.json").read_text())["cells"]
 
@@ -48,6 +49,19 @@ def test_disagreeing_replicas() -> None:
 def test_agreeing_replicas() -> None:
     same = pool([2.0, 2.0, 2.0], [1.0, 1.0, 1.0], method="hartung-knapp")
     assert same.se == pytest.approx(1 / math.sqrt(3))
+
+
+def test_weights_are_shares() -> None:
+    pooled = pool([1.0, 5.0, 9.0], [0.5, 0.5, 3.0], method="hartung-knapp")
+    assert sum(pooled.weights) == pytest.approx(1.0)
+    assert pooled.weights[0] == pooled.weights[1] > pooled.weights[2] > 0
+    assert pooled.slope == pytest.approx(float(np.dot(pooled.weights, [1.0, 5.0, 9.0])))
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_width_beside_one_more(k: int) -> None:
+    fewer, more = (pool([1.0] * n, [1.0] * n, method="hartung-knapp") for n in (k, k + 1))
+    assert width_beside_one_more(k) == pytest.approx((fewer.high - fewer.low) / (more.high - more.low))
 
 
 def test_one_replica() -> None:

@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from aging.check.plain_text import one_line, shortened
 from aging.check.reports.base import GateContext, ReportFormat
 from aging.check.summary import markdown
 from aging.check.wording import by_severity, headline, sentence, word
 from aging.core.errors import writing
+from aging.core.plain_text import one_line, shortened
 from aging.findings.gate import GateResult
 
 SUMMARY = "GITHUB_STEP_SUMMARY"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from aging.check.plain_text import lines, one_line
 from aging.check.reports.base import GateContext, ReportFormat
 from aging.check.wording import headline, sentence, site_text, word
+from aging.core.plain_text import lines, one_line
 from aging.findings.gate import ConditionResult, GateResult, ServerFailure
 
 _LOG_LINES = 200

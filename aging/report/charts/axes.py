@@ -1,4 +1,4 @@
-"""The report's plots on matplotlib axes of a caller's, in the page's light colors."""
+"""Figures on matplotlib axes of a caller's, in the page's light colors."""
 
 from __future__ import annotations
 
@@ -10,31 +10,25 @@ from matplotlib.axes import Axes
 from aging.core.errors import InputError
 from aging.core.format import slope
 from aging.findings.table_analysis import TableAnalysis
-from aging.report.charts import svg
-from aging.report.charts.plots import draw_latency, draw_memory, latency_scale
-from aging.report.charts.run_data import LatencyTrace, MemoryTrace
+from aging.report.charts.chart import Figure, Forest, HeatMap
+from aging.report.charts.draw import bare, draw, time_axis, value_axis
+from aging.report.charts.palette import SCREEN
+from aging.report.charts.quantity import value_scale
 from aging.tables.series_unit import unit_of_series
 
 _INCHES = (7.5, 3.6)
 
 
-def memory_axes(trace: MemoryTrace, title: str, axes: Axes | None) -> Axes:
-    """A run's memory with the slope that was found and its interval."""
-    axes = _prepared(axes, title)
-    draw_memory(axes, trace, svg.SCREEN)
-    return axes
-
-
-def latency_axes(trace: LatencyTrace, title: str, axes: Axes | None) -> Axes:
-    """A run's time to first token, its median and 95th percentile; failures are ticks."""
-    axes = _prepared(axes, title)
-    draw_latency(axes, trace, latency_scale([trace], ()), svg.SCREEN)
+def figure_axes(figure: Figure, title: str, axes: Axes | None) -> Axes:
+    """A chart, a forest plot or a heat map on ``axes``, or on those of a new figure that pyplot shows."""
+    axes = _prepared(axes, title, _inches(figure))
+    draw(figure, axes, SCREEN)
     return axes
 
 
 def trend_axes(analysis: TableAnalysis, axes: Axes | None) -> Axes:
     """A series with its slope and the interval of that."""
-    palette, t, y, trend = svg.SCREEN, analysis.t, analysis.y, analysis.trend
+    palette, t, y, trend = SCREEN, analysis.t, analysis.y, analysis.trend
     axes = _prepared(axes, f"{analysis.name}: {analysis.verdict}")
     axes.plot(t, y, color=palette.data, linewidth=1.2)
     if trend is not None:
@@ -50,23 +44,29 @@ def trend_axes(analysis: TableAnalysis, axes: Axes | None) -> Axes:
         axes.plot(ends, line, color=palette.fit, linewidth=1.8, dashes=(5, 2.5), label=label)
         axes.legend(frameon=False)
     least, greatest = (float(limit) for limit in axes.get_ylim())
-    svg.time_axis(axes, float(t[-1]), "the start of load", palette)
-    svg.value_axis(
-        axes, unit_of_series(analysis.series).scale(max(abs(least), abs(greatest))), least, greatest, palette
-    )
+    time_axis(axes, float(t[-1]), "the start of load", palette)
+    value_axis(axes, value_scale(unit_of_series(analysis.series), least, greatest), least, greatest, palette)
     return axes
 
 
-def _prepared(given: Any, title: str) -> Axes:
+def _inches(figure: Figure) -> tuple[float, float]:
+    if isinstance(figure, Forest):
+        return _INCHES[0], 1.4 + 0.34 * len(figure.rows)
+    if isinstance(figure, HeatMap):
+        return max(_INCHES[0], 3.0 + 1.1 * len(figure.columns)), 1.8 + 0.3 * len(figure.rows)
+    return _INCHES
+
+
+def _prepared(given: Any, title: str, inches: tuple[float, float] = _INCHES) -> Axes:
     """The caller's axes, or those of a new figure that pyplot shows."""
     if given is None:
         from matplotlib import pyplot  # noqa: PLC0415 - looks for a display, which the report does not need
 
-        axes = pyplot.figure(figsize=_INCHES, layout="constrained").add_subplot()
+        axes = pyplot.figure(figsize=inches, layout="constrained").add_subplot()
     elif isinstance(given, Axes):
         axes = given
     else:
         raise InputError(f"axes: {type(given).__name__} is no matplotlib Axes; of an array of them pass one, axes[0]")
-    svg.bare(axes, svg.SCREEN)
-    axes.set_title(title, loc="left", fontsize=11, color=svg.SCREEN.ink, pad=22)
+    bare(axes, SCREEN)
+    axes.set_title(title, loc="left", fontsize=11, color=SCREEN.ink, pad=22)
     return axes

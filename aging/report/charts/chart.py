@@ -14,7 +14,7 @@ import numpy as np
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
-Role = Literal["samples", "medians", "fit", "median", "p95", "p99", "attainment", "series"]
+Role = Literal["samples", "medians", "fit", "current", "median", "p95", "p99", "attainment", "series"]
 """What a line or band shows; it decides color and weight. ``series`` is one of several of equal rank."""
 
 SpanKind = Literal["warm-up", "rejuvenation", "fault", "gap"]

@@ -1,163 +1,345 @@
-"""Matplotlib figures as inline SVG with the colors and fonts of the page."""
+"""Figures as inline SVG, written directly: a chart of matplotlib takes 50 ms and 25 KB, a page may have hundreds.
+
+Colors and line widths are classes of ``charts.css``, so that they follow the page. Only markupsafe is needed.
+"""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeGuard
 
-import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup, escape
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from matplotlib.transforms import ScaledTranslation, Transform
+
+from aging.core import format
+from aging.report.charts.chart import Band, Chart, Estimate, Figure, Floats, Forest, HeatMap, Line
+from aging.report.charts.quantity import Scale, log_scale, time_scale, unit_of_quantity, value_scale
 
 
 @dataclass(frozen=True, slots=True)
-class Palette:
-    """The colors of a plot, by what is drawn in them."""
+class Shape:
+    """Width and height of a chart in user units, and the width of the labels of its vertical axis."""
 
-    ink: str
-    muted: str
-    rule: str
-    data: str
-    fit: str
-    bad: str
-    shade: str
-    mark: str
+    width: float
+    height: float
+    left: float = 62
 
 
-PAGE = Palette("#010101", "#020202", "#030303", "#040404", "#050505", "#060606", "#070707", "#080808")
-"""Placeholders that matplotlib writes; the variables of the page with the same names replace them."""
+LARGE = Shape(540, 262)
+LOW = Shape(540, 200)
+SMALL = Shape(380, 210, 56)
 
-SCREEN = Palette("#1b1f24", "#626a73", "#e2e4e7", "#33658a", "#c2571a", "#b3261e", "#eef0f2", "#7b5ea7")
-"""The page's light colors, for plots outside of it."""
+_TOP, _RIGHT, _BOTTOM = 26.0, 12.0, 42.0
+_FINE = 10
+"""Paths are in tenths of a user unit: whole numbers are short."""
 
-_LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
-_POINTS_PER_INCH = 72.0  # one SVG user unit is one point
-_ROUND = (1, 2, 2.5, 5, 10)
-_ROUND_HOURS = (1, 2, 3, 6, 10)
-_TIMES = (
-    (86400.0, "days", _ROUND),
-    (3600.0, "hours", _ROUND_HOURS),
-    (60.0, "minutes", _ROUND),
-    (1.0, "seconds", _ROUND),
-)
-_LEAST_UNITS = 2.5
+_COLUMN = 2.0
+"""User units; of more values than columns the least and the greatest of each are drawn."""
+
+_MOST_LABELLED = 6
+_CHARACTER = 6.4
+_ROW, _HEAD = 24.0, 26.0
+_LABEL_CHARACTERS = 30
 
 
-def figure(width: float, height: float, left: float, right: float = 12, top: float = 30) -> tuple[Figure, Axes]:
-    """A figure of ``width`` by ``height`` user units with one bare axes; the margins are user units too."""
-    drawn = Figure(figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH))
-    bottom = 44.0
-    box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
-    axes = drawn.add_axes(box)
-    drawn.patch.set_visible(False)
-    bare(axes, PAGE)
-    return drawn, axes
+def figure_svg(figure: Figure, shape: Shape = LARGE) -> Markup:
+    """The figure as an ``<svg>`` element; of a forest plot or a heat map the width alone is that of ``shape``."""
+    if isinstance(figure, Chart):
+        return _element(_chart(figure, shape), shape.width, shape.height, figure.label)
+    if isinstance(figure, Forest):
+        height = _HEAD + _ROW * len(figure.rows) + _BOTTOM
+        return _element(_forest(figure, shape.width, height), shape.width, height, figure.label)
+    height = _heat_head(figure) + _ROW * len(figure.rows)
+    width = max(shape.width, _heat_left(figure) + 84.0 * len(figure.columns))
+    return _element(_heat_map(figure, width), width, height, figure.label)
 
 
-def bare(axes: Axes, palette: Palette) -> None:
-    """Leave of an axes its horizontal line, pale rules and labels."""
-    axes.patch.set_visible(False)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(palette.rule)
-    axes.tick_params(colors=palette.muted, length=0, labelsize=11, pad=5)
-    axes.grid(axis="y", color=palette.rule, linewidth=0.6)
-    axes.set_axisbelow(True)
+def _element(parts: Iterable[str], width: float, height: float, label: str) -> Markup:
+    box = f"0 0 {width:g} {height:g}"
+    return Markup(f'<svg class="chart" viewBox="{box}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>')
 
 
-def time_axis(axes: Axes, last: float, since: str, palette: Palette) -> None:
-    """Seconds since ``since`` on the horizontal axis, in the unit that suits ``last``."""
-    factor, name, steps = next((unit for unit in _TIMES if last >= unit[0] * _LEAST_UNITS), _TIMES[-1])
-    _scaled_ticks(axes.xaxis, factor, 6, steps)
-    axes.set_xlim(0, max(last, 1e-9))
-    axes.set_xlabel(f"{name} since {since}", color=palette.muted, fontsize=11, labelpad=9)
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """The place of the axes within the figure, and what they show."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    last: float
+    low: float
+    high: float
+    logarithmic: bool
+
+    @property
+    def right(self) -> float:
+        return self.left + self.width
+
+    @property
+    def floor(self) -> float:
+        return self.top + self.height
+
+    def x(self, t: float) -> float:
+        return self.left + t / self.last * self.width
+
+    def y(self, value: float) -> float:
+        return self.floor - (self._scaled(value) - self.low) / (self.high - self.low) * self.height
+
+    def fine(self, t: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Tenths of a user unit from the upper left corner of the axes; values far outside are at its edge."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = np.log10(y) if self.logarithmic else y
+        across = np.round(t / self.last * self.width * _FINE)
+        above = (scaled - self.low) / (self.high - self.low)
+        return across, np.round((1 - np.clip(above, -0.5, 1.5)) * self.height * _FINE)
+
+    def _scaled(self, value: float) -> float:
+        return math.log10(value) if self.logarithmic else value
 
 
-def value_axis(axes: Axes, unit: tuple[float, str], least: float, greatest: float, palette: Palette) -> None:
-    """Values on the vertical axis from ``least`` to ``greatest``, in a ``unit``: its size and its name."""
-    factor, name = unit
-    axes.set_ylim(least, greatest)
-    _scaled_ticks(axes.yaxis, factor, 5, _ROUND)
-    axes.text(0, 1, name, transform=_above(axes), ha="right", va="bottom", color=palette.muted, fontsize=11)
+def _chart(chart: Chart, shape: Shape) -> Iterator[str]:
+    last = max(chart.last, 1e-9)
+    low, high = (math.log10(one) if chart.logarithmic else one for one in (chart.bottom, chart.top))
+    box = _Box(
+        shape.left,
+        _TOP,
+        shape.width - shape.left - _RIGHT,
+        shape.height - _TOP - _BOTTOM,
+        last,
+        low,
+        high if high > low else low + 1.0,
+        chart.logarithmic,
+    )
+    yield from _value_axis(chart, box)
+    yield from _time_axis(chart, box)
+    for span in chart.spans:
+        begin, end = box.x(max(span.begin, 0.0)), box.x(min(span.end, last))
+        yield (
+            f'<rect class="span {span.kind}" x="{begin:.1f}" y="{box.top:g}" width="{max(end - begin, 0.5):.1f}" '
+            f'height="{box.height:g}"/>'
+        )
+    first = chart.spans[0] if chart.spans else None
+    if first is not None and first.label and box.x(first.end) - box.x(first.begin) > _CHARACTER * len(first.label):
+        yield _text(box.x(first.begin) + 4, box.top + 11, first.label, "note")
+    clip = f"clip-{chart.key}"
+    inside = f'width="{box.width * _FINE:g}" height="{box.height * _FINE:g}"'
+    yield f'<clipPath id="{escape(clip)}"><rect {inside}/></clipPath>'
+    yield f'<g transform="translate({box.left:g} {box.top:g}) scale({1 / _FINE:g})" clip-path="url(#{escape(clip)})">'
+    for band in chart.bands:
+        yield _path(_area(band, box), f"band {band.role}")
+    place = 0
+    for line in chart.lines:
+        number = ""
+        if line.role == "series":
+            number, place = f" s{place % 8}", place + 1
+        yield _path(_stroke(line, box), f"line {line.role}{number}")
+    yield "</g>"
+    for level in chart.levels:
+        if chart.bottom <= level.value <= chart.top:
+            y = box.y(level.value)
+            yield f'<path class="level" d="M{box.left:g} {y:.1f}H{box.right:g}"/>'
+            yield _text(box.right - 4, y - 4, level.label, "note", "end")
+    yield from _marks(chart, box)
 
 
-def log_value_axis(axes: Axes, scales: Sequence[tuple[float, str]], least: float, greatest: float) -> None:
-    """A logarithmic vertical axis; each tick is written with its own unit."""
-    axes.set_ylim(least, greatest)
-
-    def written(value: float, _: object) -> str:
-        factor, name = next((scale for scale in scales if value >= scale[0] * (1 - 1e-9)), scales[-1])
-        return f"{value / factor:.4g} {name}"
-
-    decades = np.log10(greatest / least)
-    axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0,) if decades > 2 else (1.0, 3.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(written))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def markup(drawn: Figure, name: str, label: str) -> Markup:
-    """The figure as an ``<svg>`` element; ``name`` makes its ids unique, ``label`` is for screen readers."""
-    written = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none", "path.simplify": False}):
-        drawn.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = written.getvalue()
-    box = re.search(r'viewBox="([^"]*)"', text)
-    body = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r' id="[A-Za-z.0-9]+_\d+"', "", body)
-    body = re.sub(r' d="[^"]*"', lambda path: _LONG_NUMBER.sub(_rounded, path[0]), body)
-    body = re.sub(r"\s*\n\s*", "\n", body).replace("xlink:href", "href")
-    for variable, placeholder in asdict(PAGE).items():
-        body = body.replace(placeholder, f"var(--{variable})")
-    view = box[1] if box else "0 0 1 1"
-    return Markup(f'<svg viewBox="{view}" role="img" aria-label="{escape(label)}">{body}</svg>')
+def _marks(chart: Chart, box: _Box) -> Iterator[str]:
+    faults = "".join(f"M{box.x(mark.at):.0f} {box.floor:g}v-10" for mark in chart.marks if mark.kind == "fault")
+    if faults:
+        yield f'<path class="mark fault" d="{faults}"/>'
+    events = [mark for mark in chart.marks if mark.kind != "fault"]
+    for kind in dict.fromkeys(mark.kind for mark in events):
+        path = "".join(f"M{box.x(mark.at):.0f} {box.top:g}v{box.height:g}" for mark in events if mark.kind == kind)
+        yield f'<path class="mark {kind}" d="{path}"/>'
+    taken = -math.inf
+    for mark in events if len(events) <= _MOST_LABELLED else ():
+        text, x = mark.label or mark.kind, box.x(mark.at)
+        wide = _CHARACTER * len(text)
+        anchor = "end" if x + wide + 4 > box.right else "start"
+        begin = x - wide if anchor == "end" else x
+        if begin > taken:
+            yield _text(x - 4 if anchor == "end" else x + 4, box.top + 11, text, f"note {mark.kind}", anchor)
+            taken = begin + wide
 
 
-def _rounded(number: re.Match[str]) -> str:
-    """A hundredth of a user unit is less than any screen shows."""
-    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+def _value_axis(chart: Chart, box: _Box) -> Iterator[str]:
+    scale = (log_scale if chart.logarithmic else value_scale)(chart.quantity, chart.bottom, chart.top)
+    lines = "".join(f"M{box.left:g} {box.y(value):.1f}h{box.width:g}" for value, _ in scale.ticks)
+    yield f'<path class="grid" d="{lines}"/>'
+    for value, text in scale.ticks:
+        yield _text(box.left - 5, box.y(value) + 4, text, "tick", "end")
+    if scale.name:
+        yield _text(box.left - 5, box.top - 10, scale.name, "tick", "end")
 
 
-def _above(axes: Axes) -> Transform:
-    """Axes coordinates moved to where the vertical tick labels end, a little above the top."""
-    return axes.transAxes + ScaledTranslation(-5 / 72, 12 / 72, axes.figure.dpi_scale_trans)
+def _time_axis(chart: Chart, box: _Box) -> Iterator[str]:
+    scale = time_scale(box.last, max(2, int(box.width / 70)))
+    yield f'<path class="floor" d="M{box.left:g} {box.floor:g}h{box.width:g}"/>'
+    for at, text in scale.ticks:
+        yield _text(box.x(at), box.floor + 15, text, "tick", "middle")
+    yield _text(box.left + box.width / 2, box.floor + 34, f"{scale.name} since {chart.origin}", "tick", "middle")
 
 
-def _scaled_ticks(axis: Any, factor: float, ticks: int, steps: Sequence[float]) -> None:
-    """Round numbers in the shown unit, with as many decimals as neighbors need to differ."""
-    axis.set_major_locator(_ScaledLocator(factor, ticks, steps))
-    axis.set_major_formatter(_ScaledFormatter(factor))
+def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
+    where = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return f'<text class="{kind}" x="{x:.0f}" y="{y:.0f}"{where}>{escape(text)}</text>'
 
 
-class _ScaledLocator(MaxNLocator):
-    """Ticks that are round in units of ``factor``."""
-
-    def __init__(self, factor: float, ticks: int, steps: Sequence[float]) -> None:
-        super().__init__(nbins=ticks, steps=list(steps))
-        self._factor = factor
-
-    def tick_values(self, vmin: float, vmax: float) -> Any:
-        return np.asarray(super().tick_values(vmin / self._factor, vmax / self._factor)) * self._factor
+def _path(d: str, kind: str) -> str:
+    return f'<path class="{kind}" d="{d}"/>' if d else ""
 
 
-class _ScaledFormatter(Formatter):
-    """Values in units of ``factor``, all of an axis with as many decimals as the one that needs most."""
+def _stroke(line: Line, box: _Box) -> str:
+    """A line; of more values than columns the least and the greatest of each column, so that no spike is hidden."""
+    return "".join(_polyline(*box.fine(*_thinned(t, y, box))) for t, y in _pieces(line.t, line.y))
 
-    def __init__(self, factor: float) -> None:
-        self._factor = factor
 
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        del pos
-        return self.format_ticks([x])[0]
+def _area(band: Band, box: _Box) -> str:
+    drawn = []
+    for t, low, high in _pieces(band.t, band.low, band.high):
+        at, least, greatest = _columns(t, low, high, box)
+        across, above = box.fine(at, greatest)
+        _, below = box.fine(at, least)
+        if across.size == 1:
+            across, above, below = (np.repeat(one, 2) for one in (across, above, below))
+        drawn.append(_polyline(np.append(across, across[::-1]), np.append(above, below[::-1])) + "z")
+    return "".join(drawn)
 
-    def format_ticks(self, values: Sequence[float]) -> list[str]:
-        scaled = [value / self._factor for value in values]
-        decimals = max((len(f"{one:.9f}".rstrip("0").partition(".")[2]) for one in scaled), default=0)
-        return [f"{one:.{decimals}f}".replace("-", "−") for one in scaled]
+
+def _pieces(t: Floats, *lines: Floats) -> Iterator[tuple[Floats, ...]]:
+    """The unbroken parts of lines."""
+    known = np.isfinite(lines[0])
+    for line in lines[1:]:
+        known &= np.isfinite(line)
+    edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0))
+    for begin, end in edges.reshape(-1, 2).tolist():
+        yield tuple(one[begin:end] for one in (t, *lines))
+
+
+def _thinned(t: Floats, y: Floats, box: _Box) -> tuple[Floats, Floats]:
+    width = box.last / box.width * _COLUMN
+    if t.size <= 2 * ((t[-1] - t[0]) / width + 1):
+        return t, y
+    place = np.floor(t / width).astype(np.int64)
+    order = np.lexsort((y, place))
+    first = np.flatnonzero(np.diff(place[order], prepend=place[0] - 1))
+    last = np.append(first[1:], order.size) - 1
+    kept = np.unique(np.concatenate([order[first], order[last], [0, t.size - 1]]))
+    return t[kept], y[kept]
+
+
+def _columns(t: Floats, low: Floats, high: Floats, box: _Box) -> tuple[Floats, Floats, Floats]:
+    """The envelope of an envelope."""
+    width = box.last / box.width * _COLUMN
+    if t.size <= (t[-1] - t[0]) / width + 1:
+        return t, low, high
+    place = np.floor(t / width).astype(np.int64)
+    first = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
+    return t[first], np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
+
+
+def _polyline(x: Floats, y: Floats) -> str:
+    """Relative whole numbers; a value alone is a dot."""
+    points = np.stack([x, y], axis=1).astype(np.int64)
+    steps = np.diff(points, axis=0).ravel().tolist() or [0, 0]
+    return f"M{points[0, 0]} {points[0, 1]}l{' '.join(map(str, steps))}".replace(" -", "-")
+
+
+def _forest(forest: Forest, width: float, height: float) -> Iterator[str]:
+    bounds = [0.0, *(one for row in forest.rows for one in (row.low, row.value, row.high) if _known(one))]
+    least, greatest = min(bounds), max(bounds)
+    margin = 0.05 * ((greatest - least) or 1.0)
+    least, greatest = least - margin, greatest + margin
+    longest = max((len(row.label) for row in forest.rows), default=0)
+    left = 16 + _CHARACTER * min(longest, _LABEL_CHARACTERS)
+    right = width - 190.0
+    floor = height - _BOTTOM
+    scale = value_scale(forest.quantity, least, greatest, max(2, int((right - left) / 75)))
+
+    def x(value: float) -> float:
+        return left + (value - least) / (greatest - least) * (right - left)
+
+    yield f'<path class="grid" d="{"".join(f"M{x(value):.1f} {_HEAD:g}V{floor:g}" for value, _ in scale.ticks)}"/>'
+    for value, text in scale.ticks:
+        yield _text(x(value), floor + 15, text, "tick", "middle")
+    yield _text((left + right) / 2, floor + 34, _per(forest, scale), "tick", "middle")
+    yield f'<path class="zero" d="M{x(0):.1f} {_HEAD:g}V{floor:g}"/>'
+    for place, row in enumerate(forest.rows):
+        y = _HEAD + _ROW * (place + 0.5)
+        rate, limits = format.bounded(unit_of_quantity(forest.quantity), row.value, _limits(row), forest.per)
+        title = f"{row.label}: {rate} [{limits}]" + (f", {row.note}" if row.note else "")
+        weight = "" if row.weight is None else f", weight {100 * row.weight:.0f} %"
+        yield f'<g class="row{" pooled" if row.pooled else ""}"><title>{escape(title + weight)}</title>'
+        yield _text(8, y + 4, _shortened(row.label), "label")
+        yield _row(row, x, y)
+        yield _text(width - 8, y - 1, rate, "label", "end")
+        yield _text(width - 8, y + 10, f"[{limits}]" if limits != format.NONE else row.note, "tick", "end")
+        yield "</g>"
+
+
+def _row(row: Estimate, x: Callable[[float], float], y: float) -> str:
+    drawn = ""
+    known = [value for value in (row.low, row.high) if _known(value)]
+    if row.pooled and row.value is not None and len(known) == 2:
+        low, middle, high = x(known[0]), x(row.value), x(known[1])
+        corners = f"M{low:.1f} {y:g}L{middle:.1f} {y - 6:g}L{high:.1f} {y:g}L{middle:.1f} {y + 6:g}z"
+        return f'<path class="diamond" d="{corners}"/>'
+    if len(known) == 2:
+        drawn += f'<path class="whisker" d="M{x(known[0]):.1f} {y:g}H{x(known[1]):.1f}"/>'
+    if _known(row.value):
+        side = 4 + 6 * math.sqrt(row.weight or 0.0)
+        drawn += (
+            f'<rect class="estimate" x="{x(row.value) - side / 2:.1f}" y="{y - side / 2:.1f}" width="{side:.1f}" '
+            f'height="{side:.1f}"/>'
+        )
+    return drawn
+
+
+def _limits(row: Estimate) -> tuple[float, float] | None:
+    return None if row.low is None or row.high is None else (row.low, row.high)
+
+
+def _per(forest: Forest, scale: Scale) -> str:
+    per = {"h": "hour"}.get(forest.per, forest.per)
+    return f"{scale.name or forest.quantity} per {per}"
+
+
+def _heat_left(figure: HeatMap) -> float:
+    return 16 + _CHARACTER * min(max((len(row) for row in figure.rows), default=0), 40)
+
+
+def _heat_head(figure: HeatMap) -> float:
+    longest = max((len(_shortened(name)) for name in figure.columns), default=0)
+    return 14 + 0.6 * _CHARACTER * longest + 12
+
+
+def _heat_map(figure: HeatMap, width: float) -> Iterator[str]:
+    left, head = _heat_left(figure), _heat_head(figure)
+    cell = (width - left) / max(len(figure.columns), 1)
+    for place, name in enumerate(figure.columns):
+        x = left + cell * (place + 0.4)
+        yield (
+            f'<text class="label" transform="translate({x:.1f} {head - 6:g}) rotate(-35)">'
+            f"<title>{escape(name)}</title>{escape(_shortened(name))}</text>"
+        )
+    for down, (name, cells) in enumerate(zip(figure.rows, figure.cells, strict=True)):
+        y = head + _ROW * down
+        yield _text(8, y + 16, name if len(name) <= 40 else f"{name[:39]}…", "label")
+        for place, one in enumerate(cells):
+            x = left + cell * place
+            yield (
+                f'<g class="cell {one.tone}"><title>{escape(one.title or one.text)}</title>'
+                f'<rect x="{x + 1:.1f}" y="{y + 1:g}" width="{cell - 2:.1f}" height="{_ROW - 2:g}" rx="3" '
+                f'fill-opacity="{one.strength:.2f}"/>'
+                f"{_text(x + cell / 2, y + 16, one.text, 'value', 'middle')}</g>"
+            )
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LABEL_CHARACTERS else f"{label[: _LABEL_CHARACTERS - 1]}…"
+
+
+def _known(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
+from aging.findings.first_limit import runs_out
+from aging.findings.rejuvenation.advice import Advice
 from aging.findings.series import Measured
 from aging.findings.types import Finding, Findings
-from aging.report.charts.run_data import LatencyTrace, MemoryTrace, latency_trace, memory_trace
+from aging.report.charts.chart import Chart
+from aging.report.charts.latency import latency_chart
+from aging.report.charts.memory import memory_chart
+from aging.report.restart_advice import restarts_of
 from aging.store.events import DeploymentDied, Event
 from aging.store.manifest import Manifest
 from aging.store.results import Results
+
+
+_ADDRESS = 40
 
 
 @dataclass(frozen=True)
@@ -64,16 +73,37 @@ class Context:
         return [[run for run in self.runs if run[0] == name] for name in self.results.deployments]
 
     @cached_property
-    def memory(self) -> Mapping[tuple[str, int], MemoryTrace]:
+    def memory(self) -> Mapping[tuple[str, int], Chart]:
         """The primary indicator of every run that has one."""
-        traces = {run: memory_trace(self.measured, *run, self.found.get((run[0], PRIMARY))) for run in self.runs}
-        return {run: trace for run, trace in traces.items() if trace is not None}
+        charts = {run: memory_chart(self.measured, *run, self.found.get((run[0], PRIMARY))) for run in self.runs}
+        return {run: chart for run, chart in charts.items() if chart is not None}
 
     @cached_property
-    def latency(self) -> Mapping[tuple[str, int], LatencyTrace]:
+    def latency(self) -> Mapping[tuple[str, int], Chart]:
         """Times to first token of every run that has requests."""
-        traces = {run: latency_trace(self.measured, *run) for run in self.runs}
-        return {run: trace for run, trace in traces.items() if trace is not None}
+        charts = {run: latency_chart(self.measured, *run) for run in self.runs}
+        return {run: chart for run, chart in charts.items() if chart is not None}
+
+    @cached_property
+    def anchors(self) -> Mapping[str, str]:
+        """The anchor of each deployment's block: its place and what of its name an address can hold."""
+        names = self.results.deployments
+        return {name: f"deployment-{place}-{_address(name)}".rstrip("-") for place, name in enumerate(names, 1)}
+
+    @cached_property
+    def measured_seconds(self) -> float:
+        """How long the longest run was measured: its load, or what was watched; 0 without one."""
+        return max((one.load_end - one.load_start for one in self.measured.windows.values()), default=0.0)
+
+    @cached_property
+    def advice(self) -> Mapping[str, Advice]:
+        """How often to restart the deployments that reach a limit, where limits and costs are known."""
+        names = [
+            name
+            for name in self.under_test or self.results.deployments
+            if any(runs_out(one) for (of, _), one in self.found.items() if of == name)
+        ]
+        return restarts_of(self.measured, self.findings.findings, names)
 
     def since_start(self, event: Event) -> float | None:
         """Seconds from the campaign's start to an event."""
@@ -92,3 +122,7 @@ class Context:
     def harness(self) -> Sequence[Finding]:
         """Findings about the processes of the harness."""
         return [finding for finding in self.findings.findings if finding.deployment.startswith(f"{HARNESS}/")]
+
+
+def _address(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_ADDRESS]

@@ -18,6 +18,7 @@ from aging.findings.series import Measured
 from aging.findings.types import Findings
 from aging.report import outlook, wording
 from aging.report.html.context import Context
+from aging.report.html.scripts import chart_scripts
 from aging.report.html.templates import environment
 from aging.report.sections.base import Section
 
@@ -60,6 +61,7 @@ def page(measured: Measured, findings: Findings) -> str:
             name=findings.campaign,
             description=campaign.description,
             css=Markup(resources.files("aging.report.html").joinpath("report.css").read_text("utf-8")),
+            charts=chart_scripts(),
             facts=facts(context),
             outlook=outlook.headline(context.under_test or context.results.deployments, context.found),
             headline=wording.headline(context.under_test or context.results.deployments, context.found),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -9,7 +10,31 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from aging.core import format
+from aging.core.plain_text import shortened
 from aging.report import wording
+
+
+_LONGEST = 4000
+_LONGEST_NAME = 120
+_TURNS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Control characters, which a page must not hold, and marks that turn the direction of the text after them."""
+
+
+def plain(text: str) -> str:
+    """Text of servers and users as a page can show it; what cannot be shown is named: ``[U+202E]``."""
+    return _TURNS.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
+
+
+def named(name: object) -> str:
+    """A name of servers or users, at most 120 characters of it."""
+    return shortened(str(name), _LONGEST_NAME)
+
+
+def _shown(value: Any) -> Any:
+    """What a template writes: markup as it is, any other text cleaned and of bounded length."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return shortened(plain(value), _LONGEST)
 
 
 @cache
@@ -21,6 +46,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     templates.globals |= {
         "slope": format.slope,
@@ -36,6 +62,7 @@ def environment() -> Environment:
         "count": format.count,
         "probability": format.probability,
         "setting": lambda value, name: format.setting(name, value),
+        "named": named,
         "outcome": wording.outcome,
         "shown_name": wording.shown_name,
         "undecided": wording.undecided,

@@ -9,9 +9,11 @@ from markupsafe import Markup
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.types import Finding
-from aging.report.charts.plots import SMALL, memory_plot
-from aging.report.charts.run_data import MemoryTrace, harness_traces
+from aging.report.charts.chart import Chart
+from aging.report.charts.memory import harness_charts
+from aging.report.charts.svg import SMALL, figure_svg
 from aging.report.html.context import Context
+from aging.report.html.figure import figure_element
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
@@ -21,15 +23,13 @@ _TEMPLATE = """
 figure would be in doubt.</p>
 <div class="plots small">
 {% for plot in plots %}
-<figure class="plot">
-<figcaption>{{ run_name(plot.name, none) }}
-{% if plot.finding %}{{ chip(plot.finding.verdict) }}{% endif %}</figcaption>
-{{ plot.svg }}
-{% if plot.finding and plot.finding.slope_per_hour is not none %}
-<p class="sub">{{ slope(plot.finding.indicator, plot.finding.slope_per_hour, "h") }},
-interval {{ interval(plot.finding.indicator, plot.finding.ci_per_hour, "h") }}</p>
-{% endif %}
-</figure>
+{% set caption %}
+{{ run_name(plot.name, none) }}{% if plot.finding %}{{ chip(plot.finding.verdict) }}{% endif %}{% endset %}
+{% set note %}{% if plot.finding and plot.finding.slope_per_hour is not none %}
+{{ slope(plot.finding.indicator, plot.finding.slope_per_hour, "h") }},
+interval {{ interval(plot.finding.indicator, plot.finding.ci_per_hour, "h") }}
+{% endif %}{% endset %}
+{{ figure(plot.chart, plot.svg, caption, note) }}
 {% endfor %}
 </div>
 """
@@ -43,15 +43,15 @@ class Harness(Section):
     order = 70
 
     def render(self, context: Context) -> Markup:
-        traces = harness_traces(context.measured)
-        plots = [_plot(trace, context.found.get((trace.owner, PRIMARY))) for trace in traces]
-        return render(_TEMPLATE, plots=plots) if plots else Markup()
+        charts = harness_charts(context.measured, context.found)
+        plots = [_plot(owner, chart, context.found.get((owner, PRIMARY))) for owner, chart in charts]
+        return render(_TEMPLATE, plots=plots, figure=figure_element) if plots else Markup()
 
 
-def _plot(trace: MemoryTrace, finding: Finding | None) -> dict[str, Any]:
-    name = trace.owner.removeprefix(f"{HARNESS}/")
+def _plot(owner: str, chart: Chart, finding: Finding | None) -> dict[str, Any]:
     return {
-        "name": name,
+        "name": owner.removeprefix(f"{HARNESS}/"),
         "finding": finding,
-        "svg": memory_plot(trace, SMALL, f"harness-{name}", f"Memory of the harness process {name} over time"),
+        "chart": chart,
+        "svg": figure_svg(chart, SMALL),
     }

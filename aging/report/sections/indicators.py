@@ -12,8 +12,8 @@ from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
 _TEMPLATE = """
-{% from "macros.html.j2" import chip, fold %}
-<div class="wide"><table class="findings">
+{% from "macros.html.j2" import chip, fold, wide %}
+{% call wide("All indicators") %}<table class="findings">
 <thead><tr><th scope="col">Indicator</th><th scope="col">Verdict</th><th scope="col">Shape</th>
 <th scope="col" class="num">Per hour</th><th scope="col" class="num">95&nbsp;% interval</th>
 <th scope="col" class="num">Per request</th><th scope="col" class="num">Detectable</th>
@@ -32,13 +32,13 @@ _TEMPLATE = """
 {% endfor %}
 </tbody>
 {% endfor %}
-</table></div>
+</table>{% endcall %}
 <p class="note">q is p after false-discovery control over the whole campaign; the 95th percentiles of latencies
 are a separate family; n is the number of grid points.
 A counter (<code>_total</code>) is analyzed as its rate per second.</p>
 {% if unjudged %}
 {% call fold("Series of metrics that are not judged") %}
-<div class="wide"><table class="findings">
+{% call wide("Series of metrics that are not judged") %}<table class="findings">
 <thead><tr><th scope="col">Deployment</th><th scope="col">Series</th><th scope="col" class="num">Last value</th>
 <th scope="col">Reason</th></tr></thead>
 <tbody>
@@ -47,12 +47,12 @@ A counter (<code>_total</code>) is analyzed as its rate per second.</p>
 <td class="num">{{ level(one.series, one.value) }}</td><td>{{ one.reason }}</td></tr>
 {% endfor %}
 </tbody>
-</table></div>
+</table>{% endcall %}
 {% endcall %}
 {% endif %}
 {% if tests %}
 {% call fold("p of every trend test") %}
-<div class="wide"><table class="findings">
+{% call wide("p of every trend test") %}<table class="findings">
 <thead><tr><th scope="col">Indicator</th>
 {% for test in tests %}<th scope="col" class="num">{{ test | replace("_", " ") }}</th>{% endfor %}</tr></thead>
 {% for deployment, findings in groups %}
@@ -64,7 +64,7 @@ A counter (<code>_total</code>) is analyzed as its rate per second.</p>
 {% endfor %}
 </tbody>
 {% endfor %}
-</table></div>
+</table>{% endcall %}
 {% endcall %}
 {% endif %}
 """

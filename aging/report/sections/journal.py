@@ -20,9 +20,9 @@ _LONGEST = 300
 _NOTHING: tuple[Any, ...] = (None, "", [], (), {})
 
 _TEMPLATE = """
-{% from "macros.html.j2" import fold %}
+{% from "macros.html.j2" import fold, wide %}
 {% call fold(total ~ " events") %}
-<div class="wide"><table class="journal">
+{% call wide("Journal of the campaign") %}<table class="journal">
 <thead><tr><th scope="col" class="num">Time</th><th scope="col">Event</th><th scope="col">Deployment</th>
 <th scope="col">Details</th></tr></thead>
 <tbody>
@@ -34,7 +34,7 @@ _TEMPLATE = """
 <td>{{ row.details }}</td></tr>
 {% endif %}
 {% endfor %}
-</tbody></table></div>
+</tbody></table>{% endcall %}
 {% endcall %}
 """
 

@@ -7,29 +7,32 @@ from typing import Any
 from markupsafe import Markup
 
 from aging.findings.latencies import SINCE
-from aging.report.charts.plots import LOW, SMALL, LatencyScale, Shape, latency_plot, latency_scale
-from aging.report.charts.run_data import BASE
+from aging.report.charts.chart import Chart
+from aging.report.charts.latency import BASE, latency_summary, on_shared_axes
+from aging.report.charts.svg import LOW, SMALL, Shape, figure_svg
 from aging.report.html.context import Context
+from aging.report.html.figure import figure_element
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import run_name %}
-<p class="legend"><span><i class="data"></i>median</span><span><i class="band"></i>up to the 95th percentile</span>
+<p class="legend"><span><i class="data"></i>median</span>
+<span><i class="band"></i>up to the 95th percentile, paler to the 99th</span>
+<span><i class="raw"></i>greatest</span>
 {% if failures %}<span><i class="tick"></i>failed or dropped requests</span>{% endif %}
 <span>seconds of a request {{ since }}; all plots share their axes</span></p>
 {% for plots in rows %}
 <div class="plots {{ size }}">
 {% for plot in plots %}
-{% set trace = plot.trace %}
-<figure class="plot">
-<figcaption>{{ run_name(trace.deployment, plot.replica) }}</figcaption>
-{{ plot.svg }}
-<p class="sub">median {{ level("_seconds", trace.overall_median) }} · 95&nbsp;% below
-{{ level("_seconds", trace.overall_p95) }} · {{ trace.requests | count }} requests
-{%- if trace.errors %} · <span class="bad-text">{{ trace.errors | count }} failed</span>{% endif %}
-{%- if trace.dropped %} · <span class="bad-text">{{ trace.dropped | count }} dropped</span>{% endif %}</p>
-</figure>
+{% set all = plot.summary %}
+{% set note %}
+median {{ level("_seconds", all.median) }} · 95&nbsp;% below {{ level("_seconds", all.p95) }} · 99&nbsp;% below
+{{ level("_seconds", all.p99) }} · {{ all.requests | count }} requests
+{%- if all.errors %} · <span class="bad-text">{{ all.errors | count }} failed</span>{% endif %}
+{%- if all.dropped %} · <span class="bad-text">{{ all.dropped | count }} dropped</span>{% endif %}
+{% endset %}
+{{ figure(plot.chart, plot.svg, run_name(plot.name, plot.replica), note) }}
 {% endfor %}
 </div>
 {% endfor %}
@@ -44,29 +47,30 @@ class Latency(Section):
     order = 50
 
     def render(self, context: Context) -> Markup:
-        traces = context.latency
-        if not traces:
+        runs = list(context.latency)
+        if not runs:
             return Markup()
-        planned = [context.results.state.runs[run].planned_seconds or 0.0 for run in traces]
-        scale = latency_scale(list(traces.values()), planned)
+        charts = dict(zip(runs, on_shared_axes(list(context.latency.values())), strict=True))
         shape = SMALL if context.replicated else LOW
-        rows = [[_plot(context, run, scale, shape) for run in row if run in traces] for row in context.rows_of_runs()]
-        failures = any(trace.failures.size for trace in traces.values())
+        rows = [
+            [_plot(context, run, charts[run], shape) for run in row if run in charts] for row in context.rows_of_runs()
+        ]
         return render(
             _TEMPLATE,
             rows=rows,
-            failures=failures,
+            failures=any(mark.kind == "fault" for chart in charts.values() for mark in chart.marks),
             since=SINCE[BASE],
             size="small" if context.replicated else "large",
+            figure=figure_element,
         )
 
 
-def _plot(context: Context, run: tuple[str, int], scale: LatencyScale, shape: Shape) -> dict[str, Any]:
+def _plot(context: Context, run: tuple[str, int], chart: Chart, shape: Shape) -> dict[str, Any]:
     deployment, replica = run
-    trace = context.latency[run]
-    label = f"Time to first token of {deployment}, replica {replica}, over time"
     return {
-        "trace": trace,
+        "name": deployment,
         "replica": replica if len(context.results.replicas(deployment)) > 1 else None,
-        "svg": latency_plot(trace, scale, shape, f"latency-{deployment}-{replica}", label),
+        "summary": latency_summary(context.measured, deployment, replica),
+        "chart": chart,
+        "svg": figure_svg(chart, shape),
     }

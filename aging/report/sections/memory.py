@@ -6,10 +6,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core import format
 from aging.core.metrics import PRIMARY
-from aging.report.charts.plots import LARGE, SMALL, Shape, exceeds_limits, memory_plot
+from aging.report.charts.svg import LARGE, SMALL, Shape, figure_svg
 from aging.report.html.context import Context
+from aging.report.html.figure import figure_element
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
@@ -21,15 +21,17 @@ _TEMPLATE = """
 {% for plots in rows %}
 <div class="plots {{ size }}">
 {% for plot in plots %}
-<figure class="plot">
-<figcaption>{{ run_name(plot.name, plot.replica) }}
+{% set caption %}
+{{ run_name(plot.name, plot.replica) }}
 {% set found = plot.finding %}
 {% if found %}{{ chip(found.verdict) }}
 <span class="value">{{ slope(found.indicator, found.slope_per_hour, "h", found.ci_per_hour) }}</span>
-{% endif %}</figcaption>
-{% if plot.svg %}{{ plot.svg }}{% else %}<p class="empty">{{ plot.why }}</p>{% endif %}
-{% if plot.note %}<p class="sub">{{ plot.note }}</p>{% endif %}
-</figure>
+{% endif %}
+{% endset %}
+{% if plot.chart %}{{ figure(plot.chart, plot.svg, caption, plot.note) }}{% else %}
+<figure class="plot"><figcaption>{{ caption }}</figcaption>
+<p class="empty">No memory was sampled under load.</p></figure>
+{% endif %}
 {% endfor %}
 </div>
 {% endfor %}
@@ -46,30 +48,17 @@ class Memory(Section):
     def render(self, context: Context) -> Markup:
         shape = SMALL if context.replicated else LARGE
         rows = [[_plot(context, *run, shape) for run in row] for row in context.rows_of_runs()]
-        return render(_TEMPLATE, rows=rows, size="small" if context.replicated else "large") if rows else Markup()
+        size = "small" if context.replicated else "large"
+        return render(_TEMPLATE, rows=rows, size=size, figure=figure_element) if rows else Markup()
 
 
 def _plot(context: Context, deployment: str, replica: int, shape: Shape) -> dict[str, Any]:
-    trace = context.memory.get((deployment, replica))
-    finding = context.found.get((deployment, PRIMARY))
-    shown: dict[str, Any] = {
+    chart = context.memory.get((deployment, replica))
+    return {
         "name": deployment,
         "replica": replica if len(context.results.replicas(deployment)) > 1 else None,
-        "finding": finding,
-        "svg": None,
-        "note": None,
-        "why": "No memory was sampled under load.",
-    }
-    if trace is None:
-        return shown
-    grown = format.slope(PRIMARY, finding.slope_per_hour if finding else None, "h")
-    label = f"Memory of {deployment}, replica {replica}, over time; slope {grown}"
-    notes = []
-    if exceeds_limits(trace):
-        notes.append("Part of the warm-up is outside the plot.")
-    if len(trace.raw) > 1 and trace.fit is not None:
-        notes.append(f"{len(trace.raw)} generations; the slope belongs to the longest.")
-    return shown | {
-        "svg": memory_plot(trace, shape, f"memory-{deployment}-{replica}", label),
-        "note": " ".join(notes),
+        "finding": context.found.get((deployment, PRIMARY)),
+        "chart": chart,
+        "svg": None if chart is None else figure_svg(chart, shape),
+        "note": "" if chart is None else " ".join(chart.notes),
     }

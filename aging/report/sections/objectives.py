@@ -15,10 +15,11 @@ from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
 _TEMPLATE = """
+{% from "macros.html.j2" import wide %}
 <p class="note">A request is good when it met every objective of its class; attainment is the share of such requests,
 goodput their number per second. Errors and drops count as missed; client faults are not counted. The warm-up is left
 out.</p>
-<div class="wide"><table class="findings">
+{% call wide("Objectives of each deployment") %}<table class="findings">
 <thead><tr><th scope="col">Class</th><th scope="col">Objectives</th>
 <th scope="col" class="num">Judged</th><th scope="col" class="num">Attainment</th>
 <th scope="col" class="num">first {{ edge }}</th><th scope="col" class="num">last {{ edge }}</th>
@@ -34,7 +35,7 @@ out.</p>
 {% endfor %}
 </tbody>
 {% endfor %}
-</table></div>
+</table>{% endcall %}
 """
 
 

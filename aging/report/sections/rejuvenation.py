@@ -12,9 +12,10 @@ from aging.core import format
 from aging.findings.latencies import SINCE, Base
 from aging.findings.types import LevelChange, RejuvenationEffect
 from aging.report import rejuvenations
-from aging.report.charts.plots import LOW, latency_plot, latency_scale, memory_plot
-from aging.report.charts.run_data import LatencyTrace, latency_trace
+from aging.report.charts.latency import latency_chart
+from aging.report.charts.svg import LOW, figure_svg
 from aging.report.html.context import Context
+from aging.report.html.figure import figure_element
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
@@ -30,9 +31,9 @@ _OPEN = 12
 _TONES = {"helped": "good", "unhelpful": "warn", "undone": "warn"}
 
 _TEMPLATE = """
-{% from "macros.html.j2" import fold, mark, run_name %}
+{% from "macros.html.j2" import fold, mark, run_name, wide %}
 {% macro events(rows) %}
-<div class="wide"><table class="findings">
+{% call wide("Rejuvenations, one a row") %}<table class="findings">
 <thead><tr><th scope="col">When</th><th scope="col">What and why</th><th scope="col">Requests</th>
 <th scope="col">Time to first token</th><th scope="col">Level</th></tr></thead>
 <tbody>
@@ -54,7 +55,7 @@ _TEMPLATE = """
 </tr>
 {% endif %}
 {% endfor %}
-</tbody></table></div>
+</tbody></table>{% endcall %}
 {% endmacro %}
 <p class="note">A request is lost if it was due or in flight while the rejuvenation lasted, or waited because of it, and
 was not answered. Times to first token are seconds of a request {{ since }}. The level before is that at the begin,
@@ -64,7 +65,7 @@ the level after that of the first minute of a new generation, or at the end wher
 <p class="{{ "bad-text" if group.tone == "bad" else "note" }}">{{ group.summary }}</p>
 {% if group.plots %}<div class="plots large">
 {% for plot in group.plots %}
-<figure class="plot"><figcaption>{{ run_name(plot.title, plot.replica) }}</figcaption>{{ plot.svg }}</figure>
+{{ figure(plot.chart, plot.svg, run_name(plot.title, plot.replica)) }}
 {% endfor %}
 </div>{% endif %}
 {% if group.folded %}{% call fold(group.count ~ " rejuvenations") %}{{ events(group.rows) }}{% endcall %}
@@ -74,7 +75,7 @@ the level after that of the first minute of a new generation, or at the end wher
 {% endfor %}
 {% if policies %}
 <h3>Policies compared</h3>
-<div class="wide"><table class="findings">
+{% call wide("Policies compared") %}<table class="findings">
 <thead><tr>{% for column in columns %}<th scope="col"{% if not loop.first %} class="num"{% endif %}>{{ column }}</th>
 {% endfor %}</tr></thead>
 <tbody>
@@ -82,7 +83,7 @@ the level after that of the first minute of a new generation, or at the end wher
 <tr>{% for cell in cells %}{% if loop.first %}<th scope="row">{{ cell }}</th>{% else %}<td class="num">{{ cell }}</td>
 {% endif %}{% endfor %}</tr>
 {% endfor %}
-</tbody></table></div>
+</tbody></table>{% endcall %}
 {% endif %}
 """
 
@@ -105,6 +106,7 @@ class Rejuvenation(Section):
         return render(
             _TEMPLATE,
             groups=groups,
+            figure=figure_element,
             since=SINCE[_BASE],
             decisions=list(rejuvenations.decisions(findings.decisions_not_carried_out)),
             columns=rejuvenations.POLICY_COLUMNS,
@@ -135,19 +137,14 @@ def _group(context: Context, name: str, effects: Sequence[RejuvenationEffect]) -
 
 def _plots(context: Context, name: str, replica: int, shown: int | None) -> list[dict[str, Any]]:
     """Level and time to first token of a run, with its rejuvenations marked."""
-    plots = []
+    charts = []
     if (memory := context.memory.get((name, replica))) is not None:
-        label = f"Memory of {name}, replica {replica}, with its rejuvenations"
-        svg = memory_plot(memory, LOW, f"rejuvenation-memory-{name}-{replica}", label)
-        plots.append({"title": "memory", "replica": shown, "svg": svg})
-    trace: LatencyTrace | None = latency_trace(context.measured, name, replica, _BASE)
-    if trace is not None and trace.overall_median is not None:
-        planned = context.results.state.runs[name, replica].planned_seconds or 0.0
-        label = f"Time to first token of {name}, replica {replica}, with its rejuvenations"
-        scale = latency_scale([trace], [planned])
-        svg = latency_plot(trace, scale, LOW, f"rejuvenation-latency-{name}-{replica}", label)
-        plots.append({"title": "time to first token, median to 95 %", "replica": shown, "svg": svg})
-    return plots
+        charts.append(("memory", memory))
+    if (latency := latency_chart(context.measured, name, replica, _BASE)) is not None and latency.lines:
+        charts.append(("time to first token, median to 95 % and 99 %", latency))
+    return [
+        {"title": title, "replica": shown, "chart": chart, "svg": figure_svg(chart, LOW)} for title, chart in charts
+    ]
 
 
 def _row(one: RejuvenationEffect, *, several: bool) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class Pooled:
 
     ``tau2`` is the variance between replicas, ``i2`` its share of the total in
     percent, ``q`` Cochran's Q and ``q_p`` the p of "no disagreement" (NaN for one
-    replica). Slopes are in the unit of the slopes that were given.
+    replica). ``weights`` are the replicas' shares of the slope, k values that add up to 1. Slopes are in the unit of
+    the slopes that were given.
     """
 
     slope: float
@@ -33,6 +34,7 @@ class Pooled:
     i2: float
     q: float
     q_p: float
+    weights: tuple[float, ...] = ()
 
 
 def pool(
@@ -45,8 +47,9 @@ def pool(
     decimals, as the published pooling of leak rates has it). ``hartung-knapp``: the same
     slope with the weighted spread of the replicas for its error, Student t with k
     - 1 degrees of freedom, never narrower than the former's error (Knapp and
-    Hartung 2003; Röver et al. 2015): use it for few replicas. With one replica
-    both give the replica. Raises :class:`~aging.stats.SeriesError`.
+    Hartung 2003; the modified one of Röver et al. 2015): use it for few replicas. docs/methods.md has its coverage
+    and width for 2, 3 and 5 replicas. With one replica both give the replica. Raises
+    :class:`~aging.stats.SeriesError`.
     """
     y, se = as_values(slopes, least=1, name="slopes"), as_values(standard_errors, name="standard_errors")
     if y.size != se.size or np.any(se <= 0):
@@ -77,7 +80,17 @@ def pool(
         i2=100 * max(0.0, (q - (k - 1)) / q) if q > 0 else 0.0,
         q=q,
         q_p=float(chdtrc(k - 1, q)) if k > 1 else math.nan,
+        weights=tuple(float(weight) for weight in weights / weights.sum()),
     )
+
+
+def width_beside_one_more(k: int) -> float:
+    """Return how many times as wide as of k + 1 replicas the interval of k like ones is, k >= 2.
+
+    The ratio of Student's quantiles over the roots of the numbers: 3.6 for two, 1.6 for three.
+    """
+    narrower, wider = (float(stdtrit(n - 1, 0.975)) / math.sqrt(n) for n in (k + 1, k))
+    return wider / narrower
 
 
 def stouffer(z: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, float]:
