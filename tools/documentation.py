@@ -63,7 +63,9 @@ def index_page() -> str:
     text = (DOCS / "README.md").read_text(encoding="utf-8")
     made = "<!-- Made by tools/documentation.py from docs/README.md: change it there, then run: make docs -->\n"
     head, *rest = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-    sections = "".join(section.rstrip() + f"\n\n{_navigation(part)}\n" for section, part in zip(rest, parts(), strict=True))
+    sections = "".join(
+        section.rstrip() + f"\n\n{_navigation(part)}\n" for section, part in zip(rest, parts(), strict=True)
+    )
     return f"{made}\n{head}{sections}"
 
 
@@ -99,9 +101,7 @@ def with_links_of_the_site(text: str, page: str) -> str:
         return f"]({_relative(site_path(path), here)}{mark}{anchor})"
 
     kept = re.split(r"(^```.*?^```)", text, flags=re.MULTILINE | re.DOTALL)
-    return "".join(
-        part if part.startswith("```") else _LINK.sub(moved, _without_folders(part, page)) for part in kept
-    )
+    return "".join(part if part.startswith("```") else _LINK.sub(moved, _without_folders(part, page)) for part in kept)
 
 
 def _without_folders(text: str, page: str) -> str:
