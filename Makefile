@@ -33,7 +33,7 @@ docs: $(VENV)/.installed-dev
 
 # The documentation site, into docs/_build/html; any warning fails it. It needs no network once it is installed.
 site: $(VENV)/.installed-docs
-	$(BIN)/python -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -n -E -b html docs docs/_build/html
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
@@ -47,7 +47,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt aging/stats/slope/_reordering.c
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[campaign]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt aging/stats/slope/_reordering.c

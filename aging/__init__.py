@@ -1,7 +1,8 @@
 """Does your LLM serving system age? How fast, of what, and when must it be restarted?
 
 ``aging.load_results(path)`` opens a result directory, ``aging.trend(series)`` judges any series, ``aging.run(file)``
-runs a campaign and ``aging.analyze(path)`` rebuilds what was found; docs/api.md has an example of each.
+runs a campaign, ``aging.analyze(path)`` rebuilds what was found and ``aging.compare([old, new])`` puts campaigns
+side by side; docs/api.md has an example of each.
 ``aging.stats`` is the statistics as a library of its own, ``aging.testing`` checks plug-ins.
 """
 
@@ -11,10 +12,21 @@ TYPE_CHECKING = False  # as of typing, whose import would take half of that of t
 if TYPE_CHECKING:
     from typing import Any
 
-    from aging.api import Results, TrendResult, analyze, load_results, open_results, run, trend
+    from aging.api import Comparison, Results, TrendResult, analyze, compare, load_results, open_results, run, trend
     from aging.core.errors import AgingError
 
-__all__ = ["AgingError", "Results", "TrendResult", "analyze", "load_results", "open_results", "run", "trend"]
+__all__ = [
+    "AgingError",
+    "Comparison",
+    "Results",
+    "TrendResult",
+    "analyze",
+    "compare",
+    "load_results",
+    "open_results",
+    "run",
+    "trend",
+]
 
 _MODULES = ("stats", "testing")
 

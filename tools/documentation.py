@@ -63,10 +63,8 @@ def index_page() -> str:
     text = (DOCS / "README.md").read_text(encoding="utf-8")
     made = "<!-- Made by tools/documentation.py from docs/README.md: change it there, then run: make docs -->\n"
     head, *rest = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-    sections = "".join(
-        section.rstrip() + f"\n\n{_navigation(part)}\n" for section, part in zip(rest, parts(), strict=True)
-    )
-    return f"{made}\n{head}{sections}"
+    sections = (f"{section.rstrip()}\n\n{_navigation(part)}\n" for section, part in zip(rest, parts(), strict=True))
+    return f"{made}\n{head}{''.join(sections)}"
 
 
 def llms_page() -> str:

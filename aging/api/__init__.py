@@ -5,9 +5,21 @@ What a caller gives and it cannot use is an :class:`~aging.core.errors.InputErro
 
 from aging.api.analysis import analyze
 from aging.api.campaign_run import run
+from aging.api.comparison import Comparison, compare
 from aging.api.own_series import trend
 from aging.api.results import Results, load_results, open_results
 from aging.api.trend_result import TrendResult
 from aging.core.errors import AgingError
 
-__all__ = ["AgingError", "Results", "TrendResult", "analyze", "load_results", "open_results", "run", "trend"]
+__all__ = [
+    "AgingError",
+    "Comparison",
+    "Results",
+    "TrendResult",
+    "analyze",
+    "compare",
+    "load_results",
+    "open_results",
+    "run",
+    "trend",
+]

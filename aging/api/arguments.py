@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import NoReturn
 
 import numpy as np
 
@@ -68,6 +69,8 @@ def cost_of(name: str, given: float) -> float:
 def check_name(name: str, known: Iterable[str], wrong: str) -> None:
     """Raise, with what is ``wrong`` and the nearest of the ``known`` names, where ``name`` is none of them."""
     options = list(known)
+    if not isinstance(name, str):
+        raise InputError(f"{name!r} is no name; write it as text, one of: {listed(options)}")
     if name not in options:
         raise InputError(f"{wrong}; {suggestion(name, options) if options else 'there are none yet'}")
 
@@ -75,3 +78,15 @@ def check_name(name: str, known: Iterable[str], wrong: str) -> None:
 def listed(names: Iterable[object]) -> str:
     """Names in a sentence."""
     return ", ".join(map(str, names))
+
+
+def names_of(argument: str, given: object) -> list[str]:
+    """Several names that a caller gave."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InputError(f"{argument}: {given!r} is no list of names; write [{given!r}]")
+    return [str(name) for name in given]
+
+
+def no_attribute(owner: str, name: str, known: Iterable[str]) -> NoReturn:
+    """Raise AttributeError with the nearest of the ``known`` attributes."""
+    raise AttributeError(f"{owner} has no {name!r}; {suggestion(name, list(known))}")

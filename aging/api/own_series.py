@@ -7,6 +7,7 @@ from typing import Any, overload
 import pandas as pd
 
 from aging.api.arguments import Span, limit_of, seconds_of
+from aging.api.judged import judged_again
 from aging.api.trend_result import TrendResult
 from aging.core.errors import InputError
 from aging.findings.asked import AskedOfSeries, Falls
@@ -70,9 +71,15 @@ def trend(  # noqa: PLR0913 - each is an option of `aging trend`
     ``falls`` says what falls to the level of the start come from (``"restarts"``, ``"collector"``); by default those
     at least 3 h apart are restarts.
 
+    A series of :meth:`Results.series <aging.Results.series>` that is unchanged is judged as in the findings, with the
+    work that was counted beside it; with any option, or changed, as any other series.
+
     Raises an AgingError that is a ValueError for what cannot be judged: too few values (12 are needed), none that is
     finite, times that are not in order, an index that is no time.
     """
+    options = (load_start, resample, warmup, limit, horizon, worse, falls)
+    if y is None and all(option is None for option in options) and (again := judged_again(first)) is not None:
+        return again
     series = series_of_pandas(first, load_start) if y is None else series_of_arrays(first, y, load_start)
     grid = seconds_of("resample", resample)
     start = "auto" if isinstance(warmup, str) and warmup == "auto" else seconds_of("warmup", warmup)

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 import pandas as pd
 
-from aging.api.arguments import check_name, cost_of, limit_of, listed
-from aging.api.contents import SINCE_LOAD, Contents
+from aging.api.arguments import Span, check_name, cost_of, limit_of, listed
+from aging.api.contents import Contents
+from aging.api.html import results_html
 from aging.api.plots import Plots
+from aging.api.sensitivity import sensitivity
+from aging.api.trend_result import TrendResult
 from aging.campaign.errors import suggestion
 from aging.core.errors import InputError, MistakesError
+from aging.core.metrics import PRIMARY
 from aging.findings.frames import events_frame, findings_frame, runs_frame
 from aging.findings.latencies import Base, latencies
+from aging.findings.settings import AS_CAMPAIGN, Settings
 from aging.findings.types import Findings
+from aging.store.events import KINDS
 from aging.store.manifest import Manifest
 from aging.store.results import Results as StoredResults
 from aging.store.results import open_results as open_stored
 
 if TYPE_CHECKING:
+    import xarray
+
     from aging.findings.rejuvenation.advice import Advice
 
 
@@ -44,9 +52,13 @@ open_results = load_results
 
 @dataclass(frozen=True, repr=False)
 class Results:
-    """A result directory. A name that is not there is an AgingError that says which are."""
+    """A result directory. A name that is not there is an AgingError that says which are.
+
+    ``settings`` are those that its series are judged with in place of the campaign's (:func:`aging.analyze`).
+    """
 
     stored: StoredResults
+    settings: Settings = AS_CAMPAIGN
 
     @property
     def path(self) -> Path:
@@ -79,20 +91,17 @@ class Results:
         """Rows of one sampler, indexed by seconds of load; ``wall`` is the time (UTC), ``mono`` the host's clock.
 
         ``deployment`` may be ``"_harness"``: the harness's own processes, the host, the devices. ``columns`` reads no
-        others beside ``wall``, ``mono``, ``entity`` and ``generation``. Before the load the index is negative; where no
-        load has begun it counts from the first row, and its name says so (``seconds_since_first_row``).
+        others beside ``wall``, ``mono``, ``entity`` and ``generation``; one without any value is an error. Before the
+        load the index is negative; where no load has begun it counts from the first row, and its name says so
+        (``seconds_since_first_row``).
         """
         if source == "requests":
             raise InputError(f"samples: 'requests' is not a sampler; call requests({deployment!r})")
-        frame = self._contents.rows(deployment, source, replica)
-        if columns is None:
-            return self._contents.indexed(frame, deployment, replica, "mono")
-        if isinstance(columns, str):
-            raise InputError(f"columns: {columns!r} is one name; give a list of names, like [{columns!r}]")
-        for column in columns:
-            check_name(column, frame.columns, f"{source} of {deployment} has no column {column!r}")
-        kept = [name for name in frame.columns if name in ("wall", "mono", "entity", "generation", *columns)]
-        return self._contents.indexed(frame[kept], deployment, replica, "mono")
+        contents = self._contents
+        frame = contents.rows(deployment, source, replica)
+        if columns is not None:
+            frame = contents.columns(frame, columns, f"{source} of {deployment}")
+        return contents.indexed(frame, deployment, replica, "mono")
 
     def requests(self, deployment: str, replica: int = 1, base: Base = "sent") -> pd.DataFrame:
         """One row a request, indexed by the seconds of load at which it ended, with latencies in seconds.
@@ -115,36 +124,93 @@ class Results:
         """The aligned series that is judged, indexed by seconds since its load began, the warm-up left out.
 
         It is of one generation (one life of the server process): the longest, which stands for the run, unless another
-        is named. Counters (``…_total``) are rates per second, and named so.
+        is named. Counters (``…_total``) are rates per second, and named so. ``attrs`` have the deployment, indicator,
+        replica and generation, ``units``, ``grid_seconds``, ``warmup_seconds``, ``load_seconds``, ``window_seconds``
+        (first and last time), the ``work`` counted until each time, and ``differs``: why the finding is another one.
+        ``aging.trend`` of it, unchanged, has the rates of the finding.
         """
-        found = self._contents.of_run(deployment, replica)
-        mine = {one.generation: one for one in found if one.indicator == indicator and one.t.size}
-        if not mine:
-            self._contents.no_series(deployment, replica, indicator, found)
-        if generation is not None and generation not in mine:
-            raise InputError(
-                f"{deployment} has no series of {indicator} of generation {generation!r}; it has: {listed(mine)}"
-            )
-        one = max(mine.values(), key=lambda one: one.t.size) if generation is None else mine[generation]
-        name = f"{indicator} per second" if indicator.endswith("_total") else indicator
-        return pd.Series(one.y, index=pd.Index(one.t, name=SINCE_LOAD), name=name)
+        return self._contents.judged(deployment, indicator, replica, generation).as_pandas()
 
-    def events(self) -> pd.DataFrame:
-        """The journal: ``wall`` (UTC), ``seconds`` since the campaign began, ``event``, ``deployment``, ``details``."""
-        return events_frame(self.stored)
+    def trend(self, deployment: str, indicator: str, replica: int = 1, generation: int | None = None) -> TrendResult:
+        """The trend of :meth:`series`: what ``by_replica`` of the finding has, with everything that it rests on."""
+        found = self._contents.judged(deployment, indicator, replica, generation).result()
+        if found.analysis.trend is None:
+            raise InputError(f"{deployment}, {indicator}: {'; '.join(found.notes)}")
+        return found
+
+    def events(
+        self, event: str | None = None, *, deployment: str | None = None, replica: int | None = None
+    ) -> pd.DataFrame:
+        """The journal: ``wall`` (UTC), ``seconds`` since the campaign began, ``event``, ``deployment``, ``details``.
+
+        Those of one kind of ``event``, of one ``deployment`` and of one ``replica`` alone, where they are named; the
+        frame is empty where no event of a known kind happened.
+        """
+        frame = events_frame(self.stored)
+        if event is not None:
+            check_name(event, (*KINDS, *frame["event"].unique()), f"there is no event {event!r}")
+            frame = frame[frame["event"] == event]
+        if deployment is not None:
+            check_name(deployment, self.deployments, f"{self.path}: there is no deployment {deployment!r}")
+            frame = frame[frame["deployment"] == deployment]
+        if replica is not None:
+            if replica not in (there := sorted({number for _, number in self.stored.state.runs})):
+                raise InputError(f"there is no replica {replica!r}; there are: {listed(there)}")
+            frame = frame[frame["replica"] == replica]
+        return frame
 
     @overload
-    def findings(self, *, raw: Literal[False] = False) -> pd.DataFrame: ...
+    def findings(
+        self, deployment: str | None = None, indicator: str | None = None, *, raw: Literal[False] = False
+    ) -> pd.DataFrame: ...
     @overload
-    def findings(self, *, raw: Literal[True]) -> Findings: ...
-    def findings(self, *, raw: bool = False) -> pd.DataFrame | Findings:
+    def findings(
+        self, deployment: str | None = None, indicator: str | None = None, *, raw: Literal[True]
+    ) -> Findings: ...
+    def findings(
+        self, deployment: str | None = None, indicator: str | None = None, *, raw: bool = False
+    ) -> pd.DataFrame | Findings:
         """One row for every indicator of every deployment and of the harness, with the keys of ``findings.json``.
 
-        An interval is in two columns, such as ``ci_per_hour_low`` and ``ci_per_hour_high``. ``raw`` gives the whole of
-        ``findings.json`` as dataclasses: findings, controls, problems, runs, objectives, experiments. They are read
-        from the file where the campaign has ended since, else computed from what there is; nothing is written.
+        Those of one ``deployment`` and of one ``indicator`` alone, where they are named. An interval is in two columns,
+        such as ``ci_per_hour_low`` and ``ci_per_hour_high``. ``raw`` gives the whole of ``findings.json`` as
+        dataclasses: findings, controls, problems, runs, objectives, experiments. They are read from the file where the
+        campaign has ended since, else computed from what there is; nothing is written.
         """
-        return self._contents.findings if raw else findings_frame(self._contents.findings.findings)
+        if not isinstance(raw, bool):
+            raise InputError(f"raw: {raw!r} is neither True nor False")
+        chosen = self._contents.chosen_findings(deployment, indicator)
+        return replace(self._contents.findings, findings=chosen) if raw else findings_frame(chosen)
+
+    def sensitivity(  # noqa: PLR0913 - each is a setting
+        self,
+        deployment: str | None = None,
+        indicator: str = PRIMARY,
+        *,
+        warmup: Sequence[Span] = (),
+        grid: Sequence[Span] = (),
+        test: Sequence[str] = (),
+        q: Sequence[float] = (),
+    ) -> pd.DataFrame:
+        """How far a finding depends on the settings of the analysis: one row for every combination of those given.
+
+        Each combination is analyzed whole (false discoveries are controlled over all findings), which takes as long as
+        :func:`aging.analyze`. The first row has the campaign's own settings. Nothing is written.
+        """
+        return sensitivity(
+            self._contents, deployment, indicator, {"warmup": warmup, "grid": grid, "test": test, "q": q}
+        )
+
+    def to_xarray(self, indicators: Sequence[str] = ()) -> xarray.Dataset:
+        """The series as judged as an xarray Dataset: a variable an indicator, by deployment, replica and time.
+
+        ``time`` is seconds of load; where a run has no value it is NaN. Of a run its longest generation counts.
+        ``attrs`` of a variable have its units. By default the indicators under common names. Raises AgingError without
+        xarray.
+        """
+        from aging.api.dataset import dataset  # noqa: PLC0415
+
+        return dataset(self._contents, indicators)
 
     def restart_advice(
         self,
@@ -179,13 +245,15 @@ class Results:
 
     @property
     def plot(self) -> Plots:
-        """The report's plots: ``plot.memory(name)`` and ``plot.latency(name)``."""
+        """The report's figures, such as ``plot.memory(name)``, ``plot.forest()`` and ``plot.heat_map()``."""
         return Plots(self._contents)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the report as one HTML file, to the result directory unless ``path`` names a place; where it is."""
         from aging.report.html.page import write_report  # noqa: PLC0415 - its libraries take half a second
 
+        if path is None and self.settings != AS_CAMPAIGN:
+            raise InputError("report: these are other settings than the campaign's; name another file, report(path)")
         target = self.stored.layout.report if path is None else Path(path)
         if target.is_dir():
             target = target / self.stored.layout.report.name
@@ -193,8 +261,12 @@ class Results:
         return target
 
     def __repr__(self) -> str:
-        return f"<aging.Results of {self.path} ({self.phase}): {', '.join(self.deployments)}>"
+        judged = f", judged with {self.settings}" if self.settings != AS_CAMPAIGN else ""
+        return f"<aging.Results of {self.path} ({self.phase}{judged}): {', '.join(self.deployments)}>"
+
+    def _repr_html_(self) -> str:
+        return results_html(self._contents)
 
     @cached_property
     def _contents(self) -> Contents:
-        return Contents(self.stored)
+        return Contents(self.stored, self.settings)

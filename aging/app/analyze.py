@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aging.stats.trend_tests
+from aging.core.parts import REPORT, SEALED
 from aging.core.plugins import discover
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.findings.build import analyze
@@ -19,16 +20,14 @@ from aging.findings.gate import GateResult
 from aging.findings.series import Measured
 from aging.findings.settings import Settings, checked_settings, with_settings
 from aging.findings.types import Findings
-from aging.report.html.page import write_report
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import open_results
-from aging.store.sealing import seal_all
 
 
 def derive(
     root: Path, asked: Asked = AS_IN_CAMPAIGN, judge: Callable[[Measured, Findings], GateResult] | None = None
 ) -> Findings:
-    """Rebuild ``findings.json`` and ``report.html`` of a result directory.
+    """Rebuild ``findings.json`` of a result directory and, where that part is installed, ``report.html``.
 
     ``judge`` makes the result of its gate; without it the one that was found before stays.
     """
@@ -38,7 +37,12 @@ def derive(
     gate = (None if before is None else before.gate) if judge is None else judge(measured, findings)
     findings = replace(findings, gate=gate)
     write_findings(findings, measured.results.layout.findings)
-    write_report(measured, findings, measured.results.layout.report)
+    if REPORT.installed:
+        from aging.report.html.page import write_report  # noqa: PLC0415 - an optional part
+
+        write_report(measured, findings, measured.results.layout.report)
+    else:
+        measured.results.layout.report.unlink(missing_ok=True)  # it is not of these findings
     return findings
 
 
@@ -55,6 +59,15 @@ def vary(root: Path, asked: Asked, given: Mapping[str, Any]) -> tuple[Settings, 
 def seal_and_analyze(job: Mapping[str, Any]) -> Mapping[str, Any]:
     """Seal and analyze the campaign of ``job["root"]``, in a worker process; the findings are in its files."""
     root = Path(job["root"])
-    unsealed = seal_all(root, tolerated=job["halted"])
+    unsealed = _sealed(root, tolerated=job["halted"])
     derive(root)
     return {"unsealed": unsealed, "found": None}
+
+
+def _sealed(root: Path, *, tolerated: bool) -> str | None:
+    """Seal all hours where pyarrow is installed; else they stay lines of JSON, which every reader reads."""
+    if not SEALED.installed:
+        return None
+    from aging.store.sealing import seal_all  # noqa: PLC0415 - an optional part
+
+    return seal_all(root, tolerated=tolerated)

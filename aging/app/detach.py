@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from aging.app.live_page import PageAt, start_page
 from aging.app.prepare import make_result_directory, prepare_campaign, print_notes
 from aging.app.smoke import run_sanity_check
 from aging.campaign.load import CampaignText
@@ -28,13 +29,20 @@ _START_SECONDS = 60.0
 
 
 def detach_campaign(
-    campaign_text: CampaignText, results: Path, overrides: Mapping[str, Any], console: Console
+    campaign_text: CampaignText,
+    results: Path,
+    overrides: Mapping[str, Any],
+    console: Console,
+    page: PageAt | None = None,
 ) -> Detached:
     """Check a campaign and start its runner as a separate process, which outlives this one and its terminal.
 
+    So does its live page, until the campaign has ended.
     Raises CampaignError or PreflightError before it starts or writes anything, InconclusiveError if the runner ends at
     once or the sanity run of the campaign fails.
     """
+    if page is not None:
+        page.check()
     prepared = prepare_campaign(campaign_text, results, overrides, console)
     run_sanity_check(prepared, campaign_text, results, console)
     layout = make_result_directory(prepared.campaign, prepared.manifest(), campaign_text.text, results)
@@ -51,6 +59,8 @@ def detach_campaign(
             start_new_session=True,
         )
     follow_start(layout, process)
+    if page is not None:
+        start_page(layout, page, console)
     return Detached(layout, process.pid)
 
 

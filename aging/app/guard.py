@@ -9,9 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from aging.core.errors import ExitCode, ResultsError
+from aging.core.openmetrics import Own
 from aging.guard.daemon import Guard
 from aging.guard.decisions import read_decisions
-from aging.guard.exposition import Exported, Own
+from aging.guard.exposition import Exported
 from aging.guard.options import Guarding, check_command
 from aging.guard.state import REARM, StateFolder, read_state
 from aging.guard.watch import Say

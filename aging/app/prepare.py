@@ -18,6 +18,7 @@ from aging.campaign.load import CampaignText, parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.errors import writing
 from aging.core.format import folder_name
+from aging.core.parts import CAMPAIGN, REPORT
 from aging.core.records import HARNESS
 from aging.deployments.base import DeploymentBase
 from aging.runner.catalogue import Catalogue
@@ -57,12 +58,26 @@ def prepare_campaign(
     catalogue = Catalogue.discovered()
     source = campaign_text.source
     campaign, files = _with_inputs(parse_campaign(campaign_text.text, catalogue.kinds(), source, **overrides), source)
-    if campaign.load is not None or any(options.owned for options in campaign.deployment):
+    require_parts(campaign, source, console)
+    if not _only_watches(campaign):
         for message in reap():
             console.print(message, highlight=False, soft_wrap=True)
     check(campaign, catalogue, results, source=source)
     require_calibration(campaign, source)
     return PreparedCampaign(campaign, resolve_deployments(campaign, catalogue), catalogue, files)
+
+
+def require_parts(campaign: Campaign, source: str, console: Console) -> None:
+    """Raise MissingPartError for what a campaign would lack only at its end; print what an observation goes without."""
+    if not _only_watches(campaign):
+        CAMPAIGN.require(source)
+    elif missing := REPORT.missing():
+        text = f"note: no report.html without {' and '.join(missing)}: {REPORT.command}"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _only_watches(campaign: Campaign) -> bool:
+    return campaign.load is None and not any(options.owned for options in campaign.deployment)
 
 
 def _with_inputs(campaign: Campaign, source: str) -> tuple[Campaign, Sequence[Input]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from aging.app.bodies import kept_bodies
+from aging.app.prepare import require_parts
 from aging.app.run import CampaignRun, run_to_findings
 from aging.campaign.load import parse_campaign, read_campaign
 from aging.campaign.plan import rounds
@@ -38,6 +39,7 @@ def resume_campaign(directory: Path, console: Console) -> CampaignRun:
     campaign = read_inputs(inputs, str(layout.campaign)).campaign
     starting = to_start(layout, results.state, rounds(campaign))
     resumed = Resumption(base, starting, left_processes(layout, results.state))
+    require_parts(campaign, str(layout.root), console)
     check(campaign, catalogue, layout.root, str(layout.campaign), resumed)
     deployments = resolve_deployments(campaign, catalogue, base)
     takeover = take_over(layout)

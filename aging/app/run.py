@@ -12,6 +12,7 @@ from rich.console import Console
 
 from aging.app.conclude import ANALYSIS, GATE, conclude
 from aging.app.execute import measure
+from aging.app.live_page import PageAt, live_page
 from aging.app.prepare import make_result_directory, prepare_campaign, print_notes
 from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
@@ -37,19 +38,23 @@ class CampaignRun:
     """Why it ended early, if an early look or a watchdog ended it; else None."""
 
 
-def run_campaign(
+def run_campaign(  # noqa: PLR0913 - what is run, and what goes on beside
     campaign_text: CampaignText,
     results: Path,
     overrides: Mapping[str, Any],
     console: Console,
     gate: Gate | None = None,
+    *,
+    page: PageAt | None = None,
 ) -> CampaignRun:
     """Check, run, seal, analyze and report a campaign; end it early once its ``gate`` is decided.
 
-    ``overrides`` replace top-level keys of the file.
+    ``page`` is where its live page is served until it has ended. ``overrides`` replace top-level keys of the file.
     Raises CampaignError or PreflightError before it starts or writes anything, and InconclusiveError if the sanity
     run of the campaign fails.
     """
+    if page is not None:
+        page.check()
     prepared = prepare_campaign(campaign_text, results, overrides, console)
     if prepared.campaign.sanity:
         from aging.app.smoke import run_sanity_check  # noqa: PLC0415
@@ -69,9 +74,10 @@ def run_campaign(
         if campaign.load is None and campaign.description:
             console.print(f"observing: {campaign.description}", highlight=False, markup=False, soft_wrap=True)
         runner = CampaignRunner(campaign, prepared.deployments, prepared.catalogue, layout)
-        if gate is None:
-            return run_to_findings(runner, campaign, layout, console)
-        return _run_gated(runner, gate, campaign, layout, console)
+        with live_page(layout, page, console):
+            if gate is None:
+                return run_to_findings(runner, campaign, layout, console)
+            return _run_gated(runner, gate, campaign, layout, console)
 
 
 def run_to_findings(runner: CampaignRunner, campaign: Campaign, layout: Layout, console: Console) -> CampaignRun:

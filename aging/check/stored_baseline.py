@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aging.check.comparability import Facts, differences, facts_of
 from aging.check.stored_rate import StoredRate
 from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError, ResultsError, writing
+from aging.findings.comparability import Facts, differences, facts_of
 from aging.findings.findings_file import read_findings
 from aging.findings.gate import Quantity
 from aging.findings.types import Finding, Findings

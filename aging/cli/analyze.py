@@ -16,11 +16,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aging.cli.arguments import outlook_arguments
 from aging.cli.console import console
 from aging.core.blas_threads import one_thread
 from aging.core.errors import ExitCode
+from aging.core.parts import REPORT
+
+if TYPE_CHECKING:
+    from aging.store.layout import Layout
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +54,7 @@ def run(options: argparse.Namespace) -> ExitCode:
         ends = [f"Nothing was written: these findings are of other settings than the campaign's ({settings})."]
     else:
         findings = derive(options.directory, asked)
-        ends = [f"findings: {layout.findings}", f"report:   {layout.report}"]
+        ends = [f"findings: {layout.findings}", _report(layout)]
     if options.json:
         print(findings_text(findings))
     else:
@@ -60,3 +65,7 @@ def run(options: argparse.Namespace) -> ExitCode:
         print("No series could be analyzed: the directory has no readable samples of a load.", file=sys.stderr)
         return ExitCode.INCONCLUSIVE
     return ExitCode.DONE
+
+
+def _report(layout: Layout) -> str:
+    return f"report:   {layout.report if REPORT.installed else f'none; for one: {REPORT.command}'}"

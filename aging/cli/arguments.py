@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aging.core.output_path import path_problem
 from aging.core.quantities import parse_duration, parse_size
+from aging.core.web import Address
 from aging.findings.asked import Limit
 
 _MOST_LOOKS = 100
@@ -124,6 +125,14 @@ def url(text: str) -> str:
     if not re.match(r"https?://[^/]+", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a URL; write it as in http://127.0.0.1:8000/metrics")
     return text
+
+
+def listen(text: str) -> Address:
+    """An address to listen on."""
+    try:
+        return Address.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def looks(text: str) -> int:

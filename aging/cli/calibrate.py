@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from aging.cli.console import console
 from aging.core.errors import AgingError, ExitCode, Mistake, MistakesError, writing
+from aging.core.parts import CAMPAIGN
 from aging.core.quantities import parse_duration
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    CAMPAIGN.require("aging calibrate")
     from aging.app.calibrate import calibrate
     from aging.app.calibration_file import calibration_content, calibration_path, rate_of
     from aging.campaign.load import parse_campaign, read_campaign

@@ -66,7 +66,8 @@ def show_run(run: CampaignRun, out: Console) -> ExitCode:
 
     show(run.findings, out)
     out.print(f"findings: {run.layout.findings}", soft_wrap=True)
-    out.print(f"report:   {run.layout.report}", soft_wrap=True)
+    if run.layout.report.exists():
+        out.print(f"report:   {run.layout.report}", soft_wrap=True)
     code = exit_code(run.outcome)
     if code is ExitCode.INCONCLUSIVE and run.decided is not None:
         out.print(f"halted:   {run.decided}. To continue: aging resume {run.layout.root}", soft_wrap=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aging.cli.console import console, show_checks
 from aging.core.errors import ExitCode
+from aging.core.parts import CAMPAIGN
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     code = show_checks(options.results, out)
     if options.file is not None:
         catalogue = Catalogue.discovered()
+        CAMPAIGN.require(str(options.file))
         campaign = read_inputs(load_campaign(options.file, catalogue.kinds()), str(options.file)).campaign
         check(campaign, catalogue, options.results, source=str(options.file))
         require_calibration(campaign, str(options.file))

@@ -18,9 +18,21 @@ from typing import Any, NoReturn
 
 from aging.core.errors import AgingError, ExitCode
 
-_VERBS = (
-    *("run", "resume", "stop", "status", "observe", "guard", "check", "plan", "calibrate"),
-    *("rejuvenate", "trend", "scan", "validate", "doctor", "analyze", "report", "model", "env"),
+VERBS = (
+    *("run", "resume", "stop", "status", "serve", "observe", "guard", "check", "plan", "calibrate"),
+    *(
+        "rejuvenate",
+        "trend",
+        "scan",
+        "validate",
+        "doctor",
+        "analyze",
+        "report",
+        "compare",
+        "model",
+        "env",
+        "completion",
+    ),
 )
 
 _DESCRIPTION = """\
@@ -42,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AgingError as error:
         print(f"aging: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        return _needs_part(error)
     except KeyboardInterrupt:
         print("aging: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
@@ -51,6 +65,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(code)
 
 
+def _needs_part(error: ModuleNotFoundError) -> int:
+    """The exit code for a module that an optional part brings; of any other it is a defect, and raised again."""
+    from aging.core.parts import lacking
+
+    needed = lacking(error)
+    if needed is None:
+        raise error
+    print(f"aging: {needed}", file=sys.stderr)
+    return needed.exit_code
+
+
 def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Exit 70 after an unexpected exception: in a CI job exit 1 means that the gate failed."""
     sys.__excepthook__(kind, error, trace)
@@ -58,13 +83,13 @@ def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackTy
     os._exit(ExitCode.CRASHED)
 
 
-def parser(asked: Collection[str] = _VERBS) -> argparse.ArgumentParser:
+def parser(asked: Collection[str] = VERBS) -> argparse.ArgumentParser:
     """The command line, with the options and the help of only those verbs that are ``asked`` for; of none, all help."""
     root = _Parser(prog="aging", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     verbs = root.add_subparsers(metavar="VERB", required=True)
-    described = asked if set(asked) & set(_VERBS) else _VERBS
-    for name in _VERBS:
+    described = asked if set(asked) & set(VERBS) else VERBS
+    for name in VERBS:
         doc = _docstring(name) if name in described else name
         sub = verbs.add_parser(
             name,

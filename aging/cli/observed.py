@@ -82,6 +82,6 @@ def _as_json(ran: CampaignRun, seen: dict[str, Any], judgements: Sequence[Judgem
             for one in judgements
         ],
         "results": str(ran.layout.root),
-        "report": str(ran.layout.report),
+        "report": str(ran.layout.report) if ran.layout.report.exists() else None,
         **{key: value for key, value in asdict(ran.findings).items() if key in ("findings", "runs", "problems")},
     }

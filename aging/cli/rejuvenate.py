@@ -22,6 +22,7 @@ from aging.cli.arguments import limit
 from aging.cli.console import console
 from aging.core.blas_threads import one_thread
 from aging.core.errors import ExitCode, Mistake, MistakesError
+from aging.core.parts import CAMPAIGN
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     _check(options)
+    CAMPAIGN.require("aging rejuvenate")
     one_thread()
     from aging.app.rejuvenate import rejuvenate
     from aging.findings.rejuvenation.advice import Question

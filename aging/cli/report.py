@@ -17,6 +17,7 @@ from pathlib import Path
 from aging.cli.arguments import output_file
 from aging.core.blas_threads import one_thread
 from aging.core.errors import ExitCode
+from aging.core.parts import REPORT
 
 _HTML = "html"
 
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.app.report import table_text, write_page, write_tables
 
     if options.format == _HTML:
+        REPORT.require("the page")
         print(write_page(options.directory, options.output))
     elif options.output is None:
         print(table_text(options.directory, options.format), end="")

@@ -4,6 +4,9 @@ Ctrl-C once drains, seals and stops (exit 130; results can be analyzed); twice s
 runs in its own process, which survives a logout; `status`, `stop` and `resume` take the directory that is printed.
 Exit 0 when the campaign completed, whatever it found; `check` is the gate.
 
+With --serve the campaign is shown in the browser while it runs, by a process of its own that ends with it (`aging serve
+DIR` shows it again). An address that others can reach needs --serve-token-file.
+
 With --smoke the host is checked, then every deployment runs for 1 minute (or TIME) under the campaign's own load: was
 it ready, did it answer without errors, were its indicators read, did the client keep its schedule?
 Exit 0 when all passed, 3 when one did not. The output goes to its own folder (NAME.smoke) and is not a result.
@@ -14,12 +17,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aging.cli.arguments import minimum_duration
+from aging.cli.arguments import listen, minimum_duration
 from aging.cli.console import console, show_checks, show_run
 from aging.core.errors import AgingError, ExitCode
 from aging.core.quantities import parse_duration
 
 _LEAST_SMOKE_SECONDS = 5
+_SERVED_AT = "127.0.0.1:8765"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +40,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     parser.add_argument("--detach", action="store_true", help="run it in the background; print directory and pid")
+    parser.add_argument(
+        "--serve",
+        nargs="?",
+        const=_SERVED_AT,
+        type=listen,
+        metavar="HOST:PORT",
+        help=f"show it in the browser; default: {_SERVED_AT}",
+    )
+    parser.add_argument(
+        "--serve-token-file", type=Path, metavar="FILE", help="token that readers of the page must know"
+    )
 
 
 def run(options: argparse.Namespace) -> ExitCode:
@@ -43,6 +58,10 @@ def run(options: argparse.Namespace) -> ExitCode:
         raise AgingError("--duration: a smoke run has its own duration; use --smoke TIME")
     if options.smoke is not None and options.detach:
         raise AgingError("--detach: a smoke run is short and prints its verdict; leave --detach out")
+    if options.smoke is not None and options.serve is not None:
+        raise AgingError("--serve: a smoke run is short and prints its verdict; leave --serve out")
+    if options.serve_token_file is not None and options.serve is None:
+        raise AgingError("--serve-token-file: there is no page without --serve")
     return _campaign(options) if options.smoke is None else _smoke(options)
 
 
@@ -67,15 +86,17 @@ def _smoke(options: argparse.Namespace) -> ExitCode:
 
 def _campaign(options: argparse.Namespace) -> ExitCode:
     from aging.app.detach import detach_campaign
+    from aging.app.live_page import PageAt
     from aging.app.run import run_campaign
     from aging.campaign.load import read_campaign
 
     out = console()
     overrides = {"duration": options.duration, "scale": options.scale}
     campaign_text = read_campaign(options.file)
+    page = None if options.serve is None else PageAt(options.serve, options.serve_token_file)
     if options.detach:
-        detached = detach_campaign(campaign_text, options.results, overrides, out)
+        detached = detach_campaign(campaign_text, options.results, overrides, out, page)
         out.print(f"results: {detached.layout.root}", soft_wrap=True)
         out.print(f"runner:  {detached.pid}, its output in {detached.layout.runner_log}", soft_wrap=True)
         return ExitCode.DONE
-    return show_run(run_campaign(campaign_text, options.results, overrides, out), out)
+    return show_run(run_campaign(campaign_text, options.results, overrides, out, page=page), out)

@@ -28,6 +28,7 @@ from aging.cli.prometheus_arguments import prometheus_arguments, server
 from aging.core import format
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode, StorageError, writing
+from aging.core.parts import REPORT
 
 if TYPE_CHECKING:
     from aging.app.scan import Progress
@@ -119,6 +120,7 @@ def _checked(options: argparse.Namespace) -> None:
             f"give at most {most}, or leave --step out"
         )
     if options.html is not None:
+        REPORT.require("--html")
         try:
             with writing(options.html), TemporaryFile(dir=options.html.parent):
                 pass

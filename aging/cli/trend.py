@@ -27,6 +27,7 @@ from aging.cli.table_arguments import choice, table_arguments
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode, Mistake, MistakesError
 from aging.core.format import readable_duration
+from aging.core.parts import REPORT
 
 if TYPE_CHECKING:
     from aging.tables.series import TableReading
@@ -114,6 +115,8 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 def _check(options: argparse.Namespace) -> None:
     """Every mistake in how the options are combined, before anything is read."""
+    if options.plot is not None:
+        REPORT.require("--plot")
     mistakes = []
     if options.prometheus is not None and (options.file is not None or options.query is None):
         mistakes.append(Mistake("--prometheus", "needs --query and no FILE"))

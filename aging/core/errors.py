@@ -7,6 +7,7 @@
     ├── PreflightError         2   the host is not ready for a valid campaign
     ├── ResultsError           2   a path that is not a result directory
     ├── PluginError            2   two plug-ins of one kind
+    ├── MissingPartError       2   what is asked for needs a package that is not installed
     ├── InputError             2   a value given to a function of the public API; a ValueError, too
     ├── DeploymentError        3   a deployment did not become ready
     │   └── AttachError        2   the process to attach to does not run, or several match
@@ -101,6 +102,10 @@ class ResultsError(AgingError):
 
 class PluginError(AgingError):
     """Two plug-ins of one kind; the message names both."""
+
+
+class MissingPartError(AgingError):
+    """What is asked for needs an optional part that is not installed; the message has the command that installs it."""
 
 
 class InputError(AgingError, ValueError):

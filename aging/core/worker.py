@@ -20,6 +20,7 @@ from typing import Any
 
 from aging.core.blas_threads import one_thread
 from aging.core.errors import AgingError, ExitCode
+from aging.core.parts import lacking
 from aging.core.processes.child import describe_exit
 
 _LINES = 5
@@ -104,6 +105,11 @@ def main(name: str, niceness: int = 0) -> None:
             answer = {"result": getattr(import_module(module), function)(json.load(sys.stdin))}
         except AgingError as error:
             answer = {"error": str(error), "exit_code": int(error.exit_code)}
+        except ModuleNotFoundError as error:
+            needed = lacking(error)
+            if needed is None:
+                raise
+            answer = {"error": str(needed), "exit_code": int(needed.exit_code)}
         json.dump(answer, results)
 
 

@@ -89,5 +89,8 @@ def _tokens_of_one_answer(requests: pd.DataFrame) -> pd.Series:
     tokens = requests["output_tokens"]
     if "options" not in requests:
         return tokens
-    several = requests["options"].fillna("").str.split("+").map(lambda options: "n" in options).astype(bool)
+    chosen = [one for one in requests["options"].dropna().unique() if "n" in one.split("+")]
+    if not chosen:
+        return tokens
+    several = requests["options"].isin(chosen)
     return tokens.where(~(several & (tokens > requests["output_tokens_asked"])), tokens / CHOICES)

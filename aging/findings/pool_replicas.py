@@ -164,7 +164,7 @@ def _single(one: IndicatorAnalysis, test: str) -> Finding:
 def _pooled(
     single: Sequence[Finding], analyzed: Sequence[IndicatorAnalysis], test: str
 ) -> tuple[Finding, Sequence[float | None]]:
-    """The finding of several replicas, and the weight of each: in the present rate, else in the slope."""
+    """The finding of several replicas, and the weight of each in its slope."""
     per_hour = _pool(single, "per_hour")
     per_request, per_token = _pool(single, "per_request"), _pool(single, "per_token")
     now, axis = _pool(single, "per_hour", "current_"), _common([one.growth_axis for one in single])
@@ -172,8 +172,7 @@ def _pooled(
     decision = of_replicas([finding.verdict for finding in single])
     notes = [note for one, finding in zip(analyzed, single, strict=True) for note in _replica_notes(one, finding)]
     least = [one.minimum_detectable_per_hour for one in single if one.minimum_detectable_per_hour is not None]
-    shown = now or per_hour
-    weights = [None] * len(single) if shown is None else list(shown.weights)
+    weights = [None] * len(single) if per_hour is None else list(per_hour.weights)
     finding = replace(
         single[0],
         n=min(one.n for one in single),
@@ -202,7 +201,7 @@ def _pooled(
         current_ci_per_unit=(per_unit.low, per_unit.high) if per_unit else None,
         share=None,  # neither are bounds of a share, nor counts of steps
         steps=None,
-    ).with_notes([*decision.notes, *notes, *_few(shown)])
+    ).with_notes([*decision.notes, *notes, *_few(per_hour)])
     return finding, weights
 
 
@@ -231,9 +230,9 @@ def _pool(single: Sequence[Finding], per: str, rate: str = "") -> Pooled | None:
     return pool(slopes, errors, method="hartung-knapp")
 
 
-def _few(shown: Pooled | None) -> list[Note]:
+def _few(slope: Pooled | None) -> list[Note]:
     """Why the interval of two replicas is so wide."""
-    if shown is None or len(shown.weights) != _FEWEST or not shown.se:
+    if slope is None or len(slope.weights) != _FEWEST or not slope.se:
         return []
     message = (
         "Two replicas leave 1 degree of freedom: the interval of their pooled rate is about "

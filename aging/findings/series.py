@@ -45,7 +45,6 @@ from aging.findings.load_gaps import load_gaps
 from aging.findings.slo import Objectives, objectives_met, of_class
 from aging.findings.slo import classes as objectives_of
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
-from aging.stats.growth.load_start_sensitivity import earliest_start
 from aging.store.manifest import CampaignSettings
 from aging.store.results import Results
 from aging.store.state import RunState
@@ -65,7 +64,7 @@ _ATTACHED = "attach"
 _UPTIME = "process_uptime_seconds"
 _FEWEST = 12
 
-_SETTLING_SECONDS = 60.0
+SETTLING_SECONDS = 60.0
 """The first minute of the runner and the clients is their warm-up: caches and allocators fill."""
 
 Floats = NDArray[np.float64]
@@ -133,7 +132,7 @@ class Window:
     """Stretches without a load process; their samples are left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Run:
     """The source of series: owner, window, and the requests that were sent in it."""
 
@@ -145,6 +144,15 @@ class _Run:
     """Requests and tokens by the counters of the engine itself: monotonic times, and how many until then."""
     counted: Literal["sent", "finished"] = "sent"
     """When a request counts as work. While a load runs, those in flight have no record: then when they ended."""
+
+    @cached_property
+    def done(self) -> tuple[Floats, Floats, Floats]:
+        """When requests counted, when answers ended, and the tokens until each of these ends, from 0; all sorted."""
+        requests = self.requests
+        counted = np.sort(_array(requests.loc[requests["sent"].notna(), self.counted]))
+        answers = requests[requests["status"] == "ok"].sort_values("finished")
+        tokens = np.cumsum(_array(answers["prompt_tokens"]) + _array(answers["output_tokens"].fillna(0)))
+        return counted, _array(answers["finished"]), np.append(0.0, tokens)
 
 
 def load_classes(results: Results, deployment: str) -> tuple[str, ...]:
@@ -255,7 +263,7 @@ class Measured:
         if not self.windows or samples.empty:
             return []
         window = self.harness_window
-        window = replace(window, warmup=max(window.warmup, _SETTLING_SECONDS))
+        window = replace(window, warmup=max(window.warmup, SETTLING_SECONDS))
         return [
             series
             for entity, rows in samples.groupby("entity")
@@ -271,7 +279,27 @@ class Measured:
 
     def of(self, deployment: str, replica: int) -> Sequence[Series]:
         """The series of one run."""
-        return [one for one in self.series if (one.owner, one.replica) == (deployment, replica)]
+        return self._by_run.get((deployment, replica), [])
+
+    @cached_property
+    def _by_run(self) -> Mapping[tuple[str, int], Sequence[Series]]:
+        found: dict[tuple[str, int], list[Series]] = {}
+        for one in self.series:
+            found.setdefault((one.owner, one.replica), []).append(one)
+        return found
+
+    def latencies(self, deployment: str, replica: int, load_class: str = "", base: Base = _BASE) -> pd.DataFrame:
+        """:func:`~aging.findings.latencies.latencies` of the requests of one run and class, computed once."""
+        asked = (deployment, replica, load_class, base)
+        if asked not in self._known_latencies:
+            self._known_latencies[asked] = latencies(
+                of_class(self.results.requests(deployment, replica), load_class), base
+            )
+        return self._known_latencies[asked]
+
+    @cached_property
+    def _known_latencies(self) -> dict[tuple[str, int, str, Base], pd.DataFrame]:
+        return {}
 
     def _series_of(self, deployment: str, replica: int) -> Iterator[Series]:
         results, window = self.results, self.windows.get((deployment, replica))
@@ -362,6 +390,8 @@ def _since_load(series: Series, window: Window) -> Series:
     """
     if window.age is None or series.t.size < _FEWEST:
         return series
+    from aging.stats.growth.load_start_sensitivity import earliest_start  # noqa: PLC0415 - scipy, for attached ones
+
     observed = series.t - window.earlier
     possible = min(window.age, earliest_start(observed, series.y) - float(observed[0]))
     possible = max(possible, 0.0)
@@ -500,15 +530,12 @@ def _work(run: _Run, at: Floats) -> dict[str, Floats]:
 
     Without a load of the campaign's own: what the engine itself has counted.
     """
-    requests = run.requests
-    if requests.empty:
+    if run.requests.empty:
         return {name: np.interp(at, *counted) for name, counted in run.served.items()}
-    counted = np.sort(_array(requests.loc[requests["sent"].notna(), run.counted]))
-    done = requests[requests["status"] == "ok"].sort_values("finished")
-    tokens = np.cumsum(_array(done["prompt_tokens"]) + _array(done["output_tokens"].fillna(0)))
+    counted, finished, tokens = run.done
     return {
         "requests": np.searchsorted(counted, at, side="right").astype(np.float64),
-        "tokens": np.append(0.0, tokens)[np.searchsorted(_array(done["finished"]), at, side="right")],
+        "tokens": tokens[np.searchsorted(finished, at, side="right")],
     }
 
 

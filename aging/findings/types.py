@@ -130,7 +130,8 @@ class Outlook:
 class ReplicaEstimate:
     """What one replica says of an indicator, before it is pooled.
 
-    Rates are in the indicator's unit per hour, with 95 % intervals; ``weight`` is its share of the pooled rate, 0 to 1.
+    Rates are in the indicator's unit per hour, with 95 % intervals; ``weight`` is its share of the pooled slope, from 0
+    to 1.
     """
 
     replica: int
@@ -207,6 +208,11 @@ class Finding:
     def noted(self) -> tuple[Note, ...]:
         """Its notes, each with its code."""
         return tuple(Note(code, message) for code, message in zip(self.note_codes, self.notes, strict=True))
+
+    def _repr_html_(self) -> str:
+        from aging.findings.html import finding_html  # noqa: PLC0415 - notebooks alone
+
+        return finding_html(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,6 +517,11 @@ class Findings:
     """What `aging check` decided, where it ran the campaign."""
     aging_version: str | None = None
     """The release that computed them."""
+
+    def _repr_html_(self) -> str:
+        from aging.findings.html import findings_html  # noqa: PLC0415 - notebooks alone
+
+        return findings_html(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ from typing import Any
 from aging.core import worker
 from aging.core.clock import Clocks, Stamp
 from aging.core.errors import AttachError, ExitCode, ResultsError
+from aging.core.openmetrics import CONTENT_TYPE, Own
 from aging.core.processes.ownership import Identity, age
 from aging.core.targets import EngineMetric
 from aging.core.tasks import cancel_all
+from aging.core.web import Address, Response, Web, by_path
 from aging.guard.claim import ClaimedError, Claims, of_process
 from aging.guard.decisions import DecisionJournal, past_of_journal
-from aging.guard.exposition import CONTENT_TYPE, Exported, Own
+from aging.guard.exposition import Exported
 from aging.guard.follower import Follower
 from aging.guard.haproxy import HAProxy, ProxyError, ProxySilentError
 from aging.guard.look import JUDGE, Answer, Asked, Outlook
@@ -30,7 +32,6 @@ from aging.guard.rejuvenation import Rejuvenator
 from aging.guard.state import Pending, StateFolder
 from aging.guard.systemd import Notifier, watchdog_seconds
 from aging.guard.watch import Ended, Say, Watch
-from aging.guard.web import Web
 from aging.rejuvenation.base import Decision
 from aging.rejuvenation.governor import Rules
 from aging.sampling.clock_jumps import ClockJumpDetector
@@ -81,7 +82,7 @@ class Guard:
         self._notifier = Notifier()
         self._waiting_said = ""
         self._jumps = ClockJumpDetector(self._say_jump)
-        self.web = Web({"/metrics": self._metrics, "/healthz": self._health})
+        self.web = Web(by_path({"/metrics": self._metrics, "/healthz": self._health}))
 
     async def run(self) -> ExitCode:
         """Guard until SIGTERM or SIGINT, or until a server ends that cannot return.
@@ -93,7 +94,7 @@ class Guard:
             self._claims.take(self._guarding.label, self._guarding.label)
             await self._check()
             if options.listen is not None:
-                await self.web.start(options.listen)
+                await self.web.start(Address.of(options.listen))
             where = "" if options.listen is None else f"; metrics at http://{options.listen}/metrics"
             self._say(f"Guarding {self._guarding.label}; state in {self._folder.folder}{where}")
             await self._find(first=True)
@@ -351,16 +352,14 @@ class Guard:
             acting=self._acting is not None,
         )
 
-    def _metrics(self) -> tuple[int, str, str]:
-        return 200, CONTENT_TYPE, self.exported().openmetrics()
+    def _metrics(self) -> Response:
+        return Response.of(200, self.exported().openmetrics(), CONTENT_TYPE)
 
-    def _health(self) -> tuple[int, str, str]:
+    def _health(self) -> Response:
         """503 while a server that runs is not read; one that is away, or ages, is no fault of the guard."""
         sampled, interval = self.watch.state.sampled, self._guarding.options.interval
         blind = self.watch.present and (sampled is None or time.time() - sampled > max(_BLIND_SECONDS, 6 * interval))
-        return (
-            (503, "text/plain; charset=utf-8", "no reading\n") if blind else (200, "text/plain; charset=utf-8", "ok\n")
-        )
+        return Response.of(503, "no reading\n") if blind else Response.of(200, "ok\n")
 
     def _status(self) -> str:
         found = self.watch.state.outlook

@@ -1,57 +1,20 @@
-"""What a guard exports: its verdict and figures as OpenMetrics text, and the same as plain lines.
-
-By hand: the client library would take 14 MB of a process that may have 60.
-https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
-"""
+"""What a guard exports: its verdict and figures as OpenMetrics text, and the same as plain lines."""
 
 from __future__ import annotations
 
-import os
-import resource
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 from aging.core.format import byte_size, level, readable_duration
-from aging.core.processes import procfs
+from aging.core.openmetrics import NO_LABELS, Family, Own, exposition, gauge, states
 from aging.guard.state import State
 from aging.rejuvenation.governor import Code, Outcome
-
-CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 VERDICTS = ("growing", "stable", "undecided")
 OUTCOMES = get_args(Outcome)
 DECISIONS = ("carried-out", "dry-run", *get_args(Code), "alone", "proxy", "withdrawn", "storage")
-
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-Labels = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """What the guard itself takes: CPU seconds with those of its ended children, resident bytes."""
-
-    cpu_seconds: float
-    resident_bytes: float
-
-    @classmethod
-    def now(cls) -> Own:
-        own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-        used = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-        return cls(used, float(procfs.read(os.getpid(), "statm").split()[1]) * _PAGE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    name: str
-    kind: Literal["gauge", "counter", "stateset", "info"]
-    text: str
-    samples: Sequence[tuple[Labels, float | None]]
-    unit: str = ""
-
-
-_NO_LABELS: Labels = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,87 +31,88 @@ class Exported:
 
     def openmetrics(self) -> str:
         """OpenMetrics text, complete with its end."""
-        lines = [line for family in self._families() for line in _lines(family)]
-        return "\n".join([*lines, "# EOF", ""])
+        return exposition(self._families())
 
-    def _families(self) -> Iterator[_Family]:
+    def _families(self) -> Iterator[Family]:
         state, found, last = self.state, self.state.outlook, self.state.last
         about = {"target": state.target, "policy": state.policy or "none", "indicator": state.indicator}
-        yield _Family("aging_guard", "info", "What is guarded.", [(about | {"version": self.version}, 1.0)])
-        yield _one("aging_guard_target_up", "Whether a process of the target runs.", float(self.present))
+        yield Family("aging_guard", "info", "What is guarded.", [(about | {"version": self.version}, 1.0)])
+        yield gauge("aging_guard_target_up", "Whether a process of the target runs.", float(self.present))
         verdict = "undecided" if found is None else found.verdict
-        yield _Family(
+        yield Family(
             "aging_guard_verdict",
             "stateset",
             "Whether the indicator grows, by a test with a bounded rate of false alarms.",
-            [({"aging_guard_verdict": one}, float(one == verdict)) for one in VERDICTS],
+            [*states("aging_guard_verdict", {}, VERDICTS, verdict)],
         )
         yield from self._figures()
-        yield _one("aging_guard_generation_age_seconds", "Age of the process that serves.", self.age, unit="seconds")
+        yield gauge("aging_guard_generation_age_seconds", "Age of the process that serves.", self.age, unit="seconds")
         number = None if state.server is None else float(state.server.generation)
-        yield _one("aging_guard_generation", "Number of the process that serves, from 1.", number)
-        yield _Family(
+        yield gauge("aging_guard_generation", "Number of the process that serves, from 1.", number)
+        yield Family(
             "aging_guard_restarts",
             "counter",
             "Restarts that the guard did not make.",
-            [(_NO_LABELS, float(state.tally.restarts))],
+            [(NO_LABELS, float(state.tally.restarts))],
         )
-        yield _Family(
+        yield Family(
             "aging_guard_rejuvenations",
             "counter",
             "Actions that have ended, by outcome.",
             [({"outcome": one}, float(state.tally.outcomes.get(one, 0))) for one in OUTCOMES],
         )
         counted = dict.fromkeys(DECISIONS, 0) | dict(state.tally.decisions)
-        yield _Family(
+        yield Family(
             "aging_guard_decisions",
             "counter",
             "Decisions of the policy, by the rule that refused them; carried-out: none did.",
             [({"rule": rule}, float(count)) for rule, count in counted.items()],
         )
-        yield _one("aging_guard_drained", "Whether a failed action left it out of rotation.", float(state.drained))
-        yield _one("aging_guard_acting", "Whether an action is under way.", float(self.acting))
-        yield _one("aging_guard_alarm", "Whether an operator has to look: see the log.", float(state.alarm is not None))
+        yield gauge("aging_guard_drained", "Whether a failed action left it out of rotation.", float(state.drained))
+        yield gauge("aging_guard_acting", "Whether an action is under way.", float(self.acting))
+        yield gauge(
+            "aging_guard_alarm", "Whether an operator has to look: see the log.", float(state.alarm is not None)
+        )
         disarmed = float(state.past.disarmed is not None)
-        yield _one("aging_guard_disarmed", "Whether the policy is disarmed after failures.", disarmed)
+        yield gauge("aging_guard_disarmed", "Whether the policy is disarmed after failures.", disarmed)
         seconds = None if last is None else last.seconds
-        yield _one("aging_guard_last_action_seconds", "How long the last action took.", seconds, unit="seconds")
+        yield gauge("aging_guard_last_action_seconds", "How long the last action took.", seconds, unit="seconds")
         freed = None if last is None else last.freed_bytes
-        yield _one("aging_guard_last_action_freed_bytes", "Memory that the last action freed.", freed, unit="bytes")
-        yield _one(
+        yield gauge("aging_guard_last_action_freed_bytes", "Memory that the last action freed.", freed, unit="bytes")
+        yield gauge(
             "aging_guard_last_action_timestamp_seconds",
             "When the last action ended, UNIX time.",
             None if last is None else last.wall,
             unit="seconds",
         )
         cut = None if last is None else float(last.cut)
-        yield _one("aging_guard_last_action_cut_requests", "Sessions that the last action cut.", cut)
-        yield _one(
+        yield gauge("aging_guard_last_action_cut_requests", "Sessions that the last action cut.", cut)
+        yield gauge(
             "aging_guard_last_sample_timestamp_seconds",
             "When the target was last read, UNIX time.",
             state.sampled,
             unit="seconds",
         )
-        yield _Family(
+        yield Family(
             "aging_guard_cpu_seconds",
             "counter",
             "CPU time of the guard and its ended children.",
-            [(_NO_LABELS, self.own.cpu_seconds)],
+            [(NO_LABELS, self.own.cpu_seconds)],
             unit="seconds",
         )
-        yield _one(
+        yield gauge(
             "aging_guard_resident_memory_bytes", "Resident memory of the guard.", self.own.resident_bytes, unit="bytes"
         )
 
-    def _figures(self) -> Iterator[_Family]:
+    def _figures(self) -> Iterator[Family]:
         """Level, rate and limit; in the indicator's unit, which is in the name where it is bytes."""
         state, found = self.state, self.state.outlook
         of = {"indicator": state.indicator}
-        yield _Family("aging_guard_level", "gauge", "Last value of the indicator, in its unit.", [(of, state.level)])
-        yield _Family("aging_guard_limit", "gauge", "Largest permitted value, in the same unit.", [(of, state.limit)])
+        yield Family("aging_guard_level", "gauge", "Last value of the indicator, in its unit.", [(of, state.level)])
+        yield Family("aging_guard_limit", "gauge", "Largest permitted value, in the same unit.", [(of, state.limit)])
         bounds = ("estimate", "lower", "upper")
         rates = (None,) * 3 if found is None else (found.rate_per_hour, found.low_per_hour, found.high_per_hour)
-        yield _Family(
+        yield Family(
             "aging_guard_rate_per_hour",
             "gauge",
             "Growth of the indicator an hour; lower and upper at 95 % confidence.",
@@ -158,7 +122,7 @@ class Exported:
             times: tuple[float | None, float | None] = (None, None)
         else:
             times = (found.earliest_seconds, found.expected_seconds)
-        yield _Family(
+        yield Family(
             "aging_guard_exhaustion_seconds",
             "gauge",
             "Time from the last look until the limit is reached, where the indicator grows.",
@@ -208,24 +172,3 @@ class Exported:
 
 def _left(seconds: float) -> str:
     return readable_duration(seconds) if seconds < 30 * 86400 else f"{seconds / 86400:.0f} days"
-
-
-def _one(name: str, text: str, value: float | None, *, unit: str = "") -> _Family:
-    return _Family(name, "gauge", text, [(_NO_LABELS, value)], unit)
-
-
-def _lines(family: _Family) -> Iterator[str]:
-    """A family; a sample without a value is left out."""
-    yield f"# TYPE {family.name} {family.kind}"
-    if family.unit:
-        yield f"# UNIT {family.name} {family.unit}"
-    yield f"# HELP {family.name} {family.text}"
-    suffix = {"counter": "_total", "info": "_info"}.get(family.kind, "")
-    for labels, value in family.samples:
-        if value is not None:
-            inner = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-            yield f"{family.name}{suffix}{{{inner}}} {value!r}" if inner else f"{family.name}{suffix} {value!r}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -21,6 +21,7 @@ from aging.core.metric_table import METRICS
 from aging.core.metrics import DEVICE_MEMORY
 from aging.core.quantities import parse_size
 from aging.core.units import Duration, Flag, Positive
+from aging.core.web import Address
 from aging.deployments.origins.attached import By, Whereabouts
 from aging.rejuvenation.base import Policy
 from aging.rejuvenation.kinds import policies
@@ -140,9 +141,12 @@ class GuardOptions(Table):
     def _listen(cls, given: str | None) -> str | None:
         if given in (None, "none"):
             return None
-        host, _, port = str(given).rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
-            raise ValueError(f"{given!r} is no address to listen on; write HOST:PORT like 127.0.0.1:9464, or none")
+        try:
+            Address.of(str(given))
+        except ValueError:
+            raise ValueError(
+                f"{given!r} is no address to listen on; write HOST:PORT like 127.0.0.1:9464, or none"
+            ) from None
         return given
 
 

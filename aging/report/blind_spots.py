@@ -150,7 +150,7 @@ def _missing(findings: Findings, names: Sequence[str], events: Sequence[Event], 
         if isinstance(event, SamplerUnavailable | SamplerReduced):
             what = _SAMPLERS.get(event.sampler, f"what the sampler {event.sampler} reads")
             word = "Not sampled" if isinstance(event, SamplerUnavailable) else "Sampled in part"
-            yield BlindSpot(f"{word}: {what}", f"{format.sentence(event.reason)}")
+            yield BlindSpot(f"{word}: {what}", f"{event.reason[:1].upper()}{format.sentence(event.reason)[1:]}")
     seen: dict[str, set[str]] = {name: set() for name in names}
     for one in findings.findings:
         if one.deployment in seen:

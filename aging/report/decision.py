@@ -117,13 +117,13 @@ def _decision(
         return _without_limit(name, subject, aging, reasons, doubts)
     ahead = first.outlook
     headline, under = _words(first, ahead)
-    far = _distance(ahead, measured_seconds)
+    far = "" if ahead.answer == "undecided" else _distance(ahead, measured_seconds)
     return Decision(
         deployment=name,
         answer=ahead.answer,
         headline=headline,
         under=under,
-        actions=list(_actions(first, ahead, advice)),
+        actions=list(_actions(ahead, advice)),
         reasons=reasons,
         doubts=[*([far] if far else []), *doubts],
         hours=math.inf if ahead.earliest_hours is None else ahead.earliest_hours,
@@ -156,7 +156,7 @@ def _words(finding: Finding, ahead: Outlook) -> tuple[str, str]:
     return f"{verb} in {outlook.between(ahead)}", f"{what}{limit}" + (f", from {date} on" if date else "")
 
 
-def _actions(finding: Finding, ahead: Outlook, advice: Advice | None) -> Iterator[str]:
+def _actions(ahead: Outlook, advice: Advice | None) -> Iterator[str]:
     date = None if ahead.earliest_hours is None else outlook.date_after(ahead, ahead.earliest_hours)
     if ahead.answer == "exhausts":
         before = f" before {date}" if date else f" within {outlook.time_text(ahead.earliest_hours or 0.0)}"
@@ -268,4 +268,4 @@ def _distance(ahead: Outlook, measured_seconds: float) -> str:
     if measured_seconds <= 0 or hours * 3600 < _FAR * measured_seconds:
         return ""
     times = hours * 3600 / measured_seconds
-    return f"It looks {times:,.0f} times as far ahead as the {format.readable_duration(measured_seconds)} measured"
+    return f"it looks {times:,.0f} times as far ahead as the {format.readable_duration(measured_seconds)} measured"

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 
 from aging.core import format
-from aging.core.format import readable_duration
 from aging.core.sparkline import sparkline
 from aging.report.grid import Cell, Grid
+from aging.report.phases import all_watched, headline, run_phase, run_title
 from aging.report.progress import TTFT_BASE, RunProgress, Snapshot
-from aging.store.state import RunState
 
 _LOAD_COLUMNS = ("requests", "errors", "dropped", f"TTFT since {TTFT_BASE}")
 
 
 def table(name: str, snapshot: Snapshot) -> Grid:
     """The whole view: phase and times above, a row per run."""
-    loaded = not _all_watched(snapshot)
+    loaded = not all_watched(snapshot)
     numbers = (
         *(_LOAD_COLUMNS if loaded else ()),
         "memory",
@@ -38,32 +37,6 @@ def _left(*columns: str) -> tuple[Cell, ...]:
     return tuple(Cell(column, "dim") for column in columns)
 
 
-def headline(name: str, snapshot: Snapshot) -> str:
-    """``quickstart · running · 1m 05s elapsed, 1m 55s of load remaining``."""
-    state = snapshot.state
-    if state.started is None:
-        return f"{name} · {state.phase}"
-    until = state.ended.mono if state.ended else snapshot.now
-    text = f"{name} · {state.phase} · {readable_duration(until - state.started.mono)} elapsed"
-    if state.phase not in ("running", "draining"):
-        return text
-    if state.pid is not None and not snapshot.runner_alive:
-        return (
-            f"{name} · the runner (pid {state.pid}) is gone; aging resume continues, aging analyze builds the findings"
-        )
-    if state.phase == "draining":
-        return f"{text}, Ctrl-C again stops at once"
-    loading = [run.state for run in snapshot.runs if run.state.load_start is not None and run.state.load_end is None]
-    planned = state.planned_seconds or 0.0
-    if not loading:
-        return f"{text}, {readable_duration(planned)} planned" if planned else text
-    done = max(until - (run.load_start or until) for run in loading)
-    whole = max(run.planned_seconds or 0.0 for run in loading)
-    of = f" of {readable_duration(planned)} planned" if planned > whole else ""
-    left = f"{readable_duration(max(whole - done, 0.0))} {'' if _all_watched(snapshot) else 'of load '}remaining"
-    return f"{text}{of}, {left}{' in this round' if of else ''}"
-
-
 def lines(name: str, snapshot: Snapshot) -> list[str]:
     """The view as plain lines, for logs and pipes."""
     return [headline(name, snapshot), *(f"  {_line(run, snapshot.now)}" for run in snapshot.runs)]
@@ -74,46 +47,8 @@ def show_lines(console: Console, text: Sequence[str]) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _all_watched(snapshot: Snapshot) -> bool:
-    return bool(snapshot.runs) and all(run.state.watched for run in snapshot.runs)
-
-
 def _title_cells(run: RunProgress, now: float) -> tuple[Cell, ...]:
-    return Cell(_title(run)), Cell(_phase(run, now), "red" if run.state.phase == "died" else "")
-
-
-def _phase(run: RunProgress, now: float) -> str:
-    """``loading, rejuvenated 3 times, last 12m 03s ago``, ``watching pid 4712, restart 1``."""
-    state = run.state
-    if not state.watched:
-        return ", ".join((_under_way(state, now), *_rejuvenated(state, now)))
-    if state.phase == "died":
-        return "died, waiting for its return" if state.load_end is None else "died"
-    restarts = f", restart {state.generation - 1}" if state.generation > 1 else ""
-    return f"{state.phase} pid {state.pid}{restarts}" if state.pid is not None else f"{state.phase}{restarts}"
-
-
-def _under_way(state: RunState, now: float) -> str:
-    """``rejuvenating: restart for 12s``, else its phase."""
-    if (one := state.rejuvenating) is None or state.phase == "died" or state.load_end is not None:
-        return state.phase
-    return f"rejuvenating: {one.action} for {readable_duration(max(now - one.stamp.mono, 0.0))}"
-
-
-def _rejuvenated(state: RunState, now: float) -> Iterator[str]:
-    """How often it was rejuvenated so far, that under way left out."""
-    failed = state.rejuvenations_failed
-    done = state.rejuvenations - failed - (state.rejuvenating is not None)
-    if done > 0:
-        recent = state.rejuvenated is not None and state.load_end is None
-        ago = f", last {readable_duration(max(now - (state.rejuvenated or now), 0.0))} ago" if recent else ""
-        yield f"rejuvenated {_times(done)}{ago}"
-    if failed:
-        yield f"{failed} rejuvenation{'' if failed == 1 else 's'} failed"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    return Cell(run_title(run)), Cell(run_phase(run, now), "red" if run.state.phase == "died" else "")
 
 
 def _load_cells(run: RunProgress) -> tuple[Cell, ...]:
@@ -144,11 +79,7 @@ def _line(run: RunProgress, now: float) -> str:
     )
     memory = f"memory {format.byte_size(run.memory)} ({_since_start(run)})"
     slope = "" if run.memory_rate is None else f", now {_per_hour(run)} per hour ({_interval(run)})"
-    return f"{_title(run)}: {_phase(run, now)}, {'' if run.state.watched else load}{memory}{slope}"
-
-
-def _title(run: RunProgress) -> str:
-    return run.deployment if run.replica == 1 else f"{run.deployment} r{run.replica:02d}"
+    return f"{run_title(run)}: {run_phase(run, now)}, {'' if run.state.watched else load}{memory}{slope}"
 
 
 def _seconds(seconds: float | None) -> str:

@@ -45,11 +45,16 @@ def _own(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if requests:
         lines = [f"{one.get('method', 'GET')} {one.get('path', '')}" for one in requests if isinstance(one, Mapping)]
         yield "Requests", ", ".join(lines)
-    for key, value in table.items():
+    for key in sorted(table, key=_place):
+        value = table[key]
         if key not in _LEFT_OUT and value not in (None, {}, [], ()):
             text = _written(key, value)
             if text:
                 yield _TERMS.get(key, key.replace("_", " ").capitalize()), text
+
+
+def _place(key: str) -> int:
+    return list(_TERMS).index(key) if key in _TERMS else len(_TERMS)
 
 
 def _written(key: str, value: Any) -> str:
@@ -58,7 +63,7 @@ def _written(key: str, value: Any) -> str:
         kind = value.get("kind")
         parts = [_pair(name, one) for name, one in value.items() if name != "kind" and one not in (None, {}, [], 0)]
         inner = ", ".join(part for part in parts if part)
-        return f"{kind}: {inner}" if kind and inner else str(kind or inner)
+        return f"{kind}, {inner}" if kind and inner else str(kind or inner)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_written(key, one) for one in value)[:_MOST]
     if key.endswith("_share") and isinstance(value, int | float):
@@ -68,6 +73,8 @@ def _written(key: str, value: Any) -> str:
 
 def _pair(name: str, value: Any) -> str:
     text = _written(name, value)
+    if name == "rate" and text == "1":
+        return "1 request/s"
     return f"{text} {_UNITS[name]}" if name in _UNITS else f"{name.replace('_', ' ')} {text}"
 
 
@@ -98,7 +105,7 @@ class Sent:
 
 def sent(deployment: str, replica: int, requests: pd.DataFrame) -> Sent | None:
     """The counts of a run's request records; None where there are none."""
-    if requests.empty or not set(("sent", "finished", "status")) <= set(requests):
+    if requests.empty or not {"sent", "finished", "status"} <= set(requests):
         return None
     began = np.sort(requests["sent"].dropna().to_numpy(dtype=np.float64))
     both = requests[["sent", "finished"]].dropna()

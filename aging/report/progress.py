@@ -34,15 +34,15 @@ _OF_PROCESSES = ("mono", "entity", "generation", PRIMARY)
 class Tail:
     """The rows of a segment folder that are new since the last call; of sealed hours only these ``columns``.
 
-    An hour that is followed stays open until the next one has begun: it can be
+    Hours up to ``done`` are left out. An hour that is followed stays open until the next one has begun: it can be
     read to its end after it was sealed and its live file is gone.
     """
 
-    def __init__(self, folder: Path, columns: Collection[str]) -> None:
+    def __init__(self, folder: Path, columns: Collection[str], done: str = "") -> None:
         self._folder = folder
         self._columns = columns
         self._followed: dict[str, BinaryIO] = {}
-        self._done = ""
+        self._done = done
         self._seen: set[str] = set()
         self._stood_since: int | None = None
 
@@ -168,14 +168,72 @@ class Progress:
         runs = [self._runs[key].progress(run) for key, run in state.runs.items()]
         seen = [follower.seen_until for follower in self._runs.values() if follower.seen_until is not None]
         now = Timeline(state.shift).of(time.monotonic())
-        return Snapshot(state, runs, max(seen, default=None), now, _runner_alive(self._layout, state))
+        return Snapshot(state, runs, max(seen, default=None), now, runner_alive(self._layout, state))
 
 
-def _runner_alive(layout: Layout, state: CampaignState) -> bool:
+def runner_alive(layout: Layout, state: CampaignState) -> bool:
+    """Whether a runner process owns the directory."""
     if (owner := owner_of(layout.root)) is not None:
         return owner.role == "runner"
     # A directory of an earlier release has no lock.
     return recorded_owner(layout.root) is None and state.pid is not None and identity(state.pid) is not None
+
+
+class Course:
+    """The memory of one generation of a run, thinned to at most 40 points, and its present rate."""
+
+    def __init__(self) -> None:
+        self._memory: list[tuple[float, float]] = []
+        self._stride = 1
+        self._skipped = 0
+        self._known_rate: tuple[object, PresentRate | None] = (None, None)
+        self._generation: int | None = None
+        self.first: float | None = None
+        """The first value since the load began."""
+        self.last: float | None = None
+
+    @property
+    def values(self) -> Sequence[float]:
+        return tuple(memory for _, memory in self._memory)
+
+    def begin(self, generation: int | None) -> None:
+        """Forget the memory of an earlier generation: it was that of another process."""
+        if generation != self._generation:
+            self._generation, self.first, self._memory = generation, None, []
+            self._stride, self._skipped = 1, 0
+
+    def add(self, memory: float, mono: float, load_start: float | None) -> None:
+        self.last = memory
+        if self.first is None and load_start is not None and mono >= load_start:
+            self.first = memory
+        self._skipped += 1
+        if self._skipped >= self._stride:
+            self._skipped = 0
+            self._memory.append((mono, memory))
+        if len(self._memory) > _COURSE_POINTS:  # halve the history, double the stride: bounded for any length
+            self._memory = self._memory[::2]
+            self._stride *= 2
+
+    def packed(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        known = {"memory": self._memory, "stride": self._stride, "skipped": self._skipped}
+        return {**known, "generation": self._generation, "first": self.first, "last": self.last}
+
+    @classmethod
+    def unpacked(cls, packed: Mapping[str, Any]) -> Course:
+        found = cls()
+        found._memory = [(t, memory) for t, memory in packed["memory"]]
+        found._stride, found._skipped = packed["stride"], packed["skipped"]
+        found._generation, found.first, found.last = packed["generation"], packed["first"], packed["last"]
+        return found
+
+    def rate(self, load_start: float | None) -> PresentRate | None:
+        """Computed again when there is another point, which is rarer the longer the history is."""
+        of = (load_start, self._memory[-1] if self._memory else None, len(self._memory))
+        if self._known_rate[0] != of:
+            since = [point for point in self._memory if load_start is not None and point[0] >= load_start]
+            self._known_rate = (of, present_rate(since))
+        return self._known_rate[1]
 
 
 class _Follower:
@@ -187,13 +245,7 @@ class _Follower:
         self._process = Tail(layout.source(deployment, "process", replica), _OF_PROCESSES)
         self._counts: Counter[str] = Counter()
         self._ttft: deque[tuple[float, float]] = deque()
-        self._memory: list[tuple[float, float]] = []
-        self._stride = 1
-        self._skipped = 0
-        self._known_rate: tuple[object, PresentRate | None] = (None, None)
-        self._generation: int | None = None
-        self._first: float | None = None
-        self._last: float | None = None
+        self._course = Course()
         self.seen_until: float | None = None
 
     def close(self) -> None:
@@ -209,9 +261,9 @@ class _Follower:
             if row.get("entity", TREE) != TREE:  # a component of it
                 continue
             self.seen_until = row.get("mono", self.seen_until)
-            self._begin(row.get("generation"))
+            self._course.begin(row.get("generation"))
             if row.get(PRIMARY) is not None and self.seen_until is not None:
-                self._remember(row[PRIMARY], self.seen_until, run)
+                self._course.add(row[PRIMARY], self.seen_until, run.load_start)
         while self._ttft and self.seen_until is not None and self._ttft[0][0] < self.seen_until - _RECENT_SECONDS:
             self._ttft.popleft()
         return RunProgress(
@@ -220,34 +272,8 @@ class _Follower:
             state=run,
             requests=dict(self._counts),
             ttft_seconds=median(value for _, value in self._ttft) if self._ttft else None,
-            memory=self._last,
-            memory_at_start=self._first,
-            memory_rate=self._rate(run),
-            course=tuple(memory for _, memory in self._memory),
+            memory=self._course.last,
+            memory_at_start=self._course.first,
+            memory_rate=self._course.rate(run.load_start),
+            course=self._course.values,
         )
-
-    def _begin(self, generation: int | None) -> None:
-        """Forget the memory of an earlier generation: it was that of another process."""
-        if generation != self._generation:
-            self._generation, self._first, self._memory = generation, None, []
-            self._stride, self._skipped = 1, 0
-
-    def _remember(self, memory: float, mono: float, run: RunState) -> None:
-        self._last = memory
-        if self._first is None and run.load_start is not None and mono >= run.load_start:
-            self._first = memory
-        self._skipped += 1
-        if self._skipped >= self._stride:
-            self._skipped = 0
-            self._memory.append((mono, memory))
-        if len(self._memory) > _COURSE_POINTS:  # halve the history, double the stride: bounded for any length
-            self._memory = self._memory[::2]
-            self._stride *= 2
-
-    def _rate(self, run: RunState) -> PresentRate | None:
-        """Computed again when there is another point, which is rarer the longer the history is."""
-        of = (run.load_start, self._memory[-1] if self._memory else None, len(self._memory))
-        if self._known_rate[0] != of:
-            since = [point for point in self._memory if run.load_start is not None and point[0] >= run.load_start]
-            self._known_rate = (of, present_rate(since))
-        return self._known_rate[1]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import psutil
 
+from aging.core.parts import CAMPAIGN, REPORT
 from aging.deployments.base import DeploymentBase
 from aging.deployments.environments import environments_folder
 from aging.runner.catalogue import Catalogue
@@ -41,9 +42,20 @@ def host_checks(results: Path, catalogue: Catalogue) -> Sequence[Check]:
         _disk(results),
         _clock(),
         _hugepages(),
+        *_parts(),
         *_samplers(catalogue),
         *_runtimes(catalogue.deployments),
     ]
+
+
+def _parts() -> Iterator[Check]:
+    for part, what in ((REPORT, "reports and pictures"), (CAMPAIGN, "campaigns")):
+        missing = part.missing()
+        name = f"part {part.extra}"
+        if missing:
+            yield Check(name, "warn", f"no {what} without {', '.join(missing)}: {part.command}")
+        else:
+            yield Check(name, "ok", f"{what}: installed")
 
 
 def _cores() -> Check:

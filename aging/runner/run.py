@@ -20,7 +20,7 @@ from aging.runner.free_ports import FreePort, FreePorts
 from aging.runner.server import Server
 from aging.store import events
 from aging.store.events import Event, Journalize, RunKey
-from aging.store.layout import Layout
+from aging.store.layout import REQUESTS, Layout
 from aging.store.state import RunState
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class ActiveRun:
     @property
     def folder(self) -> Path:
         """The folder of its request records."""
-        return self._context.layout.source(self.run.options.name, "requests", self.run.replica)
+        return self._context.layout.source(self.run.options.name, REQUESTS, self.run.replica)
 
     @property
     def prior_start(self) -> float | None:

@@ -15,7 +15,7 @@ from aging.deployments.lifecycle import PriorServer
 from aging.runner.rejuvenation_history import history
 from aging.runner.resume_plan import PriorState, is_over, prior_state, remaining_work
 from aging.store.journal import read_journal
-from aging.store.layout import Layout
+from aging.store.layout import REQUESTS, Layout
 from aging.store.lock import Lock, LockedError, Role, owner_of
 from aging.store.manifest_file import is_smoke
 from aging.store.segments import LIVE, SEALED, last_row, segments
@@ -27,7 +27,6 @@ _STRAGGLER_SECONDS = 1.5
 _CLEARING_SECONDS = 60.0
 """The maximum wait for a keeper that is ending processes."""
 
-_REQUESTS = "requests"
 POLL_SECONDS = 0.1
 STOP_PATIENCE_SECONDS = 15.0
 
@@ -66,12 +65,12 @@ def _uncovered(root: Path, state: CampaignState) -> Sequence[Path]:
     if state.started is None:
         return [folder for folder in folders if _holds_rows(folder)]
     covered = {
-        Layout(root, {key: attempt}).source(key[0], _REQUESTS, key[1])
+        Layout(root, {key: attempt}).source(key[0], REQUESTS, key[1])
         for key, run in state.runs.items()
         for attempt in range(1, run.attempt + 1)
         if attempt < run.attempt or run.load_start is not None
     }
-    return [folder for folder in folders if folder.name == _REQUESTS and folder not in covered and _holds_rows(folder)]
+    return [folder for folder in folders if folder.name == REQUESTS and folder not in covered and _holds_rows(folder)]
 
 
 def _holds_rows(folder: Path) -> bool:

@@ -18,6 +18,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+REQUESTS = "requests"
+"""The source that the load process writes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aging.core.errors import ResultsError
+from aging.core.parts import SEALED as PARQUET
 from aging.core.records import HARNESS, TREE
 from aging.store.events import Event
 from aging.store.journal import read_journal
-from aging.store.layout import Layout
+from aging.store.layout import REQUESTS, Layout
 from aging.store.manifest_file import manifest_content
 from aging.store.segments import LIVE, SEALED
 from aging.store.state import CampaignState, fold, superseded
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     from aging.store.frames import Frames
     from aging.store.manifest import Manifest
-
-_REQUESTS = "requests"
 
 
 @dataclass(frozen=True)
@@ -98,19 +97,28 @@ class Results:
         ``owner`` is a deployment, or ``_harness`` for the harness, host and devices. With ``columns`` only those are
         read, unless the results are ``checked``: one metric of nine days at 1 Hz takes a second.
         """
-        from aging.store.reader import read_requests, read_rows  # noqa: PLC0415 - pyarrow: rows need it, a look does not
-
         folder = self.layout.source(owner, source, replica)
         frame = self._frames.get(folder, columns)
         if frame is None:
-            read = read_requests if source == _REQUESTS else read_rows
-            rows = read(folder, columns, checked=self.checked)
+            frame, trimmed = self._read(folder, columns)
             if self.checked or columns is None:
-                self._trimmed[folder] = rows.trimmed
-            frame = rows.table.to_pandas()
+                self._trimmed[folder] = trimmed
             self._frames.put(folder, columns, frame)
             frame = frame.copy(deep=False)
         return frame
+
+    def _read(self, folder: Path, columns: Sequence[str] | None) -> tuple[pd.DataFrame, Sequence[str]]:
+        """The rows of a folder, and a message per file with unreadable ones."""
+        if not PARQUET.installed:
+            from aging.store.line_reader import read_lines  # noqa: PLC0415 - pandas: rows need it, a look does not
+
+            lines = read_lines(folder, columns)
+            return lines.frame, lines.trimmed
+        from aging.store.reader import read_requests, read_rows  # noqa: PLC0415 - pyarrow, likewise
+
+        read = read_requests if folder.name == REQUESTS else read_rows
+        rows = read(folder, columns, checked=self.checked)
+        return rows.table.to_pandas(), rows.trimmed
 
     def tree(
         self, deployment: str, replica: int = 1, source: str = "process", columns: Sequence[str] | None = None
@@ -122,7 +130,7 @@ class Results:
 
     def requests(self, deployment: str, replica: int = 1, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per request, in the order of their ends, with the columns of ``RequestRecord``, or these of them."""
-        return self.samples(deployment, _REQUESTS, replica, columns)
+        return self.samples(deployment, REQUESTS, replica, columns)
 
     @cached_property
     def _frames(self) -> Frames:
@@ -141,7 +149,10 @@ class Results:
 
     def trimmed(self) -> list[str]:
         """One message per file of the directory that cannot be read completely."""
-        from aging.store.reader import trimmed_in  # noqa: PLC0415 - pyarrow, as above
+        if PARQUET.installed:
+            from aging.store.reader import trimmed_in  # noqa: PLC0415 - pyarrow, as above
+        else:
+            from aging.store.line_reader import trimmed_in  # noqa: PLC0415
 
         folders = sorted({path.parent for path in self.layout.root.glob(f"*/r*/*/*{LIVE}")}) + sorted(
             {path.parent for path in self.layout.root.glob(f"*/r*/*/*{SEALED}")}

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from aging.core.errors import writing
 from aging.core.format import hour_name
+from aging.core.parts import SEALED as PARQUET
 from aging.store.events import Event, Journalize, SealingFailed
 
 LIVE = ".live.jsonl"
@@ -92,8 +93,9 @@ class Sealer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def add(self, live: Path) -> None:
-        """Add a file without a writer; :meth:`start_next` seals it."""
-        self._finished.append(live)
+        """Add a file without a writer; :meth:`start_next` seals it. Without pyarrow it stays as it is."""
+        if PARQUET.installed:
+            self._finished.append(live)
 
     def start_next(self) -> None:
         """Start to seal the added files, unless a seal is under way; never waits."""

@@ -137,7 +137,7 @@ def test_a_run_without_load_yet_counts_from_its_first_row(folder: Path) -> None:
     assert results.runs["start"].isna().all()
     with pytest.raises(InputError, match="leaking has no series yet: its load has not begun"):
         results.series("leaking", PRIMARY)
-    with pytest.raises(InputError, match="leaking has no memory to draw"):
+    with pytest.raises(InputError, match="leaking has no series yet: its load has not begun"):
         results.plot.memory("leaking")
     with pytest.raises(InputError, match="leaking has no latency to draw"):
         results.plot.latency("leaking")

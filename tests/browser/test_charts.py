@@ -15,7 +15,7 @@ import pytest
 from markupsafe import Markup
 
 from aging.report.charts import cells
-from aging.report.charts.chart import Band, Chart, Level, Line, Mark, Span
+from aging.report.charts.chart import Band, Chart, Floats, Level, Line, Mark, Span
 from aging.report.charts.encoding import encoded
 from aging.report.charts.svg import LARGE, figure_svg
 from aging.report.html.figure import figure_element
@@ -40,7 +40,7 @@ HEAD = (
 
 
 @cache
-def nine_days() -> tuple[cells.Floats, ...]:
+def nine_days() -> tuple[Floats, ...]:
     """Middle, least, greatest and median of every place, of nine days at 1 Hz with a spike of one sample."""
     t = np.arange(HOURS * 3600)
     y = 1024 * MIB + t / 3600 * MIB

@@ -13,12 +13,12 @@ import pytest
 from aging.app.baselines.comparison import BaselineOptions
 from aging.app.baselines.stored import save_directory, stored_for_directory
 from aging.app.check import GateRequest, check_directory
-from aging.check.comparability import differences
 from aging.check.stored_baseline import StoredBaseline, Wanted, read_baseline
 from aging.check.stored_difference import against, margin
 from aging.check.stored_rate import StoredRate
 from aging.core.errors import AgingError, MistakesError, ResultsError
 from aging.core.metrics import PRIMARY
+from aging.findings.comparability import differences
 from aging.findings.findings_file import write_findings
 from aging.findings.types import Finding, Findings
 from aging.stats.rate_test import Design, RateDecision

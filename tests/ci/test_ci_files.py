@@ -220,7 +220,7 @@ class TestAction:
         assert ran.code == 0, ran.out
         assert Path(ran.outputs["environment"], "bin", "aging").is_file()
         arguments = (place / "pip").read_text().splitlines()
-        wanted = [version] if version else ["/action dir"]
+        wanted = [version or "/action dir", "llm-aging[campaign]"]
         assert arguments[arguments.index("--") + 1 :] == wanted
         assert ("/action dir/constraints.txt" in arguments) == (not version)
 

@@ -1,4 +1,4 @@
-"""The examples of docs/api.md and the README run as they stand, in one namespace, inside a running event loop."""
+"""The examples of the pages run as they stand, in one namespace, inside a running event loop."""
 
 from __future__ import annotations
 
@@ -53,3 +53,13 @@ def test_the_examples_of_the_api(checkout: Path, capsys: pytest.CaptureFixture[s
 
 def test_the_readmes_examples(checkout: Path) -> None:
     run_examples(ROOT / "README.md")
+
+
+def test_the_tutorial_prints_what_it_says(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_examples(ROOT / "docs" / "tutorial.md")
+    assert f"```text\n{capsys.readouterr().out}```" in (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["own-runtime.md", "own-indicator.md"])
+def test_the_plug_ins_of_the_guides_conform(checkout: Path, page: str) -> None:
+    assert "testing" in run_examples(ROOT / "docs" / page)

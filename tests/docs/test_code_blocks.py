@@ -11,13 +11,18 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 import aging
+from aging.campaign.load import load_campaign
 from aging.cli.main import parser
+from aging.runner.catalogue import Catalogue
 from tests.conftest import ROOT
 
 PAGES = sorted({ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")})
@@ -82,7 +87,8 @@ def test_every_verb_and_option_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_line_is_accepted(page: Path) -> None:
     for line in (line for line in lines(page) if re.match(r"(\.venv/bin/)?aging [a-z]", line)):
-        _, *arguments = shlex.split(line, comments=True)
+        _, *words = shlex.split(line, comments=True)
+        arguments = [*takewhile(lambda word: word not in (">", "|", "&"), words)]
         try:
             parser(arguments[:1]).parse_args(arguments)
         except SystemExit:
@@ -123,6 +129,62 @@ def test_toml_and_json_are_well_formed(page: Path) -> None:
         tomllib.loads(text)
     for text in blocks(page, "json"):
         json.loads(text)
+
+
+def containers(document: Any) -> Iterator[dict[str, Any]]:
+    """Every container of a Kubernetes manifest."""
+    if isinstance(document, dict):
+        if "image" in document and "name" in document:
+            yield document
+        for value in document.values():
+            yield from containers(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from containers(value)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_yaml_is_well_formed_and_its_commands_are_accepted(page: Path) -> None:
+    for text in blocks(page, "yaml"):
+        for document in yaml.safe_load_all(text):
+            for one in containers(document):
+                program, *arguments = [*one.get("command", ()), *one.get("args", ())] or [""]
+                if program == "aging":
+                    parser(arguments[:1]).parse_args(arguments)
+
+
+def test_the_manifests_of_kubernetes_fit_together() -> None:
+    documents = [one for text in blocks(ROOT / "docs" / "kubernetes.md", "yaml") for one in yaml.safe_load_all(text)]
+    assert {(one["apiVersion"], one["kind"]) for one in documents} == {
+        ("apps/v1", "Deployment"),
+        ("batch/v1", "Job"),
+        ("monitoring.coreos.com/v1", "PodMonitor"),
+        ("monitoring.coreos.com/v1", "PrometheusRule"),
+    }
+    for one in documents:
+        spec = one["spec"].get("template", {}).get("spec", {})
+        mounted = {mount["name"] for each in containers(one) for mount in each.get("volumeMounts", ())}
+        assert mounted == {volume["name"] for volume in spec.get("volumes", ())}
+    deployment, monitor, rule, _ = documents
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert deployment["spec"]["selector"]["matchLabels"] == labels == monitor["spec"]["selector"]["matchLabels"]
+    ports = {port["name"] for each in containers(deployment) for port in each.get("ports", ())}
+    assert {endpoint["port"] for endpoint in monitor["spec"]["podMetricsEndpoints"]} <= ports
+    alerts = " ".join(alert["expr"] for group in rule["spec"]["groups"] for alert in group["rules"])
+    exported = (ROOT / "aging" / "guard" / "exposition.py").read_text(encoding="utf-8")
+    named = re.findall(r"aging_guard_(\w+)", alerts)
+    assert named
+    assert [name for name in named if name not in exported] == []
+
+
+@pytest.mark.parametrize("page", ["docker.md", "gpu-host.md", "own-runtime.md"])
+def test_whole_campaign_files_are_valid(page: str, tmp_path: Path) -> None:
+    files = [text for text in blocks(ROOT / "docs" / page, "toml") if "[[deployment]]" in text and "duration" in text]
+    assert files
+    kinds = Catalogue.discovered().complete().kinds()
+    for text in files:
+        (tmp_path / "campaign.toml").write_text(text, encoding="utf-8")
+        assert load_campaign(tmp_path / "campaign.toml", kinds).deployment
 
 
 def test_the_example_of_findings_is_valid() -> None:

@@ -213,9 +213,9 @@ def test_estimate_of_each_replica(tmp_path: Path) -> None:
     first, second = finding.by_replica
     assert (first.replica, second.replica, first.verdict, first.n) == (1, 2, "aging", finding.n)
     shares = [require(one.weight, "a weight") for one in finding.by_replica]
-    rates = [require(one.current_per_hour, "a rate") for one in finding.by_replica]
+    rates = [require(one.slope_per_hour, "a rate") for one in finding.by_replica]
     assert sum(shares) == pytest.approx(1.0)
-    assert finding.current_per_hour == pytest.approx(float(np.dot(shares, rates)))
+    assert finding.slope_per_hour == pytest.approx(float(np.dot(shares, rates)))
     low, high = require(finding.current_ci_per_hour, "an interval")
     own_low, own_high = require(first.current_ci_per_hour, "an interval")
     assert high - low > 4 * (own_high - own_low)

@@ -15,9 +15,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from aging.core.clock import Stamp
 from aging.core.errors import MistakeCode
+from aging.core.openmetrics import Own
 from aging.guard.claim import ClaimedError, Claims, holder
 from aging.guard.decisions import DECISIONS, EARLIER, DecisionJournal, read_decisions
-from aging.guard.exposition import Exported, Own
+from aging.guard.exposition import Exported
 from aging.guard.history import MOST, Blocks, History
 from aging.guard.judgement import judge
 from aging.guard.look import Asked, LastLook, Outlook, look_due

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from aging.report.live import headline, lines, table
+from aging.report.live import lines, table
+from aging.report.phases import headline
 from aging.report.progress import Progress, Tail
 from aging.store.journal import Journal
 from aging.store.layout import Layout

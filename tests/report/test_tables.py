@@ -16,7 +16,7 @@ from aging.store.manifest import ManifestDeployment
 from tests.report.conftest import MIB, control, finding, findings_of, leaking
 
 SERVER = ManifestDeployment(name="server", kind="vllm")
-LEAK = ManifestDeployment(name="leak", kind="reference", known_ageing={"indicator": PRIMARY})  # type: ignore[arg-type]
+LEAK = ManifestDeployment(name="leak", kind="reference", known_ageing={"indicator": PRIMARY})
 FOUND = findings_of(
     [leaking("leak"), finding("server"), finding("_harness/runner")],
     controls=[control("leak", ages=True)],

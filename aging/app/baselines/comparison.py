@@ -20,10 +20,10 @@ from aging.app.check import GateRequest, gate_of
 from aging.campaign.errors import suggestion
 from aging.campaign.load import CampaignText, parse_campaign, read_campaign
 from aging.campaign.schema import Campaign, PackagedOptions, SubjectOptions, requirements
-from aging.check.comparability import Facts, facts_of
 from aging.check.stored_baseline import StoredBaseline, Wanted, read_baseline
 from aging.core.errors import AgingError, Mistake, MistakeCode, MistakesError
 from aging.deployments.environments import environments_folder
+from aging.findings.comparability import Facts, facts_of
 from aging.runner.catalogue import Catalogue
 from aging.runner.manifest import circumstances
 from aging.store.manifest import ManifestDeployment

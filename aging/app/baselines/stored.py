@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aging.app.baselines.comparison import BaselineOptions
-from aging.check.comparability import facts_of
 from aging.check.paired import pairs
 from aging.check.request import GateRequest
 from aging.check.stored_baseline import StoredBaseline, of_directory, read_baseline, save_baseline
 from aging.core.errors import AgingError, require
+from aging.findings.comparability import facts_of
 from aging.store.manifest import Manifest, read_manifest
 
 

@@ -15,8 +15,9 @@ from aging.report.charts.chart import Floats
 CELLS = 480
 """Horizontal places of a chart: a screen shows no more of them side by side."""
 
-_GAP = 5.0
-"""A pause this many times the usual one is a gap, and no line is drawn over it."""
+_GAP, _RARE_GAP, _RARE = 5.0, 4.0, 0.95
+"""A pause this many times the usual one, and a rare one, is a gap, and no line is drawn over it: requests come at
+random, and of their pauses every thirtieth is five times the usual one."""
 
 _FEW = 4
 """Up to this many values a place, all of them are drawn."""
@@ -103,4 +104,5 @@ def _gaps(t: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     if t.size < 3:
         return np.empty(0, dtype=np.int64)
     steps = np.diff(t)
-    return np.flatnonzero(steps > _GAP * np.median(steps)) + 1
+    usual, rare = np.quantile(steps, (0.5, _RARE))
+    return np.flatnonzero(steps > max(_GAP * usual, _RARE_GAP * rare)) + 1

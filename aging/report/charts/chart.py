@@ -118,7 +118,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """A forest plot: estimates of one ``quantity`` ``per`` hour, request or token, one row each."""
+    """A forest plot: estimates of one ``quantity``, one row each.
+
+    Rates are ``per`` hour, request or token; of levels ``per`` is empty.
+    """
 
     key: str
     title: str

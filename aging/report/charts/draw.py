@@ -158,7 +158,11 @@ def _forest(forest: Forest, axes: Axes, palette: Palette) -> None:
     _ticks(axes, "x", scale)
     axes.set_xlim(least, greatest)
     per = {"h": "hour"}.get(forest.per, forest.per)
-    axes.set_xlabel(f"{scale.name or forest.quantity} per {per}", color=palette.muted, fontsize=_SIZE)
+    axes.set_xlabel(
+        f"{scale.name or forest.quantity} per {per}" if per else f"{scale.name or forest.quantity}",
+        color=palette.muted,
+        fontsize=_SIZE,
+    )
 
 
 def _text_of(forest: Forest, place: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,7 @@ import pandas as pd
 from aging.core import format
 from aging.core.metrics import ALLOCATOR, DEVICE_MEMORY, client_indicator, resolution
 from aging.core.records import HARNESS
-from aging.findings.latencies import latencies
 from aging.findings.series import Measured, Series, Window, device_samples, load_classes
-from aging.findings.slo import of_class
 from aging.findings.types import Finding
 from aging.report.charts import cells
 from aging.report.charts.chart import Band, Chart, Floats, Line, Mark, Span
@@ -109,7 +108,7 @@ def _latencies(measured: Measured, deployment: str, replica: int, indicator: str
         for metric in ("ttft", "tpot", "e2e", "stall"):
             ends = (f"{metric}_seconds", f"{metric}_p95_seconds")
             if indicator in [client_indicator(end, name) for end in ends]:
-                rows[indicator] = latencies(of_class(requests, name), "sent")[metric]
+                rows[indicator] = measured.latencies(deployment, replica, name)[metric]
     return rows
 
 
@@ -208,8 +207,7 @@ def _as_one(parts: Sequence[tuple[Floats, Floats]]) -> list[tuple[Floats, Floats
 
 def _warmups(starts: dict[int, float], window: Window) -> list[Span]:
     found = []
-    ends = [*list(starts.values())[1:], np.inf]
-    for start, end in zip(starts.values(), ends, strict=True):
+    for start, end in pairwise([*starts.values(), np.inf]):
         begin, warm = max(start, 0.0), min(start + window.warmup, end, window.load_end - window.load_start)
         if warm > begin:
             found.append(Span("warm-up", begin, warm, "warm-up"))

@@ -35,7 +35,7 @@ _TOP, _RIGHT, _BOTTOM = 26.0, 12.0, 42.0
 _FINE = 10
 """Paths are in tenths of a user unit: whole numbers are short."""
 
-_COLUMN = 2.0
+_COLUMN = 2.5
 """User units; of more values than columns the least and the greatest of each are drawn."""
 
 _MOST_LABELLED = 6
@@ -303,7 +303,8 @@ def _limits(row: Estimate) -> tuple[float, float] | None:
 
 def _per(forest: Forest, scale: Scale) -> str:
     per = {"h": "hour"}.get(forest.per, forest.per)
-    return f"{scale.name or forest.quantity} per {per}"
+    name = scale.name or forest.quantity
+    return f"{name} per {per}" if per else name
 
 
 def _heat_left(figure: HeatMap) -> float:

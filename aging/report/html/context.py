@@ -21,7 +21,6 @@ from aging.store.events import DeploymentDied, Event
 from aging.store.manifest import Manifest
 from aging.store.results import Results
 
-
 _ADDRESS = 40
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 from markupsafe import Markup
@@ -21,6 +22,9 @@ from aging.report.html.context import Context
 from aging.report.html.scripts import chart_scripts
 from aging.report.html.templates import environment
 from aging.report.sections.base import Section
+
+_MOST_LISTED = 40
+"""Deployments in the table of contents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,10 @@ def page(measured: Measured, findings: Findings) -> str:
             facts=facts(context),
             outlook=outlook.headline(context.under_test or context.results.deployments, context.found),
             headline=wording.headline(context.under_test or context.results.deployments, context.found),
-            limits=outlook.sentences(context.under_test or context.results.deployments, context.found),
             notices=[*gate_notice(findings), *controls_notice(findings), *problems_notice(findings)],
             sections=render_sections(context),
-            version=context.manifest.aging_version or "",
+            blocks=list(context.anchors.items())[:_MOST_LISTED],
+            version=version("llm-aging"),
             root=context.results.layout.root.name,
         )
     )

@@ -13,7 +13,6 @@ from aging.core import format
 from aging.core.plain_text import shortened
 from aging.report import wording
 
-
 _LONGEST = 4000
 _LONGEST_NAME = 120
 _TURNS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

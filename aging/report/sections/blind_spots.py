@@ -32,14 +32,21 @@ _TEMPLATE = """
 <dl class="spots">
 {% for one in spots %}
 <dt>{{ one.title }}</dt>
-<dd>{{ one.text }}{% if one.anchor in shown %} <a href="#{{ one.anchor }}">See {{ one.anchor }}</a>{% endif %}</dd>
+<dd>{{ one.text }}{% if one.anchor in shown %}
+<a href="#{{ one.anchor }}">See {{ links[one.anchor] }}</a>{% endif %}</dd>
 {% endfor %}
 </dl>
 </div>
 </div>
 """
 
-_LINKED = frozenset(("indicators", "map", "problems"))
+_LINKED = {
+    "indicators": "all indicators",
+    "map": "all indicators at a glance",
+    "problems": "the problems",
+    "controls": "the controls",
+    "runs": "the runs",
+}
 
 
 class BlindSpots(Section):
@@ -62,13 +69,18 @@ class BlindSpots(Section):
             replicas=max((len(context.results.replicas(name)) for name in names), default=0),
             loaded=campaign.load is not None,
         )
-        shown = {"controls"} if findings.controls else set()
-        shown |= {"runs"} if findings.runs else set()
-        shown |= _LINKED if findings.findings else {"problems"}
+        there = {
+            "controls": bool(findings.controls),
+            "runs": bool(findings.runs),
+            "indicators": bool(findings.findings),
+            "map": bool(findings.findings),
+            "problems": True,
+        }
         return render(
             _TEMPLATE,
             rows=smallest(names, context.found, horizon),
             spots=list(blind_spots(findings, names, context.results.events, facts)),
             horizon=time_text(horizon),
-            shown=shown,
+            shown=[anchor for anchor, is_there in there.items() if is_there],
+            links=_LINKED,
         )

@@ -25,7 +25,8 @@ _TEMPLATE = """
 <div class="do"><p>{{ one.actions | join(" ") }}</p>
 {% for text in one.reasons %}<p class="sub">{{ text }}</p>
 {% endfor %}
-{% if one.doubts %}<p class="sub doubt"><strong>In doubt:</strong> {{ one.doubts | join("; ") }}.</p>{% endif %}
+{% if one.doubts %}<p class="sub doubt"><strong>In doubt:</strong> {{ one.doubts | join("; ") }}.</p>
+{% endif %}
 </div>
 </li>
 {% endfor %}
@@ -57,7 +58,7 @@ class DecisionSection(Section):
             first=made[:_MOST],
             rest=made[_MOST:],
             kinds={one.name: one.kind for one in context.manifest.deployments},
-            anchors=context.anchors,
+            anchors=context.anchors if context.findings.findings else dict.fromkeys(names, "decision"),
             sure=_how_sure(context, made),
         )
 

@@ -18,9 +18,10 @@ from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
 _TEMPLATE = """
-{% from "macros.html.j2" import chip, run_name %}
+{% from "macros.html.j2" import chip, fold, run_name %}
 <p class="note">The processes of the harness are sampled like the deployments: if they grew, every other
 figure would be in doubt.</p>
+{% call fold(plots | length ~ " processes") %}
 <div class="plots small">
 {% for plot in plots %}
 {% set caption %}
@@ -32,6 +33,7 @@ interval {{ interval(plot.finding.indicator, plot.finding.ci_per_hour, "h") }}
 {{ figure(plot.chart, plot.svg, caption, note) }}
 {% endfor %}
 </div>
+{% endcall %}
 """
 
 

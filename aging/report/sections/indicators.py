@@ -13,6 +13,7 @@ from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import chip, fold, wide %}
+{% call fold(total ~ " indicators, each with its interval, q and n") %}
 {% call wide("All indicators") %}<table class="findings">
 <thead><tr><th scope="col">Indicator</th><th scope="col">Verdict</th><th scope="col">Shape</th>
 <th scope="col" class="num">Per hour</th><th scope="col" class="num">95&nbsp;% interval</th>
@@ -33,6 +34,7 @@ _TEMPLATE = """
 </tbody>
 {% endfor %}
 </table>{% endcall %}
+{% endcall %}
 <p class="note">q is p after false-discovery control over the whole campaign; the 95th percentiles of latencies
 are a separate family; n is the number of grid points.
 A counter (<code>_total</code>) is analyzed as its rate per second.</p>
@@ -85,4 +87,4 @@ class Indicators(Section):
         findings.sort(key=lambda one: order.get(one.deployment, len(order)))
         groups = [(name, list(group)) for name, group in groupby(findings, key=lambda one: one.deployment)]
         tests = sorted({test for finding in findings for test in finding.tests})
-        return render(_TEMPLATE, groups=groups, tests=tests, unjudged=context.findings.unjudged)
+        return render(_TEMPLATE, groups=groups, tests=tests, unjudged=context.findings.unjudged, total=len(findings))

@@ -78,10 +78,9 @@ def _loads(context: Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     for one in context.manifest.deployments:
         load = context.manifest.load_of(one.name)
         if load is not None:
-            facts = str(load.as_json())
-            groups.setdefault(facts, (load, []))[1].append(one.name)
+            groups.setdefault(str(load.as_json()), (load, []))[1].append(one.name)
     for load, names in groups.values():
-        shown = f"{', '.join(names[:_MOST_NAMED])}{f' and {len(names) - _MOST_NAMED} more' * (len(names) > _MOST_NAMED)}"
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         facts = list(asked(load))
         own = {
             one.name: one.options.get("rate")
@@ -89,7 +88,7 @@ def _loads(context: Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
             if one.name in names and one.options.get("rate") is not None
         }
         facts += [(f"Rate of {name}", f"{rate} requests/s") for name, rate in own.items()]
-        yield (shown if len(groups) > 1 else "", facts)
+        yield (", ".join(names[:_MOST_NAMED]) + more if len(groups) > 1 else "", facts)
 
 
 _MOST_NAMED = 6

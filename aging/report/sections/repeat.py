@@ -132,11 +132,12 @@ def _commit(git: Checkout | None) -> str | None:
 
 def _server(one: ManifestDeployment) -> dict[str, Any]:
     commit = _commit(one.git)
+    if commit is not None and one.git is not None:
+        commit = commit.replace(one.git.commit, one.git.commit[:_HASH])
     return {
         "name": one.name,
         "kind": one.kind,
-        "cells": (_version(one), commit and commit.replace(one.git.commit, one.git.commit[:_HASH]) if one.git else None)
-        + (one.python,),
+        "cells": (_version(one), commit, one.python),
         "packages": len(one.packages),
     }
 

@@ -10,15 +10,8 @@ from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
 _TEMPLATE = """
-{% from "macros.html.j2" import mark %}
-<p class="note">
-{% if imperfect %}
-{{ complete }} of {{ runs | length }} runs are complete. A <em>short</em> run is sound as far as it goes, and its
-findings are marked; a <em>broken</em> run decides nothing and is left out of averages.
-{% else %}
-Every run is complete: it was measured as planned.
-{% endif %}
-</p>
+{% from "macros.html.j2" import fold, mark %}
+{% macro rows() %}
 <table class="stacked">
 <thead><tr><th scope="col">Run</th><th scope="col">Validity</th><th scope="col" class="num">Window sampled</th>
 <th scope="col" class="num">Requests failed</th>{% if levels %}<th scope="col">Levels</th>{% endif %}</tr></thead>
@@ -42,6 +35,16 @@ Every run is complete: it was measured as planned.
 {% endfor %}
 </tbody>
 </table>
+{% endmacro %}
+<p class="note">
+{% if imperfect %}
+{{ complete }} of {{ runs | length }} runs are complete. A <em>short</em> run is sound as far as it goes, and its
+findings are marked; a <em>broken</em> run decides nothing and is left out of averages.
+{% else %}
+Every run is complete: it was measured as planned.
+{% endif %}
+</p>
+{% if imperfect %}{{ rows() }}{% else %}{% call fold("Each run") %}{{ rows() }}{% endcall %}{% endif %}
 """
 
 

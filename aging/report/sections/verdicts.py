@@ -16,7 +16,7 @@ from aging.store.manifest import CampaignSettings
 _HOUR = 3600.0
 
 _TEMPLATE = """
-{% from "macros.html.j2" import chip, measured %}
+{% from "macros.html.j2" import chip, fold, measured %}
 <p class="note">Growth of anonymous memory plus swap of each process tree
 {%- if window %}, measured over {{ window }} {{ 'of load after warm-up' if loaded else 'of watching' }}{% endif %}
 {%- if extrapolated %} and extrapolated to an hour{% endif %}, with its 95&nbsp;% confidence interval.
@@ -30,15 +30,15 @@ The smallest detectable leak would have been found with 80&nbsp;% probability.</
 {% for row in rows %}
 {% set found = row.finding %}
 <tr class="{{ row.tone }}">
-<th scope="row">{{ row.name }}
+<th scope="row"><a href="#{{ row.anchor }}">{{ row.name | named }}</a>
 <span class="sub">{{ row.kind }}{% if row.control %} · <a href="#controls">control</a>{% endif %}</span></th>
 <td data-label="Verdict">
 {% if found %}{{ chip(found.verdict) }}{% else %}<span class="chip mute">no data</span>{% endif %}
 <span class="sub">{{ row.meaning }}</span>
-{% for detail in row.details %}<span class="sub">{{ detail }}</span>
-{% endfor -%}
 {% if row.died %}<span class="sub bad-text">It died during the campaign: <a href="#problems">see problems</a>.</span>
-{% endif %}</td>
+{% endif %}{% if row.details %}{% call fold("Evidence") %}<ul>
+{% for detail in row.details %}<li>{{ detail }}</li>
+{% endfor %}</ul>{% endcall %}{% endif %}</td>
 {% if found %}
 {{ measured("Growth per hour", found.indicator, found.slope_per_hour, found.ci_per_hour, "h") }}
 {{ measured("Growth per request", found.indicator, found.slope_per_request, found.ci_per_request, "request") }}
@@ -71,6 +71,7 @@ class Verdicts(Section):
             rows.append(
                 {
                     "name": name,
+                    "anchor": context.anchors[name] if context.findings.findings else "verdicts",
                     "kind": kinds.get(name, ""),
                     "control": name in context.known_aging,
                     "finding": finding,

@@ -57,10 +57,10 @@ _WIDE_TEXT = r"p{0.5\linewidth}"
 _LONG = 40
 
 
-def latex(tables: Sequence[Table], name: str) -> str:
+def latex(tables: Sequence[Table], name: str, verb: str = "report") -> str:
     """The tables of the campaign ``name``, one longtable each, with the label ``tab:KEY``."""
     head = [
-        f"% Tables of the campaign {_one_comment(name)}, written by `aging report --format latex`.",
+        f"% Tables of the campaign {_one_comment(name)}, written by `aging {verb} --format latex`.",
         "% In the preamble: \\usepackage[T1]{fontenc} \\usepackage{booktabs,longtable,array,textcomp}",
     ]
     return "\n".join([*head, *(line for one in tables for line in _table(one))]) + "\n"

@@ -25,9 +25,12 @@ _INTEGRATED_SLOPE = 6 / 5
 
 @dataclass(frozen=True, slots=True)
 class AutocorrelatedSlope(Slope):
-    """A slope per second with its limits, and how many independent samples the series is worth."""
+    """A slope per second with its limits, how many independent samples the series is worth, and the degrees of freedom
+    of the Student t that set the limits; infinite where the series has no noise.
+    """
 
     n_effective: float
+    freedom: float
 
 
 def sen_slope_autocorrelated(t: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> AutocorrelatedSlope:
@@ -66,20 +69,19 @@ def interval(series: Observed, confidence: float) -> AutocorrelatedSlope:
     half_width = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(found.variance * widening)
     limits = limiting_ranks(n, half_width)
     low, high, *_ = series.slopes([*limits, *middle_ranks(n)])
-    return AutocorrelatedSlope(series.sen_slope, low + 0.0, high + 0.0, n / widening)
+    return AutocorrelatedSlope(series.sen_slope, low + 0.0, high + 0.0, n / widening, freedom)
 
 
 def _of_values(series: Observed, confidence: float) -> AutocorrelatedSlope:
     t, y, n, slope = series.t, series.y, series.n, series.sen_slope
     _, residuals = detrend(y)
     if is_zero(residuals, float(np.ptp(y))):
-        return AutocorrelatedSlope(slope, slope, slope, float(n))
+        return AutocorrelatedSlope(slope, slope, slope, float(n), math.inf)
     noise = models(residuals)
     error = _drift_error(t, y) if noise[1].may_be_integrated else _level_error(t, residuals, noise)
     margin = float(stdtrit(COSINES, (1 + confidence) / 2)) * error
-    return AutocorrelatedSlope(
-        slope, slope - margin, slope + margin, n / inflation(autoregressive_autocorrelation(noise[1].phi, n))
-    )
+    worth = n / inflation(autoregressive_autocorrelation(noise[1].phi, n))
+    return AutocorrelatedSlope(slope, slope - margin, slope + margin, worth, float(COSINES))
 
 
 def _value_inflation(series: Observed) -> float:

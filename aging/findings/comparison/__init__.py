@@ -1,0 +1,1 @@
+"""Versions, settings, hosts and campaigns side by side: differences with intervals under one control of errors."""

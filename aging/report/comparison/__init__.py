@@ -1,0 +1,1 @@
+"""Views of a comparison: sentences, tables, the terminal, figures, a page."""

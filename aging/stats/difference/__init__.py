@@ -1,0 +1,1 @@
+"""Differences of independent estimates, each with its own error and degrees of freedom."""
