@@ -92,19 +92,20 @@ class Plots:
         analysis = judged.result().analysis
         if analysis.trend is None:
             raise InputError(f"{name} has no trend of {indicator} to draw: {'; '.join(analysis.notes)}")
-        return trend_axes(analysis, axes)
+        return trend_axes(analysis, axes, self._titled(name, replica))
 
     def forest(self, indicator: str = PRIMARY, deployment: str | None = None, axes: Axes | None = None) -> Axes:
-        """Rates of an indicator with their 95 % intervals: of every replica of every deployment, and pooled.
+        """Slopes of an indicator with their 95 % intervals: of every replica of every deployment, and pooled.
 
-        With a ``deployment``, of this one alone.
+        With a ``deployment``, or a process of the harness, of this one alone.
         """
         from aging.report.charts.axes import figure_axes  # noqa: PLC0415
         from aging.report.charts.forest import deployment_forest  # noqa: PLC0415
 
         contents = self.contents
         findings = contents.chosen_findings(deployment, indicator)
-        figure = deployment_forest(findings, indicator)
+        tested = [one for one in findings if deployment is not None or one.deployment in contents.stored.deployments]
+        figure = deployment_forest(tested, indicator)
         if figure is None:
             raise InputError(f"{indicator} has no rate to draw: its series are too short to be judged")
         title = indicator if deployment is None else f"{deployment}: {indicator}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any, Literal
 
 from aging.findings.gate import GateResult
@@ -206,8 +207,9 @@ class Finding:
         return replace(self, notes=tuple(map(str, notes)), note_codes=tuple(note.code for note in notes))
 
     def noted(self) -> tuple[Note, ...]:
-        """Its notes, each with its code."""
-        return tuple(Note(code, message) for code, message in zip(self.note_codes, self.notes, strict=True))
+        """Its notes, each with its code, which is empty in files of releases that wrote none."""
+        pairs = zip_longest(self.note_codes, self.notes, fillvalue="")
+        return tuple(Note(code, message) for code, message in pairs)
 
     def _repr_html_(self) -> str:
         from aging.findings.html import finding_html  # noqa: PLC0415 - notebooks alone

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import aging
 from aging.core.errors import AgingError, InputError
 from aging.core.metrics import PRIMARY
 from aging.findings.types import Finding
-from tests.builders import SECONDS, leak, synthetic
+from tests.builders import SECONDS, flat, leak, synthetic
 from tests.conftest import ROOT
 
 
@@ -156,3 +158,60 @@ def test_a_report_is_written_where_it_is_asked_for(folder: Path, tmp_path: Path)
 def test_copies_of_committed_results_open(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "results" / "first-look", tmp_path / "mine")
     assert aging.load_results(str(tmp_path / "mine")).runs["validity"].eq("complete").all()
+
+
+def test_chosen_findings_and_events(folder: Path) -> None:
+    results = aging.load_results(folder)
+    frame = results.findings("leaking")
+    assert set(frame["deployment"]) == {"leaking"}
+    assert results.findings(indicator=PRIMARY)["deployment"].tolist() == ["leaking", "steady"]
+    (one,) = results.findings("leaking", PRIMARY, raw=True).findings
+    assert (one.verdict, [own.weight for own in one.by_replica]) == ("aging", [1.0])
+    started = results.events("load_started", deployment="steady", replica=1)
+    assert (started["event"].tolist(), started["deployment"].tolist()) == (["load_started"], ["steady"])
+    assert results.events("interrupt").empty, "a kind of event that did not happen"
+
+
+def test_what_a_notebook_shows(folder: Path) -> None:
+    results = aging.load_results(folder)
+    assert "Not analyzed yet" in results._repr_html_(), "nothing is computed to be shown"
+    found = results.findings(raw=True)
+    shown = results._repr_html_()
+    assert "leaking" in shown
+    assert PRIMARY in shown
+    assert found._repr_html_() in shown
+    (one,) = results.findings("leaking", PRIMARY, raw=True).findings
+    assert "MiB/h" in one._repr_html_()
+    hostile = replace(one, deployment="<script>", notes=("<b>",), note_codes=("x",))
+    assert "<script>" not in hostile._repr_html_() + replace(found, findings=[hostile], campaign="<b>")._repr_html_()
+
+
+def test_replicas_are_shown_beside_what_they_pool_to(tmp_path: Path) -> None:
+    synthetic(tmp_path, {"leaking": leak(4096)}, replicas=2)
+    (one,) = aging.load_results(tmp_path).findings("leaking", PRIMARY, raw=True).findings
+    assert "<td>replica 2</td>" in one._repr_html_()
+    assert "weight 0.5" in one._repr_html_()
+
+
+def test_a_dataset_of_all_series(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    synthetic(tmp_path, {"leaking": leak(4096), "steady": flat}, replicas=2)
+    results = aging.load_results(tmp_path)
+    data = results.to_xarray()
+    assert isinstance(data, xarray.Dataset)
+    assert data[PRIMARY].dims == ("deployment", "replica", "time")
+    assert data[PRIMARY].attrs["units"] == "byte"
+    assert data["process_cpu_seconds_total"].attrs["units"] == "1"
+    series = results.series("leaking", PRIMARY, 2)
+    own = data[PRIMARY].sel(deployment="leaking", replica=2).dropna("time")
+    assert own.to_numpy().tolist() == series.tolist()
+    assert own["time"].to_numpy().tolist() == series.index.tolist()
+    assert list(results.to_xarray([PRIMARY])) == [PRIMARY]
+    with pytest.raises(InputError, match="did you mean 'process_anon_swap_bytes'"):
+        results.to_xarray(["process_anon_swap"])
+
+
+def test_without_xarray_the_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(AgingError, match=r"pip install 'llm-aging\[notebooks\]'"):
+        aging.load_results(folder).to_xarray()

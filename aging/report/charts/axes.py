@@ -26,10 +26,10 @@ def figure_axes(figure: Figure, title: str, axes: Axes | None) -> Axes:
     return axes
 
 
-def trend_axes(analysis: TableAnalysis, axes: Axes | None) -> Axes:
-    """A series with its slope and the interval of that."""
+def trend_axes(analysis: TableAnalysis, axes: Axes | None, whose: str = "") -> Axes:
+    """A series with its slope and the interval of that; ``whose`` comes before its name in the title."""
     palette, t, y, trend = SCREEN, analysis.t, analysis.y, analysis.trend
-    axes = _prepared(axes, f"{analysis.name}: {analysis.verdict}")
+    axes = _prepared(axes, f"{whose and f'{whose}: '}{analysis.name}: {analysis.verdict}")
     axes.plot(t, y, color=palette.data, linewidth=1.2)
     if trend is not None:
         middle = float(np.median(t))
