@@ -1,4 +1,4 @@
-"""JSON Schemas of the campaign file, ``findings.json`` and the gate's report, for editors and for other programs.
+"""JSON Schemas of the campaign file, ``findings.json``, comparisons and the gate's report, for editors and programs.
 
 ``make docs`` writes them to ``docs/schemas/``; a test compares the committed files with what this makes. That of the
 campaign file knows the keys of every built-in kind. It is looser than ``aging validate``, which also knows what no
@@ -18,6 +18,7 @@ from pydantic_core import core_schema
 from aging.campaign.schema import Campaign, _load_or_none
 from aging.check.reports.json import GateDocument
 from aging.core import levels, quantities, units
+from aging.findings.comparison.types import Comparison
 from aging.findings.types import Findings
 from aging.runner.catalogue import Catalogue
 
@@ -98,6 +99,11 @@ def findings_schema() -> str:
 def gate_schema() -> str:
     """The schema of ``aging check --report json=PATH``: keys that are not in it are those of later releases."""
     return _text(TypeAdapter(GateDocument).json_schema(mode="validation"), "aging report of a gate")
+
+
+def comparison_schema() -> str:
+    """The schema of ``aging compare --json``: keys that are not in it are those of later releases."""
+    return _text(TypeAdapter(Comparison).json_schema(mode="validation"), "aging comparison")
 
 
 def _choice(key: str, plugins: Mapping[str, Any], definitions: Json, default: str | None = None) -> Json:

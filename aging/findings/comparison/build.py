@@ -71,10 +71,9 @@ def _checked(faced: Sequence[Facing], asked: Asked) -> list[tuple[Facing, list[M
         for side in dict.fromkeys((one.baseline, one.other)):
             if not side.windows:
                 reasons = " ".join(reason for run in side.broken for reason in run.reasons)
-                what = (
-                    f"every run of {side.name} is broken: {reasons}" if side.broken else f"{side.name} has no load yet"
-                )
-                mistakes.append(Mistake(side.source.label, f"{what} Nothing of it can be compared."))
+                why = f"every run is broken: {reasons}" if side.broken else "its load has not begun."
+                what = f"{why} Nothing of it can be compared."
+                mistakes.append(Mistake(f"{side.source.label}: {side.name}", what))
     mistakes += refusal([(one, [each for each in keys if each.kind not in asked.allowed]) for one, keys in found])
     if mistakes:
         raise refused(mistakes)
