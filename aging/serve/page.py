@@ -12,10 +12,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aging.core.plain_text import one_line, shortened
 from aging.core import format
 from aging.core.format import readable_duration, utc
 from aging.core.metrics import PRIMARY, is_engine_series
+from aging.core.plain_text import one_line, shortened
 from aging.core.sparkline import sparkline
 from aging.report.charts.chart import Chart
 from aging.report.html.figure import figure_element
