@@ -46,15 +46,15 @@ def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
 
 def stable(notebook: NotebookNode) -> NotebookNode:
     """The notebook, in place, with what its cells showed and nothing that differs between equal runs."""
-    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for number, cell in enumerate(notebook.cells):
         cell.id = f"c{number:02}"
-        cell.metadata = NotebookNode()
+        cell.metadata = {}
         for output in cell.get("outputs", ()):
             if output.output_type == "stream":
                 output.text = _OF_THIS_MACHINE.sub("", output.text)
                 continue
-            output.metadata = NotebookNode()
+            output.metadata = {}
             for kind, shown in output.get("data", {}).items():
                 if kind.startswith("text/"):
                     output.data[kind] = _OF_THIS_MACHINE.sub("", shown)
@@ -74,7 +74,7 @@ def _few_colors(png: str) -> str:
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write it as git keeps it."""
     nbformat.validate(notebook)  # type: ignore[no-untyped-call]
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, path)
 
 
 def main(names: Sequence[str]) -> None:

@@ -61,7 +61,9 @@ def test_is_small_and_of_no_machine(path: Path) -> None:
     notebook = read(path)
     assert len(text.encode()) <= MOST_BYTES
     assert not re.search(r"/home/|/root/|/tmp/|/work/| at 0x[0-9a-f]{6}", text)
-    figures = [output.data["image/png"] for cell in code_cells(notebook) for output in cell.outputs if is_figure(output)]
+    figures = [
+        output.data["image/png"] for cell in code_cells(notebook) for output in cell.outputs if is_figure(output)
+    ]
     assert figures
     for figure in figures:
         png = base64.b64decode(figure)
