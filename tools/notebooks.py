@@ -73,8 +73,8 @@ def _few_colors(png: str) -> str:
 
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write it as git keeps it."""
-    nbformat.validate(notebook)  # type: ignore[no-untyped-call]
-    nbformat.write(notebook, path)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
 
 
 def main(names: Sequence[str]) -> None:
