@@ -415,7 +415,8 @@ class _Markup(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in self._VOID:
             self.open.append(tag)
-        if tag in ("script", "iframe", "link", "object", "embed"):
+        data = tag == "script" and dict(attrs) == {"type": "application/json"}
+        if tag in ("script", "iframe", "link", "object", "embed") and not data:
             self.wrong.append(f"<{tag}>: the report runs no scripts and loads nothing")
         self.wrong += [
             f'<{tag} {name}="{value}"> loads something; the report must open offline'

@@ -19,8 +19,9 @@ release = version = version_of("llm-aging")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
 root_doc = "index"
-exclude_patterns = ["_build", "README.md", "examples"]
+exclude_patterns = ["_build", "_static", "README.md", "examples"]
 language = "en"
+smartquotes = False
 
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
@@ -37,6 +38,8 @@ autodoc_use_legacy_class_based = False
 
 html_theme = "furo"
 html_title = f"aging {release}"
+html_static_path = ["_static"]
+html_js_files = ["access.js"]
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False

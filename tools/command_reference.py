@@ -54,7 +54,7 @@ def _below(one: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
 
 def _about(one: argparse.ArgumentParser) -> tuple[str, str]:
     first, _, rest = (one.description or "").partition("\n")
-    return first.rstrip(".") + ".", rest.strip("\n")
+    return _with_code(first.rstrip(".") + "."), rest.strip("\n")
 
 
 def _is_shown(action: argparse.Action) -> bool:
@@ -80,10 +80,13 @@ def _choices(action: argparse.Action) -> str:
 
 
 def _meaning(action: argparse.Action) -> str:
-    text = " ".join(str(action.help or "").replace("%%", "%").split())
-    # Placeholders in capitals or braces and options are code; < and > would be HTML.
-    text = re.sub(r"(?<![\w`])(--[a-z][a-z-]*)", r"`\1`", text)
+    text = _with_code(" ".join(str(action.help or "").replace("%%", "%").split()))
     return text.replace("<", "&lt;") + ("" if not action.required or not action.option_strings else " (required)")
+
+
+def _with_code(text: str) -> str:
+    """The text with options as code: two dashes would become one long one."""
+    return re.sub(r"(?<![\w`])(--[a-z][a-z-]*)", r"`\1`", text)
 
 
 def _anchor(heading: str) -> str:

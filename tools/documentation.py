@@ -58,13 +58,22 @@ def parts() -> Sequence[Part]:
     return found
 
 
+def _all() -> Iterator[Page]:
+    for part in parts():
+        yield from part.pages
+
+
 def index_page() -> str:
-    """``docs/index.md``: ``docs/README.md`` with the navigation of the site."""
+    """``docs/index.md``: ``docs/README.md`` with titles in place of file names, and the navigation of the site."""
     text = (DOCS / "README.md").read_text(encoding="utf-8")
     made = "<!-- Made by tools/documentation.py from docs/README.md: change it there, then run: make docs -->\n"
     head, *rest = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     sections = (f"{section.rstrip()}\n\n{_navigation(part)}\n" for section, part in zip(rest, parts(), strict=True))
-    return f"{made}\n{head}{''.join(sections)}"
+    titles = {f"[{name}]({name}": f"[{page.title}]({name}" for page in _all() if (name := page.path[len("docs/") :])}
+    named = f"{head}{''.join(sections)}"
+    for link, titled in titles.items():
+        named = named.replace(link, titled)
+    return f"{made}\n{named}"
 
 
 def llms_page() -> str:

@@ -18,7 +18,7 @@ from tools.markdown import made_by, table
 MEANINGS: Mapping[ExitCode, tuple[str, str]] = {
     ExitCode.DONE: ("done, or the gate passed", "nothing"),
     ExitCode.GATE_FAILED: (
-        "the gate failed (`aging check`, `observe --fail`)",
+        "the gate failed (`aging check`, `observe --fail`, `compare --fail`)",
         "read the conditions that failed",
     ),
     ExitCode.BAD_INPUT: (

@@ -64,9 +64,11 @@ def stable(notebook: NotebookNode) -> NotebookNode:
 
 
 def _few_colors(png: str) -> str:
-    """A figure, base64, with a palette."""
+    """A figure, base64, with a palette; one that has it already as it is."""
     small = io.BytesIO()
     with Image.open(io.BytesIO(base64.b64decode(png))) as figure:
+        if figure.mode == "P":
+            return png
         figure.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return base64.b64encode(small.getvalue()).decode()
 

@@ -21,6 +21,7 @@ from aging.core.plugins import discover
 from aging.findings.comparison import build, types
 from aging.findings.comparison.matching import Asked, opened
 from aging.findings.comparison.types import ALLOWANCES, Allowance, Statistic
+from aging.findings.settings import AS_CAMPAIGN
 from aging.report.comparison import wording
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import Results as StoredResults
@@ -188,6 +189,10 @@ class ComparisonPlots:
 
 def _path(name: str, given: Given) -> Path:
     if isinstance(given, Results):
+        if given.settings != AS_CAMPAIGN:
+            raise InputError(
+                f"{name}: {given!r} has other settings than its campaign's; compare has those of the campaign"
+            )
         return given.path
     if isinstance(given, str | os.PathLike) and str(given):
         return Path(given)

@@ -10,8 +10,9 @@ import numpy as np
 from aging.api.arguments import check_name, names_of
 from aging.api.contents import Contents
 from aging.api.judged import unit_name
-from aging.core.errors import AgingError, InputError
+from aging.core.errors import InputError, MissingPartError
 from aging.core.metrics import is_engine_series
+from aging.core.parts import NOTEBOOKS
 from aging.findings.series import Series
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def dataset(contents: Contents, indicators: Sequence[str]) -> xarray.Dataset:
     try:
         import xarray  # noqa: PLC0415 - optional
     except ImportError:
-        raise AgingError("to_xarray needs the package xarray: pip install 'llm-aging[notebooks]'") from None
+        raise MissingPartError(f"to_xarray needs xarray, not installed here: {NOTEBOOKS.command}") from None
 
     longest: dict[tuple[str, str, int], Series] = {}
     for one in contents.measured.series:

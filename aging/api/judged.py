@@ -22,6 +22,7 @@ SINCE_LOAD = "seconds_of_load"
 """The name of an index of times since the load began."""
 
 _CHECK, _WORK = "judged", "work"
+_KEYS = frozenset(("deployment", "replica", "generation", "indicator", _CHECK, _WORK))
 _UNITS = (
     ("_cpu_seconds_total", "1"),
     ("_bytes_total", "byte/s"),
@@ -77,7 +78,11 @@ class JudgedSeries:
 def judged_again(given: Any) -> TrendResult | None:
     """The trend of a series of :meth:`JudgedSeries.as_pandas` that was not changed since; None for any other series."""
     attrs: Mapping[Any, Any] = given.attrs if isinstance(given, pd.Series) else {}
-    if _CHECK not in attrs or not pd.api.types.is_float_dtype(given.index) or not pd.api.types.is_float_dtype(given):
+    if (
+        not set(attrs) >= _KEYS
+        or not pd.api.types.is_float_dtype(given.index)
+        or not pd.api.types.is_float_dtype(given)
+    ):
         return None
     t, y = given.index.to_numpy(dtype=np.float64), given.to_numpy(dtype=np.float64)
     if _checksum(t, y) != attrs[_CHECK]:

@@ -76,6 +76,14 @@ def trend(  # noqa: PLR0913 - each is an option of `aging trend`
 
     Raises an AgingError that is a ValueError for what cannot be judged: too few values (12 are needed), none that is
     finite, times that are not in order, an index that is no time.
+
+    >>> import aging
+    >>> seconds = range(0, 7200, 60)
+    >>> found = aging.trend(seconds, [2**30 + 1024 * second for second in seconds], limit="64GiB")
+    >>> found.verdict, round(found.current_per_hour / 2**20, 2)  # MiB an hour
+    ('aging', 3.52)
+    >>> found.outlook.answer  # within the horizon of 30 days
+    'safe'
     """
     options = (load_start, resample, warmup, limit, horizon, worse, falls)
     if y is None and all(option is None for option in options) and (again := judged_again(first)) is not None:

@@ -20,6 +20,7 @@ from aging.api.trend_result import TrendResult
 from aging.campaign.errors import suggestion
 from aging.core.errors import InputError, MistakesError
 from aging.core.metrics import PRIMARY
+from aging.core.parts import REPORT
 from aging.findings.frames import events_frame, findings_frame, runs_frame
 from aging.findings.latencies import Base, latencies
 from aging.findings.settings import AS_CAMPAIGN, Settings
@@ -246,10 +247,12 @@ class Results:
     @property
     def plot(self) -> Plots:
         """The report's figures, such as ``plot.memory(name)``, ``plot.forest()`` and ``plot.heat_map()``."""
+        REPORT.require("results.plot")
         return Plots(self._contents)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the report as one HTML file, to the result directory unless ``path`` names a place; where it is."""
+        REPORT.require("results.report")
         from aging.report.html.page import write_report  # noqa: PLC0415 - its libraries take half a second
 
         if path is None and self.settings != AS_CAMPAIGN:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from aging.core import format
 from aging.core.errors import require
+from aging.core.parts import REPORT
 from aging.findings.table_analysis import TableAnalysis
 from aging.findings.types import Outlook
 from aging.report import wording
 from aging.report.outlook import sentence
+from aging.stats.growth.axis import CLOCK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,6 +120,7 @@ class TrendResult:
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the series with its slope, on ``axes`` or a new figure."""
+        REPORT.require("plot")
         from aging.report.charts.axes import trend_axes  # noqa: PLC0415
 
         return trend_axes(self.analysis, axes)
@@ -135,6 +138,7 @@ class TrendResult:
             *(() if self.outlook is None else (("outlook", sentence(self._quantity, self.outlook)),)),
             ("current rate", rate),
             ("95 % interval", ci),
+            *(() if self.growth_axis == CLOCK else (("growth follows", f"{self.growth_axis} rather than the clock"),)),
             ("p", format.probability(self.p)),
             ("values", f"{self.n}, worth {self.n_effective:.0f} independent ones"),
             ("least detectable", least),

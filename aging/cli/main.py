@@ -125,4 +125,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"aging {version('llm-aging')}\n")
+        print(f"aging {version('llm-aging')}")
+        parser.exit()

@@ -50,6 +50,9 @@ SEALED = Part("campaign", ("pyarrow",))
 CAMPAIGN = Part("campaign", (*REPORT.modules, *SEALED.modules, "gguf", "statsmodels"))
 """Campaigns: servers and load of one's own, models, designed experiments, the gate."""
 
+NOTEBOOKS = Part("notebooks", ("xarray",))
+"""What notebooks use beside: results as an xarray Dataset."""
+
 
 def lacking(error: ModuleNotFoundError) -> MissingPartError | None:
     """What to say of a module that was not found; None where it is no optional part's, so that it is a defect."""

@@ -42,6 +42,7 @@ from aging.findings.engine_series import (
 )
 from aging.findings.latencies import Base, latencies
 from aging.findings.load_gaps import load_gaps
+from aging.findings.readings import Readings, readings
 from aging.findings.slo import Objectives, objectives_met, of_class
 from aging.findings.slo import classes as objectives_of
 from aging.stats import SeriesError, event_grid, find_warmup, mean_grid, median_grid, quantile_grid, rate_grid
@@ -63,6 +64,9 @@ _WORK = ("generation", "sent", "finished", "status", "prompt_tokens", "output_to
 _ATTACHED = "attach"
 _UPTIME = "process_uptime_seconds"
 _FEWEST = 12
+
+_READINGS = 3
+"""Sources whose rows are kept in order: nine days at 1 Hz of one take 0.2 GB."""
 
 SETTLING_SECONDS = 60.0
 """The first minute of the runner and the clients is their warm-up: caches and allocators fill."""
@@ -296,6 +300,30 @@ class Measured:
                 of_class(self.results.requests(deployment, replica), load_class), base
             )
         return self._known_latencies[asked]
+
+    def readings(self, deployment: str, replica: int, source: str) -> Readings:
+        """The rows of one source under load; of devices those of all together. The latest are kept."""
+        asked = (deployment, replica, source)
+        if asked not in self._known_readings:
+            while len(self._known_readings) >= _READINGS:
+                self._known_readings.pop(next(iter(self._known_readings)))
+            self._known_readings[asked] = self._read(deployment, replica, source)
+        return self._known_readings[asked]
+
+    def _read(self, deployment: str, replica: int, source: str) -> Readings:
+        window = self.windows.get((deployment, replica))
+        if window is None:
+            return readings(pd.DataFrame(), "mono", 0.0, 0.0)
+        if source == "device":
+            rows = device_samples(self.results, deployment, replica)
+        else:
+            rows = self.results.samples(deployment, source, replica)
+        time = "finished" if source == "requests" else "mono"
+        return readings(rows, time, window.load_start, window.load_end)
+
+    @cached_property
+    def _known_readings(self) -> dict[tuple[str, int, str], Readings]:
+        return {}
 
     @cached_property
     def _known_latencies(self) -> dict[tuple[str, int, str, Base], pd.DataFrame]:

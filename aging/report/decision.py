@@ -43,7 +43,7 @@ _RANK: Sequence[Answer] = ("exhausts", "ages", "undecided", "unmeasured", "stead
 _WEAKENS = frozenset(
     (
         *("may_still_fill", "origin_sensitive", "late_start", "gap", "generations_disagree"),
-        *("children_replaced", "load_rose", "falls_open", "longest_generation"),
+        *("children_replaced", "load_rose", "falls_open", "longest_generation", "few_replicas"),
     )
 )
 """Notes of a finding without which its verdict is taken for more than it is."""
@@ -253,7 +253,8 @@ def _doubts(name: str, finding: Finding | None, findings: Findings) -> Iterator[
     for title in dict.fromkeys(one.title for one in grave if one.severity == "grave"):
         yield f"Problem: {title}"
     if finding is not None:
-        yield from (str(note).removesuffix(".") for note in finding.noted() if note.code in _WEAKENS)
+        coded = zip(finding.note_codes, finding.notes, strict=False)  # release 0.1 wrote notes without codes
+        yield from (note.removesuffix(".") for code, note in coded if code in _WEAKENS)
         if finding.disagreement is not None and finding.disagreement > _DISAGREE:
             yield f"Its {finding.replicas} replicas disagree (I² {finding.disagreement:.0f} %)"
 

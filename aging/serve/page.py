@@ -302,7 +302,8 @@ def logs(titles: Sequence[str]) -> str:
     """A place per run for the end of its server's log."""
     return "".join(
         f'<details><summary>{text_of(title, _MOST_NAME)} <span class="sub" id="log-of-{number}"></span></summary>'
-        f'<pre id="log-{number}" tabindex="0" aria-label="Log of {text_of(title, _MOST_NAME)}"></pre></details>'
+        f'<pre id="log-{number}" tabindex="0" role="region" aria-label="Log of {text_of(title, _MOST_NAME)}"></pre>'
+        "</details>"
         for number, title in enumerate(titles)
     )
 

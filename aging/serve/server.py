@@ -16,7 +16,7 @@ from aging.core.clock import Stamp
 from aging.core.errors import ResultsError
 from aging.core.openmetrics import CONTENT_TYPE, Own
 from aging.core.tasks import cancel_all
-from aging.core.web import PLAIN, Address, EventStream, Request, Response, Web, server_sent_event
+from aging.core.web import PLAIN, Address, EventStream, ListenError, Request, Response, Web, server_sent_event
 from aging.report.charts.encoding import encoded
 from aging.report.progress import Snapshot
 from aging.serve import page
@@ -89,7 +89,11 @@ class LiveServer:
     async def run(self) -> None:
         """Raises ListenError."""
         serving = self._serving
-        await self.web.start(serving.address)
+        try:
+            await self.web.start(serving.address)
+        except ListenError:
+            self._followed.close()
+            raise
         address = replace(serving.address, port=self.web.port or serving.address.port)
         self._access = Access(serving.token, address.port)
         for number in (signal.SIGTERM, signal.SIGINT):

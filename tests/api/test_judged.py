@@ -111,3 +111,11 @@ def test_a_changed_series_is_any_other_series() -> None:
     assert aging.trend(series.iloc[:40]).n == 40
     assert aging.trend(series, warmup="60s").n < series.size
     assert aging.trend(series.rename("mine")).slope_per_hour == finding.slope_per_hour
+
+
+def test_a_series_with_attributes_of_its_own(tmp_path: Path) -> None:
+    results, _ = committed("first-look")
+    series = results.series("reference-leak", PRIMARY)
+    for attrs in ({"judged": 7}, {"judged": series.attrs["judged"]}, {}):
+        series.attrs = attrs
+        assert aging.trend(series).n == series.size

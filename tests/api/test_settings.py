@@ -96,3 +96,9 @@ def test_sensitivity(folder: Path) -> None:
     assert both["level"].tolist() == [None, None, 0.5, 0.5]
     with pytest.raises(InputError, match="grid"):
         results.sensitivity("leaking", grid=[20, "2m"])
+
+
+def test_results_of_other_settings_are_not_compared(folder: Path) -> None:
+    other = aging.analyze(folder, warmup="5m")
+    with pytest.raises(InputError, match="has other settings than its campaign's"):
+        aging.compare([folder, other])

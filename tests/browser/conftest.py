@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import _running_children
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -30,6 +32,15 @@ def chromium() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """As for every test; but the browser, which all of them share, starts processes of its own when it likes."""
+    before = _running_children()
+    yield
+    left = {one for one in _running_children() - before if not one.name().startswith("chrom")}
+    assert not left, f"left behind: {[process.cmdline() for process in left]}"
 
 
 class Opened:

@@ -9,6 +9,7 @@ from aging.core.errors import Mistake
 from aging.core.format import readable_duration
 from aging.core.metrics import PRIMARY
 from aging.findings.comparison.growth import growth, only_on_one_side
+from aging.findings.comparison.host_load import waiting_shares
 from aging.findings.comparison.levels import levels
 from aging.findings.comparison.matching import AS_GIVEN, Asked, facing, refused, sources, unmatched
 from aging.findings.comparison.mismatches import Mismatch, mismatches, refusal, what_differs
@@ -196,6 +197,7 @@ def _remarks(
                 f" and {len(alone) - _MOST_NAMES} more" if alone[_MOST_NAMES:] else ""
             )
             yield Remark("indicator_missing", f"{one.other.name}: only one side has {names}.")
+    yield from _busier(faced)
     if any(1 in match.runs for match in matches):
         yield Remark(
             "one_run",
@@ -209,6 +211,21 @@ def _remarks(
         shown = ", ".join(f"{name} of {label}" for label, name in left[:_MOST_NAMES])
         more = f" and {len(left) - _MOST_NAMES} more" if left[_MOST_NAMES:] else ""
         yield Remark("unmatched", f"Without a counterpart, and not compared: {shown}{more}.")
+
+
+def _busier(faced: Sequence[Facing]) -> Iterator[Remark]:
+    seen = set()
+    for one in faced:
+        shares = waiting_shares(one)
+        if shares is not None and one.place not in seen:
+            seen.add(one.place)
+            first, second = (f"{100 * part:.0f} %" for part in shares)
+            text = (
+                f"The host was not equally busy: a task waited for a CPU {first} of the time in "
+                f"{one.baseline.source.label} and {second} in {one.other.source.label}. Differences of latency may "
+                "come from that."
+            )
+            yield Remark("host_busier", text, warning=True)
 
 
 def _allowed(allowed: Sequence[tuple[Facing, Sequence[Mismatch]]]) -> Iterator[Remark]:

@@ -104,5 +104,5 @@ def _gaps(t: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     if t.size < 3:
         return np.empty(0, dtype=np.int64)
     steps = np.diff(t)
-    usual, rare = np.quantile(steps, (0.5, _RARE))
+    usual, rare = np.quantile(steps, (0.5, _RARE), method="lower")
     return np.flatnonzero(steps > max(_GAP * usual, _RARE_GAP * rare)) + 1

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from aging.core import format
 from aging.core.metrics import ALLOCATOR, DEVICE_MEMORY, client_indicator, resolution
 from aging.core.records import HARNESS
-from aging.findings.series import Measured, Series, Window, device_samples, load_classes
+from aging.findings.readings import readings
+from aging.findings.series import Measured, Series, Window, load_classes
 from aging.findings.types import Finding
 from aging.report.charts import cells
 from aging.report.charts.chart import Band, Chart, Floats, Line, Mark, Span
@@ -52,7 +53,7 @@ def indicator_chart(
         planned=planned_seconds(results, deployment, replica),
         marks=marks(results, deployment, replica, window),
     )
-    return _chart(run, _samples(measured, deployment, replica, indicator), window, series, finding)
+    return _chart(run, _values(measured, deployment, replica, indicator), window, series, finding)
 
 
 def process_chart(measured: Measured, entity: str, indicator: str, finding: Finding | None) -> Chart | None:
@@ -62,6 +63,8 @@ def process_chart(measured: Measured, entity: str, indicator: str, finding: Find
     if not measured.windows or rows.empty or indicator not in rows:
         return None
     window = measured.harness_window
+    found = readings(rows[rows["entity"] == entity], "mono", window.load_start, window.load_end)
+    values = _Values(found.t, found.generation, found.column(indicator))
     owner = f"{HARNESS}/{entity}"
     run = _Run(
         key=run_key(indicator, owner, 1),
@@ -72,7 +75,16 @@ def process_chart(measured: Measured, entity: str, indicator: str, finding: Find
         marks=(),
     )
     series = [one for one in measured.harness if one.owner == owner and one.indicator == indicator]
-    return _chart(run, rows[rows["entity"] == entity], window, series, finding)
+    return _chart(run, values, window, series, finding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Times since the load began, the generation of each, and values; None where the indicator has no readings."""
+
+    t: Floats
+    generation: NDArray[np.int64]
+    y: Floats | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +97,34 @@ class _Run:
     marks: Sequence[Mark]
 
 
-def _samples(measured: Measured, deployment: str, replica: int, indicator: str) -> pd.DataFrame:
-    """Rows with the indicator's own readings, where it has any: each request's latency, each sample of a process."""
-    results = measured.results
-    if indicator.startswith("client_"):
-        return _latencies(measured, deployment, replica, indicator)
-    if indicator == DEVICE_MEMORY:
-        return device_samples(results, deployment, replica)
-    if indicator in ALLOCATOR:
-        return results.tree(deployment, replica, "allocator")
-    if indicator.startswith("engine_"):
-        return results.samples(deployment, "engine", replica)
-    return results.tree(deployment, replica)
-
-
-def _latencies(measured: Measured, deployment: str, replica: int, indicator: str) -> pd.DataFrame:
-    requests = measured.results.requests(deployment, replica)
-    if requests.empty:
-        return requests
-    rows = pd.DataFrame({"mono": requests["finished"], "generation": requests["generation"]})
+def _values(measured: Measured, deployment: str, replica: int, indicator: str) -> _Values:
+    """The indicator's own readings, where it has any: each request's latency, each sample of a process."""
+    found = measured.readings(deployment, replica, _source(indicator))
+    if not indicator.startswith("client_"):
+        return _Values(found.t, found.generation, found.column(indicator))
     for name in ("", *load_classes(measured.results, deployment)):
         for metric in ("ttft", "tpot", "e2e", "stall"):
             ends = (f"{metric}_seconds", f"{metric}_p95_seconds")
             if indicator in [client_indicator(end, name) for end in ends]:
-                rows[indicator] = measured.latencies(deployment, replica, name)[metric]
-    return rows
+                seconds = measured.latencies(deployment, replica, name)[metric]
+                return _Values(found.t, found.generation, found.of(seconds.reindex(found.frame.index)))
+    return _Values(found.t, found.generation, None)
+
+
+def _source(indicator: str) -> str:
+    if indicator.startswith("client_"):
+        return "requests"
+    if indicator == DEVICE_MEMORY:
+        return "device"
+    if indicator in ALLOCATOR:
+        return "allocator"
+    return "engine" if indicator.startswith("engine_") else "process"
 
 
 def _chart(
-    run: _Run, rows: pd.DataFrame, window: Window, series: Sequence[Series], finding: Finding | None
+    run: _Run, values: _Values, window: Window, series: Sequence[Series], finding: Finding | None
 ) -> Chart | None:
-    parts, starts = _generations(rows, run.indicator, window)
+    parts, starts = _generations(values, run.indicator, window)
     judged = [one for one in series if one.t.size]
     judged = [one for one in judged if one.generation in starts]
     warmups = _warmups(starts, window)
@@ -151,24 +160,21 @@ def _chart(
 
 
 def _generations(
-    rows: pd.DataFrame, indicator: str, window: Window
+    values: _Values, indicator: str, window: Window
 ) -> tuple[list[tuple[Floats, Floats]], dict[int, float]]:
     """Times since the load began and values of every generation, and when each began."""
-    if rows.empty:
-        return [], {}
-    inside = rows[(rows["mono"] >= window.load_start) & (rows["mono"] <= window.load_end)].sort_values("mono")
-    t = inside["mono"].to_numpy(dtype=np.float64) - window.load_start
-    numbers = inside["generation"].to_numpy(dtype=np.int64)
-    y = inside[indicator].to_numpy(dtype=np.float64) if indicator in inside else np.full(t.shape, np.nan)
-    known = np.isfinite(y)
+    t, y = values.t, np.full(values.t.shape, np.nan) if values.y is None else values.y
+    edges = np.flatnonzero(np.diff(values.generation, prepend=-1, append=-1))
     parts: list[tuple[Floats, Floats]] = []
     starts: dict[int, float] = {}
-    for number in np.unique(numbers).tolist():
-        mine = numbers == number
-        starts[number] = float(t[mine][0]) if starts else -window.earlier
-        seen = mine & known
-        if seen.any():
-            parts.append(_rate(t[seen], y[seen]) if indicator.endswith("_total") else (t[seen], y[seen]))
+    for begin, end in pairwise(edges.tolist()):
+        number = int(values.generation[begin])
+        if number not in starts:
+            starts[number] = float(t[begin]) if starts else -window.earlier
+        known = np.isfinite(y[begin:end])
+        if known.any():
+            part = t[begin:end][known], y[begin:end][known]
+            parts.append(_rate(*part) if indicator.endswith("_total") else part)
     return [part for part in parts if part[0].size], starts
 
 

@@ -193,51 +193,55 @@ def _path(d: str, kind: str) -> str:
 
 def _stroke(line: Line, box: _Box) -> str:
     """A line; of more values than columns the least and the greatest of each column, so that no spike is hidden."""
-    return "".join(_polyline(*box.fine(*_thinned(t, y, box))) for t, y in _pieces(line.t, line.y))
+    across, above = box.fine(*_thinned(line.t, line.y, box))
+    return "".join(_polyline(across[begin:end], above[begin:end]) for begin, end in _pieces(above))
 
 
 def _area(band: Band, box: _Box) -> str:
+    t, low, high = _columns(band.t, band.low, band.high, box)
+    across, above = box.fine(t, high)
+    _, below = box.fine(t, low)
     drawn = []
-    for t, low, high in _pieces(band.t, band.low, band.high):
-        at, least, greatest = _columns(t, low, high, box)
-        across, above = box.fine(at, greatest)
-        _, below = box.fine(at, least)
-        if across.size == 1:
-            across, above, below = (np.repeat(one, 2) for one in (across, above, below))
-        drawn.append(_polyline(np.append(across, across[::-1]), np.append(above, below[::-1])) + "z")
+    for begin, end in _pieces(above + below):
+        if end - begin == 1:
+            x, up, down = (np.repeat(one[begin:end], 2) for one in (across, above, below))
+        else:
+            x, up, down = across[begin:end], above[begin:end], below[begin:end]
+        drawn.append(_polyline(np.append(x, x[::-1]), np.append(up, down[::-1])) + "z")
     return "".join(drawn)
 
 
-def _pieces(t: Floats, *lines: Floats) -> Iterator[tuple[Floats, ...]]:
-    """The unbroken parts of lines."""
-    known = np.isfinite(lines[0])
-    for line in lines[1:]:
-        known &= np.isfinite(line)
+def _pieces(values: Floats) -> Iterator[tuple[int, int]]:
+    """Where the unbroken parts begin and end."""
+    known = np.isfinite(values)
+    if known.all():
+        yield 0, values.size
+        return
     edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0))
-    for begin, end in edges.reshape(-1, 2).tolist():
-        yield tuple(one[begin:end] for one in (t, *lines))
+    yield from edges.reshape(-1, 2).tolist()
 
 
 def _thinned(t: Floats, y: Floats, box: _Box) -> tuple[Floats, Floats]:
+    """The least and the greatest value of each column, in order of time; a column of NaN alone breaks the line."""
     width = box.last / box.width * _COLUMN
-    if t.size <= 2 * ((t[-1] - t[0]) / width + 1):
+    if t.size <= 2 * (box.width / _COLUMN + 1):
         return t, y
     place = np.floor(t / width).astype(np.int64)
-    order = np.lexsort((y, place))
-    first = np.flatnonzero(np.diff(place[order], prepend=place[0] - 1))
-    last = np.append(first[1:], order.size) - 1
-    kept = np.unique(np.concatenate([order[first], order[last], [0, t.size - 1]]))
+    order = np.lexsort((y, place))  # of a column NaN come last
+    first = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
+    known = np.add.reduceat(np.isfinite(y).astype(np.int64), first)
+    kept = np.unique(np.concatenate([order[first], order[first + np.maximum(known - 1, 0)]]))
     return t[kept], y[kept]
 
 
 def _columns(t: Floats, low: Floats, high: Floats, box: _Box) -> tuple[Floats, Floats, Floats]:
-    """The envelope of an envelope."""
+    """The envelope of an envelope; a column of NaN alone breaks it."""
     width = box.last / box.width * _COLUMN
-    if t.size <= (t[-1] - t[0]) / width + 1:
+    if t.size <= box.width / _COLUMN + 1:
         return t, low, high
     place = np.floor(t / width).astype(np.int64)
     first = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
-    return t[first], np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
+    return t[first], np.fmin.reduceat(low, first), np.fmax.reduceat(high, first)
 
 
 def _polyline(x: Floats, y: Floats) -> str:

@@ -32,7 +32,7 @@ _TEMPLATE = """
 <dl class="spots">
 {% for one in spots %}
 <dt>{{ one.title }}</dt>
-<dd>{{ one.text }}{% if one.anchor in shown %}
+<dd>{{ one.text }}{% if one.anchor in shown %}{{ " " }}
 <a href="#{{ one.anchor }}">See {{ links[one.anchor] }}</a>{% endif %}</dd>
 {% endfor %}
 </dl>

@@ -21,7 +21,7 @@ _TEMPLATE = """
 <strong class="bad-text">{{ failed }} of {{ total }} controls failed.
 Explain that before you rely on the verdicts above.</strong>
 {% elif undecided %}
-{{ total - undecided }} of {{ total }} controls passed; {{ undecided }} are undecided.
+{{ total - undecided }} of {{ total }} controls passed, {{ undecided }} undecided.
 {% else %}
 All {{ total }} controls passed.
 {% endif %}

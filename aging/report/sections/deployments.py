@@ -118,7 +118,7 @@ def _block(context: Context, name: str, most: int) -> dict[str, Any]:
         "counts": _counts(own),
         "sentences": [] if memory is None else [outlook.finding_sentence(memory), *_about_replicas(memory)],
         "forests": list(_forests(own)),
-        "places": [] if memory is None else [_place(one, len(memory.places) > 1) for one in memory.places],
+        "places": [] if memory is None else _places(memory.places),
         "groups": [
             (title, of_it)
             for title in _GROUPS
@@ -202,6 +202,11 @@ class _Row:
     rate: str
     share: str | None
     bar: int
+
+
+def _places(places: Sequence[GrowthPlaces]) -> list[dict[str, Any]]:
+    """Those with anything to show: earlier releases, and some hosts, know nothing of processes and kinds."""
+    return [shown for one in places if (shown := _place(one, len(places) > 1))["tables"]]
 
 
 def _place(one: GrowthPlaces, several: bool) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _row(context: Context, one: Sent, *, faults: bool) -> dict[str, Any]:
         (_of(failed, one.requests), bool(failed)),
         (_of(dropped, one.requests), bool(dropped)),
         *([(format.count(meant), False)] if faults else []),
-        (format.NONE if one.in_flight_mean is None else f"{one.in_flight_mean:.3g}", False),
+        (format.NONE if one.in_flight_mean is None else f"{one.in_flight_mean:.2g}", False),
         (format.count(one.in_flight_most), False),
         (_tokens(one.prompt_tokens), False),
         (_tokens(one.output_tokens), False),

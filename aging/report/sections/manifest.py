@@ -10,10 +10,12 @@ from aging.report.sections.base import Section
 
 _TEMPLATE = """
 {% from "macros.html.j2" import fold, tree %}
+{% call fold("Run and host") %}
 <div class="columns">
 <div><h3>Run</h3>{{ tree(run) }}</div>
 {% if host %}<div><h3>Host</h3>{{ tree(host) }}</div>{% endif %}
 </div>
+{% endcall %}
 {% if text %}{% call fold("Campaign file, verbatim") %}<pre>{{ text }}</pre>{% endcall %}{% endif %}
 {% if campaign %}{% call fold("Campaign with its defaults filled in") %}{{ tree(campaign) }}{% endcall %}{% endif %}
 {% for deployment in deployments %}

@@ -20,7 +20,7 @@ from aging.report.wording import MARK, TONE
 _TEMPLATE = """
 {% from "macros.html.j2" import mark, wide %}
 <p class="legend">{% for verdict in verdicts %}{{ mark(TONE.get(verdict, "mute"), MARK.get(verdict, "·"), verdict) }}
-{% endfor %}<span>growth per hour below the sign; an empty cell was not measured</span></p>
+{% endfor %}<span>growth per hour; an empty cell was not measured</span></p>
 {% macro rows_of(groups) %}
 <table class="heat">
 <thead><tr><th scope="col">Indicator</th>
@@ -93,11 +93,11 @@ def _prefix(row: tuple[str, Sequence[Any]]) -> str:
 def _cell(finding: Finding | None) -> dict[str, str] | None:
     if finding is None:
         return None
-    rate, limits = format.bounded(finding.indicator, finding.slope_per_hour, finding.ci_per_hour, "h")
+    per_hour, limits = format.bounded(finding.indicator, finding.slope_per_hour, finding.ci_per_hour, "h")
     return {
         "tone": TONE.get(finding.verdict, "mute"),
         "glyph": MARK.get(finding.verdict, "·"),
         "verdict": finding.verdict,
-        "rate": rate,
-        "title": f"{finding.verdict}: {rate} [{limits}]",
+        "rate": format.slope(finding.indicator, finding.slope_per_hour, ""),
+        "title": f"{finding.verdict}: {per_hour} [{limits}]",
     }

@@ -44,7 +44,7 @@ class Problems(Section):
     """Every problem, grave kinds first; a death with its reason and the last lines of the log."""
 
     kind = "problems"
-    title = "Problems"
+    title = "What failed"
     order = 30
 
     def render(self, context: Context) -> Markup:

@@ -26,6 +26,9 @@ def time_to_exhaustion(level: float, limit: float, slope: float, low: float, hig
     ``level`` and ``limit`` in the indicator's unit, the slopes in that unit per
     second. It presumes growth at a constant rate. Raises
     :class:`~aging.stats.SeriesError` for NaN or limits that do not bound the slope.
+
+    >>> time_to_exhaustion(16, 64, slope=2.0, low=1.6, high=2.4)
+    Exhaustion(seconds=24.0, earliest=20.0, latest=30.0)
     """
     if not (low <= slope <= high and math.isfinite(level) and math.isfinite(limit)):
         raise SeriesError(f"low <= slope <= high and finite level and limit are needed, not {low}, {slope}, {high}")

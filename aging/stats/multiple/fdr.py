@@ -15,6 +15,9 @@ def benjamini_hochberg(p: ArrayLike | Sequence[float | None]) -> Floats:
 
     ``p`` has shape (m,); a missing one (None or NaN) stays NaN and does not
     count as a test. Raises :class:`~aging.stats.SeriesError` for a p outside [0, 1].
+
+    >>> benjamini_hochberg([0.01, 0.02, 0.03, 0.5, None]).round(2).tolist()
+    [0.04, 0.04, 0.04, 0.5, nan]
     """
     return _adjusted(p, dependent=False)
 

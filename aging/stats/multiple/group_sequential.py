@@ -25,6 +25,11 @@ def look_levels(times: ArrayLike, alpha: float = 0.05) -> Floats:
     given the planned end. Bounds by recursive integration (Armitage, McPherson
     and Rowe 1969). An early level may be so small that it is 0. Raises
     :class:`~aging.stats.SeriesError`.
+
+    Four looks at equal distances; the first two need more than any trend can show:
+
+    >>> [float(f"{level:.2g}") for level in look_levels([1, 2, 3, 4])]
+    [1.3e-71, 4.6e-10, 0.0011, 0.05]
     """
     looks = as_values(times, least=1, name="times")
     if looks[0] <= 0 or np.any(np.diff(looks) <= 0):

@@ -15,6 +15,9 @@ def simes(p: ArrayLike | Sequence[float | None]) -> float:
     """Return Simes' p of "none of these is true" (Simes 1986): min over k of m p_(k) / k; missing ones do not count.
 
     NaN where every p is missing.
+
+    >>> simes([0.01, 0.02, 0.5])
+    0.03
     """
     q = benjamini_hochberg(p)
     known = q[np.isfinite(q)]
@@ -30,6 +33,12 @@ def hierarchical_fdr(families: Mapping[str, ArrayLike | Sequence[float | None]])
     it with any level is running the procedure at that level. A missing p stays NaN
     and a family of missing ones does not count. Raises
     :class:`~aging.stats.SeriesError` for a p outside [0, 1].
+
+    Of two deployments one grows in one of its two indicators:
+
+    >>> found = hierarchical_fdr({"leaking": [0.001, 0.4], "healthy": [0.6, 0.7]})
+    >>> {name: q.tolist() for name, q in found.items()}
+    {'leaking': [0.004, 0.7], 'healthy': [0.7, 0.7]}
     """
     names = list(families)
     chosen_at = dict(zip(names, benjamini_hochberg([simes(families[name]) for name in names]), strict=True))

@@ -21,6 +21,10 @@ def median_grid(t: ArrayLike, y: ArrayLike, step: float) -> tuple[Floats, Floats
 
     ``t`` (seconds) and ``y`` have shape (n,), in any order. Raises
     :class:`~aging.stats.SeriesError` for differing shapes or a step that is not positive.
+
+    >>> t, y = median_grid([0, 1, 2, 3, 61, 62], [5, 7, 9, 100, 4, 6], 60)
+    >>> t.tolist(), y.tolist()
+    ([30.0, 90.0], [8.0, 5.0])
     """
     return quantile_grid(t, y, step, 0.5)
 
@@ -72,6 +76,10 @@ def rate_grid(t: ArrayLike, counter: ArrayLike, step: float) -> tuple[Floats, Fl
     is taken as linear, so that a cell's rate does not depend on where in it the
     samples lie; the first and last cell count from the first and to the last sample.
     Rates that differ from the median rate by rounding alone are set to the median rate.
+
+    >>> t, rate = rate_grid([0, 60, 120, 180], [0, 600, 1200, 1500], 60)
+    >>> t.tolist(), rate.tolist()
+    ([30.0, 90.0, 150.0], [10.0, 10.0, 5.0])
     """
     times, values = _finite(t, counter, step)
     if times.size == 0:

@@ -32,6 +32,13 @@ def find_warmup(t: ArrayLike, y: ArrayLike) -> float:
     medians of at most 200 blocks. A cut is made only if it divides the criterion
     by five; around integrated noise the criterion is flat, and lesser gains are
     chance. Raises :class:`~aging.stats.SeriesError`.
+
+    Steep for 200 s, then a slow leak:
+
+    >>> t = np.arange(0.0, 1000.0, 10.0)
+    >>> y = np.where(t < 200, 5 * t, 1000 + 0.5 * t) + np.sin(0.17 * t)
+    >>> find_warmup(t, y)
+    200.0
     """
     times, values = as_series(t, y, least=LEAST)
     middles, blocks = block_medians(times, values, _BLOCKS)

@@ -52,6 +52,18 @@ def sen_slope_autocorrelated(t: ArrayLike, y: ArrayLike, confidence: float = 0.9
     Phillips 1988). Other noise gives the limits at which the primary test, on
     values and with eight cosines, would refuse the slope.
     Raises :class:`~aging.stats.SeriesError`.
+
+    Noise that remembers (AR(1), coefficient 0.9) without a trend: 216 samples are worth ten, and the limits contain 0.
+
+    >>> from aging.stats import sen_slope
+    >>> noise = np.zeros(216)
+    >>> for i, shock in enumerate(np.random.default_rng(5).normal(size=215), 1):
+    ...     noise[i] = 0.9 * noise[i - 1] + shock
+    >>> honest, usual = sen_slope_autocorrelated(range(216), noise), sen_slope(range(216), noise)
+    >>> round(honest.low, 3), round(honest.slope, 3), round(honest.high, 3), round(honest.n_effective)
+    (-0.017, 0.018, 0.051, 10)
+    >>> round(usual.low, 3), round(usual.high, 3)
+    (0.013, 0.023)
     """
     return interval(Observed.of(t, y, least=LEAST_FOR_INTERVAL), confidence)
 

@@ -31,6 +31,11 @@ def sen_slope(t: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> Slope:
     residuals with coefficient 0.9 a 95 % interval covers 38 % of the time. Use
     :func:`~aging.stats.sen_slope_autocorrelated` for an interval to rely on.
     Exact, and linear in memory. Raises :class:`~aging.stats.SeriesError`.
+
+    One outlier does not move it, but the upper limit:
+
+    >>> sen_slope([0, 10, 20, 30, 40], [1.0, 3.0, 5.0, 7.0, 50.0])
+    Slope(slope=0.2, low=0.2, high=4.3)
     """
     times, values = as_series(t, y, least=2)
     if not 0 < confidence < 1:

@@ -26,6 +26,15 @@ def hamed_rao(t: ArrayLike, y: ArrayLike, lags: int | None = None) -> TestResult
     a nominal 5 % it rejects 9 % of white noise and 15, 32 and 56 % of trend-free
     AR(1) series with coefficient 0.6, 0.9 and 0.99 (n = 216): reported because papers do, never used for a
     verdict. Raises :class:`~aging.stats.SeriesError`.
+
+    A trend that is none: AR(1) noise, coefficient 0.9.
+
+    >>> from aging.stats import mann_kendall, series_har
+    >>> noise = np.zeros(216)
+    >>> for i, shock in enumerate(np.random.default_rng(5).normal(size=215), 1):
+    ...     noise[i] = 0.9 * noise[i - 1] + shock
+    >>> f"{mann_kendall(noise).p:.0e}, {hamed_rao(range(216), noise).p:.0e}, {series_har(noise).p:.2f}"
+    '5e-11, 5e-07, 0.78'
     """
     return _test(Observed.of(t, y), lags)
 

@@ -32,6 +32,9 @@ def series_har(y: ArrayLike) -> TestResult:
 
     Where the ranks lie on a line exactly there is no noise: z is infinite, p = 0.
     A constant series has z = 0, p = 1. Raises :class:`~aging.stats.SeriesError`.
+
+    >>> round(series_har([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9]).p, 3)
+    0.007
     """
     values = as_values(y, least=LEAST)
     return SERIES_HAR.on(Observed(centred_index(values.size), values))

@@ -1,0 +1,40 @@
+"""Whether the host was equally busy during the runs of both sides: latency is not of the server alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aging.core.records import HARNESS
+from aging.findings.comparison.side import Facing, Side
+
+_WAITING = "host_pressure_cpu_some_seconds_total"
+_APART = 0.1
+
+
+def waiting_shares(faced: Facing) -> tuple[float, float] | None:
+    """The parts of the time in which a task waited for a CPU, where they are more than a tenth of the time apart.
+
+    From the kernel's pressure stall information; None where that is alike, not known, or of one campaign.
+    """
+    if faced.baseline.source is faced.other.source:
+        return None
+    mine, theirs = _waiting(faced.baseline), _waiting(faced.other)
+    if mine is None or theirs is None or abs(mine - theirs) < _APART:
+        return None
+    return mine, theirs
+
+
+def _waiting(side: Side) -> float | None:
+    """The part of the time of its runs, None where it was not sampled."""
+    rows = side.source.results.samples(HARNESS, "host", columns=("mono", _WAITING))
+    if _WAITING not in rows:
+        return None
+    known = rows[rows[_WAITING].notna()].sort_values("mono")
+    mono, waited = (known[name].to_numpy(dtype=np.float64) for name in ("mono", _WAITING))
+    seconds, total = 0.0, 0.0
+    for window in side.windows.values():
+        inside = (mono >= window.load_start + window.warmup) & (mono <= window.load_end)
+        if np.count_nonzero(inside) > 1:
+            seconds += float(np.ptp(mono[inside]))
+            total += float(np.ptp(waited[inside]))
+    return total / seconds if seconds > 0 else None
