@@ -14,8 +14,8 @@ from aging.core.metrics import PRIMARY
 from aging.core.records import TREE, Reading, process_entity
 from aging.rejuvenation.kinds import policy_of
 from aging.rejuvenation.policies.never import NeverOptions
-from aging.rejuvenation.policies.threshold import ThresholdOptions
 from aging.rejuvenation.policies.periodic import Periodic
+from aging.rejuvenation.policies.threshold import ThresholdOptions
 from aging.runner.actions.restart import Restart
 from aging.runner.rejuvenator import Rejuvenator
 from aging.store.events import Event
