@@ -37,13 +37,18 @@ def derive(
     gate = (None if before is None else before.gate) if judge is None else judge(measured, findings)
     findings = replace(findings, gate=gate)
     write_findings(findings, measured.results.layout.findings)
-    if REPORT.installed:
-        from aging.report.html.page import write_report  # noqa: PLC0415 - an optional part
-
-        write_report(measured, findings, measured.results.layout.report)
-    else:
-        measured.results.layout.report.unlink(missing_ok=True)  # it is not of these findings
+    write_report(measured, findings, measured.results.layout.report)
     return findings
+
+
+def write_report(measured: Measured, findings: Findings, path: Path) -> None:
+    """Write the page where that part is installed; else remove an earlier one, which is not of these findings."""
+    if not REPORT.installed:
+        path.unlink(missing_ok=True)
+        return
+    from aging.report.html import page  # noqa: PLC0415 - an optional part
+
+    page.write_report(measured, findings, path)
 
 
 def vary(root: Path, asked: Asked, given: Mapping[str, Any]) -> tuple[Settings, Findings]:

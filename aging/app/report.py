@@ -38,6 +38,16 @@ def write_page(root: Path, path: Path | None = None) -> Path:
     return target
 
 
+def write_all_figures(root: Path, folder: Path) -> Path:
+    """Write every figure into ``folder``, all or none; the page that lists them."""
+    from aging.findings.series import Measured  # noqa: PLC0415 - pandas
+    from aging.report.figures import INDEX, write_figures  # noqa: PLC0415 - matplotlib
+
+    results = open_results(root)
+    write_figures(Measured(results), _current(results) or _computed(results), folder)
+    return folder / INDEX
+
+
 def table_text(root: Path, format: str) -> str:
     """The tables of a result directory in one of the formats of :data:`TABLES`; nothing is written."""
     results = open_results(root)

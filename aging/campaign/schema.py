@@ -656,7 +656,11 @@ class Campaign(Table):
         0.0, description='start of the load that the analysis leaves out; `"auto"` finds its end from the data'
     )
     replicas: int = Field(
-        1, ge=1, le=1000, description="number of runs of every deployment, each with a different seed"
+        1,
+        ge=1,
+        le=1000,
+        description="number of runs of every deployment, each with a different seed; 3 rather than 2, whose pooled "
+        "interval is wide",
     )
     order: Literal["round-robin", "random"] = Field(
         "round-robin",

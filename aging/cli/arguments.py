@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from aging.core.output_path import path_problem
+from aging.core.output_path import folder_problem, path_problem
 from aging.core.quantities import parse_duration, parse_size
 from aging.core.web import Address
 from aging.findings.asked import Limit
@@ -76,6 +76,15 @@ def output_file(text: str) -> Path:
     if problem is not None:
         raise argparse.ArgumentTypeError(problem)
     return Path(text)
+
+
+def output_folder(text: str) -> Path:
+    """A path where a folder is, or can be made."""
+    path = Path(text)
+    problem = folder_problem(path) if text else "an empty name; name a folder"
+    if problem is not None:
+        raise argparse.ArgumentTypeError(problem)
+    return path
 
 
 def warmup(text: str) -> float | str:

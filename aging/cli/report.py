@@ -4,6 +4,7 @@
   aging report results/real-runtimes --output page.html
   aging report results/real-runtimes --format markdown   prints tables: verdicts, indicators, controls, problems
   aging report results/real-runtimes --format latex --output tables.tex
+  aging report results/real-runtimes --figures figures   every figure as SVG, PNG and PDF, its data as CSV
 
 The findings are those of findings.json where this release computed them, else they are computed anew; `aging analyze`
 always computes them.
@@ -14,9 +15,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aging.cli.arguments import output_file
+from aging.cli.arguments import output_file, output_folder
 from aging.core.blas_threads import one_thread
-from aging.core.errors import ExitCode
+from aging.core.errors import ExitCode, Mistake, MistakesError
 from aging.core.parts import REPORT
 
 _HTML = "html"
@@ -31,13 +32,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=_HTML,
         help="html: the page; markdown, latex: its tables, printed where no --output is given; default: html",
     )
+    parser.add_argument(
+        "--figures",
+        type=output_folder,
+        metavar="FOLDER",
+        help="write every figure there as SVG, PNG and PDF and its data as CSV, with index.html, in place of the page",
+    )
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
-    from aging.app.report import table_text, write_page, write_tables
+    if options.figures is not None and (options.output is not None or options.format != _HTML):
+        raise MistakesError("aging report", [Mistake("--figures", "is without --output and --format; give it alone")])
+    from aging.app.report import table_text, write_all_figures, write_page, write_tables
 
-    if options.format == _HTML:
+    if options.figures is not None:
+        REPORT.require("figures")
+        print(write_all_figures(options.directory, options.figures))
+    elif options.format == _HTML:
         REPORT.require("the page")
         print(write_page(options.directory, options.output))
     elif options.output is None:

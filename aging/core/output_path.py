@@ -1,4 +1,4 @@
-"""Whether a file can be written where a user wants it, known before the work that makes its content."""
+"""Whether a file, or a folder of them, can be written where a user wants it, known before the work that makes it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,16 @@ def path_problem(path: Path) -> str | None:
         return _problem(path)
     except (OSError, ValueError) as error:  # a name that is too long, a NUL
         return f"{path}: {error.strerror if isinstance(error, OSError) else error}; name another file"
+
+
+def folder_problem(path: Path) -> str | None:
+    """Why no files can be written into a folder ``path``, which is made if need be; None if they can."""
+    try:
+        if path.exists() and not path.is_dir():
+            return f"{path} is a file; name a folder"
+        return path_problem(path / "file")
+    except (OSError, ValueError) as error:
+        return f"{path}: {error.strerror if isinstance(error, OSError) else error}; name another folder"
 
 
 def _problem(path: Path) -> str | None:

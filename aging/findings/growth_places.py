@@ -35,7 +35,7 @@ _ONSET_SHARE = 0.05
 _OLDER_SECONDS = 5.0
 """A process is older than the watch if it began so long before its first reading."""
 
-_KINDS: Mapping[str, MemoryKind] = {
+KINDS: Mapping[str, MemoryKind] = {
     "process_heap_bytes": "heap",
     "process_anonymous_mapping_bytes": "anonymous mappings",
     "process_stack_bytes": "stacks",
@@ -259,10 +259,10 @@ def _onset(life: Life) -> float | None:
 
 def _kinds(late: _Late, footprint: pd.DataFrame) -> Iterator[KindGrowth]:
     """The growth by kind of mapping, the largest first."""
-    slopes = {kind: late.slope(footprint, name) for name, kind in _KINDS.items()}
+    slopes = {kind: late.slope(footprint, name) for name, kind in KINDS.items()}
     known = {kind: slope for kind, slope in slopes.items() if slope is not None}
     whole = sum(known.values())
-    if len(known) == len(_KINDS) and whole > 0:
+    if len(known) == len(KINDS) and whole > 0:
         for kind, slope in sorted(known.items(), key=lambda item: -item[1]):
             yield KindGrowth(kind, slope * _HOUR, slope / whole)
 

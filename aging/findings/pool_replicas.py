@@ -201,7 +201,7 @@ def _pooled(
         current_ci_per_unit=(per_unit.low, per_unit.high) if per_unit else None,
         share=None,  # neither are bounds of a share, nor counts of steps
         steps=None,
-    ).with_notes([*decision.notes, *notes, *_few(per_hour)])
+    ).with_notes([*decision.notes, *notes, *_few(per_hour, now)])
     return finding, weights
 
 
@@ -230,9 +230,9 @@ def _pool(single: Sequence[Finding], per: str, rate: str = "") -> Pooled | None:
     return pool(slopes, errors, method="hartung-knapp")
 
 
-def _few(slope: Pooled | None) -> list[Note]:
+def _few(*pooled: Pooled | None) -> list[Note]:
     """Why the interval of two replicas is so wide."""
-    if slope is None or len(slope.weights) != _FEWEST or not slope.se:
+    if not any(one is not None and len(one.weights) == _FEWEST and one.se > 0 for one in pooled):
         return []
     message = (
         "Two replicas leave 1 degree of freedom: the interval of their pooled rate is about "

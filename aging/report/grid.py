@@ -26,15 +26,27 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A title and rows of as many cells each. What is wider than the console is cut."""
+    """A title and rows of as many cells each.
+
+    In a console that is too narrow the columns with the heads ``spare`` are left out, the first of them first; what is
+    wider even then is cut.
+    """
 
     title: Cell
     rows: Sequence[Sequence[Cell]]
+    spare: Sequence[str] = ()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        widths = [max(cell_len(cell.text) for cell in column) for column in zip(*self.rows, strict=True)]
+        columns = list(zip(*self.rows, strict=True))
+        widths = [max(cell_len(cell.text) for cell in column) for column in columns]
+        for head in self.spare:
+            if sum(widths) + _GAP * (len(widths) - 1) <= options.max_width:
+                break
+            place = next((place for place, column in enumerate(columns) if column[0].text == head), None)
+            if place is not None:
+                del columns[place], widths[place]
         yield from _line([(self.title, cell_len(self.title.text))], console, options)
-        for row in self.rows:
+        for row in zip(*columns, strict=True):
             yield from _line(zip(row, widths, strict=True), console, options)
 
 

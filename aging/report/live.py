@@ -30,7 +30,14 @@ def table(name: str, snapshot: Snapshot) -> Grid:
         (*_title_cells(run, snapshot.now), *(_load_cells(run) if loaded else ()), *_memory_cells(run))
         for run in snapshot.runs
     ]
-    return Grid(Cell(headline(name, snapshot), "bold"), [head, *rows])
+    return Grid(Cell(headline(name, snapshot), "bold"), [head, *rows], _spare(snapshot))
+
+
+def _spare(snapshot: Snapshot) -> Sequence[str]:
+    """The columns that a narrow terminal does without, the first one first; a count is not left out while it counts."""
+    none = {kind: not any(run.requests.get(kind) for run in snapshot.runs) for kind in ("error", "dropped")}
+    zero = [head for head, kind in (("dropped", "dropped"), ("errors", "error")) if none[kind]]
+    return ["95 %", "since load", "since start", _LOAD_COLUMNS[-1], *zero, "requests"]
 
 
 def _left(*columns: str) -> tuple[Cell, ...]:

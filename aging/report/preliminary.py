@@ -22,6 +22,7 @@ from aging.stats.trend_tests.base import TrendTest
 from aging.store.results import open_results
 
 _HOUR = 3600.0
+_OF_RUNNING = frozenset(("run_short",))  # that a run has no end yet
 _UNENDED = ("preparing", "running", "draining")
 
 
@@ -43,14 +44,14 @@ def judge(job: Mapping[str, Any]) -> dict[str, Any]:
             measured_seconds=max((one.load_end - one.load_start for one in measured.windows.values()), default=0.0),
             headline=headline.text,
             tone=headline.tone,
-            judged=[_judged(one) for one in findings.findings if not one.deployment.startswith(f"{HARNESS}/")],
+            judged=[_judged(one, final=final) for one in servers],
             problems=list(_problems(findings, final=final)),
             controls=_controls(findings),
         )
     )
 
 
-def _judged(finding: Finding) -> Judged:
+def _judged(finding: Finding, *, final: bool) -> Judged:
     rate, interval = finding.slope_per_hour, finding.ci_per_hour
     if finding.current_per_hour is not None:
         rate, interval = finding.current_per_hour, finding.current_ci_per_hour
@@ -71,7 +72,7 @@ def _judged(finding: Finding) -> Judged:
         earliest_seconds=None if outlook is None else _seconds(outlook.earliest_hours),
         latest_seconds=None if outlook is None else _seconds(outlook.latest_hours),
         outlook=finding_sentence(finding),
-        open=list(finding.notes),
+        open=[str(note) for note in finding.noted() if final or note.code not in _OF_RUNNING],
     )
 
 

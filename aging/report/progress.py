@@ -49,8 +49,8 @@ class Tail:
     def new_rows(self) -> Iterator[dict[str, Any]]:
         """Whole rows not returned before, oldest first."""
         if self._changed():
-            listed = {name.removesuffix(SEALED).removesuffix(LIVE) for name in os.listdir(self._folder)}
-            self._seen = {name for name in listed if name[:1].isdigit()}
+            hours = [name for name in os.listdir(self._folder) if name.endswith((SEALED, LIVE)) and name[:1].isdigit()]
+            self._seen = {name.removesuffix(SEALED).removesuffix(LIVE) for name in hours}
         names = sorted(name for name in {*self._seen, *self._followed} if name > self._done)
         for name in names:
             if name not in self._followed:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from aging.core.clock import Stamp
 from aging.core.metrics import PRIMARY, is_engine_series
 from aging.core.openmetrics import Family, Own, exposition, gauge, states
 from aging.findings.types import Verdict
@@ -28,14 +27,13 @@ _AGES = frozenset(("aging", "exhausted", "capped"))
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """Everything that is exported, at ``now``."""
+    """Everything that is exported."""
 
     about: About
     snapshot: Snapshot
     series: Mapping[RunKey, RunSeries]
     deaths: Mapping[RunKey, int]
     verdict: VerdictSoFar | None
-    now: Stamp
     own: Own
     clients: int
     gone: bool

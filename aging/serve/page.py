@@ -172,19 +172,29 @@ def verdict(found: VerdictSoFar | None, due: str) -> str:
     when = (
         f"{kind}, computed {utc(found.computed):%Y-%m-%d %H:%M:%S} UTC from {readable_duration(found.measured_seconds)}"
     )
-    caution = "" if found.final else " Looked at again and again, a verdict may change: the one at the end counts."
-    shown = [one for one in found.judged if one.indicator == PRIMARY or _notable(one)]
+    caution = "" if found.final else "Looked at again and again, a verdict may change: the one at the end counts. "
+    shown = _shown(found.judged)
     rest = [one for one in found.judged if one not in shown]
     return "".join(
         (
             f'<p class="headline {found.tone}">{text_of(text)}</p>',
-            f'<p class="verdict-when">{text_of(when)} of measurement.{text_of(caution)} {text_of(due)}</p>',
+            f'<p class="verdict-when">{text_of(f"{when} of measurement. {caution}{due}")}</p>',
             _judged_table(shown),
             _rest(rest),
             f'<p class="note">{text_of(found.controls)}</p>' if found.controls else "",
             _problems(found.problems),
         )
     )
+
+
+def _shown(judged: Sequence[Judged]) -> Sequence[Judged]:
+    """Memory of every deployment; further indicators that age where memory does not, or that reach a limit."""
+    memory = {one.deployment for one in judged if one.indicator == PRIMARY and _notable(one)}
+    return [
+        one
+        for one in judged
+        if one.indicator == PRIMARY or (_notable(one) and (one.deployment not in memory or one.answer == "exhausts"))
+    ]
 
 
 def _notable(one: Judged) -> bool:
@@ -300,11 +310,13 @@ def _short(value: Any) -> str:
 
 def logs(titles: Sequence[str]) -> str:
     """A place per run for the end of its server's log."""
-    return "".join(
-        f'<details><summary>{text_of(title, _MOST_NAME)} <span class="sub" id="log-of-{number}"></span></summary>'
-        f'<pre id="log-{number}" tabindex="0" role="region" aria-label="Log of {text_of(title, _MOST_NAME)}"></pre>'
-        "</details>"
-        for number, title in enumerate(titles)
+    return "".join(_log(number, text_of(title, _MOST_NAME)) for number, title in enumerate(titles))
+
+
+def _log(number: int, title: str) -> str:
+    return (
+        f'<details><summary>{title} <span class="sub" id="log-of-{number}"></span></summary>'
+        f'<pre id="log-{number}" tabindex="0" role="region" aria-label="Log of {title}"></pre></details>'
     )
 
 

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 
-from aging.core.clock import Stamp
 from aging.core.errors import ResultsError
 from aging.core.openmetrics import CONTENT_TYPE, Own
 from aging.core.tasks import cancel_all
@@ -259,7 +258,6 @@ class LiveServer:
             series={key: run.series for key, run in followed.runs.items()},
             deaths=followed.journal.deaths,
             verdict=self._verdicts.last,
-            now=Stamp.now(),
             own=Own.now(),
             clients=self.web.clients,
             gone=followed.gone,

@@ -110,7 +110,7 @@ def _request_rows() -> list[dict[str, Any]]:
     rows = []
     for second in range(_HOUR):
         sent = MONO + second + 0.3
-        told = {
+        told: dict[str, Any] = {
             "index": second,
             "generation": 1,
             "scheduled": sent,

@@ -26,6 +26,8 @@ from analysis.methods.signals import ar1
 from analysis.methods.study import conduct, generator, on_all_cores, progress
 
 REPLICATES, _QUICK = 200, 6
+RUNS = {1: REPLICATES, 3: REPLICATES, 5: REPLICATES // 5}
+"""How many campaigns are compared, by the number of runs on each side."""
 SECONDS, WARMUP, GRID, RATE = 600.0, 60.0, 2.0, 4.0
 ENGINE = 10
 LEVEL = 0.1
@@ -169,7 +171,7 @@ def _trial(rng: np.random.Generator, case: str, runs: int) -> list[Difference]:
 def _rows(cell: tuple[str, int, bool]) -> list[dict[str, object]]:
     case, runs, full = cell
     rng = generator("comparison", case, runs)
-    trials = [_trial(rng, case, runs) for _ in range(REPLICATES if full else _QUICK)]
+    trials = [_trial(rng, case, runs) for _ in range(RUNS[runs] if full else _QUICK)]
     rows: list[dict[str, object]] = []
     for name in dict.fromkeys(kind(one) for one in trials[0]):
         own = [one for trial in trials for one in trial if kind(one) == name and one.p is not None]
@@ -200,7 +202,7 @@ def _within(one: Difference, true: float) -> bool:
 
 def measure(full: bool) -> pd.DataFrame:
     """One row a case, number of runs and kind of quantity."""
-    cells = [(case, runs, full) for runs in (1, 3) for case in CASES]
+    cells = [(case, runs, full) for runs in RUNS for case in CASES]
     return pd.DataFrame([row for rows in on_all_cores(_rows, cells) for row in rows])
 
 

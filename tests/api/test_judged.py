@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -116,6 +118,7 @@ def test_a_changed_series_is_any_other_series() -> None:
 def test_a_series_with_attributes_of_its_own(tmp_path: Path) -> None:
     results, _ = committed("first-look")
     series = results.series("reference-leak", PRIMARY)
-    for attrs in ({"judged": 7}, {"judged": series.attrs["judged"]}, {}):
+    own: list[dict[Hashable | None, Any]] = [{"judged": 7}, {"judged": series.attrs["judged"]}, {}]
+    for attrs in own:
         series.attrs = attrs
         assert aging.trend(series).n == series.size

@@ -11,6 +11,7 @@ import pytest
 
 from aging.core.metrics import PRIMARY
 from aging.findings.series import Measured
+from aging.findings.types import Problem
 from aging.report.html.page import page, write_report
 from aging.store.results import open_results
 from tests.conftest import ROOT, Aging
@@ -129,15 +130,26 @@ def test_all_missing(build: Build) -> None:
     assert not re.search(r"\b(nan|NaN|None)\b", re.sub(r"<(script|style).*?</\1>", "", html, flags=re.DOTALL))
 
 
-def test_hundreds_of_generations(build: Build) -> None:
-    """No label for each: the marks are one path, and the journal has its first and its last."""
-    many = 300
+def test_a_thousand_generations(build: Build) -> None:
+    """No label for each: the marks are one path, the journal and the problems have their first and their last."""
+    many = 1000
     server = Server("many", restarts_at=tuple(4.0 * (n + 1) for n in range(many)))
-    results = build(Made([server], seconds=4 * many + 10, warmup=0.0))
-    html = page(Measured(results), findings_of([finding("many"), finding("many", indicator="process_fds")]))
+    results = build(Made([server], seconds=4 * many + 10, warmup=0.0, interval=60.0))
+    problems = [Problem("many", "died", f"death {n}", float(n)) for n in range(many)]
+    found = findings_of([finding("many"), finding("many", indicator="process_fds")], problems=problems)
+    html = page(Measured(results), found)
     assert html.count('class="note rejuvenated"') == 0
     assert html.count("<text") < 200
-    assert len(html) < 1_000_000
+    assert html.count("death ") == 100
+    assert len(html) < 600_000
+
+
+def test_a_hundred_runs(build: Build) -> None:
+    names = [f"server-{n}" for n in range(100)]
+    results = build(Made([Server(name, loaded=False) for name in names]))
+    html = page(Measured(results), findings_of([finding(name) for name in names]))
+    assert "36 more runs" in html
+    assert "The other 76 deployments" in html
 
 
 def test_a_page_is_written_whole_or_not_at_all(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

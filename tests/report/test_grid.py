@@ -60,3 +60,10 @@ def test_it_can_be_live() -> None:
     with Live(console=console, auto_refresh=False) as live:
         live.update(Grid(Cell("title"), [HEAD, *ROWS]), refresh=True)
     assert "1,234,567" in out.getvalue()
+
+
+def test_columns_that_a_narrow_console_does_without() -> None:
+    grid = Grid(Cell("title"), [HEAD, *ROWS], ("absent", "requests", "deployment"))
+    assert plain(grid, 40)[2] == "a                 1,234,567  ▁▂▃"
+    assert plain(grid, 25)[1:3] == ["deployment        course", "a                 ▁▂▃"]
+    assert plain(grid, 10)[2] == "▁▂▃"

@@ -501,7 +501,7 @@ def test_map(four: Results) -> None:
     fds = finding("llama-default", "aging", indicator="process_fds", slope_per_hour=12.0, ci_per_hour=(11.0, 13.0))
     engine = finding("llama-default", indicator="engine_queue")
     text = read(four, findings_of([*QUICK, fds, engine])).text("map")
-    assert "process_fds not measured ↗ aging, +12/h not measured not measured" in text
+    assert "process_fds not measured ↗ aging, +12 not measured not measured" in text
     assert text.index("process_anon_swap_bytes") < text.index("process_fds") < text.index("engine_queue")
     assert "Series of the engines' metrics (1)" in text
 
@@ -567,14 +567,16 @@ def test_replicas_as_a_forest(build: Build) -> None:
         ReplicaEstimate(n, 30, "aging", rate * MIB, (rate * MIB - MIB, rate * MIB + MIB), None, None, 0.5)
         for n, rate in ((1, 10.0), (2, 12.0))
     ]
+    note = "Two replicas have one degree of freedom."
     pooled = finding("twice", "aging", replicas=2, by_replica=each, disagreement=87.0)
+    pooled = replace(pooled, notes=(note,), note_codes=("few_replicas",))
     html = page(Measured(build(Made([Server("twice", replicas=2)]))), findings_of([pooled]))
     assert 'data-figure="forest"' in html
     outline = Outline()
     outline.feed(html)
     text = outline.text("deployments")
     assert "I² 87 %" in text
-    assert "one degree of freedom" in text
+    assert note in text
     assert "Its 2 replicas disagree (I² 87 %)" in outline.text("decision")
 
 

@@ -61,6 +61,17 @@ def test_tail_across_seal(tmp_path: Path) -> None:
     late.close()
 
 
+def test_an_hour_that_is_being_sealed(tmp_path: Path) -> None:
+    (tmp_path / "20261101T03.live.jsonl").write_text('{"k":0}\n')
+    tail = Tail(tmp_path, ("k",))
+    assert [row["k"] for row in tail.new_rows()] == [0]
+    (tmp_path / "20261101T03.parquet.4711.tmp").touch()
+    assert list(tail.new_rows()) == []
+    (tmp_path / "20261101T03.002.live.jsonl").write_text('{"k":1}\n')  # a resumed runner, in the same hour
+    assert [row["k"] for row in tail.new_rows()] == [1]
+    tail.close()
+
+
 def test_folder_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed, listdir = list[Path](), os.listdir
 

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aging.core.openmetrics import Own
 from aging.core.web import Address
+from aging.report.preliminary import judge
+from aging.report.verdict_so_far import VerdictSoFar
+from aging.serve.campaign import Followed
+from aging.serve.metrics import Exported
 from aging.serve.server import LiveServer, Serving
 from aging.store.layout import Layout
 
@@ -26,6 +31,17 @@ class Answer:
     @property
     def text(self) -> str:
         return self.body.decode()
+
+
+def exported(root: Path) -> str:
+    """What is exported of a campaign, with the verdict on it."""
+    followed = Followed(Layout(root))
+    followed.read()
+    verdict = VerdictSoFar.of_json(json.loads(json.dumps(judge({"root": str(root)}))))
+    series = {key: run.series for key, run in followed.runs.items()}
+    snapshot, deaths = followed.snapshot(), followed.journal.deaths
+    followed.close()
+    return Exported(followed.about, snapshot, series, deaths, verdict, Own.now(), 1, gone=False).openmetrics()
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -160,3 +160,11 @@ def test_unequal_spreads() -> None:
     assert pooled.slope == pytest.approx(1.0)
     assert np.isfinite(pooled.low)
     assert pooled.tau2 == 0.0
+
+
+def test_two_replicas_pool_to_the_documented_interval() -> None:
+    """docs/methods.md#few-replicas."""
+    limits = np.array([[1039.0, 1118.0], [1068.0, 1200.0]])
+    pooled = pool(limits.mean(axis=1), np.diff(limits, axis=1)[:, 0] / (2 * 1.96), method="hartung-knapp")
+    assert (round(pooled.low, -1), round(pooled.high, -1)) == (760.0, 1440.0)
+    assert limits[0, 0] < pooled.slope < limits[1, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from aging.core.errors import Mistake
@@ -174,6 +175,7 @@ def _remarks(
         if source.running:
             text = f"{source.label} has no recorded end: it is compared as far as it was sampled."
             yield Remark("running", text, warning=True)
+    yield from _problems(found, faced)
     for side in dict.fromkeys(side for one in faced for side in (one.baseline, one.other)):
         for run in side.broken:
             text = f"{side.source.label}: replica {run.replica} of {side.name} is broken and left out: "
@@ -202,7 +204,7 @@ def _remarks(
         yield Remark(
             "one_run",
             "One run on a side: the intervals hold what varies within a run. What varies from run to run (the start of "
-            "the server, the neighbors on the host) is not in them; replicas = 3 or more measures it.",
+            "the server, the neighbors on the host) is not in them; replicas = 5 measures it.",
         )
     if not any(one.indicator == PRIMARY for group in quantities.values() for one in group):
         yield Remark("no_memory", f"Neither memory ({PRIMARY}) of a deployment could be compared.", warning=True)
@@ -211,6 +213,19 @@ def _remarks(
         shown = ", ".join(f"{name} of {label}" for label, name in left[:_MOST_NAMES])
         more = f" and {len(left) - _MOST_NAMES} more" if left[_MOST_NAMES:] else ""
         yield Remark("unmatched", f"Without a counterpart, and not compared: {shown}{more}.")
+
+
+def _problems(found: Sequence[Source], faced: Sequence[Facing]) -> Iterator[Remark]:
+    """The faults of the measurements of what is compared, by kind: they weaken the differences as well."""
+    compared = {(side.source.label, side.name) for one in faced for side in (one.baseline, one.other)}
+    for source in found:
+        own = [one for one in source.findings.problems if (source.label, one.deployment or "") in compared]
+        own += [one for one in source.findings.problems if one.deployment is None]
+        if own:
+            kinds = Counter(one.kind for one in own)
+            listed = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in kinds.most_common())
+            text = f"{source.label} has problems of the measurement: {listed}. Its report shows them."
+            yield Remark("problems", text, warning=True)
 
 
 def _busier(faced: Sequence[Facing]) -> Iterator[Remark]:

@@ -58,7 +58,7 @@ def served(faced: Facing) -> Iterator[Quantity]:
     same = {replica for replica in mine.keys() & theirs.keys() if same_schedule(faced, replica)}
     for indicator, amounts in ((ANSWERS, _ones), (OUTPUT_TOKENS, _tokens)):
         first, second = (_pooled(runs.values(), _rate(amounts)) for runs in (mine, theirs))
-        if first is not None and second is not None:
+        if first is not None and second is not None and (first.value > 0 or second.value > 0):
             paired = same == mine.keys() == theirs.keys()
             found = _paired(mine, theirs, amounts) if paired else difference(first, second)
             yield Quantity(indicator, "per_second", first, second, found, relevant_level(indicator, first.value))

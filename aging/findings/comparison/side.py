@@ -14,7 +14,7 @@ from aging.findings.comparison.types import Measurement
 from aging.findings.current_findings import current_findings
 from aging.findings.run_validity import validities
 from aging.findings.series import Measured, Series, Window
-from aging.findings.types import RunValidity
+from aging.findings.types import Findings, RunValidity
 from aging.stats.trend_tests.base import TrendTest
 from aging.store.manifest import ManifestDeployment
 from aging.store.results import Results
@@ -39,10 +39,14 @@ class Source:
         return {(run.deployment, run.replica): run for run in validities(self.results)}
 
     @cached_property
+    def findings(self) -> Findings:
+        """The findings as they are now; nothing is written."""
+        return current_findings(self.measured, self.tests)
+
+    @cached_property
     def verdicts(self) -> Mapping[tuple[str, str], str]:
         """The verdict of the findings, by deployment and indicator."""
-        found = current_findings(self.measured, self.tests).findings
-        return {(one.deployment, one.indicator): one.verdict for one in found}
+        return {(one.deployment, one.indicator): one.verdict for one in self.findings.findings}
 
     @cached_property
     def _sides(self) -> dict[str, Side]:

@@ -44,6 +44,17 @@ def envelope(t: Floats, y: Floats, width: float) -> tuple[Floats, Floats, Floats
     return np.insert(middles, after, at), np.insert(low, after, np.nan), np.insert(high, after, np.nan)
 
 
+def extremes(t: Floats, y: Floats, width: float) -> tuple[Floats, Floats]:
+    """The values, of many the least and the greatest of every cell of ``width``, in order of time; ``y`` is finite."""
+    if not t.size or t.size <= 2 * ((t[-1] - t[0]) / width + 1):
+        return t, y
+    place, first = _cells(t, width)
+    order = np.lexsort((y, place))
+    last = np.append(first[1:], t.size) - 1
+    kept = np.unique(np.concatenate([order[first], order[last]]))
+    return t[kept], y[kept]
+
+
 def quantiles(t: Floats, y: Floats, width: float, wanted: Sequence[float]) -> tuple[Floats, Sequence[Floats]]:
     """Quantiles of each cell of ``width`` that has values, at the cell's middle; NaN in gaps between cells.
 

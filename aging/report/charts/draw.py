@@ -131,6 +131,7 @@ def _forest(forest: Forest, axes: Axes, palette: Palette) -> None:
         if row.pooled and row.low is not None and row.high is not None and row.value is not None:
             corners = [(row.low, place), (row.value, place + 0.25), (row.high, place), (row.value, place - 0.25)]
             axes.fill(*zip(*corners, strict=True), color=color, linewidth=0)
+            axes.plot([row.value], [place], marker="D", markersize=3.5, color=color)  # an interval may be a hair wide
             continue
         if row.low is not None and row.high is not None:
             axes.plot([row.low, row.high], [place, place], color=color, linewidth=1.6)
@@ -182,7 +183,7 @@ def _heat_map(figure: HeatMap, axes: Axes, palette: Palette) -> None:
                 shade = 0.1 + 0.5 * cell.strength
                 axes.fill_between(width, down + 0.04, down + 0.96, color=colors[cell.tone], alpha=shade, linewidth=0)
             axes.text(
-                across + 0.5, down + 0.5, cell.text, ha="center", va="center", fontsize=_SIZE - 2, color=palette.ink
+                across + 0.5, down + 0.5, cell.text, ha="center", va="center", fontsize=_SIZE - 2.5, color=palette.ink
             )
     axes.set_xlim(0, max(len(figure.columns), 1))
     axes.set_ylim(max(len(figure.rows), 1), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aging.core.records import HARNESS
 from aging.findings.types import Finding
 from aging.report.charts.chart import Estimate, Forest
 from aging.report.charts.key import figure_key
@@ -25,7 +26,11 @@ def replica_forest(finding: Finding) -> Forest | None:
 
 def deployment_forest(findings: Sequence[Finding], indicator: str) -> Forest | None:
     """The rates of one indicator of all deployments, replicas above their pooled rate; None where there are none."""
-    chosen = [one for one in findings if one.indicator == indicator and one.slope_per_hour is not None]
+    chosen = [
+        one
+        for one in findings
+        if one.indicator == indicator and one.slope_per_hour is not None and not one.deployment.startswith(HARNESS)
+    ]
     if not chosen:
         return None
     rows: list[Estimate] = []

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from aging.core import format
+from aging.core.metrics import PRIMARY
 from aging.findings.types import Finding
 from aging.report.charts.chart import Cell, HeatMap
 from aging.report.charts.key import figure_key
@@ -21,7 +22,7 @@ _TONES = frozenset({"good", "bad", "warn", "mute"})
 def heat_map(findings: Sequence[Finding], deployments: Sequence[str], indicators: Sequence[str] = ()) -> HeatMap | None:
     """Indicators by ``deployments``; those ``indicators``, or all that any of them has. None where there are none."""
     by_place = {(one.deployment, one.indicator): one for one in findings if one.deployment in set(deployments)}
-    rows = list(indicators) or list(dict.fromkeys(indicator for _, indicator in by_place))
+    rows = list(indicators) or list(dict.fromkeys([PRIMARY, *(indicator for _, indicator in by_place)]))
     rows = [indicator for indicator in rows if any((name, indicator) in by_place for name in deployments)]
     if not rows:
         return None

@@ -235,7 +235,7 @@ def _rates(series: Series, start: float, finding: Finding) -> Iterable[tuple[Lin
         line, band = _through(
             series.t[recent], series.y[recent], start, current, finding.current_ci_per_hour, f"now {text} [{limits}]"
         )
-        yield Line(line.label, "current", line.t, line.y), band and Band(band.label, "current", *_of(band))
+        yield Line(line.label, "current", line.t, line.y), band and Band("now, 95 % interval", "current", *_of(band))
 
 
 def _of(band: Band) -> tuple[Floats, Floats, Floats]:
@@ -253,7 +253,7 @@ def _through(  # noqa: PLR0913, PLR0917 - a line and what is written beside it
     if interval is None:
         return line, None
     low, high = (level + bound / 3600 * (at - middle) for bound in interval)
-    return line, Band("95 % interval", "fit", at + start, np.minimum(low, high), np.maximum(low, high))
+    return line, Band("slope, 95 % interval", "fit", at + start, np.minimum(low, high), np.maximum(low, high))
 
 
 def _limits(

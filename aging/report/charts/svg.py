@@ -39,6 +39,9 @@ _COLUMN = 2.5
 """User units; of more values than columns the least and the greatest of each are drawn."""
 
 _MOST_LABELLED = 6
+_LEAST_HALF = 3.0
+"""User units: an interval may be a hair wide, its diamond must be seen."""
+
 _CHARACTER = 6.4
 _ROW, _HEAD = 24.0, 26.0
 _LABEL_CHARACTERS = 30
@@ -214,11 +217,8 @@ def _area(band: Band, box: _Box) -> str:
 def _pieces(values: Floats) -> Iterator[tuple[int, int]]:
     """Where the unbroken parts begin and end."""
     known = np.isfinite(values)
-    if known.all():
-        yield 0, values.size
-        return
-    edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0))
-    yield from edges.reshape(-1, 2).tolist()
+    edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0)).tolist()
+    yield from zip(edges[::2], edges[1::2], strict=True)
 
 
 def _thinned(t: Floats, y: Floats, box: _Box) -> tuple[Floats, Floats]:
@@ -287,7 +287,8 @@ def _row(row: Estimate, x: Callable[[float], float], y: float) -> str:
     drawn = ""
     known = [value for value in (row.low, row.high) if _known(value)]
     if row.pooled and row.value is not None and len(known) == 2:
-        low, middle, high = x(known[0]), x(row.value), x(known[1])
+        middle = x(row.value)
+        low, high = min(x(known[0]), middle - _LEAST_HALF), max(x(known[1]), middle + _LEAST_HALF)
         corners = f"M{low:.1f} {y:g}L{middle:.1f} {y - 6:g}L{high:.1f} {y:g}L{middle:.1f} {y + 6:g}z"
         return f'<path class="diamond" d="{corners}"/>'
     if len(known) == 2:

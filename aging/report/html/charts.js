@@ -74,9 +74,13 @@ const AgingCharts = (() => {
     return (value < 0 ? MINUS : "") + short;
   }
 
-  function written(unit, value) {
+  // Four digits, or as many as tell values apart that differ by a hundredth of what is shown.
+  function written(unit, value, shown) {
     const [factor, name] = scaleOf(unit, Math.abs(value));
-    return `${significant(value / factor)} ${name}${unit.suffix}`.trim();
+    const wanted = shown > 0 ? Math.ceil(2 - Math.log10(shown / factor)) : 0;
+    const usual = value ? 3 - Math.floor(Math.log10(Math.abs(value / factor))) : 0;
+    const text = wanted > usual ? fixed(value / factor, Math.min(wanted, 9)) : significant(value / factor);
+    return `${text} ${name}${unit.suffix}`.trim();
   }
 
   function clockText(seconds, fine) {
@@ -235,7 +239,7 @@ const AgingCharts = (() => {
       const grid = { stroke: () => color("--rule"), width: 1 };
       return {
         ...this.size(),
-        padding: [24, 12, 0, 0],
+        padding: [figure.log ? 10 : 24, 12, 0, 0],
         legend: { show: false },
         cursor: {
           sync: { key: figure.clock, scales: ["x", null], filters: { pub: (kind) => kind === "mousemove" || kind === "mouseleave" } },
@@ -262,8 +266,8 @@ const AgingCharts = (() => {
             grid: { show: false },
             border: { show: true, stroke: () => color("--rule"), width: 1 },
             space: 64,
-            size: 28,
-            labelSize: 16,
+            size: 24,
+            labelSize: 18,
             labelGap: 0,
             labelFont: font(),
             label: (u) => chart.timeLabel(),
@@ -278,6 +282,7 @@ const AgingCharts = (() => {
             size: (u, values) => axisSize(u, values),
             incrs: figure.log ? undefined : (u, axis, low, high) => chart.valueIncrements(low, high),
             values: (u, splits) => chart.valueTexts(splits),
+            ...(figure.log ? { filter: round, grid: { ...grid, filter: round } } : {}),
           },
         ],
         series: [
@@ -358,7 +363,7 @@ const AgingCharts = (() => {
     valueTexts(splits) {
       const { unit, log } = this.model.figure;
       const { min, max } = this.plot ? this.plot.scales.y : { min: 0, max: 1 };
-      if (log) return splits.map((one) => (isRound(one, max / min) ? written(unit, one) : ""));
+      if (log) return splits.map((one) => (one === null ? "" : written(unit, one)));
       const [factor] = this.valueScale(min, max);
       const count = splits.length > 1 ? decimals((splits[1] - splits[0]) / factor) : 2;
       return splits.map((one) => fixed(one / factor, count));
@@ -498,8 +503,10 @@ const AgingCharts = (() => {
         return at === null || at === undefined ? null : u.data[place][at];
       });
       if (found.some((one) => one === null || one === undefined)) return "";
-      const unit = this.model.figure.unit;
-      return entry.band ? `${written(unit, found[1])} to ${written(unit, found[0])}` : written(unit, found[0]);
+      const { unit, log } = this.model.figure;
+      const shown = log ? 0 : u.scales.y.max - u.scales.y.min;
+      const texts = found.map((one) => written(unit, one, shown));
+      return entry.band ? `${texts[1]} to ${texts[0]}` : texts[0];
     }
 
     eventsNear(u, seconds) {
@@ -605,10 +612,13 @@ const AgingCharts = (() => {
     context.stroke();
   }
 
-  function isRound(value, reach) {
-    const power = 10 ** Math.floor(Math.log10(value) + 1e-9);
-    const first = Math.round(value / power);
-    return Math.abs(value / power - first) < 1e-6 && (first === 1 || (reach < 100 && (first === 3 || first === 2 || first === 5)));
+  // Of a logarithmic axis 1 and 10, over two decades or less 3 and 30 as well.
+  function round(u, splits) {
+    const { min, max } = u.scales.y;
+    return splits.map((value) => {
+      const first = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
+      return Math.abs(first - 1) < 1e-6 || (max / min <= 100 && Math.abs(first - 3) < 1e-6) ? value : null;
+    });
   }
 
   function axisSize(u, values) {

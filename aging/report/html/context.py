@@ -22,6 +22,7 @@ from aging.store.manifest import Manifest
 from aging.store.results import Results
 
 _ADDRESS = 40
+_MOST_DRAWN = 64
 
 
 @dataclass(frozen=True)
@@ -65,22 +66,33 @@ class Context:
         """Whether any deployment has more than one run."""
         return len(self.runs) > len(self.results.deployments)
 
+    @property
+    def drawn(self) -> Sequence[tuple[str, int]]:
+        """The runs with a large plot of their own: the first 64, each plot takes some 20 KB."""
+        return self.runs[:_MOST_DRAWN]
+
     def rows_of_runs(self) -> Sequence[Sequence[tuple[str, int]]]:
-        """The runs by row of plots: a row per deployment where there are replicas, else one row."""
+        """The drawn runs by row of plots: a row per deployment where there are replicas, else one row."""
         if not self.replicated:
-            return [self.runs] if self.runs else []
-        return [[run for run in self.runs if run[0] == name] for name in self.results.deployments]
+            return [self.drawn] if self.drawn else []
+        rows = ([run for run in self.drawn if run[0] == name] for name in self.results.deployments)
+        return [row for row in rows if row]
+
+    @property
+    def undrawn(self) -> int:
+        """Runs without one."""
+        return len(self.runs) - len(self.drawn)
 
     @cached_property
     def memory(self) -> Mapping[tuple[str, int], Chart]:
         """The primary indicator of every run that has one."""
-        charts = {run: memory_chart(self.measured, *run, self.found.get((run[0], PRIMARY))) for run in self.runs}
+        charts = {run: memory_chart(self.measured, *run, self.found.get((run[0], PRIMARY))) for run in self.drawn}
         return {run: chart for run, chart in charts.items() if chart is not None}
 
     @cached_property
     def latency(self) -> Mapping[tuple[str, int], Chart]:
         """Times to first token of every run that has requests."""
-        charts = {run: latency_chart(self.measured, *run) for run in self.runs}
+        charts = {run: latency_chart(self.measured, *run) for run in self.drawn}
         return {run: chart for run, chart in charts.items() if chart is not None}
 
     @cached_property

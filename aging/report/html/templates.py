@@ -15,6 +15,7 @@ from aging.report import wording
 
 _LONGEST = 4000
 _LONGEST_NAME = 120
+_LONGEST_BRIEF = 600
 _TURNS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Control characters, which a page must not hold, and marks that turn the direction of the text after them."""
 
@@ -62,6 +63,7 @@ def environment() -> Environment:
         "probability": format.probability,
         "setting": lambda value, name: format.setting(name, value),
         "named": named,
+        "brief": lambda text: shortened(str(text), _LONGEST_BRIEF),
         "outcome": wording.outcome,
         "shown_name": wording.shown_name,
         "undecided": wording.undecided,

@@ -85,7 +85,7 @@ _MOST = 48
 _MOST_PLOTS = 400
 """Plots of the blocks of a page: each takes some 10 KB."""
 
-_FEW = 2
+_MOST_MARKS = 200
 _GROUPS = ("Memory", "Process", "Latency and objectives", "Engine")
 _MEMORY = ("process_anon", "process_rss", "process_heap", "process_vms", "process_uss", "device_", "process_stack")
 
@@ -168,11 +168,13 @@ def _plot(context: Context, finding: Finding) -> dict[str, Any] | None:
     if chart is None:
         return None
     chart = replace(chart, key=f"block-{chart.key}")  # memory is drawn above as well
+    many = f" · {len(chart.marks):,} events are not drawn" if len(chart.marks) > _MOST_MARKS else ""
+    chart = replace(chart, marks=()) if many else chart
     rate, limits = format.bounded(indicator, finding.slope_per_hour, finding.ci_per_hour, "h")
     note = rate if limits == format.NONE else f"{rate} [{limits}]"
     if finding.verdict not in AGES and finding.minimum_detectable_per_hour is not None:
         note += f" · detectable {format.size(indicator, finding.minimum_detectable_per_hour, 'h')}"
-    return {"finding": finding, "chart": chart, "svg": figure_svg(chart, MINIATURE), "note": Markup.escape(note)}
+    return {"finding": finding, "chart": chart, "svg": figure_svg(chart, MINIATURE), "note": Markup.escape(note + many)}
 
 
 def _forests(own: Sequence[Finding]) -> Iterator[tuple[Forest, Markup, Markup]]:
@@ -188,11 +190,9 @@ def _forests(own: Sequence[Finding]) -> Iterator[tuple[Forest, Markup, Markup]]:
 
 
 def _about_replicas(finding: Finding) -> Iterator[str]:
-    if finding.replicas == _FEW:
-        yield (
-            "Two replicas say little of how far runs differ: the pooled interval has one degree of freedom "
-            "(Hartung and Knapp), so it is many times wider than that of either replica. A third narrows it most."
-        )
+    """What two or three replicas can say, in the words of the finding's own note."""
+    coded = zip(finding.note_codes, finding.notes, strict=False)  # release 0.1 wrote notes without codes
+    yield from (note for code, note in coded if code == "few_replicas")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ _TEMPLATE = """
 <th scope="col" class="num">q</th><th scope="col" class="num">n</th></tr></thead>
 {% for deployment, findings in groups %}
 <tbody>
-<tr class="group"><th scope="rowgroup" colspan="9">{{ deployment }}</th></tr>
+<tr class="group"><th scope="rowgroup" colspan="9">{{ deployment | named }}</th></tr>
 {% for finding in findings %}
-<tr><th scope="row">{{ finding.indicator }}</th><td>{{ chip(finding.verdict) }}</td>
-<td class="sub">{{ finding.shape or NONE }}</td>
+<tr><th scope="row">{{ finding.indicator | named }}</th><td>{{ chip(finding.verdict) }}</td>
+<td class="sub">{{ (finding.shape or NONE) | named }}</td>
 <td class="num">{{ slope(finding.indicator, finding.slope_per_hour, "h", finding.ci_per_hour) }}</td>
 <td class="num">{{ interval(finding.indicator, finding.ci_per_hour, "h") }}</td>
 <td class="num">{{ slope(finding.indicator, finding.slope_per_request, "request") }}</td>
@@ -45,7 +45,7 @@ A counter (<code>_total</code>) is analyzed as its rate per second.</p>
 <th scope="col">Reason</th></tr></thead>
 <tbody>
 {% for one in unjudged %}
-<tr><td>{{ one.deployment }}</td><th scope="row">{{ one.series }}</th>
+<tr><td>{{ one.deployment | named }}</td><th scope="row">{{ one.series | named }}</th>
 <td class="num">{{ level(one.series, one.value) }}</td><td>{{ one.reason }}</td></tr>
 {% endfor %}
 </tbody>
@@ -59,9 +59,9 @@ A counter (<code>_total</code>) is analyzed as its rate per second.</p>
 {% for test in tests %}<th scope="col" class="num">{{ test | replace("_", " ") }}</th>{% endfor %}</tr></thead>
 {% for deployment, findings in groups %}
 <tbody>
-<tr class="group"><th scope="rowgroup" colspan="{{ 1 + tests | length }}">{{ deployment }}</th></tr>
+<tr class="group"><th scope="rowgroup" colspan="{{ 1 + tests | length }}">{{ deployment | named }}</th></tr>
 {% for finding in findings %}
-<tr><th scope="row">{{ finding.indicator }}</th>
+<tr><th scope="row">{{ finding.indicator | named }}</th>
 {% for test in tests %}<td class="num">{{ finding.tests.get(test) | probability }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody>

@@ -36,6 +36,8 @@ median {{ level("_seconds", all.median) }} · 95&nbsp;% below {{ level("_seconds
 {% endfor %}
 </div>
 {% endfor %}
+{% if undrawn %}<p class="note">{{ undrawn }} more runs are in <a href="#deployments">Deployments</a> alone.</p>
+{% endif %}
 """
 
 
@@ -62,6 +64,7 @@ class Latency(Section):
             since=SINCE[BASE],
             size="small" if context.replicated else "large",
             figure=figure_element,
+            undrawn=context.undrawn,
         )
 
 

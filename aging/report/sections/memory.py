@@ -35,6 +35,8 @@ _TEMPLATE = """
 {% endfor %}
 </div>
 {% endfor %}
+{% if undrawn %}<p class="note">{{ undrawn }} more runs are in <a href="#deployments">Deployments</a> alone.</p>
+{% endif %}
 """
 
 
@@ -49,7 +51,11 @@ class Memory(Section):
         shape = SMALL if context.replicated else LARGE
         rows = [[_plot(context, *run, shape) for run in row] for row in context.rows_of_runs()]
         size = "small" if context.replicated else "large"
-        return render(_TEMPLATE, rows=rows, size=size, figure=figure_element) if rows else Markup()
+        return (
+            render(_TEMPLATE, rows=rows, size=size, figure=figure_element, undrawn=context.undrawn)
+            if rows
+            else Markup()
+        )
 
 
 def _plot(context: Context, deployment: str, replica: int, shape: Shape) -> dict[str, Any]:

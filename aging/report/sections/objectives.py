@@ -1,16 +1,19 @@
-"""Objectives: attainment of every deployment, by class, over the whole window and at its ends."""
+"""Objectives: attainment of every deployment, by class: over the whole window, at its ends, and over time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from markupsafe import Markup
 
 from aging.core.format import objectives_text, readable_duration, request_rate, share
 from aging.findings.types import Attainment
+from aging.report.charts.latency import attainment_charts
+from aging.report.charts.svg import SMALL, figure_svg
 from aging.report.html.context import Context
+from aging.report.html.figure import figure_element
 from aging.report.html.templates import render
 from aging.report.sections.base import Section
 
@@ -36,7 +39,17 @@ out.</p>
 </tbody>
 {% endfor %}
 </table>{% endcall %}
+{% if plots %}
+<h3>Attainment over time</h3>
+<div class="plots small">
+{% for chart, svg in plots %}
+{{ figure(chart, svg, none, chart.notes | join(" ")) }}
+{% endfor %}
+</div>
+{% endif %}
 """
+
+_MOST_PLOTS = 60
 
 
 class Objectives(Section):
@@ -52,7 +65,9 @@ class Objectives(Section):
             return Markup()
         groups = [(name, [_row(one) for one in group]) for name, group in groupby(kept, key=lambda one: one.deployment)]
         edge = readable_duration(min(one.edge_seconds for one in kept))
-        return render(_TEMPLATE, groups=groups, edge=edge)
+        charts = (chart for run in context.runs for chart in attainment_charts(context.measured, *run))
+        plots = [(chart, figure_svg(chart, SMALL)) for chart in islice(charts, _MOST_PLOTS)]
+        return render(_TEMPLATE, groups=groups, edge=edge, plots=plots, figure=figure_element)
 
 
 def _row(one: Attainment) -> dict[str, Any]:

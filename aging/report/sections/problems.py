@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -19,7 +20,9 @@ _TEMPLATE = """
 <li class="{{ "grave" if group.grave }}"><h3>{{ group.title }}</h3>
 <ul>
 {% for row in group.rows %}
-<li>
+{% if row.left_out %}<li class="sub">{{ row.left_out | count }} more are left out here;
+<code>findings.json</code> has all</li>
+{% else %}<li>
 {% if row.deployment %}<strong>{{ row.deployment | shown_name }}</strong>{% endif %}
 {% if row.at is not none %}<span class="when">at {{ row.at | clock }}</span>{% endif %}
 {{ row.message }}
@@ -27,7 +30,7 @@ _TEMPLATE = """
 <p class="sub">Last lines of the log</p>
 <pre>{{ row.log | join("\n") }}</pre>
 {% endif %}
-</li>
+</li>{% endif %}
 {% endfor %}
 </ul></li>
 {% endfor %}
@@ -54,13 +57,25 @@ class Problems(Section):
             {
                 "title": known.title,
                 "grave": known.severity == "grave",
-                "rows": [_row(context, problem) for problem in problems if problem.kind == kind],
+                "rows": _rows(context, [problem for problem in problems if problem.kind == kind]),
             }
             for kind, known in sorted(kinds.items(), key=lambda one: one[1].severity != "grave")
         ]
         timed = any(problem.at_seconds is not None for problem in problems)
         loaded = context.manifest.campaign.load is not None
         return render(_TEMPLATE, groups=groups, timed=timed, loaded=loaded)
+
+
+_MOST = 100
+"""Of more problems of a kind the first and the last are shown."""
+
+
+def _rows(context: Context, problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    if len(problems) <= _MOST:
+        return [_row(context, problem) for problem in problems]
+    half = _MOST // 2
+    shown = [_row(context, problem) for problem in (*problems[:half], *problems[-half:])]
+    return [*shown[:half], {"left_out": len(problems) - 2 * half}, *shown[half:]]
 
 
 def _row(context: Context, problem: Problem) -> dict[str, Any]:
@@ -71,6 +86,7 @@ def _row(context: Context, problem: Problem) -> dict[str, Any]:
             log = list(event.log)
             message = f"Replica {event.replica}, generation {event.generation}: {event.why}"
     return {
+        "left_out": 0,
         "deployment": problem.deployment,
         "at": problem.at_seconds,
         "message": message,
