@@ -36,6 +36,7 @@ def judge(job: Mapping[str, Any]) -> dict[str, Any]:
     names = [name for name in results.deployments if name not in known] or list(results.deployments)
     found = {(one.deployment, one.indicator): one for one in findings.findings}
     headline = wording.headline(names, found)
+    servers = [one for one in findings.findings if not one.deployment.startswith(f"{HARNESS}/")]
     final = results.state.phase not in _UNENDED
     return asdict(
         VerdictSoFar(
