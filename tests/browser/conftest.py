@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 import pytest
@@ -79,8 +79,8 @@ class Opened:
 
 
 @pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def scheme(request: pytest.FixtureRequest) -> Literal["light", "dark"]:
+    return "dark" if request.param == "dark" else "light"
 
 
 @pytest.fixture(params=[1280, 390])
@@ -89,7 +89,7 @@ def width(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def opened(chromium: Browser, scheme: str, width: int) -> Iterator[Opened]:
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+def opened(chromium: Browser, scheme: Literal["light", "dark"], width: int) -> Iterator[Opened]:
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     yield Opened(context.new_page())
     context.close()
