@@ -600,7 +600,8 @@ def test_where_memory_grew(drawn: Results) -> None:
     assert "worker 2 of 4 python w.py +9.00 MiB/h 90 %" in text
     assert "heap +10.0 MiB/h 100 %" in text
     assert "shared memory not in the leak indicator +2.00 MiB/h" in text
-    assert "worker 2 of 4 (pid 4711, python w.py): 90 % of the growth" in outline.text("decision")
+    assert "Where it grew: worker 2 of 4 90 %, heap 100 %." in outline.text("decision")
+    assert "worker 2 of 4 (pid 4711, python w.py): 90 % of the growth" in outline.text("verdicts")
 
 
 def test_primary_indicator_named(four: Results) -> None:
