@@ -311,7 +311,7 @@ def _details(event: Event) -> Iterator[str]:
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
-    return shortened(str(value), 120)
+    return shortened(" ".join(map(str, value)) if isinstance(value, list) else str(value), 120)
 
 
 def logs(titles: Sequence[str]) -> str:
