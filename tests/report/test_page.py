@@ -217,6 +217,14 @@ def test_control_undecided(four: Results) -> None:
     assert "undecided" in outline.text("controls")
 
 
+def test_control_whose_leak_is_undecided(four: Results) -> None:
+    """A leak that a short run cannot decide is no failure of the instrument; the terminal says the same."""
+    open_ = replace(control("reference-leak", ages=True, passed=False), verdict="inconclusive")
+    outline = read(four, findings_of(QUICK, controls=[CONTROLS[0], open_]))
+    assert "Controls: 1 of 2 passed, 1 undecided." in outline.text("header")
+    assert "leak not found" not in outline.text("controls")
+
+
 def test_no_controls(four: Results) -> None:
     outline = read(four, findings_of(QUICK))
     assert "No controls in this campaign" in outline.text("header")

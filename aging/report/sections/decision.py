@@ -72,7 +72,7 @@ def _how_sure(context: Context, made: Sequence[Decision]) -> str:
         else f"Each deployment was run {'up to ' if len(replicas) > 1 else ''}{max(replicas)} times"
     )
     controls = context.findings.controls
-    failed = sum(not one.passed for one in controls)
+    failed = sum(wording.failed(one) for one in controls)
     open_ = sum(wording.undecided(one) for one in controls)
     checked = "no control checked the instrument"
     if controls:
