@@ -339,7 +339,7 @@ def _heat_map(figure: HeatMap, width: float) -> Iterator[str]:
                 f'<g class="cell {one.tone}"><title>{escape(one.title or one.text)}</title>'
                 f'<rect x="{x + 1:.1f}" y="{y + 1:g}" width="{cell - 2:.1f}" height="{_ROW - 2:g}" rx="3" '
                 f'fill-opacity="{one.strength:.2f}"/>'
-                f"{_text(x + cell / 2, y + 16, one.text, 'value', 'middle')}</g>"
+                f"{_text(x + cell / 2, y + 16, f'{one.mark} {one.text}'.strip(), 'value', 'middle')}</g>"
             )
 
 
