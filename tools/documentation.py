@@ -121,7 +121,8 @@ def _without_folders(text: str, page: str) -> str:
 
 
 def _relative(path: str, start: PurePosixPath) -> str:
-    return relpath(path, str(start))
+    here = "/checkout/docs"  # not the present folder, in whose name `..` may end
+    return relpath(f"{here}/{path}", f"{here}/{start}")
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:

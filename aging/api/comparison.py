@@ -16,6 +16,7 @@ from aging.api.arguments import check_name, listed
 from aging.api.results import Results
 from aging.core.errors import InputError, MistakesError
 from aging.core.metrics import PRIMARY
+from aging.core.parts import REPORT
 from aging.core.plain_text import one_line
 from aging.core.plugins import discover
 from aging.findings.comparison import build, types
@@ -105,10 +106,12 @@ class Comparison:
     @property
     def plot(self) -> ComparisonPlots:
         """Its figures: ``plot.forest()`` and ``plot.memory()``."""
+        REPORT.require("comparison.plot")
         return ComparisonPlots(self)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to ``path``; where it is."""
+        REPORT.require("comparison.report")
         from aging.report.comparison.page import write_page  # noqa: PLC0415 - jinja2
 
         write_page(self.raw, self.stored, Path(path))

@@ -26,6 +26,7 @@ from aging.cli.arguments import output_file
 from aging.cli.console import console
 from aging.core.blas_threads import one_thread
 from aging.core.errors import ExitCode
+from aging.core.parts import REPORT
 
 if TYPE_CHECKING:
     from aging.findings.comparison.types import Comparison
@@ -77,6 +78,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
     _checked(options)
+    if options.html is not None:
+        REPORT.require("--html")
     from aging.app.compare import compared
     from aging.findings.comparison.matching import Asked
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aging.cli.arguments import listen
 from aging.core.errors import AgingError, ExitCode
+from aging.core.parts import REPORT
 
 _DEFAULT = "127.0.0.1:8765"
 
@@ -30,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     from importlib.metadata import version
 
+    REPORT.require("aging serve")
     from aging.serve.access import check_address, token_of
     from aging.serve.directory import campaign_directory
     from aging.serve.server import LiveServer, Serving

@@ -28,7 +28,7 @@ class Family:
     """A metric family; ``name`` ends in ``unit`` where there is one. A sample without a value is left out."""
 
     name: str
-    kind: Literal["gauge", "counter", "stateset", "info"]
+    kind: Literal["gauge", "counter", "stateset", "info", "summary"]
     text: str
     samples: Sequence[tuple[Labels, float | None]]
     unit: str = ""

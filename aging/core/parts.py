@@ -54,9 +54,14 @@ NOTEBOOKS = Part("notebooks", ("xarray",))
 """What notebooks use beside: results as an xarray Dataset."""
 
 
+_BROUGHT = {"markupsafe": "jinja2"}
+"""Modules that come with one of a part, by that one."""
+
+
 def lacking(error: ModuleNotFoundError) -> MissingPartError | None:
     """What to say of a module that was not found; None where it is no optional part's, so that it is a defect."""
     module = (error.name or "").partition(".")[0]
+    module = _BROUGHT.get(module, module)
     part = next((one for one in (REPORT, CAMPAIGN) if module in one.modules), None)
     return None if part is None else MissingPartError(f"this needs {module}, not installed here: {part.command}")
 

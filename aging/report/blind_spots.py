@@ -129,7 +129,7 @@ def _controls(findings: Findings) -> Iterator[BlindSpot]:
             "No server with a known leak was measured beside them, so the instrument itself was not verified here.",
         )
         return
-    failed = [one for one in findings.controls if not one.passed]
+    failed = [one for one in findings.controls if wording.failed(one)]
     open_ = [one for one in findings.controls if wording.undecided(one)]
     for title, found in (("Failed controls", failed), ("Undecided controls", open_)):
         if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,9 +13,8 @@ from aging.core.metrics import PRIMARY
 from aging.findings.first_limit import AGES
 from aging.findings.problem_kinds import kind_description
 from aging.findings.rejuvenation.advice import Advice
-from aging.findings.types import Finding, Findings, Outlook
+from aging.findings.types import Finding, Findings, KindGrowth, Outlook, ProcessGrowth
 from aging.report import outlook
-from aging.report.places import where
 from aging.report.rejuvenation_advice import bounded_span, span
 
 Answer = Literal["exhausts", "ages", "undecided", "safe", "steady", "unmeasured"]
@@ -48,6 +48,7 @@ _WEAKENS = frozenset(
 )
 """Notes of a finding without which its verdict is taken for more than it is."""
 
+_OF_REPLICA = re.compile(r"^Replica \d+: ")
 _FAR = 10.0
 """A time ahead this many times as long as what was measured is named."""
 
@@ -113,7 +114,7 @@ def _decision(
     doubts = [*_doubts(name, subject, findings)]
     if subject is None or (first is None and subject.slope_per_hour is None and not aging):
         return _unmeasured(name, subject, doubts)
-    reasons = [*_reasons(subject), *_also(aging)]
+    reasons = [*_reasons(subject), *_also(aging), *_rejuvenated(name, findings)]
     if first is None or first.outlook is None:
         return _without_limit(name, subject, aging, reasons, doubts)
     ahead = first.outlook
@@ -241,8 +242,28 @@ def _reasons(finding: Finding) -> Iterator[str]:
     if not grows and finding.minimum_detectable_per_hour is not None:
         smallest = format.size(finding.indicator, finding.minimum_detectable_per_hour, "h")
         yield f"A leak below {smallest} could not be seen."
-    if finding.verdict in AGES:
-        yield from where(finding)
+    if grows:
+        yield from _where(finding)
+
+
+def _where(finding: Finding) -> Iterator[str]:
+    """The process and the kind of memory that make the growth, once for replicas that agree."""
+    told = []
+    for place in finding.places:
+        process = next((one for one in place.processes if one.label == place.named), None)
+        kind = max(place.kinds, key=lambda one: one.share, default=None)
+        parts = [f"{one} {100 * share:.0f} %" for one, share in _named(process, kind)]
+        if parts:
+            told.append(", ".join(parts))
+    if told:
+        yield f"Where it grew: {'; '.join(dict.fromkeys(told))}."
+
+
+def _named(process: ProcessGrowth | None, kind: KindGrowth | None) -> Iterator[tuple[str, float]]:
+    if process is not None:
+        yield process.label, process.share
+    if kind is not None and kind.share > 0:
+        yield kind.kind, kind.share
 
 
 def _per_unit(finding: Finding) -> str:
@@ -261,17 +282,25 @@ def _also(aging: Sequence[Finding]) -> Iterator[str]:
         yield f"Also aging: {', '.join(named[:_MOST_ALSO])}{more}."
 
 
+def _rejuvenated(name: str, findings: Findings) -> Iterator[str]:
+    own = [one for one in findings.rejuvenations if one.deployment == name]
+    if own:
+        times = "once" if len(own) == 1 else f"{len(own):,} times"
+        yield f"It was rejuvenated {times} in the campaign ({own[-1].action} by {own[-1].policy or own[-1].table})."
+
+
 def _doubts(name: str, finding: Finding | None, findings: Findings) -> Iterator[str]:
     for run in findings.runs:
         if run.deployment == name and run.validity != "complete":
-            why = "; ".join(run.reasons)
+            why = "; ".join(reason.removesuffix(".") for reason in run.reasons)
             yield f"Replica {run.replica} is {run.validity}{f': {why}' if why else ''}"
     grave = [kind_description(one.kind) for one in findings.problems if one.deployment == name]
     for title in dict.fromkeys(one.title for one in grave if one.severity == "grave"):
         yield f"Problem: {title}"
     if finding is not None:
         coded = zip(finding.note_codes, finding.notes, strict=False)  # release 0.1 wrote notes without codes
-        yield from (note.removesuffix(".") for code, note in coded if code in _WEAKENS)
+        weak = (_OF_REPLICA.sub("", note).removesuffix(".") for code, note in coded if code in _WEAKENS)
+        yield from dict.fromkeys(weak)
         if finding.disagreement is not None and finding.disagreement > _DISAGREE:
             yield f"Its {finding.replicas} replicas disagree (I² {finding.disagreement:.0f} %)"
 

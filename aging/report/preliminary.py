@@ -47,7 +47,7 @@ def judge(job: Mapping[str, Any]) -> dict[str, Any]:
             tone=headline.tone,
             judged=[_judged(one, final=final) for one in servers],
             problems=list(_problems(findings, final=final)),
-            controls=_controls(findings),
+            controls=_controls(findings, final=final),
         )
     )
 
@@ -88,9 +88,11 @@ def _problems(findings: Findings, *, final: bool) -> Iterator[str]:
             yield one.message if one.deployment is None else f"{one.deployment}: {one.message}"
 
 
-def _controls(findings: Findings) -> str:
-    total, passed = len(findings.controls), sum(control.passed for control in findings.controls)
+def _controls(findings: Findings, *, final: bool) -> str:
+    total = len(findings.controls)
     open_ = sum(wording.undecided(control) for control in findings.controls)
+    failed = sum(wording.failed(control) for control in findings.controls)
     if not total:
         return ""
-    return f"Controls so far: {passed - open_} of {total} passed, {open_} undecided, {total - passed} failed."
+    what = "Controls" if final else "Controls so far"
+    return f"{what}: {total - open_ - failed} of {total} passed, {open_} undecided, {failed} failed."

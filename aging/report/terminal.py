@@ -238,7 +238,7 @@ def _control_line(control: Control) -> Text:
     found = f"found {control.verdict}"
     if control.ci_per_hour is not None:
         found += f", {format.interval(control.indicator, control.ci_per_hour, 'h')}"
-    if control.verdict == "inconclusive":
+    if undecided(control):
         return Text(f"control undecided: {name}, {found}", style="yellow")
     outcome, style = ("control passed", "green") if control.passed else ("CONTROL FAILED", "bold red")
     return Text(f"{outcome}: {name}, {found}", style=style)

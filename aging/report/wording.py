@@ -77,8 +77,13 @@ def shown_name(deployment: str) -> str:
 
 
 def undecided(control: Control) -> bool:
-    """Whether a control passed only because its verdict is inconclusive."""
-    return control.passed and control.verdict == "inconclusive"
+    """Whether a control can neither pass nor fail, since its verdict is inconclusive."""
+    return control.verdict == "inconclusive"
+
+
+def failed(control: Control) -> bool:
+    """Whether a control was found otherwise than expected."""
+    return not control.passed and not undecided(control)
 
 
 def outcome(control: Control) -> str:

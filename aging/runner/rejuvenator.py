@@ -56,8 +56,9 @@ class _Governed:
     """A run with its table, its present policy, and what is under way.
 
     ``since`` is when the policy's time began, in monotonic seconds: when the generation was ready, or was treated
-    without a new start. ``unread`` are readings that the policy has not seen. ``before`` is what was known at the last
-    action, ``earlier`` at the one before it.
+    without a new start. ``unread`` are readings that the policy has not seen. ``read_since`` is the age at the first
+    reading: on a busy host the load, and with it the sampling, may begin minutes after the server was ready. ``before``
+    is what was known at the last action, ``earlier`` at the one before it.
     """
 
     run: ActiveRun
@@ -71,6 +72,7 @@ class _Governed:
     beat: Beat | None = None
     clients: Clients = field(default_factory=Clients)
     read: set[str] = field(default_factory=set)
+    read_since: float | None = None
     blind_reported: bool = False
     refused: str | None = None
     before: Before | None = None
@@ -139,6 +141,7 @@ class Rejuvenator:
         one.levels.see(reading.generation, reading.values)
         if reading.generation == one.run.server.generation and (age := one.age) is not None:
             one.read.update(reading.values)
+            one.read_since = age if one.read_since is None else one.read_since
             one.unread.append((age, reading.values))
 
     async def run(self) -> None:
@@ -175,7 +178,7 @@ class Rejuvenator:
             one.governor.died(one.run.server.name, time.monotonic())
             self._renew(one, failed=True)
         self._tell_policy(one, age)
-        if age > _BLIND_AFTER_SECONDS and not one.blind_reported:
+        if one.read_since is not None and age - one.read_since > _BLIND_AFTER_SECONDS and not one.blind_reported:
             self._record_blind(one)
         decision = one.policy.decide(Moment(age, time.time()))
         if decision is None:
@@ -342,4 +345,4 @@ class Rejuvenator:
         one.policy = one.policy.renewed(one.subject)
         one.unread.clear()
         one.clients = Clients()
-        one.blind_reported = False
+        one.blind_reported, one.read_since = False, None

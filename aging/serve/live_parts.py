@@ -80,6 +80,10 @@ class LiveParts:
         for key, run in followed.runs.items():
             if run.unread:
                 yield Notice(f"{key[0]}: its stored hours could not be read: {run.unread}", "warn")
+        if followed.journal.unreadable:
+            yield Notice(
+                f"Lines of the journal that cannot be read and were left out: {followed.journal.unreadable}", "warn"
+            )
         if followed.journal.unknown:
             yield Notice(
                 f"{followed.journal.unknown} events are of kinds that this release does not know: another release of "

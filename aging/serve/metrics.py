@@ -129,7 +129,7 @@ class Exported:
         )
         yield Family(
             "aging_run_ttft_seconds",
-            "gauge",
+            "summary",
             "Time to first token of the last 30 s, since requests were sent.",
             [
                 (of | {"quantile": str(share)}, value)

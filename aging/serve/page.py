@@ -202,7 +202,13 @@ def _notable(one: Judged) -> bool:
 
 
 def _judged_table(judged: Sequence[Judged]) -> str:
-    head = ("Deployment", "Verdict", "#Growth per hour", "#Smallest detectable", "Outlook and what would decide")
+    head = (
+        "Deployment",
+        "Verdict",
+        "#Current growth per hour",
+        "#Smallest detectable",
+        "Outlook and what would decide",
+    )
     return _table("verdicts stacked", head, map(_judged_row, judged))
 
 
@@ -217,7 +223,7 @@ def _judged_row(one: Judged) -> str:
         '<td data-label="Verdict">'
         f'<span class="chip {one.tone}">{_MARK.get(one.tone, "?")} {text_of(one.verdict)}</span>'
         f'<span class="sub">{text_of(one.said)}</span></td>'
-        f'<td class="num" data-label="Growth per hour"><span class="main">{text_of(rate)}</span>'
+        f'<td class="num" data-label="Current growth per hour"><span class="main">{text_of(rate)}</span>'
         f'<span class="sub">{text_of(bounds)}</span></td>'
         f'<td class="num" data-label="Smallest detectable">{text_of(least)}</td><td>{told}</td>'
     )
@@ -249,7 +255,7 @@ def _problems(problems: Sequence[str]) -> str:
     items = "".join(f"<li>{text_of(one)}</li>" for one in problems[:_MOST_PROBLEMS])
     rest = len(problems) - _MOST_PROBLEMS
     more = "" if rest <= 0 else f'<p class="note">and {rest} more</p>'
-    title = f"{len(problems)} problems recorded so far"
+    title = f"{len(problems)} problems recorded"
     return f'<details><summary>{title}</summary><ul class="problems">{items}</ul>{more}</details>'
 
 
@@ -305,7 +311,7 @@ def _details(event: Event) -> Iterator[str]:
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
-    return shortened(str(value), 120)
+    return shortened(" ".join(map(str, value)) if isinstance(value, list) else str(value), 120)
 
 
 def logs(titles: Sequence[str]) -> str:

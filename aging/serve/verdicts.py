@@ -60,22 +60,25 @@ class Verdicts:
         """When the next verdict is computed, in words."""
         if self.failure:
             return f"The analysis failed: {self.failure}."
-        if self._ended(snapshot) is not None:
-            return (
-                ""
-                if self.last is not None and self.last.final
-                else "The campaign has ended; its findings are being read."
-            )
-        if snapshot.state.ended is not None:
-            return "The campaign has ended; its analysis is under way."
+        if snapshot.state.ended is not None or not snapshot.runner_alive:
+            return self._due_of_ended(snapshot)
         if _free_bytes() < _LEAST_FREE_BYTES:
             return "The next one waits: less than 1 GiB of memory is free on this host."
-        wait = self._wait(snapshot)
         if not any(run.state.load_start is not None for run in snapshot.runs):
             return "The load has not begun."
         what = "The first one" if self.last is None else "The next one"
-        why = "analyses take at most half a percent of a core"
-        return f"{what} is computed in about {readable_duration(max(wait, 0.0))}: {why}."
+        wait, left = max(self._wait(snapshot), 0.0), load_left(snapshot)
+        if left is not None and left < wait:
+            return f"{what} is computed when the campaign has ended; its load ends in about {readable_duration(left)}."
+        return f"{what} is computed in about {readable_duration(wait)}: analyses take at most half a percent of a core."
+
+    def _due_of_ended(self, snapshot: Snapshot) -> str:
+        if snapshot.state.ended is None:  # its runner was killed
+            return "" if self._final_of == self._ended(snapshot) else "What the campaign has measured is being judged."
+        if snapshot.runner_alive:
+            return "The campaign has ended; its analysis is under way."
+        read = self.last is not None and self.last.final
+        return "" if read else "The campaign has ended; its findings are being read."
 
     def _wait(self, snapshot: Snapshot) -> float:
         return self._budget.wait(time.monotonic(), measured_seconds(snapshot))
@@ -102,6 +105,16 @@ def measured_seconds(snapshot: Snapshot) -> float:
         if run.state.load_start is not None
     )
     return max(ends, default=0.0)
+
+
+def load_left(snapshot: Snapshot) -> float | None:
+    """Seconds until the load of the campaign ends; None where that is not known, or further rounds follow."""
+    runs = [run.state for run in snapshot.runs if run.state.load_end is None]
+    ends = [run.planned_end for run in runs if run.planned_end is not None]
+    longest = max((run.planned_seconds or 0.0 for run in runs), default=0.0)
+    if not ends or (snapshot.state.planned_seconds or 0.0) > longest:
+        return None
+    return max(max(ends) - snapshot.now, 0.0)
 
 
 def _free_bytes() -> float:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aging.stats.multiple.group_sequential import look_levels
     from aging.stats.multiple.hierarchical_fdr import hierarchical_fdr, simes
     from aging.stats.multiple.pooling import Pooled, pool, stouffer
+    from aging.stats.rate_test.sample_size import RequiredTime, least_limit, required_seconds
     from aging.stats.series.grid import event_grid, mean_grid, median_grid, quantile_grid, rate_cell, rate_grid
     from aging.stats.series.validation import SeriesError
     from aging.stats.series.warmup import drop_warmup, find_warmup
@@ -49,6 +50,7 @@ __all__ = [
     "OriginRange",
     "Outlook",
     "Pooled",
+    "RequiredTime",
     "SeriesError",
     "Slope",
     "Trend",
@@ -65,6 +67,7 @@ __all__ = [
     "growth_mechanism",
     "hamed_rao",
     "hierarchical_fdr",
+    "least_limit",
     "look_levels",
     "mann_kendall",
     "mean_grid",
@@ -77,6 +80,7 @@ __all__ = [
     "quantile_grid",
     "rate_cell",
     "rate_grid",
+    "required_seconds",
     "seasonal",
     "sen_slope",
     "sen_slope_autocorrelated",
@@ -105,6 +109,7 @@ _NAMES = {
     "multiple.group_sequential": ("look_levels",),
     "multiple.hierarchical_fdr": ("hierarchical_fdr", "simes"),
     "multiple.pooling": ("Pooled", "pool", "stouffer"),
+    "rate_test.sample_size": ("RequiredTime", "least_limit", "required_seconds"),
     "series.grid": ("event_grid", "mean_grid", "median_grid", "quantile_grid", "rate_cell", "rate_grid"),
     "series.validation": ("SeriesError",),
     "series.warmup": ("drop_warmup", "find_warmup"),

@@ -49,7 +49,7 @@ def trimmed_in(folder: Path) -> Sequence[str]:
 def _segments_read(folder: Path) -> Iterator[tuple[pd.DataFrame, str | None]]:
     for path in segments(folder):
         if path.name.endswith(SEALED) or folder.name == REQUESTS:
-            PARQUET.require(f"to read {path}")
+            PARQUET.require(str(path))
         try:
             live = read_live(path)
         except OSError as error:

@@ -28,8 +28,8 @@ from aging.store.sealing import seal
 from aging.store.segments import LIVE, SEALED, SegmentWriter
 
 HOURS, SERVERS = 216, 6
-EPOCH = 1_800_000_000.0
-"""A full UTC hour, so that every hour of load fills one segment."""
+EPOCH = 472_222 * 3600.0
+"""A full UTC hour, so that every hour of load fills one segment; long ago, so that findings are newer than the end."""
 
 MONO = 5000.0
 MIB = 2.0**20

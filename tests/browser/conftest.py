@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import psutil
 import pytest
 
 from tests.conftest import _running_children
@@ -39,8 +40,15 @@ def nothing_left_behind() -> Iterator[None]:
     """As for every test; but the browser, which all of them share, starts processes of its own when it likes."""
     before = _running_children()
     yield
-    left = {one for one in _running_children() - before if not one.name().startswith("chrom")}
+    left = {one for one in _running_children() - before if not _of_browser(one)}
     assert not left, f"left behind: {[process.cmdline() for process in left]}"
+
+
+def _of_browser(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith("chrom")
+    except psutil.NoSuchProcess:  # it has ended since
+        return True
 
 
 class Opened:
@@ -71,8 +79,8 @@ class Opened:
 
 
 @pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def scheme(request: pytest.FixtureRequest) -> Literal["light", "dark"]:
+    return "dark" if request.param == "dark" else "light"
 
 
 @pytest.fixture(params=[1280, 390])
@@ -81,7 +89,7 @@ def width(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def opened(chromium: Browser, scheme: str, width: int) -> Iterator[Opened]:
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+def opened(chromium: Browser, scheme: Literal["light", "dark"], width: int) -> Iterator[Opened]:
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     yield Opened(context.new_page())
     context.close()

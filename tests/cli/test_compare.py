@@ -66,8 +66,8 @@ def test_page(campaigns: Path, tmp_path: Path) -> None:
     assert compare(campaigns, "old", "new", "--html", str(page)).returncode == 0
     content = page.read_text(encoding="utf-8")
     assert "steady|<b>" not in content
-    assert content.count('data-figure="forest"') == 4
-    assert content.count('data-figure="chart"') == 2
+    assert content.count('<figure class="plot" data-figure="forest"') == 4
+    assert content.count('<figure class="plot" data-figure="chart"') == 2
 
 
 @pytest.mark.parametrize(

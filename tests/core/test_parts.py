@@ -47,6 +47,10 @@ def test_only_a_module_of_a_part_is_explained() -> None:
     found = lacking(ModuleNotFoundError("x", name="pyarrow.parquet"))
     assert found is not None
     assert SEALED.command in str(found)
+    brought = lacking(ModuleNotFoundError("x", name="markupsafe"))
+    assert brought is not None
+    assert "jinja2" in str(brought)
+    assert REPORT.command in str(brought)
     assert lacking(ModuleNotFoundError("x", name="numpy")) is None
     assert lacking(ModuleNotFoundError("x")) is None
 
@@ -71,6 +75,7 @@ def test_an_import_that_fails_is_one_line_with_the_command(tmp_path: Path) -> No
     [
         (("trend", "t.csv", "--plot", "t.png"), REPORT),
         (("report", FIRST_LOOK), REPORT),
+        (("serve", FIRST_LOOK), REPORT),
         (("run", QUICKSTART), CAMPAIGN),
         (("run", QUICKSTART, "--detach"), CAMPAIGN),
         (("check", QUICKSTART, "--fail", "process_anon_swap_bytes:per_request > 256B"), CAMPAIGN),

@@ -194,5 +194,9 @@ class TestReasonsAndDoubts:
         noted = finding("server", notes=("A gap.", "Fine."), note_codes=("gap", "stands"))
         assert one(noted).doubts == ["A gap"]
 
+    def test_replicas_with_the_same_note(self) -> None:
+        noted = finding("server", notes=("Replica 1: A gap.", "Replica 2: A gap."), note_codes=("gap", "gap"))
+        assert one(noted).doubts == ["A gap"]
+
     def test_notes_of_0_1_have_no_codes(self) -> None:
         assert one(finding("server", notes=("A gap.",))).doubts == []

@@ -217,6 +217,14 @@ def test_control_undecided(four: Results) -> None:
     assert "undecided" in outline.text("controls")
 
 
+def test_control_whose_leak_is_undecided(four: Results) -> None:
+    """A leak that a short run cannot decide is no failure of the instrument; the terminal says the same."""
+    open_ = replace(control("reference-leak", ages=True, passed=False), verdict="inconclusive")
+    outline = read(four, findings_of(QUICK, controls=[CONTROLS[0], open_]))
+    assert "Controls: 1 of 2 passed, 1 undecided." in outline.text("header")
+    assert "leak not found" not in outline.text("controls")
+
+
 def test_no_controls(four: Results) -> None:
     outline = read(four, findings_of(QUICK))
     assert "No controls in this campaign" in outline.text("header")
@@ -600,7 +608,8 @@ def test_where_memory_grew(drawn: Results) -> None:
     assert "worker 2 of 4 python w.py +9.00 MiB/h 90 %" in text
     assert "heap +10.0 MiB/h 100 %" in text
     assert "shared memory not in the leak indicator +2.00 MiB/h" in text
-    assert "worker 2 of 4 (pid 4711, python w.py): 90 % of the growth" in outline.text("decision")
+    assert "Where it grew: worker 2 of 4 90 %, heap 100 %." in outline.text("decision")
+    assert "worker 2 of 4 (pid 4711, python w.py): 90 % of the growth" in outline.text("verdicts")
 
 
 def test_primary_indicator_named(four: Results) -> None:

@@ -15,6 +15,7 @@ from aging.core.records import TREE, Reading, process_entity
 from aging.rejuvenation.kinds import policy_of
 from aging.rejuvenation.policies.never import NeverOptions
 from aging.rejuvenation.policies.periodic import Periodic
+from aging.rejuvenation.policies.threshold import ThresholdOptions
 from aging.runner.actions.restart import Restart
 from aging.runner.rejuvenator import Rejuvenator
 from aging.store.events import Event
@@ -197,6 +198,22 @@ def test_unread_indicator_journaled_once(tmp_path: Path, indicator: str, unread:
     assert [(event.deployment, event.details["trouble"]) for event in alarms] == [("leak", "unread")] * unread
     assert all(repr(indicator) in event.details["message"] for event in alarms)
     assert not ran.events("rejuvenation_started")
+
+
+def test_sampling_that_begins_late_is_not_unread() -> None:
+    """On a busy host the load began 91 s after the servers were ready: nothing had been read yet."""
+    server = SimpleNamespace(name="a", replica=1, generation=1, ready_since=time.monotonic() - 200.0)
+    run: Any = SimpleNamespace(server=server, history=(), load_process=None)
+    options = ThresholdOptions.model_validate({"policy": "threshold", "indicator": PRIMARY, "above": 1e12})
+    journaled: list[Any] = []
+    rejuvenator = Rejuvenator(
+        {"a": options}, policy_of, [run], journaled.append, limits={}, campaign_time=lambda monotonic: monotonic
+    )
+    (governed,) = rejuvenator._governed.values()
+    rejuvenator._ask(governed)
+    rejuvenator.see(Reading("a", TREE, 1, {PRIMARY: 3.0}, {}))
+    rejuvenator._ask(governed)
+    assert journaled == []
 
 
 def test_a_restart_that_frees_nothing_is_unhelpful(tmp_path: Path) -> None:

@@ -33,15 +33,20 @@ class Answer:
         return self.body.decode()
 
 
-def exported(root: Path) -> str:
-    """What is exported of a campaign, with the verdict on it."""
-    followed = Followed(Layout(root))
-    followed.read()
-    verdict = VerdictSoFar.of_json(json.loads(json.dumps(judge({"root": str(root)}))))
+def exported(followed: Followed, verdict: VerdictSoFar | None = None) -> str:
+    """What is exported of a campaign."""
     series = {key: run.series for key, run in followed.runs.items()}
     snapshot, deaths = followed.snapshot(), followed.journal.deaths
-    followed.close()
     return Exported(followed.about, snapshot, series, deaths, verdict, Own.now(), 1, gone=False).openmetrics()
+
+
+def exported_with_verdict(root: Path) -> str:
+    """The same of a directory, with the verdict on it."""
+    followed = Followed(Layout(root))
+    followed.read()
+    found = exported(followed, VerdictSoFar.of_json(json.loads(json.dumps(judge({"root": str(root)})))))
+    followed.close()
+    return found
 
 
 async def until(condition: Callable[[], bool]) -> None:

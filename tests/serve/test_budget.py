@@ -6,7 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from aging.report.progress import RunProgress, Snapshot
 from aging.serve.budget import FIRST_COST, SHARE, Budget
+from aging.serve.verdicts import load_left
+from aging.store.state import CampaignState, RunState
 
 
 @pytest.mark.parametrize("cost", [0.5, 4.0, 60.0])
@@ -32,3 +35,20 @@ def test_intervals_grow() -> None:
     pauses = [later - earlier for earlier, later in pairwise(at)]
     assert pauses[5:] == sorted(pauses[5:])
     assert len(at) < 60
+
+
+def snapshot_of(*loads: tuple[float, float], planned: float, now: float) -> Snapshot:
+    """Runs under load, each by the start and the length of it."""
+    runs = [
+        RunProgress("a", replica, RunState(load_start=start, planned_seconds=length), {}, None, None, None, None, ())
+        for replica, (start, length) in enumerate(loads, 1)
+    ]
+    return Snapshot(CampaignState(planned_seconds=planned), runs, None, now, runner_alive=True)
+
+
+def test_load_left() -> None:
+    """What a campaign that is too short for an analysis waits for; not known while further rounds follow."""
+    assert load_left(snapshot_of((10.0, 120.0), (12.0, 120.0), planned=120.0, now=100.0)) == 32.0
+    assert load_left(snapshot_of((10.0, 120.0), planned=120.0, now=200.0)) == 0.0
+    assert load_left(snapshot_of((10.0, 120.0), planned=360.0, now=100.0)) is None
+    assert load_left(snapshot_of(planned=120.0, now=100.0)) is None

@@ -21,7 +21,7 @@ from aging.store.lock import Lock
 from aging.store.segments import SegmentWriter
 from tests.conftest import ROOT, unused_port
 from tests.report.conftest import FOUR, Made, write_campaign
-from tests.serve.live import exported, served
+from tests.serve.live import exported_with_verdict, served
 from tests.serve.test_server import begun, request, sample
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -103,7 +103,7 @@ def test_the_dashboard_is_one() -> None:
 
 def test_only_metrics_that_are_exported(tmp_path: Path) -> None:
     root = write_campaign(tmp_path / "c" / "20260921T143320Z", Made(FOUR)).layout.root
-    families = [line.split()[2:] for line in exported(root).splitlines() if line.startswith("# TYPE ")]
+    families = [line.split()[2:] for line in exported_with_verdict(root).splitlines() if line.startswith("# TYPE ")]
     known = {name + _SUFFIXES.get(kind, "") for name, kind in families}
     described = (ROOT / "docs" / "live.md").read_text()
     assert [

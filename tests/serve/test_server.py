@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import shutil
 import time
 from collections.abc import Callable, Coroutine
@@ -17,6 +18,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from aging.core.errors import ResultsError
 from aging.serve.campaign import Followed
 from aging.serve.directory import campaign_directory
+from aging.serve.history import read
+from aging.serve.live_parts import LiveParts
+from aging.serve.parts import Parts
+from aging.serve.verdicts import Verdicts
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.lock import Lock
@@ -24,7 +29,7 @@ from aging.store.sealing import seal_all
 from aging.store.segments import SegmentWriter
 from tests.builders import event
 from tests.report.conftest import FOUR, Made, Server, write_campaign
-from tests.serve.live import Page, exported, served, until
+from tests.serve.live import Page, exported, exported_with_verdict, served, until
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 
@@ -219,12 +224,24 @@ class TestRunning:
         asyncio.run(go())
 
 
+@pytest.fixture
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed hours are read in this process: each of its own imports Parquet anew."""
+
+    async def call(_name: str, job: Any, *, niceness: int) -> Any:
+        assert niceness > 0
+        return json.loads(json.dumps(read(json.loads(json.dumps(job)))))
+
+    monkeypatch.setattr("aging.serve.campaign.call", call)
+
+
+@pytest.mark.usefixtures("read_here")
 class TestHistory:
     def test_sealed_and_live_alike(self, root: Path) -> None:
         def state(followed: Followed) -> Any:
             return {key: run.series.packed() for key, run in followed.runs.items()}
 
-        async def read() -> Any:
+        async def followed_to_its_end() -> Any:
             followed = Followed(Layout(root))
             followed.read()
             while await followed.read_history():
@@ -234,9 +251,9 @@ class TestHistory:
             followed.close()
             return found
 
-        live = asyncio.run(read())
+        live = asyncio.run(followed_to_its_end())
         seal_all(root, tolerated=False)
-        sealed = asyncio.run(read())
+        sealed = asyncio.run(followed_to_its_end())
         for key, one in live.items():
             other = sealed[key]
             assert other["requests"] == one["requests"]
@@ -297,6 +314,26 @@ class TestBadInput:
             assert (await page.get("/metrics")).status == 200
 
         visited(root, visit)
+
+    def test_a_journal_with_values_of_other_types(self, tmp_path: Path) -> None:
+        servers = (Server("a", restarts_at=(50,)), Server("b", dies_at=40))
+        layout = write_campaign(tmp_path / "c" / "20260921T143320Z", Made(servers)).layout
+        lines = [json.loads(line) for line in layout.journal.read_text().splitlines()]
+        bad: list[Any] = ["x", None, -1, 1e308, [], {}, True, float("nan")]
+        rng, left_out = random.Random(1), 0
+        for _ in range(60):
+            changed = [dict(line) for line in lines]
+            for _ in range(2):
+                one = rng.choice(changed)
+                one[rng.choice(list(one))] = rng.choice(bad)
+            layout.journal.write_text("".join(json.dumps(line) + "\n" for line in changed))
+            followed = Followed(layout)
+            followed.read()
+            LiveParts(followed, Verdicts(layout), "1").make(Parts(), followed.snapshot(), "")
+            assert exported(followed).endswith("# EOF\n")
+            left_out += followed.journal.unreadable
+            followed.close()
+        assert left_out > 20
 
     def test_rows_that_are_none(self, tmp_path: Path) -> None:
         layout = begun(tmp_path)
@@ -408,7 +445,7 @@ class TestBadInput:
 
 class TestMetrics:
     def test_verdicts(self, root: Path) -> None:
-        found = metrics(exported(root))
+        found = metrics(exported_with_verdict(root))
         of = (("deployment", "reference-leak"), ("indicator", "process_anon_swap_bytes"))
         assert found["aging_verdict", (("aging_verdict", "aging"), *of)] == 1
         assert found["aging_verdict", (("aging_verdict", "stable"), *of)] == 0

@@ -209,6 +209,11 @@ class TestPlan:
         assert coarse.seconds < fine.seconds
         assert fine.unseen == pytest.approx(16 * coarse.unseen)
 
+    def test_limit_far_below_the_rate_takes_forever(self) -> None:
+        t = np.arange(600.0)
+        needed = required_seconds(t, 2.0**20 * t, None, 1.0, resolution=4096.0)
+        assert needed.seconds == needed.noise == np.inf
+
     def test_least_limit_is_inverse(self) -> None:
         one = drawn("clean", seed(8), Setting(seconds=120))
         needed = required_seconds(one.t, one.y, one.w, 64.0)

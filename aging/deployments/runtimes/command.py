@@ -44,7 +44,7 @@ class CommandOptions(EndpointOptions, DeploymentOptions):
     stop: Literal["group", "main"] = Field(
         "group",
         description='which of its processes get SIGTERM when it is stopped: all, or `"main"`, the first alone, for a '
-        "server that drains by itself and needs its workers meanwhile",
+        "server that drains by itself and needs its workers until then",
     )
 
     @field_validator("packages")

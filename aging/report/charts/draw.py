@@ -16,6 +16,9 @@ from aging.report.charts.palette import SCREEN, Palette
 from aging.report.charts.quantity import Scale, log_scale, time_scale, unit_of_quantity, value_scale
 
 _MOST_LABELLED = 6
+_LABEL_WIDTH = 0.25
+"""A part of the axis that a mark's label takes in a small figure: of closer marks the first is labelled."""
+
 _WIDTHS = {"samples": 0.8, "fit": 1.8, "current": 1.8}
 _DASHED = {"fit": (5, 2.5), "current": (2, 1.2)}
 _BAND_ALPHA = {"samples": 0.35, "p99": 0.14}
@@ -72,9 +75,11 @@ def _chart(chart: Chart, axes: Axes, palette: Palette) -> None:
     for line in chart.lines:
         axes.plot(line.t, line.y, label=line.label, **_style(line, place, palette))
         place += line.role == "series"
+    if place > 1:
+        axes.legend(frameon=False, fontsize=_SIZE, labelcolor=palette.ink)
     for level in chart.levels:
         axes.axhline(level.value, color=palette.muted, linewidth=1.2, dashes=(6, 3), label=level.label)
-    _marks(chart.marks, axes, palette)
+    _marks(chart.marks, chart.last, axes, palette)
     time_axis(axes, chart.last, chart.origin, palette)
     scale = (log_scale if chart.logarithmic else value_scale)(chart.quantity, chart.bottom, chart.top)
     value_axis(axes, scale, chart.bottom, chart.top, palette)
@@ -108,17 +113,19 @@ def _color(role: str, place: int, palette: Palette) -> str:
     return {"fit": palette.fit, "current": palette.current}.get(role, palette.data)
 
 
-def _marks(marks: Sequence[Mark], axes: Axes, palette: Palette) -> None:
+def _marks(marks: Sequence[Mark], last: float, axes: Axes, palette: Palette) -> None:
     faults = [mark.at for mark in marks if mark.kind == "fault"]
     if faults:
         axes.vlines(faults, 0, 0.06, transform=axes.get_xaxis_transform(), color=palette.bad, linewidth=1.4)
     events = [mark for mark in marks if mark.kind != "fault"]
+    labelled = -math.inf
     for mark in events:
         dead = mark.kind == "died"
         color = palette.bad if dead else palette.mark
         axes.axvline(mark.at, color=color, linewidth=1.6 if dead else 1.0, dashes=(2, 2))
-        if len(events) <= _MOST_LABELLED:
+        if len(events) <= _MOST_LABELLED and mark.at - labelled >= _LABEL_WIDTH * last:
             _note(axes, mark.at, mark.label or mark.kind, color)
+            labelled = mark.at
 
 
 def _forest(forest: Forest, axes: Axes, palette: Palette) -> None:

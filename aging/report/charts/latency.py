@@ -133,7 +133,7 @@ def _limited(chart: Chart) -> Chart:
 def _requests(measured: Measured, deployment: str, replica: int) -> pd.DataFrame | None:
     if measured.windows.get((deployment, replica)) is None:
         return None
-    rows = measured.results.requests(deployment, replica)
+    rows = measured.readings(deployment, replica, "requests").frame
     return None if rows.empty else rows
 
 

@@ -118,15 +118,15 @@ def gate_notice(findings: Findings) -> Sequence[Notice]:
 
 def controls_notice(findings: Findings) -> Sequence[Notice]:
     """The outcome of the controls, in one line."""
-    total, passed = len(findings.controls), sum(control.passed for control in findings.controls)
+    total, failed = len(findings.controls), sum(wording.failed(control) for control in findings.controls)
     if not total:
         return [Notice("No controls in this campaign: the instrument is not verified", "mute", "verdicts")]
     open_ = sum(wording.undecided(control) for control in findings.controls)
-    if passed == total and open_:
-        return [Notice(f"Controls: {passed - open_} of {total} passed, {open_} undecided.", "mute", "controls")]
-    if passed == total:
-        return [Notice(f"Controls: {passed} of {total} passed.", "good", "controls")]
-    return [Notice(f"Controls: {total - passed} of {total} failed.", "bad", "controls")]
+    if failed:
+        return [Notice(f"Controls: {failed} of {total} failed.", "bad", "controls")]
+    if open_:
+        return [Notice(f"Controls: {total - open_} of {total} passed, {open_} undecided.", "mute", "controls")]
+    return [Notice(f"Controls: {total} of {total} passed.", "good", "controls")]
 
 
 def problems_notice(findings: Findings) -> Sequence[Notice]:

@@ -82,7 +82,7 @@ class Controls(Section):
         return render(
             _TEMPLATE,
             controls=[one for one in controls if one not in harness],
-            failed=sum(not control.passed for control in controls),
+            failed=sum(wording.failed(control) for control in controls),
             total=len(controls),
             undecided=open_,
             harness_undecided=sum(wording.undecided(one) for one in harness),

@@ -65,14 +65,14 @@ class DecisionSection(Section):
 
 def _how_sure(context: Context, made: Sequence[Decision]) -> str:
     """What holds for every answer: the interval, the repeats, the controls."""
-    replicas = max((len(context.results.replicas(one.deployment)) for one in made), default=0)
+    replicas = {len(context.results.replicas(one.deployment)) for one in made} or {0}
     repeats = (
         "Each deployment was run once, so no repeat shows how far runs differ"
-        if replicas <= 1
-        else f"Each deployment was run up to {replicas} times"
+        if max(replicas) <= 1
+        else f"Each deployment was run {'up to ' if len(replicas) > 1 else ''}{max(replicas)} times"
     )
     controls = context.findings.controls
-    failed = sum(not one.passed for one in controls)
+    failed = sum(wording.failed(one) for one in controls)
     open_ = sum(wording.undecided(one) for one in controls)
     checked = "no control checked the instrument"
     if controls:

@@ -18,7 +18,8 @@ from aging.report.charts.chart import Chart, Forest
 from aging.report.charts.forest import replica_forest
 from aging.report.charts.indicator import indicator_chart
 from aging.report.charts.overlay import overlaid
-from aging.report.charts.svg import SMALL, Shape, figure_svg
+from aging.report.charts.places import mapping_kinds_chart, process_places_chart
+from aging.report.charts.svg import LOW, SMALL, Shape, figure_svg
 from aging.report.html.context import Context
 from aging.report.html.figure import figure_element
 from aging.report.html.templates import render
@@ -60,6 +61,14 @@ interval, and the rate at the end where that is another. Every plot has a scale 
 {% endfor %}
 </div>
 {% endfor %}
+{% if block.parts %}
+<h4>Memory by process and by kind of mapping</h4>
+<div class="plots large">
+{% for title, chart, svg in block.parts %}
+{% set caption %}<span class="name">{{ title }}</span>{% endset %}
+{{ figure(chart, svg, caption, chart.notes | join(" ")) }}
+{% endfor %}</div>
+{% endif %}
 {% for title, plots in block.groups %}
 <h4>{{ title }}</h4>
 <div class="plots mini">
@@ -86,6 +95,7 @@ _MOST_PLOTS = 400
 """Plots of the blocks of a page: each takes some 10 KB."""
 
 _MOST_MARKS = 200
+_MOST_REPLICAS = 3
 _GROUPS = ("Memory", "Process", "Latency and objectives", "Engine")
 _MEMORY = ("process_anon", "process_rss", "process_heap", "process_vms", "process_uss", "device_", "process_stack")
 
@@ -119,6 +129,7 @@ def _block(context: Context, name: str, most: int) -> dict[str, Any]:
         "sentences": [] if memory is None else [outlook.finding_sentence(memory), *_about_replicas(memory)],
         "forests": list(_forests(own)),
         "places": [] if memory is None else _places(memory.places),
+        "parts": list(_parts(context, name)),
         "groups": [
             (title, of_it)
             for title in _GROUPS
@@ -185,8 +196,23 @@ def _forests(own: Sequence[Finding]) -> Iterator[tuple[Forest, Markup, Markup]]:
         forest = replica_forest(one)
         if forest is not None:
             pooled, limits = format.bounded(one.indicator, one.slope_per_hour, one.ci_per_hour, "h")
-            spread = "" if one.disagreement is None else f"; I² {one.disagreement:.0f} % of their spread is not chance"
+            spread = (
+                ""
+                if one.disagreement is None
+                else f"; I² {one.disagreement:.0f} %, the part of their spread that is not chance"
+            )
             yield forest, figure_svg(forest, SMALL), Markup.escape(f"Pooled {pooled} [{limits}]{spread}.")
+
+
+def _parts(context: Context, name: str) -> Iterator[tuple[str, Chart, Markup]]:
+    """The processes and the kinds of mapping of the first runs over time."""
+    replicas = context.results.replicas(name)
+    for replica in replicas[:_MOST_REPLICAS]:
+        of = f", replica {replica}" if len(replicas) > 1 else ""
+        for title, build in (("By process", process_places_chart), ("By kind of mapping", mapping_kinds_chart)):
+            chart = build(context.measured, name, replica)
+            if chart is not None:
+                yield f"{title}{of}", chart, figure_svg(chart, LOW)
 
 
 def _about_replicas(finding: Finding) -> Iterator[str]:

@@ -22,7 +22,7 @@ _TEMPLATE = """
 <p class="legend">{% for verdict in verdicts %}{{ mark(TONE.get(verdict, "mute"), MARK.get(verdict, "·"), verdict) }}
 {% endfor %}<span>growth per hour; an empty cell was not measured</span></p>
 {% macro rows_of(groups) %}
-<table class="heat">
+<table class="heat{{ " few" if columns | length <= few }}">
 <thead><tr><th scope="col">Indicator</th>
 {% for name, anchor in columns %}<th scope="col"><a href="#{{ anchor }}">{{ name | named }}</a></th>
 {% endfor %}</tr></thead>
@@ -49,6 +49,7 @@ _TEMPLATE = """
 
 _TITLES = {"process": "Process tree", "client": "Requests", "device": "Device", "engine": "Engine"}
 _MOST_COLUMNS = 40
+_FEW_COLUMNS = 4
 
 
 class Map(Section):
@@ -69,6 +70,7 @@ class Map(Section):
         engine = [one for one in groups if one[0] == _TITLES["engine"]]
         return render(
             _TEMPLATE,
+            few=_FEW_COLUMNS,
             columns=[(name, context.anchors[name]) for name in names],
             groups=[one for one in groups if one not in engine] or engine,
             engine=engine if len(engine) < len(groups) else [],

@@ -22,7 +22,8 @@ class RequiredTime:
 
     Of a server that does not grow, and of one that leaks twice the limit: the longer of both. ``noise``, ``unseen`` and
     ``warm_up`` are what they are made of: the time after the warm-up that the noise asks for, and that the growth that
-    may be hidden asks for, of which the longer counts.
+    may be hidden asks for, of which the longer counts. Infinite where no time decides it: the server grows so much
+    faster than the limit that the error of its rate stays above it.
     """
 
     seconds: float
@@ -101,6 +102,8 @@ def _quantiles(pilot: Observation, alpha: float, beta: float) -> float:
 def _span_for_noise(pilot: Observation, limit: float, alpha: float, beta: float) -> float:
     needed = limit / _quantiles(pilot, alpha, beta)
     low, high = 1e-9 * pilot.window.span, _LONGEST * pilot.window.span
+    if pilot.window.error_at(high) > needed:
+        return math.inf
     for _ in range(_HALVINGS):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if pilot.window.error_at(middle) > needed else (low, middle)
