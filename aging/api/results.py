@@ -149,7 +149,7 @@ class Results:
         """
         frame = events_frame(self.stored)
         if event is not None:
-            check_name(event, (*KINDS, *frame["event"].unique()), f"there is no event {event!r}")
+            check_name(event, sorted({*KINDS, *frame["event"].unique()}), f"there is no event {event!r}")
             frame = frame[frame["event"] == event]
         if deployment is not None:
             check_name(deployment, self.deployments, f"{self.path}: there is no deployment {deployment!r}")

@@ -91,10 +91,11 @@ class Tail:
 
 def _sealed_rows(sealed: Path, columns: Collection[str]) -> list[dict[str, Any]]:
     import pyarrow as pa  # noqa: PLC0415 - 80 MB that a campaign which is followed from its start never needs
-    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from aging.store.parquet import parquet  # noqa: PLC0415
 
     try:
-        with pq.ParquetFile(sealed) as hour:
+        with parquet(sealed) as hour:
             known = [name for name in hour.schema_arrow.names if name in columns]
             rows: list[dict[str, Any]] = hour.read(known).to_pylist()
     except (pa.ArrowInvalid, OSError):  # gone or damaged: the analysis reports it

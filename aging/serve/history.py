@@ -67,10 +67,11 @@ def read(job: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _table(path: Path, columns: Sequence[str] | None) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - see above
-    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from aging.store.parquet import parquet  # noqa: PLC0415
 
     try:
-        with pq.ParquetFile(path) as hour:
+        with parquet(path) as hour:
             return hour.read(None if columns is None else [one for one in columns if one in hour.schema_arrow.names])
     except (pa.ArrowInvalid, OSError):  # gone or damaged: the analysis reports it
         return None

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from aging.core.records import REQUEST_DEFAULTS
+from aging.store.parquet import parquet
 from aging.store.sealing import LEFT_OUT, arrow_table
 from aging.store.segments import SEALED, live_twin, read_live, sealed_twin, segments
 
@@ -92,7 +92,7 @@ def _read_segment_or_twin(path: Path, columns: Sequence[str] | None) -> tuple[pa
 
 def _read_segment(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, str | None]:
     if path.name.endswith(SEALED):
-        with pq.ParquetFile(path, page_checksum_verification=True) as sealed:
+        with parquet(path, checked=True) as sealed:
             note = (sealed.schema_arrow.metadata or {}).get(LEFT_OUT)
             names = _among(columns, sealed.schema_arrow.names)
             table = sealed.read(names).replace_schema_metadata(None)

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aging.core.errors import StorageError, writing
+from aging.store.parquet import parquet
 from aging.store.segments import LIVE, SEALED, batches, left_out, sealed_twin
 
 LEFT_OUT = b"aging.left_out"
@@ -50,7 +51,8 @@ def seal(live: Path) -> Path | None:
     target = sealed_twin(live)
     temporary = target.with_name(f"{target.name}.{os.getpid()}{_TEMPORARY}")
     try:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        with temporary.open("wb") as file:  # of a path Arrow takes UTF-8 alone
+            pq.write_table(table, file, compression="zstd", write_page_checksum=True)
         _fsync(temporary)
         temporary.replace(target)
     except OSError as error:  # no room: the live file stays
@@ -94,7 +96,10 @@ def whole_twin(live: Path) -> bool:
     """Whether all rows of a live file are in a readable Parquet file."""
     twin = sealed_twin(live)
     try:
-        return twin.exists() and pq.read_metadata(twin).num_rows >= sum(map(len, batches(live, _BATCH_ROWS)))
+        if not twin.exists():
+            return False
+        with parquet(twin) as sealed:
+            return bool(sealed.metadata.num_rows >= sum(map(len, batches(live, _BATCH_ROWS))))
     except (pa.ArrowInvalid, OSError):  # damaged: seal again
         return False
 

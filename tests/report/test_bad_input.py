@@ -59,6 +59,14 @@ def test_damaged_samples(copied: Path, cli: Aging) -> None:
     assert "Damaged file" in (copied / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_folder_whose_name_is_no_text(copied: Path, cli: Aging) -> None:
+    named = copied.rename(copied.with_name("caf\udce9 <b>"))  # Latin-1, as a file system may have it
+    (named / "findings.json").unlink()
+    ran = cli("report", named)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "Exhausts in" in (named / "report.html").read_text(encoding="utf-8")
+
+
 def test_damaged_findings_are_computed_anew(copied: Path, cli: Aging) -> None:
     (copied / "findings.json").write_text('{"schema": 1, "findings": [{"deployment": 3}]}')
     assert cli("report", copied).returncode == 0

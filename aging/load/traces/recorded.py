@@ -85,9 +85,9 @@ def _number(value: object) -> float:
 
 
 def _sealed(segment: Path) -> _Records:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - 60 MB that only sealed hours need
+    from aging.store.parquet import parquet  # noqa: PLC0415 - pyarrow: 60 MB that only sealed hours need
 
-    with pq.ParquetFile(segment) as sealed:
+    with parquet(segment) as sealed:
         if missing := [column for column in _COLUMNS if column not in sealed.schema_arrow.names]:
             raise ValueError(f"it has no column {', '.join(map(repr, missing))}, so it holds no requests")
         table = sealed.read(list(_COLUMNS))

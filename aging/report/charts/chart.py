@@ -139,6 +139,7 @@ class Cell:
     text: str
     strength: float = 1.0
     title: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

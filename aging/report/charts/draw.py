@@ -189,14 +189,14 @@ def _heat_map(figure: HeatMap, axes: Axes, palette: Palette) -> None:
                 width = [across + 0.02, across + 0.98]
                 shade = 0.1 + 0.5 * cell.strength
                 axes.fill_between(width, down + 0.04, down + 0.96, color=colors[cell.tone], alpha=shade, linewidth=0)
-            axes.text(
-                across + 0.5, down + 0.5, cell.text, ha="center", va="center", fontsize=_SIZE - 2.5, color=palette.ink
-            )
+            text, size = f"{cell.mark} {cell.text}".strip(), _SIZE - 2.5
+            axes.text(across + 0.5, down + 0.5, text, ha="center", va="center", fontsize=size, color=palette.ink)
     axes.set_xlim(0, max(len(figure.columns), 1))
     axes.set_ylim(max(len(figure.rows), 1), 0)
     axes.set_yticks(np.arange(len(figure.rows)) + 0.5, figure.rows)
     axes.set_xticks(np.arange(len(figure.columns)) + 0.5, figure.columns, rotation=30, ha="right")
     axes.tick_params(colors=palette.ink)
+    axes.set_xlabel(figure.label.partition(": ")[2], color=palette.muted, fontsize=_SIZE, labelpad=6)
     axes.spines["bottom"].set_visible(False)
 
 

@@ -10,7 +10,7 @@ from aging.core.metrics import PRIMARY
 from aging.findings.types import Finding
 from aging.report.charts.chart import Cell, HeatMap
 from aging.report.charts.key import figure_key
-from aging.report.wording import TONE
+from aging.report.wording import MARK, TONE
 
 _FAINTEST = 0.3
 _DECADES = 2.0
@@ -29,7 +29,7 @@ def heat_map(findings: Sequence[Finding], deployments: Sequence[str], indicators
     return HeatMap(
         key=figure_key("heat-map"),
         title="Indicators by deployment",
-        label="Verdicts of every indicator of every deployment",
+        label=f"Verdict and growth per hour of indicators by deployment: {_legend(list(by_place.values()))}",
         rows=rows,
         columns=list(deployments),
         cells=[[_cell(by_place.get((name, indicator))) for name in deployments] for indicator in rows],
@@ -44,7 +44,14 @@ def _cell(finding: Finding | None) -> Cell:
     least = format.size(finding.indicator, finding.minimum_detectable_per_hour, "h")
     said = [f"{finding.verdict}: {rate} [{limits}]", f"smallest detectable {least}"]
     title = f"{finding.deployment}, {finding.indicator}: {'; '.join(said)}"
-    return Cell(tone if tone in _TONES else "mute", rate, _strength(finding), title)  # type: ignore[arg-type]
+    mark = MARK.get(finding.verdict, "")
+    return Cell(tone if tone in _TONES else "mute", rate, _strength(finding), title, mark)  # type: ignore[arg-type]
+
+
+def _legend(findings: Sequence[Finding]) -> str:
+    """What the marks stand for that are in it."""
+    there = {one.verdict for one in findings}
+    return ", ".join(f"{mark} {verdict}" for verdict, mark in MARK.items() if verdict in there)
 
 
 def _strength(finding: Finding) -> float:

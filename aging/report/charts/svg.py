@@ -44,6 +44,7 @@ _LEAST_HALF = 3.0
 
 _CHARACTER = 6.4
 _ROW, _HEAD = 24.0, 26.0
+_FOREST_ROW = 34.0  # two lines of text beside each estimate
 _LABEL_CHARACTERS = 30
 
 
@@ -52,7 +53,7 @@ def figure_svg(figure: Figure, shape: Shape = LARGE) -> Markup:
     if isinstance(figure, Chart):
         return _element(_chart(figure, shape), shape.width, shape.height, figure.label)
     if isinstance(figure, Forest):
-        height = _HEAD + _ROW * len(figure.rows) + _BOTTOM
+        height = _HEAD + _FOREST_ROW * len(figure.rows) + _BOTTOM
         return _element(_forest(figure, shape.width, height), shape.width, height, figure.label)
     height = _heat_head(figure) + _ROW * len(figure.rows)
     width = max(shape.width, _heat_left(figure) + 84.0 * len(figure.columns))
@@ -271,7 +272,7 @@ def _forest(forest: Forest, width: float, height: float) -> Iterator[str]:
     yield _text((left + right) / 2, floor + 34, _per(forest, scale), "tick", "middle")
     yield f'<path class="zero" d="M{x(0):.1f} {_HEAD:g}V{floor:g}"/>'
     for place, row in enumerate(forest.rows):
-        y = _HEAD + _ROW * (place + 0.5)
+        y = _HEAD + _FOREST_ROW * (place + 0.5)
         rate, limits = format.bounded(unit_of_quantity(forest.quantity), row.value, _limits(row), forest.per)
         title = f"{row.label}: {rate} [{limits}]" + (f", {row.note}" if row.note else "")
         weight = "" if row.weight is None else f", weight {100 * row.weight:.0f} %"
@@ -339,7 +340,7 @@ def _heat_map(figure: HeatMap, width: float) -> Iterator[str]:
                 f'<g class="cell {one.tone}"><title>{escape(one.title or one.text)}</title>'
                 f'<rect x="{x + 1:.1f}" y="{y + 1:g}" width="{cell - 2:.1f}" height="{_ROW - 2:g}" rx="3" '
                 f'fill-opacity="{one.strength:.2f}"/>'
-                f"{_text(x + cell / 2, y + 16, one.text, 'value', 'middle')}</g>"
+                f"{_text(x + cell / 2, y + 16, f'{one.mark} {one.text}'.strip(), 'value', 'middle')}</g>"
             )
 
 
