@@ -12,16 +12,43 @@ from pydantic import TypeAdapter, ValidationError
 from aging.core.errors import writing
 from aging.findings.types import SCHEMA, Findings
 from aging.store.results import Results
+from aging.store.segments import SEALED, segments
 
+_MAGIC = b"PAR1"
 _ENDED = ("completed", "decided", "interrupted", "halted", "died", "failed")
 
 
 def written_since_the_end(results: Results) -> Findings | None:
-    """The findings of a directory's file, None where the campaign has not ended, or was written to after it."""
+    """The findings of a directory's file.
+
+    None where the campaign has not ended, or was written to after it, or where measurements that they are about are
+    gone or cut off: what is judged anew says so.
+    """
     state, file = results.state, results.layout.findings
     if state.phase in _ENDED and state.last is not None and _modified(file) >= state.last.wall:
-        return read_findings(file)
+        found = read_findings(file)
+        return found if found is not None and _is_there(results, found) else None
     return None
+
+
+def _is_there(results: Results, found: Findings) -> bool:
+    """Whether every run that was judged has its samples, and every sealed file its end."""
+    judged = [one for one in found.runs if one.validity != "broken"]
+    folders = [results.layout.source(one.deployment, "process", one.replica) for one in judged]
+    return all(any(segments(one)) for one in folders) and all(
+        map(_is_whole, results.layout.root.glob(f"*/r*/*/*{SEALED}"))
+    )
+
+
+def _is_whole(sealed: Path) -> bool:
+    """Whether a Parquet file begins and ends as one: four bytes at each end."""
+    try:
+        with sealed.open("rb") as file:
+            first = file.read(len(_MAGIC))
+            file.seek(-len(_MAGIC), 2)
+            return first == file.read() == _MAGIC
+    except OSError:  # empty, or not to be read
+        return False
 
 
 def _modified(file: Path) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -65,8 +66,11 @@ def _results(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> list[S
         return [_result(one, tests) for one in series]
     # Tests are passed by name: the function of a plug-in may not be picklable.
     task = partial(_result_by_name, kinds=tuple(tests))
-    with ProcessPoolExecutor(mp_context=get_context("forkserver"), initializer=one_thread) as pool:
-        return list(pool.map(task, series))
+    try:
+        with ProcessPoolExecutor(mp_context=get_context("forkserver"), initializer=one_thread) as pool:
+            return list(pool.map(task, series))
+    except BrokenProcessPool:  # a worker was killed, mostly for lack of memory: one process needs less
+        return [_result(one, tests) for one in series]
 
 
 def _result(series: Series, tests: Mapping[str, TrendTest]) -> SeriesAnalysis:

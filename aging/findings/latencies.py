@@ -39,6 +39,8 @@ def latencies(requests: pd.DataFrame, base: Base) -> pd.DataFrame:
     import numpy as np  # noqa: PLC0415 - the live view takes a record at a time, and must do without
     import pandas as pd  # noqa: PLC0415
 
+    if requests.empty:  # without columns where no file can be read
+        return pd.DataFrame(columns=["ttft", "tpot", "e2e", "stall"], index=requests.index, dtype=np.float64)
     since = _beginning(requests, base)
     answered = requests["status"] == "ok"
     streamed = answered & requests["streaming"].astype(bool) & requests["first_token"].notna()

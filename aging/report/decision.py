@@ -53,6 +53,7 @@ _FAR = 10.0
 """A time ahead this many times as long as what was measured is named."""
 
 _MOST_ALSO = 3
+_UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
 _DRIVEN = {"requests": "request", "tokens": "token"}
 
 
@@ -161,7 +162,7 @@ def _actions(ahead: Outlook, advice: Advice | None) -> Iterator[str]:
     date = None if ahead.earliest_hours is None else outlook.date_after(ahead, ahead.earliest_hours)
     if ahead.answer == "exhausts":
         before = f" before {date}" if date else f" within {outlook.time_text(ahead.earliest_hours or 0.0)}"
-        yield f"Restart it{before if ahead.latest_hours else ' now'}{_how_often(advice)}."
+        yield f"Restart it{before if ahead.latest_hours else ' now'}{_how_often(ahead, advice)}."
         yield "Then find what grows, or raise the limit."
     elif ahead.answer == "undecided":
         longer = (
@@ -174,17 +175,31 @@ def _actions(ahead: Outlook, advice: Advice | None) -> Iterator[str]:
         yield "Nothing before that date. A restart on a schedule brings nothing."
 
 
-def _how_often(advice: Advice | None) -> str:
-    """``, then every 3.28 h [3.26, 3.29]``, where advice is known."""
+def _how_often(ahead: Outlook, advice: Advice | None) -> str:
+    """``, then every 3.28 h [3.26, 3.29]``, where advice is known.
+
+    The advised age that costs least may be later than the first age at which the limit can be met: its growth is that
+    of the end, with a narrower interval. Then the earlier of the two is told, as a bound.
+    """
     if advice is None or advice.optimum is None or not math.isfinite(advice.optimum.seconds):
         return ""
     best = advice.optimum
     every = bounded_span(best.seconds, best.low, best.high)
+    if advice.seen_seconds is not None and ahead.earliest_hours:
+        first = advice.seen_seconds + ahead.earliest_hours * 3600
+        if best.seconds > first:
+            every = f"{_rounded_down(first)} at the latest"
     if advice.answer == "every":
         return f", then every {every}"
     if advice.answer == "provisional":
         return f", then every {every} if it goes on growing as in the {span(advice.seen_seconds or 0.0)} measured"
     return ""
+
+
+def _rounded_down(seconds: float) -> str:
+    """A length of time that is a bound: ``23.5 h``, ``3.1 days``."""
+    size, unit = next((each for each in _UNITS if seconds >= 2 * each[0]), _UNITS[-1])
+    return f"{math.floor(10 * seconds / size) / 10:,.1f} {unit}"
 
 
 def _without_limit(
@@ -215,6 +230,8 @@ def _reasons(finding: Finding) -> Iterator[str]:
     rate, interval = finding.current_per_hour, finding.current_ci_per_hour
     if rate is None or interval is None:
         rate, interval = finding.slope_per_hour, finding.ci_per_hour
+    elif rate != finding.slope_per_hour:
+        name = f"{name} now"  # the table of verdicts has the rate over the whole window
     grows = finding.verdict in AGES
     if rate is not None and interval is not None:
         low, high = interval

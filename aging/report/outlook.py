@@ -96,7 +96,9 @@ def headline(names: Sequence[str], findings: Mapping[tuple[str, str], Finding]) 
         of_it = [name for name, one in outlooks.items() if one.answer == answer]
         if of_it:
             verb = "undecided" if answer == "undecided" else _verb([known[name] for name in of_it])
-            return f"{len(of_it)} of {len(names)} {verb} {text} {horizon}: {', '.join(of_it)}", TONE[answer]
+            line = f"{len(of_it)} of {len(names)} {verb} {text} {horizon}: {', '.join(of_it)}"
+            open_ = sum(one.answer == "undecided" for one in outlooks.values()) if answer == "exhausts" else 0
+            return f"{line}; {open_} undecided" if open_ else line, TONE[answer]
     return f"Safe for {horizon}: {len(outlooks)} of {len(names)}", TONE["safe"]
 
 

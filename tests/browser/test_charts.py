@@ -173,6 +173,33 @@ def test_the_pointer_shows_values_with_their_units(page: Page, tmp_path: Path) -
     assert re.search(r"at 10[78]:\d\d:\d\d", page.locator(".when").inner_text())
 
 
+def test_the_pointer_reads_a_fitted_line_between_its_ends(page: Page, tmp_path: Path) -> None:
+    """Its two points are the ends: the nearer one would be a quarter of the growth off."""
+    ends = np.array([0.0, HOURS * 3600])
+    fit = np.array([1024.0, 2048.0]) * MIB
+    shown(
+        page,
+        [
+            replace(
+                chart("a"),
+                lines=[Line("slope", "fit", ends, fit)],
+                bands=[Band("slope, 95 % interval", "fit", ends, fit - 100 * MIB, fit + 100 * MIB)],
+            )
+        ],
+        tmp_path,
+    )
+    box = page.locator(".u-over").bounding_box()
+    assert box is not None
+    for share in (0.25, 0.75):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 20)
+        band, line = page.locator(".entry output").all_text_contents()
+        assert float(line.split()[0]) == pytest.approx(1 + share, abs=0.01)
+        numbers = [float(one) for one in re.findall(r"[\d.]+", band)]
+        units = [1024.0 if unit == "GiB" else 1.0 for unit in re.findall(r"[GM]iB", band)]
+        low, high = (number * unit for number, unit in zip(numbers, units, strict=True))
+        assert (low, high) == pytest.approx((1024 * (1 + share) - 100, 1024 * (1 + share) + 100), abs=10)
+
+
 def test_a_click_on_the_legend_switches_a_series(page: Page, tmp_path: Path) -> None:
     shown(page, [chart("a")], tmp_path)
     button = page.get_by_role("button", name="samples, least to greatest")

@@ -282,6 +282,41 @@ def test_pool_of_processes(tmp_path: Path) -> None:
     assert ran.stdout == "4\n", ran.stderr
 
 
+KILLED = """
+import os
+import signal
+
+import numpy as np
+from aging.findings import indicator_analysis
+from aging.runner.catalogue import Catalogue
+from aging.findings.series import Series
+
+
+def killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Fatal(Series):
+    def __reduce__(self):
+        return killed, ()
+
+
+if __name__ == "__main__":
+    t = np.arange(60.0, 660.0)
+    indicator_analysis._WORTH_A_POOL = 1
+    series = [Fatal("a", 1, 1, "x", t, 100.0 * t, {}), Series("a", 1, 1, "y", t, 200.0 * t, {})]
+    found = indicator_analysis.analyze_all(series, Catalogue.discovered().tests)
+    print(*(round(one.result.trend.slope) for one in found))
+"""
+
+
+def test_a_killed_process_of_the_pool(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert ran.stdout == "100 200\n", ran.stderr
+
+
 def test_damaged_files(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"a": leak(5000.0), "b": leak(5000.0)})
     (live,) = results.layout.source("a", "process").glob("*.live.jsonl")

@@ -74,6 +74,22 @@ def test_current_findings_are_not_computed_again(copied: Path, cli: Aging) -> No
     assert len(json.loads((copied / "findings.json").read_bytes())["findings"]) == len(found["findings"])
 
 
+@pytest.mark.parametrize("lost", ["cut", "empty", "gone"])
+def test_findings_of_samples_that_are_lost_are_computed_anew(copied: Path, cli: Aging, lost: str) -> None:
+    """The written verdict is about measurements which nobody can look at any more."""
+    assert cli("report", copied).returncode == 0
+    for sealed in copied.glob("reference-leak/r01/*/*.parquet"):
+        if lost == "gone":
+            sealed.unlink()
+        else:
+            sealed.write_bytes(b"" if lost == "empty" else sealed.read_bytes()[:700])
+    ran = cli("report", copied)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    found = json.loads((copied / "findings.json").read_bytes())
+    assert [one["validity"] for one in found["runs"] if one["deployment"] == "reference-leak"] == ["broken"]
+    assert not [one for one in found["findings"] if one["deployment"] == "reference-leak" and one["verdict"] == "aging"]
+
+
 class TestOutput:
     def test_elsewhere(self, copied: Path, tmp_path: Path, cli: Aging) -> None:
         before = (copied / "findings.json").read_bytes()

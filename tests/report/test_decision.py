@@ -123,17 +123,26 @@ def test_the_most_urgent_is_first() -> None:
 
 class TestRestarts:
     FOUND = findings_of([finding("server", "aging", outlook=ahead("exhausts", earliest_hours=22.5, latest_hours=25.6))])
+    LATER = findings_of([finding("server", "aging", outlook=ahead("exhausts", earliest_hours=24.0, latest_hours=25.6))])
 
     def advised(self, answer: Any) -> Decision:
         optimum = Optimum(24.6 * HOUR, 24.5 * HOUR, 24.7 * HOUR, 1.0, 9.0, (0.0, 1.0), 0.0)
         advice = Advice(
             "server", PRIMARY, answer, "growth", NamedLimit(1.0, "x"), None, "aging", optimum=optimum, seen_seconds=3900
         )
-        (made,) = decisions(["server"], self.FOUND, {"server": advice}, 36 * HOUR)
+        (made,) = decisions(["server"], self.LATER, {"server": advice}, 36 * HOUR)
         return made
 
     def test_every(self) -> None:
         assert "UTC, then every 24.6 h [24.5, 24.7]." in self.advised("every").actions[0]
+
+    def test_never_later_than_it_may_exhaust(self) -> None:
+        """65 min of life and the earliest 22.5 h more are 23.6 h: the advised 24.6 h would be too late."""
+        optimum = Optimum(24.6 * HOUR, 24.5 * HOUR, 24.7 * HOUR, 1.0, 9.0, (0.0, 1.0), 0.0)
+        known = (NamedLimit(1.0, "x"), None, "aging")
+        advice = Advice("server", PRIMARY, "every", "growth", *known, optimum=optimum, seen_seconds=3900)
+        (made,) = decisions(["server"], self.FOUND, {"server": advice}, 36 * HOUR)
+        assert "UTC, then every 23.5 h at the latest." in made.actions[0]
 
     def test_a_guess_is_called_one(self) -> None:
         assert "if it goes on growing as in the 65 min measured" in self.advised("provisional").actions[0]
@@ -158,7 +167,7 @@ class TestReasonsAndDoubts:
             )
         )
         assert made.reasons[0] == (
-            "Memory: +60.0 MiB/h [+59.0 to +61.0 MiB/h], aging; it follows the requests: +4.00 KiB/request."
+            "Memory now: +60.0 MiB/h [+59.0 to +61.0 MiB/h], aging; it follows the requests: +4.00 KiB/request."
         )
 
     def test_what_could_not_be_seen(self) -> None:

@@ -99,7 +99,7 @@ def test_growth_keeps_its_rate() -> None:
         ({"a": "safe", "b": "safe"}, "Safe for 30 days: 2 of 2"),
         ({"a": "safe", "b": "undecided"}, "1 of 2 undecided for 30 days: b"),
         ({"a": "exhausts", "b": "exhausts"}, "2 of 2 exhaust their memory within 30 days: a, b"),
-        ({"a": "exhausts", "b": "undecided"}, "1 of 2 exhausts its memory within 30 days: a"),
+        ({"a": "exhausts", "b": "undecided"}, "1 of 2 exhausts its memory within 30 days: a; 1 undecided"),
     ],
 )
 def test_headline(answers: dict[str, Literal["safe", "exhausts", "undecided"]], text: str) -> None:

@@ -10,7 +10,7 @@ from aging.core.errors import Mistake
 from aging.core.format import readable_duration
 from aging.core.metrics import PRIMARY
 from aging.findings.comparison.growth import growth, only_on_one_side
-from aging.findings.comparison.host_load import waiting_shares
+from aging.findings.comparison.host_load import APART, waiting_shares
 from aging.findings.comparison.levels import levels
 from aging.findings.comparison.matching import AS_GIVEN, Asked, facing, refused, sources, unmatched
 from aging.findings.comparison.mismatches import Mismatch, mismatches, refusal, what_differs
@@ -235,8 +235,9 @@ def _busier(faced: Sequence[Facing]) -> Iterator[Remark]:
         if shares is not None and one.place not in seen:
             seen.add(one.place)
             first, second = (f"{100 * part:.0f} %" for part in shares)
+            how = "not equally busy" if abs(shares[0] - shares[1]) >= APART else "busy on both sides"
             text = (
-                f"The host was not equally busy: a task waited for a CPU {first} of the time in "
+                f"The host was {how}: a task waited for a CPU {first} of the time in "
                 f"{one.baseline.source.label} and {second} in {one.other.source.label}. Differences of latency may "
                 "come from that."
             )

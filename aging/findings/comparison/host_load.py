@@ -8,18 +8,21 @@ from aging.core.records import HARNESS
 from aging.findings.comparison.side import Facing, Side
 
 _WAITING = "host_pressure_cpu_some_seconds_total"
-_APART = 0.1
+APART = 0.1
+_BUSY = 0.5
+"""A task waited for a CPU in half of the time: who waited is chance, and a latency is as much the host's."""
 
 
 def waiting_shares(faced: Facing) -> tuple[float, float] | None:
-    """The parts of the time in which a task waited for a CPU, where they are more than a tenth of the time apart.
+    """The parts of the time in which a task waited for a CPU, where they may explain a difference of latency.
 
-    From the kernel's pressure stall information; None where that is alike, not known, or of one campaign.
+    They do where they are more than a tenth of the time apart, or both at least half of it. From the kernel's pressure
+    stall information; None where they do not, are not known, or are of one campaign.
     """
     if faced.baseline.source is faced.other.source:
         return None
     mine, theirs = _waiting(faced.baseline), _waiting(faced.other)
-    if mine is None or theirs is None or abs(mine - theirs) < _APART:
+    if mine is None or theirs is None or (abs(mine - theirs) < APART and min(mine, theirs) < _BUSY):
         return None
     return mine, theirs
 

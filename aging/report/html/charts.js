@@ -124,7 +124,11 @@ const AgingCharts = (() => {
   ];
 
   function decimals(step) {
-    for (let count = 0; count < 9; count++) if (Math.abs(step * 10 ** count - Math.round(step * 10 ** count)) < 1e-6) return count;
+    if (!step) return 0;
+    for (let count = 0; count < 9; count++) {
+      const size = Math.abs(step) * 10 ** count;
+      if (Math.round(size) && Math.abs(size - Math.round(size)) < 1e-4 * size) return count; // steps of bytes are whole
+    }
     return 9;
   }
 
@@ -246,7 +250,7 @@ const AgingCharts = (() => {
           drag: { x: true, y: false, setScale: false, dist: 4 },
           points: { size: 7, fill: (u, place) => this.color(place) },
           focus: { prox: -1 },
-          dataIdx: (u, place, at) => nearest(u, place, at),
+          dataIdx: (u, place, at) => (chart.isStraight(place) ? null : nearest(u, place, at)),
           bind: {
             dblclick: () => () => zoom(chart, null, null),
             mousedown: (u, target, handler) => (event) => {
@@ -312,6 +316,12 @@ const AgingCharts = (() => {
     color(place) {
       const column = this.model.columns[place - 1];
       return column ? roleColor(column.role, column.number) : color("--data");
+    }
+
+    // A fitted line has values between its few points, too; samples and medians have not.
+    isStraight(place) {
+      const column = this.model.columns[place - 1];
+      return column !== undefined && (column.role === "fit" || column.role === "current");
     }
 
     // --- ranges and axes
@@ -499,6 +509,7 @@ const AgingCharts = (() => {
 
     valueAt(u, entry) {
       const found = entry.places.map((place) => {
+        if (this.isStraight(place)) return between(u, place, u.posToVal(u.cursor.left, "x"));
         const at = u.cursor.idxs[place];
         return at === null || at === undefined ? null : u.data[place][at];
       });
@@ -645,6 +656,24 @@ const AgingCharts = (() => {
     }
     const times = u.data[0];
     return times[at] - times[below] <= times[above] - times[at] ? below : above;
+  }
+
+  // The value of a straight line at a time; null outside of it.
+  function between(u, place, time) {
+    const times = u.data[0];
+    const values = u.data[place];
+    let last = null;
+    for (let i = 0; i < times.length; i++) {
+      const value = values[i];
+      if (value === null) last = null;
+      if (value === null || value === undefined) continue;
+      if (times[i] >= time) {
+        if (times[i] === time || last === null) return times[i] === time ? value : null;
+        return values[last] + ((value - values[last]) * (time - times[last])) / (times[i] - times[last]);
+      }
+      last = i;
+    }
+    return null;
   }
 
   // --- the page

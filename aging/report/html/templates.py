@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -37,6 +38,13 @@ def _shown(value: Any) -> Any:
     return shortened(plain(value), _LONGEST)
 
 
+def _slope(
+    indicator: format.Indicator, value: float | None, per: str, limits: Sequence[float | None] | None = None
+) -> str:
+    """A slope as it stands beside its limits elsewhere: in the decision, the tables, the terminal."""
+    return format.slope(indicator, value, per) if limits is None else format.bounded(indicator, value, limits, per)[0]
+
+
 @cache
 def environment() -> Environment:
     """An environment that escapes every value and fails on an unknown name."""
@@ -49,7 +57,8 @@ def environment() -> Environment:
         finalize=_shown,
     )
     templates.globals |= {
-        "slope": format.slope,
+        "slope": _slope,
+        "bounded": format.bounded,
         "interval": format.interval,
         "size": format.size,
         "level": format.level,

@@ -78,7 +78,9 @@ def _how_sure(context: Context, made: Sequence[Decision]) -> str:
     if controls:
         word = f"{failed} failed: explain that first" if failed else f"{len(controls) - open_} passed"
         checked = f"of {len(controls)} controls {word}{f', {open_} undecided' if open_ else ''}"
+    both = any(" now: " in reason for one in made for reason in one.reasons)
+    now = " A rate now is that at the end; the verdicts below have the rate over all of the window." if both else ""
     return (
         "Times are those of the bounds of a 95 % interval of the growth, at the load that was sent. "
-        f"{repeats}; {checked}."
+        f"{repeats}; {checked}.{now}"
     )

@@ -17,6 +17,7 @@ _TEMPLATE = """
 {% from "macros.html.j2" import chip, run_name %}
 <p class="legend"><span><i class="raw"></i>samples</span><span><i class="data"></i>medians</span>
 <span><i class="fit"></i>slope with its 95&nbsp;% confidence band</span>
+{% if now %}<span><i class="now"></i>now: the rate at the end, with its band</span>{% endif %}
 <span><i class="shade"></i>warm-up, left out</span></p>
 {% for plots in rows %}
 <div class="plots {{ size }}">
@@ -51,8 +52,10 @@ class Memory(Section):
         shape = SMALL if context.replicated else LARGE
         rows = [[_plot(context, *run, shape) for run in row] for row in context.rows_of_runs()]
         size = "small" if context.replicated else "large"
+        drawn = [plot["chart"] for row in rows for plot in row if plot["chart"] is not None]
+        now = any(line.role == "current" for chart in drawn for line in chart.lines)
         return (
-            render(_TEMPLATE, rows=rows, size=size, figure=figure_element, undrawn=context.undrawn)
+            render(_TEMPLATE, rows=rows, size=size, figure=figure_element, undrawn=context.undrawn, now=now)
             if rows
             else Markup()
         )
