@@ -303,9 +303,7 @@ class Measured:
         """:func:`~aging.findings.latencies.latencies` of the requests of one run and class, computed once."""
         asked = (deployment, replica, load_class, base)
         if asked not in self._known_latencies:
-            self._known_latencies[asked] = latencies(
-                of_class(self.results.requests(deployment, replica, _REQUEST_COLUMNS), load_class), base
-            )
+            self._known_latencies[asked] = latencies(of_class(self._requests(deployment, replica), load_class), base)
         return self._known_latencies[asked]
 
     def readings(self, deployment: str, replica: int, source: str) -> Readings:
@@ -337,12 +335,16 @@ class Measured:
     def _known_latencies(self) -> dict[tuple[str, int, str, Base], pd.DataFrame]:
         return {}
 
+    def _requests(self, deployment: str, replica: int) -> pd.DataFrame:
+        """Those of a run: all columns for an analysis, which reads once; else as few as possible."""
+        return self.results.requests(deployment, replica, None if self.results.checked else _REQUEST_COLUMNS)
+
     def _series_of(self, deployment: str, replica: int) -> Iterator[Series]:
         results, window = self.results, self.windows.get((deployment, replica))
         if window is None:
             return
         engine = results.samples(deployment, "engine", replica)
-        requests = results.requests(deployment, replica, _REQUEST_COLUMNS)
+        requests = self._requests(deployment, replica)
         run = _Run(deployment, replica, window, requests, _served(engine) if requests.empty else {})
         device = device_samples(results, deployment, replica)
         on_device = DEVICE_MEMORY in device and bool(

@@ -50,7 +50,7 @@ def test_findings_keys(completed: Path) -> None:
     assert findings["schema"] == 1
     assert findings["campaign"] == "small"
     assert set(findings) == {
-        *("schema", "campaign", "started", "findings", "controls", "problems"),
+        *("schema", "campaign", "started", "aging_version", "findings", "controls", "problems"),
         *("objectives", "runs", "experiments", "unjudged"),
         *("rejuvenations", "decisions_not_carried_out", "policies", "gate"),
     }

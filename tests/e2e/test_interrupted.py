@@ -64,7 +64,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
 def test_killed_server_ends_only_its_load(ended: Ended) -> None:
     (died,) = (event for event in ended.results.events if event.kind == "deployment_died")
     assert died.deployment == "leak"
-    assert died.details["why"] == "killed by SIGKILL"
+    assert died.details["why"].startswith("killed by SIGKILL")
     assert len(ended.results.requests("clean")) > len(ended.results.requests("leak"))
     found = json.loads(ended.results.layout.findings.read_text())["problems"]
     assert {one["deployment"] for one in found if one["kind"] == "died"} == {"leak"}

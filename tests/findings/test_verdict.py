@@ -40,7 +40,7 @@ def test_test_not_computed_replicas(tmp_path: Path) -> None:
     results = with_test(synthetic(tmp_path, {"a": leak(5000.0)}, replicas=2), "seasonal")
     finding = memory_finding(analyze(results, TESTS), "a")
     assert (finding.verdict, finding.p) == ("inconclusive", None)
-    assert finding.note_codes == 2 * ("replica_verdict", "test_not_computed")
+    assert finding.note_codes[:4] == 2 * ("replica_verdict", "test_not_computed")
 
 
 @pytest.mark.parametrize(
