@@ -38,7 +38,7 @@ class PageAt:
             try:
                 tried.bind((self.address.host, self.address.port))
             except OSError as error:
-                raise ListenError(f"--serve {self.address}: {error.strerror or error}; choose another port") from None
+                raise ListenError(f"--listen {self.address}: {error.strerror or error}; choose another port") from None
 
 
 @contextlib.contextmanager

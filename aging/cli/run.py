@@ -5,7 +5,7 @@ runs in its own process, which survives a logout; `status`, `stop` and `resume` 
 Exit 0 when the campaign completed, whatever it found; `check` is the gate.
 
 With --serve the campaign is shown in the browser while it runs, by a process of its own that ends with it (`aging serve
-DIR` shows it again). An address that others can reach needs --serve-token-file.
+DIR` shows it again). An address that others can reach needs --token-file.
 
 With --smoke the host is checked, then every deployment runs for 1 minute (or TIME) under the campaign's own load: was
 it ready, did it answer without errors, were its indicators read, did the client keep its schedule?
@@ -40,16 +40,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     parser.add_argument("--detach", action="store_true", help="run it in the background; print directory and pid")
+    parser.add_argument("--serve", action="store_true", help="show it in the browser while it runs")
     parser.add_argument(
-        "--serve",
-        nargs="?",
-        const=_SERVED_AT,
-        type=listen,
-        metavar="HOST:PORT",
-        help=f"show it in the browser; default: {_SERVED_AT}",
+        "--listen", type=listen, metavar="HOST:PORT", help=f"where --serve listens; default: {_SERVED_AT}"
     )
     parser.add_argument(
-        "--serve-token-file", type=Path, metavar="FILE", help="token that readers of the page must know"
+        "--token-file", type=Path, metavar="FILE", help="with --serve: token that readers of the page must know"
     )
 
 
@@ -58,10 +54,11 @@ def run(options: argparse.Namespace) -> ExitCode:
         raise AgingError("--duration: a smoke run has its own duration; use --smoke TIME")
     if options.smoke is not None and options.detach:
         raise AgingError("--detach: a smoke run is short and prints its verdict; leave --detach out")
-    if options.smoke is not None and options.serve is not None:
+    if options.smoke is not None and options.serve:
         raise AgingError("--serve: a smoke run is short and prints its verdict; leave --serve out")
-    if options.serve_token_file is not None and options.serve is None:
-        raise AgingError("--serve-token-file: there is no page without --serve")
+    for option, given in (("--listen", options.listen), ("--token-file", options.token_file)):
+        if given is not None and not options.serve:
+            raise AgingError(f"{option}: there is no page without --serve")
     return _campaign(options) if options.smoke is None else _smoke(options)
 
 
@@ -93,7 +90,7 @@ def _campaign(options: argparse.Namespace) -> ExitCode:
     out = console()
     overrides = {"duration": options.duration, "scale": options.scale}
     campaign_text = read_campaign(options.file)
-    page = None if options.serve is None else PageAt(options.serve, options.serve_token_file)
+    page = PageAt(options.listen or listen(_SERVED_AT), options.token_file) if options.serve else None
     if options.detach:
         detached = detach_campaign(campaign_text, options.results, overrides, out, page)
         out.print(f"results: {detached.layout.root}", soft_wrap=True)

@@ -70,9 +70,11 @@ def banner(notices: Sequence[Notice]) -> str:
 
 def progress(about: About, snapshot: Snapshot) -> str:
     """What the campaign does, and how much of it is done."""
-    line = headline(about.name, snapshot).removeprefix(f"{about.name} · ")
-    text = f'<p class="progress">{text_of(line)}</p>'
     state = snapshot.state
+    line = headline(about.name, snapshot).removeprefix(f"{about.name} · ")
+    if state.started is not None and state.ended is None and not snapshot.runner_alive:
+        line = "abandoned"  # the banner says what to do
+    text = f'<p class="progress">{text_of(line)}</p>'
     if state.started is None or not state.planned_seconds:
         return text
     until = state.ended.mono if state.ended else snapshot.now

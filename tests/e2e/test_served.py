@@ -31,7 +31,7 @@ def pages(runner: int) -> list[psutil.Process]:
 
 def test_page_of_a_campaign(tmp_path: Path) -> None:
     file, port = campaign(tmp_path, duration="1h"), unused_port()
-    with Started.of(tmp_path, "run", file, "--serve", f"127.0.0.1:{port}") as started:
+    with Started.of(tmp_path, "run", file, "--serve", "--listen", f"127.0.0.1:{port}") as started:
         loading = 'aging_run_phase{deployment="leak",replica="1",aging_run_phase="loading"}'
         wait_for(lambda: metric(port, loading), "no page", PATIENCE_SECONDS)
         assert metric(port, "aging_campaign_runner_up")
@@ -46,7 +46,7 @@ def test_page_of_a_campaign(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_page_that_is_killed(tmp_path: Path) -> None:
     file, port = campaign(tmp_path, duration="8s"), unused_port()
-    with Started.of(tmp_path, "run", file, "--serve", f"127.0.0.1:{port}") as started:
+    with Started.of(tmp_path, "run", file, "--serve", "--listen", f"127.0.0.1:{port}") as started:
         wait_for(lambda: listening(port), "no page", PATIENCE_SECONDS)
         (page,) = pages(started.runner.pid)
         page.kill()
@@ -57,7 +57,7 @@ def test_a_page_that_is_killed(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_page_of_a_detached_campaign(tmp_path: Path) -> None:
     file, port = campaign(tmp_path, duration="1h"), unused_port()
-    with Started.of(tmp_path, "run", file, "--detach", "--serve", f"127.0.0.1:{port}") as started:
+    with Started.of(tmp_path, "run", file, "--detach", "--serve", "--listen", f"127.0.0.1:{port}") as started:
         assert started.runner.wait(PATIENCE_SECONDS) == 0
         wait_for(lambda: "load_started" in kinds_of(started.root), "no load", PATIENCE_SECONDS)
         assert metric(port, "aging_campaign_runner_up")
@@ -68,13 +68,14 @@ def test_page_of_a_detached_campaign(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--serve", "0.0.0.0:8765"], "--token-file"),
-        (["--serve", "nowhere"], "HOST:PORT"),
-        (["--serve", "TAKEN"], "choose another port"),
-        (["--serve", "TAKEN", "--detach"], "choose another port"),
-        (["--serve-token-file", "x"], "--serve"),
-        (["--serve", "127.0.0.1:0", "--serve-token-file", "absent"], "absent"),
-        (["--serve", "127.0.0.1:0", "--smoke"], "--serve"),
+        (["--serve", "--listen", "0.0.0.0:8765"], "--token-file"),
+        (["--serve", "--listen", "nowhere"], "HOST:PORT"),
+        (["--serve", "--listen", "TAKEN"], "choose another port"),
+        (["--serve", "--listen", "TAKEN", "--detach"], "choose another port"),
+        (["--token-file", "x"], "--serve"),
+        (["--listen", "127.0.0.1:0"], "--serve"),
+        (["--serve", "--token-file", "absent"], "absent"),
+        (["--serve", "--smoke"], "--serve"),
     ],
 )
 def test_nothing_is_started(tmp_path: Path, arguments: list[str], message: str) -> None:

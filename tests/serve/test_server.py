@@ -186,7 +186,9 @@ class TestRunning:
         layout = begun(tmp_path)
 
         async def visit(page: Page) -> None:
-            await page.follow(lambda: "aging resume" in page.html.get("banner", ""))
+            await page.follow(lambda: "aging resume" in page.html.get("banner", "") and "progress" in page.html)
+            assert "abandoned" in page.html["progress"]
+            assert "aging resume" not in page.html["progress"]  # said once
             assert metrics((await page.get("/metrics")).text)["aging_campaign_runner_up", ()] == 0
 
         visited(layout.root, visit)
