@@ -6,8 +6,8 @@
   aging report results/real-runtimes --format latex --output tables.tex
   aging report results/real-runtimes --figures figures   every figure as SVG, PNG and PDF, its data as CSV
 
-The findings are those of findings.json where this release computed them, else they are computed anew; `aging analyze`
-always computes them.
+The findings are those of findings.json where this release computed them from samples that are still there; else they
+are computed anew. `aging analyze` always computes them.
 """
 
 from __future__ import annotations
