@@ -36,12 +36,12 @@ def readings(frame: pd.DataFrame, time: str, begin: float, end: float) -> Readin
     if frame.empty or time not in frame:
         return Readings(np.empty(0), np.empty(0, dtype=np.int64), frame, slice(0, 0))
     t = frame[time].to_numpy(dtype=np.float64)
-    kept = (t >= begin) & (t <= end)
+    kept = (t >= begin) & (t <= end) & frame["generation"].notna().to_numpy()
     if "entity" in frame and time == "mono" and (frame["entity"] == TREE).any():
         kept &= (frame["entity"] == TREE).to_numpy(dtype=bool)
     place: NDArray[np.int64] | slice = slice(None)
     if not kept.all() or np.any(np.diff(t) < 0):
         within = np.flatnonzero(kept)
         place = within[np.argsort(t[within], kind="stable")]
-    generation = frame["generation"].to_numpy(dtype=np.int64)[place]
+    generation = frame["generation"].to_numpy()[place].astype(np.int64)
     return Readings(t[place] - begin, generation, frame, place)
