@@ -40,14 +40,14 @@ TONE: Mapping[str, str] = {
 
 MARK: Mapping[str, str] = {
     "aging": "↗",
-    "bounded": "⤓",
+    "bounded": "⇥",
     "step": "⌐",
     "cyclic": "∿",
     "stable": "→",
     "inconclusive": "?",
     "declining": "↘",
-    "exhausted": "⤒",
-    "capped": "⤒",
+    "exhausted": "⊤",
+    "capped": "⊤",
 }
 
 _SHOWN = 3
