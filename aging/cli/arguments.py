@@ -144,6 +144,17 @@ def listen(text: str) -> Address:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def discovery_rate(text: str) -> float:
+    """A level of false-discovery control, between 0 and 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no level; give a number between 0 and 1, like 0.05 or 0.1")
+    return value
+
+
 def looks(text: str) -> int:
     """A number of looks at a running campaign."""
     if not text.isdigit() or not 1 <= int(text) <= _MOST_LOOKS:

@@ -22,7 +22,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aging.cli.arguments import output_file
+from aging.cli.arguments import discovery_rate, output_file
 from aging.cli.console import console
 from aging.core.blas_threads import one_thread
 from aging.core.errors import ExitCode
@@ -64,7 +64,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--across-hosts", action="store_true", help="the same as --allow host")
     parser.add_argument(
         "--fdr",
-        type=_share,
+        type=discovery_rate,
         metavar="SHARE",
         help="level of false-discovery control; default: [analysis] q of the baseline",
     )
@@ -144,13 +144,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not (old and new):
         raise argparse.ArgumentTypeError(f"{text!r} is no pair; give OLD=NEW, like llama-0.9=llama-1.0")
     return old, new
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no level; give a number between 0 and 1, like 0.1")
-    return value

@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from aging.cli.arguments import positive_duration
+from aging.cli.arguments import discovery_rate, positive_duration
 from aging.cli.console import console
 from aging.cli.prometheus_arguments import prometheus_arguments, server
 from aging.core import format
@@ -56,7 +56,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--catalogue", type=Path, metavar="FILE", help="more metrics, in the form of catalogue.toml")
     parser.add_argument(
-        "--fdr", type=_share, default=0.05, metavar="SHARE", help="level of false-discovery control; default: 0.05"
+        "--fdr",
+        type=discovery_rate,
+        default=0.05,
+        metavar="SHARE",
+        help="level of false-discovery control; default: 0.05",
     )
     parser.add_argument(
         "--horizon", type=positive_duration, default=_HORIZON, metavar="TIME", help="how far ahead; default: 30d"
@@ -147,13 +151,3 @@ def _progress() -> Iterator[Progress]:
     finally:
         sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no level; give a number between 0 and 1, like 0.05")
-    return value
