@@ -179,7 +179,7 @@ def _how_often(ahead: Outlook, advice: Advice | None) -> str:
     """``, then every 3.28 h [3.26, 3.29]``, where advice is known.
 
     The advised age that costs least may be later than the first age at which the limit can be met: its growth is that
-    of the end, with a narrower interval. Then the earlier of the two is told, as a bound.
+    of the end, with a narrower interval. Then the page shows the earlier of the two, as a bound.
     """
     if advice is None or advice.optimum is None or not math.isfinite(advice.optimum.seconds):
         return ""

@@ -48,7 +48,7 @@ def test_an_edit_is_a_change_and_a_new_file_is_none(repository: Path) -> None:
 
 
 def test_what_git_does_not_know_has_no_commit(repository: Path, tmp_path: Path) -> None:
-    """An installed package in the environment of somebody's project is not of that project's commit."""
+    """A package installed in the environment of another project does not have that project's commit."""
     package = repository / ".venv/lib/aging/__init__.py"
     package.parent.mkdir(parents=True)
     package.touch()

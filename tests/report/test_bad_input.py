@@ -84,7 +84,7 @@ def test_current_findings_are_not_computed_again(copied: Path, cli: Aging) -> No
 
 @pytest.mark.parametrize("lost", ["cut", "empty", "gone"])
 def test_findings_of_samples_that_are_lost_are_computed_anew(copied: Path, cli: Aging, lost: str) -> None:
-    """The written verdict is about measurements which nobody can look at any more."""
+    """Findings whose samples are lost are computed anew."""
     assert cli("report", copied).returncode == 0
     for sealed in copied.glob("reference-leak/r01/*/*.parquet"):
         if lost == "gone":
