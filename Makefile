@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # costs the seconds that it takes to import and collect.
 BESIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test test-all check docs site format bench clean
+.PHONY: quickstart test test-all test-ray check docs site format bench clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/aging env create llama-cpp
@@ -19,6 +19,10 @@ test: $(VENV)/.installed-dev
 test-all: $(VENV)/.installed-dev
 	$(BIN)/aging env create llama-cpp
 	$(BIN)/python -m pytest -m "slow or browser or not (slow or browser)"
+
+# Studies on real raylets of this machine.
+test-ray: $(VENV)/.installed-ray
+	$(BIN)/python -m pytest -n 0 -m "ray and not slow" tests/cluster
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -53,6 +57,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt aging/stat
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt aging/stats/slope/_reordering.c
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-ray: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

@@ -50,6 +50,9 @@ SEALED = Part("campaign", ("pyarrow",))
 CAMPAIGN = Part("campaign", (*REPORT.modules, *SEALED.modules, "gguf", "statsmodels"))
 """Campaigns: servers and load of one's own, models, designed experiments, the gate."""
 
+CLUSTER = Part("ray", (*CAMPAIGN.modules, "ray", "fsspec"))
+"""Studies on many hosts, and analyses on a cluster."""
+
 NOTEBOOKS = Part("notebooks", ("xarray",))
 """What notebooks use beside: results as an xarray Dataset."""
 
@@ -62,7 +65,7 @@ def lacking(error: ModuleNotFoundError) -> MissingPartError | None:
     """What to say of a module that was not found; None where it is no optional part's, so that it is a defect."""
     module = (error.name or "").partition(".")[0]
     module = _BROUGHT.get(module, module)
-    part = next((one for one in (REPORT, CAMPAIGN) if module in one.modules), None)
+    part = next((one for one in (REPORT, CAMPAIGN, CLUSTER) if module in one.modules), None)
     return None if part is None else MissingPartError(f"this needs {module}, not installed here: {part.command}")
 
 

@@ -1,0 +1,1 @@
+"""The only room that imports Ray: placement, failure detection and transport for studies and analyses."""

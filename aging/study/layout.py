@@ -1,0 +1,61 @@
+"""The paths of a study's folder.
+
+::
+
+    results/<study>/<UTC start>/
+      study.toml  campaign.toml        as they were given
+      study.json                       cells, their levels and campaign hashes; versions
+      ledger.jsonl  lock               what happened to every cell; the process that runs the study
+      cells/<cell>/<attempt>/          the result directory of one attempt, as it is collected
+      findings.json  report.html       of the whole study
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StudyLayout:
+    """The paths of one study."""
+
+    root: Path
+
+    @property
+    def study(self) -> Path:
+        return self.root / "study.toml"
+
+    @property
+    def campaign(self) -> Path:
+        return self.root / "campaign.toml"
+
+    @property
+    def plan(self) -> Path:
+        """The cells: written once, before the first is started."""
+        return self.root / "study.json"
+
+    @property
+    def ledger(self) -> Path:
+        return self.root / "ledger.jsonl"
+
+    @property
+    def cells(self) -> Path:
+        return self.root / "cells"
+
+    @property
+    def findings(self) -> Path:
+        return self.root / "findings.json"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
+    def attempt(self, cell: str, number: int) -> Path:
+        """The result directory of one attempt."""
+        return self.cells / cell / f"a{number:02d}"
+
+    @property
+    def exists(self) -> bool:
+        """Whether this folder is a study's."""
+        return self.plan.is_file()
