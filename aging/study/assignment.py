@@ -49,7 +49,7 @@ def in_order(cells: Sequence[Cell], seed: int) -> tuple[Cell, ...]:
     return tuple(ordered)
 
 
-def choose(
+def choose(  # noqa: PLR0913 - pure: all that the choice depends on
     cell: Cell,
     hosts: Collection[str],
     past: Sequence[Placement],
