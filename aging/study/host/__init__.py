@@ -7,7 +7,7 @@ in bounded time; what a host refuses is an :class:`~aging.core.errors.AgingError
 from aging.study.host.content import ChangedFileError, read
 from aging.study.host.control import discard, resume, stop
 from aging.study.host.host_facts import facts
-from aging.study.host.looks import look
 from aging.study.host.launch import start
+from aging.study.host.looks import look
 
 __all__ = ["ChangedFileError", "discard", "facts", "look", "read", "resume", "start", "stop"]

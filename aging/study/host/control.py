@@ -16,9 +16,9 @@ from aging.store.lock import owner_of
 from aging.study.fleet import AttemptKey, Look
 from aging.study.host.busy import conflict, ordered, starting
 from aging.study.host.folder import AttemptFolder, HostFolder
+from aging.study.host.launch import said, spawn
 from aging.study.host.looks import look_at
 from aging.study.host.priority import PriorityError
-from aging.study.host.launch import said, spawn
 
 _WAIT_SECONDS = 60.0
 _RESUME_SECONDS = 180.0

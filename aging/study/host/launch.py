@@ -59,7 +59,7 @@ def start(host: str, order: Order) -> Look:
         folder = HostFolder.of(order.scratch, host)
         attempt = folder.attempt(order.key)
         with starting(folder, order.key, _WAIT_SECONDS) as handle:
-            seen = look_at(folder, order.key)
+            seen = look_at(folder, order.key, by_starter=handle is not None)
             if seen.state != "absent":
                 return seen
             if handle is None:
@@ -72,7 +72,7 @@ def start(host: str, order: Order) -> Look:
             if why is not None and attempt.directory() is None:
                 with writing(attempt.refused):
                     write_synced(attempt.refused, why.encode())
-            return look_at(folder, order.key)
+            return look_at(folder, order.key, by_starter=True)
     except AgingError as error:
         return _refused(order, str(error))
 

@@ -28,12 +28,12 @@ def look(host: str, keys: Sequence[AttemptKey], scratch: str) -> tuple[Look, ...
     return tuple(look_at(folder, key) for key in keys)
 
 
-def look_at(host: HostFolder, key: AttemptKey) -> Look:
-    """One attempt."""
+def look_at(host: HostFolder, key: AttemptKey, *, by_starter: bool = False) -> Look:
+    """One attempt; ``by_starter`` by the holder of the host's lock of starts."""
     attempt = host.attempt(key)
     directory = attempt.directory()
     if directory is None:
-        return _without_results(host, key, attempt)
+        return _without_results(host, key, attempt, by_starter=by_starter)
     owner = owner_of(directory)  # before the journal: who ends in between has written its end
     try:
         journal = read_journal(directory / "journal.jsonl")
@@ -55,10 +55,10 @@ def look_at(host: HostFolder, key: AttemptKey) -> Look:
     )
 
 
-def _without_results(host: HostFolder, key: AttemptKey, attempt: AttemptFolder) -> Look:
+def _without_results(host: HostFolder, key: AttemptKey, attempt: AttemptFolder, *, by_starter: bool) -> Look:
     if attempt.refused.is_file():
         return Look(key, "refused", why=attempt.refused.read_text(errors="replace"))
-    if starting_now(host) == name_of(key):
+    if not by_starter and starting_now(host) == name_of(key):
         return Look(key, "running")
     return Look(key, "absent")
 
