@@ -227,7 +227,7 @@ class TestKills:
         folder = tmp_path / "small"
         folder.mkdir()
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)], check=False, capture_output=True
+            ["mount", "-t", "tmpfs", "-o", "size=230m", "tmpfs", str(folder)], check=False, capture_output=True
         )
         if mounted.returncode:
             pytest.skip("no permission to mount a small tmpfs")
