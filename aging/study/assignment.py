@@ -11,12 +11,12 @@ import platform
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from random import Random
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from aging import __version__
 from aging.core.format import byte_size
 from aging.study.cells import Cell
 from aging.study.fleet import HostFacts, Node
@@ -127,8 +127,8 @@ def _of_facts(facts: HostFacts, hosts: HostsTable, disk: float) -> Iterator[str]
         yield f"it has {byte_size(facts.memory)} of memory, and {byte_size(hosts.memory)} are asked for"
     if hosts.driver is not None and not _is_version(facts.driver, hosts.driver):
         yield f"its NVIDIA driver is {facts.driver or 'not there'}, and {hosts.driver} is asked for"
-    if facts.aging != __version__:
-        yield f"it has aging {facts.aging}, and this process is {__version__}; install the same"
+    if facts.aging != version("llm-aging"):
+        yield f"it has aging {facts.aging}, and this process is {version('llm-aging')}; install the same"
     if _minor(facts.python) != _minor(own := platform.python_version()):
         yield f"it has Python {facts.python}, and this process {own}; install the same"
     if abs(facts.clock_offset) > MOST_CLOCK_OFFSET:

@@ -108,9 +108,14 @@ def study_of_campaign(text: str, source: str, hosts: int | None, kinds: Kinds, b
         raise CampaignError(source, mistakes)
     read_inputs(found_from(campaign, folder), source)
     file = StudyFile(
-        name=campaign.name, description=campaign.description, campaign=Path(source).name, seed=campaign.seed,
-        replicates=hosts or 1, files=paths, hosts=HostsTable(count=hosts),
-    )  # fmt: skip
+        name=campaign.name,
+        description=campaign.description,
+        campaign=Path(source).name,
+        seed=campaign.seed,
+        replicates=hosts or 1,
+        files=tuple(paths),
+        hosts=HostsTable(count=hosts),
+    )
     return Study(file, None, CampaignText(text, source), (Variant({}, text, campaign),), files)
 
 
