@@ -45,7 +45,7 @@ class Inspect(OnHost):
 
 @dataclass(frozen=True, slots=True)
 class Place(OnHost):
-    """Reserve a host for a new attempt; once it is reserved, note the attempt, and the one that it is ``instead`` of."""
+    """Reserve a host for a new attempt; then note it, and ``why`` the attempt that it is ``instead`` of is lost."""
 
     attempt: AttemptId
     devices: Sequence[str] = ()

@@ -165,6 +165,10 @@ def _alike(facts: HostFacts, names: Sequence[str]) -> tuple[object, ...]:
     )
 
 
+def _end_of(one: Attempt | None) -> str:
+    return "" if one is None else one.lost or one.why or f"it ended as {one.state}"
+
+
 class _Decision:
     """One decision; ``pending``: something is left to do that has to wait."""
 
@@ -430,7 +434,7 @@ class _Decision:
             if len(state.attempts) >= self._plan.attempts:
                 if missing is not None:
                     self._lose(AttemptId(cell.name, missing.number), why)
-                said = why or (last.lost or last.why or f"it ended as {last.state}" if last is not None else "")
+                said = why or _end_of(last)
                 count = "its only attempt" if self._plan.attempts == 1 else f"all {self._plan.attempts} attempts"
                 self._give_up(cell, f"{count} failed; the last: {said}")
             else:
