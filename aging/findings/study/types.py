@@ -163,9 +163,9 @@ class AttemptOutcome:
 class CellOutcome:
     """Whether a cell has a result, and of which attempt. All cells of the plan are listed.
 
-    ``status``: ``counted``, ``running``, ``waiting`` (no attempt yet), ``given_up``, ``no_findings`` (completed, but its
-    findings cannot be read) or ``unfinished`` (its last attempt ended without a result). ``why`` in a sentence, None
-    where it is counted; ``directory`` is relative to the study's folder.
+    ``status``: ``counted``, ``running``, ``waiting`` (no attempt yet), ``given_up``, ``no_findings`` (completed, but
+    its findings cannot be read) or ``unfinished`` (its last attempt ended without a result). ``why`` in a sentence,
+    None where it is counted; ``directory`` is relative to the study's folder.
     """
 
     cell: str
