@@ -63,9 +63,7 @@ def _outcome(cell: Cell, state: CellState, layout: StudyLayout, readable: Collec
     )
 
 
-def _status(
-    cell: Cell, state: CellState, layout: StudyLayout, readable: Collection[str]
-) -> tuple[str, str | None]:
+def _status(cell: Cell, state: CellState, layout: StudyLayout, readable: Collection[str]) -> tuple[str, str | None]:
     counted = state.result
     if counted is not None:
         if cell.name in readable:
