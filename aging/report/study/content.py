@@ -85,12 +85,14 @@ def tables(findings: StudyFindings, account: Accounting) -> Sequence[Table]:
 
 
 def spread(findings: StudyFindings) -> Sequence[StudyFinding]:
-    """The findings that say how far hosts differ: those that decide, and those whose hosts differ by more than chance."""
+    """How far hosts differ: in the findings that decide, and in those whose hosts differ by more than chance."""
     deciding = [one.finding for one in wording.decisions(findings)]
     return [
         one
         for one in findings.findings
-        if one.host_sd is not None and not one.deployment.startswith(HARNESS) and (one in deciding or wording.unusual(one))
+        if one.host_sd is not None
+        and not one.deployment.startswith(HARNESS)
+        and (one in deciding or wording.unusual(one))
     ]
 
 
