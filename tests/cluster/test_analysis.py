@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
 DIRECTORIES = ("first-look", "real-runtimes", "tokenizer-2026.1")
 FINDINGS = "findings.json"
-RAY = Path(sys.executable).with_name("ray")
+RAY = (sys.executable, "-m", "ray.scripts.scripts")
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Raylets:
 def raylets() -> Iterator[Raylets]:
     folder = tempfile.mkdtemp(prefix="ra")
     address = f"127.0.0.1:{unused_port()}"
-    common = ("--num-cpus=1", "--disable-usage-stats", "--object-store-memory=80000000")
+    common = ("--num-cpus=1", "--node-ip-address=127.0.0.1", "--disable-usage-stats", "--object-store-memory=80000000")
     head = ("--head", f"--port={address.partition(':')[2]}", "--include-dashboard=false", f"--temp-dir={folder}")
     found = Raylets(address, folder)
     try:
         for which in (head, (f"--address={address}",)):
-            subprocess.run((RAY, "start", *which, *common), check=True, capture_output=True, timeout=100, env=_clean())
+            subprocess.run((*RAY, "start", *which, *common), check=True, capture_output=True, timeout=100, env=_clean())
         yield found
     finally:
         left = found.processes()
