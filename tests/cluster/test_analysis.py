@@ -143,7 +143,9 @@ def _command_line(*arguments: str | Path) -> list[str]:
 
 
 def _clean() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    """The environment without another cluster's settings; a token in the home folder is not this cluster's."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return own | {"RAY_AUTH_MODE": "disabled"}
 
 
 def _command(process: psutil.Process) -> list[str]:
