@@ -22,11 +22,15 @@ class StudyEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted(StudyEvent):
-    """A process began to run the study, for the first time or again. ``cluster`` is the address that it asked for."""
+    """A process began to run the study, for the first time or again. ``cluster`` is the address that it asked for.
+
+    ``study`` is the id under which hosts keep its attempts, unique among studies; that of the first line holds.
+    """
 
     KIND: ClassVar[str] = "study_started"
     pid: int
     cluster: str
+    study: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +68,13 @@ class HostReturned(StudyEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptPlaced(StudyEvent):
-    """An attempt was given to a host. Written before it is started there."""
+    """An attempt was given to a host, and ``devices`` of it. Written before it is started there."""
 
     KIND: ClassVar[str] = "attempt_placed"
     cell: str
     number: int
     host: str
+    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
