@@ -76,9 +76,9 @@ def choose(  # noqa: PLR0913 - pure: all that the choice depends on
     now = [host for host in allowed if of_variant[host] == fewest and (free is None or host in free)]
     if not now:
         return None
+    least = min((lost[host], of_all[host]) for host in now)
     drawn = Random(f"{seed}/host/{cell.name}/{sum(lost.values())}")
-    rank = {host: drawn.random() for host in sorted(hosts)}
-    return min(now, key=lambda host: (lost[host], of_all[host], rank[host]))
+    return drawn.choice([host for host in now if (lost[host], of_all[host]) == least])
 
 
 def fits(

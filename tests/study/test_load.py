@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +74,35 @@ def test_comments_and_order_of_the_campaign_stay(write: Write) -> None:
     (cell,) = cells_of(load_study(path, KINDS))
     assert [line for line in cell.campaign.splitlines() if line not in campaign.splitlines()] == ["cache_ram_mib = 64"]
     assert "# the one with a cache" in cell.campaign
+
+
+@pytest.mark.parametrize(
+    "campaign",
+    [
+        GOOD.replace("port = 18084", 'port = 18084\n[deployment.env]\nA = "1"'),
+        GOOD.replace("[load]", "[load]\n").replace(
+            'arrivals = { kind = "poisson", rate = 8.0 }\n', 'arrivals.kind = "poisson"\narrivals.rate = 8.0\n'
+        ),
+        GOOD.replace('arrivals = { kind = "poisson", rate = 8.0 }\n', "").replace(
+            "[[deployment]]", '[load.arrivals]\nkind = "poisson"\nrate = 8.0\n[[deployment]]', 1
+        ),
+        GOOD.replace('[model]\npreset = "tiny"\n', "").replace(
+            '[[deployment]]\nname = "b"', '[model]\npreset = "tiny"\n[[deployment]]\nname = "b"'
+        ),
+        GOOD.split("[[deployment]]")[0].replace("[model]", 'deployment = [{ name = "a", kind = "reference" }, '
+        '{ name = "b", kind = "llama-cpp" }]\n[model]'),
+    ],
+    ids=["sub-table", "dotted", "table", "interrupted", "inline"],
+)  # fmt: skip
+def test_levels_in_any_form_of_toml(write: Write, campaign: str) -> None:
+    matrix = '[matrix]\n"load.arrivals.rate" = [5.0]\n"deployment[b].cache_ram_mib" = [64]\n'
+    matrix += '"deployment[b].env" = [{ B = "2" }]\n"load.objectives" = [{ ttft = "1s" }]\n'
+    (cell,) = cells_of(load_study(write(STUDY + matrix, campaign), KINDS))
+    wanted = tomllib.loads(campaign)
+    wanted["load"]["arrivals"]["rate"] = 5.0
+    wanted["load"]["objectives"] = {"ttft": "1s"}
+    wanted["deployment"][1] |= {"cache_ram_mib": 64, "env": {"B": "2"}}
+    assert tomllib.loads(cell.campaign) == wanted
 
 
 def test_without_a_matrix_the_campaign_is_as_it_was_given(write: Write) -> None:
