@@ -118,6 +118,16 @@ def test_a_lost_cell_goes_to_another_host_if_there_is_one() -> None:
         assert choose(cell, [], lost, seed) is None
 
 
+def test_a_cell_does_not_wait_for_the_host_that_lost_it() -> None:
+    """Without ``apart``: the host that lost it has fewer cells of the variant, and is not to be taken."""
+    one, other = cells(1, 2)
+    past = [Placement(one.name, one.variant, "a", lost=True), Placement(other.name, other.variant, "b")]
+    assert choose(one, ["a", "b"], past, 1, apart=False) == "b"
+    assert choose(one, ["a", "b"], past, 1, apart=False, free=["b"]) == "b"
+    assert choose(one, ["a", "b"], past, 1, apart=False, free=["a"]) is None
+    assert choose(one, ["a", "b"], past, 1) == "a", "apart, and there is no other"
+
+
 def test_a_host_that_lost_a_replicate_can_take_another_one() -> None:
     one, other = cells(1, 2)
     lost = [Placement(one.name, one.variant, "a", lost=True), Placement(one.name, one.variant, "b")]
