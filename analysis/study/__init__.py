@@ -1,0 +1,1 @@
+"""Studies of the methods for a study on many hosts."""
