@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,11 +163,9 @@ def ray_node(seconds: float) -> Cost:
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
         try:
             head = [*ray, "--head", f"--port={port}", f"--temp-dir={folder}", "--include-dashboard=false"]
-            quiet = {"env": environment, "stdout": subprocess.DEVNULL, "check": True, "timeout": 120}
-            subprocess.run([*head, "--object-store-memory=80000000"], **quiet)  # type: ignore[call-overload]
+            _quietly([*head, "--object-store-memory=80000000"], environment)
             of_head = {one.pid for one in _mine(folder)}
-            join = [*ray, f"--address=127.0.0.1:{port}", "--object-store-memory=80000000"]
-            subprocess.run(join, **quiet)  # type: ignore[call-overload]
+            _quietly([*ray, f"--address=127.0.0.1:{port}", "--object-store-memory=80000000"], environment)
             time.sleep(30)
             node = [one.pid for one in _mine(folder) if one.pid not in of_head | before]
             return cost(node, seconds)
@@ -176,6 +174,10 @@ def ray_node(seconds: float) -> Cost:
                 if process.pid not in before:
                     process.kill()
             time.sleep(1)
+
+
+def _quietly(argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    subprocess.run(argv, env=environment, stdout=subprocess.DEVNULL, check=True, timeout=120)
 
 
 def _mine(folder: str) -> list[psutil.Process]:
