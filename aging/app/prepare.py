@@ -103,7 +103,7 @@ def make_result_directory(campaign: Campaign, content: Manifest, text: str, resu
     file = text.encode("utf-8")
     content = content.model_copy(update={"campaign_sha256": sha256(file).hexdigest()})
     with writing(results / campaign.name):
-        layout = Layout(_new_folder(results / campaign.name, time.time()))
+        layout = Layout(new_folder(results / campaign.name, time.time()))
         layout.run(HARNESS).mkdir(parents=True)
         layout.campaign.write_bytes(file)
         write_manifest(content, layout.manifest)
@@ -114,7 +114,7 @@ def make_result_directory(campaign: Campaign, content: Manifest, text: str, resu
     return layout
 
 
-def _new_folder(parent: Path, wall: float) -> Path:
+def new_folder(parent: Path, wall: float) -> Path:
     """A new folder, also if another campaign starts in the same second."""
     parent.mkdir(parents=True, exist_ok=True)
     for part in count(1):
