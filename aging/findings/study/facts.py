@@ -13,7 +13,7 @@ _GIB = 2**30
 
 def differing(hosts: Sequence[HostFacts]) -> list[DifferingFact]:
     """The facts of which the hosts have two values or more."""
-    facts = {one.host: _facts(one) for one in sorted(hosts, key=lambda one: one.host)}
+    facts = {one.host: facts_of(one) for one in sorted(hosts, key=lambda one: one.host)}
     names = list(dict.fromkeys(name for own in facts.values() for name in own))
     packages = sorted(name for name in names if name.startswith("package "))
     order = [*(name for name in names if not name.startswith("package ")), *packages]
@@ -28,7 +28,7 @@ def differing(hosts: Sequence[HostFacts]) -> list[DifferingFact]:
     return found
 
 
-def _facts(host: HostFacts) -> Mapping[str, str | None]:
+def facts_of(host: HostFacts) -> Mapping[str, str | None]:
     """Each fact as text. Memory is rounded to GiB: equal machines differ by what their firmware keeps."""
     return {
         "driver": host.driver,
