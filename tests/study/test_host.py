@@ -137,7 +137,7 @@ class TestStart:
         asked = order()
         text = asked.campaign.replace(
             "prompt_tokens = { median = 8, p95 = 16, min = 2, max = 32 }",
-            'prompt_tokens = { kind = "empirical", file = "in/lengths.csv", column = "tokens" }',
+            'prompt_tokens = { kind = "empirical", file = "in/lengths.csv", column = "tokens", max = 32 }',
         )
         assert text != asked.campaign
         begun = start(HOST, replace(asked, campaign=text, files={"in/lengths.csv": TABLE}))
@@ -227,7 +227,7 @@ class TestKills:
         folder = tmp_path / "small"
         folder.mkdir()
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)], check=False, capture_output=True
+            ["mount", "-t", "tmpfs", "-o", "size=230m", "tmpfs", str(folder)], check=False, capture_output=True
         )
         if mounted.returncode:
             pytest.skip("no permission to mount a small tmpfs")
