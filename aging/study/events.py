@@ -22,15 +22,11 @@ class StudyEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted(StudyEvent):
-    """A process began to run the study, for the first time or again. ``cluster`` is the address that it asked for.
-
-    ``study`` is the id under which hosts keep its attempts, unique among studies; that of the first line holds.
-    """
+    """A process began to run the study, for the first time or again. ``cluster`` is the address that it asked for."""
 
     KIND: ClassVar[str] = "study_started"
     pid: int
     cluster: str
-    study: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,10 @@ _MOST_CELLS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One combination of levels: by key path, the campaign file's text with them in place, and that text validated."""
+    """One combination of levels: by key path, the campaign file's text with them in place, and that text validated.
+
+    ``campaign`` has what was found by reading the files of its load, which are where they are on this host.
+    """
 
     levels: Mapping[str, Any]
     text: str
@@ -80,9 +83,8 @@ def load_study(path: Path, kinds: Kinds) -> Study:
     template = _template(raw.get("campaign"), path.parent, mistakes)
     variants: Sequence[Variant] = ()
     if template is not None:
-        variants = _variants(template, raw.get("matrix", {}), kinds, mistakes)
-        for variant in variants:
-            mistakes += _input_mistakes(variant, path.parent, files)
+        valid = _variants(template, raw.get("matrix", {}), kinds, mistakes)
+        variants = [_with_inputs(variant, path.parent, files, mistakes) for variant in valid]
     if file is not None and len(variants) * file.replicates > _MOST_CELLS:
         what = f"{len(variants)} combinations times {file.replicates:,} are over {_MOST_CELLS:,} cells; take fewer"
         mistakes.append(Mistake("replicates", what, MistakeCode.OUT_OF_RANGE))
@@ -106,7 +108,7 @@ def study_of_campaign(text: str, source: str, hosts: int | None, kinds: Kinds, b
     files = _read_files(paths, folder, mistakes, key="load")
     if mistakes:
         raise CampaignError(source, mistakes)
-    read_inputs(found_from(campaign, folder), source)
+    campaign = read_inputs(found_from(campaign, folder), source).campaign
     file = StudyFile(
         name=campaign.name,
         description=campaign.description,
@@ -278,21 +280,20 @@ def _read_files(names: Any, folder: Path, mistakes: list[Mistake], key: str = "f
     return found
 
 
-def _input_mistakes(variant: Variant, folder: Path, files: Mapping[str, bytes]) -> Iterator[Mistake]:
-    """Files that the load of a variant reads and the study does not have, and what is wrong in those that it has."""
-    paths = input_paths(variant.campaign)
-    relative = [one for one in paths if not Path(one).is_absolute()]
-    absent = [one for one in relative if str(PurePosixPath(one)) not in files]
+def _with_inputs(variant: Variant, folder: Path, files: Mapping[str, bytes], mistakes: list[Mistake]) -> Variant:
+    """The variant as reading its load's files completes it; files that the study lacks, and mistakes in them."""
+    paths = [one for one in input_paths(variant.campaign) if not Path(one).is_absolute()]
+    absent = [one for one in paths if str(PurePosixPath(one)) not in files]
     for one in absent:
         what = f"lacks {one!r}, which the load of the campaign reads; add it"
-        yield Mistake("files", what, MistakeCode.MISSING_KEY)
-    if absent or any(not Path(one).exists() for one in paths if Path(one).is_absolute()):
-        return  # what only the hosts have is checked there, before a cell starts
+        mistakes.append(Mistake("files", what, MistakeCode.MISSING_KEY))
+    if absent:
+        return variant
     try:
-        read_inputs(found_from(variant.campaign, folder), "")
+        return replace(variant, campaign=read_inputs(found_from(variant.campaign, folder), "").campaign)
     except CampaignError as error:
-        for mistake in error.mistakes:
-            yield Mistake("files", str(mistake), mistake.code)
+        mistakes += [Mistake("campaign", str(mistake), mistake.code) for mistake in error.mistakes]
+        return variant
 
 
 def _hosts_mistakes(hosts: HostsTable, replicates: int | None) -> Iterator[Mistake]:

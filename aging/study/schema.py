@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from aging.campaign.schema import Table
-from aging.core.units import Duration, Size
+from aging.core.units import Duration, Flag, Size
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 
@@ -27,10 +27,10 @@ class HostsTable(Table):
     alike: tuple[str, ...] = Field(
         (), description="facts in which all hosts must agree, of `driver`, `gpu`, `cpu`, `kernel`, `python`, `packages`"
     )
-    exclusive: bool = Field(True, description="whether a cell takes the whole host; false: only `cpus` and `devices`")
+    exclusive: Flag = Field(True, description="whether a cell takes the whole host; false: only `cpus` and `devices`")
     cpus: float = Field(1.0, gt=0, description="CPUs that a cell takes where it shares its host")
     devices: int = Field(0, ge=0, description="GPUs that a cell takes where it shares its host; no other cell has them")
-    apart: bool = Field(True, description="whether replicates of one combination must run on different hosts")
+    apart: Flag = Field(True, description="whether replicates of one combination must run on different hosts")
     scratch: str = Field(
         "~/.cache/aging/studies", min_length=1, description="folder on every host in which its cells are written"
     )
@@ -57,4 +57,4 @@ class StudyFile(Table):
     matrix: dict[str, tuple[Any, ...]] = Field(
         {}, description="levels by key path of the campaign file, like `deployment[vllm].environment`"
     )
-    hosts: HostsTable = Field(HostsTable(), description="which hosts may run cells")
+    hosts: HostsTable = Field(default_factory=HostsTable, description="which hosts may run cells")

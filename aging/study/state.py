@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from aging.study import events
 from aging.study.events import StudyEvent
@@ -69,7 +70,7 @@ class HostState:
 
 @dataclass(frozen=True, slots=True)
 class StudyState:
-    """The whole study. ``outcome`` is None while it is not ended; ``study`` is its id on the hosts."""
+    """The whole study. ``outcome`` is None while it is not ended."""
 
     cells: Mapping[str, CellState] = field(default_factory=dict)
     hosts: Mapping[str, HostState] = field(default_factory=dict)
@@ -78,7 +79,6 @@ class StudyState:
     runners: int = 0
     outcome: str | None = None
     ended: float | None = None
-    study: str = ""
 
 
 def fold(ledger: Iterable[StudyEvent]) -> StudyState:
@@ -102,7 +102,7 @@ class Fold:
         """The state so far, which later events do not change."""
         return replace(self._whole, cells=dict(self._cells), hosts=dict(self._hosts))
 
-    def add(self, event: StudyEvent) -> None:
+    def add(self, event: StudyEvent) -> None:  # noqa: PLR0912 - one case a kind
         match event:
             case events.StudyStarted():
                 self._begin(event)
@@ -140,7 +140,6 @@ class Fold:
             started=event.wall if whole.started is None else whole.started,
             cluster=event.cluster,
             runners=whole.runners + 1,
-            study=whole.study or event.study,
             outcome=None,
             ended=None,
         )
@@ -167,7 +166,7 @@ class Fold:
         if event.whole and attempt is not None and attempt.state in RESULTS and cell.counts is None:
             self._cells[event.cell] = replace(cell, counts=event.number)
 
-    def _attempt(self, cell: str, number: int, **changed: object) -> None:
+    def _attempt(self, cell: str, number: int, **changed: Any) -> None:
         state = self._cell(cell)
         attempts = tuple(replace(one, **changed) if one.number == number else one for one in state.attempts)
         self._cells[cell] = replace(state, attempts=attempts)

@@ -38,7 +38,9 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
     yield folder
     for journal in folder.glob("*/*/*/a*/results/*/*/journal.jsonl"):
         parts = journal.relative_to(folder).parts
-        stop(parts[0], AttemptKey(parts[1], parts[2], int(parts[3][1:])), str(folder))
+        key = AttemptKey(parts[1], parts[2], int(parts[3][1:]))
+        stop(parts[0], key, str(folder))
+        wait_for(lambda key=key, host=parts[0]: look(host, [key], str(folder))[0].state != "running", "drains", 90)
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ class TestStart:
         asked = order()
         text = asked.campaign.replace(
             "prompt_tokens = { median = 8, p95 = 16, min = 2, max = 32 }",
-            'prompt_tokens = { kind = "empirical", file = "in/lengths.csv", column = "tokens" }',
+            'prompt_tokens = { kind = "empirical", file = "in/lengths.csv", column = "tokens", max = 32 }',
         )
         assert text != asked.campaign
         begun = start(HOST, replace(asked, campaign=text, files={"in/lengths.csv": TABLE}))
@@ -227,7 +229,7 @@ class TestKills:
         folder = tmp_path / "small"
         folder.mkdir()
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)], check=False, capture_output=True
+            ["mount", "-t", "tmpfs", "-o", "size=230m", "tmpfs", str(folder)], check=False, capture_output=True
         )
         if mounted.returncode:
             pytest.skip("no permission to mount a small tmpfs")
@@ -244,8 +246,10 @@ class TestKills:
             assert "disk" in (halted.why or "") or "space" in (halted.why or "")
             filler.unlink()
             assert resume(HOST, KEY, str(folder)).state == "running"
-            stop(HOST, KEY, str(folder))
         finally:
+            filler.unlink(missing_ok=True)
+            stop(HOST, KEY, str(folder))
+            wait_for(lambda: seen(folder).state != "running", "still drains", 90)
             subprocess.run(["umount", "-l", str(folder)], check=True)
 
 

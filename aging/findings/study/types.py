@@ -122,7 +122,10 @@ class VariantDifference:
 
     ``other`` less ``baseline``, whose level is the first of its key. ``paired_hosts`` is the number of hosts that ran
     both, whose own differences were averaged; 0 where the two were compared as independent. ``q`` is p after
-    false-discovery control over the study's comparisons.
+    false-discovery control over the study's comparisons. Note codes: ``host_confounded`` (one ran on a single host, the
+    other elsewhere: the difference may be the host's, and has neither interval nor p), ``one_host`` (both ran on one
+    host alone, for which the difference holds), ``hosts_partly_shared`` (paired over the hosts that ran both, where
+    these are three or more; else compared as independent, which is cautious).
     """
 
     key: str
@@ -133,9 +136,9 @@ class VariantDifference:
     deployment: str
     indicator: str
     per_hour: float
-    ci_per_hour: tuple[float | None, float | None]
-    p: float
-    q: float
+    ci_per_hour: tuple[float | None, float | None] | None
+    p: float | None
+    q: float | None
     paired_hosts: int
     note_codes: Sequence[str] = ()
 

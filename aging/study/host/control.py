@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -12,10 +13,13 @@ from pathlib import Path
 from secrets import token_hex
 
 from aging.core.errors import AgingError, writing
-from aging.store.lock import owner_of
+from aging.core.processes.ownership import send
+from aging.store.journal import read_journal
+from aging.store.lock import Owner, owner_of
+from aging.store.state import fold
 from aging.study.fleet import AttemptKey, Look
 from aging.study.host.busy import conflict, ordered, starting
-from aging.study.host.folder import AttemptFolder, HostFolder
+from aging.study.host.folder import AttemptFolder, HostFolder, write_synced
 from aging.study.host.launch import said, spawn
 from aging.study.host.looks import look_at
 from aging.study.host.priority import PriorityError
@@ -24,8 +28,11 @@ _WAIT_SECONDS = 60.0
 _RESUME_SECONDS = 180.0
 """Imports, checks, the end of a keeper (at most 60 s) and of the processes that are not re-adopted."""
 
+_DRAIN_SECONDS = 10.0
+"""A drain that takes longer goes on, and later looks see its end."""
+
 _STOP_SECONDS = 120.0
-"""For the drain, the seal and the analysis; a stop that takes longer goes on, and later looks see its end."""
+"""For a keeper that ends processes (at most 60 s), and for the processes that a killed runner left."""
 
 _POLL_SECONDS = 0.1
 
@@ -74,21 +81,48 @@ def _resume(attempt: AttemptFolder, directory: Path, devices: Sequence[str]) -> 
 
 
 def stop(host: str, key: AttemptKey, scratch: str) -> Look:
-    """Stop an attempt as ``aging stop`` does, and look. One that takes longer than two minutes is still ``running``."""
+    """Stop an attempt as ``aging stop`` does, and look: one that still drains, seals or is analyzed is ``running``.
+
+    A runner is interrupted once, however often this is called.
+    """
     folder = HostFolder.of(scratch, host)
     attempt = folder.attempt(key)
     seen = look_at(folder, key)
     if seen.directory is None or seen.state not in ("running", "abandoned"):
         return seen
+    directory = Path(seen.directory)
+    owner = owner_of(directory)
+    if owner is not None and owner.role == "runner":
+        _interrupt(attempt, directory, owner)
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while owner_of(directory) is not None and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return look_at(folder, key)
+    return _stop_abandoned(folder, key, directory)
+
+
+def _interrupt(attempt: AttemptFolder, directory: Path, owner: Owner) -> None:
+    """Interrupt a runner that was not interrupted yet, and whose campaign has not ended."""
+    runner = f"{owner.pid} {owner.start}"
+    asked = attempt.stopped.is_file() and attempt.stopped.read_text() == runner
+    if asked or fold(read_journal(directory / "journal.jsonl")).ended is not None:
+        return
+    with contextlib.suppress(OSError):  # on a full disk it is stopped as well
+        write_synced(attempt.stopped, runner.encode())
+    send(owner.identity, signal.SIGINT)
+
+
+def _stop_abandoned(folder: HostFolder, key: AttemptKey, directory: Path) -> Look:
+    """End what a killed runner left, with ``aging stop``."""
+    attempt = folder.attempt(key)
     with writing(attempt.log):
         log = attempt.log.open("ab")
     with log:
-        process = spawn(("stop", seen.directory), attempt.root, (), log.fileno())
+        process = spawn(("stop", str(directory)), attempt.root, (), log.fileno())
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)
     seen = look_at(folder, key)
-    failed = process.poll() not in (None, 0)
-    return replace(seen, why=said(attempt.log)) if failed and seen.state in ("running", "abandoned") else seen
+    return seen if process.poll() in (None, 0) else replace(seen, why=said(attempt.log))
 
 
 def discard(host: str, key: AttemptKey, scratch: str) -> None:

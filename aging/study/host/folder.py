@@ -26,7 +26,10 @@ from aging.core.errors import InputError, writing
 from aging.store.manifest_file import is_smoke
 from aging.study.fleet import AttemptKey
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:+=,-]*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+=,-]*")
+_SLASH = "@"
+"""Stands for the slash of a study's id in the name of its folder."""
+
 _ATTEMPT = re.compile(r"a(\d{2,})")
 
 
@@ -57,6 +60,11 @@ class AttemptFolder:
         return self.root / "digests.json"
 
     @property
+    def stopped(self) -> Path:
+        """Which runner was asked to stop: a second interrupt would end its campaign at once."""
+        return self.root / "stopped"
+
+    @property
     def results(self) -> Path:
         return self.root / "results"
 
@@ -83,14 +91,16 @@ class HostFolder:
 
     def attempt(self, key: AttemptKey) -> AttemptFolder:
         """The folder of an attempt, there or not. Raises InputError for names that are no folders."""
-        cell = self.root / _named("study", key.study) / _named("cell", key.cell)
+        study = _SLASH.join(_named("study", part) for part in key.study.split("/"))
+        cell = self.root / study / _named("cell", key.cell)
         return AttemptFolder(cell / f"a{key.number:02d}")
 
     def attempts(self) -> Iterator[tuple[AttemptKey, AttemptFolder]]:
         """Every attempt of every study on this host."""
         for folder in sorted(self.root.glob("*/*/a[0-9]*")):
             if (number := _ATTEMPT.fullmatch(folder.name)) is not None:
-                yield AttemptKey(folder.parts[-3], folder.parts[-2], int(number[1])), AttemptFolder(folder)
+                study, cell = folder.parts[-3:-1]
+                yield AttemptKey(study.replace(_SLASH, "/"), cell, int(number[1])), AttemptFolder(folder)
 
     def disk(self) -> str:
         """The random id of this disk, made if it has none. Raises StorageError."""
@@ -108,7 +118,7 @@ class HostFolder:
 
 def checked_files(paths: Sequence[str]) -> str | None:
     """Why these are not relative paths of files in an attempt's folder; None if they are."""
-    taken = ("campaign.toml", "order.json", "start.log", "refused", "digests.json", "results")
+    taken = ("campaign.toml", "order.json", "start.log", "refused", "digests.json", "stopped", "results")
     for path in paths:
         parts = PurePosixPath(path).parts
         if not parts or PurePosixPath(path).is_absolute() or ".." in parts or "\0" in path:
@@ -138,5 +148,5 @@ def replace_json(path: Path, content: object) -> None:
 
 def _named(what: str, name: str) -> str:
     if _NAME.fullmatch(name) is None:
-        raise InputError(f"{what} {name!r} cannot name a folder; use letters, digits and . _ - @ : + = ,")
+        raise InputError(f"{what} {name!r} cannot name a folder; use letters, digits and . _ - : + = ,")
     return name

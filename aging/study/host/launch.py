@@ -48,6 +48,9 @@ _OF_A_WORKER = (
 )
 """Beginnings of variables that a cluster sets for its workers: a campaign is to be as one that is started by hand."""
 
+_CHILDREN: list[subprocess.Popen[bytes]] = []
+"""Runners that outlive this process, and are reaped while it runs."""
+
 
 def start(host: str, order: Order) -> Look:
     """Start a campaign in its attempt's folder; only look where the attempt is there already.
@@ -131,8 +134,9 @@ def spawn(
 
     Raises PriorityError where it would have another priority than a campaign that is started by hand.
     """
+    _CHILDREN[:] = [one for one in _CHILDREN if one.poll() is None]
     with as_parent():
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", "aging", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -142,6 +146,8 @@ def spawn(
             start_new_session=True,
             pass_fds=keep,
         )
+    _CHILDREN.append(process)
+    return process
 
 
 def clean(environment: Mapping[str, str], devices: Sequence[str] = ()) -> dict[str, str]:
